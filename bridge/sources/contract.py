@@ -1,0 +1,60 @@
+"""What every source hands over, and how it is started and stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bridge.alert import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Bytes that are not an alert, kept aside with the reason."""
+
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a source read in one go; committed as one transaction."""
+
+    source: str
+    """The source's name in the config."""
+    received_ns: int
+    """When it was read, in nanoseconds since the epoch."""
+    alerts: tuple[Alert, ...]
+    refused: tuple[Refusal, ...] = ()
+    checkpoint: str | None = None
+    """Where to read on after a restart, kept in the same transaction; None for a source without a position."""
+
+
+Accept = Callable[[Batch], None]
+"""Takes a batch in; returns once it is committed, however long that takes.
+
+Raises ``Abandoned`` where the bridge has to leave before the batch could be committed.
+"""
+
+
+class Abandoned(Exception):  # noqa: N818  # it is an outcome of leaving, not a fault
+    """The bridge left at its drain deadline; this batch was not committed."""
+
+
+class Source(Protocol):
+    """A road by which alerts come in. Each runs in a thread of its own."""
+
+    name: str
+
+    def run(self, accept: Accept) -> None:
+        """Read until stopped, handing batches to ``accept``; returns once drained."""
+
+    def stop(self) -> None:
+        """Ask ``run`` to read what is in flight to its end, hand it over and return. Callable from any thread."""
+
+    def cancel(self) -> int:
+        """The drain deadline has come: let go of what is in flight, so that ``run`` returns at once.
+
+        Returns how many reads were cut off (alerts may be lost with each).
+        """

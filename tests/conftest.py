@@ -1,0 +1,23 @@
+"""What every test shares."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+FULL = bool(os.environ.get("FALCO_BRIDGE_FULL"))
+"""Whether the long tests run at the sizes that the promises name."""
+
+settings.register_profile(
+    "quick", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("full", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("full" if FULL else "quick")
+
+
+@pytest.fixture(scope="session")
+def full() -> bool:
+    """Whether to run at full size."""
+    return FULL
