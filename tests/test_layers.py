@@ -32,8 +32,8 @@ PACKAGED_FILES = {"alert/catalogue.py", "language/grammar_file.py"}
 """The only pure files that read anything: data that ships inside the package."""
 
 
-def modules() -> Iterator[Path]:
-    return (path for path in sorted(BRIDGE.rglob("*.py")) if not path.name.endswith("_pb2.py"))
+def modules() -> list[Path]:
+    return [path for path in sorted(BRIDGE.rglob("*.py")) if not path.name.endswith("_pb2.py")]
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -1,0 +1,18 @@
+"""What was taken in and what was decided, on the disk before anyone is told it was taken."""
+
+from bridge.journal.errors import JournalBusyError, JournalError
+from bridge.journal.lock import FileLock
+from bridge.journal.model import Delivery, DeliveryState, Settlement
+from bridge.journal.sqlite import Entry, Journal, Refused
+
+__all__ = [
+    "Delivery",
+    "DeliveryState",
+    "Entry",
+    "FileLock",
+    "Journal",
+    "JournalBusyError",
+    "JournalError",
+    "Refused",
+    "Settlement",
+]

@@ -1,0 +1,104 @@
+"""Alerts, decisions and notifications as the bytes that the journal keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from bridge.alert import Alert, Priority
+from bridge.routing import Action, Decision, Notification
+
+_Value = TypeVar("_Value")
+
+
+class _AlertBody(msgspec.Struct, array_like=True):
+    time_ns: int
+    priority: int
+    rule: str
+    source: str
+    hostname: str
+    tags: tuple[str, ...]
+    output: str
+    fields: dict[str, str]
+    lists: dict[str, tuple[str, ...]] = {}
+
+
+class _NotificationBody(msgspec.Struct, omit_defaults=True):
+    routes: tuple[str, ...]
+    severity: int
+    title: str | None = None
+    message: str | None = None
+
+
+class _DecisionBody(msgspec.Struct, array_like=True):
+    route: str
+    action: Action
+    channels: tuple[str, ...] = ()
+
+
+_encode = msgspec.json.Encoder().encode
+_alert_decoder = msgspec.json.Decoder(_AlertBody)
+_notification_decoder = msgspec.json.Decoder(_NotificationBody)
+_decisions_decoder = msgspec.json.Decoder(tuple[_DecisionBody, ...])
+
+
+def encode_alert(alert: Alert) -> bytes:
+    """The alert without its id, as JSON."""
+    body = _AlertBody(
+        alert.time_ns,
+        int(alert.priority),
+        alert.rule,
+        alert.source,
+        alert.hostname,
+        alert.tags,
+        alert.output,
+        _as_dict(alert.fields),
+        _as_dict(alert.lists),
+    )
+    return _encode(body)
+
+
+def decode_alert(identity: str, body: bytes) -> Alert:
+    """The alert that ``encode_alert`` wrote."""
+    kept = _alert_decoder.decode(body)
+    return Alert(
+        identity,
+        kept.time_ns,
+        Priority(kept.priority),
+        kept.rule,
+        kept.source,
+        kept.hostname,
+        kept.tags,
+        kept.output,
+        kept.fields,
+        kept.lists,
+    )
+
+
+def encode_notification(notification: Notification) -> bytes:
+    """The notification without its channel, which has a column of its own."""
+    return _encode(
+        _NotificationBody(notification.routes, int(notification.severity), notification.title, notification.message)
+    )
+
+
+def decode_notification(channel: str, body: bytes) -> Notification:
+    """The notification that ``encode_notification`` wrote."""
+    kept = _notification_decoder.decode(body)
+    return Notification(channel, kept.routes, Priority(kept.severity), kept.title, kept.message)
+
+
+def encode_decisions(decisions: tuple[Decision, ...]) -> bytes:
+    """What the routes made of an alert, as JSON."""
+    return _encode([_DecisionBody(each.route, each.action, each.channels) for each in decisions])
+
+
+def decode_decisions(body: bytes) -> tuple[Decision, ...]:
+    """The decisions that ``encode_decisions`` wrote."""
+    return tuple(Decision(each.route, each.action, each.channels) for each in _decisions_decoder.decode(body))
+
+
+def _as_dict(mapping: Mapping[str, _Value]) -> dict[str, _Value]:
+    return mapping if isinstance(mapping, dict) else dict(mapping)

@@ -1,0 +1,171 @@
+"""The journal's file: making it, knowing it again, and refusing what is not one without touching it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from bridge.journal.errors import JournalBusyError, JournalError
+
+APPLICATION_ID = 0x46427267
+"""SQLite's application_id of a journal: ``FBrg``."""
+VERSION = 1
+_BUSY_SECONDS = 30.0
+_CHECKED_WHOLE_BYTES = 64 << 20
+"""Up to this size the whole file is checked at start (about a second)."""
+
+_SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+CREATE TABLE alerts (
+    seq INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    received_ns INTEGER NOT NULL,
+    road TEXT NOT NULL,
+    body BLOB NOT NULL,
+    decisions BLOB NOT NULL
+);
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY,
+    alert INTEGER NOT NULL REFERENCES alerts (seq),
+    channel TEXT NOT NULL,
+    notification BLOB NOT NULL,
+    state TEXT NOT NULL,
+    due_ns INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    created_ns INTEGER NOT NULL,
+    settled_ns INTEGER,
+    status INTEGER,
+    reason TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX deliveries_open ON deliveries (channel, due_ns) WHERE state IN ('pending', 'claimed');
+CREATE INDEX deliveries_alert ON deliveries (alert);
+CREATE TABLE checkpoints (
+    source TEXT PRIMARY KEY,
+    position TEXT NOT NULL,
+    updated_ns INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE quarantine (
+    seq INTEGER PRIMARY KEY,
+    received_ns INTEGER NOT NULL,
+    road TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    raw BLOB NOT NULL
+);
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to the journal at ``path``, made if there is none.
+
+    Raises JournalError where the file is damaged, of a newer version, not a journal, or cannot be written; the
+    file is then as it was.
+    """
+    try:
+        _make_private(path)
+        connection = sqlite3.connect(
+            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+    except (OSError, sqlite3.Error) as error:
+        raise _cannot_open(path, error) from error
+    try:
+        _recognise(connection, path)
+        _set_up(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path) from error
+    except JournalError:
+        connection.close()
+        raise
+    return connection
+
+
+def explain(error: sqlite3.Error, path: Path) -> JournalError:
+    """The sentence for a fault of SQLite, and whether the same call may work later."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    match primary:
+        case sqlite3.SQLITE_FULL:
+            return JournalBusyError(
+                f"the disk that holds the journal {path} is full; free some space, and the bridge goes on by itself"
+            )
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return JournalBusyError(
+                f"the journal {path} has been locked by another program for {_BUSY_SECONDS:.0f} s; "
+                "close whatever has it open for writing"
+            )
+        case sqlite3.SQLITE_IOERR:
+            return JournalBusyError(
+                f"the disk that holds the journal {path} does not take writes ({error}); "
+                "look at the disk and its quota, and the bridge goes on by itself"
+            )
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return JournalError(
+                f"the journal {path} is damaged ({error}); nothing was changed. Move it aside to start anew, and "
+                f"recover what it holds with: sqlite3 {path} .recover"
+            )
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return JournalError(
+                f"the journal {path} cannot be written ({error}); give the user that runs the bridge write access "
+                f"to the file and to its folder {path.parent}"
+            )
+        case _:
+            return JournalError(f"the journal {path} cannot be used: {error}")
+
+
+def _make_private(path: Path) -> None:
+    """Alerts hold command lines, and those hold secrets: only the bridge's user may read the journal."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    os.close(os.open(path, flags, 0o600))
+
+
+def _cannot_open(path: Path, error: Exception) -> JournalError:
+    if isinstance(error, FileNotFoundError):
+        return JournalError(f"the journal's folder {path.parent} does not exist; create it, or set journal.path")
+    if isinstance(error, IsADirectoryError):
+        return JournalError(f"the journal {path} is a folder; set journal.path to a file in it")
+    why = error.strerror if isinstance(error, OSError) else str(error)
+    return JournalError(
+        f"cannot open the journal {path}: {why}; give the user that runs the bridge write access to the file and "
+        f"to its folder {path.parent}"
+    )
+
+
+def _recognise(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that this version must not write to, before anything is written."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and application != APPLICATION_ID:
+        raise JournalError(
+            f"{path} is an SQLite file, but not a journal of falco-bridge; nothing was changed. "
+            "Set journal.path to another file"
+        )
+    if version > VERSION:
+        raise JournalError(
+            f"the journal {path} was written by a newer falco-bridge (format {version}, this one knows {VERSION}); "
+            "nothing was changed. Run that version, or set journal.path to another file"
+        )
+    if path.stat().st_size <= _CHECKED_WHOLE_BYTES:
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise JournalError(
+                f"the journal {path} is damaged ({verdict}); nothing was changed. Move it aside to start anew, and "
+                f"recover what it holds with: sqlite3 {path} .recover"
+            )
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = OFF")  # deliveries are only ever written beside their alert
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        connection.execute("ROLLBACK")
+        raise
