@@ -1,0 +1,1 @@
+"""What several tests share: certificates, real local servers, waiting on a condition."""
