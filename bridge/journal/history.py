@@ -56,11 +56,10 @@ def recorded(journal: Journal) -> Iterator[Recorded]:
 
 def deliveries(journal: Journal, state: DeliveryState | None = None) -> Iterator[Settled]:
     """Every delivery, or those in one state, in the order in which they were made."""
-    where = "" if state is None else "WHERE d.state = ?"
     rows = journal.read(
         "SELECT d.id, a.id, d.channel, d.state, d.attempts, d.status, d.reason "
-        f"FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert {where} ORDER BY d.id",  # fixed text
-        () if state is None else (state.value,),
+        "FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert WHERE ?1 IS NULL OR d.state = ?1 ORDER BY d.id",
+        (None if state is None else state.value,),
     )
     for identity, alert_id, channel, kept_state, attempts, status, reason in rows:
         assert isinstance(identity, int)

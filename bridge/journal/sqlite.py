@@ -190,15 +190,18 @@ class Journal:
 
     def pending(self, channels: Collection[str]) -> int:
         """How many deliveries for these channels are not settled for good."""
+        return sum(self._open_count(channel) for channel in channels)
+
+    def _open_count(self, channel: str) -> int:
         with self._explained():
-            counts = [
-                self._connection.execute(
-                    "SELECT count(*) FROM deliveries WHERE channel = ? AND state IN ('pending', 'claimed')",
-                    (channel,),
-                ).fetchone()[0]
-                for channel in channels
-            ]
-        return sum(counts)
+            row = self._connection.execute(
+                "SELECT count(*) FROM deliveries WHERE channel = ? AND state IN ('pending', 'claimed')", (channel,)
+            ).fetchone()
+        return int(row[0])
+
+    def undelivered(self) -> int:
+        """How many deliveries wait, for whatever channel, the ones that the config no longer names too."""
+        return self._scalar("SELECT count(*) FROM deliveries WHERE state IN ('pending', 'claimed')")
 
     # Reading
 
@@ -216,7 +219,8 @@ class Journal:
     def _has_due(self, channel: str, now_ns: int) -> bool:
         with self._explained():
             row = self._connection.execute(
-                "SELECT 1 FROM deliveries WHERE channel = ? AND state IN ('pending', 'claimed') AND due_ns <= ? LIMIT 1",
+                "SELECT 1 FROM deliveries "
+                "WHERE channel = ? AND state IN ('pending', 'claimed') AND due_ns <= ? LIMIT 1",
                 (channel, now_ns),
             ).fetchone()
         return row is not None

@@ -1,0 +1,1 @@
+"""A stand-in Falco that behaves on the wire as a real one does."""

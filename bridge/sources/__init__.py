@@ -1,0 +1,1 @@
+"""Bytes in, alerts out: one file a road. Knows nothing of routes."""

@@ -1,0 +1,104 @@
+"""Where every source's batches come together: match, decide, keep, and only then return to the source."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from bridge.journal import Entry, Journal, JournalBusyError, JournalError, Refused
+from bridge.language.program import Program
+from bridge.matching import Matcher
+from bridge.routing import decide
+from bridge.sources.contract import Abandoned, Batch
+
+_BUSY_WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A checked program and the matcher compiled from it; swapped as one."""
+
+    program: Program
+    matcher: Matcher
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came in since the start."""
+
+    alerts: int = 0
+    repeated: int = 0
+    """Alerts that were kept already: a retried POST, or a second road."""
+    refused: int = 0
+    deliveries: int = 0
+
+
+class Intake:
+    """Takes batches from all sources, one at a time."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        rules: Rules,
+        *,
+        on_deliveries: Callable[[], None],
+        on_fault: Callable[[JournalError], None],
+    ) -> None:
+        """``on_deliveries`` wakes the courier; ``on_fault`` hears of a journal that cannot go on."""
+        self._journal = journal
+        self._rules = rules
+        self._on_deliveries = on_deliveries
+        self._on_fault = on_fault
+        self._lock = threading.Lock()
+        self._leaving = threading.Event()
+        self._log = structlog.get_logger("intake")
+        self.tally = Tally()
+
+    def accept(self, batch: Batch) -> None:
+        """Keep the batch and all that follows from it; returns once it is on the disk.
+
+        Waits while the disk is full. Raises Abandoned where the bridge leaves before the batch could be kept.
+        """
+        with self._lock:
+            added = self._kept(batch)
+        if added:
+            self._on_deliveries()
+
+    def leave(self) -> None:
+        """The drain deadline has come: stop waiting for the disk."""
+        self._leaving.set()
+
+    def _kept(self, batch: Batch) -> int:
+        blocked = False
+        while True:
+            try:
+                added = self._keep(batch)
+            except JournalBusyError as error:
+                if not blocked:
+                    blocked = True
+                    self._log.error("journal blocked", problem=str(error), held_back=len(batch.alerts))
+                if self._leaving.wait(_BUSY_WAIT_SECONDS):
+                    raise Abandoned(batch.source) from error
+            except JournalError as error:
+                self._on_fault(error)
+                raise Abandoned(batch.source) from error
+            else:
+                if blocked:
+                    self._log.info("journal takes writes again")
+                return added
+
+    def _keep(self, batch: Batch) -> int:
+        fresh = self._journal.unknown(batch.alerts)
+        rules = self._rules
+        entries = [Entry(alert, decide(rules.program, rules.matcher.match(alert), alert)) for alert in fresh]
+        refused = [Refused(each.reason, each.raw) for each in batch.refused]
+        added = self._journal.append(batch.source, batch.received_ns, entries, refused, batch.checkpoint)
+        tally = self.tally
+        tally.alerts += len(fresh)
+        tally.repeated += len(batch.alerts) - len(fresh)
+        tally.refused += len(refused)
+        tally.deliveries += added
+        return added

@@ -1,0 +1,141 @@
+"""The bridge itself: config and routes checked, then two processes at work until somebody says stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+import structlog
+
+from bridge.journal import Journal, JournalError
+from bridge.service.courier_process import CourierProcess
+from bridge.service.intake import Intake
+from bridge.sources.contract import Abandoned, Source
+
+LOST = 1
+"""Exit code: stopped before everything that was being read could be kept, or the journal failed."""
+_LOOK_SECONDS = 0.05
+_RESTART_SECONDS = 5.0
+_CANCEL_SECONDS = 1.0
+
+
+class Bridge:
+    """One running bridge."""
+
+    def __init__(
+        self, journal: Journal, intake: Intake, sources: Sequence[Source], courier: CourierProcess, drain_seconds: float
+    ) -> None:
+        self._journal = journal
+        self._intake = intake
+        self._sources = sources
+        self._courier = courier
+        self._drain_seconds = drain_seconds
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+        self._fault: JournalError | None = None
+        self._log = structlog.get_logger("bridge")
+
+    def stop(self) -> None:
+        """Drain and leave; asked a second time, leave at once."""
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+
+    def fail(self, fault: JournalError) -> None:
+        """The journal cannot go on: leave, and say why."""
+        self._fault = fault
+        self._stop.set()
+
+    def run(self) -> int:
+        """Work until stopped; returns the exit code."""
+        threads = [
+            threading.Thread(target=self._read, args=(source,), name=source.name, daemon=True)
+            for source in self._sources
+        ]
+        self._courier.start()
+        for thread in threads:
+            thread.start()
+        self._log.info("started", sources=[source.name for source in self._sources])
+        self._await_end(threads)
+        return self._drain(threads)
+
+    def _await_end(self, threads: Sequence[threading.Thread]) -> None:
+        """Until somebody says stop, or every source has come to its end by itself."""
+        while any(thread.is_alive() for thread in threads):
+            if self._stop.wait(_LOOK_SECONDS):
+                return
+
+    def _read(self, source: Source) -> None:
+        """A source's life in its thread. A fault in it is told, and it is started anew: the others read on."""
+        while not self._stop.is_set():
+            try:
+                source.run(self._intake.accept)
+            except Abandoned:
+                return
+            except Exception:  # noqa: BLE001  # whatever it is, the other sources must read on
+                self._log.exception(
+                    "source failed; starting it anew", source=source.name, wait_seconds=_RESTART_SECONDS
+                )
+                self._stop.wait(_RESTART_SECONDS)
+            else:
+                return
+
+    def _drain(self, threads: Sequence[threading.Thread]) -> int:
+        deadline = time.monotonic() + self._drain_seconds
+        self._log.info("stopping", drain_seconds=self._drain_seconds)
+        for source in self._sources:
+            source.stop()
+        drained = self._join(threads, deadline) or self._cut_off(threads)
+        self._courier.stop(deadline - time.monotonic(), self._hurry)
+        tally = self._intake.tally
+        self._log.info(
+            "stopped",
+            alerts=tally.alerts,
+            repeated=tally.repeated,
+            refused=tally.refused,
+            deliveries=tally.deliveries,
+            undelivered=self._undelivered(),
+        )
+        self._journal.close()
+        if self._fault is not None:
+            self._log.error("journal failed", problem=str(self._fault))
+        return 0 if drained and self._fault is None else LOST
+
+    def _join(self, threads: Sequence[threading.Thread], deadline: float) -> bool:
+        """Wait until the sources have handed over what was in flight. Returns whether all did in time."""
+        for thread in threads:
+            while thread.is_alive() and time.monotonic() < deadline and not self._hurry.is_set():
+                thread.join(_LOOK_SECONDS)
+        return not any(thread.is_alive() for thread in threads)
+
+    def _cut_off(self, threads: Sequence[threading.Thread]) -> bool:
+        """The deadline, or a second signal: let go of what is being read, and say so."""
+        cut = sum(source.cancel() for source in self._sources)
+        self._intake.leave()
+        self._join(threads, time.monotonic() + _CANCEL_SECONDS)
+        self._log.error(
+            "alerts may be lost: stopped before the sources had drained",
+            reads_cut_off=cut,
+            remedy="give shutdown.drain more time",
+        )
+        return False
+
+    def _undelivered(self) -> int | None:
+        """What waits for the next start; None where the journal can no longer say."""
+        try:
+            return self._journal.undelivered()
+        except JournalError:
+            return None
+
+
+def answer_signals(bridge: Bridge) -> None:
+    """SIGTERM and SIGINT drain; the second one leaves at once."""
+
+    def answer(_signal: int, _frame: FrameType | None) -> None:
+        bridge.stop()
+
+    signal.signal(signal.SIGTERM, answer)
+    signal.signal(signal.SIGINT, answer)
