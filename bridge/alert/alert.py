@@ -19,6 +19,11 @@ INTERNAL_SOURCE = "internal"
 _NO_LISTS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
+def _no_lists() -> Mapping[str, tuple[str, ...]]:
+    # A factory, though the value never changes: dataclasses take every unhashable default for a mutable one.
+    return _NO_LISTS
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """What Falco said, once.
@@ -43,7 +48,7 @@ class Alert:
     """The text line, with its time prefix if Falco wrote one; empty if Falco was told to leave it out."""
     fields: Mapping[str, str]
     """``output_fields``: only fields that have a value."""
-    lists: Mapping[str, tuple[str, ...]] = field(default=_NO_LISTS, compare=False)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=_no_lists, compare=False)
     """Exact items of list fields, where JSON told them; gRPC's text runs the items together."""
 
     def get(self, name: str) -> str | None:
