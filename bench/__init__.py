@@ -1,0 +1,1 @@
+"""Figures of falco-bridge, measured as ratios within one run: ``python -m bench [NAME ...]``."""

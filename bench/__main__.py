@@ -1,0 +1,30 @@
+"""``python -m bench [NAME ...] [--json FILE]``: measure, print a table, and keep the figures as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+
+from bench.figures import Figure, as_json, as_table
+
+_BENCHES = ("journal",)
+
+
+def main() -> None:
+    """Run the benches that were named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure falco-bridge on this machine.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to run, of: {', '.join(_BENCHES)} (all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures as JSON")
+    arguments = parser.parse_args()
+    measured: list[Figure] = []
+    for name in arguments.names or _BENCHES:
+        here = list(importlib.import_module(f"bench.{name}").figures())
+        print(f"\n{name}\n{as_table(here)}", flush=True)
+        measured += here
+    if arguments.json:
+        arguments.json.write_text(as_json(measured) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

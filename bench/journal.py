@@ -1,0 +1,61 @@
+"""What a commit costs for each alert, by the size of its batch."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.alerts import alerts
+from bench.figures import Figure
+from bridge.alert import Priority
+from bridge.journal import Entry, Journal
+from bridge.routing import Action, Decision, Notification, Routed
+
+_SECONDS = 2.0
+_SIZES = (1, 10, 100, 1000)
+
+
+def figures() -> Iterator[Figure]:
+    """Microseconds an alert with 1.5 deliveries, committed with synchronous=FULL, against batches of one."""
+    with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
+        yield Figure("one fsync on this disk", _fsync_microseconds(Path(folder)), "µs")
+        journal = Journal.open_for_router(Path(folder) / "journal.db")
+        alone = 0.0
+        for seed, size in enumerate(_SIZES):
+            cost = _microseconds_an_alert(journal, size, seed)
+            alone = alone or cost
+            yield Figure(f"journal commit, batches of {size}", cost, "µs/alert", alone / cost, "cheaper than alone")
+        journal.close()
+
+
+def _microseconds_an_alert(journal: Journal, size: int, seed: int) -> float:
+    entries = [Entry(alert, _routed(number)) for number, alert in enumerate(alerts(40_000, seed=seed))]
+    started = time.perf_counter()
+    done = 0
+    while done + size <= len(entries) and time.perf_counter() - started < _SECONDS:
+        batch = entries[done : done + size]
+        journal.unknown([entry.alert for entry in batch])
+        journal.append("bench", time.time_ns(), batch)
+        done += size
+    return (time.perf_counter() - started) / done * 1e6
+
+
+def _routed(number: int) -> Routed:
+    """Three deliveries for every two alerts."""
+    channels = ("oncall", "archive")[: 1 + number % 2]
+    notifications = tuple(Notification(channel, ("rm -rf in prod",), Priority.CRITICAL) for channel in channels)
+    return Routed((Decision("rm -rf in prod", Action.NOTIFIED, channels),), notifications)
+
+
+def _fsync_microseconds(folder: Path) -> float:
+    descriptor = os.open(folder / "probe", os.O_CREAT | os.O_WRONLY, 0o600)
+    rounds = 200
+    started = time.perf_counter()
+    for _ in range(rounds):
+        os.write(descriptor, b"x" * 4096)
+        os.fsync(descriptor)
+    os.close(descriptor)
+    return (time.perf_counter() - started) / rounds * 1e6
