@@ -199,6 +199,10 @@ class Journal:
             ).fetchone()
         return int(row[0])
 
+    def kept(self) -> int:
+        """How many alerts are kept."""
+        return self._scalar("SELECT count(*) FROM alerts")
+
     def undelivered(self) -> int:
         """How many deliveries wait, for whatever channel, the ones that the config no longer names too."""
         return self._scalar("SELECT count(*) FROM deliveries WHERE state IN ('pending', 'claimed')")

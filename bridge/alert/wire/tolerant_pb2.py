@@ -15,7 +15,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n bridge/alert/wire/tolerant.proto\x12\x15\x66\x61lco_bridge.tolerant\x1a\x1fgoogle/protobuf/timestamp.proto\"#\n\x05\x45ntry\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\"\xc9\x01\n\x08Response\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x0c\n\x04rule\x18\x04 \x01(\x0c\x12\x0e\n\x06output\x18\x05 \x01(\x0c\x12\x33\n\routput_fields\x18\x06 \x03(\x0b\x32\x1c.falco_bridge.tolerant.Entry\x12\x10\n\x08hostname\x18\x07 \x01(\x0c\x12\x0c\n\x04tags\x18\x08 \x03(\x0c\x12\x0e\n\x06source\x18\t \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n bridge/alert/wire/tolerant.proto\x12\x15\x66\x61lco_bridge.tolerant\x1a\x1fgoogle/protobuf/timestamp.proto\"#\n\x05\x45ntry\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\"\xe4\x01\n\x08Response\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x19\n\x11source_deprecated\x18\x03 \x01(\x05\x12\x0c\n\x04rule\x18\x04 \x01(\x0c\x12\x0e\n\x06output\x18\x05 \x01(\x0c\x12\x33\n\routput_fields\x18\x06 \x03(\x0b\x32\x1c.falco_bridge.tolerant.Entry\x12\x10\n\x08hostname\x18\x07 \x01(\x0c\x12\x0c\n\x04tags\x18\x08 \x03(\x0c\x12\x0e\n\x06source\x18\t \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -25,5 +25,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENTRY']._serialized_start=92
   _globals['_ENTRY']._serialized_end=127
   _globals['_RESPONSE']._serialized_start=130
-  _globals['_RESPONSE']._serialized_end=331
+  _globals['_RESPONSE']._serialized_end=358
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,51 @@
+"""What a run came to, for people: what came in, what was decided and why, what was delivered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from bridge.alert import INTERNAL_SOURCE
+from bridge.journal import DeliveryState, Journal
+from bridge.journal.history import Recorded, deliveries, delivery_counts, recorded
+from bridge.routing import OTHERWISE, Action
+
+
+def summarise(journal: Journal, conditions: Mapping[str, str]) -> str:
+    """A page of text. ``conditions`` holds the source text of each route's condition, by the route's name."""
+    kept = list(recorded(journal))
+    sections = (_what_came_in(kept), _what_was_decided(kept, conditions), _what_was_delivered(journal))
+    return "\n".join(line for section in sections for line in section)
+
+
+def _what_came_in(kept: list[Recorded]) -> Iterator[str]:
+    rules = Counter(each.alert.rule for each in kept)
+    hosts = {each.alert.hostname for each in kept}
+    yield f"\nCame in: {_many(len(kept), 'alert')} of {_many(len(rules), 'rule')} from {_many(len(hosts), 'node')}"
+
+
+def _what_was_decided(kept: list[Recorded], conditions: Mapping[str, str]) -> Iterator[str]:
+    decided: Counter[tuple[str, Action, tuple[str, ...]]] = Counter(
+        (decision.route, decision.action, decision.channels) for each in kept for decision in each.decisions
+    )
+    yield "\nDecided:"
+    for (route, action, channels), count in sorted(decided.items(), key=lambda item: -item[1]):
+        fate = "dropped" if action is Action.DROPPED else f"to {', '.join(channels)}"
+        why = "no route matched" if route == OTHERWISE else f"when {conditions.get(route, 'always')}"
+        yield f"  {count:5}  {route}: {fate}\n         because {why}"
+    ignored = [each for each in kept if not each.decisions]
+    if ignored:
+        own = sum(each.alert.source == INTERNAL_SOURCE for each in ignored)
+        yield f"  {len(ignored):5}  kept, told to nobody ({own} of them Falco's own about itself)"
+
+
+def _what_was_delivered(journal: Journal) -> Iterator[str]:
+    yield "\nDelivered:"
+    for (channel, state), count in sorted(delivery_counts(journal).items()):
+        yield f"  {count:5}  {channel}: {state.value}"
+    for dead in deliveries(journal, DeliveryState.DEAD):
+        yield f"  dead letter {dead.id} to {dead.channel}: {dead.reason}"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,141 @@
+"""A recorded alert that can be played: in Falco's JSON form, or as the raw bytes of a gRPC response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Protocol
+
+from bridge.alert.wire import tolerant_pb2
+from bridge.simulate.clock import iso_text, moved, parse_time
+from bridge.simulate.errors import SimulationError
+from bridge.simulate.wire_form import grpc_message, json_body, text_line
+
+_BILLION = 1_000_000_000
+_CLOCK_SECONDS = b"evt.time.s"
+
+
+class Form(StrEnum):
+    """How Falco is told to write ``output``: ``json_output: false`` or ``true``."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Recording(Protocol):
+    """One alert that Falco told once and the stand-in can tell again."""
+
+    @property
+    def time_ns(self) -> int:
+        """When it happened, in nanoseconds since the epoch."""
+
+    def at(self, time_ns: int) -> Recording:
+        """The same alert, happening then: every writing of its time moves along."""
+
+    def on(self, hostname: str) -> Recording:
+        """The same alert, from another node."""
+
+    def grpc(self, form: Form) -> bytes:
+        """The raw ``falco.outputs.response``."""
+
+    def http(self, form: Form) -> bytes:
+        """The body that http_output posts. Raises SimulationError where the recording does not hold that form."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRecording:
+    """An alert in Falco's JSON form, decoded."""
+
+    body: Mapping[str, Any]
+    time_ns: int
+
+    def at(self, time_ns: int) -> JsonRecording:
+        """The same alert, happening then."""
+        text = moved(json_body({**self.body, "time": iso_text(self.time_ns)}), self.time_ns, time_ns)
+        return make_json_recording(text)
+
+    def on(self, hostname: str) -> JsonRecording:
+        """The same alert, from another node."""
+        return replace(self, body={**self.body, "hostname": hostname})
+
+    def grpc(self, form: Form) -> bytes:
+        """Values as text, as Falco's gRPC output writes them."""
+        output = json_body(self.body).decode() if form is Form.JSON else text_line(self.body, self.time_ns)
+        return grpc_message(self.body, self.time_ns, output)
+
+    def http(self, form: Form) -> bytes:
+        """The JSON body, or the text line."""
+        return json_body(self.body) if form is Form.JSON else text_line(self.body, self.time_ns).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecording:
+    """The bytes of a gRPC response as they were recorded; invalid UTF-8 and all."""
+
+    message: bytes
+    time_ns: int
+
+    def at(self, time_ns: int) -> RawRecording:
+        """The same alert, happening then."""
+        parsed = tolerant_pb2.Response.FromString(self.message)
+        parsed.time.seconds, parsed.time.nanos = divmod(time_ns, _BILLION)
+        parsed.output = moved(parsed.output, self.time_ns, time_ns)
+        seconds = iso_text(time_ns)[11:19].encode()
+        for entry in parsed.output_fields:
+            entry.value = seconds if entry.key == _CLOCK_SECONDS else moved(entry.value, self.time_ns, time_ns)
+        return RawRecording(parsed.SerializeToString(), time_ns)
+
+    def on(self, hostname: str) -> RawRecording:
+        """The same alert, from another node."""
+        parsed = tolerant_pb2.Response.FromString(self.message)
+        parsed.hostname = hostname.encode()
+        return replace(self, message=parsed.SerializeToString())
+
+    def grpc(self, form: Form) -> bytes:  # noqa: ARG002  # a recording has the form in which it was recorded
+        """The bytes, as they are."""
+        return self.message
+
+    def http(self, form: Form) -> bytes:
+        """What ``output`` holds, where it is of that form."""
+        output = tolerant_pb2.Response.FromString(self.message).output
+        if form is Form.JSON and not output.startswith(b"{"):
+            raise SimulationError("a raw gRPC recording of text output holds no JSON to post; add --text")
+        if form is Form.TEXT and output.startswith(b"{"):
+            raise SimulationError("a raw gRPC recording of JSON output holds no text line to post; leave out --text")
+        return output
+
+
+def make_json_recording(line: bytes) -> JsonRecording:
+    """Reads one alert in Falco's JSON form. Raises SimulationError that says what is wrong with it."""
+    import msgspec  # noqa: PLC0415
+
+    try:
+        body = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise SimulationError(f"not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise SimulationError("not a JSON object")
+    _check(body)
+    return JsonRecording(body, parse_time(body["time"]))
+
+
+def make_raw_recording(message: bytes) -> RawRecording:
+    """Reads one raw gRPC response. Raises SimulationError where it is none."""
+    from google.protobuf.message import DecodeError  # noqa: PLC0415
+
+    try:
+        time = tolerant_pb2.Response.FromString(message).time
+    except DecodeError:
+        raise SimulationError("not a falco.outputs.response") from None
+    return RawRecording(message, time.seconds * _BILLION + time.nanos)
+
+
+def _check(body: Mapping[str, Any]) -> None:
+    for key in ("time", "rule", "priority"):
+        if not isinstance(body.get(key), str):
+            raise SimulationError(f'no "{key}", which each of Falco\'s alerts has')
+    if not isinstance(body.get("output_fields", {}), dict):
+        raise SimulationError('"output_fields" is not an object')
+    if not isinstance(body.get("tags", []), list):
+        raise SimulationError('"tags" is not a list')

@@ -1,0 +1,123 @@
+"""The whole road in real processes: a stand-in Falco, the bridge with its courier, and what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from bridge.journal import Journal
+from bridge.journal.history import Recorded, Settled, deliveries, recorded
+from tests.support.waiting import wait_until
+
+EVERYTHING = "route everything { to hook }\n"
+
+
+@dataclass
+class Road:
+    """One test's folder, with the processes that were started in it."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def journal_path(self) -> Path:
+        return self.folder / "journal.db"
+
+    @property
+    def log(self) -> str:
+        """What the bridge wrote on its standard error, in all its lives."""
+        return (self.folder / "bridge.log").read_text(encoding="utf-8", errors="replace")
+
+    def configure(self, routes: str, channels: Mapping[str, str], **more: object) -> None:
+        """Write the config and its routes; Falco's socket is ``falco.sock`` in the folder."""
+        (self.folder / "test.route").write_text(routes, encoding="utf-8")
+        config = {
+            "sources": [{"grpc": "unix:falco.sock"}],
+            "channels": dict(channels),
+            "routes": ["test.route"],
+            "journal": "journal.db",
+            "log": {"level": "info", "format": "json"},
+            "labels": {"cluster": "test"},
+        } | more
+        (self.folder / "falco-bridge.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+    def falco(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a stand-in Falco on the folder's socket."""
+        return self.start("simulate", *arguments, "--listen", "unix:falco.sock", output="falco.log")
+
+    def bridge(self) -> subprocess.Popen[bytes]:
+        """Start the bridge."""
+        return self.start("--config", "falco-bridge.yaml", output="bridge.log")
+
+    def start(self, *arguments: str, output: str) -> subprocess.Popen[bytes]:
+        with (self.folder / output).open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bridge", *arguments],
+                cwd=self.folder,
+                env=os.environ | self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self.processes.append(process)
+        return process
+
+    def stop(self, bridge: subprocess.Popen[bytes], *, seconds: float = 30.0) -> int:
+        """Ask the bridge to drain and leave; its exit code."""
+        bridge.terminate()
+        return bridge.wait(seconds)
+
+    @contextmanager
+    def journal(self) -> Iterator[Journal]:
+        """The journal, for a look."""
+        journal = Journal.open(self.journal_path)
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+    def kept(self) -> list[Recorded]:
+        with self.journal() as journal:
+            return list(recorded(journal))
+
+    def deliveries(self) -> list[Settled]:
+        with self.journal() as journal:
+            return list(deliveries(journal))
+
+    def await_kept(self, count: int, *, seconds: float = 30.0) -> None:
+        """Until so many alerts are in the journal."""
+        wait_until(self.journal_path.exists, "the journal", seconds=seconds)
+        with self.journal() as journal:
+            wait_until(lambda: journal.kept() >= count, f"{count} alerts in the journal", seconds=seconds)
+
+    def await_settled(self, *, seconds: float = 30.0) -> None:
+        """Until no delivery waits."""
+        with self.journal() as journal:
+            wait_until(lambda: journal.undelivered() == 0, "every delivery to be settled", seconds=seconds)
+
+    def courier_pid(self) -> int:
+        """The process that holds the courier's lock."""
+        lock = self.folder / "journal.db.courier.lock"
+        return int(lock.read_text(encoding="ascii"))
+
+    def end(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            process.wait()
+
+
+def log_lines(text: str) -> list[dict[str, object]]:
+    """The JSON lines of a log."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]

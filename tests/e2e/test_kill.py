@@ -1,0 +1,169 @@
+"""SIGKILL at random moments under load: what was committed is delivered, and nothing twice that could be helped."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import threading
+from collections import Counter
+from contextlib import suppress
+
+import pytest
+
+from bridge.journal import DeliveryState
+from tests.conftest import FULL
+from tests.e2e.harness import Road
+from tests.support.far_side import Answer, FarSide, Request
+from tests.support.waiting import wait_until
+
+KILLS = 30 if FULL else 4
+ALERTS = 6000 if FULL else 900
+RATE = 200
+ROUTES = "route everything { when priority >= debug to hook }"
+_PACE = threading.Event()
+
+
+class Ledger:
+    """Counts, by alert id, what the far side took."""
+
+    def __init__(self, road: Road) -> None:
+        self.arrived: list[str] = []
+        self.server = FarSide(self._take)
+        self._road = road
+
+    def _take(self, request: Request) -> Answer:
+        self.arrived.append(request.body.decode())
+        return Answer()
+
+    def counts(self) -> Counter[str]:
+        """How often each kept alert arrived, told by the id in its body."""
+        ids = [each.alert.id for each in self._road.kept() if each.decisions]
+        text_of = Counter(self.arrived)
+        counts: Counter[str] = Counter()
+        by_id = {identity: 0 for identity in ids}
+        for body, times in text_of.items():
+            owner = next((identity for identity in _ids_in(body) if identity in by_id), None)
+            assert owner is not None, "a delivery of an alert that the journal does not know"
+            counts[owner] += times
+        assert set(counts) == set(ids), "an alert that was committed has not arrived"
+        return counts
+
+
+def _ids_in(body: str) -> list[str]:
+    """Every run of 32 hexadecimal digits in a body."""
+    words = "".join(c if c in "0123456789abcdef" else " " for c in body).split()
+    return [word for word in words if len(word) == 32]
+
+
+def claimed(road: Road) -> set[str]:
+    """The alerts whose delivery a courier holds just now."""
+    return {each.alert_id for each in road.deliveries() if each.state is DeliveryState.CLAIMED}
+
+
+def dice(test: str) -> random.Random:
+    """Random moments, the same in each run of a test."""
+    return random.Random(test)
+
+
+@pytest.mark.timeout(600)
+def test_killing_the_courier_loses_nothing(road: Road) -> None:
+    """Killed at random moments, it is started anew; only what it held when it died may arrive twice."""
+    moments = dice("courier")
+    ledger = Ledger(road)
+    with ledger.server.serving() as server:
+        road.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
+        road.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE))
+        bridge = road.bridge()
+        held: set[str] = set()
+        for _ in range(KILLS):
+            wait_until(lambda: (road.folder / "journal.db.courier.lock").exists(), "a courier")
+            _PACE.wait(moments.uniform(0.3, 1.0))
+            held |= kill_courier(road, bridge.pid)
+        road.await_kept(ALERTS, seconds=120)
+        road.await_settled(seconds=120)
+        assert road.stop(bridge) == 0, road.log
+    assert twice(ledger) <= held
+
+
+def kill_courier(road: Road, router: int) -> set[str]:
+    """Kill the courier while the router stands still; what the dead one held."""
+    os.kill(router, signal.SIGSTOP)
+    try:
+        with suppress(ProcessLookupError):
+            os.kill(road.courier_pid(), signal.SIGKILL)
+        return claimed(road)
+    finally:
+        os.kill(router, signal.SIGCONT)
+
+
+def twice(ledger: Ledger) -> set[str]:
+    return {identity for identity, times in ledger.counts().items() if times > 1}
+
+
+@pytest.mark.timeout(600)
+def test_killing_the_router_loses_nothing_that_was_committed(road: Road) -> None:
+    """Started again after each kill, the bridge delivers all that the journal holds, and nothing twice."""
+    moments = dice("router")
+    ledger = Ledger(road)
+    with ledger.server.serving() as server:
+        road.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
+        falco = road.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE), "--exit-when-drained")
+        for _ in range(KILLS):
+            bridge = road.bridge()
+            _PACE.wait(moments.uniform(1.0, 2.0))
+            bridge.kill()
+            bridge.wait()
+        bridge = road.bridge()
+        falco.wait(120)
+        wait_until(lambda: len(road.kept()) > 0, "alerts")
+        road.await_settled(seconds=120)
+        assert road.stop(bridge) == 0, road.log
+    assert twice(ledger) == set()
+
+
+@pytest.mark.timeout(600)
+def test_killing_both_at_once_loses_nothing_that_was_committed(road: Road) -> None:
+    """As when the machine dies: only what the courier held at that moment may arrive twice."""
+    moments = dice("both")
+    ledger = Ledger(road)
+    held: set[str] = set()
+    with ledger.server.serving() as server:
+        road.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
+        falco = road.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE), "--exit-when-drained")
+        for _ in range(KILLS):
+            bridge = road.bridge()
+            _PACE.wait(moments.uniform(1.0, 2.0))
+            os.kill(bridge.pid, signal.SIGSTOP)
+            with suppress(ProcessLookupError, FileNotFoundError, ValueError):
+                os.kill(road.courier_pid(), signal.SIGKILL)
+            bridge.kill()
+            bridge.wait()
+            if road.journal_path.exists():
+                held |= claimed(road)
+        bridge = road.bridge()
+        falco.wait(120)
+        road.await_settled(seconds=120)
+        assert road.stop(bridge) == 0, road.log
+    assert twice(ledger) <= held
+
+
+@pytest.mark.timeout(600)
+def test_killing_falco_ends_nothing(road: Road) -> None:
+    """Each Falco that is killed and started anew is read again within seconds, and the outage is told once."""
+    ledger = Ledger(road)
+    with ledger.server.serving() as server:
+        road.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
+        bridge = road.bridge()
+        for life in range(KILLS):
+            before = len(road.kept()) if road.journal_path.exists() else 0
+            falco = road.falco("--generate", "--count", "200", "--rate", str(RATE), "--seed", str(life))
+            road.await_kept(before + 20)
+            falco.kill()
+            falco.wait()
+        road.await_settled(seconds=60)
+        assert road.stop(bridge) == 0, road.log
+    assert twice(ledger) == set()
+    assert "Traceback" not in road.log
+    assert json.dumps(road.log).count("falco.sock") <= 4 * KILLS + 8

@@ -1,0 +1,135 @@
+"""Real servers on loopback where the services that people use would stand, and the proxy that leads to them.
+
+A bridge under test reaches ``https://hooks.slack.com`` as it would from behind a company's proxy: by CONNECT, with a
+certificate that the authority it was given has signed. Nothing in the bridge is patched.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.certificates import Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it arrived."""
+
+    host: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to answer."""
+
+    status: int = 200
+    body: bytes = b"ok"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class FarSide:
+    """An HTTP(S) server that keeps what it received and answers as told."""
+
+    def __init__(self, answer: Callable[[Request], Answer] | None = None, pair: Pair | None = None) -> None:
+        self.requests: list[Request] = []
+        self.answer: Callable[[Request], Answer] = answer or (lambda _request: Answer())
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        if pair is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pair.certificate, pair.key)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.port: int = self._server.server_address[1]
+
+    @contextmanager
+    def serving(self) -> Iterator[FarSide]:
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        far_side = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                request = Request(self.headers.get("Host", ""), self.path, dict(self.headers.items()), body)
+                far_side.requests.append(request)
+                answer = far_side.answer(request)
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            do_GET = do_PUT = do_POST
+
+            def handle_one_request(self) -> None:
+                try:
+                    super().handle_one_request()
+                except ConnectionError:  # a killed courier hangs up without a word
+                    self.close_connection = True
+
+            def log_message(self, *_args: object) -> None:
+                """Requests are kept, not printed."""
+
+        return Handler
+
+
+@contextmanager
+def connect_proxy(target_port: int) -> Iterator[str]:
+    """A forward proxy that leads every CONNECT, whatever host it names, to one local port. Yields its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=_accept, args=(listener, target_port), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.close()
+
+
+def _accept(listener: socket.socket, target_port: int) -> None:
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:  # closed: the test is over
+            return
+        threading.Thread(target=_tunnel, args=(client, target_port), daemon=True).start()
+
+
+def _tunnel(client: socket.socket, target_port: int) -> None:
+    with client, socket.create_connection(("127.0.0.1", target_port)) as target:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            piece = client.recv(4096)
+            if not piece:
+                return
+            head += piece
+        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        other = {client: target, target: client}
+        while True:
+            readable, _, _ = select.select([client, target], [], [], 60)
+            for end in readable:
+                data = end.recv(65536)
+                if not data:
+                    return
+                other[end].sendall(data)
+            if not readable:
+                return
