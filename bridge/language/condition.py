@@ -20,6 +20,8 @@ class Kind(Enum):
     UNSIGNED = "unsigned"
     DOUBLE = "double"
     BOOL = "bool"
+    BYTES = "bytes"
+    """Text that `bcontains` and `bstartswith` compare with bytes in hexadecimal."""
     IP = "ip"
     NET = "net"
     LIST = "list"

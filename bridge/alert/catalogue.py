@@ -1,0 +1,54 @@
+"""Falco's fields: the names and types of Falco 0.43 and its official plugins, shipped as ``fields.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """What Falco says of a field."""
+
+    name: str
+    type: str
+    """Falco's word: string, uint64, int64, bool, reltime, abstime, ipaddr, ipnet, double, bytes, any."""
+    is_list: bool
+    source: str
+    """The event source that has it; ``*`` for all."""
+    provider: str
+    """``libs``, or the plugin that brings it."""
+
+
+@cache
+def catalogue() -> Mapping[str, FieldType]:
+    """Every known field by its name, without an argument."""
+    rows = json.loads((Path(__file__).parent / "fields.json").read_text(encoding="utf-8"))
+    return {
+        row["name"]: FieldType(row["name"], row["type"], row["list"], row["source"], row["provider"]) for row in rows
+    }
+
+
+@cache
+def families() -> frozenset[str]:
+    """The first words of all known names: ``proc``, ``k8s``, ``ka``."""
+    return frozenset(name.partition(".")[0] for name in catalogue())
+
+
+_OPEN_FAMILIES = ("evt.arg.", "evt.rawarg.")
+"""Falco emits an event's arguments under names of their own."""
+
+
+def find_field(name: str) -> FieldType | None:
+    """The field, with or without an argument (``evt.arg[flags]``, ``evt.arg.flags``), or None."""
+    base = name.partition("[")[0]
+    known = catalogue().get(base)
+    if known is not None:
+        return known
+    for prefix in _OPEN_FAMILIES:
+        if base.startswith(prefix):
+            return catalogue()[prefix[:-1]]
+    return None

@@ -1,0 +1,46 @@
+"""Quoted strings: Falco's escapes, resolved and written back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_PLAIN = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "\\": "\\", "/": "/", " ": "\\"}
+"""Falco reads a backslash before a space as a backslash."""
+_WRITTEN = {"\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
+_HEX = frozenset("0123456789abcdefABCDEF")
+
+
+@dataclass(frozen=True, slots=True)
+class BadEscape:
+    """An escape that Falco refuses, and where it stands in the quoted text."""
+
+    offset: int
+    text: str
+
+
+def unquote(quoted: str) -> str | BadEscape:
+    """The value of a string with its quotes. ``\\xHH`` is a byte (since Falco 0.44); bytes that are not UTF-8 are U+FFFD."""
+    quote, inner = quoted[0], quoted[1:-1]
+    if "\\" not in inner:
+        return inner
+    parts: list[bytes] = []
+    at = 0
+    while (found := inner.find("\\", at)) >= 0:
+        parts.append(inner[at:found].encode())
+        letter = inner[found + 1]
+        digits = inner[found + 2 : found + 4]
+        if letter == "x" and len(digits) == 2 and _HEX.issuperset(digits):
+            parts.append(bytes.fromhex(digits))
+            at = found + 4
+        elif letter == quote or letter in _PLAIN:
+            parts.append(_PLAIN.get(letter, letter).encode())
+            at = found + 2
+        else:
+            return BadEscape(found + 1, inner[found : found + 2])
+    parts.append(inner[at:].encode())
+    return b"".join(parts).decode("utf-8", "replace")
+
+
+def quote(text: str) -> str:
+    """The text as a double-quoted string that ``unquote`` reads back."""
+    return '"' + "".join(_WRITTEN.get(letter, letter) for letter in text) + '"'
