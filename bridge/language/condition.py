@@ -100,7 +100,15 @@ class Call:
     span: Span
 
 
-Operand = Field | Literal | Items | Call
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Several values as one argument of a transformer: ``join(",", (proc.pname, proc.name))``."""
+
+    values: tuple[Operand, ...]
+    span: Span
+
+
+Operand = Field | Literal | Items | Call | Pack
 
 
 @dataclass(frozen=True, slots=True)

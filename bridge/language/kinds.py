@@ -1,0 +1,99 @@
+"""Which kind of value each field is, and what may be done with each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bridge.alert.catalogue import find_field
+from bridge.language.condition import Kind, Operator
+
+ATTRIBUTES: Mapping[str, Kind] = MappingProxyType(
+    {
+        "rule": Kind.TEXT,
+        "priority": Kind.PRIORITY,
+        "source": Kind.TEXT,
+        "hostname": Kind.TEXT,
+        "tags": Kind.LIST,
+        "output": Kind.TEXT,
+        "time": Kind.UNSIGNED,
+    }
+)
+"""The alert's own attributes, which need no dot; ``time`` is in nanoseconds since the epoch."""
+
+LABEL = "label."
+"""What the config's static labels begin with."""
+
+_KINDS = {
+    "string": Kind.TEXT,
+    "uint64": Kind.UNSIGNED,
+    "reltime": Kind.UNSIGNED,
+    "abstime": Kind.UNSIGNED,
+    "int64": Kind.INTEGER,
+    "double": Kind.DOUBLE,
+    "bool": Kind.BOOL,
+    "ipaddr": Kind.IP,
+    "ipnet": Kind.NET,
+    "bytes": Kind.BYTES,
+    "any": Kind.UNKNOWN,
+}
+
+ORDERING = frozenset({Operator.LT, Operator.LE, Operator.GT, Operator.GE})
+LIST_OPERATORS = frozenset({Operator.IN, Operator.INTERSECTS, Operator.PMATCH})
+HEX_OPERATORS = frozenset({Operator.BCONTAINS, Operator.BSTARTSWITH})
+
+_EQUALITY = frozenset({Operator.EQ, Operator.NE, Operator.IN, Operator.INTERSECTS})
+_TEXT = frozenset(Operator) - HEX_OPERATORS
+_ALLOWED = {
+    Kind.TEXT: _TEXT,
+    Kind.BYTES: frozenset(Operator),
+    Kind.UNKNOWN: frozenset(Operator),
+    Kind.INTEGER: _EQUALITY | ORDERING,
+    Kind.UNSIGNED: _EQUALITY | ORDERING,
+    Kind.DOUBLE: _EQUALITY | ORDERING,
+    Kind.PRIORITY: _EQUALITY | ORDERING,
+    Kind.BOOL: _EQUALITY,
+    Kind.IP: _EQUALITY,
+    Kind.NET: _EQUALITY,
+    Kind.LIST: frozenset({Operator.IN, Operator.INTERSECTS}),
+}
+_NAMES = {
+    Kind.TEXT: "text",
+    Kind.BYTES: "bytes",
+    Kind.INTEGER: "a number",
+    Kind.UNSIGNED: "a number",
+    Kind.DOUBLE: "a number",
+    Kind.BOOL: "true or false",
+    Kind.IP: "an IP address",
+    Kind.NET: "a network",
+    Kind.LIST: "a list",
+    Kind.PRIORITY: "a priority",
+    Kind.UNKNOWN: "of a type unknown here",
+}
+
+
+def field_kind(name: str) -> Kind | None:
+    """The kind of a field or an attribute; None for one that neither Falco nor its plugins have."""
+    if name in ATTRIBUTES:
+        return ATTRIBUTES[name]
+    if name.startswith(LABEL):
+        return Kind.TEXT
+    known = find_field(name)
+    if known is None:
+        return None
+    return Kind.LIST if known.is_list else _KINDS[known.type]
+
+
+def allows(kind: Kind, operator: Operator) -> bool:
+    """Whether Falco has this operator for values of this kind."""
+    return operator in _ALLOWED[kind]
+
+
+def operators_for(kind: Kind) -> str:
+    """The operators of a kind, for a message."""
+    return ", ".join(operator.value for operator in Operator if operator in _ALLOWED[kind])
+
+
+def kind_name(kind: Kind) -> str:
+    """The kind in words, after "is"."""
+    return _NAMES[kind]

@@ -1,0 +1,56 @@
+"""Diagnostics for people: the source line, a caret under the place, and the way out beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from bridge.language.diagnostic import Diagnostic
+from bridge.language.source import Source, Span
+
+_LONGEST_LINE = 200
+
+
+def render_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source]) -> str:
+    """All of them, one after another, each ended by an empty line; ``sources`` by path."""
+    return "".join(f"{_rendered(each, sources)}\n\n" for each in diagnostics)
+
+
+def _rendered(diagnostic: Diagnostic, sources: Mapping[str, Source]) -> str:
+    span = diagnostic.span
+    head = f"{diagnostic.severity.value}[{diagnostic.code.id}]: {_visible(diagnostic.message)}"
+    lines = [head, *_place(span, diagnostic.hint, sources)]
+    for label, place in diagnostic.related:
+        lines += _place(place, label, sources)
+    return "\n".join(lines)
+
+
+def _place(span: Span, label: str, sources: Mapping[str, Source]) -> Iterator[str]:
+    margin = " " * len(str(span.line))
+    yield f"{margin} ┌─ {span.path}:{span.line}:{span.column}"
+    source = sources.get(span.path)
+    if source is None:
+        return
+    start = source.text.rfind("\n", 0, span.start) + 1
+    end = source.text.find("\n", start)
+    line = source.text[start : len(source.text) if end < 0 else end]
+    shown, column = _window(line, span.start - start)
+    width = max(1, min(span.end - span.start, len(shown) - column))
+    lead = "".join("\t" if letter == "\t" else " " for letter in shown[:column])
+    yield f"{span.line} │ {_visible(shown)}"
+    yield f"{margin} │ {lead}{'^' * width} {_visible(label)}".rstrip()
+
+
+def _window(line: str, column: int) -> tuple[str, int]:
+    """A very long line, cut to what stands around the place."""
+    if len(line) <= _LONGEST_LINE:
+        return line, min(column, len(line))
+    start = max(0, column - _LONGEST_LINE // 2)
+    return line[start : start + _LONGEST_LINE], column - start
+
+
+def _visible(text: str) -> str:
+    """Control characters made visible: a file may be anybody's, and a terminal obeys."""
+    return "".join(
+        letter if letter == "\t" or letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )

@@ -1,0 +1,347 @@
+"""From a condition as written to a checked one: names resolved, macros expanded, types known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from bridge.alert.catalogue import catalogue, families
+from bridge.language import syntax
+from bridge.language.condition import (
+    All,
+    Any,
+    Call,
+    Compare,
+    Condition,
+    Exists,
+    Field,
+    Items,
+    Kind,
+    Literal,
+    Not,
+    Operand,
+    Operator,
+    Pack,
+    Quantifier,
+)
+from bridge.language.diagnostic import Code, Diagnostic
+from bridge.language.kinds import (
+    ATTRIBUTES,
+    LABEL,
+    LIST_OPERATORS,
+    ORDERING,
+    allows,
+    field_kind,
+    kind_name,
+    operators_for,
+)
+from bridge.language.literals import literal_problems
+from bridge.language.scope import Scope, expand
+from bridge.language.source import Span
+from bridge.language.suggest import did_you_mean
+from bridge.language.transformers import NAMES, VAL, kind_of, result_kind
+
+DEEPEST = 100
+"""Levels of parentheses, ``not``, transformers and macros within each other."""
+LARGEST = 20_000
+"""Comparisons in one condition with its macros expanded."""
+
+_NO_RIGHT_FIELDS = frozenset({Operator.REGEX, Operator.PMATCH})
+
+
+class _Broken(Exception):  # noqa: N818  # control flow within this file: the diagnostic is already noted
+    """This condition has a mistake; its neighbours are still looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Expanded:
+    condition: Condition
+    depth: int
+    size: int
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Checks conditions against one scope and notes what is wrong in ``problems``."""
+
+    scope: Scope
+    problems: list[Diagnostic]
+    _macros: dict[str, _Expanded | None] = field(default_factory=dict)
+    _open: list[str] = field(default_factory=list)
+    _depth: int = 0
+    _deepest: int = 0
+    _size: int = 0
+
+    def resolve(self, written: syntax.Written) -> Condition | None:
+        """The checked condition, or None where something is wrong with it."""
+        self._depth = self._deepest = self._size = 0
+        try:
+            if _nesting(written) > DEEPEST:
+                raise self._wrong(Code.TOO_DEEP, f"more than {DEEPEST} levels deep", written.span, "use macros")
+            return self._condition(written)
+        except _Broken:
+            return None
+
+    def check_macros(self) -> None:
+        """Look at every macro, the unused ones too."""
+        for name, statement in self.scope.macros.items():
+            if name not in self._macros:
+                self._depth = self._deepest = self._size = 0
+                try:
+                    self._expand(name, statement.name.span)
+                except _Broken:
+                    continue
+
+    # Logic
+
+    def _condition(self, written: syntax.Written) -> Condition:
+        self._depth += 1
+        self._deepest = max(self._deepest, self._depth)
+        try:
+            match written:
+                case syntax.Conjunction():
+                    return All(self._several(written.conditions), written.span)
+                case syntax.Disjunction():
+                    return Any(self._several(written.conditions), written.span)
+                case syntax.Negation():
+                    return Not(self._condition(written.condition), written.span)
+                case syntax.Group():
+                    return self._condition(written.condition)
+                case syntax.MacroUse():
+                    return self._macro(written)
+                case syntax.Existence():
+                    self._count(1, written.span)
+                    return Exists(self._left(written.left), written.span)
+                case syntax.Comparison():
+                    self._count(1, written.span)
+                    return self._comparison(written)
+                case _:
+                    assert_never(written)
+        finally:
+            self._depth -= 1
+
+    def _several(self, conditions: tuple[syntax.Written, ...]) -> tuple[Condition, ...]:
+        """All of them, so that every mistake is told at once."""
+        resolved: list[Condition] = []
+        broken = False
+        for condition in conditions:
+            try:
+                resolved.append(self._condition(condition))
+            except _Broken:
+                broken = True
+        if broken:
+            raise _Broken
+        return tuple(resolved)
+
+    def _macro(self, use: syntax.MacroUse) -> Condition:
+        self.scope.used.add(("macro", use.name))
+        if use.name not in self.scope.macros:
+            if use.name in self.scope.broken:
+                raise _Broken
+            hint = did_you_mean(use.name, self.scope.macros)
+            if use.name in ATTRIBUTES:
+                hint = f"`{use.name}` needs an operator and a value"
+            raise self._wrong(Code.UNKNOWN_MACRO, f"unknown macro `{use.name}`", use.span, hint)
+        found = self._expand(use.name, use.span)
+        self._deepest = max(self._deepest, self._depth + found.depth)
+        if self._deepest > DEEPEST:
+            raise self._wrong(
+                Code.TOO_DEEP, f"with its macros it is more than {DEEPEST} levels deep", use.span, "split it"
+            )
+        self._count(found.size, use.span)
+        return found.condition
+
+    def _expand(self, name: str, span: Span) -> _Expanded:
+        if name in self._open:
+            self._macros[name] = None
+            circle = " → ".join([*self._open[self._open.index(name) :], name])
+            raise self._wrong(Code.CYCLE, f"macro `{name}` stands for itself: {circle}", span)
+        if name in self._macros:
+            found = self._macros[name]
+            if found is None:
+                raise _Broken
+            return found
+        statement = self.scope.macros[name]
+        self._macros[name] = None
+        if _nesting(statement.condition) > DEEPEST:
+            raise self._wrong(Code.TOO_DEEP, f"more than {DEEPEST} levels deep", statement.span, "use macros")
+        if len(self._open) > DEEPEST:
+            raise self._wrong(Code.TOO_DEEP, f"macros stand more than {DEEPEST} levels deep in macros", span)
+        outside = self._depth, self._deepest, self._size
+        self._depth = self._deepest = self._size = 0
+        self._open.append(name)
+        del self._macros[name]
+        try:
+            found = _Expanded(self._condition(statement.condition), self._deepest, self._size)
+        except _Broken:
+            self._macros[name] = None
+            raise
+        finally:
+            self._open.pop()
+            self._depth, self._deepest, self._size = outside
+        self._macros[name] = found
+        return found
+
+    def _count(self, comparisons: int, span: Span) -> None:
+        self._size += comparisons
+        if self._size > LARGEST:
+            raise self._wrong(Code.TOO_LARGE, f"more than {LARGEST} comparisons", span, "split the route")
+
+    # Comparisons
+
+    def _comparison(self, written: syntax.Comparison) -> Compare:
+        operator = Operator.EQ if written.operator.text == "==" else Operator(written.operator.text)
+        left = self._left(written.left)
+        kind = kind_of(left)
+        if not allows(kind, operator):
+            raise self._wrong(
+                Code.WRONG_OPERATOR,
+                f"`{operator.value}` cannot be used here: {_told(written.left)} is {kind_name(kind)}",
+                written.operator.span,
+                f"it takes {operators_for(kind)}",
+            )
+        quantifier = None if written.quantifier is None else Quantifier(written.quantifier.text)
+        if quantifier is not None and operator in ORDERING:
+            raise self._wrong(
+                Code.WRONG_OPERATOR, f"`{operator.value}` takes no `{quantifier.value}`", written.operator.span
+            )
+        right = self._right(written, kind, operator)
+        return Compare(left, operator, right, quantifier, written.span)
+
+    def _left(self, written: syntax.Left) -> Field | Call:
+        if isinstance(written, syntax.FieldName):
+            return self._field(written)
+        if written.name.text == VAL:
+            raise self._wrong(Code.WRONG_ARGUMENTS, "val() stands on the right only", written.span, "leave it out")
+        return self._call(written)
+
+    def _right(self, written: syntax.Comparison, kind: Kind, operator: Operator) -> Operand:
+        right = written.right
+        if isinstance(right, syntax.Transform):
+            return self._right_call(written, right, kind, operator)
+        if isinstance(right, syntax.Word) and operator not in LIST_OPERATORS:
+            self._check_word(kind, operator, right)
+            return Literal(right.text, right.quoted, right.span)
+        words = (right,) if isinstance(right, syntax.Word) else expand(self.scope, right.words)
+        if not words:
+            self.problems.append(
+                Diagnostic(Code.EMPTY_VALUE, f"`{operator.value} ()` is never true", right.span, "fill the list")
+            )
+        before = self._errors()
+        for word in words:
+            self.problems.extend(literal_problems(kind, operator, word))
+        if self._errors() > before:
+            raise _Broken
+        return Items(tuple(Literal(word.text, word.quoted, word.span) for word in words), right.span)
+
+    def _check_word(self, kind: Kind, operator: Operator, word: syntax.Word) -> None:
+        before = self._errors()
+        self.problems.extend(literal_problems(kind, operator, word))
+        if self._errors() > before:
+            raise _Broken
+
+    def _errors(self) -> int:
+        return sum(problem.severity.value == "error" for problem in self.problems)
+
+    def _right_call(
+        self, written: syntax.Comparison, right: syntax.Transform, kind: Kind, operator: Operator
+    ) -> Call:
+        if operator in _NO_RIGHT_FIELDS:
+            raise self._wrong(Code.WRONG_RIGHT_SIDE, f"`{operator.value}` takes no field on its right", right.span)
+        call = self._call(right)
+        if call.kind is not kind and Kind.UNKNOWN not in {call.kind, kind}:
+            raise self._wrong(
+                Code.WRONG_RIGHT_SIDE,
+                f"this is {kind_name(call.kind)}, but {_told(written.left)} is {kind_name(kind)}",
+                right.span,
+                "both sides must be of one type",
+            )
+        return call
+
+    # Operands
+
+    def _field(self, written: syntax.FieldName) -> Field:
+        kind = field_kind(written.text)
+        if written.text.startswith(LABEL):
+            self._check_label(written)
+        elif kind is None:
+            problem = unknown_field(written.text, written.span)
+            if problem is not None:
+                self.problems.append(problem)
+                raise _Broken
+        return Field(written.text, kind or Kind.UNKNOWN, written.span)
+
+    def _check_label(self, written: syntax.FieldName) -> None:
+        labels = self.scope.known.labels
+        name = written.text.removeprefix(LABEL)
+        if labels is not None and name not in labels:
+            hint = did_you_mean(name, labels) or "the config's `labels` name them"
+            raise self._wrong(Code.UNKNOWN_LABEL, f"unknown label `{name}`", written.span, hint)
+
+    def _call(self, written: syntax.Transform) -> Call:
+        name = written.name.text
+        if name not in NAMES:
+            hint = did_you_mean(name, NAMES) or f"one of {', '.join(NAMES)}"
+            raise self._wrong(Code.UNKNOWN_TRANSFORMER, f"unknown transformer `{name}`", written.name.span, hint)
+        arguments = tuple(self._argument(argument) for argument in written.arguments)
+        kind = result_kind(name, arguments)
+        if isinstance(kind, str):
+            raise self._wrong(Code.WRONG_ARGUMENTS, kind, written.span)
+        return Call(name, arguments, kind, written.span)
+
+    def _argument(self, written: syntax.CallArgument) -> Operand:
+        match written:
+            case syntax.FieldName():
+                return self._field(written)
+            case syntax.Word():
+                return Literal(written.text, written.quoted, written.span)
+            case syntax.Arguments():
+                return Pack(tuple(self._argument(item) for item in written.items), written.span)
+            case syntax.Transform():
+                if written.name.text == VAL:
+                    raise self._wrong(Code.WRONG_ARGUMENTS, "val() cannot stand inside a transformer", written.span)
+                return self._call(written)
+            case _:
+                assert_never(written)
+
+    def _wrong(self, code: Code, message: str, span: Span, hint: str = "") -> _Broken:
+        self.problems.append(Diagnostic(code, message, span, hint))
+        return _Broken()
+
+
+def unknown_field(name: str, span: Span) -> Diagnostic | None:
+    """A misspelt field. A plugin of one's own has a first word of its own, and its fields are taken by their value."""
+    base = name.partition("[")[0]
+    hint = did_you_mean(base, (*catalogue(), *ATTRIBUTES))
+    if not hint and base.partition(".")[0] not in families():
+        return None
+    return Diagnostic(Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint or "Falco and its plugins have none such")
+
+
+def _told(left: syntax.Left) -> str:
+    return f"`{left.text}`" if isinstance(left, syntax.FieldName) else f"`{left.name.text}(…)`"
+
+
+def _nesting(written: syntax.Written) -> int:
+    """How deep a condition is as written; told without recursion, for it may be very deep."""
+    deepest = 0
+    stack: list[tuple[object, int]] = [(written, 1)]
+    while stack:
+        node, depth = stack.pop()
+        deepest = max(deepest, depth)
+        match node:
+            case syntax.Conjunction() | syntax.Disjunction():
+                stack += [(each, depth) for each in node.conditions]
+            case syntax.Negation() | syntax.Group():
+                stack.append((node.condition, depth + 1))
+            case syntax.Comparison():
+                stack += [(node.left, depth), (node.right, depth)]
+            case syntax.Existence():
+                stack.append((node.left, depth))
+            case syntax.Transform():
+                stack += [(each, depth + 1) for each in node.arguments]
+            case syntax.Arguments():
+                stack += [(each, depth + 1) for each in node.items]
+            case _:
+                pass
+    return deepest

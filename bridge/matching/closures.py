@@ -1,0 +1,118 @@
+"""A checked condition as a function of an alert: the definition of what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+from bridge.alert import Alert
+from bridge.language.condition import (
+    All,
+    Any,
+    Compare,
+    Condition,
+    Exists,
+    Field,
+    Items,
+    Literal,
+    Not,
+    Quantifier,
+)
+from bridge.language.transformers import kind_of
+from bridge.matching.operators import Test, items_test, literal_test, relation
+from bridge.matching.values import Read, read_operand, read_text
+
+Predicate = Callable[[Alert], bool]
+
+
+def compile_condition(condition: Condition, labels: Mapping[str, str]) -> Predicate:
+    """A predicate that never raises. ``labels`` are the config's static ones, by name."""
+    match condition:
+        case All():
+            return _all([compile_condition(each, labels) for each in condition.conditions])
+        case Any():
+            return _any([compile_condition(each, labels) for each in condition.conditions])
+        case Not():
+            inner = compile_condition(condition.condition, labels)
+            return lambda alert: not inner(alert)
+        case Exists():
+            return _exists(condition, labels)
+        case Compare():
+            return _compare(condition, labels)
+        case _:
+            assert_never(condition)
+
+
+def _all(predicates: list[Predicate]) -> Predicate:
+    def every(alert: Alert) -> bool:
+        for predicate in predicates:  # noqa: SIM110  # a generator would double the cost
+            if not predicate(alert):
+                return False
+        return True
+
+    return every
+
+
+def _any(predicates: list[Predicate]) -> Predicate:
+    def some(alert: Alert) -> bool:
+        for predicate in predicates:  # noqa: SIM110  # a generator would double the cost
+            if predicate(alert):
+                return True
+        return False
+
+    return some
+
+
+def _exists(condition: Exists, labels: Mapping[str, str]) -> Predicate:
+    """Presence alone: a value that is none of its kind is there all the same."""
+    operand = condition.operand
+    read = read_text(operand, labels) if isinstance(operand, Field) else read_operand(operand, labels)
+    return lambda alert: read(alert) is not None
+
+
+def _compare(condition: Compare, labels: Mapping[str, str]) -> Predicate:
+    read = read_operand(condition.left, labels)
+    kind = kind_of(condition.left)
+    operator, right = condition.operator, condition.right
+    match right:
+        case Literal():
+            return _tested(read, literal_test(kind, operator, right.text))
+        case Items() if condition.quantifier is not None:
+            tests = [literal_test(kind, operator, text) for text in _texts(right)]
+            return _tested(read, _quantified(condition.quantifier, tests))
+        case Items():
+            return _tested(read, items_test(kind, operator, _texts(right)))
+        case _:
+            return _related(read, read_operand(right, labels), relation(kind, operator))
+
+
+def _texts(items: Items) -> list[str]:
+    return [literal.text for literal in items.values]
+
+
+def _tested(read: Read, test: Test) -> Predicate:
+    def predicate(alert: Alert) -> bool:
+        value = read(alert)
+        return value is not None and test(value)
+
+    return predicate
+
+
+def _related(left: Read, right: Read, compare: Callable[[object, object], bool]) -> Predicate:
+    def predicate(alert: Alert) -> bool:
+        one, other = left(alert), right(alert)
+        return one is not None and other is not None and compare(one, other)
+
+    return predicate
+
+
+def _quantified(quantifier: Quantifier, tests: list[Test]) -> Test:
+    match quantifier:
+        case Quantifier.ANY_OF:
+            return lambda value: any(test(value) for test in tests)
+        case Quantifier.ALL_OF:
+            return lambda value: bool(tests) and all(test(value) for test in tests)
+        case Quantifier.ONE_OF:
+            return lambda value: sum(test(value) for test in tests) == 1
+
+

@@ -1,0 +1,157 @@
+"""What each operator means for each kind of value. A missing value on either side makes every comparison false."""
+
+from __future__ import annotations
+
+import operator as python
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+from bridge.alert import parse_priority
+from bridge.language.condition import Kind, Operator
+from bridge.language.kinds import ORDERING
+from bridge.language.regex import compile_regex
+from bridge.language.values import parse_address, parse_double, parse_network
+from bridge.matching.glob import glob_test
+from bridge.matching.text import as_bytes, lower, path_components, regex_test, starts_with_path
+from bridge.matching.values import PARSERS
+
+Test = Callable[[Any], bool]
+"""One side is known: whether the other side's value passes."""
+Relation = Callable[[Any, Any], bool]
+
+_ORDER: Mapping[Operator, Relation] = {
+    Operator.LT: python.lt,
+    Operator.LE: python.le,
+    Operator.GT: python.gt,
+    Operator.GE: python.ge,
+}
+_SEVERER: Mapping[Operator, Relation] = {
+    Operator.LT: python.gt,
+    Operator.LE: python.ge,
+    Operator.GT: python.lt,
+    Operator.GE: python.le,
+}
+"""``priority >= warning`` is "warning or more severe", and the severest has the smallest number."""
+
+_RELATIONS: Mapping[Operator, Relation] = {
+    Operator.EQ: python.eq,
+    Operator.NE: python.ne,
+    Operator.CONTAINS: lambda left, right: right in left,
+    Operator.ICONTAINS: lambda left, right: lower(right) in lower(left),
+    Operator.STARTSWITH: lambda left, right: left.startswith(right),
+    Operator.ENDSWITH: lambda left, right: left.endswith(right),
+    Operator.BCONTAINS: lambda left, right: as_bytes(right) in as_bytes(left),
+    Operator.BSTARTSWITH: lambda left, right: as_bytes(left).startswith(as_bytes(right)),
+    Operator.GLOB: lambda left, right: glob_test(right, fold=False)(left),
+    Operator.IGLOB: lambda left, right: glob_test(right, fold=True)(left),
+}
+
+
+def relation(kind: Kind, operator: Operator) -> Relation:
+    """The comparison of two values that both come from the alert."""
+    if operator in ORDERING:
+        return _SEVERER[operator] if kind is Kind.PRIORITY else _ORDER[operator]
+    if operator is Operator.IN:
+        return _all_in if kind is Kind.LIST else python.eq
+    if operator is Operator.INTERSECTS:
+        return _any_in if kind is Kind.LIST else python.eq
+    return _RELATIONS[operator]
+
+
+def literal_test(kind: Kind, operator: Operator, text: str) -> Test:
+    """The comparison with a value as written in the condition, prepared once."""
+    if operator is Operator.REGEX:
+        compiled = compile_regex(text)
+        return (lambda _value: False) if isinstance(compiled, str) else regex_test(compiled)
+    if operator in {Operator.GLOB, Operator.IGLOB}:
+        return glob_test(text, fold=operator is Operator.IGLOB)
+    if operator in {Operator.BCONTAINS, Operator.BSTARTSWITH}:
+        return _hex_test(operator, bytes.fromhex(text))
+    if operator is Operator.ICONTAINS:
+        needle = lower(text)
+        return lambda value: needle in lower(value)
+    if kind is Kind.UNKNOWN and operator in ORDERING:
+        return _by_its_value(_ORDER[operator], text)
+    if kind in {Kind.IP, Kind.NET}:
+        return _address_test(operator, text)
+    return _fixed(relation(kind, operator), _parsed(kind, text))
+
+
+def items_test(kind: Kind, operator: Operator, texts: Sequence[str]) -> Test:
+    """``in``, ``intersects`` or ``pmatch`` with a list as written; false of an empty one."""
+    if not texts:
+        return lambda _value: False
+    if operator is Operator.PMATCH:
+        return _path_test(texts)
+    if kind in {Kind.IP, Kind.NET}:
+        tests = [_address_test(Operator.EQ, text) for text in texts]
+        return lambda value: any(test(value) for test in tests)
+    members = frozenset(_parsed(kind, text) for text in texts)
+    if kind is not Kind.LIST:
+        return members.__contains__
+    if operator is Operator.IN:
+        return members.issuperset
+    return lambda value: not members.isdisjoint(value)
+
+
+def _fixed(compare: Relation, right: Any) -> Test:
+    return lambda value: compare(value, right)
+
+
+def _parsed(kind: Kind, text: str) -> Any:
+    if kind is Kind.PRIORITY:
+        return parse_priority(text)
+    parse = PARSERS.get(kind)
+    return text if parse is None else parse(text)
+
+
+def _all_in(left: Any, right: Any) -> bool:
+    return set(left) <= set(right)
+
+
+def _any_in(left: Any, right: Any) -> bool:
+    return not set(left).isdisjoint(right)
+
+
+def _hex_test(operator: Operator, needle: bytes) -> Test:
+    if operator is Operator.BCONTAINS:
+        return lambda value: needle in as_bytes(value)
+    return lambda value: as_bytes(value).startswith(needle)
+
+
+def _by_its_value(compare: Relation, text: str) -> Test:
+    """A field of unknown type: a number where it looks like one, otherwise text."""
+    number = parse_double(text)
+
+    def test(value: str) -> bool:
+        found = None if number is None else parse_double(value)
+        return compare(value, text) if found is None else compare(found, number)
+
+    return test
+
+
+def _address_test(operator: Operator, text: str) -> Test:
+    """An address, or a network that it may lie in. Families never match each other, and then ``!=`` is true."""
+    wanted = parse_address(text) or parse_network(text)
+
+    def equal(value: Any) -> bool:
+        if value == wanted:
+            return True
+        if not isinstance(wanted, IPv4Network | IPv6Network) or value.version != wanted.version:
+            return False
+        if isinstance(value, IPv4Network | IPv6Network):
+            return value.subnet_of(wanted)  # type: ignore[arg-type]  # the versions agree
+        return value in wanted
+
+    return (lambda value: not equal(value)) if operator is Operator.NE else equal
+
+
+def _path_test(texts: Sequence[str]) -> Test:
+    patterns = [[glob_test(part, fold=False) for part in path_components(text)] for text in texts]
+
+    def test(value: str) -> bool:
+        components = path_components(value)
+        return any(starts_with_path(components, tests) for tests in patterns)
+
+    return test

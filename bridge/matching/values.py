@@ -1,0 +1,136 @@
+"""Reading one operand of a condition from an alert: a value of its kind, or None where it is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bridge.alert import Alert
+from bridge.language.condition import Call, Field, Items, Kind, Literal, Operand, Pack
+from bridge.language.kinds import ATTRIBUTES, LABEL
+from bridge.language.transformers import ELEMENTWISE, VAL
+from bridge.language.values import (
+    parse_address,
+    parse_bool,
+    parse_double,
+    parse_network,
+    parse_signed,
+    parse_unsigned,
+)
+from bridge.matching.text import as_bytes, basename, decode_base64, get_options, lower, upper
+
+Read = Callable[[Alert], Any]
+"""Gives the value, or None."""
+
+PARSERS: Mapping[Kind, Callable[[str], Any]] = {
+    Kind.UNSIGNED: parse_unsigned,
+    Kind.INTEGER: parse_signed,
+    Kind.DOUBLE: parse_double,
+    Kind.BOOL: parse_bool,
+    Kind.IP: parse_address,
+    Kind.NET: lambda text: parse_network(text) or parse_address(text),
+}
+"""Kinds that compare as something else than text. A value that is none of the kind counts as missing."""
+
+_TEXT_FUNCTIONS: Mapping[str, Callable[[str], str | None]] = {
+    "tolower": lower,
+    "toupper": upper,
+    "basename": basename,
+    "b64": decode_base64,
+}
+
+
+def read_operand(operand: Operand, labels: Mapping[str, str]) -> Read:
+    """A function from an alert to the operand's value."""
+    match operand:
+        case Field():
+            return _typed(operand.kind, read_text(operand, labels))
+        case Literal():
+            text = operand.text
+            return lambda _alert: text
+        case Items() | Pack():
+            return _pack([read_operand(each, labels) for each in operand.values])
+        case Call():
+            return _call(operand, [read_operand(each, labels) for each in operand.arguments])
+
+
+def read_text(field: Field, labels: Mapping[str, str]) -> Read:
+    """A function from an alert to the field as Falco wrote it: text, or a tuple of texts for a list."""
+    name = field.name
+    if name.startswith(LABEL):
+        value = labels.get(name.removeprefix(LABEL))
+        return lambda _alert: value
+    if name in ATTRIBUTES:
+        return _attribute(name)
+    if field.kind is Kind.LIST:
+        return lambda alert: alert.items(name)
+    return lambda alert: alert.get(name)
+
+
+def _attribute(name: str) -> Read:
+    match name:
+        case "priority":
+            return lambda alert: alert.priority
+        case "time":
+            return lambda alert: str(alert.time_ns)
+        case _:
+            return lambda alert: getattr(alert, name) or None
+
+
+def _typed(kind: Kind, read: Read) -> Read:
+    parse = PARSERS.get(kind)
+    if parse is None:
+        return read
+
+    def parsed(alert: Alert) -> Any:
+        text = read(alert)
+        return None if text is None else parse(text)
+
+    return parsed
+
+
+def _pack(reads: list[Read]) -> Read:
+    def values(alert: Alert) -> tuple[Any, ...] | None:
+        found = tuple(read(alert) for read in reads)
+        return None if None in found else found
+
+    return values
+
+
+def _call(call: Call, reads: list[Read]) -> Read:
+    if call.name == VAL:
+        return reads[0]
+    if call.name in ELEMENTWISE:
+        return _elementwise(_TEXT_FUNCTIONS[call.name], reads[0])
+    combine = _COMBINATIONS[call.name]
+    every = _pack(reads)
+
+    def combined(alert: Alert) -> Any:
+        values = every(alert)
+        return None if values is None else combine(values)
+
+    return combined
+
+
+def _elementwise(function: Callable[[str], str | None], read: Read) -> Read:
+    def applied(alert: Alert) -> Any:
+        value = read(alert)
+        if isinstance(value, tuple):
+            items = [function(item) for item in value]
+            return tuple(item for item in items if item is not None) or None
+        return None if value is None else function(value)
+
+    return applied
+
+
+def _length(values: tuple[Any, ...]) -> int:
+    (value,) = values
+    return len(value) if isinstance(value, tuple) else len(as_bytes(value))
+
+
+_COMBINATIONS: Mapping[str, Callable[[tuple[Any, ...]], Any]] = {
+    "len": _length,
+    "concat": "".join,
+    "join": lambda values: values[0].join(values[1]),
+    "getopt": lambda values: get_options(values[0], values[1]) or None,
+}
