@@ -58,6 +58,15 @@ def parse_address(text: str) -> Address | None:
 
 
 @lru_cache(4096)
+def parse_any_address(text: str) -> Address | None:
+    """An address as an alert may carry it: an IPv4 tail (``::ffff:10.0.0.1``) too."""
+    try:
+        return IPv6Address(text) if ":" in text else IPv4Address(text)
+    except ValueError:
+        return None
+
+
+@lru_cache(4096)
 def parse_network(text: str) -> Network | None:
     """``10.0.0.0/8`` or ``2001:db8::/32``; host bits are ignored, the prefix length is demanded."""
     address, slash, length = text.partition("/")

@@ -85,6 +85,10 @@ def _bracket(glob: bytes, at: int) -> tuple[bytes, int] | None:
             classes.append(glob[at : end + 2])
             at = end + 2
             continue
+        if glob[at : at + 2] in (b"[.", b"[=") and glob[at + 3 : at + 5] == glob[at + 1 : at + 2] + b"]":
+            members.add(glob[at + 2])
+            at += 5
+            continue
         low, at = _member(glob, at)
         if glob[at : at + 1] == b"-" and glob[at + 1 : at + 2] not in (b"]", b""):
             high, at = _member(glob, at + 1)

@@ -10,7 +10,7 @@ from bridge.language.condition import Call, Field, Items, Kind, Literal, Operand
 from bridge.language.kinds import ATTRIBUTES, LABEL
 from bridge.language.transformers import ELEMENTWISE, VAL
 from bridge.language.values import (
-    parse_address,
+    parse_any_address,
     parse_bool,
     parse_double,
     parse_network,
@@ -27,8 +27,8 @@ PARSERS: Mapping[Kind, Callable[[str], Any]] = {
     Kind.INTEGER: parse_signed,
     Kind.DOUBLE: parse_double,
     Kind.BOOL: parse_bool,
-    Kind.IP: parse_address,
-    Kind.NET: lambda text: parse_network(text) or parse_address(text),
+    Kind.IP: parse_any_address,
+    Kind.NET: lambda text: parse_network(text) or parse_any_address(text),
 }
 """Kinds that compare as something else than text. A value that is none of the kind counts as missing."""
 

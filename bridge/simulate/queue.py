@@ -28,7 +28,7 @@ class SharedQueue:
             self._changed.notify_all()
 
     def pop(self, limit: int = WRITE_AHEAD) -> deque[bytes]:
-        """Take up to ``limit`` alerts; empty where none is queued. Say with ``wrote`` and ``lose`` what became of them."""
+        """Take up to ``limit`` alerts; empty where none is queued. Tell ``wrote`` and ``lose`` what became of them."""
         with self._changed:
             if len(self._alerts) <= limit:
                 taken, self._alerts = self._alerts, deque()

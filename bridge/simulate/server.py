@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import grpc
 
@@ -110,7 +111,7 @@ class StandInFalco:
         """Whether a request on an idle ``sub`` came during the stop, at which Falco aborts."""
         return self._aborted.is_set()
 
-    def __enter__(self) -> StandInFalco:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -126,10 +127,12 @@ class StandInFalco:
             self._server.stop(None)
 
     def _services(self) -> list[grpc.GenericRpcHandler]:
-        version = {_method(methods.VERSION): grpc.unary_unary_rpc_method_handler(_version)}
+        version: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            _method(methods.VERSION): grpc.unary_unary_rpc_method_handler(_version)
+        }
         services = [grpc.method_handlers_generic_handler(_service(methods.VERSION), version)]
         if self._outputs:
-            outputs = {
+            outputs: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
                 _method(methods.GET): grpc.unary_stream_rpc_method_handler(self._streams.get),
                 _method(methods.SUB): grpc.stream_stream_rpc_method_handler(self._streams.sub),
             }

@@ -1,0 +1,71 @@
+"""The command ``falco-bridge``: the bridge itself, and the verbs around it.
+
+Nothing heavy is imported here or at the top of any verb: ``--version`` and ``--help`` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from bridge import __version__
+
+VERBS = ("check", "simulate", "demo")
+"""Each is a module here with ``add_parser(subparsers)``, which sets ``run``: arguments to exit code."""
+
+USAGE = 2
+"""Exit code: asked for something that cannot be done as it was asked."""
+_INTERRUPTED = 130
+_PIPE_CLOSED = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        return _run(_parser(), arguments)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python must not find the broken pipe again as it leaves.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+
+
+def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
+    args = parser.parse_args(arguments)
+    verb = getattr(args, "run", None)
+    if verb is not None:
+        if args.bridge_config is not None:
+            parser.error(f"--config before a verb runs the bridge; write: falco-bridge {args.verb} … after the verb")
+        code = int(verb(args))
+        sys.stdout.flush()
+        return code
+    if args.bridge_config is None:
+        parser.print_help(sys.stderr)
+        return USAGE
+    from bridge.service.start import run_bridge
+
+    return run_bridge(args.bridge_config)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="falco-bridge",
+        description="Takes Falco's alerts in, decides by .route files who must hear of each, and delivers them.",
+        epilog="New here? `falco-bridge demo` shows it at work. Run the bridge: falco-bridge --config falco-bridge.yaml",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"falco-bridge {__version__}")
+    parser.add_argument(
+        "--config", dest="bridge_config", type=Path, metavar="FILE", help="run the bridge with this configuration"
+    )
+    verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB")
+    for name in VERBS:
+        if find_spec(f"bridge.cli.{name}"):
+            import_module(f"bridge.cli.{name}").add_parser(verbs)
+    return parser

@@ -1,0 +1,31 @@
+"""Being asked to stop, from the terminal or by whoever runs us."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from types import FrameType
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def on_stop_signal(action: Callable[[], None]) -> None:
+    """Call ``action`` in a thread of its own each time that SIGTERM or SIGINT comes.
+
+    Not in the handler itself: that runs in the midst of whatever the main thread does, and were it just then inside
+    the very Event that the action sets, both would wait for ever. A SimpleQueue may be put into at any moment.
+    """
+    asked: SimpleQueue[int] = SimpleQueue()
+
+    def answer(number: int, _frame: FrameType | None) -> None:
+        asked.put(number)
+
+    def act() -> None:
+        while asked.get():
+            action()
+
+    threading.Thread(target=act, name="signals", daemon=True).start()
+    for number in STOP_SIGNALS:
+        signal.signal(number, answer)

@@ -1,0 +1,47 @@
+"""Why a Falco cannot be read, in a sentence with the remedy. The causes are as grpcio words them (1.85)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import grpc
+
+_LONGEST_DETAIL = 300
+
+_REMEDIES = (
+    (
+        "No such file or directory",
+        "there is no socket; is Falco running with grpc.enabled and grpc_output.enabled, and is this its bind_address?",
+    ),
+    ("Permission denied", "the socket is not ours to open; it is root's: run the bridge as root or in a group that may"),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "its certificate is not signed by the CA in tls.ca; give the CA that signed Falco's certificate",
+    ),
+    (
+        "Hostname Verification Check failed",
+        "its certificate is for another name; set tls.server_name to the name in the certificate",
+    ),
+    (
+        "Socket closed",
+        "it hung up at the handshake; it wants mutual TLS: check tls.certificate and tls.key, and that both sides use TLS",
+    ),
+    ("Stream removed", "it went away while it was being read; alerts that it had not sent are lost with it"),
+    ("Connection reset", "it went away while it was being read; alerts that it had not sent are lost with it"),
+    ("Connection refused", "nothing listens there; is Falco running, and is this its grpc.bind_address?"),
+    ("DNS resolution failed", "its name does not resolve; check the address"),
+)
+
+
+def explain(address: str, code: grpc.StatusCode, details: str) -> str:
+    """One sentence: the address, the cause, the remedy."""
+    if code.name == "UNIMPLEMENTED":
+        return (
+            f"{address}: this Falco has no gRPC outputs; set grpc_output.enabled, "
+            "or for Falco 0.44 and newer, which have none, use http_output"
+        )
+    for cause, remedy in _REMEDIES:
+        if cause in details:
+            return f"{address}: {remedy}"
+    return f"{address}: cannot be read ({code.name}: {details[:_LONGEST_DETAIL]}); trying again"

@@ -1,0 +1,145 @@
+"""Reads Falco's gRPC outputs: ``get`` in a loop, each stream to its end, kept before the next is opened.
+
+Never ``sub``: an idle one keeps Falco from stopping. Never a cancelled stream: what Falco had popped for it is lost.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from bridge.alert import Alert
+from bridge.alert.grpc_form import decode_grpc
+from bridge.alert.malformed import Malformed
+from bridge.alert.wire.methods import GET
+from bridge.sources.contract import Abandoned, Accept, Batch, Refusal
+from bridge.sources.grpc_failure import explain
+from bridge.sources.grpc_tls import ClientTls, credentials
+from bridge.sources.pacing import Pacing
+
+if TYPE_CHECKING:
+    import grpc
+
+MOST_IN_A_BATCH = 1000
+_LARGEST_MESSAGE = 16 << 20
+
+
+class GrpcSource:
+    """One Falco, at ``unix:PATH`` or at ``HOST:PORT`` with mutual TLS. Raises SourceError where TLS files are unreadable."""
+
+    def __init__(self, name: str, address: str, tls: ClientTls | None = None) -> None:
+        self.name = name
+        self._address = address
+        self._tls = tls
+        self._credentials = None if tls is None else credentials(tls)
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._call: Any = None
+        self._cancelled = False
+        self._told = ""
+        self._log = structlog.get_logger("grpc")
+
+    def run(self, accept: Accept) -> None:
+        """Read until stopped, through every death and return of Falco."""
+        import grpc  # noqa: PLC0415
+
+        pacing = Pacing()
+        with self._channel() as channel:
+            get = channel.unary_stream(GET, request_serializer=None, response_deserializer=None)
+            while not self._stop.is_set():
+                try:
+                    count = self._read_stream(get, accept)
+                except grpc.RpcError as error:
+                    self._tell(error)
+                    self._stop.wait(pacing.after_failure())
+                else:
+                    self._tell_well()
+                    self._stop.wait(pacing.after_read(count))
+
+    def stop(self) -> None:
+        """Read the stream that is open to its end, and leave."""
+        self._stop.set()
+
+    def cancel(self) -> int:
+        """Let go of the open stream; what Falco had popped for it is lost."""
+        self._stop.set()
+        with self._lock:
+            self._cancelled = True
+            if self._call is None:
+                return 0
+            self._call.cancel()
+            return 1
+
+    def _channel(self) -> grpc.Channel:
+        import grpc  # noqa: PLC0415
+        from grpc.experimental import ChannelOptions  # noqa: PLC0415
+
+        options: list[tuple[str, Any]] = [
+            (ChannelOptions.SingleThreadedUnaryStream, 1),
+            ("grpc.initial_reconnect_backoff_ms", 200),
+            ("grpc.min_reconnect_backoff_ms", 200),
+            ("grpc.max_reconnect_backoff_ms", 4000),
+            ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+            ("grpc.enable_http_proxy", 0),
+        ]
+        if self._credentials is None:
+            return grpc.insecure_channel(self._address, options)
+        if self._tls is not None and self._tls.server_name:
+            options.append(("grpc.ssl_target_name_override", self._tls.server_name))
+        return grpc.secure_channel(self._address, self._credentials, options)
+
+    def _read_stream(self, get: Any, accept: Accept) -> int:
+        """One ``get`` to its end; how many messages it brought. What came before a failure is kept all the same."""
+        with self._lock:
+            if self._cancelled:
+                return 0
+            call = self._call = get(b"")
+        count = 0
+        messages: list[bytes] = []
+        try:
+            for message in call:
+                messages.append(message)
+                if len(messages) == MOST_IN_A_BATCH:
+                    count += self._hand_over(messages, accept)
+                    messages = []
+        except Abandoned:
+            call.cancel()
+            raise
+        finally:
+            with self._lock:
+                self._call = None
+            # A stream that broke off has brought these all the same.
+            if messages:
+                count += self._hand_over(messages, accept)
+        return count
+
+    def _hand_over(self, messages: list[bytes], accept: Accept) -> int:
+        received_ns = time.time_ns()
+        alerts: list[Alert] = []
+        refused: list[Refusal] = []
+        for message in messages:
+            decoded = decode_grpc(message, received_ns)
+            if isinstance(decoded, Malformed):
+                refused.append(Refusal(decoded.reason, message))
+            else:
+                alerts.append(decoded)
+        accept(Batch(self.name, received_ns, tuple(alerts), tuple(refused)))
+        return len(messages)
+
+    def _tell(self, error: grpc.RpcError) -> None:
+        """Once for each cause, not for each attempt."""
+        if self._cancelled:
+            return
+        sentence = explain(self._address, error.code(), error.details() or "")  # type: ignore[attr-defined]
+        if sentence != self._told:
+            self._told = sentence
+            self._log.warning("falco not readable", source=self.name, problem=sentence)
+
+    def _tell_well(self) -> None:
+        if self._told:
+            self._told = ""
+            self._log.info("falco is readable again", source=self.name)
+
