@@ -16,7 +16,9 @@ def add_parser(subparsers: Any) -> None:
         description="Prints every problem of every file, with its place and the way out. "
         "Exits with 1 where something keeps the bridge from running, otherwise with 0.",
     )
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help=".route files that belong together, in order")
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help=".route files that belong together, in order"
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="check this config and the routes that it names")
     parser.set_defaults(run=run)
 

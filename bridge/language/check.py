@@ -54,7 +54,9 @@ def check(sources: Sequence[Source], known: Known) -> Checked:
     return Checked(None if failed else program, diagnostics)
 
 
-def check_condition(source: Source, known: Known, definitions: Sequence[Source] = ()) -> Condition | tuple[Diagnostic, ...]:
+def check_condition(
+    source: Source, known: Known, definitions: Sequence[Source] = ()
+) -> Condition | tuple[Diagnostic, ...]:
     """A condition by itself, with the lists and macros of ``definitions``; or its errors. Never raises."""
     parsed = [parse(each) for each in definitions]
     statements = [statement for each in parsed for statement in each.file.statements]
@@ -228,9 +230,7 @@ class _Checker:
 
     def _repeated(self, keyword: str, span: Span, first: Span) -> None:
         self._problems.append(
-            Diagnostic(
-                Code.REPEATED_CLAUSE, f"`{keyword}` is said twice", span, "keep one", (("first here", first),)
-            )
+            Diagnostic(Code.REPEATED_CLAUSE, f"`{keyword}` is said twice", span, "keep one", (("first here", first),))
         )
 
     def _tell(self, code: Code, message: str, span: Span, hint: str) -> None:
@@ -245,4 +245,3 @@ def _keyword(clause: syntax.Clause) -> str:
             return "to"
         case _:
             return clause.keyword
-

@@ -70,7 +70,7 @@ def _oddities(kind: Kind, operator: Operator, word: Word) -> Iterator[Diagnostic
         )
     elif text == "" and operator in _SUBSTRING:
         yield Diagnostic(
-            Code.EMPTY_VALUE, f"`{operator.value} \"\"` is true of every value", word.span, "write `FIELD exists`"
+            Code.EMPTY_VALUE, f'`{operator.value} ""` is true of every value', word.span, "write `FIELD exists`"
         )
     elif operator in {Operator.EQ, Operator.NE} and kind is Kind.TEXT and text.endswith("*") and len(text) > 1:
         yield Diagnostic(

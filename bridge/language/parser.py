@@ -118,4 +118,3 @@ def _broken_statement(text: str, offset: int) -> tuple[int, int]:
 def _blanked(text: str, start: int, end: int) -> str:
     """The text with a stretch made blank, so that everything behind it keeps its place."""
     return text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
-

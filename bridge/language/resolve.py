@@ -243,9 +243,7 @@ class Resolver:
     def _errors(self) -> int:
         return sum(problem.severity.value == "error" for problem in self.problems)
 
-    def _right_call(
-        self, written: syntax.Comparison, right: syntax.Transform, kind: Kind, operator: Operator
-    ) -> Call:
+    def _right_call(self, written: syntax.Comparison, right: syntax.Transform, kind: Kind, operator: Operator) -> Call:
         if operator in _NO_RIGHT_FIELDS:
             raise self._wrong(Code.WRONG_RIGHT_SIDE, f"`{operator.value}` takes no field on its right", right.span)
         call = self._call(right)
@@ -315,7 +313,9 @@ def unknown_field(name: str, span: Span) -> Diagnostic | None:
     hint = did_you_mean(base, (*catalogue(), *ATTRIBUTES))
     if not hint and base.partition(".")[0] not in families():
         return None
-    return Diagnostic(Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint or "Falco and its plugins have none such")
+    return Diagnostic(
+        Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint or "Falco and its plugins have none such"
+    )
 
 
 def _told(left: syntax.Left) -> str:

@@ -114,9 +114,7 @@ def _resolve_lists(scope: Scope, raw: dict[str, list[Word]], problems: list[Diag
     """Lists may name lists, in any order; a circle is a mistake. Innermost first, without recursion."""
     waiting = dict(raw)
     while waiting:
-        ready = [
-            name for name, words in waiting.items() if not any(_names(word, waiting) for word in words)
-        ]
+        ready = [name for name, words in waiting.items() if not any(_names(word, waiting) for word in words)]
         if not ready:
             problems.extend(
                 Diagnostic(Code.CYCLE, f"list `{name}` contains itself", scope.defined["list", name].span)
@@ -129,7 +127,9 @@ def _resolve_lists(scope: Scope, raw: dict[str, list[Word]], problems: list[Diag
             if len(items) > _MOST_ITEMS:
                 problems.append(
                     Diagnostic(
-                        Code.TOO_LARGE, f"list `{name}` has more than {_MOST_ITEMS} items", scope.defined["list", name].span
+                        Code.TOO_LARGE,
+                        f"list `{name}` has more than {_MOST_ITEMS} items",
+                        scope.defined["list", name].span,
                     )
                 )
                 items = ()

@@ -33,14 +33,18 @@ def describe(error: UnexpectedInput, source: Source) -> Diagnostic:
     """The diagnostic for what the parser met."""
     text = source.text
     token = getattr(error, "token", None)
-    expected = frozenset(getattr(error, "accepts", None) or getattr(error, "expected", None) or getattr(error, "allowed", None) or ())
+    expected = frozenset(
+        getattr(error, "accepts", None) or getattr(error, "expected", None) or getattr(error, "allowed", None) or ()
+    )
     at_end = token is not None and token.type == "$END"
     start = len(text) if at_end or error.pos_in_stream is None else error.pos_in_stream
     met = _met(text, start)
     span = _span(source, start, start + max(len(met), 1))
     if not met:
         return Diagnostic(Code.SYNTAX, f"the file ends, but {_wanted(expected)} is missing", span, _closing(expected))
-    return Diagnostic(Code.SYNTAX, f"`{met}` does not fit here; {_wanted(expected)} may follow", span, _intent(met, expected))
+    return Diagnostic(
+        Code.SYNTAX, f"`{met}` does not fit here; {_wanted(expected)} may follow", span, _intent(met, expected)
+    )
 
 
 def _met(text: str, start: int) -> str:

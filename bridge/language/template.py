@@ -10,7 +10,9 @@ from functools import lru_cache
 from bridge.alert import MISSING
 
 _NAME = r"[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_-]*)*(?:\[[^\]\n]{1,200}\])?"
-_PART = re.compile(rf"%%|%(?P<width>[0-9]{{1,4}})?(?:(?P<call>tolower|toupper)\((?P<inner>{_NAME})\)|(?P<name>{_NAME}))|%")
+_PART = re.compile(
+    rf"%%|%(?P<width>[0-9]{{1,4}})?(?:(?P<call>tolower|toupper)\((?P<inner>{_NAME})\)|(?P<name>{_NAME}))|%"
+)
 """Applied to templates, which users of the bridge write; never to what an alert says."""
 _WIDEST = 1000
 

@@ -140,9 +140,7 @@ class TreeBuilder(Transformer[Token, syntax.File]):
     def compare(self, children: list[Any]) -> syntax.Comparison:
         """``left operator [quantifier] right``."""
         quantifier = self._word(children[2]) if len(children) == 4 else None
-        return syntax.Comparison(
-            children[0], self._word(children[1]), quantifier, children[-1], self._whole(children)
-        )
+        return syntax.Comparison(children[0], self._word(children[1]), quantifier, children[-1], self._whole(children))
 
     def field(self, children: list[Any]) -> syntax.FieldName:
         """A name with a dot."""

@@ -114,5 +114,3 @@ def _quantified(quantifier: Quantifier, tests: list[Test]) -> Test:
             return lambda value: bool(tests) and all(test(value) for test in tests)
         case Quantifier.ONE_OF:
             return lambda value: sum(test(value) for test in tests) == 1
-
-

@@ -14,7 +14,10 @@ _REMEDIES = (
         "No such file or directory",
         "there is no socket; is Falco running with grpc.enabled and grpc_output.enabled, and is this its bind_address?",
     ),
-    ("Permission denied", "the socket is not ours to open; it is root's: run the bridge as root or in a group that may"),
+    (
+        "Permission denied",
+        "the socket is not ours to open; it is root's: run the bridge as root or in a group that may",
+    ),
     (
         "CERTIFICATE_VERIFY_FAILED",
         "its certificate is not signed by the CA in tls.ca; give the CA that signed Falco's certificate",

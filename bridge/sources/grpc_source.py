@@ -142,4 +142,3 @@ class GrpcSource:
         if self._told:
             self._told = ""
             self._log.info("falco is readable again", source=self.name)
-

@@ -34,4 +34,6 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror}); name a PEM file that the bridge may read") from error
+        raise SourceError(
+            f"{path}: cannot be read ({error.strerror}); name a PEM file that the bridge may read"
+        ) from error

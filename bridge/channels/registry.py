@@ -1,0 +1,66 @@
+"""From a channel's URL to the channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bridge.channels.contract import Channel
+
+_FILE = "file://"
+_CONSOLE = "console://"
+
+
+class ChannelError(Exception):
+    """The URL makes no channel; the text says why and never holds the URL."""
+
+
+def open_channel(name: str, url: str, labels: Mapping[str, str]) -> Channel:
+    """The channel of that URL. Raises ChannelError."""
+    if url.startswith(_CONSOLE):
+        from bridge.channels.console_channel import ConsoleChannel  # noqa: PLC0415
+
+        return ConsoleChannel(name, labels)
+    if url.startswith(_FILE):
+        from bridge.channels.file_channel import FileChannel  # noqa: PLC0415
+
+        return FileChannel(name, _file_path(url), labels)
+    from bridge.channels.apprise_channel import AppriseChannel, make_plugin  # noqa: PLC0415
+
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        raise ChannelError("is no URL; write SCHEME://…, for example slack://TOKEN_A/TOKEN_B/TOKEN_C")
+    plugin = make_plugin(url)
+    if plugin is None:
+        raise ChannelError(_why_not(scheme))
+    return AppriseChannel(name, url, plugin, labels)
+
+
+def problem_with(url: str) -> str | None:
+    """Why this URL makes no channel, or None. Never holds the URL."""
+    try:
+        open_channel("", url, {}).close()
+    except ChannelError as error:
+        return str(error)
+    return None
+
+
+def _file_path(url: str) -> Path:
+    path = url.removeprefix(_FILE)
+    if not path or path.endswith("/"):
+        raise ChannelError("names no file; write file://NAME.jsonl or file:///var/lib/NAME.jsonl")
+    return Path(path)
+
+
+def _why_not(scheme: str) -> str:
+    import apprise  # noqa: PLC0415
+
+    known = set(apprise.N_MGR.schemas())
+    if scheme.lower() in known:
+        return (
+            f"is a {scheme}:// URL that Apprise cannot use: a part is missing or malformed (see Apprise's page on it)"
+        )
+    from bridge.language.suggest import did_you_mean  # noqa: PLC0415
+
+    hint = did_you_mean(scheme, known | {"console", "file"})
+    return f"has the unknown scheme {scheme}://" + (f"; {hint}" if hint else "")

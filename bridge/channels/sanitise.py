@@ -1,0 +1,44 @@
+"""Text that attackers wrote, made harmless before it goes out: nothing invisible, nothing endless."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
+"""Unicode's controls, format characters (bidi, zero-width), halves of surrogate pairs, private use, separators."""
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """The text with every character that cannot be seen written out, ``\\x1b`` or ``\\u202e``; but for ``keep``."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(letter if letter in keep or _is_seen(letter) else _written(letter) for letter in text)
+
+
+def shortened(text: str, most: int) -> str:
+    """At most ``most`` characters, cut in the middle: both ends of a command line tell the most."""
+    if len(text) <= most:
+        return text
+    head = (most - 1) * 2 // 3
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
+
+
+def one_line(text: str, most: int) -> str:
+    """For a headline: visible, without line breaks, bounded. Bounded first, so that a megabyte costs nothing."""
+    return shortened(visible(shortened(text, most * 2)), most)
+
+
+def unmentioned(text: str) -> str:
+    """``@here`` and ``@everyone`` ping nobody once a space-like joiner stands behind the at sign."""
+    return text.replace("@", "@\u2060")
+
+
+def _is_seen(letter: str) -> bool:
+    return unicodedata.category(letter) not in _UNSEEN
+
+
+def _written(letter: str) -> str:
+    code = ord(letter)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

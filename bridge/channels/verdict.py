@@ -1,0 +1,90 @@
+"""From what the far side said to what it means for the delivery. Pure but for the clock of an HTTP date."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from bridge.channels.contract import Outcome, Verdict
+from bridge.channels.probe import Heard
+from bridge.channels.sanitise import one_line
+
+_LONGEST_REASON = 300
+_MOST_WAIT = 24 * 3600.0
+_AGAIN = frozenset({408, 425, 429})
+
+
+def judge(heard: Heard, *, succeeded: bool) -> Outcome:
+    """The outcome of an attempt that Apprise called a success or a failure."""
+    said = _json(heard.body)
+    wait = _retry_after(heard.retry_after, said)
+    if succeeded:
+        if isinstance(said, dict) and said.get("ok") is False:
+            return _told_no(heard, said, wait)
+        return Outcome(Verdict.DELIVERED, heard.status)
+    if heard.status is None:
+        return Outcome(Verdict.RETRY, None, _silent(heard.error))
+    reason = _reason(heard)
+    if heard.mail:
+        return Outcome(Verdict.RETRY if heard.status < 500 else Verdict.REFUSED, heard.status, reason)
+    if heard.status in _AGAIN or heard.status >= 500:
+        return Outcome(Verdict.RETRY, heard.status, reason, wait)
+    if heard.status < 300:
+        return Outcome(Verdict.RETRY, heard.status, f"answered {heard.status}, but not as this service does")
+    return Outcome(Verdict.REFUSED, heard.status, reason)
+
+
+def _told_no(heard: Heard, said: dict[str, Any], wait: float | None) -> Outcome:
+    """A 200 whose body says no, as Slack's bot API answers."""
+    error = one_line(str(said.get("error") or said.get("description") or "no reason given"), _LONGEST_REASON)
+    again = "rate" in error or wait is not None
+    return Outcome(Verdict.RETRY if again else Verdict.REFUSED, heard.status, f"the service says: {error}", wait)
+
+
+def _silent(error: str) -> str:
+    if not error:
+        return "no answer was understood"
+    if "Timeout" in error:
+        return "no answer in time"
+    if "SSL" in error:
+        return "its certificate is not trusted"
+    return f"it cannot be reached ({error})"
+
+
+def _reason(heard: Heard) -> str:
+    protocol = "SMTP" if heard.mail else "HTTP"
+    text = one_line(heard.body.decode("utf-8", "replace"), _LONGEST_REASON)
+    return f"{protocol} {heard.status}: {text}" if text else f"{protocol} {heard.status}"
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _retry_after(header: str | None, said: Any) -> float | None:
+    """Seconds, from a header in either of its forms, or from the body as Discord and Telegram tell it."""
+    seconds: float | None = None
+    if header is not None:
+        seconds = _seconds(header)
+    elif isinstance(said, dict):
+        inner = said.get("parameters")
+        told = said.get("retry_after", inner.get("retry_after") if isinstance(inner, dict) else None)
+        seconds = float(told) if isinstance(told, int | float) else None
+    return None if seconds is None or not 0 <= seconds else min(seconds, _MOST_WAIT)
+
+
+def _seconds(header: str) -> float | None:
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)

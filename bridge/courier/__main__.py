@@ -1,0 +1,75 @@
+"""The courier's process. The first line of standard input holds its settings; then a line is a wake-up.
+
+``drain SECONDS`` asks it to finish and leave; the end of the input means that the router is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+_LOOK_SECONDS = 0.05
+
+
+def main() -> int:
+    """Deliver until told otherwise; 0 when drained, 1 where the journal cannot go on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the router answers Ctrl-C, and speaks to us
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    settings: dict[str, Any] = json.loads(sys.stdin.buffer.readline() or b"{}")
+    if not settings:
+        return 0
+    code = _deliver(settings)
+    sys.stdout.flush()
+    os._exit(code)  # a thread that hangs in a channel must not hold the process
+
+
+def _deliver(settings: dict[str, Any]) -> int:
+    import structlog
+
+    from bridge.channels import probe
+    from bridge.channels.log_setup import configure_logging
+    from bridge.channels.redact import secrets_in
+    from bridge.channels.registry import open_channel
+    from bridge.courier.courier import Courier
+    from bridge.journal import FileLock, Journal, JournalError
+
+    channels: dict[str, str] = settings["channels"]
+    secrets = frozenset().union(*(secrets_in(url) for url in channels.values())) if channels else frozenset()
+    configure_logging(settings["log"]["level"], settings["log"]["format"], secrets)
+    log = structlog.get_logger("courier")
+    path = Path(settings["journal"])
+    lock = FileLock(path.with_name(path.name + ".courier.lock"))
+    while not lock.try_acquire():  # the one before us is still leaving
+        time.sleep(_LOOK_SECONDS)
+    try:
+        journal = Journal.open(path)
+        journal.release(time.time_ns())
+        probe.install()
+        opened = {name: open_channel(name, url, settings["labels"]) for name, url in channels.items()}
+        courier = Courier(journal, opened)
+        threading.Thread(target=_listen, args=(courier,), daemon=True).start()
+        courier.run()
+    except JournalError as error:
+        log.error("courier cannot go on", problem=str(error))
+        return 1
+    return 0
+
+
+def _listen(courier: Any) -> None:
+    for line in sys.stdin.buffer:
+        words = line.split()
+        if words[:1] == [b"drain"]:
+            courier.drain(float(words[1]))
+        else:
+            courier.wake()
+    courier.leave()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
