@@ -68,7 +68,7 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         """All statements."""
         return syntax.File(tuple(children))
 
-    def list(self, children: list[Any]) -> syntax.ListStatement:
+    def list_statement(self, children: list[Any]) -> syntax.ListStatement:
         """``list NAME = items``."""
         return syntax.ListStatement(self._word(children[1]), children[3], appends=False, span=self._whole(children))
 

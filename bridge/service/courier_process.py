@@ -113,7 +113,7 @@ class CourierProcess:
             return None
 
 
-def start_python(module: str) -> subprocess.Popen[bytes]:
+def start_python(module: str, *, stdout: int | None = None, stderr: int | None = None) -> subprocess.Popen[bytes]:
     """Run one of our own modules with a pipe to its standard input, in a process group of its own.
 
     Our own package is found first, and the working folder is not searched: it may be anybody's.
@@ -122,6 +122,8 @@ def start_python(module: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  # our own interpreter, fixed arguments
         [sys.executable, "-P", "-m", module],
         stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
         bufsize=0,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
         process_group=0,  # Ctrl-C is the bridge's to answer

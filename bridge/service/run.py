@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Sequence
-from types import FrameType
 
 import structlog
 
@@ -131,11 +129,3 @@ class Bridge:
             return None
 
 
-def answer_signals(bridge: Bridge) -> None:
-    """SIGTERM and SIGINT drain; the second one leaves at once."""
-
-    def answer(_signal: int, _frame: FrameType | None) -> None:
-        bridge.stop()
-
-    signal.signal(signal.SIGTERM, answer)
-    signal.signal(signal.SIGINT, answer)

@@ -1,0 +1,237 @@
+"""``falco-bridge.yaml``: read once, every mistake told with its line and the way out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from bridge.channels.log_setup import FORMS, LEVELS
+from bridge.service.secret import Secret
+from bridge.service.yaml_reader import Problem, Reader
+from bridge.sources.grpc_tls import ClientTls
+
+_SECTIONS = ("sources", "channels", "routes", "journal", "log", "labels", "shutdown")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_DEFAULT_DRAIN = 30.0
+_RESERVED_CHANNELS = frozenset({"to", "when", "severity", "title", "message", "drop", "stop"})
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcSettings:
+    """One Falco to read by gRPC."""
+
+    name: str
+    address: str
+    tls: ClientTls | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """How to log."""
+
+    level: str = "info"
+    form: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A config without mistakes; paths are absolute."""
+
+    path: Path
+    sources: tuple[GrpcSettings, ...]
+    channels: Mapping[str, Secret]
+    channel_lines: Mapping[str, int]
+    routes: tuple[Path, ...]
+    journal: Path
+    log: LogSettings
+    labels: Mapping[str, str]
+    drain_seconds: float
+
+
+def load_config(path: Path, environ: Mapping[str, str]) -> Config | list[Problem]:
+    """The config in that file, or everything that is wrong with it. Never raises."""
+    reader = Reader(path.absolute(), environ)
+    root = reader.document()
+    if root is None:
+        return reader.problems
+    config = _Loader(reader, root).load()
+    return reader.problems or config
+
+
+class _Loader:
+    def __init__(self, reader: Reader, root: yaml.Node) -> None:
+        self._reader = reader
+        self._root = root
+        self._folder = reader.path.parent
+        self._lines: dict[str, int] = {}
+
+    def load(self) -> Config:
+        """Every section, also where an earlier one had mistakes."""
+        entries = self._reader.mapping(self._root, "the config", _SECTIONS)
+        for section, example in (
+            ("sources", "sources: [{grpc: unix:///run/falco/falco.sock}]"),
+            ("channels", "channels: {console: console://}"),
+            ("routes", "routes: [*.route]"),
+            ("journal", "journal: /var/lib/falco-bridge/journal.db"),
+        ):
+            if section not in entries:
+                self._reader.wrong(self._root, f"there is no `{section}`", f"for example: {example}")
+        return Config(
+            self._reader.path,
+            self._sources(entries.get("sources")),
+            self._channels(entries.get("channels")),
+            self._lines,
+            self._routes(entries.get("routes")),
+            self._journal(entries.get("journal")),
+            self._log(entries.get("log")),
+            self._labels(entries.get("labels")),
+            self._drain(entries.get("shutdown")),
+        )
+
+    def _sources(self, node: yaml.Node | None) -> tuple[GrpcSettings, ...]:
+        if node is None:
+            return ()
+        items = self._reader.sequence(node, "sources")
+        if not items and isinstance(node, yaml.SequenceNode):
+            self._reader.wrong(node, "`sources` names no Falco", "for example: - grpc: unix:///run/falco/falco.sock")
+        sources = [self._source(item) for item in items]
+        names: set[str] = set()
+        for item, source in zip(items, sources, strict=True):
+            if source.name in names:
+                self._reader.wrong(item, f"two sources are named `{source.name}`", "give each a `name` of its own")
+            names.add(source.name)
+        return tuple(sources)
+
+    def _source(self, node: yaml.Node) -> GrpcSettings:
+        entries = self._reader.mapping(node, "a source", ("grpc", "name", "tls"))
+        if "grpc" not in entries:
+            self._reader.wrong(node, "a source needs `grpc`", "grpc: unix:///run/falco/falco.sock, or HOST:PORT with tls")
+            return GrpcSettings("", "", None)
+        address = self._reader.text(entries["grpc"], "grpc")
+        name = self._reader.text(entries["name"], "name") if "name" in entries else address
+        tls = self._tls(entries["tls"]) if "tls" in entries else None
+        unix = address.startswith("unix:")
+        if not unix and not re.fullmatch(r"[^\s/]+:\d{1,5}", address):
+            self._reader.wrong(entries["grpc"], "`grpc` is no address", "write unix:///PATH or HOST:PORT")
+        elif unix and tls is not None:
+            self._reader.wrong(entries["tls"], "a unix socket has no TLS", "remove `tls`")
+        elif not unix and tls is None:
+            self._reader.wrong(entries["grpc"], "Falco serves TCP with mutual TLS only", "add tls: {ca, cert, key}")
+        if unix:
+            address = f"unix:{self._folder / address.removeprefix('unix:').removeprefix('//')}"
+        return GrpcSettings(name, address, tls)
+
+    def _tls(self, node: yaml.Node) -> ClientTls | None:
+        entries = self._reader.mapping(node, "tls", ("ca", "cert", "key", "server_name"))
+        missing = [name for name in ("ca", "cert", "key") if name not in entries]
+        if missing:
+            self._reader.wrong(node, f"`tls` lacks {', '.join(missing)}", "mutual TLS needs ca, cert and key")
+            return None
+        files = [self._folder / self._reader.text(entries[name], name) for name in ("ca", "cert", "key")]
+        for name, file in zip(("ca", "cert", "key"), files, strict=True):
+            if not file.is_file():
+                self._reader.wrong(entries[name], f"there is no file {file}", "name a PEM file")
+        server_name = self._reader.text(entries["server_name"], "server_name") if "server_name" in entries else None
+        return ClientTls(*files, server_name)
+
+    def _channels(self, node: yaml.Node | None) -> dict[str, Secret]:
+        if node is None:
+            return {}
+        entries = self._reader.mapping(node, "channels", None)
+        channels: dict[str, Secret] = {}
+        for name, value in entries.items():
+            if not _NAME.fullmatch(name) or name in _RESERVED_CHANNELS:
+                self._reader.wrong(value, f"`{name}` cannot name a channel", "use letters, digits, `_`, `-` and `.`")
+            url_node = value
+            if isinstance(value, yaml.MappingNode):
+                inner = self._reader.mapping(value, f"channel {name}", ("url",))
+                if "url" not in inner:
+                    self._reader.wrong(value, f"channel {name} has no `url`")
+                    continue
+                url_node = inner["url"]
+            self._lines[name] = url_node.start_mark.line + 1
+            channels[name] = Secret(self._absolute_url(self._reader.text(url_node, name)))
+        return channels
+
+    def _absolute_url(self, url: str) -> str:
+        path = url.removeprefix("file://")
+        if path == url or not path or path.endswith("/"):
+            return url
+        return f"file://{self._folder / path}"
+
+    def _routes(self, node: yaml.Node | None) -> tuple[Path, ...]:
+        if node is None:
+            return ()
+        items = [node] if isinstance(node, yaml.ScalarNode) else self._reader.sequence(node, "routes")
+        paths: list[Path] = []
+        for item in items:
+            pattern = self._reader.text(item, "routes")
+            found = self._matching(pattern) if pattern else []
+            if pattern and not found:
+                self._reader.wrong(item, f"no file matches {pattern}", f"paths are relative to {self._folder}")
+            paths += found
+        return tuple(dict.fromkeys(paths))
+
+    def _matching(self, pattern: str) -> list[Path]:
+        """Bytewise sorted, which is the order of routes."""
+        base = Path("/") if pattern.startswith("/") else self._folder
+        try:
+            found = list(base.glob(pattern.lstrip("/")))
+        except (ValueError, NotImplementedError):
+            return []
+        return sorted((path for path in found if path.is_file()), key=lambda path: str(path).encode())
+
+    def _journal(self, node: yaml.Node | None) -> Path:
+        if node is None:
+            return Path()
+        if isinstance(node, yaml.MappingNode):
+            entries = self._reader.mapping(node, "journal", ("path",))
+            if "path" not in entries:
+                self._reader.wrong(node, "`journal` has no `path`")
+                return Path()
+            node = entries["path"]
+        return self._folder / self._reader.text(node, "journal")
+
+    def _log(self, node: yaml.Node | None) -> LogSettings:
+        if node is None:
+            return LogSettings()
+        entries = self._reader.mapping(node, "log", ("level", "format"))
+        level = self._choice(entries.get("level"), "level", LEVELS, "info")
+        return LogSettings(level, self._choice(entries.get("format"), "format", FORMS, "auto"))
+
+    def _choice(self, node: yaml.Node | None, what: str, known: tuple[str, ...], default: str) -> str:
+        if node is None:
+            return default
+        value = self._reader.text(node, what)
+        if value not in known:
+            self._reader.wrong(node, f"`{what}` cannot be `{value}`", f"one of {', '.join(known)}")
+            return default
+        return value
+
+    def _labels(self, node: yaml.Node | None) -> dict[str, str]:
+        if node is None:
+            return {}
+        labels = {}
+        for name, value in self._reader.mapping(node, "labels", None).items():
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+                self._reader.wrong(value, f"`{name}` cannot name a label", "use letters, digits, `_` and `-`")
+            labels[name] = self._reader.text(value, name)
+        return labels
+
+    def _drain(self, node: yaml.Node | None) -> float:
+        if node is None:
+            return _DEFAULT_DRAIN
+        entries = self._reader.mapping(node, "shutdown", ("drain",))
+        if "drain" not in entries:
+            return _DEFAULT_DRAIN
+        match = _DURATION.fullmatch(self._reader.text(entries["drain"], "drain"))
+        if match is None:
+            self._reader.wrong(entries["drain"], "`drain` is no duration", "like 500ms, 10s or 2m")
+            return _DEFAULT_DRAIN
+        return float(match[1]) * _UNITS[match[2]]

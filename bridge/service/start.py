@@ -1,0 +1,95 @@
+"""Puts a bridge together from its config, or says in sentences why it cannot."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from bridge.channels.log_setup import configure_logging
+from bridge.channels.redact import secrets_in
+from bridge.journal import Journal, JournalError
+from bridge.language import Known
+from bridge.language.program import Program
+from bridge.language.render import render_text
+from bridge.matching import Matcher
+from bridge.service.channel_check import check_channels
+from bridge.service.config import Config, load_config
+from bridge.service.courier_process import CourierProcess
+from bridge.service.intake import Intake, Rules
+from bridge.service.routes import load_routes
+from bridge.service.run import Bridge
+from bridge.service.signals import on_stop_signal
+from bridge.sources.errors import SourceError
+from bridge.sources.grpc_source import GrpcSource
+
+NOT_STARTED = 2
+"""Exit code: something is wrong with the config, the routes or the journal."""
+
+
+def run_bridge(config_path: Path) -> int:
+    """Run until stopped; returns the exit code."""
+    config = load_config(config_path, os.environ)
+    if not isinstance(config, Config):
+        return _refuse(*(problem.text() for problem in config))
+    configure_logging(config.log.level, config.log.form, _secrets(config))
+    problems = check_channels(config)
+    if problems:
+        return _refuse(*(problem.text() for problem in problems))
+    program = _program(config)
+    if program is None:
+        return NOT_STARTED
+    try:
+        sources = [GrpcSource(each.name, each.address, each.tls) for each in config.sources]
+        journal = Journal.open_for_router(config.journal)
+    except (JournalError, SourceError) as error:
+        return _refuse(str(error))
+    return _run(config, program, journal, sources)
+
+
+def _run(config: Config, program: Program, journal: Journal, sources: list[GrpcSource]) -> int:
+    courier = CourierProcess(
+        {
+            "journal": str(config.journal),
+            "channels": {name: secret.reveal() for name, secret in config.channels.items()},
+            "labels": dict(config.labels),
+            "log": {"level": config.log.level, "format": config.log.form},
+        }
+    )
+    rules = Rules(program, Matcher(program, config.labels))
+    bridge: Bridge | None = None
+
+    def fail(fault: JournalError) -> None:
+        if bridge is not None:
+            bridge.fail(fault)
+
+    intake = Intake(journal, rules, on_deliveries=courier.wake, on_fault=fail)
+    bridge = Bridge(journal, intake, sources, courier, config.drain_seconds)
+    on_stop_signal(bridge.stop)
+    return bridge.run()
+
+
+def _program(config: Config) -> Program | None:
+    """The checked program; its problems are printed, warnings too."""
+    known = Known(frozenset(config.channels), frozenset(config.labels))
+    try:
+        loaded = load_routes(config.routes, known)
+    except OSError as error:
+        _refuse(f"{error.filename}: cannot be read ({error.strerror})")
+        return None
+    except UnicodeDecodeError as error:
+        _refuse(f"a .route file is not UTF-8 (byte {error.start}); `falco-bridge check FILE` tells which")
+        return None
+    if loaded.checked.diagnostics:
+        print(render_text(loaded.checked.diagnostics, loaded.sources), end="", file=sys.stderr)  # noqa: T201
+    return loaded.checked.program
+
+
+def _secrets(config: Config) -> frozenset[str]:
+    return frozenset(part for secret in config.channels.values() for part in secrets_in(secret.reveal()))
+
+
+def _refuse(*sentences: str) -> int:
+    for sentence in sentences:
+        print(f"falco-bridge: {sentence}", file=sys.stderr)  # noqa: T201
+    return NOT_STARTED
