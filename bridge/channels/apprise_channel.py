@@ -20,7 +20,7 @@ _MENTIONING = frozenset({"discord", "mmost", "mmosts", "rocket", "rockets", "mat
 
 def make_plugin(url: str) -> Any:
     """Apprise's object for a URL, or None where it cannot use it."""
-    import apprise  # noqa: PLC0415
+    import apprise
 
     asset = apprise.AppriseAsset(
         app_id="Falco", app_desc="falco-bridge", storage_mode="memory", secure_logging=True, interpret_escapes=False

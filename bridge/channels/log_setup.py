@@ -15,7 +15,7 @@ FORMS = ("auto", "json", "console")
 
 def configure_logging(level: str, form: str, secrets: Collection[str], stream: TextIO | None = None) -> None:
     """Set logging up for this process. ``level`` is one of LEVELS, ``form`` of FORMS; lines go to standard error."""
-    import structlog  # noqa: PLC0415
+    import structlog
 
     out = sys.stderr if stream is None else stream
     as_json = form == "json" or (form == "auto" and not out.isatty())
@@ -35,7 +35,7 @@ def configure_logging(level: str, form: str, secrets: Collection[str], stream: T
     if as_json:
         processors.append(structlog.processors.format_exc_info)
     structlog.configure(
-        processors=[*processors, renderer, blot],
+        processors=[*processors, renderer, blot],  # type: ignore[list-item]  # blot works on the rendered line
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=False,

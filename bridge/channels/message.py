@@ -58,27 +58,22 @@ class _Lookup:
         alert, notification = self._delivery.alert, self._delivery.notification
         if name.startswith("label."):
             return self._labels.get(name.removeprefix("label."))
-        match name:
-            case "rule" | "source" | "hostname" | "output":
-                return str(getattr(alert, name)) or None
-            case "message":
-                return alert.output or None
-            case "priority":
-                return str(alert.priority)
-            case "severity":
-                return str(notification.severity)
-            case "tags":
-                return ", ".join(alert.tags) or None
-            case "time" | "first" | "last":
-                return clock_text("evt.time.iso8601", alert.time_ns)
-            case "route":
-                return notification.routes[0]
-            case "count":
-                return "1"
-            case "suppressed":
-                return "0"
-            case _:
-                return alert.get(name)
+        if name in {"time", "first", "last"}:
+            return clock_text("evt.time.iso8601", alert.time_ns)
+        told = {
+            "rule": alert.rule,
+            "source": alert.source,
+            "hostname": alert.hostname,
+            "output": alert.output,
+            "message": alert.output,
+            "priority": str(alert.priority),
+            "severity": str(notification.severity),
+            "tags": ", ".join(alert.tags),
+            "route": notification.routes[0],
+            "count": "1",
+            "suppressed": "0",
+        }
+        return (told[name] or None) if name in told else alert.get(name)
 
 
 def _where_and_who(alert: Alert, labels: Mapping[str, str]) -> str:

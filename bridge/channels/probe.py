@@ -70,8 +70,8 @@ def install() -> None:
         session.cookies.clear()
         return session.request(method, url, **kwargs)
 
-    requests.request = request
-    requests.api.request = request
+    requests.request = request  # type: ignore[assignment]
+    requests.api.request = request  # type: ignore[assignment]
     for method in ("get", "post", "put", "patch", "delete", "head", "options"):
         setattr(requests, method, _verb(request, method))
     _listen_to_mail()

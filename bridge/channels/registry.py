@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bridge.channels.contract import Channel
 
@@ -18,14 +19,14 @@ class ChannelError(Exception):
 def open_channel(name: str, url: str, labels: Mapping[str, str]) -> Channel:
     """The channel of that URL. Raises ChannelError."""
     if url.startswith(_CONSOLE):
-        from bridge.channels.console_channel import ConsoleChannel  # noqa: PLC0415
+        from bridge.channels.console_channel import ConsoleChannel
 
         return ConsoleChannel(name, labels)
     if url.startswith(_FILE):
-        from bridge.channels.file_channel import FileChannel  # noqa: PLC0415
+        from bridge.channels.file_channel import FileChannel
 
         return FileChannel(name, _file_path(url), labels)
-    from bridge.channels.apprise_channel import AppriseChannel, make_plugin  # noqa: PLC0415
+    from bridge.channels.apprise_channel import AppriseChannel, make_plugin
 
     scheme, separator, _ = url.partition("://")
     if not separator:
@@ -53,14 +54,16 @@ def _file_path(url: str) -> Path:
 
 
 def _why_not(scheme: str) -> str:
-    import apprise  # noqa: PLC0415
 
-    known = set(apprise.N_MGR.schemas())
+    from apprise.manager_plugins import NotificationManager
+
+    manager: Any = NotificationManager
+    known = set(manager().schemas())
     if scheme.lower() in known:
         return (
             f"is a {scheme}:// URL that Apprise cannot use: a part is missing or malformed (see Apprise's page on it)"
         )
-    from bridge.language.suggest import did_you_mean  # noqa: PLC0415
+    from bridge.language.suggest import did_you_mean
 
     hint = did_you_mean(scheme, known | {"console", "file"})
     return f"has the unknown scheme {scheme}://" + (f"; {hint}" if hint else "")

@@ -9,7 +9,7 @@ _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    """The text with every character that cannot be seen written out, ``\\x1b`` or ``\\u202e``; but for ``keep``."""
+    r"""The text with every character that cannot be seen written out, ``\x1b`` or ``\u202e``; but for ``keep``."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(letter if letter in keep or _is_seen(letter) else _written(letter) for letter in text)

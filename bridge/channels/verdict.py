@@ -75,7 +75,7 @@ def _retry_after(header: str | None, said: Any) -> float | None:
         inner = said.get("parameters")
         told = said.get("retry_after", inner.get("retry_after") if isinstance(inner, dict) else None)
         seconds = float(told) if isinstance(told, int | float) else None
-    return None if seconds is None or not 0 <= seconds else min(seconds, _MOST_WAIT)
+    return None if seconds is None or seconds < 0 else min(seconds, _MOST_WAIT)
 
 
 def _seconds(header: str) -> float | None:

@@ -90,4 +90,5 @@ def _summary(folder: Path) -> str:
     loaded = load_routes([folder / "quickstart.route"])
     text = summarise(journal, conditions_of(loaded))
     journal.close()
-    return f"{text}\n\nEvery delivery is in {folder / 'archive.jsonl'}, every alert and decision in {folder / 'journal.db'}."
+    archive, kept = folder / "archive.jsonl", folder / "journal.db"
+    return f"{text}\n\nEvery delivery is in {archive}, every alert and decision in {kept}."

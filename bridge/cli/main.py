@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="falco-bridge",
         description="Takes Falco's alerts in, decides by .route files who must hear of each, and delivers them.",
-        epilog="New here? `falco-bridge demo` shows it at work. Run the bridge: falco-bridge --config falco-bridge.yaml",
+        epilog="New here? `falco-bridge demo` shows it at work. To run it: falco-bridge --config falco-bridge.yaml",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"falco-bridge {__version__}")

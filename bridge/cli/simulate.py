@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import ssl
 
-    from bridge.simulate.recording import Form, Recording
+    from bridge.simulate.recording import Recording
     from bridge.simulate.server import StandInFalco
 
 _PROBLEM = 2

@@ -64,8 +64,11 @@ class Quantifier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value of the alert: an output field (with its argument, as Falco emits it), or an attribute of the
-    alert itself (``rule``, ``priority``, ``source``, ``hostname``, ``tags``, ``output``, ``time``, ``label.NAME``)."""
+    """One value of the alert.
+
+    An output field (with its argument, as Falco emits it), or an attribute of the alert itself (``rule``,
+    ``priority``, ``source``, ``hostname``, ``tags``, ``output``, ``time``, ``label.NAME``).
+    """
 
     name: str
     kind: Kind
@@ -113,8 +116,10 @@ Operand = Field | Literal | Items | Call | Pack
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """``left operator right``. ``in``, ``intersects``, ``pmatch`` and quantified operators have Items (or a
-    Call that gives a list) on the right."""
+    """``left operator right``.
+
+    ``in``, ``intersects``, ``pmatch`` and quantified operators have Items (or a Call) on the right.
+    """
 
     left: Operand
     operator: Operator

@@ -44,7 +44,6 @@ class Code(Enum):
     FIELD_AS_TEXT = ("L402", Severity.WARNING)
     LITERAL_MISSING = ("L403", Severity.WARNING)
     EMPTY_VALUE = ("L404", Severity.WARNING)
-    CONSTANT_CONDITION = ("L405", Severity.WARNING)
     NO_DESTINATION = ("L406", Severity.ERROR)
     DROP_AND_TO = ("L407", Severity.ERROR)
     UNUSED_NAME = ("L408", Severity.WARNING)

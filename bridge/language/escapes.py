@@ -19,7 +19,10 @@ class BadEscape:
 
 
 def unquote(quoted: str) -> str | BadEscape:
-    """The value of a string with its quotes. ``\\xHH`` is a byte (since Falco 0.44); bytes that are not UTF-8 are U+FFFD."""
+    r"""The value of a string with its quotes.
+
+    ``\xHH`` is a byte (since Falco 0.44); bytes that are not UTF-8 are U+FFFD.
+    """
     quote, inner = quoted[0], quoted[1:-1]
     if "\\" not in inner:
         return inner

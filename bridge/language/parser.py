@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge.language.diagnostic import Diagnostic
 from bridge.language.grammar_file import grammar_text
@@ -38,16 +38,16 @@ class Parsed:
 def parse(source: Source) -> Parsed:
     """The tree of one file, and everything that is wrong with its syntax. Never raises."""
     parser, builder = _parser()
-    text, diagnostics, broken = source.text, [], set[str]()
+    text, diagnostics, broken = source.text, list[Diagnostic](), set[str]()
     builder.path, builder.problems = source.path, []
     statements: tuple[Statement, ...] = ()
     while len(diagnostics) < MOST_SYNTAX_ERRORS:
-        found = _attempt(parser, builder, text, "file")
-        if isinstance(found, File):
-            statements = found.statements
+        file, error = _attempt(parser, builder, text, "file")
+        if error is None:
+            statements = file.statements
             break
-        diagnostics.append(describe(found, source))
-        start, end = _broken_statement(text, _offset(found, text))
+        diagnostics.append(describe(error, source))
+        start, end = _broken_statement(text, _offset(error, text))
         name = _BROKEN_NAME.match(text, start)
         if name is not None:
             broken.add(name[1])
@@ -59,17 +59,17 @@ def parse_condition(source: Source) -> Written | tuple[Diagnostic, ...]:
     """The tree of a condition by itself, or what is wrong with it. Never raises."""
     parser, builder = _parser()
     builder.path, builder.problems = source.path, []
-    found = _attempt(parser, builder, source.text, "condition")
-    if isinstance(found, _unexpected()):
-        return (describe(found, source),)
-    return tuple(builder.problems) or found
+    condition, error = _attempt(parser, builder, source.text, "condition")
+    if error is not None:
+        return (describe(error, source),)
+    return tuple(builder.problems) or condition
 
 
 @cache
 def _parser() -> tuple[Lark, TreeBuilder]:
-    from lark import Lark  # noqa: PLC0415  # 50 ms that --version does not need
+    from lark import Lark  # 50 ms that --version does not need
 
-    from bridge.language.tree_builder import TreeBuilder  # noqa: PLC0415
+    from bridge.language.tree_builder import TreeBuilder
 
     builder = TreeBuilder()
     lark = Lark(
@@ -79,27 +79,22 @@ def _parser() -> tuple[Lark, TreeBuilder]:
     return lark, builder
 
 
-@cache
-def _unexpected() -> type[UnexpectedInput]:
-    from lark import UnexpectedInput  # noqa: PLC0415
+def _attempt(parser: Lark, builder: TreeBuilder, text: str, start: str) -> tuple[Any, UnexpectedInput | None]:
+    """What the builder made of the text, or where the parser stopped."""
+    from lark import UnexpectedInput
 
-    return UnexpectedInput
-
-
-def _attempt(parser: Lark, builder: TreeBuilder, text: str, start: str) -> UnexpectedInput | File | Written:
     builder.problems = []
     try:
-        tree: File | Written = parser.parse(text, start=start)  # type: ignore[assignment]  # the builder's product
-    except _unexpected() as error:
-        return error
-    return tree
+        return parser.parse(text, start=start), None
+    except UnexpectedInput as error:
+        return None, error
 
 
 def _offset(error: UnexpectedInput, text: str) -> int:
     """Where the parser stopped; the file's end where more was wanted."""
-    position = error.pos_in_stream
     token = getattr(error, "token", None)
-    return len(text) if position is None or (token is not None and token.type == "$END") else position
+    at_end = token is not None and token.type == "$END"
+    return len(text) if at_end or error.pos_in_stream is None else error.pos_in_stream
 
 
 def _broken_statement(text: str, offset: int) -> tuple[int, int]:

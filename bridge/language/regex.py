@@ -8,7 +8,7 @@ from typing import Any
 
 @cache
 def _options() -> Any:
-    import re2  # noqa: PLC0415
+    import re2
 
     options = re2.Options()
     options.log_errors = False
@@ -18,7 +18,7 @@ def _options() -> Any:
 
 def compile_regex(pattern: str) -> Any | str:
     """The compiled pattern, over UTF-8 bytes; or what RE2 has against it."""
-    import re2  # noqa: PLC0415
+    import re2
 
     try:
         return re2.compile(pattern.encode(), _options())

@@ -10,10 +10,61 @@ from bridge.language.suggest import did_you_mean
 from bridge.language.syntax import ListStatement, MacroStatement, Statement, Word
 
 _RESERVED = frozenset(
-    "list macro route otherwise when to severity title message drop stop and or not in exists contains icontains "
-    "startswith endswith glob iglob regex intersects pmatch bcontains bstartswith oneof anyof allof "
-    "import schedule template redact where test during new after then absent group throttle use "
-    "rule priority source hostname tags output time true false".split()
+    [
+        "list",
+        "macro",
+        "route",
+        "otherwise",
+        "when",
+        "to",
+        "severity",
+        "title",
+        "message",
+        "drop",
+        "stop",
+        "and",
+        "or",
+        "not",
+        "in",
+        "exists",
+        "contains",
+        "icontains",
+        "startswith",
+        "endswith",
+        "glob",
+        "iglob",
+        "regex",
+        "intersects",
+        "pmatch",
+        "bcontains",
+        "bstartswith",
+        "oneof",
+        "anyof",
+        "allof",
+        "import",
+        "schedule",
+        "template",
+        "redact",
+        "where",
+        "test",
+        "during",
+        "new",
+        "after",
+        "then",
+        "absent",
+        "group",
+        "throttle",
+        "use",
+        "rule",
+        "priority",
+        "source",
+        "hostname",
+        "tags",
+        "output",
+        "time",
+        "true",
+        "false",
+    ]
 )
 _MOST_ITEMS = 100_000
 

@@ -84,7 +84,7 @@ def parse_network(text: str) -> Network | None:
 def is_number_token(text: str) -> bool:
     """What Falco takes after ``<``: decimal, hexadecimal or floating."""
     body = text.removeprefix("-").removeprefix("+") if text[:1] in "+-" else text
-    if text.startswith("+-") or text.startswith("-+"):
+    if text.startswith(("+-", "-+")):
         return False
     if body[:2].lower() == "0x":
         return len(body) > 2 and all(letter in "0123456789abcdefABCDEF" for letter in body[2:])

@@ -28,7 +28,7 @@ def glob_test(pattern: str, *, fold: bool) -> Test:
 
 
 def _compile(pattern: bytes) -> Any:
-    import re2  # noqa: PLC0415
+    import re2
 
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1

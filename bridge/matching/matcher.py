@@ -28,7 +28,7 @@ class Matcher:
         self._routes = [_compiled(index, route, labels) for index, route in enumerate(program.routes)]
 
     def match(self, alert: Alert) -> tuple[int, ...]:
-        """The indices of the routes that match, in file order, up to one that says ``stop`` or ``drop``. Never raises."""
+        """The indices of the routes that match, in file order, up to one that stops or drops. Never raises."""
         internal = alert.source == INTERNAL_SOURCE
         matched: list[int] = []
         for route in self._routes:

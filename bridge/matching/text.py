@@ -34,11 +34,18 @@ def basename(text: str) -> str:
 
 
 def decode_base64(text: str) -> str | None:
-    """What the text encodes, or None where it is not base64. Falco does not ask for the padding."""
+    """What the text encodes, or None where it is not base64.
+
+    Falco does not ask for the padding, but the last letter must hold nothing beyond the last byte.
+    """
+    bare = text.rstrip("=")
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("utf-8", "surrogateescape")
+        decoded = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
+    if base64.b64encode(decoded).decode().rstrip("=") != bare:
+        return None
+    return decoded.decode("utf-8", "surrogateescape")
 
 
 def regex_test(compiled: Any) -> Test:

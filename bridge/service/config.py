@@ -111,7 +111,9 @@ class _Loader:
     def _source(self, node: yaml.Node) -> GrpcSettings:
         entries = self._reader.mapping(node, "a source", ("grpc", "name", "tls"))
         if "grpc" not in entries:
-            self._reader.wrong(node, "a source needs `grpc`", "grpc: unix:///run/falco/falco.sock, or HOST:PORT with tls")
+            self._reader.wrong(
+                node, "a source needs `grpc`", "grpc: unix:///run/falco/falco.sock, or HOST:PORT with tls"
+            )
             return GrpcSettings("", "", None)
         address = self._reader.text(entries["grpc"], "grpc")
         name = self._reader.text(entries["name"], "name") if "name" in entries else address
@@ -138,7 +140,7 @@ class _Loader:
             if not file.is_file():
                 self._reader.wrong(entries[name], f"there is no file {file}", "name a PEM file")
         server_name = self._reader.text(entries["server_name"], "server_name") if "server_name" in entries else None
-        return ClientTls(*files, server_name)
+        return ClientTls(files[0], files[1], files[2], server_name)
 
     def _channels(self, node: yaml.Node | None) -> dict[str, Secret]:
         if node is None:

@@ -127,5 +127,3 @@ class Bridge:
             return self._journal.undelivered()
         except JournalError:
             return None
-
-

@@ -73,7 +73,9 @@ class Reader:
             elif name in entries:
                 self.wrong(key, f"`{name}` is given twice", "keep one")
             elif known is not None and name not in known:
-                self.wrong(key, f"unknown key `{name}` in {what}", did_you_mean(name, known) or f"it knows {', '.join(known)}")
+                self.wrong(
+                    key, f"unknown key `{name}` in {what}", did_you_mean(name, known) or f"it knows {', '.join(known)}"
+                )
             else:
                 entries[name] = value
         return entries

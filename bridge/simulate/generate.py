@@ -156,7 +156,7 @@ _MIX: tuple[tuple[Maker, int], ...] = (
 )
 
 
-def _told(rule: StockRule, dice: Random, time_ns: int, values: dict[str, Value]) -> JsonRecording:
+def _told(rule: StockRule, dice: Random, time_ns: int, values: Mapping[str, Value]) -> JsonRecording:
     workload = dice.choice(WORKLOADS)
     user, uid = dice.choice(USERS)
     return rule.tell(

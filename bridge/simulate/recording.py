@@ -108,7 +108,7 @@ class RawRecording:
 
 def make_json_recording(line: bytes) -> JsonRecording:
     """Reads one alert in Falco's JSON form. Raises SimulationError that says what is wrong with it."""
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
     try:
         body = msgspec.json.decode(line)
@@ -122,7 +122,7 @@ def make_json_recording(line: bytes) -> JsonRecording:
 
 def make_raw_recording(message: bytes) -> RawRecording:
     """Reads one raw gRPC response. Raises SimulationError where it is none."""
-    from google.protobuf.message import DecodeError  # noqa: PLC0415
+    from google.protobuf.message import DecodeError
 
     try:
         time = tolerant_pb2.Response.FromString(message).time

@@ -1,4 +1,4 @@
-"""What Falco's stock rules say when they fire: names, priorities, tags and fields after Falco 0.43, words of our own."""
+"""What Falco's stock rules say when they fire: names, priorities, tags and fields are Falco 0.43's."""
 
 from __future__ import annotations
 

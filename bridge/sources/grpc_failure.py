@@ -23,12 +23,16 @@ _REMEDIES = (
         "its certificate is not signed by the CA in tls.ca; give the CA that signed Falco's certificate",
     ),
     (
+        "certificate signature failure",
+        "its certificate is not signed by the CA in tls.ca; give the CA that signed Falco's certificate",
+    ),
+    (
         "Hostname Verification Check failed",
         "its certificate is for another name; set tls.server_name to the name in the certificate",
     ),
     (
         "Socket closed",
-        "it hung up at the handshake; it wants mutual TLS: check tls.certificate and tls.key, and that both sides use TLS",
+        "it hung up at the handshake; it wants mutual TLS: check tls.cert and tls.key, and that both sides use TLS",
     ),
     ("Stream removed", "it went away while it was being read; alerts that it had not sent are lost with it"),
     ("Connection reset", "it went away while it was being read; alerts that it had not sent are lost with it"),

@@ -28,7 +28,10 @@ _LARGEST_MESSAGE = 16 << 20
 
 
 class GrpcSource:
-    """One Falco, at ``unix:PATH`` or at ``HOST:PORT`` with mutual TLS. Raises SourceError where TLS files are unreadable."""
+    """One Falco, at ``unix:PATH`` or at ``HOST:PORT`` with mutual TLS.
+
+    Raises SourceError where the TLS files cannot be read.
+    """
 
     def __init__(self, name: str, address: str, tls: ClientTls | None = None) -> None:
         self.name = name
@@ -44,11 +47,11 @@ class GrpcSource:
 
     def run(self, accept: Accept) -> None:
         """Read until stopped, through every death and return of Falco."""
-        import grpc  # noqa: PLC0415
+        import grpc
 
         pacing = Pacing()
         with self._channel() as channel:
-            get = channel.unary_stream(GET, request_serializer=None, response_deserializer=None)
+            get: Any = channel.unary_stream(GET, request_serializer=None, response_deserializer=None)
             while not self._stop.is_set():
                 try:
                     count = self._read_stream(get, accept)
@@ -74,8 +77,8 @@ class GrpcSource:
             return 1
 
     def _channel(self) -> grpc.Channel:
-        import grpc  # noqa: PLC0415
-        from grpc.experimental import ChannelOptions  # noqa: PLC0415
+        import grpc
+        from grpc.experimental import ChannelOptions
 
         options: list[tuple[str, Any]] = [
             (ChannelOptions.SingleThreadedUnaryStream, 1),
@@ -133,7 +136,7 @@ class GrpcSource:
         """Once for each cause, not for each attempt."""
         if self._cancelled:
             return
-        sentence = explain(self._address, error.code(), error.details() or "")  # type: ignore[attr-defined]
+        sentence = explain(self._address, error.code(), error.details() or "")
         if sentence != self._told:
             self._told = sentence
             self._log.warning("falco not readable", source=self.name, problem=sentence)

@@ -25,7 +25,7 @@ class ClientTls:
 
 def credentials(tls: ClientTls) -> grpc.ChannelCredentials:
     """The credentials as gRPC wants them. Raises SourceError where a file cannot be read."""
-    import grpc  # noqa: PLC0415
+    import grpc
 
     return grpc.ssl_channel_credentials(_read(tls.ca), _read(tls.key), _read(tls.certificate))
 

@@ -18,7 +18,7 @@ from bridge.journal import Journal
 from bridge.journal.history import Recorded, Settled, deliveries, recorded
 from tests.support.waiting import wait_until
 
-EVERYTHING = "route everything { to hook }\n"
+EVERYTHING = 'route "everything" { to hook }\n'
 
 
 @dataclass

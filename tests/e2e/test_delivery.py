@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import Message
@@ -107,7 +108,7 @@ def test_pagerduty_receives_an_event_for_each_alert(road: Road, services: FarSid
 def test_a_json_webhook_receives_every_alert_once(road: Road, far_side: FarSide) -> None:
     """Without a condition every sample arrives, each with its id, none twice."""
     road.configure(
-        "route everything { when priority >= debug to hook }", {"hook": f"json://127.0.0.1:{far_side.port}/x"}
+        'route "everything" { when priority >= debug to hook }', {"hook": f"json://127.0.0.1:{far_side.port}/x"}
     )
     play(road)
     kept = {each.alert.id for each in road.kept() if each.decisions}
@@ -132,10 +133,11 @@ class Mailbox:
 def test_mail_arrives_with_its_headline_as_subject(road: Road) -> None:
     """An SMTP server receives one message an alert, the subject says what happened, the body carries the pod."""
     mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=0)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        port = controller.server.sockets[0].getsockname()[1]
         road.configure(
             RM_IN_PROD.replace("CHANNEL", "mail"),
             {"mail": f"mailto://127.0.0.1:{port}?from=falco@example.com&to=secops@example.com&mode=insecure"},
@@ -176,8 +178,6 @@ def test_a_busy_channel_is_tried_again_and_a_refusing_one_leaves_a_dead_letter(r
 
 def test_a_hanging_channel_does_not_hold_up_another(road: Road, far_side: FarSide) -> None:
     """While one channel's server accepts and never answers, the other channel's deliveries all arrive."""
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as hanging:
         road.configure(
             RM_IN_PROD.replace("CHANNEL", "stuck, hook"),

@@ -21,7 +21,7 @@ from tests.support.waiting import wait_until
 KILLS = 30 if FULL else 4
 ALERTS = 6000 if FULL else 900
 RATE = 200
-ROUTES = "route everything { when priority >= debug to hook }"
+ROUTES = 'route "everything" { when priority >= debug to hook }'
 _PACE = threading.Event()
 
 
@@ -42,7 +42,7 @@ class Ledger:
         ids = [each.alert.id for each in self._road.kept() if each.decisions]
         text_of = Counter(self.arrived)
         counts: Counter[str] = Counter()
-        by_id = {identity: 0 for identity in ids}
+        by_id = dict.fromkeys(ids, 0)
         for body, times in text_of.items():
             owner = next((identity for identity in _ids_in(body) if identity in by_id), None)
             assert owner is not None, "a delivery of an alert that the journal does not know"

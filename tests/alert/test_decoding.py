@@ -1,0 +1,85 @@
+"""What a real Falco sent comes out as one alert by either road, and nothing that arrives makes the decoder raise."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.alert import Alert, Priority
+from bridge.alert.grpc_form import decode_grpc
+from bridge.alert.json_form import decode_json
+from bridge.alert.malformed import Malformed
+from bridge.alert.moment import parse_time
+from tests.support.recordings import FULL_JSON, NAMES, grpc_messages, http_bodies
+
+MESSAGES = [message for name in NAMES for message in grpc_messages(name)]
+
+
+def alerts_by_grpc(name: str) -> list[Alert]:
+    alerts = [decode_grpc(message, 1) for message in grpc_messages(name)]
+    assert all(isinstance(alert, Alert) for alert in alerts)
+    return [alert for alert in alerts if isinstance(alert, Alert)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recording_decodes(name: str) -> None:
+    """Hostile bytes included: each message is an alert whose texts are whole Unicode."""
+    for alert in alerts_by_grpc(name):
+        json.dumps([alert.output, dict(alert.fields)]).encode()
+        assert "\ud800" not in alert.output
+
+
+@pytest.mark.parametrize("name", FULL_JSON)
+def test_one_alert_by_two_roads_is_equal(name: str) -> None:
+    """The gRPC form and the full JSON form have the same id and are equal."""
+    by_json = {}
+    for body in http_bodies(name):
+        alert = decode_json(body, 1)
+        assert isinstance(alert, Alert)
+        by_json[alert.id] = alert
+    by_grpc = {alert.id: alert for alert in alerts_by_grpc(name)}
+    common = by_json.keys() & by_grpc.keys()
+    assert common, f"{name}: no alert came by both roads"
+    for identity in common:
+        assert by_json[identity] == by_grpc[identity]
+    internal = {alert.id for alert in by_json.values() if alert.source == "internal"}
+    assert by_json.keys() - by_grpc.keys() <= internal | (by_json.keys() if "tick" in name else set())
+
+
+def test_missing_is_missing_however_it_is_said() -> None:
+    """null, an absent key and <NA> are one; the empty text is a value."""
+    alert = decode_json(b'{"rule":"r","output_fields":{"a":null,"b":"<NA>","c":"","d":false,"e":20072}}', 5)
+    assert isinstance(alert, Alert)
+    assert dict(alert.fields) == {"c": "", "d": "false", "e": "20072"}
+    assert alert.time_ns == 5
+
+
+def test_nanoseconds_are_kept() -> None:
+    """Nine digits in, nine digits kept."""
+    assert parse_time("2016-08-04T16:17:57.882054739Z") == 1470327477882054739
+
+
+def test_priorities_are_ordered() -> None:
+    """The most severe first."""
+    assert sorted(Priority) == list(Priority)
+    assert Priority.CRITICAL.at_least(Priority.WARNING)
+    assert not Priority.DEBUG.at_least(Priority.WARNING)
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_make_a_decoder_raise(raw: bytes) -> None:
+    """Alert or Malformed, never an exception."""
+    assert isinstance(decode_grpc(raw, 1), Alert | Malformed)
+    assert isinstance(decode_json(raw, 1), Alert | Malformed)
+
+
+@given(st.sampled_from(MESSAGES), st.data())
+def test_no_damaged_recording_makes_the_decoder_raise(message: bytes, data: st.DataObject) -> None:
+    """Truncated anywhere, any byte changed."""
+    at = data.draw(st.integers(0, len(message) - 1))
+    byte = data.draw(st.binary(min_size=1, max_size=1))
+    assert isinstance(decode_grpc(message[:at], 1), Alert | Malformed)
+    assert isinstance(decode_grpc(message[:at] + byte + message[at + 1 :], 1), Alert | Malformed)

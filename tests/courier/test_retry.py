@@ -1,0 +1,43 @@
+"""When a delivery is tried again, and when it is given up."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.alert import Priority, make_alert
+from bridge.channels.contract import Outcome, Verdict
+from bridge.courier.retry import GIVE_UP_SECONDS, settlement, wait_seconds
+from bridge.journal import Delivery, DeliveryState
+from bridge.routing import Notification
+
+ALERT = make_alert(
+    time_ns=1, priority=Priority.ERROR, rule="r", source="syscall", hostname="h", tags=(), output="", fields={}
+)
+BUSY = Outcome(Verdict.RETRY, 503, "busy")
+
+
+def delivery(attempts: int) -> Delivery:
+    return Delivery(1, ALERT, Notification("c", ("r",), Priority.ERROR), attempts, 0)
+
+
+@given(st.integers(0, 10_000), st.floats(0, 1))
+def test_waits_are_bounded_and_never_nothing(attempts: int, dice: float) -> None:
+    """Between a tenth of a second and five minutes, whatever the dice."""
+    assert 0.1 <= wait_seconds(attempts, BUSY, dice) <= 300
+
+
+def test_the_far_sides_wish_is_honoured() -> None:
+    """Retry-After instead of our own."""
+    assert wait_seconds(0, Outcome(Verdict.RETRY, 429, "slow", 42.0), 0.5) == 42.0
+
+
+def test_each_verdict_has_its_state() -> None:
+    """Delivered; dead at once when refused; due later; dead with its last reason after a day."""
+    assert settlement(delivery(0), Outcome(Verdict.DELIVERED, 200), 5, 0.5).state is DeliveryState.DELIVERED
+    assert settlement(delivery(0), Outcome(Verdict.REFUSED, 404, "gone"), 5, 0.5).state is DeliveryState.DEAD
+    again = settlement(delivery(3), BUSY, 1_000_000_000, 1.0)
+    assert (again.state, again.due_ns) == (DeliveryState.PENDING, 9_000_000_000)
+    late = settlement(delivery(99), BUSY, int(GIVE_UP_SECONDS * 1e9), 0.5)
+    assert late.state is DeliveryState.DEAD
+    assert "busy" in late.reason

@@ -1,0 +1,169 @@
+"""Every mistake of a file is found in one run, at its place, with a way out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.language import Code, Known, Source, check, check_condition
+from bridge.language.render import render_text
+from bridge.language.template import fill, parse_template
+
+KNOWN = Known(frozenset({"pager", "archive"}), frozenset({"cluster"}))
+ROUTE = 'route "r" {{ when {} to pager }}'
+
+MISTAKES = [
+    (Code.SYNTAX, 'route "r" { when rule = a AND rule = b to pager }', "AND"),
+    (Code.SYNTAX, "route everything { to pager }", "everything"),
+    (Code.BAD_ESCAPE, ROUTE.format(r'rule = "a\w"'), r"\w"),
+    (Code.TOO_DEEP, ROUTE.format("not " * 101 + "rule exists"), "not"),
+    (Code.UNKNOWN_FIELD, ROUTE.format("proc.cmdlin = a"), "proc.cmdlin"),
+    (Code.UNKNOWN_FIELD, 'route "r" { to pager title "%proc.nam" }', '"'),
+    (Code.UNKNOWN_MACRO, ROUTE.format("spawned"), "spawned"),
+    (Code.UNKNOWN_CHANNEL, 'route "r" { to pagr }', "pagr"),
+    (Code.UNKNOWN_LABEL, ROUTE.format("label.clustr = a"), "label.clustr"),
+    (Code.UNKNOWN_PRIORITY, ROUTE.format("priority >= warnin"), "warnin"),
+    (Code.UNKNOWN_TRANSFORMER, ROUTE.format("tolow(proc.name) = a"), "tolow"),
+    (Code.UNKNOWN_LIST, "list a += (b)", "a"),
+    (Code.DUPLICATE_NAME, 'route "r" { to pager } route "r" { to pager }', '"r"'),
+    (Code.CYCLE, "macro a = b\nmacro b = a", "a"),
+    (Code.CYCLE, "list a = (b)\nlist b = (a)", "a"),
+    (Code.RESERVED_NAME, "list route = (a)", "route"),
+    (Code.WRONG_OPERATOR, ROUTE.format("fd.sport contains 1"), "contains"),
+    (Code.WRONG_VALUE, ROUTE.format("fd.sport = x"), "x"),
+    (Code.BAD_REGEX, ROUTE.format('proc.name regex "(?=a)"'), '"(?=a)"'),
+    (Code.WRONG_RIGHT_SIDE, ROUTE.format("proc.name = val(fd.sport)"), "val("),
+    (Code.WRONG_ARGUMENTS, ROUTE.format("len(fd.sport) = 1"), "len"),
+    (Code.BAD_TEMPLATE, 'route "r" { to pager title "100%" }', '"100%"'),
+    (Code.WILDCARD_EQUALS, ROUTE.format("proc.name = ba*"), "ba*"),
+    (Code.FIELD_AS_TEXT, ROUTE.format("proc.name = proc.pname"), "proc.pname"),
+    (Code.LITERAL_MISSING, ROUTE.format("proc.name = <NA>"), "<NA>"),
+    (Code.EMPTY_VALUE, ROUTE.format('proc.name contains ""'), '""'),
+    (Code.EMPTY_VALUE, ROUTE.format("proc.name in ()"), "()"),
+    (Code.NO_DESTINATION, 'route "r" { when rule exists }', "route"),
+    (Code.DROP_AND_TO, 'route "r" { drop to pager }', "to"),
+    (Code.UNUSED_NAME, "list a = (b)", "a"),
+    (Code.SHADOWED_ROUTE, 'route "all" { drop } route "r" { to pager }', 'route "r"'),
+    (Code.REPEATED_CLAUSE, 'route "r" { to pager stop stop }', "stop"),
+    (Code.SMART_QUOTE, ROUTE.format("proc.name = “bash”"), "“bash”"),
+    (Code.MISPLACED_CLAUSE, "otherwise { to pager stop }", "stop"),
+]
+
+
+@pytest.mark.parametrize(("code", "text", "place"), MISTAKES, ids=lambda value: getattr(value, "name", None))
+def test_each_mistake_is_found_at_its_place(code: Code, text: str, place: str) -> None:
+    """The diagnostic has the code that is meant for it, and points at the words that are wrong."""
+    found = [each for each in check([Source("t.route", text)], KNOWN).diagnostics if each.code is code]
+    assert found, text
+    assert any(text[each.span.start :].startswith(place) for each in found), [each.span for each in found]
+
+
+def test_every_code_but_the_size_limit_has_an_example() -> None:
+    """No diagnostic without a case that raises it."""
+    assert set(Code) - {code for code, _, _ in MISTAKES} == {Code.TOO_LARGE}
+
+
+def test_all_problems_of_all_statements_are_told_at_once() -> None:
+    """A syntax error costs its own statement only."""
+    text = 'route "a" { when rule == }\nroute "b" { to pagr }\nlist l = (a\nroute "c" { to pager, nowhere }\n'
+    codes = [each.code for each in check([Source("t.route", text)], KNOWN).diagnostics]
+    assert codes == [Code.SYNTAX, Code.UNKNOWN_CHANNEL, Code.SYNTAX, Code.UNKNOWN_CHANNEL]
+
+
+def test_the_text_shows_line_caret_and_way_out() -> None:
+    """As a person reads it."""
+    source = Source("t.route", 'route "r" {\n  when proc.cmdlin contains rm\n  to pager\n}\n')
+    assert render_text(check([source], KNOWN).diagnostics, {"t.route": source}) == (
+        "error[R201]: unknown field `proc.cmdlin`\n"
+        "  ┌─ t.route:2:8\n"
+        "2 │   when proc.cmdlin contains rm\n"
+        "  │        ^^^^^^^^^^^ did you mean `proc.cmdline`?\n\n"
+    )
+
+
+def test_doubling_macros_are_refused_and_cost_nothing() -> None:
+    """Thirty macros, each the former twice, would be a billion comparisons."""
+    lines = ["macro m0 = proc.name = a"] + [f"macro m{n} = m{n - 1} or m{n - 1}" for n in range(1, 31)]
+    codes = {each.code for each in check([Source("t.route", "\n".join(lines))], KNOWN).diagnostics}
+    assert Code.TOO_LARGE in codes
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_checked_without_a_crash(text: str) -> None:
+    """Total: whatever is in the file."""
+    checked = check([Source("t.route", text)], KNOWN)
+    assert (checked.program is None) == (checked.errors > 0)
+
+
+WORDS = st.sampled_from(
+    [
+        "route",
+        '"r"',
+        "{",
+        "}",
+        "when",
+        "to",
+        "pager",
+        "drop",
+        "stop",
+        "list",
+        "macro",
+        "a",
+        "b",
+        "=",
+        "(",
+        ")",
+        ",",
+        "not",
+        "and",
+        "or",
+        "proc.name",
+        "fd.sport",
+        "in",
+        "contains",
+        "exists",
+        "tolower(",
+        "val(",
+        '"x"',
+        '"\\w"',
+        "priority",
+        ">=",
+        "warning",
+        "oneof",
+        "otherwise",
+        "title",
+        '"%x"',
+        "#",
+        "\n",
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=40))
+def test_any_row_of_the_languages_own_words_is_checked_without_a_crash(words: list[str]) -> None:
+    """Nearly right files are the likeliest."""
+    checked = check([Source("t.route", " ".join(words))], KNOWN)
+    render_text(checked.diagnostics, {})
+    assert (checked.program is None) == (checked.errors > 0)
+
+
+@given(st.text(max_size=50))
+def test_quoted_values_survive_unchanged(value: str) -> None:
+    """What is quoted is what is compared."""
+    from bridge.language.condition import Compare, Literal
+    from bridge.language.escapes import quote
+
+    condition = check_condition(Source("c", f"proc.name = {quote(value)}"), KNOWN)
+    assert isinstance(condition, Compare)
+    assert isinstance(condition.right, Literal)
+    assert condition.right.text == value
+
+
+def test_templates_fill_as_falcos_output_does() -> None:
+    """Fields, widths, percent signs, transformers, missing values; every value escaped."""
+    values = {"proc.name": "Bash<", "evt.arg[0]": "x"}
+    template = parse_template("%proc.name|%3proc.name|%8evt.arg[0]|%%|%tolower(proc.name)|%fd.name")
+    assert fill(template, values.get, lambda text: text.replace("<", "&lt;")) == (
+        "Bash&lt;|Bas|x       |%|bash&lt;|&lt;NA>"
+    )

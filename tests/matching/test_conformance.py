@@ -1,0 +1,149 @@
+"""Conditions mean what Falco's own engine said of 400 alerts, by the JSON road and by the gRPC road."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.alert import Alert
+from bridge.alert.grpc_form import decode_grpc
+from bridge.alert.json_form import decode_json
+from bridge.alert.wire.outputs_pb2 import response
+from bridge.language import Known, Source, check_condition
+from bridge.language.condition import Condition
+from bridge.matching import Matcher, compile_condition
+
+DATA = Path(__file__).parent.parent / "data" / "conformance"
+NOTHING = Known(None, None)
+
+OUR_LIMITS = ("levels deep", "RE2 refuses")
+"""We refuse past 100 levels, and a regex that RE2 refuses (Falco takes it and never matches)."""
+LEXING = {"proc.cmdline = #comment", "proc.cmdline = {a}", "proc.cmdline existsand user.name exists"}
+"""Comments exist, braces end a route, and glued keywords are refused."""
+TEXTUAL_LISTS = {"proc.cmdline = gl_t", "k8s.ns.name = prod", "tolower(gl_a) = abc"}
+"""Falco replaces a list's name anywhere by text; we resolve it where a list item may stand."""
+TAKEN_HERE = {"concat(proc.cmdline, fd.name) = a", 'fd.name glob "*\\\\"', "proc.cmdline in ('\\\\')"}
+"""Since 0.44 there is concat(); and a string may end with an escaped backslash."""
+QUIRKS = {"tolower(ka.user.groups) in (a)", "proc.cmdline in (gl_c)", "evt.arg[flags] in basename(k8s.ns.name)"}
+"""Where Falco 0.43 gives no answer: transformers over list fields, lists in lists in lists, and the empty text in the empty text."""
+
+
+def load(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+ROWS = {row["id"]: row for row in load("rows.jsonl")}
+
+
+def from_json(row: dict[str, Any]) -> Alert:
+    alert = decode_json(json.dumps({"rule": "r", "output_fields": row["fields"]}).encode(), 0)
+    assert isinstance(alert, Alert)
+    return alert
+
+
+def from_grpc(row: dict[str, Any]) -> Alert:
+    alert = decode_grpc(response(rule="r", output_fields=row["grpc_fields"]).SerializeToString(), 0)
+    assert isinstance(alert, Alert)
+    return alert
+
+
+ROADS = {"json": {i: from_json(row) for i, row in ROWS.items()}, "grpc": {i: from_grpc(row) for i, row in ROWS.items()}}
+
+
+def undecided(road: str) -> set[str]:
+    """Rows that hold the text <NA>, which is missing by every road; and by gRPC lists that run together."""
+    unclear = {i for i, row in ROWS.items() if "<NA>" in json.dumps(row["fields"])}
+    if road == "grpc":
+        groups = {i: row["fields"]["ka.user.groups"] for i, row in ROWS.items()}
+        unclear |= {i for i, items in groups.items() if "" in (items or ()) or any("," in item for item in items or ())}
+    return unclear
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def compiled(case: dict[str, Any]) -> Condition | tuple[Any, ...]:
+    lists, macros = case.get("lists") or {}, case.get("macros") or {}
+    lines = [f"list {n} = ({', '.join(i if i in lists else quoted(i) for i in v)})" for n, v in lists.items()]
+    lines += [f"macro {name} = {text}" for name, text in macros.items()]
+    return check_condition(Source("case", case["condition"]), NOTHING, [Source("names", "\n".join(lines))])
+
+
+def is_perl(condition: str) -> bool:
+    """Falco compiles RE2's POSIX syntax; we allow all of RE2."""
+    return "regex" in condition and ("\\" in condition or "?" in condition)
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_falcos_verdicts(road: str) -> None:
+    """Every condition matches exactly the rows that Falco matched."""
+    unclear, wrong, compared = undecided(road), [], 0
+    for case in load("verdicts.jsonl"):
+        text = case["condition"]
+        if text in LEXING | TEXTUAL_LISTS | QUIRKS or is_perl(text) or "<NA>" in text:
+            continue
+        condition = compiled(case)
+        if isinstance(condition, tuple):
+            if not any(limit in each.message for each in condition for limit in OUR_LIMITS):
+                wrong.append((text, [each.message for each in condition]))
+            continue
+        predicate = compile_condition(condition, {})
+        matched = {i for i, alert in ROADS[road].items() if i not in unclear and predicate(alert)}
+        compared += 1
+        if matched != set(case["matched"]) - unclear:
+            wrong.append((text, sorted(matched ^ (set(case["matched"]) - unclear))))
+    assert not [each for each in wrong if "contains itself" not in str(each[1])]
+    assert compared > 550
+
+
+def test_what_falco_refuses_is_refused() -> None:
+    """But for values longer than Falco's 255 bytes, and the differences above."""
+    taken = [
+        case["condition"]
+        for case in load("refused.jsonl")
+        if case["condition"] not in TAKEN_HERE
+        and not case.get("lists")
+        and not case.get("macros")
+        and "too long" not in case["error"]
+        and not isinstance(compiled(case), tuple)
+    ]
+    assert len(taken) <= 1, taken
+
+
+def test_what_falco_added_in_0_44() -> None:
+    """Quantifiers and the transformers with several arguments."""
+    for case in load("additions-0.44.jsonl"):
+        condition = compiled(case)
+        if case["expected"] == "error":
+            assert isinstance(condition, tuple), case["condition"]
+        elif not case.get("unobservable"):
+            assert not isinstance(condition, tuple), case["condition"]
+            assert compile_condition(condition, {})(from_json(case)) is case["expected"], case["condition"]
+
+
+def test_the_matcher_keeps_order_and_ends_at_stop() -> None:
+    """Routes match in file order; a stop hides the later ones; internal alerts reach only who asks for them."""
+    from bridge.language import check
+
+    text = """
+    route "a" { when rule = r to x }
+    route "b" { when fd.name startswith "/etc" to x stop }
+    route "c" { to x }
+    route "own" { when source = internal to x }
+    """
+    program = check([Source("t.route", text)], NOTHING).program
+    assert program is not None
+    matcher = Matcher(program, {})
+    etc = decode_json(b'{"rule":"r","output_fields":{"fd.name":"/etc/x"}}', 0)
+    other = decode_json(b'{"rule":"q"}', 0)
+    internal = decode_json(b'{"rule":"r","source":"internal"}', 0)
+    assert isinstance(etc, Alert)
+    assert isinstance(other, Alert)
+    assert isinstance(internal, Alert)
+    assert matcher.match(etc) == (0, 1)
+    assert matcher.match(other) == (2,)
+    assert matcher.match(internal) == (3,)

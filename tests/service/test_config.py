@@ -1,0 +1,106 @@
+"""Every mistake of a config is told at once, with its line and the way out, and no secret is ever shown."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bridge.service.channel_check import check_channels
+from bridge.service.config import Config, load_config
+
+GOOD = """\
+sources:
+  - grpc: unix:falco.sock
+channels:
+  secops: slack://${TOKEN}
+  archive: file://archive.jsonl
+routes: ["*.route"]
+journal: journal.db
+labels: {cluster: eu-1}
+shutdown: {drain: 1500ms}
+"""
+BAD = """\
+sources:
+  - grpc: falco:5060
+    nam: x
+chanels: {}
+channels:
+  a: ${NO_SUCH}
+  a: b
+routes: [nothing/*.route]
+log: {level: loud}
+shutdown: {drain: soon}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "a.route").write_text("otherwise { to archive }\n", encoding="utf-8")
+    path = folder / "falco-bridge.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_good_config_is_read(tmp_path: Path) -> None:
+    """Relative paths are the config's folder's; secrets do not show."""
+    config = load_config(write(tmp_path, GOOD), {"TOKEN": "A/B/hunter2hunter2"})
+    assert isinstance(config, Config)
+    assert config.sources[0].address == f"unix:{tmp_path}/falco.sock"
+    assert config.channels["archive"].reveal() == f"file://{tmp_path}/archive.jsonl"
+    assert config.drain_seconds == 1.5
+    assert config.routes == (tmp_path / "a.route",)
+    assert "hunter2" not in repr(config)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    """Each with its line; a suggestion for the slip of a key."""
+    problems = load_config(write(tmp_path, BAD), {})
+    assert not isinstance(problems, Config)
+    told = {(each.line, each.message) for each in problems}
+    lines = {line for line, _ in told}
+    assert {2, 3, 4, 6, 7, 8, 9, 10} <= lines, told
+    assert any("did you mean `channels`?" in each.hint for each in problems)
+    assert any("there is no `journal`" in each.message for each in problems)
+
+
+def test_malformed_yaml_and_a_missing_file_are_told(tmp_path: Path) -> None:
+    """A sentence each, not a traceback."""
+    for path in (write(tmp_path, "sources: [\n"), tmp_path / "none.yaml"):
+        problems = load_config(path, {})
+        assert not isinstance(problems, Config)
+        assert problems[0].text().startswith(str(path))
+
+
+def test_a_channel_that_apprise_cannot_use_is_an_error_without_its_url(tmp_path: Path) -> None:
+    """At the channel's line."""
+    config = load_config(write(tmp_path, GOOD), {"TOKEN": "hunter2hunter2"})
+    assert isinstance(config, Config)
+    problems = check_channels(config)
+    assert [(each.line, "secops" in each.message) for each in problems] == [(4, True)]
+    assert "hunter2" not in problems[0].text()
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bridge", *arguments], cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_command_refuses_a_bad_config_and_says_why(tmp_path: Path) -> None:
+    """Exit 2 from the bridge, 1 from check; no traceback."""
+    write(tmp_path, BAD)
+    started, checked = (
+        run("--config", "falco-bridge.yaml", cwd=tmp_path),
+        run("check", "--config", "falco-bridge.yaml", cwd=tmp_path),
+    )
+    assert (started.returncode, checked.returncode) == (2, 1)
+    assert "falco-bridge.yaml:4: unknown key `chanels`" in started.stderr
+    assert "Traceback" not in started.stderr + checked.stderr
+
+
+def test_version_imports_nothing_heavy() -> None:
+    """``--version`` is instant."""
+    code = "import sys; from bridge.cli.main import main\ntry: main(['--version'])\nexcept SystemExit: pass\n"
+    code += "print(sorted({'grpc', 'apprise', 'lark', 'structlog', 'yaml', 'requests'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
