@@ -23,12 +23,13 @@ class TreeBuilder(Transformer[Token, syntax.File]):
 
     def _span(self, token: Token) -> Span:
         line: int | None = token.line
-        start, end, column = token.start_pos, token.end_pos, token.column
+        start, end = token.start_pos, token.end_pos
+        column: int | None = token.column
         assert start is not None
         assert end is not None
         assert line is not None
-        assert column is not None
-        return Span(self.path, int(start), int(end), int(line), int(column))
+
+        return Span(self.path, int(start), int(end), int(line), int(column or 1))
 
     def _across(self, first: Any, last: Any) -> Span:
         """From the first child's start to the last one's end; a child is a token or a node."""

@@ -78,7 +78,7 @@ def test_killing_the_courier_loses_nothing(road: Road) -> None:
         bridge = road.bridge()
         held: set[str] = set()
         for _ in range(KILLS):
-            wait_until(lambda: (road.folder / "journal.db.courier.lock").exists(), "a courier")
+            wait_until((road.folder / "journal.db.courier.lock").exists, "a courier")
             _PACE.wait(moments.uniform(0.3, 1.0))
             held |= kill_courier(road, bridge.pid)
         road.await_kept(ALERTS, seconds=120)

@@ -1,0 +1,168 @@
+"""What is committed stays, what is damaged is told and left alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridge.alert import Alert, Priority, make_alert
+from bridge.journal import (
+    DeliveryState,
+    Entry,
+    Journal,
+    JournalBusyError,
+    JournalError,
+    Refused,
+    Settlement,
+)
+from bridge.journal.history import quarantined, recorded
+from bridge.routing import Action, Decision, Notification, Routed
+
+ROUTED = Routed((Decision("r", Action.NOTIFIED, ("c",)),), (Notification("c", ("r",), Priority.ERROR),))
+
+
+def alert(number: int) -> Alert:
+    return make_alert(
+        time_ns=number, priority=Priority.ERROR, rule="r", source="syscall", hostname="h", tags=("t",), output="o" * 200,
+        fields={"proc.cmdline": f"rm {number}"},
+    )  # fmt: skip
+
+
+def entries(*numbers: int) -> list[Entry]:
+    return [Entry(alert(number), ROUTED) for number in numbers]
+
+
+def test_an_alert_goes_in_once_and_comes_out_equal(tmp_path: Path) -> None:
+    """Twice sent is once kept; decisions and checkpoint come along."""
+    journal = Journal.open_for_router(tmp_path / "j.db")
+    assert journal.append("s", 5, entries(1, 2), [Refused("no alert", b"\xff")], "line 7") == 2
+    assert journal.unknown([alert(1), alert(3), alert(3)]) == [alert(3)]
+    assert [each.alert for each in recorded(journal)] == [alert(1), alert(2)]
+    assert journal.checkpoint("s") == "line 7"
+    assert quarantined(journal) == [("s", "no alert", b"\xff")]
+    for name in ("j.db", "j.db-wal", "j.db.lock"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600, name
+
+
+def test_a_claim_is_held_until_its_lease_ends_and_settled_once(tmp_path: Path) -> None:
+    """Nobody else gets it meanwhile; what is settled stays settled."""
+    journal = Journal.open_for_router(tmp_path / "j.db")
+    journal.append("s", 0, entries(1))
+    (first,) = journal.claim(0, 100, {"c": 5})
+    assert journal.claim(50, 100, {"c": 5}) == []
+    (again,) = journal.claim(200, 100, {"c": 5})
+    assert again.id == first.id
+    journal.settle([Settlement(first.id, DeliveryState.DELIVERED, 201, 201, 200, "")])
+    journal.settle([Settlement(first.id, DeliveryState.DEAD, 202, 202, 404, "late")])
+    assert journal.undelivered() == 0
+    assert journal.claim(10**9, 1, {"c": 5}) == []
+
+
+def test_a_refused_batch_leaves_nothing(tmp_path: Path) -> None:
+    """All or nothing: the second alert is a duplicate, so the first is not kept either."""
+    journal = Journal.open_for_router(tmp_path / "j.db")
+    journal.append("s", 0, entries(1))
+    with pytest.raises(JournalError):
+        journal.append("s", 0, entries(2, 1))
+    assert journal.kept() == 1
+    journal.append("s", 0, entries(2))
+    assert journal.kept() == 2
+
+
+def damaged(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[16:4000] = os.urandom(3984)
+    path.write_bytes(data)
+
+
+def newer(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+
+
+def no_database(path: Path) -> None:
+    path.write_text("shopping list\n" * 400, encoding="utf-8")
+
+
+@pytest.mark.parametrize("harm", [damaged, newer, foreign, no_database])
+def test_what_is_no_journal_of_ours_is_told_and_left_alone(tmp_path: Path, harm: object) -> None:
+    """The message names the file, and not one byte of it is changed."""
+    path = tmp_path / "j.db"
+    journal = Journal.open_for_router(path)
+    journal.append("s", 0, entries(*range(50)))
+    journal.close()
+    assert callable(harm)
+    harm(path)
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match="j.db"):
+        Journal.open_for_router(path)
+    assert path.read_bytes() == before
+
+
+def test_two_bridges_cannot_share_a_journal(tmp_path: Path) -> None:
+    """The second is told which process has it."""
+    first = Journal.open_for_router(tmp_path / "j.db")
+    with pytest.raises(JournalError, match=f"process {os.getpid()}"):
+        Journal.open_for_router(tmp_path / "j.db")
+    first.close()
+    Journal.open_for_router(tmp_path / "j.db").close()
+
+
+def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+    """Not made in some odd place."""
+    with pytest.raises(JournalError, match="none"):
+        Journal.open_for_router(tmp_path / "none" / "j.db")
+
+
+def test_a_full_disk_is_waited_for_and_the_same_append_works_later(tmp_path: Path) -> None:
+    """SQLite's own limit of pages stands for the disk's."""
+    journal = Journal.open_for_router(tmp_path / "j.db")
+    journal._connection.execute("PRAGMA max_page_count = 20")
+    with pytest.raises(JournalBusyError, match="is full"):
+        journal.append("s", 0, entries(*range(1000)))
+    assert journal.kept() == 0
+    journal._connection.execute("PRAGMA max_page_count = 1000000")
+    journal.append("s", 0, entries(*range(1000)))
+    assert journal.kept() == 1000
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from bridge.journal import Journal
+from tests.journal.test_journal import entries
+journal = Journal.open_for_router(Path(sys.argv[1]))
+number = journal.kept()
+while True:
+    journal.append("s", 0, entries(number, number + 1))
+    number += 2
+    print(number, flush=True)
+"""
+
+
+def test_what_append_acknowledged_survives_sigkill(tmp_path: Path) -> None:
+    """Killed amid appends, again and again: nothing acknowledged is missing, and no batch is half there."""
+    path = tmp_path / "j.db"
+    for kept in (40, 100, 160):
+        with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            acknowledged = 0
+            while acknowledged < kept:
+                acknowledged = int(writer.stdout.readline())
+            writer.send_signal(signal.SIGKILL)
+        journal = Journal.open_for_router(path)
+        assert journal.kept() >= acknowledged
+        assert journal.kept() % 2 == 0
+        journal.close()
