@@ -22,14 +22,7 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         self.problems: list[Diagnostic] = []
 
     def _span(self, token: Token) -> Span:
-        line: int | None = token.line
-        start, end = token.start_pos, token.end_pos
-        column: int | None = token.column
-        assert start is not None
-        assert end is not None
-        assert line is not None
-
-        return Span(self.path, int(start), int(end), int(line), int(column or 1))
+        return Span(self.path, token.start_pos or 0, token.end_pos or 0, token.line or 1, token.column or 1)
 
     def _across(self, first: Any, last: Any) -> Span:
         """From the first child's start to the last one's end; a child is a token or a node."""

@@ -173,7 +173,7 @@ def _told(rule: StockRule, dice: Random, time_ns: int, values: Mapping[str, Valu
             "k8s.pod.name": _pod(workload, dice),
             "k8s.ns.name": workload.namespace,
         }
-        | values,
+        | dict(values),
     )
 
 

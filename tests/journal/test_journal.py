@@ -106,7 +106,7 @@ def test_what_is_no_journal_of_ours_is_told_and_left_alone(tmp_path: Path, harm:
     assert callable(harm)
     harm(path)
     before = path.read_bytes()
-    with pytest.raises(JournalError, match="j.db"):
+    with pytest.raises(JournalError, match=r"j\.db"):
         Journal.open_for_router(path)
     assert path.read_bytes() == before
 
