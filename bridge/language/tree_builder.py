@@ -22,7 +22,8 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         self.problems: list[Diagnostic] = []
 
     def _span(self, token: Token) -> Span:
-        return Span(self.path, token.start_pos or 0, token.end_pos or 0, token.line or 1, token.column or 1)
+        start = token.start_pos or 0
+        return Span(self.path, start, start + len(token), token.line or 1, token.column or 1)
 
     def _across(self, first: Any, last: Any) -> Span:
         """From the first child's start to the last one's end; a child is a token or a node."""

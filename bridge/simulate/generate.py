@@ -159,22 +159,18 @@ _MIX: tuple[tuple[Maker, int], ...] = (
 def _told(rule: StockRule, dice: Random, time_ns: int, values: Mapping[str, Value]) -> JsonRecording:
     workload = dice.choice(WORKLOADS)
     user, uid = dice.choice(USERS)
-    return rule.tell(
-        time_ns,
-        dice.choice(NODES),
-        {
-            "user.name": user,
-            "user.uid": uid,
-            "user.loginuid": -1,
-            "container.id": f"{dice.randrange(16**12):012x}",
-            "container.name": workload.name,
-            "container.image.repository": workload.repository,
-            "container.image.tag": workload.tag,
-            "k8s.pod.name": _pod(workload, dice),
-            "k8s.ns.name": workload.namespace,
-        }
-        | dict(values),
-    )
+    common: dict[str, Value] = {
+        "user.name": user,
+        "user.uid": uid,
+        "user.loginuid": -1,
+        "container.id": f"{dice.randrange(16**12):012x}",
+        "container.name": workload.name,
+        "container.image.repository": workload.repository,
+        "container.image.tag": workload.tag,
+        "k8s.pod.name": _pod(workload, dice),
+        "k8s.ns.name": workload.namespace,
+    }
+    return rule.tell(time_ns, dice.choice(NODES), common | dict(values))
 
 
 def _ran(command: str, parent: str, tty: int = 0) -> dict[str, Value]:
