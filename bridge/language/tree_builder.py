@@ -22,14 +22,16 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         self.problems: list[Diagnostic] = []
 
     def _span(self, token: Token) -> Span:
-        start = token.start_pos or 0
-        return Span(self.path, start, start + len(token), token.line or 1, token.column or 1)
+        start, line, column = token.start_pos, token.line, token.column
+        if start is None or line is None or column is None:
+            raise ValueError("the lexer gives every token its place")
+        return Span(self.path, start, start + len(token), line, column)
 
     def _across(self, first: Any, last: Any) -> Span:
         """From the first child's start to the last one's end; a child is a token or a node."""
         start = self._span(first) if isinstance(first, Token) else first.span
-        end = last.end_pos if isinstance(last, Token) else last.span.end
-        return Span(start.path, start.start, end, start.line, start.column)
+        ending = self._span(last) if isinstance(last, Token) else last.span
+        return Span(start.path, start.start, ending.end, start.line, start.column)
 
     def _whole(self, children: Sequence[Any]) -> Span:
         return self._across(children[0], children[-1])
