@@ -15,6 +15,8 @@ class Severity(StrEnum):
     """The program cannot run."""
     WARNING = "warning"
     """It runs, and hardly as it was meant."""
+    ADVICE = "advice"
+    """It runs as it was meant; there is something to know."""
 
 
 class Code(Enum):
@@ -34,12 +36,19 @@ class Code(Enum):
     DUPLICATE_NAME = ("R208", Severity.ERROR)
     CYCLE = ("R209", Severity.ERROR)
     RESERVED_NAME = ("R210", Severity.ERROR)
+    UNKNOWN_SCHEDULE = ("R211", Severity.ERROR)
+    UNKNOWN_TEMPLATE = ("R212", Severity.ERROR)
+    UNKNOWN_RULE = ("R213", Severity.WARNING)
+    UNKNOWN_ROUTE = ("R214", Severity.ERROR)
+    CANNOT_IMPORT = ("R215", Severity.ERROR)
     WRONG_OPERATOR = ("T301", Severity.ERROR)
     WRONG_VALUE = ("T302", Severity.ERROR)
     BAD_REGEX = ("T303", Severity.ERROR)
     WRONG_RIGHT_SIDE = ("T304", Severity.ERROR)
     WRONG_ARGUMENTS = ("T305", Severity.ERROR)
     BAD_TEMPLATE = ("T306", Severity.ERROR)
+    BAD_SCHEDULE = ("T307", Severity.ERROR)
+    BAD_AMOUNT = ("T308", Severity.ERROR)
     WILDCARD_EQUALS = ("L401", Severity.WARNING)
     FIELD_AS_TEXT = ("L402", Severity.WARNING)
     LITERAL_MISSING = ("L403", Severity.WARNING)
@@ -51,6 +60,11 @@ class Code(Enum):
     REPEATED_CLAUSE = ("L410", Severity.ERROR)
     SMART_QUOTE = ("L411", Severity.WARNING)
     MISPLACED_CLAUSE = ("L412", Severity.ERROR)
+    NEVER_TRUE = ("L413", Severity.WARNING)
+    ALWAYS_TRUE = ("L414", Severity.WARNING)
+    NEVER_EMITTED = ("L415", Severity.WARNING)
+    NO_INDEX = ("L416", Severity.ADVICE)
+    NO_EXPECTATION = ("L417", Severity.WARNING)
 
     @property
     def id(self) -> str:

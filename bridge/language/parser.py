@@ -21,8 +21,19 @@ if TYPE_CHECKING:
 MOST_SYNTAX_ERRORS = 50
 """Past this many in one file the rest is not looked at."""
 
-_STATEMENT = re.compile(r"^[ \t]*(list|macro|route|otherwise)\b", re.MULTILINE)
-_BROKEN_NAME = re.compile(r"[ \t]*(?:list|macro)\s+(\w+)")
+_STATEMENT = re.compile(
+    r"(?:^|[{}])[ \t]*(import|list|macro|schedule|template|redact|where|route|otherwise|test)\b", re.MULTILINE
+)
+_BROKEN_NAME = re.compile(r"(?:list|macro|schedule|template)\s+(\w+)")
+_BRACE = re.compile(r"""[{}]|#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """``# …``, which only the formatter reads."""
+
+    text: str
+    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,9 @@ class Parsed:
     file: File
     diagnostics: tuple[Diagnostic, ...]
     broken_names: frozenset[str]
-    """Lists and macros whose statement could not be read: using them is no further mistake."""
+    """Lists, macros and the like whose statement could not be read: using them is no further mistake."""
+    comments: tuple[Comment, ...] = ()
+    """In order; only of a file without syntax errors."""
 
 
 def parse(source: Source) -> Parsed:
@@ -52,7 +65,8 @@ def parse(source: Source) -> Parsed:
         if name is not None:
             broken.add(name[1])
         text = _blanked(text, start, end)
-    return Parsed(File(statements), (*diagnostics, *builder.problems), frozenset(broken))
+    comments = tuple(Comment(str(token).rstrip(), token.start_pos or 0) for token in builder.comments)
+    return Parsed(File(statements), (*diagnostics, *builder.problems), frozenset(broken), comments)
 
 
 def parse_condition(source: Source) -> Written | tuple[Diagnostic, ...]:
@@ -74,7 +88,7 @@ def _parser() -> tuple[Lark, TreeBuilder]:
     builder = TreeBuilder()
     lark = Lark(
         grammar_text(), parser="lalr", lexer="contextual", start=["file", "condition"], transformer=builder,
-        maybe_placeholders=False,
+        maybe_placeholders=False, lexer_callbacks={"COMMENT": builder.comment},
     )  # fmt: skip
     return lark, builder
 
@@ -83,7 +97,7 @@ def _attempt(parser: Lark, builder: TreeBuilder, text: str, start: str) -> tuple
     """What the builder made of the text, or where the parser stopped."""
     from lark import UnexpectedInput
 
-    builder.problems = []
+    builder.problems, builder.comments = [], []
     try:
         return parser.parse(text, start=start), None
     except UnexpectedInput as error:
@@ -103,11 +117,27 @@ def _broken_statement(text: str, offset: int) -> tuple[int, int]:
     for match in _STATEMENT.finditer(text):
         # A mistake that shows at a statement's own keyword belongs to the one before, which was not complete.
         if match.start(1) < offset:
-            start = match.start()
+            start = match.start(1)
         else:
-            end = match.start()
+            end = match.start(1)
             break
-    return start, max(end, min(start + 1, len(text)))
+    block = _block_end(text, start, end)
+    if block < offset or (block == offset and text[offset : offset + 1] == "}"):
+        return offset, max(end, offset + 1)  # the statement was whole; what follows it belongs to nothing
+    return start, max(block, min(start + 1, len(text)))
+
+
+def _block_end(text: str, start: int, end: int) -> int:
+    """Where the braces that open in this stretch are closed: a block around it must keep its own."""
+    depth = 0
+    for match in _BRACE.finditer(text, start, end):
+        if match[0] == "{":
+            depth += 1
+        elif match[0] == "}":
+            depth -= 1
+            if depth <= 0:
+                return match.end() if depth == 0 else match.start()
+    return end
 
 
 def _blanked(text: str, start: int, end: int) -> str:

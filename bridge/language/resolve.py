@@ -36,8 +36,9 @@ from bridge.language.kinds import (
     operators_for,
 )
 from bridge.language.literals import literal_problems
-from bridge.language.scope import Scope, expand
-from bridge.language.source import Span
+from bridge.language.parser import parse_condition
+from bridge.language.scope import FalcoMacro, NameKind, Scope, expand
+from bridge.language.source import Source, Span
 from bridge.language.suggest import did_you_mean
 from bridge.language.transformers import NAMES, VAL, kind_of, result_kind
 
@@ -46,6 +47,9 @@ DEEPEST = 100
 LARGEST = 20_000
 """Comparisons in one condition with its macros expanded."""
 
+FALCO_INTERNAL = "Falco internal: "
+"""What the rules begin with by which Falco speaks of itself; they stand in no rules file."""
+_WHOLE_NAMES = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 _NO_RIGHT_FIELDS = frozenset({Operator.REGEX, Operator.PMATCH})
 
 
@@ -82,15 +86,15 @@ class Resolver:
         except _Broken:
             return None
 
-    def check_macros(self) -> None:
-        """Look at every macro, the unused ones too."""
-        for name, statement in self.scope.macros.items():
-            if name not in self._macros:
-                self._depth = self._deepest = self._size = 0
-                try:
-                    self._expand(name, statement.name.span)
-                except _Broken:
-                    continue
+    def check_macro(self, statement: syntax.MacroStatement) -> None:
+        """Look at a macro, whether or not something uses it."""
+        name = statement.name.text
+        if name not in self._macros and self.scope.definitions.get((NameKind.MACRO, name)) is statement:
+            self._depth = self._deepest = self._size = 0
+            try:
+                self._expand(name, statement.name.span)
+            except _Broken:
+                return
 
     # Logic
 
@@ -134,11 +138,10 @@ class Resolver:
         return tuple(resolved)
 
     def _macro(self, use: syntax.MacroUse) -> Condition:
-        self.scope.used.add(("macro", use.name))
-        if use.name not in self.scope.macros:
+        if self.scope.find(NameKind.MACRO, use.name) is None:
             if use.name in self.scope.broken:
                 raise _Broken
-            hint = did_you_mean(use.name, self.scope.macros)
+            hint = did_you_mean(use.name, self.scope.all(NameKind.MACRO))
             if use.name in ATTRIBUTES:
                 hint = f"`{use.name}` needs an operator and a value"
             raise self._wrong(Code.UNKNOWN_MACRO, f"unknown macro `{use.name}`", use.span, hint)
@@ -161,10 +164,10 @@ class Resolver:
             if found is None:
                 raise _Broken
             return found
-        statement = self.scope.macros[name]
         self._macros[name] = None
-        if _nesting(statement.condition) > DEEPEST:
-            raise self._wrong(Code.TOO_DEEP, f"more than {DEEPEST} levels deep", statement.span, "use macros")
+        written = self._written(name, span)
+        if _nesting(written) > DEEPEST:
+            raise self._wrong(Code.TOO_DEEP, f"more than {DEEPEST} levels deep", written.span, "use macros")
         if len(self._open) > DEEPEST:
             raise self._wrong(Code.TOO_DEEP, f"macros stand more than {DEEPEST} levels deep in macros", span)
         outside = self._depth, self._deepest, self._size
@@ -172,7 +175,7 @@ class Resolver:
         self._open.append(name)
         del self._macros[name]
         try:
-            found = _Expanded(self._condition(statement.condition), self._deepest, self._size)
+            found = _Expanded(self._condition(written), self._deepest, self._size)
         except _Broken:
             self._macros[name] = None
             raise
@@ -181,6 +184,18 @@ class Resolver:
             self._depth, self._deepest, self._size = outside
         self._macros[name] = found
         return found
+
+    def _written(self, name: str, span: Span) -> syntax.Written:
+        """A macro's condition; one of Falco's is only now read."""
+        definition = self.scope.definitions[NameKind.MACRO, name]
+        if isinstance(definition, syntax.MacroStatement):
+            return definition.condition
+        assert isinstance(definition, FalcoMacro)
+        written = parse_condition(Source(f"Falco's macro {name}", definition.text))
+        if isinstance(written, tuple):
+            said = written[0].message
+            raise self._wrong(Code.CANNOT_IMPORT, f"Falco's macro `{name}` cannot be read here: {said}", span)
+        return written
 
     def _count(self, comparisons: int, span: Span) -> None:
         self._size += comparisons
@@ -221,6 +236,7 @@ class Resolver:
             return self._right_call(written, right, kind, operator)
         if isinstance(right, syntax.Word) and operator not in LIST_OPERATORS:
             self._check_word(kind, operator, right)
+            self._check_rule(written.left, operator, right)
             return Literal(right.text, right.quoted, right.span)
         words = (right,) if isinstance(right, syntax.Word) else expand(self.scope, right.words)
         if not words:
@@ -230,6 +246,7 @@ class Resolver:
         before = self._errors()
         for word in words:
             self.problems.extend(literal_problems(kind, operator, word))
+            self._check_rule(written.left, operator, word)
         if self._errors() > before:
             raise _Broken
         return Items(tuple(Literal(word.text, word.quoted, word.span) for word in words), right.span)
@@ -239,6 +256,15 @@ class Resolver:
         self.problems.extend(literal_problems(kind, operator, word))
         if self._errors() > before:
             raise _Broken
+
+    def _check_rule(self, left: syntax.Left, operator: Operator, word: syntax.Word) -> None:
+        """A rule's name that no imported rules file has."""
+        names = self.scope.rule_names
+        if names is None or operator not in _WHOLE_NAMES or word.text in names or word.text.startswith(FALCO_INTERNAL):
+            return
+        if isinstance(left, syntax.FieldName) and left.text == "rule":
+            hint = did_you_mean(word.text, names) or "the rules files that are imported have none such"
+            self.problems.append(Diagnostic(Code.UNKNOWN_RULE, f"unknown rule `{word.text}`", word.span, hint))
 
     def _errors(self) -> int:
         return sum(problem.severity.value == "error" for problem in self.problems)
@@ -258,8 +284,18 @@ class Resolver:
 
     # Operands
 
+    def field(self, written: syntax.FieldName) -> str | None:
+        """A field named outside a condition; None where there is none such, which is noted."""
+        try:
+            return self._field(written).name
+        except _Broken:
+            return None
+
     def _field(self, written: syntax.FieldName) -> Field:
         kind = field_kind(written.text)
+        if kind is None and "." not in written.text:
+            hint = did_you_mean(written.text, ATTRIBUTES) or f"without a dot there are {', '.join(ATTRIBUTES)}"
+            raise self._wrong(Code.UNKNOWN_FIELD, f"unknown field `{written.text}`", written.span, hint)
         if written.text.startswith(LABEL):
             self._check_label(written)
         elif kind is None:

@@ -1,116 +1,97 @@
-"""The names that a set of files defines: lists with their items, macros with their conditions."""
+"""The names that a file knows: its own, those of the files it imports, and Falco's where its rules are imported."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from bridge.language.diagnostic import Code, Diagnostic
+from bridge.language.falco_rules import FalcoRules
+from bridge.language.files import RouteFile
+from bridge.language.reserved import RESERVED
+from bridge.language.source import Span
 from bridge.language.suggest import did_you_mean
-from bridge.language.syntax import ListStatement, MacroStatement, Statement, Word
+from bridge.language.syntax import ListStatement, MacroStatement, ScheduleStatement, Statement, TemplateStatement, Word
 
-_RESERVED = frozenset(
-    [
-        "list",
-        "macro",
-        "route",
-        "otherwise",
-        "when",
-        "to",
-        "severity",
-        "title",
-        "message",
-        "drop",
-        "stop",
-        "and",
-        "or",
-        "not",
-        "in",
-        "exists",
-        "contains",
-        "icontains",
-        "startswith",
-        "endswith",
-        "glob",
-        "iglob",
-        "regex",
-        "intersects",
-        "pmatch",
-        "bcontains",
-        "bstartswith",
-        "oneof",
-        "anyof",
-        "allof",
-        "import",
-        "schedule",
-        "template",
-        "redact",
-        "where",
-        "test",
-        "during",
-        "new",
-        "after",
-        "then",
-        "absent",
-        "group",
-        "throttle",
-        "use",
-        "rule",
-        "priority",
-        "source",
-        "hostname",
-        "tags",
-        "output",
-        "time",
-        "true",
-        "false",
-    ]
-)
 _MOST_ITEMS = 100_000
+
+
+class NameKind(StrEnum):
+    """What a name may stand for."""
+
+    LIST = "list"
+    MACRO = "macro"
+    SCHEDULE = "schedule"
+    TEMPLATE = "template"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known besides the files: the config's channels and labels; None where there is no config to ask."""
+    """What is known besides the files: the config's channels and labels, Falco's rules; None where nobody said."""
 
     channels: Collection[str] | None
     labels: Collection[str] | None
+    rules: FalcoRules | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FalcoMacro:
+    """A macro of Falco's: text, parsed only where it is used."""
+
+    name: Word
+    text: str
+
+
+Definition = ListStatement | MacroStatement | ScheduleStatement | TemplateStatement | FalcoMacro | Word
+"""What a name stands for; a Word is a list of Falco's."""
+_Key = tuple[NameKind, str]
 
 
 @dataclass(slots=True)
 class Scope:
-    """Every name, and which of them were used."""
+    """Every name that one file knows."""
 
     known: Known
+    used: set[Span]
+    """Where the names that were used are defined; shared by the scopes of all files."""
     broken: frozenset[str] = frozenset()
+    rule_names: frozenset[str] | None = None
+    """Falco's rules, where they are known."""
+    names: dict[_Key, Word] = field(default_factory=dict)
+    definitions: dict[_Key, Definition] = field(default_factory=dict)
+    raw_lists: dict[str, tuple[Word, ...]] = field(default_factory=dict)
     lists: dict[str, tuple[Word, ...]] = field(default_factory=dict)
-    macros: dict[str, MacroStatement] = field(default_factory=dict)
-    defined: dict[tuple[str, str], Word] = field(default_factory=dict)
-    used: set[tuple[str, str]] = field(default_factory=set)
+    falco: set[_Key] = field(default_factory=set)
+
+    def find(self, kind: NameKind, name: str) -> Definition | None:
+        """What the name stands for here, if anything; it then counts as used."""
+        found = self.definitions.get((kind, name))
+        if found is not None:
+            self.used.add(self.names[kind, name].span)
+        return found
+
+    def all(self, kind: NameKind) -> list[str]:
+        """Every name of a kind."""
+        return [name for of, name in self.definitions if of is kind]
 
 
-def collect(statements: Sequence[Statement], known: Known, broken: frozenset[str]) -> tuple[Scope, list[Diagnostic]]:
-    """The names of all files, in order."""
-    scope, problems = Scope(known, broken), list[Diagnostic]()
-    raw: dict[str, list[Word]] = {}
-    for statement in statements:
-        match statement:
-            case ListStatement(appends=True):
-                scope.used.add(("list", statement.name.text))
-                if statement.name.text in raw:
-                    raw[statement.name.text] += statement.items.words
-                elif statement.name.text not in broken:
-                    problems.append(_no_such_list(statement.name, raw))
-            case ListStatement():
-                if _defines(scope, "list", statement.name, problems):
-                    raw[statement.name.text] = list(statement.items.words)
-            case MacroStatement():
-                if _defines(scope, "macro", statement.name, problems):
-                    scope.macros[statement.name.text] = statement
-            case _:
-                pass
-    _resolve_lists(scope, raw, problems)
-    return scope, problems
+def make_scopes(files: Sequence[RouteFile], known: Known) -> tuple[dict[str, Scope], list[Diagnostic]]:
+    """The scope of each file, by path; files come after those that they import."""
+    scopes: dict[str, Scope] = {}
+    problems: list[Diagnostic] = []
+    used: set[Span] = set()
+    broken = frozenset[str]().union(*(file.parsed.broken_names for file in files))
+    for file in files:
+        scope = scopes[file.source.path] = Scope(known, used, broken)
+        for statement, imported in file.imports:
+            _merge(scope, scopes[imported.source.path], statement.span, problems)
+        for rules in (known.rules, file.rules):
+            if rules is not None:
+                _add_falco(scope, rules, file.source.path)
+        _add_own(scope, file.parsed.file.statements, problems)
+        _resolve_lists(scope, problems)
+    return scopes, problems
 
 
 def expand(scope: Scope, words: Sequence[Word]) -> tuple[Word, ...]:
@@ -121,54 +102,115 @@ def expand(scope: Scope, words: Sequence[Word]) -> tuple[Word, ...]:
         if named is None:
             items.append(word)
         else:
-            scope.used.add(("list", word.text))
+            scope.find(NameKind.LIST, word.text)
             items += (Word(each.text, each.quoted, word.span) for each in named)
     return tuple(items)
 
 
-def unused(scope: Scope) -> list[Diagnostic]:
-    """Names that nothing uses."""
+def unused(files: Sequence[RouteFile], scopes: dict[str, Scope]) -> list[Diagnostic]:
+    """Names that nothing uses. A file that others import may well hold more than they take."""
+    shared = {imported.source.path for file in files for _, imported in file.imports}
     return [
         Diagnostic(Code.UNUSED_NAME, f"{kind} `{name}` is never used", word.span, "use it or remove it")
-        for (kind, name), word in scope.defined.items()
-        if (kind, name) not in scope.used
-    ]
+        for file in files
+        if file.source.path not in shared
+        for (kind, name), word in scopes[file.source.path].names.items()
+        if word.span.path == file.source.path and (kind, name) not in scopes[file.source.path].falco
+        and word.span not in scopes[file.source.path].used
+    ]  # fmt: skip
 
 
-def _defines(scope: Scope, kind: str, name: Word, problems: list[Diagnostic]) -> bool:
-    if name.text in _RESERVED:
+def _merge(scope: Scope, imported: Scope, span: Span, problems: list[Diagnostic]) -> None:
+    for key, word in imported.names.items():
+        mine = scope.names.get(key)
+        if mine is not None and mine.span == word.span:
+            continue
+        if mine is not None and key not in scope.falco and key not in imported.falco:
+            problems.append(_defined_twice(key, span, mine.span))
+        elif mine is None or key in scope.falco:
+            _define(scope, key, word, imported.definitions[key], falco=key in imported.falco)
+            if key[0] is NameKind.LIST:
+                scope.raw_lists[key[1]] = imported.raw_lists[key[1]]
+    if imported.rule_names is not None:
+        scope.rule_names = (scope.rule_names or frozenset()) | imported.rule_names
+
+
+def _define(scope: Scope, key: _Key, word: Word, definition: Definition, *, falco: bool) -> None:
+    scope.names[key] = word
+    scope.definitions[key] = definition
+    (scope.falco.add if falco else scope.falco.discard)(key)
+
+
+def _add_falco(scope: Scope, rules: FalcoRules, path: str) -> None:
+    """Falco's names, where nobody has taken them."""
+    nowhere = Span(path, 0, 0, 1, 1)
+    for name, items in rules.lists.items():
+        key, word = (NameKind.LIST, name), Word(name, quoted=False, span=nowhere)
+        if key not in scope.names or key in scope.falco:
+            _define(scope, key, word, word, falco=True)
+            scope.raw_lists[name] = tuple(Word(item, quoted=item not in rules.lists, span=nowhere) for item in items)
+    for name, text in rules.macros.items():
+        key, word = (NameKind.MACRO, name), Word(name, quoted=False, span=nowhere)
+        if key not in scope.names or key in scope.falco:
+            _define(scope, key, word, FalcoMacro(word, text), falco=True)
+    scope.rule_names = (scope.rule_names or frozenset()) | frozenset(rules.rules)
+
+
+def _add_own(scope: Scope, statements: Sequence[Statement], problems: list[Diagnostic]) -> None:
+    for statement in statements:
+        match statement:
+            case ListStatement(appends=True):
+                _append(scope, statement, problems)
+            case ListStatement():
+                if _defines(scope, (NameKind.LIST, statement.name.text), statement.name, statement, problems):
+                    scope.raw_lists[statement.name.text] = statement.items.words
+            case MacroStatement():
+                _defines(scope, (NameKind.MACRO, statement.name.text), statement.name, statement, problems)
+            case ScheduleStatement():
+                _defines(scope, (NameKind.SCHEDULE, statement.name.text), statement.name, statement, problems)
+            case TemplateStatement():
+                _defines(scope, (NameKind.TEMPLATE, statement.name.text), statement.name, statement, problems)
+            case _:
+                pass
+
+
+def _append(scope: Scope, statement: ListStatement, problems: list[Diagnostic]) -> None:
+    name = statement.name
+    if name.text in scope.raw_lists:
+        scope.raw_lists[name.text] += statement.items.words
+    elif name.text not in scope.broken:
+        hint = did_you_mean(name.text, scope.raw_lists) or "begin it with: list NAME = (…)"
+        problems.append(Diagnostic(Code.UNKNOWN_LIST, f"there is no list `{name.text}` to add to", name.span, hint))
+
+
+def _defines(scope: Scope, key: _Key, name: Word, definition: Definition, problems: list[Diagnostic]) -> bool:
+    if name.text in RESERVED:
         problems.append(
             Diagnostic(Code.RESERVED_NAME, f"`{name.text}` is a word of the language", name.span, "choose another name")
         )
         return False
-    first = scope.defined.setdefault((kind, name.text), name)
-    if first is not name:
-        way_out = "to add items: list NAME += (…)" if kind == "list" else "choose another name"
-        problems.append(
-            Diagnostic(
-                Code.DUPLICATE_NAME,
-                f"{kind} `{name.text}` is defined twice",
-                name.span,
-                way_out,
-                (("first here", first.span),),
-            )
-        )
-    return first is name
+    first = scope.names.get(key)
+    if first is not None and key not in scope.falco:
+        problems.append(_defined_twice(key, name.span, first.span))
+        return False
+    _define(scope, key, name, definition, falco=False)
+    return True
 
 
-def _no_such_list(name: Word, lists: Collection[str]) -> Diagnostic:
-    hint = did_you_mean(name.text, lists) or "begin it with: list NAME = (…)"
-    return Diagnostic(Code.UNKNOWN_LIST, f"there is no list `{name.text}` to add to", name.span, hint)
+def _defined_twice(key: _Key, span: Span, first: Span) -> Diagnostic:
+    kind, name = key
+    way_out = "to add items: list NAME += (…)" if kind is NameKind.LIST else "choose another name"
+    return Diagnostic(Code.DUPLICATE_NAME, f"{kind} `{name}` is defined twice", span, way_out, (("first here", first),))
 
 
-def _resolve_lists(scope: Scope, raw: dict[str, list[Word]], problems: list[Diagnostic]) -> None:
+def _resolve_lists(scope: Scope, problems: list[Diagnostic]) -> None:
     """Lists may name lists, in any order; a circle is a mistake. Innermost first, without recursion."""
-    waiting = dict(raw)
+    waiting = dict(scope.raw_lists)
     while waiting:
         ready = [name for name, words in waiting.items() if not any(_names(word, waiting) for word in words)]
         if not ready:
             problems.extend(
-                Diagnostic(Code.CYCLE, f"list `{name}` contains itself", scope.defined["list", name].span)
+                Diagnostic(Code.CYCLE, f"list `{name}` contains itself", scope.names[NameKind.LIST, name].span)
                 for name in waiting
             )
             scope.lists.update(dict.fromkeys(waiting, ()))
@@ -180,7 +222,7 @@ def _resolve_lists(scope: Scope, raw: dict[str, list[Word]], problems: list[Diag
                     Diagnostic(
                         Code.TOO_LARGE,
                         f"list `{name}` has more than {_MOST_ITEMS} items",
-                        scope.defined["list", name].span,
+                        scope.names[NameKind.LIST, name].span,
                     )
                 )
                 items = ()

@@ -117,6 +117,15 @@ Written = Comparison | Existence | MacroUse | Negation | Group | Conjunction | D
 
 
 @dataclass(frozen=True, slots=True)
+class Import:
+    """``import "file.route"``, or ``import falco "rules.yaml"``."""
+
+    path: Word
+    falco: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class ListStatement:
     """``list NAME = ( … )``, or ``+=``."""
 
@@ -136,6 +145,56 @@ class MacroStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class Moments:
+    """One part of a schedule: on these days or dates, at these hours; none of a kind means all."""
+
+    days: tuple[Word, ...]
+    """``mon`` or ``mon-fri``."""
+    dates: tuple[Word, ...]
+    """``2026-12-24`` or ``2026-12-24..2026-12-26``."""
+    hours: tuple[Word, ...]
+    """``09:00-18:00``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleStatement:
+    """``schedule NAME = mon-fri 09:00-18:00, sat 10:00-14:00 in "Asia/Seoul"``."""
+
+    name: Word
+    moments: tuple[Moments, ...]
+    zone: Word | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """``severity``, ``title`` or ``message`` with its value, or ``use`` with a template's name."""
+
+    keyword: str
+    value: Word
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateStatement:
+    """``template NAME { title … message … }``."""
+
+    name: Word
+    says: tuple[Say, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class RedactStatement:
+    """``redact FIELD, … matching "re2" with "***"``."""
+
+    fields: tuple[FieldName, ...]
+    pattern: Word
+    replacement: Word | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class When:
     """``when condition``."""
 
@@ -144,20 +203,42 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
-class To:
-    """``to channel, channel``."""
+class During:
+    """``during SCHEDULE``, or ``not during SCHEDULE``."""
 
-    channels: tuple[Word, ...]
+    schedule: Word
+    negated: bool
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
-    """``severity``, ``title`` or ``message`` with its value."""
+class To:
+    """``to channel, channel``, at once or ``after`` so long without an acknowledgement."""
+
+    channels: tuple[Word, ...]
+    after: Word | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A clause that remembers: ``new after then absent group throttle resolve``, told by ``keyword``."""
 
     keyword: str
-    value: Word
     span: Span
+    fields: tuple[FieldName, ...] = ()
+    """What ``new`` watches."""
+    negated: bool = False
+    condition: Written | None = None
+    """What ``then`` awaits."""
+    count: Word | None = None
+    """How many: ``after`` and ``throttle``; ``group``'s limit."""
+    window: Word | None = None
+    """How long, of every clause but ``group``."""
+    by: tuple[FieldName, ...] = ()
+    learn: Word | None = None
+    wait: Word | None = None
+    every: Word | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +249,7 @@ class Flag:
     span: Span
 
 
-Clause = When | To | Say | Flag
+Clause = When | During | Memory | To | Say | Flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +263,92 @@ class RouteStatement:
     span: Span
 
 
-Statement = ListStatement | MacroStatement | RouteStatement
+@dataclass(frozen=True, slots=True)
+class WhereStatement:
+    """``where condition { routes }``."""
+
+    condition: Written
+    body: tuple[RouteStatement | WhereStatement, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """``field = value`` in an event."""
+
+    field: FieldName
+    value: Word | WordList
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class EventStep:
+    """``event { … }``: an alert comes in."""
+
+    assignments: tuple[Assignment, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class PassStep:
+    """``after 15m``: time goes by."""
+
+    duration: Word
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class AckStep:
+    """``ack "route"``: somebody acknowledges its incidents."""
+
+    route: Word
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceStep:
+    """``silence condition for 1h``."""
+
+    condition: Written
+    duration: Word
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectStep:
+    """``expect [not] "route" [to …] [count N] [message contains "S"]``; without a route, ``expect nothing``."""
+
+    route: Word | None
+    negated: bool
+    to: tuple[Word, ...]
+    count: Word | None
+    contains: Word | None
+    span: Span
+
+
+Step = EventStep | PassStep | AckStep | SilenceStep | ExpectStep
+
+
+@dataclass(frozen=True, slots=True)
+class TestStatement:
+    """``test "name" { steps }``."""
+
+    name: Word
+    steps: tuple[Step, ...]
+    span: Span
+
+
+Statement = (
+    Import
+    | ListStatement
+    | MacroStatement
+    | ScheduleStatement
+    | TemplateStatement
+    | RedactStatement
+    | WhereStatement
+    | RouteStatement
+    | TestStatement
+)
 
 
 @dataclass(frozen=True, slots=True)

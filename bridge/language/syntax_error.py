@@ -6,14 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from bridge.language.diagnostic import Code, Diagnostic
+from bridge.language.reserved import CLAUSES, STATEMENTS, STEPS
 from bridge.language.source import Source, Span
 from bridge.language.suggest import nearest
 
 if TYPE_CHECKING:
     from lark import UnexpectedInput
 
-_STATEMENTS = ("list", "macro", "route", "otherwise")
-_CLAUSES = ("when", "to", "severity", "title", "message", "drop", "stop")
 _OPERATORS = (
     "contains", "icontains", "bcontains", "startswith", "bstartswith", "endswith", "glob", "iglob", "regex", "in",
     "intersects", "pmatch", "exists",
@@ -22,6 +21,8 @@ _MEANT = {"&&": "and", "||": "or", "!": "not", "AND": "and", "OR": "or", "NOT": 
           "like": "glob", "is": "="}  # fmt: skip
 _NAMES = {
     "STRING": "a quoted string", "BARE": "a value", "NAME": "a name", "FIELD": "a field", "CHANNEL": "a channel",
+    "DURATION": "a duration like 15m", "COUNT": "a number", "DAYS": "a day like mon or mon-fri",
+    "DATES": "a date like 2026-12-24", "HOURS": "hours like 09:00-18:00", "COUNT_WORD": "`count`",
     "LBRACE": "`{`", "RBRACE": "`}`", "LPAR": "`(`", "RPAR": "`)`", "COMMA": "`,`", "EQ": "`=`", "PLUS_EQ": "`+=`",
     "NOT": "`not`", "AND": "`and`", "OR": "`or`", "EXISTS": "`exists`", "$END": "the end of the file",
 }  # fmt: skip
@@ -61,7 +62,11 @@ def _span(source: Source, start: int, end: int) -> Span:
 def _wanted(expected: frozenset[str]) -> str:
     """What may stand there, shortest first: many things are told as the kind of thing that they are."""
     if {"WHEN", "TO"} <= expected and "AND" not in expected:
-        return f"a clause ({', '.join(_CLAUSES)}) or `}}`"
+        return "a clause (when, to, throttle, severity, title, drop, …) or `}`"
+    if {"EVENT", "EXPECT"} <= expected and "AND" not in expected:
+        return f"a step ({', '.join(STEPS)}) or `}}`"
+    if {"WHERE", "ROUTE", "RBRACE"} <= expected:
+        return "a route, a `where` or `}`"
     if {"WHEN", "TO"} <= expected:
         return "`and`, `or`, the next clause or `}`"
     if "WORD_OPERATOR" in expected:
@@ -71,7 +76,7 @@ def _wanted(expected: frozenset[str]) -> str:
     if {"FIELD", "CALL"} <= expected:
         return "a field"
     if {"LIST", "ROUTE"} <= expected:
-        return "a statement (list, macro, route, otherwise)"
+        return "a statement (route, list, macro, where, import, …)"
     if "BARE" in expected:
         return "a value"
     told = sorted({_NAMES.get(name, f"`{name.lower()}`") for name in expected})
@@ -80,7 +85,7 @@ def _wanted(expected: frozenset[str]) -> str:
 
 def _closing(expected: frozenset[str]) -> str:
     if "RBRACE" in expected:
-        return "close the route with `}`"
+        return "close it with `}`"
     return "close the list with `)`" if "RPAR" in expected else ""
 
 
@@ -94,17 +99,23 @@ def _intent(met: str, expected: frozenset[str]) -> str:
         return "is the quote closed?"
     if expected == {"STRING"}:
         return f'quote it: "{met}"'
-    if "LIST" in expected and "AND" not in expected:
-        pool: tuple[str, ...] = _STATEMENTS
-    elif "WORD_OPERATOR" in expected:
-        pool = _OPERATORS
-    elif "TO" in expected:
-        pool = _CLAUSES
-    else:
-        pool = ()
+    if expected == {"DURATION"} and met.isdigit():
+        return f"give it a unit: {met}m, {met}h, {met}d"
+    pool = _pool(expected)
     found = nearest(met, pool)
     if found is not None and found != met:
         return f"did you mean `{found}`?"
-    if {"AND", "OR"} <= expected and met not in _STATEMENTS:
+    if {"AND", "OR"} <= expected and met not in STATEMENTS:
         return "a value with spaces or signs needs quotes"
     return ""
+
+
+def _pool(expected: frozenset[str]) -> tuple[str, ...]:
+    """The words that may stand there, for a suggestion."""
+    if "LIST" in expected and "AND" not in expected:
+        return STATEMENTS
+    if "WORD_OPERATOR" in expected:
+        return _OPERATORS
+    if "EXPECT" in expected:
+        return STEPS
+    return CLAUSES if "TO" in expected else ()

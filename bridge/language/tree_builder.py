@@ -12,6 +12,8 @@ from bridge.language.diagnostic import Code, Diagnostic
 from bridge.language.escapes import BadEscape, unquote
 from bridge.language.source import Span
 
+_MOMENTS = ("DAYS", "DATES", "HOURS")
+
 
 class TreeBuilder(Transformer[Token, syntax.File]):
     """Called by the parser bottom-up, a method a rule; ``path`` and ``problems`` belong to the file being parsed."""
@@ -20,6 +22,12 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         super().__init__(visit_tokens=False)
         self.path = ""
         self.problems: list[Diagnostic] = []
+        self.comments: list[Token] = []
+
+    def comment(self, token: Token) -> Token:
+        """The lexer met one."""
+        self.comments.append(token)
+        return token
 
     def _span(self, token: Token) -> Span:
         start, line, column = token.start_pos, token.line, token.column
@@ -66,6 +74,12 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         """All statements."""
         return syntax.File(tuple(children))
 
+    def import_file(self, children: list[Any]) -> syntax.Import:
+        """``import "file.route"``."""
+        return syntax.Import(self._word(children[-1]), children[-2].type == "FALCO", self._whole(children))
+
+    import_falco = import_file
+
     def list_statement(self, children: list[Any]) -> syntax.ListStatement:
         """``list NAME = items``."""
         return syntax.ListStatement(self._word(children[1]), children[3], appends=False, span=self._whole(children))
@@ -77,6 +91,34 @@ class TreeBuilder(Transformer[Token, syntax.File]):
     def macro(self, children: list[Any]) -> syntax.MacroStatement:
         """``macro NAME = condition``."""
         return syntax.MacroStatement(self._word(children[1]), children[3], self._whole(children))
+
+    def schedule(self, children: list[Any]) -> syntax.ScheduleStatement:
+        """``schedule NAME = moments in "zone"``."""
+        zone = self._word(children[-1]) if children[-1].type == "STRING" else None
+        tokens = [child for child in children[3:] if child.type in _MOMENTS]
+        return syntax.ScheduleStatement(self._word(children[1]), self._moments(tokens), zone, self._whole(children))
+
+    def _moments(self, tokens: Sequence[Token]) -> tuple[syntax.Moments, ...]:
+        """Days or dates with the hours behind them; a day behind hours begins the next part."""
+        parts: list[dict[str, list[syntax.Word]]] = []
+        for token in tokens:
+            if not parts or (token.type != "HOURS" and parts[-1]["HOURS"]):
+                parts.append({kind: [] for kind in _MOMENTS})
+            parts[-1][token.type].append(self._word(token))
+        return tuple(syntax.Moments(*(tuple(part[kind]) for kind in _MOMENTS)) for part in parts)
+
+    def template(self, children: list[Any]) -> syntax.TemplateStatement:
+        """``template NAME { title message }``."""
+        return syntax.TemplateStatement(self._word(children[1]), tuple(children[3:-1]), self._whole(children))
+
+    def redact(self, children: list[Any]) -> syntax.RedactStatement:
+        """``redact keys matching "re2" with "***"``."""
+        replacement = self._word(children[5]) if len(children) > 5 else None
+        return syntax.RedactStatement(children[1], self._word(children[3]), replacement, self._whole(children))
+
+    def where(self, children: list[Any]) -> syntax.WhereStatement:
+        """``where condition { routes }``."""
+        return syntax.WhereStatement(children[1], tuple(children[3:-1]), self._whole(children))
 
     def route(self, children: list[Any]) -> syntax.RouteStatement:
         """``route "name" { clauses }``."""
@@ -94,20 +136,135 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         """``when condition``."""
         return syntax.When(children[1], self._whole(children))
 
+    def during(self, children: list[Any]) -> syntax.During:
+        """``during schedule``, ``not during schedule``."""
+        return syntax.During(self._word(children[-1]), len(children) == 3, self._whole(children))
+
+    def new(self, children: list[Any]) -> syntax.Memory:
+        """``new keys in window by keys learn window``."""
+        said = self._said(children[4:])
+        return self._memory(children, fields=children[1], window=self._word(children[3]), **said)
+
+    def after(self, children: list[Any]) -> syntax.Memory:
+        """``after N in window by keys``."""
+        said = self._said(children[4:])
+        return self._memory(children, count=self._word(children[1]), window=self._word(children[3]), **said)
+
+    def then(self, children: list[Any]) -> syntax.Memory:
+        """``then not condition within window by keys``."""
+        keyword, condition, _, window, _, by = children
+        negated = keyword.type == "THEN_NOT"
+        return self._memory(children, negated=negated, condition=condition, window=self._word(window), by=by)
+
+    def absent(self, children: list[Any]) -> syntax.Memory:
+        """``absent window by keys``."""
+        return self._memory(children, window=self._word(children[1]), by=children[3])
+
+    def group_by(self, children: list[Any]) -> syntax.Memory:
+        """``group by keys wait window every window limit N``."""
+        return self._memory(children, **self._said(children[1:]))
+
+    def throttle(self, children: list[Any]) -> syntax.Memory:
+        """``throttle N per window by keys``."""
+        said = self._said(children[4:])
+        return self._memory(children, count=self._word(children[1]), window=self._word(children[3]), **said)
+
+    def resolve(self, children: list[Any]) -> syntax.Memory:
+        """``resolve after window``."""
+        return self._memory(children, window=self._word(children[2]))
+
+    def _memory(self, children: list[Any], **parts: Any) -> syntax.Memory:
+        spanned = [
+            child if isinstance(child, Token) or not isinstance(child, tuple) else child[-1] for child in children
+        ]
+        return syntax.Memory(children[0].split()[0], self._whole(spanned), **parts)
+
+    def _said(self, pairs: Sequence[Any]) -> dict[str, Any]:
+        """``by keys``, ``wait 5m``: what each small word brings."""
+        said: dict[str, Any] = {}
+        for word, value in zip(pairs[::2], pairs[1::2], strict=True):
+            name = "count" if word.type == "LIMIT" else str(word)
+            said[name] = value if isinstance(value, tuple) else self._word(value)
+        return said
+
     def to(self, children: list[Any]) -> syntax.To:
-        """``to a, b``."""
-        channels = tuple(self._word(child) for child in children[1::2])
-        return syntax.To(channels, self._whole(children))
+        """``to a, b after window``."""
+        after = self._word(children[-1]) if children[-1].type == "DURATION" else None
+        return syntax.To(self._named_channels(children), after, self._whole(children))
+
+    def _named_channels(self, children: list[Any]) -> tuple[syntax.Word, ...]:
+        return tuple(self._word(child) for child in children if child.type == "CHANNEL")
 
     def _say(self, children: list[Any]) -> syntax.Say:
         return syntax.Say(str(children[0]), self._word(children[1]), self._whole(children))
 
-    severity = title = message = _say
+    severity = title = message = use = _say
 
     def _flag(self, children: list[Any]) -> syntax.Flag:
         return syntax.Flag(str(children[0]), self._span(children[0]))
 
     drop = stop = _flag
+
+    def keys(self, children: list[Any]) -> tuple[syntax.FieldName, ...]:
+        """``a, b``."""
+        return tuple(children[::2])
+
+    # Tests
+
+    def test(self, children: list[Any]) -> syntax.TestStatement:
+        """``test "name" { steps }``."""
+        return syntax.TestStatement(self._word(children[1]), tuple(children[3:-1]), self._whole(children))
+
+    def event(self, children: list[Any]) -> syntax.EventStep:
+        """``event { assignments }``."""
+        return syntax.EventStep(tuple(children[2:-1]), self._whole(children))
+
+    def assignment(self, children: list[Any]) -> syntax.Assignment:
+        """``field = value``."""
+        return syntax.Assignment(children[0], children[2], self._whole(children))
+
+    def pass_time(self, children: list[Any]) -> syntax.PassStep:
+        """``after 15m``."""
+        return syntax.PassStep(self._word(children[1]), self._whole(children))
+
+    def ack(self, children: list[Any]) -> syntax.AckStep:
+        """``ack "route"``."""
+        return syntax.AckStep(self._word(children[1]), self._whole(children))
+
+    def silence(self, children: list[Any]) -> syntax.SilenceStep:
+        """``silence condition for window``."""
+        return syntax.SilenceStep(children[1], self._word(children[3]), self._whole(children))
+
+    def expect(self, children: list[Any]) -> syntax.ExpectStep:
+        """``expect not "route" to a count N message contains "s"``."""
+        tokens = [child for child in children if isinstance(child, Token)]
+        parts = dict(child for child in children if not isinstance(child, Token))
+        ends = [self._span(tokens[-1]), *(value[-1].span for value in parts.values())]
+        start = self._span(tokens[0])
+        return syntax.ExpectStep(
+            self._word(tokens[-1]),
+            len(tokens) == 3,
+            parts.get("to", ()),
+            next(iter(parts.get("count", ())), None),
+            next(iter(parts.get("message", ())), None),
+            Span(start.path, start.start, max(end.end for end in ends), start.line, start.column),
+        )
+
+    def expect_to(self, children: list[Any]) -> tuple[str, tuple[syntax.Word, ...]]:
+        """``to a, b``."""
+        return "to", self._named_channels(children)
+
+    def expect_count(self, children: list[Any]) -> tuple[str, tuple[syntax.Word, ...]]:
+        """``count N``."""
+        return "count", (self._word(children[1]),)
+
+    def expect_message(self, children: list[Any]) -> tuple[str, tuple[syntax.Word, ...]]:
+        """``message contains "s"``."""
+        return "message", (self._word(children[2]),)
+
+    def expect_nothing(self, children: list[Any]) -> syntax.ExpectStep:
+        """``expect nothing``."""
+        return syntax.ExpectStep(None, False, (), None, None, self._whole(children))
 
     # Conditions
 
@@ -144,17 +301,19 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         """A name with a dot."""
         return syntax.FieldName(str(children[0]), self._span(children[0]))
 
-    attribute = field
+    attribute = key = field
 
     def text(self, children: list[Any]) -> syntax.Word:
         """A value."""
         return self._word(children[0])
 
-    quoted = text
+    quoted = value = text
 
     def items(self, children: list[Any]) -> syntax.WordList:
         """``(a, b)``."""
         return syntax.WordList(tuple(children[1:-1:2]), self._whole(children))
+
+    values = items
 
     def arguments(self, children: list[Any]) -> syntax.Arguments:
         """``(a, b)`` as an argument."""

@@ -48,6 +48,20 @@ MISTAKES = [
     (Code.REPEATED_CLAUSE, 'route "r" { to pager stop stop }', "stop"),
     (Code.SMART_QUOTE, ROUTE.format("proc.name = “bash”"), "“bash”"),
     (Code.MISPLACED_CLAUSE, "otherwise { to pager stop }", "stop"),
+    (Code.MISPLACED_CLAUSE, 'redact rule matching "x"', "rule"),
+    (Code.UNKNOWN_SCHEDULE, 'route "r" { during offic to pager }\nschedule office = mon', "offic"),
+    (Code.UNKNOWN_TEMPLATE, 'route "r" { use t to pager }', "t to"),
+    (Code.UNKNOWN_ROUTE, 'route "r" { to pager }\ntest "t" { event { } expect "q" }', '"q"'),
+    (Code.CANNOT_IMPORT, 'import "other.route"', '"other.route"'),
+    (Code.BAD_SCHEDULE, 'schedule s = mon-fri 09:00-18:00 in "Asia/Soul"', '"Asia/Soul"'),
+    (Code.BAD_SCHEDULE, "schedule s = 25:00-26:00", "25:00"),
+    (Code.BAD_SCHEDULE, "schedule s = 2026-02-30", "2026-02-30"),
+    (Code.BAD_AMOUNT, 'route "r" { to pager throttle 0 per 5m }', "0 per"),
+    (Code.BAD_AMOUNT, 'route "r" { to pager after 9999d }', "9999d"),
+    (Code.NO_EXPECTATION, 'test "t" { event { rule = x } }', '"t"'),
+    (Code.UNKNOWN_FIELD, 'route "r" { to pager throttle 1 per 5m by k8s.pod.nam }', "k8s.pod.nam"),
+    (Code.DROP_AND_TO, 'route "r" { drop throttle 1 per 5m }', "throttle"),
+    (Code.WRONG_VALUE, 'test "t" { event { fd.sport = x } expect nothing }', "x }"),
 ]
 
 
@@ -59,9 +73,13 @@ def test_each_mistake_is_found_at_its_place(code: Code, text: str, place: str) -
     assert any(text[each.span.start :].startswith(place) for each in found), [each.span for each in found]
 
 
-def test_every_code_but_the_size_limit_has_an_example() -> None:
+ELSEWHERE = {Code.TOO_LARGE, Code.UNKNOWN_RULE, Code.NEVER_TRUE, Code.ALWAYS_TRUE, Code.NEVER_EMITTED, Code.NO_INDEX}
+"""Codes that need more than one short text: their tests stand below, in test_imports.py and in test_lint.py."""
+
+
+def test_every_code_has_an_example() -> None:
     """No diagnostic without a case that raises it."""
-    assert set(Code) - {code for code, _, _ in MISTAKES} == {Code.TOO_LARGE}
+    assert set(Code) - {code for code, _, _ in MISTAKES} == ELSEWHERE
 
 
 def test_all_problems_of_all_statements_are_told_at_once() -> None:

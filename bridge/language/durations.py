@@ -1,0 +1,38 @@
+"""Durations as the language writes them: ``500ms``, ``15m``, ``1h30m``, ``30d``."""
+
+from __future__ import annotations
+
+import re
+
+_PART = re.compile(r"(\d+)(ms|s|m|h|d|w)")
+_MILLISECOND = 1_000_000
+_UNITS = {
+    "ms": _MILLISECOND,
+    "s": 1000 * _MILLISECOND,
+    "m": 60_000 * _MILLISECOND,
+    "h": 3_600_000 * _MILLISECOND,
+    "d": 86_400_000 * _MILLISECOND,
+    "w": 7 * 86_400_000 * _MILLISECOND,
+}
+LONGEST_NS = 366 * _UNITS["d"]
+"""A year: what is remembered for longer is better asked of the history."""
+_MOST_DIGITS = 12
+
+
+def parse_duration(text: str) -> int | None:
+    """Nanoseconds; None where it is nothing, or longer than a year."""
+    parts = _PART.findall(text)
+    if any(len(number) > _MOST_DIGITS for number, _ in parts):
+        return None
+    total = sum(int(number) * _UNITS[unit] for number, unit in parts)
+    return total if 0 < total <= LONGEST_NS else None
+
+
+def duration_text(nanoseconds: int) -> str:
+    """The shortest way to write it: ``90m`` is ``1h30m``."""
+    parts: list[str] = []
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, nanoseconds = divmod(nanoseconds, _UNITS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"

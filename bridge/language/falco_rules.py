@@ -1,0 +1,164 @@
+"""Falco's own rules files: lists, macros, rules with what they emit; append and override as Falco reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import yaml
+
+from bridge.alert import Priority, parse_priority
+from bridge.language.source import Source
+from bridge.language.template import parse_template
+
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""Every scalar stays text: ``yes``, ``0755`` and ``1.10`` are items, not values."""
+
+
+@dataclass(frozen=True, slots=True)
+class FalcoRule:
+    """What a rule says of the alerts that it raises."""
+
+    name: str
+    source: str
+    priority: Priority
+    tags: tuple[str, ...]
+    fields: frozenset[str]
+    """What its output names, and ``append_output`` adds: the fields that its alerts have."""
+
+
+@dataclass(frozen=True, slots=True)
+class FalcoRules:
+    """What one file, or several together, define."""
+
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    macros: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, FalcoRule] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Definitions as they come, in Falco's order: later files append to earlier ones or replace them."""
+
+    lists: dict[str, list[str]] = field(default_factory=dict)
+    macros: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    extra: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read_rules(sources: tuple[Source, ...]) -> FalcoRules | str:
+    """What rules files define, read in order; a falco.yaml among them adds its ``append_output``.
+
+    Returns a sentence instead where one cannot be read.
+    """
+    draft = _Draft()
+    for source in sources:
+        try:
+            document = yaml.load(source.text, Loader=_LOADER)  # noqa: S506  # the base loader makes text only
+        except (yaml.YAMLError, RecursionError) as error:
+            mark = getattr(error, "problem_mark", None)
+            return f"{source.path} is not YAML" + (f" (line {mark.line + 1})" if mark else "")
+        if isinstance(document, dict):
+            draft.extra += _mappings(document.get("append_output"))
+        elif isinstance(document, list):
+            for entry in _mappings(document):
+                _take(draft, entry)
+        elif document:
+            return f"{source.path} is no rules file: it holds no list of rules"
+    return _finished(draft)
+
+
+def _mappings(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _take(draft: _Draft, entry: dict[str, Any]) -> None:
+    if isinstance(name := entry.get("list"), str):
+        items = list(_texts(entry.get("items")))
+        appends = _appends(entry, "items")
+        draft.lists[name] = [*draft.lists.get(name, []), *items] if appends else items
+    elif isinstance(name := entry.get("macro"), str):
+        condition = str(entry.get("condition", "")).strip()
+        before = draft.macros.get(name, "")
+        draft.macros[name] = f"{before} {condition}" if _appends(entry, "condition") and before else condition
+    elif isinstance(name := entry.get("rule"), str):
+        draft.rules[name] = _rule(draft.rules.get(name), entry)
+
+
+def _rule(before: dict[str, Any] | None, entry: dict[str, Any]) -> dict[str, Any]:
+    changes = before is not None and ("override" in entry or entry.get("append") == "true" or "output" not in entry)
+    if before is None or not changes:
+        return dict(entry)
+    merged = dict(before)
+    for key, value in entry.items():
+        if key not in {"rule", "override", "append", "condition"}:
+            appended = _appends(entry, key) and key in merged
+            merged[key] = _joined(merged[key], value) if appended else value
+    return merged
+
+
+def _appends(entry: dict[str, Any], key: str) -> bool:
+    override = entry.get("override")
+    if isinstance(override, dict):
+        return bool(override.get(key) == "append")
+    return bool(entry.get("append") == "true")
+
+
+def _joined(before: object, value: object) -> object:
+    if isinstance(before, list) and isinstance(value, list):
+        return [*before, *value]
+    return f"{before} {value}"
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Items, nested lists of items too, as Falco takes them."""
+    waiting = list(reversed(value)) if isinstance(value, list) else []
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, list):
+            waiting += reversed(item)
+
+
+def _finished(draft: _Draft) -> FalcoRules:
+    rules = {name: _falco_rule(name, entry) for name, entry in draft.rules.items()}
+    for extra in draft.extra:
+        fields = _fields_of(extra)
+        rules = {
+            name: replace(rule, fields=rule.fields | fields) if _matches(extra.get("match"), rule) else rule
+            for name, rule in rules.items()
+        }
+    lists = {name: tuple(items) for name, items in draft.lists.items()}
+    return FalcoRules(lists, draft.macros, rules)
+
+
+def _falco_rule(name: str, entry: dict[str, Any]) -> FalcoRule:
+    output = entry.get("output")
+    return FalcoRule(
+        name,
+        str(entry.get("source", "syscall")),
+        parse_priority(str(entry.get("priority", ""))) or Priority.DEBUG,
+        tuple(_texts(entry.get("tags"))),
+        _named_in(output if isinstance(output, str) else ""),
+    )
+
+
+def _named_in(output: str) -> frozenset[str]:
+    return frozenset(slot.name for slot in parse_template(output).slots)
+
+
+def _fields_of(extra: dict[str, Any]) -> frozenset[str]:
+    """``extra_fields`` are names, or mappings of a name to an output; ``extra_output`` is an output."""
+    named = _named_in(str(extra.get("extra_output", "")))
+    for each in extra.get("extra_fields") or ():
+        named |= frozenset(each) if isinstance(each, dict) else frozenset({str(each)})
+    return named
+
+
+def _matches(wanted: object, rule: FalcoRule) -> bool:
+    if not isinstance(wanted, dict):
+        return True
+    source, name, tags = wanted.get("source"), wanted.get("rule"), list(_texts(wanted.get("tags")))
+    return source in {None, rule.source} and name in {None, rule.name} and set(tags) <= set(rule.tags)

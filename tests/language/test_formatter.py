@@ -1,0 +1,124 @@
+"""``fmt`` changes blanks and line breaks, nothing else, and has nothing to do the second time."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.language.formatter import WIDTH, format_text
+from bridge.language.parser import parse
+from bridge.language.source import Source, Span
+
+ROOT = Path(__file__).parent.parent.parent
+EVERYTHING = (Path(__file__).parent / "everything.route").read_text(encoding="utf-8")
+
+
+def formatted(text: str) -> str:
+    result = format_text(Source("t", text))
+    assert isinstance(result, str), result
+    return result
+
+
+def meaning(node: Any) -> Any:
+    """The tree without its places."""
+    if isinstance(node, Span):
+        return None
+    if dataclasses.is_dataclass(node):
+        return (type(node).__name__, *(meaning(getattr(node, field.name)) for field in dataclasses.fields(node)))
+    if isinstance(node, tuple):
+        return tuple(meaning(each) for each in node)
+    return "=" if node == "==" else node
+
+
+def tree(text: str) -> Any:
+    parsed = parse(Source("t", text))
+    assert not parsed.diagnostics, parsed.diagnostics
+    return meaning(parsed.file)
+
+
+def comments(text: str) -> list[str]:
+    return [each.text for each in parse(Source("t", text)).comments]
+
+
+def assert_kept(text: str) -> str:
+    once = formatted(text)
+    assert tree(once) == tree(text), once
+    assert comments(once) == comments(text), once
+    assert formatted(once) == once
+    return once
+
+
+def test_everything_keeps_its_meaning_and_its_comments() -> None:
+    """Every statement, clause and step of the language, comments at every kind of place."""
+    assert_kept(EVERYTHING)
+
+
+def test_the_layout_is_the_one_that_the_docs_show() -> None:
+    """What people see in README and the examples is what fmt makes."""
+    for path in sorted((ROOT / "examples").rglob("*.route")):
+        text = path.read_text(encoding="utf-8")
+        assert formatted(text) == text, path
+
+
+def test_a_route_is_laid_out_in_columns() -> None:
+    """One clause a line, values in one column, one empty line around blocks."""
+    assert formatted("list  a=(x,'y')\nroute 'r'{when rule=a and b to x,y # why\nstop}route \"s\" {drop}") == (
+        'list a = (x, "y")\n\nroute "r" {\n  when      rule = a and b\n  to        x, y  # why\n  stop\n}\n\n'
+        'route "s" {\n  drop\n}\n'
+    )
+
+
+def test_long_conditions_break_at_their_joints() -> None:
+    """No line is longer than it must be."""
+    terms = [f'proc.cmdline contains "some command number {n}"' for n in range(6)]
+    once = assert_kept(
+        f'route "r" {{ when ({" or ".join(terms)}) and not rule in ({", ".join("abcdefghij" * 9)}) drop }}'
+    )
+    assert max(map(len, once.splitlines())) <= WIDTH
+    assert '\n             or proc.cmdline contains "some command number 1"\n' in once
+
+
+def test_a_syntax_error_leaves_the_file_alone() -> None:
+    """Diagnostics come back instead of text."""
+    assert not isinstance(format_text(Source("t", "route {")), str)
+
+
+PIECES = st.sampled_from(EVERYTHING.replace("\n", " \n ").split(" "))
+GAPS = st.sampled_from([" ", "  ", "\n", "\n\n\n", " # c\n", "\n# own\n", "\t"])
+
+
+@given(st.lists(st.tuples(PIECES, GAPS), max_size=60))
+def test_whatever_parses_survives(pairs: list[tuple[str, str]]) -> None:
+    """Rows of the language's own words with comments and blanks in all places."""
+    text = "".join(piece + gap for piece, gap in pairs)
+    if not parse(Source("t", text)).diagnostics:
+        assert_kept(text)
+
+
+TOKENS = [token for token in EVERYTHING.split("\n") if token]
+
+
+@given(st.data())
+def test_blanks_and_comments_may_stand_anywhere(data: st.DataObject) -> None:
+    """The whole language with its white space shuffled: the layout is the same but for line breaks around comments."""
+    gaps = st.sampled_from([" ", "\n", "\n\n", " # c\n", "\n # own line\n"])
+    inside_string = False
+    parts: list[str] = []
+    bare = "\n".join(line.partition(" #")[0] for line in EVERYTHING.split("\n") if not line.lstrip().startswith("#"))
+    for letter in bare:
+        if letter == '"':
+            inside_string = not inside_string
+        parts.append(data.draw(gaps) if letter == "\n" and not inside_string else letter)
+    assert_kept("".join(parts))
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "# a\n\n\n# b"])
+def test_files_without_statements_keep_their_comments(text: str) -> None:
+    """Nothing is not an error."""
+    assert comments(formatted(text)) == comments(text)
+    assert formatted(formatted(text)) == formatted(text)
