@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bridge.service.routes import LoadedRoutes
+    from bridge.service.yaml_reader import Problem
+
+_FORMATS = ("text", "json", "github")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -20,20 +27,39 @@ def add_parser(subparsers: Any) -> None:
         "files", nargs="*", type=Path, metavar="FILE", help=".route files that belong together, in order"
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="check this config and the routes that it names")
+    parser.add_argument(
+        "--rules", type=Path, action="append", default=[], metavar="FILE",
+        help="a rules file of Falco's, or a falco.yaml with append_output: tells which fields the routes will find",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=_FORMATS, default="text", help="text for people, json, or github for annotations (text)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Check and tell."""
-    if args.config is not None:
-        return _check_config(args.config, args.files)
-    if not args.files:
+    if args.config is None and not args.files:
         print("falco-bridge check: name .route files, or --config FILE", file=sys.stderr)
         return 2
-    return _check_routes(args.files, None)
+    from bridge.service.routes import RoutesError, load_routes
+
+    paths, known, readable = list(args.files), None, True
+    problems: list[Problem] = []
+    if args.config is not None:
+        configured, known, problems = _config(args.config)
+        paths, readable = [*configured, *paths], known is not None
+    try:
+        loaded = load_routes(paths, known, args.rules) if readable else None
+    except RoutesError as error:
+        print(error, file=sys.stderr)
+        return 1
+    _TELL[args.format](problems, loaded)
+    return 1 if problems or (loaded is not None and loaded.checked.errors) else 0
 
 
-def _check_config(path: Path, files: list[Path]) -> int:
+def _config(path: Path) -> tuple[list[Path], Any, list[Problem]]:
+    """The config's routes and names, and what is wrong with it."""
     import os
 
     from bridge.language import Known
@@ -42,38 +68,75 @@ def _check_config(path: Path, files: list[Path]) -> int:
 
     loaded = load_config(path, os.environ)
     if not isinstance(loaded, Config):
-        for problem in loaded:
-            print(problem.text())
-        print(_verdict(len(loaded), 0))
-        return 1
-    problems = check_channels(loaded)
+        return [], None, loaded
+    known = Known(frozenset(loaded.channels), frozenset(loaded.labels))
+    return list(loaded.routes), known, check_channels(loaded)
+
+
+def _tell_text(problems: Sequence[Problem], loaded: LoadedRoutes | None) -> None:
+    from bridge.language.diagnostic import Severity
+    from bridge.language.render import render_text
+
     for problem in problems:
         print(problem.text())
-    known = Known(frozenset(loaded.channels), frozenset(loaded.labels))
-    code = _check_routes([*loaded.routes, *files], known)
-    return 1 if problems else code
+    diagnostics = () if loaded is None else loaded.checked.diagnostics
+    if loaded is not None:
+        print(render_text(diagnostics, loaded.sources), end="")
+    errors = sum(each.severity is Severity.ERROR for each in diagnostics) + len(problems)
+    warnings = sum(each.severity is Severity.WARNING for each in diagnostics)
+    advice = len(diagnostics) + len(problems) - errors - warnings
+    print(_verdict(errors, warnings, advice))
 
 
-def _check_routes(paths: list[Path], known: Any) -> int:
-    from bridge.language.render import render_text
-    from bridge.service.routes import load_routes
+def _tell_json(problems: Sequence[Problem], loaded: LoadedRoutes | None) -> None:
+    import json
 
-    try:
-        loaded = load_routes(paths, known)
-    except OSError as error:
-        print(f"{error.filename}: cannot be read ({error.strerror})")
-        return 1
-    except UnicodeDecodeError as error:
-        print(f"a .route file is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8")
-        return 1
-    diagnostics = loaded.checked.diagnostics
-    print(render_text(diagnostics, loaded.sources), end="")
-    errors = loaded.checked.errors
-    print(_verdict(errors, len(diagnostics) - errors))
-    return 1 if errors else 0
+    from bridge.language.render import as_mapping
+
+    told: list[dict[str, object]] = [
+        {
+            "code": "config",
+            "severity": "error",
+            "message": problem.message,
+            "hint": problem.hint,
+            "path": str(problem.path),
+            "line": problem.line,
+            "column": 1,
+        }
+        for problem in problems
+    ]
+    told += [as_mapping(each) for each in (() if loaded is None else loaded.checked.diagnostics)]
+    print(json.dumps(told, indent=1, ensure_ascii=False))
 
 
-def _verdict(errors: int, warnings: int) -> str:
-    if not errors and not warnings:
+def _tell_github(problems: Sequence[Problem], loaded: LoadedRoutes | None) -> None:
+    from bridge.language.render import render_github
+
+    for problem in problems:
+        print(
+            render_github("error", str(problem.path), problem.line, 1, "config", _said(problem.message, problem.hint))
+        )
+    for each in () if loaded is None else loaded.checked.diagnostics:
+        level = {"advice": "notice"}.get(each.severity.value, each.severity.value)
+        span = each.span
+        print(render_github(level, span.path, span.line, span.column, each.code.id, _said(each.message, each.hint)))
+
+
+_TELL = {"text": _tell_text, "json": _tell_json, "github": _tell_github}
+
+
+def _said(message: str, hint: str) -> str:
+    return f"{message}; {hint}" if hint else message
+
+
+def _verdict(errors: int, warnings: int, advice: int) -> str:
+    if not errors and not warnings and not advice:
         return "no problems"
-    return f"{errors} error{'' if errors == 1 else 's'}, {warnings} warning{'' if warnings == 1 else 's'}"
+    told = [_many(errors, "error"), _many(warnings, "warning")]
+    if advice:
+        told.append(f"{advice} advice")
+    return ", ".join(told)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -10,12 +10,11 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from bridge import __version__
 
-VERBS = ("check", "fmt", "test", "match", "explain", "fields", "falco_config", "simulate", "demo")
+VERBS = ("check", "fmt", "test", "match", "explain", "falco_config", "simulate", "demo")
 """Each is a module here with ``add_parser(subparsers)``, which sets ``run``: arguments to exit code."""
 
 USAGE = 2
@@ -37,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
-    args = parser.parse_args(arguments)
+    args, rest = parser.parse_known_args(arguments)
+    if rest:
+        _take_files(parser, args, rest)
     verb = getattr(args, "run", None)
     if verb is not None:
         if args.bridge_config is not None:
@@ -53,6 +54,14 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> in
     return run_bridge(args.bridge_config)
 
 
+def _take_files(parser: argparse.ArgumentParser, args: argparse.Namespace, rest: list[str]) -> None:
+    """Files behind an option (``match CONDITION -c FILE``), which argparse leaves over; nothing else may be."""
+    files = getattr(args, "files", None)
+    if files is None or any(word.startswith("-") for word in rest):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    files += [Path(word) if args.verb != "match" else word for word in rest]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="falco-bridge",
@@ -66,6 +75,5 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB")
     for name in VERBS:
-        if find_spec(f"bridge.cli.{name}"):
-            import_module(f"bridge.cli.{name}").add_parser(verbs)
+        import_module(f"bridge.cli.{name}").add_parser(verbs)
     return parser

@@ -93,7 +93,6 @@ class _Checker:
                 checker.named_part(statement)
             for statement in file.parsed.file.statements:
                 self._statement(checker, statement)
-        self._find_shadowed()
         return Program(tuple(self._routes), self._channels, tuple(self._redactions))
 
     def tests(self, files: Sequence[RouteFile]) -> tuple[TestCase, ...]:
@@ -163,21 +162,6 @@ class _Checker:
             )
         self._otherwise = statement
         self._channels = checker.otherwise(statement)
-
-    def _find_shadowed(self) -> None:
-        for index, route in enumerate(self._routes):
-            if route.when is None and not route.during and (route.stop or route.drop):
-                for later in self._routes[index + 1 :]:
-                    self._problems.append(
-                        Diagnostic(
-                            Code.SHADOWED_ROUTE,
-                            f'route "{later.name}" sees no alert',
-                            later.span,
-                            "move it before the one that stops everything",
-                            ((f'"{route.name}" stops every alert', route.span),),
-                        )
-                    )
-                return
 
     def _same_name(self, what: str, name: syntax.Word, first: Span) -> None:
         self._problems.append(

@@ -1,4 +1,4 @@
-"""Diagnostics for people: the source line, a caret under the place, and the way out beside it."""
+"""Diagnostics as text for people (source line, caret, way out), as JSON, and as GitHub's annotations."""
 
 from __future__ import annotations
 
@@ -13,6 +13,42 @@ _LONGEST_LINE = 200
 def render_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source]) -> str:
     """All of them, one after another, each ended by an empty line; ``sources`` by path."""
     return "".join(f"{_rendered(each, sources)}\n\n" for each in diagnostics)
+
+
+def as_mapping(diagnostic: Diagnostic) -> dict[str, object]:
+    """One of them, for a JSON encoder; lines and columns count from 1."""
+    return {
+        "code": diagnostic.code.id,
+        "severity": diagnostic.severity.value,
+        "message": diagnostic.message,
+        "hint": diagnostic.hint,
+        **_mapped(diagnostic.span),
+        "related": [{"message": label, **_mapped(span)} for label, span in diagnostic.related],
+    }
+
+
+def render_github(level: str, path: str, line: int, column: int, title: str, message: str) -> str:
+    """One annotation of a GitHub workflow; ``level`` is error, warning or notice."""
+    place = f"file={_property(path)},line={line},col={column},title={_property(title)}"
+    return f"::{level} {place}::{_data(message)}"
+
+
+def _mapped(span: Span) -> dict[str, object]:
+    return {
+        "path": span.path,
+        "line": span.line,
+        "column": span.column,
+        "start": span.start,
+        "end": span.end,
+    }
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _rendered(diagnostic: Diagnostic, sources: Mapping[str, Source]) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.alert import INTERNAL_SOURCE, Alert
-from bridge.language.condition import All, Any, Compare, Condition, Exists, Field, Items, Literal, Not
-from bridge.language.program import Program, Route
+from bridge.language.program import During, Program, Route
 from bridge.matching.closures import Predicate, compile_condition
+from bridge.matching.internal import asks_for_internal
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class _Compiled:
     ends: bool
     """Later routes do not see what this one matched."""
     takes_internal: bool
+    during: tuple[During, ...]
 
 
 class Matcher:
@@ -27,12 +28,17 @@ class Matcher:
     def __init__(self, program: Program, labels: Mapping[str, str]) -> None:
         self._routes = [_compiled(index, route, labels) for index, route in enumerate(program.routes)]
 
-    def match(self, alert: Alert) -> tuple[int, ...]:
-        """The indices of the routes that match, in file order, up to one that stops or drops. Never raises."""
+    def match(self, alert: Alert, now_ns: int) -> tuple[int, ...]:
+        """The indices of the routes that match, in file order, up to one that stops or drops. Never raises.
+
+        ``now_ns`` is the time for schedules, in nanoseconds since the epoch.
+        """
         internal = alert.source == INTERNAL_SOURCE
         matched: list[int] = []
         for route in self._routes:
             if internal and not route.takes_internal:
+                continue
+            if route.during and not all(each.holds(now_ns) for each in route.during):
                 continue
             if route.predicate is None or _holds(route.predicate, alert):
                 matched.append(route.index)
@@ -50,22 +56,5 @@ def _holds(predicate: Predicate, alert: Alert) -> bool:
 
 def _compiled(index: int, route: Route, labels: Mapping[str, str]) -> _Compiled:
     predicate = None if route.when is None else compile_condition(route.when, labels)
-    takes_internal = route.when is not None and _asks_for_internal(route.when)
-    return _Compiled(index, predicate, route.drop or route.stop, takes_internal)
-
-
-def _asks_for_internal(condition: Condition) -> bool:
-    """Whether the condition compares ``source`` with ``internal``: Falco's alerts about itself are no incidents."""
-    match condition:
-        case All() | Any():
-            return any(_asks_for_internal(each) for each in condition.conditions)
-        case Not():
-            return _asks_for_internal(condition.condition)
-        case Exists():
-            return False
-        case Compare(left=Field(name="source"), right=Literal(text=text)):
-            return text == INTERNAL_SOURCE
-        case Compare(left=Field(name="source"), right=Items(values=values)):
-            return any(literal.text == INTERNAL_SOURCE for literal in values)
-        case _:
-            return False
+    takes_internal = route.when is not None and asks_for_internal(route.when)
+    return _Compiled(index, predicate, route.drop or route.stop, takes_internal, route.during)

@@ -12,6 +12,7 @@ from bridge.journal import Entry, Journal, JournalBusyError, JournalError, Refus
 from bridge.language.program import Program
 from bridge.matching import Matcher
 from bridge.routing import decide
+from bridge.routing.redact import Redactor
 from bridge.sources.contract import Abandoned, Batch
 
 _BUSY_WAIT_SECONDS = 1.0
@@ -23,6 +24,7 @@ class Rules:
 
     program: Program
     matcher: Matcher
+    redactor: Redactor
 
 
 @dataclass(slots=True)
@@ -93,8 +95,9 @@ class Intake:
     def _keep(self, batch: Batch) -> int:
         fresh = self._journal.unknown(batch.alerts)
         rules = self._rules
-        entries = [Entry(alert, decide(rules.program, rules.matcher.match(alert), alert)) for alert in fresh]
-        refused = [Refused(each.reason, each.raw) for each in batch.refused]
+        match, redactor, now_ns = rules.matcher.match, rules.redactor, batch.received_ns
+        entries = [Entry(redactor.alert(alert), decide(rules.program, match(alert, now_ns), alert)) for alert in fresh]
+        refused = [Refused(each.reason, redactor.raw(each.raw)) for each in batch.refused]
         added = self._journal.append(batch.source, batch.received_ns, entries, refused, batch.checkpoint)
         tally = self.tally
         tally.alerts += len(fresh)

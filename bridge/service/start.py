@@ -13,11 +13,13 @@ from bridge.language import Known
 from bridge.language.program import Program
 from bridge.language.render import render_text
 from bridge.matching import Matcher
+from bridge.routing.redact import Redactor
 from bridge.service.channel_check import check_channels
 from bridge.service.config import Config, load_config
 from bridge.service.courier_process import CourierProcess
 from bridge.service.intake import Intake, Rules
-from bridge.service.routes import load_routes
+from bridge.service.memory import not_acted_upon
+from bridge.service.routes import RoutesError, load_routes
 from bridge.service.run import Bridge
 from bridge.service.signals import on_stop_signal
 from bridge.sources.errors import SourceError
@@ -56,7 +58,7 @@ def _run(config: Config, program: Program, journal: Journal, sources: list[GrpcS
             "log": {"level": config.log.level, "format": config.log.form},
         }
     )
-    rules = Rules(program, Matcher(program, config.labels))
+    rules = Rules(program, Matcher(program, config.labels), Redactor(program.redactions))
     bridge: Bridge | None = None
 
     def fail(fault: JournalError) -> None:
@@ -74,15 +76,16 @@ def _program(config: Config) -> Program | None:
     known = Known(frozenset(config.channels), frozenset(config.labels))
     try:
         loaded = load_routes(config.routes, known)
-    except OSError as error:
-        _refuse(f"{error.filename}: cannot be read ({error.strerror})")
-        return None
-    except UnicodeDecodeError as error:
-        _refuse(f"a .route file is not UTF-8 (byte {error.start}); `falco-bridge check FILE` tells which")
+    except RoutesError as error:
+        _refuse(str(error))
         return None
     if loaded.checked.diagnostics:
         print(render_text(loaded.checked.diagnostics, loaded.sources), end="", file=sys.stderr)  # noqa: T201
-    return loaded.checked.program
+    program = loaded.checked.program
+    unready = [] if program is None else not_acted_upon(program)
+    for sentence in unready:
+        _refuse(sentence)
+    return None if unready else program
 
 
 def _secrets(config: Config) -> frozenset[str]:

@@ -1,0 +1,147 @@
+"""``falco-bridge match``: grep for alerts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge.cli.routes_input import add_labels
+
+if TYPE_CHECKING:
+    from bridge.alert import Alert
+    from bridge.matching import Predicate
+
+_NONE, _PROBLEM = 1, 2
+_WIDEST = 60
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "match",
+        help="print the alerts that meet a condition, like grep",
+        description="Reads alerts from files (Falco's JSON lines, container logs, or the bridge's journal; without "
+        "FILE, standard input) and prints those that meet CONDITION. Exits as grep does: 0 where some did, 1 where "
+        "none did, 2 on a mistake.",
+    )
+    parser.add_argument("condition", metavar="CONDITION", help="as after `when`: 'proc.cmdline contains \"rm -rf\"'")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="- is standard input")
+    parser.add_argument("-c", "--count", action="store_true", help="print how many, not which")
+    parser.add_argument("-v", "--invert-match", action="store_true", help="those that do not meet it")
+    parser.add_argument("--fields", type=_names, metavar="A,B", help="print these fields as a table")
+    parser.add_argument(
+        "--import", dest="imports", type=Path, action="append", default=[], metavar="FILE",
+        help="a .route file whose macros and lists the condition uses",
+    )  # fmt: skip
+    add_labels(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Match and print."""
+    from bridge.service.alert_files import AlertFileError
+
+    labels = dict(args.label)
+    predicate = _predicate(args, labels)
+    if predicate is None:
+        return _PROBLEM
+    try:
+        found = _print(_matching(args.files or ["-"], predicate, invert=args.invert_match), args, labels)
+    except AlertFileError as error:
+        print(f"falco-bridge match: {error}", file=sys.stderr)
+        return _PROBLEM
+    return 0 if found else _NONE
+
+
+def _predicate(args: argparse.Namespace, labels: dict[str, str]) -> Predicate | None:
+    from bridge.language import Known, Source, check_condition
+    from bridge.language.condition import All, Compare, Exists, Not
+    from bridge.language.condition import Any as AnyOf
+    from bridge.language.render import render_text
+    from bridge.matching import compile_condition
+    from bridge.service.routes import RoutesError, read_import
+
+    definitions = []
+    for path in args.imports:
+        source = read_import("", str(path))
+        if isinstance(source, str):
+            print(f"falco-bridge match: {source}", file=sys.stderr)
+            return None
+        definitions.append(source)
+    source = Source("CONDITION", args.condition)
+    try:
+        condition = check_condition(source, Known(None, labels or None), definitions, read_import)
+    except RoutesError as error:
+        print(f"falco-bridge match: {error}", file=sys.stderr)
+        return None
+    if not isinstance(condition, Compare | Exists | Not | All | AnyOf):
+        sources = {source.path: source, **{each.path: each for each in definitions}}
+        print(render_text(condition, sources).rstrip(), file=sys.stderr)
+        return None
+    return compile_condition(condition, labels)
+
+
+def _matching(files: Sequence[str], predicate: Predicate, *, invert: bool) -> Iterator[tuple[Alert, bytes]]:
+    from bridge.service.alert_files import Line, read_alerts
+
+    skipped = 0
+    for path in files:
+        for each in read_alerts(path):
+            if not isinstance(each, Line):
+                skipped += 1
+            elif predicate(each.alert) is not invert:
+                yield each.alert, each.text
+    if skipped:
+        print(f"falco-bridge match: {skipped} line{'s were' if skipped > 1 else ' was'} no alert", file=sys.stderr)
+
+
+def _print(found: Iterator[tuple[Alert, bytes]], args: argparse.Namespace, labels: dict[str, str]) -> int:
+    if args.count:
+        count = sum(1 for _ in found)
+        print(count)
+        return count
+    if args.fields:
+        rows = [[_shown(alert, name, labels) for name in args.fields] for alert, _ in found]
+        if rows:
+            print(_table([args.fields, *rows]))
+        return len(rows)
+    count = 0
+    for _, text in found:
+        count += 1
+        sys.stdout.buffer.write(text + b"\n")
+    sys.stdout.buffer.flush()
+    return count
+
+
+def _shown(alert: Alert, name: str, labels: dict[str, str]) -> str:
+    from bridge.alert.alert import clock_text
+    from bridge.channels.sanitise import one_line
+
+    if name.startswith("label."):
+        value: object = labels.get(name.removeprefix("label."))
+    elif name == "time":
+        value = clock_text("evt.time.iso8601", alert.time_ns).removesuffix("+0000") + "Z"
+    elif name in {"rule", "priority", "source", "hostname", "output"}:
+        value = str(getattr(alert, name))
+    elif name == "tags":
+        value = ",".join(alert.tags)
+    else:
+        value = alert.get(name)
+    return "<NA>" if value is None else one_line(str(value), _WIDEST)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError("name fields: --fields proc.name,user.name")
+    return names

@@ -1,0 +1,88 @@
+"""What several verbs take alike: .route files or a config that names them, and labels."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bridge.language.program import Program
+    from bridge.service.routes import LoadedRoutes
+
+
+@dataclass(frozen=True, slots=True)
+class RoutesInput:
+    """Checked routes with their labels."""
+
+    program: Program
+    loaded: LoadedRoutes
+    labels: Mapping[str, str]
+
+
+def add_routes(parser: Any, *, rules: bool = False) -> None:
+    """Add the arguments that name routes."""
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help=".route files, in order")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="take the routes and labels of this config")
+    if rules:
+        parser.add_argument(
+            "--rules", type=Path, action="append", default=[], metavar="FILE",
+            help="a rules file of Falco's, or a falco.yaml with append_output",
+        )  # fmt: skip
+    add_labels(parser)
+
+
+def add_labels(parser: Any) -> None:
+    """Add ``--label``."""
+    parser.add_argument(
+        "--label",
+        type=_label,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a label as in the config",
+    )
+
+
+def read_routes(args: argparse.Namespace) -> RoutesInput | None:
+    """The routes, or None with what is wrong told on standard error."""
+    from bridge.language import Known
+    from bridge.language.render import render_text
+    from bridge.service.routes import RoutesError, load_routes
+
+    labels: dict[str, str] = {}
+    paths, known = list(args.files), None
+    if args.config is not None:
+        from bridge.service.config import Config, load_config
+
+        config = load_config(args.config, os.environ)
+        if not isinstance(config, Config):
+            return _refuse(*(problem.text() for problem in config))
+        paths, labels = [*config.routes, *paths], dict(config.labels)
+        known = Known(frozenset(config.channels), None)
+    if not paths:
+        return _refuse("name .route files, or --config FILE")
+    try:
+        loaded = load_routes(paths, known, getattr(args, "rules", ()))
+    except RoutesError as error:
+        return _refuse(str(error))
+    if loaded.checked.program is None:
+        return _refuse(render_text(loaded.checked.diagnostics, loaded.sources).rstrip())
+    return RoutesInput(loaded.checked.program, loaded, labels | dict(args.label))
+
+
+def _refuse(*sentences: str) -> RoutesInput | None:
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
+    return None
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError("write NAME=VALUE")
+    return name, value

@@ -1,0 +1,134 @@
+"""What is odd about a whole program: routes that never act, that see nothing, that read what nobody tells."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from bridge.language.condition import Compare, Items, Literal
+from bridge.language.diagnostic import Code, Diagnostic
+from bridge.language.falco_rules import FalcoRules
+from bridge.language.program import Program, Route
+from bridge.matching.internal import asks_for_internal
+from bridge.matching.normal import Key, alternatives
+from bridge.matching.proofs import always_holds, implies, keys_of, never_holds
+from bridge.matching.reach import extras, never_emitted, reaching
+
+_MOST_PAIRS = 200_000
+"""Pairs of routes that are compared for one shadowing the other; past that the rest is not attempted."""
+
+
+def lint(program: Program, rules: FalcoRules | None) -> list[Diagnostic]:
+    """Every oddity; ``rules`` are Falco's, where they are known."""
+    return [*_verdicts(program.routes), *_shadowed(program.routes), *_unreached(program.routes, rules)]
+
+
+def _verdicts(routes: Sequence[Route]) -> Iterator[Diagnostic]:
+    for route in routes:
+        if route.when is None:
+            continue
+        if never_holds(route.when):
+            yield Diagnostic(
+                Code.NEVER_TRUE,
+                f'no alert can meet the condition of route "{route.name}"',
+                route.when.span,
+                "its parts exclude each other; did you mean `or`?",
+            )
+        elif always_holds(route.when):
+            yield Diagnostic(
+                Code.ALWAYS_TRUE,
+                f'every alert meets the condition of route "{route.name}"',
+                route.when.span,
+                "leave `when` out, or mend it",
+            )
+        if not _is_indexable(route):
+            yield Diagnostic(
+                Code.NO_INDEX,
+                f'the condition of route "{route.name}" is worked out for every alert',
+                route.when.span,
+                "no index narrows a comparison of two fields, nor more than 256 alternatives",
+            )
+
+
+def _is_indexable(route: Route) -> bool:
+    assert route.when is not None
+    found = alternatives(route.when)
+    return found is not None and all(
+        any(not isinstance(term.test, Compare) or isinstance(term.test.right, Literal | Items) for term in alternative)
+        for alternative in found
+    )
+
+
+def _shadowed(routes: Sequence[Route]) -> Iterator[Diagnostic]:
+    """Routes whose every alert an earlier one keeps from them."""
+    ending: dict[frozenset[Key], list[Route]] = defaultdict(list)
+    everything: Route | None = None
+    pairs = 0
+    for route in routes:
+        mine = frozenset[Key]() if route.when is None else keys_of(route.when)
+        if everything is not None and not _takes_internal(route):
+            yield _shadow(route, everything)
+        elif mine is not None and route.when is not None and pairs < _MOST_PAIRS:
+            for keys, earlier in ending.items():
+                if keys <= mine:
+                    pairs += len(earlier)
+                    found = next((each for each in earlier if _hides(each, route)), None)
+                    if found is not None:
+                        yield _shadow(route, found)
+                        break
+        if (route.stop or route.drop) and not route.during:
+            if route.when is None:
+                everything = everything or route
+            elif mine is not None:
+                ending[mine].append(route)
+
+
+def _hides(earlier: Route, later: Route) -> bool:
+    assert earlier.when is not None
+    assert later.when is not None
+    if _takes_internal(later) and not _takes_internal(earlier):
+        return False
+    return implies(later.when, earlier.when)
+
+
+def _takes_internal(route: Route) -> bool:
+    return route.when is not None and asks_for_internal(route.when)
+
+
+def _shadow(route: Route, earlier: Route) -> Diagnostic:
+    return Diagnostic(
+        Code.SHADOWED_ROUTE,
+        f'route "{route.name}" sees no alert',
+        route.span,
+        "move it before the one that stops them all",
+        ((f'"{earlier.name}" stops every alert that this one would match', earlier.span),),
+    )
+
+
+def _unreached(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[Diagnostic]:
+    """Routes that no known rule reaches, and fields that no rule tells them."""
+    if rules is None or not rules.rules:
+        return
+    known = list(rules.rules.values())
+    for route in routes:
+        if _takes_internal(route):
+            continue
+        place = route.span if route.when is None else route.when.span
+        if not reaching(route, known):
+            yield Diagnostic(
+                Code.NEVER_TRUE,
+                f'no rule of the rules files can reach route "{route.name}"',
+                place,
+                "look at the rules' names, sources, priorities and tags",
+            )
+            continue
+        missing = never_emitted(route, known)
+        if missing:
+            lines = " ".join(extra.line() for extra in extras([route], known, all_rules=False))
+            yield Diagnostic(
+                Code.NEVER_EMITTED,
+                f"no rule that can reach route \"{route.name}\" emits {', '.join(f'`{n}`' for n in sorted(missing))}",
+                place,
+                f"add to falco.yaml: append_output: [{lines.removeprefix('- ')}]" if lines.count("- {") == 1
+                else "add to falco.yaml what `falco-bridge falco-config` prints",
+            )  # fmt: skip

@@ -1,0 +1,76 @@
+"""Alerts out of files: Falco's JSON lines, container logs around them, or the bridge's own journal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.alert import Alert
+from bridge.alert.container_log import Unwrapper
+from bridge.alert.json_form import decode_json
+from bridge.alert.json_text import encode_json
+from bridge.alert.malformed import Malformed
+from bridge.journal import Journal, JournalError
+from bridge.journal.history import recorded
+
+_SQLITE = b"SQLite format 3\0"
+STANDARD_INPUT = "-"
+
+
+class AlertFileError(Exception):
+    """The file cannot be read; the text names it and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One alert of a file, with the line as it was written."""
+
+    alert: Alert
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NoAlert:
+    """A line that is none: Falco's start-up chatter, or a text line of one without ``json_output``."""
+
+    number: int
+    reason: str
+
+
+def read_alerts(path: str) -> Iterator[Line | NoAlert]:
+    """Every alert of a file in order; ``-`` is standard input. Raises AlertFileError."""
+    if path == STANDARD_INPUT:
+        yield from _lines(sys.stdin.buffer)
+        return
+    try:
+        with Path(path).open("rb") as file:
+            if file.read(len(_SQLITE)) != _SQLITE:
+                file.seek(0)
+                yield from _lines(file)
+                return
+    except OSError as error:
+        raise AlertFileError(f"{path}: cannot be read ({error.strerror}); is the name right?") from error
+    yield from _kept(Path(path))
+
+
+def _lines(file: object) -> Iterator[Line | NoAlert]:
+    unwrapper = Unwrapper()
+    for number, line in enumerate(file, 1):  # type: ignore[var-annotated,arg-type]
+        content = unwrapper.feed(line)
+        if content is None or not content.strip():
+            continue
+        alert = decode_json(content, time.time_ns())
+        yield NoAlert(number, alert.reason) if isinstance(alert, Malformed) else Line(alert, content)
+
+
+def _kept(path: Path) -> Iterator[Line]:
+    try:
+        journal = Journal.open(path)
+        for each in recorded(journal):
+            yield Line(each.alert, encode_json(each.alert))
+        journal.close()
+    except JournalError as error:
+        raise AlertFileError(str(error)) from error

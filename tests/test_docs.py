@@ -1,0 +1,82 @@
+"""The docs tell the truth: every code, statement, clause and verb has its place, and every example is run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bridge.cli.main import VERBS
+from bridge.language import Code, Known
+from bridge.language.diagnostic import Severity
+from bridge.language.reserved import CLAUSES, STATEMENTS, STEPS
+from bridge.service.routes import load_routes
+
+ROOT = Path(__file__).parent.parent
+CODES = ROOT / "docs" / "codes"
+KNOWN = Known(frozenset({"pager", "archive", "secops", "oncall", "triage"}), frozenset({"cluster"}))
+RULES = """
+- rule: Terminal shell
+  condition: evt.type = execve
+  output: shell (user=%user.name command=%proc.cmdline)
+  priority: NOTICE
+"""
+
+
+def blocks(path: Path) -> list[str]:
+    return re.findall(r"```route\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def codes_of(text: str, folder: Path) -> set[Code]:
+    (folder / "rules.yaml").write_text(RULES, encoding="utf-8")
+    (folder / "falco_rules.yaml").write_text(RULES, encoding="utf-8")
+    (folder / "common.route").write_text("list shells = (bash, sh)\n", encoding="utf-8")
+    (folder / "t.route").write_text(text, encoding="utf-8")
+    return {each.code for each in load_routes([folder / "t.route"], KNOWN).checked.diagnostics}
+
+
+@pytest.mark.parametrize("code", Code, ids=lambda code: code.id)
+def test_every_code_has_a_page_with_a_bad_and_a_good_example(code: Code, tmp_path: Path) -> None:
+    """The bad one raises it; the good one raises nothing at all."""
+    bad, good = blocks(CODES / f"{code.id}.md")
+    assert code in codes_of(bad, tmp_path)
+    assert {each for each in codes_of(good, tmp_path) if each.severity is not Severity.ADVICE} == set()
+    assert f"[{code.id}]" in (CODES / "README.md").read_text(encoding="utf-8")
+
+
+def test_codes_are_unique_and_no_page_is_left_over() -> None:
+    """A code that appeared in a release keeps its meaning."""
+    assert len({code.id for code in Code}) == len(Code)
+    assert {path.stem for path in CODES.glob("[A-Z][0-9]*.md")} == {code.id for code in Code}
+
+
+PAGES = sorted(path for path in (ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_the_docs_routes_check_without_errors(path: Path, tmp_path: Path) -> None:
+    """What a page shows can be copied."""
+    for block in blocks(path):
+        assert not {code for code in codes_of(block, tmp_path) if code.severity is Severity.ERROR}, block
+
+
+def test_the_language_page_names_every_word_of_the_language() -> None:
+    """A statement, clause or step that is not told does not exist."""
+    text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    missing = [word for word in (*STATEMENTS, *CLAUSES, *STEPS) if f"`{word}" not in text]
+    assert not missing
+
+
+def test_every_verb_is_told() -> None:
+    """In the page of the commands."""
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    missing = [verb for verb in VERBS if f"## falco-bridge {verb.replace('_', '-')}" not in text]
+    assert not missing
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """No dead link inside the project."""
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} → {target}"
