@@ -86,7 +86,7 @@ def _summary(folder: Path) -> str:
     from bridge.journal import Journal
     from bridge.service.routes import conditions_of, load_routes
 
-    journal = Journal.open(folder / "journal.db")
+    journal = Journal.open_to_read(folder / "journal.db")
     loaded = load_routes([folder / "quickstart.route"])
     text = summarise(journal, conditions_of(loaded))
     journal.close()

@@ -81,6 +81,29 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that only reads: it takes no lock that a writer would wait for, and makes no file.
+
+    Raises JournalError as ``connect`` does.
+    """
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None,
+            check_same_thread=False,
+        )  # fmt: skip
+    except sqlite3.Error as error:
+        raise _cannot_open(path, error) from error
+    try:
+        _recognise(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path) from error
+    except JournalError:
+        connection.close()
+        raise
+    return connection
+
+
 def explain(error: sqlite3.Error, path: Path) -> JournalError:
     """The sentence for a fault of SQLite, and whether the same call may work later."""
     code = getattr(error, "sqlite_errorcode", None)

@@ -24,7 +24,7 @@ from bridge.journal.codec import (
 from bridge.journal.errors import JournalError
 from bridge.journal.lock import FileLock
 from bridge.journal.model import Delivery, DeliveryState, Settlement
-from bridge.journal.schema import connect, explain
+from bridge.journal.schema import connect, connect_to_read, explain
 from bridge.routing import Notification, Routed
 
 QUARANTINE_ROWS = 1000
@@ -59,8 +59,13 @@ class Journal:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """A connection for the courier or a reader. Raises JournalError."""
+        """A connection for the courier. Raises JournalError."""
         return cls(connect(path), path, None)
+
+    @classmethod
+    def open_to_read(cls, path: Path) -> Self:
+        """A connection for a look, beside a bridge that runs or not. Raises JournalError."""
+        return cls(connect_to_read(path), path, None)
 
     @classmethod
     def open_for_router(cls, path: Path) -> Self:

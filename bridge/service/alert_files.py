@@ -68,7 +68,7 @@ def _lines(file: object) -> Iterator[Line | NoAlert]:
 
 def _kept(path: Path) -> Iterator[Line]:
     try:
-        journal = Journal.open(path)
+        journal = Journal.open_to_read(path)
         for each in recorded(journal):
             yield Line(each.alert, encode_json(each.alert))
         journal.close()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from bridge.journal import Journal
+from bridge.journal import Journal, JournalError
 from bridge.journal.history import Recorded, Settled, deliveries, recorded
 from tests.support.waiting import wait_until
 
@@ -80,7 +80,7 @@ class Road:
     @contextmanager
     def journal(self) -> Iterator[Journal]:
         """The journal, for a look."""
-        journal = Journal.open(self.journal_path)
+        journal = Journal.open_to_read(self.journal_path)
         try:
             yield journal
         finally:
@@ -96,7 +96,7 @@ class Road:
 
     def await_kept(self, count: int, *, seconds: float = 30.0) -> None:
         """Until so many alerts are in the journal."""
-        wait_until(self.journal_path.exists, "the journal", seconds=seconds)
+        wait_until(self._has_journal, "the journal", seconds=seconds)
         with self.journal() as journal:
             wait_until(lambda: journal.kept() >= count, f"{count} alerts in the journal", seconds=seconds)
 
@@ -104,6 +104,14 @@ class Road:
         """Until no delivery waits."""
         with self.journal() as journal:
             wait_until(lambda: journal.undelivered() == 0, "every delivery to be settled", seconds=seconds)
+
+    def _has_journal(self) -> bool:
+        """Whether the bridge has made it, whole."""
+        try:
+            Journal.open_to_read(self.journal_path).close()
+        except JournalError:
+            return False
+        return True
 
     def courier_pid(self) -> int:
         """The process that holds the courier's lock."""

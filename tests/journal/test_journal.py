@@ -166,3 +166,19 @@ def test_what_append_acknowledged_survives_sigkill(tmp_path: Path) -> None:
         assert journal.kept() >= acknowledged
         assert journal.kept() % 2 == 0
         journal.close()
+
+
+def test_a_reader_needs_no_lock_and_makes_no_file(tmp_path: Path) -> None:
+    """A look goes on while a writer holds the journal, and a wrong name stays one."""
+    journal = Journal.open_for_router(tmp_path / "j.db")
+    journal.append("s", 0, entries(1))
+    journal._connection.execute("BEGIN IMMEDIATE")
+    reader = Journal.open_to_read(tmp_path / "j.db")
+    assert reader.kept() == 1
+    with pytest.raises(JournalError):
+        reader.append("s", 0, entries(2))
+    reader.close()
+    journal._connection.execute("ROLLBACK")
+    with pytest.raises(JournalError):
+        Journal.open_to_read(tmp_path / "none.db")
+    assert not (tmp_path / "none.db").exists()
