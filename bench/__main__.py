@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.figures import Figure, as_json, as_table
 
-_BENCHES = ("journal",)
+_BENCHES = ("journal", "matching")
 
 
 def main() -> None:

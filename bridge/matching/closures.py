@@ -43,6 +43,20 @@ def compile_condition(condition: Condition, labels: Mapping[str, str]) -> Predic
             assert_never(condition)
 
 
+def value_test(condition: Compare) -> Test | None:
+    """What a comparison with something written asks of a value; None where its right side is the alert's too."""
+    kind, operator, right = kind_of(condition.left), condition.operator, condition.right
+    match right:
+        case Literal():
+            return literal_test(kind, operator, right.text)
+        case Items() if condition.quantifier is not None:
+            return _quantified(condition.quantifier, [literal_test(kind, operator, text) for text in _texts(right)])
+        case Items():
+            return items_test(kind, operator, _texts(right))
+        case _:
+            return None
+
+
 def _all(predicates: list[Predicate]) -> Predicate:
     def every(alert: Alert) -> bool:
         for predicate in predicates:  # noqa: SIM110  # a generator would double the cost
@@ -72,18 +86,11 @@ def _exists(condition: Exists, labels: Mapping[str, str]) -> Predicate:
 
 def _compare(condition: Compare, labels: Mapping[str, str]) -> Predicate:
     read = read_operand(condition.left, labels)
-    kind = kind_of(condition.left)
-    operator, right = condition.operator, condition.right
-    match right:
-        case Literal():
-            return _tested(read, literal_test(kind, operator, right.text))
-        case Items() if condition.quantifier is not None:
-            tests = [literal_test(kind, operator, text) for text in _texts(right)]
-            return _tested(read, _quantified(condition.quantifier, tests))
-        case Items():
-            return _tested(read, items_test(kind, operator, _texts(right)))
-        case _:
-            return _related(read, read_operand(right, labels), relation(kind, operator))
+    test = value_test(condition)
+    if test is not None:
+        return _tested(read, test)
+    compare = relation(kind_of(condition.left), condition.operator)
+    return _related(read, read_operand(condition.right, labels), compare)
 
 
 def _texts(items: Items) -> list[str]:

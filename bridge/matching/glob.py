@@ -27,6 +27,11 @@ def glob_test(pattern: str, *, fold: bool) -> Test:
     return lambda text: matches(as_bytes(text)) is not None
 
 
+def translated(pattern: str) -> bytes:
+    """The glob as a regex of RE2's over single bytes."""
+    return _translate(as_bytes(pattern))
+
+
 def _compile(pattern: bytes) -> Any:
     import re2
 

@@ -91,7 +91,7 @@ def kill_courier(road: Road, router: int) -> set[str]:
     """Kill the courier while the router stands still; what the dead one held."""
     os.kill(router, signal.SIGSTOP)
     try:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, ValueError):  # it has just died, or is just writing its number
             os.kill(road.courier_pid(), signal.SIGKILL)
         return claimed(road)
     finally:

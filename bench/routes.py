@@ -1,0 +1,108 @@
+"""Routes and alerts to measure the matcher with: as a large company might have them, the same for the same seed."""
+
+from __future__ import annotations
+
+from random import Random
+
+from bridge.alert import Alert, Priority, make_alert
+
+NAMESPACES = tuple(f"team-{number}" for number in range(400))
+RULES = tuple(f"Rule {number} of the cluster" for number in range(80))
+USERS = ("root", "app", "deploy", "nginx", "postgres", "www-data", "jenkins", "alice", "bob")
+COMMANDS = (
+    "rm -rf /data", "curl -s http://10.0.0.7/x", "apt-get install -y nmap", "kubectl get pods", "cat /etc/shadow",
+    "nc -lvp 4444", "python3 -c import socket", "chmod 777 /tmp/x", "ls -la /srv", "dd if=/dev/zero of=/dev/sda",
+)  # fmt: skip
+PATHS = ("/etc/shadow", "/var/lib/app/data", "/usr/bin/nmap", "/root/.ssh/id_rsa", "/tmp/x", "/opt/service/config.yaml")
+_PRIORITIES = ("debug", "notice", "warning", "error", "critical")
+
+
+def routes_text(count: int, seed: int = 0) -> str:
+    """A file of ``count`` routes, about ten lines each."""
+    dice = Random(seed)
+    return "\n".join(_route(dice, number) for number in range(count)) + "\notherwise {\n  to        archive\n}\n"
+
+
+def _route(dice: Random, number: int) -> str:
+    lines = " and\n            ".join(_condition(dice, number))
+    ending = "  stop\n" if dice.random() < 0.02 else ""
+    return (
+        f'route "route {number}" {{\n  when      {lines}\n  to        channel{number % 20}, archive\n'
+        f'  severity  {dice.choice(_PRIORITIES)}\n  title     "%rule in %k8s.ns.name"\n'
+        f'  message   "%user.name ran %proc.cmdline in %k8s.pod.name on %hostname"\n{ending}}}\n'
+    )
+
+
+def _condition(dice: Random, number: int) -> list[str]:
+    namespaces = ", ".join(dice.sample(NAMESPACES, dice.randrange(1, 5)))
+    parts = [f"k8s.ns.name in ({namespaces})"]
+    makers = (
+        lambda: f'proc.cmdline contains "{dice.choice(COMMANDS)[:8]} --job={number % 500}"',
+        lambda: f'proc.cmdline startswith "{dice.choice(COMMANDS).split()[0]}"',
+        lambda: f'proc.cmdline regex ".*(password|token{number % 97})=[a-z0-9]+.*"',
+        lambda: f'proc.cmdline icontains "SECRET{number % 50}"',
+        lambda: f'fd.name glob "/var/lib/app{number % 120}/*.conf"',
+        lambda: f"fd.name pmatch (/etc, /opt/service{number % 60})",
+        lambda: f"fd.sport > {dice.randrange(1, 60000)}",
+        lambda: f"fd.cip in (10.{number % 200}.0.0/16, 192.168.{number % 255}.7)",
+        lambda: f"user.name in ({', '.join(dice.sample(USERS, 2))})",
+        lambda: f"not user.name = {dice.choice(USERS)}",
+        lambda: f"priority >= {dice.choice(_PRIORITIES[1:])}",
+        lambda: f'rule = "{dice.choice(RULES)}"',
+        lambda: f"tags intersects (mitre_{number % 30}, shell)",
+        lambda: f"container.image.repository endswith /app{number % 150}",
+        lambda: f"(proc.name in (bash, sh, zsh) or proc.pname startswith worker{number % 40})",
+        lambda: f'not proc.cmdline contains "healthz{number % 25}"',
+        lambda: f"proc.name startswith anyof (py, node{number % 30})",
+        lambda: f"tolower(proc.exepath) endswith /tool{number % 70}",
+        lambda: "not proc.aname[2] exists",
+        lambda: "proc.tty != 0",
+    )
+    return [*parts, *(maker() for maker in dice.sample(makers, dice.randrange(2, 5)))]
+
+
+def alerts_of(count: int, seed: int = 0) -> list[Alert]:
+    """Alerts with 18 fields over the same names, values as they repeat in real life."""
+    dice = Random(seed + 1)
+    return [_alert(dice, number, "") for number in range(count)]
+
+
+def new_alerts(count: int, seed: int = 0) -> list[Alert]:
+    """Alerts of which every value is new."""
+    dice = Random(seed + 2)
+    return [_alert(dice, number, f"-{seed}-{number}") for number in range(count)]
+
+
+def _alert(dice: Random, number: int, new: str) -> Alert:
+    command = f"{dice.choice(COMMANDS)} --job={dice.randrange(40)}{new}"
+    namespace = dice.choice(NAMESPACES[:40]) + new
+    fields = {
+        "container.id": f"{dice.randrange(300):012x}{new}",
+        "container.image.repository": f"registry.example.com/team/app{dice.randrange(60)}{new}",
+        "container.image.tag": f"1.{dice.randrange(9)}{new}",
+        "container.name": f"app{dice.randrange(60)}{new}",
+        "evt.type": "execve" + new,
+        "fd.cip": f"10.{dice.randrange(200)}.{number % 250 if new else 0}.{number // 250 % 250 if new else 9}",
+        "fd.name": dice.choice(PATHS) + new,
+        "fd.sport": str(number % 65536 if new else dice.choice((22, 80, 443, 5432, 8080))),
+        "k8s.ns.name": namespace,
+        "k8s.pod.name": f"{namespace}-api-{dice.randrange(30)}",
+        "proc.cmdline": command,
+        "proc.exepath": f"/usr/bin/{command.split(maxsplit=1)[0]}{new}",
+        "proc.name": command.split(maxsplit=1)[0] + new,
+        "proc.pname": dice.choice(("bash", "containerd-shim", "worker7")) + new,
+        "proc.tty": "34816",
+        "user.loginuid": "-1",
+        "user.name": dice.choice(USERS) + new,
+        "user.uid": str(dice.randrange(5)),
+    }
+    return make_alert(
+        time_ns=1_767_225_600_000_000_000 + number,
+        priority=dice.choice(list(Priority)),
+        rule=dice.choice(RULES) + new,
+        source="syscall",
+        hostname=f"node-{dice.randrange(30)}{new}",
+        tags=tuple(sorted((f"mitre_{dice.randrange(30)}", "container"))),
+        output=f"10:31:35.913486795: Notice {command} (user=root)",
+        fields=fields,
+    )

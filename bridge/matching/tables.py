@@ -1,0 +1,301 @@
+"""Which comparisons hold for a value, found without trying each.
+
+Tables for what is equal, one scan for all substrings, one for all regexes; what none answers is tried one by one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Any
+
+from bridge.alert import parse_priority
+from bridge.language.condition import Compare, Items, Kind, Literal, Operator, Quantifier
+from bridge.language.values import parse_address, parse_network
+from bridge.matching.atom import Atom
+from bridge.matching.glob import translated
+from bridge.matching.sets import PatternSet
+from bridge.matching.text import as_bytes, lower, path_components
+from bridge.matching.values import PARSERS
+
+_Hits = list[Atom]
+_NUMERIC = frozenset({Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE})
+_ADDRESSES = frozenset({Kind.IP})
+_WILD = frozenset("*?[\\")
+_ANY_OF = frozenset(
+    {
+        Operator.STARTSWITH,
+        Operator.ENDSWITH,
+        Operator.CONTAINS,
+        Operator.ICONTAINS,
+        Operator.REGEX,
+        Operator.GLOB,
+        Operator.IGLOB,
+    }
+)
+"""What a table answers for one text, it answers for any of several."""
+_FEW = 4
+"""So few patterns are tried one by one: a set of them would cost more."""
+
+
+class Tables:
+    """The comparisons of one column; ``find`` tells which hold."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._always: list[Atom] = []
+        self._equal: dict[object, list[Atom]] = {}
+        self._prefixes: dict[str, list[Atom]] = {}
+        self._suffixes: dict[str, list[Atom]] = {}
+        self._needles: dict[str, list[Atom]] = {}
+        self._folded: dict[str, list[Atom]] = {}
+        self._thresholds: dict[Operator, list[tuple[float, Atom]]] = {}
+        self._networks: dict[tuple[int, int], dict[int, list[Atom]]] = {}
+        self._paths: dict[str, list[Atom]] = {}
+        self._items: dict[str, list[Atom]] = {}
+        self._patterns: dict[Operator, list[tuple[bytes, Atom]]] = {}
+        self._others: list[Atom] = []
+        self._finders: list[Callable[[Any, _Hits], None]] = []
+
+    def add(self, atom: Atom) -> None:
+        """One more comparison; ``seal`` must follow the last."""
+        compare = atom.compare
+        if compare is None:
+            self._always.append(atom)
+        elif not self._tabled(atom, compare):
+            self._others.append(atom)
+
+    def find(self, value: object) -> list[Atom]:
+        """Every comparison that holds for this value, each once."""
+        hits = list(self._always)
+        for finder in self._finders:
+            finder(value, hits)
+        return hits
+
+    def seal(self) -> None:
+        """Build what finds; called once, at the first value that is looked up."""
+        tables: Sequence[tuple[object, Callable[[Any, _Hits], None]]] = (
+            (self._equal, self._find_equal),
+            (self._prefixes, _Affixes(self._prefixes, at_end=False)),
+            (self._suffixes, _Affixes(self._suffixes, at_end=True)),
+            (self._needles, _Substrings(self._needles, fold=False)),
+            (self._folded, _Substrings(self._folded, fold=True)),
+            (self._thresholds, _Thresholds(self._thresholds)),
+            (self._networks, _Networks(self._networks)),
+            (self._paths, self._find_paths),
+            (self._items, self._find_items),
+        )
+        self._finders = [find for table, find in tables if table]
+        for operator, patterns in self._patterns.items():
+            self._finders.append(_Patterns(operator, patterns))
+        if self._others:
+            self._finders.append(self._try_others)
+
+    def _tabled(self, atom: Atom, compare: Compare) -> bool:
+        """Whether a table took it."""
+        match compare.right:
+            case Items(values=values) if compare.quantifier is Quantifier.ANY_OF and compare.operator in _ANY_OF:
+                return all([self._literal(atom, compare.operator, literal.text) for literal in values])
+            case _ if compare.quantifier is not None:
+                return False
+            case Literal(text=text):
+                return self._literal(atom, compare.operator, text)
+            case Items(values=values):
+                return self._several(atom, compare.operator, {literal.text for literal in values})
+            case _:
+                return False
+
+    def _literal(self, atom: Atom, operator: Operator, text: str) -> bool:
+        kind = self._kind
+        match operator:
+            case Operator.EQ:
+                return self._equality(atom, [text])
+            case Operator.STARTSWITH:
+                self._prefixes.setdefault(text, []).append(atom)
+            case Operator.ENDSWITH:
+                self._suffixes.setdefault(text, []).append(atom)
+            case Operator.CONTAINS:
+                self._needles.setdefault(text, []).append(atom)
+            case Operator.ICONTAINS:
+                self._folded.setdefault(lower(text), []).append(atom)
+            case Operator.REGEX:
+                self._patterns.setdefault(operator, []).append((text.encode(), atom))
+            case Operator.GLOB:
+                self._patterns.setdefault(operator, []).append((translated(text), atom))
+            case Operator.IGLOB:
+                self._patterns.setdefault(operator, []).append((translated(lower(text)), atom))
+            case Operator.LT | Operator.LE | Operator.GT | Operator.GE if kind in _NUMERIC:
+                self._thresholds.setdefault(operator, []).append((PARSERS[kind](text), atom))
+            case _:
+                return False
+        return True
+
+    def _several(self, atom: Atom, operator: Operator, texts: set[str]) -> bool:
+        if self._kind is Kind.LIST:
+            if operator is not Operator.INTERSECTS:
+                return False
+            for text in texts:
+                self._items.setdefault(text, []).append(atom)
+            return True
+        match operator:
+            case Operator.IN | Operator.INTERSECTS:
+                return self._equality(atom, texts)
+            case Operator.PMATCH:
+                return self._path(atom, texts)
+            case _:
+                return False
+
+    def _equality(self, atom: Atom, texts: Iterable[str]) -> bool:
+        """``=``, ``in`` and ``intersects`` over a single value."""
+        if self._kind in _ADDRESSES:
+            parsed = [parse_address(text) or parse_network(text) for text in texts]
+            for each in parsed:
+                self._address(atom, each)
+            return True
+        if self._kind is Kind.NET or self._kind is Kind.LIST:
+            return False
+        parse = parse_priority if self._kind is Kind.PRIORITY else PARSERS.get(self._kind, _itself)
+        for value in {parse(text) for text in texts}:
+            self._equal.setdefault(value, []).append(atom)
+        return True
+
+    def _address(self, atom: Atom, wanted: object) -> None:
+        if isinstance(wanted, IPv4Network | IPv6Network):
+            networks = self._networks.setdefault((wanted.version, wanted.prefixlen), {})
+            head = int(wanted.network_address) >> (wanted.max_prefixlen - wanted.prefixlen)
+            networks.setdefault(head, []).append(atom)
+        else:
+            self._equal.setdefault(wanted, []).append(atom)
+
+    def _path(self, atom: Atom, texts: set[str]) -> bool:
+        """By the first part of each path, where that holds no wildcard."""
+        firsts = [path_components(text)[:1] for text in texts]
+        if any(not first or not _WILD.isdisjoint(first[0]) for first in firsts):
+            return False
+        for name in {first[0] for first in firsts}:
+            self._paths.setdefault(name, []).append(atom)
+        return True
+
+    def _find_equal(self, value: Any, hits: _Hits) -> None:
+        hits += self._equal.get(value, ())
+
+    def _find_paths(self, value: str, hits: _Hits) -> None:
+        first = path_components(value)[:1]
+        if first:
+            hits += (atom for atom in self._paths.get(first[0], ()) if atom.holds(value))
+
+    def _find_items(self, value: Iterable[str], hits: _Hits) -> None:
+        found = {id(atom): atom for item in value for atom in self._items.get(item, ())}
+        hits += found.values()
+
+    def _try_others(self, value: object, hits: _Hits) -> None:
+        hits += (atom for atom in self._others if atom.holds(value))
+
+
+def _itself(text: str) -> object:
+    return text
+
+
+class _Affixes:
+    """All prefixes, or all suffixes, by their lengths."""
+
+    def __init__(self, table: dict[str, list[Atom]], *, at_end: bool) -> None:
+        self._table = table
+        self._lengths = sorted({len(text) for text in table})
+        self._at_end = at_end
+
+    def __call__(self, value: str, hits: _Hits) -> None:
+        table, size = self._table, len(value)
+        for length in self._lengths:
+            if length > size:
+                return
+            found = table.get(value[size - length :] if self._at_end else value[:length])
+            if found is not None:
+                hits += found
+
+
+class _Substrings:
+    """All needles in one scan (Aho and Corasick)."""
+
+    def __init__(self, table: dict[str, list[Atom]], *, fold: bool) -> None:
+        self._fold = fold
+        self._everywhere = table.get("", [])
+        self._few = [(needle, atoms) for needle, atoms in table.items() if needle]
+        self._automaton: Any = None
+        if len(self._few) > _FEW:
+            import ahocorasick
+
+            self._automaton = ahocorasick.Automaton()
+            for needle, atoms in self._few:
+                self._automaton.add_word(needle, atoms)
+            self._automaton.make_automaton()
+
+    def __call__(self, value: str, hits: _Hits) -> None:
+        text = lower(value) if self._fold else value
+        hits += self._everywhere
+        if self._automaton is None:
+            for needle, atoms in self._few:
+                if needle in text:
+                    hits += atoms
+            return
+        found = {id(atoms): atoms for _, atoms in self._automaton.iter(text)}
+        for atoms in found.values():
+            hits += atoms
+
+
+class _Thresholds:
+    """All ``< <= > >=`` against numbers, by bisection."""
+
+    def __init__(self, table: dict[Operator, list[tuple[float, Atom]]]) -> None:
+        self._sorted = {
+            operator: ([number for number, _ in pairs], [atom for _, atom in pairs])
+            for operator, unsorted in table.items()
+            for pairs in [sorted(unsorted, key=lambda pair: pair[0])]
+        }
+
+    def __call__(self, value: float, hits: _Hits) -> None:
+        for operator, (numbers, atoms) in self._sorted.items():
+            match operator:
+                case Operator.GT:
+                    hits += atoms[: bisect_left(numbers, value)]
+                case Operator.GE:
+                    hits += atoms[: bisect_right(numbers, value)]
+                case Operator.LT:
+                    hits += atoms[bisect_right(numbers, value) :]
+                case _:
+                    hits += atoms[bisect_left(numbers, value) :]
+
+
+class _Networks:
+    """All networks, one look-up for each length of prefix."""
+
+    def __init__(self, table: dict[tuple[int, int], dict[int, list[Atom]]]) -> None:
+        self._table = table
+
+    def __call__(self, value: IPv4Address | IPv6Address, hits: _Hits) -> None:
+        number = int(value)
+        found: dict[int, Atom] = {}
+        for (version, length), networks in self._table.items():
+            if version == value.version:
+                for atom in networks.get(number >> (value.max_prefixlen - length), ()):
+                    found[id(atom)] = atom
+        hits += (atom for atom in found.values() if atom not in hits)
+
+
+class _Patterns:
+    """All regexes, or all globs, in one scan."""
+
+    def __init__(self, operator: Operator, patterns: Sequence[tuple[bytes, Atom]]) -> None:
+        self._atoms = [atom for _, atom in patterns]
+        self._fold = operator is Operator.IGLOB
+        texts = [pattern for pattern, _ in patterns]
+        self._set = PatternSet(texts, latin=operator is not Operator.REGEX) if len(texts) > _FEW else None
+
+    def __call__(self, value: str, hits: _Hits) -> None:
+        text = as_bytes(lower(value) if self._fold else value)
+        numbers = None if self._set is None else self._set.matching(text)
+        if numbers is None:
+            hits += (atom for atom in self._atoms if atom.holds(value))
+        else:
+            hits += (self._atoms[number] for number in numbers)

@@ -1,0 +1,192 @@
+"""The index and the definition agree, alert for alert, route for route."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.routes import alerts_of, new_alerts, routes_text
+from bridge.alert import Alert, Priority, make_alert
+from bridge.language import Known, Source, check
+from bridge.language.program import Program
+from bridge.matching import Matcher, compile_condition
+from bridge.matching.internal import asks_for_internal
+from tests.conftest import FULL
+
+LABELS = {"cluster": "eu-1"}
+FIELDS = {
+    "proc.name": ["bash", "sh", "", "Bash", "b*", "é", "\udcff"],
+    "proc.cmdline": ["rm -rf /", "a" * 40, "bash -c x", "", "x\ny", "ÀB"],
+    "fd.name": ["/etc/shadow", "etc", "//etc//x", "/", "/etc[1]"],
+    "fd.sport": ["22", "022", " 22", "-1", "x", "99999999999999999999"],
+    "fd.cip": ["10.0.0.1", "2001:db8::1", "::ffff:10.0.0.1", "none"],
+    "fd.net": ["10.0.0.0/8", "<IPNET>"],
+    "evt.is_open_read": ["true", "false", "True"],
+    "ka.user.groups": ["(a,b)", "()", "(system:masters)", "a"],
+    "my.own": ["5", "7.5", "text"],
+    "evt.arg.flags": ["a|b", "O_RDONLY"],
+}
+VALUES = st.sampled_from(sorted({value for values in FIELDS.values() for value in values if "\udcff" not in value}))
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+NUMBERS = st.sampled_from(["0", "5", "22", "-1", "7.5"])
+TEXT = st.one_of(VALUES, st.sampled_from(["ba", "rm", "h", "A", "*", "b?sh", "[a-c]*", "/etc"])).map(quoted)
+ITEMS = st.lists(TEXT, max_size=4).map(lambda items: f"({', '.join(items)})")
+TEXTUAL = st.sampled_from(["proc.name", "proc.cmdline", "fd.name", "my.own", "rule", "source", "hostname", "output",
+                           "label.cluster", "tolower(proc.name)", "basename(fd.name)", "evt.arg.flags"])  # fmt: skip
+SIMPLE = st.sampled_from(["=", "!=", "contains", "icontains", "startswith", "endswith", "glob", "iglob"])
+
+
+def join(*parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.tuples(*parts).map(" ".join)
+
+
+def just(text: str) -> st.SearchStrategy[str]:
+    return st.just(text)
+
+
+LEAVES = st.one_of(
+    join(TEXTUAL, SIMPLE, TEXT),
+    join(TEXTUAL, st.sampled_from(["contains", "startswith", "="]), st.sampled_from(["oneof", "anyof", "allof"]), ITEMS),
+    join(TEXTUAL, st.sampled_from(["in", "intersects", "pmatch"]), ITEMS),
+    join(TEXTUAL, just("exists")),
+    join(TEXTUAL, just("regex"), st.sampled_from(['"b.*"', '"(?i)BASH"', '".*rm.*"', '"[^a]+"', '".*"'])),
+    join(st.sampled_from(["fd.sport", "len(proc.cmdline)"]), st.sampled_from(["=", "!=", "<", "<=", ">", ">="]),
+         st.sampled_from(["0", "5", "22", "65535"])),
+    join(just("my.own"), st.sampled_from(["<", ">="]), NUMBERS),
+    join(just("fd.cip"), st.sampled_from(["=", "!="]), st.sampled_from(["10.0.0.1", "10.0.0.0/8", "2001:db8::/32"])),
+    join(just("fd.cip in (10.0.0.0/8, 2001:db8::1)"), just("")),
+    join(just("fd.net"), st.sampled_from(["=", "!="]), just("10.0.0.0/8")),
+    join(just("evt.is_open_read"), st.sampled_from(["=", "!="]), st.sampled_from(["true", "false"])),
+    join(st.sampled_from(["ka.user.groups", "tags"]), st.sampled_from(["in", "intersects"]), ITEMS),
+    join(st.sampled_from(["ka.user.groups", "tags", "fd.sport", "fd.cip"]), just("exists")),
+    join(just("priority"), st.sampled_from(["=", "!=", "<", ">="]), st.sampled_from(["debug", "warning", "critical"])),
+    just("proc.name = val(rule)"),
+    just("source = internal"),
+)  # fmt: skip
+CONDITIONS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        inner.map(lambda each: f"not ({each})"),
+        st.lists(inner, min_size=2, max_size=4).map(lambda each: "(" + " and ".join(each) + ")"),
+        st.lists(inner, min_size=2, max_size=4).map(lambda each: "(" + " or ".join(each) + ")"),
+    ),
+    max_leaves=8,
+)
+ALERTS = st.builds(
+    lambda fields, rule, source, priority, tags: make_alert(
+        time_ns=1, priority=priority, rule=rule, source=source, hostname="h", tags=tuple(sorted(tags)), output="out",
+        fields=fields,
+    ),
+    st.fixed_dictionaries(
+        {}, optional={name: st.one_of(VALUES, st.sampled_from([v for v in values if v != "\udcff"])) for name, values in FIELDS.items()}
+    ),
+    st.sampled_from(["bash", "r", ""]),
+    st.sampled_from(["syscall", "internal", ""]),
+    st.sampled_from(list(Priority)),
+    st.sets(st.sampled_from(["a", "b", "bash"])),
+)  # fmt: skip
+
+
+def program_of(conditions: list[str]) -> Program:
+    text = "\n".join(f'route "r{n}" {{ when {c} to x }}' for n, c in enumerate(conditions))
+    checked = check([Source("t", text)], Known(None, None))
+    assert checked.program is not None, [each.message for each in checked.diagnostics]
+    return checked.program
+
+
+def defined(program: Program, labels: dict[str, str]) -> Any:
+    """The definition: a predicate for each route."""
+    return [
+        (index, asks_for_internal(route.when) if route.when else False,
+         compile_condition(route.when, labels) if route.when else lambda _alert: True, route.stop or route.drop)
+        for index, route in enumerate(program.routes)
+    ]  # fmt: skip
+
+
+def by_definition(predicates: Any, alert: Alert) -> tuple[int, ...]:
+    matched = []
+    for index, internal, predicate, ends in predicates:
+        if (internal or alert.source != "internal") and predicate(alert):
+            matched.append(index)
+            if ends:
+                break
+    return tuple(matched)
+
+
+@settings(max_examples=2000 if FULL else 150, deadline=None)
+@given(st.lists(CONDITIONS, min_size=1, max_size=12), st.lists(ALERTS, min_size=1, max_size=8))
+def test_any_routes_and_any_alerts(conditions: list[str], alerts: list[Alert]) -> None:
+    """Missing fields, text values as gRPC carries them, odd and hostile strings; asked twice, the memo too."""
+    program = program_of(conditions)
+    matcher, predicates = Matcher(program, LABELS), defined(program, LABELS)
+    for alert in [*alerts, *alerts]:
+        assert matcher.match(alert, 0) == by_definition(predicates, alert), (conditions, alert)
+
+
+def test_a_large_corpus() -> None:
+    """A thousand routes and twenty thousand alerts in full; fewer otherwise."""
+    routes, count = (1000, 10_000) if FULL else (300, 400)
+    checked = check([Source("t", routes_text(routes, seed=5))], Known(None, None))
+    assert checked.program is not None
+    matcher, predicates = Matcher(checked.program, {}), defined(checked.program, {})
+    matches = 0
+    for alert in [*alerts_of(count, seed=5), *new_alerts(count, seed=5)]:
+        found = matcher.match(alert, 0)
+        assert found == by_definition(predicates, alert)
+        matches += len(found)
+    assert matches > count / 20
+
+
+def test_past_256_alternatives_the_condition_itself_decides() -> None:
+    """A condition that cannot be taken apart is no less exact."""
+    wide = " and ".join(f'(proc.name = "a{n}" or fd.name contains "b{n}" or my.own = "c{n}")' for n in range(6))
+    program = program_of([wide, "proc.name = a0"])
+    fields = {"proc.name": "a0", "fd.name": "b1b2b3b4b5"}
+    alert = make_alert(time_ns=0, priority=Priority.DEBUG, rule="r", source="s", hostname="", tags=(), output="",
+                       fields=fields)  # fmt: skip
+    assert Matcher(program, {}).match(alert, 0) == (0, 1)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """However many values come, a column forgets rather than grows."""
+    checked = check([Source("t", routes_text(300, seed=1))], Known(None, None))
+    assert checked.program is not None
+    matcher = Matcher(checked.program, {})
+    for alert in new_alerts(9000, seed=3):
+        matcher.match(alert, 0)
+    assert all(len(column.memo) <= 8192 for column in matcher._columns.values())
+    long = Random(1).choices("abcdefgh", k=5000)
+    alert = make_alert(time_ns=0, priority=Priority.DEBUG, rule="".join(long), source="s", hostname="", tags=(),
+                       output="", fields={"proc.cmdline": "".join(long)})  # fmt: skip
+    matcher.match(alert, 0)
+    assert all(len(key) < 1000 for column in matcher._columns.values() for key in column.memo if isinstance(key, str))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ['proc.cmdline glob "*a*a*a*a*a*a*a*a*a*a*a*b"', 'proc.cmdline regex "(a+)+(a+)+(a+)+b"',
+     "proc.cmdline pmatch (/a*a*a*a*a*a*b)", 'proc.cmdline regex "(a|a?)+b"'],
+)  # fmt: skip
+def test_patterns_that_explode_elsewhere_are_linear(condition: str) -> None:
+    """Thirty thousand letters against what takes a backtracking engine for ever; the timeout is the test's."""
+    alert = make_alert(time_ns=0, priority=Priority.DEBUG, rule="r", source="s", hostname="", tags=(), output="",
+                       fields={"proc.cmdline": "a" * 30_000})  # fmt: skip
+    assert Matcher(program_of([condition]), {}).match(alert, 0) == ()
+
+
+def test_a_set_that_runs_out_of_memory_is_found_out() -> None:
+    """Then each pattern is asked by itself."""
+    from bridge.matching.sets import PatternSet
+
+    patterns = [f"(.*x){{{n}}}.{{200}}y{n}".encode() for n in range(5, 25)]
+    found = PatternSet(patterns, latin=False).matching(b"x" * 5000)
+    assert found is None or found == []
