@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from bridge.language.condition import Compare
 from bridge.matching.closures import value_test
 
-_WORTH_KEEPING = 32
-"""With more alternatives than this, the mask is kept once it was made."""
+WORTH_KEEPING = 8
+"""With more alternatives than this, a mask is kept once it was made."""
+_FEW = 4
 
 
 class Atom:
-    """A comparison with something written; None of those stands for "there is a value"."""
+    """A comparison with something written; without one it stands for "there is a value"."""
 
-    __slots__ = ("_test", "_unwanted_mask", "_wanted_mask", "compare", "joint", "unwanted", "wanted")
+    __slots__ = ("_test", "_unwanted_mask", "_wanted_mask", "alone", "compare", "joint", "unwanted", "wanted")
 
     def __init__(self, compare: Compare | None) -> None:
         self.compare = compare
         self.wanted: list[int] = []
         """The alternatives, by number, that this column lets live where the comparison holds."""
-        self.joint: list[tuple[int, tuple[Atom, ...]]] = []
+        self.joint: list[tuple[int, frozenset[Atom]]] = []
         """The same, where other comparisons over this value must hold too."""
         self.unwanted: list[int] = []
         """The alternatives that are dead where the comparison holds."""
+        self.alone = True
+        """Whether no alternative needs it together with another."""
         self._test: Any = None
         self._wanted_mask: int | None = None
         self._unwanted_mask: int | None = None
@@ -37,33 +40,35 @@ class Atom:
         return bool(self._test(value))
 
     def wanted_mask(self) -> int:
-        """``wanted`` as bits."""
-        if self._wanted_mask is not None:
-            return self._wanted_mask
-        mask = mask_of(self.wanted)
-        if len(self.wanted) > _WORTH_KEEPING:
-            self._wanted_mask = mask
-        return mask
+        """``wanted`` as bits, kept."""
+        if self._wanted_mask is None:
+            self._wanted_mask = mask_of(self.wanted)
+        return self._wanted_mask
 
     def unwanted_mask(self) -> int:
-        """``unwanted`` as bits."""
-        if self._unwanted_mask is not None:
-            return self._unwanted_mask
-        mask = mask_of(self.unwanted)
-        if len(self.unwanted) > _WORTH_KEEPING:
-            self._unwanted_mask = mask
-        return mask
+        """``unwanted`` as bits, kept."""
+        if self._unwanted_mask is None:
+            self._unwanted_mask = mask_of(self.unwanted)
+        return self._unwanted_mask
 
 
-def mask_of(bits: Iterable[int]) -> int:
+def merged(atoms: Sequence[Atom]) -> Atom:
+    """One that stands for all of them, where they hold together and none has a part in a joint."""
+    union = Atom(None)
+    for atom in atoms:
+        union.wanted += atom.wanted
+        union.unwanted += atom.unwanted
+    return union
+
+
+def mask_of(bits: Sequence[int]) -> int:
     """A number with these bits set."""
-    numbers = bits if isinstance(bits, list) else list(bits)
-    if len(numbers) < _WORTH_KEEPING:
+    if len(bits) < _FEW:
         mask = 0
-        for number in numbers:
+        for number in bits:
             mask |= 1 << number
         return mask
-    data = bytearray(max(numbers) // 8 + 1)
-    for number in numbers:
+    data = bytearray(max(bits) // 8 + 1)
+    for number in bits:
         data[number >> 3] |= 1 << (number & 7)
     return int.from_bytes(data, "little")

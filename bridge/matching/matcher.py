@@ -8,20 +8,26 @@ only where all columns leave it alive. The predicates of ``closures`` are the de
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
 from bridge.alert import INTERNAL_SOURCE, Alert
 from bridge.language.condition import Compare, Condition, Exists, Field, Items, Literal, Operand
 from bridge.language.kinds import LABEL
-from bridge.language.program import During, Program, Route
+from bridge.language.program import Program, Route
 from bridge.matching.atom import mask_of
 from bridge.matching.closures import Predicate, compile_condition
-from bridge.matching.column import MEMO_BYTES, Column
+from bridge.matching.column import MEMO_BYTES, PRIORITY, Column, attribute_path, plain_name
+from bridge.matching.group import Group, family
 from bridge.matching.internal import asks_for_internal
 from bridge.matching.normal import Alternative, Key, Term, alternatives
+from bridge.matching.reader import Alive, make_reader
 
-_FEW_BITS = 8
+_MANY_BITS = 32
+_OF_THE_RULE = frozenset({"rule", PRIORITY, "source", "tags"})
+"""Attributes that come together: a rule has one priority, one source, one set of tags."""
+_GROUP_BYTES = 12 << 20
 
 
 class Matcher:
@@ -43,9 +49,11 @@ class Matcher:
         self._every = (1 << len(self._route_of)) - 1
         self._internal = mask_of(internal)
         self._residual_mask = mask_of(list(self._residual))
-        self._ends = [route.drop or route.stop for route in program.routes]
-        self._during: list[tuple[During, ...]] = [route.during for route in program.routes]
-        self._plain, self._special = self._sealed()
+        self._particular = frozenset(
+            index for index, route in enumerate(program.routes) if route.drop or route.stop or route.during
+        )
+        """The routes that end it or that keep to a schedule."""
+        self._seal()
 
     def match(self, alert: Alert, now_ns: int) -> tuple[int, ...]:
         """The indices of the routes that match, in file order, up to one that stops or drops. Never raises.
@@ -54,49 +62,47 @@ class Matcher:
         """
         try:
             alive = self._alive(alert)
+            if self._residual and alive & self._residual_mask:
+                alive = self._decided(alive, alert)
         except Exception:  # noqa: BLE001  # in doubt the definition decides, and in doubt of that the route acts
             return self._by_definition(alert, now_ns)
-        return self._in_order(self._routes(alive), now_ns) if alive else ()
+        if not alive:
+            return ()
+        found = self._routes(alive)
+        return tuple(found) if self._particular.isdisjoint(found) else self._in_order(found, now_ns)
 
-    def _alive(self, alert: Alert) -> int:
-        """The alternatives that hold, as bits."""
-        alive = self._internal if alert.source == INTERNAL_SOURCE else self._every
-        get = alert.fields.get
-        for name, memo, column in self._plain:
-            value = get(name)
-            mask = memo.get(value)
-            alive &= column.mask(value) if mask is None else mask
-            if not alive:
-                return 0
-        for memo, column in self._special:
-            found = column.read(alert)
-            mask = memo.get(found)
-            alive &= column.mask(found) if mask is None else mask
-            if not alive:
-                return 0
-        undecided = alive & self._residual_mask
-        for bit in _bits(undecided):
+    def _routes(self, alive: int) -> list[int]:
+        """The routes of these alternatives, each once, in order. A route's alternatives are neighbours."""
+        routes, found, last = self._route_of, list[int](), -1
+        while alive:
+            top = alive.bit_length() - 1
+            alive ^= 1 << top
+            index = routes[top]
+            if index != last:
+                found.append(index)
+                last = index
+                if len(found) > _MANY_BITS:
+                    found += (index for bit in _bits(alive) if (index := routes[bit]) != last)
+                    return sorted(set(found))
+        found.reverse()
+        return found
+
+    def _decided(self, alive: int, alert: Alert) -> int:
+        """Without those alternatives whose own predicate says no."""
+        for bit in _bits(alive & self._residual_mask):
             if not _holds(self._residual[bit], alert):
                 alive ^= 1 << bit
         return alive
 
-    def _routes(self, alive: int) -> Iterator[int]:
-        """The routes of these alternatives, each once, in order."""
-        last = -1
-        for bit in _bits(alive):
-            index = self._route_of[bit]
-            if index != last:
-                last = index
-                yield index
-
-    def _in_order(self, indices: Iterator[int], now_ns: int) -> tuple[int, ...]:
+    def _in_order(self, indices: Iterable[int], now_ns: int) -> tuple[int, ...]:
+        """Those whose schedule holds, up to the first that ends it."""
         matched: list[int] = []
         for index in indices:
-            during = self._during[index]
-            if during and not all(each.holds(now_ns) for each in during):
+            route = self._program.routes[index]
+            if route.during and not all(each.holds(now_ns) for each in route.during):
                 continue
             matched.append(index)
-            if self._ends[index]:
+            if route.drop or route.stop:
                 break
         return tuple(matched)
 
@@ -152,14 +158,47 @@ class Matcher:
             self._residual[bit] = _all_of(rest, self._labels)
         self._route_of.append(index)
 
-    def _sealed(self) -> tuple[list[tuple[str, dict[Any, int], Column]], list[tuple[dict[Any, int], Column]]]:
-        """The columns, those that ask of the most alternatives first: the sooner nothing is left, the better."""
+    def _seal(self) -> None:
+        """All alternatives are known. Columns that ask the most come first: the sooner nothing is left, the better."""
         columns = sorted(self._columns.values(), key=lambda column: -column.constrained)
-        share = MEMO_BYTES // max(len(columns), 1)
         for column in columns:
-            column.seal(self._every, share, len(self._route_of))
-        plain = [(column.plain, column.memo, column) for column in columns if column.plain is not None]
-        return plain, [(column.memo, column) for column in columns if column.plain is None]
+            column.seal(self._every, MEMO_BYTES // len(columns), len(self._route_of))
+        self._alive = self._share_out(columns)
+
+    def _share_out(self, columns: list[Column]) -> Alive:
+        """Which columns are read together, which alone, and how."""
+        width = len(self._route_of)
+        families: dict[str, list[tuple[str, Column]]] = {}
+        own: list[tuple[str, Column]] = []
+        others: list[Column] = []
+        for column in columns:
+            name = plain_name(column.source)
+            attribute = attribute_path(column.source)
+            if name is not None:
+                families.setdefault(family(name), []).append((name, column))
+            elif attribute in _OF_THE_RULE:
+                own.append((attribute, column))
+            else:
+                others.append(column)
+        alone = families.pop("", [])
+        alone += [pair for pairs in families.values() if len(pairs) == 1 for pair in pairs]
+        together = [pairs for pairs in families.values() if len(pairs) > 1]
+        share = _GROUP_BYTES // (len(together) + 1)
+        groups = [
+            (tuple(name for name, _ in pairs), Group([column for _, column in pairs], share, width))
+            for pairs in together
+        ]
+        attributes = _getter([name for name, _ in own])
+        together_own = (Group([column for _, column in own], share, width), attributes) if own else None
+        return make_reader(self._every, self._internal, together_own, groups, alone, others)
+
+
+def _getter(names: list[str]) -> Callable[[Alert], tuple[Any, ...]]:
+    """Reads several attributes in one go."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    read = attrgetter(*names) if names else None
+    return lambda alert: () if read is None else (read(alert),)
 
 
 def _operand(term: Term) -> Operand:
@@ -179,19 +218,18 @@ def _all_of(terms: list[Term], labels: Mapping[str, str]) -> Predicate:
     return lambda alert: all(test(alert) is not negated for test, negated in tests)
 
 
-def _bits(mask: int) -> Iterator[int]:
-    """The numbers of the bits that are set, lowest first."""
-    if mask.bit_count() <= _FEW_BITS:
-        while mask:
-            low = mask & -mask
-            yield low.bit_length() - 1
-            mask ^= low
-        return
-    for place, byte in enumerate(mask.to_bytes((mask.bit_length() + 7) // 8, "little")):
-        while byte:
-            low = byte & -byte
-            yield place * 8 + low.bit_length() - 1
-            byte ^= low  # noqa: PLW2901  # what is left of it
+def _bits(mask: int) -> list[int]:
+    """The numbers of the bits that are set, highest first."""
+    found: list[int] = []
+    while mask:
+        top = mask.bit_length() - 1
+        found.append(top)
+        mask ^= 1 << top
+        if len(found) > _MANY_BITS:  # bit by bit it would cost their number times the mask's length
+            digits = bin(mask)
+            last = len(digits) - 1
+            return found + [last - place for place, digit in enumerate(digits) if digit == "1"]
+    return found
 
 
 def _holds(predicate: Predicate, alert: Alert) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from bridge.alert import parse_priority
 from bridge.language.condition import Compare, Items, Kind, Literal, Operator, Quantifier
 from bridge.language.values import parse_address, parse_network
-from bridge.matching.atom import Atom
+from bridge.matching.atom import Atom, merged
 from bridge.matching.glob import translated
 from bridge.matching.sets import PatternSet
 from bridge.matching.text import as_bytes, lower, path_components
@@ -35,6 +35,7 @@ _ANY_OF = frozenset(
     }
 )
 """What a table answers for one text, it answers for any of several."""
+_RUN = 64
 _FEW = 4
 """So few patterns are tried one by one: a set of them would cost more."""
 
@@ -53,6 +54,7 @@ class Tables:
         self._thresholds: dict[Operator, list[tuple[float, Atom]]] = {}
         self._networks: dict[tuple[int, int], dict[int, list[Atom]]] = {}
         self._paths: dict[str, list[Atom]] = {}
+        self._deepest = 0
         self._items: dict[str, list[Atom]] = {}
         self._patterns: dict[Operator, list[tuple[bytes, Atom]]] = {}
         self._others: list[Atom] = []
@@ -86,6 +88,7 @@ class Tables:
             (self._paths, self._find_paths),
             (self._items, self._find_items),
         )
+        self._deepest = max((path.count("/") + 1 for path in self._paths), default=0)
         self._finders = [find for table, find in tables if table]
         for operator, patterns in self._patterns.items():
             self._finders.append(_Patterns(operator, patterns))
@@ -96,7 +99,9 @@ class Tables:
         """Whether a table took it."""
         match compare.right:
             case Items(values=values) if compare.quantifier is Quantifier.ANY_OF and compare.operator in _ANY_OF:
-                return all([self._literal(atom, compare.operator, literal.text) for literal in values])
+                for literal in values:
+                    self._literal(atom, compare.operator, literal.text)
+                return True
             case _ if compare.quantifier is not None:
                 return False
             case Literal(text=text):
@@ -169,21 +174,23 @@ class Tables:
             self._equal.setdefault(wanted, []).append(atom)
 
     def _path(self, atom: Atom, texts: set[str]) -> bool:
-        """By the first part of each path, where that holds no wildcard."""
-        firsts = [path_components(text)[:1] for text in texts]
-        if any(not first or not _WILD.isdisjoint(first[0]) for first in firsts):
+        """Paths without wildcards, as their parts joined anew."""
+        if not _WILD.isdisjoint("".join(texts)):
             return False
-        for name in {first[0] for first in firsts}:
-            self._paths.setdefault(name, []).append(atom)
+        for text in texts:
+            self._paths.setdefault("/".join(path_components(text)), []).append(atom)
         return True
 
     def _find_equal(self, value: Any, hits: _Hits) -> None:
         hits += self._equal.get(value, ())
 
     def _find_paths(self, value: str, hits: _Hits) -> None:
-        first = path_components(value)[:1]
-        if first:
-            hits += (atom for atom in self._paths.get(first[0], ()) if atom.holds(value))
+        """Every path that the value lies in, from the root down; the empty one holds all."""
+        hits += self._paths.get("", ())
+        head = ""
+        for part in path_components(value)[: self._deepest]:
+            head = f"{head}/{part}" if head else part
+            hits += self._paths.get(head, ())
 
     def _find_items(self, value: Iterable[str], hits: _Hits) -> None:
         found = {id(atom): atom for item in value for atom in self._items.get(item, ())}
@@ -249,22 +256,50 @@ class _Thresholds:
 
     def __init__(self, table: dict[Operator, list[tuple[float, Atom]]]) -> None:
         self._sorted = {
-            operator: ([number for number, _ in pairs], [atom for _, atom in pairs])
+            operator: ([number for number, _ in pairs], _Runs([atom for _, atom in pairs]))
             for operator, unsorted in table.items()
             for pairs in [sorted(unsorted, key=lambda pair: pair[0])]
         }
 
     def __call__(self, value: float, hits: _Hits) -> None:
-        for operator, (numbers, atoms) in self._sorted.items():
+        for operator, (numbers, runs) in self._sorted.items():
             match operator:
                 case Operator.GT:
-                    hits += atoms[: bisect_left(numbers, value)]
+                    runs.take(0, bisect_left(numbers, value), hits)
                 case Operator.GE:
-                    hits += atoms[: bisect_right(numbers, value)]
+                    runs.take(0, bisect_right(numbers, value), hits)
                 case Operator.LT:
-                    hits += atoms[bisect_right(numbers, value) :]
+                    runs.take(bisect_right(numbers, value), len(numbers), hits)
                 case _:
-                    hits += atoms[bisect_left(numbers, value) :]
+                    runs.take(bisect_left(numbers, value), len(numbers), hits)
+
+
+class _Runs:
+    """Comparisons in order, of which any stretch may hold: whole runs of them count as one."""
+
+    def __init__(self, atoms: list[Atom]) -> None:
+        self._atoms = atoms
+        self._merged: dict[int, Atom | None] = {}
+
+    def take(self, start: int, end: int, hits: _Hits) -> None:
+        """Add those of a stretch."""
+        at = start
+        while at < end:
+            run = at // _RUN
+            if at % _RUN == 0 and at + _RUN <= end and (whole := self._run(run)) is not None:
+                hits.append(whole)
+                at += _RUN
+            else:
+                stop = min(end, (run + 1) * _RUN)
+                hits += self._atoms[at:stop]
+                at = stop
+
+    def _run(self, run: int) -> Atom | None:
+        """The run as one; None where one of its comparisons has a part in a joint."""
+        if run not in self._merged:
+            atoms = self._atoms[run * _RUN : (run + 1) * _RUN]
+            self._merged[run] = merged(atoms) if all(atom.alone for atom in atoms) else None
+        return self._merged[run]
 
 
 class _Networks:
