@@ -22,7 +22,10 @@ class FileLock:
         try:
             descriptor = os.open(self._path, flags, 0o600)
         except OSError as error:
-            raise JournalError(f"cannot open the lock file {self._path}: {error.strerror}") from error
+            raise JournalError(
+                f"cannot open the lock file {self._path}: {error.strerror}; give the user that runs the bridge write "
+                f"access to the folder {self._path.parent}"
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

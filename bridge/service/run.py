@@ -16,6 +16,8 @@ from bridge.sources.contract import Abandoned, Source
 LOST = 1
 """Exit code: stopped before everything that was being read could be kept, or the journal failed."""
 _LOOK_SECONDS = 0.05
+_IDLE_SECONDS = 0.5
+"""How often it is looked at whether the sources still live; a signal is answered at once."""
 _RESTART_SECONDS = 5.0
 _CANCEL_SECONDS = 1.0
 
@@ -63,7 +65,7 @@ class Bridge:
     def _await_end(self, threads: Sequence[threading.Thread]) -> None:
         """Until somebody says stop, or every source has come to its end by itself."""
         while any(thread.is_alive() for thread in threads):
-            if self._stop.wait(_LOOK_SECONDS):
+            if self._stop.wait(_IDLE_SECONDS):
                 return
 
     def _read(self, source: Source) -> None:

@@ -1,0 +1,145 @@
+"""The whole road under load: what is committed a second, how long a batch waits for its commit, what is delivered."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.figures import Figure
+from bridge.journal import Journal
+from bridge.language import Known, Source, check
+from bridge.matching import Matcher
+from bridge.routing.redact import Redactor
+from bridge.service.intake import Intake, Rules
+from bridge.sources.contract import Batch
+from bridge.sources.grpc_source import GrpcSource
+
+_SECONDS = 8
+_RATES = (1000, 5000)
+_ROUTES = """
+list prod = (payments, checkout, prod-eu)
+macro destructive = proc.cmdline contains "rm -rf" or proc.cmdline startswith "mkfs"
+route "rm -rf in prod" { when destructive and k8s.ns.name in (prod) to archive severity critical }
+route "package managers" { when rule = "Launch Package Management Process in Container" drop }
+otherwise { to archive }
+"""
+
+
+def figures() -> Iterator[Figure]:
+    """A stand-in Falco and a courier as processes of their own; the router's half in this one, to see inside."""
+    for rate in _RATES:
+        yield from _under_load(rate)
+    yield from _whole_bridge()
+
+
+def _under_load(rate: int) -> Iterator[Figure]:
+    count = rate * _SECONDS
+    with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
+        folder = Path(name)
+        with _simulate(folder, count, rate):
+            waits, seconds = _take_in(folder, count)
+        waits.sort()
+        yield Figure(f"offered {rate:,}/s: committed", count / seconds, "alerts/s")
+        yield Figure(f"offered {rate:,}/s: receive to commit, median", waits[len(waits) // 2] * 1000, "ms")
+        yield Figure(f"offered {rate:,}/s: receive to commit, p99", waits[len(waits) * 99 // 100] * 1000, "ms")
+
+
+def _take_in(folder: Path, count: int) -> tuple[list[float], float]:
+    """Each alert's wait from the read of its batch to the commit, and how long all took."""
+    program = check([Source("bench.route", _ROUTES)], Known(None, None)).program
+    assert program is not None
+    journal = Journal.open_for_router(folder / "journal.db")
+    intake = Intake(
+        journal, Rules(program, Matcher(program, {}), Redactor(())), on_deliveries=lambda: None, on_fault=print
+    )
+    waits: list[float] = []
+    done = threading.Event()
+
+    def accept(batch: Batch) -> None:
+        intake.accept(batch)
+        waited = (time.time_ns() - batch.received_ns) / 1e9
+        waits.extend([waited] * len(batch.alerts))
+        if len(waits) >= count:
+            done.set()
+
+    source = GrpcSource("bench", f"unix:{folder}/falco.sock")
+    thread = threading.Thread(target=source.run, args=(accept,), daemon=True)
+    started = time.monotonic()
+    thread.start()
+    done.wait(120)
+    seconds = time.monotonic() - started
+    source.stop()
+    thread.join(5)
+    journal.close()
+    return waits, seconds
+
+
+def _whole_bridge() -> Iterator[Figure]:
+    """The real command, its courier writing to a file channel; everything is offered at once."""
+    count = 10_000
+    with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
+        folder = Path(name)
+        (folder / "bench.route").write_text(_ROUTES, encoding="utf-8")
+        (folder / "config.yaml").write_text(
+            "sources: [{grpc: unix:falco.sock}]\nchannels: {archive: file://archive.jsonl}\nroutes: bench.route\n"
+            "journal: journal.db\n",
+            encoding="utf-8",
+        )
+        with _simulate(folder, count, None):
+            bridge = _start(folder, "--config", "config.yaml")
+            started = time.monotonic()
+            try:
+                kept = _await(folder, lambda journal: journal.kept() >= count)
+                delivered = _await(folder, lambda journal: journal.undelivered() == 0)
+            finally:
+                bridge.terminate()
+                bridge.wait(30)
+        yield Figure("all at once: committed, start of the bridge included", count / (kept - started), "alerts/s")
+        yield Figure("all at once: delivered to a file with fsync each", count / (delivered - started), "alerts/s")
+
+
+def _await(folder: Path, holds: object) -> float:
+    from bridge.journal import JournalError
+
+    assert callable(holds)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            journal = Journal.open_to_read(folder / "journal.db")
+            found = holds(journal)
+            journal.close()
+        except JournalError:
+            found = False
+        if found:
+            return time.monotonic()
+        time.sleep(0.1)
+    raise TimeoutError("the bridge did not finish")
+
+
+class _simulate:  # noqa: N801  # used as a function
+    """A stand-in Falco that offers so many alerts a second, or all at once."""
+
+    def __init__(self, folder: Path, count: int, rate: int | None) -> None:
+        pace = [] if rate is None else ["--rate", str(rate)]
+        self._folder = folder
+        self._process = _start(
+            folder, "simulate", "--generate", "--count", str(count), *pace, "--listen", "unix:falco.sock"
+        )
+
+    def __enter__(self) -> None:
+        while not (self._folder / "falco.sock").exists():
+            time.sleep(0.05)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def _start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command: Sequence[str] = [sys.executable, "-m", "bridge", *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,0 +1,65 @@
+"""What a person reads at three in the morning: plain in two lines, whatever an attacker wrote."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.alert import Alert, Priority, make_alert
+from bridge.channels.message import compose
+from bridge.journal.model import Delivery
+from bridge.routing import Notification
+
+FIELDS = {
+    "k8s.ns.name": "payments",
+    "k8s.pod.name": "api-0",
+    "user.name": "root",
+    "proc.cmdline": "rm -rf /data",
+    "proc.pname": "bash",
+}
+
+
+def delivery(fields: dict[str, str], title: str | None = None, rule: str = "Shell") -> Delivery:
+    what: Alert = make_alert(time_ns=0, priority=Priority.WARNING, rule=rule, source="syscall", hostname="node-3",
+                             tags=("t1",), output="line", fields=fields)  # fmt: skip
+    return Delivery(1, what, Notification("c", ("rm in prod", "all"), Priority.CRITICAL, title), 0, 0)
+
+
+def test_two_lines_tell_what_where_who_and_how_bad() -> None:
+    """Severity and headline; then cluster, place, node, user, command."""
+    message = compose(delivery(FIELDS, "rm -rf in %k8s.ns.name"), {"cluster": "eu-1"})
+    assert message.subject == "[CRITICAL] rm -rf in payments"
+    assert message.body.splitlines()[0] == "eu-1 · payments/api-0 on node-3 · root: rm -rf /data"
+    for part in ("route: rm in prod, all", "proc.pname: bash", "id: ", "label.cluster: eu-1", "tags: t1"):
+        assert part in message.body
+
+
+HOSTILE = [
+    "a\nb",
+    "a\r\nSubject: x",
+    "\x1b[2Jcleared",
+    "\u202egnp.exe",
+    "zero\u200bwidth",
+    "tag\U000e0041",
+    "half \ud800 pair",
+    "x" * 100_000,
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_attackers_write_stays_in_its_line(value: str) -> None:
+    """Controls are shown, not obeyed; a headline is one line and bounded; the text can be sent."""
+    message = compose(delivery(FIELDS | {"proc.cmdline": value}, "ran %proc.cmdline", rule=value), {})
+    assert "\n" not in message.subject
+    assert len(message.subject) < 300
+    assert len(message.body) < 20_000
+    text = message.subject + message.body
+    text.encode()
+    assert not any(character in text for character in "\x1b\r\u202e\u200b\U000e0041")
+    assert [line for line in message.body.splitlines() if line.startswith("Subject")] == []
+
+
+def test_a_long_command_keeps_both_its_ends() -> None:
+    """The middle goes, the point stays."""
+    message = compose(delivery(FIELDS | {"proc.cmdline": "curl " + "a" * 5000 + " | sh"}, "%proc.cmdline"), {})
+    assert message.subject.startswith("[CRITICAL] curl aaa")
+    assert message.subject.endswith("aaa | sh")

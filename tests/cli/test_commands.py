@@ -1,0 +1,230 @@
+"""The commands as a user types them: help, exit codes, and what they print."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bridge.cli.main import VERBS
+
+ROOT = Path(__file__).parent.parent.parent
+ALERTS = ROOT / "examples" / "quickstart" / "alerts.jsonl"
+ROUTES = ROOT / "examples" / "quickstart" / "quickstart.route"
+
+
+def run(*arguments: object, cwd: Path = ROOT, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bridge", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=60,
+        check=False, input=given,
+    )  # fmt: skip
+
+
+def test_help_names_every_verb_and_each_has_its_own() -> None:
+    """Exit 0."""
+    top = run("--help")
+    assert top.returncode == 0
+    for verb in VERBS:
+        assert f"    {verb.replace('_', '-')}" in top.stdout
+        one = run(verb.replace("_", "-"), "--help")
+        assert (one.returncode, "usage:" in one.stdout) == (0, True), verb
+
+
+def test_what_cannot_be_done_exits_with_two_and_a_sentence() -> None:
+    """No verb, an unknown one, the config in the wrong place, an unknown option."""
+    for arguments in ([], ["chek"], ["--config", "x", "check"], ["check"], ["fmt"], ["check", "x.route", "--nonsense"]):
+        done = run(*arguments)
+        assert done.returncode == 2, arguments
+        assert done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
+    """``| head`` ends it quietly."""
+    many = " ".join([shlex.quote(str(ALERTS))] * 200)
+    done = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m bridge match 'rule exists' {many} | head -n 1",
+        shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stdout.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_check_tells_people_programs_and_github(tmp_path: Path) -> None:
+    """The same problems in three forms; exit 1 for errors only."""
+    (tmp_path / "a.route").write_text('route "r" {\n  when proc.cmdlin = a\n  to x\n}\n', encoding="utf-8")
+    text = run("check", "a.route", cwd=tmp_path)
+    assert text.returncode == 1
+    assert "a.route:2:8" in text.stdout
+    assert "1 error, 0 warnings" in text.stdout
+    (told,) = json.loads(run("check", "a.route", "--format", "json", cwd=tmp_path).stdout)
+    assert (told["code"], told["severity"], told["line"], told["column"]) == ("R201", "error", 2, 8)
+    github = run("check", "a.route", "--format", "github", cwd=tmp_path).stdout
+    assert github.startswith("::error file=a.route,line=2,col=8,title=R201::unknown field")
+    assert run("check", "nothing.route", cwd=tmp_path).returncode == 1
+    assert run("check", ROUTES).stdout == "no problems\n"
+
+
+def test_fmt_rewrites_checks_and_shows(tmp_path: Path) -> None:
+    """--check and --diff change nothing; a broken file is left alone; - is standard input."""
+    path = tmp_path / "a.route"
+    path.write_text("list a=(x)\n", encoding="utf-8")
+    path.chmod(0o640)
+    assert run("fmt", "--check", path).returncode == 1
+    assert "+list a = (x)" in run("fmt", "--diff", path).stdout
+    assert path.read_text(encoding="utf-8") == "list a=(x)\n"
+    assert run("fmt", path).returncode == 0
+    assert path.read_text(encoding="utf-8") == "list a = (x)\n"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert run("fmt", "--check", path).returncode == 0
+    path.write_text("list a=(x\n", encoding="utf-8")
+    assert run("fmt", path).returncode == 2
+    assert path.read_text(encoding="utf-8") == "list a=(x\n"
+    assert run("fmt", "-", given="list a=(x)").stdout == "list a = (x)\n"
+
+
+def test_match_is_grep_for_alerts(tmp_path: Path) -> None:
+    """Its exit codes, its -c and -v, a table, container logs, standard input."""
+    found = run("match", 'proc.cmdline contains "rm -rf"', ALERTS)
+    lines = ALERTS.read_text(encoding="utf-8").splitlines()
+    assert found.stdout.splitlines() == [
+        line for line in lines if "rm -rf" in json.loads(line)["output_fields"].get("proc.cmdline", "")
+    ]
+    count = len(found.stdout.splitlines())
+    assert run("match", 'proc.cmdline contains "rm -rf"', "-c", ALERTS).stdout == f"{count}\n"
+    assert run("match", "-v", "-c", 'proc.cmdline contains "rm -rf"', ALERTS).stdout == f"{len(lines) - count}\n"
+    assert run("match", "rule = nothing", ALERTS).returncode == 1
+    assert run("match", "rule =", ALERTS).returncode == 2
+    assert run("match", "rule exists", tmp_path / "none").returncode == 2
+    wrapped = tmp_path / "cri.log"
+    half = len(lines[0]) // 2
+    wrapped.write_text(
+        f"2026-01-01T00:00:00.1Z stdout P {lines[0][:half]}\n2026-01-01T00:00:00.2Z stdout F {lines[0][half:]}\n"
+        "2026-01-01T00:00:00.3Z stderr F Falco version 0.43.1\n"
+        + json.dumps({"log": lines[1] + "\n", "stream": "stdout"})
+        + "\n",
+        encoding="utf-8",
+    )
+    both = run("match", "rule exists", wrapped)
+    assert both.stdout.splitlines() == lines[:2]
+    assert "1 line was no alert" in both.stderr
+    table = run("match", "rule exists", "--fields", "rule,k8s.ns.name,no.such", given="\n".join(lines[:3]))
+    assert table.stdout.splitlines()[0].split() == ["rule", "k8s.ns.name", "no.such"]
+    assert len(table.stdout.splitlines()) == 4
+    assert "<NA>" in table.stdout
+    imported = run("match", "destructive and k8s.ns.name in (prod)", "--import", ROUTES, "-c", ALERTS)
+    assert imported.stdout == "7\n"
+
+
+def test_test_runs_the_tests_and_says_why_one_fails(tmp_path: Path) -> None:
+    """Exit 0, 1, 2; JUnit; corpora with bounds."""
+    (tmp_path / "a.route").write_text(
+        'route "r" { when k8s.ns.name = payments to x }\n'
+        'test "good" { event { k8s.ns.name = payments } expect "r" to x count 1 message contains "payments"'
+        " event { } expect nothing }\n"
+        'test "bad" { event { k8s.ns.name = Payments } expect "r" }\n'
+        'test "forgotten" { event { k8s.ns.name = payments } expect not "otherwise" }\n',
+        encoding="utf-8",
+    )
+    done = run("test", "a.route", "--junit", "j.xml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "ok    good" in done.stdout
+    assert '`k8s.ns.name` is "Payments" (other case)' in done.stdout
+    assert "unexpected" in done.stdout
+    suite = ET.parse(tmp_path / "j.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "2")
+    bounds = ["rm -rf in prod exactly 7", "to archive at most 50", '"otherwise" at least 1']
+    options = [each for bound in bounds for each in ("--expect", bound)]
+    assert run("test", ROUTES, "--alerts", ALERTS, *options).returncode == 0
+    assert run("test", ROUTES, "--alerts", ALERTS, "--expect", "to archive at most 49").returncode == 1
+    assert run("test", ROUTES, "--alerts", ALERTS, "--expect", "nobody exactly 1").returncode == 2
+    assert run("test", ROUTES).returncode == 2
+
+
+def test_explain_tells_each_route_and_comparison() -> None:
+    """As text and as JSON, computed by what decides."""
+    line = next(
+        line for line in ALERTS.read_text(encoding="utf-8").splitlines() if "rm -rf" in line and "payments" in line
+    )
+    text = run("explain", ROUTES, given=line)
+    assert text.returncode == 0
+    assert 'route "rm -rf in prod": matched' in text.stdout
+    assert '✓ proc.cmdline contains "rm -rf": proc.cmdline is' in text.stdout
+    told = json.loads(run("explain", ROUTES, "--format", "json", given=line).stdout)
+    assert [route["matched"] for route in told["routes"]] == [True, False]
+    failed = told["routes"][1]["reason"]
+    assert (failed["holds"], failed["why"], failed["values"]["rule"]) == (
+        False,
+        "other value",
+        json.loads(line)["rule"],
+    )
+    assert run("explain", ROUTES, given="").returncode == 2
+
+
+RULES = """
+- list: shells
+  items: [bash, sh]
+- macro: spawned
+  condition: evt.type = execve
+- rule: Shell
+  condition: spawned and proc.name in (shells)
+  output: shell (user=%user.name)
+  priority: NOTICE
+- rule: Other
+  condition: spawned
+  output: other (user=%user.name ns=%k8s.ns.name)
+  priority: ERROR
+"""
+
+
+def test_falco_config_prints_what_is_lacking(tmp_path: Path) -> None:
+    """And with it appended, nothing more."""
+    (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+    (tmp_path / "a.route").write_text(
+        'route "r" { when rule = Shell and k8s.ns.name = x to c title "%proc.cmdline" }\n', encoding="utf-8"
+    )
+    done = run("falco-config", "a.route", "--rules", "rules.yaml", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.split() == ["append_output:", "-", "match:", "rule:", '"Shell"', "extra_fields:", "-",
+                                   "k8s.ns.name", "-", "proc.cmdline"]  # fmt: skip
+    assert "L415" in run("check", "a.route", "--rules", "rules.yaml", cwd=tmp_path).stdout
+    (tmp_path / "falco.yaml").write_text(done.stdout, encoding="utf-8")
+    both = ("--rules", "rules.yaml", "--rules", "falco.yaml")
+    assert "nothing to append" in run("falco-config", "a.route", *both, cwd=tmp_path).stdout
+    assert run("check", "a.route", *both, cwd=tmp_path).stdout == "no problems\n"
+    assert run("falco-config", "a.route", cwd=tmp_path).returncode == 2
+
+
+def shown() -> list[str]:
+    """The commands in the sh blocks of README and the docs."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    blocks = [block for page in pages for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)]
+    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return sorted({line for line in lines if line.startswith("falco-bridge ")})
+
+
+@pytest.mark.parametrize("command", shown())
+def test_commands_that_are_shown_work(command: str, tmp_path: Path) -> None:
+    """Run in a folder with the quick start; those that go on for ever must start well."""
+    for path in (ROOT / "examples" / "quickstart").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "falco_rules.yaml").write_text(RULES, encoding="utf-8")
+    arguments = shlex.split(command)[1:]
+    with subprocess.Popen(
+        [sys.executable, "-m", "bridge", *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:  # fmt: skip
+        try:
+            output, _ = process.communicate(timeout=12)
+            assert process.returncode == 0, output
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            output, _ = process.communicate(timeout=30)
+            assert process.returncode == 0, output
+        assert "Traceback" not in output

@@ -1,0 +1,162 @@
+"""Files that belong together: imports, Falco's rules, and whose name counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bridge.alert import Alert
+from bridge.alert.json_form import decode_json
+from bridge.language import Checked, Code, Known, Source, check
+from bridge.language.falco_rules import FalcoRules, read_rules
+from bridge.matching import Matcher
+
+KNOWN = Known(frozenset({"x"}), None)
+RULES = """
+- list: shells
+  items: [bash, [sh, "zsh"], 0755]
+- list: shells
+  items: [fish]
+  append: true
+- list: replaced
+  items: [a]
+- list: replaced
+  items: [b]
+- macro: spawned
+  condition: evt.type in (execve, execveat)
+- macro: spawned
+  condition: and proc.name != x
+  append: true
+- macro: overridden
+  condition: evt.type = a
+- macro: overridden
+  condition: or evt.type = b
+  override: {condition: append}
+- rule: Shell
+  condition: spawned and proc.name in (shells)
+  output: shell (user=%user.name parent=%proc.pname first=%evt.arg[0])
+  priority: INFO
+  tags: [t1]
+- rule: Shell
+  output: "and %k8s.ns.name"
+  tags: [t2]
+  override: {output: append, tags: append}
+- rule: Audit
+  source: k8s_audit
+  condition: ka.verb = create
+  output: audit (%ka.user.name)
+  priority: WARNING
+- required_engine_version: 0.38.0
+"""
+
+
+def checked(files: Mapping[str, str], *roots: str) -> Checked:
+    def read(_importer: str, written: str) -> Source | str:
+        return Source(written, files[written]) if written in files else f"there is no {written}"
+
+    return check([Source(root, files[root]) for root in roots], KNOWN, read)
+
+
+def codes(result: Checked) -> list[Code]:
+    return [each.code for each in result.diagnostics]
+
+
+def alert(text: str) -> Alert:
+    found = decode_json(text.encode(), 0)
+    assert isinstance(found, Alert)
+    return found
+
+
+def rules() -> FalcoRules:
+    found = read_rules((Source("rules.yaml", RULES),))
+    assert isinstance(found, FalcoRules)
+    return found
+
+
+def test_names_are_known_where_they_are_imported_and_routes_come_first() -> None:
+    """A file of common parts, imported by two, read once."""
+    files = {
+        "common": 'list prod = (a)\nmacro m = k8s.ns.name in (prod)\nroute "common" { when m to x }',
+        "a": 'import "common"\nroute "a" { when m to x }',
+        "b": 'import "common"\nlist prod += (b)\nroute "b" { when m and proc.name in (prod) to x }',
+    }
+    result = checked(files, "a", "b")
+    assert codes(result) == []
+    assert result.program is not None
+    assert [route.name for route in result.program.routes] == ["common", "a", "b"]
+    match = Matcher(result.program, {}).match
+    assert match(alert('{"rule":"r","output_fields":{"k8s.ns.name":"b","proc.name":"b"}}'), 0) == (2,)
+    assert codes(checked({"a": "list prod = (a)", "b": 'route "b" { when proc.name in (prod) and m to x }'}, "a", "b")) == [
+        Code.UNUSED_NAME, Code.UNKNOWN_MACRO,
+    ]  # fmt: skip
+
+
+def test_circles_missing_files_and_doubles_are_told() -> None:
+    """Each at the import that brings it."""
+    assert codes(checked({"a": 'import "b"', "b": 'import "a"'}, "a")) == [Code.CYCLE]
+    assert codes(checked({"a": 'import "none"'}, "a")) == [Code.CANNOT_IMPORT]
+    files = {"a": 'import "b"\nimport "c"', "b": "list l = (a)", "c": "list l = (b)"}
+    assert codes(checked(files, "a")) == [Code.DUPLICATE_NAME]
+    assert codes(checked({"a": 'import falco "r"', "r": "}{"}, "a")) == [Code.CANNOT_IMPORT]
+
+
+def test_falcos_rules_are_read_as_falco_reads_them() -> None:
+    """Append and override, nested lists, plain texts, what each rule emits."""
+    found = rules()
+    assert found.lists == {"shells": ("bash", "sh", "zsh", "0755", "fish"), "replaced": ("b",)}
+    assert found.macros == {
+        "spawned": "evt.type in (execve, execveat) and proc.name != x",
+        "overridden": "evt.type = a or evt.type = b",
+    }
+    shell = found.rules["Shell"]
+    assert shell.fields == {"user.name", "proc.pname", "evt.arg[0]", "k8s.ns.name"}
+    assert (shell.tags, shell.priority.word, found.rules["Audit"].source) == (
+        ("t1", "t2"),
+        "informational",
+        "k8s_audit",
+    )
+
+
+def test_falcos_names_can_be_used_and_ones_own_stand_before_them() -> None:
+    """A macro of Falco's with its lists; a list of one's own in place of Falco's."""
+    files = {
+        "rules": RULES,
+        "a": 'import falco "rules"\nlist replaced = (mine)\n'
+        'route "a" { when spawned and proc.name in (shells) to x }\nroute "b" { when proc.name in (replaced) to x }',
+    }
+    result = checked(files, "a")
+    assert codes(result) == []
+    assert result.program is not None
+    match = Matcher(result.program, {}).match
+    assert match(alert('{"rule":"r","output_fields":{"evt.type":"execve","proc.name":"zsh"}}'), 0) == (0,)
+    assert match(alert('{"rule":"r","output_fields":{"proc.name":"mine"}}'), 0) == (1,)
+    assert codes(checked(files | {"a": 'import falco "rules"\nroute "a" { when rule = Shel to x }'}, "a")) == [
+        Code.UNKNOWN_RULE
+    ]
+
+
+def test_a_macro_of_falcos_that_cannot_be_read_costs_only_its_users() -> None:
+    """It is looked at where it is used."""
+    files = {"r": "- macro: odd\n  condition: evt.type ==== x", "a": 'import falco "r"\nroute "a" { drop }'}
+    assert codes(checked(files, "a")) == []
+    files["a"] = 'import falco "r"\nroute "a" { when odd drop }'
+    assert codes(checked(files, "a")) == [Code.CANNOT_IMPORT]
+
+
+def test_templates_where_and_use() -> None:
+    """A route's own words stand before the template's; ``where`` is and-ed at every depth."""
+    result = checked(
+        {
+            "a": 'template t { title "T %rule" message "M" }\n'
+            "where rule = r { where proc.name = p {\n"
+            'route "a" { when user.name = u to x use t title "own" } } route "b" { to x use t } }'
+        },
+        "a",
+    )
+    assert codes(result) == []
+    assert result.program is not None
+    first, second = result.program.routes
+    assert (first.title, first.message, second.title) == ("own", "M", "T %rule")
+    match = Matcher(result.program, {}).match
+    assert match(alert('{"rule":"r","output_fields":{"proc.name":"p","user.name":"u"}}'), 0) == (0, 1)
+    assert match(alert('{"rule":"r","output_fields":{"user.name":"u"}}'), 0) == (1,)
+    assert match(alert('{"rule":"q","output_fields":{"proc.name":"p","user.name":"u"}}'), 0) == ()

@@ -1,0 +1,122 @@
+"""What is proved of routes is true, and what is true of the plain cases is proved."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.alert import Alert
+from bridge.language import Code, Known, Source, check, check_condition
+from bridge.language.condition import All, Any, Compare, Condition, Exists, Not
+from bridge.language.falco_rules import FalcoRules, read_rules
+from bridge.matching import compile_condition
+from bridge.matching.lint import lint
+from bridge.matching.proofs import always_holds, implies, never_holds
+from tests.matching.test_agreement import ALERTS, CONDITIONS
+
+NOTHING = Known(None, None)
+
+
+def condition(text: str) -> Condition:
+    found = check_condition(Source("c", text), NOTHING)
+    assert isinstance(found, All | Any | Compare | Exists | Not), found
+    return found
+
+
+NEVER = [
+    "rule = a and rule = b",
+    "rule = a and rule != a",
+    "rule in (a, b) and not rule in (a, b, c)",
+    "rule = abc and rule startswith b",
+    "rule = abc and not rule contains b",
+    "not proc.name exists and proc.name = x",
+    "not proc.name exists and proc.name != x",
+    "fd.sport > 5 and fd.sport < 3",
+    "fd.sport > 5 and fd.sport <= 5",
+    "fd.sport = 22 and fd.sport > 1000",
+    "priority >= error and priority < warning",
+    "evt.is_open_read = true and evt.is_open_read = false",
+    "proc.name startswith ab and proc.name startswith b",
+    "proc.name endswith ab and proc.name endswith c",
+    "proc.cmdline regex x and not proc.cmdline regex x",
+    "(rule = a and rule = b) or (user.name = x and user.name = y)",
+    "proc.name = val(proc.pname) and not proc.name = val(proc.pname)",
+]
+ALWAYS = [
+    "rule = a or not rule = a",
+    "priority >= debug",
+    "not (rule = a and rule = b)",
+    "proc.name exists or not proc.name exists",
+]
+POSSIBLE = ["rule = a and user.name = b", "rule != a and rule != b", "fd.sport >= 5 and fd.sport <= 5", "proc.name startswith a and proc.name startswith ab",
+            "fd.cip = 10.0.0.1 and fd.cip = 10.0.0.0/8", "tags intersects (a) and tags intersects (b)"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NEVER)
+def test_what_can_never_hold(text: str) -> None:
+    """Proved; and its negation always holds."""
+    assert never_holds(condition(text))
+    assert always_holds(condition(f"not ({text})"))
+
+
+@pytest.mark.parametrize("text", ALWAYS)
+def test_what_always_holds(text: str) -> None:
+    """Proved."""
+    assert always_holds(condition(text))
+    assert not never_holds(condition(text))
+
+
+@pytest.mark.parametrize("text", POSSIBLE)
+def test_what_may_hold_is_not_called_impossible(text: str) -> None:
+    """Nor always true."""
+    assert not never_holds(condition(text))
+    assert not always_holds(condition(text))
+
+
+@given(CONDITIONS, CONDITIONS, st.lists(ALERTS, min_size=1, max_size=6))
+def test_no_alert_refutes_a_proof(one: str, other: str, alerts: list[Alert]) -> None:
+    """Whatever is claimed of random conditions holds of random alerts."""
+    first, second = condition(one), condition(other)
+    never, always, follows = never_holds(first), always_holds(first), implies(first, second)
+    for alert in alerts:
+        holds = compile_condition(first, {})(alert)
+        assert not (never and holds), one
+        assert not (always and not holds), one
+        if follows and holds:
+            assert compile_condition(second, {})(alert), (one, other)
+
+
+def said(text: str, rules: FalcoRules | None = None) -> list[Code]:
+    checked = check([Source("t", text)], NOTHING)
+    assert checked.program is not None, checked.diagnostics
+    return [each.code for each in lint(checked.program, rules)]
+
+
+def test_shadows() -> None:
+    """An earlier route that ends it, over all that a later one would match; not over a part of that."""
+    narrow, wide = "k8s.ns.name = a and proc.name = b", "k8s.ns.name in (a, c)"
+    assert said(f'route "1" {{ when {wide} drop }} route "2" {{ when {narrow} to x }}') == [Code.SHADOWED_ROUTE]
+    assert said(f'route "1" {{ when {wide} to x }} route "2" {{ when {narrow} to x }}') == []
+    assert said(f'route "1" {{ when {narrow} drop }} route "2" {{ when {wide} to x }}') == []
+    assert said('route "1" { drop } route "2" { to x }') == [Code.SHADOWED_ROUTE]
+    assert said('route "1" { drop } route "2" { when source = internal to x }') == []
+    scheduled = f'schedule s = mon\nroute "1" {{ when {wide} during s drop }} route "2" {{ when {narrow} to x }}'
+    assert said(scheduled) == []
+
+
+def test_what_no_rule_tells() -> None:
+    """A field that no rule which can reach the route emits; a route that none can reach."""
+    found = read_rules((Source("r", "- rule: A\n  output: '%user.name'\n  priority: ERROR\n- rule: B\n  output: '%proc.name'\n"
+                                    "  priority: DEBUG\n  tags: [t]\n"),))  # fmt: skip
+    assert isinstance(found, FalcoRules)
+    for text, expected in (
+        ("rule = A and user.name = x", []),
+        ("rule = A and proc.name = x", [Code.NEVER_EMITTED]),
+        ("priority >= warning and proc.name = x", [Code.NEVER_EMITTED]),
+        ("tags intersects (t) and proc.name = x", []),
+        ("proc.name = x or user.name = y", []),
+        ("rule = C", [Code.NEVER_TRUE]),
+        ("rule = A and evt.time exists", []),
+    ):
+        assert said(f'route "r" {{ when {text} to x }}', found) == expected, text

@@ -1,0 +1,183 @@
+"""The bridge as a process: how it starts, stops, hurries and complains."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+
+from bridge.alert.wire.methods import GET
+from tests.e2e.harness import Road, log_lines
+from tests.support.recordings import grpc_messages
+from tests.support.waiting import wait_until
+
+ROUTES = 'route "all" { to archive }\n'
+CHANNELS = {"archive": "file://archive.jsonl"}
+
+
+@pytest.fixture
+def road(tmp_path: Path) -> Iterator[Road]:
+    road = Road(tmp_path)
+    yield road
+    road.end()
+
+
+@contextmanager
+def stuck_falco(path: Path) -> Iterator[threading.Event]:
+    """A Falco whose ``get`` sends one alert and then says nothing more until the event is set."""
+    go_on = threading.Event()
+    first = grpc_messages("cat_text")[0]
+
+    def get(_request: bytes, _context: grpc.ServicerContext) -> Iterator[bytes]:
+        yield first
+        go_on.wait(60)
+
+    service, method = GET.strip("/").split("/")
+    server = grpc.server(ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(service, {method: grpc.unary_stream_rpc_method_handler(get)}),)
+    )
+    server.add_insecure_port(f"unix:{path}")
+    server.start()
+    try:
+        yield go_on
+    finally:
+        go_on.set()
+        server.stop(None).wait()
+
+
+def started(road: Road) -> subprocess.Popen[bytes]:
+    bridge = road.bridge()
+    wait_until(lambda: '"started"' in road.log, "the bridge to start")
+    return bridge
+
+
+def test_sigterm_drains_and_leaves_with_zero(road: Road) -> None:
+    """And the last line sums up."""
+    road.configure(ROUTES, CHANNELS)
+    road.falco("--generate", "--count", "50")
+    bridge = road.bridge()
+    road.await_kept(50)
+    assert road.stop(bridge) == 0, road.log
+    last = log_lines(road.log)[-1]
+    assert (last["event"], last["alerts"], last["undelivered"]) == ("stopped", 50, 0)
+
+
+def test_no_line_an_alert(road: Road) -> None:
+    """However many alerts, the log at info stays as short."""
+    road.configure(ROUTES, CHANNELS)
+    road.falco("--generate", "--count", "300")
+    bridge = road.bridge()
+    road.await_kept(300)
+    assert road.stop(bridge) == 0
+    assert len(log_lines(road.log)) < 12
+
+
+def test_a_read_that_never_ends_is_cut_off_at_the_deadline(road: Road) -> None:
+    """It says that alerts may be lost, and leaves with an exit code that is not zero."""
+    road.configure(ROUTES, CHANNELS, shutdown={"drain": "700ms"})
+    with stuck_falco(road.folder / "falco.sock"):
+        bridge = started(road)
+        wait_until((road.folder / "falco.sock").exists, "the socket")
+        _PAUSE.wait(0.5)
+        assert road.stop(bridge) == 1, road.log
+    assert "alerts may be lost" in road.log
+
+
+def test_a_second_signal_leaves_at_once(road: Road) -> None:
+    """Long before the deadline."""
+    road.configure(ROUTES, CHANNELS, shutdown={"drain": "5m"})
+    with stuck_falco(road.folder / "falco.sock"):
+        bridge = started(road)
+        _PAUSE.wait(0.5)
+        bridge.send_signal(signal.SIGINT)
+        wait_until(lambda: '"stopping"' in road.log, "the drain")
+        begun = time.monotonic()
+        bridge.send_signal(signal.SIGTERM)
+        assert bridge.wait(20) == 1
+        assert time.monotonic() - begun < 15
+    assert "alerts may be lost" in road.log
+
+
+_PAUSE = threading.Event()
+
+
+def test_a_channel_that_hangs_does_not_keep_it_from_leaving(road: Road) -> None:
+    """Nothing is lost by that: the delivery waits in the journal, and the exit code is zero."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        road.configure(ROUTES, {"archive": f"json://127.0.0.1:{deaf.getsockname()[1]}/"}, shutdown={"drain": "1s"})
+        road.falco("--generate", "--count", "3")
+        bridge = road.bridge()
+        road.await_kept(3)
+        assert road.stop(bridge) == 0, road.log
+    assert log_lines(road.log)[-1]["undelivered"] == 3
+
+
+def test_a_second_bridge_on_one_journal_is_refused(road: Road) -> None:
+    """With the number of the process that has it; the first goes on."""
+    road.configure(ROUTES, CHANNELS)
+    first = started(road)
+    second = subprocess.run(
+        [sys.executable, "-m", "bridge", "--config", "falco-bridge.yaml"], cwd=road.folder, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert second.returncode == 2
+    assert f"process {first.pid}" in second.stderr
+    assert road.stop(first) == 0
+
+
+def test_clauses_that_are_not_acted_upon_keep_it_from_starting(road: Road) -> None:
+    """Better told now than found out at night."""
+    road.configure('route "r" { to archive throttle 3 per 10m }\n', CHANNELS)
+    bridge = road.bridge()
+    assert bridge.wait(60) == 2
+    assert "`throttle`, which is checked but not yet acted upon" in road.log
+
+
+def test_what_is_redacted_is_nowhere_on_the_disk(road: Road) -> None:
+    """Neither in the journal nor in what a channel was sent."""
+    road.configure('redact proc.cmdline, output matching "rm -rf \\\\S+"\n' + ROUTES, CHANNELS)
+    road.falco("--generate", "--count", "400")
+    bridge = road.bridge()
+    road.await_kept(400)
+    road.await_settled()
+    assert road.stop(bridge) == 0
+    files = [path for path in road.folder.iterdir() if path.name.startswith(("journal", "archive"))]
+    assert files
+    assert all(b"rm -rf /" not in path.read_bytes() for path in files)
+    assert any(b"***" in path.read_bytes() for path in files)
+
+
+def test_a_dead_courier_is_replaced(road: Road) -> None:
+    """The log says so, and deliveries go on."""
+    road.configure(ROUTES, CHANNELS)
+    bridge = started(road)
+    wait_until((road.folder / "journal.db.courier.lock").exists, "the courier")
+    wait_until(lambda: _pid(road) is not None, "the courier's number")
+    first = _pid(road)
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: _pid(road) not in {None, first}, "another courier")
+    road.falco("--generate", "--count", "5")
+    road.await_kept(5)
+    road.await_settled()
+    assert road.stop(bridge) == 0
+    assert "killed by SIGKILL" in road.log
+
+
+def _pid(road: Road) -> int | None:
+    try:
+        return road.courier_pid()
+    except ValueError:
+        return None
