@@ -29,6 +29,9 @@ def make_plugin(url: str) -> Any:
     plugin = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if plugin is not None:
         plugin.request_rate_per_sec = 0
+        if url.lower().startswith("opsgenie://") and getattr(plugin, "action", "") == "map":
+            # Its own mapping drops notices without a call, and calls that a success.
+            setattr(plugin, "action", "new")  # noqa: B010  # only this plugin has it
     return plugin
 
 
@@ -63,8 +66,11 @@ class AppriseChannel:
         """The thread's session ends with its thread."""
 
 
-def _type(delivery: Delivery) -> str:
+def _type(delivery: Delivery) -> Any:
+    """Apprise's own word for how bad it is; some plugins take nothing but its enum."""
+    from apprise import NotifyType
+
     severity = delivery.notification.severity
     if severity.at_least(Priority.ERROR):
-        return "failure"
-    return "warning" if severity.at_least(Priority.WARNING) else "info"
+        return NotifyType.FAILURE
+    return NotifyType.WARNING if severity.at_least(Priority.WARNING) else NotifyType.INFO

@@ -13,9 +13,9 @@ CLAUSES = (
     "use", "resolve", "drop", "stop",
 )  # fmt: skip
 STEPS = ("event", "after", "ack", "silence", "expect")
-_SMALL = (
+SMALL = (
     "and", "or", "not", "exists", "falco", "matching", "with", "by", "learn", "within", "wait", "every", "limit", "per",
     "for", "nothing", "count", "true", "false",
 )  # fmt: skip
 
-RESERVED = frozenset((*STATEMENTS, *CLAUSES, *STEPS, *_SMALL, *Operator, *Quantifier, *ATTRIBUTES))
+RESERVED = frozenset((*STATEMENTS, *CLAUSES, *STEPS, *SMALL, *Operator, *Quantifier, *ATTRIBUTES))

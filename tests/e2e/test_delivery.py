@@ -61,7 +61,7 @@ def play(road: Road) -> None:
 def services(tmp_path: Path, road: Road) -> Iterator[FarSide]:
     """A TLS server that stands where Slack's and PagerDuty's APIs would, reached as from behind a proxy."""
     authority = make_authority(tmp_path)
-    pair = authority.issue("services", ("hooks.slack.com", "events.pagerduty.com"))
+    pair = authority.issue("services", ("hooks.slack.com", "events.pagerduty.com", "api.opsgenie.com"))
     with FarSide(answer_as_the_services_do, pair).serving() as server, connect_proxy(server.port) as proxy:
         road.environment = {"HTTPS_PROXY": proxy, "REQUESTS_CA_BUNDLE": str(authority.certificate)}
         yield server
@@ -70,6 +70,8 @@ def services(tmp_path: Path, road: Road) -> Iterator[FarSide]:
 def answer_as_the_services_do(request: Request) -> Answer:
     if request.host.startswith("events.pagerduty.com"):
         return Answer(202, b'{"status":"success","message":"Event processed","dedup_key":"x"}')
+    if request.host.startswith("api.opsgenie.com"):
+        return Answer(202, b'{"result":"Request will be processed","took":0.3,"requestId":"x"}')
     return Answer(200, b"ok")
 
 
@@ -103,6 +105,34 @@ def test_pagerduty_receives_an_event_for_each_alert(road: Road, services: FarSid
         assert event["routing_key"] == key
         assert event["payload"]["severity"] == "critical"
         assert "rm -rf" in json.dumps(event)
+
+
+def test_opsgenie_hears_of_notices_too(road: Road, services: FarSide) -> None:
+    """Apprise by itself makes no call for them and says that it succeeded."""
+    road.configure('route "all" { when rule exists to ops severity notice }\n', {"ops": "opsgenie://0a1b2c3d-key/"})
+    play(road)
+    kept = [each for each in road.kept() if each.decisions]
+    assert len(services.requests) == len(kept)
+    assert {request.path for request in services.requests} == {"/v2/alerts"}
+
+
+def test_what_an_attacker_typed_pings_nobody_in_slack(road: Road, services: FarSide) -> None:
+    """On the wire: no channel is called, no link is forged, no entity survives."""
+    hostile = {"time": "2026-01-01T00:00:00.1Z", "rule": "Shell", "priority": "Notice", "source": "syscall",
+               "hostname": "h", "tags": [], "output": "out <!channel> <http://evil|bank> & <@U1>",
+               "output_fields": {"proc.cmdline": "echo <!here> <http://evil|click>", "evt.time": 1}}  # fmt: skip
+    (road.folder / "a.jsonl").write_text(json.dumps(hostile) + "\n", encoding="utf-8")
+    road.configure('route "all" { to secops title "%proc.cmdline" }\n',
+                   {"secops": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/"})  # fmt: skip
+    road.falco("a.jsonl")
+    bridge = road.bridge()
+    road.await_kept(1)
+    road.await_settled()
+    assert road.stop(bridge) == 0, road.log
+    (request,) = services.requests
+    text = json.dumps(json.loads(request.body), ensure_ascii=False)
+    assert "&lt;!channel&gt;" in text
+    assert not [mark for mark in ("<!channel>", "<!here>", "<http", "<@U1>") if mark in text]
 
 
 def test_a_json_webhook_receives_every_alert_once(road: Road, far_side: FarSide) -> None:
