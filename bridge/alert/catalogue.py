@@ -23,10 +23,14 @@ class FieldType:
     """``libs``, or the plugin that brings it."""
 
 
+_RETIRED = [{"name": "evt.dir", "type": "string", "list": False, "source": "syscall", "provider": "libs"}]
+"""Fields that 0.43 no longer has and that rules written for older Falcos name."""
+
+
 @cache
 def catalogue() -> Mapping[str, FieldType]:
     """Every known field by its name, without an argument."""
-    rows = json.loads((Path(__file__).parent / "fields.json").read_text(encoding="utf-8"))
+    rows = _RETIRED + json.loads((Path(__file__).parent / "fields.json").read_text(encoding="utf-8"))
     return {
         row["name"]: FieldType(row["name"], row["type"], row["list"], row["source"], row["provider"]) for row in rows
     }

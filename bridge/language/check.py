@@ -60,11 +60,11 @@ def check_condition(
     source: Source, known: Known, definitions: Sequence[Source] = (), read: Read = read_nothing
 ) -> Condition | tuple[Diagnostic, ...]:
     """A condition by itself, with the names that ``definitions`` define; or its errors. Never raises."""
-    gathered = gather(definitions, read)
+    gathered = gather(definitions or (Source(source.path, ""),), read)
     files = list(gathered.files.values())
     scopes, problems = make_scopes(files, known)
     problems = [*gathered.problems, *problems]
-    scope = scopes[files[-1].source.path] if files else Scope(known, set())
+    scope = scopes[files[-1].source.path]
     written = parse_condition(source)
     if isinstance(written, tuple):
         return (*problems, *written)

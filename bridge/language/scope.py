@@ -148,12 +148,19 @@ def _add_falco(scope: Scope, rules: FalcoRules, path: str) -> None:
         key, word = (NameKind.LIST, name), Word(name, quoted=False, span=nowhere)
         if key not in scope.names or key in scope.falco:
             _define(scope, key, word, word, falco=True)
-            scope.raw_lists[name] = tuple(Word(item, quoted=item not in rules.lists, span=nowhere) for item in items)
+            scope.raw_lists[name] = tuple(_falco_item(item, rules, nowhere) for item in items)
     for name, text in rules.macros.items():
         key, word = (NameKind.MACRO, name), Word(name, quoted=False, span=nowhere)
         if key not in scope.names or key in scope.falco:
             _define(scope, key, word, FalcoMacro(word, text), falco=True)
     scope.rule_names = (scope.rule_names or frozenset()) | frozenset(rules.rules)
+
+
+def _falco_item(item: str, rules: FalcoRules, nowhere: Span) -> Word:
+    """Falco puts items into conditions as text, so that a quoted one has its quotes inside."""
+    if len(item) > 1 and item[0] == item[-1] and item[0] in "\"'":
+        return Word(item[1:-1], quoted=True, span=nowhere)
+    return Word(item, quoted=item not in rules.lists, span=nowhere)
 
 
 def _add_own(scope: Scope, statements: Sequence[Statement], problems: list[Diagnostic]) -> None:

@@ -1,0 +1,50 @@
+"""Conditions of the kind that Falco ships are taken as they are, and what is nearly one is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bridge.language import Known, Source, check_condition
+from bridge.language.diagnostic import Diagnostic
+from bridge.language.falco_rules import FalcoRules, read_rules
+
+PATH = Path(__file__).parent.parent / "data" / "stock_rules.yaml"
+ENTRIES: list[dict[str, Any]] = yaml.safe_load(PATH.read_text(encoding="utf-8"))
+CONDITIONS = {str(e.get("rule") or e.get("macro")): str(e["condition"]) for e in ENTRIES if "condition" in e}
+
+
+def known() -> Known:
+    rules = read_rules((Source(str(PATH), PATH.read_text(encoding="utf-8")),))
+    assert isinstance(rules, FalcoRules)
+    return Known(None, None, rules)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_every_stock_condition_is_taken(name: str) -> None:
+    """Pasted after `when`, with Falco's lists and macros imported."""
+    found = check_condition(Source(name, CONDITIONS[name]), known())
+    assert not isinstance(found, tuple), [each.message for each in found if isinstance(each, Diagnostic)]
+
+
+MUTATIONS = [
+    ("and", "AND"), ("and", "&&"), (" in (", " in "), (")", ""), ("=", "=="), ("contains", "contain"), ("'", ""),
+    ("proc.name", "proc.nam"), ("evt.type", "evt.typ"), ("shell_binaries", "(shell_binaries"), (" not ", " nott "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_nearly_right_ones_never_crash_the_checker(name: str) -> None:
+    """Each mutation is refused with a place in the text, or means something."""
+    text = CONDITIONS[name]
+    refused = 0
+    for old, new in MUTATIONS:
+        if old in text:
+            found = check_condition(Source(name, text.replace(old, new, 1)), known())
+            if isinstance(found, tuple):
+                refused += 1
+                assert all(each.message and each.span.start <= len(text) + 5 for each in found)
+    assert refused
