@@ -53,9 +53,9 @@ def relation(kind: Kind, operator: Operator) -> Relation:
     if operator in ORDERING:
         return _SEVERER[operator] if kind is Kind.PRIORITY else _ORDER[operator]
     if operator is Operator.IN:
-        return _all_in if kind is Kind.LIST else python.eq
+        return _all_in if kind is Kind.LIST else _is_the_one
     if operator is Operator.INTERSECTS:
-        return _any_in if kind is Kind.LIST else python.eq
+        return _any_in if kind is Kind.LIST else _is_the_one
     return _RELATIONS[operator]
 
 
@@ -104,6 +104,11 @@ def _parsed(kind: Kind, text: str) -> Any:
         return parse_priority(text)
     parse = PARSERS.get(kind)
     return text if parse is None else parse(text)
+
+
+def _is_the_one(left: Any, right: Any) -> bool:
+    """``in`` and ``intersects`` with another field's value; an empty text is no list of one, Falco says."""
+    return bool(left == right and right != "")
 
 
 def _all_in(left: Any, right: Any) -> bool:

@@ -69,7 +69,11 @@ class FarSide:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:  # the sender died amid its request: no service would take it
+                    self.close_connection = True
+                    return
                 request = Request(self.headers.get("Host", ""), self.path, dict(self.headers.items()), body)
                 far_side.requests.append(request)
                 answer = far_side.answer(request)
