@@ -15,10 +15,12 @@ test: $(READY)           ## all tests, the long ones at reduced sizes
 test-full: $(READY)      ## all tests, at the sizes that the promises name
 	FALCO_BRIDGE_FULL=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-check: $(READY)          ## lint, format, types, stub freshness
+check: $(READY)          ## lint, format, types, docs, stub freshness
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/falco-bridge fmt --check $(shell find examples -name '*.route')
+	$(BIN)/python -m pytest tests/test_docs.py tests/test_readme.py
 	proto/generate.sh --check
 
 bench: $(READY)          ## figures, as ratios within one run

@@ -19,6 +19,7 @@ from bridge.language.source import Source, Span
 from bridge.language.test_case import TestCase
 
 _OTHERWISE = "otherwise"
+_MOST_WHERES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,13 @@ class _Checker:
     def _where(
         self, checker: RouteChecker, statement: syntax.WhereStatement, around: tuple[Condition | None, ...]
     ) -> None:
+        if len(around) == _MOST_WHERES:
+            self._problems.append(
+                Diagnostic(
+                    Code.TOO_DEEP, f"more than {_MOST_WHERES} `where` within each other", statement.condition.span
+                )
+            )
+            return
         inner = (*around, checker.resolver.resolve(statement.condition))
         for each in statement.body:
             if isinstance(each, syntax.WhereStatement):

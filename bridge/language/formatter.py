@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bridge.language import syntax
-from bridge.language.diagnostic import Diagnostic
+from bridge.language.diagnostic import Code, Diagnostic
 from bridge.language.format_condition import condition_lines, list_lines, string_text, word_text
 from bridge.language.parser import Comment, parse
 from bridge.language.source import Source, Span
@@ -33,7 +33,11 @@ def format_text(source: Source) -> str | tuple[Diagnostic, ...]:
     parsed = parse(source)
     if parsed.diagnostics:
         return parsed.diagnostics
-    return _Printer(source.text, parsed.comments).file(parsed.file.statements)
+    try:
+        return _Printer(source.text, parsed.comments).file(parsed.file.statements)
+    except RecursionError:
+        whole = Span(source.path, 0, 1, 1, 1)
+        return (Diagnostic(Code.TOO_DEEP, "something in this file is too deep to be laid out", whole, "use macros"),)
 
 
 class _Printer:

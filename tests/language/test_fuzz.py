@@ -1,0 +1,125 @@
+"""Nothing that stands in a file crashes, hangs or fills the memory: parser, checker, formatter, renderer, evaluator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.alert import Priority, make_alert
+from bridge.language import Checked, Code, Known, Source, check
+from bridge.language.formatter import format_text
+from bridge.language.render import as_mapping, render_text
+from bridge.matching import Matcher
+from bridge.matching.lint import lint
+from tests.conftest import FULL
+
+EVERYTHING = (Path(__file__).parent / "everything.route").read_text(encoding="utf-8")
+KNOWN = Known(frozenset({"secops", "oncall", "triage"}), frozenset({"cluster"}))
+ALERT = make_alert(time_ns=0, priority=Priority.ERROR, rule="r", source="s", hostname="h", tags=("t",), output="o",
+                   fields={"proc.cmdline": "rm -rf /", "k8s.ns.name": "payments"})  # fmt: skip
+
+
+def survive(text: str) -> Checked:
+    """Everything that is ever done with a file."""
+    source = Source("t", text)
+    checked = check([source], KNOWN)
+    render_text(checked.diagnostics, {"t": source})
+    for each in checked.diagnostics:
+        as_mapping(each)
+        assert 0 <= each.span.start <= each.span.end <= len(text) + 1 or each.span.path != "t"
+    if checked.program is not None:
+        lint(checked.program, None)
+        Matcher(checked.program, {}).match(ALERT, 0)
+    format_text(source)
+    return checked
+
+
+@settings(max_examples=2000 if FULL else 150, deadline=None)
+@given(st.data())
+def test_mutated_files(data: st.DataObject) -> None:
+    """Pieces taken out, doubled, put elsewhere; letters changed."""
+    text = EVERYTHING
+    for _ in range(data.draw(st.integers(1, 6))):
+        start = data.draw(st.integers(0, len(text)))
+        end = min(len(text), start + data.draw(st.integers(0, 40)))
+        piece = text[start:end]
+        other = data.draw(st.sampled_from(["", piece * 2, "{", "}", '"', "(", "\x00", "é", "#", "\\", "not ", "%"]))
+        text = text[:start] + other + text[end:]
+    survive(text)
+
+
+@settings(max_examples=1000 if FULL else 100, deadline=None)
+@given(st.binary(max_size=400))
+def test_random_bytes(data: bytes) -> None:
+    """As far as they are a text at all."""
+    survive(data.decode("utf-8", "replace"))
+
+
+ROUTE = 'route "r" {{ when {} to oncall }}'
+DEEP = [
+    "(" * 20_000 + "rule = a" + ")" * 20_000,
+    "not " * 20_000 + "rule = a",
+    "tolower(" * 5000 + "proc.name" + ")" * 5000 + " = a",
+    "(" * 50_000,
+    "join(" + "(" * 5000 + "proc.name" + ")" * 5000 + ', "x") = a',
+]
+
+
+@pytest.mark.parametrize("condition", DEEP, ids=range(len(DEEP)))
+def test_deep_nesting_is_refused(condition: str) -> None:
+    """With a sentence, not a crash."""
+    codes = {each.code for each in survive(ROUTE.format(condition)).diagnostics}
+    assert codes & {Code.TOO_DEEP, Code.SYNTAX, Code.WRONG_ARGUMENTS}
+
+
+def test_wheres_within_wheres_are_bounded() -> None:
+    """Two thousand of them."""
+    text = "where rule = a { " * 2000 + 'route "r" { drop }' + " }" * 2000
+    assert Code.TOO_DEEP in {each.code for each in survive(text).diagnostics}
+
+
+def test_macros_that_lead_to_macros_are_bounded() -> None:
+    """A thousand in a row."""
+    lines = ["macro m0 = rule = a"] + [f"macro m{n} = m{n - 1}" for n in range(1, 1000)]
+    assert Code.TOO_DEEP in {each.code for each in survive("\n".join([*lines, ROUTE.format("m999")])).diagnostics}
+
+
+def test_huge_lists_and_long_values() -> None:
+    """Fifty thousand items are taken, more than a hundred thousand refused; a value may be a megabyte."""
+    items = ", ".join(f"item{n}" for n in range(50_000))
+    assert survive(f"list l = ({items})\n" + ROUTE.format("proc.name in (l)")).errors == 0
+    nested = "\n".join([f"list l = ({items})", "list m = (l, l, l)", ROUTE.format("proc.name in (m)")])
+    assert Code.TOO_LARGE in {each.code for each in survive(nested).diagnostics}
+    assert survive(ROUTE.format(f'proc.cmdline = "{"x" * 1_000_000}"')).errors == 0
+
+
+def test_a_file_of_mistakes_is_told_up_to_a_point() -> None:
+    """Not one diagnostic for each of ten thousand broken lines."""
+    found = survive("list = (\n" * 3000)
+    assert 1 <= len(found.diagnostics) <= 60
+
+
+PATTERNS = [
+    "(a+)+$",
+    "(a|a)*b",
+    "(.*.*)*x",
+    "a{1,1000}{1,1000}",
+    "(" * 500 + "a" + ")" * 500,
+    "[" * 300,
+    "\\p{Greek}+",
+    "(?i)" + "a?" * 500,
+]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=range(len(PATTERNS)))
+def test_pathological_regexes_are_refused_or_linear(pattern: str) -> None:
+    """RE2 decides; what it takes is run over a long text."""
+    quoted = pattern.replace("\\", "\\\\")
+    checked = survive(ROUTE.format(f'proc.cmdline regex "{quoted}"'))
+    if checked.program is not None:
+        long = make_alert(time_ns=0, priority=Priority.ERROR, rule="r", source="s", hostname="h", tags=(), output="o",
+                          fields={"proc.cmdline": "a" * 100_000})  # fmt: skip
+        Matcher(checked.program, {}).match(long, 0)
