@@ -193,17 +193,6 @@ class Journal:
             ]
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def pending(self, channels: Collection[str]) -> int:
-        """How many deliveries for these channels are not settled for good."""
-        return sum(self._open_count(channel) for channel in channels)
-
-    def _open_count(self, channel: str) -> int:
-        with self._explained():
-            row = self._connection.execute(
-                "SELECT count(*) FROM deliveries WHERE channel = ? AND state IN ('pending', 'claimed')", (channel,)
-            ).fetchone()
-        return int(row[0])
-
     def kept(self) -> int:
         """How many alerts are kept."""
         return self._scalar("SELECT count(*) FROM alerts")

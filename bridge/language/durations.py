@@ -26,13 +26,3 @@ def parse_duration(text: str) -> int | None:
         return None
     total = sum(int(number) * _UNITS[unit] for number, unit in parts)
     return total if 0 < total <= LONGEST_NS else None
-
-
-def duration_text(nanoseconds: int) -> str:
-    """The shortest way to write it: ``90m`` is ``1h30m``."""
-    parts: list[str] = []
-    for unit in ("d", "h", "m", "s", "ms"):
-        count, nanoseconds = divmod(nanoseconds, _UNITS[unit])
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"

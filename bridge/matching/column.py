@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
 
 from bridge.alert import Alert, Priority, make_alert
 from bridge.alert.alert import is_clock_field
-from bridge.language.condition import Call, Compare, Exists, Field, Kind, Literal, Operand, Operator, Pack
+from bridge.language.condition import Call, Compare, Exists, Field, Kind, Literal, Operand, Operator
 from bridge.language.kinds import ATTRIBUTES, ORDERING
 from bridge.language.transformers import kind_of
 from bridge.matching.atom import WORTH_KEEPING, Atom, mask_of
-from bridge.matching.normal import Key, Term
+from bridge.matching.normal import Key, Term, fields_in
 from bridge.matching.tables import Tables
 from bridge.matching.values import PARSERS, read_operand, read_text
 
@@ -189,22 +189,8 @@ def _source(operand: Operand) -> Operand:
     """The one field that a transformer transforms; otherwise the operand itself."""
     if not isinstance(operand, Call):
         return operand
-    fields = list(_fields(operand))
+    fields = list(fields_in(operand))
     return fields[0] if len(fields) == 1 and plain_name(fields[0]) is not None else operand
-
-
-def _fields(operand: Operand) -> Iterator[Field]:
-    match operand:
-        case Field():
-            yield operand
-        case Call():
-            for each in operand.arguments:
-                yield from _fields(each)
-        case Pack():
-            for each in operand.values:
-                yield from _fields(each)
-        case _:
-            return
 
 
 def _applied(operand: Operand, source: Operand) -> Callable[[Any], Any] | None:

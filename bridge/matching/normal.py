@@ -75,20 +75,21 @@ def fields_of(condition: Condition) -> frozenset[str]:
     for term in terms_of(condition):
         operands = (term.left, term.right) if isinstance(term, Compare) else (term.operand,)
         for operand in operands:
-            names.update(_fields(operand))
+            names.update(field.name for field in fields_in(operand))
     return frozenset(names)
 
 
-def _fields(operand: Operand) -> Iterator[str]:
+def fields_in(operand: Operand) -> Iterator[Field]:
+    """Every field within an operand."""
     match operand:
         case Field():
-            yield operand.name
+            yield operand
         case Call():
             for each in operand.arguments:
-                yield from _fields(each)
+                yield from fields_in(each)
         case Pack():
             for each in operand.values:
-                yield from _fields(each)
+                yield from fields_in(each)
         case Literal() | Items():
             return
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -126,8 +125,3 @@ class Reader:
 
     def _note(self, line: int, message: str, hint: str) -> None:
         self.problems.append(Problem(self.path, line, message, hint))
-
-
-def node_of(entries: Mapping[str, yaml.Node], name: str, root: yaml.Node) -> Any:
-    """The entry's node, or the root where it is missing, for a place to point at."""
-    return entries.get(name, root)

@@ -151,13 +151,6 @@ NEW_BINARY = StockRule(
     "A program ran that was not in the container's image",
     (*_EVENT, *_WHO, *_WHAT, ("exe_flags", "evt.arg.flags"), *_WHERE),
 )
-CLEAR_LOGS = StockRule(
-    "Clear Log Activities",
-    "Warning",
-    ("NIST_800-53_AU-10", "T1070", "container", "filesystem", "host", "maturity_stable", "mitre_defense_evasion"),
-    "Logs were emptied",
-    (("file", "fd.name"), *_EVENT, *_WHO, *_WHAT, *_WHERE),
-)
 REDIRECTED = StockRule(
     "Redirect STDOUT/STDIN to Network Connection in Container",
     "Notice",
@@ -171,13 +164,5 @@ POD_EXEC = StockRule(
     ("k8s",),
     "Somebody attached to a pod or ran a command in it",
     (*_AUDIT, ("action", "ka.target.subresource"), ("command", "ka.uri.param[command]")),
-    source="k8s_audit",
-)
-SECRET_READ = StockRule(
-    "K8s Secret Get Successfully",
-    "Warning",
-    ("k8s",),
-    "A secret was read",
-    _AUDIT,
     source="k8s_audit",
 )

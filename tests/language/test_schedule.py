@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.language import Known, Source, check
-from bridge.language.durations import duration_text, parse_duration
+from bridge.language.durations import parse_duration
 from bridge.language.schedule import Schedule
 
 
@@ -51,8 +51,8 @@ def test_a_schedule_holds(text: str, moment: str, zone: str, *, holds: bool) -> 
     assert schedule(text).holds(at(moment, zone)) is holds
 
 
-def test_durations_read_and_write() -> None:
-    """The shortest way to write each is read back."""
+def test_durations() -> None:
+    """From a millisecond to a year."""
     for text, nanoseconds in (
         ("500ms", 5e8),
         ("90m", 5.4e12),
@@ -61,7 +61,6 @@ def test_durations_read_and_write() -> None:
         ("366d", 366 * 86400e9),
     ):
         assert parse_duration(text) == nanoseconds
-        assert parse_duration(duration_text(int(nanoseconds))) == nanoseconds
     assert parse_duration("0s") is None
     assert parse_duration("367d") is None
     assert parse_duration("9" * 50 + "d") is None
