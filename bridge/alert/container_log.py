@@ -28,6 +28,11 @@ class Unwrapper:
     def __init__(self) -> None:
         self._parts: dict[bytes, bytearray] = {}
 
+    @property
+    def pending(self) -> bool:
+        """Whether a line has begun whose end is still to come."""
+        return bool(self._parts)
+
     def feed(self, line: bytes) -> bytes | None:
         """The line's content; a plain line is its own. None where more of it is to come."""
         line = line.rstrip(b"\r\n")

@@ -11,8 +11,8 @@ import yaml
 
 from bridge.channels.log_setup import FORMS, LEVELS
 from bridge.service.secret import Secret
+from bridge.service.source_config import SourceSettings, read_sources
 from bridge.service.yaml_reader import Problem, Reader
-from bridge.sources.grpc_tls import ClientTls
 
 _SECTIONS = ("sources", "channels", "routes", "journal", "log", "labels", "shutdown")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
@@ -20,15 +20,6 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _DEFAULT_DRAIN = 30.0
 _RESERVED_CHANNELS = frozenset({"to", "when", "severity", "title", "message", "drop", "stop"})
-
-
-@dataclass(frozen=True, slots=True)
-class GrpcSettings:
-    """One Falco to read by gRPC."""
-
-    name: str
-    address: str
-    tls: ClientTls | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +35,7 @@ class Config:
     """A config without mistakes; paths are absolute."""
 
     path: Path
-    sources: tuple[GrpcSettings, ...]
+    sources: tuple[SourceSettings, ...]
     channels: Mapping[str, Secret]
     channel_lines: Mapping[str, int]
     routes: tuple[Path, ...]
@@ -84,7 +75,7 @@ class _Loader:
                 self._reader.wrong(self._root, f"there is no `{section}`", f"for example: {example}")
         return Config(
             self._reader.path,
-            self._sources(entries.get("sources")),
+            read_sources(self._reader, entries.get("sources"), self._folder),
             self._channels(entries.get("channels")),
             self._lines,
             self._routes(entries.get("routes")),
@@ -93,54 +84,6 @@ class _Loader:
             self._labels(entries.get("labels")),
             self._drain(entries.get("shutdown")),
         )
-
-    def _sources(self, node: yaml.Node | None) -> tuple[GrpcSettings, ...]:
-        if node is None:
-            return ()
-        items = self._reader.sequence(node, "sources")
-        if not items and isinstance(node, yaml.SequenceNode):
-            self._reader.wrong(node, "`sources` names no Falco", "for example: - grpc: unix:///run/falco/falco.sock")
-        sources = [self._source(item) for item in items]
-        names: set[str] = set()
-        for item, source in zip(items, sources, strict=True):
-            if source.name in names:
-                self._reader.wrong(item, f"two sources are named `{source.name}`", "give each a `name` of its own")
-            names.add(source.name)
-        return tuple(sources)
-
-    def _source(self, node: yaml.Node) -> GrpcSettings:
-        entries = self._reader.mapping(node, "a source", ("grpc", "name", "tls"))
-        if "grpc" not in entries:
-            self._reader.wrong(
-                node, "a source needs `grpc`", "grpc: unix:///run/falco/falco.sock, or HOST:PORT with tls"
-            )
-            return GrpcSettings("", "", None)
-        address = self._reader.text(entries["grpc"], "grpc")
-        name = self._reader.text(entries["name"], "name") if "name" in entries else address
-        tls = self._tls(entries["tls"]) if "tls" in entries else None
-        unix = address.startswith("unix:")
-        if not unix and not re.fullmatch(r"[^\s/]+:\d{1,5}", address):
-            self._reader.wrong(entries["grpc"], "`grpc` is no address", "write unix:///PATH or HOST:PORT")
-        elif unix and tls is not None:
-            self._reader.wrong(entries["tls"], "a unix socket has no TLS", "remove `tls`")
-        elif not unix and tls is None:
-            self._reader.wrong(entries["grpc"], "Falco serves TCP with mutual TLS only", "add tls: {ca, cert, key}")
-        if unix:
-            address = f"unix:{self._folder / address.removeprefix('unix:').removeprefix('//')}"
-        return GrpcSettings(name, address, tls)
-
-    def _tls(self, node: yaml.Node) -> ClientTls | None:
-        entries = self._reader.mapping(node, "tls", ("ca", "cert", "key", "server_name"))
-        missing = [name for name in ("ca", "cert", "key") if name not in entries]
-        if missing:
-            self._reader.wrong(node, f"`tls` lacks {', '.join(missing)}", "mutual TLS needs ca, cert and key")
-            return None
-        files = [self._folder / self._reader.text(entries[name], name) for name in ("ca", "cert", "key")]
-        for name, file in zip(("ca", "cert", "key"), files, strict=True):
-            if not file.is_file():
-                self._reader.wrong(entries[name], f"there is no file {file}", "name a PEM file")
-        server_name = self._reader.text(entries["server_name"], "server_name") if "server_name" in entries else None
-        return ClientTls(files[0], files[1], files[2], server_name)
 
     def _channels(self, node: yaml.Node | None) -> dict[str, Secret]:
         if node is None:

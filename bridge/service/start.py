@@ -22,8 +22,10 @@ from bridge.service.memory import not_acted_upon
 from bridge.service.routes import RoutesError, load_routes
 from bridge.service.run import Bridge
 from bridge.service.signals import on_stop_signal
+from bridge.service.source_config import HttpSettings
+from bridge.service.sources import make_source
+from bridge.sources.contract import Source
 from bridge.sources.errors import SourceError
-from bridge.sources.grpc_source import GrpcSource
 
 NOT_STARTED = 2
 """Exit code: something is wrong with the config, the routes or the journal."""
@@ -42,14 +44,14 @@ def run_bridge(config_path: Path) -> int:
     if program is None:
         return NOT_STARTED
     try:
-        sources = [GrpcSource(each.name, each.address, each.tls) for each in config.sources]
         journal = Journal.open_for_router(config.journal)
+        sources = [make_source(each, journal) for each in config.sources]
     except (JournalError, SourceError) as error:
         return _refuse(str(error))
     return _run(config, program, journal, sources)
 
 
-def _run(config: Config, program: Program, journal: Journal, sources: list[GrpcSource]) -> int:
+def _run(config: Config, program: Program, journal: Journal, sources: list[Source]) -> int:
     courier = CourierProcess(
         {
             "journal": str(config.journal),
@@ -89,7 +91,11 @@ def _program(config: Config) -> Program | None:
 
 
 def _secrets(config: Config) -> frozenset[str]:
-    return frozenset(part for secret in config.channels.values() for part in secrets_in(secret.reveal()))
+    ours = {part for secret in config.channels.values() for part in secrets_in(secret.reveal())}
+    for source in config.sources:
+        if isinstance(source, HttpSettings):
+            ours |= {secret.reveal() for secret in (source.path, source.token) if secret.reveal()}
+    return frozenset(ours)
 
 
 def _refuse(*sentences: str) -> int:

@@ -104,3 +104,40 @@ def test_version_imports_nothing_heavy() -> None:
     code += "print(sorted({'grpc', 'apprise', 'lark', 'structlog', 'yaml', 'requests'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+SOURCES = """\
+sources:
+  - http: 0.0.0.0:2801
+  - http: 127.0.0.1:2802
+    path: short
+  - http: nowhere
+  - file: /var/log/*.log
+    begin: middle
+  - stdin: true
+    allow: [10.0.0.0/8]
+  - grpc: unix:x.sock
+    http: 127.0.0.1:1
+  - http: 127.0.0.1:2803
+    allow: [10.0.0.0/33]
+channels: {archive: "file://a.jsonl"}
+routes: a.route
+journal: journal.db
+"""
+
+
+def test_mistakes_of_sources_are_told_each(tmp_path: Path) -> None:
+    """An open door, a weak secret, no address, a wrong word, a key of another kind, two kinds at once, no network."""
+    problems = load_config(write(tmp_path, SOURCES), {})
+    assert not isinstance(problems, Config)
+    told = {each.line: each.message for each in problems}
+    assert "anybody who reaches 0.0.0.0 could post" in told[2]
+    assert "too easy to guess" in told[4]
+    assert "no address to listen at" in told[5]
+    assert "cannot be `middle`" in told[7]
+    assert "a stdin source has no `allow`" in told[9]
+    assert "not several at once" in told[10]
+    assert "no address or network" in told[13]
+    for guard in ("path: 0123456789abcdef", "token: 0123456789abcdef", "allow: [10.0.0.0/8]", "insecure: true"):
+        text = f"sources:\n  - http: 0.0.0.0:2801\n    {guard}\nchannels: {{archive: 'file://a.jsonl'}}\nroutes: a.route\njournal: j.db\n"
+        assert isinstance(load_config(write(tmp_path, text), {}), Config), guard

@@ -1,0 +1,67 @@
+"""An alert from a text line, as Falco writes it with ``json_output: false``.
+
+A text line tells when (without the day), how bad, and the words of the rule's output. It does not name the rule, the
+source or the node, and its ``key=value`` pairs bear the names that the rule's author chose, not those of fields: they
+stay in ``output``, where conditions can look for them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bridge.alert.alert import Alert, make_alert
+from bridge.alert.json_form import SYSCALL_SOURCE
+from bridge.alert.malformed import Malformed, too_large
+from bridge.alert.priority import Priority, parse_priority
+
+_LINE = re.compile(r"(\d\d):(\d\d):(\d\d)\.(\d{9}): ([A-Z][a-z]+) ")
+_FULL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})[+-]\d{4}: ([A-Z][a-z]+) ")
+"""With ``time_format_iso_8601``."""
+_DAY_NS = 86_400_000_000_000
+_AHEAD_NS = 60_000_000_000
+"""A clock may be so far ahead of ours; what is further ahead was written yesterday."""
+
+
+def begins_text(line: bytes) -> bool:
+    """Whether a line begins as a text alert does."""
+    head = line[:64].decode("latin-1")
+    return bool(_LINE.match(head) or _FULL.match(head))
+
+
+def decode_text(body: bytes, received_ns: int) -> Alert | Malformed:
+    """The alert in one text line. Pure, and total: whatever the bytes, it never raises."""
+    refused = too_large(body)
+    if refused is not None:
+        return refused
+    line = body.decode("utf-8", "replace").rstrip("\r\n")
+    match = _LINE.match(line)
+    if match is not None:
+        hours, minutes, seconds, nanoseconds = map(int, match.groups()[:4])
+        of_day = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000_000 + nanoseconds
+        return _alert(line, _inferred(of_day, received_ns), match[5])
+    match = _FULL.match(line)
+    if match is not None:
+        from bridge.alert.moment import parse_time
+
+        time_ns = parse_time(f"{match[1]}.{match[2]}{line[29:34]}")
+        return _alert(line, received_ns if time_ns is None else time_ns, match[3])
+    return Malformed("is neither JSON nor a text line of Falco's")
+
+
+def _inferred(of_day: int, received_ns: int) -> int:
+    """The last day on which it was that time, in UTC."""
+    time_ns = received_ns // _DAY_NS * _DAY_NS + of_day
+    return time_ns - _DAY_NS if time_ns > received_ns + _AHEAD_NS else time_ns
+
+
+def _alert(line: str, time_ns: int, priority: str) -> Alert:
+    return make_alert(
+        time_ns=time_ns,
+        priority=parse_priority(priority) or Priority.EMERGENCY,
+        rule="",
+        source=SYSCALL_SOURCE,
+        hostname="",
+        tags=(),
+        output=line,
+        fields={},
+    )

@@ -1,0 +1,234 @@
+"""The ``sources`` of a config: where alerts come from, and who may bring them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import yaml
+
+from bridge.language.values import Network, parse_address, parse_network
+from bridge.service.secret import Secret
+from bridge.service.yaml_reader import Reader
+from bridge.sources.grpc_tls import ClientTls
+
+_KINDS = {
+    "grpc": ("grpc", "name", "tls"),
+    "http": ("http", "name", "tls", "path", "token", "allow", "insecure"),
+    "stdin": ("stdin", "name"),
+    "file": ("file", "name", "begin"),
+}
+_ADDRESS = re.compile(r"(\[[^\]]+\]|[^\s/:]*):(\d{1,5})")
+_BEGIN = ("start", "end")
+_SHORTEST_SECRET = 8
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcSettings:
+    """One Falco to read by gRPC."""
+
+    name: str
+    address: str
+    tls: ClientTls | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTls:
+    """PEM files of the http source: who we are, and whose certificates may post."""
+
+    certificate: Path
+    key: Path
+    ca: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Where Falco's http_output posts to."""
+
+    name: str
+    host: str
+    port: int
+    path: Secret
+    token: Secret
+    allow: tuple[Network, ...]
+    tls: ServerTls | None
+
+
+@dataclass(frozen=True, slots=True)
+class StdinSettings:
+    """Standard input."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """Files to follow; the pattern is absolute."""
+
+    name: str
+    pattern: str
+    begin: str
+
+
+SourceSettings = GrpcSettings | HttpSettings | StdinSettings | FileSettings
+
+
+def read_sources(reader: Reader, node: yaml.Node | None, folder: Path) -> tuple[SourceSettings, ...]:
+    """Every source; mistakes are noted in the reader."""
+    if node is None:
+        return ()
+    items = reader.sequence(node, "sources")
+    if not items and isinstance(node, yaml.SequenceNode):
+        reader.wrong(node, "`sources` names none", "for example: - grpc: unix:///run/falco/falco.sock")
+    sources = [source for item in items if (source := _Source(reader, item, folder).read()) is not None]
+    names: set[str] = set()
+    for item, source in zip(items, sources, strict=False):
+        if source.name in names:
+            reader.wrong(item, f"two sources are named `{source.name}`", "give each a `name` of its own")
+        names.add(source.name)
+    return tuple(sources)
+
+
+class _Source:
+    """One entry of ``sources``."""
+
+    def __init__(self, reader: Reader, node: yaml.Node, folder: Path) -> None:
+        self._reader = reader
+        self._node = node
+        self._folder = folder
+        self._entries: dict[str, yaml.Node] = {}
+
+    def read(self) -> SourceSettings | None:
+        """The settings, or None where it is none of the kinds."""
+        every = tuple(dict.fromkeys(key for keys in _KINDS.values() for key in keys))
+        self._entries = self._reader.mapping(self._node, "a source", every)
+        kinds = [kind for kind in _KINDS if kind in self._entries]
+        if len(kinds) != 1:
+            said = "a source is one of grpc, http, stdin and file" + (", not several at once" if kinds else "")
+            self._reader.wrong(self._node, said, "grpc: unix:///run/falco/falco.sock, or http: 127.0.0.1:2801")
+            return None
+        for key in [key for key in self._entries if key not in _KINDS[kinds[0]]]:
+            self._reader.wrong(self._entries[key], f"a {kinds[0]} source has no `{key}`",
+                               f"it knows {', '.join(_KINDS[kinds[0]])}")  # fmt: skip
+        match kinds[0]:
+            case "grpc":
+                return self._grpc()
+            case "http":
+                return self._http()
+            case "stdin":
+                return StdinSettings(self._text("name", "stdin"))
+            case _:
+                return self._file()
+
+    def _text(self, key: str, default: str) -> str:
+        return self._reader.text(self._entries[key], key) if key in self._entries else default
+
+    def _wrong(self, key: str, message: str, hint: str) -> None:
+        self._reader.wrong(self._entries.get(key, self._node), message, hint)
+
+    def _grpc(self) -> GrpcSettings:
+        address = self._text("grpc", "")
+        tls = self._client_tls() if "tls" in self._entries else None
+        unix = address.startswith("unix:")
+        if not unix and not re.fullmatch(r"[^\s/]+:\d{1,5}", address):
+            self._wrong("grpc", "`grpc` is no address", "write unix:///PATH or HOST:PORT")
+        elif unix and tls is not None:
+            self._wrong("tls", "a unix socket has no TLS", "remove `tls`")
+        elif not unix and tls is None and "tls" not in self._entries:
+            self._wrong("grpc", "Falco serves TCP with mutual TLS only", "add tls: {ca, cert, key}")
+        if unix:
+            path = self._folder / address.removeprefix("unix:").removeprefix("//")
+            return GrpcSettings(self._text("name", address), f"unix:{path}", None)
+        return GrpcSettings(self._text("name", address), address, tls)
+
+    def _http(self) -> HttpSettings:
+        address = self._text("http", "")
+        match = _ADDRESS.fullmatch(address)
+        if match is None or int(match[2]) > 65535:
+            self._wrong("http", "`http` is no address to listen at", "write HOST:PORT, as 127.0.0.1:2801")
+            host, port = "127.0.0.1", 0
+        else:
+            host, port = match[1].strip("[]") or "0.0.0.0", int(match[2])  # noqa: S104  # as the user wrote it
+        tls = self._server_tls() if "tls" in self._entries else None
+        settings = HttpSettings(
+            self._text("name", f"http:{address}"), host, port, self._secret("path"), self._secret("token"),
+            self._allow(), tls,
+        )  # fmt: skip
+        self._check_open(settings)
+        return settings
+
+    def _check_open(self, settings: HttpSettings) -> None:
+        """Whoever can post decides what people are told: other addresses than this machine's need a guard."""
+        by_certificate = settings.tls is not None and settings.tls.ca is not None
+        guarded = settings.path.reveal() or settings.token.reveal() or settings.allow or by_certificate
+        insecure = self._text("insecure", "false")
+        if insecure not in {"true", "false"}:
+            self._wrong("insecure", "`insecure` is true or false", "leave it out")
+        if not guarded and insecure != "true" and not _is_loopback(settings.host):
+            way_out = "add path, token, allow or tls with ca; or listen at 127.0.0.1; or say insecure: true"
+            self._wrong("http", f"anybody who reaches {settings.host} could post alerts", way_out)
+
+    def _secret(self, key: str) -> Secret:
+        text = self._text(key, "").strip("/")
+        if key in self._entries and (len(text) < _SHORTEST_SECRET or "/" in text):
+            self._wrong(key, f"`{key}` is too easy to guess, or holds a slash", "16 random letters and digits")
+        return Secret(text)
+
+    def _allow(self) -> tuple[Network, ...]:
+        if "allow" not in self._entries:
+            return ()
+        networks: list[Network] = []
+        for node in self._reader.sequence(self._entries["allow"], "allow"):
+            text = self._reader.text(node, "allow")
+            address = parse_address(text)
+            network = parse_network(text if address is None else f"{text}/{address.max_prefixlen}")
+            if network is None:
+                self._reader.wrong(node, f"`{text}` is no address or network", "like 10.0.0.0/8")
+            else:
+                networks.append(network)
+        return tuple(networks)
+
+    def _file(self) -> FileSettings:
+        pattern = self._text("file", "")
+        begin = self._text("begin", "end")
+        if begin not in _BEGIN:
+            self._wrong("begin", f"`begin` cannot be `{begin}`", f"one of {', '.join(_BEGIN)}")
+        if not pattern:
+            self._wrong("file", "`file` names no file", "like /var/log/containers/falco-*.log")
+        return FileSettings(self._text("name", f"file:{pattern}"), str(self._folder / pattern), begin)
+
+    def _client_tls(self) -> ClientTls | None:
+        entries = self._reader.mapping(self._entries["tls"], "tls", ("ca", "cert", "key", "server_name"))
+        files = self._files(entries, ("ca", "cert", "key"))
+        if files is None:
+            return None
+        server_name = self._reader.text(entries["server_name"], "server_name") if "server_name" in entries else None
+        return ClientTls(files["ca"], files["cert"], files["key"], server_name)
+
+    def _server_tls(self) -> ServerTls | None:
+        entries = self._reader.mapping(self._entries["tls"], "tls", ("cert", "key", "ca"))
+        files = self._files(entries, ("cert", "key"))
+        return None if files is None else ServerTls(files["cert"], files["key"], files.get("ca"))
+
+    def _files(self, entries: dict[str, yaml.Node], needed: Sequence[str]) -> dict[str, Path] | None:
+        missing = [name for name in needed if name not in entries]
+        if missing:
+            self._wrong("tls", f"`tls` lacks {', '.join(missing)}", f"it needs {', '.join(needed)}")
+            return None
+        files: dict[str, Path] = {}
+        for name in ("ca", "cert", "key"):
+            if name in entries:
+                files[name] = self._folder / self._reader.text(entries[name], name)
+                if not files[name].is_file():
+                    self._reader.wrong(entries[name], f"there is no file {files[name]}", "name a PEM file")
+        return files
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

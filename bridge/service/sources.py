@@ -1,0 +1,60 @@
+"""From a source's settings to the source."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from bridge.journal import Journal
+from bridge.service.source_config import (
+    FileSettings,
+    GrpcSettings,
+    HttpSettings,
+    ServerTls,
+    SourceSettings,
+    StdinSettings,
+)
+from bridge.sources.contract import Source
+from bridge.sources.errors import SourceError
+
+if TYPE_CHECKING:
+    from bridge.sources.file_source import From
+
+
+def make_source(settings: SourceSettings, journal: Journal) -> Source:
+    """The source, ready to run. Raises SourceError where it cannot be."""
+    match settings:
+        case GrpcSettings():
+            from bridge.sources.grpc_source import GrpcSource
+
+            return GrpcSource(settings.name, settings.address, settings.tls)
+        case HttpSettings():
+            from bridge.sources.http_source import Guard, HttpSource
+
+            guard = Guard(settings.path.reveal(), settings.token.reveal(), settings.allow)
+            tls = None if settings.tls is None else _server_context(settings.tls)
+            return HttpSource(settings.name, settings.host, settings.port, guard, tls)
+        case StdinSettings():
+            from bridge.sources.stdin_source import StdinSource
+
+            return StdinSource(settings.name)
+        case FileSettings():
+            from bridge.sources.file_source import FileSource
+
+            begin: From = "start" if settings.begin == "start" else "end"
+            return FileSource(settings.name, settings.pattern, journal.checkpoint(settings.name), begin)
+
+
+def _server_context(tls: ServerTls) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+        if tls.ca is not None:
+            context.load_verify_locations(tls.ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except OSError as error:  # ssl.SSLError is one
+        files = ", ".join(str(file) for file in (tls.certificate, tls.key, tls.ca) if file is not None)
+        why = error.strerror or str(error)
+        raise SourceError(f"{files}: cannot be used ({why}); name PEM files that belong together") from error
+    return context

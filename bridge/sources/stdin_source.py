@@ -1,0 +1,65 @@
+"""Reads standard input: ``falco … | falco-bridge --config …``, or Falco's program_output with ``keep_alive: true``."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+
+import structlog
+
+from bridge.sources.contract import Accept
+from bridge.sources.line_batch import LineBatch
+from bridge.sources.lines import LineSplitter
+
+_PIECE = 1 << 18
+_LOOK_SECONDS = 0.25
+_MOST_IN_A_BATCH = 1000
+
+
+class StdinSource:
+    """Reads one descriptor until it ends; then everything is handed over and the source is done."""
+
+    def __init__(self, name: str, descriptor: int = 0) -> None:
+        self.name = name
+        self._descriptor = descriptor
+        self._stop = threading.Event()
+        self._cancelled = threading.Event()
+        self._log = structlog.get_logger("stdin")
+
+    def run(self, accept: Accept) -> None:
+        """Read until the input ends, or until stopped; then what has arrived by that time."""
+        splitter, batch = LineSplitter(), LineBatch()
+        while not self._cancelled.is_set():
+            stopping = self._stop.is_set()
+            readable, _, _ = select.select([self._descriptor], [], [], 0 if stopping else _LOOK_SECONDS)
+            if readable:
+                data = os.read(self._descriptor, _PIECE)
+                if not self._take(splitter, batch, data, accept):
+                    return
+            elif stopping:
+                return
+
+    def _take(self, splitter: LineSplitter, batch: LineBatch, data: bytes, accept: Accept) -> bool:
+        """Whether there may be more."""
+        received_ns = time.time_ns()
+        for line in splitter.feed(data) if data else splitter.end():
+            batch.take(line, received_ns)
+            if batch.size >= _MOST_IN_A_BATCH:
+                accept(batch.hand_over(self.name, received_ns))
+        if batch.size:
+            accept(batch.hand_over(self.name, received_ns))
+        if not data:
+            self._log.info("standard input has ended", source=self.name)
+        return bool(data)
+
+    def stop(self) -> None:
+        """Read what is there already, and leave."""
+        self._stop.set()
+
+    def cancel(self) -> int:
+        """Let go at once; lines may be left in the pipe, which the operating system then drops."""
+        self._stop.set()
+        self._cancelled.set()
+        return 1

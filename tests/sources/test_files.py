@@ -1,0 +1,223 @@
+"""Files and standard input: every line once, through renames, restarts and whatever a runtime wraps around them."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from bridge.alert import Alert
+from bridge.alert.json_form import decode_json
+from bridge.alert.text_form import decode_text
+from bridge.sources.file_source import FileSource
+from bridge.sources.lines import LARGEST_LINE, LineSplitter
+from bridge.sources.stdin_source import StdinSource
+from tests.sources.taking import Taken, running
+from tests.support.recordings import NAMES, RECORDS
+from tests.support.waiting import wait_until
+
+
+def line(number: int) -> bytes:
+    return json.dumps({"rule": f"r{number}", "time": "2026-01-01T00:00:00Z"}).encode() + b"\n"
+
+
+def rules(taken: Taken) -> list[str]:
+    return [alert.rule for alert in taken.alerts]
+
+
+def append(path: Path, *numbers: int) -> None:
+    with path.open("ab") as file:
+        file.write(b"".join(line(number) for number in numbers))
+
+
+def follow(path: Path, checkpoint: str | None = None, begin: str = "start") -> FileSource:
+    return FileSource("file", str(path), checkpoint, "start" if begin == "start" else "end")
+
+
+def test_what_is_appended_is_read(tmp_path: Path) -> None:
+    """From the beginning or from the end, as asked; half a line waits for its end."""
+    path = tmp_path / "falco.log"
+    append(path, 1)
+    with running(follow(path)) as all_of_it, running(follow(path, begin="end")) as the_rest:
+        wait_until(lambda: rules(all_of_it) == ["r1"], "the first line")
+        with path.open("ab") as file:
+            file.write(line(2)[:10])
+            file.flush()
+            append(tmp_path / "other", 9)
+            file.write(line(2)[10:])
+        wait_until(lambda: rules(all_of_it) == ["r1", "r2"], "the second line")
+        wait_until(lambda: rules(the_rest) == ["r2"], "the second line")
+
+
+def test_a_rotated_file_is_read_to_its_end_and_the_new_one_from_its_beginning(tmp_path: Path) -> None:
+    """The writer goes on in the renamed one for a while."""
+    path = tmp_path / "falco.log"
+    append(path, 1)
+    with running(follow(path)) as taken:
+        wait_until(lambda: rules(taken) == ["r1"], "the first line")
+        path.rename(tmp_path / "falco.log.1")
+        append(tmp_path / "falco.log.1", 2)
+        append(path, 3)
+        append(tmp_path / "falco.log.1", 4)
+        wait_until(lambda: sorted(rules(taken)) == ["r1", "r2", "r3", "r4"], "all four")
+
+
+def test_a_restart_repeats_nothing_and_leaves_nothing_out(tmp_path: Path) -> None:
+    """Also where the file was rotated meanwhile."""
+    path = tmp_path / "falco.log"
+    append(path, 1, 2)
+    with running(follow(path)) as first:
+        wait_until(lambda: rules(first) == ["r1", "r2"], "two lines")
+    append(path, 3)
+    path.rename(tmp_path / "falco.log.1")
+    append(path, 4)
+    with running(follow(path, first.checkpoint)) as second:
+        wait_until(lambda: sorted(rules(second)) == ["r3", "r4"], "the other two")
+    with running(follow(path, second.checkpoint)) as third:
+        append(path, 5)
+        wait_until(lambda: rules(third) == ["r5"], "the fifth")
+
+
+def test_another_file_under_an_old_number_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
+    """Inodes are given anew; the beginning tells."""
+    path = tmp_path / "falco.log"
+    append(path, 1, 2)
+    with running(follow(path)) as first:
+        wait_until(lambda: rules(first) == ["r1", "r2"], "two lines")
+    data = line(3) + line(4) + line(5)
+    with path.open("r+b") as file:  # the same inode, other content, no shorter
+        file.write(data)
+    with running(follow(path, first.checkpoint)) as second:
+        wait_until(lambda: rules(second) == ["r3", "r4", "r5"], "the new lines")
+
+
+def test_copytruncate_is_followed_and_told(tmp_path: Path) -> None:
+    """With the advice to rename."""
+    path = tmp_path / "falco.log"
+    append(path, 1, 2, 3)
+    with capture_logs() as logs, running(follow(path)) as taken:
+        wait_until(lambda: len(rules(taken)) == 3, "three lines")
+        os.truncate(path, 0)
+        wait_until(lambda: any("truncated" in each["event"] for each in logs), "the warning")
+        append(path, 4)
+        wait_until(lambda: rules(taken)[-1] == "r4", "the next line")
+
+
+def test_container_logs_are_unwrapped(tmp_path: Path) -> None:
+    """CRI with partial lines, Docker's JSON, Falco's chatter; a restart amid a partial line begins it anew."""
+    whole = line(1).strip()
+    cri = [
+        b"2026-01-01T00:00:00.1Z stderr F Falco version: 0.43.1",
+        b"2026-01-01T00:00:00.2Z stdout P " + whole[:20],
+        b"2026-01-01T00:00:00.2Z stderr F Opening source",
+        b"2026-01-01T00:00:00.3Z stdout F " + whole[20:],
+        json.dumps({"log": line(2).decode(), "stream": "stdout", "time": "x"}).encode(),
+        b"2026-01-01T00:00:00.4Z stdout P " + line(3)[:10],
+    ]
+    path = tmp_path / "falco-abc.log"
+    path.write_bytes(b"\n".join(cri) + b"\n")
+    with running(follow(tmp_path / "falco-*.log")) as first:
+        wait_until(lambda: rules(first) == ["r1", "r2"], "both")
+        assert first.refused == []
+    with path.open("ab") as file:
+        file.write(b"2026-01-01T00:00:00.5Z stdout F " + line(3)[10:])
+    with running(follow(tmp_path / "falco-*.log", first.checkpoint)) as second:
+        wait_until(lambda: rules(second) == ["r3"], "the third")
+
+
+def test_a_broken_line_is_kept_aside_and_its_neighbours_are_read(tmp_path: Path) -> None:
+    """Neither lost nor stuck at."""
+    path = tmp_path / "falco.log"
+    path.write_bytes(line(1) + b'{"rule": \n' + line(2))
+    with running(follow(path)) as taken:
+        wait_until(lambda: rules(taken) == ["r1", "r2"], "both")
+        assert len(taken.refused) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recorded_output_is_read_from_a_file(name: str, tmp_path: Path) -> None:
+    """What stood on a real Falco's standard output, JSON or text, chatter among it."""
+    path = RECORDS / f"{name}.stdout.txt"
+    expected = [each for each in path.read_bytes().split(b"\n") if each.startswith(b"{")]
+    with running(follow(path)) as taken:
+        wait_until(lambda: len(taken.alerts) >= max(len(expected), 1), "every line")
+        if expected:
+            found = {alert.id for alert in taken.alerts}
+            assert {each.id for each in map(json_alert, expected)} <= found
+
+
+def json_alert(body: bytes) -> Alert:
+    found = decode_json(body, 0)
+    assert isinstance(found, Alert)
+    return found
+
+
+def test_standard_input_ends_drained() -> None:
+    """Every line, the last one without its end too; then the source is done by itself."""
+    read, write = os.pipe()
+    taken = Taken()
+    thread = threading.Thread(target=StdinSource("stdin", read).run, args=(taken,), daemon=True)
+    thread.start()
+    os.write(write, b"Falco version 0.43\n" + line(1) + line(2)[:5])
+    wait_until(lambda: rules(taken) == ["r1"], "the first line")
+    os.write(write, line(2)[5:] + line(3).strip())
+    os.close(write)
+    thread.join(10)
+    os.close(read)
+    assert rules(taken) == ["r1", "r2", "r3"]
+
+
+NOON = 1_767_614_400_000_000_000
+
+
+def test_text_lines_tell_what_they_can() -> None:
+    """Time of the day, priority, the line; the day is inferred; the rest is left open rather than made up."""
+    alert = decode_text(b"11:59:59.000000001: Warning A shell (user=root command=sh -c x)", NOON)
+    assert isinstance(alert, Alert)
+    assert (alert.time_ns, alert.priority.word, alert.rule) == (NOON - 999_999_999, "warning", "")
+    yesterday = decode_text(b"23:00:00.000000000: Notice x (a=b)", NOON)
+    assert isinstance(yesterday, Alert)
+    assert yesterday.time_ns == NOON - 13 * 3600 * 10**9
+    full = decode_text(b"2026-01-05T12:00:00.000000005+0000: Error x", NOON)
+    assert isinstance(full, Alert)
+    assert full.time_ns == NOON + 5
+    assert not isinstance(decode_text(b"Falco initialized", NOON), Alert)
+
+
+@given(st.binary(max_size=300))
+def test_text_of_any_kind_never_raises(data: bytes) -> None:
+    """Alert or reason."""
+    decode_text(data, NOON)
+
+
+@given(st.lists(st.binary(max_size=20), max_size=30), st.integers(1, 7))
+def test_lines_are_the_same_however_they_are_cut(pieces: list[bytes], size: int) -> None:
+    """And every byte is accounted for."""
+    data = b"\n".join(pieces)
+    splitter, found, counted = LineSplitter(), [], 0
+    for start in range(0, len(data), size):
+        for each in splitter.feed(data[start : start + size]):
+            found.append(each.content)
+            counted += each.size
+    for each in splitter.end():
+        found.append(each.content)
+        counted += each.size
+    assert counted == len(data)
+    *whole, last = data.split(b"\n")
+    assert found == [*whole, *([last] if last else [])]
+
+
+def test_a_line_without_end_is_bounded() -> None:
+    """Its beginning is kept aside, its length counted, and the next line is whole."""
+    splitter = LineSplitter()
+    for _ in range(20):
+        assert list(splitter.feed(b"x" * (1 << 20))) == []
+    (long, good) = splitter.feed(b"\ngood\n")
+    assert (long.too_long, long.size, len(long.content) < LARGEST_LINE) == (True, (20 << 20) + 1, True)
+    assert good.content == b"good"

@@ -1,0 +1,260 @@
+"""What Falco posts is taken once it is committed; whatever else comes is answered, bounded, and costs nobody else."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.alert import Alert
+from bridge.alert.json_form import decode_json
+from bridge.language.values import parse_network
+from bridge.sources.errors import SourceError
+from bridge.sources.http_protocol import LARGEST_BODY
+from bridge.sources.http_source import HELD_SECONDS, Guard, HttpSource
+from bridge.sources.payload import read_body
+from tests.sources.taking import Taken, running
+from tests.support.certificates import make_authority
+from tests.support.recordings import NAMES, http_bodies
+from tests.support.waiting import wait_until
+
+ALERT = json.dumps({"rule": "r", "time": "2026-01-01T00:00:00Z", "output": "o", "output_fields": {}}).encode()
+
+
+def source(guard: Guard | None = None, tls: ssl.SSLContext | None = None) -> HttpSource:
+    return HttpSource("http", "127.0.0.1", 0, guard or Guard(), tls)
+
+
+@pytest.fixture
+def at_work() -> Iterator[tuple[HttpSource, Taken]]:
+    made = source()
+    with running(made) as taken:
+        yield made, taken
+
+
+def ask(port: int, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, named)
+    answer = connection.getresponse()
+    found = answer.status, answer.read().decode()
+    connection.close()
+    return found
+
+
+def raw(port: int, data: bytes) -> bytes:
+    """Bytes as they are, and everything that comes back until the far side hangs up."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(data)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+        return answer
+
+
+def test_every_recording_is_taken_on_one_kept_connection(at_work: tuple[HttpSource, Taken]) -> None:
+    """One alert a request, as Falco posts them, text lines too; the same alerts as decoded by themselves."""
+    made, taken = at_work
+    connection = http.client.HTTPConnection("127.0.0.1", made.port, timeout=20)
+    bodies = [body for name in NAMES for body in http_bodies(name)]
+    for body in bodies:
+        connection.request("POST", "/", body, {"User-Agent": "falcosecurity/falco"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"1 taken\n")
+    connection.close()
+    expected = [decode_json(body, 0) for body in bodies if body.startswith(b"{")]
+    assert [alert for alert in taken.alerts if alert.rule] == expected
+    assert len(taken.alerts) == len(bodies)
+
+
+def test_an_answer_comes_after_the_commit() -> None:
+    """Not while the journal is still busy."""
+    made, taken = source(), Taken()
+    taken.hold.clear()
+    answers: list[tuple[int, str]] = []
+    with running(made, taken):
+        thread = threading.Thread(target=lambda: answers.append(ask(made.port, "POST", "/", ALERT)))
+        thread.start()
+        thread.join(HELD_SECONDS / 2)
+        assert answers == []
+        taken.hold.set()
+        thread.join(10)
+    assert answers[0][0] == 200
+    assert len(taken.alerts) == 1
+
+
+def test_while_the_disk_takes_nothing_alerts_are_held_and_said_to_be() -> None:
+    """202, and they are committed when it takes them again."""
+    made, taken = source(), Taken()
+    taken.hold.clear()
+    with running(made, taken):
+        status, text = ask(made.port, "POST", "/", ALERT)
+        assert (status, "held in memory" in text) == (202, True)
+        assert ask(made.port, "GET", "/ping")[0] == 200
+        taken.hold.set()
+        wait_until(lambda: len(taken.alerts) == 1, "the commit")
+
+
+def test_bodies_of_every_shape(at_work: tuple[HttpSource, Taken]) -> None:
+    """Arrays, a line each, gzip; a bad piece costs itself only, and is kept aside."""
+    made, taken = at_work
+    many = b"\n".join(json.dumps({"rule": f"r{n}"}).encode() for n in range(3))
+    array = json.dumps([{"rule": "a"}, {"rule": "b"}]).encode()
+    pretty = json.dumps({"rule": "pretty", "output_fields": {"a": "b"}}, indent=1).encode()
+    assert ask(made.port, "POST", "/x/y", many) == (200, "3 taken\n")
+    assert ask(made.port, "POST", "/", array) == (200, "2 taken\n")
+    assert ask(made.port, "POST", "/", pretty) == (200, "1 taken\n")
+    assert ask(made.port, "POST", "/", gzip.compress(many), Content_Encoding="gzip") == (200, "3 taken\n")
+    assert ask(made.port, "POST", "/", many + b"\n{broken") == (200, "3 taken, 1 refused and kept aside\n")
+    status, text = ask(made.port, "POST", "/", b"hello")
+    assert (status, "neither JSON nor a text line" in text) == (400, True)
+    assert ask(made.port, "POST", "/", b"")[0] == 400
+    assert len(taken.refused) == 2
+
+
+def test_what_is_asked_besides(at_work: tuple[HttpSource, Taken]) -> None:
+    """Health for falcosidekick's users; other methods are told what to do."""
+    made, _ = at_work
+    assert ask(made.port, "GET", "/ping") == (200, "pong\n")
+    assert ask(made.port, "GET", "/healthz") == (200, '{"status": "ok"}\n')
+    assert ask(made.port, "GET", "/")[0] == 405
+    assert ask(made.port, "DELETE", "/")[0] == 405
+
+
+def test_bounds_are_answered(at_work: tuple[HttpSource, Taken]) -> None:
+    """Too large, too many, unpacking to too much, not HTTP: each with its status, and the next sender is served."""
+    made, taken = at_work
+    too_large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (LARGEST_BODY + 1)
+    assert raw(made.port, too_large).startswith(b"HTTP/1.1 413 ")
+    chunked = (
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+    )
+    assert b" 413 " in raw(made.port, chunked + (b"100000\r\n" + b"x" * 0x100000 + b"\r\n") * 8)
+    headers = b"".join(b"X-%d: y\r\n" % n for n in range(100))
+    assert raw(made.port, b"POST / HTTP/1.1\r\n" + headers + b"\r\n").startswith(b"HTTP/1.1 431 ")
+    assert raw(made.port, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    bomb = gzip.compress(b"x" * (LARGEST_BODY + 1))
+    assert ask(made.port, "POST", "/", bomb, Content_Encoding="gzip")[0] == 413
+    assert ask(made.port, "POST", "/", gzip.compress(ALERT)[:-9], Content_Encoding="gzip")[0] == 400
+    assert ask(made.port, "POST", "/", ALERT, Content_Encoding="br")[0] == 415
+    assert taken.alerts == []
+    assert ask(made.port, "POST", "/", ALERT)[0] == 200
+
+
+def test_pipelined_requests_are_answered_in_order(at_work: tuple[HttpSource, Taken]) -> None:
+    """Two in one packet."""
+    made, taken = at_work
+    one = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(ALERT), ALERT)
+    last = one.replace(b"Host: x", b"Host: x\r\nConnection: close")
+    answer = raw(made.port, one + last)
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+    assert len(taken.alerts) == 2
+
+
+def test_who_may_post() -> None:
+    """A secret path, a bearer token, an address: each lets in, none of them turns away."""
+    with running(made := source(Guard(path="hunter2hunter2", token="tokentoken"))) as taken:
+        assert ask(made.port, "POST", "/", ALERT)[0] == 401
+        assert ask(made.port, "POST", "/hunter2hunter", ALERT)[0] == 401
+        assert ask(made.port, "POST", "/", ALERT, Authorization="Bearer nonsense")[0] == 401
+        assert ask(made.port, "POST", "/hunter2hunter2/falco?x=1", ALERT)[0] == 200
+        assert ask(made.port, "POST", "/", ALERT, Authorization="Bearer tokentoken")[0] == 200
+        assert ask(made.port, "GET", "/healthz")[0] == 200
+        assert len(taken.alerts) == 2
+    elsewhere, here = parse_network("10.0.0.0/8"), parse_network("127.0.0.0/8")
+    assert elsewhere is not None
+    assert here is not None
+    with running(made := source(Guard(allow=(elsewhere,)))):
+        assert ask(made.port, "GET", "/ping")[0] == 403
+    with running(made := source(Guard(allow=(elsewhere, here)))):
+        assert ask(made.port, "POST", "/", ALERT)[0] == 200
+    assert "tokentoken" not in repr(Guard(token="tokentoken"))
+
+
+def test_over_tls_with_certificates_on_both_sides(tmp_path: Path) -> None:
+    """As Falco's http_output does with mtls."""
+    authority = make_authority(tmp_path)
+    server, client = authority.issue("server"), authority.issue("client")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server.certificate, server.key)
+    context.load_verify_locations(authority.certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with running(made := source(tls=context)) as taken:
+        ours = ssl.create_default_context(cafile=str(authority.certificate))
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            post_securely(made.port, ours)
+        ours.load_cert_chain(client.certificate, client.key)
+        assert post_securely(made.port, ours) == 200
+        assert len(taken.alerts) == 1
+
+
+def post_securely(port: int, context: ssl.SSLContext) -> int:
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
+    with closing(connection):
+        connection.request("POST", "/", ALERT)
+        return connection.getresponse().status
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    """Before the bridge starts."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SourceError, match="is the port taken"):
+        HttpSource("http", "127.0.0.1", taken.getsockname()[1], Guard())
+
+
+def test_stopping_answers_what_has_come() -> None:
+    """A request in flight is committed and answered; an idle connection does not hold it."""
+    made, taken = source(), Taken()
+    idle = socket.create_connection(("127.0.0.1", made.port))
+    answers: list[tuple[int, str]] = []
+    taken.hold.clear()
+    with running(made, taken):
+        thread = threading.Thread(target=lambda: answers.append(ask(made.port, "POST", "/", ALERT)))
+        thread.start()
+        wait_until(lambda: made._in_commit, "the commit to begin")
+        made.stop()
+        taken.hold.set()
+        thread.join(10)
+    idle.close()
+    assert answers[0][0] == 200
+
+
+def test_cancelling_counts_what_was_not_committed() -> None:
+    """And lets go at once."""
+    made, taken = source(), Taken()
+    taken.hold.clear()
+    with running(made, taken):
+        thread = threading.Thread(target=try_asking, args=(made.port,))
+        thread.start()
+        wait_until(lambda: made._in_commit, "the commit to begin")
+        assert made.cancel() == 1
+        taken.hold.set()
+        thread.join(10)
+
+
+def try_asking(port: int) -> None:
+    try:
+        ask(port, "POST", "/", ALERT)
+    except (http.client.HTTPException, OSError):
+        return  # it was let go
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300), st.integers(0, 400))
+def test_mutated_bodies_never_crash_and_cost_no_neighbour(junk: bytes, at: int) -> None:
+    """A good alert before and after whatever it is."""
+    at = min(at, len(ALERT))
+    broken = ALERT[:at] + junk.replace(b"\n", b"") + ALERT[at:]
+    payload = read_body(b"\n".join([ALERT, broken, ALERT]), 0)
+    good = decode_json(ALERT, 0)
+    assert isinstance(good, Alert)
+    assert sum(alert.id == good.id for alert in payload.alerts) >= 2
