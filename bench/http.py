@@ -1,0 +1,70 @@
+"""Alerts posted and answered a second, with 2xx after the commit, against the same server without a journal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.figures import Figure
+from bench.routes import routes_text
+from bridge.journal import Journal
+from bridge.language import Known, Source, check
+from bridge.matching import Matcher
+from bridge.routing.redact import Redactor
+from bridge.service.intake import Intake, Rules
+from bridge.sources.contract import Accept, Batch
+from bridge.sources.http_source import Guard, HttpSource
+
+_COUNTS = {1: 3000, 32: 20_000, 128: 20_000}
+
+
+def figures() -> Iterator[Figure]:
+    """The sender is another process; 1,000 routes are matched where there is a journal."""
+    program = check([Source("bench.route", routes_text(1000))], Known(None, None)).program
+    assert program is not None
+    matcher = Matcher(program, {})
+    for connections, count in _COUNTS.items():
+        bare = _rate(connections, count, _Clock())
+        with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
+            journal = Journal.open_for_router(Path(folder) / "journal.db")
+            rules = Rules(program, matcher, Redactor(()))
+            intake = Intake(journal, rules, on_deliveries=lambda: None, on_fault=print)
+            committed = _rate(connections, count, _Clock(intake.accept))
+            journal.close()
+        named = f"{connections} connection{'s' if connections > 1 else ''}"
+        yield Figure(f"http, {named}, answered at once", bare, "alerts/s")
+        yield Figure(f"http, {named}, answered after the commit", committed, "alerts/s", committed / bare, "at once")
+
+
+class _Clock:
+    """Notes when the first and the last batch came, and hands them on."""
+
+    def __init__(self, accept: Accept | None = None) -> None:
+        self._accept = accept
+        self.first = 0.0
+        self.last = 0.0
+        self.alerts = 0
+
+    def __call__(self, batch: Batch) -> None:
+        self.first = self.first or time.monotonic()
+        if self._accept is not None:
+            self._accept(batch)
+        self.alerts += len(batch.alerts)
+        self.last = time.monotonic()
+
+
+def _rate(connections: int, count: int, clock: _Clock) -> float:
+    source = HttpSource("bench", "127.0.0.1", 0, Guard())
+    thread = threading.Thread(target=source.run, args=(clock,), daemon=True)
+    thread.start()
+    command = [sys.executable, "-m", "bench.http_client", str(source.port), str(connections), str(count)]
+    subprocess.run(command, check=True, timeout=120)
+    source.stop()
+    thread.join(10)
+    assert clock.alerts == count, clock.alerts
+    return count / (clock.last - clock.first)
