@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.alert import Priority
 from bridge.channels.contract import Outcome, Verdict
-from bridge.channels.message import compose
+from bridge.channels.message import compose, compose_digest
 from bridge.channels.probe import listen
 from bridge.channels.redact import redacted, secrets_in
 from bridge.channels.sanitise import unmentioned
@@ -38,6 +38,8 @@ def make_plugin(url: str) -> Any:
 class AppriseChannel:
     """One Apprise URL."""
 
+    together = 1
+
     def __init__(self, name: str, url: str, plugin: Any, labels: Mapping[str, str]) -> None:
         self.name = name
         self._plugin = plugin
@@ -45,16 +47,17 @@ class AppriseChannel:
         self._secrets = secrets_in(url)
         self._mentions = url.partition(":")[0].lower() in _MENTIONING
 
-    def send(self, delivery: Delivery) -> Outcome:
-        """Send once; whatever the plugin does, an outcome comes back."""
-        message = compose(delivery, self._labels)
+    def send(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """Send one message; whatever the plugin does, an outcome comes back."""
+        one = len(deliveries) == 1
+        message = compose(deliveries[0], self._labels) if one else compose_digest(deliveries, self._labels)
         subject, body = message.subject, message.body
         if self._mentions:
             subject, body = unmentioned(subject), unmentioned(body)
         heard = listen()
         try:
             succeeded = self._plugin.notify(
-                body=body, title=subject, notify_type=_type(delivery), body_format="text", overflow="truncate"
+                body=body, title=subject, notify_type=_type(deliveries), body_format="text", overflow="truncate"
             )
         except Exception as error:  # noqa: BLE001  # a plugin may raise anything, and the courier must go on
             return Outcome(Verdict.RETRY, None, f"its plugin failed ({type(error).__name__})")
@@ -66,11 +69,11 @@ class AppriseChannel:
         """The thread's session ends with its thread."""
 
 
-def _type(delivery: Delivery) -> Any:
+def _type(deliveries: Sequence[Delivery]) -> Any:
     """Apprise's own word for how bad it is; some plugins take nothing but its enum."""
     from apprise import NotifyType
 
-    severity = delivery.notification.severity
+    severity = min(each.notification.severity for each in deliveries)
     if severity.at_least(Priority.ERROR):
         return NotifyType.FAILURE
     return NotifyType.WARNING if severity.at_least(Priority.WARNING) else NotifyType.INFO

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.message import compose
@@ -13,21 +13,26 @@ from bridge.journal.model import Delivery
 class ConsoleChannel:
     """Prints the first lines of each message."""
 
+    together = 100
+
     def __init__(self, name: str, labels: Mapping[str, str]) -> None:
         self.name = name
         self._labels = labels
 
-    def send(self, delivery: Delivery) -> Outcome:
-        """Print headline, place and actor, and the route."""
-        message = compose(delivery, self._labels)
-        place = message.body.partition("\n")[0]
-        routes = ", ".join(delivery.notification.routes)
+    def send(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """Print headline, place and actor, and the route of each."""
         try:
-            sys.stdout.write(f"{self.name} ▶ {message.subject}\n    {place}\n    route: {routes}\n")
+            sys.stdout.write("".join(self._lines(each) for each in deliveries))
             sys.stdout.flush()
         except OSError as error:
             return Outcome(Verdict.RETRY, reason=f"standard output takes nothing ({error.strerror})")
         return Outcome(Verdict.DELIVERED)
+
+    def _lines(self, delivery: Delivery) -> str:
+        message = compose(delivery, self._labels)
+        place = message.body.partition("\n")[0]
+        routes = ", ".join(delivery.notification.routes)
+        return f"{self.name} ▶ {message.subject}\n    {place}\n    route: {routes}\n"
 
     def close(self) -> None:
         """Nothing is held."""

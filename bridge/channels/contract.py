@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -33,12 +34,15 @@ class Outcome:
 
 
 class Channel(Protocol):
-    """One configured destination. Used by one courier worker at a time."""
+    """One configured destination. Used by several courier workers at a time."""
 
     name: str
+    together: int
+    """How many deliveries one send takes in the ordinary course: 1 for what a person reads, more where the far side
+    takes batches. A send of more than that is a digest: one message that names them all."""
 
-    def send(self, delivery: Delivery) -> Outcome:
-        """Send one delivery. Never raises; returns within the channel's time limit."""
+    def send(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """Send these, at least one, as one; the outcome is that of all. Never raises; returns within a time limit."""
 
     def close(self) -> None:
         """Let go of connections and files."""

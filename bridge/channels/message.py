@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.alert import Alert
@@ -45,6 +45,16 @@ def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
         lines.append(_escape_value(alert.output))
     lines += ["", *_details(delivery, labels)]
     return Message(subject, "\n".join(lines))
+
+
+def compose_digest(deliveries: Sequence[Delivery], labels: Mapping[str, str]) -> Message:
+    """One message that names them all: how many, how bad, and a headline and a place each."""
+    worst = min(each.notification.severity for each in deliveries)
+    lines = []
+    for each in deliveries:
+        message = compose(each, labels)
+        lines += [message.subject, "    " + message.body.partition("\n")[0]]
+    return Message(f"[{worst.name}] {len(deliveries)} alerts", "\n".join(lines))
 
 
 class _Lookup:

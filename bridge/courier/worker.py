@@ -36,7 +36,7 @@ class Workers:
 
     def _send(self, delivery: Delivery) -> Outcome:
         try:
-            return self.channel.send(delivery)
+            return self.channel.send((delivery,))
         except Exception as error:  # noqa: BLE001  # a delivery is never lost to a fault in its channel
             structlog.get_logger("courier").error(
                 "channel failed", channel=self.channel.name, error=type(error).__name__

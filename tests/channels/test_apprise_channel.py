@@ -53,7 +53,7 @@ def delivery(command: str = "rm -rf /", title: str | None = None) -> Delivery:
 
 def send(answer: Answer) -> Outcome:
     with FarSide(lambda _: answer).serving() as server:
-        return open_channel("c", f"json://127.0.0.1:{server.port}/token-abcdef", {}).send(delivery())
+        return open_channel("c", f"json://127.0.0.1:{server.port}/token-abcdef", {}).send([delivery()])
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_nobody_there_is_tried_again() -> None:
     """A closed port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    outcome = open_channel("c", f"json://127.0.0.1:{port}/", {}).send(delivery())
+    outcome = open_channel("c", f"json://127.0.0.1:{port}/", {}).send([delivery()])
     assert outcome.verdict is Verdict.RETRY
     assert "cannot be reached" in outcome.reason
 
@@ -122,7 +122,7 @@ def test_what_is_no_channel_is_told_without_the_url(url: str) -> None:
 def test_the_file_channel_refuses_a_symlink_and_makes_private_files(tmp_path: Path) -> None:
     """0600, and nobody's link is followed."""
     path = tmp_path / "a.jsonl"
-    assert open_channel("f", f"file://{path}", {}).send(delivery()).verdict is Verdict.DELIVERED
+    assert open_channel("f", f"file://{path}", {}).send([delivery()]).verdict is Verdict.DELIVERED
     assert path.stat().st_mode & 0o777 == 0o600
     (tmp_path / "link").symlink_to(path)
-    assert open_channel("f", f"file://{tmp_path}/link", {}).send(delivery()).verdict is Verdict.RETRY
+    assert open_channel("f", f"file://{tmp_path}/link", {}).send([delivery()]).verdict is Verdict.RETRY
