@@ -42,6 +42,31 @@ class Abandoned(Exception):  # noqa: N818  # it is an outcome of leaving, not a 
     """The bridge left at its drain deadline; this batch was not committed."""
 
 
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How a source, or one Falco behind it, is doing at one moment. Times are nanoseconds since the epoch."""
+
+    source: str
+    """The source's name in the config."""
+    peer: str = ""
+    """Which Falco, where a source reads several: its address."""
+    connected_since_ns: int | None = None
+    """Since when it can be read, or listens; None while it cannot or does not."""
+    last_alert_ns: int | None = None
+    """When the latest alert was read."""
+    alerts: int = 0
+    """Committed since the start, repeated ones included."""
+    alerts_per_second: float = 0.0
+    """Over about the last minute."""
+    refused: int = 0
+    failures: int = 0
+    """Attempts to read that failed."""
+    problem: str = ""
+    """What is wrong just now, in words with the remedy; empty while nothing is."""
+    detail: str = ""
+    """What else is worth knowing, as Falco's version; for people only."""
+
+
 class Source(Protocol):
     """A road by which alerts come in. Each runs in a thread of its own."""
 
@@ -58,3 +83,6 @@ class Source(Protocol):
 
         Returns how many reads were cut off (alerts may be lost with each).
         """
+
+    def state(self) -> tuple[SourceState, ...]:
+        """How it is doing: one entry, or one for each Falco behind it. Callable from any thread."""

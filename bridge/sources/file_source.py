@@ -16,10 +16,11 @@ from typing import Literal
 import structlog
 
 from bridge.sources import file_position
-from bridge.sources.contract import Accept
+from bridge.sources.contract import Accept, SourceState
 from bridge.sources.file_position import Position
 from bridge.sources.line_batch import LineBatch
 from bridge.sources.lines import LineSplitter
+from bridge.sources.state import StateKeeper
 
 _PIECE = 1 << 18
 _LOOK_SECONDS = 0.25
@@ -64,11 +65,14 @@ class FileSource:
         self._stop = threading.Event()
         self._cancelled = threading.Event()
         self._told: set[str] = set()
+        self._state = StateKeeper(name)
         self._log = structlog.get_logger("file")
 
     def run(self, accept: Accept) -> None:
         """Follow until stopped; then what stands in the files by that time is read."""
+        accept = self._state.counting(accept)
         self._resume()
+        self._state.connected()
         try:
             while not self._cancelled.is_set():
                 stopping = self._stop.is_set()
@@ -92,6 +96,11 @@ class FileSource:
         self._stop.set()
         self._cancelled.set()
         return 0
+
+    def state(self) -> tuple[SourceState, ...]:
+        """Following since, and how many files."""
+        self._state.note(f"{len(self._tails)} files")
+        return (self._state.now(),)
 
     # Which files
 

@@ -15,10 +15,11 @@ from bridge.alert import Alert
 from bridge.alert.grpc_form import decode_grpc
 from bridge.alert.malformed import Malformed
 from bridge.alert.wire.methods import GET
-from bridge.sources.contract import Abandoned, Accept, Batch, Refusal
+from bridge.sources.contract import Abandoned, Accept, Batch, Refusal, SourceState
 from bridge.sources.grpc_failure import explain
 from bridge.sources.grpc_tls import ClientTls, credentials
 from bridge.sources.pacing import Pacing
+from bridge.sources.state import StateKeeper
 
 if TYPE_CHECKING:
     import grpc
@@ -43,13 +44,14 @@ class GrpcSource:
         self._call: Any = None
         self._cancelled = False
         self._told = ""
+        self._state = StateKeeper(name, address)
         self._log = structlog.get_logger("grpc")
 
     def run(self, accept: Accept) -> None:
         """Read until stopped, through every death and return of Falco."""
         import grpc
 
-        pacing = Pacing()
+        accept, pacing = self._state.counting(accept), Pacing()
         with self._channel() as channel:
             get: Any = channel.unary_stream(GET, request_serializer=None, response_deserializer=None)
             while not self._stop.is_set():
@@ -75,6 +77,10 @@ class GrpcSource:
                 return 0
             self._call.cancel()
             return 1
+
+    def state(self) -> tuple[SourceState, ...]:
+        """Of the one Falco."""
+        return (self._state.now(),)
 
     def _channel(self) -> grpc.Channel:
         import grpc
@@ -137,11 +143,13 @@ class GrpcSource:
         if self._cancelled:
             return
         sentence = explain(self._address, error.code(), error.details() or "")
+        self._state.failed(sentence)
         if sentence != self._told:
             self._told = sentence
             self._log.warning("falco not readable", source=self.name, problem=sentence)
 
     def _tell_well(self) -> None:
+        self._state.connected()
         if self._told:
             self._told = ""
             self._log.info("falco is readable again", source=self.name)

@@ -20,10 +20,11 @@ from typing import Any
 import structlog
 
 from bridge.language.values import Network
-from bridge.sources.contract import Abandoned, Accept, Batch
+from bridge.sources.contract import Abandoned, Accept, Batch, SourceState
 from bridge.sources.errors import SourceError
 from bridge.sources.http_protocol import HttpConnection, Reply, Request
 from bridge.sources.payload import Payload, read_body
+from bridge.sources.state import StateKeeper
 
 _MOST_CONNECTIONS = 1024
 _MOST_HELD = 64 << 20
@@ -94,6 +95,7 @@ class HttpSource:
         self._cancelled = False
         self._loop = asyncio.new_event_loop()
         self._server: Any = None
+        self._state = StateKeeper(name)
         self._log = structlog.get_logger("http")
         self._listen()
 
@@ -116,7 +118,10 @@ class HttpSource:
 
     def run(self, accept: Accept) -> None:
         """Serve until stopped; what was answered with 200 is committed."""
-        committer = threading.Thread(target=self._commit, args=(accept,), name=f"{self.name} commit", daemon=True)
+        self._state.connected()
+        committer = threading.Thread(
+            target=self._commit, args=(self._state.counting(accept),), name=f"{self.name} commit", daemon=True
+        )
         committer.start()
         watch = self._loop.call_soon(self._watch_held)
         try:
@@ -141,6 +146,11 @@ class HttpSource:
             self._changed.notify_all()
         self._soon(self._loop.stop)
         return left
+
+    def state(self) -> tuple[SourceState, ...]:
+        """Listening since, and how many are connected."""
+        self._state.note(f"{len(self._connections)} connections")
+        return (self._state.now(),)
 
     def _soon(self, action: Callable[[], object]) -> None:
         if not self._loop.is_closed():

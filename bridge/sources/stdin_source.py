@@ -9,9 +9,10 @@ import time
 
 import structlog
 
-from bridge.sources.contract import Accept
+from bridge.sources.contract import Accept, SourceState
 from bridge.sources.line_batch import LineBatch
 from bridge.sources.lines import LineSplitter
+from bridge.sources.state import StateKeeper
 
 _PIECE = 1 << 18
 _LOOK_SECONDS = 0.25
@@ -26,10 +27,13 @@ class StdinSource:
         self._descriptor = descriptor
         self._stop = threading.Event()
         self._cancelled = threading.Event()
+        self._state = StateKeeper(name)
         self._log = structlog.get_logger("stdin")
 
     def run(self, accept: Accept) -> None:
         """Read until the input ends, or until stopped; then what has arrived by that time."""
+        accept = self._state.counting(accept)
+        self._state.connected()
         splitter, batch = LineSplitter(), LineBatch()
         while not self._cancelled.is_set():
             stopping = self._stop.is_set()
@@ -51,6 +55,8 @@ class StdinSource:
         if batch.size:
             accept(batch.hand_over(self.name, received_ns))
         if not data:
+            self._state.ended()
+            self._state.note("ended")
             self._log.info("standard input has ended", source=self.name)
         return bool(data)
 
@@ -63,3 +69,7 @@ class StdinSource:
         self._stop.set()
         self._cancelled.set()
         return 1
+
+    def state(self) -> tuple[SourceState, ...]:
+        """Open since, or that it has ended."""
+        return (self._state.now(),)
