@@ -39,6 +39,7 @@ class AppriseChannel:
     """One Apprise URL."""
 
     together = 1
+    most_in_a_digest = 10
 
     def __init__(self, name: str, url: str, plugin: Any, labels: Mapping[str, str]) -> None:
         self.name = name

@@ -14,6 +14,7 @@ class ConsoleChannel:
     """Prints the first lines of each message."""
 
     together = 100
+    most_in_a_digest = together
 
     def __init__(self, name: str, labels: Mapping[str, str]) -> None:
         self.name = name

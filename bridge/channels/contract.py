@@ -40,6 +40,9 @@ class Channel(Protocol):
     together: int
     """How many deliveries one send takes in the ordinary course: 1 for what a person reads, more where the far side
     takes batches. A send of more than that is a digest: one message that names them all."""
+    most_in_a_digest: int
+    """How many deliveries one send takes at all: as many as its longest message can name. ``together`` where there are
+    batches and no digests."""
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Send these, at least one, as one; the outcome is that of all. Never raises; returns within a time limit."""

@@ -20,6 +20,7 @@ class FileChannel:
     """Appends to one file, readable by its owner only. A symlink in its place is refused."""
 
     together = 1000
+    most_in_a_digest = together
 
     def __init__(self, name: str, path: Path, labels: Mapping[str, str]) -> None:
         self.name = name
