@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bridge import __version__
 
-VERBS = ("check", "fmt", "test", "match", "explain", "fields", "falco_config", "simulate", "demo")
+VERBS = ("check", "fmt", "test", "match", "explain", "fields", "falco_config", "simulate", "demo", "status")
 """Each is a module here with ``add_parser(subparsers)``, which sets ``run``: arguments to exit code."""
 
 USAGE = 2

@@ -13,8 +13,9 @@ from bridge.channels.log_setup import FORMS, LEVELS
 from bridge.service.secret import Secret
 from bridge.service.source_config import SourceSettings, read_sources
 from bridge.service.yaml_reader import Problem, Reader
+from bridge.sources.unix_socket import too_long
 
-_SECTIONS = ("sources", "channels", "routes", "journal", "log", "labels", "shutdown")
+_SECTIONS = ("sources", "channels", "routes", "journal", "log", "labels", "shutdown", "admin")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -43,6 +44,16 @@ class Config:
     log: LogSettings
     labels: Mapping[str, str]
     drain_seconds: float
+    admin: Path
+    """Where the bridge listens for its operators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a bridge with this config is to be found."""
+
+    journal: Path
+    admin: Path
 
 
 def load_config(path: Path, environ: Mapping[str, str]) -> Config | list[Problem]:
@@ -53,6 +64,16 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config | list[Problem
         return reader.problems
     config = _Loader(reader, root).load()
     return reader.problems or config
+
+
+def find_places(path: Path, environ: Mapping[str, str]) -> Places | list[Problem]:
+    """Where that config's bridge is, whatever else may be wrong with it or its secrets. Never raises."""
+    reader = Reader(path.absolute(), environ)
+    root = reader.document()
+    if root is None:
+        return reader.problems
+    places = _Loader(reader, root).places()
+    return reader.problems or places
 
 
 class _Loader:
@@ -73,17 +94,27 @@ class _Loader:
         ):
             if section not in entries:
                 self._reader.wrong(self._root, f"there is no `{section}`", f"for example: {example}")
+        journal = self._journal(entries.get("journal"))
         return Config(
             self._reader.path,
             read_sources(self._reader, entries.get("sources"), self._folder),
             self._channels(entries.get("channels")),
             self._lines,
             self._routes(entries.get("routes")),
-            self._journal(entries.get("journal")),
+            journal,
             self._log(entries.get("log")),
             self._labels(entries.get("labels")),
             self._drain(entries.get("shutdown")),
+            self._admin(entries.get("admin"), journal),
         )
+
+    def places(self) -> Places:
+        """The journal and the admin socket alone."""
+        entries = self._reader.mapping(self._root, "the config", None)
+        if "journal" not in entries:
+            self._reader.wrong(self._root, "there is no `journal`", "for example: journal: journal.db")
+        journal = self._journal(entries.get("journal"))
+        return Places(journal, self._admin(entries.get("admin"), journal))
 
     def _channels(self, node: yaml.Node | None) -> dict[str, Secret]:
         if node is None:
@@ -142,6 +173,15 @@ class _Loader:
                 return Path()
             node = entries["path"]
         return self._folder / self._reader.text(node, "journal")
+
+    def _admin(self, node: yaml.Node | None, journal: Path) -> Path:
+        """Beside the journal unless told otherwise."""
+        path = journal.with_name(f"{journal.name}.admin.sock") if journal.name else journal
+        if node is not None:
+            path = self._folder / self._reader.text(node, "admin")
+        if sentence := too_long(path):
+            self._reader.wrong(node or self._root, sentence, "name one with `admin: /run/falco-bridge/admin.sock`")
+        return path
 
     def _log(self, node: yaml.Node | None) -> LogSettings:
         if node is None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import structlog
 
 from bridge.journal import Journal, JournalError
+from bridge.service.admin_server import AdminServer
 from bridge.service.courier_process import CourierProcess
 from bridge.service.intake import Intake
 from bridge.sources.contract import Abandoned, Source
@@ -26,12 +27,19 @@ class Bridge:
     """One running bridge."""
 
     def __init__(
-        self, journal: Journal, intake: Intake, sources: Sequence[Source], courier: CourierProcess, drain_seconds: float
+        self,
+        journal: Journal,
+        intake: Intake,
+        sources: Sequence[Source],
+        courier: CourierProcess,
+        admin: AdminServer,
+        drain_seconds: float,
     ) -> None:
         self._journal = journal
         self._intake = intake
         self._sources = sources
         self._courier = courier
+        self._admin = admin
         self._drain_seconds = drain_seconds
         self._stop = threading.Event()
         self._hurry = threading.Event()
@@ -58,6 +66,7 @@ class Bridge:
         self._courier.start()
         for thread in threads:
             thread.start()
+        self._admin.start()
         self._log.info("started", sources=[source.name for source in self._sources])
         self._await_end(threads)
         return self._drain(threads)
@@ -90,6 +99,7 @@ class Bridge:
             source.stop()
         drained = self._join(threads, deadline) or self._cut_off(threads)
         self._courier.stop(deadline - time.monotonic(), self._hurry)
+        self._admin.close()
         tally = self._intake.tally
         self._log.info(
             "stopped",

@@ -14,6 +14,7 @@ from bridge.language.program import Program
 from bridge.language.render import render_text
 from bridge.matching import Matcher
 from bridge.routing.redact import Redactor
+from bridge.service.admin_server import AdminServer
 from bridge.service.channel_check import check_channels
 from bridge.service.config import Config, load_config
 from bridge.service.courier_process import CourierProcess
@@ -24,6 +25,7 @@ from bridge.service.run import Bridge
 from bridge.service.signals import on_stop_signal
 from bridge.service.source_config import HttpSettings
 from bridge.service.sources import make_source
+from bridge.service.status import Status
 from bridge.sources.contract import Source
 from bridge.sources.errors import SourceError
 
@@ -46,12 +48,13 @@ def run_bridge(config_path: Path) -> int:
     try:
         journal = Journal.open_for_router(config.journal)
         sources = [make_source(each, journal) for each in config.sources]
+        admin = AdminServer(config.admin)
     except (JournalError, SourceError) as error:
         return _refuse(str(error))
-    return _run(config, program, journal, sources)
+    return _run(config, program, journal, sources, admin)
 
 
-def _run(config: Config, program: Program, journal: Journal, sources: list[Source]) -> int:
+def _run(config: Config, program: Program, journal: Journal, sources: list[Source], admin: AdminServer) -> int:
     courier = CourierProcess(
         {
             "journal": str(config.journal),
@@ -68,7 +71,8 @@ def _run(config: Config, program: Program, journal: Journal, sources: list[Sourc
             bridge.fail(fault)
 
     intake = Intake(journal, rules, on_deliveries=courier.wake, on_fault=fail)
-    bridge = Bridge(journal, intake, sources, courier, config.drain_seconds)
+    bridge = Bridge(journal, intake, sources, courier, admin, config.drain_seconds)
+    admin.offer("status", Status(intake).operation)
     on_stop_signal(bridge.stop)
     return bridge.run()
 
