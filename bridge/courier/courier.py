@@ -13,7 +13,7 @@ import structlog
 from bridge.channels.contract import Channel, Outcome, Verdict
 from bridge.courier.retry import settlement
 from bridge.courier.worker import Workers
-from bridge.journal import Delivery, Journal, JournalBusyError, Settlement
+from bridge.journal import Delivery, Journal, JournalBusyError, Room, Settlement
 
 LEASE_SECONDS = 120.0
 """A claimed delivery that is not settled for so long may be claimed again; longer than any attempt takes."""
@@ -76,8 +76,8 @@ class Courier:
     def _claim(self) -> None:
         if self._router_gone.is_set():
             return
-        room = {name: self._workers[name].capacity - self._in_flight[name] for name in self._open_channels()}
-        for delivery in self._journal.claim(time.time_ns(), int(LEASE_SECONDS * _SECOND), room):
+        room = {name: Room(self._workers[name].capacity - self._in_flight[name]) for name in self._open_channels()}
+        for (delivery,) in self._journal.claim(time.time_ns(), int(LEASE_SECONDS * _SECOND), room):
             name = delivery.notification.channel
             self._in_flight[name] += 1
             self._workers[name].put(delivery)

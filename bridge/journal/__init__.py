@@ -2,17 +2,20 @@
 
 from bridge.journal.errors import JournalBusyError, JournalError
 from bridge.journal.lock import FileLock
-from bridge.journal.model import Delivery, DeliveryState, Settlement
+from bridge.journal.model import Circuit, Delivery, DeliveryState, Health, Room, Settlement
 from bridge.journal.sqlite import Entry, Journal, Refused
 
 __all__ = [
+    "Circuit",
     "Delivery",
     "DeliveryState",
     "Entry",
     "FileLock",
+    "Health",
     "Journal",
     "JournalBusyError",
     "JournalError",
     "Refused",
+    "Room",
     "Settlement",
 ]

@@ -30,6 +30,7 @@ CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY,
     alert INTEGER NOT NULL REFERENCES alerts (seq),
     channel TEXT NOT NULL,
+    lane INTEGER NOT NULL,
     notification BLOB NOT NULL,
     state TEXT NOT NULL,
     due_ns INTEGER NOT NULL,
@@ -37,10 +38,24 @@ CREATE TABLE deliveries (
     created_ns INTEGER NOT NULL,
     settled_ns INTEGER,
     status INTEGER,
-    reason TEXT NOT NULL DEFAULT ''
+    reason TEXT NOT NULL DEFAULT '',
+    digest INTEGER
 );
-CREATE INDEX deliveries_open ON deliveries (channel, due_ns) WHERE state IN ('pending', 'claimed');
+CREATE INDEX deliveries_open ON deliveries (channel, lane, id) WHERE state IN ('pending', 'claimed');
+CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 'dead';
 CREATE INDEX deliveries_alert ON deliveries (alert);
+CREATE TABLE attempts (
+    delivery INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    at_ns INTEGER NOT NULL,
+    status INTEGER,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (delivery, number)
+) WITHOUT ROWID;
+CREATE TABLE channels (
+    name TEXT PRIMARY KEY,
+    health BLOB NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE checkpoints (
     source TEXT PRIMARY KEY,
     position TEXT NOT NULL,
@@ -53,6 +68,13 @@ CREATE TABLE quarantine (
     reason TEXT NOT NULL,
     raw BLOB NOT NULL
 );
+"""
+
+_FORGET_ATTEMPTS = """
+CREATE TRIGGER forget_attempts AFTER DELETE ON deliveries
+BEGIN
+    DELETE FROM attempts WHERE delivery = OLD.id;
+END
 """
 
 
@@ -186,7 +208,7 @@ def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            for statement in _SCHEMA.split(";"):
+            for statement in (*_SCHEMA.split(";"), _FORGET_ATTEMPTS):
                 connection.execute(statement)
         connection.execute("COMMIT")
     except sqlite3.Error:

@@ -1,5 +1,7 @@
 """The journal in SQLite: the only thing between the router, which appends, and the courier, which delivers.
 
+This is the router's half, and the whole: ``deliveries.py`` holds the courier's.
+
 Each method is one transaction. The router and the courier open the file on their own; WAL lets them read while the
 other writes, and both keep their write transactions short.
 """
@@ -7,24 +9,18 @@ other writes, and both keep their write transactions short.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from bridge.alert import Alert
-from bridge.journal.codec import (
-    decode_alert,
-    decode_notification,
-    encode_alert,
-    encode_decisions,
-    encode_notification,
-)
+from bridge.journal.codec import encode_alert, encode_decisions, encode_notification
+from bridge.journal.deliveries import Deliveries, order_lane
 from bridge.journal.errors import JournalError
 from bridge.journal.lock import FileLock
-from bridge.journal.model import Delivery, DeliveryState, Settlement
-from bridge.journal.schema import connect, connect_to_read, explain
+from bridge.journal.model import DeliveryState
+from bridge.journal.schema import connect, connect_to_read
 from bridge.routing import Notification, Routed
 
 QUARANTINE_ROWS = 1000
@@ -48,13 +44,11 @@ class Refused:
     raw: bytes
 
 
-class Journal:
+class Journal(Deliveries):
     """One connection to the journal's file. Methods raise JournalError; JournalBusyError where waiting may help."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, lock: FileLock | None) -> None:
-        self._connection = connection
-        self._path = path
-        self._lock = lock
+        super().__init__(connection, path, lock)
         self._next_alert = self._scalar("SELECT coalesce(max(seq), 0) + 1 FROM alerts")
 
     @classmethod
@@ -83,12 +77,6 @@ class Journal:
                 lock.release()
             raise
 
-    def close(self) -> None:
-        """Let go of the file and its lock."""
-        self._connection.close()
-        if self._lock is not None:
-            self._lock.release()
-
     # The router's half
 
     def unknown(self, alerts: Iterable[Alert]) -> list[Alert]:
@@ -115,10 +103,14 @@ class Journal:
         first = self._next_alert
         alerts, deliveries = _rows(road, received_ns, entries, first)
         with self._transaction():
+            last = self._scalar("SELECT coalesce(max(seq), 0) FROM alerts")
+            if last >= first:  # the courier, too, tells of things
+                first = last + 1
+                alerts, deliveries = _rows(road, received_ns, entries, first)
             self._connection.executemany("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?)", alerts)
             self._connection.executemany(
-                "INSERT INTO deliveries (alert, channel, notification, state, due_ns, created_ns) "
-                "VALUES (?, ?, ?, 'pending', ?, ?)",
+                "INSERT INTO deliveries (alert, channel, lane, notification, state, due_ns, created_ns) "
+                "VALUES (?, ?, ?, ?, 'pending', ?, ?)",
                 deliveries,
             )
             if refused:
@@ -138,99 +130,15 @@ class Journal:
             row = self._connection.execute("SELECT position FROM checkpoints WHERE source = ?", (source,)).fetchone()
         return None if row is None else str(row[0])
 
-    # The courier's half
-
-    def claim(self, now_ns: int, lease_ns: int, room: Mapping[str, int]) -> list[Delivery]:
-        """Take deliveries that are due, oldest first, up to ``room`` for each channel.
-
-        They are this caller's until ``now_ns + lease_ns``; one not settled by then may be claimed again.
-        """
-        claimed: list[Delivery] = []
-        if not any(
-            self._has_due(channel, now_ns) for channel, places in room.items() if places > 0
-        ):  # an idle look must not take the write lock
-            return claimed
-        with self._transaction():
-            for channel, places in room.items():
-                rows = self._due(channel, now_ns, places)
-                claimed += [_delivery(row) for row in rows]
-                self._connection.executemany(
-                    "UPDATE deliveries SET state = 'claimed', due_ns = ? WHERE id = ?",
-                    [(now_ns + lease_ns, row[0]) for row in rows],
-                )
-        return claimed
-
-    def settle(self, settlements: Sequence[Settlement]) -> None:
-        """Write down what became of attempts. A delivery that is settled already stays as it is."""
-        if not settlements:
-            return
-        with self._transaction():
-            self._connection.executemany(
-                "UPDATE deliveries SET state = ?, due_ns = ?, attempts = attempts + 1, settled_ns = ?, status = ?, "
-                "reason = ? WHERE id = ? AND state IN ('pending', 'claimed')",
-                [
-                    (each.state.value, each.due_ns, each.at_ns, each.status, each.reason, each.delivery_id)
-                    for each in settlements
-                ],
-            )
-
-    def release(self, now_ns: int) -> int:
-        """Make every claimed delivery due at once. Only for a courier that knows no other one is alive."""
-        with self._transaction():
-            return self._connection.execute(
-                "UPDATE deliveries SET state = 'pending', due_ns = ? WHERE state = 'claimed'", (now_ns,)
-            ).rowcount
-
-    def next_due(self, channels: Collection[str]) -> int | None:
-        """When the next delivery for these channels is due, in nanoseconds since the epoch; None without any."""
-        with self._explained():
-            moments = [
-                self._connection.execute(
-                    "SELECT min(due_ns) FROM deliveries WHERE channel = ? AND state IN ('pending', 'claimed')",
-                    (channel,),
-                ).fetchone()[0]
-                for channel in channels
-            ]
-        return min((moment for moment in moments if moment is not None), default=None)
-
     def kept(self) -> int:
         """How many alerts are kept."""
         return self._scalar("SELECT count(*) FROM alerts")
-
-    def undelivered(self) -> int:
-        """How many deliveries wait, for whatever channel, the ones that the config no longer names too."""
-        return self._scalar("SELECT count(*) FROM deliveries WHERE state IN ('pending', 'claimed')")
-
-    # Reading
-
-    def read(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """Rows of a query over the schema, for ``bridge.journal.history``."""
-        with self._explained():
-            return self._connection.execute(statement, parameters).fetchall()
 
     # Within
 
     def _knows(self, identity: str) -> bool:
         row = self._connection.execute("SELECT 1 FROM alerts WHERE id = ?", (bytes.fromhex(identity),)).fetchone()
         return row is not None
-
-    def _has_due(self, channel: str, now_ns: int) -> bool:
-        with self._explained():
-            row = self._connection.execute(
-                "SELECT 1 FROM deliveries "
-                "WHERE channel = ? AND state IN ('pending', 'claimed') AND due_ns <= ? LIMIT 1",
-                (channel, now_ns),
-            ).fetchone()
-        return row is not None
-
-    def _due(self, channel: str, now_ns: int, places: int) -> list[tuple[object, ...]]:
-        return self._connection.execute(
-            "SELECT d.id, d.channel, d.notification, d.attempts, d.created_ns, a.id, a.body "
-            "FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert "
-            "WHERE d.channel = ? AND d.state IN ('pending', 'claimed') AND d.due_ns <= ? "
-            "ORDER BY d.due_ns, d.id LIMIT ?",
-            (channel, now_ns, places),
-        ).fetchall()
 
     def _set_aside(self, road: str, received_ns: int, refused: Sequence[Refused]) -> None:
         self._connection.executemany(
@@ -241,30 +149,6 @@ class Journal:
             "DELETE FROM quarantine WHERE seq <= (SELECT max(seq) FROM quarantine) - ?", (QUARANTINE_ROWS,)
         )
 
-    def _scalar(self, statement: str) -> int:
-        with self._explained():
-            return int(self._connection.execute(statement).fetchone()[0])
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise explain(error, self._path) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing. A failed COMMIT leaves the transaction open, so that too is rolled back."""
-        with self._explained():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
 
 def _rows(
     road: str, received_ns: int, entries: Sequence[Entry], first: int
@@ -272,7 +156,7 @@ def _rows(
     """The rows of a batch: alerts numbered from ``first``, and their deliveries."""
     alerts: list[tuple[object, ...]] = []
     deliveries: list[tuple[object, ...]] = []
-    encoded: dict[Notification, bytes] = {}
+    encoded: dict[Notification, tuple[int, bytes]] = {}
     for number, entry in enumerate(entries, first):
         alert = entry.alert
         alerts.append(
@@ -286,24 +170,11 @@ def _rows(
             )
         )
         for notification in entry.routed.notifications:
-            body = encoded.get(notification)
-            if body is None:
-                body = encoded[notification] = encode_notification(notification)
-            deliveries.append((number, notification.channel, body, received_ns, received_ns))
+            known = encoded.get(notification)
+            if known is None:
+                known = encoded[notification] = (order_lane(notification), encode_notification(notification))
+            deliveries.append((number, notification.channel, *known, received_ns, received_ns))
     return alerts, deliveries
-
-
-def _delivery(row: tuple[object, ...]) -> Delivery:
-    identity, channel, notification, attempts, created_ns, alert_id, body = row
-    assert isinstance(identity, int)
-    assert isinstance(channel, str)
-    assert isinstance(notification, bytes)
-    assert isinstance(attempts, int)
-    assert isinstance(created_ns, int)
-    assert isinstance(alert_id, bytes)
-    assert isinstance(body, bytes)
-    alert = decode_alert(alert_id.hex(), body)
-    return Delivery(identity, alert, decode_notification(channel, notification), attempts, created_ns)
 
 
 __all__ = ["DeliveryState", "Entry", "Journal", "Refused"]

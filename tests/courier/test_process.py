@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from bridge.alert import Priority, make_alert
-from bridge.journal import DeliveryState, Entry, Journal
+from bridge.journal import DeliveryState, Entry, Journal, Room
 from bridge.journal.history import deliveries
 from bridge.routing import Action, Decision, Notification, Routed
 from bridge.service.courier_process import start_python
@@ -48,7 +48,8 @@ def lines(folder: Path) -> list[str]:
 def test_what_a_dead_courier_had_claimed_the_next_one_delivers(tmp_path: Path) -> None:
     """At once: whoever holds the lock knows that nobody else is sending."""
     journal = journal_with(tmp_path / "j.db", 3)
-    assert len(journal.claim(time.time_ns(), 10**18, {"a": 3})) == 3
+    ((first, *_),) = journal.claim(time.time_ns(), 10**18, {"a": Room(3, 3)})
+    assert first.attempts == 0
     process = courier(tmp_path)
     wait_until(lambda: len(lines(tmp_path)) == 3, "the deliveries")
     assert process.stdin is not None

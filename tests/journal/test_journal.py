@@ -13,12 +13,14 @@ import pytest
 
 from bridge.alert import Alert, Priority, make_alert
 from bridge.journal import (
+    Delivery,
     DeliveryState,
     Entry,
     Journal,
     JournalBusyError,
     JournalError,
     Refused,
+    Room,
     Settlement,
 )
 from bridge.journal.history import quarantined, recorded
@@ -38,6 +40,11 @@ def entries(*numbers: int) -> list[Entry]:
     return [Entry(alert(number), ROUTED) for number in numbers]
 
 
+def claim(journal: Journal, now_ns: int, room: Room) -> list[Delivery]:
+    """Everything that one claim took, in order."""
+    return [each for send in journal.claim(now_ns, 100, {"c": room}) for each in send]
+
+
 def test_an_alert_goes_in_once_and_comes_out_equal(tmp_path: Path) -> None:
     """Twice sent is once kept; decisions and checkpoint come along."""
     journal = Journal.open_for_router(tmp_path / "j.db")
@@ -54,14 +61,14 @@ def test_a_claim_is_held_until_its_lease_ends_and_settled_once(tmp_path: Path) -
     """Nobody else gets it meanwhile; what is settled stays settled."""
     journal = Journal.open_for_router(tmp_path / "j.db")
     journal.append("s", 0, entries(1))
-    (first,) = journal.claim(0, 100, {"c": 5})
-    assert journal.claim(50, 100, {"c": 5}) == []
-    (again,) = journal.claim(200, 100, {"c": 5})
+    (first,) = claim(journal, 0, Room(5))
+    assert claim(journal, 50, Room(5)) == []
+    (again,) = claim(journal, 200, Room(5))
     assert again.id == first.id
     journal.settle([Settlement(first.id, DeliveryState.DELIVERED, 201, 201, 200, "")])
     journal.settle([Settlement(first.id, DeliveryState.DEAD, 202, 202, 404, "late")])
     assert journal.undelivered() == 0
-    assert journal.claim(10**9, 1, {"c": 5}) == []
+    assert claim(journal, 10**9, Room(5)) == []
 
 
 def test_a_refused_batch_leaves_nothing(tmp_path: Path) -> None:

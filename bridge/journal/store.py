@@ -1,0 +1,55 @@
+"""What both halves of the journal stand on: one connection, transactions, and faults told in sentences."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bridge.journal.lock import FileLock
+from bridge.journal.schema import explain
+
+
+class Store:
+    """One connection to the journal's file. Methods raise JournalError; JournalBusyError where waiting may help."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, lock: FileLock | None) -> None:
+        self._connection = connection
+        self._path = path
+        self._lock = lock
+
+    def close(self) -> None:
+        """Let go of the file and its lock."""
+        self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def read(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Rows of a query over the schema, for ``bridge.journal.history``."""
+        with self._explained():
+            return self._connection.execute(statement, parameters).fetchall()
+
+    def _scalar(self, statement: str, parameters: Sequence[object] = ()) -> int:
+        with self._explained():
+            return int(self._connection.execute(statement, parameters).fetchone()[0])
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise explain(error, self._path) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing. A failed COMMIT leaves the transaction open, so that too is rolled back."""
+        with self._explained():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
