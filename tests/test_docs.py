@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.channels.registry import NATIVE, PARAMETERS
 from bridge.cli.main import VERBS
 from bridge.language import Code, Known
 from bridge.language.diagnostic import Severity
@@ -73,6 +74,14 @@ def test_every_verb_is_told() -> None:
     text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     missing = [verb for verb in VERBS if f"## falco-bridge {verb.replace('_', '-')}" not in text]
     assert not missing
+
+
+def test_every_channel_of_our_own_and_each_of_its_parameters_is_told() -> None:
+    """In the page of the channels."""
+    text = (ROOT / "docs" / "channels.md").read_text(encoding="utf-8")
+    heads = {word.strip() for line in text.splitlines() if line.startswith("## ") for word in line[3:].split(",")}
+    assert set(NATIVE) <= heads
+    assert not [name for name in PARAMETERS if f"`{name}=" not in text and f"`?{name}=" not in text]
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Collection, Iterator
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 _SHORTEST = 6
 """Shorter parts of a URL are no secrets, and would blot out ordinary words."""
@@ -11,12 +13,17 @@ HIDDEN = "***"
 
 
 def secrets_in(url: str) -> frozenset[str]:
-    """Every part of a channel's URL that may be a token: user, password, path, values of the query, the URL itself."""
-    return frozenset(part for part in _parts(url) if len(part) >= _SHORTEST)
+    """Every part of a channel's URL that may be a token: user, password, path, values of the query, the URL itself.
+
+    Each as written, decoded, and as a header, a JSON text or ``repr`` would show it.
+    """
+    return frozenset(shown for part in _parts(url) for shown in _shown(part) if len(shown) >= _SHORTEST)
 
 
 def redacted(text: str, secrets: Collection[str]) -> str:
     """The text with every secret blotted out, the longest first."""
+    if not text:
+        return text
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
@@ -26,13 +33,24 @@ def _parts(url: str) -> Iterator[str]:
     yield url
     try:
         split = urlsplit(url)
+        user, password = split.username or "", split.password or ""
     except ValueError:
         yield url.partition("://")[2]
         return
-    pieces = [split.username or "", split.password or "", *split.path.split("/")]
-    pieces += [value for _, value in parse_qsl(split.query)]
-    if split.hostname and "." not in split.hostname and split.hostname != "localhost":
-        pieces.append(split.netloc.rpartition("@")[2].partition(":")[0])  # many of Apprise's URLs hold a token there
-    for piece in pieces:
-        yield piece
-        yield unquote(piece)
+    yield from (user, password, *split.path.split("/"))
+    yield f"{split.path}?{split.query}" if split.query else split.path
+    yield from (piece.partition("=")[2] for piece in split.query.split("&"))
+    if user or password:
+        yield base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
+    host = split.netloc.rpartition("@")[2].partition(":")[0]
+    if host and "." not in host and host.lower() != "localhost":
+        yield host  # many of Apprise's URLs hold a token there
+
+
+def _shown(part: str) -> Iterator[str]:
+    for text in {part, unquote(part), unquote_plus(part), unquote(part).removeprefix("whsec_")}:
+        yield text
+        if not (text.isascii() and text.isalnum()):
+            yield json.dumps(text)[1:-1]
+            yield json.dumps(text, ensure_ascii=False)[1:-1]
+            yield repr(text)[1:-1]

@@ -6,31 +6,42 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bridge.channels.address import parse_address
 from bridge.channels.contract import Channel
+from bridge.channels.errors import ChannelError
 
 _FILE = "file://"
-_CONSOLE = "console://"
-
-
-class ChannelError(Exception):
-    """The URL makes no channel; the text says why and never holds the URL."""
+NATIVE = frozenset({"console", "file", "webhook", "webhooks"})
+"""The schemes of our own channels; every other one is Apprise's."""
+PARAMETERS = frozenset({"format", "batch", "secret", "cafile"})
+"""Every parameter that one of them has."""
 
 
 def open_channel(name: str, url: str, labels: Mapping[str, str]) -> Channel:
     """The channel of that URL. Raises ChannelError."""
-    if url.startswith(_CONSOLE):
-        from bridge.channels.console_channel import ConsoleChannel
-
-        return ConsoleChannel(name, labels)
-    if url.startswith(_FILE):
-        from bridge.channels.file_channel import FileChannel
-
-        return FileChannel(name, _file_path(url), labels)
-    from bridge.channels.apprise_channel import AppriseChannel, make_plugin
-
     scheme, separator, _ = url.partition("://")
     if not separator:
         raise ChannelError("is no URL; write SCHEME://…, for example slack://TOKEN_A/TOKEN_B/TOKEN_C")
+    match scheme.lower():
+        case "console":
+            from bridge.channels.console_channel import ConsoleChannel
+
+            return ConsoleChannel(name, labels)
+        case "file":
+            from bridge.channels.file_channel import FileChannel
+
+            return FileChannel(name, _file_path(url), labels)
+        case "webhook" | "webhooks":
+            from bridge.channels import webhook_channel
+
+            return webhook_channel.WebhookChannel(name, parse_address(url, webhook_channel.PARAMETERS), labels)
+        case _:
+            return _apprise_channel(name, url, scheme, labels)
+
+
+def _apprise_channel(name: str, url: str, scheme: str, labels: Mapping[str, str]) -> Channel:
+    from bridge.channels.apprise_channel import AppriseChannel, make_plugin
+
     plugin = make_plugin(url)
     if plugin is None:
         raise ChannelError(_why_not(scheme))
@@ -65,5 +76,5 @@ def _why_not(scheme: str) -> str:
         )
     from bridge.language.suggest import did_you_mean
 
-    hint = did_you_mean(scheme, known | {"console", "file"})
+    hint = did_you_mean(scheme, known | NATIVE)
     return f"has the unknown scheme {scheme}://" + (f"; {hint}" if hint else "")

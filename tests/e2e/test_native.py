@@ -1,0 +1,33 @@
+"""Our own channels, from Falco's wire to what their far sides keep, in real processes."""
+
+from __future__ import annotations
+
+import json
+
+from bridge.simulate.samples import samples_folder
+from tests.e2e.harness import Road
+from tests.support.far_side import FarSide
+
+SAMPLES = samples_folder() / "alerts.jsonl"
+
+
+def play(road: Road) -> None:
+    """Every sample from Falco to the journal, every delivery settled, everything stopped."""
+    road.falco(str(SAMPLES))
+    bridge = road.bridge()
+    road.await_kept(sum(1 for line in SAMPLES.read_text(encoding="utf-8").splitlines() if line.strip()))
+    road.await_settled()
+    assert road.stop(bridge) == 0, road.log
+
+
+def test_a_webhook_receives_falcos_objects_in_batches(road: Road, far_side: FarSide) -> None:
+    """Every sample once, as Falco wrote it."""
+    road.configure('route "all" { to hook }\n', {"hook": f"webhook://127.0.0.1:{far_side.port}/?batch=array"})
+    play(road)
+    bodies = [body for request in far_side.requests for body in json.loads(request.body)]
+    said = sorted(str(json.loads(line)["rule"]) for line in SAMPLES.read_text(encoding="utf-8").splitlines() if line)
+    kept = {each.alert.id for each in road.kept() if each.decisions}
+    assert {body["falco_bridge"]["id"] for body in bodies} == kept
+    assert len(bodies) == len(kept)
+    assert {body["rule"] for body in bodies} <= set(said)
+    assert {body["falco_bridge"]["labels"]["cluster"] for body in bodies} == {"test"}
