@@ -10,6 +10,8 @@ from pathlib import Path
 import yaml
 
 from bridge.channels.log_setup import FORMS, LEVELS
+from bridge.courier.options import ChannelOptions
+from bridge.service.channel_config import OPTIONS, check_fallbacks, read_options
 from bridge.service.secret import Secret
 from bridge.service.source_config import SourceSettings, read_sources
 from bridge.service.yaml_reader import Problem, Reader
@@ -39,6 +41,7 @@ class Config:
     sources: tuple[SourceSettings, ...]
     channels: Mapping[str, Secret]
     channel_lines: Mapping[str, int]
+    channel_options: Mapping[str, ChannelOptions]
     routes: tuple[Path, ...]
     journal: Path
     log: LogSettings
@@ -82,6 +85,7 @@ class _Loader:
         self._root = root
         self._folder = reader.path.parent
         self._lines: dict[str, int] = {}
+        self._options: dict[str, ChannelOptions] = {}
 
     def load(self) -> Config:
         """Every section, also where an earlier one had mistakes."""
@@ -100,6 +104,7 @@ class _Loader:
             read_sources(self._reader, entries.get("sources"), self._folder),
             self._channels(entries.get("channels")),
             self._lines,
+            self._options,
             self._routes(entries.get("routes")),
             journal,
             self._log(entries.get("log")),
@@ -121,18 +126,21 @@ class _Loader:
             return {}
         entries = self._reader.mapping(node, "channels", None)
         channels: dict[str, Secret] = {}
+        nodes: dict[str, dict[str, yaml.Node]] = {}
         for name, value in entries.items():
             if not _NAME.fullmatch(name) or name in _RESERVED_CHANNELS:
                 self._reader.wrong(value, f"`{name}` cannot name a channel", "use letters, digits, `_`, `-` and `.`")
-            url_node = value
+            inner = {"url": value}
             if isinstance(value, yaml.MappingNode):
-                inner = self._reader.mapping(value, f"channel {name}", ("url",))
+                inner = self._reader.mapping(value, f"channel {name}", ("url", *OPTIONS))
                 if "url" not in inner:
                     self._reader.wrong(value, f"channel {name} has no `url`")
                     continue
-                url_node = inner["url"]
-            self._lines[name] = url_node.start_mark.line + 1
-            channels[name] = Secret(self._absolute_url(self._reader.text(url_node, name)))
+            url = self._absolute_url(self._reader.text(inner["url"], name))
+            self._lines[name] = inner["url"].start_mark.line + 1
+            channels[name], nodes[name] = Secret(url), inner
+            self._options[name] = read_options(self._reader, inner, url.partition("://")[0])
+        check_fallbacks(self._reader, self._options, nodes)
         return channels
 
     def _absolute_url(self, url: str) -> str:

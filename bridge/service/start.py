@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
+
 from bridge.channels.log_setup import configure_logging
 from bridge.channels.redact import secrets_in
 from bridge.journal import Journal, JournalError
@@ -59,6 +61,7 @@ def _run(config: Config, program: Program, journal: Journal, sources: list[Sourc
         {
             "journal": str(config.journal),
             "channels": {name: secret.reveal() for name, secret in config.channels.items()},
+            "options": msgspec.to_builtins(config.channel_options),
             "labels": dict(config.labels),
             "log": {"level": config.log.level, "format": config.log.form},
         }
