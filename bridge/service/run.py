@@ -12,14 +12,14 @@ from bridge.journal import Journal, JournalError
 from bridge.service.admin_server import AdminServer
 from bridge.service.courier_process import CourierProcess
 from bridge.service.intake import Intake
-from bridge.sources.contract import Abandoned, Source
+from bridge.sources.contract import Source
+from bridge.sources.life import live
 
 LOST = 1
 """Exit code: stopped before everything that was being read could be kept, or the journal failed."""
 _LOOK_SECONDS = 0.05
 _IDLE_SECONDS = 0.5
 """How often it is looked at whether the sources still live; a signal is answered at once."""
-_RESTART_SECONDS = 5.0
 _CANCEL_SECONDS = 1.0
 
 
@@ -60,7 +60,7 @@ class Bridge:
     def run(self) -> int:
         """Work until stopped; returns the exit code."""
         threads = [
-            threading.Thread(target=self._read, args=(source,), name=source.name, daemon=True)
+            threading.Thread(target=live, args=(source, self._intake.accept, self._stop), name=source.name, daemon=True)
             for source in self._sources
         ]
         self._courier.start()
@@ -75,21 +75,6 @@ class Bridge:
         """Until somebody says stop, or every source has come to its end by itself."""
         while any(thread.is_alive() for thread in threads):
             if self._stop.wait(_IDLE_SECONDS):
-                return
-
-    def _read(self, source: Source) -> None:
-        """A source's life in its thread. A fault in it is told, and it is started anew: the others read on."""
-        while not self._stop.is_set():
-            try:
-                source.run(self._intake.accept)
-            except Abandoned:
-                return
-            except Exception:  # noqa: BLE001  # whatever it is, the other sources must read on
-                self._log.exception(
-                    "source failed; starting it anew", source=source.name, wait_seconds=_RESTART_SECONDS
-                )
-                self._stop.wait(_RESTART_SECONDS)
-            else:
                 return
 
     def _drain(self, threads: Sequence[threading.Thread]) -> int:

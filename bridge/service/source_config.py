@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -13,26 +13,38 @@ import yaml
 from bridge.language.values import Network, parse_address, parse_network
 from bridge.service.secret import Secret
 from bridge.service.yaml_reader import Reader
+from bridge.sources.discovery import DnsName, server_address
 from bridge.sources.grpc_tls import ClientTls
 
 _KINDS = {
     "grpc": ("grpc", "name", "tls"),
+    "discover": ("discover", "name", "tls", "resolver"),
     "http": ("http", "name", "tls", "path", "token", "allow", "insecure"),
     "stdin": ("stdin", "name"),
     "file": ("file", "name", "begin"),
 }
 _ADDRESS = re.compile(r"(\[[^\]]+\]|[^\s/:]*):(\d{1,5})")
+_DNS_NAME = re.compile(r"dns://([A-Za-z0-9_.-]+):(\d{1,5})")
 _BEGIN = ("start", "end")
 _SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
 class GrpcSettings:
-    """One Falco to read by gRPC."""
+    """Falcos to read by gRPC."""
 
     name: str
-    address: str
+    addresses: tuple[str, ...]
     tls: ClientTls | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverSettings:
+    """All the Falcos behind a name, to read by gRPC."""
+
+    name: str
+    dns: DnsName
+    tls: ClientTls
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ class FileSettings:
     begin: str
 
 
-SourceSettings = GrpcSettings | HttpSettings | StdinSettings | FileSettings
+SourceSettings = GrpcSettings | DiscoverSettings | HttpSettings | StdinSettings | FileSettings
 
 
 def read_sources(reader: Reader, node: yaml.Node | None, folder: Path) -> tuple[SourceSettings, ...]:
@@ -83,13 +95,41 @@ def read_sources(reader: Reader, node: yaml.Node | None, folder: Path) -> tuple[
     items = reader.sequence(node, "sources")
     if not items and isinstance(node, yaml.SequenceNode):
         reader.wrong(node, "`sources` names none", "for example: - grpc: unix:///run/falco/falco.sock")
-    sources = [source for item in items if (source := _Source(reader, item, folder).read()) is not None]
+    found = [(item, source) for item in items if (source := _Source(reader, item, folder).read()) is not None]
+    _check_repeated(reader, found)
+    return tuple(source for _, source in found)
+
+
+def _check_repeated(reader: Reader, found: Sequence[tuple[yaml.Node, SourceSettings]]) -> None:
+    """Names must differ; and two readers of one Falco would each get a part of its alerts."""
     names: set[str] = set()
-    for item, source in zip(items, sources, strict=False):
+    falcos: set[str] = set()
+    for item, source in found:
         if source.name in names:
             reader.wrong(item, f"two sources are named `{source.name}`", "give each a `name` of its own")
         names.add(source.name)
-    return tuple(sources)
+        for address in _falcos(source):
+            if address in falcos:
+                reader.wrong(
+                    item, f"{address} is read twice; a Falco has one queue for all who read it", "name it once"
+                )
+            falcos.add(address)
+
+
+def _falcos(source: SourceSettings) -> tuple[str, ...]:
+    """What a source reads by gRPC, each under one name however it was written."""
+    match source:
+        case GrpcSettings():
+            return tuple(_one_name(address) for address in source.addresses)
+        case DiscoverSettings():
+            return (str(source.dns),)
+        case _:
+            return ()
+
+
+def _one_name(address: str) -> str:
+    path = address.removeprefix("unix:")
+    return address if path == address else f"unix:{Path(path).resolve()}"
 
 
 class _Source:
@@ -107,7 +147,9 @@ class _Source:
         self._entries = self._reader.mapping(self._node, "a source", every)
         kinds = [kind for kind in _KINDS if kind in self._entries]
         if len(kinds) != 1:
-            said = "a source is one of grpc, http, stdin and file" + (", not several at once" if kinds else "")
+            said = "a source is one of grpc, discover, http, stdin and file" + (
+                ", not several at once" if kinds else ""
+            )
             self._reader.wrong(self._node, said, "grpc: unix:///run/falco/falco.sock, or http: 127.0.0.1:2801")
             return None
         for key in [key for key in self._entries if key not in _KINDS[kinds[0]]]:
@@ -116,6 +158,8 @@ class _Source:
         match kinds[0]:
             case "grpc":
                 return self._grpc()
+            case "discover":
+                return self._discover()
             case "http":
                 return self._http()
             case "stdin":
@@ -130,19 +174,45 @@ class _Source:
         self._reader.wrong(self._entries.get(key, self._node), message, hint)
 
     def _grpc(self) -> GrpcSettings:
-        address = self._text("grpc", "")
+        node = self._entries["grpc"]
         tls = self._client_tls() if "tls" in self._entries else None
-        unix = address.startswith("unix:")
-        if not unix and not re.fullmatch(r"[^\s/]+:\d{1,5}", address):
-            self._wrong("grpc", "`grpc` is no address", "write unix:///PATH or HOST:PORT")
-        elif unix and tls is not None:
+        items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        if not items:
+            self._wrong("grpc", "`grpc` names no address", "write unix:///PATH or HOST:PORT")
+        written = [self._reader.text(item, "grpc") for item in items]
+        addresses = [self._address(item, address) for item, address in zip(items, written, strict=True)]
+        over_tcp = [item for item, address in zip(items, written, strict=True) if not address.startswith("unix:")]
+        if items and not over_tcp and tls is not None:
             self._wrong("tls", "a unix socket has no TLS", "remove `tls`")
-        elif not unix and tls is None and "tls" not in self._entries:
-            self._wrong("grpc", "Falco serves TCP with mutual TLS only", "add tls: {ca, cert, key}")
-        if unix:
-            path = self._folder / address.removeprefix("unix:").removeprefix("//")
-            return GrpcSettings(self._text("name", address), f"unix:{path}", None)
-        return GrpcSettings(self._text("name", address), address, tls)
+        elif over_tcp and "tls" not in self._entries:
+            self._reader.wrong(over_tcp[0], "Falco serves TCP with mutual TLS only", "add tls: {ca, cert, key}")
+        return GrpcSettings(self._text("name", ", ".join(written)), tuple(addresses), tls)
+
+    def _address(self, node: yaml.Node, address: str) -> str:
+        """As gRPC wants it; a socket's path is relative to the config."""
+        if address.startswith("unix:"):
+            return f"unix:{self._folder / address.removeprefix('unix:').removeprefix('//')}"
+        if not re.fullmatch(r"[^\s/]+:\d{1,5}", address):
+            self._reader.wrong(node, "`grpc` is no address", "write unix:///PATH or HOST:PORT")
+        return address
+
+    def _discover(self) -> DiscoverSettings | None:
+        address = self._text("discover", "")
+        match = _DNS_NAME.fullmatch(address)
+        if match is None or not 0 < int(match[2]) < 65536:
+            self._wrong("discover", "`discover` names nothing to ask for", "write dns://NAME:PORT")
+        resolver = self._text("resolver", "") if "resolver" in self._entries else None
+        if resolver is not None and server_address(resolver) is None:
+            self._wrong("resolver", "`resolver` is no DNS server's address", "write IP or IP:PORT")
+        if "tls" not in self._entries:
+            self._wrong("discover", "Falco serves TCP with mutual TLS only", "add tls: {ca, cert, key}")
+            return None
+        tls = self._client_tls()
+        if match is None or tls is None:
+            return None
+        # A pod's certificate names the service; nobody's names the pod's address.
+        tls = replace(tls, server_name=tls.server_name or match[1])
+        return DiscoverSettings(self._text("name", address), DnsName(match[1], int(match[2]), resolver), tls)
 
     def _http(self) -> HttpSettings:
         address = self._text("http", "")

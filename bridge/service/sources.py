@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bridge.journal import Journal
 from bridge.service.source_config import (
+    DiscoverSettings,
     FileSettings,
     GrpcSettings,
     HttpSettings,
@@ -25,9 +26,12 @@ def make_source(settings: SourceSettings, journal: Journal) -> Source:
     """The source, ready to run. Raises SourceError where it cannot be."""
     match settings:
         case GrpcSettings():
-            from bridge.sources.grpc_source import GrpcSource
+            return _grpc(settings)
+        case DiscoverSettings():
+            from bridge.sources.grpc_fleet import GrpcFleet
+            from bridge.sources.grpc_tls import Certificates
 
-            return GrpcSource(settings.name, settings.address, settings.tls)
+            return GrpcFleet(settings.name, str(settings.dns), settings.dns, Certificates(settings.name, settings.tls))
         case HttpSettings():
             from bridge.sources.http_source import Guard, HttpSource
 
@@ -43,6 +47,18 @@ def make_source(settings: SourceSettings, journal: Journal) -> Source:
 
             begin: From = "start" if settings.begin == "start" else "end"
             return FileSource(settings.name, settings.pattern, journal.checkpoint(settings.name), begin)
+
+
+def _grpc(settings: GrpcSettings) -> Source:
+    from bridge.sources.grpc_fleet import GrpcFleet
+    from bridge.sources.grpc_source import GrpcSource
+    from bridge.sources.grpc_tls import Certificates
+
+    certificates = None if settings.tls is None else Certificates(settings.name, settings.tls)
+    if len(settings.addresses) == 1:
+        return GrpcSource(settings.name, settings.addresses[0], certificates)
+    addresses = frozenset(settings.addresses)
+    return GrpcFleet(settings.name, "", lambda: addresses, certificates)
 
 
 def _server_context(tls: ServerTls) -> ssl.SSLContext:

@@ -16,8 +16,9 @@ from bridge.alert.grpc_form import decode_grpc
 from bridge.alert.malformed import Malformed
 from bridge.alert.wire.methods import GET
 from bridge.sources.contract import Abandoned, Accept, Batch, Refusal, SourceState
+from bridge.sources.grpc_channel import falco_version, open_channel
 from bridge.sources.grpc_failure import explain
-from bridge.sources.grpc_tls import ClientTls, credentials
+from bridge.sources.grpc_tls import Certificates
 from bridge.sources.pacing import Pacing
 from bridge.sources.state import StateKeeper
 
@@ -25,44 +26,59 @@ if TYPE_CHECKING:
     import grpc
 
 MOST_IN_A_BATCH = 1000
-_LARGEST_MESSAGE = 16 << 20
 
 
 class GrpcSource:
-    """One Falco, at ``unix:PATH`` or at ``HOST:PORT`` with mutual TLS.
+    """One Falco, at ``unix:PATH`` or at ``HOST:PORT`` with mutual TLS."""
 
-    Raises SourceError where the TLS files cannot be read.
-    """
-
-    def __init__(self, name: str, address: str, tls: ClientTls | None = None) -> None:
+    def __init__(self, name: str, address: str, certificates: Certificates | None = None) -> None:
         self.name = name
         self._address = address
-        self._tls = tls
-        self._credentials = None if tls is None else credentials(tls)
+        self._certificates = certificates
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._call: Any = None
         self._cancelled = False
+        self._departed = False
+        self._readable = False
         self._told = ""
         self._state = StateKeeper(name, address)
         self._log = structlog.get_logger("grpc")
 
     def run(self, accept: Accept) -> None:
-        """Read until stopped, through every death and return of Falco."""
+        """Read until stopped, through every death and return of Falco, and of its certificates."""
+        accept, pacing = self._state.counting(accept), Pacing()
+        while not self._stop.is_set():
+            credentials = self._credentials()
+            server_name = None if self._certificates is None else self._certificates.tls.server_name
+            with open_channel(self._address, credentials, server_name) as channel:
+                self._read_on(channel, credentials, accept, pacing)
+
+    def _read_on(
+        self, channel: grpc.Channel, credentials: grpc.ChannelCredentials | None, accept: Accept, pacing: Pacing
+    ) -> None:
+        """Until stopped, or until there are newer certificates to connect with: between two streams, never amid one."""
         import grpc
 
-        accept, pacing = self._state.counting(accept), Pacing()
-        with self._channel() as channel:
-            get: Any = channel.unary_stream(GET, request_serializer=None, response_deserializer=None)
-            while not self._stop.is_set():
-                try:
-                    count = self._read_stream(get, accept)
-                except grpc.RpcError as error:
-                    self._tell(error)
-                    self._stop.wait(pacing.after_failure())
-                else:
-                    self._tell_well()
-                    self._stop.wait(pacing.after_read(count))
+        get: Any = channel.unary_stream(GET, request_serializer=None, response_deserializer=None)
+        while not self._stop.is_set() and self._credentials() is credentials:
+            try:
+                count = self._read_stream(get, accept)
+            except grpc.RpcError as error:
+                self._tell(error)
+                if self._departed:
+                    self._stop.set()
+                self._stop.wait(pacing.after_failure())
+            else:
+                self._tell_well(channel)
+                self._stop.wait(pacing.after_read(count))
+
+    def _credentials(self) -> grpc.ChannelCredentials | None:
+        return None if self._certificates is None else self._certificates.current()
+
+    def depart(self, *, departed: bool) -> None:
+        """Whether it is said to have gone: then it is read for as long as it answers, and no attempt follows."""
+        self._departed = departed
 
     def stop(self) -> None:
         """Read the stream that is open to its end, and leave."""
@@ -81,24 +97,6 @@ class GrpcSource:
     def state(self) -> tuple[SourceState, ...]:
         """Of the one Falco."""
         return (self._state.now(),)
-
-    def _channel(self) -> grpc.Channel:
-        import grpc
-        from grpc.experimental import ChannelOptions
-
-        options: list[tuple[str, Any]] = [
-            (ChannelOptions.SingleThreadedUnaryStream, 1),
-            ("grpc.initial_reconnect_backoff_ms", 200),
-            ("grpc.min_reconnect_backoff_ms", 200),
-            ("grpc.max_reconnect_backoff_ms", 4000),
-            ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
-            ("grpc.enable_http_proxy", 0),
-        ]
-        if self._credentials is None:
-            return grpc.insecure_channel(self._address, options)
-        if self._tls is not None and self._tls.server_name:
-            options.append(("grpc.ssl_target_name_override", self._tls.server_name))
-        return grpc.secure_channel(self._address, self._credentials, options)
 
     def _read_stream(self, get: Any, accept: Accept) -> int:
         """One ``get`` to its end; how many messages it brought. What came before a failure is kept all the same."""
@@ -140,7 +138,8 @@ class GrpcSource:
 
     def _tell(self, error: grpc.RpcError) -> None:
         """Once for each cause, not for each attempt."""
-        if self._cancelled:
+        self._readable = False
+        if self._cancelled or self._departed:
             return
         sentence = explain(self._address, error.code(), error.details() or "")
         self._state.failed(sentence)
@@ -148,8 +147,11 @@ class GrpcSource:
             self._told = sentence
             self._log.warning("falco not readable", source=self.name, problem=sentence)
 
-    def _tell_well(self) -> None:
+    def _tell_well(self, channel: grpc.Channel) -> None:
+        if not self._readable:
+            self._readable = True
+            self._state.note(falco_version(channel))
         self._state.connected()
         if self._told:
             self._told = ""
-            self._log.info("falco is readable again", source=self.name)
+            self._log.info("falco is readable again", source=self.name, falco=self._address)

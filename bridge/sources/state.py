@@ -63,11 +63,12 @@ class StateKeeper:
             self._state = replace(self._state, detail=detail)
 
     def took(self, batch: Batch) -> None:
-        """A batch was committed."""
+        """A batch was committed: so it can be read, too."""
         with self._lock:
             state = self._state
             self._state = replace(
                 state,
+                connected_since_ns=state.connected_since_ns or time.time_ns(),
                 alerts=state.alerts + len(batch.alerts),
                 refused=state.refused + len(batch.refused),
                 last_alert_ns=batch.received_ns if batch.alerts else state.last_alert_ns,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bridge.service.channel_check import check_channels
 from bridge.service.config import Config, load_config
+from bridge.service.source_config import DiscoverSettings
 
 GOOD = """\
 sources:
@@ -45,7 +46,7 @@ def test_a_good_config_is_read(tmp_path: Path) -> None:
     """Relative paths are the config's folder's; secrets do not show."""
     config = load_config(write(tmp_path, GOOD), {"TOKEN": "A/B/hunter2hunter2"})
     assert isinstance(config, Config)
-    assert config.sources[0].address == f"unix:{tmp_path}/falco.sock"
+    assert config.sources[0].addresses == (f"unix:{tmp_path}/falco.sock",)
     assert config.channels["archive"].reveal() == f"file://{tmp_path}/archive.jsonl"
     assert config.drain_seconds == 1.5
     assert config.routes == (tmp_path / "a.route",)
@@ -141,3 +142,49 @@ def test_mistakes_of_sources_are_told_each(tmp_path: Path) -> None:
     for guard in ("path: 0123456789abcdef", "token: 0123456789abcdef", "allow: [10.0.0.0/8]", "insecure: true"):
         text = f"sources:\n  - http: 0.0.0.0:2801\n    {guard}\nchannels: {{archive: 'file://a.jsonl'}}\nroutes: a.route\njournal: j.db\n"
         assert isinstance(load_config(write(tmp_path, text), {}), Config), guard
+
+
+FALCOS = """\
+sources:
+  - grpc: [unix:a.sock, unix:b.sock]
+  - grpc: unix://{folder}/link.sock
+  - grpc: []
+  - name: n
+    grpc: [unix:c.sock, nowhere]
+  - discover: dns://falco.svc:5060
+  - discover: falco.svc:5060
+    tls: {{ca: c.pem, cert: c.pem, key: c.pem}}
+  - discover: dns://falco.svc:5061
+    resolver: kube-dns
+    tls: {{ca: c.pem, cert: c.pem, key: c.pem}}
+channels: {{archive: "file://a.jsonl"}}
+routes: a.route
+journal: journal.db
+"""
+
+
+def test_mistakes_of_many_falcos_are_told_each(tmp_path: Path) -> None:
+    """One read twice under two names, none at all, no address, no TLS, no name to ask for, no server to ask."""
+    (tmp_path / "c.pem").touch()
+    (tmp_path / "a.sock").touch()
+    (tmp_path / "link.sock").symlink_to("a.sock")
+    problems = load_config(write(tmp_path, FALCOS.format(folder=tmp_path)), {})
+    assert not isinstance(problems, Config)
+    told = [(each.line, each.message) for each in problems]
+    for line, words in (
+        (3, "is read twice"), (4, "names no address"), (6, "`grpc` is no address"), (6, "mutual TLS only"),
+        (7, "mutual TLS only"), (8, "names nothing to ask for"), (11, "no DNS server's address"),
+    ):  # fmt: skip
+        assert any(line == at and words in message for at, message in told), (line, words, told)
+
+
+def test_the_falcos_behind_a_name_bear_its_name(tmp_path: Path) -> None:
+    """No certificate names a pod's address; where it names something else, `server_name` says so."""
+    (tmp_path / "c.pem").touch()
+    for more, name in (("", "falco.svc"), (", server_name: falco", "falco")):
+        source = f"{{discover: 'dns://falco.svc:5060', tls: {{ca: c.pem, cert: c.pem, key: c.pem{more}}}}}"
+        text = f"sources: [{source}]\nchannels: {{archive: 'file://a.jsonl'}}\nroutes: a.route\njournal: j.db\n"
+        config = load_config(write(tmp_path, text), {})
+        assert isinstance(config, Config)
+        assert isinstance(config.sources[0], DiscoverSettings)
+        assert config.sources[0].tls.server_name == name

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+from cryptography.hazmat.primitives import serialization
 from structlog.testing import capture_logs
 
 from bridge.simulate.address import ServerTls
 from bridge.simulate.server import StandInFalco
-from bridge.sources.contract import Batch
+from bridge.sources import grpc_tls
+from bridge.sources.errors import SourceError
 from bridge.sources.grpc_source import MOST_IN_A_BATCH, GrpcSource
-from bridge.sources.grpc_tls import ClientTls
+from bridge.sources.grpc_tls import Certificates, ClientTls
+from tests.sources.taking import Taken, running
 from tests.support.certificates import make_authority
 from tests.support.recordings import NAMES, grpc_messages
 from tests.support.waiting import wait_until
@@ -21,37 +22,17 @@ from tests.support.waiting import wait_until
 ALL = [message for name in NAMES for message in grpc_messages(name)]
 
 
-class Taken:
-    """Keeps what a source hands over."""
-
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
-
-    def __call__(self, batch: Batch) -> None:
-        self.batches.append(batch)
-
-    @property
-    def count(self) -> int:
-        return sum(len(batch.alerts) + len(batch.refused) for batch in self.batches)
-
-
-@contextmanager
-def reading(source: GrpcSource) -> Iterator[Taken]:
-    taken = Taken()
-    thread = threading.Thread(target=source.run, args=(taken,), daemon=True)
-    thread.start()
-    yield taken
-    source.stop()
-    thread.join(10)
-    assert not thread.is_alive(), "the source did not stop"
+def count(taken: Taken) -> int:
+    """Alerts and refusals."""
+    return len(taken.alerts) + len(taken.refused)
 
 
 def test_every_recording_flows_and_a_bad_message_costs_only_itself(tmp_path: Path) -> None:
     """Hostile UTF-8 included; what is no message is set aside with its reason."""
     with StandInFalco(f"unix:{tmp_path}/f.sock") as falco:
         falco.put(*ALL, b"\xff\xff not protobuf", *ALL)
-        with reading(GrpcSource("f", falco.address)) as taken:
-            wait_until(lambda: taken.count == 2 * len(ALL) + 1, "all messages")
+        with running(GrpcSource("f", falco.address)) as taken:
+            wait_until(lambda: count(taken) == 2 * len(ALL) + 1, "all messages")
         assert falco.lost == 0
     refused = [each for batch in taken.batches for each in batch.refused]
     assert [each.raw for each in refused] == [b"\xff\xff not protobuf"]
@@ -61,20 +42,20 @@ def test_batches_are_bounded(tmp_path: Path) -> None:
     """However much Falco has queued."""
     with StandInFalco(f"unix:{tmp_path}/f.sock") as falco:
         falco.put(*(ALL[:1] * 2500))
-        with reading(GrpcSource("f", falco.address)) as taken:
-            wait_until(lambda: taken.count == 2500, "all messages")
+        with running(GrpcSource("f", falco.address)) as taken:
+            wait_until(lambda: count(taken) == 2500, "all messages")
     assert max(len(batch.alerts) for batch in taken.batches) == MOST_IN_A_BATCH
 
 
 def test_a_late_start_and_a_restart_are_survived_and_told_once(tmp_path: Path) -> None:
     """No socket: one warning with the remedy; then it reads on by itself."""
     address = f"unix:{tmp_path}/f.sock"
-    with capture_logs() as logs, reading(GrpcSource("f", address)) as taken:
+    with capture_logs() as logs, running(GrpcSource("f", address)) as taken:
         wait_until(lambda: logs, "the warning")
         for round_ in (1, 2):
             with StandInFalco(address) as falco:
                 falco.put(ALL[0])
-                wait_until(lambda round_=round_: taken.count == round_, "the alert", seconds=15)
+                wait_until(lambda round_=round_: count(taken) == round_, "the alert", seconds=15)
                 falco.abandon()
     warnings = [entry["problem"] for entry in logs if entry["log_level"] == "warning"]
     assert "there is no socket" in warnings[0]
@@ -97,12 +78,12 @@ def test_mutual_tls_and_what_is_said_when_it_fails(tmp_path: Path) -> None:
     with StandInFalco("127.0.0.1:0", tls) as falco:
         falco.put(ALL[0])
         for words, wrong in cases.items():
-            with capture_logs() as logs, reading(GrpcSource("f", falco.address, wrong)):
+            with capture_logs() as logs, running(GrpcSource("f", falco.address, Certificates("f", wrong))):
                 wait_until(lambda logs=logs: logs, words, seconds=10)
             assert words in logs[0]["problem"], logs[0]
         right = ClientTls(ours.certificate, client.certificate, client.key, "falco.example")
-        with reading(GrpcSource("f", falco.address, right)) as taken:
-            wait_until(lambda: taken.count == 1, "the alert")
+        with running(GrpcSource("f", falco.address, Certificates("f", right))) as taken:
+            wait_until(lambda: count(taken) == 1, "the alert")
 
 
 def test_a_falco_without_outputs_is_told_apart(tmp_path: Path) -> None:
@@ -110,7 +91,7 @@ def test_a_falco_without_outputs_is_told_apart(tmp_path: Path) -> None:
     with (
         StandInFalco(f"unix:{tmp_path}/f.sock", outputs=False) as falco,
         capture_logs() as logs,
-        reading(GrpcSource("f", falco.address)),
+        running(GrpcSource("f", falco.address)),
     ):
         wait_until(lambda: logs, "the warning")
     assert "http_output" in logs[0]["problem"]
@@ -120,7 +101,83 @@ def test_stopping_amid_a_flood_loses_nothing(tmp_path: Path) -> None:
     """What Falco had popped for the stream is read to its end before the source leaves."""
     with StandInFalco(f"unix:{tmp_path}/f.sock") as falco:
         falco.put(*(ALL[:1] * 20000))
-        with reading(GrpcSource("f", falco.address)) as taken:
-            wait_until(lambda: taken.count > 0, "the first batch")
-        assert taken.count == falco.popped
+        with running(GrpcSource("f", falco.address)) as taken:
+            wait_until(lambda: count(taken) > 0, "the first batch")
+        assert count(taken) == falco.popped
         assert falco.lost == 0
+
+
+class Secured:
+    """A Falco over TCP whose authority can issue more certificates, and the client's files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.authority = make_authority(folder)
+        server, client = self.authority.issue("server"), self.authority.issue("client")
+        self.falco = StandInFalco("127.0.0.1:0", ServerTls(self.authority.certificate, server.certificate, server.key))
+        self.tls = ClientTls(self.authority.certificate, client.certificate, client.key)
+
+    def renew(self) -> None:
+        """The client's certificate and key, one file after the other."""
+        pair = self.authority.issue("next")
+        pair.certificate.replace(self.tls.certificate)
+        pair.key.replace(self.tls.key)
+
+
+def test_renewed_certificates_are_used_without_a_cancelled_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream that is open is read to its end; the next connection bears the new ones."""
+    monkeypatch.setattr(grpc_tls, "LOOK_SECONDS", 0.05)
+    secured, taken = Secured(tmp_path), Taken()
+    with secured.falco as falco, capture_logs() as logs:
+        source = GrpcSource("f", falco.address, Certificates("f", secured.tls))
+        with running(source, taken):
+            taken.hold.clear()
+            falco.put(*ALL)
+            wait_until(lambda: falco.popped, "a stream")
+            secured.renew()
+            taken.hold.set()
+            wait_until(lambda: any(each["event"] == "certificates read anew" for each in logs), "the new ones")
+            falco.put(ALL[0])
+            wait_until(lambda: len(taken.alerts) + len(taken.refused) == len(ALL) + 1, "an alert by the new connection")
+        assert falco.lost == 0
+    assert not [each for each in logs if each["log_level"] != "info"], logs
+
+
+def test_broken_new_certificates_leave_the_old_in_use_and_are_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with which files, and that they are well again is noticed too."""
+    monkeypatch.setattr(grpc_tls, "LOOK_SECONDS", 0.02)
+    secured = Secured(tmp_path)
+    whole = secured.tls.key.read_bytes()
+    certificates = Certificates("f", secured.tls)
+    with secured.falco as falco, capture_logs() as logs, running(GrpcSource("f", falco.address, certificates)) as taken:
+        for number, broken in enumerate((b"no key", secured.authority.issue("other").key.read_bytes()), start=1):
+            secured.tls.key.write_bytes(broken)
+            wait_until(lambda number=number: len([e for e in logs if e["log_level"] == "error"]) == number, "the words")
+            falco.put(ALL[0])
+            wait_until(lambda number=number: len(taken.alerts) == number, "an alert by the old ones")
+        secured.tls.key.write_bytes(whole)
+        wait_until(lambda: any(each["event"] == "certificates read anew" for each in logs), "the new ones")
+    told = [each["problem"] for each in logs if each["log_level"] == "error"]
+    assert all(str(secured.tls.key) in each and "belong together" in each for each in told)
+
+
+def test_certificates_that_do_not_belong_together_are_told_at_the_start(tmp_path: Path) -> None:
+    """And a key with a passphrase, which nobody could enter, does not make the bridge ask for it."""
+    secured = Secured(tmp_path)
+    other = secured.authority.issue("other")
+    with pytest.raises(SourceError, match="belong together"):
+        Certificates("f", ClientTls(secured.tls.ca, secured.tls.certificate, other.key))
+    key = serialization.load_pem_private_key(other.key.read_bytes(), None)
+    other.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    with pytest.raises(SourceError, match="without a passphrase"):
+        Certificates("f", ClientTls(secured.tls.ca, other.certificate, other.key))
