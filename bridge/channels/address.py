@@ -10,11 +10,13 @@ from urllib.parse import unquote, urlsplit
 
 from bridge.channels.errors import ChannelError
 from bridge.channels.redact import secrets_in
+from bridge.language.durations import parse_duration
 from bridge.language.suggest import did_you_mean
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type", "content-encoding"})
 """Headers that say how the message is framed: they are not for a config to set."""
+_DURATION = re.compile(r"(?:[0-9]+(?:ms|s|m|h|d))+")
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -67,15 +69,13 @@ class Address:
             raise ChannelError(f"has a `{name}` that is none of {', '.join(known)}")
         return value
 
-    def seconds(self, name: str, default: float, most: float) -> float:
-        """A parameter in seconds, above 0. Raises ChannelError."""
-        try:
-            value = float(self.one(name, str(default)))
-        except ValueError:
-            value = 0.0
-        if not 0 < value <= most:
-            raise ChannelError(f"has a `{name}` that is no number of seconds from 1 to {most:.0f}")
-        return value
+    def seconds(self, name: str, default: str, most: float) -> float:
+        """A parameter that is a duration, ``90s`` or ``1h30m``. Raises ChannelError."""
+        text = self.one(name, default)
+        nanoseconds = parse_duration(text) if _DURATION.fullmatch(text) else None
+        if nanoseconds is None or nanoseconds > most * 1e9:
+            raise ChannelError(f"has a `{name}` that is no duration up to {most:.0f} s; write 30s, 15m or 1h")
+        return nanoseconds / 1e9
 
 
 def parse_address(url: str, known: Collection[str]) -> Address:

@@ -23,10 +23,15 @@ def alert_body(delivery: Delivery, labels: Mapping[str, str]) -> dict[str, objec
             "delivery": delivery.id,
             "routes": notification.routes,
             "severity": notification.severity.word,
-            "title": compose(delivery, labels).subject,
+            "title": headline(delivery, labels),
             "labels": labels,
         },
     }
+
+
+def headline(delivery: Delivery, labels: Mapping[str, str]) -> str:
+    """The line that a person would read first."""
+    return compose(delivery, labels).subject
 
 
 def falcosidekick_body(delivery: Delivery, labels: Mapping[str, str]) -> dict[str, object]:

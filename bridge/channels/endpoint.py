@@ -20,7 +20,7 @@ from bridge import __version__
 from bridge.channels.address import Address
 from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
-from bridge.channels.probe import MOST_BODY, Heard
+from bridge.channels.probe import Heard
 from bridge.channels.redact import redacted
 from bridge.channels.trust import CONNECT_SECONDS, READ_SECONDS, proxy, trusted
 from bridge.channels.verdict import judge
@@ -73,7 +73,7 @@ class Endpoint:
             )
             heard.status = response.status
             heard.retry_after = response.headers.get("Retry-After")
-            heard.body = _answer(response, deadline)[:MOST_BODY]
+            heard.body = _answer(response, deadline)
         except (HTTPError, OSError) as error:
             heard.status, heard.error = None, type(error).__name__
         return heard

@@ -13,8 +13,7 @@ from typing import Any
 
 import requests
 
-MOST_BODY = 512
-"""Of an answer, so many bytes are looked at."""
+_MOST_BODY = 512
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 15.0
 
@@ -50,7 +49,7 @@ class _Session(requests.Session):
             raise
         heard.status, heard.mail = response.status_code, False
         heard.retry_after = response.headers.get("Retry-After")
-        heard.body = response.content[:MOST_BODY]
+        heard.body = response.content[:_MOST_BODY]
         return response
 
 
@@ -94,7 +93,7 @@ def _listen_to_mail() -> None:
         code, text = read(self)
         if code >= 400:
             heard = _thread.heard
-            heard.status, heard.body, heard.mail = code, text[:MOST_BODY], True
+            heard.status, heard.body, heard.mail = code, text[:_MOST_BODY], True
         return code, text
 
     smtplib.SMTP.getreply = getreply  # type: ignore[method-assign]

@@ -11,9 +11,9 @@ from bridge.channels.contract import Channel
 from bridge.channels.errors import ChannelError
 
 _FILE = "file://"
-NATIVE = frozenset({"console", "file", "webhook", "webhooks"})
+NATIVE = frozenset({"console", "file", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers"})
 """The schemes of our own channels; every other one is Apprise's."""
-PARAMETERS = frozenset({"format", "batch", "secret", "cafile"})
+PARAMETERS = frozenset({"format", "batch", "secret", "cafile", "tenant", "hold", "generator"})
 """Every parameter that one of them has."""
 
 
@@ -35,6 +35,15 @@ def open_channel(name: str, url: str, labels: Mapping[str, str]) -> Channel:
             from bridge.channels import webhook_channel
 
             return webhook_channel.WebhookChannel(name, parse_address(url, webhook_channel.PARAMETERS), labels)
+        case "loki" | "lokis":
+            from bridge.channels import loki_channel
+
+            return loki_channel.LokiChannel(name, parse_address(url, loki_channel.PARAMETERS), labels)
+        case "alertmanager" | "alertmanagers":
+            from bridge.channels import alertmanager_channel
+
+            address = parse_address(url, alertmanager_channel.PARAMETERS)
+            return alertmanager_channel.AlertmanagerChannel(name, address, labels)
         case _:
             return _apprise_channel(name, url, scheme, labels)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 from bridge.simulate.samples import samples_folder
@@ -31,3 +32,22 @@ def test_a_webhook_receives_falcos_objects_in_batches(road: Road, far_side: FarS
     assert len(bodies) == len(kept)
     assert {body["rule"] for body in bodies} <= set(said)
     assert {body["falco_bridge"]["labels"]["cluster"] for body in bodies} == {"test"}
+
+
+def test_loki_and_alertmanager_are_told_of_every_alert(road: Road, far_side: FarSide) -> None:
+    """Both of one bridge, each in the form of its own API."""
+    here = f"127.0.0.1:{far_side.port}"
+    road.configure('route "all" { to logs, am }\n', {"logs": f"loki://{here}", "am": f"alertmanager://{here}"})
+    play(road)
+    kept = {each.alert.id for each in road.kept() if each.decisions}
+    lines, alerts = [], []
+    for request in far_side.requests:
+        if request.path == "/loki/api/v1/push":
+            zipped = request.headers.get("Content-Encoding") == "gzip"
+            body = json.loads(gzip.decompress(request.body) if zipped else request.body)
+            lines += [json.loads(line) for stream in body["streams"] for _time, line in stream["values"]]
+        else:
+            assert request.path == "/api/v2/alerts"
+            alerts += json.loads(request.body)
+    assert sorted(line["falco_bridge"]["id"] for line in lines) == sorted(kept)
+    assert sorted(alert["annotations"]["alert_id"] for alert in alerts) == sorted(kept)

@@ -1,0 +1,27 @@
+"""Labels as Prometheus, Loki and Alertmanager take them: few, short, with names of letters, digits and ``_``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from bridge.channels.sanitise import one_line
+
+_LONGEST_VALUE = 200
+_UNFIT = re.compile(r"[^A-Za-z0-9_]")
+
+
+def label_name(name: str) -> str:
+    """``k8s.ns.name`` is ``k8s_ns_name``."""
+    fit = _UNFIT.sub("_", name)
+    return f"_{fit}" if fit[:1].isdigit() else fit
+
+
+def label_value(value: str) -> str:
+    """One visible line, bounded: attackers write some of these."""
+    return one_line(value, _LONGEST_VALUE)
+
+
+def static_labels(configured: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """The config's labels and the channel's own, which win."""
+    return {label_name(name): value for name, value in {**configured, **own}.items() if value}
