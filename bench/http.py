@@ -18,7 +18,8 @@ from bridge.matching import Matcher
 from bridge.routing.redact import Redactor
 from bridge.service.intake import Intake, Rules
 from bridge.sources.contract import Accept, Batch
-from bridge.sources.http_source import Guard, HttpSource
+from bridge.sources.http_guard import Guard
+from bridge.sources.http_source import HttpSource
 
 _COUNTS = {1: 3000, 32: 20_000, 128: 20_000}
 

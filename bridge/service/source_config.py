@@ -19,7 +19,7 @@ from bridge.sources.grpc_tls import ClientTls
 _KINDS = {
     "grpc": ("grpc", "name", "tls"),
     "discover": ("discover", "name", "tls", "resolver"),
-    "http": ("http", "name", "tls", "path", "token", "allow", "insecure"),
+    "http": ("http", "name", "tls", "path", "token", "allow", "insecure", "connections", "per_peer"),
     "stdin": ("stdin", "name"),
     "file": ("file", "name", "begin"),
 }
@@ -67,6 +67,8 @@ class HttpSettings:
     token: Secret
     allow: tuple[Network, ...]
     tls: ServerTls | None
+    connections: int
+    per_peer: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,7 @@ class _Source:
         tls = self._server_tls() if "tls" in self._entries else None
         settings = HttpSettings(
             self._text("name", f"http:{address}"), host, port, self._secret("path"), self._secret("token"),
-            self._allow(), tls,
+            self._allow(), tls, self._count("connections", 1024), self._count("per_peer", 256),
         )  # fmt: skip
         self._check_open(settings)
         return settings
@@ -240,6 +242,13 @@ class _Source:
         if not guarded and insecure != "true" and not _is_loopback(settings.host):
             way_out = "add path, token, allow or tls with ca; or listen at 127.0.0.1; or say insecure: true"
             self._wrong("http", f"anybody who reaches {settings.host} could post alerts", way_out)
+
+    def _count(self, key: str, default: int) -> int:
+        text = self._text(key, str(default))
+        if not re.fullmatch(r"[1-9]\d{0,5}", text):
+            self._wrong(key, f"`{key}` is no number of connections", f"like {default}")
+            return default
+        return int(text)
 
     def _secret(self, key: str) -> Secret:
         text = self._text(key, "").strip("/")

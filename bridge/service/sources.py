@@ -33,11 +33,13 @@ def make_source(settings: SourceSettings, journal: Journal) -> Source:
 
             return GrpcFleet(settings.name, str(settings.dns), settings.dns, Certificates(settings.name, settings.tls))
         case HttpSettings():
-            from bridge.sources.http_source import Guard, HttpSource
+            from bridge.sources.http_guard import Guard, Places
+            from bridge.sources.http_source import HttpSource
 
             guard = Guard(settings.path.reveal(), settings.token.reveal(), settings.allow)
             tls = None if settings.tls is None else _server_context(settings.tls)
-            return HttpSource(settings.name, settings.host, settings.port, guard, tls)
+            places = Places(settings.connections, settings.per_peer)
+            return HttpSource(settings.name, settings.host, settings.port, guard, tls, places)
         case StdinSettings():
             from bridge.sources.stdin_source import StdinSource
 

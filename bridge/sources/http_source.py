@@ -8,277 +8,247 @@ past the bound the answer is 507.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from ipaddress import ip_address
-from typing import Any
 
 import structlog
 
-from bridge.language.values import Network
-from bridge.sources.contract import Abandoned, Accept, Batch, SourceState
-from bridge.sources.errors import SourceError
-from bridge.sources.http_protocol import HttpConnection, Reply, Request
-from bridge.sources.payload import Payload, read_body
+from bridge.alert.malformed import Malformed
+from bridge.sources.contract import Abandoned, Accept, Batch, Refusal, SourceState
+from bridge.sources.http_door import Door
+from bridge.sources.http_guard import Guard, Places
+from bridge.sources.http_protocol import Answer, HttpConnection
+from bridge.sources.http_request import FAULT, Head, Reply, unpacked
+from bridge.sources.http_waiting import Posted, Waiting
+from bridge.sources.payload import MOST_PIECES, Payload, TooMany, read_body, trial_alert
 from bridge.sources.state import StateKeeper
 
-_MOST_CONNECTIONS = 1024
-_MOST_HELD = 64 << 20
-"""Bytes of bodies that wait for the journal."""
-_MOST_IN_A_BATCH = 1000
-HELD_SECONDS = 2.0
-"""A commit that takes so long means that the disk takes nothing: the sender hears 202 and need not wait."""
+_MOST_UNFINISHED = 64 << 20
+"""Bytes of bodies whose end is still to come, on all connections together."""
 _LOOK_SECONDS = 0.25
 _FLUSH_LOOKS = 20
 _MOST_SAID = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """Who may post. Empty values guard nothing."""
-
-    path: str = ""
-    """A secret path, without its slash: Falco's http_output cannot send a header."""
-    token: str = field(default="", repr=False)
-    allow: tuple[Network, ...] = ()
-
-    def admits(self, peer: str) -> bool:
-        """Whether this address may connect."""
-        if not self.allow:
-            return True
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        return any(address.version == each.version and address in each for each in self.allow)
-
-    def knows(self, request: Request) -> bool:
-        """Whether the request bears the path or the token, where one is asked for."""
-        if not self.path and not self.token:
-            return True
-        path = request.path.partition("?")[0].strip("/").partition("/")[0]
-        by_path = bool(self.path) and hmac.compare_digest(path.encode(), self.path.encode())
-        by_token = bool(self.token) and hmac.compare_digest(request.token.encode(), self.token.encode())
-        return by_path or by_token
-
-
-@dataclass(slots=True)
-class _Held:
-    """One request that waits for its commit."""
-
-    payload: Payload
-    size: int
-    since: float
-    answer: Callable[[Reply], None]
-    answered: bool = False
+_HELD = Reply(202, "held in memory until the disk takes it; lost if the bridge dies before that")
+_FULL = Reply(507, "the disk takes nothing, and the memory kept for that is full; this alert was not taken")
 
 
 class HttpSource:
     """Listens at ``host:port``. Raises SourceError where it cannot."""
 
-    def __init__(self, name: str, host: str, port: int, guard: Guard, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        port: int,
+        guard: Guard,
+        tls: ssl.SSLContext | None = None,
+        places: Places | None = None,
+    ) -> None:
         self.name = name
-        self.port = port
-        self._host = host
         self._guard = guard
-        self._tls = tls
-        self._connections: set[HttpConnection] = set()
-        self._waiting: list[_Held] = []
-        self._in_commit: list[_Held] = []
-        self._size = 0
-        self._changed = threading.Condition()
+        self._door = Door(host, port, guard, places or Places(), tls)
+        self.port = self._door.port
+        self._waiting = Waiting()
+        self._unfinished = 0
+        self._held = 0
+        self._refused: Counter[int] = Counter()
         self._stopping = False
-        self._cancelled = False
-        self._loop = asyncio.new_event_loop()
-        self._server: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._state = StateKeeper(name)
         self._log = structlog.get_logger("http")
-        self._listen()
-
-    def _listen(self) -> None:
-        """Before the bridge starts, so that a port that is taken is told at once."""
-        try:
-            self._server = self._loop.run_until_complete(
-                self._loop.create_server(
-                    lambda: HttpConnection(self), self._host, self.port, ssl=self._tls, backlog=1024, reuse_address=True
-                )
-            )
-        except (OSError, OverflowError) as error:
-            self._loop.close()
-            raise SourceError(
-                f"{self._host}:{self.port}: cannot listen there ({error}); is the port taken, or another's?"
-            ) from error
-        self.port = self._server.sockets[0].getsockname()[1]
 
     # The source's life
 
     def run(self, accept: Accept) -> None:
         """Serve until stopped; what was answered with 200 is committed."""
-        self._state.connected()
+        loop = self._loop = asyncio.new_event_loop()
         committer = threading.Thread(
             target=self._commit, args=(self._state.counting(accept),), name=f"{self.name} commit", daemon=True
         )
+        self._state.connected()
+        self._door.open(loop, self)
+        loop.call_soon(self._look)
         committer.start()
-        watch = self._loop.call_soon(self._watch_held)
         try:
-            self._loop.run_forever()
+            loop.run_forever()
         finally:
-            watch.cancel()
-            self._end()
+            self._waiting.stop()
+            self._door.close()
+            loop.run_until_complete(self._let_go())
+            loop.close()
         committer.join()
 
     def stop(self) -> None:
         """Take no more connections; answer what has come."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
+        self._stopping = True
+        self._waiting.stop()
         self._soon(self._leave)
 
     def cancel(self) -> int:
         """The drain deadline has come; how many requests were not committed."""
-        with self._changed:
-            self._stopping = self._cancelled = True
-            left = len(self._waiting) + len(self._in_commit)
-            self._changed.notify_all()
-        self._soon(self._loop.stop)
+        self._stopping = True
+        left = self._waiting.cancel()
+        self._soon(lambda: self._loop and self._loop.stop())
         return left
 
     def state(self) -> tuple[SourceState, ...]:
-        """Listening since, and how many are connected."""
-        self._state.note(f"{len(self._connections)} connections")
+        """Listening since; how many are connected, were refused by which status, and are held in memory only."""
+        said = [f"{self._door.inside} connections"]
+        said += [f"{count} answered {status}" for status, count in sorted(self._refused.items())]
+        if self._held:
+            said.append(f"{self._held} were held in memory only")
+        if self._door.failed_handshakes:
+            said.append(f"{self._door.failed_handshakes} TLS handshakes failed")
+        self._state.note(", ".join(said))
         return (self._state.now(),)
 
     def _soon(self, action: Callable[[], object]) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(action)
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(action)
 
     def _leave(self) -> None:
-        self._server.close()
-        for connection in list(self._connections):
+        self._door.close()
+        for connection in list(self._door.connections):
             connection.leave()
         self._stop_when_empty()
 
     def _stop_when_empty(self) -> None:
-        with self._changed:
-            empty = not self._waiting and not self._in_commit
-        if empty or self._cancelled:
+        assert self._loop is not None
+        if self._waiting.empty:
             self._loop.stop()
         else:
             self._loop.call_later(_LOOK_SECONDS / 10, self._stop_when_empty)
 
-    def _end(self) -> None:
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        self._server.close()
-        self._loop.run_until_complete(self._let_go())
-        self._loop.close()
-
     async def _let_go(self) -> None:
         """Hang up on everybody, after what was written has gone out."""
         for _ in range(_FLUSH_LOOKS):
-            if not any(connection.owes for connection in self._connections):
+            if not any(connection.owes for connection in self._door.connections):
                 break
             await asyncio.sleep(_LOOK_SECONDS / 10)
-        for connection in list(self._connections):
-            connection.abort()
-        await asyncio.sleep(0)
+        await self._door.let_go()
 
-    # In the loop's thread
-
-    def opened(self, connection: HttpConnection, peer: str) -> Reply | None:
-        """A new connection."""
-        if not self._guard.admits(peer):
-            return Reply(403, "this address may not post here")
-        if len(self._connections) >= _MOST_CONNECTIONS:
-            return Reply(503, "too many connections; try again")
-        self._connections.add(connection)
-        return None
+    # What the connections ask
 
     def closed(self, connection: HttpConnection) -> None:
         """One is gone."""
-        self._connections.discard(connection)
+        self._door.left(connection)
 
-    def handle(self, request: Request, answer: Callable[[Reply], None]) -> None:
-        """Answer at once, or once it is committed."""
-        reply = self._at_once(request)
-        if reply is not None:
-            answer(reply)
-            return
-        payload = read_body(request.body, time.time_ns())
-        if not payload.alerts and not payload.refused:
-            answer(Reply(400, "the body is empty; post an alert as Falco's http_output does"))
-            return
-        held = _Held(payload, len(request.body), time.monotonic(), answer)
-        with self._changed:
-            if self._size + held.size > _MOST_HELD:
-                full = True
-            else:
-                full = False
-                self._size += held.size
-                self._waiting.append(held)
-                self._changed.notify_all()
-        if full:
-            answer(Reply(507, "the disk takes nothing, and the memory kept for that is full; this alert was not taken"))
+    def refused(self, reply: Reply) -> None:
+        """One was turned away."""
+        self._refused[reply.status] += 1
 
-    def _at_once(self, request: Request) -> Reply | None:
-        """The reply to all but an alert."""
-        path = request.path.partition("?")[0].rstrip("/")
-        if request.method == "GET" and path in {"/ping", "/healthz"}:
-            return Reply(200, "pong" if path == "/ping" else '{"status": "ok"}')
-        if not self._guard.knows(request):
+    def make_room(self, size: int) -> bool:
+        """Whether so many more bytes may be gathered."""
+        if size > 0 and self._unfinished + size > _MOST_UNFINISHED:
+            return False
+        self._unfinished += size
+        return True
+
+    def broke(self, error: BaseException) -> None:
+        """One request was too much for us; the others go on."""
+        self._log.error("a request could not be handled", source=self.name, exc_info=error)
+
+    def admit(self, head: Head) -> Reply | None:
+        """Who may say what, told before a body is read."""
+        if _asks_for_health(head):
+            return None
+        if not self._guard.knows(head):
             return Reply(401, "this bridge wants its secret path or its token")
-        if request.method not in {"POST", "PUT"}:
+        if head.method not in {"POST", "PUT"}:
             return Reply(405, "post alerts here, as Falco's http_output does")
         return None
 
-    def _watch_held(self) -> None:
-        """Answer 202 to those whose commit takes too long: they are held in memory, and counted as such."""
-        late = time.monotonic() - HELD_SECONDS
-        with self._changed:
-            held = [each for each in (*self._in_commit, *self._waiting) if each.since < late and not each.answered]
-        for each in held:
-            each.answered = True
-            each.answer(Reply(202, "held in memory until the disk takes it; lost if the bridge dies before that"))
-        if held:
-            self._log.error("alerts held in memory only", source=self.name, requests=len(held))
-        self._loop.call_later(_LOOK_SECONDS, self._watch_held)
+    def handle(self, head: Head, body: bytes, answer: Answer) -> None:
+        """Answer at once, or once it is committed."""
+        if _asks_for_health(head):
+            answer(Reply(200, "pong" if head.path.strip("/") == "ping" else '{"status": "ok"}'))
+            return
+        try:
+            payload = self._payload(head, body)
+        except TooMany:
+            payload = Reply(413, f"a body holds at most {MOST_PIECES} alerts")
+        if isinstance(payload, Reply):
+            self._turn_away(payload, answer)
+            return
+        posted = Posted(payload, len(body), answer)
+        if not self._waiting.put(posted):
+            self._turn_away(_FULL, answer)
+        elif self._waiting.stuck:
+            self._tell_held([posted])
 
-    def _settle(self, done: list[_Held]) -> None:
-        for held in done:
-            if not held.answered:
-                held.answered = True
-                held.answer(_verdict(held.payload))
+    def _payload(self, head: Head, body: bytes) -> Payload | Reply:
+        now_ns = time.time_ns()
+        if self._guard.public_path(head) == "test":
+            return read_body(trial_alert(now_ns), now_ns)
+        plain = unpacked(body, head.encoding)
+        if isinstance(plain, Malformed):
+            return Payload(refused=[Refusal(plain.reason, body)])
+        return plain if isinstance(plain, Reply) else read_body(plain, now_ns)
+
+    def _turn_away(self, reply: Reply, answer: Answer) -> None:
+        self.refused(reply)
+        answer(reply)
+
+    def _look(self) -> None:
+        """Four times a second: end what is too slow, and tell those whose commit takes too long."""
+        assert self._loop is not None
+        now = time.monotonic()
+        for connection in list(self._door.connections):
+            connection.tick(now)
+        self._tell_held([posted for posted in self._waiting.overdue() if not posted.answered])
+        self._loop.call_later(_LOOK_SECONDS, self._look)
+
+    def _tell_held(self, posted: list[Posted]) -> None:
+        """202 to each: they are held in memory, and counted as such."""
+        if posted and not self._held:
+            self._log.error(
+                "alerts are held in memory only: the disk takes nothing", source=self.name,
+                remedy="make room where the journal is; what is held is lost if the bridge dies before",
+            )  # fmt: skip
+        for each in posted:
+            self._held += 1
+            each.reply(_HELD)
+
+    def _settle(self, done: list[tuple[Posted, Reply]]) -> None:
+        for posted, reply in done:
+            if reply.status >= 400:
+                self.refused(reply)
+            posted.reply(reply)
 
     # In the committer's thread
 
     def _commit(self, accept: Accept) -> None:
         """Everything that has come by now is one batch."""
-        while (taken := self._take()) is not None:
-            alerts = tuple(alert for held in taken for alert in held.payload.alerts)
-            refused = tuple(each for held in taken for each in held.payload.refused)
+        while (taken := self._waiting.take()) is not None:
             try:
-                accept(Batch(self.name, time.time_ns(), alerts, refused))
+                done = self._committed(taken, accept)
             except Abandoned:
                 return
-            with self._changed:
-                self._in_commit = []
-                self._size -= sum(held.size for held in taken)
-            self._soon(lambda done=taken: self._settle(done))  # type: ignore[misc]
+            self._waiting.done()
+            self._soon(lambda done=done: self._settle(done))  # type: ignore[misc]
 
-    def _take(self) -> list[_Held] | None:
-        """What waits, up to a batch; None once it is time to leave."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._stopping)
-            if self._cancelled or (self._stopping and not self._waiting):
-                return None
-            taken, self._waiting = self._waiting[:_MOST_IN_A_BATCH], self._waiting[_MOST_IN_A_BATCH:]
-            self._in_commit = taken
-            return taken
+    def _committed(self, taken: list[Posted], accept: Accept) -> list[tuple[Posted, Reply]]:
+        """What each is to be told. Where a batch is too much for us, each is tried by itself: one costs itself only."""
+        alerts = tuple(alert for posted in taken for alert in posted.payload.alerts)
+        refused = tuple(each for posted in taken for each in posted.payload.refused)
+        try:
+            accept(Batch(self.name, time.time_ns(), alerts, refused))
+        except Abandoned:
+            raise
+        except Exception:  # noqa: BLE001  # whatever it is, its neighbours must be taken
+            if len(taken) > 1:
+                return [each for posted in taken for each in self._committed([posted], accept)]
+            self._log.exception("an alert could not be taken in", source=self.name)
+            return [(taken[0], FAULT)]
+        return [(posted, _verdict(posted.payload)) for posted in taken]
+
+
+def _asks_for_health(head: Head) -> bool:
+    return head.method in {"GET", "HEAD"} and head.path.strip("/") in {"ping", "healthz"}
 
 
 def _verdict(payload: Payload) -> Reply:

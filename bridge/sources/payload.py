@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -13,7 +15,11 @@ from bridge.alert.malformed import Malformed
 from bridge.alert.text_form import begins_text, decode_text
 from bridge.sources.contract import Refusal
 
+MOST_PIECES = 10_000
+"""Alerts in one body."""
+_MOST_COMMAS = 100 * MOST_PIECES
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_LOOSE = json.JSONDecoder(strict=False)
 _BLANK = b" \t\r\n"
 
 
@@ -40,45 +46,117 @@ def decode_one(piece: bytes, received_ns: int) -> Alert | Malformed:
     return decode_text(piece, received_ns)
 
 
+class TooMany(Exception):  # noqa: N818  # of the sender's making
+    """The body holds more than ``MOST_PIECES``."""
+
+
 def read_body(body: bytes, received_ns: int) -> Payload:
-    """A JSON object, an array of them, a line each, or text lines. A bad piece costs itself only."""
+    """A JSON object, an array of them, a line each, or text lines. A bad piece costs itself only.
+
+    Raises TooMany.
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    start = body.lstrip(_BLANK)[:1]
+    if not start:
+        return Payload(refused=[Refusal("is empty; post an alert as Falco's http_output does", body[:1])])
+    if start == b"{":
+        return _objects(body, received_ns)
+    return _gathered(_elements(body) if start == b"[" else _text_lines(body), body, received_ns)
+
+
+def trial_alert(now_ns: int) -> bytes:
+    """The alert that ``/test`` takes in, of the shape of falcosidekick's."""
+    return msgspec.json.encode(
+        {
+            "time": datetime.fromtimestamp(now_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            + f".{now_ns % 10**9:09d}Z",
+            "rule": "Test rule",
+            "priority": "Debug",
+            "hostname": "falco-bridge",
+            "output": "This is a test from falco-bridge",
+            "output_fields": {"proc.name": "falco-bridge", "user.name": "falco-bridge"},
+            "tags": ["example", "test"],
+        }
+    )
+
+
+def _objects(body: bytes, received_ns: int) -> Payload:
+    """One object, whatever line breaks stand in it, or one a line."""
+    whole = decode_one(body, received_ns)
+    if not isinstance(whole, Malformed):
+        return Payload([whole])
+    lines = _gathered(_lines(body), body, received_ns)
+    return lines if lines.alerts else Payload(refused=[Refusal(whole.reason, body)])
+
+
+def _gathered(pieces: Iterator[bytes], body: bytes, received_ns: int) -> Payload:
     payload = Payload()
-    for piece in _pieces(body):
+    for count, piece in enumerate(pieces):
+        if count == MOST_PIECES:
+            raise TooMany
         payload.take(piece, received_ns)
+    if not payload.alerts and not payload.refused:
+        payload.refused.append(Refusal("holds no alert at all", body))
     return payload
 
 
-def _pieces(body: bytes) -> Iterator[bytes]:
-    start = body.lstrip(_BLANK)[:1]
-    if start == b"[":
+def _elements(body: bytes) -> Iterator[bytes]:
+    """The elements of an array; where it breaks off, the rest is one more."""
+    if body.count(b",") <= _MOST_COMMAS:
         try:
-            yield from (bytes(raw) for raw in _LIST.decode(body))
+            return (bytes(raw) for raw in _LIST.decode(body))
         except (ValueError, RecursionError):
-            yield body
-    elif start == b"{":
-        yield from _lines(body) if _is_many(body) else (body,)
-    else:
-        yield from _text_lines(body)
+            pass
+    return _loose_elements(body.decode("utf-8", "replace").strip())
 
 
-def _is_many(body: bytes) -> bool:
-    """Whether each line is an object; otherwise the line breaks stand inside one."""
-    first, _, rest = body.strip(_BLANK).partition(b"\n")
-    return bool(rest) and first.rstrip(_BLANK).endswith(b"}")
+def _loose_elements(text: str) -> Iterator[bytes]:
+    at = _skip(text, 1)
+    while at < len(text):
+        if text[at] == "]":
+            end = len(text)
+            at = _skip(text, at + 1)
+        else:
+            end = _end_of_value(text, at)
+        if at < end:
+            yield text[at:end].encode("utf-8", "surrogatepass")
+        at = _skip(text, end)
+        if text[at : at + 1] == ",":
+            at = _skip(text, at + 1)
+
+
+def _end_of_value(text: str, at: int) -> int:
+    try:
+        return int(_LOOSE.raw_decode(text, at)[1])
+    except (ValueError, RecursionError):
+        return len(text)
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n":
+        at += 1
+    return at
 
 
 def _lines(body: bytes) -> Iterator[bytes]:
-    return (line for line in body.split(b"\n") if line.strip(_BLANK))
+    start = 0
+    while start < len(body):
+        end = body.find(b"\n", start)
+        end = len(body) if end < 0 else end
+        if line := body[start:end].strip(_BLANK):
+            yield line
+        start = end + 1
 
 
 def _text_lines(body: bytes) -> Iterator[bytes]:
     """Text alerts; a line that does not begin as one goes on with the value that broke the line before it."""
-    piece = b""
+    piece = bytearray()
     for line in _lines(body):
         if piece and begins_text(line):
-            yield piece
-            piece = line
-        else:
-            piece = piece + b"\n" + line if piece else line
+            yield bytes(piece)
+            piece.clear()
+        elif piece:
+            piece += b"\n"
+        piece += line
     if piece:
-        yield piece
+        yield bytes(piece)

@@ -20,8 +20,10 @@ from bridge.alert import Alert
 from bridge.alert.json_form import decode_json
 from bridge.language.values import parse_network
 from bridge.sources.errors import SourceError
-from bridge.sources.http_protocol import LARGEST_BODY
-from bridge.sources.http_source import HELD_SECONDS, Guard, HttpSource
+from bridge.sources.http_guard import Guard
+from bridge.sources.http_request import LARGEST_BODY
+from bridge.sources.http_source import HttpSource
+from bridge.sources.http_waiting import HELD_SECONDS
 from bridge.sources.payload import read_body
 from tests.sources.taking import Taken, running
 from tests.support.certificates import make_authority
@@ -119,7 +121,8 @@ def test_bodies_of_every_shape(at_work: tuple[HttpSource, Taken]) -> None:
     status, text = ask(made.port, "POST", "/", b"hello")
     assert (status, "neither JSON nor a text line" in text) == (400, True)
     assert ask(made.port, "POST", "/", b"")[0] == 400
-    assert len(taken.refused) == 2
+    assert ask(made.port, "POST", "/", b"[]")[0] == 400
+    assert len(taken.refused) == 4
 
 
 def test_what_is_asked_besides(at_work: tuple[HttpSource, Taken]) -> None:
@@ -220,7 +223,7 @@ def test_stopping_answers_what_has_come() -> None:
     with running(made, taken):
         thread = threading.Thread(target=lambda: answers.append(ask(made.port, "POST", "/", ALERT)))
         thread.start()
-        wait_until(lambda: made._in_commit, "the commit to begin")
+        wait_until(lambda: made._waiting._in_commit, "the commit to begin")
         made.stop()
         taken.hold.set()
         thread.join(10)
@@ -235,7 +238,7 @@ def test_cancelling_counts_what_was_not_committed() -> None:
     with running(made, taken):
         thread = threading.Thread(target=try_asking, args=(made.port,))
         thread.start()
-        wait_until(lambda: made._in_commit, "the commit to begin")
+        wait_until(lambda: made._waiting._in_commit, "the commit to begin")
         assert made.cancel() == 1
         taken.hold.set()
         thread.join(10)

@@ -1,0 +1,407 @@
+"""Senders that are slow, confused or mean: each gets its answer, and nobody else waits for it or loses by it."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from bridge.sources import http_door, http_protocol, http_source, http_waiting
+from bridge.sources.contract import Batch
+from bridge.sources.http_guard import Guard, Places, Porter
+from bridge.sources.http_source import HttpSource
+from bridge.sources.payload import MOST_PIECES, read_body
+from tests.sources.taking import Taken, running
+from tests.sources.test_http_source import ALERT, ask, raw, source
+from tests.support.certificates import make_authority
+from tests.support.waiting import wait_until
+
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
+GOOD = POST % (len(ALERT), ALERT)
+
+
+@pytest.fixture
+def at_work() -> Iterator[tuple[HttpSource, Taken]]:
+    made = source()
+    with running(made) as taken:
+        yield made, taken
+
+
+@contextmanager
+def connected(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        yield connection
+
+
+def rest(connection: socket.socket) -> bytes:
+    answer = b""
+    try:
+        while piece := connection.recv(65536):
+            answer += piece
+    except ConnectionResetError:
+        pass  # it was ended without ceremony
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("status", "request_"),
+    [
+        (b"400", b"POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET"),
+        (b"400", b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n"),
+        (b"400", b"POST / HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde"),
+        (b"501", b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+        (b"501", b"POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+        (b"400", b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
+        (b"400", b"POST / HTTP/1.1\nContent-Length: 1\n\na"),
+        (b"400", b"POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n\r\na"),
+        (b"400", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        (b"405", b"CONNECT x:1 HTTP/1.1\r\n\r\n"),
+        (b"405", b"OPTIONS * HTTP/1.1\r\n\r\n"),
+        (b"405", b"DELETE /ping HTTP/1.1\r\n\r\n"),
+        (b"431", b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n"),
+        (b"431", b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000 + b"\r\n\r\n"),
+        (b"431", b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"a" * 20_000 + b"\r\n\r\n"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_not_read(
+    status: bytes, request_: bytes, at_work: tuple[HttpSource, Taken]
+) -> None:
+    """Refused with its reason, and nothing behind it is taken for a request."""
+    made, taken = at_work
+    answer = raw(made.port, request_ + GOOD)
+    assert answer.startswith(b"HTTP/1.1 " + status + b" ")
+    assert len(re.findall(rb"HTTP/1.1 \d", answer)) == 1
+    assert b"Connection: close" in answer
+    assert taken.alerts == []
+
+
+def test_a_header_without_end_is_cut_off(at_work: tuple[HttpSource, Taken]) -> None:
+    """However small the pieces are that it comes in."""
+    made, _ = at_work
+    with connected(made.port) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+        answer = threading.Thread(target=lambda: found.append(rest(connection)))
+        found: list[bytes] = []
+        answer.start()
+        try:
+            while answer.is_alive():
+                connection.sendall(b"a" * 5000)
+        except OSError:
+            pass  # it was ended
+        answer.join(10)
+    assert not found[0] or found[0].startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_drop_now_and_then_buys_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first byte of a request to its last: in the target, in a header, in a body, in a chunk."""
+    monkeypatch.setattr(http_protocol, "REQUEST_SECONDS", 0.6)
+    begun = [
+        b"POST /",
+        b"POST / HTTP/1.1\r\nX",
+        POST % (1000, b"{"),
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+    ]
+    with running(made := source()) as taken, ExitStack() as stack:
+        connections = [stack.enter_context(connected(made.port)) for _ in begun]
+        for connection, start in zip(connections, begun, strict=True):
+            connection.sendall(start)
+        gone: list[bytes] = []
+        readers = [threading.Thread(target=lambda each=each: gone.append(rest(each))) for each in connections]
+        for reader in readers:
+            reader.start()
+        while any(reader.is_alive() for reader in readers):
+            for connection in connections:
+                try:
+                    connection.send(b"a")
+                except OSError:
+                    continue
+            readers[0].join(0.1)
+            readers[-1].join(0.1)
+        assert [answer.split(b" ")[1] for answer in gone] == [b"408"] * len(begun)
+        assert ask(made.port, "POST", "/", ALERT)[0] == 200
+        assert len(taken.alerts) == 1
+
+
+def test_an_idle_connection_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty lines do not keep it."""
+    monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.5)
+    with running(made := source()), connected(made.port) as connection:
+        connection.sendall(b"\r\n\r\n")
+        assert rest(connection) == b""
+
+
+def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender that says nothing to a TLS port holds its place for a moment only, and the others are served."""
+    monkeypatch.setattr(http_door, "_HANDSHAKE_SECONDS", 0.5)
+    authority = make_authority(tmp_path)
+    server = authority.issue("server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server.certificate, server.key)
+    made = HttpSource("http", "127.0.0.1", 0, Guard(), context, Places(total=2))
+    ours = ssl.create_default_context(cafile=str(authority.certificate))
+    with capture_logs() as logs, running(made) as taken, connected(made.port) as silent, connected(made.port) as plain:
+        plain.sendall(GOOD)
+        assert not rest(plain).startswith(b"HTTP")
+        assert rest(silent) == b""
+        wait_until(lambda: made._door.inside == 0, "the places")
+        https = http.client.HTTPSConnection("127.0.0.1", made.port, context=ours, timeout=10)
+        https.request("POST", "/", ALERT)
+        assert https.getresponse().status == 200
+        https.close()
+        assert len(taken.alerts) == 1
+        assert "2 TLS handshakes failed" in made.state()[0].detail
+    assert any("handshake failed" in each["event"] for each in logs)
+
+
+def test_one_address_cannot_take_all_places() -> None:
+    """Nor one network of IPv6; a place is free again once its connection is gone."""
+    made = HttpSource("http", "127.0.0.1", 0, Guard(), None, Places(total=10, per_peer=2))
+    with running(made) as taken:
+        with connected(made.port) as first, connected(made.port):
+            first.sendall(GOOD)
+            assert first.recv(100).startswith(b"HTTP/1.1 200")
+            status, text = ask(made.port, "POST", "/", ALERT)
+            assert (status, "from this address" in text) == (503, True)
+        wait_until(lambda: made._door.inside == 0, "the places")
+        assert ask(made.port, "POST", "/", ALERT)[0] == 200
+        assert len(taken.alerts) == 2
+        assert "1 answered 503" in made.state()[0].detail
+    porter = Porter(Guard(), Places(total=3, per_peer=1))
+    porter.enter("2001:db8::1")
+    assert porter.refusal("2001:db8::2") is not None
+    assert porter.refusal("2001:db8:0:1::2") is None
+    assert porter.refusal("192.0.2.1") is None
+
+
+def test_half_closed_senders_hear_their_answer(at_work: tuple[HttpSource, Taken]) -> None:
+    """Also one that closed too early: it is told."""
+    made, taken = at_work
+    for data, status in ((GOOD, b"200"), (GOOD + GOOD, b"200"), (GOOD[:-1], b"400"), (b"", b"")):
+        with connected(made.port) as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            answer = rest(connection)
+            assert answer.split(b" ")[1:2] == ([status] if status else [])
+    assert len(taken.alerts) == 3
+
+
+def test_what_other_senders_do(at_work: tuple[HttpSource, Taken]) -> None:
+    """HEAD, Expect, chunks, absolute targets, HTTP/1.0, zstd, several gzip members, a BOM."""
+    made, taken = at_work
+    head = raw(made.port, b"HEAD /healthz HTTP/1.1\r\nConnection: close\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK")
+    assert head.endswith(b"\r\n\r\n")
+    assert raw(made.port, b"HEAD / HTTP/1.1\r\n\r\n").endswith(b"Allow: POST\r\nConnection: close\r\n\r\n")
+    chunked = b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    chunks = b"".join(b"1;x=y\r\n%c\r\n" % byte for byte in ALERT) + b"0\r\nAuthorization: none\r\n\r\n"
+    assert raw(made.port, chunked + chunks).startswith(b"HTTP/1.1 200")
+    absolute = GOOD.replace(b"POST /", b"POST http://bridge:2801/any?x=y").replace(b"1.1", b"1.0")
+    assert raw(made.port, absolute).startswith(b"HTTP/1.1 200")
+    with connected(made.port) as connection:
+        connection.sendall(GOOD[: -len(ALERT)].replace(b"Host: x", b"Expect: 100-continue\r\nConnection: close"))
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(ALERT)
+        assert rest(connection).startswith(b"HTTP/1.1 200")
+    compress = zstandard.ZstdCompressor().compress
+    two = compress(ALERT + b"\n") + compress(ALERT)
+    assert ask(made.port, "POST", "/", two, Content_Encoding="zstd") == (200, "2 taken\n")
+    assert ask(made.port, "POST", "/", two[:-1], Content_Encoding="zstd")[0] == 400
+    bomb = compress(b"x" * (1 << 27))
+    assert len(bomb) < 20_000
+    assert ask(made.port, "POST", "/", bomb, Content_Encoding="zstd")[0] == 413
+    two = gzip.compress(ALERT + b"\n") + gzip.compress(ALERT)
+    assert ask(made.port, "POST", "/", two, Content_Encoding="gzip") == (200, "2 taken\n")
+    assert ask(made.port, "POST", "/", b"\xef\xbb\xbf" + ALERT) == (200, "1 taken\n")
+    assert ask(made.port, "POST", "/", b"hello", Content_Encoding="gzip")[0] == 400
+    assert taken.refused == ["is cut short", "is not gzip, as its Content-Encoding says"]
+
+
+def test_a_test_alert_is_taken_in_for_those_who_may_post() -> None:
+    """As falcosidekick's ``/test``; behind the secret path too."""
+    with running(made := source(Guard(path="hunter2hunter2"))) as taken:
+        assert ask(made.port, "POST", "/test")[0] == 401
+        assert ask(made.port, "GET", "/hunter2hunter2/test")[0] == 405
+        assert ask(made.port, "POST", "/hunter2hunter2/test", b"") == (200, "1 taken\n")
+    (alert,) = taken.alerts
+    assert (alert.rule, alert.priority.word, alert.tags) == ("Test rule", "debug", ("example", "test"))
+    assert alert.fields["proc.name"] == "falco-bridge"
+
+
+def test_the_unknown_are_refused_before_their_body_is_read() -> None:
+    """Nothing of them is gathered."""
+    with running(made := source(Guard(token="tokentoken"))):
+        answer = raw(made.port, b"POST / HTTP/1.1\r\nContent-Length: 8000000\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 401 ")
+        assert b"WWW-Authenticate: Bearer\r\n" in answer
+        assert made._unfinished == 0
+
+
+def test_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What many senders begin and do not end does not fill the memory; its room is given back."""
+    monkeypatch.setattr(http_source, "_MOST_UNFINISHED", 3 << 20)
+    begun = b"POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 1_900_000
+    with running(made := source()):
+        with connected(made.port) as first:
+            first.sendall(begun)
+            wait_until(lambda: made._unfinished == 1_900_000, "the first body")
+            assert raw(made.port, begun).startswith(b"HTTP/1.1 503 ")
+        wait_until(lambda: made._unfinished == 0, "the room")
+        assert ask(made.port, "POST", "/", ALERT)[0] == 200
+
+
+def test_too_many_alerts_in_one_body_are_refused(at_work: tuple[HttpSource, Taken]) -> None:
+    """Small ones unpack to much more than they weigh."""
+    made, taken = at_work
+    for body in (b'{"rule":"r"}\n' * (MOST_PIECES + 1), b"[" + b"1," * MOST_PIECES + b"1]", b"[" + b"1," * 2_000_000):
+        assert ask(made.port, "POST", "/", body)[0] == 413
+    assert taken.batches == []
+
+
+def test_answers_keep_the_order_of_their_requests() -> None:
+    """A health check that was sent behind an alert is answered behind it."""
+    made, taken = source(), Taken()
+    taken.hold.clear()
+    with running(made, taken), connected(made.port) as connection:
+        connection.sendall(
+            GOOD + b"GET /ping HTTP/1.1\r\n\r\n" + POST % (1, b"x") + GOOD.replace(b"Host: x", b"Connection: close")
+        )
+        wait_until(lambda: made._waiting._in_commit, "the commit to begin")
+        taken.hold.set()
+        answer = rest(connection)
+    assert [each[:3] for each in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"400", b"200"]
+    assert b"pong" in answer
+
+
+def test_answers_that_nobody_reads_are_bounded(at_work: tuple[HttpSource, Taken]) -> None:
+    """A sender that only sends is not read on."""
+    made, _ = at_work
+    with connected(made.port) as connection:
+        connection.settimeout(1.0)
+        with pytest.raises(TimeoutError):
+            connection.sendall(b"GET /ping HTTP/1.1\r\n\r\n" * 4_000_000)
+        (one,) = made._door.connections
+        assert one._transport.get_write_buffer_size() < 1 << 24
+        assert ask(made.port, "POST", "/", ALERT)[0] == 200
+
+
+def test_a_fault_in_one_request_costs_that_request_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told in the log, answered with 500; batches with it are taken one by one."""
+    poison = json.dumps({"rule": "poison", "time": "2026-01-01T00:00:00Z"}).encode()
+
+    def refuse(batch: Batch) -> None:
+        if any(alert.rule == "poison" for alert in batch.alerts):
+            raise ZeroDivisionError
+
+    made, taken = source(), Taken()
+    taken.before = refuse
+    taken.hold.clear()
+    answers: list[bytes] = []
+    with capture_logs() as logs, running(made, taken):
+        first = threading.Thread(
+            target=lambda: answers.append(raw(made.port, GOOD.replace(b"Host: x", b"Connection: close")))
+        )
+        first.start()
+        wait_until(lambda: made._waiting._in_commit, "the commit to begin")
+        with connected(made.port) as connection:
+            last = GOOD.replace(b"Host: x", b"Connection: close")
+            connection.sendall(GOOD + POST % (len(poison), poison) + last)
+            wait_until(lambda: len(made._waiting._waiting) == 3, "the others")
+            taken.hold.set()
+            answer = rest(connection)
+        first.join(10)
+        assert [each[:3] for each in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"500", b"200"]
+        monkeypatch.setattr(http_source, "read_body", lambda *_: 1 / 0)
+        assert ask(made.port, "POST", "/", ALERT)[0] == 500
+        monkeypatch.undo()
+        assert ask(made.port, "POST", "/", ALERT)[0] == 200
+    assert len(taken.alerts) == 4
+    assert {"an alert could not be taken in", "a request could not be handled"} <= {each["event"] for each in logs}
+
+
+def test_a_full_disk_is_said_at_once_and_then_the_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """202 without waiting once it is known, 507 past the bound; all that was held is committed in the end."""
+    monkeypatch.setattr(http_waiting, "HELD_SECONDS", 0.5)
+    monkeypatch.setattr(http_waiting, "MOST_HELD", 10_000)
+    made, taken = source(), Taken()
+    taken.hold.clear()
+    with capture_logs() as logs, running(made, taken):
+        statuses = [ask(made.port, "POST", "/", ALERT)[0] for _ in range(6)]
+        assert (statuses[0], statuses[-1], set(statuses)) == (202, 507, {202, 507})
+        held = statuses.count(202)
+        assert f"{held} were held in memory only" in made.state()[0].detail
+        taken.hold.set()
+        wait_until(lambda: len(taken.alerts) == held, "the commit")
+        assert ask(made.port, "POST", "/", ALERT)[0] == 200
+    assert sum("held in memory" in each["event"] for each in logs) == 1
+
+
+def test_an_array_that_breaks_off_loses_its_end_only() -> None:
+    """So does one with bytes that are not UTF-8, or something behind it."""
+    for body, good, bad in (
+        (b'[{"rule": "a"}, {"rule": "b"}, {"ru', 2, 1),
+        (b'[{"rule": "a\xff"}, {"rule": "b"}]', 2, 0),
+        (b'[{"rule": "a"}] behind', 1, 1),
+        (b'{broken\n{"rule": "a"}\n', 1, 1),
+        (b"[" * 100_000, 0, 1),
+        (b"[]", 0, 1),
+    ):
+        payload = read_body(body, 0)
+        assert (len(payload.alerts), len(payload.refused)) == (good, bad), body[:40]
+
+
+SEEDS = [GOOD, GOOD + GOOD, b"GET /ping HTTP/1.1\r\n\r\n" + GOOD, GOOD.replace(b"POST /", b"POST /test"),
+         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(ALERT), ALERT),
+         b"POST / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: 40\r\n\r\n" + gzip.compress(ALERT)]  # fmt: skip
+
+
+@st.composite
+def mangled(draw: st.DrawFn) -> bytes:
+    """A request with bytes left out, put in and changed."""
+    data = bytearray(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(1, 6))):
+        at = draw(st.integers(0, len(data)))
+        match draw(st.sampled_from(["insert", "cut", "change", "repeat"])):
+            case "insert":
+                data[at:at] = draw(st.sampled_from([b"\r\n", b":", b"\0", b"\xff", b" ", b"0", b"9" * 20, b"\r\n\r\n"]))
+            case "cut":
+                del data[at : at + draw(st.integers(1, 20))]
+            case "change":
+                data[at : at + 1] = draw(st.binary(min_size=1, max_size=2))
+            case _:
+                data[at:at] = data[at : at + 30]
+    return bytes(data)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+@given(data=mangled(), cut=st.integers(1, 200))
+def test_mangled_requests_over_a_real_socket_cost_nobody_else(
+    data: bytes, cut: int, at_work: tuple[HttpSource, Taken]
+) -> None:
+    """Each is answered or hung up on; the next sender is served, and no place stays taken."""
+    made, _ = at_work
+    with connected(made.port) as connection:
+        try:
+            connection.sendall(data[:cut])
+            connection.sendall(data[cut:])
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it had hung up already
+        answer = rest(connection)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
+    assert b" 500 " not in answer
+    assert ask(made.port, "POST", "/", ALERT)[0] == 200
+    wait_until(lambda: made._door.inside == 0, "the places")
+    assert made._unfinished == 0
