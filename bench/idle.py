@@ -17,14 +17,16 @@ from bridge.sources.contract import Batch
 from bridge.sources.grpc_source import GrpcSource
 
 _SECONDS = 12.0
+_MANY = 100
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def figures() -> Iterator[Figure]:
     """Percent of a core of both processes together, and the wait of an alert that comes after a silence."""
-    one, many = _share(1), _share(6)
-    each = (many - one) / 5
+    one, many = _share(1), _share(_MANY)
+    each = (many - one) / (_MANY - 1)
     yield Figure("idle bridge with one Falco", one, "% of a core")
+    yield Figure(f"idle bridge with {_MANY} Falcos", many, "% of a core")
     yield Figure("each further idle Falco", each, "% of a core")
     waits = sorted(_waits(12))
     yield Figure("an alert after a silence: until it is read, median", waits[len(waits) // 2] * 1000, "ms")
@@ -37,10 +39,11 @@ def _share(falcos: int) -> float:
         servers = [StandInFalco(f"unix:{folder}/{number}.sock") for number in range(falcos)]
         for server in servers:
             server.start()
-        sources = "\n".join(f"  - grpc: unix:{number}.sock" for number in range(falcos))
+        addresses = ", ".join(f"unix:{number}.sock" for number in range(falcos))
         (folder / "r.route").write_text("otherwise { to archive }\n", encoding="utf-8")
         (folder / "config.yaml").write_text(
-            f"sources:\n{sources}\nchannels: {{archive: file://a.jsonl}}\nroutes: r.route\njournal: journal.db\n",
+            f"sources: [{{grpc: [{addresses}]}}]\nchannels: {{archive: file://a.jsonl}}\n"
+            "routes: r.route\njournal: journal.db\n",
             encoding="utf-8",
         )
         bridge = subprocess.Popen(

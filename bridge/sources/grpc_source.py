@@ -9,18 +9,15 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from bridge.alert import Alert
 from bridge.alert.grpc_form import decode_grpc
 from bridge.alert.malformed import Malformed
 from bridge.alert.wire.methods import GET
 from bridge.sources.contract import Abandoned, Accept, Batch, Refusal, SourceState
-from bridge.sources.grpc_channel import falco_version, open_channel
-from bridge.sources.grpc_failure import explain
+from bridge.sources.grpc_channel import open_channel
+from bridge.sources.grpc_health import FalcoHealth
 from bridge.sources.grpc_tls import Certificates
 from bridge.sources.pacing import Pacing
-from bridge.sources.state import StateKeeper
 
 if TYPE_CHECKING:
     import grpc
@@ -40,14 +37,11 @@ class GrpcSource:
         self._call: Any = None
         self._cancelled = False
         self._departed = False
-        self._readable = False
-        self._told = ""
-        self._state = StateKeeper(name, address)
-        self._log = structlog.get_logger("grpc")
+        self._health = FalcoHealth(name, address)
 
     def run(self, accept: Accept) -> None:
         """Read until stopped, through every death and return of Falco, and of its certificates."""
-        accept, pacing = self._state.counting(accept), Pacing()
+        accept, pacing = self._health.counting(accept), Pacing()
         while not self._stop.is_set():
             credentials = self._credentials()
             server_name = None if self._certificates is None else self._certificates.tls.server_name
@@ -65,13 +59,19 @@ class GrpcSource:
             try:
                 count = self._read_stream(get, accept)
             except grpc.RpcError as error:
-                self._tell(error)
-                if self._departed:
-                    self._stop.set()
+                self._failed(error)
                 self._stop.wait(pacing.after_failure())
             else:
-                self._tell_well(channel)
+                self._health.readable(channel)
                 self._stop.wait(pacing.after_read(count))
+
+    def _failed(self, error: grpc.RpcError) -> None:
+        if self._departed:
+            self._stop.set()
+        if self._departed or self._cancelled:
+            self._health.unreadable()
+        else:
+            self._health.failed(error)
 
     def _credentials(self) -> grpc.ChannelCredentials | None:
         return None if self._certificates is None else self._certificates.current()
@@ -96,7 +96,7 @@ class GrpcSource:
 
     def state(self) -> tuple[SourceState, ...]:
         """Of the one Falco."""
-        return (self._state.now(),)
+        return (self._health.state(),)
 
     def _read_stream(self, get: Any, accept: Accept) -> int:
         """One ``get`` to its end; how many messages it brought. What came before a failure is kept all the same."""
@@ -135,23 +135,3 @@ class GrpcSource:
                 alerts.append(decoded)
         accept(Batch(self.name, received_ns, tuple(alerts), tuple(refused)))
         return len(messages)
-
-    def _tell(self, error: grpc.RpcError) -> None:
-        """Once for each cause, not for each attempt."""
-        self._readable = False
-        if self._cancelled or self._departed:
-            return
-        sentence = explain(self._address, error.code(), error.details() or "")
-        self._state.failed(sentence)
-        if sentence != self._told:
-            self._told = sentence
-            self._log.warning("falco not readable", source=self.name, problem=sentence)
-
-    def _tell_well(self, channel: grpc.Channel) -> None:
-        if not self._readable:
-            self._readable = True
-            self._state.note(falco_version(channel))
-        self._state.connected()
-        if self._told:
-            self._told = ""
-            self._log.info("falco is readable again", source=self.name, falco=self._address)

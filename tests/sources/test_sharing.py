@@ -1,0 +1,111 @@
+"""A second client on a Falco is suspected where it can be seen, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from bridge.alert import Alert, Priority, make_alert
+from bridge.alert.grpc_form import decode_grpc
+from bridge.simulate.server import StandInFalco
+from bridge.sources import grpc_health
+from bridge.sources.grpc_source import GrpcSource
+from bridge.sources.sharing import SNAPSHOT_RULE, Sharing, connections
+from tests.sources.taking import running
+from tests.support.recordings import grpc_messages
+from tests.support.waiting import wait_until
+
+READER = """
+import sys, threading
+from bridge.sources.grpc_source import GrpcSource
+GrpcSource("other", sys.argv[1]).run(lambda batch: None)
+"""
+
+
+def alerts(count: int) -> list[Alert]:
+    return [_alert("a rule", "syscall", {}) for _ in range(count)]
+
+
+def snapshot(matches: int | str, start: str = "1", drops: int = 0) -> list[Alert]:
+    told = {
+        "falco.rules.matches_total": str(matches),
+        "falco.outputs_queue_num_drops": str(drops),
+        "falco.start_ts": start,
+    }
+    return [_alert(SNAPSHOT_RULE, "internal", told)]
+
+
+def _alert(rule: str, source: str, fields: dict[str, str]) -> Alert:
+    return make_alert(
+        time_ns=1, priority=Priority.WARNING, rule=rule, source=source, hostname="n", tags=(), output="", fields=fields
+    )
+
+
+def test_recordings_of_one_client_show_no_gap() -> None:
+    """Though a snapshot or two of the real Falco overtook alerts."""
+    for name in ("metrics_text", "metrics_json"):
+        decoded = [decode_grpc(message, 0) for message in grpc_messages(name)]
+        sharing = Sharing()
+        assert [sharing.missing([each]) for each in decoded if isinstance(each, Alert)] == [0] * len(decoded)
+
+
+def test_a_gap_that_stays_is_somebody_elses_share() -> None:
+    """Known with the snapshot after; what came late is none, nor what Falco dropped or we could not decode."""
+    sharing = Sharing()
+    assert sharing.missing([*alerts(3), *snapshot(50), *alerts(10), *snapshot(60)]) == 0
+    assert sharing.missing([*alerts(8), *snapshot(70)]) == 0
+    assert sharing.missing([*alerts(2), *snapshot(70)]) == 0
+    assert sharing.missing([*snapshot(75, drops=5), *snapshot(75, drops=5)]) == 0
+    assert sharing.missing(snapshot(78, drops=5), refused=3) == 0
+    assert sharing.missing([*alerts(5), *snapshot(88, drops=5)]) == 0
+    assert sharing.missing([*alerts(5), *snapshot(98, drops=5)]) == 5
+
+
+def test_a_restart_a_failure_and_nonsense_are_no_gap() -> None:
+    """Each life of Falco, and each connection, is counted by itself; a snapshot without the count says nothing."""
+    sharing = Sharing()
+    sharing.missing(snapshot(50))
+    assert sharing.missing([*snapshot(500, start="2"), *snapshot(500, start="2")]) == 0
+    sharing.missing(snapshot(600, start="2"))
+    sharing.forget()
+    assert sharing.missing([*snapshot(600, start="2"), *snapshot(600, start="2")]) == 0
+    assert sharing.missing([*snapshot("-1", "2"), *snapshot("9" * 400, "2"), *snapshot("٣", "2")]) == 0
+
+
+def test_the_gap_is_told_with_the_remedy(tmp_path: Path) -> None:
+    """Once; how much it has become by now is in the state."""
+    told = [message for message in grpc_messages("metrics_text") if b"metrics snapshot" in message]
+    with StandInFalco(f"unix:{tmp_path}/f.sock") as falco, capture_logs() as logs:
+        source = GrpcSource("f", falco.address)
+        with running(source) as taken:
+            falco.put(*told)
+            wait_until(lambda: len(taken.alerts) == len(told), "the snapshots")
+    warnings = [each for each in logs if "another client" in each["event"]]
+    assert len(warnings) == 1
+    assert "of its alerts went elsewhere" in warnings[0]["sign"]
+    assert source.state()[0].detail.endswith("12 of its alerts went elsewhere")
+
+
+def test_another_process_on_the_socket_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not our own readers, however many; by whatever folder the socket was named."""
+    monkeypatch.setattr(grpc_health, "CONNECTIONS_SECONDS", 0.1)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "link").symlink_to("run")
+    address = f"unix:{tmp_path}/link/f.sock"
+    with StandInFalco(f"unix:{tmp_path}/run/f.sock"), capture_logs() as logs:
+        source = GrpcSource("f", address)
+        with running(source), running(GrpcSource("g", address)):
+            wait_until(lambda: connections(f"{tmp_path}/link/f.sock") == 1, "our one connection")
+            other = subprocess.Popen([sys.executable, "-c", READER, address])
+            wait_until(lambda: "another client is connected" in source.state()[0].detail, "the suspicion")
+            os.kill(other.pid, signal.SIGKILL)
+            other.wait()
+            wait_until(lambda: connections(f"{tmp_path}/link/f.sock") == 1, "its end")
+    signs = {each["sign"] for each in logs if "another client seems" in each["event"]}
+    assert signs == {"another client is connected to its socket"}
