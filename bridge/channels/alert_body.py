@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 from bridge.alert.falco_json import falco_json
-from bridge.channels.message import compose
+from bridge.channels.compose import compose
 from bridge.journal.model import Delivery
 
 OURS = "falco_bridge"

@@ -1,4 +1,4 @@
-"""Any URL of Apprise as a channel: one object, our sessions, no sleeping between sends, text escaped."""
+"""Any URL of Apprise as a channel: one object, our sessions, our messages, no sleeping between sends."""
 
 from __future__ import annotations
 
@@ -6,16 +6,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.alert import Priority
+from bridge.channels.compose import message_of
 from bridge.channels.contract import Outcome, Verdict
-from bridge.channels.message import compose, compose_digest
-from bridge.channels.probe import listen
+from bridge.channels.families import family_of
+from bridge.channels.message import Message
+from bridge.channels.probe import STAND_IN, Heard, listen
 from bridge.channels.redact import redacted, secrets_in
-from bridge.channels.sanitise import unmentioned
+from bridge.channels.render import plain
+from bridge.channels.sanitise import shortened, unmentioned
 from bridge.channels.verdict import judge
 from bridge.journal.model import Delivery
 
-_MENTIONING = frozenset({"discord", "mmost", "mmosts", "rocket", "rockets", "matrix", "matrixs", "zulip", "guilded"})
-"""Services in which an at sign in plain text calls people."""
+_MACHINES = frozenset(
+    ("json", "jsons", "xml", "xmls", "form", "forms", "syslog", "rsyslog", "mqtt", "mqtts", "sns", "amqp", "amqps",
+     "kafka", "redis", "rediss", "splunk", "victorops", "growl", "dbus", "glib", "gnome", "windows", "macosx")
+)  # fmt: skip
+"""Services that hand text on as it is: what is a mention elsewhere is data there."""
+_ALERT_ROOM = 100
+"""Characters that a digest of the plain form needs for an alert."""
+_ROOMIEST = 20_000
 
 
 def make_plugin(url: str) -> Any:
@@ -28,53 +37,84 @@ def make_plugin(url: str) -> Any:
     asset.http_redirects = False
     plugin = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if plugin is not None:
-        plugin.request_rate_per_sec = 0
-        if url.lower().startswith("opsgenie://") and getattr(plugin, "action", "") == "map":
+        # It would sleep in our worker, for the service's sake; the courier keeps each channel's rate.
+        setattr(plugin, "throttle", lambda *_args, **_kwargs: None)  # noqa: B010  # a method of it
+        if type(plugin).__name__ == "NotifyOpsgenie" and getattr(plugin, "action", "") == "map":
             # Its own mapping drops notices without a call, and calls that a success.
             setattr(plugin, "action", "new")  # noqa: B010  # only this plugin has it
     return plugin
+
+
+def is_mail(plugin: Any) -> bool:
+    """Whether it writes letters itself, by SMTP; those that are signed or sealed with PGP are left to Apprise."""
+    sealed = getattr(plugin, "use_pgp", False) or getattr(plugin, "pgp_mode", "no") != "no"
+    return type(plugin).__name__ == "NotifyEmail" and not sealed
 
 
 class AppriseChannel:
     """One Apprise URL."""
 
     together = 1
-    most_in_a_digest = 10
 
     def __init__(self, name: str, url: str, plugin: Any, labels: Mapping[str, str]) -> None:
         self.name = name
         self._plugin = plugin
         self._labels = labels
         self._secrets = secrets_in(url)
-        self._mentions = url.partition(":")[0].lower() in _MENTIONING
+        self._machine = url.partition(":")[0].lower() in _MACHINES
+        self._family = family_of(plugin)
+        self._room = min(int(plugin.body_maxlen), _ROOMIEST)
+        plain_most = max(self._room // _ALERT_ROOM, 1)
+        self.most_in_a_digest = plain_most if self._family is None else self._family.most_in_a_digest
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Send one message; whatever the plugin does, an outcome comes back."""
-        one = len(deliveries) == 1
-        message = compose(deliveries[0], self._labels) if one else compose_digest(deliveries, self._labels)
-        subject, body = message.subject, message.body
-        if self._mentions:
-            subject, body = unmentioned(subject), unmentioned(body)
-        heard = listen()
+        message = message_of(deliveries, self._labels)
+        heard = listen(self._dress(message))
         try:
-            succeeded = self._plugin.notify(
-                body=body, title=subject, notify_type=_type(deliveries), body_format="text", overflow="truncate"
-            )
+            succeeded = self._notify(message)
         except Exception as error:  # noqa: BLE001  # a plugin may raise anything, and the courier must go on
             return Outcome(Verdict.RETRY, None, f"its plugin failed ({type(error).__name__})")
-        outcome = judge(heard, succeeded=bool(succeeded))
-        reason = redacted(outcome.reason, self._secrets)
-        return Outcome(outcome.verdict, outcome.status, reason, outcome.retry_after)
+        return self._outcome(heard, succeeded=succeeded)
 
     def close(self) -> None:
         """The thread's session ends with its thread."""
 
+    def _dress(self, message: Message) -> Any:
+        family = self._family
+        return None if family is None else lambda asked: family.render(asked, message)
 
-def _type(deliveries: Sequence[Delivery]) -> Any:
+    def _notify(self, message: Message) -> bool:
+        title, body = ("", STAND_IN) if self._family else self._plain(message)
+        return bool(
+            self._plugin.notify(
+                body=body, title=title, notify_type=_type(message.severity), body_format="text", overflow="truncate"
+            )
+        )
+
+    def _plain(self, message: Message) -> tuple[str, str]:
+        """Title and body within what the plugin says its service takes; joiners are counted in beforehand."""
+        title = shortened(message.subject, int(self._plugin.title_maxlen) or self._room // 2)
+        room = self._room - (0 if self._plugin.title_maxlen else len(title) + 2)
+        body = plain.body(message, room)
+        if self._machine:
+            return title, body
+        signs = body.count("@") + body.count("<") + title.count("@") + title.count("<")
+        if signs:
+            body = plain.body(message, max(room - signs, room // 2))
+        return unmentioned(title), unmentioned(body)
+
+    def _outcome(self, heard: Heard, *, succeeded: bool) -> Outcome:
+        accepted = None if self._family is None else self._family.accepted
+        outcome = judge(heard, succeeded=succeeded, accepted=accepted)
+        reason = redacted(outcome.reason, self._secrets)
+        return Outcome(outcome.verdict, outcome.status, reason, outcome.retry_after)
+
+
+def _type(severity: Priority) -> Any:
     """Apprise's own word for how bad it is; some plugins take nothing but its enum."""
     from apprise import NotifyType
 
-    severity = min(each.notification.severity for each in deliveries)
     if severity.at_least(Priority.ERROR):
         return NotifyType.FAILURE
     return NotifyType.WARNING if severity.at_least(Priority.WARNING) else NotifyType.INFO

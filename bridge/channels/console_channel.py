@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
+from bridge.channels.compose import compose
 from bridge.channels.contract import Outcome, Verdict
-from bridge.channels.message import compose
 from bridge.journal.model import Delivery
 
 
@@ -31,9 +31,8 @@ class ConsoleChannel:
 
     def _lines(self, delivery: Delivery) -> str:
         message = compose(delivery, self._labels)
-        place = message.body.partition("\n")[0]
         routes = ", ".join(delivery.notification.routes)
-        return f"{self.name} ▶ {message.subject}\n    {place}\n    route: {routes}\n"
+        return f"{self.name} ▶ {message.subject}\n    {message.lede}\n    route: {routes}\n"
 
     def close(self) -> None:
         """Nothing is held."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from bridge.alert.alert import clock_text
+from bridge.channels.compose import compose
 from bridge.channels.contract import Outcome, Verdict
-from bridge.channels.message import compose
 from bridge.journal.model import Delivery
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW

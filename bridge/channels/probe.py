@@ -2,20 +2,40 @@
 
 Every plugin of Apprise calls the functions of ``requests``; in the courier they go through a session of the calling
 thread, which keeps its connections, follows no redirect, and notes status, Retry-After and the first of the body.
+It is also where a message gets its own form: Apprise knows where to post and how to prove who we are; what is posted
+to a service that we know is ours (``bridge.channels.render``), put in place of what the plugin made of a stand-in.
 """
 
 from __future__ import annotations
 
+import json
 import smtplib
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
-_MOST_BODY = 512
-_CONNECT_SECONDS = 5.0
-_READ_SECONDS = 15.0
+STAND_IN = "falco-bridge stands in for its own message"
+"""What a plugin is given to say where we say it ourselves: a request that holds it is dressed on its way out."""
+_MOST_BODY = 65_536
+_PIECE = 16_384
+
+Dress = Callable[[dict[str, Any]], dict[str, Any]]
+"""From the JSON that a plugin would post to the JSON that we post to the same address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long one request may take, in seconds."""
+
+    connect: float = 5.0
+    read: float = 15.0
+    """Between one piece of the answer and the next."""
+    total: float = 30.0
+    """Until the end of the answer's body."""
 
 
 @dataclass(slots=True)
@@ -25,10 +45,26 @@ class Heard:
     status: int | None = None
     retry_after: str | None = None
     body: bytes = b""
+    """The first 64 KiB."""
     error: str = ""
     """The class of the exception where nothing was heard."""
     mail: bool = False
     """Whether the status is SMTP's."""
+    dress: Dress | None = None
+
+    def answered(self, response: requests.Response) -> None:
+        """Remember an answer; a later yes, to a lookup or another target, does not cover up a no."""
+        status = response.status_code
+        if self.status is not None and self.status >= 300 > status:
+            return
+        self.status, self.mail, self.body = status, False, response.content
+        self.retry_after = response.headers.get("Retry-After")
+
+    def dressed(self, data: Any) -> Any:
+        """A request's body, ours in place of the plugin's."""
+        if self.dress is None or not isinstance(data, str) or STAND_IN not in data:
+            return data
+        return json.dumps(self.dress(json.loads(data)), ensure_ascii=False).encode("utf-8", "replace")
 
 
 class _Thread(threading.local):
@@ -39,35 +75,71 @@ class _Thread(threading.local):
 
 class _Session(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        kwargs["allow_redirects"] = False
-        kwargs["timeout"] = (_CONNECT_SECONDS, _READ_SECONDS)
         heard = _thread.heard
+        if heard.status == 429:  # some plugins try again at once, which is the one thing we were asked not to do
+            raise requests.RequestException("asked to wait")
+        kwargs |= {"allow_redirects": False, "timeout": (_limits.connect, _limits.read), "stream": True}
         try:
             response = super().send(request, **kwargs)
+            _read(response)
         except requests.RequestException as error:
-            heard.error = type(error).__name__
+            heard.status, heard.error = None, type(error).__name__
             raise
-        heard.status, heard.mail = response.status_code, False
-        heard.retry_after = response.headers.get("Retry-After")
-        heard.body = response.content[:_MOST_BODY]
+        heard.answered(response)
         return response
 
 
+def _read(response: requests.Response) -> None:
+    """The body, in bounded time and size: a far side that drips or pours holds nobody up."""
+    deadline = time.monotonic() + _limits.total
+    body = b""
+    while len(body) < _MOST_BODY:
+        piece = _piece(response)
+        if not piece:
+            break
+        body += piece
+        if time.monotonic() > deadline:
+            response.close()
+            raise requests.ReadTimeout("the answer did not end in time")
+    else:
+        response.close()
+    setattr(response, "_content", body[:_MOST_BODY])  # noqa: B010  # what ``content`` and ``json()`` give
+
+
+def _piece(response: requests.Response) -> bytes:
+    from urllib3.exceptions import HTTPError
+
+    try:
+        return bytes(response.raw.read1(_PIECE, decode_content=True))
+    except HTTPError as error:
+        raise requests.ConnectionError(error) from error
+
+
+_limits = Limits()
 _thread = _Thread()
 
 
-def listen() -> Heard:
-    """Begin to listen in this thread; the result fills as the attempt goes on."""
-    _thread.heard = Heard()
+def limits() -> Limits:
+    """How long a conversation of this process may take."""
+    return _limits
+
+
+def listen(dress: Dress | None = None) -> Heard:
+    """Begin to listen in this thread; the result fills as the attempt goes on. ``dress`` rewrites what is posted."""
+    _thread.heard = Heard(dress=dress)
     return _thread.heard
 
 
-def install() -> None:
+def install(times: Limits = _limits) -> None:
     """Lead ``requests`` and ``smtplib`` of this process through the probe. For the courier only."""
+    global _limits  # noqa: PLW0603  # as what it leads is the process's
+    _limits = times
 
     def request(method: str, url: str, **kwargs: Any) -> requests.Response:
         session = _thread.session
         session.cookies.clear()
+        if "data" in kwargs:
+            kwargs["data"] = _thread.heard.dressed(kwargs["data"])
         return session.request(method, url, **kwargs)
 
     requests.request = request  # type: ignore[assignment]

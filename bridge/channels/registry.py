@@ -49,11 +49,15 @@ def open_channel(name: str, url: str, labels: Mapping[str, str]) -> Channel:
 
 
 def _apprise_channel(name: str, url: str, scheme: str, labels: Mapping[str, str]) -> Channel:
-    from bridge.channels.apprise_channel import AppriseChannel, make_plugin
+    from bridge.channels.apprise_channel import AppriseChannel, is_mail, make_plugin
 
     plugin = make_plugin(url)
     if plugin is None:
         raise ChannelError(_why_not(scheme))
+    if is_mail(plugin):
+        from bridge.channels.mail_channel import MailChannel
+
+        return MailChannel(name, url, plugin, labels)
     return AppriseChannel(name, url, plugin, labels)
 
 

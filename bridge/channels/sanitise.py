@@ -6,6 +6,12 @@ import unicodedata
 
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
 """Unicode's controls, format characters (bidi, zero-width), halves of surrogate pairs, private use, separators."""
+_BLANK = frozenset(
+    map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2800, 0x3164, 0xFFA0))
+) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+"""Letters and marks, and yet nothing to see: Default_Ignorable_Code_Point, and the empty Braille cell."""
+JOINER = "\u2060"
+"""Joins words and takes no room: what parts a sign that means something from what it would mean it about."""
 
 
 def visible(text: str, *, keep: str = "") -> str:
@@ -19,6 +25,8 @@ def shortened(text: str, most: int) -> str:
     """At most ``most`` characters, cut in the middle: both ends of a command line tell the most."""
     if len(text) <= most:
         return text
+    if most <= 1:
+        return "…"[:most]
     head = (most - 1) * 2 // 3
     return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
@@ -29,12 +37,12 @@ def one_line(text: str, most: int) -> str:
 
 
 def unmentioned(text: str) -> str:
-    """``@here`` and ``@everyone`` ping nobody once a space-like joiner stands behind the at sign."""
-    return text.replace("@", "@\u2060")
+    """``@here``, ``<!channel>`` and ``<users/all>`` call nobody once a joiner stands behind the sign."""
+    return text.replace("@", f"@{JOINER}").replace("<", f"<{JOINER}")
 
 
 def _is_seen(letter: str) -> bool:
-    return unicodedata.category(letter) not in _UNSEEN
+    return unicodedata.category(letter) not in _UNSEEN and letter not in _BLANK
 
 
 def _written(letter: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -14,32 +15,44 @@ from bridge.channels.sanitise import one_line
 _LONGEST_REASON = 300
 _MOST_WAIT = 24 * 3600.0
 _AGAIN = frozenset({408, 425, 429})
+_PASSING = ("rate", "timeout", "unavailable", "internal", "fatal_error", "try again")
+"""Words in a service's own no that tell that it may say yes later."""
+
+Accepted = Callable[[Any, bytes], bool]
+"""Whether a 2xx answer, as JSON and as bytes, is the service's own."""
 
 
-def judge(heard: Heard, *, succeeded: bool) -> Outcome:
-    """The outcome of an attempt that Apprise called a success or a failure."""
+def judge(heard: Heard, *, succeeded: bool, accepted: Accepted | None = None) -> Outcome:
+    """The outcome of an attempt that Apprise called a success or a failure.
+
+    ``accepted`` knows what this service's own yes looks like: whatever else answers 200, a login page or a proxy, is
+    no delivery.
+    """
     said = _json(heard.body)
     wait = _retry_after(heard.retry_after, said)
-    if succeeded:
-        if isinstance(said, dict) and said.get("ok") is False:
-            return _told_no(heard, said, wait)
-        return Outcome(Verdict.DELIVERED, heard.status)
-    if heard.status is None:
+    status = heard.status
+    if isinstance(said, dict) and said.get("ok") is False and status is not None and status < 300:
+        return _told_no(heard, said, wait)
+    if succeeded and (accepted is None or accepted(said, heard.body)):
+        return Outcome(Verdict.DELIVERED, status)
+    if status is None:
         return Outcome(Verdict.RETRY, None, _silent(heard.error))
     reason = _reason(heard)
     if heard.mail:
-        return Outcome(Verdict.RETRY if heard.status < 500 else Verdict.REFUSED, heard.status, reason)
-    if heard.status in _AGAIN or heard.status >= 500:
-        return Outcome(Verdict.RETRY, heard.status, reason, wait)
-    if heard.status < 300:
-        return Outcome(Verdict.RETRY, heard.status, f"answered {heard.status}, but not as this service does")
-    return Outcome(Verdict.REFUSED, heard.status, reason)
+        return Outcome(Verdict.RETRY if status < 500 else Verdict.REFUSED, status, reason)
+    if status in _AGAIN or status >= 500:
+        return Outcome(Verdict.RETRY, status, reason, wait)
+    if status < 300:
+        return Outcome(Verdict.RETRY, status, f"answered {status}, but not as this service does")
+    if status < 400:
+        return Outcome(Verdict.REFUSED, status, f"HTTP {status}: it redirects elsewhere, which is not followed")
+    return Outcome(Verdict.REFUSED, status, reason)
 
 
 def _told_no(heard: Heard, said: dict[str, Any], wait: float | None) -> Outcome:
     """A 200 whose body says no, as Slack's bot API answers."""
     error = one_line(str(said.get("error") or said.get("description") or "no reason given"), _LONGEST_REASON)
-    again = "rate" in error or wait is not None
+    again = wait is not None or any(word in error.lower() for word in _PASSING)
     return Outcome(Verdict.RETRY if again else Verdict.REFUSED, heard.status, f"the service says: {error}", wait)
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from bridge.alert import Alert, Priority, make_alert, parse_priority
 from bridge.alert.json_value import list_text
 from bridge.alert.moment import parse_time
-from bridge.channels.message import compose
+from bridge.channels.compose import compose
+from bridge.channels.render import plain
 from bridge.journal.model import Delivery
 from bridge.language.kinds import ATTRIBUTES
 from bridge.language.program import Program
@@ -95,7 +96,7 @@ class Rehearsal:
         routed = decide(self._program, self._matcher.match(alert, stage.now_ns), alert)
         for notification in routed.notifications:
             message = compose(Delivery(0, alert, notification, 0, stage.now_ns), self._labels)
-            stage.sent.append(Sent(notification, alert, f"{message.subject}\n{message.body}"))
+            stage.sent.append(Sent(notification, alert, f"{message.subject}\n{plain.body(message)}"))
 
     def _judged(self, stage: _Stage, end: Span | None = None) -> Iterator[Failure]:
         named: set[int] = set()

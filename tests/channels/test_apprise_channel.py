@@ -15,9 +15,10 @@ import requests
 from bridge.alert import Alert, Priority
 from bridge.alert.json_form import decode_json
 from bridge.channels import probe
+from bridge.channels.compose import compose
 from bridge.channels.contract import Outcome, Verdict
-from bridge.channels.message import compose
 from bridge.channels.registry import open_channel, problem_with
+from bridge.channels.render import plain
 from bridge.channels.sanitise import one_line, shortened
 from bridge.journal import Delivery
 from bridge.routing import Notification
@@ -97,16 +98,16 @@ def test_the_first_two_lines_tell_what_where_who_and_how_bad() -> None:
     """As read on a phone."""
     message = compose(delivery(title="%proc.cmdline ran"), {"cluster": "eu-1"})
     assert message.subject == "[CRITICAL] rm -rf / ran"
-    assert message.body.partition("\n")[0] == "eu-1 · node-1 · rm -rf /"
-    assert "route: route x" in message.body
+    assert plain.body(message).partition("\n")[0] == "eu-1 · node-1 · rm -rf /"
+    assert "route: route x" in plain.body(message)
 
 
 def test_hostile_text_is_made_visible_and_bounded() -> None:
     """No control, no bidi, no megabyte; every line is printable."""
     message = compose(delivery(HOSTILE + "A" * 1_000_000, title="%proc.cmdline"), {})
     assert len(message.subject) < 300
-    assert len(message.body) < 10_000
-    assert all(line.isprintable() for line in [message.subject, *message.body.split("\n")])
+    assert len(plain.body(message)) < 10_000
+    assert all(line.isprintable() for line in [message.subject, *plain.body(message).split("\n")])
     assert shortened("abcdefghij", 5) == "ab…ij"
     assert one_line("a\nb", 10) == "a\\x0ab"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bridge.alert import Alert, Priority, make_alert
-from bridge.channels.message import compose
+from bridge.channels.compose import compose
+from bridge.channels.render import plain
 from bridge.journal.model import Delivery
 from bridge.routing import Notification
 
@@ -28,9 +29,9 @@ def test_two_lines_tell_what_where_who_and_how_bad() -> None:
     """Severity and headline; then cluster, place, node, user, command."""
     message = compose(delivery(FIELDS, "rm -rf in %k8s.ns.name"), {"cluster": "eu-1"})
     assert message.subject == "[CRITICAL] rm -rf in payments"
-    assert message.body.splitlines()[0] == "eu-1 · payments/api-0 on node-3 · root: rm -rf /data"
+    assert plain.body(message).splitlines()[0] == "eu-1 · payments/api-0 on node-3 · root: rm -rf /data"
     for part in ("route: rm in prod, all", "proc.pname: bash", "id: ", "label.cluster: eu-1", "tags: t1"):
-        assert part in message.body
+        assert part in plain.body(message)
 
 
 HOSTILE = [
@@ -51,11 +52,11 @@ def test_what_attackers_write_stays_in_its_line(value: str) -> None:
     message = compose(delivery(FIELDS | {"proc.cmdline": value}, "ran %proc.cmdline", rule=value), {})
     assert "\n" not in message.subject
     assert len(message.subject) < 300
-    assert len(message.body) < 20_000
-    text = message.subject + message.body
+    assert len(plain.body(message)) < 20_000
+    text = message.subject + plain.body(message)
     text.encode()
     assert not any(character in text for character in "\x1b\r\u202e\u200b\U000e0041")
-    assert [line for line in message.body.splitlines() if line.startswith("Subject")] == []
+    assert [line for line in plain.body(message).splitlines() if line.startswith("Subject")] == []
 
 
 def test_a_long_command_keeps_both_its_ends() -> None:

@@ -1,0 +1,73 @@
+"""Microsoft Teams by its workflows: an adaptive card of text runs, which know no Markdown, no HTML and no mentions.
+
+Limits: a message may have 28 KB (learn.microsoft.com, Limits and specifications for Teams); Apprise's 1000 characters
+are its own. Rich text blocks are in Adaptive Cards since 1.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.alert import Priority
+from bridge.channels.fit import fitted
+from bridge.channels.message import Fact, Message
+from bridge.channels.render.plain import told
+from bridge.channels.sanitise import shortened, unmentioned
+
+MOST_IN_A_DIGEST = 40
+_SUBJECT = 250
+_LEDE = 500
+_TEXT = 1200
+_ROOM = 2500
+"""Characters for the rows: four bytes each at the worst, and as much again for the card around them."""
+_ROW_COST = 12
+
+
+def payload(_asked: dict[str, Any], message: Message) -> dict[str, Any]:
+    """What to post: a message with one card."""
+    card = {
+        "type": "AdaptiveCard",
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "version": "1.4",
+        "msteams": {"width": "Full"},
+        "fallbackText": unmentioned(shortened(message.subject, _SUBJECT)),
+        "body": _body(message),
+    }
+    if message.links:
+        card["actions"] = [
+            {"type": "Action.OpenUrl", "title": link.name, "url": link.url} for link in message.links[:4]
+        ]
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _body(message: Message) -> list[dict[str, Any]]:
+    rows, left_out = fitted(message.facts, _ROOM, _ROW_COST)
+    left_out += message.fields_left_out
+    if left_out:
+        rows = (*rows, Fact("…", f"and {left_out} more fields"))
+    blocks = [
+        _block(_run(shortened(message.subject, _SUBJECT), weight="bolder", size="medium", color=_colour(message))),
+        _block(_run(shortened(message.lede, _LEDE))),
+    ]
+    blocks += [_block(_run(line, fontType="monospace")) for line in _lines(told(message, _TEXT))]
+    blocks += [_block(_run(f"{row.name}  ", weight="bolder"), _run(row.value), spacing="small") for row in rows]
+    return [*blocks, _block(_run(f"id {message.id}", isSubtle=True, size="small"))]
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line.strip()][:MOST_IN_A_DIGEST]
+
+
+def _block(*runs: dict[str, Any], **style: str) -> dict[str, Any]:
+    return {"type": "RichTextBlock", "inlines": list(runs)} | style
+
+
+def _run(text: str, **style: object) -> dict[str, Any]:
+    return {"type": "TextRun", "text": unmentioned(text)} | style
+
+
+def _colour(message: Message) -> str:
+    if message.severity.at_least(Priority.ERROR):
+        return "attention"
+    return "warning" if message.severity.at_least(Priority.WARNING) else "accent"
