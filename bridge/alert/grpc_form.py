@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from google.protobuf.message import DecodeError
 
-from bridge.alert.alert import INTERNAL_SOURCE, MISSING, Alert, is_clock_field, make_alert
+from bridge.alert.alert import INTERNAL_SOURCE, NO_LISTS, Alert, kept_fields, make_alert
 from bridge.alert.json_body import Body, read_body
 from bridge.alert.json_form import SYSCALL_SOURCE
 from bridge.alert.json_value import split_values
@@ -34,15 +34,16 @@ def decode_grpc(raw: bytes, received_ns: int) -> Alert | Malformed:
 
 def _strict(raw: bytes, received_ns: int) -> Alert | Malformed:
     message = response.FromString(raw)
+    values = message.output_fields  # its items() are made by Python code, at a third more
     return _alert(
         time_ns=_time(message, received_ns),
         priority=_priority(message.priority),
         rule=message.rule,
         source=message.source or _SOURCES.get(message.source_deprecated, SYSCALL_SOURCE),
         hostname=message.hostname,
-        tags=tuple(message.tags),
+        tags=tuple(message.tags[:]),
         output=message.output,
-        fields=message.output_fields.items(),
+        fields={name: values[name] for name in values},
     )
 
 
@@ -59,7 +60,7 @@ def _tolerant(raw: bytes, received_ns: int) -> Alert | Malformed:
         hostname=_text(message.hostname),
         tags=tuple([_text(tag) for tag in message.tags]),
         output=_text(message.output),
-        fields=[(_text(entry.key), _text(entry.value)) for entry in message.output_fields],
+        fields={_text(entry.key): _text(entry.value) for entry in message.output_fields},
     )
 
 
@@ -72,11 +73,11 @@ def _alert(
     hostname: str,
     tags: tuple[str, ...],
     output: str,
-    fields: Iterable[tuple[str, str]],
+    fields: dict[str, str],
 ) -> Alert | Malformed:
     if not rule and not output:
         return NOTHING_SAID
-    kept = {name: value for name, value in fields if value != MISSING and not is_clock_field(name)}
+    kept = kept_fields(fields)
     body = _own_body(output, rule, time_ns)
     return make_alert(
         time_ns=time_ns,
@@ -87,7 +88,7 @@ def _alert(
         tags=tags,
         output=output if body is None else body.said(),
         fields=kept,
-        lists={} if body is None else _exact_lists(body, kept),
+        lists=NO_LISTS if body is None else _exact_lists(body, kept),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.alert.alert import INTERNAL_SOURCE, Alert, is_clock_field, make_alert
+from bridge.alert.alert import INTERNAL_SOURCE, Alert, kept_fields, make_alert
 from bridge.alert.json_body import Body, read_body
 from bridge.alert.json_value import list_items, split_values
 from bridge.alert.malformed import NOTHING_SAID, Malformed, too_large
@@ -32,8 +32,6 @@ def _alert(body: Body, received_ns: int) -> Alert | Malformed:
     if not rule and not output:
         return NOTHING_SAID
     fields, lists = split_values(body.values())
-    for name in [name for name in fields if is_clock_field(name)]:
-        del fields[name]
     time_ns = parse_time(body.text("time"))
     return make_alert(
         time_ns=received_ns if time_ns is None else time_ns,
@@ -43,7 +41,7 @@ def _alert(body: Body, received_ns: int) -> Alert | Malformed:
         hostname=body.text("hostname"),
         tags=list_items(body.tags) if isinstance(body.tags, list) else (),
         output=output,
-        fields=fields,
+        fields=kept_fields(fields),
         lists=lists,
     )
 

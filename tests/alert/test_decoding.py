@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.alert import Alert, Priority
+from bridge.alert import Alert, Priority, make_alert
 from bridge.alert.grpc_form import decode_grpc
 from bridge.alert.json_form import decode_json
 from bridge.alert.malformed import Malformed
@@ -60,6 +60,21 @@ def test_missing_is_missing_however_it_is_said() -> None:
 def test_nanoseconds_are_kept() -> None:
     """Nine digits in, nine digits kept."""
     assert parse_time("2016-08-04T16:17:57.882054739Z") == 1470327477882054739
+
+
+def test_ids_sort_as_time_does_and_no_two_contents_share_one() -> None:
+    """Before 1970 too; what stands in one field is not what stands in its neighbour."""
+    base = {"priority": Priority.ERROR, "rule": "r", "source": "s", "hostname": "h", "tags": (), "output": "o"}
+    times = (-(2**63), -1, 0, 1_714_732_295_913_486_795, 2**63 - 1)
+    ids = [make_alert(time_ns=time_ns, fields={}, **base).id for time_ns in times]  # type: ignore[arg-type]
+    assert ids == sorted(ids)
+    assert {len(each) for each in ids} == {32}
+    contents = ({"a": "b"}, {"ab": ""}, {"a": "", "b": ""}, {"": "ab"}, {"a": "\ud800"}, {"a": "\ud801"}, {})
+    assert len({make_alert(time_ns=0, fields=fields, **base).id for fields in contents}) == len(contents)  # type: ignore[arg-type]
+    shuffled = [
+        make_alert(time_ns=0, fields=fields, **base).id for fields in ({"a": "1", "b": "2"}, {"b": "2", "a": "1"})
+    ]  # type: ignore[arg-type]
+    assert shuffled[0] == shuffled[1]
 
 
 def test_priorities_are_ordered() -> None:

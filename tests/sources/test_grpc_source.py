@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,22 @@ def test_every_recording_flows_and_a_bad_message_costs_only_itself(tmp_path: Pat
         assert falco.lost == 0
     refused = [each for batch in taken.batches for each in batch.refused]
     assert [each.raw for each in refused] == [b"\xff\xff not protobuf"]
+
+
+QUIET = """
+import sys
+from bridge.sources.grpc_source import GrpcSource
+assert "grpc" not in sys.modules, "too late to say how its core polls"
+import grpc, os
+assert os.environ["GRPC_EXPERIMENTS"] == "-event_engine_client"
+grpc.insecure_channel("unix:/nowhere").close()
+"""
+
+
+def test_the_core_is_told_how_to_poll_before_it_starts_and_knows_the_word() -> None:
+    """A grpcio that no longer knows it says so on standard error."""
+    told = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, timeout=60, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
 
 
 def test_batches_are_bounded(tmp_path: Path) -> None:
