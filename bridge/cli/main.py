@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bridge import __version__
 
-VERBS = ("check", "fmt", "test", "match", "explain", "fields", "falco_config", "simulate", "demo", "status")
+VERBS = ("check", "fmt", "test", "match", "explain", "fields", "falco_config", "simulate", "demo", "status", "send")
 """Each is a module here with ``add_parser(subparsers)``, which sets ``run``: arguments to exit code."""
 
 USAGE = 2
@@ -25,8 +25,9 @@ _PIPE_CLOSED = 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        return _run(_parser(), arguments)
+        return _run(_parser(_asked_for(given)), given)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _PIPE_CLOSED
 
 
-def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
+def _run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     args, rest = parser.parse_known_args(arguments)
     if rest:
         _take_files(parser, args, rest)
@@ -62,7 +63,13 @@ def _take_files(parser: argparse.ArgumentParser, args: argparse.Namespace, rest:
     files += [Path(word) if args.verb != "match" else word for word in rest]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _asked_for(given: Sequence[str]) -> Sequence[str]:
+    """The one verb that is named first, so that it need not wait for the others to be imported; or all of them."""
+    name = given[0].replace("-", "_") if given else ""
+    return (name,) if name in VERBS else VERBS
+
+
+def _parser(verbs_known: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="falco-bridge",
         description="Takes Falco's alerts in, decides by .route files who must hear of each, and delivers them.",
@@ -74,6 +81,6 @@ def _parser() -> argparse.ArgumentParser:
         "--config", dest="bridge_config", type=Path, metavar="FILE", help="run the bridge with this configuration"
     )
     verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB")
-    for name in VERBS:
+    for name in verbs_known:
         import_module(f"bridge.cli.{name}").add_parser(verbs)
     return parser

@@ -15,6 +15,7 @@ from bridge.service.secret import Secret
 from bridge.service.yaml_reader import Reader
 from bridge.sources.discovery import DnsName, server_address
 from bridge.sources.grpc_tls import ClientTls
+from bridge.sources.unix_socket import too_long
 
 _KINDS = {
     "grpc": ("grpc", "name", "tls"),
@@ -22,6 +23,7 @@ _KINDS = {
     "http": ("http", "name", "tls", "path", "token", "allow", "insecure", "connections", "per_peer"),
     "stdin": ("stdin", "name"),
     "file": ("file", "name", "begin"),
+    "socket": ("socket", "name", "group", "spool"),
 }
 _ADDRESS = re.compile(r"(\[[^\]]+\]|[^\s/:]*):(\d{1,5})")
 _DNS_NAME = re.compile(r"dns://([A-Za-z0-9_.-]+):(\d{1,5})")
@@ -87,7 +89,17 @@ class FileSettings:
     begin: str
 
 
-SourceSettings = GrpcSettings | DiscoverSettings | HttpSettings | StdinSettings | FileSettings
+@dataclass(frozen=True, slots=True)
+class SocketSettings:
+    """Where ``falco-bridge send`` hands alerts over, and where it leaves them while no bridge runs."""
+
+    name: str
+    path: Path
+    spool: Path
+    group: str
+
+
+SourceSettings = GrpcSettings | DiscoverSettings | HttpSettings | StdinSettings | FileSettings | SocketSettings
 
 
 def read_sources(reader: Reader, node: yaml.Node | None, folder: Path) -> tuple[SourceSettings, ...]:
@@ -149,9 +161,8 @@ class _Source:
         self._entries = self._reader.mapping(self._node, "a source", every)
         kinds = [kind for kind in _KINDS if kind in self._entries]
         if len(kinds) != 1:
-            said = "a source is one of grpc, discover, http, stdin and file" + (
-                ", not several at once" if kinds else ""
-            )
+            several = ", not several at once" if kinds else ""
+            said = f"a source is one of {', '.join(_KINDS)}{several}"
             self._reader.wrong(self._node, said, "grpc: unix:///run/falco/falco.sock, or http: 127.0.0.1:2801")
             return None
         for key in [key for key in self._entries if key not in _KINDS[kinds[0]]]:
@@ -166,6 +177,8 @@ class _Source:
                 return self._http()
             case "stdin":
                 return StdinSettings(self._text("name", "stdin"))
+            case "socket":
+                return self._socket()
             case _:
                 return self._file()
 
@@ -278,6 +291,13 @@ class _Source:
         if not pattern:
             self._wrong("file", "`file` names no file", "like /var/log/containers/falco-*.log")
         return FileSettings(self._text("name", f"file:{pattern}"), str(self._folder / pattern), begin)
+
+    def _socket(self) -> SocketSettings:
+        path = self._folder / self._text("socket", "")
+        if sentence := too_long(path):
+            self._wrong("socket", sentence, "choose a shorter one, as /run/falco-bridge/ingest.sock")
+        spool = self._folder / self._text("spool", str(path.with_suffix(".spool")))
+        return SocketSettings(self._text("name", f"socket:{path.name}"), path, spool, self._text("group", ""))
 
     def _client_tls(self) -> ClientTls | None:
         entries = self._reader.mapping(self._entries["tls"], "tls", ("ca", "cert", "key", "server_name"))

@@ -12,6 +12,7 @@ from bridge.service.source_config import (
     GrpcSettings,
     HttpSettings,
     ServerTls,
+    SocketSettings,
     SourceSettings,
     StdinSettings,
 )
@@ -49,6 +50,10 @@ def make_source(settings: SourceSettings, journal: Journal) -> Source:
 
             begin: From = "start" if settings.begin == "start" else "end"
             return FileSource(settings.name, settings.pattern, journal.checkpoint(settings.name), begin)
+        case SocketSettings():
+            from bridge.sources.socket_source import SocketSource
+
+            return SocketSource(settings.name, settings.path, settings.spool, settings.group)
 
 
 def _grpc(settings: GrpcSettings) -> Source:

@@ -43,6 +43,16 @@ def too_long(path: Path) -> str:
     return f"the path of a unix socket has at most {LONGEST_PATH} bytes, and {path} has {size}"
 
 
+def group_number(group: str) -> int:
+    """The group's number. Raises SourceError where there is no such group."""
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise SourceError(
+            f"there is no group {group}; create it (groupadd --system {group}), or name another"
+        ) from None
+
+
 def listen(path: Path, group: str = "") -> socket.socket:
     """A socket that listens at ``path``: 0600, or 0660 for the members of ``group``. Raises SourceError.
 
@@ -91,11 +101,7 @@ def _clear(path: Path) -> None:
 
 
 def _share(path: Path, group: str) -> None:
-    try:
-        number = grp.getgrnam(group).gr_gid
-    except KeyError:
-        raise SourceError(f"there is no group {group} for the socket {path}; create it, or name another") from None
-    os.chown(path, -1, number, follow_symlinks=False)
+    os.chown(path, -1, group_number(group), follow_symlinks=False)
     path.chmod(_SHARED)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 
 from tests.e2e.harness import Road
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "all" { to archive }\n'
 CHANNELS = {"archive": "file://archive.jsonl"}
+_PACE = threading.Event()
 
 
 def command(road: Road, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -55,3 +57,77 @@ def test_a_killed_bridge_starts_again_over_its_socket(road: Road) -> None:
     assert command(road, "status", "--config", "falco-bridge.yaml").returncode == 1
     start(road)
     assert command(road, "status", "--config", "falco-bridge.yaml").returncode == 0
+
+
+SOCKET: dict[str, object] = {"sources": [{"socket": "in.sock"}]}
+SEND = ("send", "--socket", "in.sock")
+
+
+def body(number: int) -> bytes:
+    return json.dumps({"rule": f"r{number}", "time": "2026-01-01T00:00:00Z", "output": "o"}).encode() + b"\n"
+
+
+def test_send_exits_with_zero_once_it_is_committed(road: Road) -> None:
+    """A process an alert, as program_output starts it; a repeated one is one alert; a file brings many."""
+    road.configure('route "none" { when rule = nothing to archive }\n', CHANNELS, **SOCKET)
+    bridge = start(road)
+    for number in (0, 1, 1):
+        done = command(road, *SEND, given=body(number))
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert len(road.kept()) == 2
+    (road.folder / "many.jsonl").write_bytes(b"".join(body(number) for number in range(30_000)))
+    assert command(road, *SEND, "many.jsonl").returncode == 0
+    assert len(road.kept()) == 30_000
+    refused = command(road, *SEND, given=b"{}\n")
+    assert refused.returncode == 1
+    assert b"kept aside" in refused.stderr
+    assert road.stop(bridge) == 0, road.log
+
+
+def test_send_without_a_bridge_leaves_it_in_the_spool(road: Road) -> None:
+    """The next start takes it in; what neither takes is said with a code that is not zero."""
+    road.configure(ROUTES, CHANNELS, **SOCKET)
+    done = command(road, *SEND, given=body(0))
+    assert done.returncode == 1
+    assert b"NOT SENT: no bridge listens at in.sock; the spool in.spool cannot be opened" in done.stderr
+    assert road.stop(start(road)) == 0
+    for number in range(3):
+        done = command(road, *SEND, given=body(number))
+        assert done.returncode == 0
+        assert b"waits in the spool" in done.stderr
+    bridge = start(road)
+    road.await_kept(3)
+    wait_until(lambda: not list((road.folder / "in.spool").iterdir()), "an empty spool")
+    assert road.stop(bridge) == 0, road.log
+
+
+def test_a_send_that_is_kept_alive_hands_over_as_it_goes(road: Road) -> None:
+    """program_output with ``keep_alive: true``: what was said does not wait for the end of the input."""
+    road.configure(ROUTES, CHANNELS, **SOCKET)
+    start(road)
+    with subprocess.Popen([sys.executable, "-m", "bridge", *SEND], cwd=road.folder, stdin=subprocess.PIPE) as sender:
+        assert sender.stdin is not None
+        for number in range(3):
+            sender.stdin.write(body(number))
+            sender.stdin.flush()
+            road.await_kept(number + 1)
+        sender.stdin.close()
+        assert sender.wait(30) == 0
+
+
+def test_killed_again_and_again_what_send_called_safe_is_kept(road: Road) -> None:
+    """SIGKILL of the bridge while processes send: socket and spool together lose nothing."""
+    road.configure(ROUTES, CHANNELS, **SOCKET)
+    bridge = start(road)
+    for number in range(8):
+        (road.folder / f"{number}.json").write_bytes(body(number))
+        sender = road.start(*SEND, f"{number}.json", output="send.log")
+        wait_until(lambda sender=sender, number=number: sender.poll() is not None or number % 4, "the sender to finish")
+        _PACE.wait(number * 0.01)
+        bridge.kill()
+        bridge.wait()
+        assert sender.wait(30) == 0, (road.folder / "send.log").read_text(encoding="utf-8")
+        bridge = start(road)
+    road.await_kept(8)
+    assert road.stop(bridge) == 0, road.log
+    assert {each.alert.rule for each in road.kept()} == {f"r{number}" for number in range(8)}
