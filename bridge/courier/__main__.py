@@ -14,11 +14,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bridge.courier import WORN_OUT
+
 _LOOK_SECONDS = 0.05
 
 
 def main() -> int:
-    """Deliver until told otherwise; 0 when drained, 1 where the journal cannot go on."""
+    """Deliver until told otherwise; 0 when drained, WORN_OUT for another courier, 1 where the journal cannot go on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the router answers Ctrl-C, and speaks to us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     settings: dict[str, Any] = json.loads(sys.stdin.buffer.readline() or b"{}")
@@ -30,6 +32,7 @@ def main() -> int:
 
 
 def _deliver(settings: dict[str, Any]) -> int:
+    import msgspec
     import structlog
 
     from bridge.channels import probe
@@ -37,6 +40,7 @@ def _deliver(settings: dict[str, Any]) -> int:
     from bridge.channels.redact import secrets_in
     from bridge.channels.registry import open_channel
     from bridge.courier.courier import Courier
+    from bridge.courier.options import ChannelOptions
     from bridge.journal import FileLock, Journal, JournalError
 
     channels: dict[str, str] = settings["channels"]
@@ -52,9 +56,12 @@ def _deliver(settings: dict[str, Any]) -> int:
         journal.release(time.time_ns())
         probe.install()
         opened = {name: open_channel(name, url, settings["labels"]) for name, url in channels.items()}
-        courier = Courier(journal, opened)
+        options = msgspec.convert(settings.get("options", {}), dict[str, ChannelOptions])
+        courier = Courier(journal, opened, options)
         threading.Thread(target=_listen, args=(courier,), daemon=True).start()
         courier.run()
+        if courier.is_worn_out:
+            return WORN_OUT
     except JournalError as error:
         log.error("courier cannot go on", problem=str(error))  # noqa: TRY400  # the sentence says it all
         return 1

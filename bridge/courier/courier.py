@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,31 +12,50 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from bridge.channels.contract import Channel, Outcome, Verdict
-from bridge.courier.retry import settlement
-from bridge.courier.worker import Workers
-from bridge.journal import Delivery, Journal, JournalBusyError, Room, Settlement
+from bridge.courier.notices import Notices
+from bridge.courier.options import ChannelOptions
+from bridge.courier.overdue import Overdue
+from bridge.courier.runner import Runner
+from bridge.courier.worker import Attempt
+from bridge.journal import Circuit, Health, Journal, JournalBusyError, Settlement
 
-LEASE_SECONDS = 120.0
-"""A claimed delivery that is not settled for so long may be claimed again; longer than any attempt takes."""
-_THREADS = 2
+MOST_WRITTEN_OFF = 16
+"""So many threads may hang in channels; with more, the courier leaves, and a new one takes its place."""
+_LEASE_MARGIN_SECONDS = 60.0
 _LONGEST_SLEEP = 5.0
 _BUSY_SECONDS = 1.0
+_LEAVING_SECONDS = 10.0
+"""What attempts that are under way have to end, where the courier is to be replaced."""
 _SECOND = 1_000_000_000
 
 
 class Courier:
     """Delivers until told to drain."""
 
-    def __init__(self, journal: Journal, channels: Mapping[str, Channel]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        channels: Mapping[str, Channel],
+        options: Mapping[str, ChannelOptions],
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        """``dice`` throws from 0 to 1: how far retries spread."""
         self._journal = journal
-        self._results: SimpleQueue[tuple[Delivery, Outcome] | None] = SimpleQueue()
-        self._workers = {name: Workers(channel, _THREADS, self._done) for name, channel in channels.items()}
-        self._in_flight = dict.fromkeys(channels, 0)
-        self._paused: dict[str, int] = {}
+        self._results: SimpleQueue[tuple[Attempt, Outcome] | None] = SimpleQueue()
+        self._log = structlog.get_logger("courier")
+        health = journal.health()
+        self._runners = {
+            name: Runner(channel, options.get(name, ChannelOptions()), health.get(name, Health()), self._done,
+                         dice)
+            for name, channel in channels.items()
+        }  # fmt: skip
+        self._lease_ns = int((_LEASE_MARGIN_SECONDS + max(map(_longest, self._runners.values()), default=0)) * _SECOND)
+        self._notices = Notices(journal, self._runners, socket.gethostname())
+        self._overdue = Overdue(journal, self._runners)
         self._deadline: float | None = None
         self._router_gone = threading.Event()
-        self._dice = random.random
-        self._log = structlog.get_logger("courier")
+        self.is_worn_out = False
+        """Whether it left because too many attempts hang, and wants to be started anew."""
 
     def wake(self) -> None:
         """There may be something to deliver."""
@@ -54,45 +74,72 @@ class Courier:
     def run(self) -> None:
         """Work until drained. Raises JournalError where the journal cannot go on."""
         while not self._finished():
+            self._retrying(self._look_after)
             self._retrying(self._claim)
             self._settle_results(self._sleep_seconds())
 
     def _finished(self) -> bool:
-        busy = any(self._in_flight.values())
         if self._router_gone.is_set():
-            return not busy
+            return not any(runner.workers.busy for runner in self._runners.values())
+        busy = any(runner.busy for runner in self._runners.values())
         if self._deadline is None:
             return False
         return time.monotonic() >= self._deadline or (not busy and not self._has_due())
 
     def _has_due(self) -> bool:
-        due = self._journal.next_due(self._open_channels())
+        """Whether anything is due now, for a channel that may send before long."""
+        working = [runner.name for runner in self._runners.values() if runner.health.circuit is Circuit.CLOSED]
+        due = None if self.is_worn_out else self._journal.next_due(working)
         return due is not None and due <= time.time_ns()
 
-    def _open_channels(self) -> list[str]:
+    def _look_after(self) -> None:
+        """What is not the deliveries themselves: attempts that hang, letters to give up, news for the operator."""
         now_ns = time.time_ns()
-        return [name for name in self._workers if self._paused.get(name, 0) <= now_ns]
+        for runner in self._runners.values():
+            runner.workers.write_off(runner.options.attempt_seconds)
+            if runner.has_come_back:
+                self._journal.hasten(runner.name, now_ns)
+                runner.has_come_back = False
+        self._overdue.look(now_ns)
+        self._notices.look(now_ns)
+        self._write_health([])
+        if not self.is_worn_out and self._written_off() > MOST_WRITTEN_OFF:
+            self.is_worn_out = True
+            self._log.warning("too many attempts hang; the courier makes room for a new one")
+            self.drain(_LEAVING_SECONDS)
+
+    def _written_off(self) -> int:
+        return sum(runner.workers.written_off for runner in self._runners.values())
 
     def _claim(self) -> None:
         if self._router_gone.is_set():
             return
-        room = {name: Room(self._workers[name].capacity - self._in_flight[name]) for name in self._open_channels()}
-        for (delivery,) in self._journal.claim(time.time_ns(), int(LEASE_SECONDS * _SECOND), room):
-            name = delivery.notification.channel
-            self._in_flight[name] += 1
-            self._workers[name].put(delivery)
+        now_ns = time.time_ns()
+        for runner in self._runners.values():
+            runner.begin_halves(now_ns)
+        if self.is_worn_out:
+            return
+        room = {
+            name: runner.room(now_ns, lambda most, name=name: self._journal.waiting(name, most))  # type: ignore[misc]
+            for name, runner in self._runners.items()
+        }
+        for send in self._journal.claim(now_ns, self._lease_ns, room):
+            self._runners[send[0].notification.channel].begin(send, now_ns)
 
     def _sleep_seconds(self) -> float:
-        """Until something is due that has room, or the drain deadline; a wake or a result ends it earlier."""
-        longest = _LONGEST_SLEEP
+        """Until something can be sent, an attempt has taken too long, or the drain ends; a wake or a result ends it."""
+        now_ns, now = time.time_ns(), time.monotonic()
+        moments = [now + _LONGEST_SLEEP]
         if self._deadline is not None:
-            longest = min(longest, max(self._deadline - time.monotonic(), 0.0))
-        free = [name for name in self._open_channels() if self._in_flight[name] < self._workers[name].capacity]
-        moments = [moment for name, moment in self._paused.items() if moment > time.time_ns()]
-        due = self._journal.next_due(free) if free else None
-        if due is not None:
-            moments.append(due)
-        return min([longest, *(max((moment - time.time_ns()) / _SECOND, 0.0) for moment in moments)])
+            moments.append(self._deadline)
+        for runner in self._runners.values():
+            ready = runner.ready_ns(now_ns)
+            due = now_ns if runner.has_halves else self._journal.next_due([runner.name])
+            if ready is not None and due is not None:
+                moments.append(now + (max(ready, due) - now_ns) / _SECOND)
+            if (oldest := runner.workers.oldest()) is not None:
+                moments.append(oldest + runner.options.attempt_seconds)
+        return max(min(moments) - now, 0.0)
 
     def _settle_results(self, seconds: float) -> None:
         """Wait for a result or a wake; settle everything that has come by then in one transaction."""
@@ -101,22 +148,28 @@ class Courier:
             result = self._results.get(timeout=seconds) if seconds > 0 else self._results.get_nowait()
             while True:
                 if result is not None:
-                    settled.append(self._settlement(*result))
+                    settled += self._ended(*result)
                 result = self._results.get_nowait()
         except Empty:
-            self._retrying(lambda: self._journal.settle(settled))
+            self._retrying(lambda: self._write_health(settled))
 
-    def _settlement(self, delivery: Delivery, outcome: Outcome) -> Settlement:
-        name = delivery.notification.channel
-        self._in_flight[name] -= 1
-        now_ns = time.time_ns()
-        if outcome.retry_after is not None and outcome.verdict is Verdict.RETRY:
-            self._paused[name] = now_ns + int(outcome.retry_after * _SECOND)
-        made = settlement(delivery, outcome, now_ns, self._dice())
-        self._log.debug("attempt", channel=name, delivery=delivery.id, state=made.state.value, status=outcome.status)
-        if outcome.verdict is not Verdict.DELIVERED and delivery.attempts == 0:
-            self._log.debug("not delivered", channel=name, reason=outcome.reason)
-        return made
+    def _write_health(self, settled: list[Settlement]) -> None:
+        """Settle, and write down the health of the channels where it has changed."""
+        changed = {name: runner.health for name, runner in self._runners.items() if runner.changed}
+        self._journal.settle(settled, changed)
+        for name, health in changed.items():
+            self._runners[name].changed = self._runners[name].health != health
+
+    def _ended(self, attempt: Attempt, outcome: Outcome) -> list[Settlement]:
+        runner = self._runners[attempt.channel]
+        settled = runner.end(attempt, outcome, time.time_ns())
+        self._log.debug(
+            "attempt", channel=attempt.channel, deliveries=len(attempt.send), first=attempt.send[0].id,
+            verdict=outcome.verdict.value, status=outcome.status,
+        )  # fmt: skip
+        if outcome.verdict is not Verdict.DELIVERED and attempt.send[0].attempts == 0:
+            self._log.debug("not delivered", channel=attempt.channel, reason=outcome.reason)
+        return settled
 
     def _retrying(self, action: Callable[[], None]) -> None:
         """A full disk or a long lock passes; what was done by then is written when it has."""
@@ -133,5 +186,9 @@ class Courier:
             else:
                 return
 
-    def _done(self, delivery: Delivery, outcome: Outcome) -> None:
-        self._results.put((delivery, outcome))
+    def _done(self, attempt: Attempt, outcome: Outcome) -> None:
+        self._results.put((attempt, outcome))
+
+
+def _longest(runner: Runner) -> float:
+    return runner.options.attempt_seconds

@@ -7,13 +7,15 @@ from bridge.journal import Delivery, DeliveryState, Settlement
 
 _FIRST_SECONDS = 1.0
 _LONGEST_SECONDS = 300.0
-GIVE_UP_SECONDS = 24 * 3600.0
-"""A delivery that has not succeeded for so long becomes a dead letter."""
+STEPS_ASIDE_AFTER = 5
+"""Failed attempts; a delivery that has failed so often may be what is wrong: it goes alone, and holds back nobody."""
+TOO_MANY = 429
+"""HTTP's way of saying that a channel works, and is used too fast."""
 _SECOND = 1_000_000_000
 _MOST_DOUBLINGS = 20
 
 
-def settlement(delivery: Delivery, outcome: Outcome, now_ns: int, dice: float) -> Settlement:
+def settlement(delivery: Delivery, outcome: Outcome, now_ns: int, dice: float, give_up_seconds: float) -> Settlement:
     """Delivered, a dead letter, or due again later; ``dice`` is from 0 to 1 and spreads retries out (full jitter)."""
     state, due_ns, reason = DeliveryState.PENDING, now_ns, outcome.reason
     age = (now_ns - delivery.created_ns) / _SECOND
@@ -21,12 +23,12 @@ def settlement(delivery: Delivery, outcome: Outcome, now_ns: int, dice: float) -
         state = DeliveryState.DELIVERED
     elif outcome.verdict is Verdict.REFUSED:
         state = DeliveryState.DEAD
-    elif age >= GIVE_UP_SECONDS:
-        state = DeliveryState.DEAD
-        reason = f"given up after {delivery.attempts + 1} attempts in {age / 3600:.0f} h; the last: {outcome.reason}"
+    elif age >= give_up_seconds:
+        state, reason = DeliveryState.DEAD, given_up(delivery.attempts + 1, age, outcome.reason)
     else:
         due_ns += int(wait_seconds(delivery.attempts, outcome, dice) * _SECOND)
-    return Settlement(delivery.id, state, now_ns, due_ns, outcome.status, reason)
+    aside = delivery.attempts + 1 >= STEPS_ASIDE_AFTER and outcome.status != TOO_MANY
+    return Settlement(delivery.id, state, now_ns, due_ns, outcome.status, reason, aside=aside)
 
 
 def wait_seconds(attempts: int, outcome: Outcome, dice: float) -> float:
@@ -35,3 +37,16 @@ def wait_seconds(attempts: int, outcome: Outcome, dice: float) -> float:
         return outcome.retry_after
     ceiling = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** min(attempts, _MOST_DOUBLINGS))
     return max(0.1, ceiling * dice)
+
+
+def given_up(attempts: int, age_seconds: float, last: str) -> str:
+    """The reason of a dead letter that was tried for too long."""
+    tries = f"{attempts} attempt{'s' * (attempts != 1)}" if attempts else "no attempt of its own"
+    return f"given up after {tries} in {shown(age_seconds)}; the last: {last}"
+
+
+def shown(seconds: float) -> str:
+    """A duration for people: ``90 s``, ``12 min``, ``24 h``."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

@@ -56,7 +56,7 @@ class Deliveries(Store):
         heads = {name: self._due_heads(name, now_ns) for name, place in room.items() if place.sends > 0}
         if not any(heads.values()):  # an idle look must not take the write lock
             return []
-        with self._transaction():
+        with self._transaction(durable=False):
             claimed = [send for name, found in heads.items() for send in self._sends(name, found, room[name], now_ns)]
             self._connection.executemany(
                 "UPDATE deliveries SET state = 'claimed', due_ns = ? WHERE id = ?",
@@ -91,6 +91,18 @@ class Deliveries(Store):
                 "WHERE channel = ?2 AND state = 'pending' AND due_ns > ?1 AND attempts > 0",
                 (now_ns, channel),
             )
+
+    def expire(self, channel: str, before_ns: int, now_ns: int, reason: str, most: int) -> int:
+        """Make dead letters of up to ``most`` deliveries that were made before and still wait. Returns how many."""
+        waiting = f"SELECT id FROM deliveries WHERE channel = ?1 AND {_OPEN} AND state = 'pending' AND created_ns <= ?2"
+        if not self.read(f"{waiting} LIMIT 1", (channel, before_ns)):
+            return 0
+        with self._transaction():
+            return self._connection.execute(
+                "UPDATE deliveries SET state = 'dead', settled_ns = ?3, reason = ?4, status = NULL "
+                f"WHERE id IN ({waiting} LIMIT ?5)",
+                (channel, before_ns, now_ns, reason, most),
+            ).rowcount
 
     def next_due(self, channels: Collection[str]) -> int | None:
         """When the next delivery for these channels is due, in nanoseconds since the epoch; None without any."""

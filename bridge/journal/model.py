@@ -104,3 +104,5 @@ class Health:
     status: int | None = None
     reason: str = ""
     """What the last failure was."""
+    refused: bool = False
+    """Whether it was a refusal for good."""

@@ -42,9 +42,13 @@ class Store:
             raise explain(error, self._path) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing. A failed COMMIT leaves the transaction open, so that too is rolled back."""
+    def _transaction(self, *, durable: bool = True) -> Iterator[None]:
+        """All or nothing. A failed COMMIT leaves the transaction open, so that too is rolled back.
+
+        One that is not ``durable`` outlives a killed process, and need not outlive the machine.
+        """
         with self._explained():
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield

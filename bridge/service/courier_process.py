@@ -15,6 +15,8 @@ from pathlib import Path
 
 import structlog
 
+from bridge.courier import WORN_OUT
+
 _FIRST_RESTART_SECONDS = 0.1
 _SLOWEST_RESTART_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0
@@ -98,6 +100,10 @@ class CourierProcess:
                 code = self._process.wait()
             if self._stopping.is_set():
                 return
+            if code == WORN_OUT:
+                self._log.warning("courier was worn out by attempts that hang; starting another")
+                self._launch()
+                continue
             self._log.error("courier died; starting another", exit=_told(code), wait_seconds=pause)
             if self._stopping.wait(pause):
                 return

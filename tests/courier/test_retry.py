@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 
 from bridge.alert import Priority, make_alert
 from bridge.channels.contract import Outcome, Verdict
-from bridge.courier.retry import GIVE_UP_SECONDS, settlement, wait_seconds
+from bridge.courier.retry import STEPS_ASIDE_AFTER, settlement, wait_seconds
 from bridge.journal import Delivery, DeliveryState
 from bridge.routing import Notification
 
 ALERT = make_alert(
     time_ns=1, priority=Priority.ERROR, rule="r", source="syscall", hostname="h", tags=(), output="", fields={}
 )
+DAY = 86_400.0
 BUSY = Outcome(Verdict.RETRY, 503, "busy")
 
 
@@ -34,10 +35,17 @@ def test_the_far_sides_wish_is_honoured() -> None:
 
 def test_each_verdict_has_its_state() -> None:
     """Delivered; dead at once when refused; due later; dead with its last reason after a day."""
-    assert settlement(delivery(0), Outcome(Verdict.DELIVERED, 200), 5, 0.5).state is DeliveryState.DELIVERED
-    assert settlement(delivery(0), Outcome(Verdict.REFUSED, 404, "gone"), 5, 0.5).state is DeliveryState.DEAD
-    again = settlement(delivery(3), BUSY, 1_000_000_000, 1.0)
+    assert settlement(delivery(0), Outcome(Verdict.DELIVERED, 200), 5, 0.5, DAY).state is DeliveryState.DELIVERED
+    assert settlement(delivery(0), Outcome(Verdict.REFUSED, 404, "gone"), 5, 0.5, DAY).state is DeliveryState.DEAD
+    again = settlement(delivery(3), BUSY, 1_000_000_000, 1.0, DAY)
     assert (again.state, again.due_ns) == (DeliveryState.PENDING, 9_000_000_000)
-    late = settlement(delivery(99), BUSY, int(GIVE_UP_SECONDS * 1e9), 0.5)
+    late = settlement(delivery(99), BUSY, int(DAY * 1e9), 0.5, DAY)
     assert late.state is DeliveryState.DEAD
     assert "busy" in late.reason
+
+
+def test_what_failed_too_often_steps_aside_unless_it_was_only_too_fast() -> None:
+    """It may be what is wrong; a 429 is never its fault."""
+    asides = [settlement(delivery(n), BUSY, 0, 0.5, DAY).aside for n in range(STEPS_ASIDE_AFTER + 1)]
+    assert asides.index(True) == STEPS_ASIDE_AFTER - 1
+    assert not settlement(delivery(99), Outcome(Verdict.RETRY, 429, "slow"), 0, 0.5, DAY).aside

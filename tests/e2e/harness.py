@@ -38,7 +38,7 @@ class Road:
         """What the bridge wrote on its standard error, in all its lives."""
         return (self.folder / "bridge.log").read_text(encoding="utf-8", errors="replace")
 
-    def configure(self, routes: str, channels: Mapping[str, str], **more: object) -> None:
+    def configure(self, routes: str, channels: Mapping[str, object], **more: object) -> None:
         """Write the config and its routes; Falco's socket is ``falco.sock`` in the folder."""
         (self.folder / "test.route").write_text(routes, encoding="utf-8")
         config = {

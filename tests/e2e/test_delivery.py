@@ -109,7 +109,10 @@ def test_pagerduty_receives_an_event_for_each_alert(road: Road, services: FarSid
 
 def test_opsgenie_hears_of_notices_too(road: Road, services: FarSide) -> None:
     """Apprise by itself makes no call for them and says that it succeeded."""
-    road.configure('route "all" { when rule exists to ops severity notice }\n', {"ops": "opsgenie://0a1b2c3d-key/"})
+    road.configure(
+        'route "all" { when rule exists to ops severity notice }\n',
+        {"ops": {"url": "opsgenie://0a1b2c3d-key/", "rate": "unlimited", "fold_after": "never"}},
+    )
     play(road)
     kept = [each for each in road.kept() if each.decisions]
     assert len(services.requests) == len(kept)

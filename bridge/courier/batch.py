@@ -1,0 +1,30 @@
+"""How many deliveries one send takes. Pure."""
+
+from __future__ import annotations
+
+from bridge.channels.contract import Outcome, Verdict
+
+_ABOUT_THE_CHANNEL = frozenset({401, 404, 410})
+"""Refusals that no message brings about. 403 is none of them: firewalls answer it to what looks like an attack."""
+
+
+def folds(folding: bool, waiting: int, fold_after: int | None) -> bool:  # noqa: FBT001  # what it was before
+    """Whether what waits goes out as digests: once too many wait, until hardly any do."""
+    if fold_after is None:
+        return False
+    return waiting > (1 if folding else fold_after)
+
+
+def next_limit(limit: int, size: int, outcome: Outcome) -> int:
+    """How large the next batch may be, after one of ``size``: half of one that failed, twice of one that went through.
+
+    So a delivery that makes a batch fail is found, and a far side that has just come back is not flooded.
+    """
+    if outcome.verdict is Verdict.RETRY:
+        return max(1, size // 2)
+    return max(limit, size * 2) if outcome.verdict is Verdict.DELIVERED else limit
+
+
+def splits(size: int, outcome: Outcome) -> bool:
+    """Whether a refused batch is sent again in halves: one of it may be what was refused, and not its neighbours."""
+    return outcome.verdict is Verdict.REFUSED and size > 1 and outcome.status not in _ABOUT_THE_CHANNEL

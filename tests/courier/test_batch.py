@@ -1,0 +1,42 @@
+"""How much goes out at a time."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.channels.contract import Outcome, Verdict
+from bridge.courier.batch import folds, next_limit, splits
+
+BUSY, GOOD = Outcome(Verdict.RETRY, 500, "no"), Outcome(Verdict.DELIVERED, 200)
+
+
+def test_folding_begins_when_too_many_wait_and_goes_on_until_they_are_told() -> None:
+    """And never where the options say never."""
+    assert [folds(False, waiting, 50) for waiting in (50, 51)] == [False, True]
+    assert [folds(True, waiting, 50) for waiting in (2, 1)] == [True, False]
+    assert not folds(True, 1000, None)
+
+
+@given(st.integers(1, 1000), st.integers(0, 999))
+def test_a_delivery_that_makes_its_batches_fail_is_alone_within_ten_of_them(together: int, poison: int) -> None:
+    """Its neighbours have gone out by then."""
+    limit, waiting, sends = together, list(range(1000)), 0
+    while waiting != [poison]:
+        batch = waiting[: min(limit, together)]
+        outcome = BUSY if poison in batch else GOOD
+        limit = next_limit(limit, len(batch), outcome)
+        waiting = waiting[len(batch) :] if outcome is GOOD else waiting
+        sends += 1
+        if batch == [poison]:  # it has failed alone, and steps aside
+            waiting = [*waiting[1:], poison]
+        assert sends < 2 * 1000 / together + 60
+
+
+def test_only_a_refusal_that_content_can_bring_about_splits_a_batch() -> None:
+    """A wrong token refuses everything; a firewall refuses what looks like an attack."""
+    assert [splits(2, Outcome(Verdict.REFUSED, status)) for status in (400, 403, 413, 401, 404)] == [
+        True, True, True, False, False
+    ]  # fmt: skip
+    assert not splits(1, Outcome(Verdict.REFUSED, 400))
+    assert not splits(9, BUSY)

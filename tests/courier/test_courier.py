@@ -1,0 +1,153 @@
+"""What the courier makes of channels that fail, hang, refuse and come back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from bridge.channels.contract import Outcome, Verdict
+from bridge.courier.courier import MOST_WRITTEN_OFF
+from bridge.courier.options import ChannelOptions, Rate
+from bridge.journal import Circuit, Delivery, DeliveryState
+from bridge.journal.history import deliveries, recorded
+from tests.courier.working import GOOD, Answering, entry, working
+from tests.support.waiting import wait_until
+
+DOWN = Outcome(Verdict.RETRY, 503, "HTTP 503: down")
+
+
+def test_a_channel_that_takes_batches_gets_them(tmp_path: Path) -> None:
+    """As many together as it takes, in order."""
+    channel = Answering("c", together=100)
+    with working(tmp_path, [channel], entries=[entry(str(n), "c") for n in range(250)]) as work:
+        wait_until(lambda: work.journal.undelivered() == 0, "the deliveries")
+    assert [len(each) for each in channel.sent] == [100, 100, 50]
+    assert [text for send in channel.sent for text in send] == [str(n) for n in range(250)]
+
+
+def test_one_poisoned_delivery_condemns_no_neighbour(tmp_path: Path) -> None:
+    """The batch that was refused for its sake is halved until it stands alone."""
+
+    def refuse_poison(sent: Sequence[Delivery]) -> Outcome:
+        bad = any(each.alert.output == "37" for each in sent)
+        return Outcome(Verdict.REFUSED, 400, "HTTP 400: malformed") if bad else GOOD
+
+    channel = Answering("c", refuse_poison, together=100)
+    with working(tmp_path, [channel], entries=[entry(str(n), "c") for n in range(100)]) as work:
+        wait_until(lambda: work.journal.undelivered() == 0, "the deliveries")
+        (dead,) = deliveries(work.journal, DeliveryState.DEAD)
+        assert work.journal.health()["c"].dead == 1
+    assert (dead.id, dead.status, dead.reason) == (38, 400, "HTTP 400: malformed")
+    assert len(channel.sent) < 20
+
+
+def test_a_delivery_that_always_fails_steps_aside_and_the_others_pass(tmp_path: Path) -> None:
+    """It goes on being tried, alone, while its channel works for everybody else."""
+
+    def fail_poison(sent: Sequence[Delivery]) -> Outcome:
+        return DOWN if any(each.alert.output == "0" for each in sent) else GOOD
+
+    channel = Answering("c", fail_poison)
+    with working(tmp_path, [channel], entries=[entry(str(n), "c") for n in range(20)]) as work:
+        wait_until(lambda: work.journal.undelivered() == 1, "all but one", seconds=60)
+        assert work.journal.health()["c"].circuit is Circuit.CLOSED
+    assert [each for each in channel.sent if each != ["0"]] == [[str(n)] for n in range(1, 20)]
+
+
+def test_a_rate_is_kept(tmp_path: Path) -> None:
+    """The burst at once, the rest as the rate allows."""
+    channel = Answering("c")
+    slow = {"c": ChannelOptions(rate=Rate(1, 3600, 3))}
+    entries = [entry(str(n), "c", route=str(n)) for n in range(10)]
+    with working(tmp_path, [channel, Answering("d")], slow, entries=entries) as work:
+        work.add(entry("x", "d"))
+        wait_until(lambda: work.journal.undelivered() == 7, "the burst")
+    assert len(channel.sent) == 3
+
+
+def test_an_attempt_that_hangs_is_written_off_and_others_go_on(tmp_path: Path) -> None:
+    """Its delivery is tried again, and the attempt is on record."""
+    release = threading.Event()
+
+    def hang_once(sent: Sequence[Delivery]) -> Outcome:
+        if sent[0].attempts == 0:
+            release.wait(60)
+        return GOOD
+
+    hanging, healthy = Answering("hangs", hang_once), Answering("works")
+    options = {"hangs": ChannelOptions(concurrency=1, attempt_seconds=0.2)}
+    with working(tmp_path, [hanging, healthy], options, entries=[entry("a", "hangs", "works")]) as work:
+        wait_until(lambda: work.journal.undelivered() == 0, "both")
+        assert work.journal.read("SELECT reason FROM attempts") == [("no answer in 0.2 s: written off",)]
+        release.set()
+    assert (len(hanging.sent), len(healthy.sent)) == (2, 1)
+
+
+def test_with_too_many_hanging_threads_the_courier_asks_to_be_replaced(tmp_path: Path) -> None:
+    """Bounded: it leaves by itself, and says so; what was due is still in the journal."""
+    release = threading.Event()
+    channels = [Answering(f"c{n}", lambda _sent: Outcome(GOOD.verdict) if release.wait(60) else GOOD)
+                for n in range(MOST_WRITTEN_OFF + 1)]  # fmt: skip
+    options = {each.name: ChannelOptions(attempt_seconds=0.1) for each in channels}
+    with working(tmp_path, channels, options, entries=[entry("a", *options)]) as work:
+        assert work.await_end(20)
+        assert work.courier.is_worn_out
+        assert work.journal.undelivered() == len(channels)
+        release.set()
+
+
+def test_the_operator_hears_of_an_outage_and_of_its_end_once_each(tmp_path: Path) -> None:
+    """Through the fallback; both are recorded as alerts of the bridge's own."""
+    down = threading.Event()
+    channel = Answering("chat", lambda _sent: GOOD if down.is_set() else DOWN)
+    mail = Answering("mail")
+    options = {"chat": ChannelOptions(fallback="mail", tell_seconds=0.1, fold_after=10)}
+    entries = [entry(str(n), "chat") for n in range(30)]
+    with working(tmp_path, [channel, mail], options, entries=entries) as work:
+        wait_until(lambda: len(mail.sent) == 1, "the news", seconds=60)
+        assert work.journal.health()["chat"].circuit is not Circuit.CLOSED
+        work.add(entry("one more", "chat"))
+        down.set()
+        wait_until(lambda: len(mail.sent) == 2, "the good news", seconds=60)
+        told = [each.alert for each in recorded(work.journal) if each.road == "courier"]
+        assert work.journal.undelivered() == 0
+    assert [alert.rule for alert in told] == ["Channel chat fails", "Channel chat works again"]
+    assert mail.sent == [[alert.output] for alert in told]
+    assert {alert.source for alert in told} == {"internal"}
+    assert "Waiting for it: 30" in told[0].output
+    assert "HTTP 503: down" in told[0].output
+    assert "Delivered since it was told: 31" in told[1].output
+
+
+def test_what_piled_up_for_a_person_comes_as_digests_that_name_each(tmp_path: Path) -> None:
+    """Every delivery knows the digest that it went in; nothing is missing, and hardly anything comes alone."""
+    up = threading.Event()
+    channel = Answering("chat", lambda _sent: GOOD if up.is_set() else DOWN, most_in_a_digest=20)
+    options = {"chat": ChannelOptions(fold_after=50)}
+    with working(tmp_path, [channel], options, entries=[entry(str(n), "chat") for n in range(200)]) as work:
+        wait_until(lambda: work.journal.health().get("chat") is not None, "a failure")
+        wait_until(lambda: work.journal.health()["chat"].circuit is Circuit.OPEN, "the circuit", seconds=60)
+        failed = len(channel.sent)
+        up.set()
+        wait_until(lambda: work.journal.undelivered() == 0, "the digests", seconds=60)
+        digests = work.journal.read("SELECT digest, count(*) FROM deliveries WHERE digest NOT NULL GROUP BY digest")
+        health = work.journal.health()["chat"]
+        assert {each.state for each in deliveries(work.journal)} == {DeliveryState.DELIVERED}
+    sent = channel.sent[failed:]
+    assert sorted(int(text) for send in sent for text in send) == list(range(200))
+    assert len(sent) < 25
+    assert sorted(count for _, count in digests) == sorted(len(send) for send in sent if len(send) > 1)
+    assert (health.delivered, health.folded) == (200, sum(len(send) for send in sent if len(send) > 1))
+
+
+def test_what_nobody_could_be_told_in_time_becomes_a_dead_letter(tmp_path: Path) -> None:
+    """Also what waited behind an open circuit and was never tried itself; with the channel's last answer."""
+    channel = Answering("c", lambda _sent: DOWN)
+    options = {"c": ChannelOptions(give_up_seconds=1.0)}
+    with working(tmp_path, [channel], options, entries=[entry(str(n), "c") for n in range(50)]) as work:
+        wait_until(lambda: work.journal.undelivered() == 0, "the end of patience", seconds=60)
+        dead = list(deliveries(work.journal, DeliveryState.DEAD))
+        assert work.journal.health()["c"].dead == 50
+    assert len(dead) == 50
+    assert all("given up after" in each.reason and "HTTP 503: down" in each.reason for each in dead)

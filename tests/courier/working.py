@@ -1,0 +1,96 @@
+"""A courier at work in this process: a real journal, real threads, and channels that answer as a test says."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bridge.alert import Priority, make_alert
+from bridge.channels.contract import Outcome, Verdict
+from bridge.courier.courier import Courier
+from bridge.courier.options import ChannelOptions
+from bridge.journal import Delivery, Entry, Journal
+from bridge.routing import Action, Decision, Notification, Routed
+
+GOOD = Outcome(Verdict.DELIVERED, 200)
+Answer = Callable[[Sequence[Delivery]], Outcome]
+
+
+class Answering:
+    """A channel that keeps what it was sent, and answers as told."""
+
+    def __init__(
+        self, name: str, answer: Answer = lambda _sent: GOOD, together: int = 1, most_in_a_digest: int = 1
+    ) -> None:
+        self.name = name
+        self.together = together
+        self.most_in_a_digest = most_in_a_digest
+        self.answer = answer
+        self.sent: list[list[str]] = []
+
+    def send(self, deliveries: Sequence[Delivery]) -> Outcome:
+        self.sent.append([each.alert.output for each in deliveries])
+        return self.answer(deliveries)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def entry(text: str, *channels: str, route: str = "r") -> Entry:
+    """An alert that says ``text``, for these channels."""
+    alert = make_alert(time_ns=1, priority=Priority.ERROR, rule="r", source="s", hostname="h", tags=(), output=text,
+                       fields={"n": text})  # fmt: skip
+    told = tuple(Notification(channel, (route,), Priority.ERROR) for channel in channels)
+    return Entry(alert, Routed((Decision(route, Action.NOTIFIED, channels),), told))
+
+
+class Working:
+    """A journal, and the courier that works on it."""
+
+    def __init__(
+        self, folder: Path, channels: Sequence[Answering], options: Mapping[str, ChannelOptions] | None = None
+    ) -> None:
+        self.journal = Journal.open_for_router(folder / "j.db")
+        self._courier_journal = Journal.open(folder / "j.db")
+        self.courier = Courier(
+            self._courier_journal, {each.name: each for each in channels}, options or {}, lambda: 0.1
+        )
+        self._thread = threading.Thread(target=self.courier.run, daemon=True)
+
+    def add(self, *entries: Entry) -> None:
+        """Take alerts in, as the router does."""
+        self.journal.append("s", time.time_ns(), entries)
+        self.courier.wake()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self.courier.leave()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+        self._courier_journal.close()
+        self.journal.close()
+
+    def await_end(self, seconds: float) -> bool:
+        """Whether the courier has left by itself within that time."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+
+@contextmanager
+def working(
+    folder: Path, channels: Sequence[Answering], options: Mapping[str, ChannelOptions] | None = None,
+    entries: Sequence[Entry] = (),
+) -> Iterator[Working]:  # fmt: skip
+    """A courier at work; ``entries`` are in the journal before it starts."""
+    work = Working(folder, channels, options)
+    work.add(*entries)
+    work.start()
+    try:
+        yield work
+    finally:
+        work.close()
