@@ -69,6 +69,7 @@ class StateKeeper:
             self._state = replace(
                 state,
                 connected_since_ns=state.connected_since_ns or time.time_ns(),
+                problem=state.problem if state.connected_since_ns else "",
                 alerts=state.alerts + len(batch.alerts),
                 refused=state.refused + len(batch.refused),
                 last_alert_ns=batch.received_ns if batch.alerts else state.last_alert_ns,

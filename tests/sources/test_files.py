@@ -44,8 +44,10 @@ def test_what_is_appended_is_read(tmp_path: Path) -> None:
     """From the beginning or from the end, as asked; half a line waits for its end."""
     path = tmp_path / "falco.log"
     append(path, 1)
-    with running(follow(path)) as all_of_it, running(follow(path, begin="end")) as the_rest:
+    late = follow(path, begin="end")
+    with running(follow(path)) as all_of_it, running(late) as the_rest:
         wait_until(lambda: rules(all_of_it) == ["r1"], "the first line")
+        wait_until(lambda: late.state()[0].detail == "1 files", "the end of the file, from where the rest is read")
         with path.open("ab") as file:
             file.write(line(2)[:10])
             file.flush()
