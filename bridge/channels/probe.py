@@ -18,8 +18,9 @@ from typing import Any
 
 import requests
 
-STAND_IN = "falco-bridge stands in for its own message"
-"""What a plugin is given to say where we say it ourselves: a request that holds it is dressed on its way out."""
+STAND_IN = "FalcoBridgeSaysThisItself"
+"""What a plugin is given to say where we say it ourselves: a request that holds it is dressed on its way out.
+Letters only: no plugin escapes them."""
 _MOST_BODY = 65_536
 _PIECE = 16_384
 

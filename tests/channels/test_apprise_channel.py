@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import smtplib
 import socket
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-import requests
 
 from bridge.alert import Alert, Priority
 from bridge.alert.json_form import decode_json
-from bridge.channels import probe
 from bridge.channels.compose import compose
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.registry import open_channel, problem_with
@@ -27,20 +23,7 @@ from tests.support.far_side import Answer, FarSide
 HOSTILE = "<!channel> @everyone \x1b[31m \u202e \x00 <https://evil|x>"
 
 
-@pytest.fixture(autouse=True)
-def probed() -> Iterator[None]:
-    """The courier's sessions in this process, put back afterwards."""
-    kept = {
-        name: getattr(requests, name)
-        for name in ("request", "get", "post", "put", "patch", "delete", "head", "options")
-    }
-    inner, reply = requests.api.request, smtplib.SMTP.getreply
-    probe.install()
-    yield
-    for name, function in kept.items():
-        setattr(requests, name, function)
-    requests.api.request = inner
-    smtplib.SMTP.getreply = reply  # type: ignore[method-assign]
+pytestmark = pytest.mark.usefixtures("probed")
 
 
 def delivery(command: str = "rm -rf /", title: str | None = None) -> Delivery:

@@ -26,6 +26,8 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    client: tuple[str, int] = ("", 0)
+    """The other end of its connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ class Answer:
     status: int = 200
     body: bytes = b"ok"
     headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    """Said in place of an HTTP answer, and then the connection ends: malformed, half an answer, nothing at all."""
+    hangs: bool = False
+    """Nothing is said for as long as the far side stands."""
 
 
 class FarSide:
@@ -42,6 +48,7 @@ class FarSide:
 
     def __init__(self, answer: Callable[[Request], Answer] | None = None, pair: Pair | None = None) -> None:
         self.requests: list[Request] = []
+        self._leaving = threading.Event()
         self.answer: Callable[[Request], Answer] = answer or (lambda _request: Answer())
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -58,6 +65,7 @@ class FarSide:
         try:
             yield self
         finally:
+            self._leaving.set()
             self._server.shutdown()
             self._server.server_close()
             thread.join()
@@ -74,9 +82,17 @@ class FarSide:
                 if len(body) < length:  # the sender died amid its request: no service would take it
                     self.close_connection = True
                     return
-                request = Request(self.headers.get("Host", ""), self.path, dict(self.headers.items()), body)
+                request = Request(
+                    self.headers.get("Host", ""), self.path, dict(self.headers.items()), body, self.client_address
+                )
                 far_side.requests.append(request)
                 answer = far_side.answer(request)
+                if answer.hangs:
+                    far_side._leaving.wait()
+                if answer.raw is not None or answer.hangs:
+                    self.close_connection = True
+                    self.wfile.write(answer.raw or b"")
+                    return
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
