@@ -6,10 +6,10 @@ import json
 import os
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import astuple, dataclass
 
-_HEAD = 256
+HEAD = 256
+"""Bytes of a file's beginning that tell it from another one under the same number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,17 @@ class Position:
     offset: int
     head: int
     """Checksum of its beginning, as far as that had been read: an inode's number may be given anew."""
+    real: str = ""
+    """Where it was, links followed."""
+
+    def text(self) -> str:
+        """As the journal keeps it."""
+        return json.dumps(astuple(self))
 
 
-def write(positions: Iterable[Position]) -> str:
-    """As the journal keeps it."""
-    return json.dumps([[each.path, each.device, each.inode, each.offset, each.head] for each in positions])
+def write(texts: Iterable[str]) -> str:
+    """All files of a source, each as its ``text``."""
+    return f"[{','.join(texts)}]"
 
 
 def read(text: str | None) -> list[Position]:
@@ -37,28 +43,49 @@ def read(text: str | None) -> list[Position]:
 
 def head_of(descriptor: int, offset: int) -> int:
     """The checksum of a file's first bytes, as far as ``offset``."""
-    return zlib.crc32(os.pread(descriptor, min(_HEAD, offset), 0))
+    return zlib.crc32(os.pread(descriptor, min(HEAD, offset), 0))
 
 
-def find(position: Position) -> Path | None:
-    """Where the file is now: under its own name, or renamed beside it."""
-    own = Path(position.path)
+def find(positions: Iterable[Position]) -> list[str | None]:
+    """Where each file is now: under its own name, or renamed beside it; None where it is gone, or is another."""
+    folders: dict[str, dict[tuple[int, int], str]] = {}
+    return [_find(position, folders) for position in positions]
+
+
+def _find(position: Position, folders: dict[str, dict[tuple[int, int], str]]) -> str | None:
+    number = position.device, position.inode
+    for name in dict.fromkeys((position.path, position.real)):
+        folder = os.path.dirname(name)  # noqa: PTH120  # once for each of thousands
+        if folder not in folders:
+            folders[folder] = _numbered(folder)
+        path = folders[folder].get(number)
+        if path is not None and _is(path, position):
+            return path
+    return None
+
+
+def _numbered(folder: str) -> dict[tuple[int, int], str]:
+    """Every file in the folder by its device and inode, links followed."""
+    found: dict[tuple[int, int], str] = {}
     try:
-        candidates = [own, *sorted(each for each in own.parent.iterdir() if each != own)]
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    known = entry.stat()
+                except OSError:
+                    continue
+                found[known.st_dev, known.st_ino] = entry.path
     except OSError:
-        return None
-    return next((each for each in candidates if _is(each, position)), None)
+        pass
+    return found
 
 
-def _is(path: Path, position: Position) -> bool:
+def _is(path: str, position: Position) -> bool:
     try:
-        known = path.stat()
-        if (known.st_dev, known.st_ino) != (position.device, position.inode) or known.st_size < position.offset:
-            return False
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return False
     try:
-        return head_of(descriptor, position.offset) == position.head
+        return os.fstat(descriptor).st_size >= position.offset and head_of(descriptor, position.offset) == position.head
     finally:
         os.close(descriptor)

@@ -1,56 +1,40 @@
 """Follows files that Falco, or a container's runtime, writes: through renames, restarts and truncations.
 
 How far each file was read is committed with what was read, so that a restart neither repeats nor leaves out a line.
-Files are looked at four times a second; that is cheap, works on every file system, and misses nothing.
+The kernel says what was written (``file_watch.py``); all files are looked over now and then besides. Each round reads
+one piece of each file that has some, so that a busy file cannot starve the others.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 import time
-from dataclasses import dataclass, field
-from glob import glob
+from contextlib import suppress
+from glob import glob, has_magic
 from typing import Literal
 
 import structlog
 
 from bridge.sources import file_position
-from bridge.sources.contract import Accept, SourceState
-from bridge.sources.file_position import Position
-from bridge.sources.line_batch import LineBatch
-from bridge.sources.lines import LineSplitter
+from bridge.sources.contract import Accept, Batch, SourceState
+from bridge.sources.file_tail import PIECE, Tail, open_tail
+from bridge.sources.file_watch import FileWatch
+from bridge.sources.payload import Payload
 from bridge.sources.state import StateKeeper
 
-_PIECE = 1 << 18
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
+_LOOK_SECONDS = 5.0
+"""How often everything is looked over where the kernel says what happens."""
+_SHORTEST_PAUSE = 0.02
+_SHARE = 200
+"""Looking over takes at most one part in so many of the time; ten times that while files come and go."""
 _MOST_IN_A_BATCH = 1000
-_LINGER_SECONDS = 10.0
-"""A file that was renamed is read on for so long after its last line: its writer reopens late."""
+_LINGER_SECONDS = 60.0
+"""A file that was renamed is read on for so long after its last line: its writer may reopen late."""
+_GONE_SECONDS = 5.0
+"""The same for one that was deleted."""
 
 From = Literal["start", "end"]
-
-
-@dataclass(slots=True)
-class _Tail:
-    """One open file."""
-
-    path: str
-    descriptor: int
-    device: int
-    inode: int
-    offset: int
-    """Everything before it is in the journal."""
-    read: int = 0
-    """Up to here it was read."""
-    splitter: LineSplitter = field(default_factory=LineSplitter)
-    batch: LineBatch = field(default_factory=LineBatch)
-    last_read: float = 0.0
-
-    def position(self) -> Position:
-        """For the checkpoint."""
-        head = file_position.head_of(self.descriptor, self.offset)
-        return Position(self.path, self.device, self.inode, self.offset, head)
 
 
 class FileSource:
@@ -59,11 +43,18 @@ class FileSource:
     def __init__(self, name: str, pattern: str, checkpoint: str | None = None, begin: From = "end") -> None:
         self.name = name
         self._pattern = pattern
-        self._known = file_position.read(checkpoint)
+        self._committed = checkpoint
         self._begin: From = "start" if checkpoint is not None else begin
-        self._tails: list[_Tail] = []
-        self._stop = threading.Event()
-        self._cancelled = threading.Event()
+        self._tails: dict[tuple[int, int], Tail] = {}
+        self._named: dict[str, Tail] = {}
+        """The newest file under each name."""
+        self._payload = Payload()
+        self._truncations = 0
+        self._watched: dict[int, Tail] = {}
+        self._look_at = self._earliest = 0.0
+        """When everything is looked over next, and when at the soonest."""
+        self._stopping = self._cancelled = False
+        self._watch: FileWatch | None = None
         self._told: set[str] = set()
         self._state = StateKeeper(name)
         self._log = structlog.get_logger("file")
@@ -71,118 +62,224 @@ class FileSource:
     def run(self, accept: Accept) -> None:
         """Follow until stopped; then what stands in the files by that time is read."""
         accept = self._state.counting(accept)
-        self._resume()
-        self._state.connected()
+        self._watch = watch = FileWatch(self.name)
+        self._payload = Payload()
         try:
-            while not self._cancelled.is_set():
-                stopping = self._stop.is_set()
-                self._look()
-                read = [self._read(tail, accept) for tail in self._tails]
-                if not any(read):
-                    if stopping:
-                        return
-                    self._stop.wait(_LOOK_SECONDS)
+            self._resume(watch)
+            self._look(watch)
+            if not self._tails:
+                self._log.warning("no file matches yet", source=self.name, pattern=self._pattern)
+            self._state.connected()
+            self._save(accept)
+            self._follow(watch, accept)
         finally:
-            for tail in self._tails:
+            self._watch = None
+            watch.close()
+            for tail in self._tails.values():
                 os.close(tail.descriptor)
-            self._tails.clear()
+            for known in (self._tails, self._named, self._watched):
+                known.clear()
 
     def stop(self) -> None:
         """Read what is there, and leave. Nothing is lost: the rest is read at the next start."""
-        self._stop.set()
+        self._stopping = True
+        self._wake()
 
     def cancel(self) -> int:
         """Leave at once. Nothing is lost by that."""
-        self._stop.set()
-        self._cancelled.set()
+        self._stopping = self._cancelled = True
+        self._wake()
         return 0
 
     def state(self) -> tuple[SourceState, ...]:
-        """Following since, and how many files."""
-        self._state.note(f"{len(self._tails)} files")
+        """Following since; how many files, and how much of them is still to be read."""
+        tails = list(self._tails.values())
+        said = f"{len(tails)} files, {sum(max(0, tail.seen - tail.read) for tail in tails)} bytes behind"
+        self._state.note(said + (f", truncated {self._truncations} times" if self._truncations else ""))
         return (self._state.now(),)
+
+    def _wake(self) -> None:
+        watch = self._watch
+        if watch is not None:
+            with suppress(OSError):  # it has just ended by itself
+                watch.wake()
+
+    # The rounds
+
+    def _follow(self, watch: FileWatch, accept: Accept) -> None:
+        busy = self._behind()
+        while not self._cancelled:
+            if self._stopping:
+                self._read_up(watch, accept)
+                return
+            busy = self._round(busy, accept)
+            changes = watch.wait(0.0 if busy else max(0.0, self._look_at - time.monotonic()))
+            if changes.folders:
+                self._look_at = min(self._look_at, self._earliest)
+            if changes.anything or time.monotonic() >= self._look_at:
+                self._look(watch)
+                self._save(accept)
+                busy |= self._behind()
+            busy |= {self._watched[each] for each in changes.files if each in self._watched}
+
+    def _read_up(self, watch: FileWatch, accept: Accept) -> None:
+        """What stands in the files by now; not what is written meanwhile."""
+        self._look(watch)
+        until = {tail: tail.seen for tail in self._tails.values()}
+        busy = self._behind()
+        while busy and not self._cancelled:
+            busy = {tail for tail in self._round(busy, accept) if tail.read < until.get(tail, 0)}
+        self._save(accept)
+
+    def _behind(self) -> set[Tail]:
+        """The files that have something to read."""
+        return {tail for tail in self._tails.values() if tail.seen != tail.read or tail.follows is not None}
+
+    def _round(self, busy: set[Tail], accept: Accept) -> set[Tail]:
+        """One piece of each; those that may have more."""
+        more: set[Tail] = set()
+        for tail in sorted(busy, key=lambda tail: tail.path):
+            if self._cancelled:
+                break
+            if tail.key in self._tails and self._take(tail):
+                more.add(tail)
+            if len(self._payload.alerts) + len(self._payload.refused) >= _MOST_IN_A_BATCH:
+                self._hand_over(accept)
+        self._hand_over(accept)
+        return more
+
+    def _take(self, tail: Tail) -> bool:
+        """Whether there may be more at once."""
+        before = tail.follows
+        if before is not None:
+            if before.key in self._tails and self._take(before):
+                return True
+            before.bequeath(tail)
+        if tail.was_truncated():
+            self._tell_truncated(tail)
+        count = tail.take(time.time_ns(), self._payload)
+        return count == PIECE
+
+    def _hand_over(self, accept: Accept) -> None:
+        if self._payload.alerts or self._payload.refused:
+            self._commit(accept, self._checkpoint())
+
+    def _save(self, accept: Accept) -> None:
+        """Where files were read without bringing an alert, or have come or gone."""
+        checkpoint = self._checkpoint()
+        if checkpoint != self._committed and not self._cancelled:
+            self._commit(accept, checkpoint)
+
+    def _commit(self, accept: Accept, checkpoint: str) -> None:
+        payload, self._payload = self._payload, Payload()
+        accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.refused), checkpoint))
+        self._committed = checkpoint
+
+    def _checkpoint(self) -> str:
+        return file_position.write(tail.position() for tail in self._tails.values())
+
+    def _tell_truncated(self, tail: Tail) -> None:
+        """What copytruncate took away before it was read is gone; go on from the beginning."""
+        self._truncations += 1
+        self._log.warning(
+            "a file was truncated; lines that were written shortly before may be lost", source=self.name,
+            path=tail.path, lost_bytes_at_least=tail.begin_anew(),
+            remedy="let logrotate rename it and send Falco SIGUSR1 instead of copytruncate",
+        )  # fmt: skip
 
     # Which files
 
-    def _resume(self) -> None:
+    def _resume(self, watch: FileWatch) -> None:
         """Go on with what the journal knows, also of files that were renamed meanwhile."""
-        for position in self._known:
-            path = file_position.find(position)
-            if path is None:
-                self._log.warning("a file is gone that was not read to its end", source=self.name, path=position.path)
+        positions = file_position.read(self._committed)
+        for position, path in zip(positions, file_position.find(positions), strict=True):
+            if path is not None:
+                self._open(watch, path, position.path, position.offset)
             else:
-                self._open(str(path), position.path, position.offset)
+                self._log.warning(
+                    "a file is gone, or was truncated, while it was not followed; its last lines may be lost",
+                    source=self.name, path=position.path, read_bytes=position.offset,
+                )  # fmt: skip
 
-    def _look(self) -> None:
+    def _look(self, watch: FileWatch) -> None:
         """Open what is new; let go of what was renamed and has fallen silent."""
-        now = time.monotonic()
+        began = time.monotonic()
+        for folder in folders_of(self._pattern):
+            watch.folder(folder)
         current: set[tuple[int, int]] = set()
         for path in sorted(glob(self._pattern)):  # noqa: PTH207  # Path.glob takes no absolute patterns
             try:
-                found = os.stat(path)  # noqa: PTH116  # called for every file, four times a second
+                found = os.stat(path)  # noqa: PTH116  # called for every file, again and again
             except OSError:
                 continue
             key = found.st_dev, found.st_ino
             current.add(key)
-            if not any((tail.device, tail.inode) == key for tail in self._tails):
-                self._open(path, path, found.st_size if self._begin == "end" else 0)
+            tail = self._tails.get(key)
+            if tail is None:
+                self._open(watch, path, path, None if self._begin == "end" else 0)
+            elif found.st_size >= tail.seen:
+                tail.seen = found.st_size
+            else:
+                tail.seen = -1  # truncated: to be read at once
         self._begin = "start"  # what comes later is new from its beginning
-        for tail in [tail for tail in self._tails if (tail.device, tail.inode) not in current]:
-            if now - tail.last_read > _LINGER_SECONDS:
-                os.close(tail.descriptor)
-                self._tails.remove(tail)
+        for tail in [tail for key, tail in self._tails.items() if key not in current]:
+            self._retire(watch, tail)
+        for folder in {os.path.dirname(tail.real) for tail in self._tails.values()}:  # noqa: PTH120
+            watch.folder(folder)
+        took = time.monotonic() - began
+        self._earliest = time.monotonic() + max(_SHORTEST_PAUSE, took * _SHARE / 10)
+        self._look_at = time.monotonic() + max(_POLL_SECONDS if watch.polling else _LOOK_SECONDS, took * _SHARE)
 
-    def _open(self, path: str, name: str, offset: int) -> None:
+    def _retire(self, watch: FileWatch, tail: Tail) -> None:
+        """A file that the pattern names no longer is read on until its writer has surely turned to another."""
+        found = os.fstat(tail.descriptor)
+        tail.seen = found.st_size
+        deleted = found.st_nlink == 0
+        replaced = self._named.get(tail.path) is not tail
+        silent = time.monotonic() - tail.quiet_since > (_GONE_SECONDS if deleted else _LINGER_SECONDS)
+        if tail.seen != tail.read or tail.bequeathed or not silent or not (deleted or replaced):
+            return
+        tail.end(time.time_ns(), self._payload)
+        self._close(watch, tail)
+
+    def _close(self, watch: FileWatch, tail: Tail) -> None:
+        if tail.watch is not None:
+            watch.forget(tail.watch)
+            self._watched.pop(tail.watch, None)
+        os.close(tail.descriptor)
+        del self._tails[tail.key]
+        if self._named.get(tail.path) is tail:
+            del self._named[tail.path]
+
+    def _open(self, watch: FileWatch, path: str, name: str, offset: int | None) -> None:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            tail = open_tail(path, name, offset)
         except OSError as error:
-            if path not in self._told:
-                self._told.add(path)
-                self._log.warning(
-                    "a file cannot be read", source=self.name, path=path, problem=error.strerror,
-                    remedy="let the bridge's user read it",
-                )  # fmt: skip
+            self._tell_once(path, error.strerror or str(error), "let the bridge's user read it")
+            return
+        if tail is None:
+            self._tell_once(path, "it is no plain file", "let `file` name plain files only")
             return
         self._told.discard(path)
-        found = os.fstat(descriptor)
-        self._tails.append(
-            _Tail(name, descriptor, found.st_dev, found.st_ino, offset, offset, last_read=time.monotonic())
-        )
+        tail.watch = watch.file(tail.descriptor, tail.device, path)
+        if tail.watch is not None:
+            self._watched[tail.watch] = tail
+        tail.follows = self._named.get(name)
+        self._named[name] = self._tails[tail.key] = tail
 
-    # Reading
+    def _tell_once(self, path: str, problem: str, remedy: str) -> None:
+        if path not in self._told:
+            self._told.add(path)
+            self._log.warning("a file cannot be read", source=self.name, path=path, problem=problem, remedy=remedy)
 
-    def _read(self, tail: _Tail, accept: Accept) -> bool:
-        """Read one piece and commit what it brought; whether there was any."""
-        self._notice_truncation(tail)
-        data = os.pread(tail.descriptor, _PIECE, tail.read)
-        if not data:
-            return False
-        tail.last_read = time.monotonic()
-        received_ns = time.time_ns()
-        at = tail.read - tail.splitter.waiting
-        tail.read += len(data)
-        for line in tail.splitter.feed(data):
-            tail.batch.take(line, received_ns)
-            at += line.size
-            if not tail.batch.amid_a_line:
-                tail.offset = at
-                if tail.batch.size >= _MOST_IN_A_BATCH:
-                    self._hand_over(tail, received_ns, accept)
-        self._hand_over(tail, received_ns, accept)
-        return True
 
-    def _hand_over(self, tail: _Tail, received_ns: int, accept: Accept) -> None:
-        checkpoint = file_position.write([each.position() for each in self._tails])
-        accept(tail.batch.hand_over(self.name, received_ns, checkpoint))
-
-    def _notice_truncation(self, tail: _Tail) -> None:
-        """What copytruncate took away before it was read is gone; go on from the beginning."""
-        size = os.fstat(tail.descriptor).st_size
-        if size >= tail.read:
-            return
-        self._log.warning(
-            "a file was truncated; lines that were written shortly before may be lost", source=self.name,
-            path=tail.path, remedy="let logrotate rename it and send Falco SIGUSR1 instead of copytruncate",
-        )  # fmt: skip
-        tail.read = tail.offset = 0
-        tail.splitter, tail.batch = LineSplitter(), LineBatch()
+def folders_of(pattern: str) -> list[str]:
+    """Every folder in which a change can bring a file that the pattern names, or a folder on the way to one."""
+    parts = os.path.dirname(pattern).split("/")  # noqa: PTH120
+    plain = next((at for at, part in enumerate(parts) if has_magic(part)), len(parts))
+    base = "/".join(parts[:plain]) or "/"
+    if not os.path.isdir(base):  # noqa: PTH112
+        while not os.path.isdir(base):  # noqa: PTH112
+            base = os.path.dirname(base) or "/"  # noqa: PTH120
+        return [base]
+    return [base, *(each for end in range(plain + 1, len(parts) + 1) for each in glob("/".join(parts[:end])))]  # noqa: PTH207

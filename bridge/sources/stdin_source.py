@@ -9,9 +9,10 @@ import time
 
 import structlog
 
-from bridge.sources.contract import Accept, SourceState
-from bridge.sources.line_batch import LineBatch
+from bridge.sources.contract import Accept, Batch, SourceState
+from bridge.sources.line_reader import LineReader
 from bridge.sources.lines import LineSplitter
+from bridge.sources.payload import Payload
 from bridge.sources.state import StateKeeper
 
 _PIECE = 1 << 18
@@ -34,31 +35,38 @@ class StdinSource:
         """Read until the input ends, or until stopped; then what has arrived by that time."""
         accept = self._state.counting(accept)
         self._state.connected()
-        splitter, batch = LineSplitter(), LineBatch()
+        splitter, reader = LineSplitter(), LineReader()
         while not self._cancelled.is_set():
             stopping = self._stop.is_set()
             readable, _, _ = select.select([self._descriptor], [], [], 0 if stopping else _LOOK_SECONDS)
             if readable:
                 data = os.read(self._descriptor, _PIECE)
-                if not self._take(splitter, batch, data, accept):
+                if not self._take(splitter, reader, data, accept):
                     return
             elif stopping:
                 return
 
-    def _take(self, splitter: LineSplitter, batch: LineBatch, data: bytes, accept: Accept) -> bool:
+    def _take(self, splitter: LineSplitter, reader: LineReader, data: bytes, accept: Accept) -> bool:
         """Whether there may be more."""
         received_ns = time.time_ns()
+        payload = Payload()
         for line in splitter.feed(data) if data else splitter.end():
-            batch.take(line, received_ns)
-            if batch.size >= _MOST_IN_A_BATCH:
-                accept(batch.hand_over(self.name, received_ns))
-        if batch.size:
-            accept(batch.hand_over(self.name, received_ns))
+            reader.take(line, received_ns, payload)
+            if len(payload.alerts) >= _MOST_IN_A_BATCH:
+                self._hand_over(payload, accept)
+                payload = Payload()
+        if not splitter.waiting:
+            reader.flush(received_ns, payload)
+        self._hand_over(payload, accept)
         if not data:
             self._state.ended()
             self._state.note("ended")
             self._log.info("standard input has ended", source=self.name)
         return bool(data)
+
+    def _hand_over(self, payload: Payload, accept: Accept) -> None:
+        if payload.alerts or payload.refused:
+            accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.refused)))
 
     def stop(self) -> None:
         """Read what is there already, and leave."""

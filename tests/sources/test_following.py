@@ -1,0 +1,369 @@
+"""Files that are rotated, linked, truncated, deleted, come late or many: every line once, whatever happens to its file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from bridge.sources import file_source, file_watch
+from bridge.sources.contract import Batch
+from bridge.sources.file_source import FileSource, folders_of
+from bridge.sources.file_watch import FileWatch, file_system
+from bridge.sources.inotify import Inotify
+from bridge.sources.line_reader import LineReader
+from bridge.sources.lines import LARGEST_LINE, LineSplitter
+from bridge.sources.payload import Payload
+from tests.sources.taking import Taken, running
+from tests.sources.test_files import append, follow, line, rules
+from tests.support.waiting import wait_until
+
+
+def cri(content: bytes, mark: str = "F", stream: str = "stdout") -> bytes:
+    return f"2026-01-01T00:00:00.1Z {stream} {mark} ".encode() + content + b"\n"
+
+
+def test_what_is_written_before_the_first_alert_is_not_lost_to_a_restart(tmp_path: Path) -> None:
+    """Where the end was at the first start is kept at once, and so is that there was nothing yet."""
+    path = tmp_path / "falco.log"
+    append(path, 1)
+    with running(follow(path, begin="end")) as first:
+        wait_until(lambda: first.checkpoint is not None, "the position")
+    append(path, 2)
+    with running(follow(path, first.checkpoint, begin="end")) as second:
+        wait_until(lambda: rules(second) == ["r2"], "the second line")
+    none = tmp_path / "later.log"
+    with running(follow(none, begin="end")) as third:
+        wait_until(lambda: third.checkpoint is not None, "the position")
+    append(none, 3)
+    with running(follow(none, third.checkpoint, begin="end")) as fourth:
+        wait_until(lambda: rules(fourth) == ["r3"], "the third line")
+
+
+def test_links_are_followed_through_the_rotation_of_what_they_name(tmp_path: Path) -> None:
+    """As in /var/log/containers: the link stays, the file behind it is renamed and made anew; over a restart too."""
+    pods, containers = tmp_path / "pods" / "falco", tmp_path / "containers"
+    pods.mkdir(parents=True)
+    containers.mkdir()
+    (containers / "falco-abc.log").symlink_to(pods / "0.log")
+    pattern = containers / "falco-*.log"
+    append(pods / "0.log", 1)
+    with running(follow(pattern)) as first:
+        wait_until(lambda: rules(first) == ["r1"], "the first")
+        (pods / "0.log").rename(pods / "0.log.20260101")
+        append(pods / "0.log.20260101", 2)
+        append(pods / "0.log", 3)
+        wait_until(lambda: sorted(rules(first)) == ["r1", "r2", "r3"], "both files")
+    append(pods / "0.log", 4)
+    (pods / "0.log").rename(pods / "0.log.20260102")
+    append(pods / "0.log", 5)
+    with running(follow(pattern, first.checkpoint)) as second:
+        wait_until(lambda: sorted(rules(second)) == ["r4", "r5"], "the rest")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_containers_line_goes_on_in_the_next_file(restart: bool, tmp_path: Path) -> None:
+    """The part before the rotation and the part behind it are one alert; killed in between, it is so again."""
+    path = tmp_path / "0.log"
+    whole = line(2).strip()
+    path.write_bytes(cri(line(1).strip()) + cri(whole[:20], "P"))
+    with running(follow(path)) as first:
+        wait_until(lambda: rules(first) == ["r1"], "the first")
+        path.rename(tmp_path / "0.log.1")
+        path.write_bytes(cri(b"chatter", stream="stderr"))
+        checkpoint = first.checkpoint
+        if not restart:
+            with path.open("ab") as file:
+                file.write(cri(whole[20:]) + cri(line(3).strip()))
+            wait_until(lambda: rules(first) == ["r1", "r2", "r3"], "the second")
+            checkpoint = first.checkpoint
+    if restart:
+        with path.open("ab") as file:
+            file.write(cri(whole[20:]) + cri(line(3).strip()))
+    with running(follow(path, checkpoint)) as second:
+        append(tmp_path / "other", 0)
+        with path.open("ab") as file:
+            file.write(cri(line(4).strip()))
+        wait_until(lambda: rules(second)[-1:] == ["r4"], "the last")
+        assert rules(second) == (["r2", "r3", "r4"] if restart else ["r4"])
+        assert first.refused == second.refused == []
+
+
+def test_folders_and_files_that_come_later_are_found(tmp_path: Path) -> None:
+    """At any depth of the pattern, at once, and without a look at everything."""
+    with running(follow(tmp_path / "logs" / "falco_*" / "*" / "*.log")) as taken:
+        wait_until(lambda: taken.checkpoint is not None, "the start")
+        for number in range(3):
+            folder = tmp_path / "logs" / f"falco_{number}" / "falco"
+            folder.mkdir(parents=True)
+            append(folder / "0.log", number)
+        wait_until(lambda: sorted(rules(taken)) == ["r0", "r1", "r2"], "all three", seconds=4)
+        shutil.rmtree(tmp_path / "logs")
+        folder = tmp_path / "logs" / "falco_9" / "falco"
+        folder.mkdir(parents=True)
+        append(folder / "0.log", 9)
+        wait_until(lambda: rules(taken)[-1] == "r9", "the new one", seconds=12)
+    assert folders_of(str(tmp_path / "no" / "such" / "*.log")) == [str(tmp_path)]
+
+
+def test_a_file_that_was_truncated_and_written_past_its_old_end_is_noticed(tmp_path: Path) -> None:
+    """By its beginning: its length tells nothing. What is known to be lost is counted."""
+    path = tmp_path / "falco.log"
+    append(path, 1, 2)
+    source = follow(path)
+    with capture_logs() as logs, running(source) as taken:
+        wait_until(lambda: len(rules(taken)) == 2, "two lines")
+        append(path, 33)
+        with path.open("r+b") as file:
+            file.truncate(0)
+            file.write(line(4) + line(5) + line(6) + line(7))
+        wait_until(lambda: rules(taken)[-4:] == ["r4", "r5", "r6", "r7"], "the new lines")
+        assert "truncated 1 times" in source.state()[0].detail
+    assert sum("truncated" in each["event"] for each in logs) == 1
+
+
+def test_the_hole_that_copytruncate_leaves_is_skipped(tmp_path: Path) -> None:
+    """Under a writer that does not append; a hole of a gigabyte costs nothing."""
+    path = tmp_path / "falco.log"
+    append(path, 1)
+    with running(follow(path)) as taken:
+        wait_until(lambda: rules(taken) == ["r1"], "the first")
+        os.truncate(path, 0)
+        with path.open("r+b") as file:
+            file.seek(1 << 30)
+            file.write(line(2))
+        wait_until(lambda: rules(taken) == ["r1", "r2"], "the second", seconds=10)
+    with running(follow(path, taken.checkpoint)) as again:
+        append(path, 3)
+        wait_until(lambda: rules(again) == ["r3"], "the third")
+
+
+def test_a_deleted_file_is_read_to_its_end_and_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last line counts without a line break too; nothing of it stays open, or in the checkpoint."""
+    monkeypatch.setattr(file_source, "_GONE_SECONDS", 0.1)
+    monkeypatch.setattr(file_source, "_LOOK_SECONDS", 0.1)
+    path = tmp_path / "falco.log"
+    source = follow(path)
+    append(path, 1)
+    with running(source) as taken:
+        wait_until(lambda: rules(taken) == ["r1"], "the first")
+        with path.open("ab") as file:
+            file.write(line(2) + line(3).strip())
+            path.unlink()
+        wait_until(lambda: rules(taken) == ["r1", "r2", "r3"], "the rest")
+        wait_until(lambda: taken.checkpoint == "[]", "the end of it")
+        assert source.state()[0].detail == "0 files, 0 bytes behind"
+
+
+def test_a_renamed_file_without_a_successor_is_still_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Falco was not told to reopen: it is followed for as long as it takes."""
+    monkeypatch.setattr(file_source, "_LINGER_SECONDS", 0.0)
+    monkeypatch.setattr(file_source, "_LOOK_SECONDS", 0.05)
+    path, renamed = tmp_path / "falco.log", tmp_path / "falco.log.1"
+    append(path, 1)
+    with running(source := follow(path)) as taken:
+        wait_until(lambda: rules(taken) == ["r1"], "the first")
+        path.rename(renamed)
+        earliest = source._look_at
+        wait_until(lambda: source._look_at > earliest + 0.2, "some looks")
+        append(renamed, 2)
+        wait_until(lambda: rules(taken) == ["r1", "r2"], "the second")
+        append(path, 3)
+        wait_until(lambda: rules(taken) == ["r1", "r2", "r3"], "the third")
+        wait_until(lambda: taken.checkpoint is not None and taken.checkpoint.count("falco.log") == 2, "one file")
+
+
+def test_where_the_kernel_gives_no_watches_files_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exhausted instances, exhausted watches, network file systems: said once, and nothing is missed."""
+
+    def exhausted(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for number, patch in enumerate(
+        (
+            lambda: monkeypatch.setattr(file_watch, "Inotify", exhausted),
+            lambda: monkeypatch.setattr(Inotify, "add", exhausted),
+            lambda: monkeypatch.setattr(file_watch, "file_system", lambda _: "nfs4"),
+        )
+    ):
+        patch()
+        path = tmp_path / str(number) / "falco.log"
+        path.parent.mkdir()
+        append(path, 1)
+        with capture_logs() as logs, running(follow(path)) as taken:
+            wait_until(lambda taken=taken: rules(taken) == ["r1"], "the first")
+            path.rename(path.with_name("falco.log.1"))
+            append(path, 2)
+            wait_until(lambda taken=taken: rules(taken) == ["r1", "r2"], "the second", seconds=3)
+            append(path, 3)
+            wait_until(lambda taken=taken: rules(taken)[-1] == "r3", "the third", seconds=3)
+        assert sum("instead of watched" in each["event"] for each in logs) == 1
+        monkeypatch.undo()
+    assert file_system(Path("/proc").stat().st_dev) == "proc"
+    assert file_system(0xFFFFF) == ""
+
+
+def test_an_overrun_queue_is_looked_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel says that it forgot; everything is looked at."""
+    path = tmp_path / "falco.log"
+    append(path, 1)
+    told = file_watch.Changes(anything=True)
+    with running(source := follow(path)) as taken:
+        wait_until(lambda: rules(taken) == ["r1"], "the first")
+        monkeypatch.setattr(FileWatch, "wait", lambda *_: told)
+        append(path, 2)
+        source._wake()
+        wait_until(lambda: rules(taken) == ["r1", "r2"], "the second", seconds=3)
+
+
+def test_what_is_no_plain_file_or_cannot_be_read_is_said_once(tmp_path: Path) -> None:
+    """A pipe does not hang the source; the others are read."""
+    os.mkfifo(tmp_path / "a.log")
+    (tmp_path / "b.log").symlink_to(tmp_path / "b.log")
+    append(tmp_path / "c.log", 1)
+    with capture_logs() as logs, running(follow(tmp_path / "*.log")) as taken:
+        wait_until(lambda: rules(taken) == ["r1"], "the plain one")
+        append(tmp_path / "d.log", 2)
+        wait_until(lambda: rules(taken) == ["r1", "r2"], "the later one")
+    assert sum("cannot be read" in each["event"] for each in logs) == 1
+
+
+def test_a_busy_file_does_not_starve_the_others(tmp_path: Path) -> None:
+    """A line in a quiet file comes after a piece of the busy one, not after all of it."""
+    busy, quiet = tmp_path / "a.log", tmp_path / "b.log"
+    append(busy, *range(100_000))
+    append(quiet, 999_999)
+    with running(follow(tmp_path / "*.log")) as taken:
+        wait_until(lambda: "r999999" in set(rules(taken)), "the quiet one")
+        wait_until(lambda: len(rules(taken)) == 100_001, "the busy one")
+    assert rules(taken).index("r999999") < 10_000
+
+
+def test_stopping_reads_what_stands_there_and_not_what_is_written_meanwhile(tmp_path: Path) -> None:
+    """A writer that never rests does not hold the bridge; the rest is read at the next start."""
+    path = tmp_path / "falco.log"
+    append(path, *range(20_000))
+    source, taken = follow(path), Taken()
+
+    def write_on(_: Batch) -> None:
+        if len(taken.batches) == 1:
+            source.stop()
+        append(path, *range(20_000, 22_000))
+
+    taken.before = write_on
+    with running(source, taken):
+        wait_until(lambda: source._watch is None and taken.batches, "the end")
+    assert 20_000 <= len(taken.alerts) < 30_000
+    taken.before = lambda _: None
+    with running(follow(path, taken.checkpoint)) as rest:
+        append(path, 999_999)
+        wait_until(lambda: rules(rest)[-1:] == ["r999999"], "the rest")
+    counted = Counter(rules(taken)) + Counter(rules(rest))
+    assert all(counted[f"r{number}"] == 1 for number in range(20_000))
+
+
+def test_a_fault_while_committing_repeats_and_loses_nothing(tmp_path: Path) -> None:
+    """The source is started anew and goes on from what was committed."""
+    path = tmp_path / "falco.log"
+    append(path, *range(20_000))
+    source, taken = follow(path), Taken()
+
+    def fail_once(_: Batch) -> None:
+        if len(taken.batches) == 2:
+            taken.before = lambda _: None
+            raise ZeroDivisionError
+
+    taken.before = fail_once
+    with pytest.raises(ZeroDivisionError):
+        source.run(taken)
+    with running(source, taken):
+        wait_until(lambda: len(rules(taken)) >= 20_000, "all lines")
+    assert Counter(rules(taken)) == Counter(f"r{number}" for number in range(20_000))
+
+
+def test_thousands_of_files_are_followed_and_cost_nothing_while_idle(tmp_path: Path, full: bool) -> None:
+    """Each of them; and afterwards the thread sleeps."""
+    count = 5000 if full else 800
+    for number in range(count):
+        append(tmp_path / f"{number}.log", number)
+    with running(source := follow(tmp_path / "*.log")) as taken:
+        wait_until(lambda: len(rules(taken)) == count, "the first lines", seconds=60)
+        assert source.state()[0].detail == f"{count} files, 0 bytes behind"
+        for number in range(0, count, 7):
+            append(tmp_path / f"{number}.log", count + number)
+        wait_until(lambda: len(rules(taken)) == count + len(range(0, count, 7)), "the second lines", seconds=60)
+        batches = len(taken.batches)
+        before, began = time.process_time(), source._look_at
+        wait_until(lambda: source._look_at > began, "a look at everything", seconds=60)
+        assert time.process_time() - before < 2.0
+        assert len(taken.batches) == batches
+
+
+def test_a_line_that_is_too_long_is_kept_aside_and_the_next_is_read(tmp_path: Path) -> None:
+    """Its beginning only."""
+    path = tmp_path / "falco.log"
+    with path.open("wb") as file:
+        file.write(line(1) + b'{"rule": "' + b"x" * (LARGEST_LINE + 1) + b"\n" + line(2))
+    with running(follow(path)) as taken:
+        wait_until(lambda: rules(taken) == ["r1", "r2"], "both")
+    assert taken.refused == ["is longer than 8 MiB"]
+
+
+TEXT = b"10:00:00.00000000%d: Warning shell (user=root command=sh -c %s)"
+
+
+def test_a_line_break_in_a_value_does_not_cut_a_text_alert(tmp_path: Path) -> None:
+    """What follows is a part of it, unless it begins as an alert, or is what Falco says at its end."""
+    path = tmp_path / "falco.log"
+    broken = TEXT % (1, b"echo a\n\n b")
+    path.write_bytes(
+        broken + b"\n" + TEXT % (2, b"x") + b"\n" + line(3) + TEXT % (4, b"y") + b"\nEvents detected: 4\nz\n"
+    )
+    with running(follow(path)) as taken:
+        wait_until(lambda: len(taken.alerts) == 4, "all four")
+        assert taken.alerts[0].output == broken.decode()
+        assert taken.alerts[3].output == (TEXT % (4, b"y")).decode()
+        with path.open("ab") as file:
+            file.write(TEXT % (5, b"q\nr") + b"\n")
+        wait_until(lambda: len(taken.alerts) == 5, "the fifth")
+        assert taken.alerts[4].output.endswith("q\nr)")
+    with running(follow(path, taken.checkpoint)) as again:
+        append(path, 6)
+        wait_until(lambda: rules(again) == ["r6"], "the sixth")
+
+
+@given(st.lists(st.sampled_from([cri(b'{"rule": "a"', "P"), cri(b"}"), cri(b'{"rule": "b"}'), cri(b"x", "P", "stderr"),
+                                 line(1), b"\n", b"{\n", TEXT % (1, b"z") + b"\n", b"more\n", b"\xff\xfe\n", b'{"log":"{',
+                                 json.dumps({"log": "{}\n", "stream": "stdout"}).encode() + b"\n"]), max_size=30),
+       st.integers(1, 40))  # fmt: skip
+def test_any_lines_in_any_pieces_bring_the_same(lines: list[bytes], size: int) -> None:
+    """However they are cut; nothing is raised, and a whole JSON line is never lost."""
+
+    def read(pieces: list[bytes]) -> Payload:
+        splitter, reader, payload = LineSplitter(), LineReader(), Payload()
+        for piece in pieces:
+            for each in splitter.feed(piece):
+                reader.take(each, 0, payload)
+        reader.flush(0, payload)
+        return payload
+
+    data = b"".join(lines)
+    whole = read([data])
+    assert read([data[at : at + size] for at in range(0, len(data), size)]) == whole
+    assert sum(alert.rule == "r1" for alert in whole.alerts) == data.split(b"\n").count(line(1).strip())
+
+
+def test_a_source_without_files_says_so(tmp_path: Path) -> None:
+    """Once, with the pattern: a slip in it is found at the first start."""
+    with capture_logs() as logs, running(FileSource("file", str(tmp_path / "*.lgo"))) as taken:
+        wait_until(lambda: taken.checkpoint is not None, "the start")
+    assert [each["pattern"] for each in logs if each["event"] == "no file matches yet"] == [str(tmp_path / "*.lgo")]
