@@ -14,7 +14,21 @@ from pathlib import Path
 
 from bridge import __version__
 
-VERBS = ("check", "fmt", "test", "match", "explain", "fields", "falco_config", "simulate", "demo", "status", "send")
+VERBS = (
+    "check",
+    "fmt",
+    "test",
+    "match",
+    "explain",
+    "fields",
+    "falco_config",
+    "simulate",
+    "demo",
+    "status",
+    "send",
+    "dead",
+    "channels",
+)
 """Each is a module here with ``add_parser(subparsers)``, which sets ``run``: arguments to exit code."""
 
 USAGE = 2

@@ -43,6 +43,7 @@ class Courier:
         self._journal = journal
         self._results: SimpleQueue[tuple[Attempt, Outcome] | None] = SimpleQueue()
         self._log = structlog.get_logger("courier")
+        journal.forget_health(channels)
         health = journal.health()
         self._runners = {
             name: Runner(channel, options.get(name, ChannelOptions()), health.get(name, Health()), self._done,

@@ -28,7 +28,8 @@ class Runner:
         """``health`` is how the last courier left it; ``done`` hears of each attempt's end, from its thread."""
         self.name = channel.name
         self.options = options
-        self.health = after_restart(health)
+        rate = str(options.rate) if options.rate else ""
+        self.health = replace(after_restart(health), rate=rate, since_ns=health.since_ns or time.time_ns())
         self.changed = self.health != health
         """Whether the health is to be written down."""
         self.workers = Workers(channel, options.concurrency, done)

@@ -118,6 +118,27 @@ class Deliveries(Store):
         rows = self.read("SELECT name, health FROM channels")
         return {str(name): msgspec.json.decode(body, type=Health) for name, body in rows if isinstance(body, bytes)}
 
+    def forget_health(self, but: Collection[str]) -> None:
+        """Forget the health of all channels but those: the config names them no more."""
+        with self._transaction():
+            for name in self.health().keys() - set(but):
+                self._connection.execute("DELETE FROM channels WHERE name = ?", (name,))
+
+    def channels_waited_for(self) -> list[str]:
+        """The channels for which any delivery waits, of the config or not."""
+        rows = self.read(
+            f"""
+            WITH RECURSIVE names (name) AS (
+                SELECT (SELECT min(channel) FROM deliveries WHERE {_OPEN})
+                UNION ALL
+                SELECT (SELECT min(channel) FROM deliveries WHERE {_OPEN} AND channel > names.name)
+                FROM names WHERE names.name IS NOT NULL
+            )
+            SELECT name FROM names WHERE name IS NOT NULL
+            """
+        )
+        return [str(name) for (name,) in rows]
+
     def waiting(self, channel: str, most: int = -1) -> int:
         """How many deliveries wait for that channel; counting stops at ``most``."""
         return self._scalar(

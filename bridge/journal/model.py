@@ -106,3 +106,5 @@ class Health:
     """What the last failure was."""
     refused: bool = False
     """Whether it was a refusal for good."""
+    rate: str = ""
+    """How fast the channel may be used, as its config says it; empty is as fast as it goes."""

@@ -18,8 +18,10 @@ from bridge.matching import Matcher
 from bridge.routing.redact import Redactor
 from bridge.service.admin_server import AdminServer
 from bridge.service.channel_check import check_channels
+from bridge.service.channel_trial import OPERATION, trial_operation
 from bridge.service.config import Config, load_config
 from bridge.service.courier_process import CourierProcess
+from bridge.service.dead_letters import DeadLetters
 from bridge.service.intake import Intake, Rules
 from bridge.service.memory import not_acted_upon
 from bridge.service.routes import RoutesError, load_routes
@@ -76,6 +78,8 @@ def _run(config: Config, program: Program, journal: Journal, sources: list[Sourc
     intake = Intake(journal, rules, on_deliveries=courier.wake, on_fault=fail)
     bridge = Bridge(journal, intake, sources, courier, admin, config.drain_seconds)
     admin.offer("status", Status(intake).operation)
+    admin.offer(OPERATION, trial_operation(config))
+    DeadLetters(config.journal, courier.wake).offer(admin)
     on_stop_signal(bridge.stop)
     return bridge.run()
 

@@ -1,0 +1,132 @@
+"""``falco-bridge channels``: how each channel is; ``channels test NAME``: what its far side says to a real message."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bridge.journal import Health
+
+_FAILED, _PROBLEM = 1, 2
+_SECOND = 1_000_000_000
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "channels",
+        help="show how each channel is, or send one a test message",
+        description="Tells of each channel what the courier last knew of it: whether it is used (its circuit), since "
+        "when, how many deliveries wait, what was delivered and what died. `falco-bridge channels test NAME` sends a "
+        "real message and tells what the far side said; it exits with 0 where the message was taken, otherwise with 1.",
+    )
+    parser.add_argument("words", nargs="*", metavar="test NAME", help="send that channel a real test message")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the bridge's configuration")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show, or test."""
+    from bridge.cli.running import places
+    from bridge.journal import JournalError
+    from bridge.service.admin_client import AdminError
+
+    words = args.words
+    if words and (len(words) != 2 or words[0] != "test"):
+        args.parser.error("write: falco-bridge channels test NAME --config FILE")
+    found = places(args)
+    if found is None:
+        return _PROBLEM
+    try:
+        return _test(args, found.admin, words[1]) if words else _show(args, found.journal)
+    except (AdminError, JournalError) as error:
+        print(f"falco-bridge channels: {error}", file=sys.stderr)
+        return _PROBLEM
+
+
+def _show(args: argparse.Namespace, path: Path) -> int:
+    from bridge.journal import Journal
+
+    journal = Journal.open_to_read(path)
+    try:
+        health = journal.health()
+        waiting = {name: journal.waiting(name) for name in sorted({*health, *journal.channels_waited_for()})}
+    finally:
+        journal.close()
+    if args.json:
+        import msgspec
+
+        rows = [
+            {"name": name, "waiting": count, "configured": name in health}
+            | (msgspec.to_builtins(health[name]) if name in health else {})
+            for name, count in waiting.items()
+        ]
+        print(json.dumps(rows, indent=1))
+    elif not waiting:
+        print("no courier has worked on this journal yet")
+    else:
+        _print_table([_HEADER, *(_row(name, health.get(name), count) for name, count in waiting.items())])
+        for name, each in health.items():
+            if each.failures:
+                print(f"{name}: failed {each.failures} times in a row; the last: {each.reason}")
+    return 0
+
+
+_HEADER = (
+    "channel", "circuit", "since", "waiting", "delivered", "in digests", "dead", "last success", "last failure", "rate",
+)  # fmt: skip
+
+
+def _row(name: str, health: Health | None, waiting: int) -> tuple[str, ...]:
+    if health is None:
+        return (name, "not in the config", "", str(waiting), "", "", "", "", "", "")
+    return (
+        name, health.circuit.value, _ago(health.since_ns), str(waiting), str(health.delivered), str(health.folded),
+        str(health.dead), _ago(health.success_ns), _ago(health.failure_ns), health.rate or "unlimited",
+    )  # fmt: skip
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _ago(at_ns: int) -> str:
+    if not at_ns:
+        return "never"
+    seconds = max((time.time_ns() - at_ns) / _SECOND, 0.0)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
+
+
+def _test(args: argparse.Namespace, socket: Path, name: str) -> int:
+    from bridge.service.admin_client import NotRunningError, ask
+    from bridge.service.channel_trial import OPERATION, PATIENCE_SECONDS, try_channel
+    from bridge.service.config import Config, load_config
+
+    try:
+        trial = ask(socket, OPERATION, {"channel": name}, seconds=PATIENCE_SECONDS + 10)
+    except NotRunningError:
+        config = load_config(args.config, os.environ)
+        if not isinstance(config, Config):
+            for problem in config:
+                print(f"falco-bridge: {problem.text()}", file=sys.stderr)
+            return _PROBLEM
+        trial = try_channel(config, name)
+    if args.json:
+        print(json.dumps(trial))
+    else:
+        status = "" if trial["status"] is None else f" (status {trial['status']})"
+        said = "took the message" if trial["verdict"] == "delivered" else f"did not take it: {trial['reason']}"
+        print(f"{name} {said}{status}, after {trial['seconds']:.2f} s")
+    return 0 if trial["verdict"] == "delivered" else _FAILED

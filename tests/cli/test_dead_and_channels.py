@@ -1,0 +1,130 @@
+"""Dead letters and channels as an operator meets them: in real processes, with a bridge that runs and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import Road
+from tests.support.far_side import Answer, FarSide
+from tests.support.waiting import wait_until
+
+ROUTES = 'route "all of it" { when priority >= debug to hook }\n'
+
+
+@pytest.fixture
+def road(tmp_path: Path) -> Iterator[Road]:
+    road = Road(tmp_path)
+    yield road
+    road.end()
+
+
+@pytest.fixture
+def far_side() -> Iterator[FarSide]:
+    with FarSide(lambda _: Answer(404, b"no such hook")).serving() as server:
+        yield server
+
+
+def say(road: Road, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bridge", *words, "--config", "falco-bridge.yaml"], cwd=road.folder, text=True,
+        env=os.environ | road.environment, capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def killed(road: Road, far_side: FarSide, count: int) -> subprocess.Popen[bytes]:
+    """A running bridge with so many dead letters."""
+    hook = {"url": f"json://127.0.0.1:{far_side.port}/hunter2hunter2", "rate": "100/s", "burst": 20}
+    road.configure(ROUTES, {"hook": hook})
+    road.falco("--generate", "--count", str(count))
+    bridge = road.bridge()
+    road.await_kept(count)
+    road.await_settled()
+    return bridge
+
+
+def test_dead_letters_are_listed_shown_sent_again_and_discarded(road: Road, far_side: FarSide) -> None:
+    """By the running bridge, which goes on; and without one."""
+    bridge = killed(road, far_side, 5)
+    listed = say(road, "dead", "list", "--json")
+    letters = [json.loads(line) for line in listed.stdout.splitlines()]
+    assert [each["reason"] for each in letters] == ["HTTP 404: no such hook"] * 5
+    assert {tuple(each["routes"]) for each in letters} == {("all of it",)}
+    first, second, third, *_ = (str(each["id"]) for each in letters)
+    shown = say(road, "dead", "show", first).stdout
+    for part in (
+        "all of it",
+        letters[0]["alert"]["rule"],
+        letters[0]["alert"]["id"],
+        "attempt 1 ",
+        "404",
+        "no such hook",
+    ):
+        assert part in shown
+
+    far_side.answer = lambda _: Answer()
+    far_side.requests.clear()
+    done = say(road, "dead", "retry", first, second)
+    assert (done.returncode, done.stdout) == (0, "2 dead letters will be sent again\n"), done.stderr
+    wait_until(lambda: len(far_side.requests) == 2, "the letters")
+    assert say(road, "dead", "discard", third).returncode == 0
+    again = say(road, "dead", "retry", third)
+    assert (again.returncode, f"no dead letter {third}" in again.stderr) == (1, True)
+    assert '"actor": "' in road.log
+
+    assert road.stop(bridge) == 0
+    assert say(road, "dead", "retry", "--channel", "hook").stdout == "2 dead letters will be sent again\n"
+    assert say(road, "dead", "list").stdout == "no dead letters\n"
+    bridge = road.bridge()
+    road.await_settled()
+    assert road.stop(bridge) == 0
+    states = [each.state.value for each in road.deliveries()]
+    assert sorted(states) == ["delivered"] * 4 + ["discarded"]
+
+
+def test_the_channels_verb_tells_state_counts_rate_and_last_failure(road: Road, far_side: FarSide) -> None:
+    """From the journal, whether a bridge runs or not; never a part of a URL."""
+    bridge = killed(road, far_side, 3)
+    (row,) = json.loads(say(road, "channels", "--json").stdout)
+    assert (row["name"], row["circuit"], row["waiting"], row["dead"], row["delivered"]) == ("hook", "closed", 0, 3, 0)
+    assert (row["rate"], row["status"], row["configured"]) == ("100 per 1s, burst 20", 404, True)
+    assert road.stop(bridge) == 0
+    text = say(road, "channels").stdout
+    assert "failed 3 times in a row; the last: HTTP 404: no such hook" in text
+    assert "hunter2" not in text
+
+
+def test_a_channel_is_tested_with_a_real_message(road: Road, far_side: FarSide) -> None:
+    """Through the running bridge and without one; the far side's own words, and an exit code."""
+    bridge = killed(road, far_side, 1)
+    far_side.requests.clear()
+    refused = say(road, "channels", "test", "hook")
+    assert refused.returncode == 1
+    assert "hook did not take it: HTTP 404: no such hook (status 404), after " in refused.stdout
+    assert b"Nothing has happened" in far_side.requests[0].body
+    assert "hunter2" not in refused.stdout + refused.stderr
+    unknown = say(road, "channels", "test", "hok")
+    assert (unknown.returncode, "did you mean `hook`?" in unknown.stderr) == (2, True)
+    assert road.stop(bridge) == 0
+    far_side.answer = lambda _: Answer()
+    taken = say(road, "channels", "test", "hook", "--json")
+    assert taken.returncode == 0
+    assert (json.loads(taken.stdout)["verdict"], json.loads(taken.stdout)["status"]) == ("delivered", 200)
+
+
+def test_mistakes_are_told(road: Road, far_side: FarSide) -> None:
+    """No journal yet, no such letter, nothing named."""
+    road.configure(ROUTES, {"hook": f"json://127.0.0.1:{far_side.port}/"})
+    for words in (["dead", "list"], ["dead", "retry", "--all"], ["channels"]):
+        done = say(road, *words)
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+        assert done.stderr.startswith("falco-bridge")
+    assert not road.journal_path.exists()
+    assert say(road, "dead", "retry").returncode == 2
+    assert say(road, "channels", "tset", "hook").returncode == 2
