@@ -3,65 +3,87 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import stat
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
-from bridge.alert.alert import clock_text
-from bridge.channels.compose import compose
+from bridge.channels.alert_body import alert_body
+from bridge.channels.allowed import Allowed
 from bridge.channels.contract import Outcome, Verdict
+from bridge.channels.errors import ChannelError
 from bridge.journal.model import Delivery
 
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_encode = msgspec.json.Encoder().encode
 
 
 class FileChannel:
-    """Appends to one file, readable by its owner only. A symlink in its place is refused."""
+    """Appends to one file, readable by its owner only. No link is followed from the allowed folder down."""
 
     together = 1000
     most_in_a_digest = together
 
-    def __init__(self, name: str, path: Path, labels: Mapping[str, str]) -> None:
+    def __init__(self, name: str, path: Path, labels: Mapping[str, str], allowed: Allowed) -> None:
+        """Raises ChannelError where the path is not the bridge's to write to."""
         self.name = name
         self._path = path
         self._labels = labels
+        self._lock = threading.Lock()
+        folder = allowed.folder_of(path)
+        if folder is None:
+            raise ChannelError(
+                "is a file outside of the folders that channels may write to; see `allow: {files: [FOLDER]}`"
+            )
+        if allowed.is_journal(path):
+            raise ChannelError("is the bridge's own journal; name another file")
+        self._folder = folder
+        self._steps = Path(os.path.normpath(path)).relative_to(folder).parts
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Append a line each. Opened anew each time, so that a rotated file is left alone."""
-        lines = b"".join(self._line(each) for each in deliveries)
+        lines = b"".join(_encode(alert_body(each, self._labels)) + b"\n" for each in deliveries)
         try:
-            descriptor = os.open(self._path, _FLAGS, 0o600)
-            try:
-                end = os.fstat(descriptor).st_size
-                if os.write(descriptor, lines) != len(lines):
-                    os.ftruncate(descriptor, end)
-                    return Outcome(Verdict.RETRY, reason="the disk is full: free some space")
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            with self._lock, self._parent() as parent:
+                return self._append(parent, lines)
         except OSError as error:
             return Outcome(Verdict.RETRY, reason=f"{self._path} cannot be written: {error.strerror}")
-        return Outcome(Verdict.DELIVERED)
 
     def close(self) -> None:
         """Nothing is held between deliveries."""
 
-    def _line(self, delivery: Delivery) -> bytes:
-        alert, notification = delivery.alert, delivery.notification
-        body = {
-            "id": alert.id,
-            "time": clock_text("evt.time.iso8601", alert.time_ns).removesuffix("+0000") + "Z",
-            "severity": str(notification.severity),
-            "title": compose(delivery, self._labels).subject,
-            "routes": notification.routes,
-            "rule": alert.rule,
-            "priority": str(alert.priority),
-            "source": alert.source,
-            "hostname": alert.hostname,
-            "tags": alert.tags,
-            "output": alert.output,
-            "output_fields": dict(alert.fields),
-            "labels": dict(self._labels),
-        }
-        return msgspec.json.encode(body) + b"\n"
+    @contextmanager
+    def _parent(self) -> Iterator[int]:
+        """The folder that the file is in, reached step by step so that nobody can lead us elsewhere."""
+        here = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for step in self._steps[:-1]:
+                below = os.open(step, _BELOW, dir_fd=here)
+                os.close(here)
+                here = below
+            yield here
+        finally:
+            os.close(here)
+
+    def _append(self, parent: int, lines: bytes) -> Outcome:
+        descriptor = os.open(self._steps[-1], _FLAGS, 0o600, dir_fd=parent)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                return Outcome(Verdict.REFUSED, reason=f"{self._path} is no regular file")
+            end = found.st_size
+            if end and os.pread(descriptor, 1, end - 1) != b"\n":
+                lines = b"\n" + lines  # somebody was cut off in the middle of a line
+            if os.write(descriptor, lines) != len(lines):
+                os.ftruncate(descriptor, end)
+                return Outcome(Verdict.RETRY, reason="the disk is full: free some space")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if not end:
+            os.fsync(parent)  # its name must be on the disk too
+        return Outcome(Verdict.DELIVERED)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bridge.channels.address import parse_address
-from bridge.channels.contract import Channel
+from bridge.channels.allowed import NOTHING, Allowed
+from bridge.channels.contract import Channel, Outcome, Verdict
 from bridge.channels.errors import ChannelError
+from bridge.journal.model import Delivery
 
 _FILE = "file://"
-NATIVE = frozenset({"console", "file", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers"})
+NATIVE = frozenset({"console", "file", "exec", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers"})
 """The schemes of our own channels; every other one is Apprise's."""
-PARAMETERS = frozenset({"format", "batch", "secret", "cafile", "tenant", "hold", "generator"})
+PARAMETERS = frozenset({"format", "batch", "secret", "cafile", "tenant", "hold", "generator", "arg", "limit"})
 """Every parameter that one of them has."""
 
 
-def open_channel(name: str, url: str, labels: Mapping[str, str]) -> Channel:
+def open_channel(name: str, url: str, labels: Mapping[str, str], allowed: Allowed = NOTHING) -> Channel:
     """The channel of that URL. Raises ChannelError."""
     scheme, separator, _ = url.partition("://")
     if not separator:
@@ -30,7 +33,11 @@ def open_channel(name: str, url: str, labels: Mapping[str, str]) -> Channel:
         case "file":
             from bridge.channels.file_channel import FileChannel
 
-            return FileChannel(name, _file_path(url), labels)
+            return FileChannel(name, _file_path(url), labels, allowed)
+        case "exec":
+            from bridge.channels import exec_channel
+
+            return exec_channel.ExecChannel(name, parse_address(url, exec_channel.PARAMETERS), labels, allowed)
         case "webhook" | "webhooks":
             from bridge.channels import webhook_channel
 
@@ -61,10 +68,38 @@ def _apprise_channel(name: str, url: str, scheme: str, labels: Mapping[str, str]
     return AppriseChannel(name, url, plugin, labels)
 
 
-def problem_with(url: str) -> str | None:
+def open_channels(urls: Mapping[str, str], labels: Mapping[str, str], allowed: Allowed) -> dict[str, Channel]:
+    """All of them. One that can no longer be used, for a file is gone, takes nothing and says why: it may come back."""
+    opened: dict[str, Channel] = {}
+    for name, url in urls.items():
+        try:
+            opened[name] = open_channel(name, url, labels, allowed)
+        except ChannelError as error:
+            opened[name] = _Unusable(name, str(error))
+    return opened
+
+
+class _Unusable:
+    together = 1
+    most_in_a_digest = together
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        self._problem = problem
+
+    def send(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """Not now."""
+        del deliveries
+        return Outcome(Verdict.RETRY, reason=f"the channel {self._problem}")
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def problem_with(url: str, labels: Mapping[str, str] = MappingProxyType({}), allowed: Allowed = NOTHING) -> str | None:
     """Why this URL makes no channel, or None. Never holds the URL."""
     try:
-        open_channel("", url, {}).close()
+        open_channel("", url, labels, allowed).close()
     except ChannelError as error:
         return str(error)
     return None

@@ -36,9 +36,10 @@ def _deliver(settings: dict[str, Any]) -> int:
     import structlog
 
     from bridge.channels import probe
+    from bridge.channels.allowed import from_settings
     from bridge.channels.log_setup import configure_logging
     from bridge.channels.redact import secrets_in
-    from bridge.channels.registry import open_channel
+    from bridge.channels.registry import open_channels
     from bridge.courier.courier import Courier
     from bridge.courier.options import ChannelOptions
     from bridge.journal import FileLock, Journal, JournalError
@@ -55,7 +56,7 @@ def _deliver(settings: dict[str, Any]) -> int:
         journal = Journal.open(path)
         journal.release(time.time_ns())
         probe.install()
-        opened = {name: open_channel(name, url, settings["labels"]) for name, url in channels.items()}
+        opened = open_channels(channels, settings["labels"], from_settings(settings["allow"]))
         options = msgspec.convert(settings.get("options", {}), dict[str, ChannelOptions])
         courier = Courier(journal, opened, options)
         threading.Thread(target=_listen, args=(courier,), daemon=True).start()

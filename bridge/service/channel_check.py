@@ -14,10 +14,14 @@ _PATIENCE_SECONDS = 60.0
 
 def check_channels(config: Config) -> list[Problem]:
     """A problem for each channel that cannot be used, without its URL."""
-    urls = {name: secret.reveal() for name, secret in config.channels.items()}
+    settings = {
+        "channels": {name: secret.reveal() for name, secret in config.channels.items()},
+        "labels": dict(config.labels),
+        "allow": config.allowed.as_settings(),
+    }
     process = start_python("bridge.channels", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
-        answer, _ = process.communicate(json.dumps(urls).encode(), timeout=_PATIENCE_SECONDS)
+        answer, _ = process.communicate(json.dumps(settings).encode(), timeout=_PATIENCE_SECONDS)
         problems: dict[str, str] = json.loads(answer)
     except (subprocess.TimeoutExpired, ValueError):
         process.kill()

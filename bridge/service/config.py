@@ -9,15 +9,17 @@ from pathlib import Path
 
 import yaml
 
+from bridge.channels.allowed import Allowed
 from bridge.channels.log_setup import FORMS, LEVELS
 from bridge.courier.options import ChannelOptions
+from bridge.service.allow_config import check_exec, read_allowed
 from bridge.service.channel_config import OPTIONS, check_fallbacks, read_options
 from bridge.service.secret import Secret
 from bridge.service.source_config import SourceSettings, read_sources
 from bridge.service.yaml_reader import Problem, Reader
 from bridge.sources.unix_socket import too_long
 
-_SECTIONS = ("sources", "channels", "routes", "journal", "log", "labels", "shutdown", "admin")
+_SECTIONS = ("sources", "channels", "routes", "journal", "log", "labels", "shutdown", "admin", "allow")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -49,6 +51,8 @@ class Config:
     drain_seconds: float
     admin: Path
     """Where the bridge listens for its operators."""
+    allowed: Allowed
+    """What its channels may touch on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ class _Loader:
             self._labels(entries.get("labels")),
             self._drain(entries.get("shutdown")),
             self._admin(entries.get("admin"), journal),
+            read_allowed(self._reader, entries.get("allow"), journal),
         )
 
     def places(self) -> Places:
@@ -137,6 +142,7 @@ class _Loader:
                     self._reader.wrong(value, f"channel {name} has no `url`")
                     continue
             url = self._absolute_url(self._reader.text(inner["url"], name))
+            check_exec(self._reader, inner["url"], url)
             self._lines[name] = inner["url"].start_mark.line + 1
             channels[name], nodes[name] = Secret(url), inner
             self._options[name] = read_options(self._reader, inner, url.partition("://")[0])

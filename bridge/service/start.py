@@ -65,6 +65,7 @@ def _run(config: Config, program: Program, journal: Journal, sources: list[Sourc
             "channels": {name: secret.reveal() for name, secret in config.channels.items()},
             "options": msgspec.to_builtins(config.channel_options),
             "labels": dict(config.labels),
+            "allow": config.allowed.as_settings(),
             "log": {"level": config.log.level, "format": config.log.form},
         }
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import pytest
 
@@ -101,12 +100,3 @@ def test_what_is_no_channel_is_told_without_the_url(url: str) -> None:
     problem = problem_with(url)
     assert problem is not None
     assert problem_with("console://") is None
-
-
-def test_the_file_channel_refuses_a_symlink_and_makes_private_files(tmp_path: Path) -> None:
-    """0600, and nobody's link is followed."""
-    path = tmp_path / "a.jsonl"
-    assert open_channel("f", f"file://{path}", {}).send([delivery()]).verdict is Verdict.DELIVERED
-    assert path.stat().st_mode & 0o777 == 0o600
-    (tmp_path / "link").symlink_to(path)
-    assert open_channel("f", f"file://{tmp_path}/link", {}).send([delivery()]).verdict is Verdict.RETRY

@@ -51,3 +51,19 @@ def test_loki_and_alertmanager_are_told_of_every_alert(road: Road, far_side: Far
             alerts += json.loads(request.body)
     assert sorted(line["falco_bridge"]["id"] for line in lines) == sorted(kept)
     assert sorted(alert["annotations"]["alert_id"] for alert in alerts) == sorted(kept)
+
+
+def test_an_allowed_program_is_given_every_alert(road: Road) -> None:
+    """And one that is not allowed keeps the bridge from starting."""
+    page = road.folder / "page"
+    page.write_text(f'#!/bin/sh\nread -r line\nprintf "%s\\n" "$line" >>{road.folder}/paged\n', encoding="utf-8")
+    page.chmod(0o755)
+    channels = {"page": {"url": f"exec://{page}", "concurrency": 1}}
+    road.configure('route "all" { to page }\n', channels)  # type: ignore[arg-type]
+    assert road.bridge().wait(30) == 2
+    assert "may not start" in road.log
+    road.configure('route "all" { to page }\n', channels, allow={"exec": [str(page)]})  # type: ignore[arg-type]
+    play(road)
+    paged = [json.loads(line) for line in (road.folder / "paged").read_text(encoding="utf-8").splitlines()]
+    kept = {each.alert.id for each in road.kept() if each.decisions}
+    assert sorted(line["falco_bridge"]["id"] for line in paged) == sorted(kept)

@@ -188,3 +188,22 @@ def test_the_falcos_behind_a_name_bear_its_name(tmp_path: Path) -> None:
         assert isinstance(config, Config)
         assert isinstance(config.sources[0], DiscoverSettings)
         assert config.sources[0].tls.server_name == name
+
+
+def test_what_channels_may_touch_is_told_by_the_config(tmp_path: Path) -> None:
+    """Without a word the bridge's own folders and no program; a relative path, and a secret as an argument, are mistakes."""
+    config = load_config(write(tmp_path, GOOD), {"TOKEN": "x"})
+    assert isinstance(config, Config)
+    assert (config.allowed.programs, set(config.allowed.folders)) == ((), {tmp_path})
+    named = GOOD + "allow: {exec: [/usr/bin/true], files: [/var/log/../log/x]}\n"
+    config = load_config(write(tmp_path, named), {"TOKEN": "x"})
+    assert isinstance(config, Config)
+    assert (config.allowed.programs, config.allowed.folders) == ((Path("/usr/bin/true"),), (Path("/var/log/x"),))
+    assert ["outside" in each.message for each in check_channels(config) if "archive" in each.message] == [True]
+    bad = GOOD.replace("slack://${TOKEN}", "exec:///bin/true?arg=${TOKEN}") + "allow: {exec: [true], flies: []}\n"
+    problems = load_config(write(tmp_path, bad), {"TOKEN": "x"})
+    assert not isinstance(problems, Config)
+    told = " ".join(each.message for each in problems)
+    assert "seen by everybody" in told
+    assert "`true` is no absolute path" in told
+    assert "unknown key `flies`" in told

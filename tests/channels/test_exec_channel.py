@@ -1,0 +1,119 @@
+"""A program is started as the config says, and can neither be led astray by an alert nor hold the courier up."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from bridge.channels.allowed import Allowed
+from bridge.channels.contract import Channel, Outcome, Verdict
+from bridge.channels.registry import open_channel, problem_with
+from tests.channels.deliveries import make_delivery
+from tests.support.waiting import wait_until
+
+
+def program(folder: Path, script: str) -> Path:
+    path = folder / "page"
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def channel(path: Path, query: str = "") -> Channel:
+    return open_channel("e", f"exec://{path}{query}", {}, Allowed(programs=(path,)))
+
+
+def run(folder: Path, script: str, query: str = "", **members: object) -> Outcome:
+    return channel(program(folder, script), query).send([make_delivery(**members)])
+
+
+def test_the_alert_comes_on_standard_input_and_nothing_of_it_anywhere_else(tmp_path: Path) -> None:
+    """Hostile text is data: no shell sees it; arguments and environment are the config's."""
+    script = f'cat >{tmp_path}/in; env >{tmp_path}/env; printf "%s\\n" "$@" >{tmp_path}/args; pwd >>{tmp_path}/args'
+    os.environ["FALCO_BRIDGE_CANARY"] = "canary"
+    try:
+        outcome = run(tmp_path, script, "?arg=--team&arg=$(id)%20;%20x", rule="$(touch /tmp/x); `id` \n --flag")
+    finally:
+        del os.environ["FALCO_BRIDGE_CANARY"]
+    assert outcome == Outcome(Verdict.DELIVERED, 0)
+    (line,) = (tmp_path / "in").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["rule"] == "$(touch /tmp/x); `id` \n --flag"
+    assert (tmp_path / "args").read_text(encoding="utf-8").splitlines() == ["--team", "$(id) ; x", "/"]
+    names = {each.partition("=")[0] for each in (tmp_path / "env").read_text(encoding="utf-8").splitlines()}
+    assert names - {"PWD", "OLDPWD", "SHLVL", "_"} == {"PATH", "LANG", "HOME"}
+
+
+@pytest.mark.parametrize(
+    ("script", "verdict", "reason"),
+    [
+        ("exit 0", Verdict.DELIVERED, ""),
+        ("echo no such team; exit 65", Verdict.REFUSED, "its program ended with exit 65: no such team"),
+        ("echo busy >&2; exit 1", Verdict.RETRY, "its program ended with exit 1: busy"),
+        ("kill -SEGV $$", Verdict.RETRY, "its program was killed by SIGSEGV"),
+    ],
+)
+def test_the_exit_decides(script: str, verdict: Verdict, reason: str, tmp_path: Path) -> None:
+    """65 is sysexits' word for data that will never do; all else may work later."""
+    outcome = run(tmp_path, script)
+    assert (outcome.verdict, outcome.reason) == (verdict, reason)
+
+
+def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
+    """Nothing of its group outlives the limit."""
+    started = time.monotonic()
+    outcome = run(tmp_path, f"sleep 300 & echo $! >{tmp_path}/child; sleep 300", "?limit=300ms")
+    assert time.monotonic() - started < 20
+    assert outcome.verdict is Verdict.RETRY
+    assert "did not end within 0.3 s" in outcome.reason
+    await_gone(int((tmp_path / "child").read_text(encoding="ascii")))
+
+
+def test_what_a_program_leaves_behind_neither_holds_us_up_nor_lives_on(tmp_path: Path) -> None:
+    """A child that keeps the output open does not keep the courier."""
+    outcome = run(tmp_path, f"sleep 300 & echo $! >{tmp_path}/child; exit 0", "?limit=20s")
+    assert outcome.verdict is Verdict.DELIVERED
+    await_gone(int((tmp_path / "child").read_text(encoding="ascii")))
+
+
+def await_gone(pid: int) -> None:
+    def gone() -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z"
+        except FileNotFoundError:
+            return True
+
+    wait_until(gone, "the child's end")
+
+
+def test_a_program_that_pours_or_does_not_read_is_bounded(tmp_path: Path) -> None:
+    """Megabytes either way block nobody; the beginning of what it said is the reason."""
+    outcome = run(tmp_path, "head -c 5000000 /dev/zero | tr '\\0' x; exit 3", "?limit=30s", output="a" * 500_000)
+    assert outcome.verdict is Verdict.RETRY
+    assert len(outcome.reason) < 400
+    assert "exit 3: xxx" in outcome.reason
+
+
+def test_only_an_allowed_program_that_others_cannot_change_is_started(tmp_path: Path) -> None:
+    """Told at the start; each with the way out."""
+    path = program(tmp_path, "exit 0")
+    assert "allow: {exec:" in str(problem_with(f"exec://{path}"))
+    allowed = Allowed(programs=(path, tmp_path / "none", tmp_path))
+    assert problem_with(f"exec://{path}", {}, allowed) is None
+    assert "absolute path" in str(problem_with("exec://page", {}, allowed))
+    assert "No such file" in str(problem_with(f"exec://{tmp_path}/none", {}, allowed))
+    assert "no executable file" in str(problem_with(f"exec://{tmp_path}", {}, allowed))
+    path.chmod(0o757)
+    assert "chmod o-w" in str(problem_with(f"exec://{path}", {}, allowed))
+
+
+def test_a_program_that_is_gone_is_tried_again(tmp_path: Path) -> None:
+    """An update may be replacing it."""
+    path = program(tmp_path, "exit 0")
+    page = channel(path)
+    path.unlink()
+    outcome = page.send([make_delivery()])
+    assert outcome == Outcome(Verdict.RETRY, None, "its program cannot be started: No such file or directory")
