@@ -171,6 +171,8 @@ def _some(values: Sequence[str]) -> str:
     for value in filter(None, values):
         counted[value] = counted.get(value, 0) + 1
     common = sorted(counted.items(), key=lambda item: -item[1])
+    if len(common) == 1:
+        return one_line(common[0][0], _NAME)
     told = [one_line(value, _NAME) + (f" x{count}" if count > 1 else "") for value, count in common[:_MOST_NAMED]]
     more = len(common) - len(told)
     return ", ".join(told) + (f" and {more} more" if more else "")

@@ -105,7 +105,7 @@ class MailChannel:
     @property
     def _sender(self) -> tuple[str, str]:
         name, address = self._plugin.from_addr
-        return name or "", address
+        return name or "Falco", address
 
     def _all_of(self, address: str) -> list[str]:
         return [address, *(self._plugin.cc - {address}), *(self._plugin.bcc - {address})]
@@ -164,7 +164,7 @@ def _failed(error: Exception) -> Outcome:
         return _said(code, text)
     if isinstance(error, smtplib.SMTPResponseException):
         return _said(error.smtp_code, error.smtp_error)
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
         return Outcome(Verdict.RETRY, None, "no answer in time")
     if isinstance(error, ssl.SSLError):
         return Outcome(Verdict.RETRY, None, "its certificate is not trusted")

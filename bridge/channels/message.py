@@ -112,12 +112,15 @@ class Message:
         return tuple(fact for fact in (*told, *self.fields, *self.labels) if fact.value)
 
     def _span(self) -> tuple[Fact, ...]:
+        """How many and since when, where it is not one alert alone."""
         counts = self.counts
-        if counts.count == 1 and not counts.suppressed:
-            return ()
-        first, last = iso_time(counts.first_ns), iso_time(counts.last_ns)
-        held = f"{counts.suppressed}" if counts.suppressed else ""
-        return (Fact("alerts", str(counts.count)), Fact("held back", held), Fact("first", first), Fact("last", last))
+        told = [
+            Fact("alerts", str(counts.count) if counts.count > 1 else ""),
+            Fact("held back", str(counts.suppressed) if counts.suppressed else ""),
+        ]
+        if counts.first_ns != counts.last_ns:
+            told += [Fact("first", iso_time(counts.first_ns)), Fact("last", iso_time(counts.last_ns))]
+        return tuple(told)
 
 
 def iso_time(time_ns: int) -> str:

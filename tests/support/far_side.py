@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -135,7 +135,7 @@ def _accept(listener: socket.socket, target_port: int) -> None:
 
 
 def _tunnel(client: socket.socket, target_port: int) -> None:
-    with client, socket.create_connection(("127.0.0.1", target_port)) as target:
+    with suppress(ConnectionError), client, socket.create_connection(("127.0.0.1", target_port)) as target:
         head = b""
         while b"\r\n\r\n" not in head:
             piece = client.recv(4096)
