@@ -2,14 +2,15 @@
 
 A text line tells when (without the day), how bad, and the words of the rule's output. It does not name the rule, the
 source or the node, and its ``key=value`` pairs bear the names that the rule's author chose, not those of fields: they
-stay in ``output``, where conditions can look for them.
+stay in ``output``, where conditions can look for them (``bridge.language.text_alerts`` knows more where Falco's rules
+are at hand). What Falco says of itself is written by no attacker and always in one form: that is read in full.
 """
 
 from __future__ import annotations
 
 import re
 
-from bridge.alert.alert import Alert, make_alert
+from bridge.alert.alert import INTERNAL_SOURCE, Alert, is_clock_field, make_alert
 from bridge.alert.json_form import SYSCALL_SOURCE
 from bridge.alert.malformed import Malformed, too_large
 from bridge.alert.priority import Priority, parse_priority
@@ -17,9 +18,18 @@ from bridge.alert.priority import Priority, parse_priority
 _LINE = re.compile(r"(\d\d):(\d\d):(\d\d)\.(\d{9}): ([A-Z][a-z]+) ")
 _FULL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})[+-]\d{4}: ([A-Z][a-z]+) ")
 """With ``time_format_iso_8601``."""
+_SNAPSHOT = "Falco metrics snapshot ("
+_DROP = "Falco internal: syscall event drop."
+_PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.-]*)=("[^"]*"|[-+.0-9A-Za-z]+)([ )])')
 _DAY_NS = 86_400_000_000_000
 _AHEAD_NS = 60_000_000_000
 """A clock may be so far ahead of ours; what is further ahead was written yesterday."""
+
+
+def said_in(line: str) -> str | None:
+    """What the rule's output says in a text line, behind time and priority; None where it does not begin so."""
+    match = _LINE.match(line) or _FULL.match(line)
+    return None if match is None else line[match.end() :]
 
 
 def begins_text(line: bytes) -> bool:
@@ -55,13 +65,41 @@ def _inferred(of_day: int, received_ns: int) -> int:
 
 
 def _alert(line: str, time_ns: int, priority: str) -> Alert:
+    severity = parse_priority(priority) or Priority.EMERGENCY
+    said = said_in(line) or ""
+    fields = _own_fields(said, severity)
+    if fields is None:
+        rule, source, fields = "", SYSCALL_SOURCE, {}
+    else:
+        rule, source = (_SNAPSHOT_RULE if said.startswith(_SNAPSHOT) else _DROP_RULE), INTERNAL_SOURCE
     return make_alert(
         time_ns=time_ns,
-        priority=parse_priority(priority) or Priority.EMERGENCY,
-        rule="",
-        source=SYSCALL_SOURCE,
-        hostname="",
+        priority=severity,
+        rule=rule,
+        source=source,
+        hostname=fields.get("evt.hostname", ""),
         tags=(),
         output=line,
-        fields={},
+        fields=fields,
     )
+
+
+_SNAPSHOT_RULE = "Falco internal: metrics snapshot"
+_DROP_RULE = "Falco internal: syscall event drop"
+
+
+def _own_fields(said: str, priority: Priority) -> dict[str, str] | None:
+    """What Falco tells of itself: the whole line is a snapshot or a drop, or this is None."""
+    snapshot = priority is Priority.INFORMATIONAL and said.startswith(_SNAPSHOT)
+    drop = priority is Priority.DEBUG and said.startswith(_DROP)
+    start = said.find("(") + 1
+    if not (snapshot or drop) or not start or not said.endswith(")"):
+        return None
+    fields: dict[str, str] = {}
+    while start < len(said):
+        pair = _PAIR.match(said, start)
+        if pair is None or (pair[3] == ")") is not (pair.end() == len(said)):
+            return None
+        fields[pair[1]] = pair[2].strip('"')
+        start = pair.end()
+    return {name: value for name, value in fields.items() if not is_clock_field(name)}

@@ -26,6 +26,8 @@ class FalcoRule:
     tags: tuple[str, ...]
     fields: frozenset[str]
     """What its output names, and ``append_output`` adds: the fields that its alerts have."""
+    output: str = ""
+    """The template of its alerts' text line, with what ``append_output`` adds to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,11 @@ def _finished(draft: _Draft) -> FalcoRules:
     rules = {name: _falco_rule(name, entry) for name, entry in draft.rules.items()}
     for extra in draft.extra:
         fields = _fields_of(extra)
+        more = f" {str(extra.get('extra_output', '')).strip()}".rstrip()
         rules = {
-            name: replace(rule, fields=rule.fields | fields) if _matches(extra.get("match"), rule) else rule
+            name: replace(rule, fields=rule.fields | fields, output=rule.output + more)
+            if _matches(extra.get("match"), rule)
+            else rule
             for name, rule in rules.items()
         }
     lists = {name: tuple(items) for name, items in draft.lists.items()}
@@ -142,6 +147,7 @@ def _falco_rule(name: str, entry: dict[str, Any]) -> FalcoRule:
         parse_priority(str(entry.get("priority", ""))) or Priority.DEBUG,
         tuple(_texts(entry.get("tags"))),
         _named_in(output if isinstance(output, str) else ""),
+        output.strip() if isinstance(output, str) else "",
     )
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from bridge.journal import Entry, Journal, JournalBusyError, JournalError, Refused
 from bridge.language.program import Program
+from bridge.language.text_alerts import NO_RULES, TextAlerts
 from bridge.matching import Matcher
 from bridge.routing import decide
 from bridge.routing.redact import Redactor
@@ -25,6 +26,8 @@ class Rules:
     program: Program
     matcher: Matcher
     redactor: Redactor
+    texts: TextAlerts = NO_RULES
+    """What Falco's own rules, where they are imported, tell of text alerts."""
 
 
 @dataclass(slots=True)
@@ -93,8 +96,8 @@ class Intake:
                 return added
 
     def _keep(self, batch: Batch) -> int:
-        fresh = self._journal.unknown(batch.alerts)
         rules = self._rules
+        fresh = self._journal.unknown(rules.texts.completed(alert) for alert in batch.alerts)
         match, redactor, now_ns = rules.matcher.match, rules.redactor, batch.received_ns
         entries = [Entry(redactor.alert(alert), decide(rules.program, match(alert, now_ns), alert)) for alert in fresh]
         refused = [Refused(each.reason, redactor.raw(each.raw)) for each in batch.refused]

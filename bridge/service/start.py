@@ -12,8 +12,8 @@ from bridge.channels.log_setup import configure_logging
 from bridge.channels.redact import secrets_in
 from bridge.journal import Journal, JournalError
 from bridge.language import Known
-from bridge.language.program import Program
 from bridge.language.render import render_text
+from bridge.language.text_alerts import TextAlerts
 from bridge.matching import Matcher
 from bridge.routing.redact import Redactor
 from bridge.service.admin_server import AdminServer
@@ -46,8 +46,8 @@ def run_bridge(config_path: Path) -> int:
     problems = check_channels(config)
     if problems:
         return _refuse(*(problem.text() for problem in problems))
-    program = _program(config)
-    if program is None:
+    rules = _rules(config)
+    if rules is None:
         return NOT_STARTED
     try:
         journal = Journal.open_for_router(config.journal)
@@ -55,10 +55,10 @@ def run_bridge(config_path: Path) -> int:
         admin = AdminServer(config.admin)
     except (JournalError, SourceError) as error:
         return _refuse(str(error))
-    return _run(config, program, journal, sources, admin)
+    return _run(config, rules, journal, sources, admin)
 
 
-def _run(config: Config, program: Program, journal: Journal, sources: list[Source], admin: AdminServer) -> int:
+def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], admin: AdminServer) -> int:
     courier = CourierProcess(
         {
             "journal": str(config.journal),
@@ -69,7 +69,6 @@ def _run(config: Config, program: Program, journal: Journal, sources: list[Sourc
             "log": {"level": config.log.level, "format": config.log.form},
         }
     )
-    rules = Rules(program, Matcher(program, config.labels), Redactor(program.redactions))
     bridge: Bridge | None = None
 
     def fail(fault: JournalError) -> None:
@@ -85,8 +84,8 @@ def _run(config: Config, program: Program, journal: Journal, sources: list[Sourc
     return bridge.run()
 
 
-def _program(config: Config) -> Program | None:
-    """The checked program; its problems are printed, warnings too."""
+def _rules(config: Config) -> Rules | None:
+    """The checked program, ready for use; its problems are printed, warnings too."""
     known = Known(frozenset(config.channels), frozenset(config.labels))
     try:
         loaded = load_routes(config.routes, known)
@@ -96,10 +95,14 @@ def _program(config: Config) -> Program | None:
     if loaded.checked.diagnostics:
         print(render_text(loaded.checked.diagnostics, loaded.sources), end="", file=sys.stderr)  # noqa: T201
     program = loaded.checked.program
-    unready = [] if program is None else not_acted_upon(program)
+    if program is None:
+        return None
+    unready = not_acted_upon(program)
     for sentence in unready:
         _refuse(sentence)
-    return None if unready else program
+    falco = () if loaded.rules is None else loaded.rules.rules.values()
+    ready = Rules(program, Matcher(program, config.labels), Redactor(program.redactions), TextAlerts(falco))
+    return None if unready else ready
 
 
 def _secrets(config: Config) -> frozenset[str]:
