@@ -18,6 +18,8 @@ from typing import Any
 
 import requests
 
+from bridge.channels.sessions import PooledSession
+
 STAND_IN = "FalcoBridgeSaysThisItself"
 """What a plugin is given to say where we say it ourselves: a request that holds it is dressed on its way out.
 Letters only: no plugin escapes them."""
@@ -74,7 +76,7 @@ class _Thread(threading.local):
         self.session = _Session()
 
 
-class _Session(requests.Session):
+class _Session(PooledSession):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         heard = _thread.heard
         if heard.status == 429:  # some plugins try again at once, which is the one thing we were asked not to do

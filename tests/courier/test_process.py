@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from bridge.alert import Priority, make_alert
+from bridge.channels.allowed import Allowed
 from bridge.journal import DeliveryState, Entry, Journal, Room
 from bridge.journal.history import deliveries
 from bridge.routing import Action, Decision, Notification, Routed
@@ -31,6 +32,7 @@ def courier(folder: Path) -> subprocess.Popen[bytes]:
     process = start_python("bridge.courier", stderr=subprocess.DEVNULL)
     settings = {
         "journal": str(folder / "j.db"),
+        "allow": Allowed(folders=(folder,)).as_settings(),
         "channels": {"a": f"file://{folder}/a.jsonl"},
         "labels": {},
         "log": {"level": "info", "format": "json"},
