@@ -16,7 +16,7 @@ from bridge.routing import Notification
 
 
 def main() -> int:
-    """Read ``{"name": …, "url": …, "labels": {…}}``; write NUL and the outcome as JSON."""
+    """Read ``{"name": …, "url": …, "labels": {…}, "allow": {…}}``; write NUL and the outcome as JSON."""
     logging.disable(logging.CRITICAL)  # Apprise names tokens in its warnings
     settings: dict[str, Any] = json.load(sys.stdin)
     begun = time.monotonic()
@@ -33,11 +33,12 @@ def main() -> int:
 
 def _send(settings: dict[str, Any]) -> Outcome:
     from bridge.channels import probe
+    from bridge.channels.allowed import from_settings
     from bridge.channels.registry import open_channel
 
     probe.install()
     try:
-        channel = open_channel(settings["name"], settings["url"], settings["labels"])
+        channel = open_channel(settings["name"], settings["url"], settings["labels"], from_settings(settings["allow"]))
     except ChannelError as error:
         return Outcome(Verdict.REFUSED, reason=f"the channel {error}")
     try:

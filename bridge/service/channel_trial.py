@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.language.suggest import did_you_mean
@@ -24,7 +24,8 @@ def try_channel(config: Config, name: str) -> dict[str, Any]:
     if name not in config.channels:
         hint = did_you_mean(name, config.channels) or f"the channels are {', '.join(config.channels)}"
         raise AdminError(f"the config has no channel `{name}`; {hint}")
-    request = {"name": name, "url": config.channels[name].reveal(), "labels": dict(config.labels)}
+    request: dict[str, Any] = {"name": name, "url": config.channels[name].reveal(), "labels": dict(config.labels)}
+    request["allow"] = config.allowed.as_settings()
     process = start_python("bridge.courier.trial", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     begun = time.monotonic()
     try:
@@ -39,12 +40,12 @@ def try_channel(config: Config, name: str) -> dict[str, Any]:
     return told
 
 
-def trial_operation(config: Config) -> Any:
-    """The admin socket's operation for a bridge with this config."""
+def trial_operation(current: Callable[[], Config]) -> Any:
+    """The admin socket's operation for a bridge; ``current`` is the config that it runs with."""
 
     def operation(_actor: Actor, arguments: Mapping[str, object]) -> object:
         try:
-            return try_channel(config, str(arguments.get("channel", "")))
+            return try_channel(current(), str(arguments.get("channel", "")))
         except AdminError as error:
             raise RefusedError(str(error)) from error
 

@@ -53,6 +53,8 @@ class Config:
     """Where the bridge listens for its operators."""
     allowed: Allowed
     """What its channels may touch on this machine."""
+    secret_files: tuple[Path, ...]
+    """The files that hold secrets, to be looked at now and then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class _Loader:
             self._drain(entries.get("shutdown")),
             self._admin(entries.get("admin"), journal),
             read_allowed(self._reader, entries.get("allow"), journal),
+            tuple(self._reader.secret_files),
         )
 
     def places(self) -> Places:

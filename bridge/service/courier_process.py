@@ -21,6 +21,8 @@ _FIRST_RESTART_SECONDS = 0.1
 _SLOWEST_RESTART_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0
 """A courier that lived this long was well: its next death is answered at once."""
+_REPLACED_SECONDS = 35.0
+"""What a courier that is to be replaced has to end its attempts: longer than any HTTP request takes."""
 _LEAVING_SECONDS = 1.0
 """What the courier has, past its own deadline, to settle and leave."""
 
@@ -29,10 +31,11 @@ class CourierProcess:
     """Runs ``python -m bridge.courier``; the settings, secrets among them, go down its standard input only."""
 
     def __init__(self, settings: Mapping[str, object]) -> None:
-        self._settings = json.dumps(settings).encode() + b"\n"
+        self._settings = _line(settings)
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._replacing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="courier watch", daemon=True)
         self._log = structlog.get_logger("courier")
 
@@ -67,6 +70,18 @@ class CourierProcess:
                 return False
         return True
 
+    def replace(self, settings: Mapping[str, object]) -> None:
+        """Have a courier with these settings in place of the running one, which first ends what it has begun."""
+        with self._lock:
+            self._settings = _line(settings)
+            if self._process is not None and self._process.stdin is not None:
+                self._replacing.set()
+                with suppress(BrokenPipeError, BlockingIOError):
+                    self._process.stdin.close()
+                timer = threading.Timer(_REPLACED_SECONDS, self._process.kill)
+                timer.daemon = True
+                timer.start()
+
     def kill(self) -> None:
         """End the courier at once."""
         self._stopping.set()
@@ -85,7 +100,7 @@ class CourierProcess:
     def _say(self, line: bytes) -> None:
         with self._lock:
             process = self._process
-            if process is None or process.stdin is None:
+            if process is None or process.stdin is None or process.stdin.closed:
                 return
             # The pipe breaks where the courier has just died; the watcher then starts another, which looks by itself.
             with suppress(BrokenPipeError, BlockingIOError):
@@ -100,6 +115,10 @@ class CourierProcess:
                 code = self._process.wait()
             if self._stopping.is_set():
                 return
+            if self._replacing.is_set():
+                self._replacing.clear()
+                self._launch()
+                continue
             if code == WORN_OUT:
                 self._log.warning("courier was worn out by attempts that hang; starting another")
                 self._launch()
@@ -134,6 +153,10 @@ def start_python(module: str, *, stdout: int | None = None, stderr: int | None =
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
         process_group=0,  # Ctrl-C is the bridge's to answer
     )
+
+
+def _line(settings: Mapping[str, object]) -> bytes:
+    return json.dumps(settings).encode() + b"\n"
 
 
 def _told(code: int) -> str:

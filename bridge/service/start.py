@@ -26,6 +26,7 @@ from bridge.service.intake import Intake, Rules
 from bridge.service.memory import not_acted_upon
 from bridge.service.routes import RoutesError, load_routes
 from bridge.service.run import Bridge
+from bridge.service.secret_watch import SecretWatch
 from bridge.service.signals import on_stop_signal
 from bridge.service.source_config import HttpSettings
 from bridge.service.sources import make_source
@@ -59,16 +60,17 @@ def run_bridge(config_path: Path) -> int:
 
 
 def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], admin: AdminServer) -> int:
-    courier = CourierProcess(
-        {
-            "journal": str(config.journal),
-            "channels": {name: secret.reveal() for name, secret in config.channels.items()},
-            "options": msgspec.to_builtins(config.channel_options),
-            "labels": dict(config.labels),
-            "allow": config.allowed.as_settings(),
-            "log": {"level": config.log.level, "format": config.log.form},
-        }
-    )
+    courier = CourierProcess(_courier_settings(config))
+    current = config
+    hidden = _secrets(config)
+
+    def take_over(changed: Config) -> None:
+        """Secrets that were rotated; the old ones stay hidden, for they may still be valid."""
+        nonlocal current, hidden
+        current, hidden = changed, hidden | _secrets(changed)
+        configure_logging(config.log.level, config.log.form, hidden)
+        courier.replace(_courier_settings(changed))
+
     bridge: Bridge | None = None
 
     def fail(fault: JournalError) -> None:
@@ -78,10 +80,26 @@ def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], 
     intake = Intake(journal, rules, on_deliveries=courier.wake, on_fault=fail)
     bridge = Bridge(journal, intake, sources, courier, admin, config.drain_seconds)
     admin.offer("status", Status(intake).operation)
-    admin.offer(OPERATION, trial_operation(config))
+    admin.offer(OPERATION, trial_operation(lambda: current))
     DeadLetters(config.journal, courier.wake).offer(admin)
     on_stop_signal(bridge.stop)
-    return bridge.run()
+    watch = SecretWatch(config, os.environ, take_over)
+    watch.start()
+    try:
+        return bridge.run()
+    finally:
+        watch.stop()
+
+
+def _courier_settings(config: Config) -> dict[str, object]:
+    return {
+        "journal": str(config.journal),
+        "channels": {name: secret.reveal() for name, secret in config.channels.items()},
+        "options": msgspec.to_builtins(config.channel_options),
+        "labels": dict(config.labels),
+        "allow": config.allowed.as_settings(),
+        "log": {"level": config.log.level, "format": config.log.form},
+    }
 
 
 def _rules(config: Config) -> Rules | None:

@@ -35,6 +35,8 @@ class Reader:
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.path = path
         self.problems: list[Problem] = []
+        self.secret_files: list[Path] = []
+        """What ``${file:…}`` named."""
         self._environ = environ
 
     def document(self) -> yaml.Node | None:
@@ -114,13 +116,19 @@ class Reader:
         return self._environ.get(name, "")
 
     def _from_file(self, node: yaml.Node, name: str) -> str:
+        path = self.path.parent / name
+        self.secret_files.append(path)
         try:
-            with (self.path.parent / name).open(encoding="utf-8") as file:
-                return file.read(_MOST_SECRET_BYTES).strip()
+            with path.open(encoding="utf-8") as file:
+                secret = file.read(_MOST_SECRET_BYTES).strip()
         except OSError as error:
             self.wrong(node, f"{name} cannot be read ({error.strerror})", "the bridge's user must be able to read it")
         except UnicodeDecodeError:
             self.wrong(node, f"{name} is not UTF-8 text")
+        else:
+            if not secret:
+                self.wrong(node, f"{name} is empty", "a secret belongs into it")
+            return secret
         return ""
 
     def _note(self, line: int, message: str, hint: str) -> None:

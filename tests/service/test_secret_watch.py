@@ -1,0 +1,99 @@
+"""Secrets that are rotated under a running bridge."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.service.config import Config, load_config
+from bridge.service.secret_watch import SecretWatch
+from tests.e2e.harness import Road
+from tests.support.far_side import Answer, FarSide, Request
+from tests.support.waiting import wait_until
+
+OLD, NEW = "canary-of-yesterday", "canary-of-today"
+
+
+@pytest.fixture
+def road(tmp_path: Path) -> Iterator[Road]:
+    road = Road(tmp_path)
+    yield road
+    road.end()
+
+
+def watched(road: Road) -> tuple[SecretWatch, list[Config]]:
+    (road.folder / "token").write_text(OLD, encoding="utf-8")
+    road.configure('route "r" { to hook }\n', {"hook": "webhook://h/?+X-Token=${file:token}"})
+    config = load_config(road.folder / "falco-bridge.yaml", {})
+    assert isinstance(config, Config)
+    taken: list[Config] = []
+    return SecretWatch(config, {}, taken.append), taken
+
+
+def test_a_file_that_was_replaced_or_rewritten_is_taken_over(road: Road) -> None:
+    """By rename, in place, or behind a link as Kubernetes does it; not by a touch alone."""
+    watch, taken = watched(road)
+    token = road.folder / "token"
+    assert not watch.look()
+    os.utime(token, (1, 1))
+    assert not watch.look(), "the content is the old one"
+    (road.folder / "new").write_text(NEW, encoding="utf-8")
+    (road.folder / "new").rename(token)
+    assert watch.look()
+    token.write_text(NEW + "-2", encoding="utf-8")
+    assert watch.look()
+    (road.folder / "other").write_text(NEW + "-three", encoding="utf-8")
+    token.unlink()
+    token.symlink_to(road.folder / "other")
+    assert watch.look()
+    urls = [config.channels["hook"].reveal() for config in taken]
+    assert urls == [f"webhook://h/?+X-Token={NEW}{end}" for end in ("", "-2", "-three")]
+
+
+def test_what_is_of_no_use_changes_nothing(road: Road, capsys: pytest.CaptureFixture[str]) -> None:
+    """Empty, for it is being written; gone; or no header: the old secret stands, and the next look sees the next one."""
+    watch, taken = watched(road)
+    token = road.folder / "token"
+    for broken in ("", "a\x01b"):
+        token.write_text(broken, encoding="utf-8")
+        assert not watch.look()
+    token.unlink()
+    assert not watch.look()
+    assert taken == []
+    token.write_text(NEW, encoding="utf-8")
+    assert watch.look()
+    said = capsys.readouterr()
+    assert OLD not in said.out + said.err
+    assert NEW not in said.out + said.err
+
+
+def test_a_running_bridge_sends_with_the_new_secret(road: Road) -> None:
+    """Without a restart: what was refused with the old token is in dead letters, what comes later arrives; nothing shows."""
+
+    def answer(request: Request) -> Answer:
+        token = request.headers["X-Token"]
+        return Answer() if token == NEW else Answer(401, f"{token} has expired".encode())
+
+    (road.folder / "token").write_text(OLD, encoding="utf-8")
+    with FarSide(answer).serving() as server:
+        road.configure(
+            'route "r" { to hook }\n',
+            {"hook": f"webhook://127.0.0.1:{server.port}/?+X-Token=${{file:token}}"},
+            log={"level": "debug", "format": "json"},
+        )
+        falco = road.falco("--generate", "--count", "400", "--rate", "20")
+        bridge = road.bridge()
+        wait_until(lambda: server.requests, "an attempt with the old token")
+        (road.folder / "new").write_text(NEW, encoding="utf-8")
+        (road.folder / "new").rename(road.folder / "token")
+        wait_until(lambda: any(each.headers["X-Token"] == NEW for each in server.requests), "the new token")
+        falco.kill()
+        assert road.stop(bridge) == 0
+    assert "secrets changed" in road.log
+    assert "courier died" not in road.log
+    everything = road.log + " ".join(each.reason for each in road.deliveries())
+    assert "HTTP 401: *** has expired" in everything
+    assert [canary for canary in (OLD, NEW) if canary in everything] == []
