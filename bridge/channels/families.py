@@ -50,7 +50,7 @@ def _no_page(_said: Any, body: bytes) -> bool:
     return body.lstrip()[:1] != b"<"
 
 
-_FAMILIES = {
+FAMILIES = {
     "NotifySlack": Family(slack.payload, slack.MOST_IN_A_DIGEST, _any_yes),  # Apprise itself looks for its "ok"
     "NotifyDiscord": Family(discord.payload, discord.MOST_IN_A_DIGEST, _has_id_or_nothing),
     "NotifyWorkflows": Family(teams.payload, teams.MOST_IN_A_DIGEST, _no_page),
@@ -68,4 +68,4 @@ def family_of(plugin: Any) -> Family | None:
     """
     if getattr(plugin, "template", None):
         return None
-    return _FAMILIES.get(type(plugin).__name__)
+    return FAMILIES.get(type(plugin).__name__)

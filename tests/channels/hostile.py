@@ -75,7 +75,7 @@ def slack(body: Any) -> Iterator[str]:
     for block in body["attachments"][0]["blocks"]:
         texts = [block["text"]] if "text" in block else block.get("fields", block.get("elements"))
         for text in texts:
-            if text["type"] != "plain_text" and not text["text"].startswith("<!date^"):
+            if text["type"] != "plain_text" and not re.fullmatch(r"<!date\^.*>|\*[a-zA-Z0-9.]+\*", text["text"]):
                 yield f"formatted: {text}"
             if not 0 < len(text["text"]) <= (3000 if "text" in block else 2000):
                 yield f"a text of {len(text['text'])}"

@@ -9,6 +9,8 @@ from bridge.channels.sanitise import shortened
 DEFAULT_ROOM = 10_000
 _LEAST_TEXT = 200
 _SMALL = 500
+_COUNT = 30
+"""What "… and 12 more fields" takes."""
 
 
 def body(message: Message, room: int = DEFAULT_ROOM) -> str:
@@ -30,7 +32,9 @@ def told(message: Message, room: int) -> str:
 
 def facts(message: Message, room: int) -> str:
     """The rows, ``name: value`` in a line each, within ``room`` characters."""
-    rows, left_out = fitted(message.facts, room - 30, len(": \n"))
+    if room < _COUNT:
+        return ""
+    rows, left_out = fitted(message.facts, room - _COUNT, len(": \n"))
     left_out += message.fields_left_out
     lines = [f"{row.name}: {row.value}" for row in rows]
     return "\n".join([*lines, f"… and {left_out} more fields"] if left_out else lines)

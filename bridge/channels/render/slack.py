@@ -59,7 +59,9 @@ def _rows(message: Message) -> Iterator[dict[str, Any]]:
 
 
 def _cells(row: Fact) -> tuple[dict[str, Any], dict[str, Any]]:
-    return _plain(row.name, _FIELD), _plain(row.value, _FIELD)
+    plain_name = row.name.replace(".", "").isalnum()
+    name = {"type": "mrkdwn", "text": f"*{row.name}*", "verbatim": True} if plain_name else _plain(row.name, _FIELD)
+    return name, _plain(row.value, _FIELD)
 
 
 def _links(message: Message) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,197 @@
+"""What each family makes of a message, word for word; ``FALCO_BRIDGE_GOLDEN=rewrite`` writes it anew."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.alert import Alert, Priority
+from bridge.channels.compose import compose, compose_digest, message_of
+from bridge.channels.fit import escaped, fitted, named, share
+from bridge.channels.message import Fact, Link, Message
+from bridge.channels.render import discord, mattermost, opsgenie, pagerduty, plain, slack, teams, telegram
+from bridge.channels.render.mail import mail
+from bridge.journal import Delivery
+from bridge.routing import Notification
+from tests.channels.deliveries import TIME_NS, make_delivery
+
+GOLDEN = Path(__file__).parent / "golden"
+FIELDS = {
+    "container.image.repository": "docker.io/library/nginx",
+    "evt.type": "execve",
+    "fd.name": "10.0.0.7:41234->185.220.101.4:4444",
+    "k8s.ns.name": "payments",
+    "k8s.pod.name": "api-0",
+    "proc.cmdline": "sh -c rm -rf /data && echo `id` <b> @here *x*",
+    "proc.name": "sh",
+    "proc.vpid": 20072,
+    "user.name": "root",
+    "user.uid": 0,
+}
+OUTPUT = "05:06:07.123456789: Warning Shell spawned in a container (user=root k8s_pod=api-0)\nand a line of its own"
+LABELS = {"cluster": "eu-1", "team": "payments"}
+
+
+def one() -> Message:
+    """An alert's message with all that a message can have."""
+    made = make_delivery(output=OUTPUT, output_fields=FIELDS, tags=["container", "mitre_execution"])
+    titled = Notification("c", ("rm -rf in prod", "everything"), Priority.CRITICAL, "rm -rf in %k8s.ns.name")
+    message = compose(replace(made, notification=titled), LABELS)
+    link = Link("Acknowledge", "https://bridge.example.com/ack/1")
+    return replace(message, counts=replace(message.counts, suppressed=14), links=(link,))
+
+
+def several() -> Message:
+    """A digest."""
+    names = ("Terminal shell", "Sudo", "Terminal shell")
+    alerts = [make_delivery(number, rule=name, hostname=f"node-{number}") for number, name in enumerate(names)]
+    worst = replace(alerts[1], notification=replace(alerts[1].notification, severity=Priority.EMERGENCY))
+    return compose_digest([alerts[0], worst, alerts[2]], LABELS)
+
+
+def as_json(
+    render: Callable[[dict[str, Any], Message], dict[str, Any]], asked: dict[str, Any]
+) -> Callable[[Message], str]:
+    return lambda message: json.dumps(render(asked, message), indent=1, ensure_ascii=False) + "\n"
+
+
+FORMS: dict[str, Callable[[Message], str]] = {
+    "slack.json": as_json(slack.payload, {"channel": "#alerts", "text": "x", "mrkdwn": True, "attachments": []}),
+    "discord.json": as_json(discord.payload, {"username": "Falco", "content": "x", "tts": False, "wait": True}),
+    "teams.json": as_json(teams.payload, {"type": "message"}),
+    "telegram.json": as_json(telegram.payload, {"chat_id": "1", "text": "x", "parse_mode": "HTML"}),
+    "mattermost.json": as_json(mattermost.payload, {"channel": "alerts", "username": "Falco", "text": "x"}),
+    "mattermost-bot.json": as_json(mattermost.payload, {"channel_id": "c1", "message": "x"}),
+    "pagerduty.json": as_json(pagerduty.payload, {"routing_key": "k", "client": "Falco", "payload": {"summary": "x"}}),
+    "opsgenie.json": as_json(opsgenie.payload, {"message": "x", "responders": [{"type": "team", "name": "secops"}]}),
+    "mail.html": lambda message: mail(message).html,
+    "mail.txt": lambda message: f"{mail(message).subject}\n\n{mail(message).text}",
+    "plain.txt": lambda message: f"{message.subject}\n{plain.body(message)}\n",
+    "sms.txt": lambda message: f"{plain.body(message, 160)}\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("which", ["one", "several"])
+def test_a_family_says_it_in_its_own_form(which: str, form: str) -> None:
+    """The whole of it, as kept beside the tests."""
+    told = FORMS[form](one() if which == "one" else several())
+    path = GOLDEN / f"{which}-{form}"
+    if os.environ.get("FALCO_BRIDGE_GOLDEN") == "rewrite":
+        path.write_text(told, encoding="utf-8")
+    assert told == path.read_text(encoding="utf-8")
+
+
+def test_no_golden_file_is_left_over() -> None:
+    """Each belongs to a form."""
+    assert {path.name for path in GOLDEN.iterdir()} == {
+        f"{which}-{form}" for which in ("one", "several") for form in FORMS
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "source", "lede"),
+    [
+        ({"ka.user.name": "eve", "ka.verb": "delete", "ka.target.namespace": "prod", "ka.target.resource": "secrets",
+          "ka.target.name": "db"}, "k8s_audit", "prod/secrets/db on node-1 · eve: delete"),
+        ({"ct.user": "eve", "ct.name": "DeleteTrail", "ct.region": "eu-west-1"}, "aws_cloudtrail",
+         "eu-west-1 on node-1 · eve: DeleteTrail"),
+        ({"okta.actor.alternateid": "eve@example.com", "okta.evt.type": "user.session.start", "okta.org": "acme"}, "okta",
+         "acme on node-1 · eve@example.com: user.session.start"),
+        ({"github.user": "eve", "github.type": "push", "github.repo.name": "acme/web"}, "github",
+         "acme/web on node-1 · eve: push"),
+        ({"evt.type": "open"}, "syscall", "node-1 · open"),
+        ({}, "syscall", "node-1"),
+    ],
+)  # fmt: skip
+def test_the_second_line_tells_where_who_and_what_for_every_source(
+    fields: dict[str, str], source: str, lede: str
+) -> None:
+    """Plugins have their own words for it."""
+    assert compose(make_delivery(output_fields=fields, source=source), {}).lede == lede
+
+
+def test_repeats_of_an_incident_have_one_key_and_others_another() -> None:
+    """A pager folds by it: the same route and alert, whatever the attempt; never another's."""
+    first, again, other = (compose(make_delivery(number), {}) for number in (1, 2, 2))
+    assert first.incident == again.incident == other.incident
+    assert compose(make_delivery(rule="Other"), {}).incident != first.incident
+
+
+@pytest.mark.parametrize("priority", Priority)
+def test_every_severity_has_its_word_in_every_pager(priority: Priority) -> None:
+    """Falco has eight levels, PagerDuty four, Opsgenie five: none is lost, the order stays."""
+    message = replace(one(), severity=priority)
+    assert (
+        pagerduty.payload({}, message)["payload"]["severity"]
+        == (["critical"] * 3 + ["error", "warning"] + ["info"] * 3)[priority]
+    )
+    assert opsgenie.payload({}, message)["priority"] == ("P1", "P1", "P1", "P2", "P3", "P4", "P5", "P5")[priority]
+
+
+ANY_TEXT = st.text(max_size=3000)
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=60), ANY_TEXT, max_size=40), ANY_TEXT, ANY_TEXT, st.integers(1, 30))
+def test_no_form_outgrows_its_service(fields: dict[str, str], rule: str, output: str, count: int) -> None:
+    """Whatever an alert holds: one, or a digest of many."""
+    alert = Alert("id", TIME_NS, Priority.NOTICE, rule, "syscall", "host", (), output, fields)
+    delivery = Delivery(1, alert, Notification("c", ("r",), Priority.ERROR, "%rule on %hostname"), 0, 1)
+    message = message_of([delivery] * count, {"cluster": "eu-1"})
+    (embed,) = discord.payload({}, message)["embeds"]
+    assert len(embed["title"]) <= 256
+    assert len(embed["description"]) <= 4096
+    sent = telegram.payload({"chat_id": "1"}, message)
+    assert telegram.utf16(sent["text"]) <= 4096
+    assert len(sent["entities"]) <= 100
+    assert len(json.dumps(teams.payload({}, message), ensure_ascii=False).encode()) <= 28 * 1024
+    blocks = slack.payload({}, message)["attachments"][0]["blocks"]
+    assert len(blocks) <= 50
+    assert len(opsgenie.payload({}, message)["description"]) <= 15_000
+    for room in (140, 500, 1000, 2000, 10_000):
+        assert len(plain.body(message, room)) <= room
+
+
+@given(st.lists(st.integers(0, 5000), max_size=50), st.integers(0, 20_000))
+def test_the_longest_are_cut_and_only_they(lengths: list[int], room: int) -> None:
+    """Within the room, and with no room left unused that anyone could have had."""
+    most = share(lengths, room)
+    used = sum(min(length, most) for length in lengths)
+    assert used <= room or sum(lengths) <= room
+    assert sum(lengths) <= room or room - used < len(lengths)
+
+
+@given(
+    st.lists(st.builds(Fact, st.text(min_size=1, max_size=20), st.text(max_size=400)), max_size=60),
+    st.integers(0, 4000),
+)
+def test_rows_fit_and_none_is_lost_uncounted(facts: list[Fact], room: int) -> None:
+    """In order; what is left out is told."""
+    rows, left_out = fitted(facts, room, 3)
+    assert len(rows) + left_out == len(facts)
+    assert [row.name for row in rows] == [fact.name for fact in facts[: len(rows)]]
+    assert sum(len(row.name) + len(row.value) + 3 for row in rows) <= room
+
+
+def test_a_digest_beyond_its_room_counts_what_it_cannot_name() -> None:
+    """Nothing vanishes silently."""
+    alerts = several().alerts * 100
+    told = named(alerts, 1000)
+    assert len(told) <= 1000
+    assert told.endswith(f"… and {300 - told.count(chr(10))} more, in the journal")
+
+
+@given(st.text(alphabet="&<>ab", max_size=300), st.integers(1, 100))
+def test_an_escape_is_never_cut_in_two(text: str, most: int) -> None:
+    """The text is cut before it is escaped."""
+    result = escaped(text, most, lambda part: part.replace("&", "&amp;"))
+    assert len(result) <= most or most < len("&amp;")
+    assert result.count("&") == result.count("&amp;")
