@@ -14,6 +14,7 @@ from bridge.language.text_alerts import NO_RULES, TextAlerts
 from bridge.matching import Matcher
 from bridge.routing import decide
 from bridge.routing.redact import Redactor
+from bridge.service.turns import Turns
 from bridge.sources.contract import Abandoned, Batch
 
 _BUSY_WAIT_SECONDS = 1.0
@@ -57,7 +58,7 @@ class Intake:
         self._rules = rules
         self._on_deliveries = on_deliveries
         self._on_fault = on_fault
-        self._lock = threading.Lock()
+        self._turns = Turns()
         self._leaving = threading.Event()
         self._log = structlog.get_logger("intake")
         self.tally = Tally()
@@ -67,7 +68,7 @@ class Intake:
 
         Waits while the disk is full. Raises Abandoned where the bridge leaves before the batch could be kept.
         """
-        with self._lock:
+        with self._turns:
             added = self._kept(batch)
         if added:
             self._on_deliveries()

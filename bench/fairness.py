@@ -1,0 +1,117 @@
+"""A hundred Falcos by gRPC and a hundred by http at once: what the quiet ones wait while one floods."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+
+from bench.figures import Figure
+from bench.routes import routes_text
+from bridge.journal import Journal
+from bridge.language import Known, Source, check
+from bridge.matching import Matcher
+from bridge.routing.redact import Redactor
+from bridge.service.intake import Intake, Rules
+from bridge.sources.contract import Batch
+from bridge.sources.grpc_fleet import GrpcFleet
+from bridge.sources.http_guard import Guard
+from bridge.sources.http_source import HttpSource
+
+_FALCOS = 100
+_SECONDS = 12.0
+
+
+def figures() -> Iterator[Figure]:
+    """The router's half in this process, to see inside; the Falcos in another, on the same machine."""
+    _only_errors()
+    calm, flood = _run("calm"), _run("flood")
+    for name, run in (("calm", calm), ("one floods", flood)):
+        for road, waits in (("gRPC, read to commit", run.commits), ("http, post to answer", run.posts)):
+            waits.sort()
+            for what, at in (("median", len(waits) // 2), ("p99", len(waits) * 99 // 100), ("worst", -1)):
+                yield Figure(f"{_FALCOS} + {_FALCOS} Falcos, {name}: {road}, {what}", waits[at] * 1000, "ms")
+        yield Figure(f"{_FALCOS} + {_FALCOS} Falcos, {name}: told by the quiet ones and not taken", run.lost, "alerts")
+    yield Figure("the flooding Falco meanwhile", flood.flooded / _SECONDS, "alerts/s")
+
+
+def _only_errors() -> None:
+    """Two hundred Falcos that come and go are much to tell."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+
+class _Watched:
+    """Takes batches in, and notes how long those of the quiet Falcos waited for their commit."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self.waits: list[float] = []
+        self.taken = 0
+        self.flooded = 0
+
+    def __call__(self, batch: Batch) -> None:
+        self._intake.accept(batch)
+        quiet = sum(alert.hostname == "quiet" for alert in batch.alerts)
+        if quiet:
+            self.waits += [(time.time_ns() - batch.received_ns) / 1e9] * quiet
+        self.taken += quiet
+        self.flooded += len(batch.alerts) - quiet
+
+
+class _Run:
+    """What one run told."""
+
+    def __init__(self, watched: _Watched, told: dict[str, object], posted: int) -> None:
+        assert isinstance(told["waits"], list)
+        self.commits = watched.waits
+        self.posts: list[float] = told["waits"]
+        self.flooded = watched.flooded
+        self.lost = int(str(told["quiet"])) - watched.taken + int(str(told["posted"])) - posted
+
+
+def _run(mood: str) -> _Run:
+    program = check([Source("bench.route", routes_text(1000))], Known(None, None)).program
+    assert program is not None
+    with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
+        folder = Path(name)
+        journal = Journal.open_for_router(folder / "journal.db")
+        rules = Rules(program, Matcher(program, {}), Redactor(()))
+        intake = Intake(journal, rules, on_deliveries=lambda: None, on_fault=print)
+        watched = _Watched(intake)
+        posted: list[int] = []
+
+        def accept_posts(batch: Batch) -> None:
+            intake.accept(batch)
+            posted.append(len(batch.alerts))
+
+        addresses = frozenset(f"unix:{folder}/{number}.sock" for number in range(_FALCOS))
+        http = HttpSource("http", "127.0.0.1", 0, Guard())
+        fleet = GrpcFleet("grpc", "", lambda: addresses)
+        threads = [
+            threading.Thread(target=http.run, args=(accept_posts,), daemon=True),
+            threading.Thread(target=fleet.run, args=(watched,), daemon=True),
+        ]
+        command = [sys.executable, "-m", "bench.falcos", name, str(_FALCOS), str(http.port), mood]
+        falcos = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert falcos.stdout is not None
+        falcos.stdout.readline()
+        for thread in threads:
+            thread.start()
+        time.sleep(_SECONDS)
+        said, _ = falcos.communicate("")
+        fleet.stop()
+        http.stop()
+        for thread in threads:
+            thread.join(20)
+        journal.close()
+        return _Run(watched, json.loads(said), sum(posted))

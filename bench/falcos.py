@@ -1,0 +1,94 @@
+"""``python -m bench.falcos FOLDER COUNT PORT flood|calm``: so many Falcos by gRPC, and so many by http, in one process.
+
+Each tells one alert a second; with ``flood`` the first by gRPC tells as many as are read. On standard input's end it
+prints, as JSON, how many were told by each road and how long each post took to be answered, in seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+from bridge.simulate.generate import generate
+from bridge.simulate.http_output import HttpOutput
+from bridge.simulate.play import endlessly
+from bridge.simulate.recording import Form, Recording
+from bridge.simulate.server import StandInFalco
+
+_QUEUED = 4000
+_MADE = 160_000
+_GROUPS = 10
+
+
+def main() -> None:
+    """Serve and post until standard input ends."""
+    folder, count, port, mood = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    falcos = [StandInFalco(f"unix:{folder}/{number}.sock") for number in range(count)]
+    for falco in falcos:
+        falco.start()
+    made = [alert.grpc(Form.TEXT) for alert in generate(_MADE, seed=3)] if mood == "flood" else []
+    print("ready", flush=True)
+    stop = threading.Event()
+    told = [0] * 3
+    waits: list[float] = []
+    workers = [threading.Thread(target=_speak, args=(falcos[1:], stop, told))]
+    workers += [
+        threading.Thread(target=_post, args=(port, count, group, stop, told, waits)) for group in range(_GROUPS)
+    ]
+    workers.append(threading.Thread(target=_flood, args=(falcos[0], made, stop, told)))
+    for worker in workers:
+        worker.start()
+    sys.stdin.read()
+    stop.set()
+    for worker in workers:
+        worker.join()
+    for falco in falcos:
+        falco.wait_until_drained(30)
+    print(json.dumps({"quiet": told[0], "posted": told[1], "flood": told[2], "waits": waits}), flush=True)
+    for falco in falcos:
+        falco.abandon()
+
+
+def _alerts(seed: int, hostname: str) -> Iterator[Recording]:
+    return (alert.on(hostname) for alert in endlessly(list(generate(50, seed))))
+
+
+def _speak(falcos: list[StandInFalco], stop: threading.Event, told: list[int]) -> None:
+    """One after the other, each once a second."""
+    for falco, alert in zip(cycle(falcos), _alerts(1, "quiet"), strict=False):
+        if stop.wait(1 / len(falcos)):
+            return
+        falco.put(alert.grpc(Form.TEXT))
+        told[0] += 1
+
+
+def _post(port: int, count: int, group: int, stop: threading.Event, told: list[int], waits: list[float]) -> None:
+    """A tenth of the posting Falcos, each on its own connection."""
+    outputs = [HttpOutput(f"http://127.0.0.1:{port}/", "application/json") for _ in range(count // _GROUPS)]
+    for output, alert in zip(cycle(outputs), _alerts(2, f"poster-{group}"), strict=False):
+        if stop.wait(1 / len(outputs)):
+            break
+        body = alert.http(Form.JSON)
+        started = time.monotonic()
+        output.post(body)
+        waits.append(time.monotonic() - started)
+    told[1] += sum(output.posted.accepted for output in outputs)
+
+
+def _flood(falco: StandInFalco, made: list[bytes], stop: threading.Event, told: list[int]) -> None:
+    """Always something to read, made before: making it meanwhile would be the bottleneck."""
+    while told[2] < len(made) and not stop.is_set():
+        if falco.pending < _QUEUED:
+            falco.put(*made[told[2] : told[2] + _QUEUED])
+            told[2] += _QUEUED
+        else:
+            stop.wait(0.01)
+
+
+if __name__ == "__main__":
+    main()
