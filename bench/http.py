@@ -1,7 +1,12 @@
-"""Alerts posted and answered a second, with 2xx after the commit, against the same server without a journal."""
+"""Alerts posted and answered a second, with 2xx after the commit, against the same server without a journal.
+
+The disk's own time for an fsync stands beside them: with one connection every alert waits for one.
+"""
 
 from __future__ import annotations
 
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,6 +34,7 @@ def figures() -> Iterator[Figure]:
     program = check([Source("bench.route", routes_text(1000))], Known(None, None)).program
     assert program is not None
     matcher = Matcher(program, {})
+    yield Figure("http, the disk's own fsync, median", _fsync_ms(), "ms")
     for connections, count in _COUNTS.items():
         bare = _rate(connections, count, _Clock())
         with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
@@ -40,6 +46,19 @@ def figures() -> Iterator[Figure]:
         named = f"{connections} connection{'s' if connections > 1 else ''}"
         yield Figure(f"http, {named}, answered at once", bare, "alerts/s")
         yield Figure(f"http, {named}, answered after the commit", committed, "alerts/s", committed / bare, "at once")
+
+
+def _fsync_ms() -> float:
+    """Of a write of one page each, as a commit's."""
+    times = []
+    with tempfile.NamedTemporaryFile(prefix="falco-bridge-bench-") as file:
+        for _ in range(200):
+            file.write(b"x" * 4096)
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - began)
+    return statistics.median(times) * 1000
 
 
 class _Clock:

@@ -19,6 +19,7 @@ class _Docker(msgspec.Struct):
     stream: str
 
 
+_STREAMS = {"stdout", "stderr"}
 _DOCKER = msgspec.json.Decoder(_Docker)
 
 
@@ -27,6 +28,8 @@ class Unwrapper:
 
     def __init__(self) -> None:
         self._parts: dict[bytes, bytearray] = {}
+        self.stream = b""
+        """Where the latest line was written to: ``stdout`` or ``stderr``; empty where nothing tells."""
 
     @property
     def pending(self) -> bool:
@@ -41,6 +44,7 @@ class Unwrapper:
             return self._joined(match[1], line[match.end() :], whole=match[2] == b"F")
         if line.startswith(b'{"log":'):
             return self._docker(line)
+        self.stream = b""
         return line
 
     def _docker(self, line: bytes) -> bytes | None:
@@ -48,13 +52,17 @@ class Unwrapper:
             said = _DOCKER.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return line
+        if said.stream not in _STREAMS:
+            return line
         content = said.log.encode()
-        return self._joined(said.stream.encode()[:10], content.rstrip(b"\n"), whole=content.endswith(b"\n"))
+        return self._joined(said.stream.encode(), content.rstrip(b"\n"), whole=content.endswith(b"\n"))
 
     def _joined(self, stream: bytes, content: bytes, *, whole: bool) -> bytes | None:
-        before = self._parts.pop(stream, None)
-        joined = content if before is None else bytes(before + content)
-        if whole or len(joined) > LARGEST_LINE:
-            return joined
-        self._parts[stream] = bytearray(joined)
-        return None
+        self.stream = stream
+        if whole and stream not in self._parts:
+            return content
+        joined = self._parts.setdefault(stream, bytearray())
+        joined += content
+        if not whole and len(joined) <= LARGEST_LINE:
+            return None
+        return bytes(self._parts.pop(stream))

@@ -15,7 +15,7 @@ from bridge.alert.json_form import SYSCALL_SOURCE
 from bridge.alert.malformed import Malformed, too_large
 from bridge.alert.priority import Priority, parse_priority
 
-_LINE = re.compile(r"(\d\d):(\d\d):(\d\d)\.(\d{9}): ([A-Z][a-z]+) ")
+_LINE = re.compile(r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)\.(\d{9}): ([A-Z][a-z]+) ")
 _FULL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})[+-]\d{4}: ([A-Z][a-z]+) ")
 """With ``time_format_iso_8601``."""
 _SNAPSHOT = "Falco metrics snapshot ("

@@ -34,6 +34,8 @@ REQUEST_SECONDS = 10.0
 """From the first byte of a request to its last: a slow sender must not hold a place."""
 IDLE_SECONDS = 75.0
 _LINGER_SECONDS = 1.0
+_MOST_OWED = 16
+"""Requests of one connection that wait for their answers; then no more are read. Falco sends one at a time."""
 _HEAD_TOO_LARGE = Reply(431, f"the head of a request holds at most {LARGEST_HEAD} bytes and {MOST_HEADERS} headers")
 
 Answer = Callable[[Reply], None]
@@ -89,6 +91,8 @@ class HttpConnection(asyncio.Protocol):
         """A request has begun that is not whole yet."""
         self._stalled = False
         """The sender does not read its answers."""
+        self._paused = False
+        """Nothing is read just now."""
         self._silent = 0
         """Bytes that have come without the parser making anything of them."""
         self._begin()
@@ -137,11 +141,13 @@ class HttpConnection(asyncio.Protocol):
         """The sender says no more, but may still listen; TLS knows no such thing."""
         if self._begun:
             self._refuse(Reply(400, "this request is cut short"))
+        elif self._owed:
+            self.leave()
         return bool(self._owed) and self._transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:
         """Too many answers wait to be read."""
-        self._stalled = True
+        self._stalled = self._paused = True
         self._transport.pause_reading()
         self.deadline = time.monotonic() + REQUEST_SECONDS
 
@@ -248,7 +254,8 @@ class HttpConnection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001  # a fault of ours must cost this request only
             self._service.broke(error)
             self._answer(owed, FAULT)
-        if self._owed:
+        if len(self._owed) >= _MOST_OWED:
+            self._paused = True
             self._transport.pause_reading()
 
     # Within
@@ -272,7 +279,9 @@ class HttpConnection(asyncio.Protocol):
     def _read_on(self) -> None:
         if self._deaf or self._owed or self._stalled or self._transport.is_closing():
             return
-        self._transport.resume_reading()
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
         self.deadline = time.monotonic() + (REQUEST_SECONDS if self._begun else IDLE_SECONDS)
 
     def _refuse(self, reply: Reply) -> None:

@@ -39,6 +39,7 @@ class LineReader:
     def __init__(self) -> None:
         self._unwrapper = Unwrapper()
         self._text = bytearray()
+        self._text_stream = b""
 
     @property
     def amid_a_line(self) -> bool:
@@ -71,7 +72,10 @@ class LineReader:
         if content[:1] != b"{" and begins_text(content):
             self.flush(received_ns, payload)
             self._text += content
+            self._text_stream = self._unwrapper.stream
             return Taken.LESS if self.amid_a_line else Taken.BEFORE
+        if self._text and content[:1] != b"{" and self._unwrapper.stream != self._text_stream:
+            return Taken.LESS  # the other stream's chatter
         if self._text and self._continues(content):
             self._text += b"\n" + content
             return Taken.LESS

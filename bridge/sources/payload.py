@@ -151,12 +151,13 @@ def _lines(body: bytes) -> Iterator[bytes]:
 def _text_lines(body: bytes) -> Iterator[bytes]:
     """Text alerts; a line that does not begin as one goes on with the value that broke the line before it."""
     piece = bytearray()
-    for line in _lines(body):
-        if piece and begins_text(line):
+    for line in body.split(b"\n"):
+        if piece and (begins_text(line) or not begins_text(bytes(piece[:64]))):
             yield bytes(piece)
             piece.clear()
         elif piece:
             piece += b"\n"
-        piece += line
-    if piece:
+        if piece or line.strip(_BLANK):
+            piece += line
+    if piece.strip(_BLANK):
         yield bytes(piece)

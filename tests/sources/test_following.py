@@ -290,9 +290,12 @@ def test_a_fault_while_committing_repeats_and_loses_nothing(tmp_path: Path) -> N
     assert Counter(rules(taken)) == Counter(f"r{number}" for number in range(20_000))
 
 
-def test_thousands_of_files_are_followed_and_cost_nothing_while_idle(tmp_path: Path, full: bool) -> None:
+def test_thousands_of_files_are_followed_and_cost_nothing_while_idle(
+    tmp_path: Path, full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each of them; and afterwards the thread sleeps."""
-    count = 5000 if full else 800
+    monkeypatch.setattr(file_source, "_LOOK_SECONDS", 1.0)
+    count = 5000 if full else 400
     for number in range(count):
         append(tmp_path / f"{number}.log", number)
     with running(source := follow(tmp_path / "*.log")) as taken:
