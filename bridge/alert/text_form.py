@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from bridge.alert.alert import INTERNAL_SOURCE, Alert, is_clock_field, make_alert
+from bridge.alert.internal import DROP_RULE, SNAPSHOT_RULE
 from bridge.alert.json_form import SYSCALL_SOURCE
 from bridge.alert.malformed import Malformed, too_large
 from bridge.alert.priority import Priority, parse_priority
@@ -18,8 +19,8 @@ from bridge.alert.priority import Priority, parse_priority
 _LINE = re.compile(r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)\.(\d{9}): ([A-Z][a-z]+) ")
 _FULL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})[+-]\d{4}: ([A-Z][a-z]+) ")
 """With ``time_format_iso_8601``."""
-_SNAPSHOT = "Falco metrics snapshot ("
-_DROP = "Falco internal: syscall event drop."
+_SNAPSHOT = re.compile(r"Falco metrics snapshot \(")
+_DROP = re.compile(r"Falco internal: syscall event drop\. \d{1,20} system calls dropped in last second\. \(")
 _PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.-]*)=("[^"]*"|[-+.0-9A-Za-z]+)([ )])')
 _DAY_NS = 86_400_000_000_000
 _AHEAD_NS = 60_000_000_000
@@ -71,7 +72,7 @@ def _alert(line: str, time_ns: int, priority: str) -> Alert:
     if fields is None:
         rule, source, fields = "", SYSCALL_SOURCE, {}
     else:
-        rule, source = (_SNAPSHOT_RULE if said.startswith(_SNAPSHOT) else _DROP_RULE), INTERNAL_SOURCE
+        rule, source = (SNAPSHOT_RULE if severity is Priority.INFORMATIONAL else DROP_RULE), INTERNAL_SOURCE
     return make_alert(
         time_ns=time_ns,
         priority=severity,
@@ -84,17 +85,13 @@ def _alert(line: str, time_ns: int, priority: str) -> Alert:
     )
 
 
-_SNAPSHOT_RULE = "Falco internal: metrics snapshot"
-_DROP_RULE = "Falco internal: syscall event drop"
-
-
 def _own_fields(said: str, priority: Priority) -> dict[str, str] | None:
     """What Falco tells of itself: the whole line is a snapshot or a drop, or this is None."""
-    snapshot = priority is Priority.INFORMATIONAL and said.startswith(_SNAPSHOT)
-    drop = priority is Priority.DEBUG and said.startswith(_DROP)
-    start = said.find("(") + 1
-    if not (snapshot or drop) or not start or not said.endswith(")"):
+    form = {Priority.INFORMATIONAL: _SNAPSHOT, Priority.DEBUG: _DROP}.get(priority)
+    begun = None if form is None else form.match(said)
+    if begun is None or not said.endswith(")"):
         return None
+    start = begun.end()
     fields: dict[str, str] = {}
     while start < len(said):
         pair = _PAIR.match(said, start)

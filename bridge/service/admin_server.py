@@ -106,9 +106,9 @@ class AdminServer:
 
     def _reply(self, connection: socket.socket) -> bytes:
         peer = peer_of(connection)
+        line = _read_line(connection)
         if peer.uid not in {0, os.geteuid()}:
             return _problem("only the user that runs the bridge, and root, may ask it")
-        line = _read_line(connection)
         if line is None:
             return _problem(f"a request is one line of JSON, at most {LARGEST_REQUEST} bytes, sent within "
                             f"{_PATIENCE_SECONDS:.0f} s")  # fmt: skip

@@ -14,12 +14,13 @@ from bridge.channels.log_setup import FORMS, LEVELS
 from bridge.courier.options import ChannelOptions
 from bridge.service.allow_config import check_exec, read_allowed
 from bridge.service.channel_config import OPTIONS, check_fallbacks, read_options
+from bridge.service.metrics_config import MetricsSettings, read_metrics
 from bridge.service.secret import Secret
 from bridge.service.source_config import SourceSettings, read_sources
 from bridge.service.yaml_reader import Problem, Reader
 from bridge.sources.unix_socket import too_long
 
-_SECTIONS = ("sources", "channels", "routes", "journal", "log", "labels", "shutdown", "admin", "allow")
+_SECTIONS = ("sources", "channels", "routes", "journal", "log", "labels", "shutdown", "admin", "allow", "metrics")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -55,6 +56,7 @@ class Config:
     """What its channels may touch on this machine."""
     secret_files: tuple[Path, ...]
     """The files that hold secrets, to be looked at now and then."""
+    metrics: MetricsSettings | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class _Loader:
             self._admin(entries.get("admin"), journal),
             read_allowed(self._reader, entries.get("allow"), journal),
             tuple(self._reader.secret_files),
+            read_metrics(self._reader, entries.get("metrics")),
         )
 
     def places(self) -> Places:

@@ -36,6 +36,7 @@ class CourierProcess:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._replacing = threading.Event()
+        self._restarts = 0
         self._watcher = threading.Thread(target=self._watch, name="courier watch", daemon=True)
         self._log = structlog.get_logger("courier")
 
@@ -48,7 +49,12 @@ class CourierProcess:
     def pid(self) -> int | None:
         """The courier's process id while it runs."""
         process = self._process
-        return None if process is None else process.pid
+        return None if process is None or process.returncode is not None else process.pid
+
+    @property
+    def restarts(self) -> int:
+        """How often it was started again after it had died."""
+        return self._restarts
 
     def wake(self) -> None:
         """Tell the courier that there are deliveries. One that is just being started looks by itself."""
@@ -123,6 +129,7 @@ class CourierProcess:
                 self._log.warning("courier was worn out by attempts that hang; starting another")
                 self._launch()
                 continue
+            self._restarts += 1
             self._log.error("courier died; starting another", exit=_told(code), wait_seconds=pause)
             if self._stopping.wait(pause):
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from bridge.language.text_alerts import NO_RULES, TextAlerts
 from bridge.matching import Matcher
 from bridge.routing import decide
 from bridge.routing.redact import Redactor
+from bridge.service.counts import Counts
+from bridge.service.nodes import Nodes
 from bridge.service.turns import Turns
 from bridge.sources.contract import Abandoned, Batch
 
@@ -62,6 +65,10 @@ class Intake:
         self._leaving = threading.Event()
         self._log = structlog.get_logger("intake")
         self.tally = Tally()
+        self.counts = Counts()
+        self.nodes = Nodes()
+        self.blocked = ""
+        """Why the journal takes no writes just now."""
 
     def accept(self, batch: Batch) -> None:
         """Keep the batch and all that follows from it; returns once it is on the disk.
@@ -85,6 +92,7 @@ class Intake:
             except JournalBusyError as error:
                 if not blocked:
                     blocked = True
+                    self.blocked = str(error)
                     self._log.error("journal blocked", problem=str(error), held_back=len(batch.alerts))
                 if self._leaving.wait(_BUSY_WAIT_SECONDS):
                     raise Abandoned(batch.source) from error
@@ -93,16 +101,20 @@ class Intake:
                 raise Abandoned(batch.source) from error
             else:
                 if blocked:
+                    self.blocked = ""
                     self._log.info("journal takes writes again")
                 return added
 
     def _keep(self, batch: Batch) -> int:
+        begun = time.perf_counter()
         rules = self._rules
         fresh = self._journal.unknown(rules.texts.completed(alert) for alert in batch.alerts)
         match, redactor, now_ns = rules.matcher.match, rules.redactor, batch.received_ns
         entries = [Entry(redactor.alert(alert), decide(rules.program, match(alert, now_ns), alert)) for alert in fresh]
         refused = [Refused(each.reason, redactor.raw(each.raw)) for each in batch.refused]
         added = self._journal.append(batch.source, batch.received_ns, entries, refused, batch.checkpoint)
+        self.counts.kept(batch, entries, time.perf_counter() - begun)
+        self.nodes.kept(batch, entries)
         tally = self.tally
         tally.alerts += len(fresh)
         tally.repeated += len(batch.alerts) - len(fresh)

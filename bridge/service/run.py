@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from typing import Protocol
 
 import structlog
 
 from bridge.journal import Journal, JournalError
-from bridge.service.admin_server import AdminServer
 from bridge.service.courier_process import CourierProcess
 from bridge.service.intake import Intake
 from bridge.sources.contract import Source
@@ -23,6 +23,16 @@ _IDLE_SECONDS = 0.5
 _CANCEL_SECONDS = 1.0
 
 
+class Door(Protocol):
+    """Where operators and their programs may ask the running bridge things."""
+
+    def start(self) -> None:
+        """Answer from now on."""
+
+    def close(self) -> None:
+        """Answer no more."""
+
+
 class Bridge:
     """One running bridge."""
 
@@ -32,14 +42,14 @@ class Bridge:
         intake: Intake,
         sources: Sequence[Source],
         courier: CourierProcess,
-        admin: AdminServer,
+        doors: Sequence[Door],
         drain_seconds: float,
     ) -> None:
         self._journal = journal
         self._intake = intake
         self._sources = sources
         self._courier = courier
-        self._admin = admin
+        self._doors = doors
         self._drain_seconds = drain_seconds
         self._stop = threading.Event()
         self._hurry = threading.Event()
@@ -66,7 +76,8 @@ class Bridge:
         self._courier.start()
         for thread in threads:
             thread.start()
-        self._admin.start()
+        for door in self._doors:
+            door.start()
         self._log.info("started", sources=[source.name for source in self._sources])
         self._await_end(threads)
         return self._drain(threads)
@@ -84,7 +95,8 @@ class Bridge:
             source.stop()
         drained = self._join(threads, deadline) or self._cut_off(threads)
         self._courier.stop(deadline - time.monotonic(), self._hurry)
-        self._admin.close()
+        for door in self._doors:
+            door.close()
         tally = self._intake.tally
         self._log.info(
             "stopped",

@@ -231,16 +231,15 @@ class _Source:
 
     def _http(self) -> HttpSettings:
         address = self._text("http", "")
-        match = _ADDRESS.fullmatch(address)
-        if match is None or int(match[2]) > 65535:
+        listen = read_listen_address(address)
+        if listen is None:
             self._wrong("http", "`http` is no address to listen at", "write HOST:PORT, as 127.0.0.1:2801")
-            host, port = "127.0.0.1", 0
-        else:
-            host, port = match[1].strip("[]") or "0.0.0.0", int(match[2])  # noqa: S104  # as the user wrote it
+        host, port = listen or ("127.0.0.1", 0)
         tls = self._server_tls() if "tls" in self._entries else None
+        allow = read_networks(self._reader, self._entries.get("allow"))
         settings = HttpSettings(
             self._text("name", f"http:{address}"), host, port, self._secret("path"), self._secret("token"),
-            self._allow(), tls, self._count("connections", 1024), self._count("per_peer", 256),
+            allow, tls, self._count("connections", 1024), self._count("per_peer", 256),
         )  # fmt: skip
         self._check_open(settings)
         return settings
@@ -252,7 +251,7 @@ class _Source:
         insecure = self._text("insecure", "false")
         if insecure not in {"true", "false"}:
             self._wrong("insecure", "`insecure` is true or false", "leave it out")
-        if not guarded and insecure != "true" and not _is_loopback(settings.host):
+        if not guarded and insecure != "true" and not is_loopback(settings.host):
             way_out = "add path, token, allow or tls with ca; or listen at 127.0.0.1; or say insecure: true"
             self._wrong("http", f"anybody who reaches {settings.host} could post alerts", way_out)
 
@@ -268,20 +267,6 @@ class _Source:
         if key in self._entries and (len(text) < _SHORTEST_SECRET or "/" in text):
             self._wrong(key, f"`{key}` is too easy to guess, or holds a slash", "16 random letters and digits")
         return Secret(text)
-
-    def _allow(self) -> tuple[Network, ...]:
-        if "allow" not in self._entries:
-            return ()
-        networks: list[Network] = []
-        for node in self._reader.sequence(self._entries["allow"], "allow"):
-            text = self._reader.text(node, "allow")
-            address = parse_address(text)
-            network = parse_network(text if address is None else f"{text}/{address.max_prefixlen}")
-            if network is None:
-                self._reader.wrong(node, f"`{text}` is no address or network", "like 10.0.0.0/8")
-            else:
-                networks.append(network)
-        return tuple(networks)
 
     def _file(self) -> FileSettings:
         pattern = self._text("file", "")
@@ -326,7 +311,32 @@ class _Source:
         return files
 
 
-def _is_loopback(host: str) -> bool:
+def read_listen_address(text: str) -> tuple[str, int] | None:
+    """``HOST:PORT`` in two; without a host, every address of this machine."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match[2]) > 65535:
+        return None
+    return match[1].strip("[]") or "0.0.0.0", int(match[2])  # noqa: S104  # as the user wrote it
+
+
+def read_networks(reader: Reader, node: yaml.Node | None) -> tuple[Network, ...]:
+    """The addresses and networks of an ``allow``."""
+    if node is None:
+        return ()
+    networks: list[Network] = []
+    for item in reader.sequence(node, "allow"):
+        text = reader.text(item, "allow")
+        address = parse_address(text)
+        network = parse_network(text if address is None else f"{text}/{address.max_prefixlen}")
+        if network is None:
+            reader.wrong(item, f"`{text}` is no address or network", "like 10.0.0.0/8")
+        else:
+            networks.append(network)
+    return tuple(networks)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

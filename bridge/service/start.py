@@ -22,10 +22,15 @@ from bridge.service.channel_trial import OPERATION, trial_operation
 from bridge.service.config import Config, load_config
 from bridge.service.courier_process import CourierProcess
 from bridge.service.dead_letters import DeadLetters
+from bridge.service.exposition import render
 from bridge.service.intake import Intake, Rules
+from bridge.service.look import Look
 from bridge.service.memory import not_acted_upon
+from bridge.service.metrics import families
+from bridge.service.metrics_config import MetricsSettings
+from bridge.service.metrics_server import MetricsServer
 from bridge.service.routes import RoutesError, load_routes
-from bridge.service.run import Bridge
+from bridge.service.run import Bridge, Door
 from bridge.service.secret_watch import SecretWatch
 from bridge.service.signals import on_stop_signal
 from bridge.service.source_config import HttpSettings
@@ -33,6 +38,7 @@ from bridge.service.sources import make_source
 from bridge.service.status import Status
 from bridge.sources.contract import Source
 from bridge.sources.errors import SourceError
+from bridge.sources.http_guard import Guard
 
 NOT_STARTED = 2
 """Exit code: something is wrong with the config, the routes or the journal."""
@@ -78,11 +84,21 @@ def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], 
             bridge.fail(fault)
 
     intake = Intake(journal, rules, on_deliveries=courier.wake, on_fault=fail)
-    bridge = Bridge(journal, intake, sources, courier, admin, config.drain_seconds)
-    admin.offer("status", Status(intake).operation)
+    look = Look(config.journal, list(config.channels), intake, sources, courier)
+    try:
+        doors: list[Door] = [admin] if config.metrics is None else [admin, _metrics(config.metrics, look)]
+    except SourceError as error:
+        return _refuse(str(error))
+    bridge = Bridge(journal, intake, sources, courier, doors, config.drain_seconds)
+    admin.offer("status", Status(look, rules.program).operation)
     admin.offer(OPERATION, trial_operation(lambda: current))
     DeadLetters(config.journal, courier.wake).offer(admin)
-    on_stop_signal(bridge.stop)
+
+    def stop() -> None:
+        look.leave()
+        bridge.stop()
+
+    on_stop_signal(stop)
     watch = SecretWatch(config, os.environ, take_over)
     watch.start()
     try:
@@ -100,6 +116,12 @@ def _courier_settings(config: Config) -> dict[str, object]:
         "allow": config.allowed.as_settings(),
         "log": {"level": config.log.level, "format": config.log.form},
     }
+
+
+def _metrics(settings: MetricsSettings, look: Look) -> MetricsServer:
+    """Raises SourceError where it cannot listen."""
+    guard = Guard(token=settings.token.reveal(), allow=settings.allow)
+    return MetricsServer(settings.host, settings.port, guard, lambda: render(families(look)), look.unready)
 
 
 def _rules(config: Config) -> Rules | None:
@@ -128,6 +150,8 @@ def _secrets(config: Config) -> frozenset[str]:
     for source in config.sources:
         if isinstance(source, HttpSettings):
             ours |= {secret.reveal() for secret in (source.path, source.token) if secret.reveal()}
+    if config.metrics is not None and config.metrics.token.reveal():
+        ours.add(config.metrics.token.reveal())
     return frozenset(ours)
 
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.harness import Road
+from tests.support.recordings import http_bodies
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "all" { to archive }\n'
@@ -21,6 +29,11 @@ def command(road: Road, *arguments: str, given: bytes = b"") -> subprocess.Compl
         [sys.executable, "-m", "bridge", *arguments], cwd=road.folder, input=given, capture_output=True, timeout=60,
         check=False,
     )  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def start(road: Road) -> subprocess.Popen[bytes]:
@@ -131,3 +144,74 @@ def test_killed_again_and_again_what_send_called_safe_is_kept(road: Road) -> Non
     road.await_kept(8)
     assert road.stop(bridge) == 0, road.log
     assert {each.alert.rule for each in road.kept()} == {f"r{number}" for number in range(8)}
+
+
+def scraped(port: int) -> dict[tuple[str, ...], float]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as page:
+        families = text_string_to_metric_families(page.read().decode())
+        return {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
+
+
+def ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=20) as page:
+            return bool(page.read() == b"ready\n")
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
+
+
+def test_metrics_tell_what_came_and_what_became_of_it(road: Road) -> None:
+    """Through every stage; the hostile label comes back whole."""
+    port = free_port()
+    road.configure(
+        'route "a" { when rule = a to archive }\nroute "noise" { when rule = b drop }\notherwise { to archive }\n',
+        CHANNELS, metrics=f"127.0.0.1:{port}", **SOCKET,
+    )  # fmt: skip
+    bridge = start(road)
+    hostile = 'evil"} 1\nfalco_bridge_alerts_total{source="x'
+    alerts = [{"rule": "a", "priority": "Critical"}, {"rule": "a", "time": "2026-01-01T00:00:00Z"}, {"rule": "b"}]
+    alerts += [{"rule": "c", "source": hostile, "hostname": "node\\1"}, {"rule": "a", "time": "2026-01-01T00:00:00Z"}]
+    lines = b"".join(json.dumps({"output": "o", "priority": "Notice"} | each).encode() + b"\n" for each in alerts)
+    assert command(road, *SEND, given=lines + b"{}\n").returncode == 1
+    road.await_settled()
+    wait_until(
+        lambda: scraped(port).get(("falco_bridge_deliveries_total", "archive", "delivered")) == 3, "the deliveries told"
+    )
+    told = scraped(port)
+    assert told["falco_bridge_alerts_total", "syscall", "critical"] == 1
+    assert told["falco_bridge_alerts_total", hostile, "notice"] == 1
+    assert told["falco_bridge_alerts_repeated_total", "socket:in.sock"] == 1
+    assert told["falco_bridge_refused_total", "socket:in.sock"] == 1
+    assert told["falco_bridge_route_decisions_total", "a", "notified"] == 2
+    assert told["falco_bridge_route_decisions_total", "noise", "dropped"] == 1
+    assert told["falco_bridge_route_decisions_total", "otherwise", "unmatched"] == 1
+    assert told["falco_bridge_notifications_total", "archive"] == 3
+    assert told["falco_bridge_quarantine_messages",] == 1
+    assert told["falco_bridge_source_up", "socket:in.sock", ""] == 1
+    assert told["falco_bridge_node_last_alert_timestamp_seconds", "node\\1"] > 1.7e9
+    assert told["falco_bridge_commit_seconds_count",] >= 1
+    assert told["falco_bridge_journal_bytes", "journal"] > 0
+    os.kill(road.courier_pid(), signal.SIGKILL)
+    wait_until(lambda: scraped(port)["falco_bridge_courier_restarts_total",] == 1, "the courier's restart")
+    wait_until(lambda: ready(port), "the bridge to be ready again")
+    assert road.stop(bridge) == 0, road.log
+
+
+def test_what_falco_says_of_itself_reaches_nobody_but_is_counted(road: Road) -> None:
+    """By JSON and by text; the drops are logged once, and a route that asks for them gets them."""
+    port = free_port()
+    routes = 'route "falco" { when source = internal and rule contains drop to ops }\notherwise { to archive }\n'
+    road.configure(routes, {**CHANNELS, "ops": "file://ops.jsonl"}, metrics=f"127.0.0.1:{port}", **SOCKET)
+    bridge = start(road)
+    bodies = http_bodies("drops_json") + http_bodies("metrics_text")
+    internal = [each for each in bodies if b"Falco internal" in each or b"Falco metrics" in each]
+    assert internal
+    assert command(road, *SEND, given=b"\n".join(internal)).returncode == 0
+    road.await_settled()
+    drops = sum(b"event drop" in each for each in internal)
+    assert scraped(port)["falco_bridge_falco_events_dropped_total", "vm"] == drops
+    assert road.stop(bridge) == 0, road.log
+    assert not (road.folder / "archive.jsonl").exists()
+    assert len((road.folder / "ops.jsonl").read_text(encoding="utf-8").splitlines()) == drops
+    assert road.log.count("falco drops events") == 1

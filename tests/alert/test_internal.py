@@ -1,0 +1,83 @@
+"""Falco's alerts about itself are known as such on every road, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bridge.alert import Alert
+from bridge.alert.grpc_form import decode_grpc
+from bridge.alert.internal import DROP_RULE, SNAPSHOT_RULE
+from bridge.alert.json_form import decode_json
+from bridge.alert.text_form import decode_text
+from tests.support.recordings import grpc_messages, http_bodies
+
+NOW = 1_795_438_000_000_000_000
+DROP_LINE = (
+    b"17:35:44.999999999: Debug Falco internal: syscall event drop. 1 system calls dropped in last second. "
+    b'(ebpf_enabled="0" n_drops="1" n_evts="0")'
+)
+
+
+def alerts(found: list[object]) -> list[Alert]:
+    return [each for each in found if isinstance(each, Alert)]
+
+
+def internal(found: list[object]) -> list[tuple[str, str]]:
+    return [(each.rule, each.source) for each in alerts(found) if each.source == "internal"]
+
+
+@pytest.mark.parametrize("name", ["drops_json", "metrics_json", "metrics_text"])
+def test_each_recording_is_told_apart_on_either_road(name: str) -> None:
+    """As JSON or as text by http, and by gRPC: those that speak of Falco, and no other."""
+    decode = decode_text if name.endswith("_text") else decode_json
+    rule = DROP_RULE if name.startswith("drops") else SNAPSHOT_RULE
+    for raw, found in (
+        (http_bodies(name), [decode(body, NOW) for body in http_bodies(name)]),
+        (grpc_messages(name), [decode_grpc(message, NOW) for message in grpc_messages(name)]),
+    ):
+        spoken = sum(b"Falco internal: " in each or b"Falco metrics snapshot" in each for each in raw)
+        assert internal(found) == [(rule, "internal")] * spoken
+        assert spoken
+
+
+def test_a_text_snapshot_tells_its_node_and_its_counters() -> None:
+    """What JSON would tell."""
+    found = alerts([decode_text(body, NOW) for body in http_bodies("metrics_text")])
+    first = next(each for each in found if each.source == "internal")
+    assert first.hostname == "vm"
+    assert first.fields["falco.outputs_queue_num_drops"] == "0"
+    assert first.fields["falco.version"] == "0.43.1"
+
+
+def test_a_text_drop_is_one() -> None:
+    """With its counters."""
+    (found,) = alerts([decode_text(DROP_LINE, NOW)])
+    assert (found.rule, found.source, found.fields["n_drops"]) == (DROP_RULE, "internal", "1")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        DROP_LINE.replace(b"Debug", b"Warning"),
+        DROP_LINE.replace(b"(ebpf", b"; rm -rf / (ebpf"),
+        DROP_LINE + b" and more",
+        DROP_LINE.replace(b'n_evts="0"', b'n_evts="0" rm -rf /'),
+        DROP_LINE.replace(b"Falco internal", b"x Falco internal"),
+        DROP_LINE[:-1],
+    ],
+)
+def test_what_is_only_like_it_stays_an_alert(line: bytes) -> None:
+    """Nobody hides from `otherwise` by a command line that sounds like Falco."""
+    (found,) = alerts([decode_text(line, NOW)])
+    assert (found.rule, found.source) == ("", "syscall")
+
+
+def test_hostile_lines_cost_no_time() -> None:
+    """A line of megabytes that begins right is read once."""
+    start = re.match(rb".*?\(", DROP_LINE)
+    assert start is not None
+    for tail in (b'a="' + b"\\" * 2_000_000, b'a="b" ' * 300_000, b"a=" + b"9" * 2_000_000, b"=" * 2_000_000):
+        (found,) = alerts([decode_text(start[0] + tail, NOW)])
+        assert found.source == "syscall"
