@@ -1,0 +1,158 @@
+"""Everything goes wrong at once: three of six channels fail, each in its way, and both processes are killed at random."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from bridge.journal import DeliveryState
+from tests.conftest import FULL
+from tests.e2e.harness import Road
+from tests.e2e.test_kill import dice
+from tests.support.far_side import Answer, FarSide, Request
+from tests.support.waiting import wait_until
+
+ALERTS = 10_000 if FULL else 300
+KILLS = 50 if FULL else 5
+RATE = 100
+PATIENCE = 1500 if FULL else 200
+"""Seconds: how long deliveries may take once everything is up again."""
+GIVE_UP = "3m" if FULL else "15s"
+CHANNELS = ("hook", "second", "archive", "shaky", "deaf", "gone")
+ROUTES = f"""
+route "even" {{ when priority >= debug and priority <= warning to {", ".join(CHANNELS)} }}
+route "odd" {{ when priority < warning to {", ".join(CHANNELS)} }}
+otherwise {{ to {", ".join(CHANNELS)} }}
+"""
+_ID = re.compile(r"[0-9a-f]{32}")
+_PACE = threading.Event()
+
+
+@dataclass
+class Taken:
+    """A far side's own ledger: how often it took each alert."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def take(self, request: Request) -> Answer:
+        for identity in set(_ID.findall(request.body.decode())):
+            self.counts[identity] += 1
+        return Answer()
+
+
+class Shaky(Taken):
+    """Answers 500 for its first seconds, then works."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._well = time.monotonic() + seconds
+
+    def take(self, request: Request) -> Answer:
+        return super().take(request) if time.monotonic() > self._well else Answer(500, b"not yet")
+
+
+@contextmanager
+def world(road: Road) -> Iterator[dict[str, Taken]]:
+    """Six far sides and the config that leads to them; the ledgers of those that take anything."""
+    ledgers = {"hook": Taken(), "second": Taken(), "shaky": Shaky(30 if FULL else 6)}
+    with ExitStack() as stack:
+        urls: dict[str, object] = {"archive": "file://archive.jsonl"}
+        for name, ledger in ledgers.items():
+            server = stack.enter_context(FarSide(ledger.take).serving())
+            urls[name] = f"json://127.0.0.1:{server.port}/"
+        deaf = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        urls["deaf"] = {
+            "url": f"json://127.0.0.1:{deaf.getsockname()[1]}/", "give_up_after": GIVE_UP, "attempt_limit": "1s",
+            "fallback": "archive", "tell_after": "2s",
+        }  # fmt: skip
+        gone = stack.enter_context(FarSide(lambda _: Answer(404, b"no such hook")).serving())
+        urls["gone"] = f"json://127.0.0.1:{gone.port}/"
+        road.configure(ROUTES, urls, admin="/tmp/" + f"chaos-{os.getpid()}.sock")
+        yield ledgers
+
+
+@pytest.mark.timeout(3000)
+def test_every_delivery_ends_whatever_fails_and_dies(road: Road) -> None:
+    """Delivered or dead with its reason; twice only what was between answer and settlement when a kill fell."""
+    moments = dice("chaos")
+    held: dict[str, set[str]] = {name: set() for name in CHANNELS}
+    with world(road) as ledgers:
+        falco = road.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE), "--exit-when-drained")
+        bridge = road.bridge()
+        pause = ALERTS / RATE / KILLS
+        for kill in range(KILLS):
+            _PACE.wait(moments.uniform(0.3, 1.7) * pause)
+            bridge = strike(road, bridge, held, both=kill % 2 == 1)
+        falco.wait(PATIENCE)
+        wait_until(lambda: len(road.kept()) > 0, "alerts")
+        road.await_settled(seconds=PATIENCE)
+        assert road.stop(bridge) == 0, road.log[-4000:]
+    kept = {each.alert.id for each in road.kept() if each.decisions and each.road != "courier"}
+    assert len(kept) > ALERTS // 2
+    check_ends(road, kept)
+    extra = Counter[str]()
+    for name, ledger in ledgers.items():
+        assert kept <= ledger.counts.keys(), f"{name} misses alerts"
+        twice = {identity for identity, times in ledger.counts.items() if times > 1}
+        assert twice <= held[name], f"{name} took alerts twice that no kill explains"
+        extra[name] = len(twice)
+    lines = Counter(identity for identity in archive(road) if identity in kept)
+    assert lines.keys() == kept
+    assert {identity for identity, times in lines.items() if times > 1} <= held["archive"]
+    sys.stdout.write(f"{len(kept)} alerts, {KILLS} kills, twice: {dict(extra)}, in flight at kills: {_sizes(held)}\n")
+
+
+def strike(
+    road: Road, bridge: subprocess.Popen[bytes], held: dict[str, set[str]], *, both: bool
+) -> subprocess.Popen[bytes]:
+    """Kill the courier, or both processes; note what was in flight. The bridge that runs then."""
+    os.kill(bridge.pid, signal.SIGSTOP)
+    with suppress(ProcessLookupError, FileNotFoundError, ValueError):  # it has just died, or is just starting
+        os.kill(road.courier_pid(), signal.SIGKILL)
+    if both:
+        bridge.kill()
+        bridge.wait()
+    for each in road.deliveries() if road.journal_path.exists() else []:
+        if each.state is DeliveryState.CLAIMED:
+            held[each.channel].add(each.alert_id)
+    if both:
+        return road.bridge()
+    os.kill(bridge.pid, signal.SIGCONT)
+    return bridge
+
+
+def check_ends(road: Road, kept: set[str]) -> None:
+    """Six deliveries an alert; each delivered, or dead with the reason that its channel has."""
+    ends: dict[str, list[DeliveryState]] = {name: [] for name in CHANNELS}
+    for each in road.deliveries():
+        if each.alert_id not in kept:
+            continue
+        ends[each.channel].append(each.state)
+        if each.state is DeliveryState.DEAD:
+            expected = "HTTP 404: no such hook" if each.channel == "gone" else "given up after"
+            assert expected in each.reason, each
+    for name, states in ends.items():
+        wanted = DeliveryState.DEAD if name in {"deaf", "gone"} else DeliveryState.DELIVERED
+        assert Counter(states) == {wanted: len(kept)}, name
+
+
+def archive(road: Road) -> list[str]:
+    """The ids in the file channel's lines."""
+    text = (road.folder / "archive.jsonl").read_text(encoding="utf-8")
+    return [match[0] for line in text.splitlines() if (match := _ID.search(line))]
+
+
+def _sizes(held: dict[str, set[str]]) -> dict[str, int]:
+    return {name: len(ids) for name, ids in held.items()}
