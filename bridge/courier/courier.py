@@ -21,7 +21,8 @@ from bridge.journal import Circuit, Health, Journal, JournalBusyError, Settlemen
 
 MOST_WRITTEN_OFF = 16
 """So many threads may hang in channels; with more, the courier leaves, and a new one takes its place."""
-_LEASE_MARGIN_SECONDS = 60.0
+_LEASE_NS = 365 * 86_400 * 1_000_000_000
+"""A claim is the courier's for its life: it gives up on every attempt itself, and its successor knows of its end."""
 _LONGEST_SLEEP = 5.0
 _BUSY_SECONDS = 1.0
 _LEAVING_SECONDS = 10.0
@@ -50,7 +51,6 @@ class Courier:
                          dice)
             for name, channel in channels.items()
         }  # fmt: skip
-        self._lease_ns = int((_LEASE_MARGIN_SECONDS + max(map(_longest, self._runners.values()), default=0)) * _SECOND)
         self._notices = Notices(journal, self._runners, socket.gethostname())
         self._overdue = Overdue(journal, self._runners)
         self._deadline: float | None = None
@@ -124,11 +124,13 @@ class Courier:
             name: runner.room(now_ns, lambda most, name=name: self._journal.waiting(name, most))  # type: ignore[misc]
             for name, runner in self._runners.items()
         }
-        for send in self._journal.claim(now_ns, self._lease_ns, room):
+        for send in self._journal.claim(now_ns, _LEASE_NS, room):
             self._runners[send[0].notification.channel].begin(send, now_ns)
 
     def _sleep_seconds(self) -> float:
         """Until something can be sent, an attempt has taken too long, or the drain ends; a wake or a result ends it."""
+        if not self._results.empty():
+            return 0.0
         now_ns, now = time.time_ns(), time.monotonic()
         moments = [now + _LONGEST_SLEEP]
         if self._deadline is not None:
@@ -189,7 +191,3 @@ class Courier:
 
     def _done(self, attempt: Attempt, outcome: Outcome) -> None:
         self._results.put((attempt, outcome))
-
-
-def _longest(runner: Runner) -> float:
-    return runner.options.attempt_seconds

@@ -75,6 +75,7 @@ class FarSide:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or head and body, sent apart, cost 40 ms
 
             def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length", 0))

@@ -1,0 +1,65 @@
+"""A chat service goes down while alerts come in: what its people, and its operator through mail's stand-in, see."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+
+from bridge.journal import DeliveryState
+from tests.e2e.harness import Road
+from tests.support.far_side import Answer, FarSide
+from tests.support.waiting import wait_until
+
+ALERTS = 120
+DOWN = Answer(503, b"<html>maintenance</html>")
+
+
+def write_alerts(road: Road) -> None:
+    """Each of a rule of its own, so that it can be told from the others in a message."""
+    lines = [
+        {"time": f"2026-01-01T00:00:00.{n:09}Z", "rule": f"Rule no{n}x", "priority": "Warning", "source": "syscall",
+         "hostname": "h", "tags": [], "output": f"alert {n}", "output_fields": {"proc.cmdline": f"run {n}"}}
+        for n in range(ALERTS)
+    ]  # fmt: skip
+    (road.folder / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def test_an_outage_is_told_through_the_fallback_and_ends_in_digests(road: Road) -> None:
+    """Two messages to the operator; then a handful to the people, which name every alert; a record of it all."""
+    up = threading.Event()
+    write_alerts(road)
+    with FarSide(lambda _: Answer() if up.is_set() else DOWN).serving() as chat, FarSide().serving() as other:
+        road.configure(
+            'route "all" { to chat }\n',
+            {
+                "chat": {
+                    "url": f"mmost://127.0.0.1:{chat.port}/3ccdd113474722377935511fc85d3dd4",
+                    "fallback": "other", "tell_after": "1s", "fold_after": 20,
+                },
+                "other": f"json://127.0.0.1:{other.port}/",
+            },
+        )  # fmt: skip
+        road.falco("a.jsonl")
+        bridge = road.bridge()
+        road.await_kept(ALERTS)
+        wait_until(lambda: len(other.requests) == 1, "the bad news", seconds=60)
+        assert b"Channel chat fails" in other.requests[0].body
+        assert b"HTTP 503" in other.requests[0].body
+        failed = len(chat.requests)
+        up.set()
+        wait_until(lambda: len(other.requests) == 2, "the good news", seconds=60)
+        assert b"Channel chat works again" in other.requests[1].body
+        road.await_settled()
+        assert road.stop(bridge) == 0
+        told = "".join(request.body.decode() for request in chat.requests[failed:])
+        messages = len(chat.requests) - failed
+    assert set(re.findall(r"Rule no(\d+)x", told)) == {str(n) for n in range(ALERTS)}
+    assert messages < ALERTS / 4
+    assert {each.state for each in road.deliveries()} == {DeliveryState.DELIVERED}
+    own = [each.alert for each in road.kept() if each.road == "courier"]
+    assert [alert.rule for alert in own] == ["Channel chat fails", "Channel chat works again"]
+    assert f"Delivered since it was told: {ALERTS}, of which" in own[1].output
+    with road.journal() as journal:
+        rows = journal.read("SELECT count(*) FROM deliveries WHERE digest NOT NULL")
+        assert rows[0][0] == journal.health()["chat"].folded > 0  # type: ignore[operator]
