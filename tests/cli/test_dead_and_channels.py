@@ -118,6 +118,14 @@ def test_a_channel_is_tested_with_a_real_message(road: Road, far_side: FarSide) 
     assert (json.loads(taken.stdout)["verdict"], json.loads(taken.stdout)["status"]) == ("delivered", 200)
 
 
+def test_a_file_channel_is_tested_where_the_config_lets_it_write(road: Road) -> None:
+    """As the courier would use it, and no further."""
+    road.configure(ROUTES, {"hook": "file://archive.jsonl"})
+    taken = say(road, "channels", "test", "hook")
+    assert (taken.returncode, taken.stdout.startswith("hook took the message, after ")) == (0, True), taken.stderr
+    assert "Nothing has happened" in (road.folder / "archive.jsonl").read_text(encoding="utf-8")
+
+
 def test_mistakes_are_told(road: Road, far_side: FarSide) -> None:
     """No journal yet, no such letter, nothing named."""
     road.configure(ROUTES, {"hook": f"json://127.0.0.1:{far_side.port}/"})

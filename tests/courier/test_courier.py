@@ -110,8 +110,8 @@ def test_the_operator_hears_of_an_outage_and_of_its_end_once_each(tmp_path: Path
         work.add(entry("one more", "chat"))
         down.set()
         wait_until(lambda: len(mail.sent) == 2, "the good news", seconds=60)
+        wait_until(lambda: work.journal.undelivered() == 0, "the last settlement")
         told = [each.alert for each in recorded(work.journal) if each.road == "courier"]
-        assert work.journal.undelivered() == 0
     assert [alert.rule for alert in told] == ["Channel chat fails", "Channel chat works again"]
     assert mail.sent == [[alert.output] for alert in told]
     assert {alert.source for alert in told} == {"internal"}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.alert import Priority, make_alert
+from bridge.channels.allowed import Allowed
 from bridge.journal import Entry, Journal
 from bridge.routing import Notification, Routed
 from bridge.service.courier_process import start_python
@@ -58,6 +59,7 @@ def test_memory_is_flat_over_all_deliveries(tmp_path: Path) -> None:
     with server.serving():
         settings = {
             "journal": str(tmp_path / "j.db"), "labels": {}, "log": {"level": "info", "format": "json"},
+            "allow": Allowed(folders=(tmp_path,)).as_settings(),
             "channels": {"file": f"file://{tmp_path}/a.jsonl", "hook": f"json://127.0.0.1:{server.port}/"},
         }  # fmt: skip
         process = start_python("bridge.courier", stderr=subprocess.DEVNULL)

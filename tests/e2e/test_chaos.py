@@ -79,7 +79,7 @@ def world(road: Road) -> Iterator[dict[str, Taken]]:
         }  # fmt: skip
         gone = stack.enter_context(FarSide(lambda _: Answer(404, b"no such hook")).serving())
         urls["gone"] = f"json://127.0.0.1:{gone.port}/"
-        road.configure(ROUTES, urls, admin="/tmp/" + f"chaos-{os.getpid()}.sock")
+        road.configure(ROUTES, urls)
         yield ledgers
 
 
