@@ -94,6 +94,11 @@ class Road:
         with self.journal() as journal:
             return list(deliveries(journal))
 
+    def attempts(self) -> list[str]:
+        """Why each failed attempt failed."""
+        with self.journal() as journal:
+            return [str(reason) for (reason,) in journal.read("SELECT reason FROM attempts")]
+
     def await_kept(self, count: int, *, seconds: float = 30.0) -> None:
         """Until so many alerts are in the journal."""
         wait_until(self._has_journal, "the journal", seconds=seconds)
