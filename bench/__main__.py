@@ -8,7 +8,18 @@ from pathlib import Path
 
 from bench.figures import Figure, as_json, as_table
 
-_BENCHES = ("journal", "parsing", "matching", "grpc_reading", "http", "files", "end_to_end", "fairness", "idle")
+_BENCHES = (
+    "journal",
+    "parsing",
+    "matching",
+    "grpc_reading",
+    "http",
+    "files",
+    "end_to_end",
+    "fairness",
+    "idle",
+    "delivery",
+)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 from bridge.alert.falco_json import falco_json
-from bridge.channels.compose import compose
+from bridge.channels.compose import headline_of
 from bridge.journal.model import Delivery
 
 OURS = "falco_bridge"
@@ -31,7 +31,7 @@ def alert_body(delivery: Delivery, labels: Mapping[str, str]) -> dict[str, objec
 
 def headline(delivery: Delivery, labels: Mapping[str, str]) -> str:
     """The line that a person would read first."""
-    return compose(delivery, labels).subject
+    return f"[{delivery.notification.severity.name}] {headline_of(delivery, labels)}"
 
 
 def falcosidekick_body(delivery: Delivery, labels: Mapping[str, str]) -> dict[str, object]:

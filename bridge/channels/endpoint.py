@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError, ProxySchemeUnknown
 
 from bridge import __version__
@@ -30,7 +31,33 @@ _CONNECTIONS = 8
 _MOST_READ = 64 << 10
 """An answer that is longer ends its connection; only its beginning is looked at."""
 
+_TIMEOUT = urllib3.Timeout(CONNECT_SECONDS, READ_SECONDS)
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class _OneWrite:
+    """Head and body leave in one write: two wake the far side twice."""
+
+    _held: bytes | None = None
+
+    def endheaders(self, *arguments: Any, **named: Any) -> None:
+        self._held = b""
+        super().endheaders(*arguments, **named)  # type: ignore[misc]
+
+    def send(self, data: Any) -> None:
+        if self._held == b"":
+            self._held = data
+            return
+        head, self._held = self._held or b"", None
+        super().send(head + data)  # type: ignore[misc]
+
+
+class _Plain(_OneWrite, HTTPConnection):
+    pass
+
+
+class _Secure(_OneWrite, HTTPSConnection):
+    pass
 
 
 class Endpoint:
@@ -48,6 +75,7 @@ class Endpoint:
         self._manager = _manager(url, address.one("cafile"))
         try:
             self._pool = self._manager.connection_from_url(url)
+            self._pool.ConnectionCls = _Secure if url.startswith("https:") else _Plain
         except LocationParseError:
             raise ChannelError("is malformed: its host or port cannot be read") from None
 
@@ -69,7 +97,7 @@ class Endpoint:
                 retries=False,
                 redirect=False,
                 preload_content=False,
-                timeout=urllib3.Timeout(CONNECT_SECONDS, READ_SECONDS),
+                timeout=_TIMEOUT,
             )
             heard.status = response.status
             heard.retry_after = response.headers.get("Retry-After")

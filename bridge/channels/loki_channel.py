@@ -54,6 +54,10 @@ class LokiChannel:
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Push them all, each stream in the order of time."""
+        return self._endpoint.post(*self.request(deliveries))
+
+    def request(self, deliveries: Sequence[Delivery]) -> tuple[bytes, dict[str, str]]:
+        """The body to push, and the headers that go with it."""
         streams: dict[tuple[str, ...], list[tuple[int, str]]] = {}
         for each in deliveries:
             line = _encode(alert_body(each, self._labels)).decode()
@@ -64,7 +68,7 @@ class LokiChannel:
             packer = zlib.compressobj(1, wbits=_GZIP)
             body = packer.compress(body) + packer.flush()
             headers["Content-Encoding"] = "gzip"
-        return self._endpoint.post(body, headers)
+        return body, headers
 
     def _stream(self, values: tuple[str, ...], entries: list[tuple[int, str]]) -> dict[str, object]:
         told = {name: value for name, value in zip(_LABELS, values, strict=True) if value}

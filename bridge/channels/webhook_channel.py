@@ -88,12 +88,16 @@ class WebhookChannel:
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Post one object, or all of them as one array or as lines."""
+        return self._endpoint.post(*self.request(deliveries))
+
+    def request(self, deliveries: Sequence[Delivery]) -> tuple[bytes, dict[str, str]]:
+        """The body to post, and the headers that go with it."""
         bodies = [self._body(each, self._labels) for each in deliveries]
         kind, body = self._written(bodies)
         headers = {"Content-Type": kind}
         if self._signer is not None:
             headers |= self._signer.headers(_identity(deliveries), int(self._now()), body)
-        return self._endpoint.post(body, headers)
+        return body, headers
 
     def _written(self, bodies: Sequence[dict[str, Any]]) -> tuple[str, bytes]:
         if self._batch == "ndjson":

@@ -1,0 +1,118 @@
+"""``python -m bench.delivery_client KIND URL COUNT``: sends so many deliveries and prints seconds and CPU seconds.
+
+A process for each kind, for ours leads ``requests`` elsewhere, and each gets an environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable
+from itertools import islice
+
+from bridge.alert import Alert, Priority
+from bridge.alert.json_form import decode_json
+from bridge.channels.registry import open_channel
+from bridge.journal import Delivery
+from bridge.routing import Notification
+from bridge.simulate.generate import generate
+from bridge.simulate.recording import Form
+
+_LABELS = {"cluster": "bench"}
+_WARM = 50
+_BATCH = 100
+Send = Callable[[list[Delivery]], None]
+
+
+def deliveries(count: int) -> list[Delivery]:
+    """Different alerts, each to one channel."""
+    notification = Notification("bench", ("a route",), Priority.WARNING)
+    alerts = [decode_json(each.http(Form.JSON), 1) for each in islice(generate(count), count)]
+    return [Delivery(n, each, notification, 0, 1) for n, each in enumerate(alerts, 1) if isinstance(each, Alert)]
+
+
+def shipped(url: str) -> Send:
+    """Apprise as its documentation shows it: the object, ``add``, ``notify``, with the text that ours sends."""
+    import apprise
+
+    from bridge.channels.compose import compose
+
+    service = apprise.Apprise()
+    assert service.add(url)
+
+    def send(sent: list[Delivery]) -> None:
+        for each in sent:
+            message = compose(each, _LABELS)
+            assert service.notify(title=message.subject, body=str(each.alert.fields))
+
+    return send
+
+
+def ours(url: str, *, together: int = 1) -> Send:
+    """A channel as the courier uses it, in one thread."""
+    from bridge.channels import probe
+
+    probe.install()
+    channel = open_channel("bench", url, _LABELS)
+
+    def send(sent: list[Delivery]) -> None:
+        for at in range(0, len(sent), together):
+            outcome = channel.send(sent[at : at + together])
+            assert outcome.verdict == "delivered", outcome
+
+    return send
+
+
+def bare(url: str, *, together: int = 1) -> Send:
+    """Aiohttp posting what that channel would post, made beforehand: one request after the other."""
+    import aiohttp
+
+    channel = open_channel("bench", url, _LABELS)
+    target = "http" + url[url.index("://") :]
+    requests = {}
+
+    def send(sent: list[Delivery]) -> None:
+        asyncio.run(post([requests[each.id] for each in sent[::together]]))
+
+    async def post(bodies: list[tuple[bytes, dict[str, str]]]) -> None:
+        async with aiohttp.ClientSession() as session:
+            for body, headers in bodies:
+                async with session.post(target, data=body, headers=headers) as answer:
+                    assert answer.status == 200
+                    await answer.read()
+
+    def prepare(all_of_them: list[Delivery]) -> None:
+        for at in range(0, len(all_of_them), together):
+            part = all_of_them[at : at + together]
+            requests[part[0].id] = channel.request(part)  # type: ignore[attr-defined]
+
+    send.prepare = prepare  # type: ignore[attr-defined]
+    return send
+
+
+KINDS: dict[str, Callable[[str], Send]] = {
+    "shipped": shipped,
+    "ours": ours,
+    "bare": bare,
+    "ours in batches": lambda url: ours(url, together=_BATCH),
+    "bare in batches": lambda url: bare(url, together=_BATCH),
+}
+
+
+def main(kind: str, url: str, count: int) -> None:
+    """Warm up, then measure."""
+    send = KINDS[kind](url)
+    warm = _BATCH if "batches" in kind else _WARM
+    sent = deliveries(warm + count)
+    getattr(send, "prepare", lambda _: None)(sent)
+    send(sent[:warm])
+    seconds, cpu = time.perf_counter(), time.process_time()
+    send(sent[warm:])
+    spent = {"seconds": time.perf_counter() - seconds, "cpu": time.process_time() - cpu}
+    print(json.dumps(spent))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
