@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ _MACHINES = frozenset(
 _ALERT_ROOM = 100
 """Characters that a digest of the plain form needs for an alert."""
 _ROOMIEST = 20_000
+_MOST_BYTES = {"NotifyNtfy": 4096}
+"""Services that count JSON's bytes: of more, ntfy makes a file, which nobody opens at night (docs.ntfy.sh)."""
 
 
 def make_plugin(url: str) -> Any:
@@ -63,7 +66,8 @@ class AppriseChannel:
         self._secrets = secrets_in(url)
         self._machine = url.partition(":")[0].lower() in _MACHINES
         self._family = family_of(plugin)
-        self._room = min(int(plugin.body_maxlen), _ROOMIEST)
+        self._bytes = type(plugin).__name__ in _MOST_BYTES
+        self._room = _MOST_BYTES.get(type(plugin).__name__, min(int(plugin.body_maxlen), _ROOMIEST))
         plain_most = max(self._room // _ALERT_ROOM, 1)
         self.most_in_a_digest = plain_most if self._family is None else self._family.most_in_a_digest
 
@@ -93,16 +97,22 @@ class AppriseChannel:
         )
 
     def _plain(self, message: Message) -> tuple[str, str]:
-        """Title and body within what the plugin says its service takes; joiners are counted in beforehand."""
-        title = shortened(message.subject, int(self._plugin.title_maxlen) or self._room // 2)
-        room = self._room - (0 if self._plugin.title_maxlen else len(title) + 2)
-        body = plain.body(message, room)
-        if self._machine:
-            return title, body
-        signs = body.count("@") + body.count("<") + title.count("@") + title.count("<")
-        if signs:
-            body = plain.body(message, max(room - signs, room // 2))
-        return unmentioned(title), unmentioned(body)
+        """Title and body within what the service takes, joiners counted in."""
+        apart = int(self._plugin.title_maxlen)
+        title = self._harmless(shortened(message.subject, apart or self._room // 2))
+        room = self._room
+        while True:
+            body = self._harmless(plain.body(message, room))
+            size = self._size(body if apart else f"{title}\r\n{body}")
+            if size <= self._room or room == 0:
+                return title, body
+            room = room * self._room // size
+
+    def _harmless(self, text: str) -> str:
+        return text if self._machine else unmentioned(text)
+
+    def _size(self, text: str) -> int:
+        return len(json.dumps(text)) if self._bytes else len(text)
 
     def _outcome(self, heard: Heard, *, succeeded: bool) -> Outcome:
         accepted = None if self._family is None else self._family.accepted

@@ -45,6 +45,11 @@ ANSWERS = {
     "hangs": (Answer(hangs=True), Verdict.RETRY, None),
     "hangs up": (Answer(raw=b""), Verdict.RETRY, None),
     "hangs up amid its answer": (Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nok"), Verdict.RETRY, None),
+    "falls silent amid its answer": (
+        Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nok", hangs=True),
+        Verdict.RETRY,
+        None,
+    ),
     "speaks no HTTP": (Answer(raw=b"220 smtp.example.com ready\r\n"), Verdict.RETRY, None),
     "knows no such hook": (Answer(404, b"no_service"), Verdict.REFUSED, None),
     "knows no such token": (Answer(403, b'{"ok":false,"error":"invalid_auth"}'), Verdict.REFUSED, None),
@@ -70,10 +75,12 @@ def test_what_a_service_answers_has_its_meaning(services: FarSide, service: Serv
 
 
 def test_an_answer_that_never_ends_is_let_go(services: FarSide) -> None:
-    """Neither a body without end nor one that drips holds a worker beyond its limits."""
+    """A body without end, and one that drips, hold a worker no longer than its limits."""
     endless = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 1_000_000
     services.answer = lambda _request: Answer(raw=endless)
     assert send(BY_NAME["discord"]).verdict is Verdict.RETRY
+    services.answer = lambda _request: Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", drips=True)
+    assert send(BY_NAME["discord"]).reason == "no answer in time"
 
 
 def test_a_connection_serves_many_messages(services: FarSide) -> None:

@@ -40,7 +40,9 @@ class Answer:
     raw: bytes | None = None
     """Said in place of an HTTP answer, and then the connection ends: malformed, half an answer, nothing at all."""
     hangs: bool = False
-    """Nothing is said for as long as the far side stands."""
+    """Nothing, or nothing beyond ``raw``, is said for as long as the far side stands."""
+    drips: bool = False
+    """After ``raw`` a byte comes now and then, for as long as anybody listens."""
 
 
 class FarSide:
@@ -88,11 +90,13 @@ class FarSide:
                 )
                 far_side.requests.append(request)
                 answer = far_side.answer(request)
-                if answer.hangs:
-                    far_side._leaving.wait()
                 if answer.raw is not None or answer.hangs:
                     self.close_connection = True
                     self.wfile.write(answer.raw or b"")
+                    if answer.hangs:
+                        far_side._leaving.wait()
+                    while answer.drips and not far_side._leaving.wait(0.05):
+                        self.wfile.write(b" ")
                     return
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
@@ -137,6 +141,8 @@ def _accept(listener: socket.socket, target_port: int) -> None:
 
 def _tunnel(client: socket.socket, target_port: int) -> None:
     with suppress(ConnectionError), client, socket.create_connection(("127.0.0.1", target_port)) as target:
+        for end in (client, target):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         head = b""
         while b"\r\n\r\n" not in head:
             piece = client.recv(4096)
