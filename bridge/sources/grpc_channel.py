@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from bridge.alert.wire import version_pb2
@@ -23,15 +24,16 @@ _LONGEST_VERSION = 40
 def open_channel(
     address: str, credentials: grpc.ChannelCredentials | None, server_name: str | None = None
 ) -> grpc.Channel:
-    """A channel that connects by itself, at the latest 4 s after Falco has come back."""
+    """A channel that connects by itself, at the latest 3 s after Falco has come back."""
     import grpc
     from grpc.experimental import ChannelOptions
 
     options: list[tuple[str, Any]] = [
         (ChannelOptions.SingleThreadedUnaryStream, 1),
         ("grpc.initial_reconnect_backoff_ms", 200),
-        ("grpc.min_reconnect_backoff_ms", 200),
-        ("grpc.max_reconnect_backoff_ms", 4000),
+        # How long an attempt to connect may take. It moves on only while a call waits, so it must outlive the pauses.
+        ("grpc.min_reconnect_backoff_ms", 10_000),
+        ("grpc.max_reconnect_backoff_ms", 2000),
         # Above all it lets the system give up on a node that has vanished after 20 s instead of a quarter of an hour;
         # asking more often than every 5 minutes would make Falco's server hang up.
         ("grpc.keepalive_time_ms", 600_000),
@@ -44,6 +46,19 @@ def open_channel(
     if server_name:
         options.append(("grpc.ssl_target_name_override", server_name))
     return grpc.secure_channel(address, credentials, options)
+
+
+def await_answer(channel: grpc.Channel, seconds: float) -> None:
+    """Return once a Falco answers there, or after so long.
+
+    Connecting moves on only while a call waits for it. This one may: unlike with ``get``,
+    nothing is lost when it is given up.
+    """
+    import grpc
+
+    ask: Any = channel.unary_unary(VERSION, request_serializer=None, response_deserializer=None)
+    with suppress(grpc.RpcError):
+        ask(b"", timeout=seconds, wait_for_ready=True)
 
 
 def falco_version(channel: grpc.Channel) -> str:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 _LONGEST_DETAIL = 300
 
+_GONE = "it went away while it was being read; alerts that it had not sent are lost with it"
 _REMEDIES = (
     (
         "No such file or directory",
@@ -34,9 +35,10 @@ _REMEDIES = (
         "Socket closed",
         "it hung up at the handshake; it wants mutual TLS: check tls.cert and tls.key, and that both sides use TLS",
     ),
-    ("Stream removed", "it went away while it was being read; alerts that it had not sent are lost with it"),
-    ("Connection reset", "it went away while it was being read; alerts that it had not sent are lost with it"),
+    ("Stream removed", _GONE),
+    ("Connection reset", _GONE),
     ("Connection refused", "nothing listens there; is Falco running, and is this its grpc.bind_address?"),
+    ("timed out", "it does not answer; does a firewall stand between, and does Falco run there?"),
     ("DNS resolution failed", "its name does not resolve; check the address"),
 )
 
@@ -48,6 +50,8 @@ def explain(address: str, code: grpc.StatusCode, details: str) -> str:
             f"{address}: this Falco has no gRPC outputs; set grpc_output.enabled, "
             "or for Falco 0.44 and newer, which have none, use http_output"
         )
+    if address.startswith("unix:") and "Socket closed" in details:
+        return f"{address}: {_GONE}"
     for cause, remedy in _REMEDIES:
         if cause in details:
             return f"{address}: {remedy}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -168,4 +167,4 @@ def test_killing_falco_ends_nothing(road: Road) -> None:
         assert road.stop(bridge) == 0, road.log
     assert twice(ledger) == set()
     assert "Traceback" not in road.log
-    assert json.dumps(road.log).count("falco.sock") <= 4 * KILLS + 8
+    assert road.log.count("falco not readable") <= 2 * KILLS + 2, road.log
