@@ -7,11 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 import structlog
 
 from bridge.channels.contract import Channel, Outcome, Verdict
+from bridge.courier.due import Due
 from bridge.courier.notices import Notices
 from bridge.courier.options import ChannelOptions
 from bridge.courier.overdue import Overdue
@@ -51,6 +53,7 @@ class Courier:
                          dice)
             for name, channel in channels.items()
         }  # fmt: skip
+        self._due = Due(journal, self._runners)
         self._notices = Notices(journal, self._runners, socket.gethostname())
         self._overdue = Overdue(journal, self._runners)
         self._deadline: float | None = None
@@ -102,7 +105,8 @@ class Courier:
                 self._journal.hasten(runner.name, now_ns)
                 runner.has_come_back = False
         self._overdue.look(now_ns)
-        self._notices.look(now_ns)
+        if self._notices.look(now_ns):
+            self._due.change_all()
         self._write_health([])
         if not self.is_worn_out and self._written_off() > MOST_WRITTEN_OFF:
             self.is_worn_out = True
@@ -123,9 +127,12 @@ class Courier:
         room = {
             name: runner.room(now_ns, lambda most, name=name: self._journal.waiting(name, most))  # type: ignore[misc]
             for name, runner in self._runners.items()
+            if self._due.may_be(name, now_ns)
         }
         for send in self._journal.claim(now_ns, _LEASE_NS, room):
-            self._runners[send[0].notification.channel].begin(send, now_ns)
+            name = send[0].notification.channel
+            self._runners[name].begin(send, now_ns)
+            self._due.change(name)
 
     def _sleep_seconds(self) -> float:
         """Until something can be sent, an attempt has taken too long, or the drain ends; a wake or a result ends it."""
@@ -137,7 +144,7 @@ class Courier:
             moments.append(self._deadline)
         for runner in self._runners.values():
             ready = runner.ready_ns(now_ns)
-            due = now_ns if runner.has_halves else self._journal.next_due([runner.name])
+            due = now_ns if runner.has_halves else self._due.at(runner.name)
             if ready is not None and due is not None:
                 moments.append(now + (max(ready, due) - now_ns) / _SECOND)
             if (oldest := runner.workers.oldest()) is not None:
@@ -149,12 +156,17 @@ class Courier:
         settled: list[Settlement] = []
         try:
             result = self._results.get(timeout=seconds) if seconds > 0 else self._results.get_nowait()
+        except Empty:
+            self._due.change_all()
+            return
+        with suppress(Empty):
             while True:
-                if result is not None:
+                if result is None:
+                    self._due.change_all()
+                else:
                     settled += self._ended(*result)
                 result = self._results.get_nowait()
-        except Empty:
-            self._retrying(lambda: self._write_health(settled))
+        self._retrying(lambda: self._write_health(settled))
 
     def _write_health(self, settled: list[Settlement]) -> None:
         """Settle, and write down the health of the channels where it has changed."""
@@ -166,6 +178,7 @@ class Courier:
     def _ended(self, attempt: Attempt, outcome: Outcome) -> list[Settlement]:
         runner = self._runners[attempt.channel]
         settled = runner.end(attempt, outcome, time.time_ns())
+        self._due.change(runner.name)
         self._log.debug(
             "attempt", channel=attempt.channel, deliveries=len(attempt.send), first=attempt.send[0].id,
             verdict=outcome.verdict.value, status=outcome.status,

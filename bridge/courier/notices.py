@@ -25,8 +25,9 @@ class Notices:
         self._host = host
         self._log = structlog.get_logger("courier")
 
-    def look(self, now_ns: int) -> None:
-        """Tell what there is to tell. What was written before a crash is not written twice."""
+    def look(self, now_ns: int) -> bool:
+        """Tell what there is to tell, and whether there was anything. What a crash cut short is not told twice."""
+        anything = False
         for runner in self._runners.values():
             if not runner.health.failures and not runner.health.told_ns:
                 continue
@@ -34,6 +35,8 @@ class Notices:
             what = news(runner.health, runner.options, now_ns, waits=waits)
             if what is not None:
                 self._tell(runner, what, self._journal.waiting(runner.name))
+                anything = True
+        return anything
 
     def _tell(self, runner: Runner, what: News, waiting: int) -> None:
         health = runner.health

@@ -34,6 +34,8 @@ class Settled:
     attempts: int
     status: int | None
     reason: str
+    digest: int | None
+    """The first delivery of the digest that it went in, where it did."""
 
 
 def recorded(journal: Journal) -> Iterator[Recorded]:
@@ -57,15 +59,16 @@ def recorded(journal: Journal) -> Iterator[Recorded]:
 def deliveries(journal: Journal, state: DeliveryState | None = None) -> Iterator[Settled]:
     """Every delivery, or those in one state, in the order in which they were made."""
     rows = journal.read(
-        "SELECT d.id, a.id, d.channel, d.state, d.attempts, d.status, d.reason "
+        "SELECT d.id, a.id, d.channel, d.state, d.attempts, d.status, d.reason, d.digest "
         "FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert WHERE ?1 IS NULL OR d.state = ?1 ORDER BY d.id",
         (None if state is None else state.value,),
     )
-    for identity, alert_id, channel, kept_state, attempts, status, reason in rows:
+    for identity, alert_id, channel, kept_state, attempts, status, reason, digest in rows:
         assert isinstance(identity, int)
         assert isinstance(alert_id, bytes)
         assert isinstance(attempts, int)
         assert status is None or isinstance(status, int)
+        assert digest is None or isinstance(digest, int)
         yield Settled(
             identity,
             alert_id.hex(),
@@ -74,6 +77,7 @@ def deliveries(journal: Journal, state: DeliveryState | None = None) -> Iterator
             attempts,
             status,
             str(reason),
+            digest,
         )
 
 
