@@ -104,11 +104,11 @@ def _best_new(program: Program) -> float:
 
 
 def _hostile(matcher: Matcher) -> float:
-    """All fields new, and a command line of 64 KiB made of pieces of the routes' own texts."""
+    """Alerts that routes wait for, each with a new command line of 64 KiB made of pieces of the routes' own texts."""
     from dataclasses import replace
 
     alerts = [
         replace(alert, fields={**alert.fields, "proc.cmdline": f"{number}" + "rm -rf --job=1 SECRET1 healthz1 " * 2000})
-        for number, alert in enumerate(new_alerts(20, seed=7))
+        for number, alert in enumerate(alerts_of(20, seed=7))
     ]
     return _best(lambda: _run(matcher, alerts), len(alerts), rounds=3)

@@ -34,6 +34,8 @@ class Checked:
     sources: Mapping[str, Source] = field(default_factory=dict)
     """The text of every file that was read, the imported ones too, by path."""
     gathered: Gathered | None = None
+    understood: tuple[Route, ...] = ()
+    """The routes of which it is known when they act, whatever else is wrong with them or with others."""
 
     @property
     def errors(self) -> int:
@@ -54,7 +56,9 @@ def check(sources: Sequence[Source], known: Known, read: Read = read_nothing) ->
         problems += unused(files, scopes)
     diagnostics = tuple(sorted(dict.fromkeys(problems), key=by_place))
     failed = any(each.severity is Severity.ERROR for each in diagnostics)
-    return Checked(None if failed else program, diagnostics, tests, gathered.sources, gathered)
+    return Checked(
+        None if failed else program, diagnostics, tests, gathered.sources, gathered, tuple(checker.understood)
+    )
 
 
 def check_condition(
@@ -81,6 +85,7 @@ class _Checker:
         self._problems = problems
         self._checkers = {path: RouteChecker(scope, problems) for path, scope in scopes.items()}
         self._routes: list[Route] = []
+        self.understood: list[Route] = []
         self._names: dict[str, Span] = {}
         self._otherwise: syntax.RouteStatement | None = None
         self._channels: tuple[str, ...] = ()
@@ -155,7 +160,10 @@ class _Checker:
                 Diagnostic(Code.RESERVED_NAME, "a route cannot be named `otherwise`", statement.name.span,
                            "write: otherwise { to … }")
             )  # fmt: skip
-        self._routes.append(checker.route(statement, around))
+        route = checker.route(statement, around)
+        self._routes.append(route)
+        if checker.understood:
+            self.understood.append(route)
 
     def _otherwise_of(self, checker: RouteChecker, statement: syntax.RouteStatement) -> None:
         if self._otherwise is not None:

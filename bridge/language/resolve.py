@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -49,6 +50,8 @@ LARGEST = 20_000
 
 FALCO_INTERNAL = "Falco internal: "
 """What the rules begin with by which Falco speaks of itself; they stand in no rules file."""
+_BARE_LIST = re.compile("[a-zA-Z][a-zA-Z0-9_]*")
+"""What Falco takes for a list without parentheses: one name, which is then the list's only item."""
 _WHOLE_NAMES = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 _NO_RIGHT_FIELDS = frozenset({Operator.REGEX, Operator.PMATCH})
 
@@ -238,6 +241,9 @@ class Resolver:
             self._check_word(kind, operator, right)
             self._check_rule(written.left, operator, right)
             return Literal(right.text, right.quoted, right.span)
+        if isinstance(right, syntax.Word) and (right.quoted or not _BARE_LIST.fullmatch(right.text)):
+            message = f"`{operator.value}` takes a list"
+            raise self._wrong(Code.WRONG_RIGHT_SIDE, message, right.span, "put it in parentheses, also a single value")
         words = (right,) if isinstance(right, syntax.Word) else expand(self.scope, right.words)
         if not words:
             self.problems.append(

@@ -46,6 +46,8 @@ class RouteChecker:
         self._scope = scope
         self._problems = problems
         self._schedules: dict[str, Schedule | None] = {}
+        self.understood = True
+        """Whether it is known when the last route acts: its conditions and schedules are without an error."""
 
     def named_part(self, statement: syntax.Statement) -> None:
         """A macro, schedule or template by itself, used or not."""
@@ -152,6 +154,7 @@ class RouteChecker:
     def _condition(self, clauses: Sequence[syntax.Clause], around: tuple[Condition | None, ...]) -> Condition | None:
         when = next((clause for clause in clauses if isinstance(clause, syntax.When)), None)
         own = None if when is None else self.resolver.resolve(when.condition)
+        self.understood = None not in around and (when is None or own is not None)
         parts = tuple(each for each in (*around, own) if each is not None)
         if not parts:
             return None
@@ -162,7 +165,9 @@ class RouteChecker:
         for clause in clauses:
             if isinstance(clause, syntax.During):
                 schedule = self._schedule(clause.schedule)
-                if schedule is not None:
+                if schedule is None:
+                    self.understood = False
+                else:
                     found.append(During(schedule, clause.negated))
         return tuple(found)
 

@@ -27,6 +27,7 @@ _NAMES = {
     "NOT": "`not`", "AND": "`and`", "OR": "`or`", "EXISTS": "`exists`", "$END": "the end of the file",
 }  # fmt: skip
 _SMART_QUOTES = "“”‘’„«»"
+_BLOCKS = frozenset({"route", "where", "otherwise", "test"})
 _LONGEST_SHOWN = 40
 
 
@@ -101,12 +102,28 @@ def _intent(met: str, expected: frozenset[str]) -> str:
         return f'quote it: "{met}"'
     if expected == {"DURATION"} and met.isdigit():
         return f"give it a unit: {met}m, {met}h, {met}d"
+    structural = _structural(met, expected)
+    if structural:
+        return structural
     pool = _pool(expected)
     found = nearest(met, pool)
     if found is not None and found != met:
         return f"did you mean `{found}`?"
     if {"AND", "OR"} <= expected and met not in STATEMENTS:
         return "a value with spaces or signs needs quotes"
+    return ""
+
+
+def _structural(met: str, expected: frozenset[str]) -> str:
+    """A slip of the structure, that is found where the next part begins."""
+    if met == "not" and "WORD_OPERATOR" in expected:
+        return "`not` stands before the field: not FIELD in (…)"
+    if met == "for" and expected == {"PER"}:
+        return "write `per`"
+    if met in _BLOCKS and "RBRACE" in expected:
+        return "is the `}` before it missing?"
+    if expected == {"RPAR"} or ("RPAR" in expected and met in CLAUSES):
+        return "is the `)` before it missing?"
     return ""
 
 

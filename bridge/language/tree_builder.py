@@ -22,6 +22,8 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         super().__init__(visit_tokens=False)
         self.path = ""
         self.problems: list[Diagnostic] = []
+        self._unfinished: list[Diagnostic] = []
+        """Of strings that Falco would not take in a condition, until it is known what they stand in."""
         self.comments: list[Token] = []
 
     def comment(self, token: Token) -> Token:
@@ -68,6 +70,10 @@ class TreeBuilder(Transformer[Token, syntax.File]):
             value = str(token)[1:-1]
         return syntax.Word(value, quoted=True, span=span)
 
+    def _tell_unfinished(self) -> None:
+        self.problems += self._unfinished
+        self._unfinished.clear()
+
     # Statements
 
     def file(self, children: list[Any]) -> syntax.File:
@@ -82,10 +88,12 @@ class TreeBuilder(Transformer[Token, syntax.File]):
 
     def list_statement(self, children: list[Any]) -> syntax.ListStatement:
         """``list NAME = items``."""
+        self._unfinished.clear()  # a list's items are Falco's by way of YAML, and may end with anything
         return syntax.ListStatement(self._word(children[1]), children[3], appends=False, span=self._whole(children))
 
     def append(self, children: list[Any]) -> syntax.ListStatement:
         """``list NAME += items``."""
+        self._unfinished.clear()
         return syntax.ListStatement(self._word(children[1]), children[3], appends=True, span=self._whole(children))
 
     def macro(self, children: list[Any]) -> syntax.MacroStatement:
@@ -290,10 +298,12 @@ class TreeBuilder(Transformer[Token, syntax.File]):
 
     def exists(self, children: list[Any]) -> syntax.Existence:
         """``field exists``."""
+        self._tell_unfinished()
         return syntax.Existence(children[0], self._whole(children))
 
     def compare(self, children: list[Any]) -> syntax.Comparison:
         """``left operator [quantifier] right``."""
+        self._tell_unfinished()
         quantifier = self._word(children[2]) if len(children) == 4 else None
         return syntax.Comparison(children[0], self._word(children[1]), quantifier, children[-1], self._whole(children))
 
@@ -304,10 +314,24 @@ class TreeBuilder(Transformer[Token, syntax.File]):
     attribute = key = field
 
     def text(self, children: list[Any]) -> syntax.Word:
-        """A value."""
-        return self._word(children[0])
+        """A value in a condition or a list."""
+        token = children[0]
+        if token.type == "STRING" and token[-2] == "\\":
+            self._unfinished.append(
+                Diagnostic(
+                    Code.BAD_ESCAPE,
+                    "Falco takes the last quote for an escaped one, and the string for unfinished",
+                    self._span(token),
+                    "write a backslash at the end as `\\ `, a backslash and a space",
+                )
+            )
+        return self._word(token)
 
-    quoted = value = text
+    quoted = text
+
+    def value(self, children: list[Any]) -> syntax.Word:
+        """A value in a test's event, which Falco never reads."""
+        return self._word(children[0])
 
     def items(self, children: list[Any]) -> syntax.WordList:
         """``(a, b)``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
@@ -11,6 +12,7 @@ _LEAST_SIGNED = -(2**63)
 _DIGITS = frozenset("0123456789")
 _SPACES = " \t\n\v\f\r"
 _LONGEST_NUMBER = 64
+_NUMBER_TOKEN = re.compile(r"0[xX][0-9a-zA-Z]+|[+-]?[0-9]+\.?[0-9]*([eE][+-][0-9]+)?")
 _FLOAT = frozenset("0123456789+-.eE")
 
 Address = IPv4Address | IPv6Address
@@ -82,13 +84,11 @@ def parse_network(text: str) -> Network | None:
 
 
 def is_number_token(text: str) -> bool:
-    """What Falco takes after ``<``: decimal, hexadecimal or floating."""
-    body = text.removeprefix("-").removeprefix("+") if text[:1] in "+-" else text
-    if text.startswith(("+-", "-+")):
-        return False
-    if body[:2].lower() == "0x":
-        return len(body) > 2 and all(letter in "0123456789abcdefABCDEF" for letter in body[2:])
-    return body[:1] in _DIGITS and parse_double(body) is not None
+    """What Falco takes after ``<``: decimal, hexadecimal or floating; an exponent has a sign.
+
+    Whether it is a number of the field's type is another question: Falco takes ``0x1g`` against text.
+    """
+    return _NUMBER_TOKEN.fullmatch(text) is not None
 
 
 def _ipv6(text: str) -> IPv6Address:

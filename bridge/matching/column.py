@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import attrgetter
 from typing import Any
 
 from bridge.alert import Alert, Priority, make_alert
@@ -22,7 +21,6 @@ MOST_VALUES = 8192
 """Values that a column remembers."""
 _LONGEST_REMEMBERED = 512
 """Characters. Longer values are worked out each time: they hardly ever come again."""
-PRIORITY = "priority._value_"
 _PARSERS: Mapping[Kind, Callable[[Any], Any]] = {**PARSERS, Kind.PRIORITY: Priority}
 _NO_ATTRIBUTE = (None, "", ())
 """What an attribute without a value is; an output field's empty text is worked out like any other."""
@@ -52,14 +50,15 @@ class Column(dict[Any, int]):
 
     def __init__(self, operand: Operand, labels: Mapping[str, str]) -> None:
         super().__init__()
-        self.source = _source(operand)
-        """What the values are read from: of a transformer over one field, that field; it is applied once a value."""
-        self.read = _reader(self.source, labels)
+        source = _source(operand)
+        self.place = _place(source)
+        """The output field or attribute that holds the value; empty where ``read`` must find it."""
+        self.read = _reader(source, labels)
         self.constrained = 0
         """How many alternatives ask something of this value."""
         field = operand if isinstance(operand, Field) else None
         self._nothing = _NO_ATTRIBUTE if field is not None and field.name in ATTRIBUTES else (None,)
-        self._parse = _PARSERS.get(field.kind) if field is not None else _applied(operand, self.source)
+        self._parse = _PARSERS.get(field.kind) if field is not None else _applied(operand, source)
         self._present_where_parsed = field is None
         self._atoms: dict[Key, Atom] = {}
         self._bits: list[tuple[int, bool]] = []
@@ -171,10 +170,13 @@ class Column(dict[Any, int]):
         return found
 
 
+def _place(source: Operand) -> str:
+    if not isinstance(source, Field) or source.name == "time" or is_clock_field(source.name):
+        return ""
+    return "" if source.kind is Kind.LIST and source.name not in ATTRIBUTES else source.name
+
+
 def _reader(source: Operand, labels: Mapping[str, str]) -> Callable[[Alert], Any]:
-    attribute = attribute_path(source)
-    if attribute is not None:
-        return attrgetter(attribute)
     return read_text(source, labels) if isinstance(source, Field) else read_operand(source, labels)
 
 
@@ -186,11 +188,11 @@ def _rarity(atom: Atom) -> int:
 
 
 def _source(operand: Operand) -> Operand:
-    """The one field that a transformer transforms; otherwise the operand itself."""
+    """The one field that a transformer transforms, which is then applied once a value; or the operand itself."""
     if not isinstance(operand, Call):
         return operand
     fields = list(fields_in(operand))
-    return fields[0] if len(fields) == 1 and plain_name(fields[0]) is not None else operand
+    return fields[0] if len(fields) == 1 and _place(fields[0]) and fields[0].name not in ATTRIBUTES else operand
 
 
 def _applied(operand: Operand, source: Operand) -> Callable[[Any], Any] | None:
@@ -209,24 +211,6 @@ def _applied(operand: Operand, source: Operand) -> Callable[[Any], Any] | None:
         )  # fmt: skip
 
     return applied
-
-
-def plain_name(operand: Operand) -> str | None:
-    """The output field whose text is the value, as it stands in the alert."""
-    if not isinstance(operand, Field) or operand.kind is Kind.LIST:
-        return None
-    name = operand.name
-    return None if name in ATTRIBUTES or is_clock_field(name) else name
-
-
-def attribute_path(operand: Operand) -> str | None:
-    """Where in the alert the value of an attribute stands; ``time`` is one only as text.
-
-    Of a priority it is the number: an enum's member is hashed by Python code, for each alert.
-    """
-    if isinstance(operand, Field) and operand.name in ATTRIBUTES and operand.name != "time":
-        return PRIORITY if operand.name == "priority" else operand.name
-    return None
 
 
 def _is_unequal(test: Compare) -> bool:

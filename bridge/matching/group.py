@@ -7,7 +7,10 @@ from typing import Any
 
 from bridge.matching.column import Column
 
-_PLACE = frozenset({"container", "k8s"})
+_OF_THE_RULE = frozenset({"rule", "priority", "source", "tags"})
+"""A rule has one priority, one source, one set of tags."""
+_PLACE = frozenset({"container", "k8s", "hostname"})
+"""A pod has one image, and stays on its node."""
 _PROCESS = frozenset({"proc", "user", "group"})
 _OF_ITS_OWN = ("cmdline", "args", "id", "env", "cwd", "num", "ts", "duration")
 """What these names end with varies too much to be remembered together with the rest."""
@@ -36,7 +39,9 @@ class Group(dict[tuple[Any, ...], int]):
 
 
 def family(name: str) -> str:
-    """The group that an output field belongs to; empty for one that stands alone."""
+    """The group that a field or an attribute belongs to; empty for one that stands alone."""
+    if name in _OF_THE_RULE:
+        return "rule"
     first, _, rest = name.partition(".")
     if rest.endswith(_OF_ITS_OWN):
         return ""

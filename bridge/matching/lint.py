@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from bridge.language.condition import Compare, Items, Literal
 from bridge.language.diagnostic import Code, Diagnostic
 from bridge.language.falco_rules import FalcoRules
-from bridge.language.program import Program, Route
+from bridge.language.program import Route
 from bridge.matching.internal import asks_for_internal
 from bridge.matching.normal import Key, alternatives
 from bridge.matching.proofs import always_holds, implies, keys_of, never_holds
@@ -18,9 +18,9 @@ _MOST_PAIRS = 200_000
 """Pairs of routes that are compared for one shadowing the other; past that the rest is not attempted."""
 
 
-def lint(program: Program, rules: FalcoRules | None) -> list[Diagnostic]:
-    """Every oddity; ``rules`` are Falco's, where they are known."""
-    return [*_verdicts(program.routes), *_shadowed(program.routes), *_unreached(program.routes, rules)]
+def lint(routes: Sequence[Route], rules: FalcoRules | None) -> list[Diagnostic]:
+    """Every oddity of these routes, in file order; ``rules`` are Falco's, where they are known."""
+    return [*_verdicts(routes), *_shadowed(routes), *_unreached(routes, rules)]
 
 
 def _verdicts(routes: Sequence[Route]) -> Iterator[Diagnostic]:

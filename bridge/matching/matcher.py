@@ -8,9 +8,8 @@ only where all columns leave it alive. The predicates of ``closures`` are the de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter
-from typing import Any
+from array import array
+from collections.abc import Iterable, Mapping
 
 from bridge.alert import INTERNAL_SOURCE, Alert
 from bridge.language.condition import Compare, Condition, Exists, Field, Items, Literal, Operand
@@ -18,15 +17,14 @@ from bridge.language.kinds import LABEL
 from bridge.language.program import Program, Route
 from bridge.matching.atom import mask_of
 from bridge.matching.closures import Predicate, compile_condition
-from bridge.matching.column import MEMO_BYTES, PRIORITY, Column, attribute_path, plain_name
+from bridge.matching.column import MEMO_BYTES, Column
 from bridge.matching.group import Group, family
 from bridge.matching.internal import asks_for_internal
 from bridge.matching.normal import Alternative, Key, Term, alternatives
 from bridge.matching.reader import Alive, make_reader
 
-_MANY_BITS = 32
-_OF_THE_RULE = frozenset({"rule", PRIORITY, "source", "tags"})
-"""Attributes that come together: a rule has one priority, one source, one set of tags."""
+_ONE_BY_ONE = range(32)
+"""So many bits are taken off one by one: each costs the mask's length."""
 _GROUP_BYTES = 12 << 20
 
 
@@ -36,7 +34,7 @@ class Matcher:
     def __init__(self, program: Program, labels: Mapping[str, str]) -> None:
         self._program = program
         self._labels = labels
-        self._route_of: list[int] = []
+        self._route_of = array("I")
         """The route of each alternative."""
         self._columns: dict[Key, Column] = {}
         self._residual: dict[int, Predicate] = {}
@@ -49,10 +47,9 @@ class Matcher:
         self._every = (1 << len(self._route_of)) - 1
         self._internal = mask_of(internal)
         self._residual_mask = mask_of(list(self._residual))
-        self._particular = frozenset(
-            index for index, route in enumerate(program.routes) if route.drop or route.stop or route.during
-        )
-        """The routes that end it or that keep to a schedule."""
+        self._ends = frozenset(index for index, route in enumerate(program.routes) if route.drop or route.stop)
+        self._scheduled = {index: route.during for index, route in enumerate(program.routes) if route.during}
+        self._particular = self._ends | self._scheduled.keys()
         self._seal()
 
     def match(self, alert: Alert, now_ns: int) -> tuple[int, ...]:
@@ -68,24 +65,21 @@ class Matcher:
             return self._by_definition(alert, now_ns)
         if not alive:
             return ()
-        found = self._routes(alive)
-        return tuple(found) if self._particular.isdisjoint(found) else self._in_order(found, now_ns)
-
-    def _routes(self, alive: int) -> list[int]:
-        """The routes of these alternatives, each once, in order. A route's alternatives are neighbours."""
-        routes, found, last = self._route_of, list[int](), -1
-        while alive:
+        routes, last = self._route_of, -1
+        found: list[int] = []
+        for _ in _ONE_BY_ONE:  # a route's alternatives are neighbours
+            if not alive:
+                break
             top = alive.bit_length() - 1
             alive ^= 1 << top
             index = routes[top]
             if index != last:
                 found.append(index)
                 last = index
-                if len(found) > _MANY_BITS:
-                    found += (index for bit in _bits(alive) if (index := routes[bit]) != last)
-                    return sorted(set(found))
+        else:
+            found = sorted({*found, *(routes[bit] for bit in _bits(alive))}, reverse=True)
         found.reverse()
-        return found
+        return tuple(found) if self._particular.isdisjoint(found) else self._in_order(found, now_ns)
 
     def _decided(self, alive: int, alert: Alert) -> int:
         """Without those alternatives whose own predicate says no."""
@@ -98,12 +92,10 @@ class Matcher:
         """Those whose schedule holds, up to the first that ends it."""
         matched: list[int] = []
         for index in indices:
-            route = self._program.routes[index]
-            if route.during and not all(each.holds(now_ns) for each in route.during):
-                continue
-            matched.append(index)
-            if route.drop or route.stop:
-                break
+            if all(each.holds(now_ns) for each in self._scheduled.get(index, ())):
+                matched.append(index)
+                if index in self._ends:
+                    break
         return tuple(matched)
 
     def _by_definition(self, alert: Alert, now_ns: int) -> tuple[int, ...]:
@@ -166,39 +158,16 @@ class Matcher:
         self._alive = self._share_out(columns)
 
     def _share_out(self, columns: list[Column]) -> Alive:
-        """Which columns are read together, which alone, and how."""
-        width = len(self._route_of)
-        families: dict[str, list[tuple[str, Column]]] = {}
-        own: list[tuple[str, Column]] = []
-        others: list[Column] = []
+        """Which columns are asked together, and which alone."""
+        families: dict[str, list[Column]] = {}
         for column in columns:
-            name = plain_name(column.source)
-            attribute = attribute_path(column.source)
-            if name is not None:
-                families.setdefault(family(name), []).append((name, column))
-            elif attribute in _OF_THE_RULE:
-                own.append((attribute, column))
-            else:
-                others.append(column)
+            families.setdefault(family(column.place), []).append(column)
         alone = families.pop("", [])
-        alone += [pair for pairs in families.values() if len(pairs) == 1 for pair in pairs]
-        together = [pairs for pairs in families.values() if len(pairs) > 1]
-        share = _GROUP_BYTES // (len(together) + 1)
-        groups = [
-            (tuple(name for name, _ in pairs), Group([column for _, column in pairs], share, width))
-            for pairs in together
-        ]
-        attributes = _getter([name for name, _ in own])
-        together_own = (Group([column for _, column in own], share, width), attributes) if own else None
-        return make_reader(self._every, self._internal, together_own, groups, alone, others)
-
-
-def _getter(names: list[str]) -> Callable[[Alert], tuple[Any, ...]]:
-    """Reads several attributes in one go."""
-    if len(names) > 1:
-        return attrgetter(*names)
-    read = attrgetter(*names) if names else None
-    return lambda alert: () if read is None else (read(alert),)
+        alone += [each for few in families.values() if len(few) == 1 for each in few]
+        together = [many for many in families.values() if len(many) > 1]
+        share = _GROUP_BYTES // (len(together) or 1)
+        groups = [Group(many, share, len(self._route_of)) for many in together]
+        return make_reader(self._every, self._internal, groups, alone)
 
 
 def _operand(term: Term) -> Operand:
@@ -225,7 +194,7 @@ def _bits(mask: int) -> list[int]:
         top = mask.bit_length() - 1
         found.append(top)
         mask ^= 1 << top
-        if len(found) > _MANY_BITS:  # bit by bit it would cost their number times the mask's length
+        if len(found) > len(_ONE_BY_ONE):  # bit by bit it would cost their number times the mask's length
             digits = bin(mask)
             last = len(digits) - 1
             return found + [last - place for place, digit in enumerate(digits) if digit == "1"]

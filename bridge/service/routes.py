@@ -40,9 +40,8 @@ def load_routes(paths: Sequence[Path], known: Known | None = None, rules: Sequen
         known = replace(known, rules=found)
     checked = check([_read(path) for path in paths], known, read_import)
     all_rules = _all_rules(checked, known)
-    if checked.program is not None:
-        odd = lint(checked.program, all_rules)
-        checked = replace(checked, diagnostics=tuple(sorted((*checked.diagnostics, *odd), key=by_place)))
+    odd = lint(checked.understood, all_rules)
+    checked = replace(checked, diagnostics=tuple(sorted((*checked.diagnostics, *odd), key=by_place)))
     return LoadedRoutes(checked, checked.sources, all_rules)
 
 

@@ -192,3 +192,19 @@ def test_templates_fill_as_falcos_output_does() -> None:
     assert fill(template, values.get, lambda text: text.replace("<", "&lt;")) == (
         "Bash&lt;|Bas|x       |%|bash&lt;|&lt;NA>"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('route "r" { when proc.name not in (a) to x }', "`not` stands before the field: not FIELD in (…)"),
+        ('route "r" { to x throttle 3 for 10m }', "write `per`"),
+        ('route "r" { to x\nroute "q" { to x }', "is the `}` before it missing?"),
+        ('route "r" { when (proc.name = a to x }', "is the `)` before it missing?"),
+        ('route "r" { when proc.name in (a, b to x }', "is the `)` before it missing?"),
+        ('route "r" { when proc.name in "a" to x }', "put it in parentheses, also a single value"),
+    ],
+)
+def test_the_likely_slip(text: str, hint: str) -> None:
+    """What was most likely meant is told beside what does not fit."""
+    assert check([Source("t", text)], Known(None, None)).diagnostics[0].hint == hint

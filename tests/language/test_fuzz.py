@@ -31,7 +31,7 @@ def survive(text: str) -> Checked:
         as_mapping(each)
         assert 0 <= each.span.start <= each.span.end <= len(text) + 1 or each.span.path != "t"
     if checked.program is not None:
-        lint(checked.program, None)
+        lint(checked.understood, None)
         Matcher(checked.program, {}).match(ALERT, 0)
     format_text(source)
     return checked

@@ -90,7 +90,7 @@ def test_no_alert_refutes_a_proof(one: str, other: str, alerts: list[Alert]) -> 
 def said(text: str, rules: FalcoRules | None = None) -> list[Code]:
     checked = check([Source("t", text)], NOTHING)
     assert checked.program is not None, checked.diagnostics
-    return [each.code for each in lint(checked.program, rules)]
+    return [each.code for each in lint(checked.understood, rules)]
 
 
 def test_shadows() -> None:
@@ -103,6 +103,21 @@ def test_shadows() -> None:
     assert said('route "1" { drop } route "2" { when source = internal to x }') == []
     scheduled = f'schedule s = mon\nroute "1" {{ when {wide} during s drop }} route "2" {{ when {narrow} to x }}'
     assert said(scheduled) == []
+
+
+def test_what_is_odd_is_told_beside_what_is_wrong() -> None:
+    """All in one run; but nothing is proved with a condition or a schedule that is not understood."""
+
+    def told(text: str) -> list[Code]:
+        return [each.code for each in lint(check([Source("t", text)], NOTHING).understood, None)]
+
+    wrong = (
+        'route "w" { when proc.nam = a drop } route "s" { during nosuch drop } where no_macro { route "m" { drop } }'
+    )
+    assert told(f'{wrong} route "1" {{ when proc.name = a and proc.name = b }}') == [Code.NEVER_TRUE]
+    assert told(f'{wrong} route "1" {{ when rule = a drop }} route "2" {{ when rule = a to x severity high }}') == [
+        Code.SHADOWED_ROUTE
+    ]
 
 
 def test_what_no_rule_tells() -> None:
