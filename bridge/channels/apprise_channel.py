@@ -12,7 +12,7 @@ from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.families import family_of
 from bridge.channels.message import Message
 from bridge.channels.probe import STAND_IN, Heard, listen
-from bridge.channels.redact import redacted, secrets_in
+from bridge.channels.redact import redacted, redacted_bytes, secrets_in
 from bridge.channels.render import plain
 from bridge.channels.sanitise import shortened, unmentioned
 from bridge.channels.verdict import judge
@@ -116,6 +116,7 @@ class AppriseChannel:
 
     def _outcome(self, heard: Heard, *, succeeded: bool) -> Outcome:
         accepted = None if self._family is None else self._family.accepted
+        heard.body = redacted_bytes(heard.body, self._secrets)
         outcome = judge(heard, succeeded=succeeded, accepted=accepted)
         reason = redacted(outcome.reason, self._secrets)
         return Outcome(outcome.verdict, outcome.status, reason, outcome.retry_after)

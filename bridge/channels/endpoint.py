@@ -22,7 +22,7 @@ from bridge.channels.address import Address
 from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
 from bridge.channels.probe import Heard
-from bridge.channels.redact import redacted
+from bridge.channels.redact import redacted, redacted_bytes
 from bridge.channels.trust import CONNECT_SECONDS, READ_SECONDS, proxy, trusted
 from bridge.channels.verdict import judge
 
@@ -82,6 +82,7 @@ class Endpoint:
     def post(self, body: bytes, headers: Mapping[str, str]) -> Outcome:
         """Send one request; the status decides. Never raises for what the network or the far side does."""
         heard = self._ask(body, headers)
+        heard.body = redacted_bytes(heard.body, self._secrets)
         outcome = judge(heard, succeeded=heard.status is not None and 200 <= heard.status < 300)
         return replace(outcome, reason=redacted(outcome.reason, self._secrets))
 

@@ -29,6 +29,11 @@ def redacted(text: str, secrets: Collection[str]) -> str:
     return text
 
 
+def redacted_bytes(data: bytes, secrets: Collection[str]) -> bytes:
+    """The same for what a far side said: before it is cut, for half a secret is not known again."""
+    return redacted(data.decode("utf-8", "replace"), secrets).encode()
+
+
 def _parts(url: str) -> Iterator[str]:
     yield url
     try:
@@ -42,9 +47,11 @@ def _parts(url: str) -> Iterator[str]:
     yield from (piece.partition("=")[2] for piece in split.query.split("&"))
     if user or password:
         yield base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
-    host = split.netloc.rpartition("@")[2].partition(":")[0]
+    host, _, port = split.netloc.rpartition("@")[2].partition(":")
     if host and "." not in host and host.lower() != "localhost":
         yield host  # many of Apprise's URLs hold a token there
+    if port and not port.isdigit():
+        yield from (port, f"{host}:{port}")  # and Telegram's has a colon in it
 
 
 def _shown(part: str) -> Iterator[str]:

@@ -1,0 +1,69 @@
+"""No secret of any of Apprise's services shows, however it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from tests.channels.canaries import CANARY
+from tests.support.certificates import Authority, make_authority
+from tests.support.far_side import Answer, FarSide, Request, connect_proxy
+
+FEWEST_SCHEMES = 150
+
+
+def echo(request: Request) -> Answer:
+    """Says no in several ways, and repeats whatever it was sent."""
+    status = (400, 401, 403, 404, 429, 500, 503, 200)[len(request.path) % 8]
+    said = f"{request.path} {request.headers} ".encode() + request.body
+    return Answer(status, said, {"Location": f"https://{CANARY}.example/"})
+
+
+def answer_for_every_host(server: FarSide, authority: Authority) -> None:
+    """Whichever service's name is asked for, a certificate for it."""
+    contexts: dict[str, ssl.SSLContext] = {}
+    lock = threading.Lock()
+
+    def choose(connection: ssl.SSLSocket, name: str | None, _context: ssl.SSLContext) -> None:
+        with lock:
+            if name and name not in contexts:
+                pair = authority.issue(f"host-{len(contexts)}", (name,))
+                contexts[name] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                contexts[name].load_cert_chain(pair.certificate, pair.key)
+        if name:
+            connection.context = contexts[name]
+
+    server._server.socket.context.sni_callback = choose  # type: ignore[attr-defined]
+
+
+def test_no_service_of_apprises_lets_a_secret_out(tmp_path: Path) -> None:
+    """A canary for every token of every scheme, answered by echoes of all that was sent, refused, or not at all."""
+    authority = make_authority(tmp_path)
+    services, plain = FarSide(echo, authority.issue("any", ("localhost",))), FarSide(echo)
+    answer_for_every_host(services, authority)
+    with services.serving(), plain.serving(), connect_proxy(services.port) as proxy:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.channels.canaries", str(plain.port)],
+            capture_output=True, text=True, timeout=110, check=False,
+            env=os.environ | {"HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1",
+                              "REQUESTS_CA_BUNDLE": str(authority.certificate)},
+        )  # fmt: skip
+    made = json.loads(done.stdout.splitlines()[0])
+    said = done.stdout + done.stderr
+    assert len(made) >= FEWEST_SCHEMES, made
+    arrived = "".join(f"{each.path} {each.headers} {each.body!r}" for each in (*services.requests, *plain.requests))
+    assert arrived.lower().count(CANARY) > FEWEST_SCHEMES, "the channels themselves need them"
+    assert "HTTP 40" in said
+    assert "***" in said
+    shown = [line for line in said.splitlines() if CANARY in line.lower()]
+    assert not shown, "\n".join(line.partition(" ")[0] + " … " + _around(line) for line in shown)
+
+
+def _around(line: str) -> str:
+    at = line.lower().index(CANARY)
+    return line[max(at - 60, 0) : at + 80]
