@@ -19,7 +19,9 @@ def check_channels(config: Config) -> list[Problem]:
         "labels": dict(config.labels),
         "allow": config.allowed.as_settings(),
     }
-    process = start_python("bridge.channels", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = start_python(
+        "bridge.channels", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, without=config.secret_names
+    )
     try:
         answer, _ = process.communicate(json.dumps(settings).encode(), timeout=_PATIENCE_SECONDS)
         problems: dict[str, str] = json.loads(answer)

@@ -26,7 +26,9 @@ def try_channel(config: Config, name: str) -> dict[str, Any]:
         raise AdminError(f"the config has no channel `{name}`; {hint}")
     request: dict[str, Any] = {"name": name, "url": config.channels[name].reveal(), "labels": dict(config.labels)}
     request["allow"] = config.allowed.as_settings()
-    process = start_python("bridge.courier.trial", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = start_python(
+        "bridge.courier.trial", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, without=config.secret_names
+    )
     begun = time.monotonic()
     try:
         answer, _ = process.communicate(json.dumps(request).encode(), timeout=PATIENCE_SECONDS)

@@ -56,6 +56,8 @@ class Config:
     """What its channels may touch on this machine."""
     secret_files: tuple[Path, ...]
     """The files that hold secrets, to be looked at now and then."""
+    secret_names: frozenset[str]
+    """The variables of the environment that hold them, and that no other process needs to have."""
     metrics: MetricsSettings | None
 
 
@@ -121,6 +123,7 @@ class _Loader:
             self._admin(entries.get("admin"), journal),
             read_allowed(self._reader, entries.get("allow"), journal),
             tuple(self._reader.secret_files),
+            frozenset(self._reader.secret_names),
             read_metrics(self._reader, entries.get("metrics")),
         )
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,11 +26,16 @@ _REPLACED_SECONDS = 35.0
 _LEAVING_SECONDS = 1.0
 """What the courier has, past its own deadline, to settle and leave."""
 
+_NEEDED = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
+"""Variables that a process may need though the config names them too."""
+
 
 class CourierProcess:
     """Runs ``python -m bridge.courier``; the settings, secrets among them, go down its standard input only."""
 
-    def __init__(self, settings: Mapping[str, object]) -> None:
+    def __init__(self, settings: Mapping[str, object], secret_names: Collection[str] = ()) -> None:
+        """``secret_names`` are the variables of the environment that are kept from it."""
+        self._secret_names = secret_names
         self._settings = _line(settings)
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -96,7 +101,7 @@ class CourierProcess:
 
     def _launch(self) -> None:
         with self._lock:
-            self._process = process = start_python("bridge.courier")
+            self._process = process = start_python("bridge.courier", without=self._secret_names)
             assert process.stdin is not None
             with suppress(BrokenPipeError):
                 process.stdin.write(self._settings)
@@ -145,11 +150,15 @@ class CourierProcess:
             return None
 
 
-def start_python(module: str, *, stdout: int | None = None, stderr: int | None = None) -> subprocess.Popen[bytes]:
+def start_python(
+    module: str, *, stdout: int | None = None, stderr: int | None = None, without: Collection[str] = ()
+) -> subprocess.Popen[bytes]:
     """Run one of our own modules with a pipe to its standard input, in a process group of its own.
 
-    Our own package is found first, and the working folder is not searched: it may be anybody's.
+    ``without`` are variables of the environment that it is not to have. Our own package is found first, and the
+    working folder is not searched: it may be anybody's.
     """
+    environ = {name: value for name, value in os.environ.items() if name not in without or name in _NEEDED}
     root = str(Path(__file__).parent.parent.parent)
     return subprocess.Popen(  # noqa: S603  # our own interpreter, fixed arguments
         [sys.executable, "-P", "-m", module],
@@ -157,7 +166,7 @@ def start_python(module: str, *, stdout: int | None = None, stderr: int | None =
         stdout=stdout,
         stderr=stderr,
         bufsize=0,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
+        env=environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
         process_group=0,  # Ctrl-C is the bridge's to answer
     )
 

@@ -66,7 +66,7 @@ def run_bridge(config_path: Path) -> int:
 
 
 def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], admin: AdminServer) -> int:
-    courier = CourierProcess(_courier_settings(config))
+    courier = CourierProcess(_courier_settings(config), config.secret_names)
     current = config
     hidden = _secrets(config)
 

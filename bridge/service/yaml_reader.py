@@ -37,6 +37,8 @@ class Reader:
         self.problems: list[Problem] = []
         self.secret_files: list[Path] = []
         """What ``${file:…}`` named."""
+        self.secret_names: list[str] = []
+        """The variables of the environment that ``${…}`` named."""
         self._environ = environ
 
     def document(self) -> yaml.Node | None:
@@ -111,6 +113,7 @@ class Reader:
         yield value[at:]
 
     def _from_environment(self, node: yaml.Node, name: str) -> str:
+        self.secret_names.append(name)
         if name not in self._environ:
             self.wrong(node, f"the environment has no {name or '${}'}", "set it where the bridge is started")
         return self._environ.get(name, "")

@@ -4,6 +4,8 @@ Prints a JSON line with the schemes that it could make a channel of, and then wh
 ``PORT`` is a server's that echoes what it is sent. A process of its own, for the courier's sessions are the process's.
 """
 
+# ruff: noqa: T201  # it is a program, and what it prints is what is looked at
+
 from __future__ import annotations
 
 import json

@@ -63,6 +63,63 @@ def test_no_canary_is_seen_anywhere(road: Road) -> None:
     assert [canary for canary in CANARIES if canary in everything] == []
 
 
+OURS = ("canaryuser", "canary-tenant", "canary-header", "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5", "canary-query")
+
+
+def family(pid: int) -> list[int]:
+    """The process and all that it started."""
+    tasks = Path(f"/proc/{pid}/task")
+    below = [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+    return [pid, *(each for child in below for each in family(child))]
+
+
+def test_our_own_channels_keep_theirs_too_from_journal_and_processes(road: Road) -> None:
+    """While they fail: not in the journal's bytes, in any command line, nor in a child's environment; files are 0600."""
+    for name, canary in zip(("USERNAME_", "TENANT", "HEADER", "SECRET", "QUERY"), OURS, strict=True):
+        road.environment[name] = canary
+    page = road.folder / "page"
+    page.write_text("#!/bin/sh\ntr '\\0' ' ' </proc/$PPID/environ; env; cat; exit 65\n", encoding="utf-8")
+    page.chmod(0o755)
+    with FarSide(lambda request: Answer(403 if "403" in request.path else 503,
+                 f"{request.path} {request.headers}".encode())).serving() as server:  # fmt: skip
+        here = f"127.0.0.1:{server.port}"
+        road.configure(
+            'route "r" { to hook, hook2, logs, am, page }\n',
+            {
+                "hook": f"webhook://${{USERNAME_}}:x@{here}/403?+X-Token=${{HEADER}}&secret=${{SECRET}}&-k=${{QUERY}}",
+                "hook2": f"webhook://${{USERNAME_}}:x@{here}/503?+X-Token=${{HEADER}}&-k=${{QUERY}}",
+                "logs": f"loki://{here}/403?tenant=${{TENANT}}&+Authorization=Bearer%20${{HEADER}}",
+                "am": f"alertmanager://${{USERNAME_}}:${{HEADER}}@{here}/403",
+                "page": f"exec://{page}",
+            },
+            log={"level": "debug", "format": "json"},
+            allow={"exec": [str(page)]},
+        )
+        road.falco("--generate", "--count", "3")
+        bridge = road.bridge()
+        road.await_kept(3)
+        wait_until(lambda: sum(each.state is DeliveryState.DEAD for each in road.deliveries()) >= 12, "dead letters")
+        pids = family(bridge.pid)
+        assert len(pids) >= 2
+        seen = b"".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids)
+        seen += b"".join(Path(f"/proc/{pid}/environ").read_bytes() for pid in pids[1:])
+        kept = sorted(road.folder.glob("journal.db*"))
+        assert {"journal.db", "journal.db-wal", "journal.db-shm"} <= {path.name for path in kept}
+        assert {
+            path.name: path.stat().st_mode & 0o777 for path in kept if path.is_file() and path.stat().st_mode & 0o077
+        } == {}
+        seen += b"".join(path.read_bytes() for path in kept if path.is_file())
+        road.stop(bridge)
+        arrived = " ".join(f"{request.path} {request.headers}" for request in server.requests)
+    assert all(canary in arrived for canary in ("canary-tenant", "canary-header", "canary-query"))
+    reasons = " ".join(each.reason for each in road.deliveries())
+    assert "HTTP 403" in reasons
+    assert "exit 65" in reasons
+    everything = (seen + road.log.encode() + reasons.encode()).decode("utf-8", "replace")
+    everything += (road.folder / "journal.db").read_bytes().decode("utf-8", "replace")
+    assert [canary for canary in OURS if canary in everything] == []
+
+
 def test_logs_are_json_unless_asked_otherwise(road: Road) -> None:
     """Readable lines where the config asks for them."""
     road.configure('route "r" { to a }\n', {"a": "file://a.jsonl"}, log={"level": "info", "format": "console"})
