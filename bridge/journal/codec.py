@@ -39,6 +39,8 @@ class _DecisionBody(msgspec.Struct, array_like=True):
 
 
 _encode = msgspec.json.Encoder().encode
+_encode_sorted = msgspec.json.Encoder(order="deterministic").encode
+"""Fields in one order, whichever gRPC brought them in: what comes in the same order compresses better."""
 _alert_decoder = msgspec.json.Decoder(_AlertBody)
 _notification_decoder = msgspec.json.Decoder(_NotificationBody)
 _decisions_decoder = msgspec.json.Decoder(tuple[_DecisionBody, ...])
@@ -57,7 +59,7 @@ def encode_alert(alert: Alert) -> bytes:
         _as_dict(alert.fields),
         _as_dict(alert.lists),
     )
-    return _encode(body)
+    return _encode_sorted(body)
 
 
 def decode_alert(identity: str, body: bytes) -> Alert:

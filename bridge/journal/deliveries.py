@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
-from bridge.journal.codec import decode_alert, decode_notification
+from bridge.journal.codec import decode_notification
 from bridge.journal.model import Delivery, DeliveryState, Health, Room, Settlement
 from bridge.journal.store import Store
 from bridge.routing import Notification
@@ -195,8 +195,21 @@ class Deliveries(Store):
         for *row, due_ns in rows:
             if due_ns > now_ns:
                 break
-            run.append(_delivery(row))
+            run.append(self._delivery(row))
         return run
+
+    def _delivery(self, row: Sequence[object]) -> Delivery:
+        identity, channel, notification, attempts, created_ns, alert_id, body = row
+        assert isinstance(identity, int)
+        assert isinstance(channel, str)
+        assert isinstance(notification, bytes)
+        assert isinstance(attempts, int)
+        assert isinstance(created_ns, int)
+        assert isinstance(alert_id, bytes)
+        assert isinstance(body, bytes)
+        return Delivery(
+            identity, self.alert(alert_id, body), decode_notification(channel, notification), attempts, created_ns
+        )
 
     def _settle(self, each: Settlement) -> None:
         changed = self._connection.execute(
@@ -228,16 +241,3 @@ class Deliveries(Store):
                 )
                 changed += [identity] * done.rowcount
         return changed
-
-
-def _delivery(row: Sequence[object]) -> Delivery:
-    identity, channel, notification, attempts, created_ns, alert_id, body = row
-    assert isinstance(identity, int)
-    assert isinstance(channel, str)
-    assert isinstance(notification, bytes)
-    assert isinstance(attempts, int)
-    assert isinstance(created_ns, int)
-    assert isinstance(alert_id, bytes)
-    assert isinstance(body, bytes)
-    alert = decode_alert(alert_id.hex(), body)
-    return Delivery(identity, alert, decode_notification(channel, notification), attempts, created_ns)

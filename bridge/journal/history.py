@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bridge.alert import Alert
-from bridge.journal.codec import decode_alert, decode_decisions
+from bridge.journal.codec import decode_decisions
 from bridge.journal.model import DeliveryState
 from bridge.journal.sqlite import Journal
 from bridge.routing import Decision
@@ -51,8 +51,7 @@ def recorded(journal: Journal) -> Iterator[Recorded]:
             assert isinstance(received_ns, int)
             assert isinstance(body, bytes)
             assert isinstance(decisions, bytes)
-            alert = decode_alert(identity.hex(), body)
-            yield Recorded(alert, str(road), received_ns, decode_decisions(decisions))
+            yield Recorded(journal.alert(identity, body), str(road), received_ns, decode_decisions(decisions))
             last = seq
 
 

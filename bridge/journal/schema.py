@@ -10,7 +10,8 @@ from bridge.journal.errors import JournalBusyError, JournalError
 
 APPLICATION_ID = 0x46427267
 """SQLite's application_id of a journal: ``FBrg``."""
-VERSION = 1
+VERSION = 2
+"""Format 1, from before the first release, kept alerts uncompressed under random ids."""
 _BUSY_SECONDS = 30.0
 _CHECKED_WHOLE_BYTES = 64 << 20
 """Up to this size the whole file is checked at start (about a second)."""
@@ -25,6 +26,10 @@ CREATE TABLE alerts (
     road TEXT NOT NULL,
     body BLOB NOT NULL,
     decisions BLOB NOT NULL
+);
+CREATE TABLE dictionaries (
+    number INTEGER PRIMARY KEY,
+    content BLOB NOT NULL
 );
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY,
@@ -191,6 +196,12 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalError(
             f"the journal {path} was written by a newer falco-bridge (format {version}, this one knows {VERSION}); "
             "nothing was changed. Run that version, or set journal.path to another file"
+        )
+    if tables and version < VERSION:
+        raise JournalError(
+            f"the journal {path} was written by a falco-bridge from before the first release (format {version}, this "
+            f"one knows {VERSION}); nothing was changed. Let that version deliver what waits and move the file aside, "
+            "or set journal.path to another file"
         )
     if path.stat().st_size <= _CHECKED_WHOLE_BYTES:
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]

@@ -9,13 +9,13 @@ other writes, and both keep their write transactions short.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from bridge.alert import Alert
-from bridge.journal.codec import encode_alert, encode_decisions, encode_notification
+from bridge.journal.codec import encode_decisions, encode_notification
 from bridge.journal.deliveries import Deliveries, order_lane
 from bridge.journal.errors import JournalError
 from bridge.journal.lock import FileLock
@@ -26,6 +26,7 @@ from bridge.routing import Notification, Routed
 QUARANTINE_ROWS = 1000
 """How many refused messages are kept; the oldest go first."""
 _QUARANTINE_BYTES = 64 << 10
+_ASKED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ class Journal(Deliveries):
     def __init__(self, connection: sqlite3.Connection, path: Path, lock: FileLock | None) -> None:
         super().__init__(connection, path, lock)
         self._next_alert = self._scalar("SELECT coalesce(max(seq), 0) + 1 FROM alerts")
+        (latest,) = self.read("SELECT max(id) FROM alerts")[0]
+        self._latest = latest.hex() if isinstance(latest, bytes) else ""
+        """The last id in order of time."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -80,12 +84,15 @@ class Journal(Deliveries):
     # The router's half
 
     def unknown(self, alerts: Iterable[Alert]) -> list[Alert]:
-        """Those alerts that are not kept yet, each once: a repeated POST or a second road brings the same id."""
+        """Those alerts that are not kept yet, each once: a repeated POST or a second road brings the same id.
+
+        Ids begin with the time: what is later than all that is kept is new, and need not be looked for.
+        """
         fresh: dict[str, Alert] = {}
-        with self._explained():
-            for alert in alerts:
-                if alert.id not in fresh and not self._knows(alert.id):
-                    fresh[alert.id] = alert
+        for alert in alerts:
+            fresh.setdefault(alert.id, alert)
+        for known in self._known([identity for identity in fresh if identity <= self._latest]):
+            del fresh[known]
         return list(fresh.values())
 
     def append(
@@ -101,12 +108,12 @@ class Journal(Deliveries):
         ``road`` is the source's name. Returns how many deliveries were added.
         """
         first = self._next_alert
-        alerts, deliveries = _rows(road, received_ns, entries, first)
+        alerts, deliveries = self._rows(road, received_ns, entries, first)
         with self._transaction():
             last = self._scalar("SELECT coalesce(max(seq), 0) FROM alerts")
             if last >= first:  # the courier, too, tells of things
                 first = last + 1
-                alerts, deliveries = _rows(road, received_ns, entries, first)
+                alerts, deliveries = self._rows(road, received_ns, entries, first)
             self._connection.executemany("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?)", alerts)
             self._connection.executemany(
                 "INSERT INTO deliveries (alert, channel, lane, notification, state, due_ns, created_ns) "
@@ -122,6 +129,7 @@ class Journal(Deliveries):
                     (road, checkpoint, received_ns),
                 )
         self._next_alert = first + len(entries)
+        self._latest = max(self._latest, *(entry.alert.id for entry in entries)) if entries else self._latest
         return len(deliveries)
 
     def checkpoint(self, source: str) -> str | None:
@@ -136,9 +144,14 @@ class Journal(Deliveries):
 
     # Within
 
-    def _knows(self, identity: str) -> bool:
-        row = self._connection.execute("SELECT 1 FROM alerts WHERE id = ?", (bytes.fromhex(identity),)).fetchone()
-        return row is not None
+    def _known(self, ids: Sequence[str]) -> Iterator[str]:
+        """Those of the ids that are kept."""
+        for start in range(0, len(ids), _ASKED_AT_ONCE):
+            some = [bytes.fromhex(identity) for identity in ids[start : start + _ASKED_AT_ONCE]]
+            statement = f"SELECT id FROM alerts WHERE id IN ({', '.join('?' * len(some))})"  # noqa: S608  # places only
+            for (known,) in self.read(statement, some):
+                assert isinstance(known, bytes)
+                yield known.hex()
 
     def _set_aside(self, road: str, received_ns: int, refused: Sequence[Refused]) -> None:
         self._connection.executemany(
@@ -149,32 +162,31 @@ class Journal(Deliveries):
             "DELETE FROM quarantine WHERE seq <= (SELECT max(seq) FROM quarantine) - ?", (QUARANTINE_ROWS,)
         )
 
-
-def _rows(
-    road: str, received_ns: int, entries: Sequence[Entry], first: int
-) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-    """The rows of a batch: alerts numbered from ``first``, and their deliveries."""
-    alerts: list[tuple[object, ...]] = []
-    deliveries: list[tuple[object, ...]] = []
-    encoded: dict[Notification, tuple[int, bytes]] = {}
-    for number, entry in enumerate(entries, first):
-        alert = entry.alert
-        alerts.append(
-            (
-                number,
-                bytes.fromhex(alert.id),
-                received_ns,
-                road,
-                encode_alert(alert),
-                encode_decisions(entry.routed.decisions),
+    def _rows(
+        self, road: str, received_ns: int, entries: Sequence[Entry], first: int
+    ) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+        """The rows of a batch: alerts numbered from ``first``, and their deliveries."""
+        alerts: list[tuple[object, ...]] = []
+        deliveries: list[tuple[object, ...]] = []
+        encoded: dict[Notification, tuple[int, bytes]] = {}
+        for number, entry in enumerate(entries, first):
+            alert = entry.alert
+            alerts.append(
+                (
+                    number,
+                    bytes.fromhex(alert.id),
+                    received_ns,
+                    road,
+                    self._bodies.encode(alert),
+                    encode_decisions(entry.routed.decisions),
+                )
             )
-        )
-        for notification in entry.routed.notifications:
-            known = encoded.get(notification)
-            if known is None:
-                known = encoded[notification] = (order_lane(notification), encode_notification(notification))
-            deliveries.append((number, notification.channel, *known, received_ns, received_ns))
-    return alerts, deliveries
+            for notification in entry.routed.notifications:
+                known = encoded.get(notification)
+                if known is None:
+                    known = encoded[notification] = (order_lane(notification), encode_notification(notification))
+                deliveries.append((number, notification.channel, *known, received_ns, received_ns))
+        return alerts, deliveries
 
 
 __all__ = ["DeliveryState", "Entry", "Journal", "Refused"]

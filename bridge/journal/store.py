@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bridge.alert import Alert
+from bridge.journal.bodies import Bodies
 from bridge.journal.lock import FileLock
 from bridge.journal.schema import explain
 
@@ -18,6 +20,7 @@ class Store:
         self._connection = connection
         self._path = path
         self._lock = lock
+        self._bodies = Bodies(path, self._dictionaries)
 
     def close(self) -> None:
         """Let go of the file and its lock."""
@@ -29,6 +32,16 @@ class Store:
         """Rows of a query over the schema, for ``bridge.journal.history``."""
         with self._explained():
             return self._connection.execute(statement, parameters).fetchall()
+
+    def alert(self, identity: bytes, body: bytes) -> Alert:
+        """The alert in a row of ``alerts``. Raises JournalError where it is damaged."""
+        return self._bodies.decode(identity, body)
+
+    def _dictionaries(self) -> Iterator[tuple[int, bytes]]:
+        for number, content in self.read("SELECT number, content FROM dictionaries ORDER BY number"):
+            assert isinstance(number, int)
+            assert isinstance(content, bytes)
+            yield number, content
 
     def _scalar(self, statement: str, parameters: Sequence[object] = ()) -> int:
         with self._explained():

@@ -71,6 +71,33 @@ def test_a_claim_is_held_until_its_lease_ends_and_settled_once(tmp_path: Path) -
     assert claim(journal, 10**9, Room(5)) == []
 
 
+def test_a_repeat_is_known_wherever_its_time_stands_and_after_a_restart(tmp_path: Path) -> None:
+    """Among the latest, long before them, and in a batch larger than one question."""
+    journal = Journal.open_for_router(tmp_path / "j.db")
+    numbers = range(0, 4000, 2)
+    journal.append("s", 0, entries(*numbers))
+    for _ in range(2):
+        assert journal.unknown(alert(number) for number in range(4001)) == [
+            *(alert(n) for n in range(1, 4000, 2)),
+            alert(4000),
+        ]
+        journal.close()
+        journal = Journal.open_for_router(tmp_path / "j.db")
+    journal.close()
+
+
+def test_an_alert_that_was_damaged_on_the_disk_is_named(tmp_path: Path) -> None:
+    """The others can still be read up to there."""
+    path = tmp_path / "j.db"
+    journal = Journal.open_for_router(path)
+    journal.append("s", 0, entries(1, 2))
+    journal._connection.execute("UPDATE alerts SET body = substr(body, 1, 20) WHERE seq = 2")
+    kept = recorded(journal)
+    assert next(kept).alert == alert(1)
+    with pytest.raises(JournalError, match=rf"j\.db is damaged: alert {alert(2).id}"):
+        next(kept)
+
+
 def test_a_refused_batch_leaves_nothing(tmp_path: Path) -> None:
     """All or nothing: the second alert is a duplicate, so the first is not kept either."""
     journal = Journal.open_for_router(tmp_path / "j.db")
@@ -93,6 +120,11 @@ def newer(path: Path) -> None:
         connection.execute("PRAGMA user_version = 99")
 
 
+def older(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 1")
+
+
 def foreign(path: Path) -> None:
     path.unlink()
     with sqlite3.connect(path) as connection:
@@ -103,7 +135,7 @@ def no_database(path: Path) -> None:
     path.write_text("shopping list\n" * 400, encoding="utf-8")
 
 
-@pytest.mark.parametrize("harm", [damaged, newer, foreign, no_database])
+@pytest.mark.parametrize("harm", [damaged, newer, older, foreign, no_database])
 def test_what_is_no_journal_of_ours_is_told_and_left_alone(tmp_path: Path, harm: object) -> None:
     """The message names the file, and not one byte of it is changed."""
     path = tmp_path / "j.db"
