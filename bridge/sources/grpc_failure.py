@@ -43,14 +43,14 @@ _REMEDIES = (
 )
 
 
-def explain(address: str, code: grpc.StatusCode, details: str) -> str:
-    """One sentence: the address, the cause, the remedy."""
+def explain(address: str, code: grpc.StatusCode, details: str, *, was_read: bool = False) -> str:
+    """One sentence: the address, the cause, the remedy. ``was_read``: until now it could be read."""
     if code.name == "UNIMPLEMENTED":
         return (
             f"{address}: this Falco has no gRPC outputs; set grpc_output.enabled, "
             "or for Falco 0.44 and newer, which have none, use http_output"
         )
-    if address.startswith("unix:") and "Socket closed" in details:
+    if (was_read or address.startswith("unix:")) and "Socket closed" in details:
         return f"{address}: {_GONE}"
     for cause, remedy in _REMEDIES:
         if cause in details:

@@ -58,7 +58,7 @@ class FalcoHealth:
 
     def failed(self, error: grpc.RpcError) -> None:
         """A read failed: told once for each cause, not for each attempt."""
-        sentence = explain(self._address, error.code(), error.details() or "")
+        sentence = explain(self._address, error.code(), error.details() or "", was_read=self._readable)
         self.unreadable()
         self._state.failed(sentence)
         if sentence != self._told:
