@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bridge.alert import Alert
-from bridge.journal.codec import decode_alert, decode_notification
+from bridge.journal.codec import decode_notification
 from bridge.journal.sqlite import Journal
 
 _PAGE = 200
@@ -49,7 +49,7 @@ def dead_letters(journal: Journal, channel: str | None = None, identity: int | N
         (last, channel, identity),
     ):
         for row in rows:
-            letter = _letter(row)
+            letter = _letter(journal, row)
             yield letter
             last = letter.id
 
@@ -78,7 +78,7 @@ def _tried(row: Sequence[object]) -> Tried:
     return Tried(number, at_ns, status, str(reason))
 
 
-def _letter(row: Sequence[object]) -> DeadLetter:
+def _letter(journal: Journal, row: Sequence[object]) -> DeadLetter:
     identity, channel, notification, alert_id, body, made_ns, died_ns, attempts, status, reason = row
     assert isinstance(identity, int)
     assert isinstance(notification, bytes)
@@ -88,6 +88,6 @@ def _letter(row: Sequence[object]) -> DeadLetter:
     assert isinstance(died_ns, int)
     assert isinstance(attempts, int)
     assert status is None or isinstance(status, int)
-    alert = decode_alert(alert_id.hex(), body)
+    alert = journal.alert(alert_id, body)
     routes = decode_notification(str(channel), notification).routes
     return DeadLetter(identity, str(channel), routes, alert, made_ns, died_ns, attempts, status, str(reason))
