@@ -6,13 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bridge.channels.registry import NATIVE, PARAMETERS
 from bridge.cli.main import VERBS
 from bridge.language import Code, Known
 from bridge.language.diagnostic import Severity
 from bridge.language.reserved import CLAUSES, STATEMENTS, STEPS
+from bridge.service.config import Config, load_config
 from bridge.service.routes import load_routes
+from bridge.service.source_config import _KINDS
 
 ROOT = Path(__file__).parent.parent
 CODES = ROOT / "docs" / "codes"
@@ -89,3 +92,35 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} → {target}"
+
+
+FALCO_OUTPUTS = {
+    "json_output", "json_include_output_fields_property", "grpc", "grpc_output", "http_output", "file_output",
+    "program_output", "stdout_output", "time_format_iso_8601", "append_output",
+}  # fmt: skip
+
+
+def yaml_blocks(path: Path) -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_sources_of_the_docs_are_a_config(tmp_path: Path) -> None:
+    """Every road's lines for falco-bridge.yaml are taken as they stand; those for falco.yaml name Falco's own settings."""
+    roads: set[str] = set()
+    falco: set[str] = set()
+    for name in ("ca.crt", "client.crt", "client.key", "server.crt", "server.key", "clients.crt"):
+        (tmp_path / name).touch()
+    (tmp_path / "a.route").write_text("otherwise { to archive }\n", encoding="utf-8")
+    rest = "channels: {archive: 'file://archive.jsonl'}\nroutes: a.route\njournal: journal.db\n"
+    for block in yaml_blocks(ROOT / "docs" / "sources.md"):
+        document = yaml.safe_load(block)
+        if "sources" not in document:
+            assert set(document) <= FALCO_OUTPUTS, block
+            falco |= set(document)
+            continue
+        roads |= {key for source in document["sources"] for key in source} & set(_KINDS)
+        (tmp_path / "falco-bridge.yaml").write_text(block + rest, encoding="utf-8")
+        found = load_config(tmp_path / "falco-bridge.yaml", {"INGEST_PATH": "0123456789abcdef"})
+        assert isinstance(found, Config), [problem.text() for problem in found]
+    assert roads == set(_KINDS)
+    assert {"http_output", "file_output", "program_output", "grpc_output", "json_output"} <= falco

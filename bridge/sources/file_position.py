@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import astuple, dataclass
 
 HEAD = 256
@@ -48,25 +48,45 @@ def head_of(descriptor: int, offset: int) -> int:
 
 def find(positions: Iterable[Position]) -> list[str | None]:
     """Where each file is now: under its own name, or renamed beside it; None where it is gone, or is another."""
-    folders: dict[str, dict[tuple[int, int], str]] = {}
+    folders: dict[str, dict[tuple[int, int], tuple[str, int]]] = {}
     return [_find(position, folders) for position in positions]
 
 
-def _find(position: Position, folders: dict[str, dict[tuple[int, int], str]]) -> str | None:
+def borne_between(path: str, since_ns: int, known: Container[tuple[int, int]]) -> list[str]:
+    """Files that bore this name for a while and were renamed before anybody saw them, oldest first.
+
+    They stand beside it, their names begin with its name, they are not compressed, not ``known`` by device and inode,
+    and were written at ``since_ns`` or later, when the one before them was written last.
+    """
+    real = os.path.realpath(path)
+    folder, name = os.path.split(real)
+    found: list[tuple[int, str]] = []
+    for number, (other, written_ns) in _numbered(folder).items():
+        own = other[len(folder) + 1 :]
+        renamed = own.startswith((name + ".", name + "-")) and not own.endswith(_COMPRESSED)
+        if renamed and number not in known and written_ns >= since_ns:
+            found.append((written_ns, other))
+    return [each for _, each in sorted(found)]
+
+
+_COMPRESSED = (".gz", ".xz", ".zst", ".bz2", ".lz4")
+
+
+def _find(position: Position, folders: dict[str, dict[tuple[int, int], tuple[str, int]]]) -> str | None:
     number = position.device, position.inode
     for name in dict.fromkeys((position.path, position.real)):
         folder = os.path.dirname(name)  # noqa: PTH120  # once for each of thousands
         if folder not in folders:
             folders[folder] = _numbered(folder)
-        path = folders[folder].get(number)
-        if path is not None and _is(path, position):
-            return path
+        found = folders[folder].get(number)
+        if found is not None and _is(found[0], position):
+            return found[0]
     return None
 
 
-def _numbered(folder: str) -> dict[tuple[int, int], str]:
-    """Every file in the folder by its device and inode, links followed."""
-    found: dict[tuple[int, int], str] = {}
+def _numbered(folder: str) -> dict[tuple[int, int], tuple[str, int]]:
+    """Every file in the folder by its device and inode, links followed: its path, and when it was written last."""
+    found: dict[tuple[int, int], tuple[str, int]] = {}
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -74,7 +94,7 @@ def _numbered(folder: str) -> dict[tuple[int, int], str]:
                     known = entry.stat()
                 except OSError:
                     continue
-                found[known.st_dev, known.st_ino] = entry.path
+                found[known.st_dev, known.st_ino] = entry.path, known.st_mtime_ns
     except OSError:
         pass
     return found

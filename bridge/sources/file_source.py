@@ -193,9 +193,10 @@ class FileSource:
         """Go on with what the journal knows, also of files that were renamed meanwhile."""
         positions = file_position.read(self._committed)
         for position, path in zip(positions, file_position.find(positions), strict=True):
-            if path is not None:
-                self._open(watch, path, position.path, position.offset)
-            else:
+            tail = None if path is None else self._opened(path, position.path, position.offset)
+            if tail is not None:
+                self._enter(watch, tail)
+            elif path is None:
                 self._log.warning(
                     "a file is gone, or was truncated, while it was not followed; its last lines may be lost",
                     source=self.name, path=position.path, read_bytes=position.offset,
@@ -252,20 +253,39 @@ class FileSource:
             del self._named[tail.path]
 
     def _open(self, watch: FileWatch, path: str, name: str, offset: int | None) -> None:
+        """Follow a file, and before it those that bore its name since the one that is known."""
+        tail = self._opened(path, name, offset)
+        before = self._named.get(name)
+        if tail is not None and before is not None:
+            since_ns = os.fstat(before.descriptor).st_mtime_ns
+            for other in file_position.borne_between(name, since_ns, {tail.key, *self._tails}):
+                between = self._opened(other, name, 0)
+                if between is not None:
+                    self._enter(watch, between)
+        if tail is not None:
+            self._enter(watch, tail)
+
+    def _opened(self, path: str, name: str, offset: int | None) -> Tail | None:
         try:
             tail = open_tail(path, name, offset)
         except OSError as error:
             self._tell_once(path, error.strerror or str(error), "let the bridge's user read it")
-            return
+            return None
         if tail is None:
             self._tell_once(path, "it is no plain file", "let `file` name plain files only")
-            return
-        self._told.discard(path)
-        tail.watch = watch.file(tail.descriptor, tail.device, path)
+        elif tail.key in self._tails:  # it was renamed just now, and is followed already
+            os.close(tail.descriptor)
+            return None
+        else:
+            self._told.discard(path)
+        return tail
+
+    def _enter(self, watch: FileWatch, tail: Tail) -> None:
+        tail.watch = watch.file(tail.descriptor, tail.device, tail.real)
         if tail.watch is not None:
             self._watched[tail.watch] = tail
-        tail.follows = self._named.get(name)
-        self._named[name] = self._tails[tail.key] = tail
+        tail.follows = self._named.get(tail.path)
+        self._named[tail.path] = self._tails[tail.key] = tail
 
     def _tell_once(self, path: str, problem: str, remedy: str) -> None:
         if path not in self._told:

@@ -98,6 +98,26 @@ def test_a_containers_line_goes_on_in_the_next_file(restart: bool, tmp_path: Pat
         assert first.refused == second.refused == []
 
 
+def test_files_that_were_rotated_away_before_anybody_looked_are_read(tmp_path: Path) -> None:
+    """Several rotations while the bridge was down: in their order, and none of those that were read before."""
+    path = tmp_path / "falco.log"
+    append(tmp_path / "falco.log.9", 99)
+    append(path, 1)
+    with running(follow(path)) as first:
+        wait_until(lambda: rules(first) == ["r1"], "the first")
+    append(path, 2)
+    for number in range(3):
+        path.rename(tmp_path / f"falco.log.{number}")
+        append(path, 3 + number)
+    (tmp_path / "falco.log.5.gz").write_bytes(b"compressed")
+    os.utime(tmp_path / "falco.log.9", ns=(0, 0))
+    with running(follow(path, first.checkpoint)) as second:
+        wait_until(lambda: rules(second) == ["r2", "r3", "r4", "r5"], "the rest, in order")
+    with running(follow(path, second.checkpoint)) as third:
+        append(path, 6)
+        wait_until(lambda: rules(third) == ["r6"], "the last")
+
+
 def test_folders_and_files_that_come_later_are_found(tmp_path: Path) -> None:
     """At any depth of the pattern, at once, and without a look at everything."""
     with running(follow(tmp_path / "logs" / "falco_*" / "*" / "*.log")) as taken:
