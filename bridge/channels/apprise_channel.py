@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bridge.alert import Priority
@@ -15,7 +16,7 @@ from bridge.channels.probe import STAND_IN, Heard, listen
 from bridge.channels.redact import redacted, redacted_bytes, secrets_in
 from bridge.channels.render import plain
 from bridge.channels.sanitise import shortened, unmentioned
-from bridge.channels.verdict import judge
+from bridge.channels.verdict import Accepted, judge
 from bridge.journal.model import Delivery
 
 _MACHINES = frozenset(
@@ -74,26 +75,33 @@ class AppriseChannel:
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Send one message; whatever the plugin does, an outcome comes back."""
         message = message_of(deliveries, self._labels)
-        heard = listen(self._dress(message))
         try:
-            succeeded = self._notify(message)
+            return self._in_its_form(message) or self._in_plain(message)
         except Exception as error:  # noqa: BLE001  # a plugin may raise anything, and the courier must go on
             return Outcome(Verdict.RETRY, None, f"its plugin failed ({type(error).__name__})")
-        return self._outcome(heard, succeeded=succeeded)
 
     def close(self) -> None:
         """The thread's session ends with its thread."""
 
-    def _dress(self, message: Message) -> Any:
+    def _in_its_form(self, message: Message) -> Outcome | None:
+        """Our own message in place of a stand-in; None where the service has no form, or gets its posts otherwise."""
         family = self._family
-        return None if family is None else lambda asked: family.render(asked, message)
+        if family is None:
+            return None
+        heard = listen(lambda asked: family.render(asked, message))
+        succeeded = self._notify(message.severity, "", STAND_IN)
+        if succeeded and not heard.dressings:  # a later Apprise that posts by a road that we do not watch
+            return None
+        return self._outcome(heard, succeeded=succeeded, accepted=family.accepted)
 
-    def _notify(self, message: Message) -> bool:
-        title, body = ("", STAND_IN) if self._family else self._plain(message)
+    def _in_plain(self, message: Message) -> Outcome:
+        heard = listen()
+        return self._outcome(heard, succeeded=self._notify(message.severity, *self._plain(message)))
+
+    def _notify(self, severity: Priority, title: str, body: str) -> bool:
+        kind = _type(severity)
         return bool(
-            self._plugin.notify(
-                body=body, title=title, notify_type=_type(message.severity), body_format="text", overflow="truncate"
-            )
+            self._plugin.notify(body=body, title=title, notify_type=kind, body_format="text", overflow="truncate")
         )
 
     def _plain(self, message: Message) -> tuple[str, str]:
@@ -114,12 +122,10 @@ class AppriseChannel:
     def _size(self, text: str) -> int:
         return len(json.dumps(text)) if self._bytes else len(text)
 
-    def _outcome(self, heard: Heard, *, succeeded: bool) -> Outcome:
-        accepted = None if self._family is None else self._family.accepted
+    def _outcome(self, heard: Heard, *, succeeded: bool, accepted: Accepted | None = None) -> Outcome:
         heard.body = redacted_bytes(heard.body, self._secrets)
         outcome = judge(heard, succeeded=succeeded, accepted=accepted)
-        reason = redacted(outcome.reason, self._secrets)
-        return Outcome(outcome.verdict, outcome.status, reason, outcome.retry_after)
+        return replace(outcome, reason=redacted(outcome.reason, self._secrets))
 
 
 def _type(severity: Priority) -> Any:

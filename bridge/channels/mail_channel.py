@@ -51,7 +51,10 @@ class MailChannel:
                 outcome = self._send_each(server, letter, key)
         except Exception as error:  # noqa: BLE001  # whatever it is, the courier must go on
             outcome = _failed(error)
-        return Outcome(outcome.verdict, outcome.status, redacted(outcome.reason, self._secrets))
+        reason = one_line(
+            redacted(outcome.reason, self._secrets), _LONGEST_REASON
+        )  # in this order: half a secret is one
+        return Outcome(outcome.verdict, outcome.status, reason)
 
     def close(self) -> None:
         """A connection lasts for one message."""
@@ -171,11 +174,10 @@ def _failed(error: Exception) -> Outcome:
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return Outcome(Verdict.RETRY, None, "it hung up")
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return Outcome(Verdict.RETRY, None, f"the server cannot do what the URL asks: {one_line(str(error), 200)}")
+        return Outcome(Verdict.RETRY, None, f"the server cannot do what the URL asks: {error}")
     return Outcome(Verdict.RETRY, None, f"it cannot be reached ({type(error).__name__})")
 
 
 def _said(code: int, text: bytes | str) -> Outcome:
     said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    reason = f"SMTP {code}: {one_line(said, _LONGEST_REASON)}"
-    return Outcome(Verdict.REFUSED if 500 <= code < 600 else Verdict.RETRY, code, reason)
+    return Outcome(Verdict.REFUSED if 500 <= code < 600 else Verdict.RETRY, code, f"SMTP {code}: {said}")

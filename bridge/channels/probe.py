@@ -54,6 +54,8 @@ class Heard:
     mail: bool = False
     """Whether the status is SMTP's."""
     dress: Dress | None = None
+    dressings: int = 0
+    """How many requests went out dressed."""
 
     def answered(self, response: requests.Response) -> None:
         """Remember an answer; a later yes, to a lookup or another target, does not cover up a no."""
@@ -67,6 +69,7 @@ class Heard:
         """A request's body, ours in place of the plugin's."""
         if self.dress is None or not isinstance(data, str) or STAND_IN not in data:
             return data
+        self.dressings += 1
         return json.dumps(self.dress(json.loads(data)), ensure_ascii=False).encode("utf-8", "replace")
 
 

@@ -122,6 +122,18 @@ def test_a_letter_goes_encrypted_and_with_a_login(tmp_path: Path, monkeypatch: p
         assert "wrong-password" not in refused.reason
 
 
+def test_no_half_of_a_secret_is_told(server: MailServer) -> None:
+    """Where a server repeats it just where the reason is cut."""
+    mail = open_channel(
+        "mail", f"mailto://127.0.0.1:{server.port}?from=canary@example.com&to=b@example.com&mode=insecure", {}
+    )
+    for length in range(270, 300):
+        server.to_recipient = lambda _address, length=length: f"550 {'x' * length} canary@example.com"  # type: ignore[misc]
+        outcome = mail.send([make_delivery()])
+        assert outcome.status == 550
+        assert "canary" not in outcome.reason
+
+
 def test_a_server_without_encryption_gets_no_letter(server: MailServer) -> None:
     """An attacker who hides STARTTLS neither reads the letter nor makes it a dead one."""
     url = f"mailtos://127.0.0.1:{server.port}?from=falco@example.com&to=secops@example.com&mode=starttls"

@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 
 import pytest
+import requests
 
+from bridge.channels.apprise_channel import AppriseChannel
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.registry import open_channel
 from bridge.journal import Delivery
@@ -102,3 +104,26 @@ def test_a_digest_names_every_alert(services: FarSide, service: Service) -> None
     assert f"{count} alerts" in told
     unnamed = [n for n in range(count) if f"Rule {n:03}" not in told]
     assert not unnamed
+
+
+class NotifyDiscord:
+    """A plugin of a later Apprise, which posts through a session of its own."""
+
+    body_maxlen, title_maxlen, template = 2000, 250, None
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def notify(self, *, body: str, title: str, **_more: object) -> bool:
+        with requests.Session() as session:
+            return session.post(self._url, json={"content": f"{title}\n{body}"}, timeout=5).ok
+
+
+@pytest.mark.usefixtures("probed")
+def test_a_plugin_that_posts_by_another_road_still_tells_the_alert() -> None:
+    """The plain form follows what was posted without our message in it: never is a stand-in all that arrives."""
+    with FarSide(lambda _: Answer(204, b"")).serving() as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        channel = AppriseChannel("c", "discord://a/b", NotifyDiscord(url), {})
+        assert channel.send([make_delivery()]).verdict is Verdict.DELIVERED
+    assert "[CRITICAL] Terminal shell\n" in json.loads(server.requests[-1].body)["content"]

@@ -11,14 +11,15 @@ from bridge.channels.sanitise import unmentioned
 
 _SIGNS = re.compile(r"[!-/:-@\[-`{-~]")
 """ASCII's punctuation; a backslash before any of it makes it plain (CommonMark 2.4; Discord takes it too)."""
-_PLAIN = frozenset(" ,./-%'\";?=")
+_PLAIN = frozenset(",./-%'\";?=()!+{}^")
+"""Signs that mean nothing by themselves: brackets, which they would need before or behind them, are escaped."""
 _TICKS = re.compile("`+")
 
 
 def literal(text: str) -> str:
     """As running text. Beginnings of lines are covered too: no heading, list or quotation comes of them."""
     marked = _SIGNS.sub(lambda sign: sign[0] if sign[0] in _PLAIN else f"\\{sign[0]}", text)
-    marked = re.sub(r"(?m)^(\s*)([-=])", r"\1\\\2", re.sub(r"(?m)^(\s*\d+)\.", r"\1\\.", marked))
+    marked = re.sub(r"(?m)^(\s*)([-=+])", r"\1\\\2", re.sub(r"(?m)^(\s*\d+)\.", r"\1\\.", marked))
     return unmentioned(marked)
 
 
