@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 _PLAIN = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "\\": "\\", "/": "/", " ": "\\"}
@@ -42,6 +43,15 @@ def unquote(quoted: str) -> str | BadEscape:
             return BadEscape(found + 1, inner[found : found + 2])
     parts.append(inner[at:].encode())
     return b"".join(parts).decode("utf-8", "replace")
+
+
+def unquote_regex(quoted: str) -> str:
+    r"""A regex with its quotes, outside a condition.
+
+    No escape but ``\\`` and the quote's own is the language's, the rest is RE2's: so ``\S`` and ``\\S`` are the same.
+    """
+    mark = quoted[0]
+    return re.sub(r"\\([\s\S])", lambda found: found[1] if found[1] in ("\\", mark) else found[0], quoted[1:-1])
 
 
 def quote(text: str) -> str:

@@ -9,7 +9,7 @@ from lark import Token, Transformer
 
 from bridge.language import syntax
 from bridge.language.diagnostic import Code, Diagnostic
-from bridge.language.escapes import BadEscape, unquote
+from bridge.language.escapes import BadEscape, unquote, unquote_regex
 from bridge.language.source import Span
 
 _MOMENTS = ("DAYS", "DATES", "HOURS")
@@ -122,7 +122,8 @@ class TreeBuilder(Transformer[Token, syntax.File]):
     def redact(self, children: list[Any]) -> syntax.RedactStatement:
         """``redact keys matching "re2" with "***"``."""
         replacement = self._word(children[5]) if len(children) > 5 else None
-        return syntax.RedactStatement(children[1], self._word(children[3]), replacement, self._whole(children))
+        pattern = syntax.Word(unquote_regex(str(children[3])), quoted=True, span=self._span(children[3]))
+        return syntax.RedactStatement(children[1], pattern, replacement, self._whole(children))
 
     def where(self, children: list[Any]) -> syntax.WhereStatement:
         """``where condition { routes }``."""

@@ -19,6 +19,7 @@ from bridge.matching import Matcher, compile_condition
 from bridge.matching.closures import Predicate
 from bridge.matching.explain import Reason, decisive, explain
 from bridge.routing import Notification, decide
+from bridge.routing.redact import Redactor
 from bridge.service.memory import clauses_with_memory
 
 START_NS = 1_767_614_400_000_000_000
@@ -60,6 +61,7 @@ class Rehearsal:
     def __init__(self, program: Program, labels: Mapping[str, str]) -> None:
         self._program = program
         self._matcher = Matcher(program, labels)
+        self._redactor = Redactor(program.redactions)
         self._labels = labels
 
     def run(self, case: TestCase) -> list[Failure]:
@@ -76,7 +78,10 @@ class Rehearsal:
                 yield from self._judged(stage)
             match step:
                 case Event():
-                    self._happen(stage, make_event(step, stage.now_ns, len(stage.alerts)))
+                    alert = make_event(step, stage.now_ns, len(stage.alerts))
+                    if alert.time_ns > stage.now_ns or step is case.steps[0]:
+                        stage.now_ns = alert.time_ns  # nothing is heard of before it happens
+                    self._happen(stage, alert)
                 case Pass():
                     stage.now_ns += step.nanoseconds
                 case Silence():
@@ -94,8 +99,9 @@ class Rehearsal:
         if any(until > stage.now_ns and predicate(alert) for predicate, until in stage.silences):
             return
         routed = decide(self._program, self._matcher.match(alert, stage.now_ns), alert)
+        kept = self._redactor.alert(alert)
         for notification in routed.notifications:
-            message = compose(Delivery(0, alert, notification, 0, stage.now_ns), self._labels)
+            message = compose(Delivery(0, kept, notification, 0, stage.now_ns), self._labels)
             stage.sent.append(Sent(notification, alert, f"{message.subject}\n{plain.body(message)}"))
 
     def _judged(self, stage: _Stage, end: Span | None = None) -> Iterator[Failure]:

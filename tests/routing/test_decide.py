@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bridge.alert import Alert, Priority, make_alert
 from bridge.language import Known, Source, check
 from bridge.language.program import Program
@@ -73,6 +75,14 @@ def test_redaction_masks_fields_and_the_line_and_keeps_the_id() -> None:
     assert kept.fields["proc.cmdline"] == "mysql [gone] -u x"
     assert kept.output == "out mysql [gone] -u x"
     assert b"hunter2" not in Redactor(program.redactions).raw(b"\xff password=hunter2")
+
+
+@pytest.mark.parametrize("written", [r"token=\S+", r"token=\\S+", r"\btoken=\x61[^ ]*", r"to\"?ken=\S+\b"])
+def test_a_redactions_regex_is_written_as_re2_reads_it(written: str) -> None:
+    """No escape but the backslash's and the quote's own is the language's; a doubled backslash is one."""
+    program = program_of(f'redact proc.cmdline matching "{written}"\nroute "r" {{ to x }}')
+    kept = Redactor(program.redactions).alert(alert("a", proc__cmdline="x token=abc y"))
+    assert kept.fields["proc.cmdline"] == "x *** y"
 
 
 def test_redacting_output_touches_the_line_only() -> None:
