@@ -89,6 +89,9 @@ class Runner:
 
     def end(self, attempt: Attempt, outcome: Outcome, now_ns: int) -> list[Settlement]:
         """What the attempt's outcome means for each of its deliveries."""
+        if attempt.is_late:
+            self.note(replace(self.health, delivered=self.health.delivered + len(attempt.send), success_ns=now_ns))
+            return self._settled(attempt.send, outcome, now_ns)
         self.workers.end(attempt)
         send, size = attempt.send, len(attempt.send)
         self._limit = next_limit(self._limit, size, outcome)

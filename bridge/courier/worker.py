@@ -1,7 +1,8 @@
 """The threads of one channel: each makes one attempt at a time, and none waits for another channel.
 
 An attempt has one result, and whoever brings it first counts: the thread with the channel's answer, or the courier,
-which writes off what takes too long. A written-off thread is replaced; when it comes back after all, it ends.
+which writes off what takes too long. A written-off thread is replaced; when it comes back after all, it ends. Where
+it has delivered, it says so: what is slow to answer must not be sent again and again.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ Send = tuple[Delivery, ...]
 class Attempt:
     """One send on its way."""
 
-    def __init__(self, channel: str, send: Send) -> None:
+    def __init__(self, channel: str, send: Send, *, is_late: bool = False) -> None:
         self.channel = channel
         self.send = send
+        self.is_late = is_late
+        """Whether it was written off, and has gone through after all."""
         self.began = time.monotonic()
         self._result = threading.Lock()
 
@@ -96,6 +99,8 @@ class Workers:
             outcome = self._outcome(attempt.send)
             if not attempt.is_first_result():
                 self._written_off.discard(attempt)
+                if outcome.verdict is Verdict.DELIVERED:
+                    self._done(Attempt(attempt.channel, attempt.send, is_late=True), outcome)
                 return
             self._done(attempt, outcome)
 

@@ -85,6 +85,24 @@ def test_an_attempt_that_hangs_is_written_off_and_others_go_on(tmp_path: Path) -
     assert (len(hanging.sent), len(healthy.sent)) == (2, 1)
 
 
+def test_what_was_written_off_and_went_through_after_all_is_not_sent_again(tmp_path: Path) -> None:
+    """Its thread says so when it comes back, while the next attempt is still to come."""
+    release = threading.Event()
+
+    def slow(_sent: Sequence[Delivery]) -> Outcome:
+        release.wait(60)
+        return GOOD
+
+    channel = Answering("c", slow)
+    options = {"c": ChannelOptions(attempt_seconds=0.2, concurrency=1)}
+    with working(tmp_path, [channel], options, entries=[entry("a", "c")], dice=1.0) as work:
+        wait_until(lambda: work.journal.read("SELECT 1 FROM attempts"), "the attempt to be written off")
+        release.set()
+        wait_until(lambda: work.journal.undelivered() == 0, "the late answer")
+        assert [each.state for each in deliveries(work.journal)] == [DeliveryState.DELIVERED]
+    assert len(channel.sent) == 1
+
+
 def test_with_too_many_hanging_threads_the_courier_asks_to_be_replaced(tmp_path: Path) -> None:
     """Bounded: it leaves by itself, and says so; what was due is still in the journal."""
     release = threading.Event()

@@ -51,12 +51,16 @@ class Working:
     """A journal, and the courier that works on it."""
 
     def __init__(
-        self, folder: Path, channels: Sequence[Answering], options: Mapping[str, ChannelOptions] | None = None
+        self,
+        folder: Path,
+        channels: Sequence[Answering],
+        options: Mapping[str, ChannelOptions] | None = None,
+        dice: float = 0.1,
     ) -> None:
         self.journal = Journal.open_for_router(folder / "j.db")
         self._courier_journal = Journal.open(folder / "j.db")
         self.courier = Courier(
-            self._courier_journal, {each.name: each for each in channels}, options or {}, lambda: 0.1
+            self._courier_journal, {each.name: each for each in channels}, options or {}, lambda: dice
         )
         self._thread = threading.Thread(target=self.courier.run, daemon=True)
 
@@ -84,10 +88,10 @@ class Working:
 @contextmanager
 def working(
     folder: Path, channels: Sequence[Answering], options: Mapping[str, ChannelOptions] | None = None,
-    entries: Sequence[Entry] = (),
+    entries: Sequence[Entry] = (), dice: float = 0.1,
 ) -> Iterator[Working]:  # fmt: skip
     """A courier at work; ``entries`` are in the journal before it starts."""
-    work = Working(folder, channels, options)
+    work = Working(folder, channels, options, dice)
     work.add(*entries)
     work.start()
     try:
