@@ -113,6 +113,8 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
     Raises JournalError as ``connect`` does.
     """
+    if not path.exists():
+        raise JournalError(f"there is no journal {path}: no bridge has run with it yet")
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None,

@@ -132,7 +132,7 @@ def test_mistakes_are_told(road: Road, far_side: FarSide) -> None:
     for words in (["dead", "list"], ["dead", "retry", "--all"], ["channels"]):
         done = say(road, *words)
         assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
-        assert done.stderr.startswith("falco-bridge")
+        assert "no bridge has run with it yet" in done.stderr
     assert not road.journal_path.exists()
     assert say(road, "dead", "retry").returncode == 2
     assert say(road, "channels", "tset", "hook").returncode == 2
