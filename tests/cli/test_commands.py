@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bridge.cli.main import VERBS
+from bridge.journal import Journal
 
 ROOT = Path(__file__).parent.parent.parent
 ALERTS = ROOT / "examples" / "quickstart" / "alerts.jsonl"
@@ -215,6 +216,7 @@ def test_commands_that_are_shown_work(command: str, tmp_path: Path) -> None:
     for path in (ROOT / "examples" / "quickstart").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "falco_rules.yaml").write_text(RULES, encoding="utf-8")
+    Journal.open_for_router(tmp_path / "journal.db").close()  # a bridge has run here
     arguments = shlex.split(command)[1:]
     with subprocess.Popen(
         [sys.executable, "-m", "bridge", *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
