@@ -6,6 +6,7 @@ letter is ours and so is the conversation: two parts, one letter a recipient, an
 
 from __future__ import annotations
 
+import hashlib
 import smtplib
 import ssl
 import threading
@@ -14,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
+from email.utils import format_datetime
 from typing import Any
 
 from bridge.channels.compose import message_of
@@ -45,7 +46,7 @@ class MailChannel:
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Send each recipient a letter of his own; who took it before does not get it again."""
         letter = mail(message_of(deliveries, self._labels))
-        key = tuple(each.id for each in deliveries)
+        key = tuple(f"{each.id} {each.alert.id}" for each in deliveries)
         try:
             with self._connected() as server:
                 outcome = self._send_each(server, letter, key)
@@ -86,14 +87,16 @@ class MailChannel:
             context.verify_mode = ssl.CERT_NONE
         return context
 
-    def _send_each(self, server: smtplib.SMTP, letter: Mail, key: tuple[int, ...]) -> Outcome:
+    def _send_each(self, server: smtplib.SMTP, letter: Mail, key: tuple[str, ...]) -> Outcome:
         """The worst of what became of them: a recipient to try again comes before one refused for good."""
         worst = Outcome(Verdict.DELIVERED, 250)
         for name, address in self._plugin.targets:
             if self._taken.has(key, address):
                 continue
             try:
-                server.send_message(self._written(letter, name or "", address), self._sender[1], self._all_of(address))
+                server.send_message(
+                    self._written(letter, key, name or "", address), self._sender[1], self._all_of(address)
+                )
                 self._taken.add(key, address)
             except smtplib.SMTPServerDisconnected:
                 raise
@@ -113,7 +116,7 @@ class MailChannel:
     def _all_of(self, address: str) -> list[str]:
         return [address, *(self._plugin.cc - {address}), *(self._plugin.bcc - {address})]
 
-    def _written(self, letter: Mail, name: str, address: str) -> EmailMessage:
+    def _written(self, letter: Mail, key: tuple[str, ...], name: str, address: str) -> EmailMessage:
         """The library writes headers so that no value can add another."""
         message = EmailMessage()
         message["Subject"] = letter.subject
@@ -125,7 +128,7 @@ class MailChannel:
         if self._plugin.reply_to:
             message["Reply-To"] = [_address("", each) for each in sorted(self._plugin.reply_to)]
         message["Date"] = format_datetime(datetime.now(UTC))
-        message["Message-ID"] = make_msgid(domain=address.rpartition("@")[2])
+        message["Message-ID"] = self._id(key, address)
         message["Auto-Submitted"] = "auto-generated"
         for header, value in self._plugin.headers.items():
             message[header] = one_line(str(value), 998)
@@ -133,25 +136,31 @@ class MailChannel:
         message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
         return message
 
+    def _id(self, key: tuple[str, ...], address: str) -> str:
+        """The same for every attempt: a letter whose answer was lost is known again by servers that look for it."""
+        told = "\0".join((self.name, address, *key)).encode("utf-8", "replace")
+        domain = self._sender[1].rpartition("@")[2]
+        return f"<{hashlib.blake2b(told, digest_size=16).hexdigest()}@{domain}>"
+
 
 class _Taken:
     """Who has taken a message that others have not, so that the retry does not reach him twice. Bounded."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._by_key: OrderedDict[tuple[int, ...], set[str]] = OrderedDict()
+        self._by_key: OrderedDict[tuple[str, ...], set[str]] = OrderedDict()
 
-    def has(self, key: tuple[int, ...], address: str) -> bool:
+    def has(self, key: tuple[str, ...], address: str) -> bool:
         with self._lock:
             return address in self._by_key.get(key, ())
 
-    def add(self, key: tuple[int, ...], address: str) -> None:
+    def add(self, key: tuple[str, ...], address: str) -> None:
         with self._lock:
             self._by_key.setdefault(key, set()).add(address)
             while len(self._by_key) > _MOST_REMEMBERED:
                 self._by_key.popitem(last=False)
 
-    def forget(self, key: tuple[int, ...]) -> None:
+    def forget(self, key: tuple[str, ...]) -> None:
         with self._lock:
             self._by_key.pop(key, None)
 

@@ -145,7 +145,7 @@ def pagerduty(body: Any) -> Iterator[str]:
     """Plain text everywhere: only lengths and unknown members could hurt."""
     if set(body) - {"routing_key", "event_action", "dedup_key", "client", "payload", "links", "images"}:
         yield "members that are none of ours"
-    if len(body["payload"]["summary"]) > 1024 or len(body["dedup_key"]) > 255 or body["links"]:
+    if len(body["payload"]["summary"]) > 1024 or len(body["dedup_key"]) > 255 or "links" in body:
         yield "too long, or a link"
     if body["payload"]["severity"] not in {"critical", "error", "warning", "info"}:
         yield "a severity that is none"

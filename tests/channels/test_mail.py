@@ -106,6 +106,17 @@ def test_who_has_the_letter_does_not_get_it_again(server: MailServer) -> None:
     assert [letter.recipients for letter in server.letters] == [["secops@example.com"], ["oncall@example.com"]]
 
 
+def test_every_attempt_has_the_same_message_id(server: MailServer) -> None:
+    """And another recipient or delivery another: who looks for it takes no letter twice."""
+    for _ in range(2):
+        send(server)
+    channel(server.port).send([make_delivery(2)])
+    ids = [str(letter.message["Message-ID"]) for letter in server.letters]
+    assert ids[:2] == ids[2:4]
+    assert len(set(ids)) == 4
+    assert all(each.endswith("@example.com>") for each in ids)
+
+
 def test_a_letter_goes_encrypted_and_with_a_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """STARTTLS with an authority that is trusted; a password that is wrong is refused by the server, and not told."""
     authority = make_authority(tmp_path)

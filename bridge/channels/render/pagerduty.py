@@ -39,13 +39,16 @@ def payload(asked: dict[str, Any], message: Message) -> dict[str, Any]:
         "custom_details": details | _details(message),
     }
     kept = {name: asked[name] for name in ("routing_key", "client", "images") if name in asked}
-    links = [{"href": link.url, "text": link.name} for link in message.links]
-    return kept | {
-        "event_action": "trigger",
-        "dedup_key": message.incident,
-        "payload": {name: value for name, value in event.items() if value},
-        "links": [*asked.get("links", []), *links],
-    }
+    links = [*asked.get("links", []), *({"href": link.url, "text": link.name} for link in message.links)]
+    return (
+        kept
+        | ({"links": links} if links else {})
+        | {
+            "event_action": "trigger",
+            "dedup_key": message.incident,
+            "payload": {name: value for name, value in event.items() if value},
+        }
+    )
 
 
 def _details(message: Message) -> dict[str, Any]:
