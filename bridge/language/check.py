@@ -14,7 +14,7 @@ from bridge.language.parser import parse_condition
 from bridge.language.program import Program, Redaction, Route
 from bridge.language.resolve import Resolver
 from bridge.language.route_check import RouteChecker
-from bridge.language.scope import Known, Scope, make_scopes, unused
+from bridge.language.scope import FalcoMacro, Known, Scope, make_scopes, unused
 from bridge.language.source import Source, Span
 from bridge.language.test_case import TestCase
 
@@ -32,7 +32,7 @@ class Checked:
     """Sorted by place."""
     tests: tuple[TestCase, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
-    """The text of every file that was read, the imported ones too, by path."""
+    """The text of every file that was read, the imported ones too, by path; and of Falco's macros."""
     gathered: Gathered | None = None
     understood: tuple[Route, ...] = ()
     """The routes of which it is known when they act, whatever else is wrong with them or with others."""
@@ -56,9 +56,8 @@ def check(sources: Sequence[Source], known: Known, read: Read = read_nothing) ->
         problems += unused(files, scopes)
     diagnostics = tuple(sorted(dict.fromkeys(problems), key=by_place))
     failed = any(each.severity is Severity.ERROR for each in diagnostics)
-    return Checked(
-        None if failed else program, diagnostics, tests, gathered.sources, gathered, tuple(checker.understood)
-    )
+    texts = {**gathered.sources, **_falcos_macros(scopes)}
+    return Checked(None if failed else program, diagnostics, tests, texts, gathered, tuple(checker.understood))
 
 
 def check_condition(
@@ -76,6 +75,11 @@ def check_condition(
     condition = Resolver(scope, problems).resolve(written)
     errors = tuple(each for each in problems if each.severity is Severity.ERROR)
     return errors if condition is None or errors else condition
+
+
+def _falcos_macros(scopes: Mapping[str, Scope]) -> dict[str, Source]:
+    macros = (each for scope in scopes.values() for each in scope.definitions.values() if isinstance(each, FalcoMacro))
+    return {macro.source.path: macro.source for macro in macros}
 
 
 class _Checker:

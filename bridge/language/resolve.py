@@ -39,7 +39,7 @@ from bridge.language.kinds import (
 from bridge.language.literals import literal_problems
 from bridge.language.parser import parse_condition
 from bridge.language.scope import FalcoMacro, NameKind, Scope, expand
-from bridge.language.source import Source, Span
+from bridge.language.source import Span
 from bridge.language.suggest import did_you_mean
 from bridge.language.transformers import NAMES, VAL, kind_of, result_kind
 
@@ -194,7 +194,7 @@ class Resolver:
         if isinstance(definition, syntax.MacroStatement):
             return definition.condition
         assert isinstance(definition, FalcoMacro)
-        written = parse_condition(Source(f"Falco's macro {name}", definition.text))
+        written = parse_condition(definition.source)
         if isinstance(written, tuple):
             said = written[0].message
             raise self._wrong(Code.CANNOT_IMPORT, f"Falco's macro `{name}` cannot be read here: {said}", span)

@@ -10,7 +10,7 @@ from bridge.language.diagnostic import Code, Diagnostic
 from bridge.language.falco_rules import FalcoRules
 from bridge.language.files import RouteFile
 from bridge.language.reserved import RESERVED
-from bridge.language.source import Span
+from bridge.language.source import Source, Span
 from bridge.language.suggest import did_you_mean
 from bridge.language.syntax import ListStatement, MacroStatement, ScheduleStatement, Statement, TemplateStatement, Word
 
@@ -41,6 +41,11 @@ class FalcoMacro:
 
     name: Word
     text: str
+
+    @property
+    def source(self) -> Source:
+        """The text by a name of its own, for places within it."""
+        return Source(f"Falco's macro {self.name.text}", self.text)
 
 
 Definition = ListStatement | MacroStatement | ScheduleStatement | TemplateStatement | FalcoMacro | Word

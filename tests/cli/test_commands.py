@@ -184,6 +184,18 @@ RULES = """
 """
 
 
+def test_explain_shows_what_a_macro_of_falcos_says(tmp_path: Path) -> None:
+    """Its comparisons in its own words, appended ones too."""
+    more = "- macro: spawned\n  condition: and proc.name in (shells)\n  override: {condition: append}\n"
+    (tmp_path / "rules.yaml").write_text(RULES + more, encoding="utf-8")
+    routes = tmp_path / "a.route"
+    routes.write_text('import falco "rules.yaml"\nroute "r" { when spawned to x }', encoding="utf-8")
+    alert = '{"rule": "Shell", "output_fields": {"evt.type": "execve", "proc.name": "SH"}}'
+    told = run("explain", str(routes), given=alert).stdout
+    assert "✓ evt.type = execve: evt.type is" in told
+    assert '✗ proc.name in (shells): proc.name is "SH" (other case)' in told
+
+
 def test_falco_config_prints_what_is_lacking(tmp_path: Path) -> None:
     """And with it appended, nothing more."""
     (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
