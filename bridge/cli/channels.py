@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from bridge.journal import Health
 
 _FAILED, _PROBLEM = 1, 2
-_SECOND = 1_000_000_000
 
 
 def add_parser(subparsers: Any) -> None:
@@ -72,7 +70,9 @@ def _show(args: argparse.Namespace, path: Path) -> int:
     elif not waiting:
         print("no courier has worked on this journal yet")
     else:
-        _print_table([_HEADER, *(_row(name, health.get(name), count) for name, count in waiting.items())])
+        from bridge.cli.table import as_table
+
+        print(as_table([_HEADER, *(_row(name, health.get(name), count) for name, count in waiting.items())]))
         for name, each in health.items():
             if each.failures:
                 print(f"{name}: failed {each.failures} times in a row; the last: {each.reason}")
@@ -85,28 +85,14 @@ _HEADER = (
 
 
 def _row(name: str, health: Health | None, waiting: int) -> tuple[str, ...]:
+    from bridge.cli.table import ago
+
     if health is None:
         return (name, "not in the config", "", str(waiting), "", "", "", "", "", "")
     return (
-        name, health.circuit.value, _ago(health.since_ns), str(waiting), str(health.delivered), str(health.folded),
-        str(health.dead), _ago(health.success_ns), _ago(health.failure_ns), health.rate or "unlimited",
+        name, health.circuit.value, ago(health.since_ns), str(waiting), str(health.delivered), str(health.folded),
+        str(health.dead), ago(health.success_ns), ago(health.failure_ns), health.rate or "unlimited",
     )  # fmt: skip
-
-
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _ago(at_ns: int) -> str:
-    if not at_ns:
-        return "never"
-    seconds = max((time.time_ns() - at_ns) / _SECOND, 0.0)
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
 
 
 def _test(args: argparse.Namespace, socket: Path, name: str) -> int:

@@ -28,6 +28,7 @@ VERBS = (
     "send",
     "dead",
     "channels",
+    "quarantine",
 )
 """Each is a module here with ``add_parser(subparsers)``, which sets ``run``: arguments to exit code."""
 

@@ -7,13 +7,17 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 
 from bridge.cli.main import VERBS
 from bridge.journal import Journal
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 ALERTS = ROOT / "examples" / "quickstart" / "alerts.jsonl"
@@ -214,6 +218,29 @@ def test_falco_config_prints_what_is_lacking(tmp_path: Path) -> None:
     assert run("falco-config", "a.route", cwd=tmp_path).returncode == 2
 
 
+SPEAKING = {"status", "quarantine", "send"}
+"""Verbs that want a bridge to speak to."""
+
+
+@contextmanager
+def running_bridge(folder: Path) -> Iterator[None]:
+    """The quick start's, with a socket for ``send``."""
+    path = folder / "falco-bridge.yaml"
+    config = yaml.safe_load(path.read_text("utf-8"))
+    config["sources"].append({"socket": "ingest.sock"})
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    log = (folder / "bridge.log").open("wb")
+    with log, subprocess.Popen(
+        [sys.executable, "-m", "bridge", "--config", path.name], cwd=folder, stdout=log, stderr=log
+    ) as bridge:  # fmt: skip
+        try:
+            wait_until(lambda: b"started" in (folder / "bridge.log").read_bytes(), "the bridge")
+            yield
+        finally:
+            bridge.terminate()
+            assert bridge.wait(40) == 0
+
+
 def shown() -> list[str]:
     """The commands in the sh blocks of README and the docs."""
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
@@ -230,10 +257,13 @@ def test_commands_that_are_shown_work(command: str, tmp_path: Path) -> None:
     (tmp_path / "falco_rules.yaml").write_text(RULES, encoding="utf-8")
     Journal.open_for_router(tmp_path / "journal.db").close()  # a bridge has run here
     arguments = shlex.split(command)[1:]
-    with subprocess.Popen(
-        [sys.executable, "-m", "bridge", *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:  # fmt: skip
+    with (
+        running_bridge(tmp_path) if arguments[0] in SPEAKING else nullcontext(),
+        subprocess.Popen(
+            [sys.executable, "-m", "bridge", *arguments], cwd=tmp_path, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
+        ) as process,
+    ):  # fmt: skip
         try:
             output, _ = process.communicate(timeout=12)
             assert process.returncode == 0, output

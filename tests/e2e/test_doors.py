@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -215,3 +216,64 @@ def test_what_falco_says_of_itself_reaches_nobody_but_is_counted(road: Road) -> 
     assert not (road.folder / "archive.jsonl").exists()
     assert len((road.folder / "ops.jsonl").read_text(encoding="utf-8").splitlines()) == drops
     assert road.log.count("falco drops events") == 1
+
+
+def test_status_tells_a_person_what_matters(road: Road) -> None:
+    """Sources that are down with the remedy, routes, channels, drops; nothing that moves a terminal's cursor."""
+    sources = [{"socket": "in.sock"}, {"grpc": "unix:nobody.sock"}]
+    road.configure('route "noise" { when rule = b drop }\notherwise { to archive }\n', CHANNELS, sources=sources)
+    bridge = start(road)
+    node = "node\x1b[2J"
+    drop = json.loads(http_bodies("drops_json")[0])
+    alerts = [{"rule": "a", "hostname": node}, {"rule": "b"}]
+    if drop["source"] != "internal":
+        drop = next(each for each in map(json.loads, http_bodies("drops_json")) if each["source"] == "internal")
+    lines = b"".join(
+        json.dumps({"output": "o", "priority": "Notice", "time": "2026-01-01T00:00:00Z"} | each).encode() + b"\n"
+        for each in [*alerts, drop | {"hostname": node}]
+    )
+    assert command(road, *SEND, given=lines + b"{}\n").returncode == 1
+    road.await_settled()
+    wait_until(
+        lambda: b"DOWN" in command(road, "status", "--config", "falco-bridge.yaml").stdout, "the source's failure"
+    )
+    done = command(road, "status", "--config", "falco-bridge.yaml")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.decode()
+    assert re.search(r"^falco-bridge \S+, running since 20\S+ \S+ UTC \(\d+ s\): ready$", said, re.MULTILINE)
+    assert re.search(r"^alerts +3, the last \d+ s ago; 0 repeated; 1 refused, 1 kept aside", said, re.MULTILINE)
+    assert re.search(r"^socket:in\.sock +up ", said, re.MULTILINE)
+    assert re.search(r"^unix:nobody\.sock .*DOWN .*nobody\.sock", said, re.MULTILINE)
+    assert re.search(r"^noise +1 dropped$", said, re.MULTILINE)
+    assert re.search(r"^otherwise +1 unmatched$", said, re.MULTILINE)
+    assert re.search(r"^archive +\S+ +0 ", said, re.MULTILINE)
+    assert re.search(r"^node\\x1b\[2J +1 ", said, re.MULTILINE)
+    assert "\x1b" not in said
+    assert road.stop(bridge) == 0, road.log
+
+
+def test_quarantine_shows_what_was_no_alert(road: Road) -> None:
+    """While the bridge runs and after; bytes are made visible, and come out again as they came in."""
+    road.configure(ROUTES, CHANNELS, **SOCKET)
+    bridge = start(road)
+    named = ("--config", "falco-bridge.yaml")
+    assert command(road, "quarantine", "list", *named).stdout == b"nothing was kept aside\n"
+    hostile = b'{"rule": \x1b[31m\xff\xe2\x80\xae'
+    assert command(road, *SEND, given=hostile).returncode == 1
+    assert command(road, *SEND, given=b'{"else": 1}').returncode == 1
+    listed = command(road, "quarantine", "list", *named)
+    assert listed.returncode == 0
+    first, second = listed.stdout.decode().splitlines()[1:]
+    assert "names no rule" in first
+    assert "is not JSON" in second
+    assert road.stop(bridge) == 0, road.log
+    number = second.split()[0]
+    shown = command(road, "quarantine", "show", number, "--journal", "journal.db")
+    assert b'{"rule": \\x1b[31m\\xff\\u202e' in shown.stdout
+    assert b"\x1b" not in listed.stdout + shown.stdout
+    assert command(road, "quarantine", "export", number, *named).stdout == hostile
+    exported = [json.loads(line) for line in command(road, "quarantine", "export", *named).stdout.splitlines()]
+    assert [each["reason"] for each in exported] == ["is not JSON", "names no rule and has no output text"]
+    missing = command(road, "quarantine", "show", "999", *named)
+    assert missing.returncode == 1
+    assert b"there is no number 999" in missing.stderr
