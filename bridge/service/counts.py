@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bridge.alert import Priority
 from bridge.journal import Entry
 from bridge.service.exposition import OTHER
 from bridge.sources.contract import Batch
@@ -34,7 +35,7 @@ class Counts:
     """Kept by the intake, one batch at a time; read from other threads."""
 
     def __init__(self) -> None:
-        self.alerts: Counter[tuple[str, str]] = Counter()
+        self.alerts: Counter[tuple[str, Priority]] = Counter()
         """By source and priority; each alert once."""
         self.repeated: Counter[str] = Counter()
         """By road, as ``refused``."""
@@ -56,7 +57,7 @@ class Counts:
         self.refused[batch.source] += len(batch.refused)
         for entry in entries:
             alert = entry.alert
-            self.alerts[self._source(alert.source), alert.priority.word] += 1
+            self.alerts[self._source(alert.source), alert.priority] += 1
             for decision in entry.routed.decisions:
                 self.decisions[decision.route, decision.action.value] += 1
             for notification in entry.routed.notifications:

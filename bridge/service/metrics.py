@@ -85,7 +85,8 @@ def families(look: Look) -> Iterator[Family]:
     counts = look.counts
     yield _one(BUILD, 1, __version__)
     yield _one(START, look.since_ns / _SECOND)
-    yield _counted(ALERTS, counts.alerts)
+    alerts = counts.alerts.copy().items()
+    yield _family(ALERTS, (((source, priority.word), count) for (source, priority), count in alerts))
     yield _by_name(REPEATED, counts.repeated)
     yield _by_name(REFUSED, counts.refused)
     yield _counted(DECISIONS, counts.decisions)

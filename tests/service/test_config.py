@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bridge.service.channel_check import check_channels
 from bridge.service.config import Config, load_config
 from bridge.service.source_config import DiscoverSettings
@@ -207,3 +209,33 @@ def test_what_channels_may_touch_is_told_by_the_config(tmp_path: Path) -> None:
     assert "seen by everybody" in told
     assert "`true` is no absolute path" in told
     assert "unknown key `flies`" in told
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ("admin: " + "x" * 120, "at most 107 bytes"),
+        ("metrics: nonsense", "`metrics` is no address to listen at"),
+        ("metrics: 0.0.0.0:9376", "anybody who reaches 0.0.0.0 could read"),
+        ("metrics: {listen: '0.0.0.0:9376', token: abc}", "too easy to guess"),
+        ("metrics: {listen: '0.0.0.0:9376', allow: [all]}", "`all` is no address or network"),
+        ("metrics: {allow: [10.0.0.0/8]}", "`metrics` is no address to listen at"),
+    ],
+)
+def test_doors_that_stand_open_or_nowhere_are_mistakes(tmp_path: Path, extra: str, said: str) -> None:
+    """Each with the way out."""
+    problems = load_config(write(tmp_path, f"{GOOD}{extra}\n"), {"TOKEN": "A/B/hunter2hunter2"})
+    assert not isinstance(problems, Config)
+    assert said in problems[0].message
+    assert problems[0].hint
+
+
+@pytest.mark.parametrize("guard", ["allow: [10.0.0.0/8]", "token: 0123456789abcdef", "insecure: true"])
+def test_metrics_at_other_addresses_want_a_guard(tmp_path: Path, guard: str) -> None:
+    """Any of the three; on this machine's own address none."""
+    for text in (f"metrics: {{listen: '0.0.0.0:9376', {guard}}}", "metrics: 127.0.0.1:9376"):
+        config = load_config(write(tmp_path, f"{GOOD}{text}\n"), {"TOKEN": "A/B/hunter2hunter2"})
+        assert isinstance(config, Config), config
+        assert config.metrics is not None
+        assert config.metrics.port == 9376
+        assert "0123456789abcdef" not in repr(config)

@@ -88,7 +88,7 @@ def test_sources_are_bounded() -> None:
     alerts = [an_alert(source=f"s{number}") for number in range(500)]
     counts.kept(batch(*alerts), entries(*alerts), 0.001)
     assert len(counts.alerts) == MOST_SOURCES + 1
-    assert counts.alerts["other", "warning"] == 500 - MOST_SOURCES
+    assert counts.alerts["other", Priority.WARNING] == 500 - MOST_SOURCES
 
 
 def test_decisions_repeats_and_refusals_are_counted() -> None:
