@@ -29,6 +29,7 @@ class Door:
     """Listening sockets, and the connections that came in by them. Raises SourceError where it cannot listen."""
 
     def __init__(self, host: str, port: int, guard: Guard, places: Places, tls: ssl.SSLContext | None) -> None:
+        self._host = host
         self._sockets = _listen(host, port)
         self.port: int = self._sockets[0].getsockname()[1]
         self._porter = Porter(guard, places)
@@ -48,6 +49,7 @@ class Door:
     def open(self, loop: asyncio.AbstractEventLoop, service: Service) -> None:
         """Let in who comes."""
         self._loop, self._service = loop, service
+        self._sockets = self._sockets or _listen(self._host, self.port)
         for each in self._sockets:
             loop.add_reader(each.fileno(), self._accept, each)
 

@@ -34,6 +34,8 @@ REQUEST_SECONDS = 10.0
 """From the first byte of a request to its last: a slow sender must not hold a place."""
 IDLE_SECONDS = 75.0
 _LINGER_SECONDS = 1.0
+_PIECE = 16 << 10
+"""Bytes looked at in one go."""
 _MOST_OWED = 16
 """Requests of one connection that wait for their answers; then no more are read. Falco sends one at a time."""
 _HEAD_TOO_LARGE = Reply(431, f"the head of a request holds at most {LARGEST_HEAD} bytes and {MOST_HEADERS} headers")
@@ -93,6 +95,8 @@ class HttpConnection(asyncio.Protocol):
         """The sender does not read its answers."""
         self._paused = False
         """Nothing is read just now."""
+        self._rest = b""
+        """What has come and is not looked at yet."""
         self._silent = 0
         """Bytes that have come without the parser making anything of them."""
         self._begin()
@@ -122,7 +126,16 @@ class HttpConnection(asyncio.Protocol):
         self._service.closed(self)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes; a request begins or goes on."""
+        """Bytes; a request begins or goes on. What comes while enough is owed already waits."""
+        for at in range(0, len(data), _PIECE):
+            if len(self._owed) >= _MOST_OWED:
+                self._rest = data[at:]
+                self._paused = True
+                self._transport.pause_reading()
+                return
+            self._feed(data[at : at + _PIECE])
+
+    def _feed(self, data: bytes) -> None:
         if self._deaf:
             return
         self._moved = False
@@ -254,9 +267,6 @@ class HttpConnection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001  # a fault of ours must cost this request only
             self._service.broke(error)
             self._answer(owed, FAULT)
-        if len(self._owed) >= _MOST_OWED:
-            self._paused = True
-            self._transport.pause_reading()
 
     # Within
 
@@ -283,6 +293,9 @@ class HttpConnection(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
         self.deadline = time.monotonic() + (REQUEST_SECONDS if self._begun else IDLE_SECONDS)
+        if self._rest:
+            rest, self._rest = self._rest, b""
+            self.data_received(rest)
 
     def _refuse(self, reply: Reply) -> None:
         """The last answer, behind those that are owed."""

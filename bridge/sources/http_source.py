@@ -52,6 +52,7 @@ class HttpSource:
         self._door = Door(host, port, guard, places or Places(), tls)
         self.port = self._door.port
         self._waiting = Waiting()
+        self._fault: Exception | None = None
         self._unfinished = 0
         self._held = 0
         self._refused: Counter[int] = Counter()
@@ -64,6 +65,7 @@ class HttpSource:
 
     def run(self, accept: Accept) -> None:
         """Serve until stopped; what was answered with 200 is committed."""
+        self._waiting, self._fault, self._unfinished = Waiting(), None, 0
         loop = self._loop = asyncio.new_event_loop()
         committer = threading.Thread(
             target=self._commit, args=(self._state.counting(accept),), name=f"{self.name} commit", daemon=True
@@ -71,6 +73,8 @@ class HttpSource:
         self._state.connected()
         self._door.open(loop, self)
         loop.call_soon(self._look)
+        if self._stopping:
+            loop.call_soon(self._leave)
         committer.start()
         try:
             loop.run_forever()
@@ -79,12 +83,13 @@ class HttpSource:
             self._door.close()
             loop.run_until_complete(self._let_go())
             loop.close()
-        committer.join()
+            committer.join()
+        if self._fault is not None:
+            raise self._fault
 
     def stop(self) -> None:
         """Take no more connections; answer what has come."""
         self._stopping = True
-        self._waiting.stop()
         self._soon(self._leave)
 
     def cancel(self) -> int:
@@ -114,6 +119,7 @@ class HttpSource:
         self._door.close()
         for connection in list(self._door.connections):
             connection.leave()
+        self._waiting.stop()  # now that nobody brings anything more
         self._stop_when_empty()
 
     def _stop_when_empty(self) -> None:
@@ -222,6 +228,14 @@ class HttpSource:
     # In the committer's thread
 
     def _commit(self, accept: Accept) -> None:
+        """Serve the journal; a fault ends the source, which is started anew, rather than leave senders waiting."""
+        try:
+            self._commit_all(accept)
+        except Exception as error:  # noqa: BLE001  # ``run`` raises it
+            self._fault = error
+            self._soon(lambda: self._loop and self._loop.stop())
+
+    def _commit_all(self, accept: Accept) -> None:
         """Everything that has come by now is one batch."""
         while (taken := self._waiting.take()) is not None:
             try:

@@ -405,3 +405,28 @@ def test_mangled_requests_over_a_real_socket_cost_nobody_else(
     assert ask(made.port, "POST", "/", ALERT)[0] == 200
     wait_until(lambda: made._door.inside == 0, "the places")
     assert made._unfinished == 0
+
+
+def test_a_fault_of_the_committer_ends_the_source_which_can_be_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for ever; it listens at the same port again."""
+    made, taken = source(), Taken()
+    raised: list[Exception] = []
+
+    def run() -> None:
+        try:
+            made.run(taken)
+        except ZeroDivisionError as error:
+            raised.append(error)
+
+    monkeypatch.setattr(http_waiting.Waiting, "done", lambda _: 1 / 0)
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    with connected(made.port) as connection:
+        connection.sendall(GOOD)
+        assert b" 200 " not in rest(connection)
+    thread.join(10)
+    assert len(raised) == 1
+    monkeypatch.undo()
+    with running(made, taken):
+        wait_until(lambda: made._loop is not None and made._loop.is_running(), "the second life")
+        assert ask(made.port, "POST", "/", ALERT)[0] == 200
