@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from bridge.alert.wire import version_pb2
@@ -33,7 +32,7 @@ def open_channel(
     options: list[tuple[str, Any]] = [
         (ChannelOptions.SingleThreadedUnaryStream, 1),
         ("grpc.initial_reconnect_backoff_ms", 200),
-        # How long an attempt to connect may take. It moves on only while a call waits, so it must outlive the pauses.
+        # How long an attempt to connect may take, though its name does not say so.
         ("grpc.min_reconnect_backoff_ms", 10_000),
         ("grpc.max_reconnect_backoff_ms", 2000),
         # Above all it lets the system give up on a node that has vanished after 20 s instead of a quarter of an hour;
@@ -48,19 +47,6 @@ def open_channel(
     if server_name:
         options.append(("grpc.ssl_target_name_override", server_name))
     return grpc.secure_channel(address, credentials, options)
-
-
-def await_answer(channel: grpc.Channel, seconds: float) -> None:
-    """Return once a Falco answers there, or after so long.
-
-    Connecting moves on only while a call waits for it. This one may: unlike with ``get``,
-    nothing is lost when it is given up.
-    """
-    import grpc
-
-    ask: Any = channel.unary_unary(VERSION, request_serializer=None, response_deserializer=None)
-    with suppress(grpc.RpcError):
-        ask(b"", timeout=seconds, wait_for_ready=True)
 
 
 def falco_version(channel: grpc.Channel) -> str:

@@ -14,10 +14,10 @@ from bridge.alert.grpc_form import decode_grpc
 from bridge.alert.malformed import Malformed
 from bridge.alert.wire.methods import GET
 from bridge.sources.contract import Abandoned, Accept, Batch, Refusal, SourceState
-from bridge.sources.grpc_channel import await_answer, open_channel
+from bridge.sources.grpc_channel import open_channel
 from bridge.sources.grpc_health import FalcoHealth
 from bridge.sources.grpc_tls import Certificates
-from bridge.sources.pacing import SHORTEST_FAILURE_SECONDS, Pacing
+from bridge.sources.pacing import Pacing
 
 if TYPE_CHECKING:
     import grpc
@@ -60,17 +60,10 @@ class GrpcSource:
                 count = self._read_stream(get, accept)
             except grpc.RpcError as error:
                 self._failed(error)
-                self._await(channel, error, pacing.after_failure())
+                self._stop.wait(pacing.after_failure())
             else:
                 self._health.readable(channel)
                 self._stop.wait(pacing.after_read(count))
-
-    def _await(self, channel: grpc.Channel, error: grpc.RpcError, seconds: float) -> None:
-        """Pause after a failure, and no longer than until a Falco that could not be reached answers."""
-        if error.code().name != "UNAVAILABLE":
-            self._stop.wait(seconds)
-        elif not self._stop.wait(SHORTEST_FAILURE_SECONDS):
-            await_answer(channel, seconds)
 
     def _failed(self, error: grpc.RpcError) -> None:
         if self._departed:

@@ -6,8 +6,6 @@ IDLE_SECONDS = 0.25
 """The longest pause while there is nothing to read: an alert is read within this."""
 _FIRST_IDLE_SECONDS = 0.01
 _FIRST_FAILURE_SECONDS = 0.2
-SHORTEST_FAILURE_SECONDS = 0.05
-"""Between any two attempts."""
 LONGEST_FAILURE_SECONDS = 1.0
 """The longest pause while a Falco cannot be reached."""
 
