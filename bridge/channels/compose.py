@@ -184,7 +184,8 @@ def _some(values: Sequence[str]) -> str:
 
 
 def _fact(name: str, value: str) -> Fact:
-    return Fact(one_line(name, _NAME), one_line(value, _VALUE))
+    """A field that is there and empty is not one that is missing."""
+    return Fact(one_line(name, _NAME), one_line(value, _VALUE) or '""')
 
 
 def _block(text: str) -> str:

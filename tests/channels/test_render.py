@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.alert import Alert, Priority
+from bridge.alert.alert import is_clock_field
+from bridge.alert.json_form import decode_json
 from bridge.channels.compose import compose, compose_digest, message_of
 from bridge.channels.fit import escaped, fitted, named, share
 from bridge.channels.message import Fact, Link, Message
@@ -22,6 +24,7 @@ from bridge.channels.render.mail import mail
 from bridge.journal import Delivery
 from bridge.routing import Notification
 from tests.channels.deliveries import TIME_NS, make_delivery
+from tests.support.recordings import FULL_JSON, http_bodies
 
 GOLDEN = Path(__file__).parent / "golden"
 FIELDS = {
@@ -195,3 +198,21 @@ def test_an_escape_is_never_cut_in_two(text: str, most: int) -> None:
     result = escaped(text, most, lambda part: part.replace("&", "&amp;"))
     assert len(result) <= most or most < len("&amp;")
     assert result.count("&") == result.count("&amp;")
+
+
+@pytest.mark.parametrize("name", FULL_JSON)
+def test_everything_that_a_real_falco_said_is_told(name: str) -> None:
+    """Every output field that has a value, numbers too, the tags, the host, the time, the source, the rule."""
+    for raw in http_bodies(name):
+        alert = decode_json(raw, 1)
+        assert isinstance(alert, Alert)
+        delivery = Delivery(1, alert, Notification("c", ("r",), alert.priority), 0, 1)
+        told = plain.body(compose(delivery, {}), 40_000).replace("\n", " ")
+        said = json.loads(raw)
+        for field, value in (said.get("output_fields") or {}).items():
+            if value not in (None, "<NA>") and not is_clock_field(field):
+                assert f"{field}: " in told
+        for part in (said["rule"], said["priority"], said["source"], said["hostname"], *said.get("tags", ()), alert.id):
+            assert part in told
+        for fact in compose(delivery, {}).fields:
+            assert f"{fact.name}: {fact.value}" in told
