@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 _LONGEST_DETAIL = 300
 
 _GONE = "it went away while it was being read; alerts that it had not sent are lost with it"
+_WENT_AWAY = "it went away while it was being read; alerts that it had not sent are lost with it"
+
 _REMEDIES = (
     (
         "No such file or directory",
@@ -37,6 +39,12 @@ _REMEDIES = (
     ),
     ("Stream removed", _GONE),
     ("Connection reset", _GONE),
+    ("WRONG_VERSION_NUMBER", "it does not speak TLS there; is this Falco's grpc.bind_address, and no other service's?"),
+    ("Handshake read failed", "it takes connections and says nothing; is this Falco's grpc.bind_address?"),
+    ("before receiving SETTINGS", "it takes connections and says nothing; is it starting, or hanging?"),
+    ("more than 107 characters", "a socket's path has at most 107 bytes; give Falco's socket a shorter one"),
+    ("target uri is not valid", "it is no address; a socket's path has at most 107 bytes"),
+    ("errors resolving", "its name does not resolve; check the address"),
     ("Connection refused", "nothing listens there; is Falco running, and is this its grpc.bind_address?"),
     ("timed out", "it does not answer; does a firewall stand between, and does Falco run there?"),
     ("DNS resolution failed", "its name does not resolve; check the address"),
@@ -52,6 +60,8 @@ def explain(address: str, code: grpc.StatusCode, details: str, *, was_read: bool
         )
     if (was_read or address.startswith("unix:")) and "Socket closed" in details:
         return f"{address}: {_GONE}"
+    if address.startswith("unix:") and "Socket closed" in details:
+        return f"{address}: {_WENT_AWAY}"  # a unix socket has no handshake to hang up at
     for cause, remedy in _REMEDIES:
         if cause in details:
             return f"{address}: {remedy}"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 from cryptography.hazmat.primitives import serialization
 from structlog.testing import capture_logs
@@ -199,3 +201,29 @@ def test_certificates_that_do_not_belong_together_are_told_at_the_start(tmp_path
     )
     with pytest.raises(SourceError, match="without a passphrase"):
         Certificates("f", ClientTls(secured.tls.ca, other.certificate, other.key))
+
+
+def test_a_falco_killed_amid_its_stream_is_said_to_have_gone(tmp_path: Path) -> None:
+    """Over a socket nobody hears of certificates, whatever gRPC calls it."""
+    address = f"unix:{tmp_path}/f.sock"
+    command = [sys.executable, "-m", "bridge", "simulate", "--generate", "--count", "20000", "--listen", address]
+    falco, taken = subprocess.Popen(command, stderr=subprocess.DEVNULL), Taken()
+    with capture_logs() as logs, running(GrpcSource("f", address), taken):
+        wait_until(lambda: taken.alerts, "alerts")
+        falco.kill()
+        falco.wait()
+        wait_until(lambda: any("it went away" in each.get("problem", "") for each in logs), "the words")
+    assert not any("TLS" in each.get("problem", "") for each in logs)
+
+
+def test_what_is_no_falco_is_told_from_one_that_is_down(tmp_path: Path) -> None:
+    """No TLS where Falco would speak it; a name that does not resolve."""
+    secured = Secured(tmp_path)
+    plain = grpc.server(ThreadPoolExecutor(1))
+    port = plain.add_insecure_port("127.0.0.1:0")
+    plain.start()
+    for address, words in ((f"127.0.0.1:{port}", "does not speak TLS"), ("no-such.invalid:5060", "does not resolve")):
+        with capture_logs() as logs, running(GrpcSource("f", address, Certificates("f", secured.tls))):
+            wait_until(lambda logs=logs: logs, words)
+        assert words in logs[0]["problem"], logs[0]
+    plain.stop(None).wait()
