@@ -27,6 +27,8 @@ _KINDS = {
 }
 _ADDRESS = re.compile(r"(\[[^\]]+\]|[^\s/:]*):(\d{1,5})")
 _DNS_NAME = re.compile(r"dns://([A-Za-z0-9_.-]+):(\d{1,5})")
+_LONGEST_SOCKET_PATH = 107
+"""Bytes, by Linux' sockaddr_un."""
 _BEGIN = ("start", "end")
 _SHORTEST_SECRET = 8
 
@@ -206,7 +208,11 @@ class _Source:
     def _address(self, node: yaml.Node, address: str) -> str:
         """As gRPC wants it; a socket's path is relative to the config."""
         if address.startswith("unix:"):
-            return f"unix:{self._folder / address.removeprefix('unix:').removeprefix('//')}"
+            path = str(self._folder / address.removeprefix("unix:").removeprefix("//"))
+            if len(path.encode()) > _LONGEST_SOCKET_PATH:
+                said = f"a socket's path has at most {_LONGEST_SOCKET_PATH} bytes"
+                self._reader.wrong(node, said, "let Falco have it in a shorter one, /run/falco say")
+            return f"unix:{path}"
         if not re.fullmatch(r"[^\s/]+:\d{1,5}", address):
             self._reader.wrong(node, "`grpc` is no address", "write unix:///PATH or HOST:PORT")
         return address

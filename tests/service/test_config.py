@@ -239,3 +239,10 @@ def test_metrics_at_other_addresses_want_a_guard(tmp_path: Path, guard: str) -> 
         assert config.metrics is not None
         assert config.metrics.port == 9376
         assert "0123456789abcdef" not in repr(config)
+
+
+def test_a_path_too_long_for_a_socket_is_told(tmp_path: Path) -> None:
+    """At its line; no connection could ever succeed."""
+    problems = load_config(write(tmp_path, GOOD.replace("falco.sock", "x" * 108)), {"TOKEN": "A/B/hunter2hunter2"})
+    assert not isinstance(problems, Config)
+    assert [(each.line, "at most 107 bytes" in each.message) for each in problems] == [(2, True)]
