@@ -10,6 +10,8 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 _SHORTEST = 6
 """Shorter parts of a URL are no secrets, and would blot out ordinary words."""
 HIDDEN = "***"
+_OPEN = ("console://", "file://", "exec://")
+"""Channels of ours whose URLs name a place on this machine and hold no secret: an operator must be able to read it."""
 
 
 def secrets_in(url: str) -> frozenset[str]:
@@ -17,6 +19,8 @@ def secrets_in(url: str) -> frozenset[str]:
 
     Each as written, decoded, and as a header, a JSON text or ``repr`` would show it.
     """
+    if url.startswith(_OPEN):
+        return frozenset()
     return frozenset(shown for part in _parts(url) for shown in _shown(part) if len(shown) >= _SHORTEST)
 
 
