@@ -10,6 +10,7 @@ from bench.figures import Figure, as_json, as_table
 
 _BENCHES = (
     "journal",
+    "upkeep",
     "parsing",
     "matching",
     "grpc_reading",

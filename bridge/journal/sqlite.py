@@ -16,10 +16,11 @@ from typing import Self
 
 from bridge.alert import Alert
 from bridge.journal.codec import encode_decisions, encode_notification
-from bridge.journal.deliveries import Deliveries, order_lane
+from bridge.journal.deliveries import order_lane
 from bridge.journal.errors import JournalError
 from bridge.journal.lock import FileLock
 from bridge.journal.model import DeliveryState
+from bridge.journal.retention import Retention
 from bridge.journal.schema import connect, connect_to_read
 from bridge.routing import Notification, Routed
 
@@ -45,7 +46,7 @@ class Refused:
     raw: bytes
 
 
-class Journal(Deliveries):
+class Journal(Retention):
     """One connection to the journal's file. Methods raise JournalError; JournalBusyError where waiting may help."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, lock: FileLock | None) -> None:

@@ -38,7 +38,9 @@ class Store:
         return self._bodies.decode(identity, body)
 
     def _dictionaries(self) -> Iterator[tuple[int, bytes]]:
-        for number, content in self.read("SELECT number, content FROM dictionaries ORDER BY number"):
+        for number, content in self.read(
+            "SELECT number, content FROM dictionaries WHERE length(content) ORDER BY number"
+        ):
             assert isinstance(number, int)
             assert isinstance(content, bytes)
             yield number, content

@@ -12,8 +12,10 @@ import yaml
 from bridge.channels.allowed import Allowed
 from bridge.channels.log_setup import FORMS, LEVELS
 from bridge.courier.options import ChannelOptions
+from bridge.journal.upkeep import Keep
 from bridge.service.allow_config import check_exec, read_allowed
 from bridge.service.channel_config import OPTIONS, check_fallbacks, read_options
+from bridge.service.journal_config import read_keep
 from bridge.service.metrics_config import MetricsSettings, read_metrics
 from bridge.service.secret import Secret
 from bridge.service.source_config import SourceSettings, read_sources
@@ -59,6 +61,8 @@ class Config:
     secret_names: frozenset[str]
     """The variables of the environment that hold them, and that no other process needs to have."""
     metrics: MetricsSettings | None
+    keep: Keep
+    """What the journal need not forget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class _Loader:
         self._folder = reader.path.parent
         self._lines: dict[str, int] = {}
         self._options: dict[str, ChannelOptions] = {}
+        self._keep = Keep()
 
     def load(self) -> Config:
         """Every section, also where an earlier one had mistakes."""
@@ -125,6 +130,7 @@ class _Loader:
             tuple(self._reader.secret_files),
             frozenset(self._reader.secret_names),
             read_metrics(self._reader, entries.get("metrics")),
+            self._keep,
         )
 
     def places(self) -> Places:
@@ -190,7 +196,8 @@ class _Loader:
         if node is None:
             return Path()
         if isinstance(node, yaml.MappingNode):
-            entries = self._reader.mapping(node, "journal", ("path",))
+            entries = self._reader.mapping(node, "journal", ("path", "keep"))
+            self._keep = read_keep(self._reader, entries.get("keep"))
             if "path" not in entries:
                 self._reader.wrong(node, "`journal` has no `path`")
                 return Path()

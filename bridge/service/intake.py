@@ -80,6 +80,11 @@ class Intake:
         if added:
             self._on_deliveries()
 
+    def between_batches(self, action: Callable[[], bool]) -> bool:
+        """Do something with the journal while no batch does; it must be short. Returns what it returns."""
+        with self._turns:
+            return action()
+
     def leave(self) -> None:
         """The drain deadline has come: stop waiting for the disk."""
         self._leaving.set()

@@ -26,13 +26,13 @@ _CANCEL_SECONDS = 1.0
 
 
 class Door(Protocol):
-    """Where operators and their programs may ask the running bridge things."""
+    """What works beside the sources: where operators and their programs ask things, and the journal's upkeep."""
 
     def start(self) -> None:
-        """Answer from now on."""
+        """Work from now on."""
 
     def close(self) -> None:
-        """Answer no more."""
+        """Work no more."""
 
 
 class Bridge:

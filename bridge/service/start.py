@@ -24,6 +24,7 @@ from bridge.service.courier_process import CourierProcess
 from bridge.service.dead_letters import DeadLetters
 from bridge.service.exposition import render
 from bridge.service.intake import Intake, Rules
+from bridge.service.keeper import Keeper
 from bridge.service.look import Look
 from bridge.service.memory import not_acted_upon
 from bridge.service.metrics import families
@@ -89,6 +90,7 @@ def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], 
         doors: list[Door] = [admin] if config.metrics is None else [admin, _metrics(config.metrics, look)]
     except SourceError as error:
         return _refuse(str(error))
+    doors.append(Keeper(config.journal, journal, intake, config.keep))
     bridge = Bridge(journal, intake, sources, courier, doors, config.drain_seconds)
     admin.offer("status", Status(look, rules.program).operation)
     admin.offer(OPERATION, trial_operation(lambda: current))

@@ -1,0 +1,93 @@
+"""What keeping costs as the journal grows: an insert, bytes an alert, a search, how long a step takes.
+
+``FALCO_BRIDGE_FULL=1`` grows it to five million alerts, otherwise to two hundred thousand.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.figures import Figure
+from bridge.alert import Alert, Priority
+from bridge.alert.grpc_form import decode_grpc
+from bridge.journal import Entry, Journal
+from bridge.journal.history import recorded
+from bridge.journal.upkeep import Keep, Upkeep, dictionary_due, learned
+from bridge.routing import Action, Decision, Notification, Routed
+from bridge.simulate.generate import generate
+from bridge.simulate.recording import Form
+
+_ALERTS = 5_000_000 if os.environ.get("FALCO_BRIDGE_FULL") == "1" else 200_000
+_BATCH = 500
+_PART = 20_000
+_SEARCHED = 100_000
+_ROUTED = Routed(
+    (Decision("rm -rf in prod", Action.NOTIFIED, ("archive",)),),
+    (Notification("archive", ("rm -rf in prod",), Priority.CRITICAL),),
+)
+
+
+def figures() -> Iterator[Figure]:
+    """Each alert has one delivery; ids ascend as a cluster's do. Wall time, so to be run alone."""
+    with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
+        path = Path(folder) / "journal.db"
+        journal = Journal.open_for_router(path)
+        costs = list(_grow(journal))
+        first, last = min(costs[1:4]), min(costs[-3:])
+        yield Figure("an insert near the beginning", first, "µs/alert")
+        yield Figure(f"an insert after {_ALERTS:,}", last, "µs/alert", last / first, "the beginning")
+        (alerts, deliveries), raw = _bytes(journal), _raw_bytes()
+        yield Figure("bytes an alert, its index included", alerts, "bytes", alerts / raw, "its protobuf message")
+        yield Figure("bytes a delivery, its indexes included", deliveries, "bytes")
+        started = time.process_time()
+        read = sum(1 for _, _ in zip(recorded(journal), range(_SEARCHED), strict=False))
+        yield Figure("search: an alert read and decoded", (time.process_time() - started) / read * 1e6, "µs/alert")
+        journal._connection.execute("UPDATE deliveries SET state = 'delivered', settled_ns = 0")  # noqa: SLF001
+        steps = sorted(_forget(journal))
+        yield Figure("upkeep: the longest step", steps[-1] * 1000, "ms")
+        yield Figure("upkeep: p99 of its steps", steps[len(steps) * 99 // 100] * 1000, "ms")
+        journal.close()
+
+
+def _grow(journal: Journal) -> Iterator[float]:
+    """Microseconds an alert of one part after the other."""
+    made = generate(_ALERTS)
+    for _ in range(_ALERTS // _PART):
+        spent = 0.0
+        for _ in range(_PART // _BATCH):
+            alerts = [decode_grpc(next(made).grpc(Form.TEXT), 0) for _ in range(_BATCH)]
+            entries = [Entry(alert, _ROUTED) for alert in alerts if isinstance(alert, Alert)]
+            started = time.perf_counter()
+            journal.unknown([entry.alert for entry in entries])
+            journal.append("bench", 0, entries)
+            spent += time.perf_counter() - started
+        number = dictionary_due(journal)
+        if number is not None:
+            journal.add_dictionary(number, learned(journal, number))
+        yield spent / _PART * 1e6
+
+
+def _bytes(journal: Journal) -> tuple[float, float]:
+    """Of an alert and of a delivery: the pages of their tables and indexes."""
+    sizes = dict(journal.read("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"))
+    alerts = sum(size for name, size in sizes.items() if "alerts" in str(name))  # type: ignore[misc]
+    deliveries = sum(size for name, size in sizes.items() if str(name).startswith("deliveries"))  # type: ignore[misc]
+    return alerts / _ALERTS, deliveries / _ALERTS  # type: ignore[operator]
+
+
+def _raw_bytes() -> float:
+    return sum(len(each.grpc(Form.TEXT)) for each in generate(1000)) / 1000
+
+
+def _forget(journal: Journal) -> Iterator[float]:
+    """Seconds that each step of a round took: everything is old."""
+    upkeep = Upkeep(journal, Keep(alerts_ns=1, deliveries_ns=1))
+    more = True
+    while more:
+        started = time.perf_counter()
+        more = upkeep.step(time.time_ns())
+        yield time.perf_counter() - started
