@@ -16,7 +16,6 @@ from bridge.language.suggest import did_you_mean
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type", "content-encoding"})
 """Headers that say how the message is framed: they are not for a config to set."""
-_DURATION = re.compile(r"(?:[0-9]+(?:ms|s|m|h|d))+")
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -72,7 +71,7 @@ class Address:
     def seconds(self, name: str, default: str, most: float) -> float:
         """A parameter that is a duration, ``90s`` or ``1h30m``. Raises ChannelError."""
         text = self.one(name, default)
-        nanoseconds = parse_duration(text) if _DURATION.fullmatch(text) else None
+        nanoseconds = parse_duration(text)
         if nanoseconds is None or nanoseconds > most * 1e9:
             raise ChannelError(f"has a `{name}` that is no duration up to {most:.0f} s; write 30s, 15m or 1h")
         return nanoseconds / 1e9

@@ -132,11 +132,9 @@ def _said(message: str, hint: str) -> str:
 def _verdict(errors: int, warnings: int, advice: int) -> str:
     if not errors and not warnings and not advice:
         return "no problems"
-    told = [_many(errors, "error"), _many(warnings, "warning")]
+    from bridge.cli.table import many
+
+    told = [many(errors, "error"), many(warnings, "warning")]
     if advice:
         told.append(f"{advice} advice")
     return ", ".join(told)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

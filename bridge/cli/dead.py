@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _act(args: argparse.Namespace, places: Places) -> int:
+    from bridge.cli.table import many
     from bridge.service.dead_letters import Fate, Which, ask_fate
 
     if bool(args.ids) + bool(args.channel) + args.all != 1:
@@ -72,7 +73,7 @@ def _act(args: argparse.Namespace, places: Places) -> int:
         print(json.dumps({"done": done, "no_dead_letter": missing}))
     else:
         told = "will be sent again" if args.action == "retry" else "discarded"
-        print(f"{len(done)} dead letter{'s' * (len(done) != 1)} {told}")
+        print(f"{many(len(done), 'dead letter')} {told}")
     for identity in missing:
         print(f"falco-bridge dead: there is no dead letter {identity}", file=sys.stderr)
     return _NONE if missing or (args.channel and not done) else 0

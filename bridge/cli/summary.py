@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from bridge.alert import INTERNAL_SOURCE
+from bridge.cli.table import many
 from bridge.journal import DeliveryState, Journal
 from bridge.journal.history import Recorded, deliveries, delivery_counts, recorded
 from bridge.routing import OTHERWISE, Action
@@ -21,7 +22,7 @@ def summarise(journal: Journal, conditions: Mapping[str, str]) -> str:
 def _what_came_in(kept: list[Recorded]) -> Iterator[str]:
     rules = Counter(each.alert.rule for each in kept)
     hosts = {each.alert.hostname for each in kept}
-    yield f"\nCame in: {_many(len(kept), 'alert')} of {_many(len(rules), 'rule')} from {_many(len(hosts), 'node')}"
+    yield f"\nCame in: {many(len(kept), 'alert')} of {many(len(rules), 'rule')} from {many(len(hosts), 'node')}"
 
 
 def _what_was_decided(kept: list[Recorded], conditions: Mapping[str, str]) -> Iterator[str]:
@@ -45,7 +46,3 @@ def _what_was_delivered(journal: Journal) -> Iterator[str]:
         yield f"  {count:5}  {channel}: {state.value}"
     for dead in deliveries(journal, DeliveryState.DEAD):
         yield f"  dead letter {dead.id} to {dead.channel}: {dead.reason}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

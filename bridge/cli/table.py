@@ -37,6 +37,11 @@ def moment(at_ns: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at_ns // _SECOND))
 
 
+def many(count: int, noun: str) -> str:
+    """``1 alert``, ``2 alerts``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def size(count: int) -> str:
     """Bytes, as people tell them."""
     value = float(count)

@@ -24,6 +24,12 @@ class Aside:
     """Its beginning, up to 64 KiB; redacted as alerts are."""
 
 
+def count(journal: Journal) -> int:
+    """How many are kept now."""
+    ((found,),) = journal.read("SELECT count(*) FROM quarantine")
+    return found if isinstance(found, int) else 0
+
+
 def newest(journal: Journal, most: int) -> list[Aside]:
     """The latest ones, newest first."""
     return _found(journal.read(f"{_ROWS} ORDER BY seq DESC LIMIT ?", (most,)))

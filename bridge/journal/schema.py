@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.journal.errors import JournalBusyError, JournalError
@@ -96,15 +98,9 @@ def connect(path: Path) -> sqlite3.Connection:
         )
     except (OSError, sqlite3.Error) as error:
         raise _cannot_open(path, error) from error
-    try:
+    with _closed_where_it_fails(connection, path):
         _recognise(connection, path)
         _set_up(connection)
-    except sqlite3.Error as error:
-        connection.close()
-        raise explain(error, path) from error
-    except JournalError:
-        connection.close()
-        raise
     return connection
 
 
@@ -122,15 +118,21 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         )  # fmt: skip
     except sqlite3.Error as error:
         raise _cannot_open(path, error) from error
-    try:
+    with _closed_where_it_fails(connection, path):
         _recognise(connection, path)
+    return connection
+
+
+@contextmanager
+def _closed_where_it_fails(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    try:
+        yield
     except sqlite3.Error as error:
         connection.close()
         raise explain(error, path) from error
     except JournalError:
         connection.close()
         raise
-    return connection
 
 
 def explain(error: sqlite3.Error, path: Path) -> JournalError:

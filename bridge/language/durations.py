@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_PART = re.compile(r"(\d+)(ms|s|m|h|d|w)")
+_PART = re.compile(r"([0-9]{1,12})(ms|s|m|h|d|w)")
+_WHOLE = re.compile(rf"(?:{_PART.pattern})+")
 _MILLISECOND = 1_000_000
 _UNITS = {
     "ms": _MILLISECOND,
@@ -16,13 +17,11 @@ _UNITS = {
 }
 LONGEST_NS = 366 * _UNITS["d"]
 """A year: what is remembered for longer is better asked of the history."""
-_MOST_DIGITS = 12
 
 
 def parse_duration(text: str) -> int | None:
-    """Nanoseconds; None where it is nothing, or longer than a year."""
-    parts = _PART.findall(text)
-    if any(len(number) > _MOST_DIGITS for number, _ in parts):
+    """Nanoseconds; None where it is no duration, nothing, or longer than a year."""
+    if _WHOLE.fullmatch(text) is None:
         return None
-    total = sum(int(number) * _UNITS[unit] for number, unit in parts)
+    total = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
     return total if 0 < total <= LONGEST_NS else None

@@ -16,7 +16,6 @@ from bridge.service.yaml_reader import Reader
 
 OPTIONS = ("rate", "burst", "concurrency", "fallback", "give_up_after", "fold_after", "tell_after", "attempt_limit")
 """The keys of a channel beside ``url``."""
-_DURATION = re.compile(r"(\d+(ms|s|m|h|d|w))+")
 _RATE = re.compile(r"(?P<count>\d+(\.\d+)?)\s*(?:/\s*(?P<unit>s|sec|second|m|min|minute|h|hour)|per\s+(?P<span>\w+))")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _UNLIMITED = "unlimited"
@@ -40,11 +39,11 @@ def read_options(reader: Reader, entries: Mapping[str, yaml.Node], scheme: str) 
     if "fold_after" in entries:
         options = replace(options, fold_after=_fold_after(reader, entries["fold_after"]))
     if "give_up_after" in entries:
-        options = replace(options, give_up_seconds=_duration(reader, entries["give_up_after"], "give_up_after"))
+        options = replace(options, give_up_seconds=_seconds(reader, entries["give_up_after"], "give_up_after"))
     if "tell_after" in entries:
-        options = replace(options, tell_seconds=_duration(reader, entries["tell_after"], "tell_after"))
+        options = replace(options, tell_seconds=_seconds(reader, entries["tell_after"], "tell_after"))
     if "attempt_limit" in entries:
-        options = replace(options, attempt_seconds=_duration(reader, entries["attempt_limit"], "attempt_limit"))
+        options = replace(options, attempt_seconds=_seconds(reader, entries["attempt_limit"], "attempt_limit"))
     if options.attempt_seconds > _LONGEST_ATTEMPT:
         reader.wrong(entries["attempt_limit"], "`attempt_limit` is longer than an hour", "a minute is the default")
     return options
@@ -95,7 +94,7 @@ def _span(match: re.Match[str]) -> float:
     if match["unit"] is not None:
         return _UNITS[match["unit"][0]]
     span = match["span"]
-    nanoseconds = parse_duration(span) if _DURATION.fullmatch(span) else None
+    nanoseconds = parse_duration(span)
     return 0.0 if nanoseconds is None else nanoseconds / _SECOND
 
 
@@ -121,10 +120,5 @@ def _whole(reader: Reader, node: yaml.Node, what: str, most: int, also: str = ""
     return int(text)
 
 
-def _duration(reader: Reader, node: yaml.Node, what: str) -> float:
-    text = reader.text(node, what)
-    nanoseconds = parse_duration(text) if _DURATION.fullmatch(text) else None
-    if nanoseconds is None:
-        reader.wrong(node, f"`{what}` cannot be `{text}`", "a duration like 30s, 15m, 24h or 7d")
-        return 1.0
-    return nanoseconds / _SECOND
+def _seconds(reader: Reader, node: yaml.Node, what: str) -> float:
+    return reader.duration(node, what, _SECOND) / _SECOND

@@ -23,10 +23,8 @@ from bridge.service.yaml_reader import Problem, Reader
 from bridge.sources.unix_socket import too_long
 
 _SECTIONS = ("sources", "channels", "routes", "journal", "log", "labels", "shutdown", "admin", "allow", "metrics")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_DEFAULT_DRAIN = 30.0
+_DEFAULT_DRAIN_NS = 30_000_000_000
 _RESERVED_CHANNELS = frozenset({"to", "when", "severity", "title", "message", "drop", "stop"})
 
 
@@ -217,17 +215,8 @@ class _Loader:
         if node is None:
             return LogSettings()
         entries = self._reader.mapping(node, "log", ("level", "format"))
-        level = self._choice(entries.get("level"), "level", LEVELS, "info")
-        return LogSettings(level, self._choice(entries.get("format"), "format", FORMS, "auto"))
-
-    def _choice(self, node: yaml.Node | None, what: str, known: tuple[str, ...], default: str) -> str:
-        if node is None:
-            return default
-        value = self._reader.text(node, what)
-        if value not in known:
-            self._reader.wrong(node, f"`{what}` cannot be `{value}`", f"one of {', '.join(known)}")
-            return default
-        return value
+        level = self._reader.choice(entries.get("level"), "level", LEVELS, "info")
+        return LogSettings(level, self._reader.choice(entries.get("format"), "format", FORMS, "auto"))
 
     def _labels(self, node: yaml.Node | None) -> dict[str, str]:
         if node is None:
@@ -240,13 +229,8 @@ class _Loader:
         return labels
 
     def _drain(self, node: yaml.Node | None) -> float:
-        if node is None:
-            return _DEFAULT_DRAIN
-        entries = self._reader.mapping(node, "shutdown", ("drain",))
-        if "drain" not in entries:
-            return _DEFAULT_DRAIN
-        match = _DURATION.fullmatch(self._reader.text(entries["drain"], "drain"))
-        if match is None:
-            self._reader.wrong(entries["drain"], "`drain` is no duration", "like 500ms, 10s or 2m")
-            return _DEFAULT_DRAIN
-        return float(match[1]) * _UNITS[match[2]]
+        entries = {} if node is None else self._reader.mapping(node, "shutdown", ("drain",))
+        nanoseconds = _DEFAULT_DRAIN_NS
+        if "drain" in entries:
+            nanoseconds = self._reader.duration(entries["drain"], "drain", _DEFAULT_DRAIN_NS)
+        return nanoseconds / 1e9

@@ -8,10 +8,8 @@ from dataclasses import replace
 import yaml
 
 from bridge.journal.upkeep import Keep
-from bridge.language.durations import parse_duration
 from bridge.service.yaml_reader import Reader
 
-_DURATION = re.compile(r"(\d+(ms|s|m|h|d|w))+")
 _SIZE = re.compile(r"(\d{1,6})\s?(MB|GB|TB)")
 _BYTES = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SMALLEST = 10 * _BYTES["MB"]
@@ -24,21 +22,12 @@ def read_keep(reader: Reader, node: yaml.Node | None) -> Keep:
         return keep
     entries = reader.mapping(node, "keep", ("alerts", "deliveries", "size"))
     if "alerts" in entries:
-        keep = replace(keep, alerts_ns=_duration(reader, entries["alerts"], "alerts", keep.alerts_ns))
+        keep = replace(keep, alerts_ns=reader.duration(entries["alerts"], "alerts", keep.alerts_ns))
     if "deliveries" in entries:
-        keep = replace(keep, deliveries_ns=_duration(reader, entries["deliveries"], "deliveries", keep.deliveries_ns))
+        keep = replace(keep, deliveries_ns=reader.duration(entries["deliveries"], "deliveries", keep.deliveries_ns))
     if "size" in entries:
         keep = replace(keep, size=_size(reader, entries["size"], keep.size))
     return keep
-
-
-def _duration(reader: Reader, node: yaml.Node, what: str, default: int) -> int:
-    text = reader.text(node, what)
-    nanoseconds = parse_duration(text) if _DURATION.fullmatch(text) else None
-    if nanoseconds is None:
-        reader.wrong(node, f"`{what}` cannot be `{text}`", "a duration up to a year, like 12h, 7d or 30d")
-        return default
-    return nanoseconds
 
 
 def _size(reader: Reader, node: yaml.Node, default: int) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bridge.journal import Health, Journal, JournalError
+from bridge.journal import Health, Journal, JournalError, quarantine
 from bridge.service.counts import Counts
 from bridge.service.intake import Intake
 from bridge.service.nodes import Nodes
@@ -110,11 +110,6 @@ class Look:
                 # Opened once: that it is whole is looked at with each opening.
                 journal = self._journal = self._journal or Journal.open_to_read(self._path)
                 waiting = {name: journal.waiting(name, _MOST_COUNTED) for name in self.channels}
-                return Kept(_quarantined(journal), waiting, journal.health())
+                return Kept(quarantine.count(journal), waiting, journal.health())
             except JournalError:
                 return None
-
-
-def _quarantined(journal: Journal) -> int:
-    ((count,),) = journal.read("SELECT count(*) FROM quarantine")
-    return count if isinstance(count, int) else 0

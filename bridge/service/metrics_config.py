@@ -12,7 +12,6 @@ from bridge.service.source_config import is_loopback, read_listen_address, read_
 from bridge.service.yaml_reader import Reader
 
 _KEYS = ("listen", "allow", "token", "insecure")
-_SHORTEST_TOKEN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +35,12 @@ def read_metrics(reader: Reader, node: yaml.Node | None) -> MetricsSettings | No
     if address is None:
         reader.wrong(entries.get("listen", node), "`metrics` is no address to listen at", "write 127.0.0.1:9376")
         return None
-    token = reader.text(entries["token"], "token") if "token" in entries else ""
-    if "token" in entries and len(token) < _SHORTEST_TOKEN:
-        reader.wrong(entries["token"], "`token` is too easy to guess", "16 random letters and digits")
+    token = reader.password(entries.get("token"), "token")
     allow = read_networks(reader, entries.get("allow"))
-    insecure = reader.text(entries["insecure"], "insecure") if "insecure" in entries else "false"
-    if insecure not in {"true", "false"}:
-        reader.wrong(entries["insecure"], "`insecure` is true or false", "leave it out")
-    if not (token or allow or insecure == "true" or is_loopback(address[0])):
+    insecure = reader.yes(entries.get("insecure"), "insecure")
+    if not (token.reveal() or allow or insecure or is_loopback(address[0])):
         reader.wrong(
             node, f"anybody who reaches {address[0]} could read the names of nodes, routes and channels",
             "write metrics: {listen: …, allow: [10.0.0.0/8]}, or token; or listen at 127.0.0.1; or say insecure: true",
         )  # fmt: skip
-    return MetricsSettings(*address, Secret(token), allow)
+    return MetricsSettings(*address, token, allow)

@@ -27,10 +27,7 @@ _KINDS = {
 }
 _ADDRESS = re.compile(r"(\[[^\]]+\]|[^\s/:]*):(\d{1,5})")
 _DNS_NAME = re.compile(r"dns://([A-Za-z0-9_.-]+):(\d{1,5})")
-_LONGEST_SOCKET_PATH = 107
-"""Bytes, by Linux' sockaddr_un."""
 _BEGIN = ("start", "end")
-_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +205,9 @@ class _Source:
     def _address(self, node: yaml.Node, address: str) -> str:
         """As gRPC wants it; a socket's path is relative to the config."""
         if address.startswith("unix:"):
-            path = str(self._folder / address.removeprefix("unix:").removeprefix("//"))
-            if len(path.encode()) > _LONGEST_SOCKET_PATH:
-                said = f"a socket's path has at most {_LONGEST_SOCKET_PATH} bytes"
-                self._reader.wrong(node, said, "let Falco have it in a shorter one, /run/falco say")
+            path = self._folder / address.removeprefix("unix:").removeprefix("//")
+            if sentence := too_long(path):
+                self._reader.wrong(node, sentence, "let Falco have it in a shorter one, /run/falco say")
             return f"unix:{path}"
         if not re.fullmatch(r"[^\s/]+:\d{1,5}", address):
             self._reader.wrong(node, "`grpc` is no address", "write unix:///PATH or HOST:PORT")
@@ -243,9 +239,10 @@ class _Source:
         host, port = listen or ("127.0.0.1", 0)
         tls = self._server_tls() if "tls" in self._entries else None
         allow = read_networks(self._reader, self._entries.get("allow"))
+        token = self._reader.password(self._entries.get("token"), "token")
         settings = HttpSettings(
-            self._text("name", f"http:{address}"), host, port, self._secret("path"), self._secret("token"),
-            allow, tls, self._count("connections", 1024), self._count("per_peer", 256),
+            self._text("name", f"http:{address}"), host, port, self._path(), token, allow, tls,
+            self._count("connections", 1024), self._count("per_peer", 256),
         )  # fmt: skip
         self._check_open(settings)
         return settings
@@ -254,10 +251,8 @@ class _Source:
         """Whoever can post decides what people are told: other addresses than this machine's need a guard."""
         by_certificate = settings.tls is not None and settings.tls.ca is not None
         guarded = settings.path.reveal() or settings.token.reveal() or settings.allow or by_certificate
-        insecure = self._text("insecure", "false")
-        if insecure not in {"true", "false"}:
-            self._wrong("insecure", "`insecure` is true or false", "leave it out")
-        if not guarded and insecure != "true" and not is_loopback(settings.host):
+        insecure = self._reader.yes(self._entries.get("insecure"), "insecure")
+        if not guarded and not insecure and not is_loopback(settings.host):
             way_out = "add path, token, allow or tls with ca; or listen at 127.0.0.1; or say insecure: true"
             self._wrong("http", f"anybody who reaches {settings.host} could post alerts", way_out)
 
@@ -268,17 +263,16 @@ class _Source:
             return default
         return int(text)
 
-    def _secret(self, key: str) -> Secret:
-        text = self._text(key, "").strip("/")
-        if key in self._entries and (len(text) < _SHORTEST_SECRET or "/" in text):
-            self._wrong(key, f"`{key}` is too easy to guess, or holds a slash", "16 random letters and digits")
-        return Secret(text)
+    def _path(self) -> Secret:
+        """The secret first part of the path; slashes around it may be written."""
+        path = self._reader.password(self._entries.get("path"), "path", around="/")
+        if "/" in path.reveal():
+            self._wrong("path", "`path` is one part of a path, and holds a slash", "16 random letters and digits")
+        return path
 
     def _file(self) -> FileSettings:
         pattern = self._text("file", "")
-        begin = self._text("begin", "end")
-        if begin not in _BEGIN:
-            self._wrong("begin", f"`begin` cannot be `{begin}`", f"one of {', '.join(_BEGIN)}")
+        begin = self._reader.choice(self._entries.get("begin"), "begin", _BEGIN, "end")
         if not pattern:
             self._wrong("file", "`file` names no file", "like /var/log/containers/falco-*.log")
         return FileSettings(self._text("name", f"file:{pattern}"), str(self._folder / pattern), begin)

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import yaml
 
+from bridge.language.durations import parse_duration
 from bridge.language.suggest import did_you_mean
+from bridge.service.secret import Secret
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<file>file:)?(?P<name>[^}]*)\}")
 _MOST_SECRET_BYTES = 64 << 10
+_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,39 @@ class Reader:
             return ""
         value: str = node.value
         return "".join(self._pieces(node, value))
+
+    def choice(self, node: yaml.Node | None, what: str, known: Sequence[str], default: str) -> str:
+        """One of these words; the default where there is none, or another."""
+        if node is None:
+            return default
+        value = self.text(node, what)
+        if value not in known:
+            self.wrong(node, f"`{what}` cannot be `{value}`", f"one of {', '.join(known)}")
+            return default
+        return value
+
+    def yes(self, node: yaml.Node | None, what: str) -> bool:
+        """``true`` or ``false``; false where there is none."""
+        return self.choice(node, what, ("true", "false"), "false") == "true"
+
+    def duration(self, node: yaml.Node, what: str, default: int) -> int:
+        """Nanoseconds; the default where it is no duration."""
+        text = self.text(node, what)
+        nanoseconds = parse_duration(text)
+        if nanoseconds is None:
+            self.wrong(node, f"`{what}` cannot be `{text}`", "a duration up to a year, like 500ms, 30s, 15m, 24h or 7d")
+            return default
+        return nanoseconds
+
+    def password(self, node: yaml.Node | None, what: str, around: str = "") -> Secret:
+        """A word that lets in who knows it, long enough not to be guessed; empty where there is none.
+
+        ``around`` are signs that may stand before and after it.
+        """
+        text = "" if node is None else self.text(node, what).strip(around)
+        if node is not None and len(text) < _SHORTEST_SECRET:
+            self.wrong(node, f"`{what}` is too easy to guess", "16 random letters and digits")
+        return Secret(text)
 
     def _pieces(self, node: yaml.Node, value: str) -> Iterator[str]:
         at = 0

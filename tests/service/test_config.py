@@ -10,7 +10,7 @@ import pytest
 
 from bridge.service.channel_check import check_channels
 from bridge.service.config import Config, load_config
-from bridge.service.source_config import DiscoverSettings
+from bridge.service.source_config import DiscoverSettings, HttpSettings
 
 GOOD = """\
 sources:
@@ -144,6 +144,19 @@ def test_mistakes_of_sources_are_told_each(tmp_path: Path) -> None:
     for guard in ("path: 0123456789abcdef", "token: 0123456789abcdef", "allow: [10.0.0.0/8]", "insecure: true"):
         text = f"sources:\n  - http: 0.0.0.0:2801\n    {guard}\nchannels: {{archive: 'file://a.jsonl'}}\nroutes: a.route\njournal: j.db\n"
         assert isinstance(load_config(write(tmp_path, text), {}), Config), guard
+
+
+def test_a_token_is_what_was_written_and_a_path_stands_without_its_slashes(tmp_path: Path) -> None:
+    """A token may hold slashes, as base64 does; slashes around a path make it no harder to guess."""
+    text = "sources:\n  - http: 127.0.0.1:1\n    path: {}\n    token: /ab+cd/ef=/\nchannels: {{a: 'file://a'}}\nroutes: a.route\njournal: j.db\n"
+    config = load_config(write(tmp_path, text.format("/0123456789abcdef/")), {})
+    assert isinstance(config, Config)
+    (source,) = config.sources
+    assert isinstance(source, HttpSettings)
+    assert (source.path.reveal(), source.token.reveal()) == ("0123456789abcdef", "/ab+cd/ef=/")
+    problems = load_config(write(tmp_path, text.format("//////a//////")), {})
+    assert not isinstance(problems, Config)
+    assert ["too easy to guess" in each.message for each in problems] == [True]
 
 
 FALCOS = """\
