@@ -26,6 +26,7 @@ from bridge.channels.errors import ChannelError
 from bridge.channels.exchange import Answer, BrokenAnswerError, exchange
 from bridge.channels.probe import Heard
 from bridge.channels.redact import redacted, redacted_bytes
+from bridge.channels.silence import why_silent
 from bridge.channels.trust import CONNECT_SECONDS, READ_SECONDS, proxy, trusted
 from bridge.channels.verdict import judge
 
@@ -66,7 +67,7 @@ class Endpoint:
         try:
             answer = self._exchange(request)
         except (HTTPError, BrokenAnswerError, OSError) as error:
-            return Heard(error=type(error).__name__)
+            return Heard(error=why_silent(error))
         return Heard(answer.status, answer.retry_after, bytes(answer.body))
 
     def _exchange(self, request: bytes) -> Answer:

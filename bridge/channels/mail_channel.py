@@ -24,6 +24,7 @@ from bridge.channels.probe import limits
 from bridge.channels.redact import redacted, secrets_in
 from bridge.channels.render.mail import MOST_IN_A_DIGEST, Mail, mail
 from bridge.channels.sanitise import one_line
+from bridge.channels.silence import why_silent
 from bridge.journal.model import Delivery
 
 _LONGEST_REASON = 300
@@ -176,15 +177,9 @@ def _failed(error: Exception) -> Outcome:
         return _said(code, text)
     if isinstance(error, smtplib.SMTPResponseException):
         return _said(error.smtp_code, error.smtp_error)
-    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
-        return Outcome(Verdict.RETRY, None, "no answer in time")
-    if isinstance(error, ssl.SSLError):
-        return Outcome(Verdict.RETRY, None, "its certificate is not trusted")
-    if isinstance(error, smtplib.SMTPServerDisconnected):
-        return Outcome(Verdict.RETRY, None, "it hung up")
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return Outcome(Verdict.RETRY, None, f"the server cannot do what the URL asks: {error}")
-    return Outcome(Verdict.RETRY, None, f"it cannot be reached ({type(error).__name__})")
+    return Outcome(Verdict.RETRY, None, why_silent(error))
 
 
 def _said(code: int, text: bytes | str) -> Outcome:

@@ -19,6 +19,7 @@ from typing import Any
 import requests
 
 from bridge.channels.sessions import PooledSession
+from bridge.channels.silence import why_silent
 
 STAND_IN = "FalcoBridgeSaysThisItself"
 """What a plugin is given to say where we say it ourselves: a request that holds it is dressed on its way out.
@@ -50,7 +51,7 @@ class Heard:
     body: bytes = b""
     """The first 64 KiB."""
     error: str = ""
-    """The class of the exception where nothing was heard."""
+    """Why nothing was heard, where that is so."""
     mail: bool = False
     """Whether the status is SMTP's."""
     dress: Dress | None = None
@@ -89,7 +90,7 @@ class _Session(PooledSession):
             response = super().send(request, **kwargs)
             _read(response)
         except requests.RequestException as error:
-            heard.status, heard.error = None, type(error).__name__
+            heard.status, heard.error = None, why_silent(error)
             raise
         heard.answered(response)
         return response

@@ -36,7 +36,7 @@ def judge(heard: Heard, *, succeeded: bool, accepted: Accepted | None = None) ->
     if succeeded and (accepted is None or accepted(said, heard.body)):
         return Outcome(Verdict.DELIVERED, status)
     if status is None:
-        return Outcome(Verdict.RETRY, None, _silent(heard.error))
+        return Outcome(Verdict.RETRY, None, heard.error or "no answer was understood")
     reason = _reason(heard)
     if heard.mail:
         return Outcome(Verdict.RETRY if status < 500 else Verdict.REFUSED, status, reason)
@@ -54,16 +54,6 @@ def _told_no(heard: Heard, said: dict[str, Any], wait: float | None) -> Outcome:
     error = one_line(str(said.get("error") or said.get("description") or "no reason given"), _LONGEST_REASON)
     again = wait is not None or any(word in error.lower() for word in _PASSING)
     return Outcome(Verdict.RETRY if again else Verdict.REFUSED, heard.status, f"the service says: {error}", wait)
-
-
-def _silent(error: str) -> str:
-    if not error:
-        return "no answer was understood"
-    if "Timeout" in error:
-        return "no answer in time"
-    if "SSL" in error:
-        return "its certificate is not trusted"
-    return f"it cannot be reached ({error})"
 
 
 def _reason(heard: Heard) -> str:

@@ -75,7 +75,7 @@ def _show(args: argparse.Namespace, path: Path) -> int:
         print(as_table([_HEADER, *(_row(name, health.get(name), count) for name, count in waiting.items())]))
         for name, each in health.items():
             if each.failures:
-                print(f"{name}: failed {each.failures} times in a row; the last: {each.reason}")
+                print(f"{name}: {_failed(each)}: {each.reason}")
     return 0
 
 
@@ -93,6 +93,11 @@ def _row(name: str, health: Health | None, waiting: int) -> tuple[str, ...]:
         name, health.circuit.value, ago(health.since_ns), str(waiting), str(health.delivered), str(health.folded),
         str(health.dead), ago(health.success_ns), ago(health.failure_ns), health.rate or "unlimited",
     )  # fmt: skip
+
+
+def _failed(health: Health) -> str:
+    once = health.failures == 1
+    return "the last attempt failed" if once else f"failed {health.failures} times in a row; the last"
 
 
 def _test(args: argparse.Namespace, socket: Path, name: str) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import structlog
 
-from bridge.courier.outage import ROUTE, News, news, notice, told
+from bridge.courier.outage import News, news, notice, told
 from bridge.courier.runner import Runner
-from bridge.journal import Circuit, Entry, Journal
+from bridge.journal import NEWS_ROUTE, Circuit, Entry, Journal
 from bridge.routing import Action, Decision, Notification, Routed
 
 ROAD = "courier"
@@ -44,8 +44,8 @@ class Notices:
         listener = self._listener(runner)
         if self._journal.unknown([alert]):
             channels = () if listener is None else (listener,)
-            notifications = tuple(Notification(name, (ROUTE,), alert.priority) for name in channels)
-            decision = Decision(ROUTE, Action.NOTIFIED, channels)
+            notifications = tuple(Notification(name, (NEWS_ROUTE,), alert.priority) for name in channels)
+            decision = Decision(NEWS_ROUTE, Action.NOTIFIED, channels)
             self._journal.append(ROAD, time.time_ns(), [Entry(alert, Routed((decision,), notifications))])
         runner.note(told(health, what, time.time_ns()))
         say = self._log.error if what is News.FAILING else self._log.info

@@ -12,8 +12,6 @@ from bridge.courier.options import ChannelOptions
 from bridge.courier.retry import shown
 from bridge.journal import Health
 
-ROUTE = "channel health"
-"""The name under which a channel's outage is told."""
 _SECOND = 1_000_000_000
 _LONGEST_CATCHING_UP = 300 * _SECOND
 """After so long without a failure the outage is over, though something still waits."""

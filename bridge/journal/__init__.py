@@ -2,10 +2,11 @@
 
 from bridge.journal.errors import JournalBusyError, JournalError
 from bridge.journal.lock import FileLock
-from bridge.journal.model import Circuit, Delivery, DeliveryState, Health, Room, Settlement
+from bridge.journal.model import NEWS_ROUTE, Circuit, Delivery, DeliveryState, Health, Room, Settlement
 from bridge.journal.sqlite import Entry, Journal, Refused
 
 __all__ = [
+    "NEWS_ROUTE",
     "Circuit",
     "Delivery",
     "DeliveryState",

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import msgspec
 
 from bridge.journal.codec import decode_notification
-from bridge.journal.model import Delivery, DeliveryState, Health, Room, Settlement
+from bridge.journal.model import NEWS_ROUTE, Delivery, DeliveryState, Health, Room, Settlement
 from bridge.journal.store import Store
 from bridge.routing import Notification
 
@@ -38,10 +38,17 @@ WHERE lanes.lane IS NOT NULL
 """
 
 
+_NEWS = 0
+"""The lane of what the courier tells of channels. Those of routes are positive; a delivery that stands aside has one
+of its own, below."""
+
+
 def order_lane(notification: Notification) -> int:
-    """A number for what keeps its order on a channel: the first route that wanted it told. Never negative."""
+    """A number for what keeps its order on a channel: the first route that wanted it told."""
+    if notification.routes[0] == NEWS_ROUTE:
+        return _NEWS
     key = notification.routes[0].encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) >> 2
+    return (int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) >> 2) + 1
 
 
 class Deliveries(Store):
@@ -161,19 +168,21 @@ class Deliveries(Store):
     # Within
 
     def _due_heads(self, channel: str, now_ns: int) -> list[tuple[int, int]]:
-        """Lane and oldest delivery of each lane that may be taken now, oldest first."""
-        rows = self.read(f"SELECT lane, id FROM ({_HEADS}) WHERE due_ns <= ?2 ORDER BY id", (channel, now_ns))
+        """Lane and oldest delivery of each lane that may be taken now, oldest first but for news."""
+        rows = self.read(
+            f"SELECT lane, id FROM ({_HEADS}) WHERE due_ns <= ?2 ORDER BY lane <> {_NEWS}, id", (channel, now_ns)
+        )
         return [(lane, head) for lane, head in rows if isinstance(lane, int) and isinstance(head, int)]
 
     def _sends(
         self, channel: str, heads: Sequence[tuple[int, int]], room: Room, now_ns: int
     ) -> Iterator[tuple[Delivery, ...]]:
-        """Up to ``room.sends`` sends. A lane is in one of them only; what stands aside goes alone."""
+        """Up to ``room.sends`` sends. A lane is in one of them only; what stands aside goes alone, and so do news."""
         sends, gathered = 0, list[Delivery]()
         for lane, head in heads:
-            if sends + bool(gathered) == room.sends and (lane < 0 or not gathered):
+            if sends + bool(gathered) == room.sends and (lane <= _NEWS or not gathered):
                 return
-            if lane < 0:
+            if lane <= _NEWS:
                 sends += 1
                 yield tuple(self._run(channel, lane, head, 1, now_ns))
                 continue

@@ -8,6 +8,9 @@ from enum import StrEnum
 from bridge.alert import Alert
 from bridge.routing.notification import Notification
 
+NEWS_ROUTE = "channel health"
+"""The name under which the courier tells of a channel's outage; what has it goes before everything else, and alone."""
+
 
 class DeliveryState(StrEnum):
     """Where a delivery stands."""

@@ -73,7 +73,7 @@ def test_nobody_there_is_tried_again() -> None:
         port = free.getsockname()[1]
     outcome = open_channel("c", f"json://127.0.0.1:{port}/", {}).send([delivery()])
     assert outcome.verdict is Verdict.RETRY
-    assert "cannot be reached" in outcome.reason
+    assert outcome.reason == "nothing listens there (connection refused)"
 
 
 def test_the_first_two_lines_tell_what_where_who_and_how_bad() -> None:

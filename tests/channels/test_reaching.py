@@ -12,6 +12,7 @@ from bridge.channels import trust
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.registry import open_channel
 from bridge.channels.sessions import PooledSession
+from bridge.channels.silence import why_silent
 from tests.channels.deliveries import make_delivery
 from tests.support.certificates import Authority, make_authority
 from tests.support.far_side import Answer, FarSide, connect_proxy
@@ -46,8 +47,8 @@ def session(host: str) -> Outcome:
     with PooledSession() as pooled:
         try:
             status = pooled.post(f"https://{host}/x", data=b"{}", timeout=10).status_code
-        except requests.exceptions.SSLError:
-            return Outcome(Verdict.RETRY, None, "its certificate is not trusted")
+        except requests.exceptions.SSLError as error:
+            return Outcome(Verdict.RETRY, None, why_silent(error))
     return Outcome(Verdict.DELIVERED, status)
 
 
@@ -65,7 +66,8 @@ def test_a_private_authority_is_trusted_where_the_environment_names_it(
         refused = send(f"localhost:{server.port}")
         environment.setenv(variable, str(authority.certificate))
         taken = send(f"localhost:{server.port}")
-    assert (refused.verdict, refused.reason) == (Verdict.RETRY, "its certificate is not trusted")
+    assert refused.verdict is Verdict.RETRY
+    assert "certificate is not trusted: unable to get local issuer certificate" in refused.reason
     assert taken.verdict is Verdict.DELIVERED
     assert len(server.requests) == 1
 
@@ -78,7 +80,8 @@ def test_a_certificate_of_another_host_is_not_trusted(
     assert callable(send)
     environment.setenv("SSL_CERT_FILE", str(authority.certificate))
     with FarSide(pair=authority.issue("far", ("hooks.example.com",))).serving() as server:
-        assert send(f"localhost:{server.port}").reason == "its certificate is not trusted"
+        reason = send(f"localhost:{server.port}").reason
+        assert "not trusted: Hostname mismatch, certificate is not valid for 'localhost'" in reason
     assert server.requests == []
 
 

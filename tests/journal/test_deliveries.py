@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.alert import Priority, make_alert
-from bridge.journal import DeliveryState, Entry, Health, Journal, Room, Settlement
+from bridge.journal import NEWS_ROUTE, DeliveryState, Entry, Health, Journal, Room, Settlement
 from bridge.journal.deliveries import MOST_ATTEMPTS
 from bridge.routing import Notification, Routed
 
@@ -125,3 +125,12 @@ def test_the_courier_may_append_beside_the_router(tmp_path: Path) -> None:
     router.append("s", 0, [entry(51, "a")])
     courier.append("courier", 0, [entry(52, "x")])
     assert router.kept() == 4
+
+
+def test_news_of_a_channel_go_before_everything_else_and_alone(tmp_path: Path) -> None:
+    """The operator reads of an outage first, and not as a line of a digest; two of them keep their order."""
+    journal = journal_of(tmp_path, "aabb")
+    journal.append("courier", 0, [entry(number, NEWS_ROUTE) for number in (4, 5)])
+    assert claimed(journal, Room(1, 10)) == [[f"{NEWS_ROUTE}4"]]
+    journal.settle([Settlement(5, DeliveryState.DELIVERED, 0, 0, 200, "")])
+    assert claimed(journal, Room(2, 10)) == [[f"{NEWS_ROUTE}5"], ["a0", "a1", "b2", "b3"]]
