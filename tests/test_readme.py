@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from bridge.language import Known, Source, check
+from bridge.service.routes import load_routes
 
 ROOT = Path(__file__).parent.parent
-ROUTE_FILES = sorted((ROOT / "examples").rglob("*.route"))
+EXAMPLES = sorted({path.parent for path in (ROOT / "examples").rglob("*.route")})
 
 
-@pytest.mark.parametrize("path", ROUTE_FILES, ids=lambda path: path.name)
-def test_every_example_checks_clean(path: Path) -> None:
+@pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
+def test_every_example_checks_clean(folder: Path) -> None:
     """No problem of any kind."""
-    assert check([Source(path.name, path.read_text(encoding="utf-8"))], Known(None, None)).diagnostics == ()
+    assert load_routes(sorted(folder.glob("*.route"))).checked.diagnostics == ()
 
 
 def test_the_readmes_routes_check_clean() -> None:
@@ -26,6 +27,15 @@ def test_the_readmes_routes_check_clean() -> None:
     assert blocks
     for block in blocks:
         assert check([Source("README.md", block)], Known(None, None)).diagnostics == ()
+
+
+def test_the_readme_leads_to_every_page_and_every_example() -> None:
+    """Nobody has to guess what there is; `make run` and `make test` come first."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"\]\(([^)#:]+)\)", text))
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= targets
+    assert {f"examples/{folder.name}" for folder in (ROOT / "examples").iterdir()} <= targets
+    assert text.index("make run") < text.index("make test") < text.index("Falco sees")
 
 
 def test_every_make_target_that_the_readme_names_exists() -> None:

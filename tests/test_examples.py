@@ -1,0 +1,201 @@
+"""The examples to copy from hold: configs and routes pass `check`, `test` and `fmt`, and what runs them names what they name."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bridge.service.config import Config, load_config
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+SECRETS = {"slack": "T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", "pagerduty": "a" * 32}
+"""What these services' secrets look like; any word does for the others."""
+
+
+def run(*arguments: object) -> str:
+    """The output of a command that must succeed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge", *map(str, arguments)], cwd=EXAMPLES.parent, capture_output=True, text=True,
+        timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def secrets_of(text: str) -> list[Path]:
+    return [Path(path) for path in re.findall(r"\$\{file:([^}]+)\}", text)]
+
+
+def prepared(text: str, folder: Path) -> Path:
+    """The config below a folder of the test's: every absolute path leads there, and its secrets are there."""
+    for path in secrets_of(text):
+        secret = folder / path.relative_to("/")
+        secret.parent.mkdir(parents=True, exist_ok=True)
+        secret.write_text(SECRETS.get(path.name, "0123456789abcdef") + "\n", encoding="utf-8")
+    config = folder / "falco-bridge.yaml"
+    config.write_text(re.sub(r"(?<=[ :/])/?(?=/(?:run|var)/)", lambda _: str(folder), text), encoding="utf-8")
+    return config
+
+
+def documents(name: str) -> Iterator[dict[str, Any]]:
+    yield from yaml.safe_load_all((EXAMPLES / "kubernetes" / name).read_text(encoding="utf-8"))
+
+
+def by_kind(name: str) -> dict[str, dict[str, Any]]:
+    return {document["kind"]: document for document in documents(name)}
+
+
+def test_every_route_file_is_in_its_one_layout() -> None:
+    """As `fmt` would write it."""
+    run("fmt", "--check", *sorted(EXAMPLES.rglob("*.route")))
+
+
+def test_the_production_config_checks_and_its_tests_pass(tmp_path: Path) -> None:
+    """Nothing to remark on, once its secrets are there."""
+    shutil.copytree(EXAMPLES / "production", tmp_path, dirs_exist_ok=True)
+    config = prepared((EXAMPLES / "production" / "falco-bridge.yaml").read_text(encoding="utf-8"), tmp_path)
+    assert run("check", "--config", config) == "no problems\n"
+    assert run("test", "--config", config).endswith("3 passed, 0 failed\n")
+
+
+def unit() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (EXAMPLES / "systemd" / "falco-bridge.service").read_text(encoding="utf-8").splitlines():
+        if line and line[0] not in "#[":
+            key, _, value = line.partition("=")
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def test_the_unit_gives_the_production_config_what_it_names(tmp_path: Path) -> None:
+    """Its secrets, its journal's folder, its sockets' folder, and time to drain."""
+    settings = unit()
+    text = (EXAMPLES / "production" / "falco-bridge.yaml").read_text(encoding="utf-8")
+    credentials = {value.split(":")[0] for value in settings["LoadCredential"]}
+    assert {Path("/run/credentials/falco-bridge.service") / name for name in credentials} == set(secrets_of(text))
+    shutil.copytree(EXAMPLES / "production", tmp_path, dirs_exist_ok=True)
+    config = load_config(prepared(text, tmp_path), {})
+    assert isinstance(config, Config), config
+    assert config.journal.parent == tmp_path / "var" / "lib" / settings["StateDirectory"][0]
+    assert config.admin.parent == tmp_path / "run" / settings["RuntimeDirectory"][0]
+    assert int(settings["TimeoutStopSec"][0].removesuffix("s")) > config.drain_seconds
+    assert settings["ExecStart"] == ["/opt/falco-bridge/bin/falco-bridge --config /etc/falco-bridge/falco-bridge.yaml"]
+
+
+def test_the_units_restart_heeds_the_exit_code_of_a_wrong_config(tmp_path: Path) -> None:
+    """A bridge that cannot start as it is told says so once, not for ever."""
+    wrong = tmp_path / "falco-bridge.yaml"
+    wrong.write_text("sources: []\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge", "--config", wrong], capture_output=True, timeout=60, check=False
+    )
+    assert [str(done.returncode)] == unit()["RestartPreventExitStatus"]
+
+
+def test_the_config_map_checks_and_its_tests_pass(tmp_path: Path) -> None:
+    """Nothing to remark on, once its secrets are there."""
+    data = by_kind("falco-bridge.yaml")["ConfigMap"]["data"]
+    (tmp_path / "cluster.route").write_text(data["cluster.route"], encoding="utf-8")
+    config = prepared(data["falco-bridge.yaml"], tmp_path)
+    run("fmt", "--check", tmp_path / "cluster.route")
+    assert run("check", "--config", config) == "no problems\n"
+    assert run("test", "--config", config).endswith("1 passed, 0 failed\n")
+
+
+def test_the_deployment_gives_the_config_what_it_names(tmp_path: Path) -> None:
+    """Ports, volumes, secrets, probes, and time to drain; and the container may do nothing more than a bridge does."""
+    found = by_kind("falco-bridge.yaml")
+    text = found["ConfigMap"]["data"]["falco-bridge.yaml"]
+    (tmp_path / "cluster.route").write_text(found["ConfigMap"]["data"]["cluster.route"], encoding="utf-8")
+    config = load_config(prepared(text, tmp_path), {})
+    assert isinstance(config, Config), config
+    assert config.metrics is not None
+    pod = found["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    assert ports == {"alerts": config.sources[0].port, "metrics": config.metrics.port}
+    mounts = {each["name"]: Path(each["mountPath"]) for each in container["volumeMounts"]}
+    assert set(mounts) == {volume["name"] for volume in pod["volumes"]}
+    assert tmp_path / mounts["journal"].relative_to("/") == config.journal.parent
+    assert tmp_path / mounts["run"].relative_to("/") == config.admin.parent
+    assert {path.parent for path in secrets_of(text)} == {mounts["secrets"]}
+    assert container["args"] == ["--config", f"{mounts['config']}/falco-bridge.yaml"]
+    assert {container[probe]["httpGet"]["port"] for probe in ("readinessProbe", "livenessProbe")} == {"metrics"}
+    assert pod["terminationGracePeriodSeconds"] > config.drain_seconds
+    assert found["Deployment"]["spec"]["strategy"] == {"type": "Recreate"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert pod["securityContext"]["runAsNonRoot"]
+    created = re.findall(
+        r"--from-file=([\w-]+)", (EXAMPLES / "kubernetes" / "falco-bridge.yaml").read_text(encoding="utf-8")
+    )
+    assert sorted(created) == sorted(path.name for path in secrets_of(text))
+
+
+def test_what_belongs_together_in_the_cluster_has_one_name() -> None:
+    """Selectors select the pod, claims and volumes exist, Falco posts to the service's name and port."""
+    found = by_kind("falco-bridge.yaml")
+    template = found["Deployment"]["spec"]["template"]
+    labels = template["metadata"]["labels"]
+    service = found["Service"]
+    assert found["Deployment"]["spec"]["selector"]["matchLabels"] == service["spec"]["selector"] == labels
+    assert found["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
+    assert {document["metadata"]["namespace"] for document in found.values()} == {"falco"}
+    volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
+    assert (
+        volumes["journal"]["persistentVolumeClaim"]["claimName"] == found["PersistentVolumeClaim"]["metadata"]["name"]
+    )
+    assert volumes["config"]["configMap"]["name"] == found["ConfigMap"]["metadata"]["name"]
+    (values,) = documents("falco-values.yaml")
+    (port,) = [each["port"] for each in service["spec"]["ports"] if each["name"] == "alerts"]
+    address = f"http://{service['metadata']['name']}.falco.svc.cluster.local:{port}/"
+    assert values["falco"]["http_output"]["url"].startswith(address)
+
+
+def test_the_lines_for_an_older_falco_read_the_headless_service(tmp_path: Path) -> None:
+    """The source in README is taken, and asks for the service's name and port; the values are Falco's."""
+    (service,) = documents("falco-grpc.yaml")
+    readme = (EXAMPLES / "kubernetes" / "README.md").read_text(encoding="utf-8")
+    source, values = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    certificates = tmp_path / "run" / "secrets" / "falco-grpc"
+    certificates.mkdir(parents=True)
+    for name in ("ca.crt", "tls.crt", "tls.key"):
+        (certificates / name).touch()
+    (tmp_path / "a.route").write_text("otherwise { to a }\n", encoding="utf-8")
+    rest = "channels: {a: 'file://a.jsonl'}\nroutes: a.route\njournal: journal.db\n"
+    config = load_config(prepared(source + rest, tmp_path), {})
+    assert isinstance(config, Config), config
+    (port,) = service["spec"]["ports"]
+    assert service["spec"]["clusterIP"] == "None"
+    assert config.sources[0].dns.host == f"{service['metadata']['name']}.falco.svc.cluster.local"
+    assert config.sources[0].dns.port == port["port"]
+    assert yaml.safe_load(values)["falco"]["grpc"]["bind_address"].endswith(f":{port['targetPort']}")
+
+
+def test_the_image_is_made_of_what_the_build_needs() -> None:
+    """Everything that the wheel is built from is there, and is copied."""
+    lines = (EXAMPLES / "kubernetes" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = {
+        word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]
+    }
+    assert copied == {"pyproject.toml", "README.md", "LICENSE", "bridge", "grammar", "examples/quickstart"}
+    assert all((EXAMPLES.parent / name).exists() for name in copied)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this machine has no systemd")
+def test_systemd_knows_every_line_of_the_unit(tmp_path: Path) -> None:
+    """No unknown key, no malformed value."""
+    text = (EXAMPLES / "systemd" / "falco-bridge.service").read_text(encoding="utf-8")
+    path = tmp_path / "falco-bridge.service"
+    path.write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", text), encoding="utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, timeout=60, check=False)
+    assert "falco-bridge.service:" not in done.stderr
