@@ -19,6 +19,7 @@ _BENCHES = (
     "end_to_end",
     "fairness",
     "idle",
+    "memory",
     "delivery",
 )
 

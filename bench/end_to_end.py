@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,8 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import structlog
 
 from bench.figures import Figure
 from bridge.journal import Journal
@@ -20,7 +23,7 @@ from bridge.sources.contract import Batch
 from bridge.sources.grpc_source import GrpcSource
 
 _SECONDS = 8
-_RATES = (1000, 5000)
+_RATES = (1000, 5000, 20_000)
 _ROUTES = """
 list prod = (payments, checkout, prod-eu)
 macro destructive = proc.cmdline contains "rm -rf" or proc.cmdline startswith "mkfs"
@@ -32,6 +35,7 @@ otherwise { to archive }
 
 def figures() -> Iterator[Figure]:
     """A stand-in Falco and a courier as processes of their own; the router's half in this one, to see inside."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     for rate in _RATES:
         yield from _under_load(rate)
     yield from _whole_bridge()
@@ -41,7 +45,7 @@ def _under_load(rate: int) -> Iterator[Figure]:
     count = rate * _SECONDS
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
         folder = Path(name)
-        with _simulate(folder, count, rate):
+        with simulating(folder, count, rate):
             waits, seconds = _take_in(folder, count)
         waits.sort()
         yield Figure(f"offered {rate:,}/s: committed", count / seconds, "alerts/s")
@@ -90,8 +94,8 @@ def _whole_bridge() -> Iterator[Figure]:
             "journal: journal.db\n",
             encoding="utf-8",
         )
-        with _simulate(folder, count, None):
-            bridge = _start(folder, "--config", "config.yaml")
+        with simulating(folder, count, None):
+            bridge = start(folder, "--config", "config.yaml")
             started = time.monotonic()
             try:
                 kept = _await(folder, lambda journal: journal.kept() >= count)
@@ -121,13 +125,13 @@ def _await(folder: Path, holds: object) -> float:
     raise TimeoutError("the bridge did not finish")
 
 
-class _simulate:  # noqa: N801  # used as a function
+class simulating:  # noqa: N801  # used as a function
     """A stand-in Falco that offers so many alerts a second, or all at once."""
 
     def __init__(self, folder: Path, count: int, rate: int | None) -> None:
         pace = [] if rate is None else ["--rate", str(rate)]
         self._folder = folder
-        self._process = _start(
+        self._process = start(
             folder, "simulate", "--generate", "--count", str(count), *pace, "--listen", "unix:falco.sock"
         )
 
@@ -140,6 +144,6 @@ class _simulate:  # noqa: N801  # used as a function
         self._process.wait()
 
 
-def _start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     command: Sequence[str] = [sys.executable, "-m", "bridge", *arguments]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -9,7 +9,7 @@ from itertools import islice
 
 from bridge.simulate.recording import Recording
 
-_TICK_SECONDS = 0.05
+_TICK_SECONDS = 0.005
 _PIECE = 1000
 """Alerts that are handed on together where no rate is asked for."""
 
