@@ -36,7 +36,13 @@ def make_plugin(url: str) -> Any:
     import apprise
 
     asset = apprise.AppriseAsset(
-        app_id="Falco", app_desc="falco-bridge", storage_mode="memory", secure_logging=True, interpret_escapes=False
+        app_id="Falco",
+        app_desc="falco-bridge",
+        storage_mode="memory",
+        secure_logging=True,
+        interpret_escapes=False,
+        image_url_mask="",
+        image_url_logo="",
     )
     asset.http_redirects = False
     plugin = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)

@@ -1,6 +1,7 @@
 """The courier's process. The first line of standard input holds its settings; then a line is a wake-up.
 
-``drain SECONDS`` asks it to finish and leave; the end of the input means that the router is gone.
+``drain SECONDS`` asks it to finish and leave, ``try CHANNEL`` to look whether that one works again; the end of the
+input means that the router is gone.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def _deliver(settings: dict[str, Any]) -> int:
         probe.install()
         opened = open_channels(channels, settings["labels"], from_settings(settings["allow"]))
         options = msgspec.convert(settings.get("options", {}), dict[str, ChannelOptions])
-        courier = Courier(journal, opened, options)
+        courier = Courier(journal, opened, options, renewed=settings.get("renewed", ()))
         threading.Thread(target=_listen, args=(courier,), daemon=True).start()
         courier.run()
         if courier.is_worn_out:
@@ -74,6 +75,8 @@ def _listen(courier: Any) -> None:
         words = line.split()
         if words[:1] == [b"drain"]:
             courier.drain(float(words[1]))
+        elif words[:1] == [b"try"]:
+            courier.try_now(words[1].decode())
         else:
             courier.wake()
     courier.leave()

@@ -6,7 +6,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -41,10 +41,12 @@ class Courier:
         channels: Mapping[str, Channel],
         options: Mapping[str, ChannelOptions],
         dice: Callable[[], float] = random.random,
+        renewed: Collection[str] = (),
     ) -> None:
-        """``dice`` throws from 0 to 1: how far retries spread."""
+        """``dice`` throws from 0 to 1: how far retries spread. ``renewed`` channels have another URL than before."""
         self._journal = journal
         self._results: SimpleQueue[tuple[Attempt, Outcome] | None] = SimpleQueue()
+        self._to_try: SimpleQueue[str] = SimpleQueue()
         self._log = structlog.get_logger("courier")
         journal.forget_health(channels)
         health = journal.health()
@@ -58,12 +60,19 @@ class Courier:
         self._overdue = Overdue(journal, self._runners)
         self._deadline: float | None = None
         self._router_gone = threading.Event()
+        for name in renewed:
+            self.try_now(name)
         self.is_worn_out = False
         """Whether it left because too many attempts hang, and wants to be started anew."""
 
     def wake(self) -> None:
         """There may be something to deliver."""
         self._results.put(None)
+
+    def try_now(self, name: str) -> None:
+        """That channel may work again: if it was let alone, look at once."""
+        self._to_try.put(name)
+        self.wake()
 
     def drain(self, seconds: float) -> None:
         """Deliver what is due now for up to ``seconds``, then leave."""
@@ -99,11 +108,15 @@ class Courier:
     def _look_after(self) -> None:
         """What is not the deliveries themselves: attempts that hang, letters to give up, news for the operator."""
         now_ns = time.time_ns()
+        while not self._to_try.empty():
+            if (tried := self._runners.get(self._to_try.get_nowait())) is not None:
+                tried.try_now(now_ns)
         for runner in self._runners.values():
             runner.workers.write_off(runner.options.attempt_seconds)
             if runner.has_come_back:
                 self._journal.hasten(runner.name, now_ns)
                 runner.has_come_back = False
+                self._due.change(runner.name)
         self._overdue.look(now_ns)
         if self._notices.look(now_ns):
             self._due.change_all()

@@ -41,7 +41,7 @@ class Runner:
         self._limit = channel.together
         self._halves: deque[Send] = deque()
         self.has_come_back = False
-        """Whether its circuit has just closed: what waits for its next attempt need not wait longer."""
+        """Whether its circuit has just closed, or may: what waits for its next attempt need not wait longer."""
 
     @property
     def busy(self) -> bool:
@@ -107,6 +107,12 @@ class Runner:
         if given_up and outcome.verdict is not Verdict.REFUSED:
             self.count_dead(given_up)
         return settled
+
+    def try_now(self, now_ns: int) -> None:
+        """Somebody has reason to think that it works again: let the next probe out at once."""
+        if self.health.circuit is Circuit.OPEN:
+            self.note(replace(self.health, probe_ns=now_ns))
+            self.has_come_back = True
 
     def count_dead(self, count: int) -> None:
         """So many of its deliveries have been given up."""

@@ -42,13 +42,20 @@ def try_channel(config: Config, name: str) -> dict[str, Any]:
     return told
 
 
-def trial_operation(current: Callable[[], Config]) -> Any:
-    """The admin socket's operation for a bridge; ``current`` is the config that it runs with."""
+def trial_operation(current: Callable[[], Config], works: Callable[[str], None]) -> Any:
+    """The admin socket's operation for a bridge; ``current`` is the config that it runs with.
+
+    ``works`` hears of a channel that took the message.
+    """
 
     def operation(_actor: Actor, arguments: Mapping[str, object]) -> object:
+        name = str(arguments.get("channel", ""))
         try:
-            return try_channel(current(), str(arguments.get("channel", "")))
+            told = try_channel(current(), name)
         except AdminError as error:
             raise RefusedError(str(error)) from error
+        if told["verdict"] == "delivered":
+            works(name)
+        return told
 
     return operation

@@ -65,6 +65,10 @@ class CourierProcess:
         """Tell the courier that there are deliveries. One that is just being started looks by itself."""
         self._say(b"\n")
 
+    def try_now(self, channel: str) -> None:
+        """Tell the courier that this channel may work again."""
+        self._say(f"try {channel}\n".encode())
+
     def stop(self, seconds: float, hurry: threading.Event) -> bool:
         """Let the courier deliver what is due for up to ``seconds``, or until ``hurry`` is set, then end it.
 

@@ -74,9 +74,10 @@ def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], 
     def take_over(changed: Config) -> None:
         """Secrets that were rotated; the old ones stay hidden, for they may still be valid."""
         nonlocal current, hidden
+        renewed = [name for name, url in changed.channels.items() if url.reveal() != current.channels[name].reveal()]
         current, hidden = changed, hidden | _secrets(changed)
         configure_logging(config.log.level, config.log.form, hidden)
-        courier.replace(_courier_settings(changed))
+        courier.replace(_courier_settings(changed) | {"renewed": renewed})
 
     bridge: Bridge | None = None
 
@@ -93,7 +94,7 @@ def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], 
     doors.append(Keeper(config.journal, journal, intake, config.keep))
     bridge = Bridge(journal, intake, sources, courier, doors, config.drain_seconds)
     admin.offer("status", Status(look, rules.program).operation)
-    admin.offer(OPERATION, trial_operation(lambda: current))
+    admin.offer(OPERATION, trial_operation(lambda: current, courier.try_now))
     DeadLetters(config.journal, courier.wake).offer(admin)
 
     def stop() -> None:

@@ -36,6 +36,7 @@ def test_a_service_receives_one_request_with_everything(services: FarSide, servi
     for part in ("[CRITICAL]", "Terminal shell", "eu-1", "payments", "node-1", "rm -rf /", "20072", "proc.vpid",
                  "shell in a pod", "syscall", "2026-03-04T05:06:07.123", "Warning", "route x", "route y"):  # fmt: skip
         assert part in told, part
+    assert "github" not in told, "a picture of somebody else's, to be fetched whenever a message is read"
 
 
 ANSWERS = {

@@ -6,11 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from bridge.journal import Circuit, DeliveryState, Health, Journal, Settlement
+from tests.courier.working import entry
 from tests.e2e.harness import Road
 from tests.support.far_side import Answer, FarSide
 from tests.support.waiting import wait_until
@@ -116,6 +120,27 @@ def test_a_channel_is_tested_with_a_real_message(road: Road, far_side: FarSide) 
     taken = say(road, "channels", "test", "hook", "--json")
     assert taken.returncode == 0
     assert (json.loads(taken.stdout)["verdict"], json.loads(taken.stdout)["status"]) == ("delivered", 200)
+
+
+def test_a_channel_that_takes_the_test_message_gets_what_waits_at_once(road: Road, far_side: FarSide) -> None:
+    """Nobody who has mended it waits for the next probe, which is an hour away here."""
+    road.configure(ROUTES, {"hook": f"json://127.0.0.1:{far_side.port}/"})
+    hour = 3600 * 10**9
+    now = time.time_ns()
+    down = Health(circuit=Circuit.OPEN, since_ns=now, failures=9, failing_ns=now, probe_ns=now + hour)
+    with closing(Journal.open_for_router(road.journal_path)) as journal:
+        journal.append("s", now, [entry("what waits", "hook")])
+        failed = Settlement(1, DeliveryState.PENDING, now, now + hour, 503, "down")
+        journal.settle([failed], {"hook": down})
+    far_side.answer = lambda _: Answer()
+    bridge = road.bridge()
+    wait_until(lambda: say(road, "status").returncode == 0, "the bridge")
+    assert far_side.requests == []
+    assert say(road, "channels", "test", "hook").returncode == 0
+    wait_until(lambda: len(far_side.requests) == 2, "what waits")
+    assert b"what waits" in far_side.requests[1].body
+    assert road.stop(bridge) == 0
+    assert json.loads(say(road, "channels", "--json").stdout)[0]["circuit"] == "closed"
 
 
 def test_a_file_channel_is_tested_where_the_config_lets_it_write(road: Road) -> None:

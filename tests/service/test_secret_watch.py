@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from bridge.journal import Circuit, DeliveryState, Health, Journal, Settlement
 from bridge.service.config import Config, load_config
 from bridge.service.secret_watch import SecretWatch
+from tests.courier.working import entry
 from tests.e2e.harness import Road
 from tests.support.far_side import Answer, FarSide, Request
 from tests.support.waiting import wait_until
@@ -68,6 +72,25 @@ def test_what_is_of_no_use_changes_nothing(road: Road, capsys: pytest.CaptureFix
     said = capsys.readouterr()
     assert OLD not in said.out + said.err
     assert NEW not in said.out + said.err
+
+
+def test_a_channel_that_was_let_alone_is_tried_at_once_with_its_new_secret(road: Road) -> None:
+    """A new token is what it waited for; the next probe would be an hour away."""
+    hour, now = 3600 * 10**9, time.time_ns()
+    down = Health(circuit=Circuit.OPEN, since_ns=now, failures=9, failing_ns=now, probe_ns=now + hour)
+    with closing(Journal.open_for_router(road.journal_path)) as journal:
+        journal.append("s", now, [entry("what waits", "hook")])
+        journal.settle([Settlement(1, DeliveryState.PENDING, now, now + hour, 503, "down")], {"hook": down})
+    (road.folder / "token").write_text(OLD, encoding="utf-8")
+    with FarSide().serving() as server:
+        url = f"webhook://127.0.0.1:{server.port}/?+X-Token=${{file:token}}"
+        road.configure('route "r" { to hook }\n', {"hook": url})
+        bridge = road.bridge()
+        wait_until(lambda: "started" in road.log, "the bridge")
+        (road.folder / "token").write_text(NEW, encoding="utf-8")
+        wait_until(lambda: server.requests, "what waits")
+        assert road.stop(bridge) == 0
+    assert [each.headers["X-Token"] for each in server.requests] == [NEW]
 
 
 def test_a_running_bridge_sends_with_the_new_secret(road: Road) -> None:
