@@ -23,9 +23,13 @@ def add_parser(subparsers: Any) -> None:
         description="Tells of each channel what the courier last knew of it: whether it is used (its circuit), since "
         "when, how many deliveries wait, what was delivered and what died. `falco-bridge channels test NAME` sends a "
         "real message and tells what the far side said; it exits with 0 where the message was taken, otherwise with 1.",
+        example="falco-bridge channels --config falco-bridge.yaml\n"
+        "falco-bridge channels test pager --config falco-bridge.yaml",
     )
     parser.add_argument("words", nargs="*", metavar="test NAME", help="send that channel a real test message")
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the bridge's configuration")
+    parser.add_argument(
+        "--config", type=Path, required=True, metavar="FILE", help="the configuration that the bridge runs with"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(run=run, parser=parser)
 

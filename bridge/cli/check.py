@@ -22,6 +22,7 @@ def add_parser(subparsers: Any) -> None:
         help="find every mistake in .route files, or in a config and its routes",
         description="Prints every problem of every file, with its place and the way out. "
         "Exits with 1 where something keeps the bridge from running, otherwise with 0.",
+        example="falco-bridge check --config falco-bridge.yaml",
     )
     parser.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help=".route files that belong together, in order"

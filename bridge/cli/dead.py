@@ -26,20 +26,34 @@ def add_parser(subparsers: Any) -> None:
         help="list dead letters, show one, send them again or discard them",
         description="A dead letter is a delivery that a channel refused for good, or that was given up. "
         "Exits with 0, with 1 where there is no such dead letter, with 2 on a mistake.",
+        example="falco-bridge dead list --config falco-bridge.yaml\n"
+        "falco-bridge dead retry --channel pager --config falco-bridge.yaml",
     )
     actions = parser.add_subparsers(title="actions", dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="every dead letter, oldest first")
+    listing = actions.add_parser(
+        "list",
+        help="every dead letter, oldest first",
+        example="falco-bridge dead list --channel pager --config falco-bridge.yaml",
+    )
     listing.add_argument("--channel", metavar="NAME", help="of this channel only")
-    show = actions.add_parser("show", help="one dead letter with its alert and every attempt")
-    show.add_argument("ids", type=int, nargs=1, metavar="ID")
+    show = actions.add_parser(
+        "show",
+        help="one dead letter with its alert and every attempt",
+        example="falco-bridge dead show 7 --config falco-bridge.yaml",
+    )
+    show.add_argument("ids", type=int, nargs=1, metavar="ID", help="as `list` tells it")
     for action, what in (("retry", "send again"), ("discard", "let go; the history keeps them")):
-        acting = actions.add_parser(action, help=what)
-        acting.add_argument("ids", type=int, nargs="*", metavar="ID")
+        acting = actions.add_parser(
+            action, help=what, example=f"falco-bridge dead {action} 7 8 --config falco-bridge.yaml"
+        )
+        acting.add_argument("ids", type=int, nargs="*", metavar="ID", help="as `list` tells it")
         acting.add_argument("--channel", metavar="NAME", help="all of this channel's")
         acting.add_argument("--all", action="store_true", help="all")
         acting.set_defaults(parser=acting)
     for each in actions.choices.values():
-        each.add_argument("--config", type=Path, required=True, metavar="FILE", help="the bridge's configuration")
+        each.add_argument(
+            "--config", type=Path, required=True, metavar="FILE", help="the configuration that the bridge runs with"
+        )
         each.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(run=run)
 

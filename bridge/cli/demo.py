@@ -22,6 +22,7 @@ def add_parser(subparsers: Any) -> None:
         help="show the bridge at work: a stand-in Falco, real routes, deliveries to the console and a file",
         description="Plays the quick start: a stand-in Falco serves recorded alerts over the real protocol, the real "
         "bridge routes them, the console stands for a pager and a file for an archive. Ends by itself.",
+        example="falco-bridge demo --dir /tmp/demo",
     )
     parser.add_argument("--dir", type=Path, metavar="DIR", help="play in DIR and leave everything there (a new folder)")
     parser.add_argument("--rate", type=float, default=20.0, metavar="N", help="alerts a second (20)")

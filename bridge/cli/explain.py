@@ -25,6 +25,7 @@ def add_parser(subparsers: Any) -> None:
         help="show why each route matched an alert, or did not",
         description="For each alert and each route: the verdict and, comparison by comparison, what was compared, the "
         "actual value, and why it failed. Exits with 0, or with 2 where something cannot be read.",
+        example="falco-bridge explain payments.route --alert alerts.jsonl",
     )
     parser.add_argument(
         "--alert", default="-", metavar="FILE", help="Falco's JSON lines, a container log or a journal (standard input)"

@@ -16,6 +16,7 @@ def add_parser(subparsers: Any) -> None:
         help="print the append_output lines for falco.yaml that the routes need",
         description="An alert holds only the fields that its rule's output names. Prints the part of falco.yaml that "
         "adds those which the routes read, for every rule that can reach them.",
+        example="falco-bridge falco-config payments.route --rules falco_rules.yaml",
     )
     add_routes(parser, rules=True)
     parser.set_defaults(run=run)

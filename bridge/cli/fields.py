@@ -28,6 +28,7 @@ def add_parser(subparsers: Any) -> None:
         help="list the fields of Falco and its plugins, with their types",
         description="Names, types, event sources and providers of the fields of Falco 0.43 and its official plugins, "
         "and of an alert's own attributes. Exits with 1 where none is found.",
+        example="falco-bridge fields 'k8s.*'",
     )
     parser.add_argument(
         "pattern", nargs="?", default="", metavar="PATTERN", help="a part of the name, or a glob: k8s.*"

@@ -16,6 +16,7 @@ def add_parser(subparsers: Any) -> None:
         help="lay out .route files in their one canonical form",
         description="Rewrites .route files in their one layout; what they mean does not change, and comments stay. "
         "A file with a syntax error is told and left alone.",
+        example="falco-bridge fmt --check payments.route",
     )
     parser.add_argument(
         "files",

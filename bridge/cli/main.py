@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from bridge import __version__
+from bridge.cli.parser import Parser
 
 VERBS = (
     "check",
@@ -42,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        return _run(_parser(_asked_for(given)), given)
+        parser = _parser(_asked_for(given))
+        if given and not given[0].startswith("-") and _module(given[0]) not in VERBS:
+            parser.refuse_verb(given[0], [verb.replace("_", "-") for verb in VERBS])
+        return _run(parser, given)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
@@ -80,16 +84,21 @@ def _take_files(parser: argparse.ArgumentParser, args: argparse.Namespace, rest:
 
 def _asked_for(given: Sequence[str]) -> Sequence[str]:
     """The one verb that is named first, so that it need not wait for the others to be imported; or all of them."""
-    name = given[0].replace("-", "_") if given else ""
+    name = _module(given[0]) if given else ""
     return (name,) if name in VERBS else VERBS
 
 
-def _parser(verbs_known: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _module(verb: str) -> str:
+    return verb.replace("-", "_")
+
+
+def _parser(verbs_known: Sequence[str]) -> Parser:
+    parser = Parser(
         prog="falco-bridge",
         description="Takes Falco's alerts in, decides by .route files who must hear of each, and delivers them.",
-        epilog="New here? `falco-bridge demo` shows it at work. To run it: falco-bridge --config falco-bridge.yaml",
-        allow_abbrev=False,
+        example="falco-bridge demo                          # new here? this shows it at work\n"
+        "falco-bridge check --config falco-bridge.yaml\n"
+        "falco-bridge --config falco-bridge.yaml    # the bridge itself",
     )
     parser.add_argument("--version", action="version", version=f"falco-bridge {__version__}")
     parser.add_argument(

@@ -26,6 +26,7 @@ def add_parser(subparsers: Any) -> None:
         description="Reads alerts from files (Falco's JSON lines, container logs, or the bridge's journal; without "
         "FILE, standard input) and prints those that meet CONDITION. Exits as grep does: 0 where some did, 1 where "
         "none did, 2 on a mistake.",
+        example="falco-bridge match 'proc.cmdline contains \"rm -rf\"' /var/log/falco/falco.log",
     )
     parser.add_argument("condition", metavar="CONDITION", help="as after `when`: 'proc.cmdline contains \"rm -rf\"'")
     parser.add_argument("files", nargs="*", metavar="FILE", help="- is standard input")

@@ -27,13 +27,24 @@ def add_parser(subparsers: Any) -> None:
         description="The newest 1000 messages that a source brought and that were no alert, each with the reason; read "
         "from the journal, whether the bridge runs or not. Bytes that cannot be seen are written out. Exits with 1 "
         "where `show` or `export` finds no such number.",
+        example="falco-bridge quarantine list --config falco-bridge.yaml",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="the newest ones, a line each")
+    listing = actions.add_parser(
+        "list",
+        help="the newest ones, a line each",
+        example="falco-bridge quarantine list --config falco-bridge.yaml --most 10",
+    )
     listing.add_argument("--most", type=int, default=_LISTED, metavar="N", help=f"how many ({_LISTED})")
-    show = actions.add_parser("show", help="one of them, whole")
+    show = actions.add_parser(
+        "show", help="one of them, whole", example="falco-bridge quarantine show 7 --config falco-bridge.yaml"
+    )
     show.add_argument("number", type=int, metavar="NUMBER", help="as `list` tells it")
-    export = actions.add_parser("export", help="all of them as JSON lines, or the very bytes of one")
+    export = actions.add_parser(
+        "export",
+        help="all of them as JSON lines, or the very bytes of one",
+        example="falco-bridge quarantine export 7 --config falco-bridge.yaml > alert",
+    )
     export.add_argument("number", type=int, nargs="?", metavar="NUMBER", help="this one's bytes, as they came")
     for each in (listing, show, export):
         which = each.add_mutually_exclusive_group(required=True)

@@ -28,6 +28,7 @@ def add_parser(subparsers: Any) -> None:
         "the disk: committed by the bridge or, where none takes them, in the spool, from where it takes them in. "
         "Exits with 1 where something is no alert (the bridge has kept it aside) or neither took it. "
         "falco.yaml: program_output: {enabled: true, program: falco-bridge send --socket PATH}",
+        example="falco-bridge send --socket /run/falco-bridge/ingest.sock alerts.jsonl",
     )
     parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="what to send; standard input without it")
     parser.add_argument(

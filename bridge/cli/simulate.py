@@ -29,6 +29,7 @@ def add_parser(subparsers: Any) -> None:
         help="play alerts as a real Falco would: over gRPC, or posted as by its http_output",
         description="A stand-in Falco. Serves alerts over Falco's own gRPC protocol until it is stopped (Ctrl-C), or "
         "posts them to a URL. Without FILE, plays the alerts that ship with falco-bridge.",
+        example="falco-bridge simulate --listen unix:falco.sock --rate 5",
     )
     parser.add_argument(
         "file", nargs="?", type=Path, metavar="FILE", help="Falco's JSON alerts, one a line; or NAME.bin"

@@ -20,6 +20,7 @@ def add_parser(subparsers: Any) -> None:
         help="show how a running bridge is doing",
         description="Asks the running bridge over its admin socket: since when it runs, what came in, its sources, "
         "routes and channels, and which Falcos drop events. Exits with 0, or with 1 where no bridge answers.",
+        example="falco-bridge status --config falco-bridge.yaml",
     )
     add_running(parser)
     parser.add_argument("--json", action="store_true", help="everything, as JSON")

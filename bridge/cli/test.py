@@ -51,6 +51,7 @@ def add_parser(subparsers: Any) -> None:
         help="run the tests in .route files, or hold routes against recorded alerts",
         description="Runs every `test` of the files, in virtual time. With --alerts, sends recorded alerts through the "
         "routes and counts. Exits with 0 where all passed, 1 where one failed, 2 on a mistake.",
+        example="falco-bridge test payments.route --alerts alerts.jsonl --expect 'to pager at most 10'",
     )
     add_routes(parser)
     parser.add_argument("--alerts", action="append", default=[], metavar="FILE", help="recorded alerts; - is stdin")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shlex
@@ -15,7 +16,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
-from bridge.cli.main import VERBS
+from bridge.cli.main import VERBS, _parser
 from bridge.journal import Journal
 from tests.support.waiting import wait_until
 
@@ -39,6 +40,40 @@ def test_help_names_every_verb_and_each_has_its_own() -> None:
         assert f"    {verb.replace('_', '-')}" in top.stdout
         one = run(verb.replace("_", "-"), "--help")
         assert (one.returncode, "usage:" in one.stdout) == (0, True), verb
+
+
+def parsers(
+    parser: argparse.ArgumentParser, words: str = "falco-bridge"
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every verb, and every action of one, by what is typed for it."""
+    yield words, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                yield from parsers(inner, f"{words} {name}")
+
+
+def test_every_help_ends_with_an_example_that_can_be_typed() -> None:
+    """Of that verb, on a line of its own, and taken as it stands: add ``example=`` where a new verb makes its parser."""
+    top = _parser(VERBS)
+    told = dict(parsers(top))
+    del told["falco-bridge"]
+    assert set(VERBS) <= {words.split()[1].replace("-", "_") for words in told}
+    for words, parser in told.items():
+        _, mark, shown = parser.format_help().partition("\nexample:\n")
+        assert mark, f"{words} has no example"
+        for line in shown.splitlines():
+            assert line.startswith(f"  {words} "), line
+            top.parse_args(shlex.split(line.partition(" > ")[0])[1:])
+
+
+def test_a_verb_that_was_mistyped_is_guessed_and_one_that_is_not_there_is_told() -> None:
+    """One line, exit 2."""
+    assert run("statsu", "--config", "x").stderr == "falco-bridge: there is no verb `statsu`; did you mean `status`?\n"
+    assert run("falco_confg").stderr.endswith("did you mean `falco-config`?\n")
+    nothing = run("frobnicate")
+    assert nothing.returncode == 2
+    assert nothing.stderr.startswith("falco-bridge: there is no verb `frobnicate`; the verbs are check, fmt, ")
 
 
 def test_what_cannot_be_done_exits_with_two_and_a_sentence() -> None:
