@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -129,21 +130,19 @@ def _closed_where_it_fails(connection: sqlite3.Connection, path: Path) -> Iterat
         yield
     except sqlite3.Error as error:
         connection.close()
-        raise explain(error, path) from error
+        raise explain(error, path, then="start again") from error
     except JournalError:
         connection.close()
         raise
 
 
-def explain(error: sqlite3.Error, path: Path) -> JournalError:
-    """The sentence for a fault of SQLite, and whether the same call may work later."""
+def explain(error: sqlite3.Error, path: Path, *, then: str = "the bridge goes on by itself") -> JournalError:
+    """The sentence for a fault of SQLite, and whether the same call may work later; ``then``, once it is mended."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     match primary:
         case sqlite3.SQLITE_FULL:
-            return JournalBusyError(
-                f"the disk that holds the journal {path} is full; free some space, and the bridge goes on by itself"
-            )
+            return JournalBusyError(f"the disk that holds the journal {path} is full; free some space, and {then}")
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return JournalBusyError(
                 f"the journal {path} has been locked by another program for {_BUSY_SECONDS:.0f} s; "
@@ -152,7 +151,7 @@ def explain(error: sqlite3.Error, path: Path) -> JournalError:
         case sqlite3.SQLITE_IOERR:
             return JournalBusyError(
                 f"the disk that holds the journal {path} does not take writes ({error}); "
-                "look at the disk and its quota, and the bridge goes on by itself"
+                f"look at the disk and its quota, and {then}"
             )
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return JournalError(
@@ -179,6 +178,8 @@ def _cannot_open(path: Path, error: Exception) -> JournalError:
         return JournalError(f"the journal's folder {path.parent} does not exist; create it, or set journal.path")
     if isinstance(error, IsADirectoryError):
         return JournalError(f"the journal {path} is a folder; set journal.path to a file in it")
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return JournalError(f"the journal {path} is a symbolic link; set journal.path to the file that it leads to")
     why = error.strerror if isinstance(error, OSError) else str(error)
     return JournalError(
         f"cannot open the journal {path}: {why}; give the user that runs the bridge write access to the file and "
@@ -211,8 +212,8 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise JournalError(
-                f"the journal {path} is damaged ({verdict}); nothing was changed. Move it aside to start anew, and "
-                f"recover what it holds with: sqlite3 {path} .recover"
+                f"the journal {path} is damaged ({' '.join(verdict.split())}); nothing was changed. "
+                f"Move it aside to start anew, and recover what it holds with: sqlite3 {path} .recover"
             )
 
 
@@ -227,5 +228,6 @@ def _set_up(connection: sqlite3.Connection) -> None:
                 connection.execute(statement)
         connection.execute("COMMIT")
     except sqlite3.Error:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
         raise

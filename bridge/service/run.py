@@ -130,7 +130,7 @@ class Bridge:
         self._log.error(
             "alerts may be lost: stopped before the sources had drained",
             reads_cut_off=cut,
-            remedy="give shutdown.drain more time",
+            remedy=self._intake.blocked or "give shutdown.drain more time",
         )
         return False
 

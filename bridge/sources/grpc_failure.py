@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 _LONGEST_DETAIL = 300
 
 _GONE = "it went away while it was being read; alerts that it had not sent are lost with it"
-_WENT_AWAY = "it went away while it was being read; alerts that it had not sent are lost with it"
+
+_HUNG_UP = "it hung up at the handshake; it wants mutual TLS: check tls.cert and tls.key, and that both sides use TLS"
 
 _REMEDIES = (
     (
@@ -33,12 +34,8 @@ _REMEDIES = (
         "Hostname Verification Check failed",
         "its certificate is for another name; set tls.server_name to the name in the certificate",
     ),
-    (
-        "Socket closed",
-        "it hung up at the handshake; it wants mutual TLS: check tls.cert and tls.key, and that both sides use TLS",
-    ),
-    ("Stream removed", _GONE),
-    ("Connection reset", _GONE),
+    ("Socket closed", _HUNG_UP),
+    ("Connection reset", _HUNG_UP),
     ("WRONG_VERSION_NUMBER", "it does not speak TLS there; is this Falco's grpc.bind_address, and no other service's?"),
     ("Handshake read failed", "it takes connections and says nothing; is this Falco's grpc.bind_address?"),
     ("before receiving SETTINGS", "it takes connections and says nothing; is it starting, or hanging?"),
@@ -58,11 +55,17 @@ def explain(address: str, code: grpc.StatusCode, details: str, *, was_read: bool
             f"{address}: this Falco has no gRPC outputs; set grpc_output.enabled, "
             "or for Falco 0.44 and newer, which have none, use http_output"
         )
-    if (was_read or address.startswith("unix:")) and "Socket closed" in details:
+    if _went_away(details, handshake=not was_read and not address.startswith("unix:")):
         return f"{address}: {_GONE}"
-    if address.startswith("unix:") and "Socket closed" in details:
-        return f"{address}: {_WENT_AWAY}"  # a unix socket has no handshake to hang up at
     for cause, remedy in _REMEDIES:
         if cause in details:
             return f"{address}: {remedy}"
     return f"{address}: cannot be read ({code.name}: {details[:_LONGEST_DETAIL]}); trying again"
+
+
+def _went_away(details: str, *, handshake: bool) -> bool:
+    """Whether a connection ended that stood. One that ``handshake`` may have refused failed to connect, gRPC says."""
+    if "Stream removed" in details:
+        return True
+    ended = "Socket closed" in details or "Connection reset" in details
+    return ended and not (handshake and "failed to connect" in details)

@@ -99,6 +99,10 @@ class Road:
         with self.journal() as journal:
             return [str(reason) for (reason,) in journal.read("SELECT reason FROM attempts")]
 
+    def await_logged(self, words: str, *, seconds: float = 30.0) -> None:
+        """Until the bridge has said it."""
+        wait_until(lambda: words in self.log, words, seconds=seconds)
+
     def await_kept(self, count: int, *, seconds: float = 30.0) -> None:
         """Until so many alerts are in the journal."""
         wait_until(self._has_journal, "the journal", seconds=seconds)
@@ -122,6 +126,12 @@ class Road:
         """The process that holds the courier's lock."""
         lock = self.folder / "journal.db.courier.lock"
         return int(lock.read_text(encoding="ascii"))
+
+    def await_courier(self) -> int:
+        """The courier's process, once there is one."""
+        lock = self.folder / "journal.db.courier.lock"
+        wait_until(lambda: lock.exists() and lock.read_bytes().endswith(b"\n"), "the courier")
+        return self.courier_pid()
 
     def end(self) -> None:
         for process in self.processes:

@@ -16,6 +16,7 @@ from bridge.journal import (
     Delivery,
     DeliveryState,
     Entry,
+    FileLock,
     Journal,
     JournalBusyError,
     JournalError,
@@ -25,6 +26,7 @@ from bridge.journal import (
 )
 from bridge.journal.history import quarantined, recorded
 from bridge.routing import Action, Decision, Notification, Routed
+from tests.support.limits import largest_file
 
 ROUTED = Routed((Decision("r", Action.NOTIFIED, ("c",)),), (Notification("c", ("r",), Priority.ERROR),))
 
@@ -115,6 +117,13 @@ def damaged(path: Path) -> None:
     path.write_bytes(data)
 
 
+def damaged_within(path: Path) -> None:
+    """SQLite's own words for it fill two lines."""
+    data = bytearray(path.read_bytes())
+    data[4096 * 3 : 4096 * 3 + 4000] = b"\xff" * 4000
+    path.write_bytes(data)
+
+
 def newer(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
@@ -135,7 +144,7 @@ def no_database(path: Path) -> None:
     path.write_text("shopping list\n" * 400, encoding="utf-8")
 
 
-@pytest.mark.parametrize("harm", [damaged, newer, older, foreign, no_database])
+@pytest.mark.parametrize("harm", [damaged, damaged_within, newer, older, foreign, no_database])
 def test_what_is_no_journal_of_ours_is_told_and_left_alone(tmp_path: Path, harm: object) -> None:
     """The message names the file, and not one byte of it is changed."""
     path = tmp_path / "j.db"
@@ -145,8 +154,9 @@ def test_what_is_no_journal_of_ours_is_told_and_left_alone(tmp_path: Path, harm:
     assert callable(harm)
     harm(path)
     before = path.read_bytes()
-    with pytest.raises(JournalError, match=r"j\.db"):
+    with pytest.raises(JournalError, match=r"j\.db") as told:
         Journal.open_for_router(path)
+    assert "\n" not in str(told.value)
     assert path.read_bytes() == before
 
 
@@ -157,6 +167,24 @@ def test_two_bridges_cannot_share_a_journal(tmp_path: Path) -> None:
         Journal.open_for_router(tmp_path / "j.db")
     first.close()
     Journal.open_for_router(tmp_path / "j.db").close()
+
+
+def test_a_lock_holds_on_a_full_disk(tmp_path: Path) -> None:
+    """What cannot be written then is only the number in it."""
+    first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    with largest_file(0):
+        assert first.try_acquire()
+    assert not second.try_acquire()
+    assert second.owner() == "unknown"
+    first.release()
+
+
+def test_a_journal_that_is_a_symbolic_link_is_told(tmp_path: Path) -> None:
+    """It might lead anywhere."""
+    (tmp_path / "j.db").symlink_to(tmp_path / "elsewhere.db")
+    with pytest.raises(JournalError, match="is a symbolic link; set"):
+        Journal.open_for_router(tmp_path / "j.db")
+    assert not (tmp_path / "elsewhere.db").exists()
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from bridge.simulate.address import ServerTls
 from bridge.simulate.server import StandInFalco
 from bridge.sources import grpc_tls
 from bridge.sources.errors import SourceError
+from bridge.sources.grpc_failure import explain
 from bridge.sources.grpc_source import MOST_IN_A_BATCH, GrpcSource
 from bridge.sources.grpc_tls import Certificates, ClientTls
 from tests.sources.taking import Taken, running
@@ -44,6 +46,7 @@ def test_every_recording_flows_and_a_bad_message_costs_only_itself(tmp_path: Pat
 
 QUIET = """
 import sys
+from bridge.sources.grpc_failure import explain
 from bridge.sources.grpc_source import GrpcSource
 assert "grpc" not in sys.modules, "too late to say how its core polls"
 import grpc, os
@@ -203,12 +206,26 @@ def test_certificates_that_do_not_belong_together_are_told_at_the_start(tmp_path
         Certificates("f", ClientTls(secured.tls.ca, other.certificate, other.key))
 
 
-def test_a_falco_killed_amid_its_stream_is_said_to_have_gone(tmp_path: Path) -> None:
-    """Over a socket nobody hears of certificates, whatever gRPC calls it."""
-    address = f"unix:{tmp_path}/f.sock"
-    command = [sys.executable, "-m", "bridge", "simulate", "--generate", "--count", "20000", "--listen", address]
-    falco, taken = subprocess.Popen(command, stderr=subprocess.DEVNULL), Taken()
-    with capture_logs() as logs, running(GrpcSource("f", address), taken):
+def secured_falco(folder: Path) -> tuple[str, list[str], Certificates]:
+    """Where one may listen that demands mutual TLS, what it must be started with, and what its client needs."""
+    authority = make_authority(folder)
+    server, client = authority.issue("server"), authority.issue("client")
+    files = {"--ca": authority.certificate, "--cert": server.certificate, "--key": server.key}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    options = [word for option, file in files.items() for word in (option, str(file))]
+    return address, options, Certificates("f", ClientTls(authority.certificate, client.certificate, client.key))
+
+
+@pytest.mark.parametrize("secured", [False, True])
+def test_a_falco_killed_amid_its_stream_is_said_to_have_gone(tmp_path: Path, *, secured: bool) -> None:
+    """Amid the very first, too, nobody hears of certificates, whatever gRPC calls it."""
+    address, options, certificates = f"unix:{tmp_path}/f.sock", list[str](), None
+    if secured:
+        address, options, certificates = secured_falco(tmp_path)
+    command = [sys.executable, "-m", "bridge", "simulate", "--generate", "--count", "100000", "--listen", address]
+    falco, taken = subprocess.Popen(command + options, stderr=subprocess.DEVNULL), Taken()
+    with capture_logs() as logs, running(GrpcSource("f", address, certificates), taken):
         wait_until(lambda: taken.alerts, "alerts")
         falco.kill()
         falco.wait()
@@ -227,3 +244,20 @@ def test_what_is_no_falco_is_told_from_one_that_is_down(tmp_path: Path) -> None:
             wait_until(lambda logs=logs: logs, words)
         assert words in logs[0]["problem"], logs[0]
     plain.stop(None).wait()
+
+
+@pytest.mark.parametrize(
+    ("details", "words"),
+    [
+        ("Stream removed (Secure read failed (Socket closed))", "it went away"),
+        (
+            "failed to connect to all addresses; last error: UNAVAILABLE: Secure read failed (Socket closed)",
+            "mutual TLS",
+        ),
+        ("failed to connect to all addresses; last error: UNAVAILABLE: recvmsg:Connection reset by peer", "mutual TLS"),
+        ("recvmsg:Connection reset by peer", "it went away"),
+    ],
+)
+def test_only_who_failed_to_connect_was_refused_at_the_handshake(details: str, words: str) -> None:
+    """As gRPC words a strange certificate, and a Falco that was killed."""
+    assert words in explain("127.0.0.1:5060", grpc.StatusCode.UNAVAILABLE, details)
