@@ -55,18 +55,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace, path: Path) -> int:
     from bridge.journal import Journal
+    from bridge.journal.dead import dead_counts
 
     journal = Journal.open_to_read(path)
     try:
-        health = journal.health()
-        waiting = {name: journal.waiting(name) for name in sorted({*health, *journal.channels_waited_for()})}
+        health, dead = journal.health(), dead_counts(journal)
+        names = sorted({*health, *dead, *journal.channels_waited_for()})
+        waiting = {name: journal.waiting(name) for name in names}
     finally:
         journal.close()
     if args.json:
         import msgspec
 
         rows = [
-            {"name": name, "waiting": count, "configured": name in health}
+            {"name": name, "waiting": count, "configured": name in health, "dead_letters": dead.get(name, 0)}
             | (msgspec.to_builtins(health[name]) if name in health else {})
             for name, count in waiting.items()
         ]
@@ -76,26 +78,30 @@ def _show(args: argparse.Namespace, path: Path) -> int:
     else:
         from bridge.cli.table import as_table
 
-        print(as_table([_HEADER, *(_row(name, health.get(name), count) for name, count in waiting.items())]))
+        table = [_row(name, health.get(name), count, dead.get(name, 0)) for name, count in waiting.items()]
+        print(as_table([_HEADER, *table]))
         for name, each in health.items():
             if each.failures:
                 print(f"{name}: {_failed(each)}: {each.reason}")
+        if dead:
+            print("dead letters are shown by: falco-bridge dead list")
     return 0
 
 
 _HEADER = (
-    "channel", "circuit", "since", "waiting", "delivered", "in digests", "dead", "last success", "last failure", "rate",
+    "channel", "circuit", "since", "waiting", "delivered", "in digests", "dead letters", "last success",
+    "last failure", "rate",
 )  # fmt: skip
 
 
-def _row(name: str, health: Health | None, waiting: int) -> tuple[str, ...]:
+def _row(name: str, health: Health | None, waiting: int, dead: int) -> tuple[str, ...]:
     from bridge.cli.table import ago
 
     if health is None:
-        return (name, "not in the config", "", str(waiting), "", "", "", "", "", "")
+        return (name, "not in the config", "", str(waiting), "", "", str(dead), "", "", "")
     return (
         name, health.circuit.value, ago(health.since_ns), str(waiting), str(health.delivered), str(health.folded),
-        str(health.dead), ago(health.success_ns), ago(health.failure_ns), health.rate or "unlimited",
+        str(dead), ago(health.success_ns), ago(health.failure_ns), health.rate or "unlimited",
     )  # fmt: skip
 
 

@@ -108,10 +108,10 @@ def _channels(said: dict[str, Any]) -> Iterator[str]:
     if said["channels"] is None:
         yield "\nthe journal cannot be read just now: nothing is known of the channels"
         return
-    rows = [("channel", "circuit", "waiting", "delivered", "dead", "last failure")]
+    rows = [("channel", "circuit", "waiting", "delivered", "dead letters", "last failure")]
     rows += [
-        (each["channel"], each["circuit"] or "-", str(each["waiting"]), str(each["delivered"]), str(each["dead"]),
-         one_line(each["last_failure"], 2 * _LONGEST))
+        (each["channel"], each["circuit"] or "-", str(each["waiting"]), str(each["delivered"]),
+         str(each["dead_letters"]), one_line(each["last_failure"], 2 * _LONGEST))
         for each in said["channels"]
     ]  # fmt: skip
     yield f"\n{as_table(rows)}"

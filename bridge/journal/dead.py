@@ -38,6 +38,12 @@ class DeadLetter:
     reason: str
 
 
+def dead_counts(journal: Journal) -> dict[str, int]:
+    """How many dead letters there are now, by channel; what was sent again or discarded is none any more."""
+    rows = journal.read("SELECT channel, count(*) FROM deliveries WHERE state = 'dead' GROUP BY channel")
+    return {str(channel): count for channel, count in rows if isinstance(count, int)}
+
+
 def dead_letters(journal: Journal, channel: str | None = None, identity: int | None = None) -> Iterator[DeadLetter]:
     """All of them, one channel's, or the one of that id; oldest first, read in pages so that memory stays flat."""
     last = 0

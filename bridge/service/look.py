@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bridge.journal import Health, Journal, JournalError, quarantine
+from bridge.journal.dead import dead_counts
 from bridge.service.counts import Counts
 from bridge.service.intake import Intake
 from bridge.service.nodes import Nodes
@@ -39,6 +40,8 @@ class Kept:
     waiting: Mapping[str, int]
     """Deliveries by channel, counted up to a bound."""
     health: Mapping[str, Health]
+    dead: Mapping[str, int]
+    """Dead letters by channel."""
 
 
 class Look:
@@ -110,6 +113,6 @@ class Look:
                 # Opened once: that it is whole is looked at with each opening.
                 journal = self._journal = self._journal or Journal.open_to_read(self._path)
                 waiting = {name: journal.waiting(name, _MOST_COUNTED) for name in self.channels}
-                return Kept(quarantine.count(journal), waiting, journal.health())
+                return Kept(quarantine.count(journal), waiting, journal.health(), dead_counts(journal))
             except JournalError:
                 return None

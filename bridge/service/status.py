@@ -76,7 +76,7 @@ class Status:
                 "waiting": waiting,
                 "circuit": kept.health[name].circuit.value if name in kept.health else None,
                 "delivered": kept.health[name].delivered if name in kept.health else 0,
-                "dead": kept.health[name].dead if name in kept.health else 0,
+                "dead_letters": kept.dead.get(name, 0),
                 "last_failure": kept.health[name].reason if name in kept.health else "",
             }
             for name, waiting in kept.waiting.items()

@@ -97,11 +97,16 @@ def test_the_channels_verb_tells_state_counts_rate_and_last_failure(road: Road, 
     bridge = killed(road, far_side, 3)
     (row,) = json.loads(say(road, "channels", "--json").stdout)
     assert (row["name"], row["circuit"], row["waiting"], row["dead"], row["delivered"]) == ("hook", "closed", 0, 3, 0)
+    assert row["dead_letters"] == 3
     assert (row["rate"], row["status"], row["configured"]) == ("100 per 1s, burst 20", 404, True)
     assert road.stop(bridge) == 0
     text = say(road, "channels").stdout
     assert "failed 3 times in a row; the last: HTTP 404: no such hook" in text
+    assert "dead letters are shown by: falco-bridge dead list" in text
     assert "hunter2" not in text
+    assert say(road, "dead", "discard", "--all").returncode == 0
+    (row,) = json.loads(say(road, "channels", "--json").stdout)
+    assert (row["dead_letters"], row["dead"]) == (0, 3), "none is there now, three have died"
 
 
 def test_a_channel_is_tested_with_a_real_message(road: Road, far_side: FarSide) -> None:
