@@ -105,7 +105,7 @@ def _best_new(program: Program) -> float:
 
 def _hostile(matcher: Matcher) -> float:
     """Alerts that routes wait for, each with a new command line of 64 KiB made of pieces of the routes' own texts."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     alerts = [
         replace(alert, fields={**alert.fields, "proc.cmdline": f"{number}" + "rm -rf --job=1 SECRET1 healthz1 " * 2000})
