@@ -25,7 +25,8 @@ _STATEMENT = re.compile(
     r"(?:^|[{}])[ \t]*(import|list|macro|schedule|template|redact|where|route|otherwise|test)\b", re.MULTILINE
 )
 _BROKEN_NAME = re.compile(r"(?:list|macro|schedule|template)\s+(\w+)")
-_BRACE = re.compile(r"""[{}]|#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")
+_BRACE = re.compile(r"""[{}]|#[^\n]*|"(?:\\.|[^"\\\n])*+"?|'(?:\\.|[^'\\\n])*+'?""")
+"""A string that its line does not close ends with the line: a search from each quote in it would be quadratic."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from bridge.language.condition import Compare, Items, Literal
+from bridge.language.condition import Compare, Condition, Items, Literal, Operator
 from bridge.language.diagnostic import Code, Diagnostic
 from bridge.language.falco_rules import FalcoRules
 from bridge.language.program import Route
 from bridge.matching.internal import asks_for_internal
-from bridge.matching.normal import Key, alternatives
+from bridge.matching.normal import Key, Term, alternatives
 from bridge.matching.proofs import always_holds, implies, keys_of, never_holds
 from bridge.matching.reach import extras, never_emitted, reaching
 
+_Wanted = tuple[Key, str] | None
 _MOST_PAIRS = 200_000
 """Pairs of routes that are compared for one shadowing the other; past that the rest is not attempted."""
 
@@ -61,7 +62,7 @@ def _is_indexable(route: Route) -> bool:
 
 def _shadowed(routes: Sequence[Route]) -> Iterator[Diagnostic]:
     """Routes whose every alert an earlier one keeps from them."""
-    ending: dict[frozenset[Key], list[Route]] = defaultdict(list)
+    ending: dict[frozenset[Key], dict[_Wanted, list[Route]]] = defaultdict(lambda: defaultdict(list))
     everything: Route | None = None
     pairs = 0
     for route in routes:
@@ -69,8 +70,10 @@ def _shadowed(routes: Sequence[Route]) -> Iterator[Diagnostic]:
         if everything is not None and not _takes_internal(route):
             yield _shadow(route, everything)
         elif mine is not None and route.when is not None and pairs < _MOST_PAIRS:
-            for keys, earlier in ending.items():
+            mentioned: set[_Wanted] = {None, *_equalities(route.when)}
+            for keys, filed in ending.items():
                 if keys <= mine:
+                    earlier = [each for wanted in mentioned & filed.keys() for each in filed[wanted]]
                     pairs += len(earlier)
                     found = next((each for each in earlier if _hides(each, route)), None)
                     if found is not None:
@@ -80,7 +83,30 @@ def _shadowed(routes: Sequence[Route]) -> Iterator[Diagnostic]:
             if route.when is None:
                 everything = everything or route
             elif mine is not None:
-                ending[mine].append(route)
+                ending[mine][_one_wanted(route.when)].append(route)
+
+
+def _equalities(condition: Condition) -> Iterator[tuple[Key, str]]:
+    """Every text that some value is said to equal."""
+    for alternative in alternatives(condition) or ():
+        for term in alternative:
+            match term:
+                case Term(test=Compare(operator=Operator.EQ, quantifier=None, right=Literal(text=text)), negated=False):
+                    yield term.key, text
+                case Term(test=Compare(operator=Operator.IN, right=Items(values=values)), negated=False):
+                    yield from ((term.key, literal.text) for literal in values)
+
+
+def _one_wanted(condition: Condition) -> _Wanted:
+    """A text without which the condition cannot hold: whoever implies it says the same."""
+    found = alternatives(condition) or ()
+    if len(found) != 1:
+        return None
+    for term in found[0]:
+        match term:
+            case Term(test=Compare(operator=Operator.EQ, quantifier=None, right=Literal(text=text)), negated=False):
+                return term.key, text
+    return None
 
 
 def _hides(earlier: Route, later: Route) -> bool:

@@ -123,3 +123,10 @@ def test_pathological_regexes_are_refused_or_linear(pattern: str) -> None:
         long = make_alert(time_ns=0, priority=Priority.ERROR, rule="r", source="s", hostname="h", tags=(), output="o",
                           fields={"proc.cmdline": "a" * 100_000})  # fmt: skip
         Matcher(checked.program, {}).match(long, 0)
+
+
+@pytest.mark.parametrize("inner", ["a" * 300_000, '\\"' * 150_000], ids=["letters", "escapes"])
+def test_a_string_that_is_never_closed_is_no_trap(inner: str) -> None:
+    """Hundreds of thousands of letters, and of escapes; the timeout is the test's."""
+    checked = check([Source("t", f'route "r" {{ when proc.name = "{inner}')], KNOWN)
+    assert [each.code.id for each in checked.diagnostics] == ["S101"]

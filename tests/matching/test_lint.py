@@ -105,6 +105,14 @@ def test_shadows() -> None:
     assert said(scheduled) == []
 
 
+def test_a_shadow_is_found_among_many_routes_that_end_it() -> None:
+    """By the one text that both want, or by none."""
+    ending = "".join(f'route "e{n}" {{ when proc.name = a{n} and fd.name exists drop }}' for n in range(2000))
+    later = 'route "l" { when proc.name = a1700 and fd.name exists and evt.type = open to x }'
+    assert said(ending + later) == [Code.SHADOWED_ROUTE]
+    assert said(ending + later.replace("= a1700", "in (a1700, b)")) == []
+
+
 def test_what_is_odd_is_told_beside_what_is_wrong() -> None:
     """All in one run; but nothing is proved with a condition or a schedule that is not understood."""
 
