@@ -65,13 +65,14 @@ def _config(path: Path) -> tuple[list[Path], Any, list[Problem]]:
 
     from bridge.language import Known
     from bridge.service.channel_check import check_channels
-    from bridge.service.config import Config, load_config
+    from bridge.service.config import read_config
 
-    loaded = load_config(path, os.environ)
-    if not isinstance(loaded, Config):
-        return [], None, loaded
-    known = Known(frozenset(loaded.channels), frozenset(loaded.labels))
-    return list(loaded.routes), known, check_channels(loaded)
+    config, problems = read_config(path, os.environ)
+    if config is None:
+        return [], None, problems
+    # Without channels, every route would be wrong too.
+    known = Known(frozenset(config.channel_lines), frozenset(config.labels)) if config.channel_lines else None
+    return list(config.routes), known, check_channels(config, problems)
 
 
 def _tell_text(problems: Sequence[Problem], loaded: LoadedRoutes | None) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,8 @@ def _check(args: argparse.Namespace) -> None:
         error("--http posts; --listen, --json-output and --exit-when-drained belong to serving by gRPC")
     if args.text and not args.http:
         error("--text belongs to --http; by gRPC, text is what is told without --json-output")
+    if args.loop and args.exit_when_drained:
+        error("--loop never comes to an end: leave --exit-when-drained out")
     if not args.http and len({args.ca is None, args.cert is None, args.key is None}) > 1:
         error("mutual TLS needs all three: --ca, --cert and --key")
     if args.http and (args.cert is None) is not (args.key is None):
@@ -182,14 +185,16 @@ def _say(line: str) -> None:
 
 
 def _rate(text: str) -> float:
-    rate = float(text)
-    if not 0 < rate < float("inf"):
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return rate
+    with suppress(ValueError):
+        rate = float(text)
+        if 0 < rate < float("inf"):
+            return rate
+    raise argparse.ArgumentTypeError("must be a number more than 0")
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return count
+    with suppress(ValueError):
+        count = int(text)
+        if count >= 1:
+            return count
+    raise argparse.ArgumentTypeError("must be a whole number, 1 or more")

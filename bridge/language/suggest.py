@@ -16,8 +16,14 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     folded = {each.lower(): each for each in reversed(pool)}
     if name.lower() in folded:
         return folded[name.lower()]
-    found = get_close_matches(name, pool, n=1, cutoff=0.8)
+    found = get_close_matches(name, pool, n=1, cutoff=0.8) or _swapped(name, pool)
     return found[0] if found else None
+
+
+def _swapped(name: str, pool: list[str]) -> list[str]:
+    """Those with two neighbours the other way round, which in a short name is most of it: ``grcp``."""
+    slips = {name[:at] + name[at + 1] + name[at] + name[at + 2 :] for at in range(len(name) - 1)}
+    return [each for each in pool if each in slips]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Collection
 
 from bridge.service.config import Config
 from bridge.service.courier_process import start_python
@@ -12,10 +13,13 @@ from bridge.service.yaml_reader import Problem
 _PATIENCE_SECONDS = 60.0
 
 
-def check_channels(config: Config) -> list[Problem]:
-    """A problem for each channel that cannot be used, without its URL."""
+def check_channels(config: Config, problems: Collection[Problem] = ()) -> list[Problem]:
+    """``problems``, which the config's text has, and one for each channel more that cannot be used, without its URL."""
+    told = {problem.line for problem in problems}
     settings = {
-        "channels": {name: secret.reveal() for name, secret in config.channels.items()},
+        "channels": {
+            name: secret.reveal() for name, secret in config.channels.items() if config.channel_lines[name] not in told
+        },
         "labels": dict(config.labels),
         "allow": config.allowed.as_settings(),
     }
@@ -24,12 +28,16 @@ def check_channels(config: Config) -> list[Problem]:
     )
     try:
         answer, _ = process.communicate(json.dumps(settings).encode(), timeout=_PATIENCE_SECONDS)
-        problems: dict[str, str] = json.loads(answer)
+        found: dict[str, str] = json.loads(answer)
     except (subprocess.TimeoutExpired, ValueError):
         process.kill()
         process.wait()
-        return [Problem(config.path, 1, "the channels could not be checked", "is apprise installed? python -m apprise")]
-    return [
+        return [
+            *problems,
+            Problem(config.path, 1, "the channels could not be checked", "is apprise installed? python -m apprise"),
+        ]
+    unusable = [
         Problem(config.path, config.channel_lines[name], f"channel `{name}` {problem}")
-        for name, problem in problems.items()
+        for name, problem in found.items()
     ]
+    return sorted([*problems, *unusable], key=lambda problem: problem.line)

@@ -73,12 +73,16 @@ class Places:
 
 def load_config(path: Path, environ: Mapping[str, str]) -> Config | list[Problem]:
     """The config in that file, or everything that is wrong with it. Never raises."""
+    config, problems = read_config(path, environ)
+    return problems if problems or config is None else config
+
+
+def read_config(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, list[Problem]]:
+    """The config as far as it can be read, and what is wrong with it, from top to bottom. Never raises."""
     reader = Reader(path.absolute(), environ)
     root = reader.document()
-    if root is None:
-        return reader.problems
-    config = _Loader(reader, root).load()
-    return reader.problems or config
+    config = None if root is None else _Loader(reader, root).load()
+    return config, sorted(reader.problems, key=lambda problem: problem.line)
 
 
 def find_places(path: Path, environ: Mapping[str, str]) -> Places | list[Problem]:
@@ -146,6 +150,7 @@ class _Loader:
         channels: dict[str, Secret] = {}
         nodes: dict[str, dict[str, yaml.Node]] = {}
         for name, value in entries.items():
+            self._lines[name] = value.start_mark.line + 1
             if not _NAME.fullmatch(name) or name in _RESERVED_CHANNELS:
                 self._reader.wrong(value, f"`{name}` cannot name a channel", "use letters, digits, `_`, `-` and `.`")
             inner = {"url": value}

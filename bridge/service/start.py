@@ -19,7 +19,7 @@ from bridge.routing.redact import Redactor
 from bridge.service.admin_server import AdminServer
 from bridge.service.channel_check import check_channels
 from bridge.service.channel_trial import OPERATION, trial_operation
-from bridge.service.config import Config, load_config
+from bridge.service.config import Config, read_config
 from bridge.service.courier_process import CourierProcess
 from bridge.service.dead_letters import DeadLetters
 from bridge.service.exposition import render
@@ -47,15 +47,15 @@ NOT_STARTED = 2
 
 def run_bridge(config_path: Path) -> int:
     """Run until stopped; returns the exit code."""
-    config = load_config(config_path, os.environ)
-    if not isinstance(config, Config):
-        return _refuse(*(problem.text() for problem in config))
-    configure_logging(config.log.level, config.log.form, _secrets(config))
-    problems = check_channels(config)
-    if problems:
+    config, problems = read_config(config_path, os.environ)
+    if config is None:
         return _refuse(*(problem.text() for problem in problems))
-    rules = _rules(config)
-    if rules is None:
+    configure_logging(config.log.level, config.log.form, _secrets(config))
+    problems = check_channels(config, problems)
+    _refuse(*(problem.text() for problem in problems))
+    # Without channels, every route would be wrong too.
+    rules = _rules(config) if config.channel_lines else None
+    if problems or rules is None:
         return NOT_STARTED
     try:
         journal = Journal.open_for_router(config.journal)
@@ -129,7 +129,7 @@ def _metrics(settings: MetricsSettings, look: Look) -> MetricsServer:
 
 def _rules(config: Config) -> Rules | None:
     """The checked program, ready for use; its problems are printed, warnings too."""
-    known = Known(frozenset(config.channels), frozenset(config.labels))
+    known = Known(frozenset(config.channel_lines), frozenset(config.labels))
     try:
         loaded = load_routes(config.routes, known)
     except RoutesError as error:

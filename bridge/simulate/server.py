@@ -6,6 +6,7 @@ UTF-8 included. What streams do is told in ``streams``.
 
 from __future__ import annotations
 
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -177,6 +178,14 @@ def _credentials(tls: ServerTls) -> grpc.ServerCredentials:
         ca, certificate, key = (path.read_bytes() for path in (tls.ca, tls.certificate, tls.key))
     except OSError as error:
         raise SimulationError(f"{error.filename}: cannot be read ({error.strerror}); name a PEM file") from None
+    try:
+        # gRPC would only say that it cannot listen.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password=lambda: "")
+    except OSError as error:  # ssl.SSLError is one
+        raise SimulationError(
+            f"{tls.certificate}, {tls.key}: cannot be used ({error.strerror or error}); "
+            "name PEM files that belong together, the key without a passphrase"
+        ) from None
     return grpc.ssl_server_credentials([(key, certificate)], root_certificates=ca, require_client_auth=True)
 
 

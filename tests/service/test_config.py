@@ -101,6 +101,41 @@ def test_the_command_refuses_a_bad_config_and_says_why(tmp_path: Path) -> None:
     assert "Traceback" not in started.stderr + checked.stderr
 
 
+MANY = """\
+sources: [{grcp: "unix:falco.sock"}]
+channels:
+  archive: file://archive.jsonl
+  slack: slack://HUNTER2HUNTER2
+  lost: json://${NO_SUCH}
+  typo: jsno://host/hunter2hunter2
+routes: [many.route, none.route]
+journal: journal.db
+"""
+
+
+@pytest.mark.parametrize("command", [["--config"], ["check", "--config"]])
+def test_mistakes_of_config_channels_and_routes_are_told_in_one_go(command: list[str], tmp_path: Path) -> None:
+    """From top to bottom, then the routes; each once, and a channel with a mistake is still known to them."""
+    write(tmp_path, MANY)
+    (tmp_path / "many.route").write_text('route "r" { to slack, archvie }\n', encoding="utf-8")
+    told = run(*command, "falco-bridge.yaml", cwd=tmp_path)
+    said = told.stdout + told.stderr
+    lines = [line for line in said.splitlines() if "falco-bridge.yaml:" in line]
+    assert [line.partition("falco-bridge.yaml:")[2].partition(":")[0] for line in lines] == [
+        "1",
+        "1",
+        "4",
+        "5",
+        "6",
+        "7",
+    ]
+    assert "unknown key `grcp` in a source; did you mean `grpc`?" in lines[0]
+    assert "did you mean `json`?" in lines[4]
+    assert said.count("R203") == 1
+    assert "did you mean `archive`?" in said
+    assert "hunter2" not in said.lower()
+
+
 def test_version_imports_nothing_heavy() -> None:
     """``--version`` is instant."""
     code = "import sys; from bridge.cli.main import main\ntry: main(['--version'])\nexcept SystemExit: pass\n"

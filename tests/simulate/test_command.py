@@ -15,6 +15,7 @@ from bridge.alert.json_form import decode_json
 from bridge.alert.wire.methods import GET
 from bridge.simulate.generate import generate
 from bridge.simulate.recording import Form
+from tests.support.certificates import make_authority
 from tests.support.far_side import Answer, FarSide
 from tests.support.waiting import wait_until
 
@@ -90,6 +91,8 @@ MISTAKES = [
     (["--count", "5"], "--generate"),
     (["--http", "ftp://x"], "not a URL"),
     (["--rate", "0"], "more than 0"),
+    (["--rate", "often"], "more than 0"),
+    (["--loop", "--exit-when-drained"], "never comes to an end"),
     (["--ca", "x"], "all three"),
 ]
 
@@ -104,6 +107,17 @@ def test_mistakes_are_told_in_a_sentence(arguments: list[str], said: str, tmp_pa
     assert process.returncode == 2
     assert said in told
     assert "Traceback" not in told
+
+
+def test_a_certificate_with_another_ones_key_is_told(tmp_path: Path) -> None:
+    """Not as an address that cannot be listened at."""
+    authority = make_authority(tmp_path)
+    server, other = authority.issue("server"), authority.issue("other")
+    files = ("--ca", str(authority.certificate), "--cert", str(server.certificate), "--key", str(other.key))
+    process = simulate("--listen", "127.0.0.1:0", *files, cwd=tmp_path)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "belong together" in told
 
 
 def test_a_broken_line_of_a_file_is_named(tmp_path: Path) -> None:
