@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bridge.courier.retry import given_up
+from bridge.courier.retry import given_up_waiting
 from bridge.courier.runner import Runner
 from bridge.journal import Journal
 
@@ -29,7 +29,7 @@ class Overdue:
 
     def _look_at(self, name: str, runner: Runner, now_ns: int) -> None:
         allowed_ns = int(runner.options.give_up_seconds * _SECOND)
-        reason = given_up(0, runner.options.give_up_seconds, runner.health.reason)
+        reason = given_up_waiting(runner.options.give_up_seconds, runner.health.reason)
         gone = self._journal.expire(name, now_ns - allowed_ns, now_ns, reason, _AT_A_TIME)
         runner.count_dead(gone) if gone else None
         pause = 0 if gone == _AT_A_TIME else min(max(allowed_ns // 20, _OFTEN_NS), _SELDOM_NS)

@@ -41,8 +41,13 @@ def wait_seconds(attempts: int, outcome: Outcome, dice: float) -> float:
 
 def given_up(attempts: int, age_seconds: float, last: str) -> str:
     """The reason of a dead letter that was tried for too long."""
-    tries = f"{attempts} attempt{'s' * (attempts != 1)}" if attempts else "no attempt of its own"
+    tries = f"{attempts} attempt{'s' * (attempts != 1)}"
     return f"given up after {tries} in {shown(age_seconds)}; the last: {last}"
+
+
+def given_up_waiting(age_seconds: float, last: str) -> str:
+    """The reason of dead letters that waited for too long behind an open circuit, however often each was tried."""
+    return f"given up after {shown(age_seconds)}; the channel's last answer: {last}"
 
 
 def shown(seconds: float) -> str:
