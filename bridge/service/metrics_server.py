@@ -27,7 +27,7 @@ class MetricsServer:
 
     def __init__(self, host: str, port: int, guard: Guard, page: Callable[[], str], unready: Callable[[], str]) -> None:
         """``page`` gives the metrics, ``unready`` why the bridge is not ready, or an empty text."""
-        self._guard = guard
+        self.guard = guard
         self._door = Door(host, port, guard, _PLACES, None)
         self.port = self._door.port
         self._page = page
@@ -84,7 +84,7 @@ class MetricsServer:
         """Who may look at what."""
         if head.method not in {"GET", "HEAD"}:
             return _NOTHING
-        if head.path.strip("/") not in _OPEN and not self._guard.knows(head):
+        if head.path.strip("/") not in _OPEN and not self.guard.knows(head):
             return Reply(401, "these metrics want their token")
         return None
 

@@ -12,6 +12,8 @@ import structlog
 
 from bridge.service.channel_check import check_channels
 from bridge.service.config import Config, load_config
+from bridge.service.secret import Secret
+from bridge.service.source_config import HttpSettings
 
 _LOOK_SECONDS = 2.0
 
@@ -51,7 +53,7 @@ class SecretWatch:
             return False
         self._config = changed
         self._on_change(changed)
-        self._log.info("secrets changed; the channels use the new ones")
+        self._log.info("secrets changed; the new ones are used")
         return True
 
     def _watch(self) -> None:
@@ -62,16 +64,14 @@ class SecretWatch:
                 self._log.error("secrets could not be looked at; the old ones stay")  # it may hold one
 
     def _changed(self) -> Config | None:
-        """The running config with the channels' new URLs; None where they are the old ones, or are of no use."""
+        """The running config with the new secrets; None where they are the old ones, or are of no use."""
         loaded = load_config(self._config.path, self._environ)
         if not isinstance(loaded, Config):
             self._keep(problem.text() for problem in loaded)
             return None
-        running = self._config.channels
-        channels = {name: loaded.channels.get(name, secret) for name, secret in running.items()}
-        if all(channels[name].reveal() == secret.reveal() for name, secret in running.items()):
+        changed = renewed(self._config, loaded)
+        if changed == self._config:
             return None
-        changed = replace(self._config, channels=channels)
         problems = check_channels(changed)
         if problems:
             self._keep(problem.text() for problem in problems)
@@ -81,6 +81,27 @@ class SecretWatch:
     def _keep(self, problems: Iterable[str]) -> None:
         for problem in problems:
             self._log.error("changed secrets are of no use; the old ones stay", problem=problem)
+
+
+def renewed(running: Config, loaded: Config) -> Config:
+    """The running config with the secrets of another, and nothing else of it."""
+    channels = {name: loaded.channels.get(name, secret) for name, secret in running.channels.items()}
+    doors = {each.name: each for each in loaded.sources if isinstance(each, HttpSettings)}
+    sources = tuple(
+        replace(each, path=_new(each.path, doors[each.name].path), token=_new(each.token, doors[each.name].token))
+        if isinstance(each, HttpSettings) and each.name in doors
+        else each
+        for each in running.sources
+    )
+    metrics = running.metrics
+    if metrics is not None and loaded.metrics is not None:
+        metrics = replace(metrics, token=_new(metrics.token, loaded.metrics.token))
+    return replace(running, channels=channels, sources=sources, metrics=metrics)
+
+
+def _new(running: Secret, loaded: Secret) -> Secret:
+    """A door that asked for a secret goes on asking for one, and one that asked for none does not begin to."""
+    return loaded if running.reveal() and loaded.reveal() else running
 
 
 def stamps(paths: Iterable[Path]) -> dict[Path, Stamp]:

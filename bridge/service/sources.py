@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bridge.journal import Journal
@@ -54,6 +55,15 @@ def make_source(settings: SourceSettings, journal: Journal) -> Source:
             from bridge.sources.socket_source import SocketSource
 
             return SocketSource(settings.name, settings.path, settings.spool, settings.group)
+
+
+def renew_guards(sources: Iterable[Source], settings: Iterable[SourceSettings]) -> None:
+    """Let every http source ask for the secrets that stand in its settings now."""
+    from bridge.sources.http_source import HttpSource
+
+    for source, each in zip(sources, settings, strict=True):
+        if isinstance(source, HttpSource) and isinstance(each, HttpSettings):
+            source.guard.renew(each.path.reveal(), each.token.reveal())
 
 
 def _grpc(settings: GrpcSettings) -> Source:

@@ -35,7 +35,7 @@ from bridge.service.run import Bridge, Door
 from bridge.service.secret_watch import SecretWatch
 from bridge.service.signals import on_stop_signal
 from bridge.service.source_config import HttpSettings
-from bridge.service.sources import make_source
+from bridge.service.sources import make_source, renew_guards
 from bridge.service.status import Status
 from bridge.sources.contract import Source
 from bridge.sources.errors import SourceError
@@ -74,10 +74,14 @@ def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], 
     def take_over(changed: Config) -> None:
         """Secrets that were rotated; the old ones stay hidden, for they may still be valid."""
         nonlocal current, hidden
-        renewed = [name for name, url in changed.channels.items() if url.reveal() != current.channels[name].reveal()]
+        renewed = [name for name, url in changed.channels.items() if url != current.channels[name]]
         current, hidden = changed, hidden | _secrets(changed)
         configure_logging(config.log.level, config.log.form, hidden)
-        courier.replace(_courier_settings(changed) | {"renewed": renewed})
+        renew_guards(sources, changed.sources)
+        if page is not None and changed.metrics is not None:
+            page.guard.renew("", changed.metrics.token.reveal())
+        if renewed:
+            courier.replace(_courier_settings(changed) | {"renewed": renewed})
 
     bridge: Bridge | None = None
 
@@ -88,9 +92,10 @@ def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], 
     intake = Intake(journal, rules, on_deliveries=courier.wake, on_fault=fail)
     look = Look(config.journal, list(config.channels), intake, sources, courier)
     try:
-        doors: list[Door] = [admin] if config.metrics is None else [admin, _metrics(config.metrics, look)]
+        page = None if config.metrics is None else _metrics(config.metrics, look)
     except SourceError as error:
         return _refuse(str(error))
+    doors: list[Door] = [admin] if page is None else [admin, page]
     doors.append(Keeper(config.journal, journal, intake, config.keep))
     bridge = Bridge(journal, intake, sources, courier, doors, config.drain_seconds)
     admin.offer("status", Status(look, rules.program).operation)

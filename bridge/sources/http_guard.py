@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -10,8 +11,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from bridge.language.values import Network
 from bridge.sources.http_request import Head, Reply
 
+_GRACE_SECONDS = 900.0
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Guard:
     """Who may post. Empty values guard nothing."""
 
@@ -19,6 +22,18 @@ class Guard:
     """A secret path, without its slash: Falco's http_output cannot send a header."""
     token: str = field(default="", repr=False)
     allow: tuple[Network, ...] = ()
+    _before: tuple[str, str] = field(default=("", ""), repr=False)
+    _until: float = 0.0
+
+    def renew(self, path: str, token: str) -> None:
+        """Ask for these from now on. What they replace is good for a quarter of an hour more.
+
+        Falco posts an alert once: one refused, for that Falco has the new secret a moment later, would be gone.
+        """
+        if (path, token) == (self.path, self.token):
+            return
+        self._before, self._until = (self.path, self.token), time.monotonic() + _GRACE_SECONDS
+        self.path, self.token = path, token
 
     def admits(self, peer: str) -> bool:
         """Whether this address may connect."""
@@ -33,14 +48,23 @@ class Guard:
         """Whether the request bears the path or the token, where one is asked for."""
         if not self.path and not self.token:
             return True
-        by_path = bool(self.path) and _same(head.path.strip("/").partition("/")[0], self.path)
-        return by_path or (bool(self.token) and _same(head.token, self.token))
+        first = head.path.strip("/").partition("/")[0]
+        return any(
+            (bool(path) and _same(first, path)) or (bool(token) and _same(head.token, token))
+            for path, token in self._good()
+        )
 
     def public_path(self, head: Head) -> str:
         """The request's path without the secret part and the slashes around."""
         path = head.path.strip("/")
         first, _, rest = path.partition("/")
-        return rest.strip("/") if self.path and _same(first, self.path) else path
+        is_secret = any(secret and _same(first, secret) for secret, _ in self._good())
+        return rest.strip("/") if is_secret else path
+
+    def _good(self) -> tuple[tuple[str, str], ...]:
+        """Path and token, and for a while those that they replaced."""
+        now = (self.path, self.token)
+        return (now, self._before) if time.monotonic() < self._until else (now,)
 
 
 @dataclass(frozen=True, slots=True)

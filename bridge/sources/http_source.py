@@ -48,7 +48,7 @@ class HttpSource:
         places: Places | None = None,
     ) -> None:
         self.name = name
-        self._guard = guard
+        self.guard = guard
         self._door = Door(host, port, guard, places or Places(), tls)
         self.port = self._door.port
         self._waiting = Waiting()
@@ -162,7 +162,7 @@ class HttpSource:
         """Who may say what, told before a body is read."""
         if _asks_for_health(head):
             return None
-        if not self._guard.knows(head):
+        if not self.guard.knows(head):
             return Reply(401, "this bridge wants its secret path or its token")
         if head.method not in {"POST", "PUT"}:
             return Reply(405, "post alerts here, as Falco's http_output does")
@@ -188,7 +188,7 @@ class HttpSource:
 
     def _payload(self, head: Head, body: bytes) -> Payload | Reply:
         now_ns = time.time_ns()
-        if self._guard.public_path(head) == "test":
+        if self.guard.public_path(head) == "test":
             return read_body(trial_alert(now_ns), now_ns)
         plain = unpacked(body, head.encoding)
         if isinstance(plain, Malformed):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -72,6 +75,51 @@ def test_what_is_of_no_use_changes_nothing(road: Road, capsys: pytest.CaptureFix
     said = capsys.readouterr()
     assert OLD not in said.out + said.err
     assert NEW not in said.out + said.err
+
+
+def test_the_doors_secrets_are_taken_over_too(road: Road) -> None:
+    """Alerts are taken with the new token, metrics are shown for it; no courier is replaced for that."""
+    (road.folder / "token").write_text(OLD, encoding="utf-8")
+    ports = [free_port(), free_port()]
+    road.configure(
+        'route "r" { to hook }\n', {"hook": "console://"},
+        sources=[{"http": f"127.0.0.1:{ports[0]}", "token": "${file:token}"}],
+        metrics={"listen": f"127.0.0.1:{ports[1]}", "token": "${file:token}"},
+    )  # fmt: skip
+    bridge = road.bridge()
+    wait_until(lambda: [asked(port, OLD) for port in ports] == [200, 200], "the doors")
+    lock = road.folder / "journal.db.courier.lock"
+    wait_until(lambda: lock.exists() and lock.read_text(encoding="utf-8"), "the courier")
+    assert [asked(port, NEW) for port in ports] == [401, 401]
+    courier = road.courier_pid()
+    (road.folder / "token").write_text(NEW, encoding="utf-8")
+    wait_until(lambda: asked(ports[1], NEW) == 200, "the new token")
+    assert asked(ports[0], NEW) == 200
+    assert road.courier_pid() == courier
+    assert road.stop(bridge) == 0
+    assert [canary for canary in (OLD, NEW) if canary in road.log] == []
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def asked(port: int, token: str) -> int:
+    """The status of an alert posted, or of the metrics looked at; 0 where nobody listens yet."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    body = json.dumps({"rule": "r", "output": "o", "output_fields": {}, "priority": "Error"})
+    try:
+        with closing(connection):
+            for method, path in (("POST", "/"), ("GET", "/metrics")):
+                connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status in {200, 401}:
+                    break
+            return answer.status
+    except OSError:
+        return 0
 
 
 def test_a_channel_that_was_let_alone_is_tried_at_once_with_its_new_secret(road: Road) -> None:

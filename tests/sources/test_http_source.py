@@ -21,7 +21,7 @@ from bridge.alert.json_form import decode_json
 from bridge.language.values import parse_network
 from bridge.sources.errors import SourceError
 from bridge.sources.http_guard import Guard
-from bridge.sources.http_request import LARGEST_BODY
+from bridge.sources.http_request import LARGEST_BODY, Head
 from bridge.sources.http_source import HttpSource
 from bridge.sources.http_waiting import HELD_SECONDS
 from bridge.sources.payload import read_body
@@ -183,6 +183,25 @@ def test_who_may_post() -> None:
     with running(made := source(Guard(allow=(elsewhere, here)))):
         assert ask(made.port, "POST", "/", ALERT)[0] == 200
     assert "tokentoken" not in repr(Guard(token="tokentoken"))
+
+
+def test_a_secret_that_was_replaced_is_good_for_a_while_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Falco posts an alert once, and has the new secret a little later than the bridge; then the old one is refused."""
+    now = 1000.0
+    monkeypatch.setattr("bridge.sources.http_guard.time.monotonic", lambda: now)
+    guard = Guard(path="hunter2hunter2", token="tokentoken")
+    old = [Head("POST", "/hunter2hunter2/test", "", b""), Head("POST", "/", "tokentoken", b"")]
+    new = [Head("POST", "/hunter3hunter3/test", "", b""), Head("POST", "/", "token-of-today", b"")]
+    assert ([guard.knows(each) for each in old], [guard.knows(each) for each in new]) == ([True] * 2, [False] * 2)
+    guard.renew("hunter3hunter3", "token-of-today")
+    assert all(guard.knows(each) for each in old + new)
+    assert [guard.public_path(each) for each in (old[0], new[0])] == ["test", "test"]
+    now += 899
+    guard.renew("hunter3hunter3", "token-of-today")
+    assert guard.knows(old[0]), "the same secrets once more change nothing"
+    now += 2
+    assert ([guard.knows(each) for each in old], [guard.knows(each) for each in new]) == ([False] * 2, [True] * 2)
+    assert "hunter2" not in repr(guard)
 
 
 def test_over_tls_with_certificates_on_both_sides(tmp_path: Path) -> None:
