@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 
-from bridge.alert import Alert
+from bridge.alert import Alert, Priority
 from bridge.channels.message import Counts, Fact, Message, iso_time
 from bridge.channels.sanitise import one_line, shortened, visible
 from bridge.journal.model import Delivery
@@ -96,15 +97,14 @@ def compose_digest(deliveries: Sequence[Delivery], labels: Mapping[str, str]) ->
     alerts = sorted((compose(each, labels) for each in deliveries), key=lambda each: (each.severity, each.time_ns))
     worst = alerts[0]
     times = [each.time_ns for each in alerts]
-    headlines = _some([each.headline for each in alerts])
     return Message(
-        headline=one_line(f"{len(alerts)} alerts: {headlines}", _HEADLINE),
+        headline=one_line(f"{len(alerts)} alerts: {_some(alerts, _headline)}", _HEADLINE),
         severity=worst.severity,
-        where=one_line(_some([each.where for each in alerts]), _PART * 2),
+        where=one_line(_some(alerts, _place), _PART * 2),
         who="",
         did="",
         text="",
-        rule=_some([each.rule for each in alerts]),
+        rule=_some(alerts, _rule),
         priority=min(each.priority for each in alerts),
         source=worst.source,
         hostname=worst.hostname,
@@ -170,12 +170,18 @@ def _first(alert: Alert, names: tuple[str, ...]) -> str:
     return one_line(next((value for name in names if (value := alert.get(name))), ""), _PART)
 
 
-def _some(values: Sequence[str]) -> str:
-    """The commonest few of them, in words: ``Shell in a container x12, Sudo and 3 more``."""
+_headline, _place, _rule = attrgetter("headline"), attrgetter("where"), attrgetter("rule")
+
+
+def _some(alerts: Sequence[Message], part: Callable[[Message], str]) -> str:
+    """A few of what they say, of the worst alerts first, then the commonest: ``Reverse shell, Sudo x12 and 3 more``."""
     counted: dict[str, int] = {}
-    for value in filter(None, values):
-        counted[value] = counted.get(value, 0) + 1
-    common = sorted(counted.items(), key=lambda item: -item[1])
+    worst: dict[str, Priority] = {}
+    for alert in alerts:
+        if value := part(alert):
+            counted[value] = counted.get(value, 0) + 1
+            worst[value] = min(worst.get(value, alert.severity), alert.severity)
+    common = sorted(counted.items(), key=lambda item: (worst[item[0]], -item[1]))
     if len(common) == 1:
         return one_line(common[0][0], _NAME)
     told = [one_line(value, _NAME) + (f" x{count}" if count > 1 else "") for value, count in common[:_MOST_NAMED]]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.alert import Alert, Priority, make_alert
-from bridge.channels.compose import compose
+from bridge.channels.compose import compose, message_of
 from bridge.channels.render import plain
 from bridge.journal.model import Delivery
 from bridge.routing import Notification
+from tests.channels.deliveries import make_delivery
 
 FIELDS = {
     "k8s.ns.name": "payments",
@@ -64,3 +67,12 @@ def test_a_long_command_keeps_both_its_ends() -> None:
     message = compose(delivery(FIELDS | {"proc.cmdline": "curl " + "a" * 5000 + " | sh"}, "%proc.cmdline"), {})
     assert message.subject.startswith("[CRITICAL] curl aaa")
     assert message.subject.endswith("aaa | sh")
+
+
+def test_a_digests_first_lines_begin_with_the_worst_however_common_the_rest_is() -> None:
+    """Nobody looks for the one line that matters among ninety that do not."""
+    noise = [make_delivery(n, rule=f"Noise {n % 4}", hostname="node-9") for n in range(90)]
+    quiet = [replace(each, notification=replace(each.notification, severity=Priority.NOTICE)) for each in noise]
+    message = message_of([*quiet, make_delivery(99, rule="Reverse shell", hostname="node-7")], {})
+    assert message.subject.startswith("[CRITICAL] 91 alerts: Reverse shell, Noise 0 x23, ")
+    assert message.lede.startswith("payments on node-7, payments on node-9 x90")
