@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +33,7 @@ def echo(request: Request) -> Answer:
 
 
 def test_no_canary_is_seen_anywhere(road: Road) -> None:
-    """In debug logs, in reasons, in what check prints: not with channels that fail and repeat them."""
+    """In debug logs, in reasons, in metrics, in what any verb prints: not with channels that fail and repeat them."""
     road.environment["TOKEN"] = CANARIES[0]
     (road.folder / "secret").write_text(CANARIES[1] + "\n", encoding="utf-8")
     with FarSide(echo).serving() as server:
@@ -44,12 +47,17 @@ def test_no_canary_is_seen_anywhere(road: Road) -> None:
                 "d": f"json://{here}/{CANARIES[3]}?+X-Token={CANARIES[0]}",
             },
             log={"level": "debug", "format": "json"},
+            metrics=f"127.0.0.1:{(metrics := free_port())}",
         )
         road.falco("--generate", "--count", "2")
         bridge = road.bridge()
         road.await_kept(2)
         wait_until(lambda: len(server.requests) >= 8, "an attempt of each channel")
         wait_until(lambda: any(each.state is DeliveryState.DEAD for each in road.deliveries()), "a dead letter")
+        shown = page_of(metrics) + "".join(
+            said(road, *words) for words in (["status"], ["channels"], ["channels", "test", "a"], ["dead", "list"],
+                                             ["channels", "test", "d"], ["dead", "list", "--json"])
+        )  # fmt: skip
         road.stop(bridge)
         arrived = " ".join(f"{request.path} {request.headers}" for request in server.requests)
         assert CANARIES[0] in arrived, "the channel itself needs it"
@@ -59,8 +67,29 @@ def test_no_canary_is_seen_anywhere(road: Road) -> None:
         [sys.executable, "-m", "bridge", "check", "--config", "falco-bridge.yaml"], cwd=road.folder,
         capture_output=True, text=True, timeout=60, check=False, env={"PATH": "/usr/bin:/bin", "TOKEN": CANARIES[0]},
     )  # fmt: skip
-    everything = road.log + reasons + checked.stdout + checked.stderr
+    assert "falco_bridge_deliveries_total" in shown
+    assert "HTTP 403" in shown
+    everything = road.log + reasons + checked.stdout + checked.stderr + shown
     assert [canary for canary in CANARIES if canary in everything] == []
+
+
+def said(road: Road, *words: str) -> str:
+    """What a verb prints, on both its outputs."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge", *words, "--config", "falco-bridge.yaml"], cwd=road.folder, text=True,
+        capture_output=True, timeout=60, check=False, env=os.environ | road.environment,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def page_of(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+        return str(answer.read().decode())
 
 
 OURS = ("canaryuser", "canary-tenant", "canary-header", "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5", "canary-query")
