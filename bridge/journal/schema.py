@@ -111,7 +111,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     Raises JournalError as ``connect`` does.
     """
     if not path.exists():
-        raise JournalError(f"there is no journal {path}: no bridge has run with it yet")
+        raise _none_yet(path)
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None,
@@ -120,7 +120,8 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise _cannot_open(path, error) from error
     with _closed_where_it_fails(connection, path):
-        _recognise(connection, path)
+        if not _recognise(connection, path):
+            raise _none_yet(path)  # somebody is about to make it, or died over it
     return connection
 
 
@@ -187,8 +188,8 @@ def _cannot_open(path: Path, error: Exception) -> JournalError:
     )
 
 
-def _recognise(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a file that this version must not write to, before anything is written."""
+def _recognise(connection: sqlite3.Connection, path: Path) -> bool:
+    """Refuse a file that this version must not write to, before anything is written. Whether it holds a journal yet."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -215,6 +216,11 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
                 f"the journal {path} is damaged ({' '.join(verdict.split())}); nothing was changed. "
                 f"Move it aside to start anew, and recover what it holds with: sqlite3 {path} .recover"
             )
+    return bool(tables)
+
+
+def _none_yet(path: Path) -> JournalError:
+    return JournalError(f"there is no journal {path}: no bridge has run with it yet")
 
 
 def _set_up(connection: sqlite3.Connection) -> None:

@@ -253,6 +253,8 @@ def test_falco_config_prints_what_is_lacking(tmp_path: Path) -> None:
     assert run("falco-config", "a.route", cwd=tmp_path).returncode == 2
 
 
+GOING_ON = {"--config": "started", "simulate": "listening on"}
+"""What goes on until it is stopped, and what it says once it is at work."""
 SPEAKING = {"status", "quarantine", "send"}
 """Verbs that want a bridge to speak to."""
 
@@ -292,18 +294,16 @@ def test_commands_that_are_shown_work(command: str, tmp_path: Path) -> None:
     (tmp_path / "falco_rules.yaml").write_text(RULES, encoding="utf-8")
     Journal.open_for_router(tmp_path / "journal.db").close()  # a bridge has run here
     arguments = shlex.split(command)[1:]
+    told = tmp_path / "told"
     with (
         running_bridge(tmp_path) if arguments[0] in SPEAKING else nullcontext(),
+        told.open("wb") as output,
         subprocess.Popen(
-            [sys.executable, "-m", "bridge", *arguments], cwd=tmp_path, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
+            [sys.executable, "-m", "bridge", *arguments], cwd=tmp_path, stdout=output, stderr=subprocess.STDOUT
         ) as process,
     ):  # fmt: skip
-        try:
-            output, _ = process.communicate(timeout=12)
-            assert process.returncode == 0, output
-        except subprocess.TimeoutExpired:
+        if arguments[0] in GOING_ON:
+            wait_until(lambda: GOING_ON[arguments[0]] in told.read_text("utf-8"), "its start")
             process.terminate()
-            output, _ = process.communicate(timeout=30)
-            assert process.returncode == 0, output
-        assert "Traceback" not in output
+        assert process.wait(60) == 0, told.read_text("utf-8")
+    assert "Traceback" not in told.read_text("utf-8")

@@ -74,6 +74,7 @@ class Road:
 
     def stop(self, bridge: subprocess.Popen[bytes], *, seconds: float = 30.0) -> int:
         """Ask the bridge to drain and leave; its exit code."""
+        wait_until(lambda: bridge.poll() is not None or catches(bridge.pid, signal.SIGTERM), "a bridge that listens")
         bridge.terminate()
         return bridge.wait(seconds)
 
@@ -105,7 +106,7 @@ class Road:
 
     def await_kept(self, count: int, *, seconds: float = 30.0) -> None:
         """Until so many alerts are in the journal."""
-        wait_until(self._has_journal, "the journal", seconds=seconds)
+        wait_until(self.has_journal, "the journal", seconds=seconds)
         with self.journal() as journal:
             wait_until(lambda: journal.kept() >= count, f"{count} alerts in the journal", seconds=seconds)
 
@@ -114,7 +115,7 @@ class Road:
         with self.journal() as journal:
             wait_until(lambda: journal.undelivered() == 0, "every delivery to be settled", seconds=seconds)
 
-    def _has_journal(self) -> bool:
+    def has_journal(self) -> bool:
         """Whether the bridge has made it, whole."""
         try:
             Journal.open_to_read(self.journal_path).close()
@@ -139,6 +140,13 @@ class Road:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
             process.wait()
+
+
+def catches(process: int, number: signal.Signals) -> bool:
+    """Whether a process handles a signal by now; one that is only starting dies of it."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def log_lines(text: str) -> list[dict[str, object]]:

@@ -25,12 +25,12 @@ from tests.e2e.test_kill import dice
 from tests.support.far_side import Answer, FarSide, Request
 from tests.support.waiting import wait_until
 
-ALERTS = 10_000 if FULL else 400
-KILLS = 50 if FULL else 5
+ALERTS = 10_000 if FULL else 300
+KILLS = 50 if FULL else 4
 RATE = 80
 PATIENCE = 1500 if FULL else 200
 """Seconds: how long deliveries may take once everything is up again."""
-GIVE_UP = "3m" if FULL else "15s"
+GIVE_UP = "3m" if FULL else "10s"
 ANSWERS_AFTER = 0.015
 """Seconds that a far side takes to say yes, as services do: where a kill falls in between, nobody knows that it has it."""
 CHANNELS = ("hook", "second", "archive", "shaky", "deaf", "gone")
@@ -100,7 +100,7 @@ def test_every_delivery_ends_whatever_fails_and_dies(road: Road) -> None:
             _PACE.wait(moments.uniform(0.1, 1.5))
             bridge = strike(road, bridge, held, both=kill % 2 == 1)
         falco.wait(PATIENCE)
-        wait_until(lambda: len(road.kept()) > 0, "alerts")
+        road.await_kept(1)
         road.await_settled(seconds=PATIENCE)
         assert road.stop(bridge) == 0, road.log[-4000:]
     assert road.log.count("killed by SIGKILL") >= KILLS // 2
@@ -124,11 +124,13 @@ def strike(
 ) -> subprocess.Popen[bytes]:
     """Kill the courier, or both processes; note what was in flight. The bridge that runs then."""
     os.kill(bridge.pid, signal.SIGSTOP)
-    os.kill(road.courier_pid(), signal.SIGKILL)
+    courier = road.courier_pid()
+    os.kill(courier, signal.SIGKILL)
+    wait_until(lambda: not lives(courier), "the courier's end")
     if both:
         bridge.kill()
         bridge.wait()
-    for each in road.deliveries() if road.journal_path.exists() else []:
+    for each in road.deliveries() if road.has_journal() else []:
         if each.state is DeliveryState.CLAIMED:
             held[each.channel].add(each.alert_id)
     if both:
@@ -139,8 +141,15 @@ def strike(
 
 def working_courier(road: Road) -> bool:
     """Whether a courier holds its lock, and lives."""
-    with suppress(ProcessLookupError, FileNotFoundError, ValueError):  # none yet, or the last one has just been killed
-        return Path(f"/proc/{road.courier_pid()}/status").read_text(encoding="ascii").find("State:\tZ") < 0
+    with suppress(FileNotFoundError, ValueError):  # there has been none yet
+        return lives(road.courier_pid())
+    return False
+
+
+def lives(process: int) -> bool:
+    """Whether a process is there, and more than what its parent has not asked after yet."""
+    with suppress(ProcessLookupError, FileNotFoundError):
+        return "State:\tZ" not in Path(f"/proc/{process}/status").read_text(encoding="ascii")
     return False
 
 

@@ -15,10 +15,12 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.conftest import FULL
 from tests.e2e.harness import Road
 from tests.support.recordings import http_bodies
 from tests.support.waiting import wait_until
 
+KILLS = 16 if FULL else 4
 ROUTES = 'route "all" { to archive }\n'
 CHANNELS = {"archive": "file://archive.jsonl"}
 _PACE = threading.Event()
@@ -133,7 +135,7 @@ def test_killed_again_and_again_what_send_called_safe_is_kept(road: Road) -> Non
     """SIGKILL of the bridge while processes send: socket and spool together lose nothing."""
     road.configure(ROUTES, CHANNELS, **SOCKET)
     bridge = start(road)
-    for number in range(8):
+    for number in range(KILLS):
         (road.folder / f"{number}.json").write_bytes(body(number))
         sender = road.start(*SEND, f"{number}.json", output="send.log")
         wait_until(lambda sender=sender, number=number: sender.poll() is not None or number % 4, "the sender to finish")
@@ -142,9 +144,9 @@ def test_killed_again_and_again_what_send_called_safe_is_kept(road: Road) -> Non
         bridge.wait()
         assert sender.wait(30) == 0, (road.folder / "send.log").read_text(encoding="utf-8")
         bridge = start(road)
-    road.await_kept(8)
+    road.await_kept(KILLS)
     assert road.stop(bridge) == 0, road.log
-    assert {each.alert.rule for each in road.kept()} == {f"r{number}" for number in range(8)}
+    assert {each.alert.rule for each in road.kept()} == {f"r{number}" for number in range(KILLS)}
 
 
 def scraped(port: int) -> dict[tuple[str, ...], float]:

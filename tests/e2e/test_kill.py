@@ -17,7 +17,7 @@ from tests.e2e.harness import Road
 from tests.support.far_side import Answer, FarSide, Request
 from tests.support.waiting import wait_until
 
-KILLS = 30 if FULL else 4
+KILLS = 30 if FULL else 3
 ALERTS = 6000 if FULL else 900
 RATE = 200
 ROUTES = 'route "everything" { when priority >= debug to hook }'
@@ -118,7 +118,7 @@ def test_killing_the_router_loses_nothing_that_was_committed(road: Road) -> None
             bridge.wait()
         bridge = road.bridge()
         falco.wait(120)
-        wait_until(lambda: len(road.kept()) > 0, "alerts")
+        road.await_kept(1)
         road.await_settled(seconds=PATIENCE)
         assert road.stop(bridge) == 0, road.log
     assert twice(ledger) == set()
@@ -141,7 +141,7 @@ def test_killing_both_at_once_loses_nothing_that_was_committed(road: Road) -> No
                 os.kill(road.courier_pid(), signal.SIGKILL)
             bridge.kill()
             bridge.wait()
-            if road.journal_path.exists():
+            if road.has_journal():
                 held |= claimed(road)
         bridge = road.bridge()
         falco.wait(120)
@@ -158,7 +158,7 @@ def test_killing_falco_ends_nothing(road: Road) -> None:
         road.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
         bridge = road.bridge()
         for life in range(KILLS):
-            before = len(road.kept()) if road.journal_path.exists() else 0
+            before = len(road.kept()) if road.has_journal() else 0
             falco = road.falco("--generate", "--count", "200", "--rate", str(RATE), "--seed", str(life))
             road.await_kept(before + 20)
             falco.kill()

@@ -249,3 +249,20 @@ def test_a_reader_needs_no_lock_and_makes_no_file(tmp_path: Path) -> None:
     with pytest.raises(JournalError):
         Journal.open_to_read(tmp_path / "none.db")
     assert not (tmp_path / "none.db").exists()
+
+
+def test_a_journal_that_was_never_finished_is_none_yet(tmp_path: Path) -> None:
+    """Killed while it was being made: a reader is told so in a sentence, and the next bridge makes it."""
+    path = tmp_path / "j.db"
+    begun = sqlite3.connect(path)
+    begun.execute("PRAGMA journal_mode = WAL")
+    begun.close()
+    assert path.stat().st_size > 0
+    with pytest.raises(JournalError, match="no bridge has run with it yet"):
+        Journal.open_to_read(path)
+    journal = Journal.open_for_router(path)
+    journal.append("s", 0, entries(1))
+    journal.close()
+    reader = Journal.open_to_read(path)
+    assert reader.kept() == 1
+    reader.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 _PACE = threading.Event()
 
 
-def wait_until(condition: Callable[[], object], what: str, *, seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], object], what: str, *, seconds: float = 60.0) -> None:
     """Return as soon as ``condition()`` is true; fail, naming ``what`` was awaited, when it is not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
