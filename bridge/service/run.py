@@ -130,9 +130,15 @@ class Bridge:
         self._log.error(
             "alerts may be lost: stopped before the sources had drained",
             reads_cut_off=cut,
-            remedy=self._intake.blocked or "give shutdown.drain more time",
+            remedy=self._remedy(),
         )
         return False
+
+    def _remedy(self) -> str:
+        """What would have let them drain."""
+        if self._intake.blocked:
+            return self._intake.blocked
+        return "a second signal cuts the drain short" if self._hurry.is_set() else "give shutdown.drain more time"
 
     def _undelivered(self) -> int | None:
         """What waits for the next start; None where the journal can no longer say."""

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -57,6 +58,7 @@ class HttpSource:
         self._held = 0
         self._refused: Counter[int] = Counter()
         self._stopping = False
+        self._hanging_up = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._state = StateKeeper(name)
         self._log = structlog.get_logger("http")
@@ -65,7 +67,7 @@ class HttpSource:
 
     def run(self, accept: Accept) -> None:
         """Serve until stopped; what was answered with 200 is committed."""
-        self._waiting, self._fault, self._unfinished = Waiting(), None, 0
+        self._waiting, self._fault, self._unfinished, self._hanging_up = Waiting(), None, 0, False
         loop = self._loop = asyncio.new_event_loop()
         committer = threading.Thread(
             target=self._commit, args=(self._state.counting(accept),), name=f"{self.name} commit", daemon=True
@@ -81,6 +83,7 @@ class HttpSource:
         finally:
             self._waiting.stop()
             self._door.close()
+            self._hanging_up = True
             loop.run_until_complete(self._let_go())
             loop.close()
             committer.join()
@@ -96,7 +99,7 @@ class HttpSource:
         """The drain deadline has come; how many requests were not committed."""
         self._stopping = True
         left = self._waiting.cancel()
-        self._soon(lambda: self._loop and self._loop.stop())
+        self._soon(self._halt)
         return left
 
     def state(self) -> tuple[SourceState, ...]:
@@ -112,8 +115,15 @@ class HttpSource:
 
     def _soon(self, action: Callable[[], object]) -> None:
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(action)
+        if loop is not None:
+            with suppress(RuntimeError):  # it is closed: nobody is there to be told
+                loop.call_soon_threadsafe(action)
+
+    def _halt(self) -> None:
+        """No more of this, unless the end has begun already: that would be left half done."""
+        assert self._loop is not None
+        if not self._hanging_up:
+            self._loop.stop()
 
     def _leave(self) -> None:
         self._door.close()
@@ -125,7 +135,7 @@ class HttpSource:
     def _stop_when_empty(self) -> None:
         assert self._loop is not None
         if self._waiting.empty:
-            self._loop.stop()
+            self._halt()
         else:
             self._loop.call_later(_LOOK_SECONDS / 10, self._stop_when_empty)
 
@@ -233,7 +243,7 @@ class HttpSource:
             self._commit_all(accept)
         except Exception as error:  # noqa: BLE001  # ``run`` raises it
             self._fault = error
-            self._soon(lambda: self._loop and self._loop.stop())
+            self._soon(self._halt)
 
     def _commit_all(self, accept: Accept) -> None:
         """Everything that has come by now is one batch."""
@@ -242,8 +252,9 @@ class HttpSource:
                 done = self._committed(taken, accept)
             except Abandoned:
                 return
-            self._waiting.done()
+            # In this order: once nothing waits, whoever leaves hangs up.
             self._soon(lambda done=done: self._settle(done))  # type: ignore[misc]
+            self._waiting.done()
 
     def _committed(self, taken: list[Posted], accept: Accept) -> list[tuple[Posted, Reply]]:
         """What each is to be told. Where a batch is too much for us, each is tried by itself: one costs itself only."""

@@ -418,7 +418,7 @@ def test_a_fault_of_the_committer_ends_the_source_which_can_be_started_anew(monk
         except ZeroDivisionError as error:
             raised.append(error)
 
-    monkeypatch.setattr(http_waiting.Waiting, "done", lambda _: 1 / 0)
+    monkeypatch.setattr(HttpSource, "_committed", lambda *_: 1 / 0)
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     with connected(made.port) as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import json
@@ -23,7 +24,7 @@ from bridge.sources.errors import SourceError
 from bridge.sources.http_guard import Guard
 from bridge.sources.http_request import LARGEST_BODY, Head
 from bridge.sources.http_source import HttpSource
-from bridge.sources.http_waiting import HELD_SECONDS
+from bridge.sources.http_waiting import HELD_SECONDS, Waiting
 from bridge.sources.payload import read_body
 from tests.sources.taking import Taken, running
 from tests.support.certificates import make_authority
@@ -249,6 +250,55 @@ def test_stopping_answers_what_has_come() -> None:
         thread.join(10)
     idle.close()
     assert answers[0][0] == 200
+
+
+def test_who_leaves_while_a_commit_ends_still_answers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where everything happens between the commit's end and whatever its thread does next."""
+    made, taken, done, pause = source(), Taken(), Waiting.done, threading.Event()
+
+    def slowly(waiting: Waiting) -> None:
+        done(waiting)
+        pause.wait(0.5)
+
+    monkeypatch.setattr(Waiting, "done", slowly)
+    answers: list[tuple[int, str]] = []
+    taken.hold.clear()
+    with running(made, taken):
+        thread = threading.Thread(target=lambda: answers.append(ask(made.port, "POST", "/", ALERT)))
+        thread.start()
+        wait_until(lambda: made._waiting._in_commit, "the commit to begin")
+        made.stop()
+        taken.hold.set()
+        thread.join(10)
+    assert [status for status, _ in answers] == [200]
+
+
+def test_being_asked_again_while_it_hangs_up_leaves_nothing_half_done() -> None:
+    """A second stop, or the deadline, come when it is all but gone."""
+    made, faults = source(), list[BaseException]()
+    let_go = made._let_go
+
+    async def asked_again() -> None:
+        made.stop()
+        made.cancel()
+        await asyncio.sleep(0.05)
+        await let_go()
+
+    def run() -> None:
+        try:
+            made.run(Taken())
+        except BaseException as error:  # noqa: BLE001  # told below
+            faults.append(error)
+
+    made._let_go = asked_again  # type: ignore[method-assign]
+    thread = threading.Thread(target=run)
+    thread.start()
+    wait_until(lambda: ask(made.port, "GET", "/ping", b"")[0] == 200, "the source")
+    made.stop()
+    thread.join(10)
+    assert faults == []
+    assert made._loop is not None
+    assert made._loop.is_closed()
 
 
 def test_cancelling_counts_what_was_not_committed() -> None:
