@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test test-full check bench stubs format clean
+.PHONY: run test test-full check bench files stubs format clean
 
 run: $(READY)            ## the main job at work: a stand-in Falco, the bridge, the console and a file
 	$(BIN)/falco-bridge demo
@@ -25,6 +25,10 @@ check: $(READY)          ## lint, format, types, docs, stub freshness
 
 bench: $(READY)          ## figures, as ratios within one run
 	$(BIN)/python -m bench
+
+files:                   ## every file of the bridge and what it is for
+	@find bridge -name '*.py' ! -name '*_pb2.py' ! -name '__*' | LC_ALL=C sort | while read -r file; do \
+		printf '%-42s %s\n' "$$file" "$$(head -n 1 "$$file" | tr -d '"')"; done
 
 stubs:                   ## generate the protobuf stubs anew
 	proto/generate.sh
