@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Between two reads the core looks by itself, every 5 s if it is not told otherwise: a Falco would come back unseen.
 os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client")
 os.environ.setdefault("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "250")
+# What its core finds it would say on standard error at each attempt, amid our own log, which says it once.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 _LARGEST_MESSAGE = 16 << 20
 _VERSION_SECONDS = 2.0

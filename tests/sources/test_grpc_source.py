@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -57,7 +58,9 @@ grpc.insecure_channel("unix:/nowhere").close()
 
 def test_the_core_is_told_how_to_poll_before_it_starts_and_knows_the_word() -> None:
     """A grpcio that no longer knows it says so on standard error."""
-    told = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, timeout=60, check=False)
+    environ = os.environ | {"GRPC_VERBOSITY": "ERROR"}
+    command = [sys.executable, "-c", QUIET]
+    told = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert (told.returncode, told.stderr) == (0, "")
 
 
@@ -107,6 +110,31 @@ def test_mutual_tls_and_what_is_said_when_it_fails(tmp_path: Path) -> None:
         right = ClientTls(ours.certificate, client.certificate, client.key, "falco.example")
         with running(GrpcSource("f", falco.address, Certificates("f", right))) as taken:
             wait_until(lambda: count(taken) == 1, "the alert")
+
+
+READ_BADLY = """
+import sys, threading
+from pathlib import Path
+from bridge.sources.grpc_source import GrpcSource
+from bridge.sources.grpc_tls import Certificates, ClientTls
+address, *files = sys.argv[1:]
+source = GrpcSource("f", address, Certificates("f", ClientTls(*map(Path, files))))
+threading.Timer(1.5, source.stop).start()
+source.run(lambda batch: None)
+"""
+
+
+def test_the_core_keeps_silent_of_what_we_tell_once(tmp_path: Path) -> None:
+    """Its own lines, one at each attempt, would stand amid a log of JSON."""
+    (tmp_path / "theirs").mkdir()
+    secured, theirs = Secured(tmp_path), make_authority(tmp_path / "theirs")
+    with secured.falco as falco:
+        command = [sys.executable, "-c", READ_BADLY, falco.address]
+        files = [str(file) for file in (theirs.certificate, secured.tls.certificate, secured.tls.key)]
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
+        told = subprocess.run(command + files, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert told.stderr == ""
+    assert told.stdout.count("not signed by the CA") == 1
 
 
 def test_a_falco_without_outputs_is_told_apart(tmp_path: Path) -> None:
