@@ -59,6 +59,9 @@ FAMILIES = {
     "NotifyPagerDuty": Family(pagerduty.payload, pagerduty.MOST_IN_A_DIGEST, _says_success),
     "NotifyOpsgenie": Family(opsgenie.payload, opsgenie.MOST_IN_A_DIGEST, _any_yes),  # nor without its request id
 }
+_SLACKS_WORKFLOWS = ("workflow", "trigger")
+"""Slack's modes in which a workflow of the user's is started; no other plugin has modes of these names."""
+_WORKFLOW = Family(slack.workflow, slack.MOST_IN_A_WORKFLOW, _says_ok)
 
 
 def family_of(plugin: Any) -> Family | None:
@@ -68,4 +71,6 @@ def family_of(plugin: Any) -> Family | None:
     """
     if getattr(plugin, "template", None):
         return None
+    if getattr(plugin, "mode", None) in _SLACKS_WORKFLOWS:
+        return _WORKFLOW
     return FAMILIES.get(type(plugin).__name__)

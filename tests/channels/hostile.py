@@ -81,6 +81,13 @@ def slack(body: Any) -> Iterator[str]:
                 yield f"a text of {len(text['text'])}"
 
 
+def slack_workflow(body: Any) -> Iterator[str]:
+    """One variable and nothing else, without an order in it."""
+    if body.keys() != {"text"} or not 0 < len(body["text"]) <= 3000:
+        yield "no workflow takes that"
+    yield from re.findall(r"[<>][^>]*", body["text"])
+
+
 def _markdown(text: str) -> Iterator[str]:
     """What is left to be read as markup outside of code, escapes and our own bold names."""
     text = re.sub(r"\\[!-/:-@\[-`{-~]", "", re.sub(r"(?<![`\\])(`+)(?!`)(.*?[^`])\1(?!`)", "", text))
@@ -162,6 +169,7 @@ def opsgenie(body: Any) -> Iterator[str]:
 READERS: dict[str, Callable[[Any], Iterator[str]]] = {
     "slack": slack,
     "slack-bot": slack,
+    "slack-workflow": slack_workflow,
     "discord": discord,
     "teams": teams,
     "telegram": telegram,

@@ -24,6 +24,8 @@ SERVICES = (
             "/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", Answer(200, b"ok")),
     Service("slack-bot", "slack://xoxb-1234567890-1234567890123-abcdefghijklmnopqrstuvwx/#alerts", "slack.com",
             "/api/chat.postMessage", Answer(200, b'{"ok":true,"channel":"C1","ts":"1.2","message":{}}')),
+    Service("slack-workflow", "slack://T1JJ3T3L2/A1BRTD4JD/4321/TIiajkdnlazkcOXrIdevi7FQ/?mode=workflow",
+            "hooks.slack.com", "/workflows/T1JJ3T3L2/A1BRTD4JD/4321/TIiajkdnlazkcOXrIdevi7FQ", Answer(200, b'{"ok":true}')),
     Service("discord", "discord://123456789012345678/abcdefghijklmnopqrstuvwxyz0123456789", "discord.com",
             "/api/webhooks/123456789012345678/abcdefghijklmnopqrstuvwxyz0123456789",
             Answer(200, b'{"id":"1","type":0,"content":""}')),

@@ -10,11 +10,12 @@ from typing import Any
 
 from bridge.channels.fit import escaped, fitted
 from bridge.channels.message import Fact, Message, unix_seconds
+from bridge.channels.render import plain
 from bridge.channels.render.colour import hex_colour
 from bridge.channels.render.plain import told
-from bridge.channels.sanitise import shortened
 
 MOST_IN_A_DIGEST = 50
+MOST_IN_A_WORKFLOW = 20
 _SECTION = 3000
 _FIELD = 2000
 _ROWS_OF_SECTION = 5
@@ -85,6 +86,6 @@ def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def workflow(asked: dict[str, Any], message: Message) -> dict[str, Any]:
-    """For Workflow Builder's webhooks, which take one variable."""
-    return asked | {"text": shortened(f"{message.subject}\n{message.lede}\n{told(message, _SECTION)}", _SECTION)}
+def workflow(_asked: dict[str, Any], message: Message) -> dict[str, Any]:
+    """For Workflow Builder's webhooks, which take the one variable ``text`` and refuse whatever else is there."""
+    return {"text": escaped(f"{message.subject}\n{plain.body(message, _SECTION)}", _SECTION, _escape)}
