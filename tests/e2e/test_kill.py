@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import threading
 from collections import Counter
 from contextlib import suppress
@@ -100,14 +99,6 @@ def kill_courier(road: Road, router: int) -> set[str]:
         os.kill(router, signal.SIGCONT)
 
 
-def last_bridge(road: Road) -> subprocess.Popen[bytes]:
-    """One that has started, and so can be stopped: there may be nothing left to wait for."""
-    starts = road.log.count('"started"')
-    bridge = road.bridge()
-    wait_until(lambda: road.log.count('"started"') > starts, "the start", seconds=PATIENCE)
-    return bridge
-
-
 def twice(ledger: Ledger) -> set[str]:
     return {identity for identity, times in ledger.counts().items() if times > 1}
 
@@ -125,7 +116,7 @@ def test_killing_the_router_loses_nothing_that_was_committed(road: Road) -> None
             _PACE.wait(moments.uniform(1.0, 2.0))
             bridge.kill()
             bridge.wait()
-        bridge = last_bridge(road)
+        bridge = road.bridge()
         falco.wait(120)
         road.await_kept(1)
         road.await_settled(seconds=PATIENCE)
@@ -152,7 +143,7 @@ def test_killing_both_at_once_loses_nothing_that_was_committed(road: Road) -> No
             bridge.wait()
             if road.has_journal():
                 held |= claimed(road)
-        bridge = last_bridge(road)
+        bridge = road.bridge()
         falco.wait(120)
         road.await_settled(seconds=PATIENCE)
         assert road.stop(bridge) == 0, road.log
