@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
     labels = dict(args.label)
     predicate = _predicate(args, labels)
-    if predicate is None:
+    if predicate is None or not _are_fields(args.fields or ()):
         return _PROBLEM
     try:
         found = _print(_matching(args.files or ["-"], predicate, invert=args.invert_match), args, labels)
@@ -83,6 +83,18 @@ def _predicate(args: argparse.Namespace, labels: dict[str, str]) -> Predicate | 
         print(render_text(condition, sources).rstrip(), file=sys.stderr)
         return None
     return compile_condition(condition, labels)
+
+
+def _are_fields(names: Sequence[str]) -> bool:
+    """Whether each could be a field's name; a column that nothing can fill is a slip of the pen, and is told."""
+    from bridge.language import Known, Source, check_condition
+    from bridge.language.render import render_text
+
+    sources = [Source("--fields", f"{name} exists") for name in names]
+    wrong = [(each, found) for each in sources if isinstance(found := check_condition(each, Known(None, None)), tuple)]
+    for source, problems in wrong:
+        print(render_text(problems, {source.path: source}).rstrip(), file=sys.stderr)
+    return not wrong
 
 
 def _matching(files: Sequence[str], predicate: Predicate, *, invert: bool) -> Iterator[tuple[Alert, bytes]]:

@@ -129,6 +129,14 @@ def test_fmt_rewrites_checks_and_shows(tmp_path: Path) -> None:
     assert run("fmt", "-", given="list a=(x)").stdout == "list a = (x)\n"
 
 
+def test_match_tells_of_a_column_that_nothing_can_fill() -> None:
+    """A slip in --fields is no empty column."""
+    found = run("match", "rule exists", "--fields", "rule,proc.nam", ALERTS)
+    assert found.returncode == 2
+    assert "did you mean `proc.name`?" in found.stderr
+    assert not found.stdout
+
+
 def test_match_is_grep_for_alerts(tmp_path: Path) -> None:
     """Its exit codes, its -c and -v, a table, container logs, standard input."""
     found = run("match", 'proc.cmdline contains "rm -rf"', ALERTS)

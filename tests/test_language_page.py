@@ -1,0 +1,124 @@
+"""The page of the language tells the truth: every example is run, and nothing of the grammar is left out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bridge.alert import Alert
+from bridge.alert.json_form import decode_json
+from bridge.channels.compose import compose
+from bridge.channels.render import plain
+from bridge.journal.model import Delivery
+from bridge.language import Known, Source, check, check_condition
+from bridge.language.condition import Kind, Operator, Quantifier
+from bridge.language.grammar_file import grammar_text
+from bridge.language.kinds import allows
+from bridge.language.transformers import NAMES
+from bridge.matching import Matcher, compile_condition
+from bridge.routing import decide
+from bridge.service.rehearsal import Rehearsal
+
+PAGE = (Path(__file__).parent.parent / "docs" / "language.md").read_text(encoding="utf-8")
+KNOWN = Known(None, None)
+WORDS = {
+    "text": {Kind.TEXT},
+    "bytes": {Kind.BYTES},
+    "numbers": {Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE},
+    "priority": {Kind.PRIORITY},
+    "booleans": {Kind.BOOL},
+    "addresses": {Kind.IP},
+    "networks": {Kind.NET},
+    "lists": {Kind.LIST},
+}
+
+
+def codes(text: str) -> list[str]:
+    return re.findall("`([^`]+)`", text)
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading, its own head left out."""
+    section = PAGE.split(f"# {heading}\n", 1)[1].split("\n#", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[1:]]
+
+
+def verdicts() -> list[tuple[str, bool]]:
+    tables = [*rows("Operators"), *rows("Transformers")]
+    return [(text, column == 2) for row in tables for column in (2, 3) for text in codes(row[column])
+            if " " in text]  # fmt: skip
+
+
+def the_alert() -> Alert:
+    (text,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    alert = decode_json(text.encode(), 0)
+    assert isinstance(alert, Alert)
+    return alert
+
+
+@pytest.mark.parametrize(("text", "holds"), verdicts())
+def test_a_condition_on_the_page_is_as_true_as_it_says(text: str, *, holds: bool) -> None:
+    """Parsed, checked and asked of the alert that the page shows."""
+    condition = check_condition(Source("page", text), KNOWN)
+    assert not isinstance(condition, tuple), condition
+    assert compile_condition(condition, {})(the_alert()) is holds
+
+
+def test_every_operator_and_transformer_is_told_with_both_verdicts() -> None:
+    """Also one that is added tomorrow."""
+    operators = {name for row in rows("Operators") for name in codes(row[0])}
+    assert operators >= {*Operator, *Quantifier, "==", "exists", "not", "and", "or"}
+    assert {name.removesuffix("()") for row in rows("Transformers") for name in codes(row[0])} == set(NAMES)
+    told = " ".join(text for text, holds in verdicts() if holds)
+    for name in (*operators, *NAMES):
+        assert name in told, name
+    assert len(verdicts()) > 60
+
+
+@pytest.mark.parametrize("operator", Operator)
+def test_what_an_operator_takes_is_what_the_checker_lets_it_take(operator: Operator) -> None:
+    """Type for type."""
+    (takes,) = [row[1] for row in rows("Operators") if operator.value in codes(row[0])]
+    said = set[Kind]().union(*(WORDS[word] for word in takes.split(", ")))
+    assert said == {kind for kind in Kind if kind is not Kind.UNKNOWN and allows(kind, operator)}
+
+
+def test_every_keyword_of_the_grammar_is_on_the_page() -> None:
+    """In an example or in code's letters."""
+    words = set(re.findall(r"^[A-Z_]+(?:\.\d)?: /([a-z]+)\b", grammar_text(), re.MULTILINE))
+    alternatives = re.findall(r"^[A-Z_]+(?:\.\d)?: /\(([a-z|]+)\)", grammar_text(), re.MULTILINE)
+    words |= {word for each in alternatives for word in each.split("|")}
+    blocks = re.findall(r"```route\n(.*?)```", PAGE, re.DOTALL)
+    shown = " ".join([*blocks, *codes(re.sub("```.*?```", "", PAGE, flags=re.DOTALL))])
+    assert len(words) > 60
+    assert not sorted(word for word in words if not re.search(rf"\b{word}\b", shown))
+
+
+def test_what_a_text_on_the_page_prints_is_what_is_printed() -> None:
+    """Through a route, its decision and the message that is composed."""
+    alert = the_alert()
+    pairs = [pair for row in rows("Texts") for pair in zip(codes(row[0]), codes(row[1]), strict=False)]
+    for text, printed in pairs:
+        program = check([Source("page", f'route "r" {{ to x  message "{text}" }}')], KNOWN).program
+        assert program is not None
+        (notification,) = decide(program, Matcher(program, {}).match(alert, alert.time_ns), alert).notifications
+        assert printed in plain.body(compose(Delivery(0, alert, notification, 0, 0), {})).splitlines(), text
+    assert len(pairs) > 6
+
+
+def test_the_tests_on_the_page_pass() -> None:
+    """Each block's own tests are run on its own routes."""
+    ran = 0
+    for block in re.findall(r"```route\n(.*?)```", PAGE, re.DOTALL):
+        if "\ntest " not in block:
+            continue
+        text = re.sub("^import .*$", "", block, flags=re.MULTILINE)
+        checked = check([Source("page", text)], KNOWN)
+        assert checked.program is not None, checked.diagnostics
+        for case in checked.tests:
+            assert not Rehearsal(checked.program, {}).run(case), case.name
+            ran += 1
+    assert ran
