@@ -125,7 +125,9 @@ def _reason_lines(reason: Reason, routes: RoutesInput, indent: str) -> Iterator[
         for each in reason.found
     )
     why = f" ({reason.why.value})" if reason.why.value in {"other case", "other value"} else ""
-    yield f"{indent}{mark} {_source(reason, routes)}: {values}{why}"
+    macro = routes.loaded.checked.macro_at(reason.span)
+    within = "" if macro is None else f" [macro {macro}]"
+    yield f"{indent}{mark} {_source(reason, routes)}{within}: {values}{why}"
 
 
 def _source(reason: Reason, routes: RoutesInput) -> str:
@@ -160,6 +162,7 @@ def _reason_mapping(reason: Reason, routes: RoutesInput) -> dict[str, object]:
     span = reason.span
     return told | {
         "condition": _source(reason, routes),
+        "macro": routes.loaded.checked.macro_at(span),
         "place": f"{span.path}:{span.line}:{span.column}",
         "values": {each.name: each.value for each in reason.found},
         "why": reason.why.value,

@@ -14,7 +14,7 @@ from bridge.language.parser import parse_condition
 from bridge.language.program import Program, Redaction, Route
 from bridge.language.resolve import Resolver
 from bridge.language.route_check import RouteChecker
-from bridge.language.scope import FalcoMacro, Known, Scope, make_scopes, unused
+from bridge.language.scope import FALCOS, FalcoMacro, Known, Scope, make_scopes, unused
 from bridge.language.source import Source, Span
 from bridge.language.test_case import TestCase
 
@@ -41,6 +41,17 @@ class Checked:
     def errors(self) -> int:
         """How many of them keep the program from running."""
         return sum(each.severity is Severity.ERROR for each in self.diagnostics)
+
+    def macro_at(self, span: Span) -> str | None:
+        """The macro within which something stands, if it stands in one."""
+        if span.path.startswith(FALCOS):
+            return span.path.removeprefix(FALCOS)
+        file = None if self.gathered is None else self.gathered.files.get(span.path)
+        for statement in () if file is None else file.parsed.file.statements:
+            of = statement.span
+            if isinstance(statement, syntax.MacroStatement) and of.start <= span.start and span.end <= of.end:
+                return statement.name.text
+        return None
 
 
 def check(sources: Sequence[Source], known: Known, read: Read = read_nothing) -> Checked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,9 +12,15 @@ import yaml
 from bridge.alert import Priority, parse_priority
 from bridge.language.source import Source
 from bridge.language.template import parse_template
+from bridge.language.transformers import NAMES
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """Every scalar stays text: ``yes``, ``0755`` and ``1.10`` are items, not values."""
+_TRUE = frozenset({"true", "yes", "on", "y"})
+"""What Falco's YAML reader takes for true, in small letters."""
+_CALL = re.compile(r"%[0-9]{0,4}(?:" + "|".join(NAMES) + r")\(")
+_LONGEST_CALL = 2000
+_FIELD = re.compile(r"[a-zA-Z]\w*(?:\.[a-zA-Z][\w-]*)+(?:\[[^\]\n]{1,200}\])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ def _take(draft: _Draft, entry: dict[str, Any]) -> None:
 
 
 def _rule(before: dict[str, Any] | None, entry: dict[str, Any]) -> dict[str, Any]:
-    changes = before is not None and ("override" in entry or entry.get("append") == "true" or "output" not in entry)
+    changes = before is not None and ("override" in entry or _is_true(entry.get("append")) or "output" not in entry)
     if before is None or not changes:
         return dict(entry)
     merged = dict(before)
@@ -104,7 +111,11 @@ def _appends(entry: dict[str, Any], key: str) -> bool:
     override = entry.get("override")
     if isinstance(override, dict):
         return bool(override.get(key) == "append")
-    return bool(entry.get("append") == "true")
+    return _is_true(entry.get("append"))
+
+
+def _is_true(value: object) -> bool:
+    return isinstance(value, str) and value.lower() in _TRUE
 
 
 def _joined(before: object, value: object) -> object:
@@ -152,7 +163,21 @@ def _falco_rule(name: str, entry: dict[str, Any]) -> FalcoRule:
 
 
 def _named_in(output: str) -> frozenset[str]:
-    return frozenset(slot.name for slot in parse_template(output).slots)
+    """The fields of an output, those inside its transformers too: ``%join("/", (proc.pname, proc.name))`` names two."""
+    named = {slot.name for slot in parse_template(output).slots} - set(NAMES)
+    for call in _CALL.finditer(output):
+        named.update(_FIELD.findall(_enclosed(output, call.end())))
+    return frozenset(named)
+
+
+def _enclosed(text: str, start: int) -> str:
+    """What stands between an open parenthesis, which ends at ``start``, and the one that closes it."""
+    depth = 1
+    for at in range(start, min(len(text), start + _LONGEST_CALL)):
+        depth += (text[at] == "(") - (text[at] == ")")
+        if not depth:
+            return text[start:at]
+    return ""
 
 
 def _fields_of(extra: dict[str, Any]) -> frozenset[str]:

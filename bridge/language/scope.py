@@ -35,6 +35,10 @@ class Known:
     rules: FalcoRules | None = None
 
 
+FALCOS = "Falco's macro "
+"""What the name of the source of such a macro begins with."""
+
+
 @dataclass(frozen=True, slots=True)
 class FalcoMacro:
     """A macro of Falco's: text, parsed only where it is used."""
@@ -45,7 +49,7 @@ class FalcoMacro:
     @property
     def source(self) -> Source:
         """The text by a name of its own, for places within it."""
-        return Source(f"Falco's macro {self.name.text}", self.text)
+        return Source(FALCOS + self.name.text, self.text)
 
 
 Definition = ListStatement | MacroStatement | ScheduleStatement | TemplateStatement | FalcoMacro | Word

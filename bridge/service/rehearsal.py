@@ -53,6 +53,8 @@ class _Stage:
     sent: list[Sent] = field(default_factory=list)
     expected: list[Expectation] = field(default_factory=list)
     silences: list[tuple[Predicate, int]] = field(default_factory=list)
+    matched: set[int] = field(default_factory=set)
+    """The routes that any alert has met."""
 
 
 class Rehearsal:
@@ -66,13 +68,19 @@ class Rehearsal:
 
     def run(self, case: TestCase) -> list[Failure]:
         """What went wrong; nothing where the test passes."""
-        unready = [f'route "{r.name}" uses `{c}`' for r in self._program.routes for c in clauses_with_memory(r)]
+        unready = {
+            number: f'cannot be run yet: route "{route.name}" uses `{clauses[0]}`, which is not yet acted upon'
+            for number, route in enumerate(self._program.routes)
+            if (clauses := clauses_with_memory(route))
+        }
         if unready and any(isinstance(step, Acknowledge | Pass) for step in case.steps):
-            return [Failure(case.span, f"cannot be run yet: {unready[0]}, which is checked but not yet acted upon")]
-        return list(self._failures(case))
-
-    def _failures(self, case: TestCase) -> Iterator[Failure]:
+            return [Failure(case.span, next(iter(unready.values())))]
         stage = _Stage()
+        failures = list(self._failures(case, stage))
+        reached = sorted(stage.matched & unready.keys())
+        return [Failure(case.span, unready[reached[0]])] if reached else failures
+
+    def _failures(self, case: TestCase, stage: _Stage) -> Iterator[Failure]:
         for step in case.steps:
             if stage.expected and not isinstance(step, Expectation):
                 yield from self._judged(stage)
@@ -98,7 +106,9 @@ class Rehearsal:
         stage.alerts.append(alert)
         if any(until > stage.now_ns and predicate(alert) for predicate, until in stage.silences):
             return
-        routed = decide(self._program, self._matcher.match(alert, stage.now_ns), alert)
+        matched = self._matcher.match(alert, stage.now_ns)
+        stage.matched.update(matched)
+        routed = decide(self._program, matched, alert)
         kept = self._redactor.alert(alert)
         for notification in routed.notifications:
             message = compose(Delivery(0, kept, notification, 0, stage.now_ns), self._labels)

@@ -203,9 +203,11 @@ def test_explain_tells_each_route_and_comparison() -> None:
     text = run("explain", ROUTES, given=line)
     assert text.returncode == 0
     assert 'route "rm -rf in prod": matched' in text.stdout
-    assert '✓ proc.cmdline contains "rm -rf": proc.cmdline is' in text.stdout
+    assert '✓ proc.cmdline contains "rm -rf" [macro destructive]: proc.cmdline is' in text.stdout
     told = json.loads(run("explain", ROUTES, "--format", "json", given=line).stdout)
     assert [route["matched"] for route in told["routes"]] == [True, False]
+    either, place = told["routes"][0]["reason"]["parts"]
+    assert (either["parts"][0]["macro"], place["macro"]) == ("destructive", None)
     failed = told["routes"][1]["reason"]
     assert (failed["holds"], failed["why"], failed["values"]["rule"]) == (
         False,
@@ -239,8 +241,8 @@ def test_explain_shows_what_a_macro_of_falcos_says(tmp_path: Path) -> None:
     routes.write_text('import falco "rules.yaml"\nroute "r" { when spawned to x }', encoding="utf-8")
     alert = '{"rule": "Shell", "output_fields": {"evt.type": "execve", "proc.name": "SH"}}'
     told = run("explain", str(routes), given=alert).stdout
-    assert "✓ evt.type = execve: evt.type is" in told
-    assert '✗ proc.name in (shells): proc.name is "SH" (other case)' in told
+    assert "✓ evt.type = execve [macro spawned]: evt.type is" in told
+    assert '✗ proc.name in (shells) [macro spawned]: proc.name is "SH" (other case)' in told
 
 
 def test_falco_config_prints_what_is_lacking(tmp_path: Path) -> None:

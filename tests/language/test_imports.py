@@ -116,6 +116,35 @@ def test_falcos_rules_are_read_as_falco_reads_them() -> None:
     )
 
 
+def test_an_outputs_transformers_are_no_fields_and_their_arguments_are() -> None:
+    """Nested ones and lists of fields too; and what Falco's YAML reader takes for true appends."""
+    output = (
+        'x %basename(proc.exepath) %toupper(user.name) %join("/", (proc.pname, tolower(proc.aname[2]))) 9%% (fd.name)'
+    )
+    text = f"""
+- list: shells
+  items: [bash]
+- list: shells
+  append: True
+  items: [sh]
+- rule: R
+  enabled: false
+  condition: evt.type = execve
+  exceptions: [{{name: known, fields: [proc.cmdline], values: [[x]]}}]
+  output: {output}
+  priority: NOTICE
+- rule: R
+  append: yes
+  exceptions: [{{name: known, values: [[y]]}}]
+- rule: R
+  enabled: true
+"""
+    found = read_rules((Source("rules.yaml", text),))
+    assert isinstance(found, FalcoRules)
+    assert found.lists == {"shells": ("bash", "sh")}
+    assert found.rules["R"].fields == {"proc.exepath", "user.name", "proc.pname", "proc.aname[2]"}
+
+
 def test_falcos_names_can_be_used_and_ones_own_stand_before_them() -> None:
     """A macro of Falco's with its lists; a list of one's own in place of Falco's."""
     files = {

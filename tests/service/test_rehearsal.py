@@ -40,3 +40,22 @@ def test_a_message_is_what_would_be_sent() -> None:
     event = 'event { rule = a time = "2026-03-02T03:00:00Z" proc.cmdline = "x token=abc" }'
     assert failures(f'{event} expect "office" message contains "x ***"') == []
     assert failures(f'{event} expect "office" message contains "abc"') != []
+
+
+def test_a_test_that_reaches_a_route_with_memory_says_that_it_cannot_be_run_yet() -> None:
+    """Whatever it expects; one that reaches none of them, and lets no time go by, is run."""
+    text = """
+route "often" { when rule = a after 3 in 5m to pager }
+route "plain" { when rule = b to pager }
+test "one of three" { event { rule = a } expect "often" to pager }
+test "time" { event { rule = b } expect "plain" after 5m }
+test "acknowledged" { event { rule = b } expect "plain" ack "plain" }
+test "not reached" { event { rule = b } expect "plain" to pager }
+"""
+    checked = check([Source("t", text)], Known(None, None))
+    assert checked.program is not None, checked.diagnostics
+    rehearsal = Rehearsal(checked.program, {})
+    told = {case.name: [each.message for each in rehearsal.run(case)] for case in checked.tests}
+    assert told.pop("not reached") == []
+    wanted = 'cannot be run yet: route "often" uses `after`, which is not yet acted upon'
+    assert set(map(tuple, told.values())) == {(wanted,)}
