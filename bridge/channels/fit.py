@@ -52,6 +52,8 @@ def escaped(text: str, most: int, escape: Callable[[str], str]) -> str:
     """The escaped text within ``most`` characters: it is the text that is cut, never an escape."""
     room = most
     while len(result := escape(shortened(text, room))) > most:
+        if room <= 1:  # one letter whose escape alone is too long
+            return "…"[:most]
         room = max(room * most // len(result), 1)
     return result
 
