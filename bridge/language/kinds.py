@@ -44,9 +44,10 @@ HEX_OPERATORS = frozenset({Operator.BCONTAINS, Operator.BSTARTSWITH})
 
 _EQUALITY = frozenset({Operator.EQ, Operator.NE, Operator.IN, Operator.INTERSECTS})
 _TEXT = frozenset(Operator) - HEX_OPERATORS
+_BYTES = _EQUALITY | HEX_OPERATORS | {Operator.CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH}
 _ALLOWED = {
     Kind.TEXT: _TEXT,
-    Kind.BYTES: frozenset(Operator),
+    Kind.BYTES: _BYTES,
     Kind.UNKNOWN: frozenset(Operator),
     Kind.INTEGER: _EQUALITY | ORDERING,
     Kind.UNSIGNED: _EQUALITY | ORDERING,

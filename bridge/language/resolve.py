@@ -41,7 +41,7 @@ from bridge.language.parser import parse_condition
 from bridge.language.scope import FalcoMacro, NameKind, Scope, expand
 from bridge.language.source import Span
 from bridge.language.suggest import did_you_mean
-from bridge.language.transformers import NAMES, VAL, kind_of, result_kind
+from bridge.language.transformers import NAMES, NO_RIGHT_SIDE, VAL, kind_of, result_kind
 
 DEEPEST = 100
 """Levels of parentheses, ``not``, transformers and macros within each other."""
@@ -279,6 +279,11 @@ class Resolver:
         if operator in _NO_RIGHT_FIELDS:
             raise self._wrong(Code.WRONG_RIGHT_SIDE, f"`{operator.value}` takes no field on its right", right.span)
         call = self._call(right)
+        fields = [each.text for each in (written.left, *right.arguments) if isinstance(each, syntax.FieldName)]
+        alone = fields if kind is Kind.NET else [name for name in fields if name.partition("[")[0] in NO_RIGHT_SIDE]
+        if alone:
+            message = f"Falco compares `{alone[0]}` with values only, not with another field"
+            raise self._wrong(Code.WRONG_RIGHT_SIDE, message, right.span)
         if call.kind is not kind and Kind.UNKNOWN not in {call.kind, kind}:
             raise self._wrong(
                 Code.WRONG_RIGHT_SIDE,
@@ -336,13 +341,22 @@ class Resolver:
             case syntax.Word():
                 return Literal(written.text, written.quoted, written.span)
             case syntax.Arguments():
-                return Pack(tuple(self._argument(item) for item in written.items), written.span)
+                return self._pack(written)
             case syntax.Transform():
                 if written.name.text == VAL:
                     raise self._wrong(Code.WRONG_ARGUMENTS, "val() cannot stand inside a transformer", written.span)
                 return self._call(written)
             case _:
                 assert_never(written)
+
+    def _pack(self, written: syntax.Arguments) -> Pack:
+        """A list inside a transformer's parentheses: of texts, for what takes lists works on texts."""
+        values = tuple(self._argument(item) for item in written.items)
+        for value in values:
+            if kind_of(value) not in {Kind.TEXT, Kind.BYTES, Kind.UNKNOWN}:
+                message = f"a list here holds texts, and this is {kind_name(kind_of(value))}"
+                raise self._wrong(Code.WRONG_ARGUMENTS, message, value.span)
+        return Pack(values, written.span)
 
     def _wrong(self, code: Code, message: str, span: Span, hint: str = "") -> _Broken:
         self.problems.append(Diagnostic(code, message, span, hint))

@@ -21,7 +21,7 @@ _MEANT = {"&&": "and", "||": "or", "!": "not", "AND": "and", "OR": "or", "NOT": 
           "like": "glob", "is": "="}  # fmt: skip
 _NAMES = {
     "STRING": "a quoted string", "BARE": "a value", "NAME": "a name", "FIELD": "a field", "CHANNEL": "a channel",
-    "DURATION": "a duration like 15m", "COUNT": "a number", "DAYS": "a day like mon or mon-fri",
+    "DURATION": "a duration like 15m", "COUNT": "a number", "NUMBER": "a number", "DAYS": "a day like mon or mon-fri",
     "DATES": "a date like 2026-12-24", "HOURS": "hours like 09:00-18:00", "COUNT_WORD": "`count`",
     "LBRACE": "`{`", "RBRACE": "`}`", "LPAR": "`(`", "RPAR": "`)`", "COMMA": "`,`", "EQ": "`=`", "PLUS_EQ": "`+=`",
     "NOT": "`not`", "AND": "`and`", "OR": "`or`", "EXISTS": "`exists`", "$END": "the end of the file",

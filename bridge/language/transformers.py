@@ -14,6 +14,12 @@ NAMES = (*ELEMENTWISE, "len", "join", "concat", "getopt", VAL)
 _TEXTS = frozenset({Kind.TEXT, Kind.BYTES, Kind.UNKNOWN})
 _TEXTS_AND_LISTS = _TEXTS | {Kind.LIST}
 
+NO_RIGHT_SIDE = frozenset((
+    "evt.around", "evt.rawarg", "fd.ip", "fd.port", "fd.proto", "fd.cip.name", "fd.sip.name", "fd.lip.name",
+    "fd.rip.name", "proc.apid", "proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline", "proc.aenv",
+))  # fmt: skip
+"""Fields that Falco compares in a way of their own, and so with no other field on either side."""
+
 
 def kind_of(operand: Operand) -> Kind:
     """The kind of any operand."""

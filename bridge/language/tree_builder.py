@@ -329,6 +329,7 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         return self._word(token)
 
     quoted = text
+    number = text
 
     def value(self, children: list[Any]) -> syntax.Word:
         """A value in a test's event, which Falco never reads."""

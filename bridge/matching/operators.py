@@ -26,6 +26,7 @@ _ORDER: Mapping[Operator, Relation] = {
     Operator.GT: python.gt,
     Operator.GE: python.ge,
 }
+_WILDCARDS = frozenset("?*[")
 _SEVERER: Mapping[Operator, Relation] = {
     Operator.LT: python.gt,
     Operator.LE: python.ge,
@@ -152,8 +153,15 @@ def _address_test(operator: Operator, text: str) -> Test:
     return (lambda value: not equal(value)) if operator is Operator.NE else equal
 
 
+def _part_test(part: str) -> Test:
+    """A part of a path without wildcards is compared literally, a backslash in it too."""
+    if _WILDCARDS.isdisjoint(part):
+        return lambda value: bool(value == part)
+    return glob_test(part, fold=False)
+
+
 def _path_test(texts: Sequence[str]) -> Test:
-    patterns = [[glob_test(part, fold=False) for part in path_components(text)] for text in texts]
+    patterns = [[_part_test(part) for part in path_components(text)] for text in texts]
 
     def test(value: str) -> bool:
         components = path_components(value)
