@@ -36,7 +36,8 @@ def basename(text: str) -> str:
 def decode_base64(text: str) -> str | None:
     """What the text encodes, or None where it is not base64.
 
-    Falco does not ask for the padding, but the last letter must hold nothing beyond the last byte.
+    Falco does not ask for the padding, but the last letter must hold nothing beyond the last byte. It leaves
+    zero bytes at the end out, as a C string does.
     """
     bare = text.rstrip("=")
     try:
@@ -45,7 +46,7 @@ def decode_base64(text: str) -> str | None:
         return None
     if base64.b64encode(decoded).decode().rstrip("=") != bare:
         return None
-    return decoded.decode("utf-8", "surrogateescape")
+    return decoded.rstrip(b"\0").decode("utf-8", "surrogateescape")
 
 
 def regex_test(compiled: Any) -> Test:

@@ -15,7 +15,7 @@ from bridge.matching import compile_condition
 
 FIELDS = {
     "proc.name": "bash", "fd.name": "/etc/a\nb", "fd.sport": 22, "evt.buffer": "abc", "fd.cip": "10.0.0.1",
-    "proc.aname[2]": "c:\\bin/cron", "evt.rawres": -5,
+    "proc.aname[2]": "c:\\bin/cron", "evt.rawres": -5, "user.name": "YQA=",
 }  # fmt: skip
 
 
@@ -62,6 +62,8 @@ def test_what_the_source_refuses(condition: str) -> None:
         # prefix_search.h: add_search_path_components; only a part with one of ?*[ is a glob
         (r'fd.name pmatch ("/e\\tc")', False), (r'fd.name pmatch ("/e\\t*")', True), ("fd.name pmatch (etc//)", True),
         (r'proc.aname[2] pmatch ("c:\\bin")', True), ("fd.name pmatch (/)", True),
+        # sinsp_filter_transformer.cpp: string_transformer; filter_compare.cpp: flt_compare_string (zero bytes at the end)
+        ("b64(user.name) = a", True), ("b64(user.name) in (a)", True), ("len(b64(user.name)) = 1", True),
         # value_parser.cpp: string_to_rawval
         ('fd.sport = " 22"', True), ("evt.rawres = -05", True), ("fd.cip != ::1", True),
     ],
