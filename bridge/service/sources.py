@@ -19,6 +19,7 @@ from bridge.service.source_config import (
 )
 from bridge.sources.contract import Source
 from bridge.sources.errors import SourceError
+from bridge.sources.renewed import Renewed
 
 if TYPE_CHECKING:
     from bridge.sources.file_source import From
@@ -39,7 +40,7 @@ def make_source(settings: SourceSettings, journal: Journal) -> Source:
             from bridge.sources.http_source import HttpSource
 
             guard = Guard(settings.path.reveal(), settings.token.reveal(), settings.allow)
-            tls = None if settings.tls is None else _server_context(settings.tls)
+            tls = None if settings.tls is None else _server_certificates(settings.name, settings.tls)
             places = Places(settings.connections, settings.per_peer)
             return HttpSource(settings.name, settings.host, settings.port, guard, tls, places)
         case StdinSettings():
@@ -76,6 +77,11 @@ def _grpc(settings: GrpcSettings) -> Source:
         return GrpcSource(settings.name, settings.addresses[0], certificates)
     addresses = frozenset(settings.addresses)
     return GrpcFleet(settings.name, "", lambda: addresses, certificates)
+
+
+def _server_certificates(source: str, tls: ServerTls) -> Renewed[ssl.SSLContext]:
+    files = [file for file in (tls.certificate, tls.key, tls.ca) if file is not None]
+    return Renewed(source, files, lambda: _server_context(tls))
 
 
 def _server_context(tls: ServerTls) -> ssl.SSLContext:

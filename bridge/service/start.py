@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -41,6 +42,7 @@ from bridge.sources.contract import Source
 from bridge.sources.errors import SourceError
 from bridge.sources.http_guard import Guard
 
+_MOST_OPEN = 65_536
 NOT_STARTED = 2
 """Exit code: something is wrong with the config, the routes or the journal."""
 
@@ -57,6 +59,7 @@ def run_bridge(config_path: Path) -> int:
     rules = _rules(config) if config.channel_lines else None
     if problems or rules is None:
         return NOT_STARTED
+    _open_many_files()
     try:
         journal = Journal.open_for_router(config.journal)
         sources = [make_source(each, journal) for each in config.sources]
@@ -64,6 +67,14 @@ def run_bridge(config_path: Path) -> int:
     except (JournalError, SourceError) as error:
         return _refuse(str(error))
     return _run(config, rules, journal, sources, admin)
+
+
+def _open_many_files() -> None:
+    """A file for each that is followed, a socket for each sender: more than the usual 1,024, where we may."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_OPEN if most == resource.RLIM_INFINITY else min(most, _MOST_OPEN)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], admin: AdminServer) -> int:

@@ -7,6 +7,7 @@ one piece of each file that has some, so that a busy file cannot starve the othe
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from contextlib import suppress
@@ -23,6 +24,8 @@ from bridge.sources.payload import Payload
 from bridge.sources.state import StateKeeper
 
 _POLL_SECONDS = 0.25
+_TOO_MANY = "let the bridge open more files: LimitNOFILE in its unit, ulimit -n, or name fewer in `file`"
+_REMEDIES: dict[int | None, str] = {errno.EMFILE: _TOO_MANY, errno.ENFILE: _TOO_MANY}
 _LOOK_SECONDS = 5.0
 """How often everything is looked over where the kernel says what happens."""
 _SHORTEST_PAUSE = 0.02
@@ -269,7 +272,9 @@ class FileSource:
         try:
             tail = open_tail(path, name, offset)
         except OSError as error:
-            self._tell_once(path, error.strerror or str(error), "let the bridge's user read it")
+            self._tell_once(
+                path, error.strerror or str(error), _REMEDIES.get(error.errno, "let the bridge's user read it")
+            )
             return None
         if tail is None:
             self._tell_once(path, "it is no plain file", "let `file` name plain files only")

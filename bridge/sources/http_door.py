@@ -14,6 +14,7 @@ from bridge.sources.errors import SourceError
 from bridge.sources.http_guard import Guard, Places, Porter
 from bridge.sources.http_protocol import HttpConnection, Service
 from bridge.sources.http_request import Reply
+from bridge.sources.renewed import Renewed
 
 _BACKLOG = 1024
 _AT_ONCE = 64
@@ -28,7 +29,7 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class Door:
     """Listening sockets, and the connections that came in by them. Raises SourceError where it cannot listen."""
 
-    def __init__(self, host: str, port: int, guard: Guard, places: Places, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, host: str, port: int, guard: Guard, places: Places, tls: Renewed[ssl.SSLContext] | None) -> None:
         self._host = host
         self._sockets = _listen(host, port)
         self.port: int = self._sockets[0].getsockname()[1]
@@ -131,10 +132,11 @@ class Door:
 
     async def _connect(self, accepted: socket.socket, connection: HttpConnection) -> None:
         limits: dict[str, Any] = {}
-        if self._tls is not None:
+        context = None if self._tls is None else self._tls.current()
+        if context is not None:
             limits = {"ssl_handshake_timeout": _HANDSHAKE_SECONDS, "ssl_shutdown_timeout": _GOODBYE_SECONDS}
         try:
-            await self._loop.connect_accepted_socket(lambda: connection, accepted, ssl=self._tls, **limits)
+            await self._loop.connect_accepted_socket(lambda: connection, accepted, ssl=context, **limits)
         except (OSError, EOFError) as error:  # ssl.SSLError and time-outs are among them
             accepted.close()
             self.left(connection)

@@ -25,6 +25,7 @@ from bridge.sources.http_protocol import Answer, HttpConnection
 from bridge.sources.http_request import FAULT, Head, Reply, unpacked
 from bridge.sources.http_waiting import Posted, Waiting
 from bridge.sources.payload import MOST_PIECES, Payload, TooMany, read_body, trial_alert
+from bridge.sources.renewed import Renewed
 from bridge.sources.state import StateKeeper
 
 _MOST_UNFINISHED = 64 << 20
@@ -45,7 +46,7 @@ class HttpSource:
         host: str,
         port: int,
         guard: Guard,
-        tls: ssl.SSLContext | None = None,
+        tls: Renewed[ssl.SSLContext] | None = None,
         places: Places | None = None,
     ) -> None:
         self.name = name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import shutil
 import time
 from collections import Counter
@@ -390,3 +391,19 @@ def test_a_source_without_files_says_so(tmp_path: Path) -> None:
     with capture_logs() as logs, running(FileSource("file", str(tmp_path / "*.lgo"))) as taken:
         wait_until(lambda: taken.checkpoint is not None, "the start")
     assert [each["pattern"] for each in logs if each["event"] == "no file matches yet"] == [str(tmp_path / "*.lgo")]
+
+
+def test_too_many_open_files_are_told_as_such(tmp_path: Path) -> None:
+    """Not as a file that we may not read: the way out is another one."""
+    (tmp_path / "a.log").write_text("")
+    made = FileSource("f", str(tmp_path / "*.log"), None, "start")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with (tmp_path / "a.log").open() as lowest:
+        free = lowest.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        with capture_logs() as logs:
+            made._opened(str(tmp_path / "a.log"), str(tmp_path / "a.log"), 0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "LimitNOFILE" in logs[0]["remedy"]

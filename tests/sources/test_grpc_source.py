@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from bridge.simulate.address import ServerTls
 from bridge.simulate.server import StandInFalco
-from bridge.sources import grpc_tls
+from bridge.sources import renewed
 from bridge.sources.errors import SourceError
 from bridge.sources.grpc_failure import explain
 from bridge.sources.grpc_source import MOST_IN_A_BATCH, GrpcSource
@@ -179,7 +179,7 @@ def test_renewed_certificates_are_used_without_a_cancelled_stream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stream that is open is read to its end; the next connection bears the new ones."""
-    monkeypatch.setattr(grpc_tls, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(renewed, "LOOK_SECONDS", 0.05)
     secured, taken = Secured(tmp_path), Taken()
     with secured.falco as falco, capture_logs() as logs:
         source = GrpcSource("f", falco.address, Certificates("f", secured.tls))
@@ -200,7 +200,7 @@ def test_broken_new_certificates_leave_the_old_in_use_and_are_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is wrong with which files, and that they are well again is noticed too."""
-    monkeypatch.setattr(grpc_tls, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(renewed, "LOOK_SECONDS", 0.02)
     secured = Secured(tmp_path)
     whole = secured.tls.key.read_bytes()
     certificates = Certificates("f", secured.tls)

@@ -24,6 +24,7 @@ from bridge.sources.contract import Batch
 from bridge.sources.http_guard import Guard, Places, Porter
 from bridge.sources.http_source import HttpSource
 from bridge.sources.payload import MOST_PIECES, read_body
+from bridge.sources.renewed import Renewed
 from tests.sources.taking import Taken, running
 from tests.sources.test_http_source import ALERT, ask, raw, source
 from tests.support.certificates import make_authority
@@ -150,7 +151,7 @@ def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path, monkey
     server = authority.issue("server")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server.certificate, server.key)
-    made = HttpSource("http", "127.0.0.1", 0, Guard(), context, Places(total=2))
+    made = HttpSource("http", "127.0.0.1", 0, Guard(), Renewed("http", (), lambda: context), Places(total=2))
     ours = ssl.create_default_context(cafile=str(authority.certificate))
     with capture_logs() as logs, running(made) as taken, connected(made.port) as silent, connected(made.port) as plain:
         plain.sendall(GOOD)

@@ -19,13 +19,19 @@ from hypothesis import strategies as st
 
 from bridge.alert import Alert
 from bridge.alert.json_form import decode_json
+from bridge.journal import Journal
 from bridge.language.values import parse_network
+from bridge.service.secret import Secret
+from bridge.service.source_config import HttpSettings, ServerTls
+from bridge.service.sources import make_source
+from bridge.sources import renewed
 from bridge.sources.errors import SourceError
 from bridge.sources.http_guard import Guard
 from bridge.sources.http_request import LARGEST_BODY, Head
 from bridge.sources.http_source import HttpSource
 from bridge.sources.http_waiting import HELD_SECONDS, Waiting
 from bridge.sources.payload import read_body
+from bridge.sources.renewed import Renewed
 from tests.sources.taking import Taken, running
 from tests.support.certificates import make_authority
 from tests.support.recordings import NAMES, http_bodies
@@ -35,7 +41,8 @@ ALERT = json.dumps({"rule": "r", "time": "2026-01-01T00:00:00Z", "output": "o", 
 
 
 def source(guard: Guard | None = None, tls: ssl.SSLContext | None = None) -> HttpSource:
-    return HttpSource("http", "127.0.0.1", 0, guard or Guard(), tls)
+    certificates = None if tls is None else Renewed("http", (), lambda: tls)
+    return HttpSource("http", "127.0.0.1", 0, guard or Guard(), certificates)
 
 
 @pytest.fixture
@@ -220,6 +227,39 @@ def test_over_tls_with_certificates_on_both_sides(tmp_path: Path) -> None:
         ours.load_cert_chain(client.certificate, client.key)
         assert post_securely(made.port, ours) == 200
         assert len(taken.alerts) == 1
+
+
+def test_renewed_certificates_are_taken_for_the_next_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a restart; files that do not belong together meanwhile leave the old ones in use."""
+    monkeypatch.setattr(renewed, "LOOK_SECONDS", 0.02)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    old, new = make_authority(tmp_path / "old"), make_authority(tmp_path / "new")
+    first, second = old.issue("server"), new.issue("server")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate.write_bytes(first.certificate.read_bytes())
+    key.write_bytes(first.key.read_bytes())
+    tls = ServerTls(certificate, key, None)
+    asked = HttpSettings("http", "127.0.0.1", 0, Secret(""), Secret(""), (), tls, connections=9, per_peer=9)
+    made = make_source(asked, Journal.open_for_router(tmp_path / "journal.db"))
+    assert isinstance(made, HttpSource)
+    trusting_old = ssl.create_default_context(cafile=str(old.certificate))
+    trusting_new = ssl.create_default_context(cafile=str(new.certificate))
+    with running(made):
+        assert post_securely(made.port, trusting_old) == 200
+        certificate.write_bytes(second.certificate.read_bytes())
+        assert post_securely(made.port, trusting_old) == 200
+        key.write_bytes(second.key.read_bytes())
+        wait_until(lambda: answers(made.port, trusting_new), "the new certificate")
+
+
+def answers(port: int, context: ssl.SSLContext) -> bool:
+    try:
+        return post_securely(port, context) == 200
+    except ssl.SSLError:
+        return False
 
 
 def post_securely(port: int, context: ssl.SSLContext) -> int:
