@@ -55,5 +55,8 @@ def unquote_regex(quoted: str) -> str:
 
 
 def quote(text: str) -> str:
-    """The text as a double-quoted string that ``unquote`` reads back."""
-    return '"' + "".join(_WRITTEN.get(letter, letter) for letter in text) + '"'
+    """The text as a double-quoted string that a condition reads back."""
+    written = "".join(_WRITTEN.get(letter, letter) for letter in text)
+    if text.endswith("\\"):  # Falco takes a quote behind a backslash for an escaped one, whatever stands before
+        written = written[:-1] + " "
+    return f'"{written}"'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.language import Code, Known, Source, check, check_condition
@@ -174,6 +174,7 @@ def test_any_row_of_the_languages_own_words_is_checked_without_a_crash(words: li
 
 
 @given(st.text(max_size=50))
+@example("C:\\")
 def test_quoted_values_survive_unchanged(value: str) -> None:
     """What is quoted is what is compared."""
     from bridge.language.condition import Compare, Literal
