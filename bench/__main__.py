@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 from pathlib import Path
+
+import structlog
 
 from bench.figures import Figure, as_json, as_table
 
@@ -30,6 +33,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to run, of: {', '.join(_BENCHES)} (all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures as JSON")
     arguments = parser.parse_args()
+    # The generated alerts tell of drops, and the table is not the place for that.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     measured: list[Figure] = []
     for name in arguments.names or _BENCHES:
         here = list(importlib.import_module(f"bench.{name}").figures())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 import tempfile
@@ -10,8 +9,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import structlog
 
 from bench.figures import Figure
 from bridge.journal import Journal
@@ -35,7 +32,6 @@ otherwise { to archive }
 
 def figures() -> Iterator[Figure]:
     """A stand-in Falco and a courier as processes of their own; the router's half in this one, to see inside."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     for rate in _RATES:
         yield from _under_load(rate)
     yield from _whole_bridge()
