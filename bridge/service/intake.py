@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import msgspec
 import structlog
 
+from bridge.alert import Alert
+from bridge.alert.falco_json import falco_json
 from bridge.journal import Entry, Journal, JournalBusyError, JournalError, Refused
 from bridge.language.program import Program
 from bridge.language.text_alerts import NO_RULES, TextAlerts
@@ -18,7 +21,7 @@ from bridge.routing.redact import Redactor
 from bridge.service.counts import Counts
 from bridge.service.nodes import Nodes
 from bridge.service.turns import Turns
-from bridge.sources.contract import Abandoned, Batch
+from bridge.sources.contract import Abandoned, Batch, Refusal
 
 _BUSY_WAIT_SECONDS = 1.0
 
@@ -76,7 +79,7 @@ class Intake:
         Waits while the disk is full. Raises Abandoned where the bridge leaves before the batch could be kept.
         """
         with self._turns:
-            added = self._kept(batch)
+            added = self._taken(batch)
         if added:
             self._on_deliveries()
 
@@ -88,6 +91,35 @@ class Intake:
     def leave(self) -> None:
         """The drain deadline has come: stop waiting for the disk."""
         self._leaving.set()
+
+    def _taken(self, batch: Batch) -> int:
+        """Keep it. An alert that is too much for us is kept aside by itself.
+
+        A source that came back with the same batch for ever would bring nothing else, and what Falco gave by gRPC or
+        http it does not give twice.
+        """
+        try:
+            return self._kept(batch)
+        except Abandoned:
+            raise
+        except Exception as error:
+            if not batch.alerts:
+                raise
+            if len(batch.alerts) == 1:
+                return self._kept(self._aside(batch, error))
+        half = len(batch.alerts) // 2
+        # The checkpoint holds only once the second half is kept as well.
+        first = replace(batch, alerts=batch.alerts[:half], refused=(), checkpoint=None)
+        return self._taken(first) + self._taken(replace(batch, alerts=batch.alerts[half:]))
+
+    def _aside(self, batch: Batch, error: Exception) -> Batch:
+        (alert,) = batch.alerts
+        self._log.error(
+            "a fault of the bridge: an alert could not be taken in, and is kept aside", source=batch.source,
+            remedy="falco-bridge quarantine list shows it; please report the fault", exc_info=error,
+        )  # fmt: skip
+        reason = f"could not be taken in by a fault of the bridge ({type(error).__name__}), which is in its log"
+        return replace(batch, alerts=(), refused=(*batch.refused, Refusal(reason, _written(alert))))
 
     def _kept(self, batch: Batch) -> int:
         blocked = False
@@ -126,3 +158,10 @@ class Intake:
         tally.refused += len(refused)
         tally.deliveries += added
         return added
+
+
+def _written(alert: Alert) -> bytes:
+    try:
+        return msgspec.json.encode(falco_json(alert))
+    except Exception:  # noqa: BLE001  # it may be the very fault
+        return ascii(alert).encode()
