@@ -1,4 +1,4 @@
-"""Quoted strings: Falco's escapes, resolved and written back."""
+"""Quoted strings: Falco's escapes, resolved."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 _PLAIN = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "\\": "\\", "/": "/", " ": "\\"}
 """Falco reads a backslash before a space as a backslash."""
-_WRITTEN = {"\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
@@ -52,11 +51,3 @@ def unquote_regex(quoted: str) -> str:
     """
     mark = quoted[0]
     return re.sub(r"\\([\s\S])", lambda found: found[1] if found[1] in ("\\", mark) else found[0], quoted[1:-1])
-
-
-def quote(text: str) -> str:
-    """The text as a double-quoted string that a condition reads back."""
-    written = "".join(_WRITTEN.get(letter, letter) for letter in text)
-    if text.endswith("\\"):  # Falco takes a quote behind a backslash for an escaped one, whatever stands before
-        written = written[:-1] + " "
-    return f'"{written}"'
