@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.language.condition import Compare
+from bridge.language.kinds import ORDERING
 from bridge.matching.closures import value_test
+
+if TYPE_CHECKING:
+    from bridge.matching.column import Column
 
 WORTH_KEEPING = 8
 """With more alternatives than this, a mask is kept once it was made."""
@@ -16,10 +20,23 @@ _FEW = 4
 class Atom:
     """A comparison with something written; without one it stands for "there is a value"."""
 
-    __slots__ = ("_test", "_unwanted_mask", "_wanted_mask", "alone", "compare", "joint", "unwanted", "wanted")
+    __slots__ = (
+        "_test",
+        "_unwanted_mask",
+        "_wanted_mask",
+        "alone",
+        "column",
+        "compare",
+        "held",
+        "joint",
+        "sleepers",
+        "unwanted",
+        "wanted",
+    )
 
-    def __init__(self, compare: Compare | None) -> None:
+    def __init__(self, compare: Compare | None, column: Column) -> None:
         self.compare = compare
+        self.column = column
         self.wanted: list[int] = []
         """The alternatives, by number, that this column lets live where the comparison holds."""
         self.joint: list[tuple[int, frozenset[Atom]]] = []
@@ -28,6 +45,10 @@ class Atom:
         """The alternatives that are dead where the comparison holds."""
         self.alone = True
         """Whether no alternative needs it together with another."""
+        self.held = not column.leading or compare is None or compare.operator in ORDERING
+        """Whether it held for a value yet; taken for granted where not every alert is asked, or most would say yes."""
+        self.sleepers: list[Any] = []
+        """The alternatives that wait for it to hold."""
         self._test: Any = None
         self._wanted_mask: int | None = None
         self._unwanted_mask: int | None = None
@@ -38,6 +59,10 @@ class Atom:
             assert self.compare is not None
             self._test = value_test(self.compare)
         return bool(self._test(value))
+
+    def changed(self) -> None:
+        """An alternative more wants it, or wants it not."""
+        self._wanted_mask = self._unwanted_mask = None
 
     def wanted_mask(self) -> int:
         """``wanted`` as bits, kept."""
@@ -52,9 +77,17 @@ class Atom:
         return self._unwanted_mask
 
 
+class Stirred(Exception):  # noqa: N818  # nothing is wrong
+    """Comparisons held for the first time: who sleeps for them must be woken before the alert is asked again."""
+
+    def __init__(self, atoms: Sequence[Atom]) -> None:
+        super().__init__()
+        self.atoms = atoms
+
+
 def merged(atoms: Sequence[Atom]) -> Atom:
     """One that stands for all of them, where they hold together and none has a part in a joint."""
-    union = Atom(None)
+    union = Atom(None, atoms[0].column)
     for atom in atoms:
         union.wanted += atom.wanted
         union.unwanted += atom.unwanted

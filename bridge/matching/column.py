@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bridge.alert import Alert, Priority, make_alert
+from bridge.alert import Alert, Priority
 from bridge.alert.alert import is_clock_field
 from bridge.language.condition import Call, Compare, Exists, Field, Kind, Literal, Operand, Operator
 from bridge.language.kinds import ATTRIBUTES, ORDERING
 from bridge.language.transformers import kind_of
-from bridge.matching.atom import WORTH_KEEPING, Atom, mask_of
+from bridge.matching.atom import WORTH_KEEPING, Atom, Stirred, mask_of
+from bridge.matching.family import family
 from bridge.matching.normal import Key, Term, fields_in
 from bridge.matching.tables import Tables
 from bridge.matching.values import PARSERS, read_operand, read_text
@@ -41,6 +42,7 @@ _RAREST_FIRST = (
     *(operator for operator in Operator if operator in ORDERING),
     Operator.NE,
 )
+_SIZED = frozenset({str, tuple})
 _PRESENT: Key = ("present",)
 _PARSED: Key = ("parsed",)
 
@@ -54,58 +56,67 @@ class Column(dict[Any, int]):
         self.place = _place(source)
         """The output field or attribute that holds the value; empty where ``read`` must find it."""
         self.read = _reader(source, labels)
-        self.constrained = 0
-        """How many alternatives ask something of this value."""
+        self.leading = bool(family(self.place))
+        """Whether every alert is asked for it, so that what first holds here can wake who sleeps for it."""
+        self.asked = 0
+        """How many comparisons the routes make of it."""
         field = operand if isinstance(operand, Field) else None
         self._nothing = _NO_ATTRIBUTE if field is not None and field.name in ATTRIBUTES else (None,)
         self._parse = _PARSERS.get(field.kind) if field is not None else _applied(operand, source)
         self._present_where_parsed = field is None
         self._atoms: dict[Key, Atom] = {}
-        self._bits: list[tuple[int, bool]] = []
+        self._present: Atom | None = None
+        self._parsed: Atom | None = None
+        self._asking: list[int] = []
+        self._closed = 0
         self._tables = Tables(kind_of(operand))
         self._sealed = False
         self._free = 0
         self._most_masks = 0
         self._masks: dict[int, int] = {}
 
-    def constrain(self, bit: int, terms: list[Term]) -> None:
-        """An alternative asks these things of the value."""
-        wanted: list[Atom] = []
-        for term in terms:
-            if isinstance(term.test, Exists):
-                self._take(self._atom(_PRESENT, None), bit, wanted, negated=term.negated)
-            elif _is_unequal(term.test) and not term.negated:
-                wanted.append(self._atom(_PARSED, None))
-                self._atom((Operator.EQ, *term.identity[1:]), _as_equal(term.test)).unwanted.append(bit)
-            else:
-                self._take(self._atom(term.identity, term.test), bit, wanted, negated=term.negated)
-        wanted = list(dict.fromkeys(wanted))
+    def ask(self, term: Term, wanted: list[Atom], unwanted: list[Atom]) -> None:
+        """Add to the lists what must hold of the value, and what may not, for this term of an alternative."""
+        self.asked += 1
+        if isinstance(term.test, Exists):
+            (unwanted if term.negated else wanted).append(self._atom(_PRESENT, None))
+        elif _is_unequal(term.test) and not term.negated:
+            wanted.append(self._atom(_PARSED, None))
+            unwanted.append(self._atom((Operator.EQ, *term.identity[1:]), _as_equal(term.test)))
+        else:
+            (unwanted if term.negated else wanted).append(self._atom(term.identity, term.test))
+
+    def let_live(self, bit: int, wanted: Sequence[Atom]) -> None:
+        """Only where all of these hold is the alternative alive; ``forget`` must follow the last."""
+        self._asking.append(bit)
         if len(wanted) == 1:
             wanted[0].wanted.append(bit)
-        elif wanted:
-            rarest = min(wanted, key=_rarity)
-            rarest.joint.append((bit, frozenset(wanted) - {rarest}))
-            for atom in wanted:
-                atom.alone = False
-        self._bits.append((bit, not wanted))
-        self.constrained += 1
+            wanted[0].changed()
+            return
+        rarest = min(wanted, key=_rarity)
+        rarest.joint.append((bit, frozenset(wanted) - {rarest}))
+        for atom in wanted:
+            atom.alone = False
 
-    def seal(self, every: int, share: int, width: int) -> None:
-        """All alternatives are known: ``every`` has their bits, ``share`` bytes are this column's."""
-        asking = mask_of([bit for bit, _ in self._bits])
-        self._free = every & ~asking | mask_of([bit for bit, free in self._bits if free])
-        self._bits.clear()
-        self._most_masks = max(16, share // max(width // 8, 1))
+    def forget(self, every: int, most_masks: int) -> None:
+        """Begin anew with ``every`` bit that there is now; so many masks may be remembered."""
+        self._closed |= mask_of(self._asking)
+        self._asking.clear()
+        self._free = every & ~self._closed
+        self._most_masks = max(16, most_masks)
+        self._tables.forget()
         self._forget()
 
     def __missing__(self, value: Any) -> int:
-        """The alternatives that this value leaves alive, worked out and remembered."""
-        mask = self._worked_out(value)
-        if isinstance(value, str | tuple) and len(value) > _LONGEST_REMEMBERED:
+        """The alternatives that this value leaves alive, worked out and remembered. Raises Stirred."""
+        hits = self._hits(value)
+        mask = self._alive(hits) if hits else self._free
+        if type(value) in _SIZED and len(value) > _LONGEST_REMEMBERED:
             return mask
         if len(self) >= MOST_VALUES or len(self._masks) >= self._most_masks:
             self._forget()
-        mask = self._masks.setdefault(mask, mask)
+        if hits:
+            mask = self._masks.setdefault(mask, mask)
         self[value] = mask
         return mask
 
@@ -114,8 +125,9 @@ class Column(dict[Any, int]):
         self._masks.clear()
         self.update(dict.fromkeys(self._nothing, self._free))
 
-    def _worked_out(self, value: Any) -> int:
-        hits = self._hits(value)
+    def _alive(self, hits: list[Atom]) -> int:
+        if self.leading and (new := [atom for atom in hits if not atom.held]):
+            raise Stirred(new)
         alive, dead = self._free, 0
         few_alive: list[int] = []
         few_dead: list[int] = []
@@ -132,41 +144,37 @@ class Column(dict[Any, int]):
             if atom.joint:
                 held = held or set(hits)
                 few_alive += (bit for bit, others in atom.joint if others <= held)
-        dead |= mask_of(few_dead)
-        alive |= mask_of(few_alive)
+        if few_alive:
+            alive |= mask_of(few_alive)
+        if few_dead:
+            dead |= mask_of(few_dead)
         return alive & ~dead if dead else alive
 
     def _hits(self, value: Any) -> list[Atom]:
         """Every comparison that holds for the value."""
         if not self._sealed:
             self._seal_tables()
-        atoms = self._atoms
         parsed = value if self._parse is None else self._parse(value)
         hits = [] if parsed is None else self._tables.find(parsed)
-        if _PRESENT in atoms and not (parsed is None and self._present_where_parsed):
-            hits.append(atoms[_PRESENT])
-        if parsed is not None and _PARSED in atoms:
-            hits.append(atoms[_PARSED])
+        if self._present is not None and not (parsed is None and self._present_where_parsed):
+            hits.append(self._present)
+        if self._parsed is not None and parsed is not None:
+            hits.append(self._parsed)
         return hits
 
     def _seal_tables(self) -> None:
         """Only at the first value that is looked up: many columns never see one."""
         self._sealed = True
-        for key, atom in self._atoms.items():
-            if key not in {_PRESENT, _PARSED}:
+        self._present, self._parsed = self._atoms.get(_PRESENT), self._atoms.get(_PARSED)
+        for atom in self._atoms.values():
+            if atom.compare is not None:
                 self._tables.add(atom)
         self._tables.seal()
-
-    def _take(self, atom: Atom, bit: int, wanted: list[Atom], *, negated: bool) -> None:
-        if negated:
-            atom.unwanted.append(bit)
-        else:
-            wanted.append(atom)
 
     def _atom(self, key: Key, compare: Compare | None) -> Atom:
         found = self._atoms.get(key)
         if found is None:
-            found = self._atoms[key] = Atom(compare)
+            found = self._atoms[key] = Atom(compare, self)
         return found
 
 
@@ -203,12 +211,7 @@ def _applied(operand: Operand, source: Operand) -> Callable[[Any], Any] | None:
     name, read = source.name, read_operand(operand, {})
 
     def applied(text: str) -> Any:
-        return read(
-            make_alert(
-                time_ns=0, priority=Priority.DEBUG, rule="", source="", hostname="", tags=(), output="",
-                fields={name: text},
-            )
-        )  # fmt: skip
+        return read(Alert("", 0, Priority.DEBUG, "", "", "", (), "", {name: text}))
 
     return applied
 

@@ -7,33 +7,52 @@ over as values. A loop that did the same would cost a third more (measured: 2.0 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from bridge.alert import INTERNAL_SOURCE, Alert
 from bridge.language.kinds import ATTRIBUTES
 from bridge.matching.column import Column
 from bridge.matching.group import Group
 
+
+class Bits(Protocol):
+    """The alternatives that there are; their number grows."""
+
+    every: int
+    internal: int
+
+
 Alive = Callable[[Alert], int]
 _STRIDE = 4
 """So many single columns are asked before it is looked at whether anything is left."""
 
 
-def make_reader(every: int, internal: int, groups: Sequence[Group], singles: Sequence[Column]) -> Alive:
+def make_reader(index: Bits, leading: Sequence[Group | Column], trailing: Sequence[Column]) -> Alive:
     """A function from an alert to the alternatives that every column leaves alive, as bits.
 
-    ``every`` has all of them, ``internal`` those that Falco's alerts about itself may meet.
+    What is ``leading`` is asked of every alert; the rest only while anything is left.
     """
-    values: dict[str, Any] = {"every": every, "internal": internal, "SOURCE": INTERNAL_SOURCE}
-    lines = ["get = alert.fields.get", "alive = every if alert.source != SOURCE else internal"]
-    for group in groups:
-        keys = "".join(f"{_read(column, values)}, " for column in group.columns)
-        lines += ["if not alive:", "    return 0", f"alive &= {_named('group', group, values)}[({keys})]"]
-    for start in range(0, len(singles), _STRIDE):
-        part = singles[start : start + _STRIDE]
-        masks = " & ".join(f"{_named('column', column, values)}[{_read(column, values)}]" for column in part)
+    values: dict[str, Any] = {"index": index, "SOURCE": INTERNAL_SOURCE}
+    masks = " & ".join(_looked_up(each, values) for each in leading) or "index.every"
+    lines = [
+        "get = alert.fields.get",
+        f"alive = {masks}",
+        "if alert.source == SOURCE:",
+        "    alive &= index.internal",
+    ]
+    for start in range(0, len(trailing), _STRIDE):
+        part = trailing[start : start + _STRIDE]
+        masks = " & ".join(_looked_up(column, values) for column in part)
         lines += ["if not alive:", "    return 0", f"alive &= {masks}"]
     return _compiled([*lines, "return alive"], values)
+
+
+def _looked_up(each: Group | Column, values: dict[str, Any]) -> str:
+    """The expression for a mask."""
+    if isinstance(each, Column):
+        return f"{_named('column', each, values)}[{_read(each, values)}]"
+    keys = "".join(f"{_read(column, values)}, " for column in each.columns)
+    return f"{_named('group', each, values)}[({keys})]"
 
 
 def _read(column: Column, values: dict[str, Any]) -> str:

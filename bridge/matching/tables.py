@@ -45,7 +45,6 @@ class Tables:
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
-        self._always: list[Atom] = []
         self._equal: dict[object, list[Atom]] = {}
         self._prefixes: dict[str, list[Atom]] = {}
         self._suffixes: dict[str, list[Atom]] = {}
@@ -62,15 +61,13 @@ class Tables:
 
     def add(self, atom: Atom) -> None:
         """One more comparison; ``seal`` must follow the last."""
-        compare = atom.compare
-        if compare is None:
-            self._always.append(atom)
-        elif not self._tabled(atom, compare):
+        assert atom.compare is not None
+        if not self._tabled(atom, atom.compare):
             self._others.append(atom)
 
     def find(self, value: object) -> list[Atom]:
         """Every comparison that holds for this value, each once."""
-        hits = list(self._always)
+        hits: list[Atom] = []
         for finder in self._finders:
             finder(value, hits)
         return hits
@@ -94,6 +91,12 @@ class Tables:
             self._finders.append(_Patterns(operator, patterns))
         if self._others:
             self._finders.append(self._try_others)
+
+    def forget(self) -> None:
+        """The alternatives that want a comparison have changed."""
+        for finder in self._finders:
+            if isinstance(finder, _Thresholds):
+                finder.forget()
 
     def _tabled(self, atom: Atom, compare: Compare) -> bool:
         """Whether a table took it."""
@@ -261,6 +264,11 @@ class _Thresholds:
             for pairs in [sorted(unsorted, key=lambda pair: pair[0])]
         }
 
+    def forget(self) -> None:
+        """Put the runs together anew."""
+        for _, runs in self._sorted.values():
+            runs.forget()
+
     def __call__(self, value: float, hits: _Hits) -> None:
         for operator, (numbers, runs) in self._sorted.items():
             match operator:
@@ -293,6 +301,9 @@ class _Runs:
                 stop = min(end, (run + 1) * _RUN)
                 hits += self._atoms[at:stop]
                 at = stop
+
+    def forget(self) -> None:
+        self._merged.clear()
 
     def _run(self, run: int) -> Atom | None:
         """The run as one; None where one of its comparisons has a part in a joint."""

@@ -30,6 +30,8 @@ FIELDS = {
     "ka.user.groups": ["(a,b)", "()", "(system:masters)", "a"],
     "my.own": ["5", "7.5", "text"],
     "evt.arg.flags": ["a|b", "O_RDONLY"],
+    "k8s.ns.name": ["prod", "etc", "b*"],
+    "container.name": ["rm", "/etc/shadow"],
 }
 VALUES = st.sampled_from(sorted({value for values in FIELDS.values() for value in values if "\udcff" not in value}))
 
@@ -42,7 +44,8 @@ NUMBERS = st.sampled_from(["0", "5", "22", "-1", "7.5"])
 TEXT = st.one_of(VALUES, st.sampled_from(["ba", "rm", "h", "A", "*", "b?sh", "[a-c]*", "/etc"])).map(quoted)
 ITEMS = st.lists(TEXT, max_size=4).map(lambda items: f"({', '.join(items)})")
 TEXTUAL = st.sampled_from(["proc.name", "proc.cmdline", "fd.name", "my.own", "rule", "source", "hostname", "output",
-                           "label.cluster", "tolower(proc.name)", "basename(fd.name)", "evt.arg.flags"])  # fmt: skip
+                           "label.cluster", "tolower(proc.name)", "basename(fd.name)", "evt.arg.flags",
+                           "k8s.ns.name", "container.name"])  # fmt: skip
 SIMPLE = st.sampled_from(["=", "!=", "contains", "icontains", "startswith", "endswith", "glob", "iglob"])
 
 
@@ -104,6 +107,12 @@ def program_of(conditions: list[str]) -> Program:
     return checked.program
 
 
+def alert_with(fields: dict[str, str], rule: str = "r") -> Alert:
+    return make_alert(
+        time_ns=0, priority=Priority.DEBUG, rule=rule, source="s", hostname="", tags=(), output="", fields=fields
+    )
+
+
 def defined(program: Program, labels: dict[str, str]) -> Any:
     """The definition: a predicate for each route."""
     return [
@@ -147,13 +156,43 @@ def test_a_large_corpus() -> None:
     assert matches > 10
 
 
+def test_what_alerts_never_meet_costs_no_bit() -> None:
+    """An alternative sleeps until all that it needs of an alert's rule, place and process has come once."""
+    program = program_of([f"k8s.ns.name = team-{n} and proc.name = tool{n % 7}" for n in range(100)])
+    matcher = Matcher(program, {})
+
+    def met(namespace: str, name: str) -> tuple[int, ...]:
+        return matcher.match(alert_with({"k8s.ns.name": namespace, "proc.name": name}), 0)
+
+    assert met("team-8", "tool2") == ()
+    assert not matcher._index.route_of
+    assert met("team-9", "tool1") == ()
+    assert set(matcher._index.route_of) == {8, 9}
+    assert met("team-8", "tool1") == (8,)
+    assert met("team-9", "tool2") == (9,)
+    assert met("team-16", "tool2") == (16,)
+    assert met("team-9", "tool2") == (9,)
+
+
+def test_an_index_that_fails_to_grow_gives_way_to_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of memory halfway, say: nothing that should be told of is passed over."""
+    program = program_of(["k8s.ns.name = prod", "k8s.ns.name in (prod, etc)"])
+    matcher = Matcher(program, {})
+
+    def fail(_bit: int, _wanted: object) -> None:
+        raise MemoryError
+
+    for column in matcher._index.columns.values():
+        monkeypatch.setattr(column, "let_live", fail)
+    assert matcher.match(alert_with({"k8s.ns.name": "prod"}), 0) == (0, 1)
+    assert matcher.match(alert_with({"k8s.ns.name": "etc"}), 0) == (1,)
+
+
 def test_past_256_alternatives_the_condition_itself_decides() -> None:
     """A condition that cannot be taken apart is no less exact."""
     wide = " and ".join(f'(proc.name = "a{n}" or fd.name contains "b{n}" or my.own = "c{n}")' for n in range(6))
     program = program_of([wide, "proc.name = a0"])
-    fields = {"proc.name": "a0", "fd.name": "b1b2b3b4b5"}
-    alert = make_alert(time_ns=0, priority=Priority.DEBUG, rule="r", source="s", hostname="", tags=(), output="",
-                       fields=fields)  # fmt: skip
+    alert = alert_with({"proc.name": "a0", "fd.name": "b1b2b3b4b5"})
     assert Matcher(program, {}).match(alert, 0) == (0, 1)
 
 
@@ -164,12 +203,10 @@ def test_what_is_remembered_is_bounded() -> None:
     matcher = Matcher(checked.program, {})
     for alert in new_alerts(9000, seed=3):
         matcher.match(alert, 0)
-    assert all(len(column) <= MOST_VALUES for column in matcher._columns.values())
-    long = Random(1).choices("abcdefgh", k=5000)
-    alert = make_alert(time_ns=0, priority=Priority.DEBUG, rule="".join(long), source="s", hostname="", tags=(),
-                       output="", fields={"proc.cmdline": "".join(long)})  # fmt: skip
-    matcher.match(alert, 0)
-    assert all(len(key) < 1000 for column in matcher._columns.values() for key in column if isinstance(key, str))
+    assert all(len(column) <= MOST_VALUES for column in matcher._index.columns.values())
+    long = "".join(Random(1).choices("abcdefgh", k=5000))
+    matcher.match(alert_with({"proc.cmdline": long}, rule=long), 0)
+    assert all(len(key) < 1000 for column in matcher._index.columns.values() for key in column if isinstance(key, str))
 
 
 @pytest.mark.parametrize(
@@ -179,8 +216,7 @@ def test_what_is_remembered_is_bounded() -> None:
 )  # fmt: skip
 def test_patterns_that_explode_elsewhere_are_linear(condition: str) -> None:
     """Thirty thousand letters against what takes a backtracking engine for ever; the timeout is the test's."""
-    alert = make_alert(time_ns=0, priority=Priority.DEBUG, rule="r", source="s", hostname="", tags=(), output="",
-                       fields={"proc.cmdline": "a" * 30_000})  # fmt: skip
+    alert = alert_with({"proc.cmdline": "a" * 30_000})
     assert Matcher(program_of([condition]), {}).match(alert, 0) == ()
 
 

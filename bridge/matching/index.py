@@ -1,0 +1,166 @@
+"""The alternatives of all routes as bits over columns; those that nothing yet seen could meet have none.
+
+Of ten thousand routes most speak of what never comes: a namespace without alerts, a program that nobody runs. An
+alternative sleeps until each comparison that it needs has held once; masks are as wide as what is awake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from bridge.alert import Alert, Priority
+from bridge.language.condition import Compare, Condition, Exists, Field, Items, Literal, Operand
+from bridge.language.kinds import LABEL
+from bridge.language.program import Program
+from bridge.matching.atom import Atom
+from bridge.matching.closures import Predicate, compile_condition
+from bridge.matching.column import MEMO_BYTES, Column
+from bridge.matching.family import family
+from bridge.matching.group import Group
+from bridge.matching.internal import asks_for_internal
+from bridge.matching.normal import Alternative, Key, Term, alternatives
+from bridge.matching.reader import Alive, make_reader
+
+_GROUP_BYTES = 12 << 20
+_NO_ALERT = Alert("", 0, Priority.DEBUG, "", "", "", (), "", {})
+
+
+class Candidate(NamedTuple):
+    """One alternative of a route."""
+
+    route: int
+    internal: bool
+    """Whether Falco's alerts about itself may meet it."""
+    rest: Predicate | None
+    """What no column can tell."""
+    wanted: tuple[Atom, ...] = ()
+    """All of these must hold."""
+    unwanted: tuple[Atom, ...] = ()
+    """None of these may."""
+
+
+class Index:
+    """A program's alternatives; grows as alerts are seen. Used by one thread at a time."""
+
+    def __init__(self, program: Program, labels: Mapping[str, str]) -> None:
+        self.route_of: list[int] = []
+        """The route of each bit."""
+        self.every = 0
+        """All bits."""
+        self.internal = 0
+        """The bits that Falco's alerts about itself may meet."""
+        self.residual: dict[int, Predicate] = {}
+        """What must hold besides, by bit."""
+        self.residual_mask = 0
+        self.columns: dict[Key, Column] = {}
+        self._labels = labels
+        for candidate in [each for index, route in enumerate(program.routes) for each in self._of(index, route.when)]:
+            self._settle(candidate)
+        self._groups: list[Group] = []
+        self.alive = self._share_out()
+        """The bits that every column leaves alive for an alert; raises Stirred, after which ``wake`` must be called."""
+        self._refresh()
+
+    def wake(self, atoms: Iterable[Atom]) -> None:
+        """These comparisons hold for the first time: who slept for them is awake, or sleeps for another."""
+        bits = len(self.route_of)
+        for atom in atoms:
+            atom.held = True
+            sleepers, atom.sleepers = atom.sleepers, []
+            for candidate in sleepers:
+                self._settle(candidate)
+        if len(self.route_of) > bits:
+            self._refresh()
+
+    def _settle(self, candidate: Candidate) -> None:
+        """Let it sleep for the first of its comparisons that has never held, or give it a bit."""
+        for atom in candidate.wanted:
+            if not atom.held:
+                atom.sleepers.append(candidate)
+                return
+        bit = len(self.route_of)
+        self.route_of.append(candidate.route)
+        if candidate.internal:
+            self.internal |= 1 << bit
+        if candidate.rest is not None:
+            self.residual[bit] = candidate.rest
+            self.residual_mask |= 1 << bit
+        by_column: dict[int, list[Atom]] = {}
+        for atom in candidate.wanted:
+            by_column.setdefault(id(atom.column), []).append(atom)
+        for atoms in by_column.values():
+            atoms[0].column.let_live(bit, atoms)
+        for atom in candidate.unwanted:
+            atom.unwanted.append(bit)
+            atom.changed()
+
+    def _refresh(self) -> None:
+        """What was remembered knows nothing of the newest bits."""
+        width = len(self.route_of)
+        self.every = (1 << width) - 1
+        for column in self.columns.values():
+            column.forget(self.every, MEMO_BYTES // len(self.columns) // (width // 8 + 1))
+        for group in self._groups:
+            group.forget(_GROUP_BYTES // len(self._groups) // (width // 8 + 100))
+
+    # Building
+
+    def _of(self, index: int, condition: Condition | None) -> list[Candidate]:
+        """A route's alternatives."""
+        if condition is None:
+            return [Candidate(index, internal=False, rest=None)]
+        internal = asks_for_internal(condition)
+        found = alternatives(condition)
+        if found is None:
+            return [Candidate(index, internal, compile_condition(condition, self._labels))]
+        candidates = (self._candidate(index, alternative, internal=internal) for alternative in found)
+        return [each for each in candidates if each is not None]
+
+    def _candidate(self, index: int, alternative: Alternative, *, internal: bool) -> Candidate | None:
+        """None where a label, which never changes, rules it out."""
+        wanted: list[Atom] = []
+        unwanted: list[Atom] = []
+        rest: list[Term] = []
+        for term in alternative:
+            operand = _operand(term)
+            if _is_label(operand):
+                if compile_condition(term.test, self._labels)(_NO_ALERT) is term.negated:
+                    return None
+            elif _is_indexed(term):
+                column = self.columns.get(term.key)
+                if column is None:
+                    column = self.columns[term.key] = Column(operand, self._labels)
+                column.ask(term, wanted, unwanted)
+            else:
+                rest.append(term)
+        predicate = _all_of(rest, self._labels) if rest else None
+        return Candidate(index, internal, predicate, tuple(dict.fromkeys(wanted)), tuple(unwanted))
+
+    def _share_out(self) -> Alive:
+        """Which columns are asked together, and which alone; those that ask the most come first."""
+        columns = sorted(self.columns.values(), key=lambda column: -column.asked)
+        families: dict[str, list[Column]] = {}
+        for column in columns:
+            families.setdefault(family(column.place), []).append(column)
+        trailing = families.pop("", [])
+        self._groups = [Group(many) for many in families.values() if len(many) > 1]
+        alone = [few[0] for few in families.values() if len(few) == 1]
+        return make_reader(self, [*self._groups, *alone], trailing)
+
+
+def _operand(term: Term) -> Operand:
+    return term.test.left if isinstance(term.test, Compare) else term.test.operand
+
+
+def _is_label(operand: Operand) -> bool:
+    return isinstance(operand, Field) and operand.name.startswith(LABEL)
+
+
+def _is_indexed(term: Term) -> bool:
+    return isinstance(term.test, Exists) or isinstance(term.test.right, Literal | Items)
+
+
+def _all_of(terms: list[Term], labels: Mapping[str, str]) -> Predicate:
+    tests = [(compile_condition(term.test, labels), term.negated) for term in terms]
+    return lambda alert: all(test(alert) is not negated for test, negated in tests)
