@@ -13,9 +13,9 @@ from bridge.cli.main import VERBS
 from bridge.language import Code, Known
 from bridge.language.diagnostic import Severity
 from bridge.language.reserved import CLAUSES, STATEMENTS, STEPS
-from bridge.service.config import Config, load_config
+from bridge.service.config.sources import _KINDS
+from bridge.service.config.whole import Config, load_config
 from bridge.service.routes import load_routes
-from bridge.service.source_config import _KINDS
 
 ROOT = Path(__file__).parent.parent
 CODES = ROOT / "docs" / "codes"

@@ -113,7 +113,7 @@ def _failed(health: Health) -> str:
 def _test(args: argparse.Namespace, socket: Path, name: str) -> int:
     from bridge.service.admin_client import NotRunningError, ask
     from bridge.service.channel_trial import OPERATION, PATIENCE_SECONDS, try_channel
-    from bridge.service.config import Config, load_config
+    from bridge.service.config.whole import Config, load_config
 
     try:
         trial = ask(socket, OPERATION, {"channel": name}, seconds=PATIENCE_SECONDS + 10)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bridge.service.config.reader import Problem
     from bridge.service.routes import LoadedRoutes
-    from bridge.service.yaml_reader import Problem
 
 _FORMATS = ("text", "json", "github")
 
@@ -65,7 +65,7 @@ def _config(path: Path) -> tuple[list[Path], Any, list[Problem]]:
 
     from bridge.language import Known
     from bridge.service.channel_check import check_channels
-    from bridge.service.config import read_config
+    from bridge.service.config.whole import read_config
 
     config, problems = read_config(path, os.environ)
     if config is None:

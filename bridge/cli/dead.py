@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bridge.journal import Journal
     from bridge.journal.dead import DeadLetter, Tried
-    from bridge.service.config import Places
+    from bridge.service.config.whole import Places
 
 _NONE, _PROBLEM = 1, 2
 _WIDEST = 100

@@ -57,7 +57,7 @@ def read_routes(args: argparse.Namespace) -> RoutesInput | None:
     labels: dict[str, str] = {}
     paths, known = list(args.files), None
     if args.config is not None:
-        from bridge.service.config import Config, load_config
+        from bridge.service.config.whole import Config, load_config
 
         config = load_config(args.config, os.environ)
         if not isinstance(config, Config):

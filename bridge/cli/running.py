@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bridge.service.config import Places
+    from bridge.service.config.whole import Places
 
 
 def add_running(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def admin_socket(args: argparse.Namespace) -> Path | None:
 
 def places(args: argparse.Namespace) -> Places | None:
     """The socket and the journal that the config names; None, and said, where it names none."""
-    from bridge.service.config import Places, find_places
+    from bridge.service.config.whole import Places, find_places
 
     found = find_places(args.config, os.environ)
     if isinstance(found, Places):

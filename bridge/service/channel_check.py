@@ -6,9 +6,9 @@ import json
 import subprocess
 from collections.abc import Collection
 
-from bridge.service.config import Config
+from bridge.service.config.reader import Problem
+from bridge.service.config.whole import Config
 from bridge.service.courier_process import start_python
-from bridge.service.yaml_reader import Problem
 
 _PATIENCE_SECONDS = 60.0
 

@@ -11,7 +11,7 @@ from typing import Any
 from bridge.language.suggest import did_you_mean
 from bridge.service.admin_client import AdminError
 from bridge.service.admin_server import Actor, RefusedError
-from bridge.service.config import Config
+from bridge.service.config.whole import Config
 from bridge.service.courier_process import start_python
 
 OPERATION = "channel_test"

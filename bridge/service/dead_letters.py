@@ -14,7 +14,7 @@ from bridge.journal import Journal, JournalError
 from bridge.journal.dead import dead_ids
 from bridge.service.admin_client import NotRunningError, ask
 from bridge.service.admin_server import Actor, AdminServer, RefusedError
-from bridge.service.config import Places
+from bridge.service.config.whole import Places
 
 _AT_A_TIME = 500
 """Letters a transaction: the router must not wait for it."""

@@ -11,9 +11,9 @@ from pathlib import Path
 import structlog
 
 from bridge.service.channel_check import check_channels
-from bridge.service.config import Config, load_config
-from bridge.service.secret import Secret
-from bridge.service.source_config import HttpSettings
+from bridge.service.config.secret import Secret
+from bridge.service.config.sources import HttpSettings
+from bridge.service.config.whole import Config, load_config
 
 _LOOK_SECONDS = 2.0
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bridge.journal import Journal
-from bridge.service.source_config import (
+from bridge.service.config.sources import (
     DiscoverSettings,
     FileSettings,
     GrpcSettings,

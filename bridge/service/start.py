@@ -20,7 +20,9 @@ from bridge.routing.redact import Redactor
 from bridge.service.admin_server import AdminServer
 from bridge.service.channel_check import check_channels
 from bridge.service.channel_trial import OPERATION, trial_operation
-from bridge.service.config import Config, read_config
+from bridge.service.config.metrics import MetricsSettings
+from bridge.service.config.sources import HttpSettings
+from bridge.service.config.whole import Config, read_config
 from bridge.service.courier_process import CourierProcess
 from bridge.service.dead_letters import DeadLetters
 from bridge.service.exposition import render
@@ -29,13 +31,11 @@ from bridge.service.keeper import Keeper
 from bridge.service.look import Look
 from bridge.service.memory import not_acted_upon
 from bridge.service.metrics import families
-from bridge.service.metrics_config import MetricsSettings
 from bridge.service.metrics_server import MetricsServer
 from bridge.service.routes import RoutesError, load_routes
 from bridge.service.run import Bridge, Door
 from bridge.service.secret_watch import SecretWatch
 from bridge.service.signals import on_stop_signal
-from bridge.service.source_config import HttpSettings
 from bridge.service.sources import make_source, renew_guards
 from bridge.service.status import Status
 from bridge.sources.contract import Source

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bridge.courier.options import ChannelOptions, Rate
-from bridge.service.channel_config import OPTIONS
-from bridge.service.config import Config, load_config
-from bridge.service.yaml_reader import Problem
+from bridge.service.config.channels import OPTIONS
+from bridge.service.config.reader import Problem
+from bridge.service.config.whole import Config, load_config
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "delivery.md"
 

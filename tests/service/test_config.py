@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bridge.service.channel_check import check_channels
-from bridge.service.config import Config, load_config
-from bridge.service.source_config import DiscoverSettings, HttpSettings
+from bridge.service.config.sources import DiscoverSettings, HttpSettings
+from bridge.service.config.whole import Config, load_config
 
 GOOD = """\
 sources:

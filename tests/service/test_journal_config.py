@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridge.service.config import Config, load_config
+from bridge.service.config.whole import Config, load_config
 from tests.service.test_config import GOOD, write
 
 TOKEN = {"TOKEN": "A/B/c"}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bridge.journal import Circuit, DeliveryState, Health, Journal, Settlement
-from bridge.service.config import Config, load_config
+from bridge.service.config.whole import Config, load_config
 from bridge.service.secret_watch import SecretWatch
 from tests.courier.working import entry
 from tests.e2e.harness import Road

@@ -21,8 +21,8 @@ from bridge.alert import Alert
 from bridge.alert.json_form import decode_json
 from bridge.journal import Journal
 from bridge.language.values import parse_network
-from bridge.service.secret import Secret
-from bridge.service.source_config import HttpSettings, ServerTls
+from bridge.service.config.secret import Secret
+from bridge.service.config.sources import HttpSettings, ServerTls
 from bridge.service.sources import make_source
 from bridge.sources import renewed
 from bridge.sources.errors import SourceError

@@ -8,7 +8,7 @@ from dataclasses import replace
 import yaml
 
 from bridge.journal.upkeep import Keep
-from bridge.service.yaml_reader import Reader
+from bridge.service.config.reader import Reader
 
 _SIZE = re.compile(r"(\d{1,6})\s?(MB|GB|TB)")
 _BYTES = {"MB": 10**6, "GB": 10**9, "TB": 10**12}

@@ -12,7 +12,7 @@ from bridge.courier.limits import default_options
 from bridge.courier.options import ChannelOptions, Rate
 from bridge.language.durations import parse_duration
 from bridge.language.suggest import did_you_mean
-from bridge.service.yaml_reader import Reader
+from bridge.service.config.reader import Reader
 
 OPTIONS = ("rate", "burst", "concurrency", "fallback", "give_up_after", "fold_after", "tell_after", "attempt_limit")
 """The keys of a channel beside ``url``."""

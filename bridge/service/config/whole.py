@@ -13,13 +13,13 @@ from bridge.channels.allowed import Allowed
 from bridge.channels.log_setup import FORMS, LEVELS
 from bridge.courier.options import ChannelOptions
 from bridge.journal.upkeep import Keep
-from bridge.service.allow_config import check_exec, read_allowed
-from bridge.service.channel_config import OPTIONS, check_fallbacks, read_options
-from bridge.service.journal_config import read_keep
-from bridge.service.metrics_config import MetricsSettings, read_metrics
-from bridge.service.secret import Secret
-from bridge.service.source_config import SourceSettings, read_sources
-from bridge.service.yaml_reader import Problem, Reader
+from bridge.service.config.allow import check_exec, read_allowed
+from bridge.service.config.channels import OPTIONS, check_fallbacks, read_options
+from bridge.service.config.journal import read_keep
+from bridge.service.config.metrics import MetricsSettings, read_metrics
+from bridge.service.config.reader import Problem, Reader
+from bridge.service.config.secret import Secret
+from bridge.service.config.sources import SourceSettings, read_sources
 from bridge.sources.unix_socket import too_long
 
 _SECTIONS = ("sources", "channels", "routes", "journal", "log", "labels", "shutdown", "admin", "allow", "metrics")

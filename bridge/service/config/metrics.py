@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import yaml
 
 from bridge.language.values import Network
-from bridge.service.secret import Secret
-from bridge.service.source_config import is_loopback, read_listen_address, read_networks
-from bridge.service.yaml_reader import Reader
+from bridge.service.config.reader import Reader
+from bridge.service.config.secret import Secret
+from bridge.service.config.sources import is_loopback, read_listen_address, read_networks
 
 _KEYS = ("listen", "allow", "token", "insecure")
 

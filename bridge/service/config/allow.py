@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from bridge.channels.allowed import Allowed
-from bridge.service.yaml_reader import Reader
+from bridge.service.config.reader import Reader
 
 
 def read_allowed(reader: Reader, node: yaml.Node | None, journal: Path) -> Allowed:

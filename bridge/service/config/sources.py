@@ -11,8 +11,8 @@ from pathlib import Path
 import yaml
 
 from bridge.language.values import Network, parse_address, parse_network
-from bridge.service.secret import Secret
-from bridge.service.yaml_reader import Reader
+from bridge.service.config.reader import Reader
+from bridge.service.config.secret import Secret
 from bridge.sources.discovery import DnsName, server_address
 from bridge.sources.grpc_tls import ClientTls
 from bridge.sources.unix_socket import too_long

@@ -11,7 +11,7 @@ import yaml
 
 from bridge.language.durations import parse_duration
 from bridge.language.suggest import did_you_mean
-from bridge.service.secret import Secret
+from bridge.service.config.secret import Secret
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<file>file:)?(?P<name>[^}]*)\}")
 _MOST_SECRET_BYTES = 64 << 10

@@ -1,0 +1,1 @@
+"""``falco-bridge.yaml``, one file a section."""
