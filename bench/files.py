@@ -1,26 +1,35 @@
-"""Following a file that is there already, in MB/s, beside ``wc -l`` of the same file."""
+"""Following one file that is there already, in MB/s, beside ``wc -l`` of it; and thousands, of which one is written."""
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from bench.figures import Figure
+from bridge.journal import Journal
 from bridge.simulate.generate import generate
 from bridge.simulate.recording import Form
 from bridge.sources.contract import Batch
 from bridge.sources.file_source import FileSource
 
 _ALERTS = 200_000
+_FILES = 5_000
+_COMMITS = 300
 
 
 def figures() -> Iterator[Figure]:
-    """Read by one thread, every line decoded to an alert; the page cache is warm for both."""
+    """CPU time of either. Read by one thread, every line decoded to an alert; the page cache is warm for both."""
+    yield from _following()
+    yield from _committing()
+
+
+def _following() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
         for form, named in ((Form.JSON, "JSON lines"), (Form.TEXT, "text lines")):
             path = Path(folder) / form.name
@@ -34,11 +43,22 @@ def figures() -> Iterator[Figure]:
             yield Figure(f"files, {named}, followed", followed / megabytes * _ALERTS, "alerts/s")
 
 
+def _committing() -> Iterator[Figure]:
+    """What it costs to commit how far one file was read, by how many are followed; the journal's own cost included."""
+    alone = 0.0
+    for files in (1, _FILES):
+        cost = _commit(files)
+        alone = alone or cost
+        yield Figure(f"files, a commit with {files:,} followed", cost * 1e6, "µs", cost / alone, "with one")
+
+
 def _wc(path: Path) -> float:
+    """Seconds of CPU of ``wc -l``."""
     subprocess.run(["wc", "-l", str(path)], check=True, capture_output=True)
-    began = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(["wc", "-l", str(path)], check=True, capture_output=True)
-    return time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _follow(path: Path) -> float:
@@ -62,3 +82,37 @@ def _follow(path: Path) -> float:
     thread.join(10)
     assert taken == _ALERTS, taken
     return seconds
+
+
+def _commit(files: int) -> float:
+    """Seconds of CPU of the reading thread from one commit to the next, where each brings a line of one file."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
+        folder = Path(name)
+        paths = [folder / f"falco-{number}.log" for number in range(files)]
+        for path in paths:
+            path.touch()
+        journal = Journal.open_for_router(folder / "journal.db")
+        source = FileSource("bench", str(folder / "falco-*.log"), begin="start")
+        committed = threading.Semaphore(0)
+        moments: list[float] = []
+
+        def accept(batch: Batch) -> None:
+            journal.append(batch.source, batch.received_ns, [], (), batch.checkpoint)
+            if batch.alerts or not moments:
+                moments.append(time.thread_time())
+                committed.release()
+
+        thread = threading.Thread(target=source.run, args=(accept,), daemon=True)
+        thread.start()
+        committed.acquire()
+        for number in range(_COMMITS):
+            with paths[number * 7 % files].open("ab") as file:
+                file.write(b'{"rule": "r", "output": "o"}\n')
+            committed.acquire()
+        source.stop()
+        thread.join(10)
+        journal.close()
+        spent = sorted(after - before for before, after in pairwise(moments))
+        return spent[len(spent) // 2]

@@ -13,15 +13,27 @@ from bridge.journal.errors import JournalBusyError, JournalError
 
 APPLICATION_ID = 0x46427267
 """SQLite's application_id of a journal: ``FBrg``."""
-VERSION = 2
-"""Format 1, from before the first release, kept alerts uncompressed under random ids."""
+VERSION = 3
+"""Format 1, from before the first release, kept alerts uncompressed under random ids; format 2, how far files were
+read in one text a source."""
+_OLDEST = 2
+"""Older ones are refused; what is between is brought up to date by ``_UPGRADES``."""
 _BUSY_SECONDS = 30.0
 _CHECKED_WHOLE_BYTES = 64 << 20
 """Up to this size the whole file is checked at start (about a second)."""
 
+_CHECKPOINTS = """
+CREATE TABLE checkpoints (
+    source TEXT NOT NULL,
+    part TEXT NOT NULL,
+    position TEXT NOT NULL,
+    PRIMARY KEY (source, part)
+) WITHOUT ROWID;
+"""
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
+{_CHECKPOINTS}
 CREATE TABLE alerts (
     seq INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
@@ -64,11 +76,6 @@ CREATE TABLE channels (
     name TEXT PRIMARY KEY,
     health BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE checkpoints (
-    source TEXT PRIMARY KEY,
-    position TEXT NOT NULL,
-    updated_ns INTEGER NOT NULL
-) WITHOUT ROWID;
 CREATE TABLE quarantine (
     seq INTEGER PRIMARY KEY,
     received_ns INTEGER NOT NULL,
@@ -84,6 +91,18 @@ BEGIN
     DELETE FROM attempts WHERE delivery = OLD.id;
 END
 """
+
+_UPGRADES = {
+    2: f"""
+ALTER TABLE checkpoints RENAME TO whole_checkpoints;
+{_CHECKPOINTS}
+INSERT INTO checkpoints SELECT source, '', '' FROM whole_checkpoints;
+INSERT INTO checkpoints SELECT source, key, value FROM whole_checkpoints, json_each(position);
+DROP TABLE whole_checkpoints;
+PRAGMA user_version = 3;
+""",  # noqa: S608  # a constant
+}
+"""What makes the next format of each."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -203,11 +222,11 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> bool:
             f"the journal {path} was written by a newer falco-bridge (format {version}, this one knows {VERSION}); "
             "nothing was changed. Run that version, or set journal.path to another file"
         )
-    if tables and version < VERSION:
+    if tables and version < _OLDEST:
         raise JournalError(
             f"the journal {path} was written by a falco-bridge from before the first release (format {version}, this "
-            f"one knows {VERSION}); nothing was changed. Let that version deliver what waits and move the file aside, "
-            "or set journal.path to another file"
+            f"one knows {_OLDEST} to {VERSION}); nothing was changed. Let that version deliver what waits and move the "
+            "file aside, or set journal.path to another file"
         )
     if path.stat().st_size <= _CHECKED_WHOLE_BYTES:
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -231,6 +250,9 @@ def _set_up(connection: sqlite3.Connection) -> None:
     try:
         if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             for statement in (*_SCHEMA.split(";"), _FORGET_ATTEMPTS):
+                connection.execute(statement)
+        for version in range(connection.execute("PRAGMA user_version").fetchone()[0], VERSION):
+            for statement in _UPGRADES[version].split(";"):
                 connection.execute(statement)
         connection.execute("COMMIT")
     except sqlite3.Error:

@@ -9,7 +9,7 @@ other writes, and both keep their write transactions short.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -102,11 +102,12 @@ class Journal(Retention):
         received_ns: int,
         entries: Sequence[Entry],
         refused: Sequence[Refused] = (),
-        checkpoint: str | None = None,
+        checkpoint: Mapping[str, str | None] | None = None,
     ) -> int:
         """Keep a batch, all or nothing, and return once it is on the disk.
 
-        ``road`` is the source's name. Returns how many deliveries were added.
+        ``road`` is the source's name; of its checkpoint only the parts that are named change, and None forgets one.
+        Returns how many deliveries were added.
         """
         first = self._next_alert
         alerts, deliveries = self._rows(road, received_ns, entries, first)
@@ -123,21 +124,16 @@ class Journal(Retention):
             )
             if refused:
                 self._set_aside(road, received_ns, refused)
-            if checkpoint is not None:
-                self._connection.execute(
-                    "INSERT INTO checkpoints VALUES (?, ?, ?) "
-                    "ON CONFLICT DO UPDATE SET position = excluded.position, updated_ns = excluded.updated_ns",
-                    (road, checkpoint, received_ns),
-                )
+            if checkpoint:
+                self._move(road, checkpoint)
         self._next_alert = first + len(entries)
         self._latest = max(self._latest, *(entry.alert.id for entry in entries)) if entries else self._latest
         return len(deliveries)
 
-    def checkpoint(self, source: str) -> str | None:
-        """Where the source has to read on, if it has a position."""
-        with self._explained():
-            row = self._connection.execute("SELECT position FROM checkpoints WHERE source = ?", (source,)).fetchone()
-        return None if row is None else str(row[0])
+    def checkpoint(self, source: str) -> dict[str, str]:
+        """Where the source has to read on, by its parts; empty where it has never said."""
+        rows = self.read("SELECT part, position FROM checkpoints WHERE source = ?", (source,))
+        return {str(part): str(position) for part, position in rows}
 
     def kept(self) -> int:
         """How many alerts are kept."""
@@ -153,6 +149,16 @@ class Journal(Retention):
             for (known,) in self.read(statement, some):
                 assert isinstance(known, bytes)
                 yield known.hex()
+
+    def _move(self, road: str, checkpoint: Mapping[str, str | None]) -> None:
+        self._connection.executemany(
+            "INSERT INTO checkpoints VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET position = excluded.position",
+            [(road, part, position) for part, position in checkpoint.items() if position is not None],
+        )
+        self._connection.executemany(
+            "DELETE FROM checkpoints WHERE source = ? AND part = ?",
+            [(road, part) for part, position in checkpoint.items() if position is None],
+        )
 
     def _set_aside(self, road: str, received_ns: int, refused: Sequence[Refused]) -> None:
         self._connection.executemany(

@@ -109,7 +109,7 @@ class Intake:
                 return self._kept(self._aside(batch, error))
         half = len(batch.alerts) // 2
         # The checkpoint holds only once the second half is kept as well.
-        first = replace(batch, alerts=batch.alerts[:half], refused=(), checkpoint=None)
+        first = replace(batch, alerts=batch.alerts[:half], refused=(), checkpoint={})
         return self._taken(first) + self._taken(replace(batch, alerts=batch.alerts[half:]))
 
     def _aside(self, batch: Batch, error: Exception) -> Batch:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bridge.alert import Alert
@@ -27,8 +27,9 @@ class Batch:
     """When it was read, in nanoseconds since the epoch."""
     alerts: tuple[Alert, ...]
     refused: tuple[Refusal, ...] = ()
-    checkpoint: str | None = None
-    """Where to read on after a restart, kept in the same transaction; None for a source without a position."""
+    checkpoint: Mapping[str, str | None] = field(default_factory=dict)
+    """What has changed of where to read on after a restart, kept in the same transaction: a text for each part of the
+    source (a file), or None for one that is to be forgotten."""
 
 
 Accept = Callable[[Batch], None]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import astuple, dataclass
 
+FOLLOWED = ""
+"""The part of a checkpoint that says that the source has begun, also where there was no file yet."""
 HEAD = 256
 """Bytes of a file's beginning that tell it from another one under the same number."""
 
@@ -31,14 +33,10 @@ class Position:
         return json.dumps(astuple(self))
 
 
-def write(texts: Iterable[str]) -> str:
-    """All files of a source, each as its ``text``."""
-    return f"[{','.join(texts)}]"
-
-
-def read(text: str | None) -> list[Position]:
-    """What ``write`` made; nothing where there is none."""
-    return [] if text is None else [Position(*each) for each in json.loads(text)]
+def read(checkpoint: Mapping[str, str]) -> dict[int, Position]:
+    """Every file of a checkpoint by its number, in the order in which they were found."""
+    texts = {int(part): text for part, text in checkpoint.items() if part != FOLLOWED}
+    return {number: Position(*json.loads(texts[number])) for number in sorted(texts)}
 
 
 def head_of(descriptor: int, offset: int) -> int:

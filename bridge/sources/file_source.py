@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from glob import glob, has_magic
 from typing import Literal
@@ -43,14 +44,19 @@ From = Literal["start", "end"]
 class FileSource:
     """Follows every file that a pattern names. ``checkpoint`` is what the journal has kept of it."""
 
-    def __init__(self, name: str, pattern: str, checkpoint: str | None = None, begin: From = "end") -> None:
+    def __init__(
+        self, name: str, pattern: str, checkpoint: Mapping[str, str] | None = None, begin: From = "end"
+    ) -> None:
         self.name = name
         self._pattern = pattern
-        self._committed = checkpoint
-        self._begin: From = "start" if checkpoint is not None else begin
+        self._committed = dict(checkpoint or {})
+        self._begin: From = "start" if self._committed else begin
         self._tails: dict[tuple[int, int], Tail] = {}
         self._named: dict[str, Tail] = {}
         """The newest file under each name."""
+        self._numbered: dict[int, Tail] = {}
+        self._moved: set[int] = set()
+        """Those of which the journal may not know yet how far they were read, or that they are gone."""
         self._payload = Payload()
         self._truncations = 0
         self._watched: dict[int, Tail] = {}
@@ -80,7 +86,7 @@ class FileSource:
             watch.close()
             for tail in self._tails.values():
                 os.close(tail.descriptor)
-            for known in (self._tails, self._named, self._watched):
+            for known in (self._tails, self._named, self._numbered, self._watched, self._moved):
                 known.clear()
 
     def stop(self) -> None:
@@ -158,6 +164,7 @@ class FileSource:
             if before.key in self._tails and self._take(before):
                 return True
             before.bequeath(tail)
+        self._note(tail)
         if tail.was_truncated():
             self._tell_truncated(tail)
         count = tail.take(time.time_ns(), self._payload)
@@ -165,21 +172,37 @@ class FileSource:
 
     def _hand_over(self, accept: Accept) -> None:
         if self._payload.alerts or self._payload.refused:
-            self._commit(accept, self._checkpoint())
+            self._commit(accept, self._changed())
 
     def _save(self, accept: Accept) -> None:
         """Where files were read without bringing an alert, or have come or gone."""
-        checkpoint = self._checkpoint()
-        if checkpoint != self._committed and not self._cancelled:
-            self._commit(accept, checkpoint)
+        changed = self._changed()
+        if changed and not self._cancelled:
+            self._commit(accept, changed)
 
-    def _commit(self, accept: Accept, checkpoint: str) -> None:
+    def _commit(self, accept: Accept, changed: dict[str, str | None]) -> None:
         payload, self._payload = self._payload, Payload()
-        accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.refused), checkpoint))
-        self._committed = checkpoint
+        accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.refused), changed))
+        self._moved.clear()
+        for part, text in changed.items():
+            if text is None:
+                del self._committed[part]
+            else:
+                self._committed[part] = text
 
-    def _checkpoint(self) -> str:
-        return file_position.write(tail.position() for tail in self._tails.values())
+    def _changed(self) -> dict[str, str | None]:
+        """What the journal does not know yet."""
+        now: dict[str, str | None] = {file_position.FOLLOWED: ""}
+        for number in self._moved:
+            tail = self._numbered.get(number)
+            now[str(number)] = None if tail is None else tail.position()
+        return {part: text for part, text in now.items() if text != self._committed.get(part)}
+
+    def _note(self, tail: Tail) -> None:
+        """How far this file is read may be about to change, and with it where the line before it began."""
+        self._moved.add(tail.number)
+        if tail.ancestor is not None:
+            self._moved.add(tail.ancestor.number)
 
     def _tell_truncated(self, tail: Tail) -> None:
         """What copytruncate took away before it was read is gone; go on from the beginning."""
@@ -194,11 +217,12 @@ class FileSource:
 
     def _resume(self, watch: FileWatch) -> None:
         """Go on with what the journal knows, also of files that were renamed meanwhile."""
-        positions = file_position.read(self._committed)
-        for position, path in zip(positions, file_position.find(positions), strict=True):
+        known = file_position.read(self._committed)
+        self._moved.update(known)
+        for (number, position), path in zip(known.items(), file_position.find(known.values()), strict=True):
             tail = None if path is None else self._opened(path, position.path, position.offset)
             if tail is not None:
-                self._enter(watch, tail)
+                self._enter(watch, tail, number)
             elif path is None:
                 self._log.warning(
                     "a file is gone, or was truncated, while it was not followed; its last lines may be lost",
@@ -243,6 +267,7 @@ class FileSource:
         silent = time.monotonic() - tail.quiet_since > (_GONE_SECONDS if deleted else _LINGER_SECONDS)
         if tail.seen != tail.read or tail.bequeathed or not silent or not (deleted or replaced):
             return
+        self._note(tail)
         tail.end(time.time_ns(), self._payload)
         self._close(watch, tail)
 
@@ -251,7 +276,7 @@ class FileSource:
             watch.forget(tail.watch)
             self._watched.pop(tail.watch, None)
         os.close(tail.descriptor)
-        del self._tails[tail.key]
+        del self._tails[tail.key], self._numbered[tail.number]
         if self._named.get(tail.path) is tail:
             del self._named[tail.path]
 
@@ -285,7 +310,10 @@ class FileSource:
             self._told.discard(path)
         return tail
 
-    def _enter(self, watch: FileWatch, tail: Tail) -> None:
+    def _enter(self, watch: FileWatch, tail: Tail, number: int | None = None) -> None:
+        tail.number = next(reversed(self._numbered), 0) + 1 if number is None else number
+        self._numbered[tail.number] = tail
+        self._note(tail)
         tail.watch = watch.file(tail.descriptor, tail.device, tail.real)
         if tail.watch is not None:
             self._watched[tail.watch] = tail

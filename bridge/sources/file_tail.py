@@ -31,6 +31,8 @@ class Tail:
     inode: int
     offset: int
     """Everything before it is decided, and in the batch that is committed next if not before."""
+    number: int = 0
+    """Of the source's files, in the order in which they were found: its part of the checkpoint."""
     watch: int | None = None
     read: int = 0
     """Up to here it was read."""
@@ -41,7 +43,7 @@ class Tail:
     """The file that bore this name before: it is read to its end first, and may end amid a container's line."""
     bequeathed: bool = False
     """The line that it ends amid goes on in another file, and its end is still to come there."""
-    _ancestor: Tail | None = None
+    ancestor: Tail | None = None
     """The file in which the line began that this one goes on with."""
     _lines: LineSplitter = field(default_factory=LineSplitter)
     _reader: LineReader = field(default_factory=LineReader)
@@ -115,7 +117,7 @@ class Tail:
         """This file is read to its end, and ``heir`` bears its name now: a container's line may go on there."""
         if self._reader.amid_a_line:
             heir._reader.inherit(self._reader)  # its own kind
-            heir._ancestor = self
+            heir.ancestor = self
             self.bequeathed = True
         heir.follows = None
 
@@ -130,8 +132,8 @@ class Tail:
     def _decided(self, offset: int) -> None:
         if not self.bequeathed:
             self.offset = offset
-        if self._ancestor is not None and offset:
-            ancestor, self._ancestor = self._ancestor, None
+        if self.ancestor is not None and offset:
+            ancestor, self.ancestor = self.ancestor, None
             ancestor._inherited()  # noqa: SLF001
 
     def _inherited(self) -> None:

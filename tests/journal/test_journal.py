@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,10 @@ def claim(journal: Journal, now_ns: int, room: Room) -> list[Delivery]:
 def test_an_alert_goes_in_once_and_comes_out_equal(tmp_path: Path) -> None:
     """Twice sent is once kept; decisions and checkpoint come along."""
     journal = Journal.open_for_router(tmp_path / "j.db")
-    assert journal.append("s", 5, entries(1, 2), [Refused("no alert", b"\xff")], "line 7") == 2
+    assert journal.append("s", 5, entries(1, 2), [Refused("no alert", b"\xff")], {"f": "line 7"}) == 2
     assert journal.unknown([alert(1), alert(3), alert(3)]) == [alert(3)]
     assert [each.alert for each in recorded(journal)] == [alert(1), alert(2)]
-    assert journal.checkpoint("s") == "line 7"
+    assert journal.checkpoint("s") == {"f": "line 7"}
     assert quarantined(journal) == [("s", "no alert", b"\xff")]
     for name in ("j.db", "j.db-wal", "j.db.lock"):
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600, name
@@ -142,6 +143,39 @@ def foreign(path: Path) -> None:
 
 def no_database(path: Path) -> None:
     path.write_text("shopping list\n" * 400, encoding="utf-8")
+
+
+def test_of_a_checkpoint_only_what_changed_is_written(tmp_path: Path) -> None:
+    """A part that is not named stays, None forgets one, and another source's are its own."""
+    journal = Journal.open_for_router(tmp_path / "j.db")
+    journal.append("s", 0, [], (), {"1": "a", "2": "b", "3": "c"})
+    journal.append("t", 0, [], (), {"1": "theirs"})
+    journal.append("s", 0, [], (), {"2": "further", "3": None, "9": None})
+    journal.append("s", 0, [])
+    assert journal.checkpoint("s") == {"1": "a", "2": "further"}
+    assert journal.checkpoint("t") == {"1": "theirs"}
+
+
+def test_a_journal_of_the_format_before_is_brought_up_to_date(tmp_path: Path) -> None:
+    """It kept a source's position in one text; a reader takes it as it is, for a bridge may never have run since."""
+    path = tmp_path / "j.db"
+    Journal.open_for_router(path).close()
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript("""
+            DROP TABLE checkpoints;
+            CREATE TABLE checkpoints (source TEXT PRIMARY KEY, position TEXT NOT NULL, updated_ns INTEGER NOT NULL)
+            WITHOUT ROWID;
+            INSERT INTO checkpoints VALUES ('a', '[["/a.1", 1, 2], ["/a", 1, 3]]', 7), ('none yet', '[]', 8);
+            PRAGMA user_version = 2;
+        """)
+    reader = Journal.open_to_read(path)
+    assert reader.kept() == 0
+    reader.close()
+    for _ in range(2):
+        journal = Journal.open_for_router(path)
+        assert journal.checkpoint("a") == {"": "", "0": '["/a.1",1,2]', "1": '["/a",1,3]'}
+        assert journal.checkpoint("none yet") == {"": ""}
+        journal.close()
 
 
 @pytest.mark.parametrize("harm", [damaged, damaged_within, newer, older, foreign, no_database])

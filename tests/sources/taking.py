@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from bridge.alert import Alert
@@ -13,7 +13,8 @@ from bridge.sources.contract import Batch, Source
 class Taken:
     """Keeps batches; ``hold`` makes every commit wait until it is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Mapping[str, str] | None = None) -> None:
+        self.known: dict[str, str | None] = dict(known or {})
         self.batches: list[Batch] = []
         self.hold = threading.Event()
         self.hold.set()
@@ -33,9 +34,10 @@ class Taken:
         return [each.reason for batch in self.batches for each in batch.refused]
 
     @property
-    def checkpoint(self) -> str | None:
-        """The last one that was committed."""
-        return next((batch.checkpoint for batch in reversed(self.batches) if batch.checkpoint is not None), None)
+    def checkpoint(self) -> dict[str, str]:
+        """As the journal would have it, begun from ``known``."""
+        changes = {part: text for batch in list(self.batches) for part, text in batch.checkpoint.items()}
+        return {part: text for part, text in (self.known | changes).items() if text is not None}
 
 
 @contextmanager

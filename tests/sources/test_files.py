@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def append(path: Path, *numbers: int) -> None:
         file.write(b"".join(line(number) for number in numbers))
 
 
-def follow(path: Path, checkpoint: str | None = None, begin: str = "start") -> FileSource:
+def follow(path: Path, checkpoint: Mapping[str, str] | None = None, begin: str = "start") -> FileSource:
     return FileSource("file", str(path), checkpoint, "start" if begin == "start" else "end")
 
 

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from bridge.sources import file_source, file_watch
 from bridge.sources.contract import Batch
+from bridge.sources.file_position import FOLLOWED
 from bridge.sources.file_source import FileSource, folders_of
 from bridge.sources.file_watch import FileWatch, file_system
 from bridge.sources.inotify import Inotify
@@ -38,13 +39,13 @@ def test_what_is_written_before_the_first_alert_is_not_lost_to_a_restart(tmp_pat
     path = tmp_path / "falco.log"
     append(path, 1)
     with running(follow(path, begin="end")) as first:
-        wait_until(lambda: first.checkpoint is not None, "the position")
+        wait_until(lambda: first.checkpoint, "the position")
     append(path, 2)
     with running(follow(path, first.checkpoint, begin="end")) as second:
         wait_until(lambda: rules(second) == ["r2"], "the second line")
     none = tmp_path / "later.log"
     with running(follow(none, begin="end")) as third:
-        wait_until(lambda: third.checkpoint is not None, "the position")
+        wait_until(lambda: third.checkpoint, "the position")
     append(none, 3)
     with running(follow(none, third.checkpoint, begin="end")) as fourth:
         wait_until(lambda: rules(fourth) == ["r3"], "the third line")
@@ -112,7 +113,7 @@ def test_files_that_were_rotated_away_before_anybody_looked_are_read(tmp_path: P
         append(path, 3 + number)
     (tmp_path / "falco.log.5.gz").write_bytes(b"compressed")
     os.utime(tmp_path / "falco.log.9", ns=(0, 0))
-    with running(follow(path, first.checkpoint)) as second:
+    with running(follow(path, first.checkpoint), Taken(first.checkpoint)) as second:
         wait_until(lambda: rules(second) == ["r2", "r3", "r4", "r5"], "the rest, in order")
     with running(follow(path, second.checkpoint)) as third:
         append(path, 6)
@@ -122,7 +123,7 @@ def test_files_that_were_rotated_away_before_anybody_looked_are_read(tmp_path: P
 def test_folders_and_files_that_come_later_are_found(tmp_path: Path) -> None:
     """At any depth of the pattern, at once, and without a look at everything."""
     with running(follow(tmp_path / "logs" / "falco_*" / "*" / "*.log")) as taken:
-        wait_until(lambda: taken.checkpoint is not None, "the start")
+        wait_until(lambda: taken.checkpoint, "the start")
         for number in range(3):
             folder = tmp_path / "logs" / f"falco_{number}" / "falco"
             folder.mkdir(parents=True)
@@ -181,7 +182,7 @@ def test_a_deleted_file_is_read_to_its_end_and_let_go(tmp_path: Path, monkeypatc
             file.write(line(2) + line(3).strip())
             path.unlink()
         wait_until(lambda: rules(taken) == ["r1", "r2", "r3"], "the rest")
-        wait_until(lambda: taken.checkpoint == "[]", "the end of it")
+        wait_until(lambda: taken.checkpoint == {FOLLOWED: ""}, "the end of it")
         assert source.state()[0].detail == "0 files, 0 bytes behind"
 
 
@@ -200,7 +201,7 @@ def test_a_renamed_file_without_a_successor_is_still_written(tmp_path: Path, mon
         wait_until(lambda: rules(taken) == ["r1", "r2"], "the second")
         append(path, 3)
         wait_until(lambda: rules(taken) == ["r1", "r2", "r3"], "the third")
-        wait_until(lambda: taken.checkpoint is not None and taken.checkpoint.count("falco.log") == 2, "one file")
+        wait_until(lambda: "".join(taken.checkpoint.values()).count("falco.log") == 2, "one file")
 
 
 def test_where_the_kernel_gives_no_watches_files_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,7 +390,7 @@ def test_any_lines_in_any_pieces_bring_the_same(lines: list[bytes], size: int) -
 def test_a_source_without_files_says_so(tmp_path: Path) -> None:
     """Once, with the pattern: a slip in it is found at the first start."""
     with capture_logs() as logs, running(FileSource("file", str(tmp_path / "*.lgo"))) as taken:
-        wait_until(lambda: taken.checkpoint is not None, "the start")
+        wait_until(lambda: taken.checkpoint, "the start")
     assert [each["pattern"] for each in logs if each["event"] == "no file matches yet"] == [str(tmp_path / "*.lgo")]
 
 
@@ -407,3 +408,31 @@ def test_too_many_open_files_are_told_as_such(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert "LimitNOFILE" in logs[0]["remedy"]
+
+
+def test_a_commit_says_of_the_files_that_were_read_only(tmp_path: Path) -> None:
+    """What a commit costs follows what was written, however many files are followed."""
+    for number in range(20):
+        append(tmp_path / f"{number:02}.log", number)
+    with running(follow(tmp_path / "*.log")) as first:
+        wait_until(lambda: len(first.alerts) == 20, "what was there")
+    known = first.checkpoint
+    with running(follow(tmp_path / "*.log", known)) as second:
+        append(tmp_path / "07.log", 107)
+        wait_until(lambda: rules(second) == ["r107"], "the new line")
+    assert [list(batch.checkpoint) for batch in second.batches] == [["8"]]
+    assert len(known) == 21
+
+
+def test_files_that_are_gone_are_forgotten_at_the_next_start(tmp_path: Path) -> None:
+    """The journal keeps no position for ever."""
+    path, other = tmp_path / "a.log", tmp_path / "b.log"
+    append(path, 1)
+    append(other, 2)
+    with running(follow(tmp_path / "*.log")) as first:
+        wait_until(lambda: len(first.alerts) == 2, "both")
+    path.unlink()
+    with running(follow(tmp_path / "*.log", first.checkpoint), Taken(first.checkpoint)) as second:
+        append(other, 3)
+        wait_until(lambda: rules(second) == ["r3"], "the new line")
+    assert [json.loads(each)[0] for each in second.checkpoint.values() if each] == [str(other)]
