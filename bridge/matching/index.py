@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from bridge.alert import Alert, Priority
-from bridge.language.condition import Compare, Condition, Exists, Field, Items, Literal, Operand
+from bridge.language.condition import Compare, Condition, Exists, Items, Literal, Operand
 from bridge.language.kinds import LABEL
 from bridge.language.program import Program
 from bridge.matching.atom import Atom
@@ -19,7 +19,7 @@ from bridge.matching.column import MEMO_BYTES, Column
 from bridge.matching.family import family
 from bridge.matching.group import Group
 from bridge.matching.internal import asks_for_internal
-from bridge.matching.normal import Alternative, Key, Term, alternatives
+from bridge.matching.normal import Alternative, Key, Term, alternatives, fields_of
 from bridge.matching.reader import Alive, make_reader
 
 _GROUP_BYTES = 12 << 20
@@ -118,19 +118,18 @@ class Index:
         return [each for each in candidates if each is not None]
 
     def _candidate(self, index: int, alternative: Alternative, *, internal: bool) -> Candidate | None:
-        """None where a label, which never changes, rules it out."""
+        """None where labels alone, which never change, rule it out."""
         wanted: list[Atom] = []
         unwanted: list[Atom] = []
         rest: list[Term] = []
         for term in alternative:
-            operand = _operand(term)
-            if _is_label(operand):
+            if _asks_labels_alone(term):
                 if compile_condition(term.test, self._labels)(_NO_ALERT) is term.negated:
                     return None
             elif _is_indexed(term):
                 column = self.columns.get(term.key)
                 if column is None:
-                    column = self.columns[term.key] = Column(operand, self._labels)
+                    column = self.columns[term.key] = Column(_operand(term), self._labels)
                 column.ask(term, wanted, unwanted)
             else:
                 rest.append(term)
@@ -153,8 +152,8 @@ def _operand(term: Term) -> Operand:
     return term.test.left if isinstance(term.test, Compare) else term.test.operand
 
 
-def _is_label(operand: Operand) -> bool:
-    return isinstance(operand, Field) and operand.name.startswith(LABEL)
+def _asks_labels_alone(term: Term) -> bool:
+    return all(name.startswith(LABEL) for name in fields_of(term.test))
 
 
 def _is_indexed(term: Term) -> bool:

@@ -123,7 +123,7 @@ def _key(operand: Operand) -> Key:
         case Literal():
             return ("text", operand.text)
         case Items():
-            return ("items", *sorted({literal.text for literal in operand.values}))
+            return ("items", *sorted(literal.text for literal in operand.values))  # twice counts for `oneof`
         case Call():
             return (operand.name, *(_key(each) for each in operand.arguments))
         case Pack():

@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from bridge.alert import Alert, Priority, make_alert
 from bridge.language.condition import Compare, Condition, Exists, Field, Items, Kind, Literal, Operator
 from bridge.language.kinds import ATTRIBUTES, LABEL, ORDERING
-from bridge.language.values import parse_double
+from bridge.language.values import parse_unsigned
 from bridge.matching.closures import compile_condition
 from bridge.matching.normal import Alternative, Key, Term, alternatives
+from bridge.matching.values import PARSERS
 
 _MOST_CANDIDATES = 1000
 _NUMERIC = frozenset({Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE})
@@ -85,7 +86,7 @@ def _candidates(present: Sequence[Term]) -> list[Alert] | None:
         if field is None:
             return None
         if field.kind is Kind.BOOL:
-            return [_alert(field, text) for text in ("true", "false")]
+            return [_alert(field, text) for text in ("true", "false", "neither")]
         texts = _equal_texts(term.test)
         if texts is not None and field.kind in {Kind.TEXT, Kind.INTEGER, Kind.UNSIGNED, Kind.BYTES}:
             return [_alert(field, text) for text in texts]
@@ -114,7 +115,7 @@ def _alert(field: Field, text: str) -> Alert:
     if name in said:
         said[name] = text
     return make_alert(
-        time_ns=int(text) if name == "time" and text.isdigit() else 0,
+        time_ns=(parse_unsigned(text) or 0) if name == "time" else 0,
         priority=Priority[text.upper()] if name == "priority" else Priority.DEBUG,
         rule=said["rule"],
         source=said["source"],
@@ -140,34 +141,24 @@ def _holds(term: Term, alert: Alert) -> bool:
 
 
 def _out_of_bounds(present: Sequence[Term]) -> bool:
-    """``x > 5 and x < 3``."""
+    """``x > 5 and x < 3``; a bound as the field's kind reads it: ``-1`` is a large one where there are no signs."""
     low, high = float("-inf"), float("inf")
-    strict = False
+    strict: set[float] = set()
     for term in present:
         test = term.test
         if not isinstance(test, Compare) or test.operator not in ORDERING or not isinstance(test.right, Literal):
             continue
         field = _plain_field(term)
-        number = parse_double(test.right.text)
-        if field is None or field.kind not in _NUMERIC or number is None:
+        number = PARSERS[field.kind](test.right.text) if field is not None and field.kind in _NUMERIC else None
+        if number is None:
             continue
-        strict = strict or test.operator in {Operator.LT, Operator.GT}
+        if test.operator in {Operator.LT, Operator.GT}:
+            strict.add(number)
         if test.operator in {Operator.LT, Operator.LE}:
             high = min(high, number)
         else:
             low = max(low, number)
-    return low > high or (low == high and strict and _strict_at(present, low))
-
-
-def _strict_at(present: Sequence[Term], number: float) -> bool:
-    """Whether one of the bounds at this number leaves it out."""
-    return any(
-        isinstance(term.test, Compare)
-        and term.test.operator in {Operator.LT, Operator.GT}
-        and isinstance(term.test.right, Literal)
-        and parse_double(term.test.right.text) == number
-        for term in present
-    )
+    return low > high or (low == high and low in strict)
 
 
 def _prefixes_differ(present: Sequence[Term]) -> bool:

@@ -30,7 +30,7 @@ FIELDS = {
     "ka.user.groups": ["(a,b)", "()", "(system:masters)", "a"],
     "my.own": ["5", "7.5", "text"],
     "evt.arg.flags": ["a|b", "O_RDONLY"],
-    "k8s.ns.name": ["prod", "etc", "b*"],
+    "k8s.ns.name": ["prod", "etc", "b*", "eu-1"],
     "container.name": ["rm", "/etc/shadow"],
 }
 VALUES = st.sampled_from(sorted({value for values in FIELDS.values() for value in values if "\udcff" not in value}))
@@ -45,7 +45,7 @@ TEXT = st.one_of(VALUES, st.sampled_from(["ba", "rm", "h", "A", "*", "b?sh", "[a
 ITEMS = st.lists(TEXT, max_size=4).map(lambda items: f"({', '.join(items)})")
 TEXTUAL = st.sampled_from(["proc.name", "proc.cmdline", "fd.name", "my.own", "rule", "source", "hostname", "output",
                            "label.cluster", "tolower(proc.name)", "basename(fd.name)", "evt.arg.flags",
-                           "k8s.ns.name", "container.name"])  # fmt: skip
+                           "k8s.ns.name", "container.name", "toupper(label.cluster)"])  # fmt: skip
 SIMPLE = st.sampled_from(["=", "!=", "contains", "icontains", "startswith", "endswith", "glob", "iglob"])
 
 
@@ -74,6 +74,7 @@ LEAVES = st.one_of(
     join(st.sampled_from(["ka.user.groups", "tags", "fd.sport", "fd.cip"]), just("exists")),
     join(just("priority"), st.sampled_from(["=", "!=", "<", ">="]), st.sampled_from(["debug", "warning", "critical"])),
     just("proc.name = val(rule)"),
+    just("label.cluster = val(k8s.ns.name)"),
     just("source = internal"),
 )  # fmt: skip
 CONDITIONS = st.recursive(
@@ -172,6 +173,29 @@ def test_what_alerts_never_meet_costs_no_bit() -> None:
     assert met("team-9", "tool2") == (9,)
     assert met("team-16", "tool2") == (16,)
     assert met("team-9", "tool2") == (9,)
+
+
+@pytest.mark.parametrize(
+    ("condition", "matches"),
+    [
+        ("tolower(label.cluster) = eu-1", True),
+        ("concat(label.cluster, proc.name) = eu-1bash", True),
+        ("label.cluster = val(k8s.ns.name)", True),
+        ("not label.cluster = val(k8s.ns.name)", False),
+        ("label.cluster = val(proc.name)", False),
+    ],
+)
+def test_labels_inside_transformers_and_beside_fields(condition: str, matches: bool) -> None:
+    """The config's value counts, and the alert's where one stands beside it."""
+    program = program_of([condition])
+    alert = alert_with({"k8s.ns.name": "eu-1", "proc.name": "bash"})
+    assert Matcher(program, LABELS).match(alert, 0) == by_definition(defined(program, LABELS), alert) == (0,) * matches
+
+
+def test_a_list_that_holds_a_text_twice_is_another_list() -> None:
+    """Of ``oneof (a, a)`` never exactly one holds."""
+    program = program_of(["proc.name contains oneof (a, a)", "proc.name contains oneof (a)"])
+    assert Matcher(program, {}).match(alert_with({"proc.name": "bash"}), 0) == (1,)
 
 
 def test_an_index_that_fails_to_grow_gives_way_to_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:

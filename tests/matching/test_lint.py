@@ -50,7 +50,12 @@ ALWAYS = [
     "proc.name exists or not proc.name exists",
 ]
 POSSIBLE = ["rule = a and user.name = b", "rule != a and rule != b", "fd.sport >= 5 and fd.sport <= 5", "proc.name startswith a and proc.name startswith ab",
-            "fd.cip = 10.0.0.1 and fd.cip = 10.0.0.0/8", "tags intersects (a) and tags intersects (b)"]  # fmt: skip
+            "fd.cip = 10.0.0.1 and fd.cip = 10.0.0.0/8", "tags intersects (a) and tags intersects (b)",
+            "fd.sport > 5 and fd.sport < -1", 'time = " 22"', "time = -1 and time > 3",
+            "evt.rawtime >= 9007199254740992 and evt.rawtime < 9007199254740993",
+            "proc.duration >= 99999999999999999999 and proc.duration <= 18446744073709551615",
+            "proc.name contains oneof (a) and not proc.name contains oneof (a, a)",
+            "evt.is_open_read exists and not evt.is_open_read = true and not evt.is_open_read = false"]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", NEVER)
