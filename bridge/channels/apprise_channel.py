@@ -1,4 +1,4 @@
-"""Any URL of Apprise as a channel: one object, our sessions, our messages, no sleeping between sends."""
+"""Any URL of Apprise as a channel: an object a target, our sessions, our messages, no sleeping between sends."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from bridge.channels.probe import STAND_IN, Heard, listen
 from bridge.channels.redact import redacted, redacted_bytes, secrets_in
 from bridge.channels.render import plain
 from bridge.channels.sanitise import shortened, unmentioned
+from bridge.channels.targets import Targets, apart
 from bridge.channels.verdict import Accepted, judge
 from bridge.journal.model import Delivery
 
@@ -47,6 +48,7 @@ def make_plugin(url: str) -> Any:
     asset.http_redirects = False
     plugin = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if plugin is not None:
+        plugin.retry = 0  # the courier's to do; and so that ``len`` counts targets
         # It would sleep in our worker, for the service's sake; the courier keeps each channel's rate.
         setattr(plugin, "throttle", lambda *_args, **_kwargs: None)  # noqa: B010  # a method of it
         if type(plugin).__name__ == "NotifyOpsgenie" and getattr(plugin, "action", "") == "map":
@@ -69,6 +71,7 @@ class AppriseChannel:
     def __init__(self, name: str, url: str, plugin: Any, labels: Mapping[str, str]) -> None:
         self.name = name
         self._plugin = plugin
+        self._targets = Targets(apart(plugin))
         self._labels = labels
         self._secrets = secrets_in(url)
         self._machine = url.partition(":")[0].lower() in _MACHINES
@@ -79,36 +82,33 @@ class AppriseChannel:
         self.most_in_a_digest = plain_most if self._family is None else self._family.most_in_a_digest
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """Send one message; whatever the plugin does, an outcome comes back."""
-        message = message_of(deliveries, self._labels)
-        try:
-            return self._in_its_form(message) or self._in_plain(message)
-        except Exception as error:  # noqa: BLE001  # a plugin may raise anything, and the courier must go on
-            return Outcome(Verdict.RETRY, None, f"its plugin failed ({type(error).__name__})")
+        """Send each target one message; whatever the plugin does, an outcome comes back."""
+        return self._targets.send(deliveries, self._send_to)
 
     def close(self) -> None:
         """The thread's session ends with its thread."""
 
-    def _in_its_form(self, message: Message) -> Outcome | None:
+    def _send_to(self, target: Any, deliveries: Sequence[Delivery]) -> Outcome:
+        message = message_of(deliveries, self._labels)
+        try:
+            return self._in_its_form(target, message) or self._in_plain(target, message)
+        except Exception as error:  # noqa: BLE001  # a plugin may raise anything, and the courier must go on
+            return Outcome(Verdict.RETRY, None, f"its plugin failed ({type(error).__name__})")
+
+    def _in_its_form(self, target: Any, message: Message) -> Outcome | None:
         """Our own message in place of a stand-in; None where the service has no form, or gets its posts otherwise."""
         family = self._family
         if family is None:
             return None
         heard = listen(lambda asked: family.render(asked, message))
-        succeeded = self._notify(message.severity, "", STAND_IN)
+        succeeded = _notify(target, message.severity, "", STAND_IN)
         if succeeded and not heard.dressings:  # a later Apprise that posts by a road that we do not watch
             return None
         return self._outcome(heard, succeeded=succeeded, accepted=family.accepted)
 
-    def _in_plain(self, message: Message) -> Outcome:
+    def _in_plain(self, target: Any, message: Message) -> Outcome:
         heard = listen()
-        return self._outcome(heard, succeeded=self._notify(message.severity, *self._plain(message)))
-
-    def _notify(self, severity: Priority, title: str, body: str) -> bool:
-        kind = _type(severity)
-        return bool(
-            self._plugin.notify(body=body, title=title, notify_type=kind, body_format="text", overflow="truncate")
-        )
+        return self._outcome(heard, succeeded=_notify(target, message.severity, *self._plain(message)))
 
     def _plain(self, message: Message) -> tuple[str, str]:
         """Title and body within what the service takes, joiners counted in."""
@@ -132,6 +132,11 @@ class AppriseChannel:
         heard.body = redacted_bytes(heard.body, self._secrets)
         outcome = judge(heard, succeeded=succeeded, accepted=accepted)
         return replace(outcome, reason=redacted(outcome.reason, self._secrets))
+
+
+def _notify(plugin: Any, severity: Priority, title: str, body: str) -> bool:
+    kind = _type(severity)
+    return bool(plugin.notify(body=body, title=title, notify_type=kind, body_format="text", overflow="truncate"))
 
 
 def _type(severity: Priority) -> Any:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import smtplib
 import ssl
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -25,10 +23,10 @@ from bridge.channels.redact import redacted, secrets_in
 from bridge.channels.render.mail import MOST_IN_A_DIGEST, Mail, mail
 from bridge.channels.sanitise import one_line
 from bridge.channels.silence import why_silent
+from bridge.channels.targets import Targets
 from bridge.journal.model import Delivery
 
 _LONGEST_REASON = 300
-_MOST_REMEMBERED = 1000
 
 
 class MailChannel:
@@ -42,15 +40,13 @@ class MailChannel:
         self._plugin = plugin
         self._labels = labels
         self._secrets = secrets_in(url)
-        self._taken = _Taken()
+        self._targets = Targets[tuple[str | None, str]](plugin.targets)
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Send each recipient a letter of his own; who took it before does not get it again."""
-        letter = mail(message_of(deliveries, self._labels))
-        key = tuple(f"{each.id} {each.alert.id}" for each in deliveries)
         try:
             with self._connected() as server:
-                outcome = self._send_each(server, letter, key)
+                outcome = self._targets.send(deliveries, lambda target, missing: self._post(server, target, missing))
         except Exception as error:  # noqa: BLE001  # whatever it is, the courier must go on
             outcome = _failed(error)
         reason = one_line(
@@ -88,26 +84,18 @@ class MailChannel:
             context.verify_mode = ssl.CERT_NONE
         return context
 
-    def _send_each(self, server: smtplib.SMTP, letter: Mail, key: tuple[str, ...]) -> Outcome:
-        """The worst of what became of them: a recipient to try again comes before one refused for good."""
-        worst = Outcome(Verdict.DELIVERED, 250)
-        for name, address in self._plugin.targets:
-            if self._taken.has(key, address):
-                continue
-            try:
-                server.send_message(
-                    self._written(letter, key, name or "", address), self._sender[1], self._all_of(address)
-                )
-                self._taken.add(key, address)
-            except smtplib.SMTPServerDisconnected:
-                raise
-            except smtplib.SMTPException as error:
-                outcome = _failed(error)
-                if worst.verdict is not Verdict.RETRY:
-                    worst = outcome
-        if worst.verdict is Verdict.DELIVERED:
-            self._taken.forget(key)
-        return worst
+    def _post(self, server: smtplib.SMTP, target: tuple[str | None, str], deliveries: Sequence[Delivery]) -> Outcome:
+        """One letter to one recipient. Raises SMTPServerDisconnected: nobody else gets one by that connection."""
+        name, address = target
+        letter = mail(message_of(deliveries, self._labels))
+        key = tuple(f"{each.id} {each.alert.id}" for each in deliveries)
+        try:
+            server.send_message(self._written(letter, key, name or "", address), self._sender[1], self._all_of(address))
+        except smtplib.SMTPServerDisconnected:
+            raise
+        except smtplib.SMTPException as error:
+            return _failed(error)
+        return Outcome(Verdict.DELIVERED, 250)
 
     @property
     def _sender(self) -> tuple[str, str]:
@@ -142,28 +130,6 @@ class MailChannel:
         told = "\0".join((self.name, address, *key)).encode("utf-8", "replace")
         domain = self._sender[1].rpartition("@")[2]
         return f"<{hashlib.blake2b(told, digest_size=16).hexdigest()}@{domain}>"
-
-
-class _Taken:
-    """Who has taken a message that others have not, so that the retry does not reach him twice. Bounded."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._by_key: OrderedDict[tuple[str, ...], set[str]] = OrderedDict()
-
-    def has(self, key: tuple[str, ...], address: str) -> bool:
-        with self._lock:
-            return address in self._by_key.get(key, ())
-
-    def add(self, key: tuple[str, ...], address: str) -> None:
-        with self._lock:
-            self._by_key.setdefault(key, set()).add(address)
-            while len(self._by_key) > _MOST_REMEMBERED:
-                self._by_key.popitem(last=False)
-
-    def forget(self, key: tuple[str, ...]) -> None:
-        with self._lock:
-            self._by_key.pop(key, None)
 
 
 def _address(name: str, address: str) -> Address:

@@ -37,7 +37,8 @@ def _canaries(number: int) -> Iterator[str]:
     yield f"{hexed}-c0ff-4e00-a0ff-{CANARY * 2}"
 
 
-def _value(name: str, told: dict[str, Any], number: int, port: int) -> str:
+def value_for(name: str, told: dict[str, Any], number: int, port: int) -> str:
+    """What may stand for that part of a URL, as Apprise describes it; a canary where it is a secret."""
     if name == "port":
         return str(port)
     if told.get("private") or name in {"user", "password"}:
@@ -64,7 +65,7 @@ def urls(port: int) -> dict[str, list[str]]:
             url = template.replace("{schema}", scheme)
             for number, name in enumerate(re.findall(r"{(\w+)}", url)):
                 told = plugin.template_tokens.get(name, {})
-                url = url.replace("{" + name + "}", _value(name, told, number, port))
+                url = url.replace("{" + name + "}", value_for(name, told, number, port))
             if CANARY in url.lower() and apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None:
                 made.setdefault(scheme, []).append(url)
     return made

@@ -82,7 +82,7 @@ def test_what_the_server_says_of_a_recipient_counts(server: MailServer, reply: s
     server.to_recipient = lambda _address: reply
     outcome = send(server)
     assert (outcome.verdict, outcome.status) == (verdict, int(reply[:3]))
-    assert outcome.reason == f"SMTP {reply[:3]}: {reply[4:]}"
+    assert outcome.reason == f"2 of 2 targets: SMTP {reply[:3]}: {reply[4:]}"
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,15 @@ def test_what_the_server_says_of_a_letter_counts(server: MailServer, reply: str,
     server.to_data = reply
     outcome = send(server)
     assert (outcome.verdict, outcome.status) == (verdict, int(reply[:3]))
-    assert outcome.reason == f"SMTP {reply[:3]}: {reply[4:]}"
+    assert outcome.reason == f"2 of 2 targets: SMTP {reply[:3]}: {reply[4:]}"
 
 
 def test_who_has_the_letter_does_not_get_it_again(server: MailServer) -> None:
     """One recipient is put off, the other served; the retry reaches only the one."""
     mail = channel(server.port)
     server.to_recipient = lambda address: "450 4.2.1 later" if address.startswith("oncall") else "250 OK"
-    assert mail.send([make_delivery()]).verdict is Verdict.RETRY
+    outcome = mail.send([make_delivery()])
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "1 of 2 targets: SMTP 450: 4.2.1 later")
     server.to_recipient = lambda _address: "250 OK"
     assert mail.send([make_delivery()]).verdict is Verdict.DELIVERED
     assert [letter.recipients for letter in server.letters] == [["secops@example.com"], ["oncall@example.com"]]

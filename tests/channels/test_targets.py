@@ -1,0 +1,146 @@
+"""Several targets in one URL: each is served by itself, and a retry reaches only those who have not got it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from bridge.channels.apprise_channel import make_plugin
+from bridge.channels.contract import Channel, Verdict
+from bridge.channels.registry import open_channel
+from bridge.channels.targets import apart
+from bridge.journal import Delivery
+from tests.channels.canaries import value_for
+from tests.channels.deliveries import make_delivery
+from tests.support.far_side import Answer, FarSide, Request
+
+NOT_TOLD_APART = {"NotifyNotifiarr", "NotifyOneSignal"}
+"""Several targets of these are one answer's: they keep them as only they know."""
+PAIRS = ("15551234568/15551234569", "general/other", "#general/#other", "@abcdefgh/@bcdefghi", "a@example.com/b@example.com",
+         "1234567890abcdef1234567890abcdef/1234567890abcdef1234567890abcdee", "1234:5678/1234:9999")  # fmt: skip
+BOT = "slack://xoxb-1234567890-1234567890123-abcdefghijklmnopqrstuvwx/#alerts/#oncall"
+YES = Answer(200, b'{"ok":true,"channel":"C1","ts":"1.2","message":{}}')
+
+
+def target_of(request: Request) -> str:
+    return str(json.loads(request.body)["channel"]).removeprefix("#")
+
+
+class Slack:
+    """Its API, in which one channel of two has an answer of its own."""
+
+    def __init__(self, server: FarSide, oncall: Answer) -> None:
+        self.server, self.oncall = server, oncall
+        server.answer = lambda request: self.oncall if target_of(request) == "oncall" else YES
+
+    @property
+    def got(self) -> list[tuple[str, list[str]]]:
+        """To whom which rules went, since the last look."""
+        told = [
+            (target_of(each), sorted(set(re.findall(r"Rule \d", each.body.decode())))) for each in self.server.requests
+        ]
+        self.server.requests.clear()
+        return told
+
+
+def deliveries(*numbers: int) -> list[Delivery]:
+    return [make_delivery(n, rule=f"Rule {n}", hostname=f"node-{n}") for n in numbers]
+
+
+def test_a_retry_reaches_only_the_target_that_failed(services: FarSide) -> None:
+    """The other one has it; the reason tells how many failed; once all have it, it is as new."""
+    slack, channel = Slack(services, Answer(503, b"away")), open_channel("c", BOT, {})
+    outcome = channel.send(deliveries(1))
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "1 of 2 targets: HTTP 503: away")
+    assert slack.got == [("alerts", ["Rule 1"]), ("oncall", ["Rule 1"])]
+    slack.oncall = YES
+    assert channel.send(deliveries(1)).verdict is Verdict.DELIVERED
+    assert slack.got == [("oncall", ["Rule 1"])]
+    assert channel.send(deliveries(1)).verdict is Verdict.DELIVERED
+    assert slack.got == [("alerts", ["Rule 1"]), ("oncall", ["Rule 1"])]
+
+
+def test_a_retry_in_another_digest_repeats_nothing(services: FarSide) -> None:
+    """What is remembered are deliveries: a digest that failed goes out again in halves, or with newer ones."""
+    slack, channel = Slack(services, Answer(503, b"away")), open_channel("c", BOT, {})
+    assert channel.send(deliveries(1, 2)).verdict is Verdict.RETRY
+    assert slack.got == [("alerts", ["Rule 1", "Rule 2"]), ("oncall", ["Rule 1", "Rule 2"])]
+    slack.oncall = YES
+    assert channel.send(deliveries(2, 3)).verdict is Verdict.DELIVERED
+    assert slack.got == [("alerts", ["Rule 3"]), ("oncall", ["Rule 2", "Rule 3"])]
+    assert channel.send(deliveries(1)).verdict is Verdict.DELIVERED
+    assert slack.got == [("oncall", ["Rule 1"])]
+
+
+def test_whoever_asks_for_time_asks_for_all(services: FarSide) -> None:
+    """429 to the first: the second is not tried in the same breath."""
+    channel: Channel = open_channel("c", BOT, {})
+    services.answer = lambda _request: Answer(429, b"slow down", {"Retry-After": "7"})
+    outcome = channel.send(deliveries(1))
+    assert (outcome.verdict, outcome.retry_after) == (Verdict.RETRY, 7.0)
+    assert len(services.requests) == 1
+
+
+def test_one_to_try_again_comes_before_one_that_is_gone(services: FarSide) -> None:
+    """And once it is served, the other's answer is what became of the delivery."""
+    slack, channel = Slack(services, Answer(503, b"away")), open_channel("c", f"{BOT}/#gone", {})
+    gone = Answer(200, b'{"ok":false,"error":"channel_not_found"}')
+    services.answer = lambda request: {"alerts": YES, "oncall": slack.oncall, "gone": gone}[target_of(request)]
+    outcome = channel.send(deliveries(1))
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "2 of 3 targets: HTTP 503: away")
+    slack.oncall = YES
+    outcome = channel.send(deliveries(1))
+    assert (outcome.verdict, outcome.reason) == (Verdict.REFUSED, "1 of 3 targets: the service says: channel_not_found")
+
+
+def plugins_with_two_targets() -> dict[str, Any]:
+    """One of each of Apprise's services that can be given two."""
+    from apprise.manager_plugins import NotificationManager
+
+    known, found = NotificationManager(), dict[str, Any]()
+    for scheme in sorted(known.schemas()):
+        kind: Any = known[scheme]
+        for template in kind.templates:
+            for pair in PAIRS:
+                url = template.replace("{schema}", scheme)
+                for number, name in enumerate(re.findall(r"{(\w+)}", url)):
+                    told = kind.template_tokens.get(name, {})
+                    several = str(told.get("type", "")).startswith("list")
+                    url = url.replace("{" + name + "}", pair if several else value_for(name, told, number, 9))
+                plugin = make_plugin(url)
+                if plugin is not None and len(apart(plugin)) >= len(found.get(kind.__name__, ())):
+                    found[kind.__name__] = apart(plugin) if len(apart(plugin)) > 1 or _several(plugin) else ()
+    return {name: each for name, each in found.items() if each}
+
+
+def _several(plugin: Any) -> bool:
+    try:
+        return len(plugin) > 1
+    except TypeError:
+        return False
+
+
+def test_every_service_that_counts_its_targets_is_told_apart() -> None:
+    """Each object has one of them; a service that newly cannot be told apart wants a line in the docs."""
+    found = plugins_with_two_targets()
+    assert {name for name, each in found.items() if len(each) == 1} == NOT_TOLD_APART
+    assert len(found) > 70
+
+
+@pytest.mark.parametrize(
+    ("url", "count"),
+    [
+        ("rockets://user:password@chat.example.com/#a/b/@c", 3),
+        ("tgram://123456789:abcdefg_hijklmnop/1/2", 2),
+        ("mmosts://chat.example.com/3ccdd113474722377935511fc85d3dd4?to=a,b&retry=3", 2),
+        ("discord://123456789012345678/abcdefghijklmnopqrstuvwxyz0123456789?retry=3", 1),
+    ],
+)
+def test_each_kind_of_target_counts(url: str, count: int) -> None:
+    """Channels beside rooms beside people; Apprise's own retries are none."""
+    each = apart(make_plugin(url))
+    assert len(each) == count
+    assert len({one.url() for one in each}) == count
