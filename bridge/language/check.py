@@ -56,7 +56,7 @@ class Checked:
 
 def check(sources: Sequence[Source], known: Known, read: Read = read_nothing) -> Checked:
     """Check files that belong together, in this order, and what they import by ``read``. Never raises."""
-    gathered = gather(sources, read)
+    gathered = gather(sources, read, known.rules)
     files = list(gathered.files.values())
     scopes, problems = make_scopes(files, known)
     problems = [*gathered.problems, *problems]
@@ -75,7 +75,7 @@ def check_condition(
     source: Source, known: Known, definitions: Sequence[Source] = (), read: Read = read_nothing
 ) -> Condition | tuple[Diagnostic, ...]:
     """A condition by itself, with the names that ``definitions`` define; or its errors. Never raises."""
-    gathered = gather(definitions or (Source(source.path, ""),), read)
+    gathered = gather(definitions or (Source(source.path, ""),), read, known.rules)
     files = list(gathered.files.values())
     scopes, problems = make_scopes(files, known)
     problems = [*gathered.problems, *problems]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,6 +44,8 @@ class FalcoRules:
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     macros: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, FalcoRule] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    """The files that they were read from, in order."""
 
 
 @dataclass(slots=True)
@@ -75,7 +77,15 @@ def read_rules(sources: tuple[Source, ...]) -> FalcoRules | str:
                 _take(draft, entry)
         elif document:
             return f"{source.path} is no rules file: it holds no list of rules"
-    return _finished(draft)
+    return replace(_finished(draft), sources=sources)
+
+
+def read_together(several: Sequence[FalcoRules], more: Sequence[Source] = ()) -> FalcoRules | str:
+    """These and further files as if they were read in one go, each once: what one appends finds what it adds to."""
+    before = [source for rules in several for source in rules.sources]
+    sources = tuple({source.path: source for source in (*before, *more)}.values())
+    same = next((rules for rules in several if rules.sources == sources), None)
+    return read_rules(sources) if same is None else same
 
 
 def _mappings(value: object) -> list[dict[str, Any]]:

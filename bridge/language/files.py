@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bridge.language import syntax
 from bridge.language.diagnostic import Code, Diagnostic
-from bridge.language.falco_rules import FalcoRules, read_rules
+from bridge.language.falco_rules import FalcoRules, read_rules, read_together
 from bridge.language.parser import Parsed, parse
 from bridge.language.source import Source
 
@@ -29,7 +29,7 @@ class RouteFile:
     parsed: Parsed
     imports: list[tuple[syntax.Import, RouteFile]] = field(default_factory=list)
     rules: FalcoRules | None = None
-    """What its ``import falco`` statements bring, all of them together."""
+    """What its ``import falco`` statements bring, added to what it imports of Falco's by way of others."""
 
 
 @dataclass(slots=True)
@@ -37,6 +37,8 @@ class Gathered:
     """All files, in the order of their routes."""
 
     read: Read
+    rules: FalcoRules | None = None
+    """Falco's, as every file knows them before it imports any."""
     files: dict[str, RouteFile] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
     """Every text that a diagnostic may point into, by path."""
@@ -58,7 +60,7 @@ class Gathered:
         return file
 
     def _follow(self, file: RouteFile) -> None:
-        falco: list[Source] = []
+        falco: list[tuple[syntax.Import, Source]] = []
         for statement in file.parsed.file.statements:
             if not isinstance(statement, syntax.Import):
                 continue
@@ -66,16 +68,25 @@ class Gathered:
             if found is None:
                 continue
             if statement.falco:
-                falco.append(found)
+                falco.append((statement, found))
             else:
                 file.imports.append((statement, self.add(found)))
-        if falco:
-            rules = read_rules(tuple(falco))
-            if isinstance(rules, str):
-                first = next(each for each in file.parsed.file.statements if isinstance(each, syntax.Import))
-                self._wrong(first, rules, "give a rules file of Falco's")
-            else:
-                file.rules = rules
+        before = [self.rules, *(imported.rules for _, imported in file.imports)]
+        known = [rules for rules in before if rules is not None]
+        if known or falco:
+            self._take_rules(file, known, falco)
+
+    def _take_rules(
+        self, file: RouteFile, known: Sequence[FalcoRules], falco: Sequence[tuple[syntax.Import, Source]]
+    ) -> None:
+        rules = read_together(known, [source for _, source in falco])
+        if not isinstance(rules, str):
+            file.rules = rules
+            return
+        for statement, source in falco:
+            said = read_rules((source,))
+            if isinstance(said, str):
+                self._wrong(statement, said, "give a rules file of Falco's")
 
     def _found(self, file: RouteFile, statement: syntax.Import) -> Source | None:
         found = self.read(file.source.path, statement.path.text)
@@ -95,9 +106,9 @@ class Gathered:
         self.problems.append(Diagnostic(Code.CANNOT_IMPORT, message, statement.path.span, hint))
 
 
-def gather(sources: Sequence[Source], read: Read) -> Gathered:
-    """These files and all that they import. Never raises."""
-    gathered = Gathered(read)
+def gather(sources: Sequence[Source], read: Read, rules: FalcoRules | None = None) -> Gathered:
+    """These files and all that they import; ``rules`` are Falco's that all of them know. Never raises."""
+    gathered = Gathered(read, rules)
     for source in sources:
         gathered.add(source)
     return gathered

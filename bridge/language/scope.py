@@ -95,9 +95,8 @@ def make_scopes(files: Sequence[RouteFile], known: Known) -> tuple[dict[str, Sco
         scope = scopes[file.source.path] = Scope(known, used, broken)
         for statement, imported in file.imports:
             _merge(scope, scopes[imported.source.path], statement.span, problems)
-        for rules in (known.rules, file.rules):
-            if rules is not None:
-                _add_falco(scope, rules, file.source.path)
+        if file.rules is not None:
+            _add_falco(scope, file.rules, file.source.path)
         _add_own(scope, file.parsed.file.statements, problems)
         _resolve_lists(scope, problems)
     return scopes, problems

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bridge.language import Checked, Known, Source, check
 from bridge.language.diagnostic import by_place
-from bridge.language.falco_rules import FalcoRules, read_rules
+from bridge.language.falco_rules import FalcoRules, read_rules, read_together
 from bridge.matching.lint import lint
 
 
@@ -77,11 +77,5 @@ def _read(path: Path) -> Source:
 def _all_rules(checked: Checked, known: Known) -> FalcoRules | None:
     imported = [] if checked.gathered is None else [file.rules for file in checked.gathered.files.values()]
     every = [rules for rules in (known.rules, *imported) if rules is not None]
-    if not every:
-        return None
-    merged = FalcoRules()
-    for rules in every:
-        merged = FalcoRules(
-            {**merged.lists, **rules.lists}, {**merged.macros, **rules.macros}, {**merged.rules, **rules.rules}
-        )
-    return merged
+    together = read_together(every)
+    return together if every and isinstance(together, FalcoRules) else None

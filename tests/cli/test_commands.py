@@ -260,6 +260,12 @@ def test_falco_config_prints_what_is_lacking(tmp_path: Path) -> None:
     both = ("--rules", "rules.yaml", "--rules", "falco.yaml")
     assert "nothing to append" in run("falco-config", "a.route", *both, cwd=tmp_path).stdout
     assert run("check", "a.route", *both, cwd=tmp_path).stdout == "no problems\n"
+    importing = tmp_path / "b.route"
+    importing.write_text(
+        f'import falco "rules.yaml"\n{(tmp_path / "a.route").read_text(encoding="utf-8")}', encoding="utf-8"
+    )
+    assert run("check", "b.route", "--rules", "falco.yaml", cwd=tmp_path).stdout == "no problems\n"
+    assert "nothing to append" in run("falco-config", "b.route", "--rules", "falco.yaml", cwd=tmp_path).stdout
     assert run("falco-config", "a.route", cwd=tmp_path).returncode == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bridge.alert import Alert
 from bridge.alert.json_form import decode_json
@@ -49,11 +50,11 @@ RULES = """
 """
 
 
-def checked(files: Mapping[str, str], *roots: str) -> Checked:
+def checked(files: Mapping[str, str], *roots: str, rules: FalcoRules | None = None) -> Checked:
     def read(_importer: str, written: str) -> Source | str:
         return Source(written, files[written]) if written in files else f"there is no {written}"
 
-    return check([Source(root, files[root]) for root in roots], KNOWN, read)
+    return check([Source(root, files[root]) for root in roots], replace(KNOWN, rules=rules), read)
 
 
 def codes(result: Checked) -> list[Code]:
@@ -114,6 +115,39 @@ def test_falcos_rules_are_read_as_falco_reads_them() -> None:
         "informational",
         "k8s_audit",
     )
+
+
+def test_what_one_file_appends_finds_what_another_has_imported() -> None:
+    """As if Falco had read both: by way of an imported file, and beside the rules that all files know."""
+    files = {
+        "rules": RULES,
+        "local": "- list: shells\n  items: [ash]\n  override: {items: append}\n"
+        "- rule: Audit\n  output: and %ka.verb\n  override: {output: append}",
+        "common": 'import falco "rules"',
+        "a": 'import "common"\nimport falco "local"\nroute "a" { when spawned and proc.name in (shells) to x }',
+        "b": 'import falco "local"\nroute "b" { when spawned and proc.name in (shells) to x }',
+    }
+    for result in (checked(files, "a"), checked(files, "b", rules=rules())):
+        assert codes(result) == []
+        assert result.program is not None
+        match = Matcher(result.program, {}).match
+        for name in ("bash", "ash"):
+            said = f'{{"rule":"r","output_fields":{{"evt.type":"execve","proc.name":"{name}"}}}}'
+            assert match(alert(said), 0) == (0,), name
+        assert result.gathered is not None
+        last = list(result.gathered.files.values())[-1].rules
+        assert last is not None
+        assert last.rules["Audit"].fields == {"ka.user.name", "ka.verb"}
+
+
+def test_each_rules_file_that_cannot_be_read_is_told_at_its_own_import() -> None:
+    """Not at the first import of any kind."""
+    files = {"a": 'import "c"\nimport falco "r"\nimport falco "s"\nimport falco "t"', "c": "", "r": "}{", "s": RULES,
+             "t": "word"}  # fmt: skip
+    assert [(each.code, each.span.line) for each in checked(files, "a").diagnostics] == [
+        (Code.CANNOT_IMPORT, 2),
+        (Code.CANNOT_IMPORT, 4),
+    ]
 
 
 def test_an_outputs_transformers_are_no_fields_and_their_arguments_are() -> None:
