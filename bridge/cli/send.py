@@ -6,10 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 _PIECE = 1 << 18
 """Bytes that are handed over at a time, where more comes."""
+_LONGEST_SECONDS = 3600.0
 _QUIET_SECONDS = 0.2
 """An input that stays open and says nothing for so long has said what it had to say."""
 _BEGINNINGS = frozenset(b"{[0123456789")
@@ -36,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--spool", metavar="FOLDER", help="that source's `spool`; PATH with .spool for its ending")
     parser.add_argument(
-        "--timeout", type=float, default=5.0, metavar="SECONDS", help="how long the bridge may take (5)"
+        "--timeout", type=_seconds, default=5.0, metavar="DURATION", help="how long the bridge may take, as 500ms (5s)"
     )
     parser.set_defaults(run=run)
 
@@ -53,6 +55,20 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         print(f"falco-bridge send: {args.file} cannot be read ({error.strerror})", file=sys.stderr)
         return 2
+
+
+def _seconds(text: str) -> float:
+    """A duration as everywhere else, or bare seconds."""
+    with suppress(ValueError):
+        seconds = float(text.removesuffix("s"))  # who is started for every alert need not load the language for that
+        if 0 < seconds <= _LONGEST_SECONDS:
+            return seconds
+    from bridge.language.durations import parse_duration
+
+    nanoseconds = parse_duration(text)
+    if nanoseconds is None or nanoseconds > _LONGEST_SECONDS * 1e9:
+        raise argparse.ArgumentTypeError(f"`{text}` is no duration up to an hour; write 500ms, 5s or 1m30s")
+    return nanoseconds / 1e9
 
 
 def _send(path: str, spool: str, piece: bytes, seconds: float) -> int:

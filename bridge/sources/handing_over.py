@@ -62,7 +62,7 @@ def _why(path: str, error: OSError, seconds: float) -> str:
     if isinstance(error, PermissionError):
         return f"{path} may not be opened; this user must be in the group of the socket"
     if isinstance(error, TimeoutError):
-        return f"the bridge at {path} has not committed it within {seconds:.0f} s"
+        return f"the bridge at {path} has not committed it within {seconds:g} s"
     if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
         return f"no bridge listens at {path}"
     return f"{path} cannot be reached ({error.strerror or error})"

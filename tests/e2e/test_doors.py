@@ -13,6 +13,7 @@ import threading
 import urllib.error
 import urllib.request
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import FULL
@@ -115,6 +116,26 @@ def test_send_without_a_bridge_leaves_it_in_the_spool(road: Road) -> None:
     road.await_kept(3)
     wait_until(lambda: not list((road.folder / "in.spool").iterdir()), "an empty spool")
     assert road.stop(bridge) == 0, road.log
+
+
+@pytest.mark.parametrize(("written", "told"), [("300ms", "0.3"), ("0.3", "0.3"), ("1s", "1"), ("0m1s", "1")])
+def test_how_long_send_waits_is_a_duration_or_seconds(written: str, told: str, road: Road) -> None:
+    """Something listens there and never answers."""
+    (road.folder / "in.spool").mkdir()
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(road.folder / "in.sock"))
+        silent.listen()
+        done = command(road, *SEND, "--timeout", written, given=body(0))
+    assert f"has not committed it within {told} s; it waits" in done.stderr.decode()
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("written", ["0", "-1", "nan", "5x", "2h", "1s2"])
+def test_what_is_no_duration_is_refused_by_send(written: str, road: Road) -> None:
+    """Before anything is read, with the way out."""
+    done = command(road, *SEND, f"--timeout={written}", given=body(0))
+    assert done.returncode == 2
+    assert "is no duration up to an hour; write 500ms, 5s or 1m30s" in done.stderr.decode()
 
 
 def test_a_send_that_is_kept_alive_hands_over_as_it_goes(road: Road) -> None:
