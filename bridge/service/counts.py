@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bridge.alert import Priority
 from bridge.journal import Entry
-from bridge.service.exposition import OTHER
+from bridge.service.exposition import LONGEST_LABEL, OTHER
 from bridge.sources.contract import Batch
 
 MOST_SOURCES = 50
@@ -64,6 +64,7 @@ class Counts:
                 self.notifications[notification.channel] += 1
 
     def _source(self, name: str) -> str:
+        name = name[:LONGEST_LABEL]
         if name not in self._sources:
             if len(self._sources) >= MOST_SOURCES:
                 return OTHER

@@ -76,6 +76,11 @@ NODE_OUTPUT_DROPS = Metric(
     "Alerts that Falco threw away itself since its start, its outputs queue being full, by its metrics snapshots.",
 )  # fmt: skip
 
+NODES_LEFT_OUT = Metric(
+    "falco_bridge_nodes_left_out_total", "counter", (),
+    "How often a node without a place was heard, or one lost its place, there being more than 1,000.",
+)  # fmt: skip
+
 METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 """Each is told in docs/metrics.md."""
 
@@ -97,6 +102,7 @@ def families(look: Look) -> Iterator[Family]:
     yield _one(RESTARTS, look.courier_restarts)
     yield from _sources(look.sources())
     yield from _nodes(look.nodes.now())
+    yield _one(NODES_LEFT_OUT, look.nodes.left_out)
     yield from _kept(look)
 
 

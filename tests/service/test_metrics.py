@@ -21,7 +21,7 @@ from bridge.service.counts import MOST_SOURCES, Counts
 from bridge.service.exposition import LONGEST_LABEL, Family, Metric, Point, render
 from bridge.service.metrics import METRICS
 from bridge.service.metrics_server import MetricsServer
-from bridge.service.nodes import MOST_NODES, TOLD_EVERY_NS, Nodes
+from bridge.service.nodes import GONE_NS, MOST_NODES, SETTLED_NS, TOLD_EVERY_NS, Nodes
 from bridge.sources.contract import Batch
 from bridge.sources.http_guard import Guard
 
@@ -150,16 +150,68 @@ def test_snapshots_count_from_falcos_start(capsys: pytest.CaptureFixture[str]) -
     assert re.search(r"dropped\S*=\S*7\b", re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out))
 
 
-def test_nodes_are_bounded_and_those_heard_last_stay() -> None:
-    """A flood of invented hostnames does not grow the memory, nor drive out a node that goes on speaking."""
+def flood(nodes: Nodes, begin: int, at_ns: int, *, road: str = "road", count: int = MOST_NODES * 2) -> None:
+    alerts = [an_alert(hostname=f"forged-{number}") for number in range(begin, begin + count)]
+    nodes.kept(Batch(road, at_ns, tuple(alerts)), entries(*alerts))
+
+
+def names(nodes: Nodes) -> set[str]:
+    return {name for name, _ in nodes.now()}
+
+
+def test_a_flood_of_invented_hostnames_drives_out_no_node_that_has_settled() -> None:
+    """Also one that has been silent since: its silence is what its metric is for. The memory does not grow."""
     nodes = Nodes()
-    for number in range(MOST_NODES * 2):
-        kept(nodes, an_alert(hostname=f"forged-{number}"), at_ns=number)
-        if number % 100 == 0:
-            kept(nodes, an_alert(hostname="real"), at_ns=number)
-    names = [name for name, _ in nodes.now()]
-    assert len(names) == MOST_NODES
-    assert "real" in names
+    for at_ns in (0, SETTLED_NS):
+        kept(nodes, *(an_alert(hostname=f"real-{number}") for number in range(500)), at_ns=at_ns)
+    for hour in range(1, 20):
+        flood(nodes, hour * MOST_NODES, hour * 3600 * SECOND)
+    assert names(nodes) >= {f"real-{number}" for number in range(500)}
+    assert len(nodes.now()) == MOST_NODES
+    assert nodes.left_out > 10 * MOST_NODES
+
+
+def test_newcomers_give_way_on_the_road_that_brings_most() -> None:
+    """A Falco that was heard once, by another road than the flood's, stays."""
+    nodes = Nodes()
+    nodes.kept(Batch("grpc", SECOND, (an_alert(hostname="quiet"),)), [])
+    flood(nodes, 0, 2 * SECOND, road="http")
+    assert "quiet" in names(nodes)
+    assert f"forged-{MOST_NODES * 2 - 1}" in names(nodes)
+
+
+def test_a_node_that_was_silent_for_a_day_gives_way() -> None:
+    """As where machines come and go: the one that was silent longest first, and never one that is still heard."""
+    nodes = Nodes()
+    for at_ns in (0, SETTLED_NS):
+        kept(nodes, *(an_alert(hostname=f"old-{number}") for number in range(MOST_NODES)), at_ns=at_ns)
+    kept(nodes, an_alert(hostname="old-0"), at_ns=GONE_NS)
+    kept(nodes, an_alert(hostname="too early"), at_ns=GONE_NS)
+    kept(nodes, an_alert(hostname="new"), at_ns=GONE_NS + SETTLED_NS)
+    assert {f"old-{number}" for number in range(MOST_NODES)} - names(nodes) == {"old-1"}
+    assert "new" in names(nodes)
+    assert "too early" not in names(nodes)
+
+
+def test_what_nodes_without_a_place_dropped_is_told_of_others() -> None:
+    """Nothing of what Falco did not see is forgotten with the node that said it."""
+    nodes = Nodes()
+    kept(nodes, drop("3", "early"))
+    for at_ns in (SECOND, SETTLED_NS + SECOND):
+        kept(nodes, *(an_alert(hostname=f"real-{number}") for number in range(MOST_NODES)), at_ns=at_ns)
+    kept(nodes, drop("4", "late"), at_ns=SETTLED_NS + SECOND)
+    assert sum(node.dropped for _, node in nodes.now()) == 7
+    assert dict(nodes.now())["other"].dropped == 7
+
+
+def test_names_are_kept_as_far_as_they_are_told() -> None:
+    """A thousand hostnames of a megabyte each would fill the memory."""
+    nodes, counts = Nodes(), Counts()
+    hostile = an_alert(hostname="h" * 1_000_000, source="s" * 1_000_000)
+    kept(nodes, hostile)
+    counts.kept(batch(hostile), entries(hostile), 0.0)
+    assert names(nodes) == {"h" * LONGEST_LABEL}
+    assert [len(source) for source, _ in counts.alerts] == [LONGEST_LABEL]
 
 
 # The listener
