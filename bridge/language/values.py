@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 MOST_UNSIGNED = 2**64 - 1
@@ -12,6 +11,7 @@ _LEAST_SIGNED = -(2**63)
 _DIGITS = frozenset("0123456789")
 _SPACES = " \t\n\v\f\r"
 _LONGEST_NUMBER = 64
+_LONGEST_ADDRESS = 64
 _NUMBER_TOKEN = re.compile(r"0[xX][0-9a-zA-Z]+|[+-]?[0-9]+\.?[0-9]*([eE][+-][0-9]+)?")
 _FLOAT = frozenset("0123456789+-.eE")
 
@@ -50,25 +50,26 @@ def parse_bool(text: str) -> bool | None:
     return {"true": True, "false": False}.get(text)
 
 
-@lru_cache(4096)
 def parse_address(text: str) -> Address | None:
     """``10.0.0.1`` or ``2001:db8::1``; IPv6 with an IPv4 tail is refused, as Falco refuses it."""
+    if len(text) > _LONGEST_ADDRESS:
+        return None
     try:
         return IPv4Address(text) if "." in text else _ipv6(text)
     except ValueError:
         return None
 
 
-@lru_cache(4096)
 def parse_any_address(text: str) -> Address | None:
     """An address as an alert may carry it: an IPv4 tail (``::ffff:10.0.0.1``) too."""
+    if len(text) > _LONGEST_ADDRESS:
+        return None
     try:
         return IPv6Address(text) if ":" in text else IPv4Address(text)
     except ValueError:
         return None
 
 
-@lru_cache(4096)
 def parse_network(text: str) -> Network | None:
     """``10.0.0.0/8`` or ``2001:db8::/32``; host bits are ignored, the prefix length is demanded."""
     address, slash, length = text.partition("/")

@@ -78,11 +78,7 @@ class Atom:
 
 
 class Stirred(Exception):  # noqa: N818  # nothing is wrong
-    """Comparisons held for the first time: who sleeps for them must be woken before the alert is asked again."""
-
-    def __init__(self, atoms: Sequence[Atom]) -> None:
-        super().__init__()
-        self.atoms = atoms
+    """A comparison held for the first time: who sleeps for it must be woken before the alert is asked again."""
 
 
 def merged(atoms: Sequence[Atom]) -> Atom:

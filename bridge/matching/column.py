@@ -98,6 +98,11 @@ class Column(dict[Any, int]):
         for atom in wanted:
             atom.alone = False
 
+    def first_held(self, alert: Alert) -> list[Atom]:
+        """The comparisons that hold of this alert's value and held of none before."""
+        value = self.read(alert)
+        return [] if value is None else [atom for atom in self._hits(value) if not atom.held]
+
     def forget(self, every: int, most_masks: int) -> None:
         """Begin anew with ``every`` bit that there is now; so many masks may be remembered."""
         self._closed |= mask_of(self._asking)
@@ -126,8 +131,8 @@ class Column(dict[Any, int]):
         self.update(dict.fromkeys(self._nothing, self._free))
 
     def _alive(self, hits: list[Atom]) -> int:
-        if self.leading and (new := [atom for atom in hits if not atom.held]):
-            raise Stirred(new)
+        if self.leading and not all([atom.held for atom in hits]):  # noqa: C419  # a generator would double the cost
+            raise Stirred
         alive, dead = self._free, 0
         few_alive: list[int] = []
         few_dead: list[int] = []

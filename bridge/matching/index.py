@@ -59,11 +59,15 @@ class Index:
             self._settle(candidate)
         self._groups: list[Group] = []
         self.alive = self._share_out()
-        """The bits that every column leaves alive for an alert; raises Stirred, after which ``wake`` must be called."""
+        """The bits that every column leaves alive for an alert; raises Stirred, and ``stirred`` tells by what."""
         self._refresh()
 
+    def stirred(self, alert: Alert) -> list[Atom]:
+        """All comparisons that this alert is the first to meet."""
+        return [atom for column in self.columns.values() if column.leading for atom in column.first_held(alert)]
+
     def wake(self, atoms: Iterable[Atom]) -> None:
-        """These comparisons hold for the first time: who slept for them is awake, or sleeps for another."""
+        """These comparisons have held: who slept for them is awake, or sleeps for another."""
         bits = len(self.route_of)
         for atom in atoms:
             atom.held = True

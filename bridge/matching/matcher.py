@@ -44,8 +44,8 @@ class Matcher:
             alive = self._alive(alert)
             if alive & self._index.residual_mask:
                 alive = self._decided(alive, alert)
-        except Stirred as stirred:
-            return self._woken(stirred, alert, now_ns)
+        except Stirred:
+            return self._woken(alert, now_ns)
         except Exception:  # noqa: BLE001  # in doubt the definition decides, and in doubt of that the route acts
             return self._by_definition(alert, now_ns)
         if not alive:
@@ -55,13 +55,16 @@ class Matcher:
             return self._in_order(found, now_ns)
         return found
 
-    def _woken(self, stirred: Stirred, alert: Alert, now_ns: int) -> tuple[int, ...]:
-        """The alert asked again, with those awake whom it stirred."""
+    def _woken(self, alert: Alert, now_ns: int) -> tuple[int, ...]:
+        """The alert asked again, with those awake whom it stirs: all at once, so that it stirs none the second time."""
         try:
-            self._index.wake(stirred.atoms)
+            atoms = self._index.stirred(alert)
+        except Exception:  # noqa: BLE001  # as in ``match``
+            return self._by_definition(alert, now_ns)
+        try:
+            self._index.wake(atoms)
         except Exception:  # noqa: BLE001  # some may sleep for ever now: from here on the definition decides
             self._alive = _in_doubt
-        self._routes.clear()
         return self.match(alert, now_ns)
 
     def _decided(self, alive: int, alert: Alert) -> int:

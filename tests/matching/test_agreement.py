@@ -133,6 +133,20 @@ def by_definition(predicates: Any, alert: Alert) -> tuple[int, ...]:
     return tuple(matched)
 
 
+def test_what_is_listed_twice_counts_twice() -> None:
+    """To ``oneof`` the same item two times is two that hold."""
+    program = program_of(["fd.name startswith oneof (a, a)", "fd.name startswith oneof (a)"])
+    assert Matcher(program, {}).match(alert_with({"fd.name": "ab"}), 0) == (1,)
+
+
+def test_an_alert_may_wake_any_number_at_once() -> None:
+    """Thousands of fields, each of which something sleeps for."""
+    names = [f"k8s.pod.label[x{number}]" for number in range(2000)]
+    program = program_of([f"{name} = a" for name in names])
+    alert = alert_with(dict.fromkeys(names, "a"))
+    assert Matcher(program, {}).match(alert, 0) == tuple(range(2000))
+
+
 @settings(max_examples=2000 if FULL else 150, deadline=None)
 @given(st.lists(CONDITIONS, min_size=1, max_size=12), st.lists(ALERTS, min_size=1, max_size=8))
 def test_any_routes_and_any_alerts(conditions: list[str], alerts: list[Alert]) -> None:
