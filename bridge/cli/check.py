@@ -43,18 +43,14 @@ def run(args: argparse.Namespace) -> int:
     if args.config is None and not args.files:
         print("falco-bridge check: name .route files, or --config FILE", file=sys.stderr)
         return 2
-    from bridge.service.routes import RoutesError, load_routes
+    from bridge.service.routes import load_routes
 
     paths, known, readable = list(args.files), None, True
     problems: list[Problem] = []
     if args.config is not None:
         configured, known, problems = _config(args.config)
         paths, readable = [*configured, *paths], known is not None
-    try:
-        loaded = load_routes(paths, known, args.rules) if readable else None
-    except RoutesError as error:
-        print(error, file=sys.stderr)
-        return 1
+    loaded = load_routes(paths, known, args.rules) if readable else None
     _TELL[args.format](problems, loaded)
     return 1 if problems or (loaded is not None and loaded.checked.errors) else 0
 

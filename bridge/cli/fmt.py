@@ -45,7 +45,7 @@ def _format(path: Path, args: argparse.Namespace) -> int:
     from bridge.language.source import Source
 
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
     except OSError as error:
         return _refuse(f"{path}: cannot be read ({error.strerror})")
     except UnicodeDecodeError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.routes_input import add_labels
+from bridge.cli.table import as_table
 
 if TYPE_CHECKING:
     from bridge.alert import Alert
@@ -63,7 +64,7 @@ def _predicate(args: argparse.Namespace, labels: dict[str, str]) -> Predicate | 
     from bridge.language.condition import Any as AnyOf
     from bridge.language.render import render_text
     from bridge.matching import compile_condition
-    from bridge.service.routes import RoutesError, read_import
+    from bridge.service.routes import read_import
 
     definitions = []
     for path in args.imports:
@@ -73,11 +74,7 @@ def _predicate(args: argparse.Namespace, labels: dict[str, str]) -> Predicate | 
             return None
         definitions.append(source)
     source = Source("CONDITION", args.condition)
-    try:
-        condition = check_condition(source, Known(None, labels or None), definitions, read_import)
-    except RoutesError as error:
-        print(f"falco-bridge match: {error}", file=sys.stderr)
-        return None
+    condition = check_condition(source, Known(None, labels or None), definitions, read_import)
     if not isinstance(condition, Compare | Exists | Not | All | AnyOf):
         sources = {source.path: source, **{each.path: each for each in definitions}}
         print(render_text(condition, sources).rstrip(), file=sys.stderr)
@@ -119,7 +116,7 @@ def _print(found: Iterator[tuple[Alert, bytes]], args: argparse.Namespace, label
     if args.fields:
         rows = [[_shown(alert, name, labels) for name in args.fields] for alert, _ in found]
         if rows:
-            print(_table([args.fields, *rows]))
+            print(as_table([args.fields, *rows]))
         return len(rows)
     count = 0
     for _, text in found:
@@ -144,13 +141,6 @@ def _shown(alert: Alert, name: str, labels: dict[str, str]) -> str:
     else:
         value = alert.get(name)
     return "<NA>" if value is None else one_line(str(value), _WIDEST)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
 
 
 def _names(text: str) -> list[str]:

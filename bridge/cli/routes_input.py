@@ -52,7 +52,7 @@ def read_routes(args: argparse.Namespace) -> RoutesInput | None:
     """The routes, or None with what is wrong told on standard error."""
     from bridge.language import Known
     from bridge.language.render import render_text
-    from bridge.service.routes import RoutesError, load_routes
+    from bridge.service.routes import load_routes
 
     labels: dict[str, str] = {}
     paths, known = list(args.files), None
@@ -66,10 +66,7 @@ def read_routes(args: argparse.Namespace) -> RoutesInput | None:
         known = Known(frozenset(config.channels), None)
     if not paths:
         return _refuse("name .route files, or --config FILE")
-    try:
-        loaded = load_routes(paths, known, getattr(args, "rules", ()))
-    except RoutesError as error:
-        return _refuse(str(error))
+    loaded = load_routes(paths, known, getattr(args, "rules", ()))
     if loaded.checked.program is None:
         return _refuse(render_text(loaded.checked.diagnostics, loaded.sources).rstrip())
     return RoutesInput(loaded.checked.program, loaded, labels | dict(args.label))

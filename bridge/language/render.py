@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from unicodedata import category, east_asian_width
 
 from bridge.language.diagnostic import Diagnostic
 from bridge.language.source import Source, Span
 
 _LONGEST_LINE = 200
+_ON_THE_ONE_BEFORE = frozenset({"Mn", "Me"})
+_WIDE = frozenset("WF")
 
 
 def render_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source]) -> str:
@@ -70,10 +73,10 @@ def _place(span: Span, label: str, sources: Mapping[str, Source]) -> Iterator[st
     end = source.text.find("\n", start)
     line = source.text[start : len(source.text) if end < 0 else end]
     shown, column = _window(line, span.start - start)
-    width = max(1, min(span.end - span.start, len(shown) - column))
-    lead = "".join("\t" if letter == "\t" else " " for letter in shown[:column])
+    lead = "".join("\t" if letter == "\t" else " " * _width(letter) for letter in shown[:column])
+    marks = "^" * max(1, sum(map(_width, shown[column : column + span.end - span.start])))
     yield f"{span.line} │ {_visible(shown)}"
-    yield f"{margin} │ {lead}{'^' * width} {_visible(label)}".rstrip()
+    yield f"{margin} │ {lead}{marks} {_visible(label)}".rstrip()
 
 
 def _window(line: str, column: int) -> tuple[str, int]:
@@ -82,6 +85,13 @@ def _window(line: str, column: int) -> tuple[str, int]:
         return line, min(column, len(line))
     start = max(0, column - _LONGEST_LINE // 2)
     return line[start : start + _LONGEST_LINE], column - start
+
+
+def _width(letter: str) -> int:
+    """The columns that it takes on a terminal."""
+    if category(letter) in _ON_THE_ONE_BEFORE:
+        return 0
+    return 2 if east_asian_width(letter) in _WIDE else len(_visible(letter))
 
 
 def _visible(text: str) -> str:

@@ -7,14 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bridge.language import Checked, Known, Source, check
-from bridge.language.diagnostic import by_place
+from bridge.language import Checked, Code, Known, Source, check
+from bridge.language.diagnostic import Diagnostic, by_place
 from bridge.language.falco_rules import FalcoRules, read_rules, read_together
+from bridge.language.source import Span
 from bridge.matching.lint import lint
-
-
-class RoutesError(Exception):
-    """A file cannot be read; the text names it and the way out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +27,24 @@ class LoadedRoutes:
 def load_routes(paths: Sequence[Path], known: Known | None = None, rules: Sequence[Path] = ()) -> LoadedRoutes:
     """Read and check route files, in this order, with Falco's rules files where there are any.
 
-    Raises RoutesError where a file cannot be read.
+    One that cannot be read is a diagnostic like any other, and the others are checked all the same.
     """
     known = known or Known(channels=None, labels=None)
+    unread: list[Diagnostic] = []
     if rules:
-        found = read_rules(tuple(_read(path) for path in rules))
-        if isinstance(found, str):
-            raise RoutesError(f"{found}; give --rules a rules file of Falco's")
-        known = replace(known, rules=found)
-    checked = check([_read(path) for path in paths], known, read_import)
+        known = replace(known, rules=_read_rules(rules, unread))
+    checked = check(_readable(paths, unread), known, read_import)
     all_rules = _all_rules(checked, known)
-    odd = lint(checked.understood, all_rules)
-    checked = replace(checked, diagnostics=tuple(sorted((*checked.diagnostics, *odd), key=by_place)))
-    return LoadedRoutes(checked, checked.sources, all_rules)
+    lacking = any(each.code is Code.CANNOT_IMPORT for each in (*checked.diagnostics, *unread))
+    odd = lint(checked.understood, None if lacking else all_rules)
+    diagnostics = tuple(sorted((*checked.diagnostics, *odd, *unread), key=by_place))
+    program = None if unread else checked.program
+    return LoadedRoutes(replace(checked, program=program, diagnostics=diagnostics), checked.sources, all_rules)
 
 
 def read_import(importer: str, written: str) -> Source | str:
     """The file that ``importer`` names, relative to itself; or why it cannot be read."""
-    path = Path(os.path.normpath(Path(importer).parent / written))
-    try:
-        return _read(path)
-    except RoutesError as error:
-        return str(error)
+    return _read(Path(os.path.normpath(Path(importer).parent / written)))
 
 
 def conditions_of(loaded: LoadedRoutes) -> dict[str, str]:
@@ -65,13 +58,36 @@ def conditions_of(loaded: LoadedRoutes) -> dict[str, str]:
     return texts
 
 
-def _read(path: Path) -> Source:
+def _read_rules(paths: Sequence[Path], unread: list[Diagnostic]) -> FalcoRules | None:
+    sources = _readable(paths, unread)
+    found = read_rules(tuple(sources))
+    if isinstance(found, FalcoRules):
+        return found
+    for source in sources:
+        said = read_rules((source,))
+        if isinstance(said, str):
+            unread.append(_cannot_import(Path(source.path), f"{said}; give --rules a rules file of Falco's"))
+    return None
+
+
+def _readable(paths: Sequence[Path], unread: list[Diagnostic]) -> list[Source]:
+    found = [(path, _read(path)) for path in paths]
+    unread += [_cannot_import(path, said) for path, said in found if isinstance(said, str)]
+    return [source for _, source in found if isinstance(source, Source)]
+
+
+def _cannot_import(path: Path, said: str) -> Diagnostic:
+    return Diagnostic(Code.CANNOT_IMPORT, said, Span(os.path.normpath(path), 0, 0, 1, 1))
+
+
+def _read(path: Path) -> Source | str:
+    """The file's text, without the mark that some editors begin it with; or a sentence why not, and the way out."""
     try:
-        return Source(os.path.normpath(path), path.read_text(encoding="utf-8"))
+        return Source(os.path.normpath(path), path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise RoutesError(f"{path}: cannot be read ({error.strerror}); is the name right?") from error
+        return f"{path}: cannot be read ({error.strerror}); is the name right?"
     except UnicodeDecodeError as error:
-        raise RoutesError(f"{path}: is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
+        return f"{path}: is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
 
 
 def _all_rules(checked: Checked, known: Known) -> FalcoRules | None:

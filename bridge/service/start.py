@@ -32,7 +32,7 @@ from bridge.service.look import Look
 from bridge.service.memory import not_acted_upon
 from bridge.service.metrics import families
 from bridge.service.metrics_server import MetricsServer
-from bridge.service.routes import RoutesError, load_routes
+from bridge.service.routes import load_routes
 from bridge.service.run import Bridge, Door
 from bridge.service.secret_watch import SecretWatch
 from bridge.service.signals import on_stop_signal
@@ -146,11 +146,7 @@ def _metrics(settings: MetricsSettings, look: Look) -> MetricsServer:
 def _rules(config: Config) -> Rules | None:
     """The checked program, ready for use; its problems are printed, warnings too."""
     known = Known(frozenset(config.channel_lines), frozenset(config.labels))
-    try:
-        loaded = load_routes(config.routes, known)
-    except RoutesError as error:
-        _refuse(str(error))
-        return None
+    loaded = load_routes(config.routes, known)
     if loaded.checked.diagnostics:
         print(render_text(loaded.checked.diagnostics, loaded.sources), end="", file=sys.stderr)  # noqa: T201
     program = loaded.checked.program

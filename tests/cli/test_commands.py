@@ -111,6 +111,23 @@ def test_check_tells_people_programs_and_github(tmp_path: Path) -> None:
     assert run("check", ROUTES).stdout == "no problems\n"
 
 
+def test_a_file_that_cannot_be_read_is_one_problem_among_others(tmp_path: Path) -> None:
+    """The other files are checked all the same, also for programs; nothing is concluded from rules that are lacking."""
+    (tmp_path / "bad.route").write_text(
+        '\ufeffroute "r" { when rule = nosuch to x }\nroute "r" { to x }', encoding="utf-8"
+    )
+    (tmp_path / "latin.route").write_bytes(b'route "l" { when rule = "\xff" to x }')
+    (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+    done = run("check", "none.route", "bad.route", "latin.route", "--rules", "rules.yaml", "--rules", "none.yaml",
+               "--format", "json", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 1
+    assert [(each["code"], each["path"]) for each in json.loads(done.stdout)] == [
+        ("R213", "bad.route"), ("R208", "bad.route"), ("R215", "latin.route"), ("R215", "none.route"), ("R215", "none.yaml"),
+    ]  # fmt: skip
+    alone = run("explain", "none.route", cwd=tmp_path)
+    assert (alone.returncode, "none.route: cannot be read (No such file" in alone.stderr) == (2, True)
+
+
 def test_fmt_rewrites_checks_and_shows(tmp_path: Path) -> None:
     """--check and --diff change nothing; a broken file is left alone; - is standard input."""
     path = tmp_path / "a.route"

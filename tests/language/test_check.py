@@ -107,6 +107,18 @@ def test_the_text_shows_line_caret_and_way_out() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "columns"),
+    [('"日本"', 6), ('"e\u0301"', 3), ('"\x1b"', 6), ("x", 1), ('"\u202e"', 8), ('"é"', 3)],
+    ids=["wide", "combining", "control", "plain", "format", "composed"],
+)
+def test_the_caret_stands_under_its_place_on_a_terminal(before: str, columns: int) -> None:
+    """Wide letters, those that stand on the one before, tabs, and what is written out because a terminal obeys it."""
+    source = Source("t.route", f'route "r" {{\twhen rule = {before} and proc.nam = "日" to pager }}')
+    caret = render_text(check([source], KNOWN).diagnostics, {"t.route": source}).splitlines()[3]
+    assert caret == f"  │ {' ' * 11}\t{' ' * (12 + columns + 5)}^^^^^^^^ did you mean `proc.name`?"
+
+
 def test_doubling_macros_are_refused_and_cost_nothing() -> None:
     """Thirty macros, each the former twice, would be a billion comparisons."""
     lines = ["macro m0 = proc.name = a"] + [f"macro m{n} = m{n - 1} or m{n - 1}" for n in range(1, 31)]
