@@ -12,7 +12,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def on_stop_signal(action: Callable[[], None]) -> None:
-    """Call ``action`` in a thread of its own each time that SIGTERM or SIGINT comes.
+    """Call ``action`` in a thread of its own each time that SIGTERM or SIGINT comes, or has come and was held back.
 
     Not in the handler itself: that runs in the midst of whatever the main thread does, and were it just then inside
     the very Event that the action sets, both would wait for ever. A SimpleQueue may be put into at any moment.
@@ -29,3 +29,4 @@ def on_stop_signal(action: Callable[[], None]) -> None:
     threading.Thread(target=act, name="signals", daemon=True).start()
     for number in STOP_SIGNALS:
         signal.signal(number, answer)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)

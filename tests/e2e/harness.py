@@ -144,9 +144,18 @@ class Road:
 
 def catches(process: int, number: signal.Signals) -> bool:
     """Whether a process handles a signal by now; one that is only starting dies of it."""
+    return _in_mask(process, "SigCgt:", number)
+
+
+def holds_back(process: int, number: signal.Signals) -> bool:
+    """Whether a signal waits until the process is ready for it."""
+    return _in_mask(process, "SigBlk:", number)
+
+
+def _in_mask(process: int, mask: str, number: signal.Signals) -> bool:
     status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
-    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
-    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+    found = next(line for line in status.splitlines() if line.startswith(mask))
+    return bool(int(found.split()[1], 16) >> (number - 1) & 1)
 
 
 def log_lines(text: str) -> list[dict[str, object]]:

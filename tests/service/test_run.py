@@ -18,7 +18,7 @@ import grpc
 import pytest
 
 from bridge.alert.wire.methods import GET
-from tests.e2e.harness import Road, log_lines
+from tests.e2e.harness import Road, holds_back, log_lines
 from tests.support.recordings import grpc_messages
 from tests.support.waiting import wait_until
 
@@ -112,6 +112,16 @@ def test_a_second_signal_leaves_at_once(road: Road) -> None:
 
 
 _PAUSE = threading.Event()
+
+
+def test_a_bridge_that_is_stopped_in_its_first_moments_leaves_cleanly(road: Road) -> None:
+    """SIGTERM amid the start is answered once it has started: with zero, and no line that says otherwise."""
+    road.configure(ROUTES, CHANNELS)
+    bridge = road.bridge()
+    wait_until(lambda: holds_back(bridge.pid, signal.SIGTERM), "the first moment")
+    bridge.terminate()
+    assert bridge.wait(60) == 0, road.log
+    assert [line["event"] for line in log_lines(road.log)][-1] == "stopped"
 
 
 def test_a_channel_that_hangs_does_not_keep_it_from_leaving(road: Road) -> None:
