@@ -6,7 +6,9 @@ line, and no rule would know better where.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bridge.language import syntax
 from bridge.language.diagnostic import Code, Diagnostic
@@ -18,6 +20,7 @@ WIDTH = 100
 _STEP = "  "
 _COLUMN = 10
 """Where a clause's value begins, behind its keyword."""
+_STRING = re.compile(r"""(["'])(?:\\[\s\S]|(?!\1)[^\\])*+\1""")
 _SIMPLE = (
     syntax.Import,
     syntax.ListStatement,
@@ -123,9 +126,10 @@ class _Printer:
     def _where(self, statement: syntax.WhereStatement, indent: str) -> None:
         self._flush(statement.span.start, indent)
         lines = condition_lines("where ", statement.condition, self._text, WIDTH - len(indent) - 2)
-        if self._comment_within(statement.condition.span):
-            lines = self._as_written("where ", statement.condition.span)
-        self._print([*lines[:-1], lines[-1] + " {"], indent, statement.condition.span.end)
+        head = replace(statement.span, end=statement.condition.span.end)
+        if self._comment_within(head):
+            lines = self._as_written(head)
+        self._print([*lines[:-1], lines[-1] + " {"], indent, head.end)
         for before, each in zip((None, *statement.body), statement.body, strict=False):
             if before is not None:
                 self._flush_trailing(each.span.start)
@@ -253,14 +257,29 @@ class _Printer:
         """Something that is printed in one piece."""
         self._flush(span.start, indent)
         if self._comment_within(span):
-            lines = self._as_written("", span)
+            lines = self._as_written(span)
         self._print(lines, indent, span.end)
 
-    def _as_written(self, head: str, span: Span) -> list[str]:
+    def _as_written(self, span: Span) -> list[str]:
         """The author's own lines; a comment inside is taken along, so it is not printed again."""
-        self._comments = [each for each in self._comments if not span.start <= each.start < span.end]
-        first, *rest = self._text[span.start : span.end].split("\n")
-        return [head + first.strip(), *(_STEP * 2 + line.strip() for line in rest if line.strip())]
+        inside = [each for each in self._comments if span.start <= each.start < span.end]
+        self._comments = [each for each in self._comments if each not in inside]
+        first, *rest = self._lines_of(span, {each.start: each for each in inside})
+        return [first.strip(), *(_STEP * 2 + line.strip() for line in rest if line.strip())]
+
+    def _lines_of(self, span: Span, comments: Mapping[int, Comment]) -> list[str]:
+        """The lines of a stretch; a string that spans lines is of one, for its blanks are its own."""
+        lines, at = [""], span.start
+        while at < span.end:
+            comment = comments.get(at)
+            string = None if comment else _STRING.match(self._text, at)
+            piece = comment.text if comment else string[0] if string else self._text[at]
+            at += len(piece)
+            if piece == "\n":
+                lines.append("")
+            else:
+                lines[-1] += piece
+        return lines
 
     def _comment_within(self, span: Span) -> bool:
         return any(span.start <= each.start < span.end for each in self._comments)

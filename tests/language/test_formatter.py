@@ -83,6 +83,15 @@ def test_long_conditions_break_at_their_joints() -> None:
     assert '\n             or proc.cmdline contains "some command number 1"\n' in once
 
 
+def test_what_stands_around_a_comment_keeps_its_strings_and_its_order() -> None:
+    """A text over several lines too, whose blanks are its own; a quote in a comment begins none."""
+    once = assert_kept(
+        'route "r" {\n when proc.cmdline contains "a\n   b" # it\'s\n   and x.y = \'c\n\n "d" # e\' to x }\n'
+        "where # 1\n a # 2\n and b # 3\n { # 4\n }"
+    )
+    assert 'contains "a\n   b" # it\'s\n' in once
+
+
 def test_a_syntax_error_leaves_the_file_alone() -> None:
     """Diagnostics come back instead of text."""
     assert not isinstance(format_text(Source("t", "route {")), str)
