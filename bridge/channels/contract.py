@@ -17,7 +17,9 @@ class Verdict(StrEnum):
     RETRY = "retry"
     """It may work later: busy, down, timed out."""
     REFUSED = "refused"
-    """It will never work as it is: unknown webhook, bad token, malformed."""
+    """This delivery will never work as it is: malformed, too large, forbidden by a firewall."""
+    BROKEN = "broken"
+    """Nothing will work before somebody mends the channel: a revoked token, a deleted webhook. Deliveries wait."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from bridge.channels.render.mail import MOST_IN_A_DIGEST, Mail, mail
 from bridge.channels.sanitise import one_line
 from bridge.channels.silence import why_silent
 from bridge.channels.targets import Targets
+from bridge.channels.verdict import of_smtp
 from bridge.journal.model import Delivery
 
 _LONGEST_REASON = 300
@@ -140,14 +141,14 @@ def _failed(error: Exception) -> Outcome:
     """What an exception of the conversation means."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, text = max(error.recipients.values())
-        return _said(code, text)
+        return _said(Verdict.BROKEN if code >= 500 else Verdict.RETRY, code, text)  # before a word of the letter
     if isinstance(error, smtplib.SMTPResponseException):
-        return _said(error.smtp_code, error.smtp_error)
+        return _said(of_smtp(error.smtp_code), error.smtp_code, error.smtp_error)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return Outcome(Verdict.RETRY, None, f"the server cannot do what the URL asks: {error}")
     return Outcome(Verdict.RETRY, None, why_silent(error))
 
 
-def _said(code: int, text: bytes | str) -> Outcome:
+def _said(verdict: Verdict, code: int, text: bytes | str) -> Outcome:
     said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return Outcome(Verdict.REFUSED if 500 <= code < 600 else Verdict.RETRY, code, f"SMTP {code}: {said}")
+    return Outcome(verdict, code, f"SMTP {code}: {said}")

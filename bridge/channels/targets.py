@@ -15,6 +15,7 @@ from bridge.channels.probe import limits
 from bridge.journal.model import Delivery
 
 _MOST_REMEMBERED = 1000
+_WORST_FIRST = (Verdict.RETRY, Verdict.REFUSED, Verdict.BROKEN)
 _Key = tuple[int, str]
 _Target = TypeVar("_Target")
 
@@ -77,9 +78,11 @@ class Targets(Generic[_Target]):
         if not failed:
             self._taken.forget(deliveries)
             return next(iter(outcomes.values()), Outcome(Verdict.DELIVERED))
-        worst = next((each for each in failed.values() if each.verdict is Verdict.RETRY), next(iter(failed.values())))
+        worst = min(failed.values(), key=lambda each: _WORST_FIRST.index(each.verdict))
         if len(self._targets) == 1:
             return worst
+        if worst.verdict is Verdict.BROKEN and len(failed) < len(self._targets):  # the others work, and have it
+            worst = replace(worst, verdict=Verdict.REFUSED)
         return replace(worst, reason=f"{len(failed)} of {len(self._targets)} targets: {worst.reason}")
 
 

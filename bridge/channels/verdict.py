@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from bridge.channels.broken import is_broken
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.probe import Heard
 from bridge.channels.sanitise import one_line
@@ -15,6 +16,7 @@ from bridge.channels.sanitise import one_line
 _LONGEST_REASON = 300
 _MOST_WAIT = 24 * 3600.0
 _AGAIN = frozenset({408, 425, 429})
+_LOGIN = frozenset({530, 534, 535})
 _PASSING = ("rate", "timeout", "unavailable", "internal", "fatal_error", "try again")
 """Words in a service's own no that tell that it may say yes later."""
 
@@ -39,21 +41,31 @@ def judge(heard: Heard, *, succeeded: bool, accepted: Accepted | None = None) ->
         return Outcome(Verdict.RETRY, None, heard.error or "no answer was understood")
     reason = _reason(heard)
     if heard.mail:
-        return Outcome(Verdict.RETRY if status < 500 else Verdict.REFUSED, status, reason)
+        return Outcome(of_smtp(status), status, reason)
     if status in _AGAIN or status >= 500:
         return Outcome(Verdict.RETRY, status, reason, wait)
     if status < 300:
         return Outcome(Verdict.RETRY, status, f"answered {status}, but not as this service does")
     if status < 400:
-        return Outcome(Verdict.REFUSED, status, f"HTTP {status}: it redirects elsewhere, which is not followed")
-    return Outcome(Verdict.REFUSED, status, reason)
+        reason = f"HTTP {status}: it redirects elsewhere, which is not followed"
+    return Outcome(Verdict.BROKEN if is_broken(status, said, heard.body) else Verdict.REFUSED, status, reason)
+
+
+def of_smtp(status: int) -> Verdict:
+    """What a code of SMTP's means. 530, 534 and 535 are no letter's fault: the login is no good (RFC 4954)."""
+    if status < 500:
+        return Verdict.RETRY
+    return Verdict.BROKEN if status in _LOGIN else Verdict.REFUSED
 
 
 def _told_no(heard: Heard, said: dict[str, Any], wait: float | None) -> Outcome:
     """A 200 whose body says no, as Slack's bot API answers."""
     error = one_line(str(said.get("error") or said.get("description") or "no reason given"), _LONGEST_REASON)
-    again = wait is not None or any(word in error.lower() for word in _PASSING)
-    return Outcome(Verdict.RETRY if again else Verdict.REFUSED, heard.status, f"the service says: {error}", wait)
+    reason = f"the service says: {error}"
+    if wait is not None or any(word in error.lower() for word in _PASSING):
+        return Outcome(Verdict.RETRY, heard.status, reason, wait)
+    broken = is_broken(heard.status or 200, said, heard.body)
+    return Outcome(Verdict.BROKEN if broken else Verdict.REFUSED, heard.status, reason)
 
 
 def _reason(heard: Heard) -> str:

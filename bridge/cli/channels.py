@@ -82,7 +82,8 @@ def _show(args: argparse.Namespace, path: Path) -> int:
         print(as_table([_HEADER, *table]))
         for name, each in health.items():
             if each.failures:
-                print(f"{name}: {_failed(each)}: {each.reason}")
+                mend = "; deliveries wait until its URL or its secret is mended" if each.broken else ""
+                print(f"{name}: {_failed(each)}: {each.reason}{mend}")
         if dead:
             print("dead letters are shown by: falco-bridge dead list")
     return 0

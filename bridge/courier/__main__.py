@@ -59,7 +59,7 @@ def _deliver(settings: dict[str, Any]) -> int:
         probe.install()
         opened = open_channels(channels, settings["labels"], from_settings(settings["allow"]))
         options = msgspec.convert(settings.get("options", {}), dict[str, ChannelOptions])
-        courier = Courier(journal, opened, options, renewed=settings.get("renewed", ()))
+        courier = Courier(journal, opened, options)
         threading.Thread(target=_listen, args=(courier,), daemon=True).start()
         courier.run()
         if courier.is_worn_out:

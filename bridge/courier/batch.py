@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from bridge.channels.contract import Outcome, Verdict
 
-_ABOUT_THE_CHANNEL = frozenset({401, 404, 410})
-"""Refusals that no message brings about. 403 is none of them: firewalls answer it to what looks like an attack."""
-
 
 def folds(folding: bool, waiting: int, fold_after: int | None) -> bool:  # noqa: FBT001  # what it was before
     """Whether what waits goes out as digests: once too many wait, until hardly any do."""
@@ -20,11 +17,11 @@ def next_limit(limit: int, size: int, outcome: Outcome) -> int:
 
     So a delivery that makes a batch fail is found, and a far side that has just come back is not flooded.
     """
-    if outcome.verdict is Verdict.RETRY:
+    if outcome.verdict in {Verdict.RETRY, Verdict.BROKEN}:
         return max(1, size // 2)
     return max(limit, size * 2) if outcome.verdict is Verdict.DELIVERED else limit
 
 
 def splits(size: int, outcome: Outcome) -> bool:
     """Whether a refused batch is sent again in halves: one of it may be what was refused, and not its neighbours."""
-    return outcome.verdict is Verdict.REFUSED and size > 1 and outcome.status not in _ABOUT_THE_CHANNEL
+    return outcome.verdict is Verdict.REFUSED and size > 1

@@ -1,8 +1,9 @@
 """What a channel's answers say of its health. Pure: the clock and the dice are arguments.
 
 A circuit opens when sends fail in a row. While it is open nothing goes out but a probe: one delivery, at intervals that
-grow. The first that goes through closes it. A refusal is an answer: it opens nothing, yet a channel that only refuses
-is failing too. A far side that asks us to slow down works.
+grow. The first that goes through closes it. A far side that takes us no more opens it sooner than one that is down.
+A refusal of a delivery is an answer: it opens nothing, yet a channel that only refuses is failing too. A far side that
+asks us to slow down works.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from bridge.journal import Circuit, Health
 OPENS_AFTER = 5
 """Failed sends in a row."""
 _REFUSALS = 2
-"""So many refusals in a row are no accident: each is a dead letter."""
+"""So many refusals in a row are no accident, be it of deliveries or of us."""
 _SECOND = 1_000_000_000
 
 
@@ -32,12 +33,13 @@ def after_send(health: Health, outcome: Outcome, count: int, now_ns: int, dice: 
         status=outcome.status,
         reason=outcome.reason,
         refused=outcome.verdict is Verdict.REFUSED,
+        broken=outcome.verdict is Verdict.BROKEN,
         recovered_ns=0,
     )
     if outcome.verdict is Verdict.REFUSED:
         return replace(_moved(health, Circuit.CLOSED, now_ns), dead=health.dead + count)
     probing = health.circuit is not Circuit.CLOSED
-    if probing or (health.failures >= OPENS_AFTER and outcome.status != TOO_MANY):
+    if probing or (health.failures >= _opens_after(health) and outcome.status != TOO_MANY):
         wait = wait_seconds(max(health.failures - OPENS_AFTER, 0), outcome, dice)
         return replace(_moved(health, Circuit.OPEN, now_ns), probe_ns=now_ns + int(wait * _SECOND))
     return health
@@ -55,7 +57,11 @@ def after_restart(health: Health) -> Health:
 
 def is_failing(health: Health) -> bool:
     """Whether it has failed often enough in a row to speak of it."""
-    return health.failures >= (_REFUSALS if health.refused else OPENS_AFTER)
+    return health.failures >= (_REFUSALS if health.refused else _opens_after(health))
+
+
+def _opens_after(health: Health) -> int:
+    return _REFUSALS if health.broken else OPENS_AFTER
 
 
 def _after_success(health: Health, count: int, now_ns: int) -> Health:
@@ -67,6 +73,7 @@ def _after_success(health: Health, count: int, now_ns: int) -> Health:
         delivered=health.delivered + count,
         success_ns=now_ns,
         refused=False,
+        broken=False,
     )
 
 

@@ -6,7 +6,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -41,9 +41,8 @@ class Courier:
         channels: Mapping[str, Channel],
         options: Mapping[str, ChannelOptions],
         dice: Callable[[], float] = random.random,
-        renewed: Collection[str] = (),
     ) -> None:
-        """``dice`` throws from 0 to 1: how far retries spread. ``renewed`` channels have another URL than before."""
+        """``dice`` throws from 0 to 1: how far retries spread."""
         self._journal = journal
         self._results: SimpleQueue[tuple[Attempt, Outcome] | None] = SimpleQueue()
         self._to_try: SimpleQueue[str] = SimpleQueue()
@@ -60,7 +59,7 @@ class Courier:
         self._overdue = Overdue(journal, self._runners)
         self._deadline: float | None = None
         self._router_gone = threading.Event()
-        for name in renewed:
+        for name in self._runners:  # what has started us anew may have mended any of them
             self.try_now(name)
         self.is_worn_out = False
         """Whether it left because too many attempts hang, and wants to be started anew."""

@@ -62,6 +62,12 @@ def _failing(name: str, health: Health, waiting: int, options: ChannelOptions) -
         f"The channel {name} has failed since {_moment(health.failing_ns)}, {health.failures} times in a row. "
         f"The last answer: {health.reason}. "
     )
+    if health.broken:
+        return said + (
+            "Its URL, its secret or what it may do is no good any more: mend that, and restart the bridge unless it is "
+            f"in a secret's file. Waiting for it: {waiting}. They go out then, or become dead letters when they are "
+            f"{shown(options.give_up_seconds)} old."
+        )
     if health.refused:
         return said + (
             f"What it refuses becomes a dead letter; it has {health.dead} by now. When it is mended, send them again "

@@ -110,6 +110,7 @@ class Runner:
 
     def try_now(self, now_ns: int) -> None:
         """Somebody has reason to think that it works again: let the next probe out at once."""
+        self._paused_ns = 0
         if self.health.circuit is Circuit.OPEN:
             self.note(replace(self.health, probe_ns=now_ns))
             self.has_come_back = True

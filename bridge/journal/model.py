@@ -108,6 +108,8 @@ class Health:
     reason: str = ""
     """What the last failure was."""
     refused: bool = False
-    """Whether it was a refusal for good."""
+    """Whether it was a refusal of a delivery for good."""
+    broken: bool = False
+    """Whether it was one of the channel itself: it wants to be mended."""
     rate: str = ""
     """How fast the channel may be used, as its config says it; empty is as fast as it goes."""

@@ -85,14 +85,14 @@ def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], 
     def take_over(changed: Config) -> None:
         """Secrets that were rotated; the old ones stay hidden, for they may still be valid."""
         nonlocal current, hidden
-        renewed = [name for name, url in changed.channels.items() if url != current.channels[name]]
+        other_urls = changed.channels != current.channels
         current, hidden = changed, hidden | _secrets(changed)
         configure_logging(config.log.level, config.log.form, hidden)
         renew_guards(sources, changed.sources)
         if page is not None and changed.metrics is not None:
             page.guard.renew("", changed.metrics.token.reveal())
-        if renewed:
-            courier.replace(_courier_settings(changed) | {"renewed": renewed})
+        if other_urls:
+            courier.replace(_courier_settings(changed))
 
     bridge: Bridge | None = None
 

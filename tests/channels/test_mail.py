@@ -74,11 +74,11 @@ def test_a_copy_and_an_answer_have_their_headers(server: MailServer) -> None:
     [
         ("450 4.2.1 greylisted", Verdict.RETRY),
         ("452 4.2.2 full", Verdict.RETRY),
-        ("550 5.1.1 no such user", Verdict.REFUSED),
+        ("550 5.1.1 no such user", Verdict.BROKEN),
     ],
 )
 def test_what_the_server_says_of_a_recipient_counts(server: MailServer, reply: str, verdict: Verdict) -> None:
-    """4xx: again later; 5xx: never. Its own words are the reason."""
+    """4xx: again later; 5xx: when the address is mended. Its own words are the reason."""
     server.to_recipient = lambda _address: reply
     outcome = send(server)
     assert (outcome.verdict, outcome.status) == (verdict, int(reply[:3]))
@@ -130,7 +130,7 @@ def test_a_letter_goes_encrypted_and_with_a_login(tmp_path: Path, monkeypatch: p
         assert open_channel("mail", right, {}).send([make_delivery()]).verdict is Verdict.DELIVERED
         assert (server.letters[0].encrypted, server.letters[0].login) == (True, "user")
         refused = open_channel("mail", wrong, {}).send([make_delivery()])
-        assert (refused.verdict, refused.status) == (Verdict.REFUSED, 535)
+        assert (refused.verdict, refused.status) == (Verdict.BROKEN, 535)
         assert "wrong-password" not in refused.reason
 
 

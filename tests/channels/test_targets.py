@@ -94,6 +94,9 @@ def test_one_to_try_again_comes_before_one_that_is_gone(services: FarSide) -> No
     slack.oncall = YES
     outcome = channel.send(deliveries(1))
     assert (outcome.verdict, outcome.reason) == (Verdict.REFUSED, "1 of 3 targets: the service says: channel_not_found")
+    services.answer = lambda _request: Answer(401, b"token_revoked")
+    outcome = channel.send(deliveries(2))
+    assert (outcome.verdict, outcome.reason) == (Verdict.BROKEN, "3 of 3 targets: HTTP 401: token_revoked")
 
 
 def plugins_with_two_targets() -> dict[str, Any]:

@@ -130,8 +130,10 @@ def test_headers_queries_and_credentials_come_from_the_url() -> None:
     [
         (Answer(202), Verdict.DELIVERED),
         (Answer(204, b""), Verdict.DELIVERED),
-        (Answer(302, b"", {"Location": "http://127.0.0.1:1/login"}), Verdict.REFUSED),
+        (Answer(302, b"", {"Location": "http://127.0.0.1:1/login"}), Verdict.BROKEN),
         (Answer(400, b"bad"), Verdict.REFUSED),
+        (Answer(401, b"who?"), Verdict.BROKEN),
+        (Answer(410, b"gone"), Verdict.BROKEN),
         (Answer(429, b"", {"Retry-After": "7"}), Verdict.RETRY),
         (Answer(500, b"x" * 1_000_000), Verdict.RETRY),
     ],

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bridge.journal import Circuit, DeliveryState, Health, Journal, Settlement
+from bridge.journal import Circuit, Health, Journal
 from tests.courier.working import entry
 from tests.e2e.harness import Road
 from tests.support.far_side import Answer, FarSide
@@ -31,7 +32,7 @@ def road(tmp_path: Path) -> Iterator[Road]:
 
 @pytest.fixture
 def far_side() -> Iterator[FarSide]:
-    with FarSide(lambda _: Answer(404, b"no such hook")).serving() as server:
+    with FarSide(lambda _: Answer(400, b"no such field")).serving() as server:
         yield server
 
 
@@ -58,7 +59,7 @@ def test_dead_letters_are_listed_shown_sent_again_and_discarded(road: Road, far_
     bridge = killed(road, far_side, 5)
     listed = say(road, "dead", "list", "--json")
     letters = [json.loads(line) for line in listed.stdout.splitlines()]
-    assert [each["reason"] for each in letters] == ["HTTP 404: no such hook"] * 5
+    assert [each["reason"] for each in letters] == ["HTTP 400: no such field"] * 5
     assert {tuple(each["routes"]) for each in letters} == {("all of it",)}
     first, second, third, *_ = (str(each["id"]) for each in letters)
     shown = say(road, "dead", "show", first).stdout
@@ -67,8 +68,8 @@ def test_dead_letters_are_listed_shown_sent_again_and_discarded(road: Road, far_
         letters[0]["alert"]["rule"],
         letters[0]["alert"]["id"],
         "attempt 1 ",
-        "404",
-        "no such hook",
+        "400",
+        "no such field",
     ):
         assert part in shown
 
@@ -98,10 +99,10 @@ def test_the_channels_verb_tells_state_counts_rate_and_last_failure(road: Road, 
     (row,) = json.loads(say(road, "channels", "--json").stdout)
     assert (row["name"], row["circuit"], row["waiting"], row["dead"], row["delivered"]) == ("hook", "closed", 0, 3, 0)
     assert row["dead_letters"] == 3
-    assert (row["rate"], row["status"], row["configured"]) == ("100 per 1s, burst 20", 404, True)
+    assert (row["rate"], row["status"], row["configured"]) == ("100 per 1s, burst 20", 400, True)
     assert road.stop(bridge) == 0
     text = say(road, "channels").stdout
-    assert "failed 3 times in a row; the last: HTTP 404: no such hook" in text
+    assert "failed 3 times in a row; the last: HTTP 400: no such field" in text
     assert "dead letters are shown by: falco-bridge dead list" in text
     assert "hunter2" not in text
     assert say(road, "dead", "discard", "--all").returncode == 0
@@ -115,7 +116,7 @@ def test_a_channel_is_tested_with_a_real_message(road: Road, far_side: FarSide) 
     far_side.requests.clear()
     refused = say(road, "channels", "test", "hook")
     assert refused.returncode == 1
-    assert "hook did not take it: HTTP 404: no such hook (status 404), after " in refused.stdout
+    assert "hook did not take it: HTTP 400: no such field (status 400), after " in refused.stdout
     assert b"Nothing has happened" in far_side.requests[0].body
     assert "hunter2" not in refused.stdout + refused.stderr
     unknown = say(road, "channels", "test", "hok")
@@ -127,23 +128,27 @@ def test_a_channel_is_tested_with_a_real_message(road: Road, far_side: FarSide) 
     assert (json.loads(taken.stdout)["verdict"], json.loads(taken.stdout)["status"]) == ("delivered", 200)
 
 
+def channel_row(road: Road) -> dict[str, Any]:
+    (row,) = json.loads(say(road, "channels", "--json").stdout)
+    return dict(row)
+
+
 def test_a_channel_that_takes_the_test_message_gets_what_waits_at_once(road: Road, far_side: FarSide) -> None:
     """Nobody who has mended it waits for the next probe, which is an hour away here."""
     road.configure(ROUTES, {"hook": f"json://127.0.0.1:{far_side.port}/"})
-    hour = 3600 * 10**9
     now = time.time_ns()
-    down = Health(circuit=Circuit.OPEN, since_ns=now, failures=9, failing_ns=now, probe_ns=now + hour)
+    down = Health(circuit=Circuit.OPEN, since_ns=now, failures=9, failing_ns=now)
     with closing(Journal.open_for_router(road.journal_path)) as journal:
         journal.append("s", now, [entry("what waits", "hook")])
-        failed = Settlement(1, DeliveryState.PENDING, now, now + hour, 503, "down")
-        journal.settle([failed], {"hook": down})
-    far_side.answer = lambda _: Answer()
+        journal.settle([], {"hook": down})
+    far_side.answer = lambda _: Answer(503, b"", {"Retry-After": "3600"})
     bridge = road.bridge()
-    wait_until(lambda: say(road, "status").returncode == 0, "the bridge")
-    assert far_side.requests == []
+    wait_until(lambda: channel_row(road).get("status") == 503, "the probe that a start lets out")
+    assert channel_row(road)["circuit"] == "open"
+    far_side.answer = lambda _: Answer()
     assert say(road, "channels", "test", "hook").returncode == 0
-    wait_until(lambda: len(far_side.requests) == 2, "what waits")
-    assert b"what waits" in far_side.requests[1].body
+    wait_until(lambda: len(far_side.requests) == 3, "what waits")
+    assert b"what waits" in far_side.requests[2].body
     assert road.stop(bridge) == 0
     assert json.loads(say(road, "channels", "--json").stdout)[0]["circuit"] == "closed"
 

@@ -17,8 +17,9 @@ SECOND = 1_000_000_000
 GOOD = Outcome(Verdict.DELIVERED, 200)
 DOWN = Outcome(Verdict.RETRY, 503, "HTTP 503: busy")
 FAST = Outcome(Verdict.RETRY, 429, "slow down", 5.0)
-GONE = Outcome(Verdict.REFUSED, 404, "HTTP 404: gone")
-OUTCOMES = st.sampled_from([GOOD, DOWN, FAST, GONE])
+BAD = Outcome(Verdict.REFUSED, 400, "HTTP 400: malformed")
+GONE = Outcome(Verdict.BROKEN, 404, "HTTP 404: gone")
+OUTCOMES = st.sampled_from([GOOD, DOWN, FAST, BAD, GONE])
 OPTIONS = ChannelOptions(tell_seconds=60)
 
 
@@ -44,9 +45,20 @@ def test_failures_in_a_row_open_it_and_a_success_closes_it() -> None:
 def test_neither_a_refusal_nor_a_429_opens_it() -> None:
     """Both are answers of a channel that works; a row of refusals is told all the same."""
     assert after(*[FAST] * 20).circuit is Circuit.CLOSED
-    assert after(*[GONE] * 20).circuit is Circuit.CLOSED
-    assert is_failing(after(GONE, GONE))
+    assert after(*[BAD] * 20).circuit is Circuit.CLOSED
+    assert is_failing(after(BAD, BAD))
     assert not is_failing(after(DOWN, DOWN))
+
+
+def test_a_channel_that_takes_us_no_more_is_let_alone_and_told_at_once() -> None:
+    """The second such answer in a row is no accident; each is asked again, and none is a dead letter."""
+    assert (after(GONE).circuit, is_failing(after(GONE))) == (Circuit.CLOSED, False)
+    assert (after(GONE, GONE).circuit, is_failing(after(GONE, GONE))) == (Circuit.OPEN, True)
+    assert after(GONE, GONE).dead == 0
+    assert after(GONE, GONE, GOOD).circuit is Circuit.CLOSED
+    output = notice("secops", after(GONE, GONE), News.FAILING, 2, OPTIONS, "host").output
+    for part in ("secret", "mend that", "HTTP 404: gone", "Waiting for it: 2", "24 h"):
+        assert part in output
 
 
 @given(st.lists(OUTCOMES, max_size=40), st.floats(0, 1))
@@ -59,7 +71,7 @@ def test_whatever_it_answers_the_next_probe_comes_within_minutes(outcomes: list[
         assert outcome is not GOOD or (health.circuit is Circuit.CLOSED and health.failures == 0)
         assert health.circuit is not Circuit.HALF_OPEN
     assert health.delivered == outcomes.count(GOOD)
-    assert health.dead == outcomes.count(GONE)
+    assert health.dead == outcomes.count(BAD)
 
 
 @given(st.lists(st.tuples(OUTCOMES, st.integers(1, 120), st.booleans()), max_size=60))

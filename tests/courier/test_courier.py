@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.courier.courier import MOST_WRITTEN_OFF
 from bridge.courier.options import ChannelOptions, Rate
-from bridge.journal import Circuit, Delivery, DeliveryState
+from bridge.journal import Circuit, Delivery, DeliveryState, Health, Journal, Settlement
 from bridge.journal.history import deliveries, recorded
 from tests.courier.working import GOOD, Answering, entry, working
 from tests.support.waiting import wait_until
 
 DOWN = Outcome(Verdict.RETRY, 503, "HTTP 503: down")
+GONE = Outcome(Verdict.BROKEN, 404, "HTTP 404: no such hook")
 
 
 def test_a_channel_that_takes_batches_gets_them(tmp_path: Path) -> None:
@@ -137,6 +140,54 @@ def test_the_operator_hears_of_an_outage_and_of_its_end_once_each(tmp_path: Path
     assert "Waiting for it: 30" in told[0].output
     assert "HTTP 503: down" in told[0].output
     assert "Delivered since it was told: 31" in told[1].output
+
+
+def test_what_a_channel_that_takes_us_no_more_is_sent_waits_until_it_is_mended(tmp_path: Path) -> None:
+    """Asked now and then, no dead letter for an alert; the operator hears of it; then all of it arrives, in order."""
+    mended = threading.Event()
+    channel = Answering("chat", lambda _sent: GOOD if mended.is_set() else GONE)
+    mail = Answering("mail")
+    options = {"chat": ChannelOptions(fallback="mail", tell_seconds=0.1)}
+    entries = [entry(str(n), "chat") for n in range(30)]
+    with working(tmp_path, [channel, mail], options, entries=entries, dice=1.0) as work:
+        wait_until(lambda: len(mail.sent) == 1, "the news", seconds=60)
+        health = work.journal.health()["chat"]
+        assert (health.broken, health.dead, health.circuit is Circuit.CLOSED) == (True, 0, False)
+        assert len(channel.sent) < 10
+        mended.set()
+        work.courier.try_now("chat")
+        wait_until(lambda: work.journal.undelivered() == 0, "what waited", seconds=60)
+        assert {each.state for each in deliveries(work.journal)} == {DeliveryState.DELIVERED}
+    assert "HTTP 404: no such hook. Its URL, its secret" in mail.sent[0][0]
+    assert [each for (each,) in channel.sent[-30:]] == [str(n) for n in range(30)]
+
+
+def test_a_message_that_a_far_side_takes_for_a_wrong_address_holds_back_nobody(tmp_path: Path) -> None:
+    """A 404 that one alert's text brings about is asked again alone; batch and channel go on without it."""
+
+    def lose_poison(sent: Sequence[Delivery]) -> Outcome:
+        return GONE if any(each.alert.output == "0" for each in sent) else GOOD
+
+    for together in (1, 10):
+        channel = Answering("c", lose_poison, together=together)
+        entries = [entry(str(n), "c") for n in range(40)]
+        (tmp_path / str(together)).mkdir()
+        with working(tmp_path / str(together), [channel], entries=entries) as work:
+            wait_until(lambda work=work: work.journal.undelivered() == 1, "all but one", seconds=60)  # type: ignore[misc]
+        assert len(channel.sent) < 80
+
+
+def test_a_start_lets_the_next_probe_out_at_once(tmp_path: Path) -> None:
+    """Whoever has mended a channel in the config does not wait for what the last courier had in mind."""
+    hour, now = 3600 * 10**9, time.time_ns()
+    with closing(Journal.open_for_router(tmp_path / "j.db")) as journal:
+        journal.append("s", now, [entry("first", "c"), entry("second", "c")])
+        later = Settlement(1, DeliveryState.PENDING, now, now + hour, 404, "gone")
+        journal.settle([later], {"c": Health(circuit=Circuit.OPEN, failures=9, probe_ns=now + hour)})
+    channel = Answering("c")
+    with working(tmp_path, [channel]) as work:
+        wait_until(lambda: work.journal.undelivered() == 0, "what waits")
+    assert channel.sent == [["first"], ["second"]]
 
 
 def test_what_piled_up_for_a_person_comes_as_digests_that_name_each(tmp_path: Path) -> None:

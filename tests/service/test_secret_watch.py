@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.journal import Circuit, DeliveryState, Health, Journal, Settlement
+from bridge.journal import Circuit, DeliveryState, Health, Journal
 from bridge.service.config.whole import Config, load_config
 from bridge.service.secret_watch import SecretWatch
 from tests.courier.working import entry
@@ -124,25 +124,26 @@ def asked(port: int, token: str) -> int:
 
 def test_a_channel_that_was_let_alone_is_tried_at_once_with_its_new_secret(road: Road) -> None:
     """A new token is what it waited for; the next probe would be an hour away."""
-    hour, now = 3600 * 10**9, time.time_ns()
-    down = Health(circuit=Circuit.OPEN, since_ns=now, failures=9, failing_ns=now, probe_ns=now + hour)
+    now = time.time_ns()
+    down = Health(circuit=Circuit.OPEN, since_ns=now, failures=9, failing_ns=now)
     with closing(Journal.open_for_router(road.journal_path)) as journal:
         journal.append("s", now, [entry("what waits", "hook")])
-        journal.settle([Settlement(1, DeliveryState.PENDING, now, now + hour, 503, "down")], {"hook": down})
+        journal.settle([], {"hook": down})
     (road.folder / "token").write_text(OLD, encoding="utf-8")
-    with FarSide().serving() as server:
+    busy = Answer(503, b"", {"Retry-After": "3600"})
+    with FarSide(lambda request: Answer() if request.headers["X-Token"] == NEW else busy).serving() as server:
         url = f"webhook://127.0.0.1:{server.port}/?+X-Token=${{file:token}}"
         road.configure('route "r" { to hook }\n', {"hook": url})
         bridge = road.bridge()
-        wait_until(lambda: "started" in road.log, "the bridge")
+        wait_until(lambda: server.requests, "the probe that a start lets out")
         (road.folder / "token").write_text(NEW, encoding="utf-8")
-        wait_until(lambda: server.requests, "what waits")
+        wait_until(lambda: len(server.requests) == 2, "what waits")
         assert road.stop(bridge) == 0
-    assert [each.headers["X-Token"] for each in server.requests] == [NEW]
+    assert [each.headers["X-Token"] for each in server.requests] == [OLD, NEW]
 
 
 def test_a_running_bridge_sends_with_the_new_secret(road: Road) -> None:
-    """Without a restart: what was refused with the old token is in dead letters, what comes later arrives; nothing shows."""
+    """Without a restart: what waited while the old token was refused arrives with what comes later; nothing shows."""
 
     def answer(request: Request) -> Answer:
         token = request.headers["X-Token"]
@@ -162,7 +163,9 @@ def test_a_running_bridge_sends_with_the_new_secret(road: Road) -> None:
         (road.folder / "new").rename(road.folder / "token")
         wait_until(lambda: any(each.headers["X-Token"] == NEW for each in server.requests), "the new token")
         falco.kill()
+        road.await_settled()
         assert road.stop(bridge) == 0
+        assert {each.state for each in road.deliveries()} == {DeliveryState.DELIVERED}
     assert "secrets changed" in road.log
     assert "courier died" not in road.log
     everything = road.log + " ".join(each.reason for each in road.deliveries())

@@ -1,0 +1,40 @@
+"""Which refusals no message brings about: the channel's address, secret or permission is no good any more. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+_STATUSES = frozenset({401, 404, 407, 410})
+"""403 is none of them: firewalls answer it to what looks like an attack. A service says more than that."""
+_WORDS = frozenset(
+    {
+        # Slack's API (docs.slack.dev/reference/methods/chat.postMessage) …
+        "access_denied", "account_inactive", "channel_not_found", "ekm_access_denied", "invalid_auth", "is_archived",
+        "missing_scope", "no_permission", "not_allowed_token_type", "not_authed", "not_in_channel",
+        "org_login_required", "restricted_action", "team_access_not_granted", "token_expired", "token_revoked",
+        # … and its webhooks (docs.slack.dev/messaging/sending-messages-using-incoming-webhooks)
+        "action_prohibited", "channel_is_archived", "invalid_token", "no_active_hooks", "no_service", "no_team",
+        "posting_to_general_channel_denied", "team_disabled", "user_not_found",
+        # Telegram's Bot API, with a 400
+        "Bad Request: chat not found",
+    }
+)  # fmt: skip
+"""What services say, as they say it and nothing else: no text of an alert's that one of them repeats is among these."""
+
+
+def is_broken(status: int, said: Any, body: bytes) -> bool:
+    """Whether that refusal is the channel's and not the message's. ``said`` is the body as JSON, where it is that."""
+    if status in _STATUSES or 300 <= status < 400:
+        return True
+    if not isinstance(said, dict):
+        return body.strip().decode("utf-8", "replace") in _WORDS
+    forbidden = status == 403 and said.get("ok") is False  # so Slack and Telegram
+    return forbidden or any(word in _WORDS or "routing key" in word.replace("_", " ").lower() for word in _words(said))
+
+
+def _words(said: dict[str, Any]) -> Iterator[str]:
+    """Slack's, Telegram's, and PagerDuty's: ``Length of 'routing_key' is incorrect``, ``Invalid routing key``."""
+    errors = said.get("errors")
+    told = (said.get("error"), said.get("description"), *(errors if isinstance(errors, list) else ()))
+    return (word for word in told if isinstance(word, str))
