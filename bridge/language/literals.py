@@ -23,6 +23,7 @@ from bridge.language.values import (
 
 _NUMBERS = {Kind.UNSIGNED: parse_unsigned, Kind.INTEGER: parse_signed, Kind.DOUBLE: parse_double}
 _SUBSTRING = frozenset({Operator.CONTAINS, Operator.ICONTAINS, Operator.STARTSWITH, Operator.ENDSWITH})
+_WHOLE = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 _SMART_QUOTES = frozenset("“”‘’„«»")
 _HEX = frozenset("0123456789abcdefABCDEF")
 _PRIORITIES = tuple(priority.word for priority in Priority)
@@ -74,7 +75,7 @@ def _oddities(kind: Kind, operator: Operator, word: Word) -> Iterator[Diagnostic
         yield Diagnostic(
             Code.EMPTY_VALUE, f'`{operator.value} ""` is true of every value', word.span, "write `FIELD exists`"
         )
-    elif operator in {Operator.EQ, Operator.NE} and kind is Kind.TEXT and text.endswith("*") and len(text) > 1:
+    elif operator in _WHOLE and kind is Kind.TEXT and _has_wildcard(text):
         yield Diagnostic(
             Code.WILDCARD_EQUALS, f"`{operator.value}` compares literally, `*` too", word.span, "for wildcards: glob"
         )
@@ -87,6 +88,11 @@ def _oddities(kind: Kind, operator: Operator, word: Word) -> Iterator[Diagnostic
         )
     elif not word.quoted and not _SMART_QUOTES.isdisjoint(text):
         yield Diagnostic(Code.SMART_QUOTE, "a typographic quote is part of this value", word.span, 'straight quotes: "')
+
+
+def _has_wildcard(text: str) -> bool:
+    """A ``*`` in one word, or at the end: elsewhere it is as likely a command's own."""
+    return "*" in text and len(text) > 1 and (text.endswith("*") or " " not in text)
 
 
 def _wrong(word: Word, message: str, hint: str) -> Diagnostic:

@@ -11,7 +11,7 @@ from bridge.language.diagnostic import Diagnostic
 from bridge.language.grammar_file import grammar_text
 from bridge.language.source import Source
 from bridge.language.syntax import File, Statement, Written
-from bridge.language.syntax_error import describe
+from bridge.language.syntax_error import BODY, describe, expected_by
 
 if TYPE_CHECKING:
     from lark import Lark, UnexpectedInput
@@ -61,7 +61,9 @@ def parse(source: Source) -> Parsed:
             statements = file.statements
             break
         diagnostics.append(describe(error, source))
-        start, end = _broken_statement(text, _offset(error, text))
+        offset = _offset(error, text)
+        misplaced = offset < len(text) and expected_by(error) >= BODY
+        start, end = (_misplaced if misplaced else _broken_statement)(text, offset)
         name = _BROKEN_NAME.match(text, start)
         if name is not None:
             broken.add(name[1])
@@ -126,6 +128,12 @@ def _broken_statement(text: str, offset: int) -> tuple[int, int]:
     if block < offset or (block == offset and text[offset : offset + 1] == "}"):
         return offset, max(end, offset + 1)  # the statement was whole; what follows it belongs to nothing
     return start, max(block, min(start + 1, len(text)))
+
+
+def _misplaced(text: str, offset: int) -> tuple[int, int]:
+    """The stretch of what cannot stand in a ``where``, which is whole but for that."""
+    following = _STATEMENT.search(text, offset + 1)
+    return offset, max(_block_end(text, offset, len(text) if following is None else following.start(1)), offset + 1)
 
 
 def _block_end(text: str, start: int, end: int) -> int:

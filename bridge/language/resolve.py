@@ -52,6 +52,7 @@ FALCO_INTERNAL = "Falco internal: "
 """What the rules begin with by which Falco speaks of itself; they stand in no rules file."""
 _BARE_LIST = re.compile("[a-zA-Z][a-zA-Z0-9_]*")
 """What Falco takes for a list without parentheses: one name, which is then the list's only item."""
+_NO_SUCH_MACRO = "define it: macro NAME = …; or for several values: FIELD in (a, b)"
 _WHOLE_NAMES = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 _NO_RIGHT_FIELDS = frozenset({Operator.REGEX, Operator.PMATCH})
 
@@ -144,7 +145,7 @@ class Resolver:
         if self.scope.find(NameKind.MACRO, use.name) is None:
             if use.name in self.scope.broken:
                 raise _Broken
-            hint = did_you_mean(use.name, self.scope.all(NameKind.MACRO))
+            hint = did_you_mean(use.name, self.scope.all(NameKind.MACRO)) or _NO_SUCH_MACRO
             if use.name in ATTRIBUTES:
                 hint = f"`{use.name}` needs an operator and a value"
             raise self._wrong(Code.UNKNOWN_MACRO, f"unknown macro `{use.name}`", use.span, hint)
@@ -241,7 +242,7 @@ class Resolver:
             self._check_word(kind, operator, right)
             self._check_rule(written.left, operator, right)
             return Literal(right.text, right.quoted, right.span)
-        if isinstance(right, syntax.Word) and (right.quoted or not _BARE_LIST.fullmatch(right.text)):
+        if isinstance(right, syntax.Word) and (not _BARE_LIST.fullmatch(right.text) or self._is_no_item(right)):
             message = f"`{operator.value}` takes a list"
             raise self._wrong(Code.WRONG_RIGHT_SIDE, message, right.span, "put it in parentheses, also a single value")
         words = (right,) if isinstance(right, syntax.Word) else expand(self.scope, right.words)
@@ -256,6 +257,10 @@ class Resolver:
         if self._errors() > before:
             raise _Broken
         return Items(tuple(Literal(word.text, word.quoted, word.span) for word in words), right.span)
+
+    def _is_no_item(self, word: syntax.Word) -> bool:
+        """A quoted word, or a list's name, which Falco replaces by its items and then misses the parentheses."""
+        return word.quoted or self.scope.find(NameKind.LIST, word.text) is not None
 
     def _check_word(self, kind: Kind, operator: Operator, word: syntax.Word) -> None:
         before = self._errors()

@@ -243,10 +243,12 @@ class RouteChecker:
         if word is None:
             return None
         template = parse_template(word.text)
-        if template.stray:
-            self._tell(Code.BAD_TEMPLATE, "a `%` that names no field", word.span, "for a percent sign: %%")
+        for offset in template.stray:
+            span = _within(word, offset, offset + 1)
+            self._tell(Code.BAD_TEMPLATE, "a `%` that names no field", span, "for a percent sign: %%")
         for slot in template.slots:
-            problem = self._slot_problem(slot.name, word.span)
+            end = word.text.index(slot.name, slot.offset) + len(slot.name)
+            problem = self._slot_problem(slot.name, _within(word, slot.offset, end))
             if problem is not None:
                 self._problems.append(problem)
         return word.text
@@ -291,6 +293,14 @@ class RouteChecker:
 
     def _tell(self, code: Code, message: str, span: Span, hint: str) -> None:
         self._problems.append(Diagnostic(code, message, span, hint))
+
+
+def _within(word: syntax.Word, start: int, end: int) -> Span:
+    """A stretch of a string's text; the whole string where escapes or line breaks lie between."""
+    span = word.span
+    if len(word.text) + len('""') != span.end - span.start or "\n" in word.text:
+        return span
+    return Span(span.path, span.start + 1 + start, span.start + 1 + end, span.line, span.column + 1 + start)
 
 
 def _keyword(clause: syntax.Clause) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _LONGEST = 80
+_SHORTEST_BEGINNING = 3
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -16,7 +17,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     folded = {each.lower(): each for each in reversed(pool)}
     if name.lower() in folded:
         return folded[name.lower()]
-    found = get_close_matches(name, pool, n=1, cutoff=0.8) or _swapped(name, pool)
+    found = get_close_matches(name, pool, n=1, cutoff=0.8) or _swapped(name, pool) or _begun(name, pool)
     return found[0] if found else None
 
 
@@ -24,6 +25,12 @@ def _swapped(name: str, pool: list[str]) -> list[str]:
     """Those with two neighbours the other way round, which in a short name is most of it: ``grcp``."""
     slips = {name[:at] + name[at + 1] + name[at] + name[at + 2 :] for at in range(len(name) - 1)}
     return [each for each in pool if each in slips]
+
+
+def _begun(name: str, pool: list[str]) -> list[str]:
+    """The only one that begins so: ``warn``."""
+    found = [each for each in pool if each.startswith(name.lower())] if len(name) >= _SHORTEST_BEGINNING else []
+    return found if len(found) == 1 else []
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

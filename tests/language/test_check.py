@@ -19,7 +19,7 @@ MISTAKES = [
     (Code.BAD_ESCAPE, ROUTE.format(r'rule = "a\w"'), r"\w"),
     (Code.TOO_DEEP, ROUTE.format("not " * 101 + "rule exists"), "not"),
     (Code.UNKNOWN_FIELD, ROUTE.format("proc.cmdlin = a"), "proc.cmdlin"),
-    (Code.UNKNOWN_FIELD, 'route "r" { to pager title "%proc.nam" }', '"'),
+    (Code.UNKNOWN_FIELD, 'route "r" { to pager title "%proc.nam" }', "%proc.nam"),
     (Code.UNKNOWN_MACRO, ROUTE.format("spawned"), "spawned"),
     (Code.UNKNOWN_CHANNEL, 'route "r" { to pagr }', "pagr"),
     (Code.UNKNOWN_LABEL, ROUTE.format("label.clustr = a"), "label.clustr"),
@@ -35,7 +35,7 @@ MISTAKES = [
     (Code.BAD_REGEX, ROUTE.format('proc.name regex "(?=a)"'), '"(?=a)"'),
     (Code.WRONG_RIGHT_SIDE, ROUTE.format("proc.name = val(fd.sport)"), "val("),
     (Code.WRONG_ARGUMENTS, ROUTE.format("len(fd.sport) = 1"), "len"),
-    (Code.BAD_TEMPLATE, 'route "r" { to pager title "100%" }', '"100%"'),
+    (Code.BAD_TEMPLATE, 'route "r" { to pager title "100%" }', '%"'),
     (Code.WILDCARD_EQUALS, ROUTE.format("proc.name = ba*"), "ba*"),
     (Code.FIELD_AS_TEXT, ROUTE.format("proc.name = proc.pname"), "proc.pname"),
     (Code.LITERAL_MISSING, ROUTE.format("proc.name = <NA>"), "<NA>"),
@@ -224,8 +224,53 @@ def test_templates_fill_as_falcos_output_does() -> None:
         ('route "r" { when (proc.name = a to x }', "is the `)` before it missing?"),
         ('route "r" { when proc.name in (a, b to x }', "is the `)` before it missing?"),
         ('route "r" { when proc.name in "a" to x }', "put it in parentheses, also a single value"),
+        ('list l = (a)\nroute "r" { when proc.name in l to x }', "put it in parentheses, also a single value"),
+        ('route "r" { when NOT rule = a to x }', "write `not` before it"),
+        ('route "r" { when exists proc.name to x }', "`exists` stands behind its field: FIELD exists"),
+        ('route "r" { when rule = a and to x }', "is a condition missing before `to`?"),
+        ('route "r" { when rule = “a b” to x }', 'use straight quotes: "'),
+        ('route "r" { when rule in [a, b] to x }', "a list stands in parentheses: (a, b)"),
+        ('route "r" { when rule = a, b to x }', "for several values: FIELD in (a, b)"),
+        ('route "r" { when rule = a or b to x }', "define it: macro NAME = …; or for several values: FIELD in (a, b)"),
+        ('route "r" { when rule not in (a) to x }', "`not` stands before the field: not FIELD in (…)"),
+        ('route "r" { when $rule = a to x }', "a field stands without it"),
+        ('route "r" { when proc.aname[2 = x to y }', "an argument stands in `[` and `]`: proc.aname[2]"),
+        ('route "r" { where rule = a to x }', "within a route write `when`; or is the `}` before it missing?"),
+        ('route "r" { to x, }', "leave the comma before it out"),
+        ('route "r" { to "x" }', "it stands without quotes"),
+        ('route "r" { to "x }', "is the quote closed?"),
+        ('route "r" { to x throttle 3 per 10min }', "write `10m`"),
+        ('route "r" { to x } // why', "write `#`"),
+        ('route "r" { when priority >= warn to x }', "did you mean `warning`?"),
+        ("redact proc.args 'x'", "is `matching` missing before it?"),
+        ("import falco_rules.yaml", 'quote it: "falco_rules.yaml"'),
+        ("macro m: rule = a", "write `=`"),
+        ("list l = a", "a list stands in parentheses: (a, b)"),
+        ("schedule s = Mon-Fri", "write `mon-fri`"),
+        ("schedule s = mon 09:00-17:00 in Europe/Berlin", 'quote it: "Europe/Berlin"'),
+        ('template t { titel "x" }', "did you mean `title`?"),
+        ('test "t" { event { rule = a, source = b } }', "leave the comma out"),
     ],
 )
 def test_the_likely_slip(text: str, hint: str) -> None:
     """What was most likely meant is told beside what does not fit."""
     assert check([Source("t", text)], Known(None, None)).diagnostics[0].hint == hint
+
+
+def test_what_cannot_stand_in_a_where_costs_itself_only() -> None:
+    """The routes behind it are checked, and the closing brace is no further mistake."""
+    text = 'where k8s.ns.name = a {\n list l = (b)\n foo\n route "r" { when proc.nam = x to y }\n}\nroute "s" { to z }'
+    assert [(each.code, each.span.line) for each in check([Source("t", text)], Known(None, None)).diagnostics] == [
+        (Code.SYNTAX, 2),
+        (Code.UNKNOWN_FIELD, 4),
+    ]
+    unclosed = check([Source("t", 'where k8s.ns.name = a { route "r" { drop }')], Known(None, None))
+    assert [each.hint for each in unclosed.diagnostics] == ["close it with `}`"]
+
+
+def test_the_caret_of_a_template_stands_under_the_field() -> None:
+    """Under the whole text where it holds escapes."""
+    text = """route "r" { to x title "%rule 5% %12proc.nam" message 'a\\n%tolower(proc.nam)' }"""
+    found = check([Source("t", text)], Known(None, None)).diagnostics
+    assert [text[each.span.start : each.span.end] for each in found] == ["%", "%12proc.nam", "'a\\n%tolower(proc.nam)'"]
+    assert [each.span.column - 1 for each in found] == [each.span.start for each in found]
