@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import TypeVar
 
 from bridge.simulate.recording import Recording
 
@@ -14,7 +15,11 @@ _PIECE = 1000
 """Alerts that are handed on together where no rate is asked for."""
 
 
-def paced(alerts: Iterable[Recording], rate: float | None, stop: threading.Event) -> Iterator[list[Recording]]:
+Told = TypeVar("Told")
+"""An alert, in whatever form."""
+
+
+def paced(alerts: Iterable[Told], rate: float | None, stop: threading.Event) -> Iterator[list[Told]]:
     """The alerts in pieces, each as it falls due: ``rate`` alerts a second, or None for as fast as they are taken.
 
     What is due is told from the start, so that a late piece is made up for and the rate does not drift. Ends early
@@ -36,7 +41,7 @@ def paced(alerts: Iterable[Recording], rate: float | None, stop: threading.Event
         stop.wait(max(_TICK_SECONDS, start + told / rate - time.monotonic()))
 
 
-def _pieces(alerts: Iterator[Recording], stop: threading.Event) -> Iterator[list[Recording]]:
+def _pieces(alerts: Iterator[Told], stop: threading.Event) -> Iterator[list[Told]]:
     while not stop.is_set():
         piece = list(islice(alerts, _PIECE))
         if not piece:
