@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 import smtplib
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import requests
+from urllib3.connection import HTTPConnection
 
+from bridge.channels.in_time import Limits, answers_within
 from bridge.channels.sessions import PooledSession
 from bridge.channels.silence import why_silent
 
@@ -29,17 +30,6 @@ _PIECE = 16_384
 
 Dress = Callable[[dict[str, Any]], dict[str, Any]]
 """From the JSON that a plugin would post to the JSON that we post to the same address."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long one request may take, in seconds."""
-
-    connect: float = 5.0
-    read: float = 15.0
-    """Between one piece of the answer and the next."""
-    total: float = 30.0
-    """Until the end of the answer's body."""
 
 
 @dataclass(slots=True)
@@ -97,17 +87,13 @@ class _Session(PooledSession):
 
 
 def _read(response: requests.Response) -> None:
-    """The body, in bounded time and size: a far side that drips or pours holds nobody up."""
-    deadline = time.monotonic() + _limits.total
+    """The body, in bounded size: a far side that pours holds nobody up, and one that drips is cut off below."""
     body = b""
     while len(body) < _MOST_BODY:
         piece = _piece(response)
         if not piece:
             break
         body += piece
-        if time.monotonic() > deadline:
-            response.close()
-            raise requests.ReadTimeout("the answer did not end in time")
     else:
         response.close()
     setattr(response, "_content", body[:_MOST_BODY])  # noqa: B010  # what ``content`` and ``json()`` give
@@ -141,6 +127,7 @@ def install(times: Limits = _limits) -> None:
     """Lead ``requests`` and ``smtplib`` of this process through the probe. For the courier only."""
     global _limits  # noqa: PLW0603  # as what it leads is the process's
     _limits = times
+    HTTPConnection.response_class = answers_within(times)
 
     def request(method: str, url: str, **kwargs: Any) -> requests.Response:
         session = _thread.session

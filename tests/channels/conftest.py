@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Iterator
+from http.client import HTTPResponse
 
 import pytest
 import requests
+from urllib3.connection import HTTPConnection
 
 from bridge.channels import probe
+from bridge.channels.in_time import Limits
 from tests.support.certificates import make_authority
 from tests.support.far_side import FarSide, connect_proxy
 from tests.support.services import HOSTS, answer_as_they_do
@@ -21,8 +24,9 @@ def probed() -> Iterator[None]:
     """The courier's sessions in this process, in a hurry, put back afterwards."""
     kept = {name: getattr(requests, name) for name in VERBS}
     inner, reply = requests.api.request, smtplib.SMTP.getreply
-    probe.install(probe.Limits(connect=2.0, read=0.5, total=1.0))
+    probe.install(Limits(connect=2.0, read=0.5, total=1.0))
     yield
+    HTTPConnection.response_class = HTTPResponse
     for name, function in kept.items():
         setattr(requests, name, function)
     requests.api.request = inner

@@ -12,6 +12,7 @@ import pytest
 from bridge.alert import Alert, Priority
 from bridge.channels import probe
 from bridge.channels.contract import Channel, Outcome, Verdict
+from bridge.channels.in_time import Limits
 from bridge.channels.registry import open_channel
 from bridge.journal import Delivery
 from bridge.routing import Notification
@@ -158,7 +159,7 @@ def test_a_server_without_encryption_gets_no_letter(server: MailServer) -> None:
 def test_silence_refusal_and_hanging_up_are_tried_again() -> None:
     """Nobody there, nothing said in time, half a greeting."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        probe.install(probe.Limits(read=0.2))
+        probe.install(Limits(read=0.2))
         outcome = channel(silent.getsockname()[1]).send([make_delivery()])
         assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "no answer in time")
         port = silent.getsockname()[1]

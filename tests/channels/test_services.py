@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -14,7 +15,7 @@ from bridge.channels.registry import open_channel
 from bridge.journal import Delivery
 from tests.channels.deliveries import make_delivery
 from tests.support.far_side import Answer, FarSide
-from tests.support.services import BY_NAME, SERVICES, Service
+from tests.support.services import BY_NAME, SERVICES, Service, answer_as_they_do
 
 EVERY_SERVICE = pytest.mark.parametrize("service", SERVICES, ids=[service.name for service in SERVICES])
 PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
@@ -97,6 +98,17 @@ def test_an_answer_that_never_ends_is_let_go(services: FarSide) -> None:
     assert send(BY_NAME["discord"]).verdict is Verdict.RETRY
     services.answer = lambda _request: Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", drips=True)
     assert send(BY_NAME["discord"]).reason == "no answer in time"
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 "])
+def test_an_answer_whose_head_never_ends_is_let_go(services: FarSide, head: bytes) -> None:
+    """Status and headers are within the deadline too, each byte of them in time by itself; the next send is as ever."""
+    services.answer = lambda _request: Answer(raw=head, drips=True)
+    began = time.monotonic()
+    assert send(BY_NAME["discord"]).reason == "no answer in time"
+    assert time.monotonic() - began < 10
+    services.answer = answer_as_they_do
+    assert send(BY_NAME["discord"]).verdict is Verdict.DELIVERED
 
 
 def test_a_connection_serves_many_messages(services: FarSide) -> None:
