@@ -95,17 +95,17 @@ def _are_fields(names: Sequence[str]) -> bool:
 
 
 def _matching(files: Sequence[str], predicate: Predicate, *, invert: bool) -> Iterator[tuple[Alert, bytes]]:
-    from bridge.service.alert_files import Line, read_alerts
+    from bridge.service.alert_files import Line, read_alerts, skipped
 
-    skipped = 0
+    others = 0
     for path in files:
         for each in read_alerts(path):
             if not isinstance(each, Line):
-                skipped += 1
+                others += 1
             elif predicate(each.alert) is not invert:
                 yield each.alert, each.text
-    if skipped:
-        print(f"falco-bridge match: {skipped} line{'s were' if skipped > 1 else ' was'} no alert", file=sys.stderr)
+    if others:
+        print(f"falco-bridge match: {skipped(others)}", file=sys.stderr)
 
 
 def _print(found: Iterator[tuple[Alert, bytes]], args: argparse.Namespace, labels: dict[str, str]) -> int:

@@ -40,6 +40,11 @@ class NoAlert:
     reason: str
 
 
+def skipped(count: int) -> str:
+    """That so many lines were none."""
+    return f"{count} line{'s were' if count > 1 else ' was'} no alert"
+
+
 def read_alerts(path: str) -> Iterator[Line | NoAlert]:
     """Every alert of a file in order; ``-`` is standard input. Raises AlertFileError."""
     if path == STANDARD_INPUT:

@@ -10,6 +10,7 @@ from bridge.alert.json_value import list_text
 from bridge.alert.moment import parse_time
 from bridge.channels.compose import compose
 from bridge.channels.render import plain
+from bridge.channels.sanitise import one_line
 from bridge.journal.model import Delivery
 from bridge.language.kinds import ATTRIBUTES
 from bridge.language.program import Program
@@ -191,7 +192,7 @@ def make_event(event: Event, now_ns: int, number: int) -> Alert:
 
 def why(reason: Reason) -> str:
     """One comparison's failure in words: ``k8s.ns.name is "staging"``."""
-    told = [f"`{each.name}` is missing" if each.value is None else f'`{each.name}` is "{each.value[:80]}"'
+    told = [f"`{each.name}` is missing" if each.value is None else f'`{each.name}` is "{one_line(each.value, 80)}"'
             for each in reason.found]  # fmt: skip
     return ", ".join(told) + (f" ({reason.why.value})" if reason.why.value == "other case" else "")
 

@@ -212,6 +212,34 @@ def test_test_runs_the_tests_and_says_why_one_fails(tmp_path: Path) -> None:
     assert run("test", ROUTES).returncode == 2
 
 
+def test_what_a_test_holds_of_hostile_text_breaks_no_report(tmp_path: Path) -> None:
+    """XML has no place for control characters, and a terminal obeys them."""
+    (tmp_path / "a.route").write_text(
+        'route "\\b" { when proc.name = bash to x }\notherwise { to x }\n'
+        'test "t\\b" { event { proc.name = "\\x1b[31m" } expect "\\b" }\n'
+        'test "u" { event { proc.name = bash } expect nothing }',
+        encoding="utf-8",
+    )
+    done = run("test", "a.route", "--junit", "j.xml", cwd=tmp_path)
+    assert (done.returncode, "\x1b" in done.stdout, "\\x1b[31m" in done.stdout) == (1, False, True)
+    assert len(ET.parse(tmp_path / "j.xml").getroot()) == 2
+
+
+def test_bounds_that_hold_of_nothing_prove_nothing(tmp_path: Path) -> None:
+    """A corpus without an alert is a mistake; a route that remembers cannot be counted yet, and its neighbour can."""
+    (tmp_path / "a.route").write_text(
+        'route "m" { when rule exists to a throttle 1 per 1h }\nroute "n" { when rule exists to b }', encoding="utf-8"
+    )
+    none = run("test", "a.route", "--alerts", "-", "--expect", "n at most 9", cwd=tmp_path, given="Falco starts\n")
+    assert (none.returncode, "holds no alert" in none.stderr) == (2, True)
+    given = "Falco starts\n" + ALERTS.read_text(encoding="utf-8")
+    bounds = [each for bound in ("n exactly 57", "m at least 1", "to a at most 50") for each in ("--expect", bound)]
+    done = run("test", "a.route", "--alerts", "-", *bounds, cwd=tmp_path, given=given)
+    assert (done.returncode, "1 line was no alert" in done.stderr) == (1, True)
+    assert done.stdout.count("cannot be counted yet") == 2
+    assert "ok    n exactly 57" in done.stdout
+
+
 def test_explain_tells_each_route_and_comparison() -> None:
     """As text and as JSON, computed by what decides."""
     line = next(
