@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Collection, Iterator
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 _SHORTEST = 6
 """Shorter parts of a URL are no secrets, and would blot out ordinary words."""
+_TOP = re.compile(r"[a-z]{2,24}|xn--[a-z0-9-]{1,20}|[0-9]{1,3}")
+"""A top-level domain, or the last part of an IPv4 address."""
 HIDDEN = "***"
 _OPEN = ("console://", "file://", "exec://")
 """Channels of ours whose URLs name a place on this machine and hold no secret: an operator must be able to read it."""
@@ -52,10 +55,20 @@ def _parts(url: str) -> Iterator[str]:
     if user or password:
         yield base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
     host, _, port = split.netloc.rpartition("@")[2].partition(":")
-    if host and "." not in host and host.lower() != "localhost":
+    if not _is_a_hosts(host):
         yield host  # many of Apprise's URLs hold a token there
     if port and not port.isdigit():
         yield from (port, f"{host}:{port}")  # and Telegram's has a colon in it
+
+
+def _is_a_hosts(name: str) -> bool:
+    """Whether it is a name in DNS or an address; Zoho's tokens have dots too, but end in no domain."""
+    last = name.lower().rpartition(".")[2]
+    return (
+        name.lower() == "localhost"
+        or name.startswith("[")
+        or (last != name.lower() and _TOP.fullmatch(last) is not None)
+    )
 
 
 def _shown(part: str) -> Iterator[str]:

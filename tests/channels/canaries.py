@@ -23,6 +23,62 @@ _SECONDS = 60.0
 _PLAIN = {"host": "127.0.0.1", "hostname": "127.0.0.1", "domain": "example.com", "from_email": "a@example.com",
           "email": "a@example.com", "to_email": "b@example.com", "phone": "15551234567", "from_phone": "15551234567",
           "target_phone": "15551234568", "targets": "15551234568", "channel": "general", "topic": "topic"}  # fmt: skip
+_LONG = CANARY * 11
+_BY_HAND = {
+    "acs": f"acs://a@example.com/{CANARY}{CANARY}/mail.example.com/b@example.com",
+    "amqp": f"amqp://user:{CANARY}PORT@127.0.0.1:PORT/queue",
+    "amqps": f"amqps://user:{CANARY}PORT@127.0.0.1:PORT/queue",
+    "awswhatsapp": f"awswhatsapp://{_LONG[:20]}/{_LONG[:40]}/us-east-1/phone-number-id-{CANARY}/15551234567",
+    "cliq": f"cliq://1000.{_LONG[:32]}.{_LONG[:32]}/#channel",
+    "deltachat": f"deltachat://user:{CANARY}PORT@127.0.0.1:PORT/b@example.com?from=a@example.com&mode=insecure",
+    "deltachats": f"deltachats://user:{CANARY}PORT@127.0.0.1:PORT/b@example.com?from=a@example.com",
+    "fluxer": f"fluxer://127.0.0.1:PORT/1234567890123/{_LONG[:32]}",
+    "fluxers": f"fluxers://fluxer.example.com/1234567890123/{_LONG[:32]}",
+    "groundmail": f"groundmail://{_LONG[:32]}:a@example.com/b@example.com",
+    "gupshup": f"gupshup://app:{_LONG[:32]}@15551234567/15551234568",
+    "lauther": f"lauther://lpt_{_LONG[:32]}",
+    "mailgun": f"mailgun://user@example.com/{_LONG[:32]}-{_LONG[:8]}-{_LONG[:8]}/b@example.com",
+    "mailto": f"mailto://user:{CANARY}PORT@127.0.0.1:PORT?from=a@example.com&to=b@example.com&mode=insecure",
+    "mailtos": f"mailtos://user:{CANARY}PORT@127.0.0.1:PORT?from=a@example.com&to=b@example.com",
+    "mastodon": f"mastodon://{_LONG[:32]}@127.0.0.1:PORT/@someone",
+    "mastodons": f"mastodons://{_LONG[:32]}@mastodon.example.com/@someone",
+    "misskey": f"misskey://{_LONG[:32]}@127.0.0.1:PORT",
+    "misskeys": f"misskeys://{_LONG[:32]}@misskey.example.com",
+    "msgbird": f"msgbird://{_LONG[:25]}/15551234567/15551234568",
+    "nostr": f"nostr://{_LONG[:64]}",
+    "notifico": f"notifico://127.0.0.1:PORT/1234/{_LONG[:32]}",
+    "notificos": f"notificos://notifico.example.com/1234/{_LONG[:32]}",
+    "octopush": f"octopush://{CANARY}@example.com/{_LONG[:32]}/15551234568",
+    "pagertree": f"pagertree://int_{_LONG[:10]}",
+    "pingram": f"pingram://falco@pingram_sk_{_LONG[:32]}/b@example.com",
+    "plivo": f"plivo://{_LONG[:25]}@{_LONG[:40]}/15551234567/15551234568",
+    "pushward": f"pushward://hlk_{_LONG[:32]}",
+    "resend": f"resend://{_LONG[:32]}:a@example.com/b@example.com",
+    "sendpulse": f"sendpulse://user@example.com/{_LONG[:32]}/{_LONG[:40]}/b@example.com",
+    "ses": f"ses://a@example.com/{_LONG[:20]}/{_LONG[:40]}/us-east-1/b@example.com",
+    "session": f"session://{_LONG[:64]}:{_LONG[:64]}@127.0.0.1:PORT/room",
+    "sessions": f"sessions://{_LONG[:64]}:{_LONG[:64]}@session.example.com/room",
+    "smseagle": f"smseagle://{_LONG[:32]}@127.0.0.1:PORT/15551234568",
+    "smseagles": f"smseagles://{_LONG[:32]}@smseagle.example.com/15551234568",
+    "smtp2go": f"smtp2go://user@example.com/api-{_LONG[:32]}/b@example.com",
+    "sns": f"sns://{_LONG[:20]}/{_LONG[:40]}/us-east-1/#topic",
+    "sogs": f"sogs://{_LONG[:64]}:{_LONG[:64]}@127.0.0.1:PORT/room",
+    "sparkpost": f"sparkpost://user@example.com/{_LONG[:40]}/b@example.com",
+    "threema": f"threema://*FALCO01@{_LONG[:16]}/15551234568",
+    "toot": f"toot://{_LONG[:32]}@127.0.0.1:PORT/@someone",
+    "toots": f"toots://{_LONG[:32]}@mastodon.example.com/@someone",
+    "trigv": f"trigv://trgv_{_LONG[:8]}_{_LONG[:32]}@127.0.0.1:PORT/channel",
+    "trigvs": f"trigvs://trgv_{_LONG[:8]}_{_LONG[:32]}@trigv.example.com/channel",
+    "vapid": f"vapid://{CANARY}@example.com/b@example.com",
+    "wechat": f"wechat://{_LONG[:18]}:{_LONG[:43]}@1000002/@someone",
+    "whatsapp": f"whatsapp://{_LONG[:40]}@123456789012345/15551234568",
+    "wpush": f"wpush://WPUSH{_LONG[:27]}/topic",
+    "wxpusher": f"wxpusher://AT_{_LONG[:32]}/UID_abcdefghij",
+    "youlmk": f"youlmk://ylk_{_LONG[:32]}",
+    "zcliq": f"zcliq://1000.{_LONG[:32]}.{_LONG[:32]}/#channel",
+    "zohocliq": f"zohocliq://1000.{_LONG[:32]}.{_LONG[:32]}/#channel",
+}
+"""Services whose own description of their URLs does not lead to one with a canary."""
 
 
 def _canaries(number: int) -> Iterator[str]:
@@ -52,15 +108,20 @@ def value_for(name: str, told: dict[str, Any], number: int, port: int) -> str:
     return _PLAIN.get(name, "name")
 
 
+def known_services() -> dict[str, Any]:
+    """Apprise's classes, by scheme."""
+    from apprise.manager_plugins import NotificationManager
+
+    known = NotificationManager()
+    return {scheme: known[scheme] for scheme in sorted(known.schemas())}
+
+
 def urls(port: int) -> dict[str, list[str]]:
     """URLs with a canary in them that Apprise makes an object of, by scheme."""
     import apprise
-    from apprise.manager_plugins import NotificationManager
 
     made: dict[str, list[str]] = {}
-    known = NotificationManager()
-    for scheme in sorted(known.schemas()):
-        plugin: Any = known[scheme]
+    for scheme, plugin in known_services().items():
         for template in plugin.templates:
             url = template.replace("{schema}", scheme)
             for number, name in enumerate(re.findall(r"{(\w+)}", url)):
@@ -68,7 +129,12 @@ def urls(port: int) -> dict[str, list[str]]:
                 url = url.replace("{" + name + "}", value_for(name, told, number, port))
             if CANARY in url.lower() and apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None:
                 made.setdefault(scheme, []).append(url)
-    return made
+    by_hand = {scheme: url.replace("PORT", str(port)) for scheme, url in _BY_HAND.items() if scheme not in made}
+    return made | {
+        scheme: [url]
+        for scheme, url in by_hand.items()
+        if apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None
+    }
 
 
 def main(port: int) -> None:

@@ -13,7 +13,7 @@ from bridge.channels.contract import Channel, Verdict
 from bridge.channels.registry import open_channel
 from bridge.channels.targets import apart
 from bridge.journal import Delivery
-from tests.channels.canaries import value_for
+from tests.channels.canaries import known_services, value_for
 from tests.channels.deliveries import make_delivery
 from tests.support.far_side import Answer, FarSide, Request
 
@@ -101,11 +101,8 @@ def test_one_to_try_again_comes_before_one_that_is_gone(services: FarSide) -> No
 
 def plugins_with_two_targets() -> dict[str, Any]:
     """One of each of Apprise's services that can be given two."""
-    from apprise.manager_plugins import NotificationManager
-
-    known, found = NotificationManager(), dict[str, Any]()
-    for scheme in sorted(known.schemas()):
-        kind: Any = known[scheme]
+    found = dict[str, Any]()
+    for scheme, kind in known_services().items():
         for template in kind.templates:
             for pair in PAIRS:
                 url = template.replace("{schema}", scheme)
