@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from bridge.alert import Alert
 from bridge.alert.falco_json import time_text
 from bridge.channels.address import Address
 from bridge.channels.alert_body import headline
 from bridge.channels.contract import Outcome
 from bridge.channels.endpoint import Endpoint
 from bridge.channels.errors import ChannelError
-from bridge.channels.labels import label_name, label_value, static_labels
+from bridge.channels.labels import alert_labels, label_name, label_value, static_labels
 from bridge.channels.sanitise import shortened, visible
 from bridge.journal.model import Delivery
 
@@ -26,7 +25,7 @@ PARAMETERS = ("hold", "generator", "cafile")
 _ALERTS = "/api/v2/alerts"
 _HOLD = "1h"
 _LONGEST_HOLD = 7 * 24 * 3600.0
-_LABELLED = {"k8s.ns.name": "k8s_ns_name", "k8s.pod.name": "k8s_pod_name", "container.name": "container_name"}
+_LABELLED = ("k8s.pod.name", "container.name")
 _LONGEST_VALUE = 1000
 _LONGEST_OUTPUT = 4000
 _MOST_FIELDS = 100
@@ -92,16 +91,10 @@ class AlertmanagerChannel:
 
 
 def _labels(delivery: Delivery) -> dict[str, str]:
-    alert: Alert = delivery.alert
-    told = {
-        "alertname": alert.rule or "Falco alert",
-        "severity": delivery.notification.severity.word,
-        "priority": str(alert.priority),
-        "source": alert.source,
-        "hostname": alert.hostname,
-    }
-    told |= {label: value for field, label in _LABELLED.items() if (value := alert.get(field))}
-    return {name: label_value(value) for name, value in told.items() if value}
+    alert = delivery.alert
+    told = {"alertname": alert.rule or "Falco alert", "severity": delivery.notification.severity.word}
+    told |= {label_name(field): value for field in _LABELLED if (value := alert.get(field))}
+    return alert_labels(alert) | {name: label_value(value) for name, value in told.items()}
 
 
 def _generator(url: str) -> str:

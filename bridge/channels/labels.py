@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from bridge.alert import Alert
 from bridge.channels.sanitise import one_line
+
+ALERT_LABELS = ("source", "priority", "hostname", "k8s_ns_name")
 
 _LONGEST_VALUE = 200
 _UNFIT = re.compile(r"[^A-Za-z0-9_]")
@@ -20,6 +23,13 @@ def label_name(name: str) -> str:
 def label_value(value: str) -> str:
     """One visible line, bounded: attackers write some of these."""
     return one_line(value, _LONGEST_VALUE)
+
+
+def alert_labels(alert: Alert) -> dict[str, str]:
+    """Where it comes from and how bad Falco finds it: these have few values, and the same ones from event to event."""
+    namespace = alert.get("k8s.ns.name") or alert.get("ka.target.namespace") or ""
+    told = zip(ALERT_LABELS, (alert.source, str(alert.priority), alert.hostname, namespace), strict=True)
+    return {name: label_value(value) for name, value in told if value}
 
 
 def static_labels(configured: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:

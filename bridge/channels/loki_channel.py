@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -19,7 +19,7 @@ from bridge.channels.alert_body import alert_body
 from bridge.channels.contract import Outcome
 from bridge.channels.endpoint import Endpoint
 from bridge.channels.errors import ChannelError
-from bridge.channels.labels import label_value, static_labels
+from bridge.channels.labels import ALERT_LABELS, alert_labels, label_value, static_labels
 from bridge.journal.model import Delivery
 
 PARAMETERS = ("tenant", "cafile")
@@ -45,7 +45,7 @@ class LokiChannel:
         self.name = name
         self._labels = labels
         self._static = static_labels(labels, address.labels)
-        most = _MOST_LABELS - len(_LABELS)
+        most = _MOST_LABELS - len(("rule", *ALERT_LABELS))
         if len(self._static) > most:
             raise ChannelError(
                 f"has {len(self._static)} labels of its own, and Loki takes {most} beside those of an alert"
@@ -58,11 +58,11 @@ class LokiChannel:
 
     def request(self, deliveries: Sequence[Delivery]) -> tuple[bytes, dict[str, str]]:
         """The body to push, and the headers that go with it."""
-        streams: dict[tuple[str, ...], list[tuple[int, str]]] = {}
+        streams: dict[tuple[tuple[str, str], ...], list[tuple[int, str]]] = {}
         for each in deliveries:
             line = _encode(alert_body(each, self._labels)).decode()
-            streams.setdefault(_values(each.alert), []).append((each.alert.time_ns, line))
-        body = _encode({"streams": [self._stream(values, entries) for values, entries in streams.items()]})
+            streams.setdefault(tuple(_labels(each.alert)), []).append((each.alert.time_ns, line))
+        body = _encode({"streams": [self._stream(dict(labels), entries) for labels, entries in streams.items()]})
         headers = {"Content-Type": "application/json"}
         if len(body) >= _COMPRESSED_FROM:
             packer = zlib.compressobj(1, wbits=_GZIP)
@@ -70,10 +70,9 @@ class LokiChannel:
             headers["Content-Encoding"] = "gzip"
         return body, headers
 
-    def _stream(self, values: tuple[str, ...], entries: list[tuple[int, str]]) -> dict[str, object]:
-        told = {name: value for name, value in zip(_LABELS, values, strict=True) if value}
+    def _stream(self, labels: dict[str, str], entries: list[tuple[int, str]]) -> dict[str, object]:
         return {
-            "stream": self._static | told,
+            "stream": self._static | labels,
             "values": [(str(time_ns), line) for time_ns, line in sorted(entries)],
         }
 
@@ -82,13 +81,10 @@ class LokiChannel:
         self._endpoint.close()
 
 
-_LABELS = ("rule", "source", "priority", "hostname", "k8s_ns_name")
-
-
-def _values(alert: Alert) -> tuple[str, ...]:
-    namespace = alert.get("k8s.ns.name") or alert.get("ka.target.namespace") or ""
-    told = (alert.rule, alert.source, str(alert.priority), alert.hostname, namespace)
-    return tuple(label_value(each) for each in told)
+def _labels(alert: Alert) -> Iterator[tuple[str, str]]:
+    if alert.rule:
+        yield "rule", label_value(alert.rule)
+    yield from alert_labels(alert).items()
 
 
 def _push_path(path: str) -> str:

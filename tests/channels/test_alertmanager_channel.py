@@ -61,6 +61,13 @@ def test_labels_say_what_it_is_and_annotations_the_rest() -> None:
     assert alert["generatorURL"] == "https://grafana.example/d/1"
 
 
+def test_an_audit_alert_has_the_namespace_that_it_is_about() -> None:
+    """Where no pod is the scene: as Loki's labels tell it."""
+    delivery = make_delivery(source="k8s_audit", output_fields={"ka.target.namespace": "payments"})
+    _, (alert,) = posted([delivery])
+    assert (alert["labels"]["k8s_ns_name"], alert["labels"]["source"]) == ("payments", "k8s_audit")
+
+
 def test_it_ends_so_long_after_it_was_sent() -> None:
     """Not after it happened: a delivery that waited for a day must still be an alert when it arrives."""
     (alert,) = posted([make_delivery()], "?hold=5m")[1]
