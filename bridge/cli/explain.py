@@ -82,8 +82,8 @@ def _verdicts(alert: Alert, routes: RoutesInput) -> Iterator[tuple[Route, str, R
             verdict = "dropped" if route.drop else "matched"
         elif ended:
             verdict = f'not asked: "{ended}" ended it'
-        elif not all(each.holds(alert.time_ns) for each in route.during):
-            verdict = "no match: its schedule does not hold"
+        elif closed := [each.refusal() for each in route.during if not each.holds(alert.time_ns)]:
+            verdict = f"no match: {closed[0]}"
         elif reason is None or reason.holds:
             verdict = "no match: internal alerts reach only routes that test `source`"
         else:

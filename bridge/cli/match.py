@@ -43,17 +43,14 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Match and print."""
-    from bridge.service.alert_files import AlertFileError
-
+    """Match and print; a file that cannot be read is told, and the others are read all the same."""
     labels = dict(args.label)
     predicate = _predicate(args, labels)
     if predicate is None or not _are_fields(args.fields or ()):
         return _PROBLEM
-    try:
-        found = _print(_matching(args.files or ["-"], predicate, invert=args.invert_match), args, labels)
-    except AlertFileError as error:
-        print(f"falco-bridge match: {error}", file=sys.stderr)
+    reading = _Reading(args.files or ["-"])
+    found = _print(reading.matching(predicate, invert=args.invert_match), args, labels)
+    if reading.failed:
         return _PROBLEM
     return 0 if found else _NONE
 
@@ -94,18 +91,31 @@ def _are_fields(names: Sequence[str]) -> bool:
     return not wrong
 
 
-def _matching(files: Sequence[str], predicate: Predicate, *, invert: bool) -> Iterator[tuple[Alert, bytes]]:
-    from bridge.service.alert_files import Line, read_alerts, skipped
+class _Reading:
+    """The alerts of several files."""
 
-    others = 0
-    for path in files:
-        for each in read_alerts(path):
-            if not isinstance(each, Line):
-                others += 1
-            elif predicate(each.alert) is not invert:
-                yield each.alert, each.text
-    if others:
-        print(f"falco-bridge match: {skipped(others)}", file=sys.stderr)
+    def __init__(self, files: Sequence[str]) -> None:
+        self._files = files
+        self.failed = False
+        """Whether one could not be read."""
+
+    def matching(self, predicate: Predicate, *, invert: bool) -> Iterator[tuple[Alert, bytes]]:
+        """Those that meet the condition; what else there was is told at the end."""
+        from bridge.service.alert_files import AlertFileError, Line, read_alerts, skipped
+
+        others = 0
+        for path in self._files:
+            try:
+                for each in read_alerts(path):
+                    if not isinstance(each, Line):
+                        others += 1
+                    elif predicate(each.alert) is not invert:
+                        yield each.alert, each.text
+            except AlertFileError as error:
+                self.failed = True
+                print(f"falco-bridge match: {error}", file=sys.stderr)
+        if others:
+            print(f"falco-bridge match: {skipped(others)}", file=sys.stderr)
 
 
 def _print(found: Iterator[tuple[Alert, bytes]], args: argparse.Namespace, labels: dict[str, str]) -> int:
@@ -118,10 +128,12 @@ def _print(found: Iterator[tuple[Alert, bytes]], args: argparse.Namespace, label
         if rows:
             print(as_table([args.fields, *rows]))
         return len(rows)
-    count = 0
+    count, follows = 0, sys.stdout.isatty() or "-" in (args.files or ["-"])
     for _, text in found:
         count += 1
         sys.stdout.buffer.write(text + b"\n")
+        if follows:
+            sys.stdout.buffer.flush()
     sys.stdout.buffer.flush()
     return count
 

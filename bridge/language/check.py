@@ -14,7 +14,7 @@ from bridge.language.parser import parse_condition
 from bridge.language.program import Program, Redaction, Route
 from bridge.language.resolve import Resolver
 from bridge.language.route_check import RouteChecker
-from bridge.language.scope import FALCOS, FalcoMacro, Known, Scope, make_scopes, unused
+from bridge.language.scope import FALCOS, FalcoMacro, Known, Scope, join, make_scopes, unused
 from bridge.language.source import Source, Span
 from bridge.language.test_case import TestCase
 
@@ -76,10 +76,9 @@ def check_condition(
 ) -> Condition | tuple[Diagnostic, ...]:
     """A condition by itself, with the names that ``definitions`` define; or its errors. Never raises."""
     gathered = gather(definitions or (Source(source.path, ""),), read, known.rules)
-    files = list(gathered.files.values())
-    scopes, problems = make_scopes(files, known)
+    scopes, problems = make_scopes(list(gathered.files.values()), known)
     problems = [*gathered.problems, *problems]
-    scope = scopes[files[-1].source.path]
+    scope = join(scopes, known, Span(source.path, 0, len(source.text), 1, 1), problems)
     written = parse_condition(source)
     if isinstance(written, tuple):
         return (*problems, *written)

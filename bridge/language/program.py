@@ -21,6 +21,10 @@ class During:
         """Whether it lets a route act at this time."""
         return self.schedule.holds(now_ns) is not self.negated
 
+    def refusal(self) -> str:
+        """Why the route does not act while this does not let it."""
+        return f"schedule `{self.schedule.name}` {'holds' if self.negated else 'does not hold'} at this time"
+
 
 @dataclass(frozen=True, slots=True)
 class Escalation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -100,6 +100,16 @@ def make_scopes(files: Sequence[RouteFile], known: Known) -> tuple[dict[str, Sco
         _add_own(scope, file.parsed.file.statements, problems)
         _resolve_lists(scope, problems)
     return scopes, problems
+
+
+def join(scopes: Mapping[str, Scope], known: Known, span: Span, problems: list[Diagnostic]) -> Scope:
+    """What several files know together, for a condition at ``span`` that stands in none of them."""
+    joint = Scope(known, set())
+    for scope in scopes.values():
+        joint.broken |= scope.broken
+        _merge(joint, scope, span, problems)
+    _resolve_lists(joint, problems)
+    return joint
 
 
 def expand(scope: Scope, words: Sequence[Word]) -> tuple[Word, ...]:

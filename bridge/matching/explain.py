@@ -23,7 +23,7 @@ from bridge.language.condition import (
     Pack,
 )
 from bridge.language.source import Span
-from bridge.language.transformers import kind_of
+from bridge.language.transformers import VAL, kind_of
 from bridge.matching.closures import compile_condition
 from bridge.matching.operators import literal_test
 from bridge.matching.text import lower
@@ -98,6 +98,8 @@ def _found(operand: Operand, alert: Alert, labels: Mapping[str, str]) -> tuple[F
     match operand:
         case Field():
             return (Found(operand.name, _text(read_text(operand, labels)(alert))),)
+        case Call(name=name) if name == VAL:
+            return _found(operand.arguments[0], alert, labels)
         case Call():
             inner = tuple(found for each in operand.arguments for found in _found(each, alert, labels))
             return (Found(_told(operand), _text(read_operand(operand, labels)(alert))), *inner)

@@ -62,13 +62,15 @@ def read_alerts(path: str) -> Iterator[Line | NoAlert]:
 
 
 def _lines(file: object) -> Iterator[Line | NoAlert]:
-    unwrapper = Unwrapper()
+    unwrapper, number = Unwrapper(), 0
     for number, line in enumerate(file, 1):  # type: ignore[var-annotated,arg-type]
         content = unwrapper.feed(line)
         if content is None or not content.strip():
             continue
         alert = decode_json(content, time.time_ns())
         yield NoAlert(number, alert.reason) if isinstance(alert, Malformed) else Line(alert, content)
+    if unwrapper.pending:
+        yield NoAlert(number, "the file ends within a line")
 
 
 def _kept(path: Path) -> Iterator[Line]:

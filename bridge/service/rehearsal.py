@@ -155,8 +155,9 @@ class Rehearsal:
         alert = stage.alerts[-1]
         if route is None:
             return ": a route matched"
-        if route.during and not all(each.holds(stage.now_ns) for each in route.during):
-            return ": its schedule does not hold at this time"
+        closed = [each.refusal() for each in route.during if not each.holds(stage.now_ns)]
+        if closed:
+            return f": {closed[0]}"
         if route.when is not None:
             reason = explain(route.when, alert, self._labels)
             if not reason.holds:

@@ -187,6 +187,39 @@ def test_match_is_grep_for_alerts(tmp_path: Path) -> None:
     assert imported.stdout == "7\n"
 
 
+def test_match_goes_on_past_a_file_that_it_cannot_read(tmp_path: Path) -> None:
+    """As grep does, and exits with 2 all the same; a line that is cut off at the end is no alert."""
+    (tmp_path / "cut.log").write_text('2026-01-01T00:00:00.000000000Z stdout P {"rule":"a"', encoding="utf-8")
+    done = run("match", "rule exists", "-c", tmp_path / "none", tmp_path / "cut.log", ALERTS)
+    assert (done.returncode, done.stdout) == (2, "58\n")
+    assert "cannot be read" in done.stderr
+    assert "1 line was no alert" in done.stderr
+
+
+def test_match_knows_the_names_of_every_file_that_is_imported(tmp_path: Path) -> None:
+    """And tells where two mean different things by one."""
+    for name, text in (("a", "macro k = rule exists"), ("b", "list l = (x)"), ("c", "list l = (y)")):
+        (tmp_path / f"{name}.route").write_text(text, encoding="utf-8")
+    imports = [each for name in "abc" for each in ("--import", f"{name}.route")]
+    done = run("match", "k and not proc.name in (l)", *imports[:4], "-c", ALERTS, cwd=tmp_path)
+    assert done.stdout == "58\n"
+    twice = run("match", "k and not proc.name in (l)", *imports, "-c", ALERTS, cwd=tmp_path)
+    assert (twice.returncode, "list `l` is defined twice" in twice.stderr) == (2, True)
+
+
+def test_match_tells_of_what_it_reads_as_it_comes() -> None:
+    """``tail -f … | falco-bridge match``: not only once there is a buffer full."""
+    command = [sys.executable, "-m", "bridge", "match", "rule exists"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as searching:
+        assert searching.stdin is not None
+        assert searching.stdout is not None
+        searching.stdin.write(b'{"rule": "a"}\n')
+        searching.stdin.flush()
+        assert searching.stdout.readline() == b'{"rule": "a"}\n'
+        searching.stdin.close()
+        assert searching.wait(30) == 0
+
+
 def test_test_runs_the_tests_and_says_why_one_fails(tmp_path: Path) -> None:
     """Exit 0, 1, 2; JUnit; corpora with bounds."""
     (tmp_path / "a.route").write_text(
