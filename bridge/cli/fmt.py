@@ -8,6 +8,8 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
+_NO_NEWLINE = "\\ No newline at end of file"
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
@@ -57,7 +59,7 @@ def _format(path: Path, args: argparse.Namespace) -> int:
     changed = formatted != text
     if args.diff:
         lines = unified_diff(text.splitlines(True), formatted.splitlines(True), str(path), f"{path} (formatted)")
-        print("".join(lines), end="")
+        print("".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}\n" for line in lines), end="")
     elif args.check:
         if changed:
             print(f"{path}: would be laid out anew; run: falco-bridge fmt {path}")

@@ -42,7 +42,7 @@ class RouteLexer(RegexLexer):  # type: ignore[misc,unused-ignore]  # Pygments is
             (r"(?:\d+(?:ms|s|m|h|d|w))+(?![\w.-])|\d+(?:\.\d+)?(?![\w.-])", Number),
             (r"\+=|==|!=|<=|>=|=|<|>", Operator),
             (r"[{}(),]", Punctuation),
-            (r"[^\s(){}=,\"'#]+", Name),
+            (r"[^\s(){}=,\"'#][^\s(){}=,\"']*", Name),
             (r".", Text),
         ],
         "double": [

@@ -246,6 +246,8 @@ class Resolver:
             message = f"`{operator.value}` takes a list"
             raise self._wrong(Code.WRONG_RIGHT_SIDE, message, right.span, "put it in parentheses, also a single value")
         words = (right,) if isinstance(right, syntax.Word) else expand(self.scope, right.words)
+        if isinstance(right, syntax.WordList) and self.scope.lacks(right.words):
+            raise _Broken
         if not words:
             self.problems.append(
                 Diagnostic(Code.EMPTY_VALUE, f"`{operator.value} ()` is never true", right.span, "fill the list")

@@ -80,6 +80,10 @@ class Scope:
             self.used.add(self.names[kind, name].span)
         return found
 
+    def lacks(self, words: Sequence[Word]) -> bool:
+        """Whether one of the items is a list that could not be read."""
+        return any(_names(word, self.broken) for word in words)
+
     def all(self, kind: NameKind) -> list[str]:
         """Every name of a kind."""
         return [name for of, name in self.definitions if of is kind]
@@ -239,9 +243,14 @@ def _resolve_lists(scope: Scope, problems: list[Diagnostic]) -> None:
                 for name in waiting
             )
             scope.lists.update(dict.fromkeys(waiting, ()))
+            scope.broken |= waiting.keys()
+            scope.used.update(scope.names[NameKind.LIST, name].span for name in waiting)
             return
         for name in ready:
-            items = expand(scope, waiting.pop(name))
+            words = waiting.pop(name)
+            if scope.lacks(words):
+                scope.broken |= {name}
+            items = expand(scope, words)
             if len(items) > _MOST_ITEMS:
                 problems.append(
                     Diagnostic(
@@ -251,6 +260,7 @@ def _resolve_lists(scope: Scope, problems: list[Diagnostic]) -> None:
                     )
                 )
                 items = ()
+                scope.broken |= {name}
             scope.lists[name] = items
 
 

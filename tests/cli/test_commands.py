@@ -144,6 +144,8 @@ def test_fmt_rewrites_checks_and_shows(tmp_path: Path) -> None:
     assert run("fmt", path).returncode == 2
     assert path.read_text(encoding="utf-8") == "list a=(x\n"
     assert run("fmt", "-", given="list a=(x)").stdout == "list a = (x)\n"
+    path.write_text("list a=(x)", encoding="utf-8")
+    assert "\n-list a=(x)\n\\ No newline at end of file\n+list a = (x)\n" in run("fmt", "--diff", path).stdout
 
 
 def test_match_tells_of_a_column_that_nothing_can_fill() -> None:

@@ -274,3 +274,21 @@ def test_the_caret_of_a_template_stands_under_the_field() -> None:
     found = check([Source("t", text)], Known(None, None)).diagnostics
     assert [text[each.span.start : each.span.end] for each in found] == ["%", "%12proc.nam", "'a\\n%tolower(proc.nam)'"]
     assert [each.span.column - 1 for each in found] == [each.span.start for each in found]
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        "list a = (b)\nlist b = (a)",
+        "list a = (x",
+        "list c = (x\nlist a = (c)",
+        f"list a = ({', '.join(f'v{n}' for n in range(100_001))})",
+    ],
+    ids=["circle", "syntax", "within", "large"],
+)
+def test_nothing_is_concluded_from_a_list_that_could_not_be_read(lists: str) -> None:
+    """Neither that it is empty nor that its name is a value: the mistake is told where it is, and once."""
+    text = f'{lists}\nroute "r" {{ when proc.name in (a) drop }}\nroute "s" {{ when proc.name = a to pager }}'
+    checked = check([Source("t", text)], KNOWN)
+    assert {each.code for each in checked.diagnostics} <= {Code.CYCLE, Code.SYNTAX, Code.TOO_LARGE}
+    assert [route.name for route in checked.understood] == ["s"]

@@ -104,3 +104,23 @@ def test_textmate_tells_strings_comments_fields_and_values_apart() -> None:
         for text in path.read_text(encoding="utf-8").splitlines():
             quoted = [value for name, value in tokens(text) if name.startswith("string")]
             assert all(value[0] == value[-1] for value in quoted), text
+
+
+ODD = (
+    """when proc.name in (a#b, "#c", '#d', /etc/rule.conf, 10.0.0.0/8)and not(fd.name=/var/log/to.log) # why "not" """,
+    frozenset({'"#c"', "'#d'"}),
+    frozenset({"proc.name", "fd.name"}),
+)
+
+
+def test_values_that_look_like_something_else_stay_values() -> None:
+    """A ``#`` inside a bare word begins no comment, and what stands in a path is neither field nor keyword."""
+    line, strings, fields = ODD
+    painted = list(RouteLexer(ensurenl=False, stripnl=False).get_tokens(line))
+    assert {value for kind, value in painted if kind in Comment} == {'# why "not" '}
+    assert {value for kind, value in painted if kind is Name.Variable} == fields
+    found = [(name.removesuffix(".falco-route"), value) for name, value in tokens(line)]
+    assert {value for name, value in found if name.startswith("comment")} == {'# why "not" '}
+    assert {value for name, value in found if name.startswith("string")} == strings
+    assert {value for name, value in found if name == "variable.other.field"} == fields
+    assert [value for name, value in found if name.startswith("keyword")] == ["when", "in", "and", "not", "="]
