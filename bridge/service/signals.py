@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SAME_SECONDS = 0.1
+"""What comes within so long is the same wish: ``timeout`` signals its child, and then its child's group."""
 
 
 def on_stop_signal(action: Callable[[], None]) -> None:
@@ -17,14 +20,18 @@ def on_stop_signal(action: Callable[[], None]) -> None:
     Not in the handler itself: that runs in the midst of whatever the main thread does, and were it just then inside
     the very Event that the action sets, both would wait for ever. A SimpleQueue may be put into at any moment.
     """
-    asked: SimpleQueue[int] = SimpleQueue()
+    asked: SimpleQueue[float] = SimpleQueue()
 
-    def answer(number: int, _frame: FrameType | None) -> None:
-        asked.put(number)
+    def answer(_number: int, _frame: FrameType | None) -> None:
+        asked.put(time.monotonic())
 
     def act() -> None:
-        while asked.get():
-            action()
+        answered = -_SAME_SECONDS
+        while True:
+            at = asked.get()
+            if at - answered >= _SAME_SECONDS:
+                answered = at
+                action()
 
     threading.Thread(target=act, name="signals", daemon=True).start()
     for number in STOP_SIGNALS:

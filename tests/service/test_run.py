@@ -95,6 +95,20 @@ def test_a_read_that_never_ends_is_cut_off_at_the_deadline(road: Road) -> None:
     assert "alerts may be lost" in road.log
 
 
+def test_a_signal_that_comes_twice_at_once_is_one(road: Road) -> None:
+    """As GNU timeout sends it: to its child, and to its child's group."""
+    road.configure(ROUTES, CHANNELS)
+    with stuck_falco(road.folder / "falco.sock") as falco:
+        bridge = started(road)
+        _PAUSE.wait(0.5)
+        bridge.send_signal(signal.SIGTERM)
+        bridge.send_signal(signal.SIGINT)  # of two that are alike, a process may see one
+        wait_until(lambda: '"stopping"' in road.log, "the drain")
+        falco.set()
+        assert bridge.wait(20) == 0, road.log
+    assert "alerts may be lost" not in road.log
+
+
 def test_a_second_signal_leaves_at_once(road: Road) -> None:
     """Long before the deadline."""
     road.configure(ROUTES, CHANNELS, shutdown={"drain": "5m"})
@@ -104,6 +118,7 @@ def test_a_second_signal_leaves_at_once(road: Road) -> None:
         bridge.send_signal(signal.SIGINT)
         wait_until(lambda: '"stopping"' in road.log, "the drain")
         begun = time.monotonic()
+        _PAUSE.wait(0.2)
         bridge.send_signal(signal.SIGTERM)
         assert bridge.wait(20) == 1
         assert time.monotonic() - begun < 15
