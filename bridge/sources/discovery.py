@@ -9,7 +9,8 @@ from ipaddress import ip_address
 
 from bridge.sources.errors import SourceError
 
-_ANSWER_SECONDS = 5.0
+_ANSWER_SECONDS = 2.5
+"""For each of the two kinds of address."""
 _DNS_PORT = 53
 _NOT_THERE = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
@@ -68,14 +69,21 @@ def _ask_server(name: DnsName, resolver: str) -> set[str]:
     asker.nameservers = [where[0]]
     asker.port = where[1]
     asker.lifetime = _ANSWER_SECONDS
-    try:
-        return set(asker.resolve_name(name.host).addresses())
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer) as error:
-        raise _nobody(name) from error
-    except (dns.exception.DNSException, OSError) as error:
-        raise _silent(name, f"the DNS server at {resolver}", "is `resolver` right, and may the bridge reach it?") from (
-            error
-        )
+    found: set[str] = set()
+    failure: Exception | None = None
+    for kind in ("A", "AAAA"):  # one of which some servers refuse to be asked for
+        try:
+            found |= {each.address for each in asker.resolve(name.host, kind, raise_on_no_answer=False)}
+        except dns.resolver.NXDOMAIN as error:
+            raise _nobody(name) from error
+        except (dns.exception.DNSException, OSError) as error:
+            failure = error
+    if not found and failure is not None:
+        who = f"the DNS server at {resolver}"
+        raise _silent(name, who, "is `resolver` right, and may the bridge reach it?") from failure
+    if not found:
+        raise _nobody(name)
+    return found
 
 
 def _nobody(name: DnsName) -> SourceError:

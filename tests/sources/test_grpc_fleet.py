@@ -154,6 +154,17 @@ def test_a_resolver_that_fails_is_told_once_and_the_pods_are_kept(pods: Pods, mo
     assert f"the DNS server at {server.address}" in told[0]
 
 
+def test_a_server_that_refuses_to_tell_of_ipv6_is_believed_of_ipv4(pods: Pods) -> None:
+    """As dnsmasq does of a name that it knows from a hosts file; a server with neither kind has none to tell of."""
+    with DnsServer(NAME, "127.0.0.2").serving() as server:
+        server.refusing = "all but A"
+        lookup = fleet(pods, server)._lookup
+        assert {address.partition(":")[0] for address in lookup()} == {"127.0.0.2"}
+        server.addresses = []
+        with pytest.raises(SourceError, match="has no address"):
+            lookup()
+
+
 def test_a_resolver_that_hangs_does_not_hold_up_the_end() -> None:
     """Whatever the system's resolver takes."""
     hanging = threading.Event()

@@ -6,6 +6,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import dns.message
 import dns.rcode
@@ -14,11 +15,11 @@ import dns.rrset
 
 
 class DnsServer:
-    """Answers A questions for one name with ``addresses``; NXDOMAIN without any. ``refusing``: SERVFAIL for all."""
+    """Answers A questions for one name with ``addresses``; NXDOMAIN without any. ``refusing``: SERVFAIL for all, or for what is no A."""
 
     def __init__(self, name: str, *addresses: str) -> None:
         self.addresses = list(addresses)
-        self.refusing = False
+        self.refusing: bool | Literal["all but A"] = False
         self.asked = 0
         self._name = name
         self._server = socketserver.UDPServer(("127.0.0.1", 0), self._handler())
@@ -51,7 +52,7 @@ class DnsServer:
         query = dns.message.from_wire(data)
         reply = dns.message.make_response(query)
         question = query.question[0]
-        if self.refusing:
+        if self.refusing is True or (self.refusing and question.rdtype != dns.rdatatype.A):
             reply.set_rcode(dns.rcode.SERVFAIL)
         elif not self.addresses or question.name.to_text(omit_final_dot=True) != self._name:
             reply.set_rcode(dns.rcode.NXDOMAIN)
