@@ -103,9 +103,13 @@ def make_alert(
 
 
 def split_list(text: str) -> tuple[str, ...]:
-    """The items of a list as gRPC prints it, ``(a,b c,d)``. Items that hold a comma cannot be told apart."""
+    """The items of a list as gRPC prints it, ``(a,b c,d)``.
+
+    Items that hold a comma cannot be told apart, and empty ones in front are not printed: ``()`` holds one at least,
+    for an empty list is missing.
+    """
     if text.startswith("(") and text.endswith(")"):
-        text = text[1:-1]
+        return tuple(text[1:-1].split(","))
     return tuple(text.split(",")) if text else ()
 
 

@@ -89,7 +89,8 @@ def _operand(operand: syntax.CallArgument, text: str) -> str:
         case syntax.Word():
             return word_text(operand, text)
         case syntax.Transform():
-            return f"{operand.name.text}({', '.join(_operand(each, text) for each in operand.arguments)})"
+            selector = "" if operand.selector is None else f"[{operand.selector}]"
+            return f"{operand.name.text}({', '.join(_operand(each, text) for each in operand.arguments)}){selector}"
         case syntax.Arguments():
             return f"({', '.join(_operand(each, text) for each in operand.items)})"
 

@@ -51,7 +51,7 @@ def _misfits(  # noqa: C901  # a case a line
         yield _wrong(word, f"`{text}` is neither true nor false", "write `true` or `false`")
     elif kind is Kind.IP and parse_address(text) is None and parse_network(text) is None:
         yield _wrong(word, f"`{text}` is no IP address", "like 10.0.0.1, 2001:db8::1, or a network 10.0.0.0/8")
-    elif kind is Kind.NET and parse_network(text) is None:
+    elif kind is Kind.NET and not _is_net(text):
         yield _wrong(word, f"`{text}` is no network", "like 10.0.0.0/8 or 2001:db8::/32")
     elif operator in HEX_OPERATORS and (len(text) % 2 or not _HEX.issuperset(text)):
         yield _wrong(word, f"`{operator.value}` takes bytes in hexadecimal", "like 7f454c46")
@@ -60,6 +60,12 @@ def _misfits(  # noqa: C901  # a case a line
         if isinstance(compiled, str):
             hint = "RE2 knows no look-around and no back-references" if "(?" in text or "\\" in text else ""
             yield Diagnostic(Code.BAD_REGEX, f"RE2 refuses this regex: {compiled}", word.span, hint)
+
+
+def _is_net(text: str) -> bool:
+    """Falco takes every network but the whole of IPv6."""
+    network = parse_network(text)
+    return network is not None and (network.version, network.prefixlen) != (6, 0)
 
 
 def _oddities(kind: Kind, operator: Operator, word: Word) -> Iterator[Diagnostic]:

@@ -41,7 +41,7 @@ from bridge.language.parser import parse_condition
 from bridge.language.scope import FalcoMacro, NameKind, Scope, expand
 from bridge.language.source import Span
 from bridge.language.suggest import did_you_mean
-from bridge.language.transformers import NAMES, NO_RIGHT_SIDE, VAL, kind_of, result_kind
+from bridge.language.transformers import NAMES, NO_RIGHT_SIDE, VAL, falco_type, keeps_end, kind_of, result_kind
 
 DEEPEST = 100
 """Levels of parentheses, ``not``, transformers and macros within each other."""
@@ -50,10 +50,14 @@ LARGEST = 20_000
 
 FALCO_INTERNAL = "Falco internal: "
 """What the rules begin with by which Falco speaks of itself; they stand in no rules file."""
+_GIVEN = frozenset({Kind.TEXT, Kind.BYTES, Kind.UNKNOWN, Kind.LIST})
+_ITEMS = _GIVEN | {Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE}
+"""What a list inside a transformer may hold: what other transformers give, and fields."""
 _BARE_LIST = re.compile("[a-zA-Z][a-zA-Z0-9_]*")
 """What Falco takes for a list without parentheses: one name, which is then the list's only item."""
 _NO_SUCH_MACRO = "define it: macro NAME = …; or for several values: FIELD in (a, b)"
 _WHOLE_NAMES = frozenset({Operator.EQ, Operator.NE, Operator.IN})
+_LOOKING_UP = frozenset({Operator.IN, Operator.INTERSECTS})
 _NO_RIGHT_FIELDS = frozenset({Operator.REGEX, Operator.PMATCH})
 
 
@@ -224,7 +228,17 @@ class Resolver:
             raise self._wrong(
                 Code.WRONG_OPERATOR, f"`{operator.value}` takes no `{quantifier.value}`", written.operator.span
             )
-        right = self._right(written, kind, operator)
+        right = self._right(written, left, operator)
+        if operator in _LOOKING_UP and _never_found(left, right):
+            self.problems.append(
+                Diagnostic(
+                    Code.EMPTY_VALUE,
+                    f"`{operator.value}` finds nothing here: Falco counts the end of what a transformer gives",
+                    written.operator.span,
+                    "leave the transformer out" if kind is Kind.LIST else "write `=`",
+                )
+            )
+            right = Items((), right.span)
         return Compare(left, operator, right, quantifier, written.span)
 
     def _left(self, written: syntax.Left) -> Field | Call:
@@ -234,10 +248,10 @@ class Resolver:
             raise self._wrong(Code.WRONG_ARGUMENTS, "val() stands on the right only", written.span, "leave it out")
         return self._call(written)
 
-    def _right(self, written: syntax.Comparison, kind: Kind, operator: Operator) -> Operand:
-        right = written.right
+    def _right(self, written: syntax.Comparison, left: Operand, operator: Operator) -> Operand:
+        right, kind = written.right, kind_of(left)
         if isinstance(right, syntax.Transform):
-            return self._right_call(written, right, kind, operator)
+            return self._right_call(written, right, left, operator)
         if isinstance(right, syntax.Word) and operator not in LIST_OPERATORS:
             self._check_word(kind, operator, right)
             self._check_rule(written.left, operator, right)
@@ -282,19 +296,26 @@ class Resolver:
     def _errors(self) -> int:
         return sum(problem.severity.value == "error" for problem in self.problems)
 
-    def _right_call(self, written: syntax.Comparison, right: syntax.Transform, kind: Kind, operator: Operator) -> Call:
+    def _right_call(
+        self, written: syntax.Comparison, right: syntax.Transform, left: Operand, operator: Operator
+    ) -> Call:
         if operator in _NO_RIGHT_FIELDS:
             raise self._wrong(Code.WRONG_RIGHT_SIDE, f"`{operator.value}` takes no field on its right", right.span)
         call = self._call(right)
         fields = [each.text for each in (written.left, *right.arguments) if isinstance(each, syntax.FieldName)]
-        alone = fields if kind is Kind.NET else [name for name in fields if name.partition("[")[0] in NO_RIGHT_SIDE]
+        alone = (
+            fields
+            if kind_of(left) is Kind.NET
+            else [name for name in fields if name.partition("[")[0] in NO_RIGHT_SIDE]
+        )
         if alone:
             message = f"Falco compares `{alone[0]}` with values only, not with another field"
             raise self._wrong(Code.WRONG_RIGHT_SIDE, message, right.span)
-        if call.kind is not kind and Kind.UNKNOWN not in {call.kind, kind}:
+        unlike = _unlike(left, call)
+        if unlike is not None:
             raise self._wrong(
                 Code.WRONG_RIGHT_SIDE,
-                f"this is {kind_name(call.kind)}, but {_told(written.left)} is {kind_name(kind)}",
+                f"this is {unlike[1]}, but {_told(written.left)} is {unlike[0]}",
                 right.span,
                 "both sides must be of one type",
             )
@@ -336,10 +357,10 @@ class Resolver:
             hint = did_you_mean(name, NAMES) or f"one of {', '.join(NAMES)}"
             raise self._wrong(Code.UNKNOWN_TRANSFORMER, f"unknown transformer `{name}`", written.name.span, hint)
         arguments = tuple(self._argument(argument) for argument in written.arguments)
-        kind = result_kind(name, arguments)
+        kind = result_kind(name, arguments, written.selector)
         if isinstance(kind, str):
             raise self._wrong(Code.WRONG_ARGUMENTS, kind, written.span)
-        return Call(name, arguments, kind, written.span)
+        return Call(name, arguments, kind, written.span, written.selector)
 
     def _argument(self, written: syntax.CallArgument) -> Operand:
         match written:
@@ -357,10 +378,10 @@ class Resolver:
                 assert_never(written)
 
     def _pack(self, written: syntax.Arguments) -> Pack:
-        """A list inside a transformer's parentheses: of texts, for what takes lists works on texts."""
+        """A list inside a transformer's parentheses: of texts, of numbers as they are printed, of lists' items."""
         values = tuple(self._argument(item) for item in written.items)
         for value in values:
-            if kind_of(value) not in {Kind.TEXT, Kind.BYTES, Kind.UNKNOWN}:
+            if isinstance(value, Pack) or kind_of(value) not in (_ITEMS if isinstance(value, Field) else _GIVEN):
                 message = f"a list here holds texts, and this is {kind_name(kind_of(value))}"
                 raise self._wrong(Code.WRONG_ARGUMENTS, message, value.span)
         return Pack(values, written.span)
@@ -379,6 +400,22 @@ def unknown_field(name: str, span: Span) -> Diagnostic | None:
     return Diagnostic(
         Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint or "Falco and its plugins have none such"
     )
+
+
+def _never_found(left: Operand, right: Operand) -> bool:
+    """Whether Falco looks for texts with their end among texts without, or the other way about."""
+    return keeps_end(right) if kind_of(left) is not Kind.LIST else keeps_end(left) is not keeps_end(right)
+
+
+def _unlike(left: Operand, right: Operand) -> tuple[str, str] | None:
+    """The types of both sides, in words, where Falco compares no such two."""
+    kind, other = kind_of(left), kind_of(right)
+    if Kind.UNKNOWN in {kind, other}:
+        return None
+    if kind is not other:
+        return kind_name(kind), kind_name(other)
+    mine, its = falco_type(left), falco_type(right)
+    return None if mine is None or its is None or mine == its else (f"a {mine}", f"a {its}")
 
 
 def _told(left: syntax.Left) -> str:

@@ -47,6 +47,8 @@ class Transform:
     name: Word
     arguments: tuple[CallArgument, ...]
     span: Span
+    selector: str | None = None
+    """What stands in brackets behind it: ``getopt((…), "t:")[t]``."""
 
 
 CallArgument = FieldName | Word | Transform | Arguments

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bridge.alert.catalogue import find_field
 from bridge.language.condition import Call, Field, Items, Kind, Literal, Operand, Pack
 
 VAL = "val"
@@ -32,9 +33,28 @@ def kind_of(operand: Operand) -> Kind:
             return Kind.LIST
 
 
-def result_kind(name: str, arguments: Sequence[Operand]) -> Kind | str:
+def falco_type(operand: Operand) -> str | None:
+    """Falco's word for the type of a number that it compares with its like alone; None where it is no field's."""
+    match operand:
+        case Call(name="len"):
+            return "uint64"
+        case Call(name="val", arguments=(Field() as field,)) | (Field() as field):
+            known = find_field(field.name)
+            return None if known is None else known.type
+        case _:
+            return None
+
+
+def keeps_end(operand: Operand) -> bool:
+    """Whether Falco counts the zero byte behind the text as part of it, where it looks a text up among others."""
+    return isinstance(operand, Call) and operand.name in ELEMENTWISE
+
+
+def result_kind(name: str, arguments: Sequence[Operand], selector: str | None) -> Kind | str:
     """The kind of the transformer's result, or what is wrong with its arguments."""
     kinds = [kind_of(argument) for argument in arguments]
+    if selector is not None and (name != "getopt" or len(selector) != 1):
+        return "only getopt() takes brackets behind it, with the letter of one option"
     if name == VAL:
         return kinds[0] if len(arguments) == 1 and isinstance(arguments[0], Field) else "val() takes one field"
     if name in ELEMENTWISE:
@@ -49,4 +69,5 @@ def result_kind(name: str, arguments: Sequence[Operand]) -> Kind | str:
         fits = len(kinds) == 2 and kinds[0] in _TEXTS and kinds[1] is Kind.LIST
         return Kind.TEXT if fits else 'join() takes a separator and a list: join(",", (proc.pname, proc.name))'
     fits = len(kinds) == 2 and kinds[0] is Kind.LIST and kinds[1] in _TEXTS
-    return Kind.LIST if fits else 'getopt() takes a list and the option letters: getopt(proc.args, "ab:")'
+    found = Kind.LIST if selector is None else Kind.TEXT
+    return found if fits else 'getopt() takes a list and the option letters: getopt(proc.args, "ab:")'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from bridge.language.escapes import BadEscape, unquote, unquote_regex
 from bridge.language.source import Span
 
 _MOMENTS = ("DAYS", "DATES", "HOURS")
+_QUOTED_ARGUMENT = re.compile(r"""\[(["'])([^\[\]"'\s\\]+)\1\]$""")
+"""A field's argument in quotes that need not be; Falco knows it by the same name without."""
 
 
 class TreeBuilder(Transformer[Token, syntax.File]):
@@ -309,8 +312,8 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         return syntax.Comparison(children[0], self._word(children[1]), quantifier, children[-1], self._whole(children))
 
     def field(self, children: list[Any]) -> syntax.FieldName:
-        """A name with a dot."""
-        return syntax.FieldName(str(children[0]), self._span(children[0]))
+        """A name with a dot; ``evt.arg["flags"]`` is ``evt.arg[flags]``."""
+        return syntax.FieldName(_QUOTED_ARGUMENT.sub(r"[\2]", children[0]), self._span(children[0]))
 
     attribute = key = field
 
@@ -346,8 +349,11 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         return syntax.Arguments(tuple(children[1:-1:2]), self._whole(children))
 
     def call(self, children: list[Any]) -> syntax.Transform:
-        """``name(a, b)``."""
-        return syntax.Transform(self._word(children[0]), tuple(children[2:-1:2]), self._whole(children))
+        """``name(a, b)``, ``getopt(a, b)[c]``."""
+        last = children[-1]
+        selector = last.strip("[]\"'") if last.type == "SELECTOR" else None
+        arguments = children[2 : -1 if selector is None else -2 : 2]
+        return syntax.Transform(self._word(children[0]), tuple(arguments), self._whole(children), selector)
 
     def condition(self, children: list[Any]) -> Any:
         """A condition by itself."""

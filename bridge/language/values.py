@@ -12,7 +12,7 @@ _DIGITS = frozenset("0123456789")
 _SPACES = " \t\n\v\f\r"
 _LONGEST_NUMBER = 64
 _LONGEST_ADDRESS = 64
-_NUMBER_TOKEN = re.compile(r"0[xX][0-9a-zA-Z]+|[+-]?[0-9]+\.?[0-9]*([eE][+-][0-9]+)?")
+_NUMBER_TOKEN = re.compile(r"0[xX][0-9a-fA-F]+|[+-]?[0-9]+\.?[0-9]*([eE][+-][0-9]+)?")
 _FLOAT = frozenset("0123456789+-.eE")
 
 Address = IPv4Address | IPv6Address
@@ -87,7 +87,7 @@ def parse_network(text: str) -> Network | None:
 def is_number_token(text: str) -> bool:
     """What Falco takes after ``<``: decimal, hexadecimal or floating; an exponent has a sign.
 
-    Whether it is a number of the field's type is another question: Falco takes ``0x1g`` against text.
+    Whether it is a number of the field's type is another question: Falco takes ``0x1f`` against text.
     """
     return _NUMBER_TOKEN.fullmatch(text) is not None
 

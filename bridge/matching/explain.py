@@ -114,7 +114,7 @@ def _told(call: Call) -> str:
         each.name if isinstance(each, Field) else _told(each) if isinstance(each, Call) else "…"
         for each in call.arguments
     )
-    return f"{call.name}({inner})"
+    return f"{call.name}({inner})" + ("" if call.selector is None else f"[{call.selector}]")
 
 
 def _text(value: object) -> str | None:

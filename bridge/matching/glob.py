@@ -1,35 +1,66 @@
 """Globs as Falco's fnmatch reads them, run by RE2 so that no pattern and no text makes them slow.
 
 Over bytes: ``?`` is one byte. ``*`` crosses slashes and leading dots; a backslash escapes; ``[!x]`` and ``[^x]``
-negate; POSIX classes work; there are no braces.
+negate; POSIX classes work; there are no braces. ``iglob`` folds the case of ASCII letters, but not of what a POSIX
+class holds: ``[[:upper:]]`` is a capital in both.
 """
 
 from __future__ import annotations
 
+import re
+import string
+from collections.abc import Collection, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from bridge.matching.text import Test, as_bytes, lower
+from bridge.matching.text import Test, as_bytes
 
-_CLASSES = frozenset(
-    ("alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit")
-)
+_GRAPHIC = string.ascii_letters + string.digits + string.punctuation
+_CLASSES = {
+    name.encode(): frozenset(members.encode())
+    for name, members in (
+        ("alnum", string.ascii_letters + string.digits),
+        ("alpha", string.ascii_letters),
+        ("blank", " \t"),
+        ("cntrl", "".join(map(chr, (*range(32), 127)))),
+        ("digit", string.digits),
+        ("graph", _GRAPHIC),
+        ("lower", string.ascii_lowercase),
+        ("print", _GRAPHIC + " "),
+        ("punct", string.punctuation),
+        ("space", string.whitespace),
+        ("upper", string.ascii_uppercase),
+        ("xdigit", string.hexdigits),
+    )
+}
+_CLASS = re.compile(rb"\[:([a-y]*):\]")
+"""A class, known or not: the C library lets no ``z`` into a name, and takes the bracket then as it stands."""
+_COLLATING = re.compile(rb"\[\.([\s\S]*?)\.\]")
+_EQUIVALENT = re.compile(rb"\[=([\s\S])=\]")
 _NEVER = rb"[^\x00-\xff]"
+_EVERY = frozenset(range(256))
+_AS_IT_IS = bytes(range(256))
+_SMALL = _AS_IT_IS.lower()
+"""The case of each byte, as it is compared."""
 
 
 @lru_cache(4096)
 def glob_test(pattern: str, *, fold: bool) -> Test:
     """A test of the whole text against a glob; ``fold`` ignores the case of ASCII letters."""
-    compiled = _compile(_translate(as_bytes(lower(pattern) if fold else pattern)))
-    matches = compiled.fullmatch
-    if fold:
-        return lambda text: matches(as_bytes(lower(text))) is not None
+    matches = _compile(translated(pattern, fold=fold)).fullmatch
     return lambda text: matches(as_bytes(text)) is not None
 
 
-def translated(pattern: str) -> bytes:
+def translated(pattern: str, *, fold: bool) -> bytes:
     """The glob as a regex of RE2's over single bytes."""
-    return _translate(as_bytes(pattern))
+    glob, case = as_bytes(pattern), _SMALL if fold else _AS_IT_IS
+    parts: list[bytes] = []
+    at = 0
+    while at < len(glob):
+        part, at = _part(glob, at, case)
+        if part != b".*" or parts[-1:] != [part]:
+            parts.append(part)
+    return b"".join(parts)
 
 
 def _compile(pattern: bytes) -> Any:
@@ -43,74 +74,76 @@ def _compile(pattern: bytes) -> Any:
     return re2.compile(pattern, options)
 
 
-def _translate(glob: bytes) -> bytes:
-    """The glob as a regex over single bytes."""
-    parts: list[bytes] = []
-    at = 0
-    while at < len(glob):
-        letter = glob[at : at + 1]
-        at += 1
-        if letter == b"*":
-            if parts[-1:] != [b".*"]:
-                parts.append(b".*")
-        elif letter == b"?":
-            parts.append(b".")
-        elif letter == b"[":
-            found = _bracket(glob, at)
-            if found is None:
-                parts.append(rb"\[")
-            else:
-                part, at = found
-                parts.append(part)
-        elif letter == b"\\":
-            parts.append(_literal(glob[at : at + 1]) if at < len(glob) else _NEVER)
-            at += 1
-        else:
-            parts.append(_literal(letter))
-    return b"".join(parts)
+def _part(glob: bytes, at: int, case: bytes) -> tuple[bytes, int]:
+    """The regex of what begins here, and where the next part does."""
+    match glob[at : at + 1]:
+        case b"*":
+            return b".*", at + 1
+        case b"?":
+            return b".", at + 1
+        case b"[" if (bracket := _bracket(glob, at + 1, case)) is not None:
+            return bracket
+        case b"\\" if at + 1 == len(glob):
+            return _NEVER, at + 1
+        case _:
+            letter, at = _letter(glob, at, case)
+            return _one_of({letter} if case is _AS_IT_IS else {letter, *bytes((letter,)).upper()}), at
 
 
-def _literal(letter: bytes) -> bytes:
-    return b"\\x%02x" % letter[0]
-
-
-def _bracket(glob: bytes, at: int) -> tuple[bytes, int] | None:
-    """The byte class that begins here and where it ends; None where it is never closed."""
+def _bracket(glob: bytes, at: int, case: bytes) -> tuple[bytes, int] | None:
+    """The regex of the bracket whose inside begins here, and where it ends; None where it is never closed."""
     negated = glob[at : at + 1] in (b"!", b"^")
     at += negated
-    members: set[int] = set()
-    classes: list[bytes] = []
-    first = True
+    start, sound = at, True
+    folded: set[int] = set()
+    exact: set[int] = set()
     while at < len(glob):
-        if glob[at : at + 1] == b"]" and not first:
-            return _class(members, classes, negated=negated), at + 1
-        first = False
-        end = glob.find(b":]", at)
-        if glob[at : at + 2] == b"[:" and end > 0 and glob[at + 2 : end].decode("latin-1") in _CLASSES:
-            classes.append(glob[at : end + 2])
-            at = end + 2
-            continue
-        if glob[at : at + 2] in (b"[.", b"[=") and glob[at + 3 : at + 5] == glob[at + 1 : at + 2] + b"]":
-            members.add(glob[at + 2])
-            at += 5
-            continue
-        low, at = _member(glob, at)
-        if glob[at : at + 1] == b"-" and glob[at + 1 : at + 2] not in (b"]", b""):
-            high, at = _member(glob, at + 1)
-            members.update(range(low, high + 1))
-        else:
-            members.add(low)
+        if glob[at] == ord("]") and at > start:
+            members = {each for each in _EVERY if case[each] in folded} | exact
+            return _one_of(_EVERY - members if negated and sound else set() if negated else members), at + 1
+        item = _item(glob, at, case)
+        at = item.end
+        sound = sound and item.sound
+        if sound:
+            folded.update(item.folded)
+            exact.update(item.exact)
     return None
 
 
-def _member(glob: bytes, at: int) -> tuple[int, int]:
+class _Item(NamedTuple):
+    """One item of a bracket. After one that is not sound nothing in the bracket matches, what it excludes neither."""
+
+    end: int
+    folded: Iterable[int] = ()
+    exact: Iterable[int] = ()
+    sound: bool = True
+
+
+def _item(glob: bytes, at: int, case: bytes) -> _Item:
+    if (found := _CLASS.match(glob, at)) is not None:
+        return _Item(found.end(), exact=_CLASSES.get(found[1], ()), sound=found[1] in _CLASSES)
+    if (found := _EQUIVALENT.match(glob, at)) is not None:
+        return _Item(found.end(), exact=found[1])
+    if (found := _COLLATING.match(glob, at)) is not None:
+        if len(found[1]) != 1:
+            return _Item(found.end(), sound=False)
+        low, end = found[1][0], found.end()
+    else:
+        low, end = _letter(glob, at, case)
+    if glob[end : end + 1] == b"-" and glob[end + 1 : end + 2] not in (b"]", b""):
+        high, end = _letter(glob, end + 1, case)
+        return _Item(end, folded=range(low, high + 1))
+    return _Item(end, folded=(low,)) if found is None else _Item(end, exact=(low,))
+
+
+def _letter(glob: bytes, at: int, case: bytes) -> tuple[int, int]:
     if glob[at : at + 1] == b"\\" and at + 1 < len(glob):
         at += 1
-    return glob[at], at + 1
+    return case[glob[at]], at + 1
 
 
-def _class(members: set[int], classes: list[bytes], *, negated: bool) -> bytes:
-    inner = b"".join(b"\\x%02x" % each for each in sorted(members)) + b"".join(classes)
-    if not inner:
-        return b"." if negated else _NEVER
-    return b"[" + (b"^" if negated else b"") + inner + b"]"
+def _one_of(members: Collection[int]) -> bytes:
+    if not members:
+        return _NEVER
+    letters = b"".join(b"\\x%02x" % each for each in sorted(members))
+    return letters if len(members) == 1 else b"[" + letters + b"]"

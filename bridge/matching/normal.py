@@ -125,6 +125,6 @@ def _key(operand: Operand) -> Key:
         case Items():
             return ("items", *sorted(literal.text for literal in operand.values))  # twice counts for `oneof`
         case Call():
-            return (operand.name, *(_key(each) for each in operand.arguments))
+            return (operand.name, operand.selector, *(_key(each) for each in operand.arguments))
         case Pack():
             return ("pack", *(_key(each) for each in operand.values))

@@ -26,6 +26,7 @@ _ORDER: Mapping[Operator, Relation] = {
     Operator.GT: python.gt,
     Operator.GE: python.ge,
 }
+_TEXTS = frozenset({Kind.TEXT, Kind.UNKNOWN})
 _WILDCARDS = frozenset("?*[")
 _SEVERER: Mapping[Operator, Relation] = {
     Operator.LT: python.gt,
@@ -52,11 +53,12 @@ _RELATIONS: Mapping[Operator, Relation] = {
 def relation(kind: Kind, operator: Operator) -> Relation:
     """The comparison of two values that both come from the alert."""
     if operator in ORDERING:
-        return _SEVERER[operator] if kind is Kind.PRIORITY else _ORDER[operator]
+        order = _SEVERER[operator] if kind is Kind.PRIORITY else _ORDER[operator]
+        return _by_bytes(order) if kind in _TEXTS else order
     if operator is Operator.IN:
-        return _all_in if kind is Kind.LIST else _is_the_one
+        return _all_in if kind is Kind.LIST else python.eq
     if operator is Operator.INTERSECTS:
-        return _any_in if kind is Kind.LIST else _is_the_one
+        return _any_in if kind is Kind.LIST else python.eq
     return _RELATIONS[operator]
 
 
@@ -107,9 +109,9 @@ def _parsed(kind: Kind, text: str) -> Any:
     return text if parse is None else parse(text)
 
 
-def _is_the_one(left: Any, right: Any) -> bool:
-    """``in`` and ``intersects`` with another field's value; an empty text is no list of one, Falco says."""
-    return bool(left == right and right != "")
+def _by_bytes(compare: Relation) -> Relation:
+    """As C orders texts; bytes that are no UTF-8 would stand elsewhere among letters."""
+    return lambda left, right: compare(as_bytes(left), as_bytes(right))
 
 
 def _all_in(left: Any, right: Any) -> bool:
@@ -132,7 +134,7 @@ def _by_its_value(compare: Relation, text: str) -> Test:
 
     def test(value: str) -> bool:
         found = None if number is None else parse_double(value)
-        return compare(value, text) if found is None else compare(found, number)
+        return compare(as_bytes(value), as_bytes(text)) if found is None else compare(found, number)
 
     return test
 

@@ -129,10 +129,9 @@ class Tables:
                 self._folded.setdefault(lower(text), []).append(atom)
             case Operator.REGEX:
                 self._patterns.setdefault(operator, []).append((text.encode(), atom))
-            case Operator.GLOB:
-                self._patterns.setdefault(operator, []).append((translated(text), atom))
-            case Operator.IGLOB:
-                self._patterns.setdefault(operator, []).append((translated(lower(text)), atom))
+            case Operator.GLOB | Operator.IGLOB:
+                pattern = translated(text, fold=operator is Operator.IGLOB)
+                self._patterns.setdefault(Operator.GLOB, []).append((pattern, atom))
             case Operator.LT | Operator.LE | Operator.GT | Operator.GE if kind in _NUMERIC:
                 self._thresholds.setdefault(operator, []).append((PARSERS[kind](text), atom))
             case _:
@@ -334,12 +333,11 @@ class _Patterns:
 
     def __init__(self, operator: Operator, patterns: Sequence[tuple[bytes, Atom]]) -> None:
         self._atoms = [atom for _, atom in patterns]
-        self._fold = operator is Operator.IGLOB
         texts = [pattern for pattern, _ in patterns]
         self._set = PatternSet(texts, latin=operator is not Operator.REGEX) if len(texts) > _FEW else None
 
     def __call__(self, value: str, hits: _Hits) -> None:
-        text = as_bytes(lower(value) if self._fold else value)
+        text = as_bytes(value)
         numbers = None if self._set is None else self._set.matching(text)
         if numbers is None:
             hits += (atom for atom in self._atoms if atom.holds(value))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 _FOLD_DOWN = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
@@ -36,10 +38,12 @@ def basename(text: str) -> str:
 def decode_base64(text: str) -> str | None:
     """What the text encodes, or None where it is not base64.
 
-    Falco does not ask for the padding, but the last letter must hold nothing beyond the last byte. It leaves
-    zero bytes at the end out, as a C string does.
+    Falco does not ask for the padding and takes up to two ``=`` whatever is due, but the last letter must hold
+    nothing beyond the last byte. It leaves zero bytes at the end out, as a C string does.
     """
-    bare = text.rstrip("=")
+    bare = text.removesuffix("=").removesuffix("=")
+    if text and not bare:
+        return None
     try:
         decoded = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except (binascii.Error, ValueError):
@@ -66,28 +70,37 @@ def starts_with_path(components: Sequence[str], tests: Sequence[Test]) -> bool:
 
 
 def get_options(arguments: Sequence[str], letters: str) -> tuple[str, ...]:
-    """The options that POSIX's getopt finds, with their values: ``-lp x`` with ``lp:`` gives l, p, x."""
-    quiet = letters.startswith(":")
-    found: list[str] = []
-    waiting = list(reversed(arguments))
+    """The options that POSIX's getopt finds, with their values: ``-lp x`` with ``lp:`` gives l, p, x.
+
+    One that is not among the letters gives ``?``, and one whose value is not there the empty text alone.
+    """
+    return tuple(each for _, said in _options(arguments, letters) for each in said)
+
+
+def get_option(arguments: Sequence[str], letters: str, wanted: str) -> str | None:
+    """The last value of one option, or its letter where it takes none; None where it is not given."""
+    found = [said[-1] for letter, said in _options(arguments, letters) if letter == wanted]
+    return found[-1] if found else None
+
+
+def _options(arguments: Sequence[str], letters: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each option found, and what is said of it; the letter is empty where it is none of those known."""
+    known = set(letters) - {":"}
+    valued = {letter for letter, after in pairwise(letters) if after == ":"}
+    waiting = deque(arguments)
     while waiting:
-        argument = waiting.pop()
-        if not argument.startswith("-") or argument in {"-", "--"}:
-            break
-        if argument.startswith("--"):
+        argument = waiting.popleft()
+        if argument.startswith("--") and argument != "--":
             continue
-        at = 1
-        while at < len(argument):
-            letter, at = argument[at], at + 1
-            place = letters.find(letter)
-            if place < 0 or letter == ":":
-                continue
-            if letters[place + 1 : place + 2] != ":":
-                found.append(letter)
-                continue
-            if argument[at:] or waiting:
-                found += (letter, argument[at:] or waiting.pop())
-            elif quiet:
-                found += (letter, "")
-            break
-    return tuple(found)
+        if argument in {"-", "--"} or not argument.startswith("-"):
+            return
+        for at, letter in enumerate(argument[1:], 2):
+            if letter not in known:
+                yield "", ("?",)
+            elif letter not in valued:
+                yield letter, (letter,)
+            elif argument[at:] or waiting:
+                yield letter, (letter, argument[at:] or waiting.popleft())
+                break
+            else:
+                yield letter, ("",)

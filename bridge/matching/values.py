@@ -17,7 +17,7 @@ from bridge.language.values import (
     parse_signed,
     parse_unsigned,
 )
-from bridge.matching.text import as_bytes, basename, decode_base64, get_options, lower, upper
+from bridge.matching.text import as_bytes, basename, decode_base64, get_option, get_options, lower, upper
 
 Read = Callable[[Alert], Any]
 """Gives the value, or None."""
@@ -48,8 +48,10 @@ def read_operand(operand: Operand, labels: Mapping[str, str]) -> Read:
         case Literal():
             text = operand.text
             return lambda _alert: text
-        case Items() | Pack():
+        case Items():
             return _pack([read_operand(each, labels) for each in operand.values])
+        case Pack():
+            return _flat([_read_item(each, labels) for each in operand.values])
         case Call():
             return _call(operand, [read_operand(each, labels) for each in operand.arguments])
 
@@ -97,12 +99,30 @@ def _pack(reads: list[Read]) -> Read:
     return values
 
 
+def _read_item(operand: Operand, labels: Mapping[str, str]) -> Read:
+    """One item of a list inside a transformer: numbers stand there as they are printed."""
+    return read_text(operand, labels) if isinstance(operand, Field) else read_operand(operand, labels)
+
+
+def _flat(reads: list[Read]) -> Read:
+    """The items, and those of lists among them."""
+    every = _pack(reads)
+
+    def flattened(alert: Alert) -> tuple[str, ...] | None:
+        values = every(alert)
+        if values is None:
+            return None
+        return tuple(item for value in values for item in (value if isinstance(value, tuple) else (value,)))
+
+    return flattened
+
+
 def _call(call: Call, reads: list[Read]) -> Read:
     if call.name == VAL:
         return reads[0]
     if call.name in ELEMENTWISE:
         return _elementwise(_TEXT_FUNCTIONS[call.name], reads[0])
-    combine = _COMBINATIONS[call.name]
+    combine = _COMBINATIONS[call.name] if call.selector is None else _selected(call.selector)
     every = _pack(reads)
 
     def combined(alert: Alert) -> Any:
@@ -116,11 +136,15 @@ def _elementwise(function: Callable[[str], str | None], read: Read) -> Read:
     def applied(alert: Alert) -> Any:
         value = read(alert)
         if isinstance(value, tuple):
-            items = [function(item) for item in value]
-            return tuple(item for item in items if item is not None) or None
+            items = tuple(function(item) for item in value)
+            return None if None in items else items
         return None if value is None else function(value)
 
     return applied
+
+
+def _selected(option: str) -> Callable[[tuple[Any, ...]], str | None]:
+    return lambda values: get_option(values[0], values[1], option)
 
 
 def _length(values: tuple[Any, ...]) -> int:
@@ -132,5 +156,5 @@ _COMBINATIONS: Mapping[str, Callable[[tuple[Any, ...]], Any]] = {
     "len": _length,
     "concat": "".join,
     "join": lambda values: values[0].join(values[1]),
-    "getopt": lambda values: get_options(values[0], values[1]) or None,
+    "getopt": lambda values: get_options(values[0], values[1]),
 }

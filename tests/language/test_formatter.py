@@ -73,6 +73,20 @@ def test_a_route_is_laid_out_in_columns() -> None:
     )
 
 
+def test_brackets_stay_where_they_were() -> None:
+    """Fields' arguments, in quotes only where they must be, and the option that is taken out of getopt()."""
+    once = assert_kept(
+        """macro m = evt.arg["flags"] = a and json.value['/a b'] = b and getopt((proc.args, "x"), "e:")["e"] = c and len(()) = 0"""
+    )
+    for part in (
+        "evt.arg[flags] = a",
+        "json.value['/a b'] = b",
+        'getopt((proc.args, "x"), "e:")[e] = c',
+        "len(()) = 0",
+    ):
+        assert part in once
+
+
 def test_long_conditions_break_at_their_joints() -> None:
     """No line is longer than it must be."""
     terms = [f'proc.cmdline contains "some command number {n}"' for n in range(6)]

@@ -1,0 +1,54 @@
+"""A condition's verdict on one alert, by both roads, from the definition and from the index."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.alert import Alert
+from bridge.alert.grpc_form import decode_grpc
+from bridge.alert.json_form import decode_json
+from bridge.alert.wire.outputs_pb2 import response
+from bridge.language import Known, Source, check, check_condition
+from bridge.language.condition import Condition
+from bridge.matching import Matcher, compile_condition
+
+NOTHING = Known(None, None)
+
+
+def checked(text: str, names: str = "") -> Condition | None:
+    """The condition, or None where the check refuses it; ``names`` defines lists and macros."""
+    found = check_condition(Source("case", text), NOTHING, [Source("names", names)])
+    return None if isinstance(found, tuple) else found
+
+
+def verdicts(text: str, fields: Mapping[str, Any]) -> set[bool]:
+    """One verdict, unless a road or the index disagrees."""
+    condition = checked(text)
+    assert condition is not None, text
+    program = check([Source("routes", f'route "r" {{ when {text}\n to x }}')], NOTHING).program
+    assert program is not None
+    predicate, matcher = compile_condition(condition, {}), Matcher(program, {})
+    return {
+        verdict for alert in by_each_road(fields) for verdict in (predicate(alert), matcher.match(alert, 0) == (0,))
+    }
+
+
+def by_each_road(fields: Mapping[str, Any]) -> list[Alert]:
+    """As JSON carries it, typed, and as gRPC does, all text."""
+    roads = (
+        decode_json(json.dumps({"rule": "r", "output_fields": fields}).encode(), 0),
+        decode_grpc(response(rule="r", output_fields={k: _text(v) for k, v in fields.items()}).SerializeToString(), 0),
+    )
+    alerts = [each for each in roads if isinstance(each, Alert)]
+    assert len(alerts) == len(roads)
+    return alerts
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return f"({','.join(value)})"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "<NA>" if value is None else str(value)
