@@ -12,16 +12,15 @@ from bridge.language.kinds import ATTRIBUTES, ORDERING
 from bridge.language.transformers import kind_of
 from bridge.matching.atom import WORTH_KEEPING, Atom, Stirred, mask_of
 from bridge.matching.family import family
+from bridge.matching.memo import OF_AN_ENTRY, Memo, size_of
 from bridge.matching.normal import Key, Term, fields_in
 from bridge.matching.tables import Tables
 from bridge.matching.values import PARSERS, read_operand, read_text
 
 MEMO_BYTES = 16 << 20
-"""What all columns together may remember of masks; past its share a column forgets everything and begins anew."""
-MOST_VALUES = 8192
-"""Values that a column remembers."""
-_LONGEST_REMEMBERED = 512
-"""Characters. Longer values are worked out each time: they hardly ever come again."""
+"""What all columns together may remember of values and masks."""
+_LONGEST_REMEMBERED = 1024
+"""Bytes. Longer values are worked out each time: they hardly ever come again."""
 _PARSERS: Mapping[Kind, Callable[[Any], Any]] = {**PARSERS, Kind.PRIORITY: Priority}
 _NO_ATTRIBUTE = (None, "", ())
 """What an attribute without a value is; an output field's empty text is worked out like any other."""
@@ -42,16 +41,15 @@ _RAREST_FIRST = (
     *(operator for operator in Operator if operator in ORDERING),
     Operator.NE,
 )
-_SIZED = frozenset({str, tuple})
 _PRESENT: Key = ("present",)
 _PARSED: Key = ("parsed",)
 
 
-class Column(dict[Any, int]):
+class Column(Memo[Any, int]):
     """The comparisons that all routes make over one operand: a mapping of values to masks that fills itself."""
 
     def __init__(self, operand: Operand, labels: Mapping[str, str]) -> None:
-        super().__init__()
+        super().__init__(0)
         source = _source(operand)
         self.place = _place(source)
         """The output field or attribute that holds the value; empty where ``read`` must find it."""
@@ -72,7 +70,6 @@ class Column(dict[Any, int]):
         self._tables = Tables(kind_of(operand))
         self._sealed = False
         self._free = 0
-        self._most_masks = 0
         self._masks: dict[int, int] = {}
 
     def ask(self, term: Term, wanted: list[Atom], unwanted: list[Atom]) -> None:
@@ -87,7 +84,7 @@ class Column(dict[Any, int]):
             (unwanted if term.negated else wanted).append(self._atom(term.identity, term.test))
 
     def let_live(self, bit: int, wanted: Sequence[Atom]) -> None:
-        """Only where all of these hold is the alternative alive; ``forget`` must follow the last."""
+        """Only where all of these hold is the alternative alive; ``begin_anew`` must follow the last."""
         self._asking.append(bit)
         if len(wanted) == 1:
             wanted[0].wanted.append(bit)
@@ -103,30 +100,36 @@ class Column(dict[Any, int]):
         value = self.read(alert)
         return [] if value is None else [atom for atom in self._hits(value) if not atom.held]
 
-    def forget(self, every: int, most_masks: int) -> None:
-        """Begin anew with ``every`` bit that there is now; so many masks may be remembered."""
+    def begin_anew(self, every: int, most_bytes: int) -> None:
+        """Know of ``every`` bit that there is now; so much may be remembered."""
         self._closed |= mask_of(self._asking)
         self._asking.clear()
         self._free = every & ~self._closed
-        self._most_masks = max(16, most_masks)
+        self._most_bytes = most_bytes
         self._tables.forget()
-        self._forget()
+        self.forget()
 
     def __missing__(self, value: Any) -> int:
         """The alternatives that this value leaves alive, worked out and remembered. Raises Stirred."""
         hits = self._hits(value)
         mask = self._alive(hits) if hits else self._free
-        if type(value) in _SIZED and len(value) > _LONGEST_REMEMBERED:
+        size = size_of(value) if type(value) is tuple else value.__sizeof__()
+        if size > _LONGEST_REMEMBERED:
             return mask
-        if len(self) >= MOST_VALUES or len(self._masks) >= self._most_masks:
-            self._forget()
+        if self._bytes > self._most_bytes:
+            self.forget()
         if hits:
-            mask = self._masks.setdefault(mask, mask)
+            known = self._masks.setdefault(mask, mask)
+            if known is mask:
+                size += mask.__sizeof__()
+            mask = known
         self[value] = mask
+        self._bytes += size + OF_AN_ENTRY
         return mask
 
-    def _forget(self) -> None:
-        self.clear()
+    def forget(self) -> None:
+        """Remember only what is none."""
+        super().forget()
         self._masks.clear()
         self.update(dict.fromkeys(self._nothing, self._free))
 

@@ -17,12 +17,13 @@ from bridge.matching.atom import Atom
 from bridge.matching.closures import Predicate, compile_condition
 from bridge.matching.column import MEMO_BYTES, Column
 from bridge.matching.family import family
-from bridge.matching.group import Group
+from bridge.matching.group import GROUP_BYTES, Group
 from bridge.matching.internal import asks_for_internal
 from bridge.matching.normal import Alternative, Key, Term, alternatives, fields_of
 from bridge.matching.reader import Alive, make_reader
 
-_GROUP_BYTES = 12 << 20
+_FEW = 8
+"""Fewer columns get no more each: what is looked up should stay in the processor's caches."""
 _NO_ALERT = Alert("", 0, Priority.DEBUG, "", "", "", (), "", {})
 
 
@@ -101,12 +102,11 @@ class Index:
 
     def _refresh(self) -> None:
         """What was remembered knows nothing of the newest bits."""
-        width = len(self.route_of)
-        self.every = (1 << width) - 1
+        self.every = (1 << len(self.route_of)) - 1
         for column in self.columns.values():
-            column.forget(self.every, MEMO_BYTES // len(self.columns) // (width // 8 + 1))
+            column.begin_anew(self.every, MEMO_BYTES // max(_FEW, len(self.columns)))
         for group in self._groups:
-            group.forget(_GROUP_BYTES // len(self._groups) // (width // 8 + 100))
+            group.begin_anew(GROUP_BYTES // len(self._groups))
 
     # Building
 

@@ -17,6 +17,7 @@ from bridge.matching.atom import Stirred
 from bridge.matching.closures import Predicate, compile_condition
 from bridge.matching.index import Index
 from bridge.matching.internal import asks_for_internal
+from bridge.matching.memo import Memo
 
 _ONE_BY_ONE = 32
 """So many bits are taken off one by one: each costs the mask's length."""
@@ -101,14 +102,14 @@ class Matcher:
         return not internal or (route.when is not None and asks_for_internal(route.when))
 
 
-class _Routes(dict[int, tuple[int, ...]]):
+class _Routes(Memo[int, tuple[int, ...]]):
     """A mapping of the bits that are left to the routes, up to one that always ends it; fills itself.
 
     What is left is of far fewer kinds than what is asked.
     """
 
     def __init__(self, route_of: Sequence[int], ends: frozenset[int]) -> None:
-        super().__init__()
+        super().__init__(_REMEMBERED_BYTES)
         self._route_of = route_of
         self._ends = ends
 
@@ -117,9 +118,8 @@ class _Routes(dict[int, tuple[int, ...]]):
         if not self._ends.isdisjoint(found):
             last = next(place for place, index in enumerate(found) if index in self._ends)
             del found[last + 1 :]
-        if len(self) >= _REMEMBERED_BYTES // (len(self._route_of) // 8 + 200):
-            self.clear()
-        routes = self[alive] = tuple(found)
+        routes = tuple(found)
+        self.keep(alive, routes, alive.__sizeof__() + routes.__sizeof__())
         return routes
 
 

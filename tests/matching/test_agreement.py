@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from bridge.alert import Alert, Priority, make_alert
 from bridge.language import Known, Source, check
 from bridge.language.program import Program
 from bridge.matching import Matcher, compile_condition
-from bridge.matching.column import MOST_VALUES
 from bridge.matching.internal import asks_for_internal
 from tests.conftest import FULL
 
@@ -237,19 +235,6 @@ def test_past_256_alternatives_the_condition_itself_decides() -> None:
     program = program_of([wide, "proc.name = a0"])
     alert = alert_with({"proc.name": "a0", "fd.name": "b1b2b3b4b5"})
     assert Matcher(program, {}).match(alert, 0) == (0, 1)
-
-
-def test_what_is_remembered_is_bounded() -> None:
-    """However many values come, a column forgets rather than grows."""
-    checked = check([Source("t", routes_text(300, seed=1))], Known(None, None))
-    assert checked.program is not None
-    matcher = Matcher(checked.program, {})
-    for alert in new_alerts(9000, seed=3):
-        matcher.match(alert, 0)
-    assert all(len(column) <= MOST_VALUES for column in matcher._index.columns.values())
-    long = "".join(Random(1).choices("abcdefgh", k=5000))
-    matcher.match(alert_with({"proc.cmdline": long}, rule=long), 0)
-    assert all(len(key) < 1000 for column in matcher._index.columns.values() for key in column if isinstance(key, str))
 
 
 @pytest.mark.parametrize(

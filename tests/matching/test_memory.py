@@ -1,0 +1,73 @@
+"""However many alerts come and whatever they hold, what the matcher remembers of them stays within its bounds."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from msgspec.structs import replace
+
+from bench.routes import alerts_of, routes_text
+from bridge.alert import Alert
+from bridge.language import Known, Source, check
+from bridge.language.program import Program
+from bridge.matching import Matcher, index, matcher
+
+BOUND = 1 << 20
+ALERTS = alerts_of(50)
+DICE = Random(0)
+
+
+def program_of(text: str) -> Program:
+    checked = check([Source("t", text)], Known(None, None))
+    assert checked.program is not None
+    return checked.program
+
+
+def with_fields(number: int, fields: dict[str, str]) -> Alert:
+    alert = ALERTS[number % len(ALERTS)]
+    return replace(alert, fields={**alert.fields, **fields})
+
+
+def of_wide_letters(number: int) -> Alert:
+    """Every field new, each letter of four bytes."""
+    return with_fields(number, {name: "\U0001f600" * 150 + str(number) for name in ALERTS[0].fields})
+
+
+def of_many_tags(number: int) -> Alert:
+    return replace(ALERTS[0], tags=tuple(f"{number}-{each}" * 100 for each in range(20)))
+
+
+def of_no_address(number: int) -> Alert:
+    return with_fields(number, {"fd.cip": f"{number}" + "x" * 50_000})
+
+
+def of_many_matches(number: int) -> Alert:
+    return with_fields(number, {"proc.cmdline": " ".join(f"<{each}>" for each in DICE.sample(range(1000), 800))})
+
+
+FEW = routes_text(100)
+MANY = "\n".join(f'route "r{number}" {{ when proc.cmdline contains "<{number}>" to x }}' for number in range(1000))
+
+
+@pytest.mark.parametrize(
+    ("text", "flood", "count"),
+    [(FEW, of_wide_letters, 2500), (FEW, of_many_tags, 1000), (FEW, of_no_address, 300), (MANY, of_many_matches, 600)],
+)
+def test_what_is_remembered_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, text: str, flood: Callable[[int], Alert], count: int
+) -> None:
+    """In bytes: of long values, of lists, of texts that are no address, of the routes that matched."""
+    for module, name in ((index, "MEMO_BYTES"), (index, "GROUP_BYTES"), (matcher, "_REMEMBERED_BYTES")):
+        monkeypatch.setattr(module, name, BOUND)
+    made = Matcher(program_of(text), {})
+    for alert in ALERTS:
+        made.match(alert, 0)
+    tracemalloc.start()
+    for number in range(count):
+        made.match(flood(number), 0)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 3 * BOUND
