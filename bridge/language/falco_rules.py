@@ -18,6 +18,20 @@ _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """Every scalar stays text: ``yes``, ``0755`` and ``1.10`` are items, not values."""
 _TRUE = frozenset({"true", "yes", "on", "y"})
 """What Falco's YAML reader takes for true, in small letters."""
+_SYSCALL = "syscall"
+SUGGESTED = frozenset(
+    (
+        "container.id",
+        "container.name",
+        "container.image.repository",
+        "container.image.tag",
+        "k8s.ns.name",
+        "k8s.pod.name",
+    )
+)
+"""What the container plugin suggests of system calls, and ``suggested_output: true`` appends (Falco 0.41 and newer)."""
+_CONTAINER_INFO = "container.info"
+"""What older rules leave to Falco to fill in."""
 _CALL = re.compile(r"%[0-9]{0,4}(?:" + "|".join(NAMES) + r")\(")
 _LONGEST_CALL = 2000
 _FIELD = re.compile(r"[a-zA-Z]\w*(?:\.[a-zA-Z][\w-]*)+(?:\[[^\]\n]{1,200}\])?")
@@ -46,6 +60,8 @@ class FalcoRules:
     rules: Mapping[str, FalcoRule] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     """The files that they were read from, in order."""
+    configured: bool = False
+    """Whether a falco.yaml was among them."""
 
 
 @dataclass(slots=True)
@@ -56,6 +72,7 @@ class _Draft:
     macros: dict[str, str] = field(default_factory=dict)
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
     extra: list[dict[str, Any]] = field(default_factory=list)
+    configured: bool = False
 
 
 def read_rules(sources: tuple[Source, ...]) -> FalcoRules | str:
@@ -71,6 +88,7 @@ def read_rules(sources: tuple[Source, ...]) -> FalcoRules | str:
             mark = getattr(error, "problem_mark", None)
             return f"{source.path} is not YAML" + (f" (line {mark.line + 1})" if mark else "")
         if isinstance(document, dict):
+            draft.configured = True
             draft.extra += _mappings(document.get("append_output"))
         elif isinstance(document, list):
             for entry in _mappings(document):
@@ -151,20 +169,20 @@ def _finished(draft: _Draft) -> FalcoRules:
         fields = _fields_of(extra)
         more = f" {str(extra.get('extra_output', '')).strip()}".rstrip()
         rules = {
-            name: replace(rule, fields=rule.fields | fields, output=rule.output + more)
+            name: replace(rule, fields=rule.fields | fields | _suggested(extra, rule), output=rule.output + more)
             if _matches(extra.get("match"), rule)
             else rule
             for name, rule in rules.items()
         }
     lists = {name: tuple(items) for name, items in draft.lists.items()}
-    return FalcoRules(lists, draft.macros, rules)
+    return FalcoRules(lists, draft.macros, rules, configured=draft.configured)
 
 
 def _falco_rule(name: str, entry: dict[str, Any]) -> FalcoRule:
     output = entry.get("output")
     return FalcoRule(
         name,
-        str(entry.get("source", "syscall")),
+        str(entry.get("source", _SYSCALL)),
         parse_priority(str(entry.get("priority", ""))) or Priority.DEBUG,
         tuple(_texts(entry.get("tags"))),
         _named_in(output if isinstance(output, str) else ""),
@@ -177,7 +195,7 @@ def _named_in(output: str) -> frozenset[str]:
     named = {slot.name for slot in parse_template(output).slots} - set(NAMES)
     for call in _CALL.finditer(output):
         named.update(_FIELD.findall(_enclosed(output, call.end())))
-    return frozenset(named)
+    return frozenset(named - {_CONTAINER_INFO}) | (SUGGESTED if _CONTAINER_INFO in named else frozenset())
 
 
 def _enclosed(text: str, start: int) -> str:
@@ -196,6 +214,16 @@ def _fields_of(extra: dict[str, Any]) -> frozenset[str]:
     for each in extra.get("extra_fields") or ():
         named |= frozenset(each) if isinstance(each, dict) else frozenset({str(each)})
     return named
+
+
+def takes_suggested(rule: FalcoRule) -> bool:
+    """Whether its alerts get what the container plugin suggests, where falco.yaml says so."""
+    return rule.source == _SYSCALL
+
+
+def _suggested(extra: dict[str, Any], rule: FalcoRule) -> frozenset[str]:
+    wanted = _is_true(extra.get("suggested_output")) and takes_suggested(rule)
+    return SUGGESTED if wanted else frozenset()
 
 
 def _matches(wanted: object, rule: FalcoRule) -> bool:

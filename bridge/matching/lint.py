@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bridge.language.condition import Compare, Condition, Items, Literal, Operator
 from bridge.language.diagnostic import Code, Diagnostic
-from bridge.language.falco_rules import FalcoRules
+from bridge.language.falco_rules import SUGGESTED, FalcoRule, FalcoRules, takes_suggested
 from bridge.language.program import Route
 from bridge.matching.internal import asks_for_internal
 from bridge.matching.normal import Key, Term, alternatives
@@ -17,6 +17,7 @@ from bridge.matching.reach import extras, never_emitted, reaching
 _Wanted = tuple[Key, str] | None
 _MOST_PAIRS = 200_000
 """Pairs of routes that are compared for one shadowing the other; past that the rest is not attempted."""
+_SUGGEST = "Falco 0.41 emits it where falco.yaml has `append_output: [{suggested_output: true}]`; name yours by --rules"
 
 
 def lint(routes: Sequence[Route], rules: FalcoRules | None) -> list[Diagnostic]:
@@ -140,7 +141,8 @@ def _unreached(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[Di
         if _takes_internal(route):
             continue
         place = route.span if route.when is None else route.when.span
-        if not reaching(route, known):
+        reached = reaching(route, known)
+        if not reached:
             yield Diagnostic(
                 Code.NEVER_TRUE,
                 f'no rule of the rules files can reach route "{route.name}"',
@@ -150,11 +152,17 @@ def _unreached(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[Di
             continue
         missing = never_emitted(route, known)
         if missing:
-            lines = " ".join(extra.line() for extra in extras([route], known, all_rules=False))
+            suggested = missing <= SUGGESTED and not rules.configured and any(map(takes_suggested, reached))
             yield Diagnostic(
                 Code.NEVER_EMITTED,
-                f"no rule that can reach route \"{route.name}\" emits {', '.join(f'`{n}`' for n in sorted(missing))}",
+                f'no rule that can reach route "{route.name}" emits {", ".join(f"`{n}`" for n in sorted(missing))}',
                 place,
-                f"add to falco.yaml: append_output: [{lines.removeprefix('- ')}]" if lines.count("- {") == 1
-                else "add to falco.yaml what `falco-bridge falco-config` prints",
-            )  # fmt: skip
+                _SUGGEST if suggested else _append(route, known),
+            )
+
+
+def _append(route: Route, known: Sequence[FalcoRule]) -> str:
+    lines = [extra.line() for extra in extras([route], known, all_rules=False)]
+    if len(lines) > 1:
+        return "add to falco.yaml what `falco-bridge falco-config` prints"
+    return f"add to falco.yaml: append_output: [{lines[0].removeprefix('- ')}]"

@@ -148,3 +148,25 @@ def test_what_no_rule_tells() -> None:
         ("rule = A and evt.time exists", []),
     ):
         assert said(f'route "r" {{ when {text} to x }}', found) == expected, text
+
+
+def test_what_falco_appends_by_itself_is_no_missing_field() -> None:
+    """``suggested_output`` of falco.yaml and the older ``%container.info``, of system calls; without a falco.yaml that is told."""
+    rules = (
+        "- rule: S\n  output: '%proc.name'\n  priority: ERROR\n- rule: K\n  output: x\n  source: k8s_audit\n  priority: ERROR\n"
+        "- rule: I\n  output: '%container.info'\n  priority: ERROR\n"
+    )
+    suggested = Source("falco.yaml", "append_output:\n  - suggested_output: true\n")
+    other = Source("falco.yaml", "json_output: true\n")
+
+    def hints(rule: str, *more: Source) -> list[str]:
+        found = read_rules((Source("r", rules), *more))
+        assert isinstance(found, FalcoRules)
+        text = f'route "r" {{ when rule = {rule} and k8s.ns.name = a to x }}'
+        return [each.hint for each in lint(check([Source("t", text)], NOTHING).understood, found)]
+
+    assert hints("I") == hints("S", suggested) == []
+    assert ["suggested_output" in hint for hint in hints("S")] == [True]
+    for rule, more in (("S", other), ("K", suggested), ("K", other)):
+        assert ["extra_fields: [k8s.ns.name]" in hint for hint in hints(rule, more)] == [True], rule
+    assert ["extra_fields: [k8s.ns.name]" in hint for hint in hints("K")] == [True]
