@@ -6,10 +6,12 @@ Nothing heavy is imported here or at the top of any verb: ``--version`` and ``--
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 
 from bridge import __version__
@@ -37,11 +39,14 @@ USAGE = 2
 """Exit code: asked for something that cannot be done as it was asked."""
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
+_NOWHERE_TO_WRITE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale that lacks a letter, a file's name that is no text
     try:
         parser = _parser(_asked_for(given))
         if given and not given[0].startswith("-") and _module(given[0]) not in VERBS:
@@ -53,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough. Python must not find the broken pipe again as it leaves.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
+    except OSError as error:
+        if error.errno not in _NOWHERE_TO_WRITE or error.filename is not None:
+            raise
+        print(f"falco-bridge: the output cannot be written ({error.strerror})", file=sys.stderr)
+        os._exit(USAGE)  # Python would try once more to write what is left
 
 
 def _run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
@@ -64,7 +74,8 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
         if args.bridge_config is not None:
             parser.error(f"--config before a verb runs the bridge; write: falco-bridge {args.verb} … after the verb")
         code = int(verb(args))
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
     if args.bridge_config is None:
         parser.print_help(sys.stderr)

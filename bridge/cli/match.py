@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,7 +30,9 @@ def add_parser(subparsers: Any) -> None:
         "none did, 2 on a mistake.",
         example="falco-bridge match 'proc.cmdline contains \"rm -rf\"' /var/log/falco/falco.log",
     )
-    parser.add_argument("condition", metavar="CONDITION", help="as after `when`: 'proc.cmdline contains \"rm -rf\"'")
+    parser.add_argument(
+        "condition", type=_text, metavar="CONDITION", help="as after `when`: 'proc.cmdline contains \"rm -rf\"'"
+    )
     parser.add_argument("files", nargs="*", metavar="FILE", help="- is standard input")
     parser.add_argument("-c", "--count", action="store_true", help="print how many, not which")
     parser.add_argument("-v", "--invert-match", action="store_true", help="those that do not meet it")
@@ -155,8 +158,13 @@ def _shown(alert: Alert, name: str, labels: dict[str, str]) -> str:
     return "<NA>" if value is None else one_line(str(value), _WIDEST)
 
 
+def _text(argument: str) -> str:
+    """What is no UTF-8 is read as it is in alerts."""
+    return os.fsencode(argument).decode("utf-8", "replace")
+
+
 def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    names = [name.strip() for name in _text(text).split(",") if name.strip()]
     if not names:
         raise argparse.ArgumentTypeError("name fields: --fields proc.name,user.name")
     return names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -94,6 +95,29 @@ def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
     )  # fmt: skip
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_an_output_that_cannot_be_written_and_letters_that_a_locale_lacks_are_no_traceback(tmp_path: Path) -> None:
+    """A full disk is told, a closed output is the caller's wish; names and conditions may be any bytes."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run([sys.executable, "-m", "bridge", "match", "rule exists", ALERTS], cwd=ROOT, stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=60, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (
+        2, "falco-bridge: the output cannot be written (No space left on device)\n",
+    )  # fmt: skip
+    closed = f"{shlex.quote(sys.executable)} -m bridge check {shlex.quote(str(ROUTES))} >&-"
+    quiet = subprocess.run(closed, shell=True, cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert (quiet.returncode, quiet.stderr) == (0, b"")
+    path = tmp_path / "n\udcff.route"
+    path.write_text('route "é" { when proc.nam = "日" to x }', encoding="utf-8")
+    for encoding in ("ascii", "utf-8"):
+        told = subprocess.run([sys.executable, "-m", "bridge", "check", path], cwd=ROOT, capture_output=True, timeout=60,
+                              check=False, env={**os.environ, "PYTHONIOENCODING": encoding})  # fmt: skip
+        assert (told.returncode, told.stderr) == (1, b"")
+        assert b"n\\udcff.route" in told.stdout
+    alert = '{"rule": "a\ufffd"}'
+    for condition in ("rule = a\udcff", 'rule regex "a\udcff"', 'rule = "a\udcff"'):
+        assert run("match", condition, given=alert).stdout == alert + "\n"
 
 
 def test_check_tells_people_programs_and_github(tmp_path: Path) -> None:
