@@ -15,7 +15,7 @@ from bridge.channels.message import Message
 from bridge.channels.probe import STAND_IN, Heard, listen
 from bridge.channels.redact import redacted, redacted_bytes, secrets_in
 from bridge.channels.render import plain
-from bridge.channels.sanitise import shortened, unmentioned
+from bridge.channels.sanitise import shortened, unisolated, unmentioned
 from bridge.channels.targets import Targets, apart
 from bridge.channels.verdict import Accepted, judge
 from bridge.journal.model import Delivery
@@ -123,7 +123,7 @@ class AppriseChannel:
             room = room * self._room // size
 
     def _harmless(self, text: str) -> str:
-        return text if self._machine else unmentioned(text)
+        return unisolated(text) if self._machine else unmentioned(text)
 
     def _size(self, text: str) -> int:
         return len(json.dumps(text)) if self._bytes else len(text)

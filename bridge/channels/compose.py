@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 
 from bridge.alert import Alert, Priority
 from bridge.channels.message import Counts, Fact, Message, iso_time
-from bridge.channels.sanitise import one_line, shortened, visible
+from bridge.channels.sanitise import isolated, one_line, shortened, visible
 from bridge.journal.model import Delivery
 from bridge.language.template import Lookup, fill, parse_template
 
@@ -19,6 +20,7 @@ _NAME = 100
 _VALUE = 2000
 _TEXT = 8000
 _MOST_FIELDS = 100
+_BETWEEN = " · "
 _MOST_NAMED = 3
 """Headlines and places that a digest's first two lines name."""
 
@@ -26,6 +28,8 @@ _PLACES = (
     ("k8s.ns.name", "k8s.pod.name"),
     ("ka.target.namespace", "ka.target.resource", "ka.target.name"),
     ("container.name",),
+    ("container.image.repository",),
+    ("container.id",),
     ("ct.region",),
     ("gcp.projectId",),
     ("github.repo.name",),
@@ -50,13 +54,16 @@ _ACTIONS = (
     "okta.evt.type",
     "github.type",
     "evt.type",
+    "bridge.reason",
 )
+_NO_CONTAINER = "host"
+"""What Falco calls the container of a process that is in none: the host is named anyway."""
 
 
 def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     """The message of one delivery; ``labels`` are the config's static ones."""
     alert, notification = delivery.alert, delivery.notification
-    text = _block(alert.output)
+    text = _block(alert.output.strip())
     if notification.message is not None:
         text = shortened(fill(parse_template(notification.message), _lookup(delivery, labels), _block), _TEXT)
     named = sorted(alert.fields.items())
@@ -70,7 +77,7 @@ def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
         rule=one_line(alert.rule, _HEADLINE),
         priority=alert.priority,
         source=one_line(alert.source, _NAME),
-        hostname=one_line(alert.hostname, _HEADLINE),
+        hostname=one_line(alert.hostname.strip(), _HEADLINE),
         tags=tuple(one_line(tag, _NAME) for tag in alert.tags[:_MOST_FIELDS]),
         time_ns=alert.time_ns,
         fields=tuple(_fact(name, value) for name, value in named[:_MOST_FIELDS]),
@@ -85,11 +92,10 @@ def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
 
 def headline_of(delivery: Delivery, labels: Mapping[str, str]) -> str:
     """The message's headline alone, at a fraction of the cost: all that machines are told of it."""
-    title = delivery.notification.title
-    if title is None:
-        return one_line(delivery.alert.rule or "Falco alert", _HEADLINE)
-    filled = fill(parse_template(title), _lookup(delivery, labels), lambda value: one_line(value, _VALUE))
-    return one_line(filled, _HEADLINE)
+    title, filled = delivery.notification.title, ""
+    if title is not None:
+        filled = fill(parse_template(title), _lookup(delivery, labels), lambda value: one_line(value, _VALUE))
+    return one_line(filled.strip() or delivery.alert.rule.strip() or "Falco alert", _HEADLINE)
 
 
 def compose_digest(deliveries: Sequence[Delivery], labels: Mapping[str, str]) -> Message:
@@ -97,10 +103,12 @@ def compose_digest(deliveries: Sequence[Delivery], labels: Mapping[str, str]) ->
     alerts = sorted((compose(each, labels) for each in deliveries), key=lambda each: (each.severity, each.time_ns))
     worst = alerts[0]
     times = [each.time_ns for each in alerts]
+    cluster = _cluster(labels)
+    places = [replace(each, where=each.where.removeprefix(cluster).removeprefix(_BETWEEN)) for each in alerts]
     return Message(
-        headline=one_line(f"{len(alerts)} alerts: {_some(alerts, _headline)}", _HEADLINE),
+        headline=shortened(f"{len(alerts)} alerts: {_some(alerts, _headline)}", _HEADLINE),
         severity=worst.severity,
-        where=one_line(_some(alerts, _place), _PART * 2),
+        where=_joined(cluster, shortened(_some(places, _place), _PART * 2)),
         who="",
         did="",
         text="",
@@ -160,14 +168,28 @@ def _lookup(delivery: Delivery, labels: Mapping[str, str]) -> Lookup:
 
 def _where(alert: Alert, labels: Mapping[str, str]) -> str:
     """``eu-1 · payments/api-0 on node-3``, as far as it is known."""
-    places = ("/".join(filter(None, map(alert.get, names))) for names in _PLACES)
+    places = ("/".join(filter(None, (_told(alert, name) for name in names))) for names in _PLACES)
     place = next(filter(None, places), "")
-    on = " on ".join(one_line(part, _PART) for part in (place, alert.hostname) if part)
-    return " · ".join(part for part in (one_line(labels.get("cluster", ""), _NAME), on) if part)
+    parts = (one_line(part, _PART) for part in (place, alert.hostname.strip()) if part)
+    return _joined(_cluster(labels), " on ".join(map(isolated, parts)))
+
+
+def _cluster(labels: Mapping[str, str]) -> str:
+    return one_line(labels.get("cluster", "").strip(), _NAME)
+
+
+def _joined(*parts: str) -> str:
+    return _BETWEEN.join(part for part in parts if part)
 
 
 def _first(alert: Alert, names: tuple[str, ...]) -> str:
-    return one_line(next((value for name in names if (value := alert.get(name))), ""), _PART)
+    return one_line(next((value for name in names if (value := _told(alert, name))), ""), _PART)
+
+
+def _told(alert: Alert, name: str) -> str:
+    """A field's value, where it says anything."""
+    value = (alert.get(name) or "").strip()
+    return "" if value == _NO_CONTAINER and name.startswith("container.") else value
 
 
 _headline, _place, _rule = attrgetter("headline"), attrgetter("where"), attrgetter("rule")
@@ -183,15 +205,16 @@ def _some(alerts: Sequence[Message], part: Callable[[Message], str]) -> str:
             worst[value] = min(worst.get(value, alert.severity), alert.severity)
     common = sorted(counted.items(), key=lambda item: (worst[item[0]], -item[1]))
     if len(common) == 1:
-        return one_line(common[0][0], _NAME)
-    told = [one_line(value, _NAME) + (f" x{count}" if count > 1 else "") for value, count in common[:_MOST_NAMED]]
+        return shortened(common[0][0], _NAME)
+    named = [(isolated(shortened(value, _NAME)), count) for value, count in common[:_MOST_NAMED]]
+    told = [value + (f" x{count}" if count > 1 else "") for value, count in named]
     more = len(common) - len(told)
     return ", ".join(told) + (f" and {more} more" if more else "")
 
 
 def _fact(name: str, value: str) -> Fact:
-    """A field that is there and empty is not one that is missing."""
-    return Fact(one_line(name, _NAME), one_line(value, _VALUE) or '""')
+    """A field that is there and empty, or blank, is not one that is missing."""
+    return Fact(one_line(name, _NAME), one_line(value if value.strip() else f'"{value}"', _VALUE))
 
 
 def _block(text: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bridge.alert import Priority
 from bridge.alert.alert import clock_text
+from bridge.channels.sanitise import isolated
 from bridge.routing import OTHERWISE
 
 _SECOND = 1_000_000_000
@@ -76,12 +77,12 @@ class Message:
     def subject(self) -> str:
         """The first line: how bad, what, how many were held back: ``[CRITICAL] rm -rf in payments (+3 held back)``."""
         held = f" (+{self.counts.suppressed} held back)" if self.counts.suppressed else ""
-        return f"[{self.severity.name}] {self.headline}{held}"
+        return f"[{self.severity.name}] {isolated(self.headline)}{held}"
 
     @property
     def lede(self) -> str:
         """The second line: where, who, what: ``eu-1 · payments/api-0 on node-3 · root: rm -rf /data``."""
-        deed = ": ".join(part for part in (self.who, self.did) if part)
+        deed = ": ".join(isolated(part) for part in (self.who, self.did) if part)
         return " · ".join(part for part in (self.where, deed) if part) or "from an unnamed host"
 
     @property

@@ -12,6 +12,9 @@ _BLANK = frozenset(
 """Letters and marks, and yet nothing to see: Default_Ignorable_Code_Point, and the empty Braille cell."""
 JOINER = "\u2060"
 """Joins words and takes no room: what parts a sign that means something from what it would mean it about."""
+_FROM_THE_RIGHT = frozenset(("R", "AL", "AN"))
+_APART, _TOGETHER_AGAIN = "\u2068", "\u2069"
+"""Unicode's isolates (UAX 9): what stands between them is laid out by itself. An attacker's own are written out."""
 
 
 def visible(text: str, *, keep: str = "") -> str:
@@ -39,6 +42,18 @@ def one_line(text: str, most: int) -> str:
 def unmentioned(text: str) -> str:
     """``@here``, ``<!channel>`` and ``<users/all>`` call nobody once a joiner stands behind the sign."""
     return text.replace("@", f"@{JOINER}").replace("<", f"<{JOINER}")
+
+
+def isolated(text: str) -> str:
+    """Kept from moving what stands beside it: letters that run from right to left take signs and numbers along."""
+    if text.isascii() or not any(unicodedata.bidirectional(letter) in _FROM_THE_RIGHT for letter in text):
+        return text
+    return f"{_APART}{text}{_TOGETHER_AGAIN}"
+
+
+def unisolated(text: str) -> str:
+    """For programs, which lay nothing out."""
+    return text.replace(_APART, "").replace(_TOGETHER_AGAIN, "")
 
 
 def _is_seen(letter: str) -> bool:

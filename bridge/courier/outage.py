@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 
+from msgspec import structs
+
 from bridge.alert import INTERNAL_SOURCE, Alert, Priority, make_alert
 from bridge.alert.alert import clock_text
 from bridge.courier.circuit import is_failing
@@ -45,7 +47,7 @@ def told(health: Health, what: News, now_ns: int) -> Health:
 def notice(name: str, health: Health, what: News, waiting: int, options: ChannelOptions, host: str) -> Alert:
     """The news as an alert of the bridge's own. Its id is the same however often it is made: it is told once."""
     failing = what is News.FAILING
-    return make_alert(
+    alert = make_alert(
         time_ns=health.failing_ns if failing else health.recovered_ns,
         priority=Priority.CRITICAL if failing else Priority.NOTICE,
         rule=f"Channel {name} fails" if failing else f"Channel {name} works again",
@@ -55,6 +57,12 @@ def notice(name: str, health: Health, what: News, waiting: int, options: Channel
         output=_failing(name, health, waiting, options) if failing else _recovered(name, health),
         fields={"bridge.channel": name},
     )
+    return _with_reason(alert, health.reason) if failing else alert
+
+
+def _with_reason(alert: Alert, reason: str) -> Alert:
+    """For the message's first two lines. No part of the id: a courier that tells it anew may have heard another."""
+    return structs.replace(alert, fields={**alert.fields, "bridge.reason": reason})
 
 
 def _failing(name: str, health: Health, waiting: int, options: ChannelOptions) -> str:

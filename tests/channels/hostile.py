@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 JOINER = "\u2060"
+BEGIN, END = "\u2068", "\u2069"
 WORD = "exfiltrate"
 """Stands in every hostile value, and must still be there to read."""
 
@@ -31,6 +32,7 @@ CORPUS = {
     "smtp": f"{WORD}\r\n.\r\nMAIL FROM:<x@example.com>\r\nRCPT TO:<victim@example.com>",
     "ansi": f"{WORD} \x1b[2J\x1b[31m\x1b]0;title\x07 \x9b31m",
     "bidi": f"{WORD} \u202egnp.exe\u202c \u2066x\u2069 \u200e\u061c",
+    "right to left": f"{WORD} \u05e9\u05dc\u05d5\u05dd (1) \u2069 \u0639\u0627\u0644\u0645 12 \u2068",
     "zero width": f"{WORD} a\u200bb\u200cc\u200dd\ufeffe\u2060f\u00adg\u3164h\U000e0041",
     "nul": f"{WORD} \x00 \x01 \x7f \u2028 \u2029 \ufffe",
     "surrogates": f"{WORD} \ud800 \udfff \udc80",
@@ -61,9 +63,11 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def unseen(text: str) -> list[str]:
-    """Controls and format characters, but for line ends and our own joiner."""
+    """Controls and format characters, but for line ends, our own joiner and our own isolates, which end what they begin."""
     bad = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    return [repr(letter) for letter in text if unicodedata.category(letter) in bad and letter not in f"\n{JOINER}"]
+    ours = f"\n{JOINER}" + (BEGIN + END if any(unicodedata.bidirectional(letter) in "RAL" for letter in text) else "")
+    found = [repr(letter) for letter in text if unicodedata.category(letter) in bad and letter not in ours]
+    return found + [f"an {END!r} too many"] * (text.count(END) > text.count(BEGIN))
 
 
 def slack(body: Any) -> Iterator[str]:
@@ -111,8 +115,9 @@ def discord(body: Any) -> Iterator[str]:
 def mattermost(body: Any) -> Iterator[str]:
     """The server looks for names in text and attachments, but not in code."""
     (attachment,) = body["attachments"]
-    for name in ("title", "text", "fallback"):
+    for name in ("title", "text"):
         yield from _markdown(attachment[name])
+    yield from re.findall(r"@\w|^\\s", attachment["fallback"])
     if body.get("text"):
         yield "text outside of the attachment"
 
@@ -180,5 +185,10 @@ READERS: dict[str, Callable[[Any], Iterator[str]]] = {
 
 
 def readable(body: Any) -> str:
-    """The text as a person sees it: joiners and backslashes gone."""
-    return "\n".join(strings(body)).replace(JOINER, "").replace("\\", "")
+    """The text as a person sees it: joiners, isolates and backslashes gone."""
+    return seen("\n".join(strings(body))).replace("\\", "")
+
+
+def seen(text: str) -> str:
+    """Without what takes no room."""
+    return re.sub(f"[{JOINER}{BEGIN}{END}]", "", text)

@@ -37,6 +37,48 @@ def test_two_lines_tell_what_where_who_and_how_bad() -> None:
         assert part in plain.body(message)
 
 
+@pytest.mark.parametrize(
+    ("fields", "lede"),
+    [
+        ({"container.name": "host", "container.id": "host", "user.name": "root"}, "node-3 · root"),
+        ({"container.image.repository": "nginx", "container.id": "3ad7b26ded6d"}, "nginx on node-3"),
+        ({"container.id": "3ad7b26ded6d", "proc.cmdline": "sh"}, "3ad7b26ded6d on node-3 · sh"),
+        ({"k8s.ns.name": "", "k8s.pod.name": "  ", "user.name": " ", "proc.cmdline": "\t"}, "node-3"),
+    ],
+)
+def test_what_says_nothing_takes_no_room_in_the_second_line(fields: dict[str, str], lede: str) -> None:
+    """No container is none, the empty and the blank are passed over, an image or an id stands in for a name."""
+    assert compose(delivery(fields), {}).lede == lede
+
+
+def test_a_headline_that_would_be_blank_is_the_rules_name() -> None:
+    """And where that is blank too, it is still told what this is; a blank row shows its blanks."""
+    message = compose(delivery({"proc.cmdline": "  "}, "%proc.cmdline"), {})
+    assert message.subject == "[CRITICAL] Shell"
+    assert 'proc.cmdline: "  "' in plain.body(message)
+    assert compose(delivery({}, rule=" "), {}).subject == "[CRITICAL] Falco alert"
+
+
+def test_what_runs_from_right_to_left_moves_nothing_of_ours() -> None:
+    """Each such value is laid out by itself: who stays before what, and the count behind the headline."""
+    arabic, hebrew = "\u0639\u0627\u0644\u0645 12", "\u05e9\u05dc\u05d5\u05dd"
+    message = compose(delivery(FIELDS | {"user.name": hebrew, "proc.cmdline": arabic}, "%proc.cmdline"), {})
+    held = replace(message, counts=replace(message.counts, suppressed=14))
+    assert held.subject == f"[CRITICAL] \u2068{arabic}\u2069 (+14 held back)"
+    assert held.lede == f"payments/api-0 on node-3 · \u2068{hebrew}\u2069: \u2068{arabic}\u2069"
+    assert "\u2068" not in compose(delivery(FIELDS), {}).subject
+    digest = message_of([make_delivery(1, rule=hebrew, hostname=hebrew), make_delivery(2, rule=arabic)], {})
+    assert digest.headline == f"2 alerts: \u2068{hebrew}\u2069, \u2068{arabic}\u2069"
+    assert digest.lede == f"\u2068payments on \u2068{hebrew}\u2069\u2069, payments on node-1"
+
+
+def test_a_digest_names_its_cluster_once() -> None:
+    """It is the same for all of them, and a phone's line is short."""
+    message = message_of([make_delivery(n, hostname=f"node-{n}") for n in range(2)], {"cluster": "eu-1"})
+    assert message.lede == "eu-1 · payments on node-0, payments on node-1"
+    assert message_of([make_delivery()] * 2, {"cluster": "eu-1"}).lede == "eu-1 · payments on node-1"
+
+
 HOSTILE = [
     "a\nb",
     "a\r\nSubject: x",

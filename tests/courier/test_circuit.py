@@ -7,11 +7,13 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.channels.compose import compose
 from bridge.channels.contract import Outcome, Verdict
 from bridge.courier.circuit import OPENS_AFTER, after_restart, after_send, before_send, is_failing
 from bridge.courier.options import ChannelOptions
 from bridge.courier.outage import News, news, notice, told
-from bridge.journal import Circuit, Health
+from bridge.journal import Circuit, Delivery, Health
+from bridge.routing import Notification
 
 SECOND = 1_000_000_000
 GOOD = Outcome(Verdict.DELIVERED, 200)
@@ -110,9 +112,16 @@ def test_the_notices_say_since_when_why_and_what_became_of_it() -> None:
     """And have the same id however often they are made, so that a crash does not double them."""
     health = after(*[DOWN] * 9)
     failing = notice("secops", health, News.FAILING, 37, OPTIONS, "host")
+    assert (
+        compose(Delivery(1, failing, Notification("c", ("r",), failing.priority), 0, 1), {}).lede
+        == "host · HTTP 503: busy"
+    )
     for part in ("secops", "1970-01-01 00:00:01 UTC", "9 times", "HTTP 503: busy", "Waiting for it: 37", "24 h"):
         assert part in failing.output
-    assert failing.id == notice("secops", replace(health, failures=12), News.FAILING, 99, OPTIONS, "host").id
+    assert (
+        failing.id
+        == notice("secops", replace(health, failures=12, reason="no answer"), News.FAILING, 99, OPTIONS, "host").id
+    )
     outage = told(health, News.FAILING, 70 * SECOND)
     back = after_send(before_send(outage, 121 * SECOND), GOOD, 20, 121 * SECOND, 0.5)
     output = notice("secops", replace(back, folded=20), News.RECOVERED, 0, OPTIONS, "host").output

@@ -9,7 +9,7 @@ from bridge.channels.fit import fitted
 from bridge.channels.message import Fact, Link, Message
 from bridge.channels.render import plain
 from bridge.channels.render.colour import hex_colour
-from bridge.channels.sanitise import one_line, shortened
+from bridge.channels.sanitise import shortened
 
 MOST_IN_A_DIGEST = 200
 _SUBJECT = 250
@@ -67,7 +67,7 @@ def mail(message: Message) -> Mail:
     """The letter: ``[CRITICAL] rule — where`` and two forms of the same."""
     subject = f"{message.subject} — {message.where}" if message.where else message.subject
     text = f"{message.subject}\n{plain.body(message, _TEXT)}\n"
-    return Mail(one_line(subject, _SUBJECT), text, _page(message))
+    return Mail(shortened(subject, _SUBJECT), text, _page(message))
 
 
 def _page(message: Message) -> str:
