@@ -9,6 +9,7 @@ are at hand). What Falco says of itself is written by no attacker and always in 
 from __future__ import annotations
 
 import re
+from datetime import datetime, time, timedelta, tzinfo
 
 from bridge.alert.alert import INTERNAL_SOURCE, Alert, is_clock_field, make_alert
 from bridge.alert.internal import DROP_RULE, SNAPSHOT_RULE
@@ -22,8 +23,9 @@ _FULL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})[+-]\d{4}: ([A-Z][
 _SNAPSHOT = re.compile(r"Falco metrics snapshot \(")
 _DROP = re.compile(r"Falco internal: syscall event drop\. \d{1,20} system calls dropped in last second\. \(")
 _PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.-]*)=("[^"]*"|[-+.0-9A-Za-z]+)([ )])')
-_DAY_NS = 86_400_000_000_000
-_AHEAD_NS = 60_000_000_000
+_SECOND_NS = 1_000_000_000
+_DAY_NS = 86_400 * _SECOND_NS
+_AHEAD_NS = 60 * _SECOND_NS
 """A clock may be so far ahead of ours; what is further ahead was written yesterday."""
 
 
@@ -39,8 +41,11 @@ def begins_text(line: bytes) -> bool:
     return bool(_LINE.match(head) or _FULL.match(head))
 
 
-def decode_text(body: bytes, received_ns: int) -> Alert | Malformed:
-    """The alert in one text line. Pure, and total: whatever the bytes, it never raises."""
+def decode_text(body: bytes, received_ns: int, zone: tzinfo | None = None) -> Alert | Malformed:
+    """The alert in one text line. Pure, and total: whatever the bytes, it never raises.
+
+    ``zone`` is that of Falco's clock (its ``/etc/localtime``), UTC without it; ISO 8601 tells its own.
+    """
     refused = too_large(body)
     if refused is not None:
         return refused
@@ -48,8 +53,8 @@ def decode_text(body: bytes, received_ns: int) -> Alert | Malformed:
     match = _LINE.match(line)
     if match is not None:
         hours, minutes, seconds, nanoseconds = map(int, match.groups()[:4])
-        of_day = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000_000 + nanoseconds
-        return _alert(line, _inferred(of_day, received_ns), match[5])
+        of_day = ((hours * 60 + minutes) * 60 + seconds) * _SECOND_NS + nanoseconds
+        return _alert(line, _inferred(of_day, received_ns, zone), match[5])
     match = _FULL.match(line)
     if match is not None:
         from bridge.alert.moment import parse_time
@@ -59,10 +64,27 @@ def decode_text(body: bytes, received_ns: int) -> Alert | Malformed:
     return Malformed("is neither JSON nor a text line of Falco's")
 
 
-def _inferred(of_day: int, received_ns: int) -> int:
-    """The last day on which it was that time, in UTC."""
+def _inferred(of_day: int, received_ns: int, zone: tzinfo | None) -> int:
+    """When it was that time last, by the clock of the zone."""
+    latest_ns = received_ns + _AHEAD_NS
+    if zone is not None:
+        return _inferred_in(zone, of_day, latest_ns)
     time_ns = received_ns // _DAY_NS * _DAY_NS + of_day
-    return time_ns - _DAY_NS if time_ns > received_ns + _AHEAD_NS else time_ns
+    return time_ns - _DAY_NS if time_ns > latest_ns else time_ns
+
+
+def _inferred_in(zone: tzinfo, of_day: int, latest_ns: int) -> int:
+    """Today or yesterday; where the clock is set back an hour comes twice, and its second time is tried first."""
+    seconds, nanoseconds = divmod(of_day, _SECOND_NS)
+    clock = time(seconds // 3600, seconds // 60 % 60, seconds % 60, tzinfo=zone)
+    try:
+        today = datetime.fromtimestamp(latest_ns // _SECOND_NS, zone).date()
+        days = (today, today, today - timedelta(1), today - timedelta(1))
+        walls = (datetime.combine(day, clock.replace(fold=fold)) for day, fold in zip(days, (1, 0, 1, 0), strict=True))
+        moments = [int(wall.timestamp()) * _SECOND_NS + nanoseconds for wall in walls]
+    except (ValueError, OverflowError, OSError):  # a receipt beyond the calendar
+        return latest_ns - _AHEAD_NS
+    return next((moment for moment in moments if moment <= latest_ns), moments[-1])
 
 
 def _alert(line: str, time_ns: int, priority: str) -> Alert:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
 from bridge.language import syntax
 from bridge.language.diagnostic import Code, Diagnostic
-from bridge.language.suggest import did_you_mean
 from bridge.language.syntax import Word
+from bridge.language.zone import parse_zone, zone_hint
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
@@ -74,12 +74,11 @@ def check_schedule(statement: syntax.ScheduleStatement, problems: list[Diagnosti
 def _zone(word: Word | None, problems: list[Diagnostic]) -> ZoneInfo | None:
     if word is None:
         return ZoneInfo("UTC")
-    try:
-        return ZoneInfo(word.text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder's name, as "Europe" is one
-        hint = did_you_mean(word.text, sorted(available_timezones())) or 'an IANA name like "Europe/Berlin"'
-        problems.append(Diagnostic(Code.BAD_SCHEDULE, f"unknown time zone `{word.text}`", word.span, hint))
-        return None
+    zone = parse_zone(word.text)
+    if zone is None:
+        message = f"unknown time zone `{word.text}`"
+        problems.append(Diagnostic(Code.BAD_SCHEDULE, message, word.span, zone_hint(word.text)))
+    return zone
 
 
 def _part(moments: syntax.Moments, problems: list[Diagnostic]) -> Part:

@@ -42,20 +42,21 @@ def make_source(settings: SourceSettings, journal: Journal) -> Source:
             guard = Guard(settings.path.reveal(), settings.token.reveal(), settings.allow)
             tls = None if settings.tls is None else _server_certificates(settings.name, settings.tls)
             places = Places(settings.connections, settings.per_peer)
-            return HttpSource(settings.name, settings.host, settings.port, guard, tls, places)
+            return HttpSource(settings.name, settings.host, settings.port, guard, tls, places, settings.zone)
         case StdinSettings():
             from bridge.sources.stdin_source import StdinSource
 
-            return StdinSource(settings.name)
+            return StdinSource(settings.name, zone=settings.zone)
         case FileSettings():
             from bridge.sources.file_source import FileSource
 
             begin: From = "start" if settings.begin == "start" else "end"
-            return FileSource(settings.name, settings.pattern, journal.checkpoint(settings.name), begin)
+            checkpoint = journal.checkpoint(settings.name)
+            return FileSource(settings.name, settings.pattern, checkpoint, begin, settings.zone)
         case SocketSettings():
             from bridge.sources.socket_source import SocketSource
 
-            return SocketSource(settings.name, settings.path, settings.spool, settings.group)
+            return SocketSource(settings.name, settings.path, settings.spool, settings.group, settings.zone)
 
 
 def renew_guards(sources: Iterable[Source], settings: Iterable[SourceSettings]) -> None:

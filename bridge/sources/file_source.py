@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from glob import glob, has_magic
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -42,10 +43,18 @@ From = Literal["start", "end"]
 
 
 class FileSource:
-    """Follows every file that a pattern names. ``checkpoint`` is what the journal has kept of it."""
+    """Follows every file that a pattern names. ``checkpoint`` is what the journal has kept of it.
+
+    ``zone`` is that of the clock of text alerts, as everywhere in the sources.
+    """
 
     def __init__(
-        self, name: str, pattern: str, checkpoint: Mapping[str, str] | None = None, begin: From = "end"
+        self,
+        name: str,
+        pattern: str,
+        checkpoint: Mapping[str, str] | None = None,
+        begin: From = "end",
+        zone: ZoneInfo | None = None,
     ) -> None:
         self.name = name
         self._pattern = pattern
@@ -57,7 +66,8 @@ class FileSource:
         self._numbered: dict[int, Tail] = {}
         self._moved: set[int] = set()
         """Those of which the journal may not know yet how far they were read, or that they are gone."""
-        self._payload = Payload()
+        self._zone = zone
+        self._payload = Payload(zone=zone)
         self._truncations = 0
         self._watched: dict[int, Tail] = {}
         self._look_at = self._earliest = 0.0
@@ -72,7 +82,7 @@ class FileSource:
         """Follow until stopped; then what stands in the files by that time is read."""
         accept = self._state.counting(accept)
         self._watch = watch = FileWatch(self.name)
-        self._payload = Payload()
+        self._payload = Payload(zone=self._zone)
         try:
             self._resume(watch)
             self._look(watch)
@@ -181,7 +191,7 @@ class FileSource:
             self._commit(accept, changed)
 
     def _commit(self, accept: Accept, changed: dict[str, str | None]) -> None:
-        payload, self._payload = self._payload, Payload()
+        payload, self._payload = self._payload, Payload(zone=self._zone)
         accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.refused), changed))
         self._moved.clear()
         for part, text in changed.items():

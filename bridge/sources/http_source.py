@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -48,8 +49,10 @@ class HttpSource:
         guard: Guard,
         tls: Renewed[ssl.SSLContext] | None = None,
         places: Places | None = None,
+        zone: ZoneInfo | None = None,
     ) -> None:
         self.name = name
+        self._zone = zone
         self.guard = guard
         self._door = Door(host, port, guard, places or Places(), tls)
         self.port = self._door.port
@@ -204,7 +207,7 @@ class HttpSource:
         plain = unpacked(body, head.encoding)
         if isinstance(plain, Malformed):
             return Payload(refused=[Refusal(plain.reason, body)])
-        return plain if isinstance(plain, Reply) else read_body(plain, now_ns)
+        return plain if isinstance(plain, Reply) else read_body(plain, now_ns, self._zone)
 
     def _turn_away(self, reply: Reply, answer: Answer) -> None:
         self.refused(reply)

@@ -93,7 +93,7 @@ class LineReader:
 
 
 def _decode(content: bytes, received_ns: int, payload: Payload) -> None:
-    found = decode_one(content, received_ns)
+    found = decode_one(content, received_ns, payload.zone)
     if not isinstance(found, Malformed):
         payload.alerts.append(found)
     elif content.lstrip(_BLANK)[:1] == b"{":

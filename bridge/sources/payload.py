@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -29,28 +30,30 @@ class Payload:
 
     alerts: list[Alert] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    zone: ZoneInfo | None = None
+    """Of the clock by which text lines tell the time; None is UTC."""
 
     def take(self, piece: bytes, received_ns: int) -> None:
         """One alert, or a refusal with its reason."""
-        found = decode_one(piece, received_ns)
+        found = decode_one(piece, received_ns, self.zone)
         if isinstance(found, Malformed):
             self.refused.append(Refusal(found.reason, piece))
         else:
             self.alerts.append(found)
 
 
-def decode_one(piece: bytes, received_ns: int) -> Alert | Malformed:
+def decode_one(piece: bytes, received_ns: int, zone: ZoneInfo | None = None) -> Alert | Malformed:
     """One alert, as JSON or as a text line."""
     if piece.lstrip(_BLANK)[:1] == b"{":
         return decode_json(piece, received_ns)
-    return decode_text(piece, received_ns)
+    return decode_text(piece, received_ns, zone)
 
 
 class TooMany(Exception):  # noqa: N818  # of the sender's making
     """The body holds more than ``MOST_PIECES``."""
 
 
-def read_body(body: bytes, received_ns: int) -> Payload:
+def read_body(body: bytes, received_ns: int, zone: ZoneInfo | None = None) -> Payload:
     """A JSON object, an array of them, a line each, or text lines. A bad piece costs itself only.
 
     Raises TooMany.
@@ -60,8 +63,8 @@ def read_body(body: bytes, received_ns: int) -> Payload:
     if not start:
         return Payload(refused=[Refusal("is empty; post an alert as Falco's http_output does", body[:1])])
     if start == b"{":
-        return _objects(body, received_ns)
-    return _gathered(_elements(body) if start == b"[" else _text_lines(body), body, received_ns)
+        return _objects(body, received_ns, zone)
+    return _gathered(_elements(body) if start == b"[" else _text_lines(body), body, received_ns, zone)
 
 
 def trial_alert(now_ns: int) -> bytes:
@@ -80,17 +83,17 @@ def trial_alert(now_ns: int) -> bytes:
     )
 
 
-def _objects(body: bytes, received_ns: int) -> Payload:
+def _objects(body: bytes, received_ns: int, zone: ZoneInfo | None) -> Payload:
     """One object, whatever line breaks stand in it, or one a line."""
     whole = decode_one(body, received_ns)
     if not isinstance(whole, Malformed):
         return Payload([whole])
-    lines = _gathered(_lines(body), body, received_ns)
+    lines = _gathered(_lines(body), body, received_ns, zone)
     return lines if lines.alerts else Payload(refused=[Refusal(whole.reason, body)])
 
 
-def _gathered(pieces: Iterator[bytes], body: bytes, received_ns: int) -> Payload:
-    payload = Payload()
+def _gathered(pieces: Iterator[bytes], body: bytes, received_ns: int, zone: ZoneInfo | None) -> Payload:
+    payload = Payload(zone=zone)
     for count, piece in enumerate(pieces):
         if count == MOST_PIECES:
             raise TooMany

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from bridge.sources.contract import Abandoned, Accept, Batch, SourceState
 from bridge.sources.handing_over import LARGEST, REFUSED, TAKEN, TOO_LARGE, TOO_SLOW
@@ -30,10 +31,11 @@ _MOST_SAID = 200
 class SocketSource:
     """Listens at ``path``, for its own user or for ``group``. Raises SourceError where it cannot."""
 
-    def __init__(self, name: str, path: Path, spool: Path, group: str = "") -> None:
+    def __init__(self, name: str, path: Path, spool: Path, group: str = "", zone: ZoneInfo | None = None) -> None:
         self.name = name
         self._path = path
-        self._spool = Spool(spool, group)
+        self._zone = zone
+        self._spool = Spool(spool, group, zone)
         self._listener = listen(path, group)
         self._state = StateKeeper(name)
         self._stop = threading.Event()
@@ -129,7 +131,7 @@ class SocketSource:
             return f"{REFUSED} nothing was sent"
         received_ns = time.time_ns()
         try:
-            payload = read_body(body, received_ns)
+            payload = read_body(body, received_ns, self._zone)
         except TooMany:
             return f"{TOO_LARGE} at most {MOST_PIECES} alerts are taken at a time"
         accept(Batch(self.name, received_ns, tuple(payload.alerts), tuple(payload.refused)))

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -43,8 +44,9 @@ class _File:
 class Spool:
     """One folder, made if there is none. Raises SourceError where it cannot be used."""
 
-    def __init__(self, folder: Path, group: str = "") -> None:
+    def __init__(self, folder: Path, group: str = "", zone: ZoneInfo | None = None) -> None:
         self._folder = folder
+        self._zone = zone
         self._directory = _opened(folder, group)
         self._seen_ns = -1
         self._left_alone: set[str] = set()
@@ -82,7 +84,7 @@ class Spool:
         return sorted(name for name in names if not name.startswith(UNFINISHED) and name not in self._left_alone)
 
     def _take_some(self, names: list[str], source: str, accept: Accept) -> None:
-        payload = Payload()
+        payload = Payload(zone=self._zone)
         done = list(self._read_into(payload, names))
         if payload.alerts or payload.refused:
             accept(Batch(source, time.time_ns(), tuple(payload.alerts), tuple(payload.refused)))
@@ -167,7 +169,7 @@ def _decode_into(payload: Payload, file: _File) -> None:
     if not file.content.strip():
         return
     try:
-        read = read_body(file.content, min(file.written_ns, time.time_ns()))
+        read = read_body(file.content, min(file.written_ns, time.time_ns()), payload.zone)
     except TooMany:
         payload.refused.append(Refusal(f"holds more than {MOST_PIECES} alerts, in the spool", file.content))
         return

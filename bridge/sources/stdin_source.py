@@ -6,6 +6,7 @@ import os
 import select
 import threading
 import time
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -23,8 +24,9 @@ _MOST_IN_A_BATCH = 1000
 class StdinSource:
     """Reads one descriptor until it ends; then everything is handed over and the source is done."""
 
-    def __init__(self, name: str, descriptor: int = 0) -> None:
+    def __init__(self, name: str, descriptor: int = 0, zone: ZoneInfo | None = None) -> None:
         self.name = name
+        self._zone = zone
         self._descriptor = descriptor
         self._stop = threading.Event()
         self._cancelled = threading.Event()
@@ -49,12 +51,12 @@ class StdinSource:
     def _take(self, splitter: LineSplitter, reader: LineReader, data: bytes, accept: Accept) -> bool:
         """Whether there may be more."""
         received_ns = time.time_ns()
-        payload = Payload()
+        payload = Payload(zone=self._zone)
         for line in splitter.feed(data) if data else splitter.end():
             reader.take(line, received_ns, payload)
             if len(payload.alerts) >= _MOST_IN_A_BATCH:
                 self._hand_over(payload, accept)
-                payload = Payload()
+                payload = Payload(zone=self._zone)
         if not splitter.waiting:
             reader.flush(received_ns, payload)
         self._hand_over(payload, accept)

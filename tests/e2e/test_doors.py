@@ -10,8 +10,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -128,6 +131,31 @@ def test_how_long_send_waits_is_a_duration_or_seconds(written: str, told: str, r
         done = command(road, *SEND, "--timeout", written, given=body(0))
     assert f"has not committed it within {told} s; it waits" in done.stderr.decode()
     assert done.returncode == 0
+
+
+def test_text_lines_tell_the_time_of_the_zone_that_a_source_names(road: Road) -> None:
+    """By file, http, the socket, the spool and standard input: a Falco on a host writes its own zone's time."""
+    zone = {"timezone": "Asia/Seoul"}
+    port = free_port()
+    doors = [{"file": "falco.log", "begin": "start"}, {"http": f"127.0.0.1:{port}"}, {"socket": "in.sock"}]
+    road.configure(ROUTES, CHANNELS, sources=[door | zone for door in doors])
+    written = int(time.time()) - 5
+    clock = datetime.fromtimestamp(written, ZoneInfo("Asia/Seoul")).strftime("%H:%M:%S")
+
+    def line(number: int) -> bytes:
+        return f"{clock}.{number:09d}: Warning text {number}\n".encode()
+
+    (road.folder / "falco.log").write_bytes(line(0))
+    (road.folder / "in.spool").mkdir()
+    assert b"waits in the spool" in command(road, *SEND, given=line(1)).stderr
+    bridge = start(road)
+    assert command(road, *SEND, given=line(2)).returncode == 0
+    urllib.request.urlopen(f"http://127.0.0.1:{port}/", data=line(3), timeout=20).close()
+    road.await_kept(4)
+    assert road.stop(bridge) == 0, road.log
+    road.configure(ROUTES, CHANNELS, sources=[{"stdin": True} | zone])
+    assert command(road, "--config", "falco-bridge.yaml", given=line(4)).returncode == 0
+    assert sorted(each.alert.time_ns for each in road.kept()) == [written * 10**9 + number for number in range(5)]
 
 
 @pytest.mark.parametrize("written", ["0", "-1", "nan", "5x", "2h", "1s2"])

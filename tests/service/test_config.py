@@ -158,6 +158,7 @@ sources:
     http: 127.0.0.1:1
   - http: 127.0.0.1:2803
     allow: [10.0.0.0/33]
+    timezone: Asia/Soul
 channels: {archive: "file://a.jsonl"}
 routes: a.route
 journal: journal.db
@@ -165,7 +166,7 @@ journal: journal.db
 
 
 def test_mistakes_of_sources_are_told_each(tmp_path: Path) -> None:
-    """An open door, a weak secret, no address, a wrong word, a key of another kind, two kinds at once, no network."""
+    """An open door, a weak secret, no address, a wrong word, a key of another kind, two kinds at once, no network, no zone."""
     problems = load_config(write(tmp_path, SOURCES), {})
     assert not isinstance(problems, Config)
     told = {each.line: each.message for each in problems}
@@ -176,6 +177,7 @@ def test_mistakes_of_sources_are_told_each(tmp_path: Path) -> None:
     assert "a stdin source has no `allow`" in told[9]
     assert "not several at once" in told[10]
     assert "no address or network" in told[13]
+    assert "unknown time zone `Asia/Soul`" in told[14]
     for guard in ("path: 0123456789abcdef", "token: 0123456789abcdef", "allow: [10.0.0.0/8]", "insecure: true"):
         text = f"sources:\n  - http: 0.0.0.0:2801\n    {guard}\nchannels: {{archive: 'file://a.jsonl'}}\nroutes: a.route\njournal: j.db\n"
         assert isinstance(load_config(write(tmp_path, text), {}), Config), guard

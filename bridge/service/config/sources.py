@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import yaml
 
 from bridge.language.values import Network, parse_address, parse_network
+from bridge.language.zone import parse_zone, zone_hint
 from bridge.service.config.reader import Reader
 from bridge.service.config.secret import Secret
 from bridge.sources.discovery import DnsName, server_address
@@ -20,10 +22,10 @@ from bridge.sources.unix_socket import too_long
 _KINDS = {
     "grpc": ("grpc", "name", "tls"),
     "discover": ("discover", "name", "tls", "resolver"),
-    "http": ("http", "name", "tls", "path", "token", "allow", "insecure", "connections", "per_peer"),
-    "stdin": ("stdin", "name"),
-    "file": ("file", "name", "begin"),
-    "socket": ("socket", "name", "group", "spool"),
+    "http": ("http", "name", "tls", "path", "token", "allow", "insecure", "connections", "per_peer", "timezone"),
+    "stdin": ("stdin", "name", "timezone"),
+    "file": ("file", "name", "begin", "timezone"),
+    "socket": ("socket", "name", "group", "spool", "timezone"),
 }
 _ADDRESS = re.compile(r"(\[[^\]]+\]|[^\s/:]*):(\d{1,5})")
 _DNS_NAME = re.compile(r"dns://([A-Za-z0-9_.-]+):(\d{1,5})")
@@ -70,6 +72,8 @@ class HttpSettings:
     tls: ServerTls | None
     connections: int
     per_peer: int
+    zone: ZoneInfo | None
+    """Of the clock by which text alerts tell the time; None is UTC. So for the next three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class StdinSettings:
     """Standard input."""
 
     name: str
+    zone: ZoneInfo | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class FileSettings:
     name: str
     pattern: str
     begin: str
+    zone: ZoneInfo | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,7 @@ class SocketSettings:
     path: Path
     spool: Path
     group: str
+    zone: ZoneInfo | None
 
 
 SourceSettings = GrpcSettings | DiscoverSettings | HttpSettings | StdinSettings | FileSettings | SocketSettings
@@ -175,7 +182,7 @@ class _Source:
             case "http":
                 return self._http()
             case "stdin":
-                return StdinSettings(self._text("name", "stdin"))
+                return StdinSettings(self._text("name", "stdin"), self._zone())
             case "socket":
                 return self._socket()
             case _:
@@ -242,7 +249,7 @@ class _Source:
         token = self._reader.password(self._entries.get("token"), "token")
         settings = HttpSettings(
             self._text("name", f"http:{address}"), host, port, self._path(), token, allow, tls,
-            self._count("connections", 1024), self._count("per_peer", 256),
+            self._count("connections", 1024), self._count("per_peer", 256), self._zone(),
         )  # fmt: skip
         self._check_open(settings)
         return settings
@@ -275,14 +282,25 @@ class _Source:
         begin = self._reader.choice(self._entries.get("begin"), "begin", _BEGIN, "end")
         if not pattern:
             self._wrong("file", "`file` names no file", "like /var/log/containers/falco-*.log")
-        return FileSettings(self._text("name", f"file:{pattern}"), str(self._folder / pattern), begin)
+        return FileSettings(self._text("name", f"file:{pattern}"), str(self._folder / pattern), begin, self._zone())
 
     def _socket(self) -> SocketSettings:
         path = self._folder / self._text("socket", "")
         if sentence := too_long(path):
             self._wrong("socket", sentence, "choose a shorter one, as /run/falco-bridge/ingest.sock")
         spool = self._folder / self._text("spool", str(path.with_suffix(".spool")))
-        return SocketSettings(self._text("name", f"socket:{path.name}"), path, spool, self._text("group", ""))
+        name = self._text("name", f"socket:{path.name}")
+        return SocketSettings(name, path, spool, self._text("group", ""), self._zone())
+
+    def _zone(self) -> ZoneInfo | None:
+        """None where it is not said, or is none."""
+        if "timezone" not in self._entries:
+            return None
+        text = self._text("timezone", "")
+        zone = parse_zone(text)
+        if zone is None:
+            self._wrong("timezone", f"unknown time zone `{text}`", zone_hint(text))
+        return zone
 
     def _client_tls(self) -> ClientTls | None:
         entries = self._reader.mapping(self._entries["tls"], "tls", ("ca", "cert", "key", "server_name"))
