@@ -42,17 +42,17 @@ def families() -> frozenset[str]:
     return frozenset(name.partition(".")[0] for name in catalogue())
 
 
-_OPEN_FAMILIES = ("evt.arg.", "evt.rawarg.")
-"""Falco emits an event's arguments under names of their own."""
+@cache
+def _named_after_a_dot() -> tuple[str, ...]:
+    """Fields whose argument may stand behind a dot: an event's, as Falco emits them, and labels in older Falcos."""
+    return ("evt.arg.", "evt.rawarg.", *(f"{name}." for name in catalogue() if name.endswith(".label")))
 
 
 def find_field(name: str) -> FieldType | None:
-    """The field, with or without an argument (``evt.arg[flags]``, ``evt.arg.flags``), or None."""
+    """The field, with or without an argument (``evt.arg[flags]``, ``k8s.pod.label.app``), or None."""
     base = name.partition("[")[0]
     known = catalogue().get(base)
     if known is not None:
         return known
-    for prefix in _OPEN_FAMILIES:
-        if base.startswith(prefix):
-            return catalogue()[prefix[:-1]]
-    return None
+    prefix = next((prefix for prefix in _named_after_a_dot() if base.startswith(prefix)), None)
+    return None if prefix is None else catalogue()[prefix[:-1]]

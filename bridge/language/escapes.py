@@ -30,7 +30,7 @@ def unquote(quoted: str) -> str | BadEscape:
     at = 0
     while (found := inner.find("\\", at)) >= 0:
         parts.append(inner[at:found].encode())
-        letter = inner[found + 1]
+        letter = inner[found + 1 : found + 2]
         digits = inner[found + 2 : found + 4]
         if letter == "x" and len(digits) == 2 and _HEX.issuperset(digits):
             parts.append(bytes.fromhex(digits))

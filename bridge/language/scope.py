@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bridge.language.diagnostic import Code, Diagnostic
+from bridge.language.escapes import BadEscape, unquote
 from bridge.language.falco_rules import FalcoRules
 from bridge.language.files import RouteFile
 from bridge.language.reserved import RESERVED
@@ -15,6 +16,7 @@ from bridge.language.suggest import did_you_mean
 from bridge.language.syntax import ListStatement, MacroStatement, ScheduleStatement, Statement, TemplateStatement, Word
 
 _MOST_ITEMS = 100_000
+_QUOTES = frozenset("\"'")
 
 
 class NameKind(StrEnum):
@@ -170,7 +172,7 @@ def _add_falco(scope: Scope, rules: FalcoRules, path: str) -> None:
         key, word = (NameKind.LIST, name), Word(name, quoted=False, span=nowhere)
         if key not in scope.names or key in scope.falco:
             _define(scope, key, word, word, falco=True)
-            scope.raw_lists[name] = tuple(_falco_item(item, rules, nowhere) for item in items)
+            scope.raw_lists[name] = tuple(word for item in items for word in _falco_words(item, rules, nowhere))
     for name, text in rules.macros.items():
         key, word = (NameKind.MACRO, name), Word(name, quoted=False, span=nowhere)
         if key not in scope.names or key in scope.falco:
@@ -178,11 +180,19 @@ def _add_falco(scope: Scope, rules: FalcoRules, path: str) -> None:
     scope.rule_names = (scope.rule_names or frozenset()) | frozenset(rules.rules)
 
 
-def _falco_item(item: str, rules: FalcoRules, nowhere: Span) -> Word:
-    """Falco puts items into conditions as text, so that a quoted one has its quotes inside."""
-    if len(item) > 1 and item[0] == item[-1] and item[0] in "\"'":
-        return Word(item[1:-1], quoted=True, span=nowhere)
-    return Word(item, quoted=item not in rules.lists, span=nowhere)
+def _falco_words(item: str, rules: FalcoRules, nowhere: Span) -> Iterator[Word]:
+    """Falco puts items into conditions as text: one with a blank in quotes, others as they are.
+
+    So a quoted one has its quotes inside, and its escapes; and a comma without quotes ends an item.
+    """
+    if " " in item and item[0] not in _QUOTES:
+        item = f'"{item}"'
+    if len(item) > 1 and item[0] == item[-1] and item[0] in _QUOTES:
+        value = unquote(item)
+        yield Word(item[1:-1] if isinstance(value, BadEscape) else value, quoted=True, span=nowhere)
+        return
+    for word in [each for each in item.split(",") if each] or [item]:
+        yield Word(word, quoted=word not in rules.lists, span=nowhere)
 
 
 def _add_own(scope: Scope, statements: Sequence[Statement], problems: list[Diagnostic]) -> None:

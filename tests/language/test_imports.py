@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
 from bridge.alert import Alert
 from bridge.alert.json_form import decode_json
-from bridge.language import Checked, Code, Known, Source, check
+from bridge.language import Checked, Code, Known, Source, check, check_condition
 from bridge.language.falco_rules import FalcoRules, read_rules
-from bridge.matching import Matcher
+from bridge.matching import Matcher, compile_condition
 
 KNOWN = Known(frozenset({"x"}), None)
+ITEMS = r"""
+- list: odd
+  items: [a b, '"c d"', "'e\"f'", 'g,h', '"i\\j"', 'k\l', '"m\n o"', 'runc:[0:PARENT]', '"\w"', inner]
+- list: inner
+  items: [x y]
+- list: empty
+  items: []
+"""
 RULES = """
 - list: shells
   items: [bash, [sh, "zsh"], 0755]
@@ -55,6 +64,20 @@ def checked(files: Mapping[str, str], *roots: str, rules: FalcoRules | None = No
         return Source(written, files[written]) if written in files else f"there is no {written}"
 
     return check([Source(root, files[root]) for root in roots], replace(KNOWN, rules=rules), read)
+
+
+def test_items_are_what_falco_makes_of_them() -> None:
+    """Put into a condition as text: with a blank in quotes, with quotes a string with its escapes, else up to a comma."""
+    rules = read_rules((Source("r", ITEMS),))
+    assert isinstance(rules, FalcoRules)
+    for text, expected in (("a b", True), ("c d", True), ('e"f', True), ("g", True), ("h", True), ("g,h", False), (r"i\j", True),
+                           (r"i\\j", False), (r"k\l", True), ("m\no", False), ("m\n o", True), ("runc:[0:PARENT]", True),
+                           (r"\w", True), ("x y", True), ("inner", False)):  # fmt: skip
+        found = check_condition(Source("c", "proc.name in (odd, empty)"), Known(None, None, rules))
+        assert not isinstance(found, tuple)
+        alert = decode_json(json.dumps({"rule": "r", "output_fields": {"proc.name": text}}).encode(), 0)
+        assert isinstance(alert, Alert)
+        assert compile_condition(found, {})(alert) is expected, text
 
 
 def codes(result: Checked) -> list[Code]:
