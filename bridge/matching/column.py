@@ -67,7 +67,8 @@ class Column(Memo[Any, int]):
         self._parsed: Atom | None = None
         self._asking: list[int] = []
         self._closed = 0
-        self._tables = Tables(kind_of(operand))
+        self._kind = kind_of(operand)
+        self._tables = Tables(self._kind)
         self._sealed = False
         self._free = 0
         self._masks: dict[int, int] = {}
@@ -171,13 +172,14 @@ class Column(Memo[Any, int]):
         return hits
 
     def _seal_tables(self) -> None:
-        """Only at the first value that is looked up: many columns never see one."""
-        self._sealed = True
-        self._present, self._parsed = self._atoms.get(_PRESENT), self._atoms.get(_PARSED)
+        """Only at the first value that is looked up: many columns never see one. Either whole or not at all."""
+        tables = Tables(self._kind)
         for atom in self._atoms.values():
             if atom.compare is not None:
-                self._tables.add(atom)
-        self._tables.seal()
+                tables.add(atom)
+        tables.seal()
+        self._present, self._parsed = self._atoms.get(_PRESENT), self._atoms.get(_PARSED)
+        self._tables, self._sealed = tables, True
 
     def _atom(self, key: Key, compare: Compare | None) -> Atom:
         found = self._atoms.get(key)

@@ -37,6 +37,9 @@ _CLASS = re.compile(rb"\[:([a-y]*):\]")
 """A class, known or not: the C library lets no ``z`` into a name, and takes the bracket then as it stands."""
 _COLLATING = re.compile(rb"\[\.([\s\S]*?)\.\]")
 _EQUIVALENT = re.compile(rb"\[=([\s\S])=\]")
+_MEMORY = 8 << 20
+_MEMORY_OF_A_TOLD = 256 << 10
+_LONGEST_TOLD = 1024
 _NEVER = rb"[^\x00-\xff]"
 _EVERY = frozenset(range(256))
 _AS_IT_IS = bytes(range(256))
@@ -47,8 +50,15 @@ _SMALL = _AS_IT_IS.lower()
 @lru_cache(4096)
 def glob_test(pattern: str, *, fold: bool) -> Test:
     """A test of the whole text against a glob; ``fold`` ignores the case of ASCII letters."""
-    matches = _compile(translated(pattern, fold=fold)).fullmatch
+    matches = _compile(translated(pattern, fold=fold), _MEMORY).fullmatch
     return lambda text: matches(as_bytes(text)) is not None
+
+
+def told_glob_holds(pattern: str, text: str, *, fold: bool) -> bool:
+    """The same with a pattern that an alert tells: kept nowhere, and false where it is long enough to do harm."""
+    if len(pattern) > _LONGEST_TOLD:
+        return False
+    return _compile(translated(pattern, fold=fold), _MEMORY_OF_A_TOLD).fullmatch(as_bytes(text)) is not None
 
 
 def translated(pattern: str, *, fold: bool) -> bytes:
@@ -56,32 +66,33 @@ def translated(pattern: str, *, fold: bool) -> bytes:
     glob, case = as_bytes(pattern), _SMALL if fold else _AS_IT_IS
     parts: list[bytes] = []
     at = 0
+    unclosed: set[int] = set()
     while at < len(glob):
-        part, at = _part(glob, at, case)
+        part, at = _part(glob, at, case, unclosed)
         if part != b".*" or parts[-1:] != [part]:
             parts.append(part)
     return b"".join(parts)
 
 
-def _compile(pattern: bytes) -> Any:
+def _compile(pattern: bytes, memory: int) -> Any:
     import re2
 
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.log_errors = False
     options.dot_nl = True
-    options.max_mem = 8 << 20
+    options.max_mem = memory
     return re2.compile(pattern, options)
 
 
-def _part(glob: bytes, at: int, case: bytes) -> tuple[bytes, int]:
+def _part(glob: bytes, at: int, case: bytes, unclosed: set[int]) -> tuple[bytes, int]:
     """The regex of what begins here, and where the next part does."""
     match glob[at : at + 1]:
         case b"*":
             return b".*", at + 1
         case b"?":
             return b".", at + 1
-        case b"[" if (bracket := _bracket(glob, at + 1, case)) is not None:
+        case b"[" if (bracket := _bracket(glob, at + 1, case, unclosed)) is not None:
             return bracket
         case b"\\" if at + 1 == len(glob):
             return _NEVER, at + 1
@@ -90,23 +101,29 @@ def _part(glob: bytes, at: int, case: bytes) -> tuple[bytes, int]:
             return _one_of({letter} if case is _AS_IT_IS else {letter, *bytes((letter,)).upper()}), at
 
 
-def _bracket(glob: bytes, at: int, case: bytes) -> tuple[bytes, int] | None:
-    """The regex of the bracket whose inside begins here, and where it ends; None where it is never closed."""
+def _bracket(glob: bytes, at: int, case: bytes, unclosed: set[int]) -> tuple[bytes, int] | None:
+    """The regex of the bracket whose inside begins here, and where it ends; None where it is never closed.
+
+    ``unclosed`` remembers where items began after which no end came: what reaches one of them is never closed either.
+    """
     negated = glob[at : at + 1] in (b"!", b"^")
     at += negated
     start, sound = at, True
     folded: set[int] = set()
     exact: set[int] = set()
-    while at < len(glob):
+    passed: list[int] = []
+    while at < len(glob) and at not in unclosed:
         if glob[at] == ord("]") and at > start:
             members = {each for each in _EVERY if case[each] in folded} | exact
             return _one_of(_EVERY - members if negated and sound else set() if negated else members), at + 1
         item = _item(glob, at, case)
+        passed.append(at)
         at = item.end
         sound = sound and item.sound
         if sound:
             folded.update(item.folded)
             exact.update(item.exact)
+    unclosed.update(passed[1:])  # the first may be a bracket that would have closed the others
     return None
 
 

@@ -12,7 +12,7 @@ from bridge.language.condition import Kind, Operator
 from bridge.language.kinds import ORDERING
 from bridge.language.regex import compile_regex
 from bridge.language.values import parse_address, parse_double, parse_network
-from bridge.matching.glob import glob_test
+from bridge.matching.glob import glob_test, told_glob_holds
 from bridge.matching.text import as_bytes, lower, path_components, regex_test, starts_with_path
 from bridge.matching.values import PARSERS
 
@@ -45,8 +45,8 @@ _RELATIONS: Mapping[Operator, Relation] = {
     Operator.ENDSWITH: lambda left, right: left.endswith(right),
     Operator.BCONTAINS: lambda left, right: as_bytes(right) in as_bytes(left),
     Operator.BSTARTSWITH: lambda left, right: as_bytes(left).startswith(as_bytes(right)),
-    Operator.GLOB: lambda left, right: glob_test(right, fold=False)(left),
-    Operator.IGLOB: lambda left, right: glob_test(right, fold=True)(left),
+    Operator.GLOB: lambda left, right: told_glob_holds(right, left, fold=False),
+    Operator.IGLOB: lambda left, right: told_glob_holds(right, left, fold=True),
 }
 
 

@@ -10,11 +10,15 @@ _ANYTHING = rb"(?s:\C*)"
 """Matches every text. Where a set does not name it, the set's automaton grew too large and the answer is void."""
 
 
+class TooLarge(Exception):  # noqa: N818  # nothing is wrong with any of them
+    """So many patterns have no room in one set."""
+
+
 class PatternSet:
     """Patterns that must match the whole text."""
 
     def __init__(self, patterns: Sequence[bytes], *, latin: bool) -> None:
-        """``latin`` takes each byte for a character, as globs do."""
+        """``latin`` takes each byte for a character, as globs do. Raises TooLarge."""
         import re2
 
         options = re2.Options()
@@ -28,7 +32,10 @@ class PatternSet:
         for pattern in patterns:
             self._set.Add(pattern)
         self._set.Add(b"(?s:.*)" if latin else _ANYTHING)
-        self._set.Compile()
+        try:
+            self._set.Compile()
+        except re2.error:
+            raise TooLarge from None
 
     def matching(self, text: bytes) -> list[int] | None:
         """The numbers of the patterns that match; None where the set cannot tell."""

@@ -15,7 +15,7 @@ from bridge.language.condition import Compare, Items, Kind, Literal, Operator, Q
 from bridge.language.values import parse_address, parse_network
 from bridge.matching.atom import Atom, merged
 from bridge.matching.glob import translated
-from bridge.matching.sets import PatternSet
+from bridge.matching.sets import PatternSet, TooLarge
 from bridge.matching.text import as_bytes, lower, path_components
 from bridge.matching.values import PARSERS
 
@@ -329,17 +329,30 @@ class _Networks:
 
 
 class _Patterns:
-    """All regexes, or all globs, in one scan."""
+    """All regexes, or all globs, in one scan, or in as few as RE2 has room for."""
 
     def __init__(self, operator: Operator, patterns: Sequence[tuple[bytes, Atom]]) -> None:
-        self._atoms = [atom for _, atom in patterns]
-        texts = [pattern for pattern, _ in patterns]
-        self._set = PatternSet(texts, latin=operator is not Operator.REGEX) if len(texts) > _FEW else None
+        self._latin = operator is not Operator.REGEX
+        self._sets: list[tuple[PatternSet | None, list[Atom]]] = []
+        self._add(patterns)
 
     def __call__(self, value: str, hits: _Hits) -> None:
         text = as_bytes(value)
-        numbers = None if self._set is None else self._set.matching(text)
-        if numbers is None:
-            hits += (atom for atom in self._atoms if atom.holds(value))
-        else:
-            hits += (self._atoms[number] for number in numbers)
+        for together, atoms in self._sets:
+            numbers = None if together is None else together.matching(text)
+            if numbers is None:
+                hits += (atom for atom in atoms if atom.holds(value))
+            else:
+                hits += (atoms[number] for number in numbers)
+
+    def _add(self, patterns: Sequence[tuple[bytes, Atom]]) -> None:
+        together = None
+        if len(patterns) > _FEW:
+            try:
+                together = PatternSet([text for text, _ in patterns], latin=self._latin)
+            except TooLarge:
+                half = len(patterns) // 2
+                self._add(patterns[:half])
+                self._add(patterns[half:])
+                return
+        self._sets.append((together, [atom for _, atom in patterns]))

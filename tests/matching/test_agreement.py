@@ -248,6 +248,18 @@ def test_patterns_that_explode_elsewhere_are_linear(condition: str) -> None:
     assert Matcher(program_of([condition]), {}).match(alert, 0) == ()
 
 
+def test_patterns_that_no_set_has_room_for() -> None:
+    """They are put into several, and what stands beside them in the column is found as ever."""
+    sizes = (number % 900 + 100 if 0 < number < 599 else 5 for number in range(600))
+    texts = [f".*[ab]{{{size}}}c{number};.*" for number, size in enumerate(sizes)]
+    program = program_of([*(f'proc.cmdline regex "{text}"' for text in texts), "proc.cmdline contains hello"])
+    matcher = Matcher(program, {})
+    for number in (0, 599):
+        alert = alert_with({"proc.cmdline": f"aaaaac{number};hello"})
+        assert matcher.match(alert, 0) == (number, 600)
+    assert matcher._alive(alert_with({"proc.cmdline": "hello"}))
+
+
 def test_a_set_that_runs_out_of_memory_is_found_out() -> None:
     """Then each pattern is asked by itself."""
     from bridge.matching.sets import PatternSet

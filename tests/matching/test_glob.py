@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.matching.glob import translated
 from tests.matching.verdicts import verdicts
 
 TEXTS = ["a", "A", "b", "c", "-", "]", "^", "/", "a]", "[]", "é"]
@@ -36,3 +37,16 @@ def test_what_fnmatch_matches(pattern: str, glob: list[str], iglob: list[str]) -
     for operator, expected in (("glob", glob), ("iglob", iglob)):
         found = [text for text in TEXTS if verdicts(f'proc.name {operator} "{written}"', {"proc.name": text}) == {True}]
         assert found == expected, operator
+
+
+@pytest.mark.parametrize("pattern", ["[" * 100_000, "[a-b]" * 20_000, "[!" * 50_000, "[]" * 50_000 + "["])
+def test_brackets_without_end_are_read_in_one_go(pattern: str) -> None:
+    """A hundred thousand of them; the timeout is the test's."""
+    assert len(translated(pattern, fold=False)) >= len(pattern)
+
+
+def test_a_glob_that_an_alert_tells_is_short() -> None:
+    """Else it could hold millions of wildcards, all to be compiled and tried."""
+    condition = "proc.name glob val(proc.pname)"
+    assert verdicts(condition, {"proc.name": "a" * 1024, "proc.pname": "?" * 1024}) == {True}
+    assert verdicts(condition, {"proc.name": "a" * 1025, "proc.pname": "?" * 1025}) == {False}
