@@ -23,6 +23,17 @@ _HANDSHAKE_SECONDS = 10.0
 _GOODBYE_SECONDS = 2.0
 _MOST_TOLD = 20
 _PAUSE_SECONDS = 0.5
+_COMPARE = "compare http_output's ca_cert, client_cert and client_key in falco.yaml with tls here"
+_AUTHORITY = "let http_output's ca_cert in falco.yaml be the authority that signed tls.cert here"
+_REMEDIES = {
+    "HTTP_REQUEST": "plain HTTP was spoken: let http_output's url in falco.yaml begin with https://",
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "set http_output's mtls, client_cert and client_key in falco.yaml",
+    "CERTIFICATE_VERIFY_FAILED": "let tls.ca here be the authority that signed http_output's client_cert in falco.yaml",
+    "TLSV1_ALERT_UNKNOWN_CA": _AUTHORITY,
+    "SSLV3_ALERT_BAD_CERTIFICATE": _AUTHORITY,
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _AUTHORITY,
+}
+"""By OpenSSL's name of the cause."""
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -140,20 +151,20 @@ class Door:
         except (OSError, EOFError) as error:  # ssl.SSLError and time-outs are among them
             accepted.close()
             self.left(connection)
-            self._tell_handshake(error)
+            self._tell_handshake(error, connection.peer)
         except asyncio.CancelledError:
             accepted.close()
             self.left(connection)
 
-    def _tell_handshake(self, error: Exception) -> None:
+    def _tell_handshake(self, error: Exception, peer: str) -> None:
         """Once in a while of the same: scanners come all day, and a Falco with a wrong certificate every second."""
         self.failed_handshakes += 1
         why = getattr(error, "reason", None) or str(error) or type(error).__name__
         if why not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add(why)
             self._log.warning(
-                "a TLS handshake failed (said once for each cause)", problem=why,
-                remedy="compare http_output's ca_cert, client_cert and client_key in falco.yaml with tls here",
+                "a TLS handshake failed (said once for each cause)", listening=f"{self._host}:{self.port}", peer=peer,
+                problem=why, remedy=_REMEDIES.get(why, _COMPARE),
             )  # fmt: skip
 
 

@@ -164,7 +164,9 @@ def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path, monkey
         https.close()
         assert len(taken.alerts) == 1
         assert "2 TLS handshakes failed" in made.state()[0].detail
-    assert any("handshake failed" in each["event"] for each in logs)
+    (told,) = [each for each in logs if each.get("problem") == "HTTP_REQUEST"]
+    assert "begin with https://" in told["remedy"]
+    assert (told["listening"], told["peer"]) == (f"127.0.0.1:{made.port}", "127.0.0.1")
 
 
 def test_one_address_cannot_take_all_places() -> None:

@@ -72,7 +72,7 @@ class HttpSettings:
     tls: ServerTls | None
     connections: int
     per_peer: int
-    zone: ZoneInfo | None
+    zone: ZoneInfo | None = None
     """Of the clock by which text alerts tell the time; None is UTC. So for the next three."""
 
 
@@ -81,7 +81,7 @@ class StdinSettings:
     """Standard input."""
 
     name: str
-    zone: ZoneInfo | None
+    zone: ZoneInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class FileSettings:
     name: str
     pattern: str
     begin: str
-    zone: ZoneInfo | None
+    zone: ZoneInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class SocketSettings:
     path: Path
     spool: Path
     group: str
-    zone: ZoneInfo | None
+    zone: ZoneInfo | None = None
 
 
 SourceSettings = GrpcSettings | DiscoverSettings | HttpSettings | StdinSettings | FileSettings | SocketSettings
