@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parser = _parser(_asked_for(given))
         if given and not given[0].startswith("-") and _module(given[0]) not in VERBS:
-            parser.refuse_verb(given[0], [verb.replace("_", "-") for verb in VERBS])
+            parser.refuse("verb", given[0], [verb.replace("_", "-") for verb in VERBS])
         return _run(parser, given)
     except KeyboardInterrupt:
         return _INTERRUPTED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 
@@ -19,12 +19,24 @@ class Parser(argparse.ArgumentParser):
             **({"epilog": f"example:\n{shown}"} if example else {}) | settings,
         )
 
-    def refuse_verb(self, word: str, verbs: Sequence[str]) -> NoReturn:
-        """Leave, and say which verb was meant."""
-        from bridge.language.suggest import did_you_mean
+    def refuse(self, kind: str, word: str, known: Iterable[str]) -> NoReturn:
+        """Leave, and say which verb or action was meant."""
+        self.exit(2, f"{self.prog}: there is no {kind} `{word}`; {_meant(kind, word, known)}\n")
 
-        meant = did_you_mean(word, verbs) or f"the verbs are {', '.join(verbs)}"
-        self.exit(2, f"falco-bridge: there is no verb `{word}`; {meant}\n")
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Guesses the word that was meant, where argparse would list them all."""
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(each) for each in action.choices]
+        if action.option_strings:
+            raise argparse.ArgumentError(action, f"it cannot be `{value}`; {_meant('choice', str(value), known)}")
+        self.refuse(str(action.metavar or action.dest).lower(), str(value), known)
+
+
+def _meant(kind: str, word: str, known: Iterable[str]) -> str:
+    from bridge.language.suggest import did_you_mean
+
+    return did_you_mean(word, known) or f"the {kind}s are {', '.join(known)}"
 
 
 class _Formatter(argparse.HelpFormatter):

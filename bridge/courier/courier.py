@@ -59,6 +59,8 @@ class Courier:
         self._overdue = Overdue(journal, self._runners)
         self._deadline: float | None = None
         self._router_gone = threading.Event()
+        self._ending = threading.Event()
+        """Something new is known of the end: what waits for the journal looks up."""
         for name in self._runners:  # what has started us anew may have mended any of them
             self.try_now(name)
         self.is_worn_out = False
@@ -76,11 +78,13 @@ class Courier:
     def drain(self, seconds: float) -> None:
         """Deliver what is due now for up to ``seconds``, then leave."""
         self._deadline = time.monotonic() + seconds
+        self._ending.set()
         self.wake()
 
     def leave(self) -> None:
         """The router is gone: finish what is in flight, claim nothing more."""
         self._router_gone.set()
+        self._ending.set()
         self.wake()
 
     def run(self) -> None:
@@ -209,10 +213,19 @@ class Courier:
                 if not told:
                     told = True
                     self._log.error("journal blocked", problem=str(error))
-                if self._router_gone.wait(_BUSY_SECONDS):
+                if not self._may_wait():
                     return
             else:
                 return
+
+    def _may_wait(self) -> bool:
+        """Wait for the journal, but no longer than there is time; False where there is none."""
+        left = _BUSY_SECONDS if self._deadline is None else min(_BUSY_SECONDS, self._deadline - time.monotonic())
+        if self._router_gone.is_set() or left <= 0:
+            return False
+        if self._ending.wait(left):
+            self._ending.clear()
+        return True
 
     def _done(self, attempt: Attempt, outcome: Outcome) -> None:
         self._results.put((attempt, outcome))

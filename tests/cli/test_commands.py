@@ -68,6 +68,17 @@ def test_every_help_ends_with_an_example_that_can_be_typed() -> None:
             top.parse_args(shlex.split(line.partition(" > ")[0])[1:])
 
 
+def test_a_mistyped_action_or_choice_is_guessed() -> None:
+    """As a verb is; and one that is like none is told what there is."""
+    wrong = run("dead", "lst", "--config", "x")
+    assert (wrong.returncode, wrong.stderr) == (
+        2,
+        "falco-bridge dead: there is no action `lst`; did you mean `list`?\n",
+    )
+    assert run("dead", "frobnicate").stderr.endswith("; the actions are list, show, retry, discard\n")
+    assert "--format: it cannot be `jsn`; did you mean `json`?" in run("check", "--format", "jsn", "x").stderr
+
+
 def test_a_verb_that_was_mistyped_is_guessed_and_one_that_is_not_there_is_told() -> None:
     """One line, exit 2."""
     assert run("statsu", "--config", "x").stderr == "falco-bridge: there is no verb `statsu`; did you mean `status`?\n"

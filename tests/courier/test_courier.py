@@ -177,6 +177,21 @@ def test_a_message_that_a_far_side_takes_for_a_wrong_address_holds_back_nobody(t
         assert len(channel.sent) < 80
 
 
+def test_a_drain_ends_in_time_though_the_journal_takes_nothing(tmp_path: Path) -> None:
+    """A full disk holds a courier up, and not whoever wants to stop it; what it could not write is sent again."""
+    channel = Answering("c")
+    with working(tmp_path, [channel]) as work:
+        work.courier_journal._connection.execute("PRAGMA max_page_count = 1")  # as if the disk were full
+        text = "".join(f"{n:05} " for n in range(200))
+        work.add(*[entry(f"{n} {text}", "c") for n in range(50)])
+        wait_until(lambda: len(channel.sent) > 0, "a send")
+        began = time.monotonic()
+        work.courier.drain(0.2)
+        assert work.await_end(10)
+        assert time.monotonic() - began < 0.9
+        assert work.journal.undelivered() > 0
+
+
 def test_a_start_lets_the_next_probe_out_at_once(tmp_path: Path) -> None:
     """Whoever has mended a channel in the config does not wait for what the last courier had in mind."""
     hour, now = 3600 * 10**9, time.time_ns()

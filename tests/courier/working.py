@@ -58,9 +58,9 @@ class Working:
         dice: float = 0.1,
     ) -> None:
         self.journal = Journal.open_for_router(folder / "j.db")
-        self._courier_journal = Journal.open(folder / "j.db")
+        self.courier_journal = Journal.open(folder / "j.db")
         self.courier = Courier(
-            self._courier_journal, {each.name: each for each in channels}, options or {}, lambda: dice
+            self.courier_journal, {each.name: each for each in channels}, options or {}, lambda: dice
         )
         self._thread = threading.Thread(target=self.courier.run, daemon=True)
 
@@ -76,7 +76,7 @@ class Working:
         self.courier.leave()
         self._thread.join(10)
         assert not self._thread.is_alive()
-        self._courier_journal.close()
+        self.courier_journal.close()
         self.journal.close()
 
     def await_end(self, seconds: float) -> bool:
