@@ -41,6 +41,7 @@ class Code(Enum):
     UNKNOWN_RULE = ("R213", Severity.WARNING)
     UNKNOWN_ROUTE = ("R214", Severity.ERROR)
     CANNOT_IMPORT = ("R215", Severity.ERROR)
+    MISSPELT_LIST = ("R216", Severity.WARNING)
     WRONG_OPERATOR = ("T301", Severity.ERROR)
     WRONG_VALUE = ("T302", Severity.ERROR)
     BAD_REGEX = ("T303", Severity.ERROR)

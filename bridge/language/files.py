@@ -14,6 +14,7 @@ from bridge.language.source import Source
 Read = Callable[[str, str], Source | str]
 """Gives the file that the one at a path imports under a name, or a sentence why not."""
 _DEEPEST = 50
+_YAML = (".yaml", ".yml")
 
 
 def read_nothing(_importer: str, written: str) -> Source | str:
@@ -63,6 +64,9 @@ class Gathered:
         falco: list[tuple[syntax.Import, Source]] = []
         for statement in file.parsed.file.statements:
             if not isinstance(statement, syntax.Import):
+                continue
+            if not statement.falco and statement.path.text.endswith(_YAML):
+                self._wrong(statement, f"`{statement.path.text}` is no .route file", "Falco's rules: import falco …")
                 continue
             found = self._found(file, statement)
             if found is None:

@@ -40,7 +40,7 @@ from bridge.language.literals import literal_problems
 from bridge.language.parser import parse_condition
 from bridge.language.scope import FalcoMacro, NameKind, Scope, expand
 from bridge.language.source import Span
-from bridge.language.suggest import did_you_mean
+from bridge.language.suggest import did_you_mean, nearest
 from bridge.language.transformers import NAMES, NO_RIGHT_SIDE, VAL, falco_type, keeps_end, kind_of, result_kind
 
 DEEPEST = 100
@@ -56,6 +56,8 @@ _ITEMS = _GIVEN | {Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE}
 _BARE_LIST = re.compile("[a-zA-Z][a-zA-Z0-9_]*")
 """What Falco takes for a list without parentheses: one name, which is then the list's only item."""
 _NO_SUCH_MACRO = "define it: macro NAME = …; or for several values: FIELD in (a, b)"
+_SLIP = 2
+"""So many letters more or fewer may a misspelt list's name have."""
 _WHOLE_NAMES = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 _LOOKING_UP = frozenset({Operator.IN, Operator.INTERSECTS})
 _NO_RIGHT_FIELDS = frozenset({Operator.REGEX, Operator.PMATCH})
@@ -267,12 +269,37 @@ class Resolver:
                 Diagnostic(Code.EMPTY_VALUE, f"`{operator.value} ()` is never true", right.span, "fill the list")
             )
         before = self._errors()
+        if isinstance(right, syntax.WordList) and len(right.words) == 1:
+            self._check_item(right.words[0])
         for word in words:
             self.problems.extend(literal_problems(kind, operator, word))
             self._check_rule(written.left, operator, word)
         if self._errors() > before:
             raise _Broken
         return Items(tuple(Literal(word.text, word.quoted, word.span) for word in words), right.span)
+
+    def _check_item(self, word: syntax.Word) -> None:
+        """A value that stands alone in parentheses, almost by the name of a list that does not hold it."""
+        lists = self.scope.lists
+        meant = (
+            None
+            if word.quoted or word.text in lists or not _BARE_LIST.fullmatch(word.text)
+            else nearest(word.text, lists)
+        )
+        if (
+            meant is None
+            or abs(len(meant) - len(word.text)) > _SLIP
+            or word.text in {item.text for item in lists[meant]}
+        ):
+            return
+        self.problems.append(
+            Diagnostic(
+                Code.MISSPELT_LIST,
+                f"`{word.text}` is a text here, for no list has this name",
+                word.span,
+                f"did you mean `{meant}`? For the text, quote it",
+            )
+        )
 
     def _is_no_item(self, word: syntax.Word) -> bool:
         """A quoted word, or a list's name, which Falco replaces by its items and then misses the parentheses."""

@@ -52,6 +52,8 @@ MISTAKES = [
     (Code.UNKNOWN_TEMPLATE, 'route "r" { use t to pager }', "t to"),
     (Code.UNKNOWN_ROUTE, 'route "r" { to pager }\ntest "t" { event { } expect "q" }', '"q"'),
     (Code.CANNOT_IMPORT, 'import "other.route"', '"other.route"'),
+    (Code.CANNOT_IMPORT, 'import "falco_rules.yaml"', '"falco_rules.yaml"'),
+    (Code.MISSPELT_LIST, 'list shells = (a) route "r" { when proc.name in (shell) to pager }', "shell)"),
     (Code.BAD_SCHEDULE, 'schedule s = mon-fri 09:00-18:00 in "Asia/Soul"', '"Asia/Soul"'),
     (Code.BAD_SCHEDULE, "schedule s = 25:00-26:00", "25:00"),
     (Code.BAD_SCHEDULE, "schedule s = 2026-02-30", "2026-02-30"),
@@ -292,3 +294,10 @@ def test_nothing_is_concluded_from_a_list_that_could_not_be_read(lists: str) -> 
     checked = check([Source("t", text)], KNOWN)
     assert {each.code for each in checked.diagnostics} <= {Code.CYCLE, Code.SYNTAX, Code.TOO_LARGE}
     assert [route.name for route in checked.understood] == ["s"]
+
+
+@pytest.mark.parametrize("items", ['("shell")', "(sh)", "(bash)", "(shell, x)", "(shells)", "(/bin/shells)"])
+def test_a_value_that_is_meant_is_no_misspelt_list(items: str) -> None:
+    """Quoted, unlike any list's name, one of several, or an item of the very list."""
+    text = f'list shells = (shella, "b")\nlist bashs = (bash)\nroute "r" {{ when proc.name in {items} or proc.name in (shells, bashs) to pager }}'
+    assert [each.code for each in check([Source("t", text)], KNOWN).diagnostics] == []
