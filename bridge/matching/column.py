@@ -91,7 +91,7 @@ class Column(Memo[Any, int]):
             wanted[0].wanted.append(bit)
             wanted[0].changed()
             return
-        rarest = min(wanted, key=_rarity)
+        rarest = min(wanted, key=lambda atom: (len(atom.joint) // WORTH_KEEPING, _rarity(atom)))
         rarest.joint.append((bit, frozenset(wanted) - {rarest}))
         for atom in wanted:
             atom.alone = False

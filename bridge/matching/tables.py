@@ -16,6 +16,7 @@ from bridge.language.values import parse_address, parse_network
 from bridge.matching.atom import Atom, merged
 from bridge.matching.glob import translated
 from bridge.matching.sets import PatternSet, TooLarge
+from bridge.matching.substrings import Substrings
 from bridge.matching.text import as_bytes, lower, path_components
 from bridge.matching.values import PARSERS
 
@@ -34,7 +35,7 @@ _ANY_OF = frozenset(
         Operator.IGLOB,
     }
 )
-"""What a table answers for one text, it answers for any of several."""
+"""What a table answers for one text, it answers for any of several; for all or one of them only these can hold."""
 _RUN = 64
 _FEW = 4
 """So few patterns are tried one by one: a set of them would cost more."""
@@ -56,6 +57,8 @@ class Tables:
         self._deepest = 0
         self._items: dict[str, list[Atom]] = {}
         self._patterns: dict[Operator, list[tuple[bytes, Atom]]] = {}
+        self._doubtful: set[Atom] = set()
+        """Found where one of several texts is, and true where all are, or no other."""
         self._others: list[Atom] = []
         self._finders: list[Callable[[Any, _Hits], None]] = []
 
@@ -70,6 +73,8 @@ class Tables:
         hits: list[Atom] = []
         for finder in self._finders:
             finder(value, hits)
+        if self._doubtful:
+            return [atom for atom in hits if atom not in self._doubtful or atom.holds(value)]
         return hits
 
     def seal(self) -> None:
@@ -78,8 +83,8 @@ class Tables:
             (self._equal, self._find_equal),
             (self._prefixes, _Affixes(self._prefixes, at_end=False)),
             (self._suffixes, _Affixes(self._suffixes, at_end=True)),
-            (self._needles, _Substrings(self._needles, fold=False)),
-            (self._folded, _Substrings(self._folded, fold=True)),
+            (self._needles, Substrings(self._needles, fold=False)),
+            (self._folded, Substrings(self._folded, fold=True)),
             (self._thresholds, _Thresholds(self._thresholds)),
             (self._networks, _Networks(self._networks)),
             (self._paths, self._find_paths),
@@ -101,9 +106,11 @@ class Tables:
     def _tabled(self, atom: Atom, compare: Compare) -> bool:
         """Whether a table took it."""
         match compare.right:
-            case Items(values=values) if compare.quantifier is Quantifier.ANY_OF and compare.operator in _ANY_OF:
+            case Items(values=values) if compare.quantifier is not None and compare.operator in _ANY_OF:
                 for literal in values:
                     self._literal(atom, compare.operator, literal.text)
+                if compare.quantifier is not Quantifier.ANY_OF:
+                    self._doubtful.add(atom)
                 return True
             case _ if compare.quantifier is not None:
                 return False
@@ -224,35 +231,6 @@ class _Affixes:
                 hits += found
 
 
-class _Substrings:
-    """All needles in one scan (Aho and Corasick)."""
-
-    def __init__(self, table: dict[str, list[Atom]], *, fold: bool) -> None:
-        self._fold = fold
-        self._everywhere = table.get("", [])
-        self._few = [(needle, atoms) for needle, atoms in table.items() if needle]
-        self._automaton: Any = None
-        if len(self._few) > _FEW:
-            import ahocorasick
-
-            self._automaton = ahocorasick.Automaton()
-            for needle, atoms in self._few:
-                self._automaton.add_word(needle, atoms)
-            self._automaton.make_automaton()
-
-    def __call__(self, value: str, hits: _Hits) -> None:
-        text = lower(value) if self._fold else value
-        hits += self._everywhere
-        if self._automaton is None:
-            for needle, atoms in self._few:
-                if needle in text:
-                    hits += atoms
-            return
-        found = {id(atoms): atoms for _, atoms in self._automaton.iter(text)}
-        for atoms in found.values():
-            hits += atoms
-
-
 class _Thresholds:
     """All ``< <= > >=`` against numbers, by bisection."""
 
@@ -325,7 +303,7 @@ class _Networks:
             if version == value.version:
                 for atom in networks.get(number >> (value.max_prefixlen - length), ()):
                     found[id(atom)] = atom
-        hits += (atom for atom in found.values() if atom not in hits)
+        hits += found.values()
 
 
 class _Patterns:

@@ -229,6 +229,16 @@ def test_an_index_that_fails_to_grow_gives_way_to_the_definition(monkeypatch: py
     assert matcher.match(alert_with({"k8s.ns.name": "etc"}), 0) == (1,)
 
 
+def test_needles_that_end_in_each_other() -> None:
+    """Forty at one place, which are not all looked for in one scan."""
+    needles = [*("a" * number for number in range(1, 40)), *("b" + "a" * number for number in range(1, 20)), "cab", "x"]
+    program = program_of([f'proc.cmdline {each} "{needle}"' for needle in needles for each in ("contains", "icontains")])
+    matcher, predicates = Matcher(program, {}), defined(program, {})
+    for text in ("a", "A" * 7, "b" + "a" * 12, "a" * 100, "xcab", "", "c" + "a" * 9 + "X"):
+        alert = alert_with({"proc.cmdline": text})
+        assert matcher.match(alert, 0) == by_definition(predicates, alert)
+
+
 def test_past_256_alternatives_the_condition_itself_decides() -> None:
     """A condition that cannot be taken apart is no less exact."""
     wide = " and ".join(f'(proc.name = "a{n}" or fd.name contains "b{n}" or my.own = "c{n}")' for n in range(6))
