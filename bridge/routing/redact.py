@@ -22,14 +22,14 @@ class _Compiled:
     redaction: Redaction
     pattern: Any
 
-    def applied(self, text: str, found: set[str]) -> str:
-        """The text with every match masked; if that fails, the whole text is."""
+    def applied(self, text: str, found: dict[str, str]) -> str:
+        """The text with every match masked, and each noted with its mask; if that fails, the whole text is masked."""
         mask = self.redaction.replacement
         try:
             data = text.encode("utf-8", "replace")
 
             def masked(match: Any) -> bytes:
-                found.add(match.group(0).decode("utf-8", "replace"))
+                found[match.group(0).decode("utf-8", "replace")] = mask
                 return mask.encode()
 
             return str(self.pattern.sub(masked, data).decode("utf-8", "replace"))
@@ -48,19 +48,18 @@ class Redactor:
         if not self._compiled:
             return alert
         fields, lists, output = dict(alert.fields), dict(alert.lists), alert.output
-        found: set[str] = set()
+        found: dict[str, str] = {}
         for each in self._compiled:
             for name in each.redaction.fields:
                 if name == _OUTPUT:
-                    output = each.applied(output, set())
+                    output = each.applied(output, {})
                 elif name in fields:
                     fields[name] = each.applied(fields[name], found)
                     if name in lists:
                         lists[name] = tuple(each.applied(item, found) for item in lists[name])
-        mask = self._compiled[0].redaction.replacement
         for secret in sorted(found, key=len, reverse=True):
             if len(secret) >= _SHORTEST:
-                output = output.replace(secret, mask)
+                output = output.replace(secret, found[secret])
         return replace(alert, fields=fields, lists=lists, output=output)
 
     def raw(self, raw: bytes) -> bytes:

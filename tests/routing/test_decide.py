@@ -85,6 +85,16 @@ def test_a_redactions_regex_is_written_as_re2_reads_it(written: str) -> None:
     assert kept.fields["proc.cmdline"] == "x *** y"
 
 
+def test_each_redaction_has_its_own_mask_in_the_line_too() -> None:
+    """Not the first one's for all."""
+    program = program_of(
+        'redact proc.name matching "name-[0-9]+" with "<name>"\nredact proc.args matching "token=[a-z]+" with "<token>"\n'
+        'route "r" { to x }'
+    )
+    original = alert("a", proc__name="name-12", proc__args="token=abc", proc__cmdline="name-12 token=abc")
+    assert Redactor(program.redactions).alert(original).output.endswith("<name> <token>")
+
+
 def test_redacting_output_touches_the_line_only() -> None:
     """``output`` is a name like another."""
     program = program_of('redact output matching "[0-9]+"\nroute "r" { to x }')
