@@ -232,7 +232,9 @@ def test_an_index_that_fails_to_grow_gives_way_to_the_definition(monkeypatch: py
 def test_needles_that_end_in_each_other() -> None:
     """Forty at one place, which are not all looked for in one scan."""
     needles = [*("a" * number for number in range(1, 40)), *("b" + "a" * number for number in range(1, 20)), "cab", "x"]
-    program = program_of([f'proc.cmdline {each} "{needle}"' for needle in needles for each in ("contains", "icontains")])
+    program = program_of(
+        [f'proc.cmdline {each} "{needle}"' for needle in needles for each in ("contains", "icontains")]
+    )
     matcher, predicates = Matcher(program, {}), defined(program, {})
     for text in ("a", "A" * 7, "b" + "a" * 12, "a" * 100, "xcab", "", "c" + "a" * 9 + "X"):
         alert = alert_with({"proc.cmdline": text})
