@@ -38,6 +38,12 @@ _KINDS = {
     "any": Kind.UNKNOWN,
 }
 
+_NEED_AN_ARGUMENT = frozenset((
+    "evt.arg", "evt.rawarg", "evt.around", "json.value", "jevt.value", "ka.uri.param", "container.mount",
+    "container.mount.source", "container.mount.dest", "container.mount.mode", "container.mount.rdwr",
+    "container.mount.propagation",
+))  # fmt: skip
+
 ORDERING = frozenset({Operator.LT, Operator.LE, Operator.GT, Operator.GE})
 LIST_OPERATORS = frozenset({Operator.IN, Operator.INTERSECTS, Operator.PMATCH})
 HEX_OPERATORS = frozenset({Operator.BCONTAINS, Operator.BSTARTSWITH})
@@ -83,6 +89,11 @@ def field_kind(name: str) -> Kind | None:
     if known is None:
         return None
     return Kind.LIST if known.is_list else _KINDS[known.type]
+
+
+def needs_argument(name: str) -> bool:
+    """Whether Falco has this field only with an argument: ``evt.arg[flags]``, ``k8s.pod.label[app]``."""
+    return name in _NEED_AN_ARGUMENT or (name.endswith(".label") and find_field(name) is not None)
 
 
 def allows(kind: Kind, operator: Operator) -> bool:

@@ -34,14 +34,16 @@ from bridge.language.kinds import (
     allows,
     field_kind,
     kind_name,
+    needs_argument,
     operators_for,
 )
 from bridge.language.literals import literal_problems
 from bridge.language.parser import parse_condition
 from bridge.language.scope import FalcoMacro, NameKind, Scope, expand
+from bridge.language.sides import finds_nothing, objection
 from bridge.language.source import Span
 from bridge.language.suggest import did_you_mean, nearest
-from bridge.language.transformers import NAMES, NO_RIGHT_SIDE, VAL, falco_type, keeps_end, kind_of, result_kind
+from bridge.language.transformers import NAMES, VAL, kind_of, result_kind
 
 DEEPEST = 100
 """Levels of parentheses, ``not``, transformers and macros within each other."""
@@ -59,8 +61,6 @@ _NO_SUCH_MACRO = "define it: macro NAME = …; or for several values: FIELD in (
 _SLIP = 2
 """So many letters more or fewer may a misspelt list's name have."""
 _WHOLE_NAMES = frozenset({Operator.EQ, Operator.NE, Operator.IN})
-_LOOKING_UP = frozenset({Operator.IN, Operator.INTERSECTS})
-_NO_RIGHT_FIELDS = frozenset({Operator.REGEX, Operator.PMATCH})
 
 
 class _Broken(Exception):  # noqa: N818  # control flow within this file: the diagnostic is already noted
@@ -231,7 +231,7 @@ class Resolver:
                 Code.WRONG_OPERATOR, f"`{operator.value}` takes no `{quantifier.value}`", written.operator.span
             )
         right = self._right(written, left, operator)
-        if operator in _LOOKING_UP and _never_found(left, right):
+        if finds_nothing(left, right, operator):
             self.problems.append(
                 Diagnostic(
                     Code.EMPTY_VALUE,
@@ -326,26 +326,10 @@ class Resolver:
     def _right_call(
         self, written: syntax.Comparison, right: syntax.Transform, left: Operand, operator: Operator
     ) -> Call:
-        if operator in _NO_RIGHT_FIELDS:
-            raise self._wrong(Code.WRONG_RIGHT_SIDE, f"`{operator.value}` takes no field on its right", right.span)
         call = self._call(right)
-        fields = [each.text for each in (written.left, *right.arguments) if isinstance(each, syntax.FieldName)]
-        alone = (
-            fields
-            if kind_of(left) is Kind.NET
-            else [name for name in fields if name.partition("[")[0] in NO_RIGHT_SIDE]
-        )
-        if alone:
-            message = f"Falco compares `{alone[0]}` with values only, not with another field"
-            raise self._wrong(Code.WRONG_RIGHT_SIDE, message, right.span)
-        unlike = _unlike(left, call)
-        if unlike is not None:
-            raise self._wrong(
-                Code.WRONG_RIGHT_SIDE,
-                f"this is {unlike[1]}, but {_told(written.left)} is {unlike[0]}",
-                right.span,
-                "both sides must be of one type",
-            )
+        wrong = objection(left, call, operator, _told(written.left))
+        if wrong is not None:
+            raise self._wrong(Code.WRONG_RIGHT_SIDE, wrong[0], right.span, wrong[1])
         return call
 
     # Operands
@@ -362,6 +346,9 @@ class Resolver:
         if kind is None and "." not in written.text:
             hint = did_you_mean(written.text, ATTRIBUTES) or f"without a dot there are {', '.join(ATTRIBUTES)}"
             raise self._wrong(Code.UNKNOWN_FIELD, f"unknown field `{written.text}`", written.span, hint)
+        if needs_argument(written.text):
+            message = f"`{written.text}` needs an argument"
+            raise self._wrong(Code.UNKNOWN_FIELD, message, written.span, f"write `{written.text}[…]`")
         if written.text.startswith(LABEL):
             self._check_label(written)
         elif kind is None:
@@ -427,22 +414,6 @@ def unknown_field(name: str, span: Span) -> Diagnostic | None:
     return Diagnostic(
         Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint or "Falco and its plugins have none such"
     )
-
-
-def _never_found(left: Operand, right: Operand) -> bool:
-    """Whether Falco looks for texts with their end among texts without, or the other way about."""
-    return keeps_end(right) if kind_of(left) is not Kind.LIST else keeps_end(left) is not keeps_end(right)
-
-
-def _unlike(left: Operand, right: Operand) -> tuple[str, str] | None:
-    """The types of both sides, in words, where Falco compares no such two."""
-    kind, other = kind_of(left), kind_of(right)
-    if Kind.UNKNOWN in {kind, other}:
-        return None
-    if kind is not other:
-        return kind_name(kind), kind_name(other)
-    mine, its = falco_type(left), falco_type(right)
-    return None if mine is None or its is None or mine == its else (f"a {mine}", f"a {its}")
 
 
 def _told(left: syntax.Left) -> str:

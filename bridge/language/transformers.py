@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.alert.catalogue import find_field
 from bridge.language.condition import Call, Field, Items, Kind, Literal, Operand, Pack
 
 VAL = "val"
@@ -14,12 +13,6 @@ NAMES = (*ELEMENTWISE, "len", "join", "concat", "getopt", VAL)
 
 _TEXTS = frozenset({Kind.TEXT, Kind.BYTES, Kind.UNKNOWN})
 _TEXTS_AND_LISTS = _TEXTS | {Kind.LIST}
-
-NO_RIGHT_SIDE = frozenset((
-    "evt.around", "evt.rawarg", "fd.ip", "fd.port", "fd.proto", "fd.cip.name", "fd.sip.name", "fd.lip.name",
-    "fd.rip.name", "proc.apid", "proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline", "proc.aenv",
-))  # fmt: skip
-"""Fields that Falco compares in a way of their own, and so with no other field on either side."""
 
 
 def kind_of(operand: Operand) -> Kind:
@@ -31,23 +24,6 @@ def kind_of(operand: Operand) -> Kind:
             return Kind.TEXT
         case Items() | Pack():
             return Kind.LIST
-
-
-def falco_type(operand: Operand) -> str | None:
-    """Falco's word for the type of a number that it compares with its like alone; None where it is no field's."""
-    match operand:
-        case Call(name="len"):
-            return "uint64"
-        case Call(name="val", arguments=(Field() as field,)) | (Field() as field):
-            known = find_field(field.name)
-            return None if known is None else known.type
-        case _:
-            return None
-
-
-def keeps_end(operand: Operand) -> bool:
-    """Whether Falco counts the zero byte behind the text as part of it, where it looks a text up among others."""
-    return isinstance(operand, Call) and operand.name in ELEMENTWISE
 
 
 def result_kind(name: str, arguments: Sequence[Operand], selector: str | None) -> Kind | str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Collection, Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from bridge.matching.text import Test, as_bytes
@@ -98,7 +98,7 @@ def _part(glob: bytes, at: int, case: bytes, unclosed: set[int]) -> tuple[bytes,
             return _NEVER, at + 1
         case _:
             letter, at = _letter(glob, at, case)
-            return _one_of({letter} if case is _AS_IT_IS else {letter, *bytes((letter,)).upper()}), at
+            return _spelled(letter, case), at
 
 
 def _bracket(glob: bytes, at: int, case: bytes, unclosed: set[int]) -> tuple[bytes, int] | None:
@@ -157,6 +157,11 @@ def _letter(glob: bytes, at: int, case: bytes) -> tuple[int, int]:
     if glob[at : at + 1] == b"\\" and at + 1 < len(glob):
         at += 1
     return case[glob[at]], at + 1
+
+
+@cache
+def _spelled(letter: int, case: bytes) -> bytes:
+    return _one_of([each for each in _EVERY if case[each] == letter])
 
 
 def _one_of(members: Collection[int]) -> bytes:

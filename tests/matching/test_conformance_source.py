@@ -22,7 +22,7 @@ FIELDS = {
         "evt.buffer pmatch (a)", "evt.buffer < 5",
         # sinsp_filtercheck.cpp: add_filter_value with a field; fields flagged EPF_NO_RHS
         "fd.cnet = val(fd.snet)", "proc.aname[2] = val(proc.name)", "proc.name = val(proc.aname[2])",
-        "proc.name = tolower(proc.aname[2])",
+        "proc.name = tolower(proc.aname[2])", "proc.name = tolower(toupper(proc.aname[2]))",
         # filter/parser.cpp: parse_transformer_list_arg takes no list; sinsp_filtercheck_rawstring.cpp: list_check
         'join(",", (("a"), "b")) = "a,b"', 'join(",", (fd.cip, proc.name)) = x', 'join(",", (len(proc.name))) = 4',
         # filter/parser.cpp: s_field_transformers end in the parenthesis
@@ -31,6 +31,8 @@ FIELDS = {
         "fd.sport = val(container.duration)", "container.duration >= len(proc.name)", "evt.rawres = val(fd.sport)",
         # filter/parser.cpp: lex_blank knows no form feed and no vertical tab
         "proc.name\f= bash", "proc.name = bash\v",
+        # EPF_ARG_REQUIRED
+        "evt.arg exists", "k8s.pod.label = x", "json.value = x",
         # sinsp_utils ipv6net: a prefix of nothing
         "fd.net = ::/0",
     ],

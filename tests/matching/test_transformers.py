@@ -26,7 +26,7 @@ FIELDS = {"fd.name": "/tmp/file_to_run", "fd.directory": "/tmp", "fd.types": ["f
         ('toupper(join("-", ("aaa", "bbb"))) = AAA-BBB', True), ('len(join("-", (fd.name, fd.directory))) = 21', True),
         ('b64(join("W", ("YWFhL", "JiYg"))) = "aaa-bbb"', True), ('b64(concat("YWFh", "YmJi")) = "aaabbb"', True),
         ("toupper(tolower(concat(fd.name, fd.directory))) startswith /TMP/FILE", True), ("len(fd.types) > 1", True),
-        ('fd.name in concat(fd.directory, "/file_to_run")', True),
+        ('fd.name in concat(fd.directory, "/file_to_run")', True), ("proc.name != concat(proc.name, proc.aname[2])", False),
     ],
 )  # fmt: skip
 def test_join_and_concat(condition: str, expected: bool) -> None:
