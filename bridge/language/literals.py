@@ -94,6 +94,10 @@ def _oddities(kind: Kind, operator: Operator, word: Word) -> Iterator[Diagnostic
         )
     elif not word.quoted and not _SMART_QUOTES.isdisjoint(text):
         yield Diagnostic(Code.SMART_QUOTE, "a typographic quote is part of this value", word.span, 'straight quotes: "')
+    elif not word.quoted and not text.isprintable():
+        yield Diagnostic(
+            Code.SMART_QUOTE, "what cannot be seen is part of this value", word.span, "take it out, or quote the value"
+        )
 
 
 def _has_wildcard(text: str) -> bool:

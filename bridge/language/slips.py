@@ -48,6 +48,8 @@ def _replaced(met: str, expected: frozenset[str]) -> str:
         return f"write `{_MEANT[met]}`"
     if met[0] in SMART_QUOTES:
         return 'use straight quotes: "'
+    if not met.isprintable():
+        return "this cannot be seen: write a plain space"
     if met in "$%" and {"FIELD", "NOT"} <= expected:
         return "a field stands without it"
     if met == ":" and expected == {"EQ"}:
@@ -85,6 +87,8 @@ def _earlier(before: str) -> str:
         return f"is a condition missing before `{taken[1]}`?"
     if _IN_SMART_QUOTES.search(before):
         return 'use straight quotes: "'
+    if not before[-1:].isspace() and not before.rpartition(" ")[2].isprintable():
+        return "before it stands what cannot be seen: write a plain space"
     return "a list stands in parentheses: (a, b)" if _IN_BRACKETS.search(before) else ""
 
 

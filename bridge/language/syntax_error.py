@@ -59,13 +59,12 @@ def describe(error: UnexpectedInput, source: Source) -> Diagnostic:
 
 def expected_by(error: UnexpectedInput) -> frozenset[str]:
     """The terminals of which one might have stood there."""
-    return frozenset(
-        getattr(error, "accepts", None) or getattr(error, "expected", None) or getattr(error, "allowed", None) or ()
-    )
+    parser = getattr(error, "interactive_parser", None)
+    return frozenset(getattr(error, "allowed", None) or () if parser is None else parser.accepts())
 
 
 def _met(text: str, start: int) -> str:
-    match = re.compile(r"\w[\w.-]*|&&|\|\||//|/\*|[^\s\w]").match(text, start)
+    match = re.compile(r"\w[\w.-]*|&&|\|\||//|/\*|[^\w]").match(text, start)
     return "" if match is None else match[0][:_LONGEST_SHOWN]
 
 

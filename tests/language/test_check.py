@@ -231,6 +231,9 @@ def test_templates_fill_as_falcos_output_does() -> None:
         ('route "r" { when exists proc.name to x }', "`exists` stands behind its field: FIELD exists"),
         ('route "r" { when rule = a and to x }', "is a condition missing before `to`?"),
         ('route "r" { when rule = “a b” to x }', 'use straight quotes: "'),
+        ('route\xa0"r" { to x }', "this cannot be seen: write a plain space"),
+        ('route "r" { when rule = a\xa0to x }', "before it stands what cannot be seen: write a plain space"),
+        ('route "r" { when rule = a\u200b to x }', "take it out, or quote the value"),
         ('route "r" { when rule in [a, b] to x }', "a list stands in parentheses: (a, b)"),
         ('route "r" { when rule = a, b to x }', "for several values: FIELD in (a, b)"),
         ('route "r" { when rule = a or b to x }', "define it: macro NAME = …; or for several values: FIELD in (a, b)"),
@@ -301,3 +304,11 @@ def test_a_value_that_is_meant_is_no_misspelt_list(items: str) -> None:
     """Quoted, unlike any list's name, one of several, or an item of the very list."""
     text = f'list shells = (shella, "b")\nlist bashs = (bash)\nroute "r" {{ when proc.name in {items} or proc.name in (shells, bashs) to pager }}'
     assert [each.code for each in check([Source("t", text)], KNOWN).diagnostics] == []
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_route_only() -> None:
+    """What may follow is told of the place itself, though no token begins there."""
+    text = 'route "r" { when rule = a " to x }\nroute "s" { when proc.nam = x to y }'
+    found = check([Source("t", text)], Known(None, None)).diagnostics
+    assert [(each.code, each.span.line) for each in found] == [(Code.SYNTAX, 1), (Code.UNKNOWN_FIELD, 2)]
+    assert "`and`, `or`, the next clause" in found[0].message
