@@ -61,13 +61,28 @@ def borne_between(path: str, since_ns: int, known: Container[tuple[int, int]]) -
     found: list[tuple[int, str]] = []
     for number, (other, written_ns) in _numbered(folder).items():
         own = other[len(folder) + 1 :]
-        renamed = own.startswith((name + ".", name + "-")) and not own.endswith(_COMPRESSED)
-        if renamed and number not in known and written_ns >= since_ns:
+        if _rotated(own, name) and number not in known and written_ns >= since_ns:
             found.append((written_ns, other))
     return [each for _, each in sorted(found)]
 
 
+def copy_of(position: Position) -> str | None:
+    """Where copytruncate has put what was read of a file and the rest of it: beside it, beginning alike and no shorter.
+
+    None where there is none, or too little was read to know it again.
+    """
+    folder, name = os.path.split(position.real or position.path)
+    if position.offset < HEAD:
+        return None
+    others = (path for path, _ in _numbered(folder).values() if _rotated(path[len(folder) + 1 :], name))
+    return next((path for path in others if _is(path, position)), None)
+
+
 _COMPRESSED = (".gz", ".xz", ".zst", ".bz2", ".lz4")
+
+
+def _rotated(own: str, name: str) -> bool:
+    return own.startswith((name + ".", name + "-")) and not own.endswith(_COMPRESSED)
 
 
 def _find(position: Position, folders: dict[str, dict[tuple[int, int], tuple[str, int]]]) -> str | None:

@@ -20,6 +20,7 @@ import structlog
 
 from bridge.sources import file_position
 from bridge.sources.contract import Accept, Batch, SourceState
+from bridge.sources.file_position import Position
 from bridge.sources.file_tail import PIECE, Tail, open_tail
 from bridge.sources.file_watch import FileWatch
 from bridge.sources.payload import Payload
@@ -169,14 +170,14 @@ class FileSource:
 
     def _take(self, tail: Tail) -> bool:
         """Whether there may be more at once."""
+        if tail.was_truncated():
+            self._begin_anew(tail)
         before = tail.follows
         if before is not None:
             if before.key in self._tails and self._take(before):
                 return True
             before.bequeath(tail)
         self._note(tail)
-        if tail.was_truncated():
-            self._tell_truncated(tail)
         count = tail.take(time.time_ns(), self._payload)
         return count == PIECE
 
@@ -214,14 +215,23 @@ class FileSource:
         if tail.ancestor is not None:
             self._moved.add(tail.ancestor.number)
 
-    def _tell_truncated(self, tail: Tail) -> None:
-        """What copytruncate took away before it was read is gone; go on from the beginning."""
+    def _begin_anew(self, tail: Tail) -> None:
+        """What copytruncate took away before it was read stands in its copy, or is gone."""
         self._truncations += 1
+        copy = self._copy(tail.position_before())
+        lost = tail.begin_anew()
+        if copy is not None and self._watch is not None:
+            self._enter_before(self._watch, copy, tail)
         self._log.warning(
             "a file was truncated; lines that were written shortly before may be lost", source=self.name,
-            path=tail.path, lost_bytes_at_least=tail.begin_anew(),
+            path=tail.path, lost_bytes_at_least=lost if copy is None else 0,
             remedy="let logrotate rename it and send Falco SIGUSR1 instead of copytruncate",
         )  # fmt: skip
+
+    def _copy(self, position: Position) -> Tail | None:
+        """Of a file that was truncated, from where it had been read to."""
+        path = file_position.copy_of(position)
+        return None if path is None else self._opened(path, position.path, position.offset)
 
     # Which files
 
@@ -230,7 +240,7 @@ class FileSource:
         known = file_position.read(self._committed)
         self._moved.update(known)
         for (number, position), path in zip(known.items(), file_position.find(known.values()), strict=True):
-            tail = None if path is None else self._opened(path, position.path, position.offset)
+            tail = self._copy(position) if path is None else self._opened(path, position.path, position.offset)
             if tail is not None:
                 self._enter(watch, tail, number)
             elif path is None:
@@ -329,6 +339,16 @@ class FileSource:
             self._watched[tail.watch] = tail
         tail.follows = self._named.get(tail.path)
         self._named[tail.path] = self._tails[tail.key] = tail
+
+    def _enter_before(self, watch: FileWatch, tail: Tail, heir: Tail) -> None:
+        """It holds what stood in ``heir`` before, and is to be read first, after a restart too."""
+        self._enter(watch, tail)
+        tail.number, heir.number = heir.number, tail.number
+        for each in (tail, heir):
+            self._numbered[each.number] = each
+            self._note(each)
+        tail.follows, heir.follows = heir.follows, tail
+        self._named[heir.path] = heir
 
     def _tell_once(self, path: str, problem: str, remedy: str) -> None:
         if path not in self._told:

@@ -73,6 +73,12 @@ class Tail:
         self.seen = size
         return False
 
+    def position_before(self) -> Position:
+        """What was read of it before it was truncated."""
+        length, head = self._head
+        offset = self.offset if length == HEAD else 0
+        return Position(self.path, self.device, self.inode, offset, head, self.real)
+
     def begin_anew(self) -> int:
         """It was truncated: read from its beginning. Returns how many bytes are known to be lost unread."""
         lost = max(0, self.seen - self.read) + self._lines.waiting

@@ -153,6 +153,53 @@ def test_a_file_that_was_truncated_and_written_past_its_old_end_is_noticed(tmp_p
     assert sum("truncated" in each["event"] for each in logs) == 1
 
 
+def copytruncated(path: Path) -> None:
+    """As logrotate does it."""
+    shutil.copy(path, path.with_name(path.name + ".1"))
+    os.truncate(path, 0)
+
+
+def test_what_copytruncate_takes_away_is_read_in_the_copy(tmp_path: Path) -> None:
+    """Nobody had read it yet; it comes before what follows, and once."""
+    path = tmp_path / "falco.log"
+    append(path, *range(20))
+    taken = Taken()
+    with running(source := follow(path), taken):
+        wait_until(lambda: len(taken.alerts) == 20, "the first lines")
+        taken.hold.clear()
+        append(path, 20)
+        wait_until(lambda: source.state()[0].detail.startswith("1 files, 0 bytes"), "the reader to be held up")
+        append(path, *range(21, 30))
+        copytruncated(path)
+        append(path, *range(30, 35))
+        taken.hold.set()
+        wait_until(lambda: rules(taken) == [f"r{number}" for number in range(35)], "all, in order")
+    with running(follow(path, taken.checkpoint)) as again:
+        append(path, 35)
+        wait_until(lambda: rules(again) == ["r35"], "the next line alone")
+
+
+def test_what_copytruncate_took_away_meanwhile_is_read_in_the_copy(tmp_path: Path) -> None:
+    """While no bridge ran; without a copy it is told that lines may be lost."""
+    path = tmp_path / "falco.log"
+    append(path, *range(20))
+    with running(follow(path)) as first:
+        wait_until(lambda: len(first.alerts) == 20, "the first lines")
+    append(path, 20, 21)
+    copytruncated(path)
+    append(path, 22)
+    with capture_logs() as logs, running(follow(path, first.checkpoint), Taken(first.checkpoint)) as second:
+        wait_until(lambda: rules(second) == ["r20", "r21", "r22"], "the rest, in order")
+    assert not [each for each in logs if "may be lost" in each["event"]]
+    (tmp_path / "falco.log.1").unlink()
+    append(path, *range(23, 50))
+    os.truncate(path, 0)
+    append(path, 50)
+    with capture_logs() as logs, running(follow(path, second.checkpoint)) as third:
+        wait_until(lambda: rules(third) == ["r50"], "what is there")
+    assert [each for each in logs if "may be lost" in each["event"]]
+
+
 def test_the_hole_that_copytruncate_leaves_is_skipped(tmp_path: Path) -> None:
     """Under a writer that does not append; a hole of a gigabyte costs nothing."""
     path = tmp_path / "falco.log"
