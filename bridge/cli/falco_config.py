@@ -24,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the fragment; 0 also where nothing is needed, 2 on a mistake."""
-    from bridge.matching.reach import extras
+    from bridge.matching.reach import as_yaml, extras
 
     routes = read_routes(args)
     if routes is None:
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         kind, name = extra.match
         print(f"  - match:\n      {kind}: {_quoted(name)}\n    extra_fields:")
         for field in extra.fields:
-            print(f"      - {field}")
+            print(f"      - {as_yaml(field)}")
     return 0
 
 

@@ -162,7 +162,5 @@ def _unreached(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[Di
 
 
 def _append(route: Route, known: Sequence[FalcoRule]) -> str:
-    lines = [extra.line() for extra in extras([route], known, all_rules=False)]
-    if len(lines) > 1:
-        return "add to falco.yaml what `falco-bridge falco-config` prints"
-    return f"add to falco.yaml: append_output: [{lines[0].removeprefix('- ')}]"
+    lines = [extra.line().removeprefix("- ") for extra in extras([route], known, all_rules=False)]
+    return f"add to falco.yaml: append_output: [{', '.join(lines)}]"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -18,6 +20,7 @@ from bridge.matching.normal import fields_of
 _TOLD_BY_RULE = frozenset({"rule", "source", "priority", "tags"})
 _NO_LABELS: Mapping[str, str] = {}
 _SAID_OF_ROUTE = frozenset({*ATTRIBUTES, "route", "severity", "message", "count", "suppressed", "first", "last"})
+_PLAIN = re.compile(r"[\w.-]+")
 _MOST_NAMED = 5
 """Up to so many rules are named one by one; more are told by their source."""
 
@@ -33,7 +36,16 @@ class Extra:
     def line(self) -> str:
         """The entry on one line."""
         kind, name = self.match
-        return f'- {{match: {{{kind}: "{name}"}}, extra_fields: [{", ".join(self.fields)}]}}'
+        return f"- {{match: {{{kind}: {_quoted(name)}}}, extra_fields: [{', '.join(map(as_yaml, self.fields))}]}}"
+
+
+def as_yaml(field: str) -> str:
+    """A field's name as an item of YAML: one with an argument in brackets needs quotes in a list on one line."""
+    return field if _PLAIN.fullmatch(field) else _quoted(field)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def reaching(route: Route, rules: Iterable[FalcoRule]) -> list[FalcoRule]:

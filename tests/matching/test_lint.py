@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -170,3 +171,20 @@ def test_what_falco_appends_by_itself_is_no_missing_field() -> None:
     for rule, more in (("S", other), ("K", suggested), ("K", other)):
         assert ["extra_fields: [k8s.ns.name]" in hint for hint in hints(rule, more)] == [True], rule
     assert ["extra_fields: [k8s.ns.name]" in hint for hint in hints("K")] == [True]
+
+
+def test_what_falco_yaml_lacks_is_told_as_yaml() -> None:
+    """Whole, for every rule that can reach the route, with arguments and quotes in their names."""
+    rules = "".join(
+        f"- rule: '{name}'\n  output: '%user.name'\n  priority: ERROR\n" for name in ('A "x"', "B", "C: #d")
+    )
+    found = read_rules((Source("r", rules),))
+    assert isinstance(found, FalcoRules)
+    text = 'route "r" { when proc.aname[2] = a and evt.arg[flags] = b and user.name = c to x }'
+    (only,) = lint(check([Source("t", text)], NOTHING).understood, found)
+    assert yaml.safe_load(only.hint.removeprefix("add to falco.yaml: ")) == {
+        "append_output": [
+            {"match": {"rule": name}, "extra_fields": ["evt.arg[flags]", "proc.aname[2]"]}
+            for name in ('A "x"', "B", "C: #d")
+        ]
+    }
