@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-_STATUSES = frozenset({401, 404, 407, 410})
+_STATUSES = frozenset({401, 402, 404, 407, 410})
 """403 is none of them: firewalls answer it to what looks like an attack. A service says more than that."""
 _WORDS = frozenset(
     {
@@ -18,9 +18,14 @@ _WORDS = frozenset(
         "posting_to_general_channel_denied", "team_disabled", "user_not_found",
         # Telegram's Bot API, with a 400
         "Bad Request: chat not found",
+        # A flow of Teams' that was turned off or deleted, with a 400
+        "WorkflowTriggerIsNotEnabled",
     }
 )  # fmt: skip
 """What services say, as they say it and nothing else: no text of an alert's that one of them repeats is among these."""
+
+_OPSGENIES_FORBIDDEN = 40301
+"""The key is valid and may not do this (docs.opsgenie.com/docs/response). Slack and Telegram say ``"ok": false``."""
 
 
 def is_broken(status: int, said: Any, body: bytes) -> bool:
@@ -29,12 +34,13 @@ def is_broken(status: int, said: Any, body: bytes) -> bool:
         return True
     if not isinstance(said, dict):
         return body.strip().decode("utf-8", "replace") in _WORDS
-    forbidden = status == 403 and said.get("ok") is False  # so Slack and Telegram
+    forbidden = status == 403 and (said.get("ok") is False or said.get("code") == _OPSGENIES_FORBIDDEN)
     return forbidden or any(word in _WORDS or "routing key" in word.replace("_", " ").lower() for word in _words(said))
 
 
 def _words(said: dict[str, Any]) -> Iterator[str]:
-    """Slack's, Telegram's, and PagerDuty's: ``Length of 'routing_key' is incorrect``, ``Invalid routing key``."""
-    errors = said.get("errors")
-    told = (said.get("error"), said.get("description"), *(errors if isinstance(errors, list) else ()))
+    """Slack's, Telegram's, Teams'; PagerDuty says ``Length of 'routing_key' is incorrect``, ``Invalid routing key``."""
+    error, errors = said.get("error"), said.get("errors")
+    code = error.get("code") if isinstance(error, dict) else error
+    told = (code, said.get("description"), *(errors if isinstance(errors, list) else ()))
     return (word for word in told if isinstance(word, str))

@@ -68,6 +68,12 @@ ANSWERS = {
         Verdict.BROKEN,
         None,
     ),
+    "has its flow turned off": (
+        Answer(400, b'{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"trigger is not enabled"}}'),
+        Verdict.BROKEN,
+        None,
+    ),
+    "lets this key do nothing": (Answer(403, b'{"code":40301,"message":"use an API key"}'), Verdict.BROKEN, None),
     "has a firewall before it": (Answer(403, b"<html>blocked: invalid_token</html>"), Verdict.REFUSED, None),
     "cannot read it": (Answer(400, b'{"ok":false,"description":"Bad Request"}'), Verdict.REFUSED, None),
     "says no with a 200": (Answer(200, b'{"ok":false,"error":"channel_not_found"}'), Verdict.BROKEN, None),
