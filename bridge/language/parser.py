@@ -11,13 +11,14 @@ from bridge.language.diagnostic import Diagnostic
 from bridge.language.grammar_file import grammar_text
 from bridge.language.source import Source
 from bridge.language.syntax import File, Statement, Written
-from bridge.language.syntax_error import BODY, describe, expected_by
+from bridge.language.syntax_error import BODY, describe, describe_quote, expected_by
 
 if TYPE_CHECKING:
     from lark import Lark, UnexpectedInput
 
     from bridge.language.tree_builder import TreeBuilder
 
+_OPENING = frozenset({"LBRACE"})
 MOST_SYNTAX_ERRORS = 50
 """Past this many in one file the rest is not looked at."""
 
@@ -25,6 +26,7 @@ _STATEMENT = re.compile(
     r"(?:^|[{}])[ \t]*(import|list|macro|schedule|template|redact|where|route|otherwise|test)\b", re.MULTILINE
 )
 _BROKEN_NAME = re.compile(r"(?:list|macro|schedule|template)\s+(\w+)")
+_TEXT = re.compile(r"""(?<![^\s(){},=])#[^\n]*|"(?:[^"\\]|\\[\s\S])*+"?|'(?:[^'\\]|\\[\s\S])*+'?""")
 _BRACE = re.compile(r"""[{}]|#[^\n]*|"(?:\\.|[^"\\\n])*+"?|'(?:\\.|[^'\\\n])*+'?""")
 """A string that its line does not close ends with the line: a search from each quote in it would be quadratic."""
 
@@ -60,10 +62,15 @@ def parse(source: Source) -> Parsed:
         if error is None:
             statements = file.statements
             break
-        diagnostics.append(describe(error, source))
-        offset = _offset(error, text)
-        misplaced = offset < len(text) and expected_by(error) >= BODY
-        start, end = (_misplaced if misplaced else _broken_statement)(text, offset)
+        offset, expected = _offset(error, text), expected_by(error)
+        quote = _open_quote(text, offset)
+        diagnostics.append(describe(error, source) if quote is None else describe_quote(quote, offset, source))
+        misplaced = quote is None and offset < len(text) and expected >= BODY
+        offset = offset if quote is None else quote
+        if misplaced:
+            start, end = _misplaced(text, offset)
+        else:
+            start, end = _broken_statement(text, offset, unopened=expected == _OPENING)
         name = _BROKEN_NAME.match(text, start)
         if name is not None:
             broken.add(name[1])
@@ -114,8 +121,19 @@ def _offset(error: UnexpectedInput, text: str) -> int:
     return len(text) if at_end or error.pos_in_stream is None else error.pos_in_stream
 
 
-def _broken_statement(text: str, offset: int) -> tuple[int, int]:
-    """The stretch of the statement that holds the mistake: from its keyword to the next statement's."""
+def _open_quote(text: str, offset: int) -> int | None:
+    """Where a text opens that spans lines and ends right before the mistake: its own quote is missing, most likely."""
+    for match in _TEXT.finditer(text, 0, offset):
+        if match.end() == offset and match[0][0] in "\"'" and "\n" in match[0]:
+            return match.start()
+    return None
+
+
+def _broken_statement(text: str, offset: int, *, unopened: bool) -> tuple[int, int]:
+    """The stretch of the statement that holds the mistake: from its keyword to the next statement's.
+
+    Of a block that is ``unopened``, for its brace is missing, the closing brace is a part all the same.
+    """
     start, end = 0, len(text)
     for match in _STATEMENT.finditer(text):
         # A mistake that shows at a statement's own keyword belongs to the one before, which was not complete.
@@ -124,7 +142,7 @@ def _broken_statement(text: str, offset: int) -> tuple[int, int]:
         else:
             end = match.start(1)
             break
-    block = _block_end(text, start, end)
+    block = _block_end(text, start, end, depth=int(unopened))
     if block < offset or (block == offset and text[offset : offset + 1] == "}"):
         return offset, max(end, offset + 1)  # the statement was whole; what follows it belongs to nothing
     return start, max(block, min(start + 1, len(text)))
@@ -136,9 +154,8 @@ def _misplaced(text: str, offset: int) -> tuple[int, int]:
     return offset, max(_block_end(text, offset, len(text) if following is None else following.start(1)), offset + 1)
 
 
-def _block_end(text: str, start: int, end: int) -> int:
+def _block_end(text: str, start: int, end: int, depth: int = 0) -> int:
     """Where the braces that open in this stretch are closed: a block around it must keep its own."""
-    depth = 0
     for match in _BRACE.finditer(text, start, end):
         if match[0] == "{":
             depth += 1

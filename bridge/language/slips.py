@@ -22,7 +22,8 @@ _UNQUOTED = re.compile(r"""[^\s{}"']+""")
 _AMOUNT = re.compile(r"(\d+)([smhdw])")
 _LOOKED_BACK = 200
 """Characters before the place in which a slip is looked for that shows only there."""
-_FOR_A_CONDITION = re.compile(r"(?:\b(?:when|where|and|or|not)\s+|\(\s*)(\w+)$")
+_BLANKS = re.compile(r"[ \t\r\n]+")
+_FOR_A_CONDITION = re.compile(r"(?:\b(?:when|where|and|or|not)\s+|\bmacro\s+\w+\s*=\s*|\(\s*)(\w+)$")
 _IN_SMART_QUOTES = re.compile(rf"[{SMART_QUOTES}]\S*$")
 _IN_BRACKETS = re.compile(r"\b(?:in|intersects|pmatch|oneof|anyof|allof)\s+\[\S*$")
 
@@ -87,7 +88,7 @@ def _earlier(before: str) -> str:
         return f"is a condition missing before `{taken[1]}`?"
     if _IN_SMART_QUOTES.search(before):
         return 'use straight quotes: "'
-    if not before[-1:].isspace() and not before.rpartition(" ")[2].isprintable():
+    if not _BLANKS.split(before)[-1].isprintable():
         return "before it stands what cannot be seen: write a plain space"
     return "a list stands in parentheses: (a, b)" if _IN_BRACKETS.search(before) else ""
 

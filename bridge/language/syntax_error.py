@@ -57,6 +57,14 @@ def describe(error: UnexpectedInput, source: Source) -> Diagnostic:
     )
 
 
+def describe_quote(start: int, end: int, source: Source) -> Diagnostic:
+    """The diagnostic for a text that is most likely not closed where it should be."""
+    line_end = source.text.find("\n", start)
+    span = _span(source, start, line_end)
+    closed = span.line + source.text.count("\n", start, end)
+    return Diagnostic(Code.SYNTAX, f"this text goes on to line {closed}", span, "is the quote closed?")
+
+
 def expected_by(error: UnexpectedInput) -> frozenset[str]:
     """The terminals of which one might have stood there."""
     parser = getattr(error, "interactive_parser", None)

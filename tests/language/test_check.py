@@ -312,3 +312,33 @@ def test_a_quote_that_is_never_closed_costs_its_own_route_only() -> None:
     found = check([Source("t", text)], Known(None, None)).diagnostics
     assert [(each.code, each.span.line) for each in found] == [(Code.SYNTAX, 1), (Code.UNKNOWN_FIELD, 2)]
     assert "`and`, `or`, the next clause" in found[0].message
+
+
+ROUTES = [
+    f'route "r{n}" {{\n  when rule = a{n} and proc.cmdline contains "x y {n}"\n  to x\n  title "t {n}"\n}}\n'
+    for n in range(9)
+]
+
+
+@pytest.mark.parametrize(
+    ("slip", "line", "said"),
+    [
+        (('y 3"', "y 3"), 17, "is the quote closed?"),
+        (('t 3"', "t 3"), 19, "is the quote closed?"),
+        (('t 3"', "t 3'"), 19, "is the quote closed?"),
+        (('route "r3" {', 'list l = (a, "b\nroute "r3" {'), 16, "is the quote closed?"),
+        (('"r3" {', '"r3"'), 17, ""),
+        (('t 3"\n}', 't 3"'), 20, "is the `}` before it missing?"),
+    ],
+)
+def test_one_slip_is_one_mistake(slip: tuple[str, str], line: int, said: str) -> None:
+    """Told where it is, though it shows later and turns every quote behind it around; the other routes are checked."""
+    text = "".join(ROUTES).replace(*slip) + 'route "last" { when proc.nam = x to y }'
+    first, *others = check([Source("t", text)], Known(None, None)).diagnostics
+    assert (first.code, first.span.line, first.hint) == (Code.SYNTAX, line, said)
+    assert [each.code for each in others] == [Code.UNKNOWN_FIELD]
+
+
+def test_quotes_that_never_close_cost_linear_time() -> None:
+    """Two hundred thousand escaped ones; the timeout is the test's."""
+    check([Source("t", 'route "r" { to x }\n' + '"' + '\\"' * 200_000)], Known(None, None))
