@@ -8,7 +8,7 @@ from bridge.alert import MISSING, Priority, parse_priority
 from bridge.language.condition import Kind, Operator
 from bridge.language.diagnostic import Code, Diagnostic
 from bridge.language.kinds import HEX_OPERATORS, ORDERING, field_kind
-from bridge.language.regex import compile_regex
+from bridge.language.regex import compile_as_falco
 from bridge.language.suggest import did_you_mean
 from bridge.language.syntax import Word
 from bridge.language.values import (
@@ -56,7 +56,7 @@ def _misfits(  # noqa: C901  # a case a line
     elif operator in HEX_OPERATORS and (len(text) % 2 or not _HEX.issuperset(text)):
         yield _wrong(word, f"`{operator.value}` takes bytes in hexadecimal", "like 7f454c46")
     elif operator is Operator.REGEX:
-        compiled = compile_regex(text)
+        compiled = compile_as_falco(text)
         if isinstance(compiled, str):
             hint = "RE2 knows no look-around and no back-references" if "(?" in text or "\\" in text else ""
             yield Diagnostic(Code.BAD_REGEX, f"RE2 refuses this regex: {compiled}", word.span, hint)

@@ -10,7 +10,7 @@ from typing import Any
 from bridge.alert import parse_priority
 from bridge.language.condition import Kind, Operator
 from bridge.language.kinds import ORDERING
-from bridge.language.regex import compile_regex
+from bridge.language.regex import compile_as_falco
 from bridge.language.values import parse_address, parse_double, parse_network
 from bridge.matching.glob import glob_test, told_glob_holds
 from bridge.matching.text import as_bytes, lower, path_components, regex_test, starts_with_path
@@ -65,7 +65,7 @@ def relation(kind: Kind, operator: Operator) -> Relation:
 def literal_test(kind: Kind, operator: Operator, text: str) -> Test:
     """The comparison with a value as written in the condition, prepared once."""
     if operator is Operator.REGEX:
-        compiled = compile_regex(text)
+        compiled = compile_as_falco(text)
         return (lambda _value: False) if isinstance(compiled, str) else regex_test(compiled)
     if operator in {Operator.GLOB, Operator.IGLOB}:
         return glob_test(text, fold=operator is Operator.IGLOB)

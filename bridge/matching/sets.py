@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any
 
 _MEMORY = 16 << 20
-_ANYTHING = rb"(?s:\C*)"
-"""Matches every text. Where a set does not name it, the set's automaton grew too large and the answer is void."""
+
+
+class Syntax(Enum):
+    """How patterns are read. The value matches every text.
+
+    Where a set does not name that, the set's automaton grew too large and the answer is void; nor can POSIX's syntax
+    tell of a text that is no UTF-8.
+    """
+
+    POSIX = rb"(.|\n)*"
+    PERL = rb"(?s:\C*)"
+    BYTES = rb"(?s:.*)"
+    """Each byte is a character, as globs have it."""
 
 
 class TooLarge(Exception):  # noqa: N818  # nothing is wrong with any of them
@@ -17,21 +29,22 @@ class TooLarge(Exception):  # noqa: N818  # nothing is wrong with any of them
 class PatternSet:
     """Patterns that must match the whole text."""
 
-    def __init__(self, patterns: Sequence[bytes], *, latin: bool) -> None:
-        """``latin`` takes each byte for a character, as globs do. Raises TooLarge."""
+    def __init__(self, patterns: Sequence[bytes], syntax: Syntax) -> None:
+        """Raises TooLarge."""
         import re2
 
         options = re2.Options()
         options.log_errors = False
         options.max_mem = _MEMORY
-        if latin:
+        options.posix_syntax = syntax is Syntax.POSIX
+        if syntax is Syntax.BYTES:
             options.encoding = re2.Options.Encoding.LATIN1
             options.dot_nl = True
         self._sentinel = len(patterns)
         self._set: Any = re2.Set.FullMatchSet(options)
         for pattern in patterns:
             self._set.Add(pattern)
-        self._set.Add(b"(?s:.*)" if latin else _ANYTHING)
+        self._set.Add(syntax.value)
         try:
             self._set.Compile()
         except re2.error:

@@ -12,10 +12,11 @@ from typing import Any
 
 from bridge.alert import parse_priority
 from bridge.language.condition import Compare, Items, Kind, Literal, Operator, Quantifier
+from bridge.language.regex import is_posix
 from bridge.language.values import parse_address, parse_network
 from bridge.matching.atom import Atom, merged
 from bridge.matching.glob import translated
-from bridge.matching.sets import PatternSet, TooLarge
+from bridge.matching.sets import PatternSet, Syntax, TooLarge
 from bridge.matching.substrings import Substrings
 from bridge.matching.text import as_bytes, lower, path_components
 from bridge.matching.values import PARSERS
@@ -56,7 +57,7 @@ class Tables:
         self._paths: dict[str, list[Atom]] = {}
         self._deepest = 0
         self._items: dict[str, list[Atom]] = {}
-        self._patterns: dict[Operator, list[tuple[bytes, Atom]]] = {}
+        self._patterns: dict[Syntax, list[tuple[bytes, Atom]]] = {}
         self._doubtful: set[Atom] = set()
         """Found where one of several texts is, and true where all are, or no other."""
         self._others: list[Atom] = []
@@ -92,8 +93,8 @@ class Tables:
         )
         self._deepest = max((path.count("/") + 1 for path in self._paths), default=0)
         self._finders = [find for table, find in tables if table]
-        for operator, patterns in self._patterns.items():
-            self._finders.append(_Patterns(operator, patterns))
+        for syntax, patterns in self._patterns.items():
+            self._finders.append(_Patterns(syntax, patterns))
         if self._others:
             self._finders.append(self._try_others)
 
@@ -135,10 +136,11 @@ class Tables:
             case Operator.ICONTAINS:
                 self._folded.setdefault(lower(text), []).append(atom)
             case Operator.REGEX:
-                self._patterns.setdefault(operator, []).append((text.encode(), atom))
+                syntax = Syntax.POSIX if is_posix(text) else Syntax.PERL
+                self._patterns.setdefault(syntax, []).append((text.encode(), atom))
             case Operator.GLOB | Operator.IGLOB:
                 pattern = translated(text, fold=operator is Operator.IGLOB)
-                self._patterns.setdefault(Operator.GLOB, []).append((pattern, atom))
+                self._patterns.setdefault(Syntax.BYTES, []).append((pattern, atom))
             case Operator.LT | Operator.LE | Operator.GT | Operator.GE if kind in _NUMERIC:
                 self._thresholds.setdefault(operator, []).append((PARSERS[kind](text), atom))
             case _:
@@ -309,8 +311,8 @@ class _Networks:
 class _Patterns:
     """All regexes, or all globs, in one scan, or in as few as RE2 has room for."""
 
-    def __init__(self, operator: Operator, patterns: Sequence[tuple[bytes, Atom]]) -> None:
-        self._latin = operator is not Operator.REGEX
+    def __init__(self, syntax: Syntax, patterns: Sequence[tuple[bytes, Atom]]) -> None:
+        self._syntax = syntax
         self._sets: list[tuple[PatternSet | None, list[Atom]]] = []
         self._add(patterns)
 
@@ -327,7 +329,7 @@ class _Patterns:
         together = None
         if len(patterns) > _FEW:
             try:
-                together = PatternSet([text for text, _ in patterns], latin=self._latin)
+                together = PatternSet([text for text, _ in patterns], self._syntax)
             except TooLarge:
                 half = len(patterns) // 2
                 self._add(patterns[:half])

@@ -65,7 +65,7 @@ LEAVES = st.one_of(
          st.sampled_from(["in", "intersects"]), ITEMS),
     join(st.sampled_from(["f", "r"]).map(lambda each: f'getopt((proc.cmdline, fd.name), "r:f")[{each}]'), just("="), TEXT),
     join(TEXTUAL, just("exists")),
-    join(TEXTUAL, just("regex"), st.sampled_from(['"b.*"', '"(?i)BASH"', '".*rm.*"', '"[^a]+"', '".*"'])),
+    join(TEXTUAL, just("regex"), st.sampled_from(['"b.*"', '"(?i)BASH"', '".*rm.*"', '"[^a]+"', '".*"', '".+?"', '"x$(.|\\n)*"', '"a**"'])),
     join(st.sampled_from(["fd.sport", "len(proc.cmdline)"]), st.sampled_from(["=", "!=", "<", "<=", ">", ">="]),
          st.sampled_from(["0", "5", "22", "65535"])),
     join(just("my.own"), st.sampled_from(["<", ">="]), NUMBERS),
@@ -274,8 +274,8 @@ def test_patterns_that_no_set_has_room_for() -> None:
 
 def test_a_set_that_runs_out_of_memory_is_found_out() -> None:
     """Then each pattern is asked by itself."""
-    from bridge.matching.sets import PatternSet
+    from bridge.matching.sets import PatternSet, Syntax
 
     patterns = [f"(.*x){{{n}}}.{{200}}y{n}".encode() for n in range(5, 25)]
-    found = PatternSet(patterns, latin=False).matching(b"x" * 5000)
+    found = PatternSet(patterns, Syntax.PERL).matching(b"x" * 5000)
     assert found is None or found == []

@@ -74,6 +74,9 @@ def test_what_the_source_refuses(condition: str) -> None:
         ("ka.user.groups intersects tolower(ka.user.groups)", False),
         ("tolower(ka.user.groups) in tolower(ka.user.groups)", True), ("len(tolower(ka.user.groups)) = 2", True),
         ("b64(ka.user.groups) exists", False),
+        # sinsp_filtercheck.cpp: add_filter_value compiles RE2's POSIX syntax
+        ('proc.exe regex ".+?"', True), ('proc.exe regex "(?i).+?"', False), ('proc.name regex "(b|a|s|h)**"', True),
+        ('fd.name regex "/etc/a$[^x]^b"', True), ('proc.name regex "b{2}?ash"', False), ('proc.name regex "b{3}?bash"', True),
         # sinsp_filter_compiler: create_filtercheck_name has no quotes
         ('evt.arg["flags"] = O_CREAT', True), ("evt.arg['flags'] startswith O_", True),
         # value_parser.cpp: string_to_rawval
