@@ -1,8 +1,8 @@
 """Regexes over what alerts say: RE2 only, linear in the text whatever the pattern.
 
 In a condition they mean what they mean to Falco, which compiles RE2's POSIX syntax: ``a+?`` is ``(a+)?`` there, ``a**``
-is allowed, ``^`` and ``$`` are about lines. What that syntax has not (Perl's classes, ``(?i)``) Falco takes and never matches;
-here it is read with all of RE2's.
+is allowed, ``^`` and ``$`` are about lines. What that syntax has not (Perl's classes, ``(?i)``) Falco takes and never
+matches; here it is read with all of RE2's.
 """
 
 from __future__ import annotations
