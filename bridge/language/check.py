@@ -120,7 +120,7 @@ class _Checker:
         return tuple(self._cases(files))
 
     def _cases(self, files: Sequence[RouteFile]) -> Iterator[TestCase]:
-        names = {*self._names, _OTHERWISE}
+        names = {*self._names, _OTHERWISE}.union(*(file.parsed.broken_routes for file in files))
         first: dict[str, Span] = {}
         for file in files:
             checker = CaseChecker(self._checkers[file.source.path], names, self._problems)

@@ -36,7 +36,7 @@ def load_routes(paths: Sequence[Path], known: Known | None = None, rules: Sequen
     checked = check(_readable(paths, unread), known, read_import)
     all_rules = _all_rules(checked, known)
     lacking = any(each.code is Code.CANNOT_IMPORT for each in (*checked.diagnostics, *unread))
-    odd = lint(checked.understood, None if lacking else all_rules)
+    odd = [] if lacking else lint(checked.understood, all_rules)
     diagnostics = tuple(sorted((*checked.diagnostics, *odd, *unread), key=by_place))
     program = None if unread else checked.program
     return LoadedRoutes(replace(checked, program=program, diagnostics=diagnostics), checked.sources, all_rules)

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.language import Code, Known, Source, check, check_condition
+from bridge.language.parser import MOST_SYNTAX_ERRORS
 from bridge.language.render import render_text
 from bridge.language.template import fill, parse_template
 
@@ -342,3 +343,34 @@ def test_one_slip_is_one_mistake(slip: tuple[str, str], line: int, said: str) ->
 def test_quotes_that_never_close_cost_linear_time() -> None:
     """Two hundred thousand escaped ones; the timeout is the test's."""
     check([Source("t", 'route "r" { to x }\n' + '"' + '\\"' * 200_000)], Known(None, None))
+
+
+@pytest.mark.parametrize(
+    "head", ["where rule = {", "where rule == a b {", "where rule = a", 'where rule = "a {', "where rule = a and\n  {"]
+)
+def test_a_where_whose_condition_cannot_be_read_keeps_its_routes(head: str) -> None:
+    """They are checked, their names are known, and nothing is concluded from when they act."""
+    text = f"""{head}
+  route "all" {{ drop }}
+  route "typo" {{ when proc.nam = x to pager }}
+}}
+route "b" {{ to pager }}
+test "t" {{ event {{ }} expect "b" expect not "all" }}"""
+    checked = check([Source("t", text)], KNOWN)
+    assert [each.code for each in checked.diagnostics] == [Code.SYNTAX, Code.UNKNOWN_FIELD]
+    assert [route.name for route in checked.understood] == ["b"]
+
+
+def test_a_test_may_name_a_route_that_cannot_be_read() -> None:
+    """The mistake is the route's; one that is nowhere is told as ever."""
+    text = 'route "a" { to x y }\ntest "t" { event { } expect "a" expect "c" }'
+    assert [each.code for each in check([Source("t", text)], Known(None, None)).diagnostics] == [
+        Code.SYNTAX, Code.UNKNOWN_ROUTE,
+    ]  # fmt: skip
+
+
+def test_past_so_many_mistakes_it_is_told_that_there_may_be_more() -> None:
+    """Not passed over in silence."""
+    found = check([Source("t", "macro m =\n" * 200)], Known(None, None)).diagnostics
+    assert sum("the rest of this file is not looked at" in each.message for each in found) == 1
+    assert len(found) == MOST_SYNTAX_ERRORS + 1
