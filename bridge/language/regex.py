@@ -10,16 +10,21 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+MEMORY = (512 << 10, 8 << 20)
+"""Bytes for a regex and what RE2 remembers of texts, which hostile ones fill; the second is for the longest only."""
+
 
 def compile_regex(pattern: str, *, posix: bool = False) -> Any | str:
     """The compiled pattern, over UTF-8 bytes; or what RE2 has against it."""
     import re2
 
-    try:
-        return re2.compile(pattern.encode(), _options(posix=posix))
-    except re2.error as error:
-        said = error.args[0] if error.args else ""
-        return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    said: object = ""
+    for memory in MEMORY:
+        try:
+            return re2.compile(pattern.encode(), _options(memory, posix=posix))
+        except re2.error as error:
+            said = error.args[0] if error.args else ""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
 
 
 def compile_as_falco(pattern: str) -> Any | str:
@@ -34,11 +39,12 @@ def is_posix(pattern: str) -> bool:
 
 
 @cache
-def _options(*, posix: bool) -> Any:
+def _options(memory: int, *, posix: bool) -> Any:
     import re2
 
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 8 << 20
+    options.max_mem = memory
+    options.never_capture = True  # to find what a group holds takes twenty times as long, and nobody asks
     options.posix_syntax = posix
     return options

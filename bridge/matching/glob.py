@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+from bridge.language.regex import MEMORY
 from bridge.matching.text import Test, as_bytes
 
 _GRAPHIC = string.ascii_letters + string.digits + string.punctuation
@@ -37,8 +38,6 @@ _CLASS = re.compile(rb"\[:([a-y]*):\]")
 """A class, known or not: the C library lets no ``z`` into a name, and takes the bracket then as it stands."""
 _COLLATING = re.compile(rb"\[\.([\s\S]*?)\.\]")
 _EQUIVALENT = re.compile(rb"\[=([\s\S])=\]")
-_MEMORY = 8 << 20
-_MEMORY_OF_A_TOLD = 256 << 10
 _LONGEST_TOLD = 1024
 _NEVER = rb"[^\x00-\xff]"
 _EVERY = frozenset(range(256))
@@ -50,7 +49,7 @@ _SMALL = _AS_IT_IS.lower()
 @lru_cache(4096)
 def glob_test(pattern: str, *, fold: bool) -> Test:
     """A test of the whole text against a glob; ``fold`` ignores the case of ASCII letters."""
-    matches = _compile(translated(pattern, fold=fold), _MEMORY).fullmatch
+    matches = _compile(translated(pattern, fold=fold)).fullmatch
     return lambda text: matches(as_bytes(text)) is not None
 
 
@@ -58,7 +57,7 @@ def told_glob_holds(pattern: str, text: str, *, fold: bool) -> bool:
     """The same with a pattern that an alert tells: kept nowhere, and false where it is long enough to do harm."""
     if len(pattern) > _LONGEST_TOLD:
         return False
-    return _compile(translated(pattern, fold=fold), _MEMORY_OF_A_TOLD).fullmatch(as_bytes(text)) is not None
+    return _compile(translated(pattern, fold=fold)).fullmatch(as_bytes(text)) is not None
 
 
 def translated(pattern: str, *, fold: bool) -> bytes:
@@ -74,15 +73,19 @@ def translated(pattern: str, *, fold: bool) -> bytes:
     return b"".join(parts)
 
 
-def _compile(pattern: bytes, memory: int) -> Any:
+def _compile(pattern: bytes) -> Any:
     import re2
 
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.log_errors = False
     options.dot_nl = True
-    options.max_mem = memory
-    return re2.compile(pattern, options)
+    options.max_mem, most = MEMORY
+    try:
+        return re2.compile(pattern, options)
+    except re2.error:
+        options.max_mem = most
+        return re2.compile(pattern, options)
 
 
 def _part(glob: bytes, at: int, case: bytes, unclosed: set[int]) -> tuple[bytes, int]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-_MEMORY = 16 << 20
+_MEMORY = 4 << 20
 
 
 class Syntax(Enum):
