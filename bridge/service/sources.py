@@ -22,7 +22,7 @@ from bridge.sources.errors import SourceError
 from bridge.sources.renewed import Renewed
 
 if TYPE_CHECKING:
-    from bridge.sources.file_source import From
+    from bridge.sources.followed_files import From
 
 
 def make_source(settings: SourceSettings, journal: Journal) -> Source:

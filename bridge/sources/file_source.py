@@ -7,40 +7,21 @@ one piece of each file that has some, so that a busy file cannot starve the othe
 
 from __future__ import annotations
 
-import errno
-import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from glob import glob, has_magic
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from bridge.sources import file_position
 from bridge.sources.contract import Accept, Batch, SourceState
-from bridge.sources.file_position import Position
-from bridge.sources.file_tail import PIECE, Tail, open_tail
+from bridge.sources.file_tail import PIECE, Tail
 from bridge.sources.file_watch import FileWatch
+from bridge.sources.followed_files import FollowedFiles, From
 from bridge.sources.payload import Payload
 from bridge.sources.state import StateKeeper
 
-_POLL_SECONDS = 0.25
-_TOO_MANY = "let the bridge open more files: LimitNOFILE in its unit, ulimit -n, or name fewer in `file`"
-_REMEDIES: dict[int | None, str] = {errno.EMFILE: _TOO_MANY, errno.ENFILE: _TOO_MANY}
-_LOOK_SECONDS = 5.0
-"""How often everything is looked over where the kernel says what happens."""
-_SHORTEST_PAUSE = 0.02
-_SHARE = 200
-"""Looking over takes at most one part in so many of the time; ten times that while files come and go."""
 _MOST_IN_A_BATCH = 1000
-_LINGER_SECONDS = 60.0
-"""A file that was renamed is read on for so long after its last line: its writer may reopen late."""
-_GONE_SECONDS = 5.0
-"""The same for one that was deleted."""
-
-From = Literal["start", "end"]
 
 
 class FileSource:
@@ -59,23 +40,11 @@ class FileSource:
     ) -> None:
         self.name = name
         self._pattern = pattern
-        self._committed = dict(checkpoint or {})
-        self._begin: From = "start" if self._committed else begin
-        self._tails: dict[tuple[int, int], Tail] = {}
-        self._named: dict[str, Tail] = {}
-        """The newest file under each name."""
-        self._numbered: dict[int, Tail] = {}
-        self._moved: set[int] = set()
-        """Those of which the journal may not know yet how far they were read, or that they are gone."""
+        self._files = FollowedFiles(name, pattern, checkpoint or {}, begin)
         self._zone = zone
         self._payload = Payload(zone=zone)
-        self._truncations = 0
-        self._watched: dict[int, Tail] = {}
-        self._look_at = self._earliest = 0.0
-        """When everything is looked over next, and when at the soonest."""
         self._stopping = self._cancelled = False
         self._watch: FileWatch | None = None
-        self._told: set[str] = set()
         self._state = StateKeeper(name)
         self._log = structlog.get_logger("file")
 
@@ -85,9 +54,9 @@ class FileSource:
         self._watch = watch = FileWatch(self.name)
         self._payload = Payload(zone=self._zone)
         try:
-            self._resume(watch)
-            self._look(watch)
-            if not self._tails:
+            self._files.resume(watch)
+            self._files.look(watch, self._payload)
+            if not self._files.tails:
                 self._log.warning("no file matches yet", source=self.name, pattern=self._pattern)
             self._state.connected()
             self._save(accept)
@@ -95,10 +64,7 @@ class FileSource:
         finally:
             self._watch = None
             watch.close()
-            for tail in self._tails.values():
-                os.close(tail.descriptor)
-            for known in (self._tails, self._named, self._numbered, self._watched, self._moved):
-                known.clear()
+            self._files.close()
 
     def stop(self) -> None:
         """Read what is there, and leave. Nothing is lost: the rest is read at the next start."""
@@ -113,9 +79,10 @@ class FileSource:
 
     def state(self) -> tuple[SourceState, ...]:
         """Following since; how many files, and how much of them is still to be read."""
-        tails = list(self._tails.values())
+        tails = list(self._files.tails.values())
+        truncations = self._files.truncations
         said = f"{len(tails)} files, {sum(max(0, tail.seen - tail.read) for tail in tails)} bytes behind"
-        self._state.note(said + (f", truncated {self._truncations} times" if self._truncations else ""))
+        self._state.note(said + (f", truncated {truncations} times" if truncations else ""))
         return (self._state.now(),)
 
     def _wake(self) -> None:
@@ -127,242 +94,68 @@ class FileSource:
     # The rounds
 
     def _follow(self, watch: FileWatch, accept: Accept) -> None:
-        busy = self._behind()
+        files = self._files
+        busy = files.behind()
         while not self._cancelled:
             if self._stopping:
                 self._read_up(watch, accept)
                 return
-            busy = self._round(busy, accept)
-            changes = watch.wait(0.0 if busy else max(0.0, self._look_at - time.monotonic()))
+            busy = self._round(watch, busy, accept)
+            changes = watch.wait(0.0 if busy else max(0.0, files.look_at - time.monotonic()))
             if changes.folders:
-                self._look_at = min(self._look_at, self._earliest)
-            if changes.anything or time.monotonic() >= self._look_at:
-                self._look(watch)
+                files.look_at = min(files.look_at, files.earliest)
+            if changes.anything or time.monotonic() >= files.look_at:
+                files.look(watch, self._payload)
                 self._save(accept)
-                busy |= self._behind()
-            busy |= {self._watched[each] for each in changes.files if each in self._watched}
+                busy |= files.behind()
+            busy |= files.touched(changes.files)
 
     def _read_up(self, watch: FileWatch, accept: Accept) -> None:
         """What stands in the files by now; not what is written meanwhile."""
-        self._look(watch)
-        until = {tail: tail.seen for tail in self._tails.values()}
-        busy = self._behind()
+        self._files.look(watch, self._payload)
+        until = {tail: tail.seen for tail in self._files.tails.values()}
+        busy = self._files.behind()
         while busy and not self._cancelled:
-            busy = {tail for tail in self._round(busy, accept) if tail.read < until.get(tail, 0)}
+            busy = {tail for tail in self._round(watch, busy, accept) if tail.read < until.get(tail, 0)}
         self._save(accept)
 
-    def _behind(self) -> set[Tail]:
-        """The files that have something to read."""
-        return {tail for tail in self._tails.values() if tail.seen != tail.read or tail.follows is not None}
-
-    def _round(self, busy: set[Tail], accept: Accept) -> set[Tail]:
+    def _round(self, watch: FileWatch, busy: set[Tail], accept: Accept) -> set[Tail]:
         """One piece of each; those that may have more."""
         more: set[Tail] = set()
         for tail in sorted(busy, key=lambda tail: tail.path):
             if self._cancelled:
                 break
-            if tail.key in self._tails and self._take(tail):
+            if tail.key in self._files.tails and self._take(watch, tail):
                 more.add(tail)
             if len(self._payload.alerts) + len(self._payload.refused) >= _MOST_IN_A_BATCH:
                 self._hand_over(accept)
         self._hand_over(accept)
         return more
 
-    def _take(self, tail: Tail) -> bool:
+    def _take(self, watch: FileWatch, tail: Tail) -> bool:
         """Whether there may be more at once."""
         if tail.was_truncated():
-            self._begin_anew(tail)
+            self._files.begin_anew(watch, tail)
         before = tail.follows
         if before is not None:
-            if before.key in self._tails and self._take(before):
+            if before.key in self._files.tails and self._take(watch, before):
                 return True
             before.bequeath(tail)
-        self._note(tail)
+        self._files.note(tail)
         count = tail.take(time.time_ns(), self._payload)
         return count == PIECE
 
     def _hand_over(self, accept: Accept) -> None:
         if self._payload.alerts or self._payload.refused:
-            self._commit(accept, self._changed())
+            self._commit(accept, self._files.uncommitted())
 
     def _save(self, accept: Accept) -> None:
         """Where files were read without bringing an alert, or have come or gone."""
-        changed = self._changed()
+        changed = self._files.uncommitted()
         if changed and not self._cancelled:
             self._commit(accept, changed)
 
     def _commit(self, accept: Accept, changed: dict[str, str | None]) -> None:
         payload, self._payload = self._payload, Payload(zone=self._zone)
         accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.refused), changed))
-        self._moved.clear()
-        for part, text in changed.items():
-            if text is None:
-                del self._committed[part]
-            else:
-                self._committed[part] = text
-
-    def _changed(self) -> dict[str, str | None]:
-        """What the journal does not know yet."""
-        now: dict[str, str | None] = {file_position.FOLLOWED: ""}
-        for number in self._moved:
-            tail = self._numbered.get(number)
-            now[str(number)] = None if tail is None else tail.position()
-        return {part: text for part, text in now.items() if text != self._committed.get(part)}
-
-    def _note(self, tail: Tail) -> None:
-        """How far this file is read may be about to change, and with it where the line before it began."""
-        self._moved.add(tail.number)
-        if tail.ancestor is not None:
-            self._moved.add(tail.ancestor.number)
-
-    def _begin_anew(self, tail: Tail) -> None:
-        """What copytruncate took away before it was read stands in its copy, or is gone."""
-        self._truncations += 1
-        copy = self._copy(tail.position_before())
-        lost = tail.begin_anew()
-        if copy is not None and self._watch is not None:
-            self._enter_before(self._watch, copy, tail)
-        self._log.warning(
-            "a file was truncated; lines that were written shortly before may be lost", source=self.name,
-            path=tail.path, lost_bytes_at_least=lost if copy is None else 0,
-            remedy="let logrotate rename it and send Falco SIGUSR1 instead of copytruncate",
-        )  # fmt: skip
-
-    def _copy(self, position: Position) -> Tail | None:
-        """Of a file that was truncated, from where it had been read to."""
-        path = file_position.copy_of(position)
-        return None if path is None else self._opened(path, position.path, position.offset)
-
-    # Which files
-
-    def _resume(self, watch: FileWatch) -> None:
-        """Go on with what the journal knows, also of files that were renamed meanwhile."""
-        known = file_position.read(self._committed)
-        self._moved.update(known)
-        for (number, position), path in zip(known.items(), file_position.find(known.values()), strict=True):
-            tail = self._copy(position) if path is None else self._opened(path, position.path, position.offset)
-            if tail is not None:
-                self._enter(watch, tail, number)
-            elif path is None:
-                self._log.warning(
-                    "a file is gone, or was truncated, while it was not followed; its last lines may be lost",
-                    source=self.name, path=position.path, read_bytes=position.offset,
-                )  # fmt: skip
-
-    def _look(self, watch: FileWatch) -> None:
-        """Open what is new; let go of what was renamed and has fallen silent."""
-        began = time.monotonic()
-        for folder in folders_of(self._pattern):
-            watch.folder(folder)
-        current: set[tuple[int, int]] = set()
-        for path in sorted(glob(self._pattern)):  # noqa: PTH207  # Path.glob takes no absolute patterns
-            try:
-                found = os.stat(path)  # noqa: PTH116  # called for every file, again and again
-            except OSError:
-                continue
-            key = found.st_dev, found.st_ino
-            current.add(key)
-            tail = self._tails.get(key)
-            if tail is None:
-                self._open(watch, path, path, None if self._begin == "end" else 0)
-            elif found.st_size >= tail.seen:
-                tail.seen = found.st_size
-            else:
-                tail.seen = -1  # truncated: to be read at once
-        self._begin = "start"  # what comes later is new from its beginning
-        for tail in [tail for key, tail in self._tails.items() if key not in current]:
-            self._retire(watch, tail)
-        for folder in {os.path.dirname(tail.real) for tail in self._tails.values()}:  # noqa: PTH120
-            watch.folder(folder)
-        took = time.monotonic() - began
-        self._earliest = time.monotonic() + max(_SHORTEST_PAUSE, took * _SHARE / 10)
-        self._look_at = time.monotonic() + max(_POLL_SECONDS if watch.polling else _LOOK_SECONDS, took * _SHARE)
-
-    def _retire(self, watch: FileWatch, tail: Tail) -> None:
-        """A file that the pattern names no longer is read on until its writer has surely turned to another."""
-        found = os.fstat(tail.descriptor)
-        tail.seen = found.st_size
-        deleted = found.st_nlink == 0
-        replaced = self._named.get(tail.path) is not tail
-        silent = time.monotonic() - tail.quiet_since > (_GONE_SECONDS if deleted else _LINGER_SECONDS)
-        if tail.seen != tail.read or tail.bequeathed or not silent or not (deleted or replaced):
-            return
-        self._note(tail)
-        tail.end(time.time_ns(), self._payload)
-        self._close(watch, tail)
-
-    def _close(self, watch: FileWatch, tail: Tail) -> None:
-        if tail.watch is not None:
-            watch.forget(tail.watch)
-            self._watched.pop(tail.watch, None)
-        os.close(tail.descriptor)
-        del self._tails[tail.key], self._numbered[tail.number]
-        if self._named.get(tail.path) is tail:
-            del self._named[tail.path]
-
-    def _open(self, watch: FileWatch, path: str, name: str, offset: int | None) -> None:
-        """Follow a file, and before it those that bore its name since the one that is known."""
-        tail = self._opened(path, name, offset)
-        before = self._named.get(name)
-        if tail is not None and before is not None:
-            since_ns = os.fstat(before.descriptor).st_mtime_ns
-            for other in file_position.borne_between(name, since_ns, {tail.key, *self._tails}):
-                between = self._opened(other, name, 0)
-                if between is not None:
-                    self._enter(watch, between)
-        if tail is not None:
-            self._enter(watch, tail)
-
-    def _opened(self, path: str, name: str, offset: int | None) -> Tail | None:
-        try:
-            tail = open_tail(path, name, offset)
-        except OSError as error:
-            self._tell_once(
-                path, error.strerror or str(error), _REMEDIES.get(error.errno, "let the bridge's user read it")
-            )
-            return None
-        if tail is None:
-            self._tell_once(path, "it is no plain file", "let `file` name plain files only")
-        elif tail.key in self._tails:  # it was renamed just now, and is followed already
-            os.close(tail.descriptor)
-            return None
-        else:
-            self._told.discard(path)
-        return tail
-
-    def _enter(self, watch: FileWatch, tail: Tail, number: int | None = None) -> None:
-        tail.number = next(reversed(self._numbered), 0) + 1 if number is None else number
-        self._numbered[tail.number] = tail
-        self._note(tail)
-        tail.watch = watch.file(tail.descriptor, tail.device, tail.real)
-        if tail.watch is not None:
-            self._watched[tail.watch] = tail
-        tail.follows = self._named.get(tail.path)
-        self._named[tail.path] = self._tails[tail.key] = tail
-
-    def _enter_before(self, watch: FileWatch, tail: Tail, heir: Tail) -> None:
-        """It holds what stood in ``heir`` before, and is to be read first, after a restart too."""
-        self._enter(watch, tail)
-        tail.number, heir.number = heir.number, tail.number
-        for each in (tail, heir):
-            self._numbered[each.number] = each
-            self._note(each)
-        tail.follows, heir.follows = heir.follows, tail
-        self._named[heir.path] = heir
-
-    def _tell_once(self, path: str, problem: str, remedy: str) -> None:
-        if path not in self._told:
-            self._told.add(path)
-            self._log.warning("a file cannot be read", source=self.name, path=path, problem=problem, remedy=remedy)
-
-
-def folders_of(pattern: str) -> list[str]:
-    """Every folder in which a change can bring a file that the pattern names, or a folder on the way to one."""
-    parts = os.path.dirname(pattern).split("/")  # noqa: PTH120
-    plain = next((at for at, part in enumerate(parts) if has_magic(part)), len(parts))
-    base = "/".join(parts[:plain]) or "/"
-    if not os.path.isdir(base):  # noqa: PTH112
-        while not os.path.isdir(base):  # noqa: PTH112
-            base = os.path.dirname(base) or "/"  # noqa: PTH120
-        return [base]
-    return [base, *(each for end in range(plain + 1, len(parts) + 1) for each in glob("/".join(parts[:end])))]  # noqa: PTH207
+        self._files.committed(changed)

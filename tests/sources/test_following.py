@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bridge.sources import file_source, file_watch
+from bridge.sources import file_watch, followed_files
 from bridge.sources.contract import Batch
 from bridge.sources.file_position import FOLLOWED
-from bridge.sources.file_source import FileSource, folders_of
+from bridge.sources.file_source import FileSource
 from bridge.sources.file_watch import FileWatch, file_system
+from bridge.sources.followed_files import folders_of
 from bridge.sources.inotify import Inotify
 from bridge.sources.line_reader import LineReader
 from bridge.sources.lines import LARGEST_LINE, LineSplitter
@@ -218,8 +219,8 @@ def test_the_hole_that_copytruncate_leaves_is_skipped(tmp_path: Path) -> None:
 
 def test_a_deleted_file_is_read_to_its_end_and_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last line counts without a line break too; nothing of it stays open, or in the checkpoint."""
-    monkeypatch.setattr(file_source, "_GONE_SECONDS", 0.1)
-    monkeypatch.setattr(file_source, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(followed_files, "_GONE_SECONDS", 0.1)
+    monkeypatch.setattr(followed_files, "_LOOK_SECONDS", 0.1)
     path = tmp_path / "falco.log"
     source = follow(path)
     append(path, 1)
@@ -235,15 +236,15 @@ def test_a_deleted_file_is_read_to_its_end_and_let_go(tmp_path: Path, monkeypatc
 
 def test_a_renamed_file_without_a_successor_is_still_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Falco was not told to reopen: it is followed for as long as it takes."""
-    monkeypatch.setattr(file_source, "_LINGER_SECONDS", 0.0)
-    monkeypatch.setattr(file_source, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(followed_files, "_LINGER_SECONDS", 0.0)
+    monkeypatch.setattr(followed_files, "_LOOK_SECONDS", 0.05)
     path, renamed = tmp_path / "falco.log", tmp_path / "falco.log.1"
     append(path, 1)
     with running(source := follow(path)) as taken:
         wait_until(lambda: rules(taken) == ["r1"], "the first")
         path.rename(renamed)
-        earliest = source._look_at
-        wait_until(lambda: source._look_at > earliest + 0.2, "some looks")
+        earliest = source._files.look_at
+        wait_until(lambda: source._files.look_at > earliest + 0.2, "some looks")
         append(renamed, 2)
         wait_until(lambda: rules(taken) == ["r1", "r2"], "the second")
         append(path, 3)
@@ -363,7 +364,7 @@ def test_thousands_of_files_are_followed_and_cost_nothing_while_idle(
     tmp_path: Path, full: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of them; and afterwards the thread sleeps."""
-    monkeypatch.setattr(file_source, "_LOOK_SECONDS", 1.0)
+    monkeypatch.setattr(followed_files, "_LOOK_SECONDS", 1.0)
     count = 5000 if full else 400
     for number in range(count):
         append(tmp_path / f"{number}.log", number)
@@ -374,8 +375,8 @@ def test_thousands_of_files_are_followed_and_cost_nothing_while_idle(
             append(tmp_path / f"{number}.log", count + number)
         wait_until(lambda: len(rules(taken)) == count + len(range(0, count, 7)), "the second lines", seconds=60)
         batches = len(taken.batches)
-        before, began = time.process_time(), source._look_at
-        wait_until(lambda: source._look_at > began, "a look at everything", seconds=60)
+        before, began = time.process_time(), source._files.look_at
+        wait_until(lambda: source._files.look_at > began, "a look at everything", seconds=60)
         assert time.process_time() - before < 2.0
         assert len(taken.batches) == batches
 
@@ -451,7 +452,7 @@ def test_too_many_open_files_are_told_as_such(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
     try:
         with capture_logs() as logs:
-            made._opened(str(tmp_path / "a.log"), str(tmp_path / "a.log"), 0)
+            made._files._opened(str(tmp_path / "a.log"), str(tmp_path / "a.log"), 0)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert "LimitNOFILE" in logs[0]["remedy"]
