@@ -102,7 +102,7 @@ class Call:
     """The kind of the result: ``len`` gives an unsigned number."""
     span: Span
     selector: str | None = None
-    """One option's value out of getopt(): ``getopt(proc.args, "nt:")[t]``."""
+    """One option's value out of getopt(): ``getopt((proc.args), "nt:")[t]``."""
 
 
 @dataclass(frozen=True, slots=True)

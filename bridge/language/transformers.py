@@ -46,4 +46,4 @@ def result_kind(name: str, arguments: Sequence[Operand], selector: str | None) -
         return Kind.TEXT if fits else 'join() takes a separator and a list: join(",", (proc.pname, proc.name))'
     fits = len(kinds) == 2 and kinds[0] is Kind.LIST and kinds[1] in _TEXTS
     found = Kind.LIST if selector is None else Kind.TEXT
-    return found if fits else 'getopt() takes a list and the option letters: getopt(proc.args, "ab:")'
+    return found if fits else 'getopt() takes a list and the option letters: getopt((proc.args, proc.name), "ab:")'

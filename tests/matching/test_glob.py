@@ -10,6 +10,16 @@ from tests.matching.verdicts import verdicts
 TEXTS = ["a", "A", "b", "c", "-", "]", "^", "/", "a]", "[]", "é"]
 
 
+def test_a_glob_that_another_field_holds() -> None:
+    """Without wildcards it is the text itself, however long; with them it is no longer than does harm."""
+    fields = {"proc.name": "x" * 5000, "proc.pname": "X" * 5000, "fd.name": "x*", "proc.cmdline": "x" * 5000 + "*"}
+    assert verdicts("proc.name glob tolower(proc.pname)", fields) == {True}
+    assert verdicts("proc.name glob val(proc.pname)", fields) == {False}
+    assert verdicts("proc.name iglob val(proc.pname)", fields) == {True}
+    assert verdicts("proc.name glob val(fd.name)", fields) == {True}
+    assert verdicts("proc.name glob val(proc.cmdline)", fields) == {False}
+
+
 @pytest.mark.parametrize(
     ("pattern", "glob", "iglob"),
     [
