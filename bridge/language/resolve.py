@@ -63,6 +63,9 @@ _SLIP = 2
 _WHOLE_NAMES = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 
 
+_Use = tuple[str, Kind, Operator, bool]
+
+
 class _Broken(Exception):  # noqa: N818  # control flow within this file: the diagnostic is already noted
     """This condition has a mistake; its neighbours are still looked at."""
 
@@ -82,6 +85,8 @@ class Resolver:
     problems: list[Diagnostic]
     _macros: dict[str, _Expanded | None] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
+    _faultless: dict[_Use, tuple[Literal, ...]] = field(default_factory=dict)
+    """The items of lists in which nothing is wrong or odd: a thousand routes may name one of twenty thousand."""
     _depth: int = 0
     _deepest: int = 0
     _size: int = 0
@@ -90,7 +95,7 @@ class Resolver:
         """The checked condition, or None where something is wrong with it."""
         self._depth = self._deepest = self._size = 0
         try:
-            if _nesting(written) > DEEPEST:
+            if syntax.nesting(written) > DEEPEST:
                 raise self._wrong(Code.TOO_DEEP, f"more than {DEEPEST} levels deep", written.span, "use macros")
             return self._condition(written)
         except _Broken:
@@ -176,7 +181,7 @@ class Resolver:
             return found
         self._macros[name] = None
         written = self._written(name, span)
-        if _nesting(written) > DEEPEST:
+        if syntax.nesting(written) > DEEPEST:
             raise self._wrong(Code.TOO_DEEP, f"more than {DEEPEST} levels deep", written.span, "use macros")
         if len(self._open) > DEEPEST:
             raise self._wrong(Code.TOO_DEEP, f"macros stand more than {DEEPEST} levels deep in macros", span)
@@ -261,6 +266,18 @@ class Resolver:
         if isinstance(right, syntax.Word) and (not _BARE_LIST.fullmatch(right.text) or self._is_no_item(right)):
             message = f"`{operator.value}` takes a list"
             raise self._wrong(Code.WRONG_RIGHT_SIDE, message, right.span, "put it in parentheses, also a single value")
+        use = self._use_of_a_list(written, kind, operator)
+        if use is not None and use in self._faultless:
+            return Items(self._faultless[use], right.span)
+        known = len(self.problems)
+        literals = self._listed(written, right, kind, operator)
+        if use is not None and len(self.problems) == known:
+            self._faultless[use] = literals
+        return Items(literals, right.span)
+
+    def _listed(
+        self, written: syntax.Comparison, right: syntax.Word | syntax.WordList, kind: Kind, operator: Operator
+    ) -> tuple[Literal, ...]:
         words = (right,) if isinstance(right, syntax.Word) else expand(self.scope, right.words)
         if isinstance(right, syntax.WordList) and self.scope.lacks(right.words):
             raise _Broken
@@ -276,7 +293,17 @@ class Resolver:
             self._check_rule(written.left, operator, word)
         if self._errors() > before:
             raise _Broken
-        return Items(tuple(Literal(word.text, word.quoted, word.span) for word in words), right.span)
+        return tuple(Literal(word.text, word.quoted, word.span) for word in words)
+
+    def _use_of_a_list(self, written: syntax.Comparison, kind: Kind, operator: Operator) -> _Use | None:
+        """What tells a list's use from another, where nothing but its name stands in the parentheses."""
+        match written.right:
+            case syntax.WordList(words=(syntax.Word(quoted=False, text=name),)) if name in self.scope.lists:
+                self.scope.find(NameKind.LIST, name)
+                of_rules = isinstance(written.left, syntax.FieldName) and written.left.text == "rule"
+                return name, kind, operator, of_rules
+            case _:
+                return None
 
     def _check_item(self, word: syntax.Word) -> None:
         """A value that stands alone in parentheses, almost by the name of a list that does not hold it."""
@@ -418,28 +445,3 @@ def unknown_field(name: str, span: Span) -> Diagnostic | None:
 
 def _told(left: syntax.Left) -> str:
     return f"`{left.text}`" if isinstance(left, syntax.FieldName) else f"`{left.name.text}(…)`"
-
-
-def _nesting(written: syntax.Written) -> int:
-    """How deep a condition is as written; told without recursion, for it may be very deep."""
-    deepest = 0
-    stack: list[tuple[object, int]] = [(written, 1)]
-    while stack:
-        node, depth = stack.pop()
-        deepest = max(deepest, depth)
-        match node:
-            case syntax.Conjunction() | syntax.Disjunction():
-                stack += [(each, depth) for each in node.conditions]
-            case syntax.Negation() | syntax.Group():
-                stack.append((node.condition, depth + 1))
-            case syntax.Comparison():
-                stack += [(node.left, depth), (node.right, depth)]
-            case syntax.Existence():
-                stack.append((node.left, depth))
-            case syntax.Transform():
-                stack += [(each, depth + 1) for each in node.arguments]
-            case syntax.Arguments():
-                stack += [(each, depth + 1) for each in node.items]
-            case _:
-                pass
-    return deepest

@@ -358,3 +358,28 @@ class File:
     """One file's statements, in order."""
 
     statements: tuple[Statement, ...]
+
+
+def nesting(written: Written) -> int:
+    """How deep a condition is as written; told without recursion, for it may be very deep."""
+    deepest = 0
+    stack: list[tuple[object, int]] = [(written, 1)]
+    while stack:
+        node, depth = stack.pop()
+        deepest = max(deepest, depth)
+        match node:
+            case Conjunction() | Disjunction():
+                stack += [(each, depth) for each in node.conditions]
+            case Negation() | Group():
+                stack.append((node.condition, depth + 1))
+            case Comparison():
+                stack += [(node.left, depth), (node.right, depth)]
+            case Existence():
+                stack.append((node.left, depth))
+            case Transform():
+                stack += [(each, depth + 1) for each in node.arguments]
+            case Arguments():
+                stack += [(each, depth + 1) for each in node.items]
+            case _:
+                pass
+    return deepest

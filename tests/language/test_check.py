@@ -374,3 +374,14 @@ def test_past_so_many_mistakes_it_is_told_that_there_may_be_more() -> None:
     found = check([Source("t", "macro m =\n" * 200)], Known(None, None)).diagnostics
     assert sum("the rest of this file is not looked at" in each.message for each in found) == 1
     assert len(found) == MOST_SYNTAX_ERRORS + 1
+
+
+def test_a_list_is_read_once_however_many_routes_name_it() -> None:
+    """Twenty thousand items for each of a thousand routes would take a minute; what is odd is told of each use."""
+    route = 'route "r{}" {{ when proc.name in (l) and fd.name in (m) to pager }}'
+    routes = [route.format(number) for number in range(3)]
+    checked = check([Source("t", "\n".join(["list l = (a, b)", 'list m = (c, "<NA>")', *routes]))], KNOWN)
+    assert checked.program is not None
+    conditions = [route.when for route in checked.program.routes]
+    assert len({id(each.conditions[0].right.values) for each in conditions}) == 1  # type: ignore[union-attr]
+    assert [each.code for each in checked.diagnostics] == [Code.LITERAL_MISSING] * 3
