@@ -249,7 +249,12 @@ def _resolve_lists(scope: Scope, problems: list[Diagnostic]) -> None:
         ready = [name for name, words in waiting.items() if not any(_names(word, waiting) for word in words)]
         if not ready:
             problems.extend(
-                Diagnostic(Code.CYCLE, f"list `{name}` contains itself", scope.names[NameKind.LIST, name].span)
+                Diagnostic(
+                    Code.CYCLE,
+                    f"list `{name}` contains itself",
+                    scope.names[NameKind.LIST, name].span,
+                    "quote the item where a text is meant",
+                )
                 for name in waiting
             )
             scope.lists.update(dict.fromkeys(waiting, ()))

@@ -251,6 +251,7 @@ def test_templates_fill_as_falcos_output_does() -> None:
         ("redact proc.args 'x'", "is `matching` missing before it?"),
         ("import falco_rules.yaml", 'quote it: "falco_rules.yaml"'),
         ("macro m: rule = a", "write `=`"),
+        ('list prod = (prod, "prod-eu")', "quote the item where a text is meant"),
         ("list l = a", "a list stands in parentheses: (a, b)"),
         ("schedule s = Mon-Fri", "write `mon-fri`"),
         ("schedule s = mon 09:00-17:00 in Europe/Berlin", 'quote it: "Europe/Berlin"'),
