@@ -83,17 +83,11 @@ def read_rules(sources: tuple[Source, ...]) -> FalcoRules | str:
     draft = _Draft()
     for source in sources:
         try:
-            document = yaml.load(source.text, Loader=_LOADER)  # noqa: S506  # the base loader makes text only
+            documents = list(yaml.load_all(source.text, Loader=_LOADER))  # the base loader makes text only
         except (yaml.YAMLError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
             return f"{source.path} is not YAML" + (f" (line {mark.line + 1})" if mark else "")
-        if isinstance(document, dict):
-            draft.configured = True
-            draft.extra += _mappings(document.get("append_output"))
-        elif isinstance(document, list):
-            for entry in _mappings(document):
-                _take(draft, entry)
-        elif document:
+        if not all(_takes(draft, document) for document in documents):
             return f"{source.path} is no rules file: it holds no list of rules"
     return replace(_finished(draft), sources=sources)
 
@@ -108,6 +102,16 @@ def read_together(several: Sequence[FalcoRules], more: Sequence[Source] = ()) ->
 
 def _mappings(value: object) -> list[dict[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _takes(draft: _Draft, document: object) -> bool:
+    """Whether it holds rules, is a falco.yaml or is empty; Falco reads each document of a file."""
+    if isinstance(document, dict):
+        draft.configured = True
+        draft.extra += _mappings(document.get("append_output"))
+    for entry in _mappings(document):
+        _take(draft, entry)
+    return isinstance(document, dict | list) or not document
 
 
 def _take(draft: _Draft, entry: dict[str, Any]) -> None:

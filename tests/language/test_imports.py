@@ -140,6 +140,16 @@ def test_falcos_rules_are_read_as_falco_reads_them() -> None:
     )
 
 
+def test_a_rules_file_of_several_documents_is_read_to_its_end() -> None:
+    """Falco reads on behind `---`."""
+    found = read_rules(
+        (Source("r", "# ours\n---\n- list: l\n  items: [a]\n---\n---\n- list: l\n  items: [b]\n  append: true\n"),)
+    )
+    assert isinstance(found, FalcoRules)
+    assert found.lists == {"l": ("a", "b")}
+    assert read_rules((Source("r", "- list: l\n---\nno\n"),)) == "r is no rules file: it holds no list of rules"
+
+
 def test_what_one_file_appends_finds_what_another_has_imported() -> None:
     """As if Falco had read both: by way of an imported file, and beside the rules that all files know."""
     files = {
