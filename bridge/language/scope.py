@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from graphlib import CycleError, TopologicalSorter
 
 from bridge.language.diagnostic import Code, Diagnostic
 from bridge.language.escapes import BadEscape, unquote
@@ -16,6 +18,8 @@ from bridge.language.suggest import did_you_mean
 from bridge.language.syntax import ListStatement, MacroStatement, ScheduleStatement, Statement, TemplateStatement, Word
 
 _MOST_ITEMS = 100_000
+_MOST_ITEMS_TOGETHER = 1_000_000
+"""Of all lists that one file knows, each with the items of those that it names."""
 _QUOTES = frozenset("\"'")
 
 
@@ -244,39 +248,60 @@ def _defined_twice(key: _Key, span: Span, first: Span) -> Diagnostic:
 
 def _resolve_lists(scope: Scope, problems: list[Diagnostic]) -> None:
     """Lists may name lists, in any order; a circle is a mistake. Innermost first, without recursion."""
-    waiting = dict(scope.raw_lists)
-    while waiting:
-        ready = [name for name, words in waiting.items() if not any(_names(word, waiting) for word in words)]
-        if not ready:
-            problems.extend(
-                Diagnostic(
-                    Code.CYCLE,
-                    f"list `{name}` contains itself",
-                    scope.names[NameKind.LIST, name].span,
-                    "quote the item where a text is meant",
-                )
-                for name in waiting
-            )
-            scope.lists.update(dict.fromkeys(waiting, ()))
-            scope.broken |= waiting.keys()
-            scope.used.update(scope.names[NameKind.LIST, name].span for name in waiting)
-            return
-        for name in ready:
-            words = waiting.pop(name)
-            if scope.lacks(words):
-                scope.broken |= {name}
-            items = expand(scope, words)
-            if len(items) > _MOST_ITEMS:
-                problems.append(
-                    Diagnostic(
-                        Code.TOO_LARGE,
-                        f"list `{name}` has more than {_MOST_ITEMS} items",
-                        scope.names[NameKind.LIST, name].span,
-                    )
-                )
-                items = ()
-                scope.broken |= {name}
-            scope.lists[name] = items
+    raw = scope.raw_lists
+    graph = {name: {word.text for word in words if _names(word, raw)} for name, words in raw.items()}
+    total = 0
+    for name in _in_order(graph):
+        if scope.lacks(raw[name]):
+            scope.broken |= {name}
+        size = sum(len(scope.lists[word.text]) if _names(word, scope.lists) else 1 for word in raw[name])
+        if size > _MOST_ITEMS or total + size > _MOST_ITEMS_TOGETHER:
+            problems.append(_too_large(name, scope, alone=size > _MOST_ITEMS))
+            scope.used.update(scope.names[NameKind.LIST, inner].span for inner in graph[name])
+            scope.broken |= {name}
+            scope.lists[name] = ()
+        else:
+            total += size
+            scope.lists[name] = expand(scope, raw[name])
+    _tell_circles(scope, graph, problems)
+
+
+def _tell_circles(scope: Scope, graph: Mapping[str, set[str]], problems: list[Diagnostic]) -> None:
+    left = graph.keys() - scope.lists.keys()
+    holders: dict[str, set[str]] = {name: set() for name in left}
+    for name in left:
+        for inner in graph[name] & left:
+            holders[inner].add(name)
+    only_hold_one = frozenset(_in_order(holders))
+    for name in left:
+        place = scope.names[NameKind.LIST, name].span
+        scope.used.add(place)
+        scope.lists[name] = ()
+        if name not in only_hold_one:
+            hint = "quote the item where a text is meant"
+            problems.append(Diagnostic(Code.CYCLE, f"list `{name}` contains itself", place, hint))
+    scope.broken |= left
+
+
+def _in_order(graph: Mapping[str, set[str]]) -> list[str]:
+    """Each name after all that it leads to, but for those that lead to a circle."""
+    sorter = TopologicalSorter(graph)
+    with suppress(CycleError):
+        sorter.prepare()
+    order: list[str] = []
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        order += ready
+        sorter.done(*ready)
+    return order
+
+
+def _too_large(name: str, scope: Scope, *, alone: bool) -> Diagnostic:
+    message = (
+        f"list `{name}` has more than {_MOST_ITEMS} items" if alone
+        else f"with list `{name}` all lists have more than {_MOST_ITEMS_TOGETHER} items"
+    )  # fmt: skip
+    return Diagnostic(Code.TOO_LARGE, message, scope.names[NameKind.LIST, name].span)
 
 
 def _names(word: Word, lists: Collection[str]) -> bool:

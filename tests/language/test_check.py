@@ -386,3 +386,24 @@ def test_a_list_is_read_once_however_many_routes_name_it() -> None:
     conditions = [route.when for route in checked.program.routes]
     assert len({id(each.conditions[0].right.values) for each in conditions}) == 1  # type: ignore[union-attr]
     assert [each.code for each in checked.diagnostics] == [Code.LITERAL_MISSING] * 3
+
+
+def test_a_list_that_holds_one_in_a_circle_is_in_none_itself() -> None:
+    """Only those of the circle are told."""
+    text = "list a = (b)\nlist b = (a)\nlist c = (a, x)\nlist d = (c)\nlist e = (e)"
+    found = check([Source("t", text)], Known(None, None)).diagnostics
+    assert [each.span.line for each in found if each.code is Code.CYCLE] == [1, 2, 5]
+
+
+def test_lists_cost_no_more_than_they_hold() -> None:
+    """A long chain of lists is resolved in linear time, and many lists that hold a large one are too large together."""
+    count = 20_000
+    chain = "\n".join(f"list l{n} = (l{n + 1})" for n in range(count))
+    for last in ("(x)", f"(l{count})"):
+        text = f'{chain}\nlist l{count} = {last}\nroute "r" {{ when proc.name in (l0) to pager }}'
+        codes = [each.code for each in check([Source("t", text)], KNOWN).diagnostics]
+        assert codes == ([] if last == "(x)" else [Code.CYCLE])
+    large = f"list big = ({', '.join(f'v{n}' for n in range(90_000))})\n"
+    text = large + "".join(f"list l{n} = (big)\n" for n in range(200))
+    found = [each for each in check([Source("t", text)], KNOWN).diagnostics if each.code is Code.TOO_LARGE]
+    assert len(found) == 190
