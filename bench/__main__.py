@@ -16,6 +16,7 @@ _BENCHES = (
     "upkeep",
     "parsing",
     "matching",
+    "worst",
     "grpc_reading",
     "http",
     "files",

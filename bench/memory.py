@@ -38,9 +38,9 @@ def figures() -> Iterator[Figure]:
             bridge = start(folder, "--config", "config.yaml")
             try:
                 _await_kept(folder, _EARLY)
-                early = _megabytes(bridge.pid)
+                early = megabytes(bridge.pid)
                 _await_kept(folder, _ALERTS)
-                late = _megabytes(bridge.pid)
+                late = megabytes(bridge.pid)
             finally:
                 bridge.terminate()
                 bridge.wait(60)
@@ -63,7 +63,7 @@ def _await_kept(folder: Path, count: int) -> None:
     raise TimeoutError("the bridge did not take in everything")
 
 
-def _megabytes(pid: int) -> float:
+def megabytes(pid: int) -> float:
     """Resident, of that process alone."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024

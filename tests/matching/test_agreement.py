@@ -12,7 +12,7 @@ from bench.routes import alerts_of, new_alerts, routes_text
 from bridge.alert import Alert, Priority, make_alert
 from bridge.language import Known, Source, check
 from bridge.language.program import Program
-from bridge.matching import Matcher, compile_condition
+from bridge.matching import Matcher, compile_condition, index, matcher
 from bridge.matching.internal import asks_for_internal
 from tests.conftest import FULL
 
@@ -104,8 +104,17 @@ ALERTS = st.builds(
 )  # fmt: skip
 
 
-def program_of(conditions: list[str]) -> Program:
-    text = "\n".join(f'route "r{n}" {{ when {c} to x }}' for n, c in enumerate(conditions))
+ENDINGS = st.sampled_from(
+    ["to x", "to x", "to x stop", "drop", "during day to x", "not during day to x stop", "during day drop"]
+)
+HOURS = st.integers(0, 23).map(lambda hour: 1_767_225_600_000_000_000 + hour * 3_600_000_000_000)
+
+
+def program_of(conditions: list[str], endings: list[str] | None = None) -> Program:
+    ended = zip(conditions, endings or ["to x"] * len(conditions), strict=True)
+    text = "\n".join(
+        ['schedule day = 06:00-18:00 in "UTC"', *(f'route "r{n}" {{ when {c} {e} }}' for n, (c, e) in enumerate(ended))]
+    )
     checked = check([Source("t", text)], Known(None, None))
     assert checked.program is not None, [each.message for each in checked.diagnostics]
     return checked.program
@@ -121,16 +130,18 @@ def defined(program: Program, labels: dict[str, str]) -> Any:
     """The definition: a predicate for each route."""
     return [
         (index, asks_for_internal(route.when) if route.when else False,
-         compile_condition(route.when, labels) if route.when else lambda _alert: True, route.stop or route.drop)
+         compile_condition(route.when, labels) if route.when else lambda _alert: True, route.stop or route.drop,
+         route.during)
         for index, route in enumerate(program.routes)
     ]  # fmt: skip
 
 
-def by_definition(predicates: Any, alert: Alert) -> tuple[int, ...]:
+def by_definition(predicates: Any, alert: Alert, now_ns: int = 0) -> tuple[int, ...]:
     matched = []
-    for index, internal, predicate, ends in predicates:
-        if (internal or alert.source != "internal") and predicate(alert):
-            matched.append(index)
+    for number, internal, predicate, ends, during in predicates:
+        seen = internal or alert.source != "internal"
+        if seen and predicate(alert) and all(schedule.holds(now_ns) for schedule in during):
+            matched.append(number)
             if ends:
                 break
     return tuple(matched)
@@ -158,6 +169,24 @@ def test_any_routes_and_any_alerts(conditions: list[str], alerts: list[Alert]) -
     matcher, predicates = Matcher(program, LABELS), defined(program, LABELS)
     for alert in [*alerts, *alerts]:
         assert matcher.match(alert, 0) == by_definition(predicates, alert), (conditions, alert)
+
+
+@settings(max_examples=2000 if FULL else 100, deadline=None)
+@given(
+    st.lists(st.tuples(CONDITIONS, ENDINGS), min_size=1, max_size=30),
+    st.lists(st.tuples(ALERTS, HOURS), min_size=1, max_size=12),
+    st.sampled_from([0, 300, 3000]),
+)
+def test_whatever_is_forgotten(routes: list[tuple[str, str]], alerts: list[tuple[Alert, int]], most_bytes: int) -> None:
+    """With memos that hold hardly anything, routes that end others, and schedules; in whatever order the alerts come."""
+    program = program_of([condition for condition, _ in routes], [ending for _, ending in routes])
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in ((index, "MEMO_BYTES"), (index, "GROUP_BYTES"), (matcher, "_REMEMBERED_BYTES")):
+            patch.setattr(module, name, most_bytes)
+        made = Matcher(program, LABELS)
+        predicates = defined(program, LABELS)
+        for alert, now_ns in [*alerts, *reversed(alerts)]:
+            assert made.match(alert, now_ns) == by_definition(predicates, alert, now_ns), (routes, alert)
 
 
 def test_a_large_corpus() -> None:

@@ -1,0 +1,146 @@
+"""The worst that alerts can do to the matcher, and that routes can: a new value each time, made to be slow."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Callable, Iterator
+from random import Random
+
+from msgspec.structs import replace
+
+from bench.figures import Figure
+from bench.memory import megabytes
+from bench.routes import NAMESPACES, RULES, USERS, alerts_of, routes_text
+from bridge.alert import Alert, Priority
+from bridge.language import Known, Source, check
+from bridge.matching import Matcher
+
+_FLOOD = 200_000
+_KIB = 64 << 10
+_PIECES = (
+    *(f"--job={number}" for number in range(500)), *(f"SECRET{number}" for number in range(50)),
+    *(f"token{number}=a" for number in range(97)), *(f"healthz{number}" for number in range(25)),
+)  # fmt: skip
+
+
+def figures() -> Iterator[Figure]:
+    """CPU milliseconds an alert; the worst of three."""
+    for size in (1000, 10_000):
+        yield from _flooded(size)
+        yield from _long(size)
+    for name, conditions, field, told in _strange():
+        matcher = _matcher("\n".join(f'route "{n}" {{ when {each} to x }}' for n, each in enumerate(conditions)))
+        yield Figure(name, _worst(matcher, field, told), "ms/alert")
+
+
+def _long(size: int) -> Iterator[Figure]:
+    """Against routes as companies have them."""
+    matcher = _matcher(routes_text(size))
+    for name, told in (
+        ("letters", lambda _dice, length: "x" * length),
+        ("letters of four bytes", lambda _dice, length: "\U0001f600" * (length // 4)),
+        ("pieces of the routes' own texts", lambda dice, length: " ".join(dice.choices(_PIECES, k=length // 10))),
+    ):
+        for length, said in ((_KIB, "64 KiB"), (1 << 20, "1 MiB")):
+            cost = _worst(matcher, "proc.cmdline", lambda dice, _told=told, _length=length: _told(dice, _length))
+            yield Figure(f"{size:,} routes, a command line of {said} of {name}", cost, "ms/alert")
+
+
+def _strange() -> Iterator[tuple[str, list[str], str, Callable[[Random], str]]]:
+    """What it is, the routes' conditions, the field, and what a hostile alert tells in it."""
+    yield (
+        "1,000 needles that end in each other, 64 KiB of their letter",
+        [f'proc.cmdline contains "{"a" * number}"' for number in range(1, 1001)],
+        "proc.cmdline", lambda _dice: "a" * _KIB,
+    )  # fmt: skip
+    yield (
+        "1,000 regexes, 11 KiB that match them one after another",
+        [f'proc.cmdline regex ".*(password|token{number})=[a-z0-9]+.*"' for number in range(1000)],
+        "proc.cmdline", lambda dice: "".join(f"token{each}=a " for each in dice.sample(range(1000), 1000)),
+    )  # fmt: skip
+    yield (
+        "1,000 regexes that count up to 50 letters, 4 KiB in which each may begin anywhere",
+        [f'proc.cmdline regex ".*a[a-z]{{{number % 50 + 1}}}x{number}.*"' for number in range(1000)],
+        "proc.cmdline", lambda dice: "".join(dice.choices("ab", k=4096)),
+    )  # fmt: skip
+    yield (
+        "5,000 globs, 64 KiB",
+        [f'fd.name glob "/var/*/x{number}*y?"' for number in range(5000)],
+        "fd.name", lambda _dice: "/var/lib" + "/x7" * (_KIB // 3),
+    )  # fmt: skip
+    yield (
+        "10,000 comparisons tried one by one (pmatch with wildcards)",
+        [f"fd.name pmatch (/var/*/x{number})" for number in range(10_000)],
+        "fd.name", lambda _dice: "/var/lib/x7/y",
+    )  # fmt: skip
+    yield (
+        "10,000 comparisons of two fields",
+        [f"proc.cmdline contains val(my.field{number % 50})" for number in range(10_000)],
+        "proc.cmdline", lambda _dice: "sh",
+    )  # fmt: skip
+    yield (
+        "10,000 lists of networks that all hold the address",
+        [f"fd.cip in (10.0.0.0/8, 192.168.{number // 256}.{number % 256})" for number in range(10_000)],
+        "fd.cip", lambda dice: f"10.{dice.randrange(256)}.{dice.randrange(256)}.",
+    )  # fmt: skip
+
+
+def _flooded(size: int) -> Iterator[Figure]:
+    """Values that never came before, or in combinations that never did, so that nothing remembered is of use."""
+    matcher, dice = _matcher(routes_text(size)), Random(5)
+    known = alerts_of(300, seed=3)
+    gc.collect()
+    before, spent = megabytes(os.getpid()), 0.0
+    for number in range(_FLOOD):
+        alert = _hostile(dice, known[number % len(known)], number)
+        started = time.process_time()
+        matcher.match(alert, 0)
+        spent += time.process_time() - started
+    yield Figure(f"{size:,} routes, {_FLOOD:,} hostile alerts", spent / _FLOOD * 1000, "ms/alert")
+    yield Figure(f"{size:,} routes, memory that these add", megabytes(os.getpid()) - before, "MiB")
+
+
+def _hostile(dice: Random, alert: Alert, number: int) -> Alert:
+    fields = dict(alert.fields)
+    match number % 5:
+        case 0:
+            fields["proc.cmdline"] = " ".join(dice.choices(_PIECES, k=60))
+        case 1:
+            fields = {name: f"{text}{number}" for name, text in fields.items()}
+        case 2:
+            fields |= {"k8s.ns.name": dice.choice(NAMESPACES), "user.name": dice.choice(USERS)}
+        case 3:
+            tags = tuple(f"{number}-{each}" for each in range(20))
+            return replace(alert, rule=dice.choice(RULES), priority=Priority(number % 8), tags=tags)
+        case _:
+            fields |= {
+                "container.image.repository": "\U0001f600" * 200 + f"/app{number % 150}",
+                "fd.cip": f"10.0.{number}",
+            }
+    return replace(alert, fields=fields)
+
+
+def _matcher(text: str) -> Matcher:
+    checked = check([Source("worst.route", text)], Known(None, None))
+    assert checked.program is not None, checked.diagnostics[:3]
+    return Matcher(checked.program, {})
+
+
+def _worst(matcher: Matcher, field: str, told: Callable[[Random], str]) -> float:
+    """Milliseconds of CPU, once the tables are built and every alternative is awake."""
+    dice = Random(9)
+    alerts = [_told(alert, field, f"{told(dice)}{number}") for number, alert in enumerate(alerts_of(5, seed=7))]
+    costs = [_milliseconds(matcher, alert) for alert in alerts]
+    return max(costs[2:])
+
+
+def _told(alert: Alert, field: str, text: str) -> Alert:
+    return replace(alert, fields={**alert.fields, field: text})
+
+
+def _milliseconds(matcher: Matcher, alert: Alert) -> float:
+    started = time.process_time()
+    matcher.match(alert, 0)
+    return (time.process_time() - started) * 1000
