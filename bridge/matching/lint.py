@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from bridge.language.condition import Compare, Condition, Items, Literal, Operator
 from bridge.language.diagnostic import Code, Diagnostic
@@ -27,6 +28,7 @@ def lint(routes: Sequence[Route], rules: FalcoRules | None) -> list[Diagnostic]:
 
 def _verdicts(routes: Sequence[Route]) -> Iterator[Diagnostic]:
     for route in routes:
+        yield from _never_during(route)
         if route.when is None:
             continue
         if never_holds(route.when):
@@ -36,7 +38,7 @@ def _verdicts(routes: Sequence[Route]) -> Iterator[Diagnostic]:
                 route.when.span,
                 "its parts exclude each other; did you mean `or`?",
             )
-        elif always_holds(route.when):
+        elif always_holds(route.when) and not _takes_internal(route):
             yield Diagnostic(
                 Code.ALWAYS_TRUE,
                 f'every alert meets the condition of route "{route.name}"',
@@ -49,6 +51,17 @@ def _verdicts(routes: Sequence[Route]) -> Iterator[Diagnostic]:
                 f'the condition of route "{route.name}" is worked out for every alert',
                 route.when.span,
                 "no index narrows a comparison of two fields, nor more than 256 alternatives",
+            )
+
+
+def _never_during(route: Route) -> Iterator[Diagnostic]:
+    for each in route.during:
+        if each.negated and replace(each, negated=False) in route.during:
+            yield Diagnostic(
+                Code.NEVER_TRUE,
+                f'route "{route.name}" acts both within and without schedule `{each.schedule.name}`, which is never',
+                route.span,
+                "keep one of `during` and `not during`",
             )
 
 

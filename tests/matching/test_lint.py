@@ -111,6 +111,19 @@ def test_shadows() -> None:
     assert said(scheduled) == []
 
 
+def test_a_schedule_that_is_asked_for_both_ways_never_lets_a_route_act() -> None:
+    """Two schedules may well be asked for, one each way."""
+    schedules = "schedule s = mon\nschedule t = tue\n"
+    assert said(f'{schedules}route "1" {{ during s not during s to x }}') == [Code.NEVER_TRUE]
+    assert said(f'{schedules}route "1" {{ during s not during t to x }}') == []
+    assert said(f'{schedules}route "1" {{ during s during s to x }}') == []
+
+
+def test_a_condition_that_lets_internal_alerts_in_is_of_use_even_where_it_always_holds() -> None:
+    """Without it the route would not see them."""
+    assert said('route "1" { when source = internal or not source = internal to x }') == []
+
+
 def test_a_shadow_is_found_among_many_routes_that_end_it() -> None:
     """By the one text that both want, or by none."""
     ending = "".join(f'route "e{n}" {{ when proc.name = a{n} and fd.name exists drop }}' for n in range(2000))
