@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import smtplib
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -28,6 +29,8 @@ from bridge.channels.verdict import of_smtp
 from bridge.journal.model import Delivery
 
 _LONGEST_REASON = 300
+_TOO_LARGE = 552
+"""Said to the sender's name already, with which a letter's size is announced (RFC 1870)."""
 
 
 class MailChannel:
@@ -58,7 +61,8 @@ class MailChannel:
     def close(self) -> None:
         """A connection lasts for one message."""
 
-    def _connected(self) -> smtplib.SMTP:
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
         """Connected, encrypted as the URL asks, logged in. Raises OSError, SMTPException."""
         plugin, times = self._plugin, limits()
         mode = str(plugin.secure_mode)
@@ -73,10 +77,11 @@ class MailChannel:
                 server.starttls(context=self._context())
             if plugin.user and plugin.password:
                 server.login(plugin.user, plugin.password)
-        except BaseException:
+            yield server
+            with suppress(OSError):  # however it takes the farewell: who has a letter has it
+                server.quit()
+        finally:
             server.close()
-            raise
-        return server
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
@@ -91,11 +96,15 @@ class MailChannel:
         letter = mail(message_of(deliveries, self._labels))
         key = tuple(f"{each.id} {each.alert.id}" for each in deliveries)
         try:
-            server.send_message(self._written(letter, key, name or "", address), self._sender[1], self._all_of(address))
+            written = self._written(letter, key, name or "", address)
+            refused = server.send_message(written, self._sender[1], self._all_of(address))
         except smtplib.SMTPServerDisconnected:
             raise
         except smtplib.SMTPException as error:
             return _failed(error)
+        if address in refused:  # while who gets a copy was not
+            code, text = refused[address]
+            return _said(of_smtp(code), code, text)
         return Outcome(Verdict.DELIVERED, 250)
 
     @property
@@ -141,12 +150,19 @@ def _failed(error: Exception) -> Outcome:
     """What an exception of the conversation means."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, text = max(error.recipients.values())
-        return _said(Verdict.BROKEN if code >= 500 else Verdict.RETRY, code, text)  # before a word of the letter
+        return _said(_before_the_letter(code), code, text)
     if isinstance(error, smtplib.SMTPResponseException):
-        return _said(of_smtp(error.smtp_code), error.smtp_code, error.smtp_error)
+        of_the_letter = isinstance(error, smtplib.SMTPDataError) or error.smtp_code == _TOO_LARGE
+        judge = of_smtp if of_the_letter else _before_the_letter
+        return _said(judge(error.smtp_code), error.smtp_code, error.smtp_error)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return Outcome(Verdict.RETRY, None, f"the server cannot do what the URL asks: {error}")
     return Outcome(Verdict.RETRY, None, why_silent(error))
+
+
+def _before_the_letter(code: int) -> Verdict:
+    """Greeting, login, sender or recipient: nothing of the letter has been said, so it is not to blame."""
+    return Verdict.BROKEN if code >= 500 else Verdict.RETRY
 
 
 def _said(verdict: Verdict, code: int, text: bytes | str) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -95,6 +96,52 @@ def test_what_the_server_says_of_a_letter_counts(server: MailServer, reply: str,
     outcome = send(server)
     assert (outcome.verdict, outcome.status) == (verdict, int(reply[:3]))
     assert outcome.reason == f"2 of 2 targets: SMTP {reply[:3]}: {reply[4:]}"
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        ("451 4.3.0 later", Verdict.RETRY),
+        ("550 5.7.1 not your address", Verdict.BROKEN),
+        ("552 5.3.4 too large", Verdict.REFUSED),
+    ],
+)
+def test_no_letter_dies_of_its_sender(server: MailServer, reply: str, verdict: Verdict) -> None:
+    """The address is the channel's; but a size that is too large, told with it, is the letter's."""
+    server.to_sender = reply
+    outcome = send(server)
+    assert (outcome.verdict, outcome.status) == (verdict, int(reply[:3]))
+
+
+def test_no_letter_dies_of_a_greeting() -> None:
+    """A server that takes none from this machine (RFC 5321, 3.1) has not seen it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        probe.install(Limits(read=5.0))
+
+        def greet() -> None:
+            with listener.accept()[0] as far_side:
+                far_side.sendall(b"554 5.7.1 no service for this address\r\n")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        outcome = channel(listener.getsockname()[1]).send([make_delivery()])
+        thread.join(5)
+    assert (outcome.verdict, outcome.reason) == (Verdict.BROKEN, "SMTP 554: 5.7.1 no service for this address")
+
+
+@pytest.mark.parametrize("farewell", ["421 4.3.2 shutting down", "502 5.5.1 what?"])
+def test_a_rude_farewell_repeats_no_letter(server: MailServer, farewell: str) -> None:
+    """What was taken before it was taken."""
+    server.to_farewell = farewell
+    assert send(server) == Outcome(Verdict.DELIVERED, 250)
+
+
+@pytest.mark.parametrize(("reply", "verdict"), [("450 later", Verdict.RETRY), ("550 who?", Verdict.REFUSED)])
+def test_a_copy_that_is_taken_hides_no_refusal(server: MailServer, reply: str, verdict: Verdict) -> None:
+    """The one to whom the letter is written has not got it; for good, it is not sent to the others again and again."""
+    server.to_recipient = lambda address: "250 OK" if address.startswith("boss") else reply
+    outcome = channel(server.port, "&cc=boss@example.com").send([make_delivery()])
+    assert (outcome.verdict, outcome.reason) == (verdict, f"2 of 2 targets: SMTP {reply[:3]}: {reply[4:]}")
 
 
 def test_who_has_the_letter_does_not_get_it_again(server: MailServer) -> None:

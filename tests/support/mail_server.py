@@ -45,8 +45,19 @@ class MailServer:
 
     to_recipient: Reply = lambda _address: "250 OK"
     to_data: str = "250 OK"
+    to_sender: str = "250 OK"
+    to_farewell: str = "221 Bye"
     letters: list[Letter] = field(default_factory=list)
     port: int = 0
+
+    async def handle_MAIL(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        envelope.mail_from = address
+        return self.to_sender
+
+    async def handle_QUIT(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802
+        return self.to_farewell
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
