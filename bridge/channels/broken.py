@@ -24,6 +24,8 @@ _WORDS = frozenset(
 )  # fmt: skip
 """What services say, as they say it and nothing else: no text of an alert's that one of them repeats is among these."""
 
+_PAGERDUTYS_KEY = ("Invalid routing key", "Length of 'routing_key'", "'routing_key' ")
+"""How PagerDuty begins to say that its key is no good; further on may stand what an alert said."""
 _OPSGENIES_FORBIDDEN = 40301
 """The key is valid and may not do this (docs.opsgenie.com/docs/response). Slack and Telegram say ``"ok": false``."""
 
@@ -35,11 +37,11 @@ def is_broken(status: int, said: Any, body: bytes) -> bool:
     if not isinstance(said, dict):
         return body.strip().decode("utf-8", "replace") in _WORDS
     forbidden = status == 403 and (said.get("ok") is False or said.get("code") == _OPSGENIES_FORBIDDEN)
-    return forbidden or any(word in _WORDS or "routing key" in word.replace("_", " ").lower() for word in _words(said))
+    return forbidden or any(word in _WORDS or word.startswith(_PAGERDUTYS_KEY) for word in _words(said))
 
 
 def _words(said: dict[str, Any]) -> Iterator[str]:
-    """Slack's, Telegram's, Teams'; PagerDuty says ``Length of 'routing_key' is incorrect``, ``Invalid routing key``."""
+    """Slack's, Telegram's, Teams', PagerDuty's."""
     error, errors = said.get("error"), said.get("errors")
     code = error.get("code") if isinstance(error, dict) else error
     told = (code, said.get("description"), *(errors if isinstance(errors, list) else ()))

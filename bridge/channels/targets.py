@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 from bridge.channels.contract import Outcome, Verdict
@@ -62,28 +63,43 @@ class Targets(Generic[_Target]):
         """
         deadline = time.monotonic() + limits().total
         outcomes: dict[int, Outcome] = {}
+        no_more = False
         for number, target in enumerate(self._targets):
             missing = self._taken.missing(deliveries, number)
             if not missing:
                 continue
+            if no_more:
+                return self._of_all(deliveries, outcomes, unasked=True)
             outcome = outcomes[number] = send(target, missing)
             if outcome.verdict is Verdict.DELIVERED:
                 self._taken.add(missing, number)
-            elif outcome.status == 429 or outcome.retry_after is not None or time.monotonic() > deadline:
-                break
+            else:
+                no_more = _asks_to_wait(outcome) or time.monotonic() > deadline
         return self._of_all(deliveries, outcomes)
 
-    def _of_all(self, deliveries: Sequence[Delivery], outcomes: dict[int, Outcome]) -> Outcome:
+    def _of_all(
+        self, deliveries: Sequence[Delivery], outcomes: dict[int, Outcome], *, unasked: bool = False
+    ) -> Outcome:
         failed = {number: each for number, each in outcomes.items() if each.verdict is not Verdict.DELIVERED}
         if not failed:
             self._taken.forget(deliveries)
             return next(iter(outcomes.values()), Outcome(Verdict.DELIVERED))
-        worst = min(failed.values(), key=lambda each: _WORST_FIRST.index(each.verdict))
+        worst = min(failed.values(), key=_rank)
         if len(self._targets) == 1:
             return worst
-        if worst.verdict is Verdict.BROKEN and len(failed) < len(self._targets):  # the others work, and have it
+        if unasked:
+            worst = replace(worst, verdict=Verdict.RETRY)
+        elif worst.verdict is Verdict.BROKEN and len(failed) < len(self._targets):  # the others work, and have it
             worst = replace(worst, verdict=Verdict.REFUSED)
         return replace(worst, reason=f"{len(failed)} of {len(self._targets)} targets: {worst.reason}")
+
+
+def _asks_to_wait(outcome: Outcome) -> bool:
+    return outcome.status == HTTPStatus.TOO_MANY_REQUESTS or outcome.retry_after is not None
+
+
+def _rank(outcome: Outcome) -> tuple[int, bool]:
+    return _WORST_FIRST.index(outcome.verdict), not _asks_to_wait(outcome)
 
 
 class _Taken:

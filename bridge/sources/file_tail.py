@@ -59,7 +59,9 @@ class Tail:
     def position(self) -> str:
         """For the checkpoint."""
         if self._text[0] != self.offset:
-            head = file_position.head_of(self.descriptor, self.offset)
+            length, head = self._head
+            if length != min(HEAD, self.offset):
+                head = file_position.head_of(self.descriptor, self.offset)
             place = Position(self.path, self.device, self.inode, self.offset, head, self.real)
             self._text = self.offset, place.text()
         return self._text[1]

@@ -76,6 +76,7 @@ ANSWERS = {
     "lets this key do nothing": (Answer(403, b'{"code":40301,"message":"use an API key"}'), Verdict.BROKEN, None),
     "has a firewall before it": (Answer(403, b"<html>blocked: invalid_token</html>"), Verdict.REFUSED, None),
     "cannot read it": (Answer(400, b'{"ok":false,"description":"Bad Request"}'), Verdict.REFUSED, None),
+    "repeats an attacker's words": (Answer(400, b'{"error":"bad text: sh -c routing_key"}'), Verdict.REFUSED, None),
     "says no with a 200": (Answer(200, b'{"ok":false,"error":"channel_not_found"}'), Verdict.BROKEN, None),
     "says no to the text": (Answer(200, b'{"ok":false,"error":"invalid_blocks"}'), Verdict.REFUSED, None),
     "says later with a 200": (Answer(200, b'{"ok":false,"error":"ratelimited"}'), Verdict.RETRY, None),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from bridge.channels import probe
 from bridge.channels.apprise_channel import make_plugin
-from bridge.channels.contract import Channel, Verdict
+from bridge.channels.contract import Channel, Outcome, Verdict
+from bridge.channels.in_time import Limits
 from bridge.channels.registry import open_channel
-from bridge.channels.targets import apart
+from bridge.channels.targets import Targets, apart
 from bridge.journal import Delivery
 from tests.channels.canaries import known_services, value_for
 from tests.channels.deliveries import make_delivery
@@ -97,6 +100,29 @@ def test_one_to_try_again_comes_before_one_that_is_gone(services: FarSide) -> No
     services.answer = lambda _request: Answer(401, b"token_revoked")
     outcome = channel.send(deliveries(2))
     assert (outcome.verdict, outcome.reason) == (Verdict.BROKEN, "3 of 3 targets: HTTP 401: token_revoked")
+
+
+def test_whoever_asks_for_time_is_heard_beside_one_that_is_away(services: FarSide) -> None:
+    """The first did not answer well either; how long to wait is the second's to say."""
+    channel: Channel = open_channel("c", BOT, {})
+    wait = Answer(429, b"slow down", {"Retry-After": "7"})
+    services.answer = lambda request: wait if target_of(request) == "oncall" else Answer(503, b"away")
+    outcome = channel.send(deliveries(1))
+    assert (outcome.verdict, outcome.status, outcome.retry_after) == (Verdict.RETRY, 429, 7.0)
+
+
+@pytest.mark.usefixtures("probed")
+def test_a_target_that_was_not_asked_in_time_is_asked_in_the_next_attempt() -> None:
+    """One that is gone makes no dead letter of what another has not heard of."""
+    probe.install(Limits(total=0.0))
+    targets, asked = Targets(("gone", "late")), list[str]()
+
+    def send(target: str, _missing: Sequence[Delivery]) -> Outcome:
+        asked.append(target)
+        return Outcome(Verdict.BROKEN, 401, "who?") if target == "gone" else Outcome(Verdict.DELIVERED, 200)
+
+    outcome = targets.send(deliveries(1), send)
+    assert (asked, outcome.verdict, outcome.reason) == (["gone"], Verdict.RETRY, "1 of 2 targets: who?")
 
 
 def plugins_with_two_targets() -> dict[str, Any]:

@@ -18,8 +18,9 @@ from structlog.testing import capture_logs
 
 from bridge.sources import file_watch, followed_files
 from bridge.sources.contract import Batch
-from bridge.sources.file_position import FOLLOWED
+from bridge.sources.file_position import FOLLOWED, Position, copy_of
 from bridge.sources.file_source import FileSource
+from bridge.sources.file_tail import open_tail
 from bridge.sources.file_watch import FileWatch, file_system
 from bridge.sources.followed_files import folders_of
 from bridge.sources.inotify import Inotify
@@ -199,6 +200,19 @@ def test_what_copytruncate_took_away_meanwhile_is_read_in_the_copy(tmp_path: Pat
     with capture_logs() as logs, running(follow(path, second.checkpoint)) as third:
         wait_until(lambda: rules(third) == ["r50"], "what is there")
     assert [each for each in logs if "may be lost" in each["event"]]
+
+
+def test_a_position_tells_the_file_that_was_read(tmp_path: Path) -> None:
+    """Not what stands there once copytruncate has been there too: by that, its copy would not be found."""
+    path = tmp_path / "falco.log"
+    append(path, *range(20))
+    tail = open_tail(str(path), str(path), 0)
+    assert tail is not None
+    tail.take(1, Payload())
+    copytruncated(path)
+    position = Position(*json.loads(tail.position()))
+    os.close(tail.descriptor)
+    assert copy_of(position) == f"{path}.1"
 
 
 def test_the_hole_that_copytruncate_leaves_is_skipped(tmp_path: Path) -> None:
