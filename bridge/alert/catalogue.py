@@ -45,7 +45,8 @@ def families() -> frozenset[str]:
 @cache
 def _named_after_a_dot() -> tuple[str, ...]:
     """Fields whose argument may stand behind a dot: an event's, as Falco emits them, and labels in older Falcos."""
-    return ("evt.arg.", "evt.rawarg.", *(f"{name}." for name in catalogue() if name.endswith(".label")))
+    libs = ("evt.arg", "evt.rawarg", "evt.type.is", "evt.abspath", "thread.cgroup")
+    return tuple(f"{name}." for name in (*libs, *(name for name in catalogue() if name.endswith(".label"))))
 
 
 def find_field(name: str) -> FieldType | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -41,8 +42,17 @@ _KINDS = {
 _NEED_AN_ARGUMENT = frozenset((
     "evt.arg", "evt.rawarg", "evt.around", "json.value", "jevt.value", "ka.uri.param", "container.mount",
     "container.mount.source", "container.mount.dest", "container.mount.mode", "container.mount.rdwr",
-    "container.mount.propagation",
+    "container.mount.propagation", "evt.type.is", "thread.cgroup",
 ))  # fmt: skip
+_AFTER_A_DOT = frozenset({"evt.type.is", "thread.cgroup"})
+"""Fields whose argument Falco knows behind a dot alone: ``evt.type.is.open``."""
+_INDEXED = frozenset(
+    ("proc.apid", "proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline", "proc.aargs", "evt.around")
+)
+_MAY_HAVE_AN_ARGUMENT = _INDEXED | (_NEED_AN_ARGUMENT - _AFTER_A_DOT) | {"proc.env", "proc.aenv", "fd.types"}
+_BUILT_IN = frozenset({"libs", "container"})
+"""Who brings the fields whose arguments are known; those of plugins differ by the plugin's version."""
+_NUMBER = re.compile(r"\s*[+-]?[0-9]+")
 
 ORDERING = frozenset({Operator.LT, Operator.LE, Operator.GT, Operator.GE})
 LIST_OPERATORS = frozenset({Operator.IN, Operator.INTERSECTS, Operator.PMATCH})
@@ -91,9 +101,22 @@ def field_kind(name: str) -> Kind | None:
     return Kind.LIST if known.is_list else _KINDS[known.type]
 
 
-def needs_argument(name: str) -> bool:
-    """Whether Falco has this field only with an argument: ``evt.arg[flags]``, ``k8s.pod.label[app]``."""
-    return name in _NEED_AN_ARGUMENT or (name.endswith(".label") and find_field(name) is not None)
+def argument_problem(name: str) -> tuple[str, str] | None:
+    """What Falco has against the field's argument, or against its lack, and the way out; None where it takes it so.
+
+    ``evt.arg`` and ``k8s.pod.label`` need one, ``proc.aname`` may have a number, ``fd.name`` none at all.
+    """
+    base, bracket, rest = name.partition("[")
+    known = find_field(base)
+    if not bracket and (base in _NEED_AN_ARGUMENT or (base.endswith(".label") and known is not None)):
+        return f"`{base}` needs an argument", f"write `{base}.NAME`" if base in _AFTER_A_DOT else f"write `{base}[…]`"
+    if not bracket or known is None or known.provider not in _BUILT_IN or known.name != base:
+        return None
+    if base in _INDEXED and not _NUMBER.fullmatch(rest.removesuffix("]")):
+        return f"the argument of `{base}` is a number", f"`{base}[1]`"
+    if base in _MAY_HAVE_AN_ARGUMENT or base.endswith(".label"):
+        return None
+    return f"`{base}` takes no argument in brackets", f"write `{base}{'.NAME' if base in _AFTER_A_DOT else ''}`"
 
 
 def allows(kind: Kind, operator: Operator) -> bool:

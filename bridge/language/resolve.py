@@ -32,9 +32,9 @@ from bridge.language.kinds import (
     LIST_OPERATORS,
     ORDERING,
     allows,
+    argument_problem,
     field_kind,
     kind_name,
-    needs_argument,
     operators_for,
 )
 from bridge.language.literals import literal_problems
@@ -373,15 +373,14 @@ class Resolver:
         if kind is None and "." not in written.text:
             hint = did_you_mean(written.text, ATTRIBUTES) or f"without a dot there are {', '.join(ATTRIBUTES)}"
             raise self._wrong(Code.UNKNOWN_FIELD, f"unknown field `{written.text}`", written.span, hint)
-        if needs_argument(written.text):
-            message = f"`{written.text}` needs an argument"
-            raise self._wrong(Code.UNKNOWN_FIELD, message, written.span, f"write `{written.text}[…]`")
+        if problem := argument_problem(written.text):
+            raise self._wrong(Code.UNKNOWN_FIELD, problem[0], written.span, problem[1])
         if written.text.startswith(LABEL):
             self._check_label(written)
         elif kind is None:
-            problem = unknown_field(written.text, written.span)
-            if problem is not None:
-                self.problems.append(problem)
+            unknown = unknown_field(written.text, written.span)
+            if unknown is not None:
+                self.problems.append(unknown)
                 raise _Broken
         return Field(written.text, kind or Kind.UNKNOWN, written.span)
 

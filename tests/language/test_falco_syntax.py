@@ -27,7 +27,10 @@ TAKEN = [
     "my.o bcontains 48545450", "my.o bstartswith 12ab001fc5", "my.o >=1", "b64(my.f) glob value", "b64( my.f) exists",
     "b64(my.f ) exists", "b64(b64( my.f)) exists", "b64(b64(my.f) ) exists", "my.f = b64( my.g)", "my.f = b64 and(a)",
     "my.f = b64 or(a)", "my.f in b64(my.g)", "not my.f = b64(my.g) or my.f contains b64(my.g)",
-    "(tolower(my.f) = b64(my.g))",
+    "(tolower(my.f) = b64(my.g))", "proc.aname exists", "proc.aname[2] = a", "proc.aname[-1] = a", "proc.env exists",
+    "proc.env[HOME] = a", "proc.aenv[HOME] = a", "proc.aenv[2] = a", "fd.types[0] in (a)", "evt.around[404]=1000",
+    "evt.type.is.open = 1", "evt.abspath = a", "evt.abspath.src = a", "thread.cgroup.cpuacct = a", "k8s.pod.label[a.io/b] = c",
+    "container.mount.dest[/proc*] = a", "ka.user.groups[0] in (a)", "json.value[/a/b] = c",
 ]  # fmt: skip
 REFUSED = [
     "a andb", "aand b", "a and b and", "a and b or", "a and b not", "and a", "or a", "a or b and", "a or b not", "a not b",
@@ -44,6 +47,9 @@ REFUSED = [
     "b64 (my.f) exists", "b64\n(my.f) exists", "b64,(my.f) exists", "b64(myf) exists", "b64(b64) exists", "b64(my.f exists",
     "b64(my.f)) exists", "(my.f) exists", "my.f = b64and(a)", "my.f = fake(my.g)", "my.f = b64 (my.g)", "my.f = (b64(my.g))",
     "my.f = b64\n(my.g)", "my.f in (a, b64(my.g))", "my.f AND a", "a && b", "a || b", "! a", "NOT a", "my.o not in (a)",
+    "fd.name[0] = a", "container.name[a] = a", "container.labels[a] = a", "proc.aname[x] = a", "proc.acmdline[1x] = a",
+    "evt.around = 1", "evt.type.is = 1", "evt.type.is[open] = 1", "thread.cgroup = a", "thread.cgroup[cpu] = a",
+    "evt.arg = a", "k8s.pod.label = a", "container.mount.dest exists", "tolower(fd.name[0]) = a", "proc.name = val(fd.name[0])",
 ]  # fmt: skip
 
 
