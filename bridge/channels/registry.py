@@ -14,6 +14,7 @@ from bridge.channels.errors import ChannelError
 from bridge.journal.model import Delivery
 
 _FILE = "file://"
+_WEB = {"http": "webhook", "https": "webhooks"}
 NATIVE = frozenset({"console", "file", "exec", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers"})
 """The schemes of our own channels; every other one is Apprise's."""
 PARAMETERS = frozenset({"format", "batch", "secret", "cafile", "tenant", "hold", "generator", "arg", "limit"})
@@ -113,16 +114,18 @@ def _file_path(url: str) -> Path:
 
 
 def _why_not(scheme: str) -> str:
-
     from apprise.manager_plugins import NotificationManager
 
     manager: Any = NotificationManager
-    known = set(manager().schemas())
-    if scheme.lower() in known:
-        return (
-            f"is a {scheme}:// URL that Apprise cannot use: a part is missing or malformed (see Apprise's page on it)"
-        )
+    plugins = manager()
+    if scheme.lower() in plugins.schemas():
+        plugin = plugins[scheme.lower()]
+        form = plugin.templates[0].replace("{schema}", scheme)
+        return f"is a {scheme}:// URL that Apprise cannot use; its form is {form}, see {plugin.setup_url}"
+    if scheme.lower() in _WEB:
+        ours = _WEB[scheme.lower()]
+        return f"has the unknown scheme {scheme}://; to post alerts there as JSON write {ours}://"
     from bridge.language.suggest import did_you_mean
 
-    hint = did_you_mean(scheme, known | NATIVE)
+    hint = did_you_mean(scheme, set(plugins.schemas()) | NATIVE)
     return f"has the unknown scheme {scheme}://" + (f"; {hint}" if hint else "")

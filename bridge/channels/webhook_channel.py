@@ -62,7 +62,7 @@ def _key(secret: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not secret.startswith(_PREFIX) or len(key) not in _KEY_BYTES:
-        raise ChannelError("has a `secret` that is none: write whsec_ and the base64 of 24 to 64 random bytes")
+        raise ChannelError("has a malformed `secret`; it is whsec_ and the base64 of 24 to 64 random bytes")
     return key
 
 

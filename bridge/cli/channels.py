@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,7 @@ def _show(args: argparse.Namespace, path: Path) -> int:
                 mend = "; deliveries wait until its URL or its secret is mended" if each.broken else ""
                 print(f"{name}: {_failed(each)}: {each.reason}{mend}")
         if dead:
-            print("dead letters are shown by: falco-bridge dead list")
+            print(f"dead letters are shown by: falco-bridge dead list --config {shlex.quote(str(args.config))}")
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play it; 0 when every alert was kept and every delivery settled."""
+    for stop in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stop, _leave)
     folder = _stage(args.dir)
     print(f"falco-bridge demo: playing in {folder}\n", flush=True)
     falco = _start("simulate", "alerts.jsonl", "--listen", "unix:falco.sock", "--rate", str(args.rate), folder=folder)
@@ -44,6 +47,11 @@ def run(args: argparse.Namespace) -> int:
         falco.wait(_PATIENCE_SECONDS)
     print(_summary(folder))
     return 0 if finished and code == 0 else 1
+
+
+def _leave(stop: int, _frame: object) -> None:
+    """So that what was started does not stay behind."""
+    sys.exit(128 + stop)
 
 
 def _stage(wanted: Path | None) -> Path:

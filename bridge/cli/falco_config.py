@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     found = extras(routes.program.routes, rules.rules.values(), all_rules=True)
     if not found:
-        print("# nothing to append: every rule emits what the routes read")
+        print("# nothing to append: every rule emits what the routes read of its source")
         return 0
     print("append_output:")
     for extra in found:

@@ -75,12 +75,13 @@ def run(args: argparse.Namespace) -> int:
     routes = read_routes(args)
     if routes is None:
         return 2
+    known = [bound for bound in args.expect if _is_known(bound, routes)]
     try:
-        results = [*_own_tests(routes), *_corpus(routes, args.alerts, args.expect)]
+        results = [*_own_tests(routes), *_corpus(routes, args.alerts, known)]
     except AlertFileError as error:
         print(f"falco-bridge test: {error}", file=sys.stderr)
         return 2
-    unknown = [bound for bound in args.expect if not _is_known(bound, routes)]
+    unknown = [bound for bound in args.expect if bound not in known]
     for bound in unknown:
         print(f"falco-bridge test: --expect {bound.text!r} names no route and no channel here", file=sys.stderr)
     _tell(results)

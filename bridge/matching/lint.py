@@ -176,4 +176,6 @@ def _unreached(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[Di
 
 def _append(route: Route, known: Sequence[FalcoRule]) -> str:
     lines = [extra.line().removeprefix("- ") for extra in extras([route], known, all_rules=False)]
+    if not lines:
+        return "alerts of these rules' sources have no such field"
     return f"add to falco.yaml: append_output: [{', '.join(lines)}]"

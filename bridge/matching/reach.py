@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bridge.alert import Alert, make_alert
 from bridge.alert.alert import is_clock_field
+from bridge.alert.catalogue import find_field
 from bridge.language.condition import All, Any, Condition, Not
 from bridge.language.falco_rules import FalcoRule
 from bridge.language.kinds import ATTRIBUTES, LABEL
@@ -21,6 +22,10 @@ _TOLD_BY_RULE = frozenset({"rule", "source", "priority", "tags"})
 _NO_LABELS: Mapping[str, str] = {}
 _SAID_OF_ROUTE = frozenset({*ATTRIBUTES, "route", "severity", "message", "count", "suppressed", "first", "last"})
 _PLAIN = re.compile(r"[\w.-]+")
+_OF_EVERY_EVENT = frozenset({
+    "evt.asynctype", "evt.hostname", "evt.is_async", "evt.num", "evt.plugininfo", "evt.pluginname", "evt.source",
+})  # fmt: skip
+"""What Falco tells of plugins' events too, though its list of fields has it among the system calls'."""
 _MOST_NAMED = 5
 """Up to so many rules are named one by one; more are told by their source."""
 
@@ -79,17 +84,24 @@ def never_emitted(route: Route, rules: Iterable[FalcoRule]) -> frozenset[str]:
 def extras(routes: Iterable[Route], rules: Iterable[FalcoRule], *, all_rules: bool) -> tuple[Extra, ...]:
     """What falco.yaml must append so that the routes find their fields.
 
-    ``all_rules`` asks it of every rule that can reach a route; otherwise only where no rule emits a field.
+    ``all_rules`` asks it of every rule that can reach a route; otherwise only where no rule emits a field. A rule is
+    asked for what its source has alone: Falco does not start with another (``LOAD_ERR_COMPILE_OUTPUT``).
     """
     rules = list(rules)
     fields: dict[tuple[str, str], set[str]] = {}
     for route in routes:
         reached = reaching(route, rules)
         for name in wanted_fields(route) if all_rules else never_emitted(route, rules):
-            lacking = [rule for rule in reached if name not in rule.fields]
+            lacking = [rule for rule in reached if name not in rule.fields and _can_emit(rule, name)]
             for match in _matches(lacking):
                 fields.setdefault(match, set()).add(name)
     return tuple(Extra(match, tuple(sorted(names))) for match, names in sorted(fields.items()))
+
+
+def _can_emit(rule: FalcoRule, name: str) -> bool:
+    """Whether the rule's source has the field. Of fields that are in no catalogue nothing is known."""
+    field = find_field(name)
+    return field is None or field.source in ("*", rule.source) or field.name in _OF_EVERY_EVENT
 
 
 def _matches(rules: list[FalcoRule]) -> set[tuple[str, str]]:

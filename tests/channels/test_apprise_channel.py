@@ -94,9 +94,21 @@ def test_hostile_text_is_made_visible_and_bounded() -> None:
     assert one_line("a\nb", 10) == "a\\x0ab"
 
 
-@pytest.mark.parametrize("url", ["slak://a/b/c", "slack://", "nourl", "file://", "pagerduty://"])
-def test_what_is_no_channel_is_told_without_the_url(url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("slak://hunter2/b/c", "did you mean `slack`?"),
+        ("slack://hunter2", "its form is slack://{token_a}/{token_b}/{token_c}, see https://"),
+        ("pagerduty://hunter2", "its form is pagerduty://{integrationkey}@{apikey}, see https://"),
+        ("https://hunter2.example.com/x", "to post alerts there as JSON write webhooks://"),
+        ("hunter2", "write SCHEME://"),
+        ("file://", "write file://NAME.jsonl"),
+    ],
+)
+def test_what_is_no_channel_is_told_without_the_url(url: str, told: str) -> None:
     """With a way out."""
     problem = problem_with(url)
     assert problem is not None
+    assert told in problem
+    assert "hunter2" not in problem
     assert problem_with("console://") is None

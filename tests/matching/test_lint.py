@@ -14,6 +14,7 @@ from bridge.language.falco_rules import FalcoRules, read_rules
 from bridge.matching import compile_condition
 from bridge.matching.lint import lint
 from bridge.matching.proofs import always_holds, implies, never_holds
+from bridge.matching.reach import extras
 from tests.matching.test_agreement import ALERTS, CONDITIONS
 
 NOTHING = Known(None, None)
@@ -181,9 +182,23 @@ def test_what_falco_appends_by_itself_is_no_missing_field() -> None:
 
     assert hints("I") == hints("S", suggested) == []
     assert ["suggested_output" in hint for hint in hints("S")] == [True]
-    for rule, more in (("S", other), ("K", suggested), ("K", other)):
-        assert ["extra_fields: [k8s.ns.name]" in hint for hint in hints(rule, more)] == [True], rule
-    assert ["extra_fields: [k8s.ns.name]" in hint for hint in hints("K")] == [True]
+    assert ["extra_fields: [k8s.ns.name]" in hint for hint in hints("S", other)] == [True]
+    for more in ((), (suggested,), (other,)):
+        assert hints("K", *more) == ["alerts of these rules' sources have no such field"]
+
+
+def test_falco_is_asked_to_append_only_what_a_rules_source_has() -> None:
+    """It would not start with a system call's field in an audit event's alert; of a plugin of one's own nothing is known."""
+    found = read_rules((Source("r", "- rule: S\n  output: x\n  priority: ERROR\n- rule: K\n  output: x\n  source: k8s_audit\n"
+                                    "  priority: ERROR\n"),))  # fmt: skip
+    assert isinstance(found, FalcoRules)
+    text = "proc.name = a or ka.verb = b or evt.pluginname = c or own.field = d or json.value[/x] = e"
+    routes = check([Source("t", f'route "r" {{ when {text} to x }}')], NOTHING).understood
+    told = {extra.match: extra.fields for extra in extras(routes, found.rules.values(), all_rules=True)}
+    assert told == {
+        ("rule", "S"): ("evt.pluginname", "json.value[/x]", "own.field", "proc.name"),
+        ("rule", "K"): ("evt.pluginname", "json.value[/x]", "ka.verb", "own.field"),
+    }
 
 
 def test_what_falco_yaml_lacks_is_told_as_yaml() -> None:
