@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from bridge.alert import Alert, Priority
-from bridge.language.condition import Compare, Condition, Exists, Items, Literal, Operand
+from bridge.language.condition import Compare, Condition, Exists, Field, Items, Literal, Operand
 from bridge.language.kinds import LABEL
 from bridge.language.program import Program
 from bridge.matching.atom import Atom
@@ -56,6 +56,7 @@ class Index:
         self.residual_mask = 0
         self.columns: dict[Key, Column] = {}
         self._labels = labels
+        self._predicates: dict[Key, Predicate] = {}
         for candidate in [each for index, route in enumerate(program.routes) for each in self._of(index, route.when)]:
             self._settle(candidate)
         self._groups: list[Group] = []
@@ -137,8 +138,15 @@ class Index:
                 column.ask(term, wanted, unwanted)
             else:
                 rest.append(term)
-        predicate = _all_of(rest, self._labels) if rest else None
+        predicate = self._predicate(rest) if rest else None
         return Candidate(index, internal, predicate, tuple(dict.fromkeys(wanted)), tuple(unwanted))
+
+    def _predicate(self, terms: list[Term]) -> Predicate:
+        """Made once: a route's alternatives mostly differ in what columns can tell."""
+        key = tuple((term.identity, term.negated) for term in terms)
+        if key not in self._predicates:
+            self._predicates[key] = _all_of(terms, self._labels)
+        return self._predicates[key]
 
     def _share_out(self) -> Alive:
         """Which columns are asked together, and which alone; those that ask the most come first."""
@@ -157,6 +165,9 @@ def _operand(term: Term) -> Operand:
 
 
 def _asks_labels_alone(term: Term) -> bool:
+    operand = _operand(term)
+    if isinstance(operand, Field) and not operand.name.startswith(LABEL):
+        return False  # nearly always, and this is asked of every term of every alternative
     return all(name.startswith(LABEL) for name in fields_of(term.test))
 
 
