@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from glob import glob, has_magic
 from typing import Literal
 
@@ -118,6 +118,8 @@ class FollowedFiles:
         lost = tail.begin_anew()
         if copy is not None:
             self._enter_before(watch, copy, tail)
+            for between in self._between(copy, tail):
+                self._enter_before(watch, between, tail)
         self._log.warning(
             "a file was truncated; lines that were written shortly before may be lost", source=self._source,
             path=tail.path, lost_bytes_at_least=lost if copy is None else 0,
@@ -180,13 +182,18 @@ class FollowedFiles:
         tail = self._opened(path, name, offset)
         before = self._named.get(name)
         if tail is not None and before is not None:
-            since_ns = os.fstat(before.descriptor).st_mtime_ns
-            for other in file_position.borne_between(name, since_ns, {tail.key, *self.tails}):
-                between = self._opened(other, name, 0)
-                if between is not None:
-                    self._enter(watch, between)
+            for between in self._between(before, tail):
+                self._enter(watch, between)
         if tail is not None:
             self._enter(watch, tail)
+
+    def _between(self, before: Tail, tail: Tail) -> Iterator[Tail]:
+        """What bore their name after the one and before the other, and nobody saw."""
+        since_ns = os.fstat(before.descriptor).st_mtime_ns
+        for path in file_position.borne_between(tail.path, since_ns, {tail.key, *self.tails}):
+            between = self._opened(path, tail.path, 0)
+            if between is not None:
+                yield between
 
     def _opened(self, path: str, name: str, offset: int | None) -> Tail | None:
         try:

@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import shutil
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -179,6 +180,39 @@ def test_what_copytruncate_takes_away_is_read_in_the_copy(tmp_path: Path) -> Non
     with running(follow(path, taken.checkpoint)) as again:
         append(path, 35)
         wait_until(lambda: rules(again) == ["r35"], "the next line alone")
+
+
+@pytest.mark.parametrize("running_meanwhile", [True, False])
+def test_what_came_between_two_copytruncates_is_read(running_meanwhile: bool, tmp_path: Path) -> None:
+    """The bridge was held up, or away, for both: the second copy holds what it has never seen."""
+    path = tmp_path / "falco.log"
+
+    def rotated_twice() -> None:
+        append(path, 20)
+        copytruncated(path)
+        append(path, *range(21, 30))
+        path.with_name("falco.log.1").rename(tmp_path / "falco.log.2")
+        copytruncated(path)
+        append(path, *range(30, 35))
+
+    append(path, *range(20))
+    taken = Taken()
+    with running(follow(path), taken):
+        wait_until(lambda: len(taken.alerts) == 20, "the first lines")
+        if running_meanwhile:
+            held = threading.Event()
+            taken.before = lambda _batch: held.set()
+            taken.hold.clear()
+            append(path, 19)
+            assert held.wait(10)
+            rotated_twice()
+            taken.hold.set()
+            wait_until(lambda: rules(taken)[-1] == "r34", "the last")
+    if not running_meanwhile:
+        rotated_twice()
+        with running(follow(path, taken.checkpoint), taken):
+            wait_until(lambda: rules(taken)[-1] == "r34", "the last")
+    assert list(dict.fromkeys(rules(taken))) == [f"r{number}" for number in range(35)]
 
 
 def test_what_copytruncate_took_away_meanwhile_is_read_in_the_copy(tmp_path: Path) -> None:
