@@ -33,6 +33,8 @@ class Outcome:
     """In a sentence fit for an operator, free of secrets; empty when delivered."""
     retry_after: float | None = None
     """Seconds that the far side asked us to wait; the whole channel waits."""
+    blameless: bool = False
+    """Whether none of several deliveries is to blame for a refusal: sent by halves they would fare no better."""
 
 
 class Channel(Protocol):

@@ -11,6 +11,7 @@ import smtplib
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -56,7 +57,7 @@ class MailChannel:
         reason = one_line(
             redacted(outcome.reason, self._secrets), _LONGEST_REASON
         )  # in this order: half a secret is one
-        return Outcome(outcome.verdict, outcome.status, reason)
+        return replace(outcome, reason=reason)
 
     def close(self) -> None:
         """A connection lasts for one message."""
@@ -104,7 +105,7 @@ class MailChannel:
             return _failed(error)
         if address in refused:  # while who gets a copy was not
             code, text = refused[address]
-            return _said(of_smtp(code), code, text)
+            return replace(_said(of_smtp(code), code, text), blameless=True)
         return Outcome(Verdict.DELIVERED, 250)
 
     @property

@@ -90,7 +90,7 @@ class Targets(Generic[_Target]):
         if unasked:
             worst = replace(worst, verdict=Verdict.RETRY)
         elif worst.verdict is Verdict.BROKEN and len(failed) < len(self._targets):  # the others work, and have it
-            worst = replace(worst, verdict=Verdict.REFUSED)
+            worst = replace(worst, verdict=Verdict.REFUSED, blameless=True)
         return replace(worst, reason=f"{len(failed)} of {len(self._targets)} targets: {worst.reason}")
 
 
@@ -98,8 +98,8 @@ def _asks_to_wait(outcome: Outcome) -> bool:
     return outcome.status == HTTPStatus.TOO_MANY_REQUESTS or outcome.retry_after is not None
 
 
-def _rank(outcome: Outcome) -> tuple[int, bool]:
-    return _WORST_FIRST.index(outcome.verdict), not _asks_to_wait(outcome)
+def _rank(outcome: Outcome) -> tuple[int, bool, bool]:
+    return _WORST_FIRST.index(outcome.verdict), not _asks_to_wait(outcome), outcome.blameless
 
 
 class _Taken:

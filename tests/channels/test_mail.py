@@ -142,6 +142,7 @@ def test_a_copy_that_is_taken_hides_no_refusal(server: MailServer, reply: str, v
     server.to_recipient = lambda address: "250 OK" if address.startswith("boss") else reply
     outcome = channel(server.port, "&cc=boss@example.com").send([make_delivery()])
     assert (outcome.verdict, outcome.reason) == (verdict, f"2 of 2 targets: SMTP {reply[:3]}: {reply[4:]}")
+    assert outcome.blameless, "by halves, a digest would reach the copy a hundred times"
 
 
 def test_who_has_the_letter_does_not_get_it_again(server: MailServer) -> None:

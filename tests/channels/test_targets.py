@@ -111,6 +111,18 @@ def test_whoever_asks_for_time_is_heard_beside_one_that_is_away(services: FarSid
     assert (outcome.verdict, outcome.status, outcome.retry_after) == (Verdict.RETRY, 429, 7.0)
 
 
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_target_that_is_gone_blames_no_delivery(refused: bool) -> None:
+    """A digest is not sent in halves for its sake, and the others slowed; it is for one that another target refuses."""
+    answers = {
+        "gone": Outcome(Verdict.BROKEN, 401, "who?"),
+        "strict": Outcome(Verdict.REFUSED, 400, "what?") if refused else Outcome(Verdict.DELIVERED, 200),
+        "well": Outcome(Verdict.DELIVERED, 200),
+    }
+    outcome = Targets(tuple(answers)).send(deliveries(1, 2), lambda target, _missing: answers[target])
+    assert (outcome.verdict, outcome.blameless) == (Verdict.REFUSED, not refused)
+
+
 @pytest.mark.usefixtures("probed")
 def test_a_target_that_was_not_asked_in_time_is_asked_in_the_next_attempt() -> None:
     """One that is gone makes no dead letter of what another has not heard of."""

@@ -37,5 +37,6 @@ def test_only_a_refusal_that_content_can_bring_about_splits_a_batch() -> None:
     """A firewall refuses what looks like an attack; a wrong token refuses everything."""
     assert splits(2, Outcome(Verdict.REFUSED, 403))
     assert not splits(2, Outcome(Verdict.BROKEN, 401))
+    assert not splits(2, Outcome(Verdict.REFUSED, 401, blameless=True))
     assert not splits(1, Outcome(Verdict.REFUSED, 400))
     assert not splits(9, BUSY)
