@@ -25,10 +25,13 @@ def add_parser(subparsers: Any) -> None:
         help="show why each route matched an alert, or did not",
         description="For each alert and each route: the verdict and, comparison by comparison, what was compared, the "
         "actual value, and why it failed. Exits with 0, or with 2 where something cannot be read.",
-        example="falco-bridge explain payments.route --alert alerts.jsonl",
+        example="falco-bridge explain payments.route --alert alerts.jsonl\n"
+        "falco-bridge explain --config falco-bridge.yaml --id 98eb6bfa",
     )
     parser.add_argument(
-        "--alert", default="-", metavar="FILE", help="Falco's JSON lines, a container log or a journal (standard input)"
+        "--alert",
+        metavar="FILE",
+        help="Falco's JSON lines, a container log or a journal; - is standard input (the journal of --config, else -)",
     )
     parser.add_argument("--id", default="", metavar="ID", help="only alerts whose id begins so")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people, or json (text)")
@@ -45,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     told = 0
     try:
-        for each in read_alerts(args.alert):
+        for each in read_alerts(args.alert or str(routes.journal or "-")):
             if isinstance(each, Line) and each.alert.id.startswith(args.id):
                 _tell(each.alert, routes, args.format)
                 told += 1

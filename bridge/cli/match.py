@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.routes_input import add_labels
+from bridge.cli.routes_input import add_labels, read_deciding
 from bridge.cli.table import as_table
 
 if TYPE_CHECKING:
@@ -26,9 +26,10 @@ def add_parser(subparsers: Any) -> None:
         "match",
         help="print the alerts that meet a condition, like grep",
         description="Reads alerts from files (Falco's JSON lines, container logs, or the bridge's journal; without "
-        "FILE, standard input) and prints those that meet CONDITION. Exits as grep does: 0 where some did, 1 where "
-        "none did, 2 on a mistake.",
-        example="falco-bridge match 'proc.cmdline contains \"rm -rf\"' /var/log/falco/falco.log",
+        "FILE, the journal of --config, else standard input) and prints those that meet CONDITION. Exits as grep does: "
+        "0 where some did, 1 where none did, 2 on a mistake.",
+        example="falco-bridge match 'proc.cmdline contains \"rm -rf\"' /var/log/falco/falco.log\n"
+        "falco-bridge match 'k8s.ns.name = payments' --config falco-bridge.yaml",
     )
     parser.add_argument(
         "condition", type=_text, metavar="CONDITION", help="as after `when`: 'proc.cmdline contains \"rm -rf\"'"
@@ -41,6 +42,9 @@ def add_parser(subparsers: Any) -> None:
         "--import", dest="imports", type=Path, action="append", default=[], metavar="FILE",
         help="a .route file whose macros and lists the condition uses",
     )  # fmt: skip
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="with this config's macros, lists, labels and journal"
+    )
     add_labels(parser)
     parser.set_defaults(run=run)
 
@@ -48,6 +52,13 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Match and print; a file that cannot be read is told, and the others are read all the same."""
     labels = dict(args.label)
+    if args.config is not None:
+        config = read_deciding(args.config)
+        if config is None:
+            return _PROBLEM
+        labels = dict(config.labels) | labels
+        args.imports = [*config.routes, *args.imports]
+        args.files = args.files or [str(config.journal)]
     predicate = _predicate(args, labels)
     if predicate is None or not _are_fields(args.fields or ()):
         return _PROBLEM

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridge.language.program import Program
+    from bridge.service.config.whole import Deciding
     from bridge.service.routes import LoadedRoutes
 
 
@@ -22,6 +23,8 @@ class RoutesInput:
     program: Program
     loaded: LoadedRoutes
     labels: Mapping[str, str]
+    journal: Path | None
+    """The config's, where one was named."""
 
 
 def add_routes(parser: Any, *, rules: bool = False) -> None:
@@ -55,27 +58,37 @@ def read_routes(args: argparse.Namespace) -> RoutesInput | None:
     from bridge.service.routes import load_routes
 
     labels: dict[str, str] = {}
-    paths, known = list(args.files), None
+    paths, known, journal = list(args.files), None, None
     if args.config is not None:
-        from bridge.service.config.whole import Config, load_config
-
-        config = load_config(args.config, os.environ)
-        if not isinstance(config, Config):
-            return _refuse(*(problem.text() for problem in config))
+        config = read_deciding(args.config)
+        if config is None:
+            return None
         paths, labels = [*config.routes, *paths], dict(config.labels)
-        known = Known(frozenset(config.channels), None)
+        known, journal = Known(config.channels, None), config.journal
     if not paths:
-        return _refuse("name .route files, or --config FILE")
+        _tell("name .route files, or --config FILE")
+        return None
     loaded = load_routes(paths, known, getattr(args, "rules", ()))
     if loaded.checked.program is None:
-        return _refuse(render_text(loaded.checked.diagnostics, loaded.sources).rstrip())
-    return RoutesInput(loaded.checked.program, loaded, labels | dict(args.label))
+        _tell(render_text(loaded.checked.diagnostics, loaded.sources).rstrip())
+        return None
+    return RoutesInput(loaded.checked.program, loaded, labels | dict(args.label), journal)
 
 
-def _refuse(*sentences: str) -> RoutesInput | None:
+def read_deciding(config: Path) -> Deciding | None:
+    """What that config decides by, or None with what is wrong told on standard error."""
+    from bridge.service.config.whole import Deciding, find_deciding
+
+    found = find_deciding(config, os.environ)
+    if isinstance(found, Deciding):
+        return found
+    _tell(*(problem.text() for problem in found))
+    return None
+
+
+def _tell(*sentences: str) -> None:
     for sentence in sentences:
         print(sentence, file=sys.stderr)
-    return None
 
 
 def _label(text: str) -> tuple[str, str]:

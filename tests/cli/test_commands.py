@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -439,24 +438,6 @@ def test_commands_that_are_shown_work(command: str, tmp_path: Path) -> None:
             process.terminate()
         assert process.wait(60) == 0, told.read_text("utf-8")
     assert "Traceback" not in told.read_text("utf-8")
-
-
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
-def test_a_demo_that_is_stopped_leaves_nothing_running(stop: signal.Signals, tmp_path: Path) -> None:
-    """Its bridge and its stand-in Falco end before it does."""
-    played = tmp_path / "told"
-    with (
-        played.open("wb") as output,
-        subprocess.Popen(
-            [sys.executable, "-m", "bridge", "demo", "--dir", str(tmp_path / "play"), "--rate", "1"],
-            cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
-        ) as demo,
-    ):  # fmt: skip
-        wait_until(lambda: "started" in played.read_text("utf-8"), "its bridge")
-        demo.send_signal(stop)
-        assert demo.wait(60) == 128 + stop
-    assert '"event": "stopped"' in played.read_text("utf-8")
-    assert not (tmp_path / "play" / "falco.sock").exists()
 
 
 def test_a_bound_on_what_is_not_there_is_no_passed_test() -> None:

@@ -71,6 +71,16 @@ class Places:
     admin: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """What of a config decides who hears of an alert, and where that is kept."""
+
+    routes: tuple[Path, ...]
+    channels: frozenset[str]
+    labels: Mapping[str, str]
+    journal: Path
+
+
 def load_config(path: Path, environ: Mapping[str, str]) -> Config | list[Problem]:
     """The config in that file, or everything that is wrong with it. Never raises."""
     config, problems = read_config(path, environ)
@@ -93,6 +103,16 @@ def find_places(path: Path, environ: Mapping[str, str]) -> Places | list[Problem
         return reader.problems
     places = _Loader(reader, root).places()
     return reader.problems or places
+
+
+def find_deciding(path: Path, environ: Mapping[str, str]) -> Deciding | list[Problem]:
+    """What that config decides by: no secret is needed for it, as where routes are tried elsewhere. Never raises."""
+    reader = Reader(path.absolute(), environ)
+    root = reader.document()
+    if root is None:
+        return reader.problems
+    deciding = _Loader(reader, root).deciding()
+    return reader.problems or deciding
 
 
 class _Loader:
@@ -142,6 +162,17 @@ class _Loader:
             self._reader.wrong(self._root, "there is no `journal`", "for example: journal: journal.db")
         journal = self._journal(entries.get("journal"))
         return Places(journal, self._admin(entries.get("admin"), journal))
+
+    def deciding(self) -> Deciding:
+        """The routes, labels and journal, and what the channels are called."""
+        entries = self._reader.mapping(self._root, "the config", None)
+        if "routes" not in entries:
+            self._reader.wrong(self._root, "there is no `routes`", "for example: routes: [*.route]")
+        channels = self._reader.mapping(entries["channels"], "channels", None) if "channels" in entries else {}
+        return Deciding(
+            self._routes(entries.get("routes")), frozenset(channels), self._labels(entries.get("labels")),
+            self._journal(entries.get("journal")),
+        )  # fmt: skip
 
     def _channels(self, node: yaml.Node | None) -> dict[str, Secret]:
         if node is None:
