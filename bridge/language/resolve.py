@@ -42,7 +42,7 @@ from bridge.language.parser import parse_condition
 from bridge.language.scope import FalcoMacro, NameKind, Scope, expand
 from bridge.language.sides import finds_nothing, objection
 from bridge.language.source import Span
-from bridge.language.suggest import did_you_mean, nearest
+from bridge.language.suggest import did_you_mean, field_meant, nearest
 from bridge.language.transformers import NAMES, VAL, kind_of, result_kind
 
 DEEPEST = 100
@@ -371,7 +371,11 @@ class Resolver:
     def _field(self, written: syntax.FieldName) -> Field:
         kind = field_kind(written.text)
         if kind is None and "." not in written.text:
-            hint = did_you_mean(written.text, ATTRIBUTES) or f"without a dot there are {', '.join(ATTRIBUTES)}"
+            hint = (
+                field_meant(written.text)
+                or did_you_mean(written.text, ATTRIBUTES)
+                or f"without a dot there are {', '.join(ATTRIBUTES)}"
+            )
             raise self._wrong(Code.UNKNOWN_FIELD, f"unknown field `{written.text}`", written.span, hint)
         if problem := argument_problem(written.text):
             raise self._wrong(Code.UNKNOWN_FIELD, problem[0], written.span, problem[1])
@@ -434,12 +438,10 @@ class Resolver:
 def unknown_field(name: str, span: Span) -> Diagnostic | None:
     """A misspelt field. A plugin of one's own has a first word of its own, and its fields are taken by their value."""
     base = name.partition("[")[0]
-    hint = did_you_mean(base, (*catalogue(), *ATTRIBUTES))
-    if not hint and base.partition(".")[0] not in families():
-        return None
-    return Diagnostic(
-        Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint or "Falco and its plugins have none such"
-    )
+    hint = field_meant(base) or did_you_mean(base, (*catalogue(), *ATTRIBUTES))
+    if not hint and (family := base.partition(".")[0]) in families():
+        hint = f"see: falco-bridge fields '{family}.*'"
+    return Diagnostic(Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint) if hint else None
 
 
 def _told(left: syntax.Left) -> str:

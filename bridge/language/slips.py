@@ -14,6 +14,9 @@ _OPERATORS = (
 )  # fmt: skip
 _MEANT = {"&&": "and", "||": "or", "!": "not", "AND": "and", "OR": "or", "NOT": "not", "matches": "regex",
           "like": "glob", "is": "=", "//": "#", "/*": "#", "–": "-", "—": "-"}  # fmt: skip
+_CLAUSE_MEANT = {"if": "when", "notify": "to", "send": "to", "channel": "to", "channels": "to", "priority": "severity",
+                 "ignore": "drop", "discard": "drop", "schedule": "during", "text": "message"}  # fmt: skip
+"""What people write for a clause, of other tools' words."""
 _DAYS = {"weekdays": "mon-fri", "weekend": "sat, sun", "daily": "mon-sun"}
 _A_DAY = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)(?:-(?:mon|tue|wed|thu|fri|sat|sun))?", re.IGNORECASE)
 _BLOCKS = frozenset({"route", "where", "otherwise", "test"})
@@ -28,6 +31,11 @@ _IN_SMART_QUOTES = re.compile(rf"[{SMART_QUOTES}]\S*$")
 _IN_BRACKETS = re.compile(r"\b(?:in|intersects|pmatch|oneof|anyof|allof)\s+\[\S*$")
 
 
+_REGEX = 'for a regex: FIELD regex "…"'
+_SCHEDULE = "name one: schedule office = mon-fri 09:00-18:00, and here `during office`"
+_AFTER_DURING = re.compile(r"\bduring(?:\s+\S*)?$")
+
+
 def likely(met: str, expected: frozenset[str], text: str, start: int) -> str:
     """The way out, or nothing. ``met`` is what stands at ``start``, where something ``expected`` may stand."""
     before = text[max(0, start - _LOOKED_BACK) : start].rstrip()
@@ -37,6 +45,7 @@ def likely(met: str, expected: frozenset[str], text: str, start: int) -> str:
         or _of_values(met, expected, text, start)
         or (_earlier(before) if ends_condition else "")
         or _comma(met, expected, before)
+        or (_SCHEDULE if _AFTER_DURING.search(before) and not met.isalpha() else "")
         or _structural(met, expected)
         or _near(met, expected)
         or ("a value with spaces or signs needs quotes" if ends_condition and met not in STATEMENTS else "")
@@ -47,12 +56,16 @@ def _replaced(met: str, expected: frozenset[str]) -> str:
     """Something else stands for it here."""
     if met in _MEANT:
         return f"write `{_MEANT[met]}`"
+    if met in _CLAUSE_MEANT and "SEVERITY" in expected:
+        return f"write `{_CLAUSE_MEANT[met]}`"
     if met[0] in SMART_QUOTES:
         return 'use straight quotes: "'
     if not met.isprintable():
         return "this cannot be seen: write a plain space"
     if met in "$%" and {"FIELD", "NOT"} <= expected:
         return "a field stands without it"
+    if met[0] == "~" and "WORD_OPERATOR" in expected:
+        return _REGEX
     if met == ":" and expected == {"EQ"}:
         return "write `=`"
     if "DAYS" in expected and (met in _DAYS or _A_DAY.fullmatch(met)):
@@ -84,6 +97,8 @@ def _earlier(before: str) -> str:
         return f"write `{_MEANT[taken[1]]}` before it"
     if taken is not None and taken[1] == "exists":
         return "`exists` stands behind its field: FIELD exists"
+    if before.endswith(("=~", "= ~")):
+        return _REGEX
     if taken is not None and taken[1] in RESERVED:
         return f"is a condition missing before `{taken[1]}`?"
     if _IN_SMART_QUOTES.search(before):
@@ -117,6 +132,8 @@ def _structural(met: str, expected: frozenset[str]) -> str:
         return "it stands outside of `where`; or is the `}` before it missing?"
     if expected == {"LPAR"}:
         return "a list stands in parentheses: (a, b)"
+    if expected == {"LBRACE"}:
+        return "is the `{` before it missing?"
     if expected == {"RPAR"} or ("RPAR" in expected and met in CLAUSES):
         return "is the `)` before it missing?"
     missing = [name.lower() for name in expected - {"COMMA"}]

@@ -7,6 +7,14 @@ from difflib import get_close_matches
 
 _LONGEST = 80
 _SHORTEST_BEGINNING = 3
+_CALLED_ELSEWHERE = {
+    "cmdline": "proc.cmdline", "container": "container.name", "image": "container.image.repository",
+    "k8s.namespace": "k8s.ns.name", "k8s.namespace.name": "k8s.ns.name", "k8s.ns": "k8s.ns.name",
+    "k8s.pod": "k8s.pod.name", "message": "output", "namespace": "k8s.ns.name", "pod": "k8s.pod.name",
+    "proc.cmd": "proc.cmdline", "process": "proc.name", "process.name": "proc.name", "severity": "priority",
+    "user": "user.name",
+}  # fmt: skip
+"""Other tools' names, and what Falco calls the same."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -37,3 +45,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``did you mean `x`?``, or nothing."""
     found = nearest(name, known)
     return "" if found is None else f"did you mean `{found}`?"
+
+
+def field_meant(name: str) -> str:
+    """``did you mean `k8s.ns.name`?`` of a field that other tools call so, or nothing."""
+    return f"did you mean `{_CALLED_ELSEWHERE[name]}`?" if name in _CALLED_ELSEWHERE else ""

@@ -257,6 +257,23 @@ def test_templates_fill_as_falcos_output_does() -> None:
         ("schedule s = mon 09:00-17:00 in Europe/Berlin", 'quote it: "Europe/Berlin"'),
         ('template t { titel "x" }', "did you mean `title`?"),
         ('test "t" { event { rule = a, source = b } }', "leave the comma out"),
+        ('route "r" { if rule = a to x }', "write `when`"),
+        ('route "r" { when rule = a notify x }', "write `to`"),
+        ('route "r" { to x priority critical }', "write `severity`"),
+        ('route "r" { when rule ~= "a.*" to x }', 'for a regex: FIELD regex "…"'),
+        ('route "r" { when rule =~ "a.*" to x }', 'for a regex: FIELD regex "…"'),
+        (
+            'route "r" { to x during 9-17 }',
+            "name one: schedule office = mon-fri 09:00-18:00, and here `during office`",
+        ),
+        (
+            'route "r" { during mon-fri to x }',
+            "name one: schedule office = mon-fri 09:00-18:00, and here `during office`",
+        ),
+        ("otherwise to x", "is the `{` before it missing?"),
+        ('route "r" { when namespace = a to x }', "did you mean `k8s.ns.name`?"),
+        ('route "r" { when k8s.namespace.name = a to x }', "did you mean `k8s.ns.name`?"),
+        ('route "r" { when k8s.foo.bar = a to x }', "see: falco-bridge fields 'k8s.*'"),
     ],
 )
 def test_the_likely_slip(text: str, hint: str) -> None:
@@ -329,7 +346,7 @@ ROUTES = [
         (('t 3"', "t 3"), 19, "is the quote closed?"),
         (('t 3"', "t 3'"), 19, "is the quote closed?"),
         (('route "r3" {', 'list l = (a, "b\nroute "r3" {'), 16, "is the quote closed?"),
-        (('"r3" {', '"r3"'), 17, ""),
+        (('"r3" {', '"r3"'), 17, "is the `{` before it missing?"),
         (('t 3"\n}', 't 3"'), 20, "is the `}` before it missing?"),
     ],
 )
