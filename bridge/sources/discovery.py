@@ -71,11 +71,12 @@ def _ask_server(name: DnsName, resolver: str) -> set[str]:
     asker.lifetime = _ANSWER_SECONDS
     found: set[str] = set()
     failure: Exception | None = None
-    for kind in ("A", "AAAA"):  # one of which some servers refuse to be asked for
+    for kind in ("A", "AAAA"):  # one of which some servers refuse to be asked for, or deny the name of (RFC 4074, 4)
         try:
             found |= {each.address for each in asker.resolve(name.host, kind, raise_on_no_answer=False)}
         except dns.resolver.NXDOMAIN as error:
-            raise _nobody(name) from error
+            if not found:
+                raise _nobody(name) from error
         except (dns.exception.DNSException, OSError) as error:
             failure = error
     if not found and failure is not None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import dns.rcode
 import pytest
 from structlog.testing import capture_logs
 
@@ -154,10 +155,11 @@ def test_a_resolver_that_fails_is_told_once_and_the_pods_are_kept(pods: Pods, mo
     assert f"the DNS server at {server.address}" in told[0]
 
 
-def test_a_server_that_refuses_to_tell_of_ipv6_is_believed_of_ipv4(pods: Pods) -> None:
+@pytest.mark.parametrize("refusal", [dns.rcode.SERVFAIL, dns.rcode.REFUSED, dns.rcode.NXDOMAIN])
+def test_a_server_that_refuses_to_tell_of_ipv6_is_believed_of_ipv4(pods: Pods, refusal: dns.rcode.Rcode) -> None:
     """As dnsmasq does of a name that it knows from a hosts file; a server with neither kind has none to tell of."""
     with DnsServer(NAME, "127.0.0.2").serving() as server:
-        server.refusing = "all but A"
+        server.refusing, server.refusal = "all but A", refusal
         lookup = fleet(pods, server)._lookup
         assert {address.partition(":")[0] for address in lookup()} == {"127.0.0.2"}
         server.addresses = []

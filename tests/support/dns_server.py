@@ -15,11 +15,15 @@ import dns.rrset
 
 
 class DnsServer:
-    """Answers A questions for one name with ``addresses``; NXDOMAIN without any. ``refusing``: SERVFAIL for all, or for what is no A."""
+    """Answers A questions for one name with ``addresses``; NXDOMAIN without any.
+
+    ``refusing``: ``refusal`` for all questions, or for what is no A.
+    """
 
     def __init__(self, name: str, *addresses: str) -> None:
         self.addresses = list(addresses)
         self.refusing: bool | Literal["all but A"] = False
+        self.refusal = dns.rcode.SERVFAIL
         self.asked = 0
         self._name = name
         self._server = socketserver.UDPServer(("127.0.0.1", 0), self._handler())
@@ -53,7 +57,7 @@ class DnsServer:
         reply = dns.message.make_response(query)
         question = query.question[0]
         if self.refusing is True or (self.refusing and question.rdtype != dns.rdatatype.A):
-            reply.set_rcode(dns.rcode.SERVFAIL)
+            reply.set_rcode(self.refusal)
         elif not self.addresses or question.name.to_text(omit_final_dot=True) != self._name:
             reply.set_rcode(dns.rcode.NXDOMAIN)
         elif question.rdtype == dns.rdatatype.A:
