@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any, TextIO
 
 from bridge.channels.redact import redacted
@@ -37,7 +38,7 @@ def configure_logging(level: str, form: str, secrets: Collection[str], stream: T
     structlog.configure(
         processors=[*processors, renderer, blot],  # type: ignore[list-item]  # blot works on the rendered line
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=structlog.WriteLoggerFactory(file=_Lossy(out)),  # type: ignore[arg-type]  # all that it uses
         cache_logger_on_first_use=False,
     )
     _quieten_libraries(hidden, out)
@@ -55,3 +56,20 @@ def _quieten_libraries(hidden: frozenset[str], out: TextIO) -> None:
     logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
     for name in ("apprise", "requests", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+class _Lossy:
+    """A log whose disk is full or whose terminal is gone loses lines; alerts are taken in all the same."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> None:
+        """Or not."""
+        with suppress(OSError):
+            self._out.write(text)
+
+    def flush(self) -> None:
+        """Or not."""
+        with suppress(OSError):
+            self._out.flush()

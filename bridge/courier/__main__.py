@@ -22,7 +22,8 @@ _LOOK_SECONDS = 0.05
 
 def main() -> int:
     """Deliver until told otherwise; 0 when drained, WORN_OUT for another courier, 1 where the journal cannot go on."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the router answers Ctrl-C, and speaks to us
+    for number in (signal.SIGINT, signal.SIGHUP):  # the router answers Ctrl-C and a closed terminal, and speaks to us
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     settings: dict[str, Any] = json.loads(sys.stdin.buffer.readline() or b"{}")
     if not settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ from tests.support.recordings import grpc_messages
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "all" { to archive }\n'
+ROOT = Path(__file__).parent.parent.parent
 CHANNELS = {"archive": "file://archive.jsonl"}
 
 
@@ -72,6 +74,39 @@ def test_sigterm_drains_and_leaves_with_zero(road: Road) -> None:
     assert road.stop(bridge) == 0, road.log
     last = log_lines(road.log)[-1]
     assert (last["event"], last["alerts"], last["undelivered"]) == ("stopped", 50, 0)
+
+
+def test_a_terminal_that_is_closed_stops_it_as_sigterm_does(road: Road) -> None:
+    """Together with its courier, to which the kernel says so too."""
+    road.configure(ROUTES, CHANNELS)
+    road.falco("--generate", "--count", "50")
+    bridge = road.bridge()
+    road.await_kept(50)
+    (courier,) = Path(f"/proc/{bridge.pid}/task/{bridge.pid}/children").read_text("ascii").split()
+    for process in (int(courier), bridge.pid):
+        os.kill(process, signal.SIGHUP)
+    assert bridge.wait(30) == 0, road.log
+    last = log_lines(road.log)[-1]
+    assert (last["event"], last["alerts"], last["undelivered"]) == ("stopped", 50, 0)
+
+
+def test_a_log_that_cannot_be_written_costs_no_alert(tmp_path: Path) -> None:
+    """Its disk is full: what it had to say is lost, and nothing else."""
+    (tmp_path / "all.route").write_text(ROUTES, encoding="utf-8")
+    config = tmp_path / "falco-bridge.yaml"
+    config.write_text(
+        "sources: [{stdin: true}]\nchannels: {archive: file://archive.jsonl}\nroutes: [all.route]\njournal: j.db\n",
+        "utf-8",
+    )
+    alerts = (ROOT / "examples" / "quickstart" / "alerts.jsonl").read_bytes()
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bridge", "--config", config], input=b"no alert\n" + alerts, stderr=full, timeout=60,
+            cwd=ROOT, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0
+    told = (tmp_path / "archive.jsonl").read_text("utf-8").splitlines()
+    assert len(told) == sum(json.loads(line)["source"] != "internal" for line in alerts.splitlines())
 
 
 def test_no_line_an_alert(road: Road) -> None:
