@@ -57,7 +57,7 @@ class CaseChecker:
     def _event(self, step: syntax.EventStep) -> Event:
         values: dict[str, str | tuple[str, ...]] = {}
         for each in step.assignments:
-            name = self._routes.resolver.field(each.field)
+            name = self._routes.resolver.operands.field_name(each.field)
             if name is None:
                 continue
             if name in values:

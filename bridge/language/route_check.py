@@ -11,9 +11,10 @@ from bridge.language.condition import All, Condition
 from bridge.language.diagnostic import Code, Diagnostic
 from bridge.language.durations import parse_duration
 from bridge.language.kinds import ATTRIBUTES, LABEL, field_kind
+from bridge.language.operands import unknown_field
 from bridge.language.program import During, Escalation, MemoryClause, Redaction, Route
 from bridge.language.regex import compile_regex
-from bridge.language.resolve import Resolver, unknown_field
+from bridge.language.resolve import Resolver
 from bridge.language.schedule import Schedule, check_schedule
 from bridge.language.scope import NameKind, Scope
 from bridge.language.source import Span
@@ -110,7 +111,9 @@ class RouteChecker:
 
     def redaction(self, statement: syntax.RedactStatement) -> Redaction | None:
         """What a ``redact`` statement asks for."""
-        fields = tuple(name for each in statement.fields if (name := self.resolver.field(each)) is not None)
+        fields = tuple(
+            name for each in statement.fields if (name := self.resolver.operands.field_name(each)) is not None
+        )
         for each in statement.fields:
             if each.text in ATTRIBUTES and each.text != "output":
                 self._tell(Code.MISPLACED_CLAUSE, f"`{each.text}` cannot be redacted", each.span,
@@ -214,7 +217,7 @@ class RouteChecker:
         )
 
     def _keys(self, fields: Sequence[syntax.FieldName]) -> tuple[str, ...]:
-        return tuple(name for each in fields if (name := self.resolver.field(each)) is not None)
+        return tuple(name for each in fields if (name := self.resolver.operands.field_name(each)) is not None)
 
     def _severity(self, word: syntax.Word | None) -> Priority | None:
         if word is None:
