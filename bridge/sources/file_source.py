@@ -7,9 +7,9 @@ one piece of each file that has some, so that a busy file cannot starve the othe
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -45,6 +45,8 @@ class FileSource:
         self._payload = Payload(zone=zone)
         self._stopping = self._cancelled = False
         self._watch: FileWatch | None = None
+        self._ending = threading.Lock()
+        """Nobody wakes a watch that is closed: the number of its descriptor may be another file's by then."""
         self._state = StateKeeper(name)
         self._log = structlog.get_logger("file")
 
@@ -62,7 +64,8 @@ class FileSource:
             self._save(accept)
             self._follow(watch, accept)
         finally:
-            self._watch = None
+            with self._ending:
+                self._watch = None
             watch.close()
             self._files.close()
 
@@ -86,10 +89,9 @@ class FileSource:
         return (self._state.now(),)
 
     def _wake(self) -> None:
-        watch = self._watch
-        if watch is not None:
-            with suppress(OSError):  # it has just ended by itself
-                watch.wake()
+        with self._ending:
+            if self._watch is not None:
+                self._watch.wake()
 
     # The rounds
 

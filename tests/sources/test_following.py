@@ -389,6 +389,27 @@ def test_stopping_reads_what_stands_there_and_not_what_is_written_meanwhile(tmp_
     assert all(counted[f"r{number}"] == 1 for number in range(20_000))
 
 
+def test_a_source_that_is_woken_closes_nothing_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However soon it ends: a descriptor that is closed may be another file's at once, and would be written to."""
+    path, closed, early = tmp_path / "falco.log", threading.Event(), list[bool]()
+    append(path, 1)
+    close = FileWatch.close
+
+    def wake(_watch: FileWatch) -> None:
+        append(path, 2)  # so that it looks up, and sees that it is to stop
+        early.append(closed.wait(0.5))
+
+    def note_and_close(watch: FileWatch) -> None:
+        closed.set()
+        close(watch)
+
+    monkeypatch.setattr(FileWatch, "wake", wake)
+    monkeypatch.setattr(FileWatch, "close", note_and_close)
+    with running(follow(path)) as taken:
+        wait_until(lambda: rules(taken) == ["r1"], "the first line")
+    assert (early, rules(taken)) == ([False], ["r1", "r2"])
+
+
 def test_a_fault_while_committing_repeats_and_loses_nothing(tmp_path: Path) -> None:
     """The source is started anew and goes on from what was committed."""
     path = tmp_path / "falco.log"
