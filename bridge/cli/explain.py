@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from bridge.cli.routes_input import RoutesInput, add_routes, read_routes
 
 if TYPE_CHECKING:
-    from bridge.alert import Alert
     from bridge.language.program import Route
     from bridge.matching.explain import Reason
+    from bridge.service.alert_files import Line
 
 _LONGEST = 100
 _MOST_ALERTS = 100
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         for each in read_alerts(args.alert or str(routes.journal or "-")):
             if isinstance(each, Line) and each.alert.id.startswith(args.id):
-                _tell(each.alert, routes, args.format)
+                _tell(each, routes, args.format)
                 told += 1
                 if told == _MOST_ALERTS:
                     print(f"falco-bridge explain: only the first {told}; name one with --id", file=sys.stderr)
@@ -63,21 +63,22 @@ def run(args: argparse.Namespace) -> int:
     return 0 if told else 2
 
 
-def _tell(alert: Alert, routes: RoutesInput, form: str) -> None:
+def _tell(line: Line, routes: RoutesInput, form: str) -> None:
     if form == "json":
         import json
 
-        print(json.dumps(_as_mapping(alert, routes), ensure_ascii=False))
+        print(json.dumps(_as_mapping(line, routes), ensure_ascii=False))
     else:
-        print("\n".join(_text(alert, routes)))
+        print("\n".join(_text(line, routes)))
 
 
-def _verdicts(alert: Alert, routes: RoutesInput) -> Iterator[tuple[Route, str, Reason | None]]:
+def _verdicts(line: Line, routes: RoutesInput) -> Iterator[tuple[Route, str, Reason | None]]:
     """Each route with its verdict in a word or two, and the reason where a condition gave it."""
     from bridge.matching import Matcher
     from bridge.matching.explain import explain
 
-    matched = set(Matcher(routes.program, routes.labels).match(alert, alert.time_ns))
+    alert = line.alert
+    matched = set(Matcher(routes.program, routes.labels).match(alert, line.at_ns))
     ended = ""
     for index, route in enumerate(routes.program.routes):
         reason = None if route.when is None else explain(route.when, alert, routes.labels)
@@ -85,7 +86,7 @@ def _verdicts(alert: Alert, routes: RoutesInput) -> Iterator[tuple[Route, str, R
             verdict = "dropped" if route.drop else "matched"
         elif ended:
             verdict = f'not asked: "{ended}" ended it'
-        elif closed := [each.refusal() for each in route.during if not each.holds(alert.time_ns)]:
+        elif closed := [each.refusal() for each in route.during if not each.holds(line.at_ns)]:
             verdict = f"no match: {closed[0]}"
         elif reason is None or reason.holds:
             verdict = "no match: internal alerts reach only routes that test `source`"
@@ -96,20 +97,21 @@ def _verdicts(alert: Alert, routes: RoutesInput) -> Iterator[tuple[Route, str, R
         yield route, verdict, reason
 
 
-def _text(alert: Alert, routes: RoutesInput) -> Iterator[str]:
+def _text(line: Line, routes: RoutesInput) -> Iterator[str]:
     from bridge.alert.alert import clock_text
     from bridge.channels.sanitise import one_line
     from bridge.matching import Matcher
     from bridge.routing import decide
 
+    alert = line.alert
     moment = clock_text("evt.time.iso8601", alert.time_ns)
     said = f"{alert.priority}, {one_line(alert.hostname, 60)}, {moment}, id {alert.id}"
     yield f"{one_line(alert.rule, _LONGEST)} ({said})"
-    for route, verdict, reason in _verdicts(alert, routes):
+    for route, verdict, reason in _verdicts(line, routes):
         yield f'\n  route "{route.name}": {verdict}'
         if reason is not None:
             yield from _reason_lines(reason, routes, "    ")
-    routed = decide(routes.program, Matcher(routes.program, routes.labels).match(alert, alert.time_ns), alert)
+    routed = decide(routes.program, Matcher(routes.program, routes.labels).match(alert, line.at_ns), alert)
     told = [f"{each.channel} ({', '.join(each.routes)})" for each in routed.notifications]
     yield f"\n  told: {', '.join(told) or 'nobody'}\n"
 
@@ -142,10 +144,10 @@ def _source(reason: Reason, routes: RoutesInput) -> str:
     return one_line("?" if source is None else " ".join(source.text[span.start : span.end].split()), _LONGEST)
 
 
-def _as_mapping(alert: Alert, routes: RoutesInput) -> dict[str, object]:
+def _as_mapping(line: Line, routes: RoutesInput) -> dict[str, object]:
     return {
-        "id": alert.id,
-        "rule": alert.rule,
+        "id": line.alert.id,
+        "rule": line.alert.rule,
         "routes": [
             {
                 "route": route.name,
@@ -153,7 +155,7 @@ def _as_mapping(alert: Alert, routes: RoutesInput) -> dict[str, object]:
                 "matched": verdict in {"matched", "dropped"},
                 "reason": None if reason is None else _reason_mapping(reason, routes),
             }
-            for route, verdict, reason in _verdicts(alert, routes)
+            for route, verdict, reason in _verdicts(line, routes)
         ],
     }
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from bridge.cli.routes_input import RoutesInput, add_routes, read_routes
 
 if TYPE_CHECKING:
-    from bridge.alert import Alert
     from bridge.language.program import Route
+    from bridge.service.alert_files import Line
     from bridge.service.rehearsal import Failure
 
 _BOUND = re.compile(r'(?P<what>to\s+\S+|"[^"]+"|\S.*?)\s+(?P<how>exactly|at most|at least)\s+(?P<count>\d+)')
@@ -128,8 +128,9 @@ def _corpus(routes: RoutesInput, files: Sequence[str], bounds: Sequence[Bound]) 
     by_channel: Counter[str] = Counter()
     reached: set[int] = set()
     for path in files:
-        for alert in _alerts_of(path):
-            matched = matcher.match(alert, alert.time_ns)
+        for line in _alerts_of(path):
+            alert = line.alert
+            matched = matcher.match(alert, line.at_ns)
             reached.update(matched)
             routed = decide(routes.program, matched, alert)
             by_route.update(decision.route for decision in routed.decisions)
@@ -143,7 +144,7 @@ def _corpus(routes: RoutesInput, files: Sequence[str], bounds: Sequence[Bound]) 
         yield Result(bound.text, ", ".join(files), failures)
 
 
-def _alerts_of(path: str) -> Iterator[Alert]:
+def _alerts_of(path: str) -> Iterator[Line]:
     """Raises AlertFileError also where no line is one: bounds that hold of nothing prove nothing."""
     from bridge.service.alert_files import AlertFileError, Line, read_alerts, skipped
 
@@ -151,7 +152,7 @@ def _alerts_of(path: str) -> Iterator[Alert]:
     for each in read_alerts(path):
         if isinstance(each, Line):
             alerts += 1
-            yield each.alert
+            yield each
         else:
             others += 1
     if not alerts:

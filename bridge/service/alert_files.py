@@ -30,6 +30,8 @@ class Line:
 
     alert: Alert
     text: bytes
+    at_ns: int
+    """When it was taken in, by which schedules are judged: told by the journal; of a file, the alert's own time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def _lines(file: object) -> Iterator[Line | NoAlert]:
         if content is None or not content.strip():
             continue
         alert = decode_json(content, time.time_ns())
-        yield NoAlert(number, alert.reason) if isinstance(alert, Malformed) else Line(alert, content)
+        yield NoAlert(number, alert.reason) if isinstance(alert, Malformed) else Line(alert, content, alert.time_ns)
     if unwrapper.pending:
         yield NoAlert(number, "the file ends within a line")
 
@@ -77,7 +79,7 @@ def _kept(path: Path) -> Iterator[Line]:
     try:
         journal = Journal.open_to_read(path)
         for each in recorded(journal):
-            yield Line(each.alert, encode_json(each.alert))
+            yield Line(each.alert, encode_json(each.alert), each.received_ns)
         journal.close()
     except JournalError as error:
         raise AlertFileError(str(error)) from error
