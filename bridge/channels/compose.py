@@ -1,4 +1,4 @@
-"""From deliveries and the config's labels to the message. Pure: what a person reads does not depend on when."""
+"""From a delivery, or a digest of many, to the message. Pure: what a person reads does not depend on when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many deliveries one send takes. Pure."""
+"""How many deliveries one send takes, and when they fold into a digest. Pure."""
 
 from __future__ import annotations
 

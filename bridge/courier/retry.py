@@ -1,4 +1,4 @@
-"""What becomes of a delivery after an attempt. Pure: the clock and the dice are arguments."""
+"""What becomes of an attempt: done, a retry after a backoff, a dead letter. Pure: clock and dice are arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a condition as written to a checked one: names resolved, macros expanded, types known."""
+"""From a condition as written to a checked one: names resolved, macros expanded, types known, unknown fields told."""
 
 from __future__ import annotations
 

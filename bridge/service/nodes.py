@@ -1,4 +1,4 @@
-"""What Falcos say of themselves, node by node: what they could not see, and when each was last heard.
+"""What Falcos say of themselves, node by node: events dropped, and when each was last heard.
 
 Drops are no incidents, and are kept out of ``otherwise``; but what Falco did not see, nobody will be told.
 """

@@ -296,3 +296,14 @@ def test_a_path_too_long_for_a_socket_is_told(tmp_path: Path) -> None:
     problems = load_config(write(tmp_path, GOOD.replace("falco.sock", "x" * 108)), {"TOKEN": "A/B/hunter2hunter2"})
     assert not isinstance(problems, Config)
     assert [(each.line, "at most 107 bytes" in each.message) for each in problems] == [(2, True)]
+
+
+def test_a_section_that_is_no_mapping_is_told_how_it_begins(tmp_path: Path) -> None:
+    """By the first key that it knows."""
+    path = tmp_path / "falco-bridge.yaml"
+    path.write_text("log: debug\nlabels: [a]\n", encoding="utf-8")
+    found = load_config(path, {})
+    assert isinstance(found, list)
+    told = {each.line: each.text() for each in found if "mapping" in each.message}
+    assert told[1].endswith("`log` must be a mapping of names to values; like {level: …}")
+    assert told[2].endswith("`labels` must be a mapping of names to values; like {NAME: …}")

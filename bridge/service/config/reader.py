@@ -69,7 +69,8 @@ class Reader:
     def mapping(self, node: yaml.Node, what: str, known: Sequence[str] | None) -> dict[str, yaml.Node]:
         """The entries of a mapping; unknown and repeated keys are mistakes. ``known`` None allows any key."""
         if not isinstance(node, yaml.MappingNode):
-            self.wrong(node, f"`{what}` must be a mapping of names to values")
+            one = known[0] if known else "NAME"
+            self.wrong(node, f"`{what}` must be a mapping of names to values", f"like {{{one}: …}}")
             return {}
         entries: dict[str, yaml.Node] = {}
         for key, value in node.value:
