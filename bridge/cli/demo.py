@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,14 @@ def _count(alerts: Path) -> int:
 
 def _await(journal_path: Path, expected: int, bridge: subprocess.Popen[bytes]) -> bool:
     """Until every alert is kept and nothing waits to be delivered. False where the bridge died or time ran out."""
-    from bridge.journal import Journal
+    from bridge.journal import Journal, JournalError
 
     deadline = time.monotonic() + _PATIENCE_SECONDS
     journal: Journal | None = None
     while bridge.poll() is None and time.monotonic() < deadline:
-        if journal is None and journal_path.exists():
-            journal = Journal.open(journal_path)
+        if journal is None:
+            with suppress(JournalError):  # the bridge has not made it yet
+                journal = Journal.open_to_read(journal_path)
         if journal is not None and journal.kept() >= expected and journal.undelivered() == 0:
             journal.close()
             return True

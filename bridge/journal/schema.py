@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bridge.journal.errors import JournalBusyError, JournalError
@@ -19,6 +21,7 @@ read in one text a source."""
 _OLDEST = 2
 """Older ones are refused; what is between is brought up to date by ``_UPGRADES``."""
 _BUSY_SECONDS = 30.0
+_LOOK_SECONDS = 0.01
 _CHECKED_WHOLE_BYTES = 64 << 20
 """Up to this size the whole file is checked at start (about a second)."""
 
@@ -188,9 +191,21 @@ def explain(error: sqlite3.Error, path: Path, *, then: str = "the bridge goes on
 
 
 def _make_private(path: Path) -> None:
-    """Alerts hold command lines, and those hold secrets: only the bridge's user may read the journal."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    os.close(os.open(path, flags, 0o600))
+    """Alerts hold command lines, and those hold secrets: only the bridge's user may read the journal.
+
+    One that is there is not opened: closing it would end the locks that SQLite holds on it for this process, and then
+    whoever closes a connection next takes himself for the last and deletes the log that we write to.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        return
+    if stat.S_ISLNK(mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError
 
 
 def _cannot_open(path: Path, error: Exception) -> JournalError:
@@ -209,9 +224,11 @@ def _cannot_open(path: Path, error: Exception) -> JournalError:
 
 def _recognise(connection: sqlite3.Connection, path: Path) -> bool:
     """Refuse a file that this version must not write to, before anything is written. Whether it holds a journal yet."""
+    connection.execute("BEGIN")  # all of one moment, for somebody may be making it
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    connection.execute("COMMIT")
     if tables and application != APPLICATION_ID:
         raise JournalError(
             f"{path} is an SQLite file, but not a journal of falco-bridge; nothing was changed. "
@@ -243,7 +260,7 @@ def _none_yet(path: Path) -> JournalError:
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = OFF")  # deliveries are only ever written beside their alert
     connection.execute("BEGIN IMMEDIATE")
@@ -259,3 +276,17 @@ def _set_up(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:  # a full disk has ended it already
             connection.execute("ROLLBACK")
         raise
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """SQLite itself does not wait for whoever does the same at this moment."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return

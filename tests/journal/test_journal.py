@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -219,6 +219,44 @@ def test_a_journal_that_is_a_symbolic_link_is_told(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="is a symbolic link; set"):
         Journal.open_for_router(tmp_path / "j.db")
     assert not (tmp_path / "elsewhere.db").exists()
+
+
+_OPEN = """
+import sys
+from pathlib import Path
+from bridge.journal import Journal
+path = Path(sys.argv[1])
+print(flush=True)
+while not path.parent.exists():
+    pass
+Journal.open(path).close()
+"""
+"""Opens a journal as soon as its folder is there."""
+
+
+def test_a_second_look_of_ours_does_not_let_others_delete_the_log(tmp_path: Path) -> None:
+    """A process that opens the journal twice keeps its locks when it closes one: what it commits then is found."""
+    path = tmp_path / "j.db"
+    ours = Journal.open_for_router(path)
+    Journal.open(path).close()
+    subprocess.run([sys.executable, "-c", _OPEN, path], check=True)
+    ours.append("s", 0, entries(1), [], {})
+    with closing(Journal.open_to_read(path)) as theirs:
+        assert theirs.kept() == 1
+
+
+def test_many_that_make_the_journal_at_once_all_have_it(tmp_path: Path) -> None:
+    """As a bridge, its courier and a demo that looks may."""
+    for number in range(10):
+        folder = tmp_path / str(number)
+        command = [sys.executable, "-c", _OPEN, folder / "j.db"]
+        with ExitStack() as stack:
+            makers = [stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE)) for _ in range(6)]
+            for maker in makers:
+                assert maker.stdout is not None
+                maker.stdout.readline()
+            folder.mkdir()
+        assert [maker.returncode for maker in makers] == [0] * 6
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
