@@ -12,7 +12,7 @@ from bridge.alert import Priority, make_alert
 from bridge.language import Checked, Code, Known, Source, check
 from bridge.language.formatter import format_text
 from bridge.language.render import as_mapping, render_text
-from bridge.matching import Matcher
+from bridge.matching import Matcher, compile_condition
 from bridge.matching.lint import lint
 from tests.conftest import FULL
 
@@ -122,7 +122,9 @@ def test_pathological_regexes_are_refused_or_linear(pattern: str) -> None:
     if checked.program is not None:
         long = make_alert(time_ns=0, priority=Priority.ERROR, rule="r", source="s", hostname="h", tags=(), output="o",
                           fields={"proc.cmdline": "a" * 100_000})  # fmt: skip
-        Matcher(checked.program, {}).match(long, 0)
+        (route,) = checked.program.routes
+        assert route.when is not None
+        assert Matcher(checked.program, {}).match(long, 0) == (0,) * compile_condition(route.when, {})(long)
 
 
 @pytest.mark.parametrize("inner", ["a" * 300_000, '\\"' * 150_000], ids=["letters", "escapes"])

@@ -298,12 +298,13 @@ def test_a_path_too_long_for_a_socket_is_told(tmp_path: Path) -> None:
     assert [(each.line, "at most 107 bytes" in each.message) for each in problems] == [(2, True)]
 
 
-def test_a_section_that_is_no_mapping_is_told_how_it_begins(tmp_path: Path) -> None:
-    """By the first key that it knows."""
+def test_a_section_that_is_of_another_kind_is_told_how_it_begins(tmp_path: Path) -> None:
+    """A mapping by the first key that it knows."""
     path = tmp_path / "falco-bridge.yaml"
-    path.write_text("log: debug\nlabels: [a]\n", encoding="utf-8")
+    path.write_text("log: debug\nlabels: [a]\nsources: {f: {file: a}}\n", encoding="utf-8")
     found = load_config(path, {})
     assert isinstance(found, list)
-    told = {each.line: each.text() for each in found if "mapping" in each.message}
+    told = {each.line: each.text() for each in found if each.line < 4}
+    assert told[3].endswith("`sources` must be a list; begin each of its items with `- `, on a line of its own")
     assert told[1].endswith("`log` must be a mapping of names to values; like {level: …}")
     assert told[2].endswith("`labels` must be a mapping of names to values; like {NAME: …}")

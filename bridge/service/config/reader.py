@@ -92,7 +92,7 @@ class Reader:
         if isinstance(node, yaml.SequenceNode):
             items: Sequence[yaml.Node] = node.value
             return items
-        self.wrong(node, f"`{what}` must be a list")
+        self.wrong(node, f"`{what}` must be a list", "begin each of its items with `- `, on a line of its own")
         return ()
 
     def text(self, node: yaml.Node, what: str) -> str:
