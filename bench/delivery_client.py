@@ -13,9 +13,9 @@ from collections.abc import Callable
 from itertools import islice
 
 from bridge.alert import Alert, Priority
-from bridge.alert.json_form import decode_json
+from bridge.alert.forms.json_form import decode_json
 from bridge.channels.registry import open_channel
-from bridge.journal import Delivery
+from bridge.delivery import Delivery
 from bridge.routing import Notification
 from bridge.simulate.generate import generate
 from bridge.simulate.recording import Form
@@ -37,7 +37,7 @@ def shipped(url: str) -> Send:
     """Apprise as its documentation shows it: the object, ``add``, ``notify``, with the text that ours sends."""
     import apprise
 
-    from bridge.channels.compose import compose
+    from bridge.channels.message.compose import compose
 
     service = apprise.Apprise()
     assert service.add(url)
@@ -50,22 +50,22 @@ def shipped(url: str) -> Send:
     return send
 
 
-def ours(url: str, *, together: int = 1) -> Send:
+def ours(url: str, *, batch_size: int = 1) -> Send:
     """A channel as the courier uses it, in one thread."""
-    from bridge.channels import probe
+    from bridge.channels.apprise import intercept
 
-    probe.install()
+    intercept.install()
     channel = open_channel("bench", url, _LABELS)
 
     def send(sent: list[Delivery]) -> None:
-        for at in range(0, len(sent), together):
-            outcome = channel.send(sent[at : at + together])
+        for at in range(0, len(sent), batch_size):
+            outcome = channel.send(sent[at : at + batch_size])
             assert outcome.verdict == "delivered", outcome
 
     return send
 
 
-def bare(url: str, *, together: int = 1) -> Send:
+def bare(url: str, *, batch_size: int = 1) -> Send:
     """Aiohttp posting what that channel would post, made beforehand: one request after the other."""
     import aiohttp
 
@@ -74,7 +74,7 @@ def bare(url: str, *, together: int = 1) -> Send:
     requests = {}
 
     def send(sent: list[Delivery]) -> None:
-        asyncio.run(post([requests[each.id] for each in sent[::together]]))
+        asyncio.run(post([requests[each.id] for each in sent[::batch_size]]))
 
     async def post(bodies: list[tuple[bytes, dict[str, str]]]) -> None:
         async with aiohttp.ClientSession() as session:
@@ -84,8 +84,8 @@ def bare(url: str, *, together: int = 1) -> Send:
                     await answer.read()
 
     def prepare(all_of_them: list[Delivery]) -> None:
-        for at in range(0, len(all_of_them), together):
-            part = all_of_them[at : at + together]
+        for at in range(0, len(all_of_them), batch_size):
+            part = all_of_them[at : at + batch_size]
             requests[part[0].id] = channel.request(part)  # type: ignore[attr-defined]
 
     send.prepare = prepare  # type: ignore[attr-defined]
@@ -96,8 +96,8 @@ KINDS: dict[str, Callable[[str], Send]] = {
     "shipped": shipped,
     "ours": ours,
     "bare": bare,
-    "ours in batches": lambda url: ours(url, together=_BATCH),
-    "bare in batches": lambda url: bare(url, together=_BATCH),
+    "ours in batches": lambda url: ours(url, batch_size=_BATCH),
+    "bare in batches": lambda url: bare(url, batch_size=_BATCH),
 }
 
 

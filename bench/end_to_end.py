@@ -21,14 +21,14 @@ from typing import Any, Self
 
 from bench.figures import Figure
 from bridge.alert.wire.methods import GET
-from bridge.journal import Journal
+from bridge.journal.sqlite import Journal
 from bridge.language import Known, Source, check
 from bridge.matching import Matcher
-from bridge.routing.redact import Redactor
-from bridge.service.intake import Intake, Rules
+from bridge.pipeline.intake import Intake, Rules
+from bridge.routing.redaction import Redactor
 from bridge.sources.contract import Batch
-from bridge.sources.grpc_channel import open_channel
-from bridge.sources.grpc_source import GrpcSource
+from bridge.sources.grpc.connection import open_channel
+from bridge.sources.grpc.source import GrpcSource
 
 _SECONDS = 8
 _RATES = (1000, 5000, 20_000)

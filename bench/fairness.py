@@ -17,15 +17,15 @@ import structlog
 
 from bench.figures import Figure
 from bench.routes import routes_text
-from bridge.journal import Journal
+from bridge.http.guard import Guard
+from bridge.journal.sqlite import Journal
 from bridge.language import Known, Source, check
 from bridge.matching import Matcher
-from bridge.routing.redact import Redactor
-from bridge.service.intake import Intake, Rules
+from bridge.pipeline.intake import Intake, Rules
+from bridge.routing.redaction import Redactor
 from bridge.sources.contract import Batch
-from bridge.sources.grpc_fleet import GrpcFleet
-from bridge.sources.http_guard import Guard
-from bridge.sources.http_source import HttpSource
+from bridge.sources.grpc.fleet import GrpcFleet
+from bridge.sources.http.source import HttpSource
 
 _FALCOS = 100
 _SECONDS = 12.0

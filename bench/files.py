@@ -12,11 +12,11 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from bench.figures import Figure
-from bridge.journal import Journal
+from bridge.journal.sqlite import Journal
 from bridge.simulate.generate import generate
 from bridge.simulate.recording import Form
 from bridge.sources.contract import Batch
-from bridge.sources.file_source import FileSource
+from bridge.sources.files.source import FileSource
 
 _ALERTS = 200_000
 _FILES = 5_000

@@ -80,7 +80,7 @@ def _plain(address: str) -> float:
 
 def _ours(address: str) -> float:
     from bridge.sources.contract import Batch
-    from bridge.sources.grpc_source import GrpcSource
+    from bridge.sources.grpc.source import GrpcSource
 
     importlib.import_module("grpc")  # not what is measured
     done = threading.Event()

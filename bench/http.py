@@ -17,14 +17,14 @@ from pathlib import Path
 
 from bench.figures import Figure
 from bench.routes import routes_text
-from bridge.journal import Journal
+from bridge.http.guard import Guard
+from bridge.journal.sqlite import Journal
 from bridge.language import Known, Source, check
 from bridge.matching import Matcher
-from bridge.routing.redact import Redactor
-from bridge.service.intake import Intake, Rules
+from bridge.pipeline.intake import Intake, Rules
+from bridge.routing.redaction import Redactor
 from bridge.sources.contract import Accept, Batch
-from bridge.sources.http_guard import Guard
-from bridge.sources.http_source import HttpSource
+from bridge.sources.http.source import HttpSource
 
 _COUNTS = {1: 3000, 32: 20_000, 128: 20_000}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.figures import Figure
 from bridge.simulate.server import StandInFalco
 from bridge.sources.contract import Batch
-from bridge.sources.grpc_source import GrpcSource
+from bridge.sources.grpc.source import GrpcSource
 
 _SECONDS = 12.0
 _MANY = 100

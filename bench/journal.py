@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.alerts import alerts
 from bench.figures import Figure
 from bridge.alert import Priority
-from bridge.journal import Entry, Journal
+from bridge.journal.sqlite import Entry, Journal
 from bridge.routing import Action, Decision, Notification, Routed
 
 _SECONDS = 2.0

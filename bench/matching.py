@@ -12,9 +12,9 @@ import orjson
 from bench.figures import Figure
 from bench.routes import alerts_of, new_alerts, routes_text
 from bridge.alert import Alert
-from bridge.alert.json_text import encode_json
+from bridge.alert.forms.json_text import encode_json
 from bridge.language import Known, Source, check
-from bridge.language.program import Program
+from bridge.language.program.program import Program
 from bridge.matching import Matcher, compile_condition
 
 _ALERTS = 2000

@@ -14,7 +14,8 @@ from pathlib import Path
 from bench.end_to_end import simulating, start
 from bench.figures import Figure
 from bench.routes import routes_text
-from bridge.journal import Journal, JournalError
+from bridge.journal import JournalError
+from bridge.journal.sqlite import Journal
 
 _ALERTS = 1_000_000 if os.environ.get("FALCO_BRIDGE_FULL") == "1" else 100_000
 _EARLY = _ALERTS // 10

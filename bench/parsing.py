@@ -10,7 +10,7 @@ from lark import Lark
 from bench.figures import Figure
 from bench.routes import routes_text
 from bridge.language import Known, Source, check
-from bridge.language.grammar_file import grammar_text
+from bridge.language.syntax.grammar_file import grammar_text
 
 _ROUTES = 1000
 _ROUNDS = 3

@@ -19,41 +19,41 @@ _PRIORITIES = ("debug", "notice", "warning", "error", "critical")
 
 def routes_text(count: int, seed: int = 0) -> str:
     """A file of ``count`` routes, about ten lines each."""
-    dice = Random(seed)
-    return "\n".join(_route(dice, number) for number in range(count)) + "\notherwise {\n  to        archive\n}\n"
+    rng = Random(seed)
+    return "\n".join(_route(rng, number) for number in range(count)) + "\notherwise {\n  to        archive\n}\n"
 
 
-def _route(dice: Random, number: int) -> str:
-    lines = " and\n            ".join(_condition(dice, number))
-    ending = "  stop\n" if dice.random() < 0.02 else ""
+def _route(rng: Random, number: int) -> str:
+    lines = " and\n            ".join(_condition(rng, number))
+    ending = "  stop\n" if rng.random() < 0.02 else ""
     return (
         f'route "route {number}" {{\n  when      {lines}\n  to        channel{number % 20}, archive\n'
-        f'  severity  {dice.choice(_PRIORITIES)}\n  title     "%rule in %k8s.ns.name"\n'
+        f'  severity  {rng.choice(_PRIORITIES)}\n  title     "%rule in %k8s.ns.name"\n'
         f'  message   "%user.name ran %proc.cmdline in %k8s.pod.name on %hostname"\n{ending}}}\n'
     )
 
 
-def _condition(dice: Random, number: int) -> list[str]:
-    namespaces = ", ".join(dice.sample(NAMESPACES, dice.randrange(1, 5)))
+def _condition(rng: Random, number: int) -> list[str]:
+    namespaces = ", ".join(rng.sample(NAMESPACES, rng.randrange(1, 5)))
     heads = (
         f"k8s.ns.name in ({namespaces})",
-        f'rule = "{dice.choice(RULES)}"',
+        f'rule = "{rng.choice(RULES)}"',
         f'proc.cmdline contains "--job={number % 500}" and hostname = node-{number % 30}',
     )
-    parts = dice.choices(heads, (6, 3, 1))
+    parts = rng.choices(heads, (6, 3, 1))
     makers = (
-        lambda: f'proc.cmdline contains "{dice.choice(COMMANDS)[:8]} --job={number % 500}"',
-        lambda: f'proc.cmdline startswith "{dice.choice(COMMANDS).split()[0]}"',
+        lambda: f'proc.cmdline contains "{rng.choice(COMMANDS)[:8]} --job={number % 500}"',
+        lambda: f'proc.cmdline startswith "{rng.choice(COMMANDS).split()[0]}"',
         lambda: f'proc.cmdline regex ".*(password|token{number % 97})=[a-z0-9]+.*"',
         lambda: f'proc.cmdline icontains "SECRET{number % 50}"',
         lambda: f'fd.name glob "/var/lib/app{number % 120}/*.conf"',
         lambda: f"fd.name pmatch (/etc, /opt/service{number % 60})",
-        lambda: f"fd.sport > {dice.randrange(1, 60000)}",
+        lambda: f"fd.sport > {rng.randrange(1, 60000)}",
         lambda: f"fd.cip in (10.{number % 200}.0.0/16, 192.168.{number % 255}.7)",
-        lambda: f"user.name in ({', '.join(dice.sample(USERS, 2))})",
-        lambda: f"not user.name = {dice.choice(USERS)}",
-        lambda: f"priority >= {dice.choice(_PRIORITIES[1:])}",
-        lambda: f'rule = "{dice.choice(RULES)}"',
+        lambda: f"user.name in ({', '.join(rng.sample(USERS, 2))})",
+        lambda: f"not user.name = {rng.choice(USERS)}",
+        lambda: f"priority >= {rng.choice(_PRIORITIES[1:])}",
+        lambda: f'rule = "{rng.choice(RULES)}"',
         lambda: f"tags intersects (mitre_{number % 30}, shell)",
         lambda: f"container.image.repository endswith /app{number % 150}",
         lambda: f"(proc.name in (bash, sh, zsh) or proc.pname startswith worker{number % 40})",
@@ -63,24 +63,24 @@ def _condition(dice: Random, number: int) -> list[str]:
         lambda: "not proc.aname[2] exists",
         lambda: "proc.tty != 0",
     )
-    return [*parts, *(maker() for maker in dice.sample(makers, dice.randrange(2, 5)))]
+    return [*parts, *(maker() for maker in rng.sample(makers, rng.randrange(2, 5)))]
 
 
 def alerts_of(count: int, seed: int = 0) -> list[Alert]:
     """Alerts with 18 fields as they come in real life: from 300 pods, of 80 rules, a few programs in each."""
-    dice = Random(seed + 1)
-    return [_alert(dice, number, "") for number in range(count)]
+    rng = Random(seed + 1)
+    return [_alert(rng, number, "") for number in range(count)]
 
 
 def new_alerts(count: int, seed: int = 0) -> list[Alert]:
     """Alerts of which every value is new."""
-    dice = Random(seed + 2)
-    return [_alert(dice, number, f"-{seed}-{number}") for number in range(count)]
+    rng = Random(seed + 2)
+    return [_alert(rng, number, f"-{seed}-{number}") for number in range(count)]
 
 
-def _alert(dice: Random, number: int, new: str) -> Alert:
-    pod, rule = dice.randrange(300), dice.randrange(len(RULES))
-    command = COMMANDS[(pod + dice.randrange(3)) % len(COMMANDS)]
+def _alert(rng: Random, number: int, new: str) -> Alert:
+    pod, rule = rng.randrange(300), rng.randrange(len(RULES))
+    command = COMMANDS[(pod + rng.randrange(3)) % len(COMMANDS)]
     namespace = NAMESPACES[pod % 40] + new
     program = command.split()[0]
     fields = {
@@ -89,12 +89,12 @@ def _alert(dice: Random, number: int, new: str) -> Alert:
         "container.image.tag": f"1.{pod % 9}{new}",
         "container.name": f"app{pod % 60}{new}",
         "evt.type": "execve" + new,
-        "fd.cip": f"10.{dice.randrange(200)}.{number % 250 if new else 0}.{number // 250 % 250 if new else 9}",
-        "fd.name": dice.choice(PATHS) + new,
-        "fd.sport": str(number % 65536 if new else dice.choice((22, 80, 443, 5432, 8080))),
+        "fd.cip": f"10.{rng.randrange(200)}.{number % 250 if new else 0}.{number // 250 % 250 if new else 9}",
+        "fd.name": rng.choice(PATHS) + new,
+        "fd.sport": str(number % 65536 if new else rng.choice((22, 80, 443, 5432, 8080))),
         "k8s.ns.name": namespace,
         "k8s.pod.name": f"{namespace}-api-{pod}",
-        "proc.cmdline": f"{command} --job={dice.randrange(40)}{new}",
+        "proc.cmdline": f"{command} --job={rng.randrange(40)}{new}",
         "proc.exepath": f"/usr/bin/{program}{new}",
         "proc.name": program + new,
         "proc.pname": ("bash", "containerd-shim", "worker7")[pod % 3] + new,

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from bench.figures import Figure
 from bridge.alert import Alert, Priority
-from bridge.alert.grpc_form import decode_grpc
-from bridge.journal import Entry, Journal
-from bridge.journal.history import recorded
-from bridge.journal.upkeep import Keep, Upkeep, dictionary_due, learned
+from bridge.alert.forms.grpc_form import decode_grpc
+from bridge.journal.sqlite import Entry, Journal
+from bridge.journal.sqlite.history import recorded
+from bridge.journal.sqlite.upkeep import RetentionPolicy, Upkeep, dictionary_due, learned
 from bridge.routing import Action, Decision, Notification, Routed
 from bridge.simulate.generate import generate
 from bridge.simulate.recording import Form
@@ -85,7 +85,7 @@ def _raw_bytes() -> float:
 
 def _forget(journal: Journal) -> Iterator[float]:
     """Seconds that each step of a round took: everything is old."""
-    upkeep = Upkeep(journal, Keep(alerts_ns=1, deliveries_ns=1))
+    upkeep = Upkeep(journal, RetentionPolicy(alerts_ns=1, deliveries_ns=1))
     more = True
     while more:
         started = time.perf_counter()

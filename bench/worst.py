@@ -41,10 +41,10 @@ def _long(size: int) -> Iterator[Figure]:
     for name, told in (
         ("letters", lambda _dice, length: "x" * length),
         ("letters of four bytes", lambda _dice, length: "\U0001f600" * (length // 4)),
-        ("pieces of the routes' own texts", lambda dice, length: " ".join(dice.choices(_PIECES, k=length // 10))),
+        ("pieces of the routes' own texts", lambda rng, length: " ".join(rng.choices(_PIECES, k=length // 10))),
     ):
         for length, said in ((_KIB, "64 KiB"), (1 << 20, "1 MiB")):
-            cost = _worst(matcher, "proc.cmdline", lambda dice, _told=told, _length=length: _told(dice, _length))
+            cost = _worst(matcher, "proc.cmdline", lambda rng, _told=told, _length=length: _told(rng, _length))
             yield Figure(f"{size:,} routes, a command line of {said} of {name}", cost, "ms/alert")
 
 
@@ -58,12 +58,12 @@ def _strange() -> Iterator[tuple[str, list[str], str, Callable[[Random], str]]]:
     yield (
         "1,000 regexes, 11 KiB that match them one after another",
         [f'proc.cmdline regex ".*(password|token{number})=[a-z0-9]+.*"' for number in range(1000)],
-        "proc.cmdline", lambda dice: "".join(f"token{each}=a " for each in dice.sample(range(1000), 1000)),
+        "proc.cmdline", lambda rng: "".join(f"token{each}=a " for each in rng.sample(range(1000), 1000)),
     )  # fmt: skip
     yield (
         "1,000 regexes that count up to 50 letters, 4 KiB in which each may begin anywhere",
         [f'proc.cmdline regex ".*a[a-z]{{{number % 50 + 1}}}x{number}.*"' for number in range(1000)],
-        "proc.cmdline", lambda dice: "".join(dice.choices("ab", k=4096)),
+        "proc.cmdline", lambda rng: "".join(rng.choices("ab", k=4096)),
     )  # fmt: skip
     yield (
         "5,000 globs, 64 KiB",
@@ -83,18 +83,18 @@ def _strange() -> Iterator[tuple[str, list[str], str, Callable[[Random], str]]]:
     yield (
         "10,000 lists of networks that all hold the address",
         [f"fd.cip in (10.0.0.0/8, 192.168.{number // 256}.{number % 256})" for number in range(10_000)],
-        "fd.cip", lambda dice: f"10.{dice.randrange(256)}.{dice.randrange(256)}.",
+        "fd.cip", lambda rng: f"10.{rng.randrange(256)}.{rng.randrange(256)}.",
     )  # fmt: skip
 
 
 def _flooded(size: int) -> Iterator[Figure]:
     """Values that never came before, or in combinations that never did, so that nothing remembered is of use."""
-    matcher, dice = _matcher(routes_text(size)), Random(5)
+    matcher, rng = _matcher(routes_text(size)), Random(5)
     known = alerts_of(300, seed=3)
     gc.collect()
     before, spent = megabytes(os.getpid()), 0.0
     for number in range(_FLOOD):
-        alert = _hostile(dice, known[number % len(known)], number)
+        alert = _hostile(rng, known[number % len(known)], number)
         started = time.process_time()
         matcher.match(alert, 0)
         spent += time.process_time() - started
@@ -102,18 +102,18 @@ def _flooded(size: int) -> Iterator[Figure]:
     yield Figure(f"{size:,} routes, memory that these add", megabytes(os.getpid()) - before, "MiB")
 
 
-def _hostile(dice: Random, alert: Alert, number: int) -> Alert:
+def _hostile(rng: Random, alert: Alert, number: int) -> Alert:
     fields = dict(alert.fields)
     match number % 5:
         case 0:
-            fields["proc.cmdline"] = " ".join(dice.choices(_PIECES, k=60))
+            fields["proc.cmdline"] = " ".join(rng.choices(_PIECES, k=60))
         case 1:
             fields = {name: f"{text}{number}" for name, text in fields.items()}
         case 2:
-            fields |= {"k8s.ns.name": dice.choice(NAMESPACES), "user.name": dice.choice(USERS)}
+            fields |= {"k8s.ns.name": rng.choice(NAMESPACES), "user.name": rng.choice(USERS)}
         case 3:
             tags = tuple(f"{number}-{each}" for each in range(20))
-            return replace(alert, rule=dice.choice(RULES), priority=Priority(number % 8), tags=tags)
+            return replace(alert, rule=rng.choice(RULES), priority=Priority(number % 8), tags=tags)
         case _:
             fields |= {
                 "container.image.repository": "\U0001f600" * 200 + f"/app{number % 150}",
@@ -130,8 +130,8 @@ def _matcher(text: str) -> Matcher:
 
 def _worst(matcher: Matcher, field: str, told: Callable[[Random], str]) -> float:
     """Milliseconds of CPU, once the tables are built and every alternative is awake."""
-    dice = Random(9)
-    alerts = [_told(alert, field, f"{told(dice)}{number}") for number, alert in enumerate(alerts_of(5, seed=7))]
+    rng = Random(9)
+    alerts = [_told(alert, field, f"{told(rng)}{number}") for number, alert in enumerate(alerts_of(5, seed=7))]
     costs = [_milliseconds(matcher, alert) for alert in alerts]
     return max(costs[2:])
 

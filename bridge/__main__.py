@@ -10,7 +10,7 @@ def main() -> int:
     """Run the command line; returns the exit code.
 
     Whoever starts a bridge may stop it again at once: SIGTERM then waits until the bridge answers it
-    (``service/signals.py``), which is before anything is read. So this comes before all that takes time.
+    (``daemon/signals.py``), which is before anything is read. So this comes before all that takes time.
     """
     if sys.argv[1:] and sys.argv[1].startswith("--config"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

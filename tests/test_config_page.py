@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bridge.service.config.reader import Reader
-from bridge.service.config.whole import Config, load_config
+from bridge.config.load import Config, load_config
+from bridge.config.reader import Reader
 
 PAGE = Path(__file__).parent.parent / "docs" / "config.md"
 EVERY_MAPPING = """

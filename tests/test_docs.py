@@ -10,12 +10,12 @@ import yaml
 
 from bridge.channels.registry import NATIVE, PARAMETERS
 from bridge.cli.main import VERBS
+from bridge.config.load import Config, load_config
+from bridge.config.sources import _KINDS
 from bridge.language import Code, Known
-from bridge.language.diagnostic import Severity
-from bridge.language.reserved import CLAUSES, STATEMENTS, STEPS
-from bridge.service.config.sources import _KINDS
-from bridge.service.config.whole import Config, load_config
-from bridge.service.routes import load_routes
+from bridge.language.diagnostics.diagnostic import Severity
+from bridge.language.syntax.reserved import CLAUSES, STATEMENTS, STEPS
+from bridge.workbench.routes import load_routes
 
 ROOT = Path(__file__).parent.parent
 CODES = ROOT / "docs" / "codes"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.service.config.whole import Config, load_config
+from bridge.config.load import Config, load_config
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SECRETS = {"slack": "T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", "pagerduty": "a" * 32}

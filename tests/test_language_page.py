@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from bridge.alert import Alert
-from bridge.alert.json_form import decode_json
-from bridge.channels.compose import compose
+from bridge.alert.forms.json_form import decode_json
+from bridge.channels.message.compose import compose
 from bridge.channels.render import plain
-from bridge.journal.model import Delivery
+from bridge.delivery.delivery import Delivery
 from bridge.language import Known, Source, check, check_condition
-from bridge.language.condition import Kind, Operator, Quantifier
-from bridge.language.grammar_file import grammar_text
-from bridge.language.kinds import allows
-from bridge.language.transformers import NAMES
+from bridge.language.program.condition import Kind, Operator, Quantifier
+from bridge.language.program.kinds import allows
+from bridge.language.program.transformers import NAMES
+from bridge.language.syntax.grammar_file import grammar_text
 from bridge.matching import Matcher, compile_condition
 from bridge.routing import decide
-from bridge.service.rehearsal import Rehearsal
+from bridge.workbench.route_tests import RouteTestRunner
 
 PAGE = (Path(__file__).parent.parent / "docs" / "language.md").read_text(encoding="utf-8")
 KNOWN = Known(None, None)
@@ -119,6 +119,6 @@ def test_the_tests_on_the_page_pass() -> None:
         checked = check([Source("page", text)], KNOWN)
         assert checked.program is not None, checked.diagnostics
         for case in checked.tests:
-            assert not Rehearsal(checked.program, {}).run(case), case.name
+            assert not RouteTestRunner(checked.program, {}).run(case), case.name
             ran += 1
     assert ran

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.language import Known, Source, check
-from bridge.service.routes import load_routes
+from bridge.workbench.routes import load_routes
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted({path.parent for path in (ROOT / "examples").rglob("*.route")})

@@ -11,7 +11,7 @@ import logging
 import sys
 from typing import Any
 
-from bridge.channels.allowed import from_settings
+from bridge.channels.native.allowed import from_settings
 from bridge.channels.registry import problem_with
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from bridge.journal.model import Delivery
+from bridge.delivery.delivery import Delivery
 
 
 class Verdict(StrEnum):
@@ -33,7 +33,7 @@ class Outcome:
     """In a sentence fit for an operator, free of secrets; empty when delivered."""
     retry_after: float | None = None
     """Seconds that the far side asked us to wait; the whole channel waits."""
-    blameless: bool = False
+    applies_to_whole_batch: bool = False
     """Whether none of several deliveries is to blame for a refusal: sent by halves they would fare no better."""
 
 
@@ -41,10 +41,10 @@ class Channel(Protocol):
     """One configured destination. Used by several courier workers at a time."""
 
     name: str
-    together: int
+    batch_size: int
     """How many deliveries one send takes in the ordinary course: 1 for what a person reads, more where the far side
     takes batches. A send of more than that is a digest: one message that names them all."""
-    most_in_a_digest: int
+    digest_limit: int
     """How many deliveries one send takes at all: as many as its longest message can name. ``together`` where there are
     batches and no digests."""
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from bridge.channels.address import parse_address
-from bridge.channels.allowed import NOTHING, Allowed
 from bridge.channels.contract import Channel, Outcome, Verdict
 from bridge.channels.errors import ChannelError
-from bridge.journal.model import Delivery
+from bridge.channels.native.address import parse_address
+from bridge.channels.native.allowed import NOTHING, Allowed
+from bridge.delivery.delivery import Delivery
 
 _FILE = "file://"
 _WEB = {"http": "webhook", "https": "webhooks"}
@@ -28,27 +28,27 @@ def open_channel(name: str, url: str, labels: Mapping[str, str], allowed: Allowe
         raise ChannelError("is no URL; write SCHEME://…, for example slack://TOKEN_A/TOKEN_B/TOKEN_C")
     match scheme.lower():
         case "console":
-            from bridge.channels.console_channel import ConsoleChannel
+            from bridge.channels.native.console import ConsoleChannel
 
             return ConsoleChannel(name, labels)
         case "file":
-            from bridge.channels.file_channel import FileChannel
+            from bridge.channels.native.file import FileChannel
 
             return FileChannel(name, _file_path(url), labels, allowed)
         case "exec":
-            from bridge.channels import exec_channel
+            from bridge.channels.native import exec as exec_channel
 
             return exec_channel.ExecChannel(name, parse_address(url, exec_channel.PARAMETERS), labels, allowed)
         case "webhook" | "webhooks":
-            from bridge.channels import webhook_channel
+            from bridge.channels.native import webhook as webhook_channel
 
             return webhook_channel.WebhookChannel(name, parse_address(url, webhook_channel.PARAMETERS), labels)
         case "loki" | "lokis":
-            from bridge.channels import loki_channel
+            from bridge.channels.native import loki as loki_channel
 
             return loki_channel.LokiChannel(name, parse_address(url, loki_channel.PARAMETERS), labels)
         case "alertmanager" | "alertmanagers":
-            from bridge.channels import alertmanager_channel
+            from bridge.channels.native import alertmanager as alertmanager_channel
 
             address = parse_address(url, alertmanager_channel.PARAMETERS)
             return alertmanager_channel.AlertmanagerChannel(name, address, labels)
@@ -57,13 +57,13 @@ def open_channel(name: str, url: str, labels: Mapping[str, str], allowed: Allowe
 
 
 def _apprise_channel(name: str, url: str, scheme: str, labels: Mapping[str, str]) -> Channel:
-    from bridge.channels.apprise_channel import AppriseChannel, is_mail, make_plugin
+    from bridge.channels.apprise.channel import AppriseChannel, is_mail, make_plugin
 
     plugin = make_plugin(url)
     if plugin is None:
         raise ChannelError(_why_not(scheme))
     if is_mail(plugin):
-        from bridge.channels.mail_channel import MailChannel
+        from bridge.channels.apprise.mail import MailChannel
 
         return MailChannel(name, url, plugin, labels)
     return AppriseChannel(name, url, plugin, labels)
@@ -81,8 +81,8 @@ def open_channels(urls: Mapping[str, str], labels: Mapping[str, str], allowed: A
 
 
 class _Unusable:
-    together = 1
-    most_in_a_digest = together
+    batch_size = 1
+    digest_limit = batch_size
 
     def __init__(self, name: str, problem: str) -> None:
         self.name = name
@@ -125,7 +125,7 @@ def _why_not(scheme: str) -> str:
     if scheme.lower() in _WEB:
         ours = _WEB[scheme.lower()]
         return f"has the unknown scheme {scheme}://; to post alerts there as JSON write {ours}://"
-    from bridge.language.suggest import did_you_mean
+    from bridge.common.suggest import did_you_mean
 
     hint = did_you_mean(scheme, set(plugins.schemas()) | NATIVE)
     return f"has the unknown scheme {scheme}://" + (f"; {hint}" if hint else "")

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from bridge.channels.apprise.intercept import Response
 from bridge.channels.broken import is_broken
 from bridge.channels.contract import Outcome, Verdict
-from bridge.channels.probe import Heard
-from bridge.channels.sanitise import one_line
+from bridge.common.text import one_line
 
 _LONGEST_REASON = 300
 _MOST_WAIT = 24 * 3600.0
@@ -24,7 +24,7 @@ Accepted = Callable[[Any, bytes], bool]
 """Whether a 2xx answer, as JSON and as bytes, is the service's own."""
 
 
-def judge(heard: Heard, *, succeeded: bool, accepted: Accepted | None = None) -> Outcome:
+def judge(heard: Response, *, succeeded: bool, accepted: Accepted | None = None) -> Outcome:
     """The outcome of an attempt that Apprise called a success or a failure.
 
     ``accepted`` knows what this service's own yes looks like: whatever else answers 200, a login page or a proxy, is
@@ -58,7 +58,7 @@ def of_smtp(status: int) -> Verdict:
     return Verdict.BROKEN if status in _LOGIN else Verdict.REFUSED
 
 
-def _told_no(heard: Heard, said: dict[str, Any], wait: float | None) -> Outcome:
+def _told_no(heard: Response, said: dict[str, Any], wait: float | None) -> Outcome:
     """A 200 whose body says no, as Slack's bot API answers."""
     error = one_line(str(said.get("error") or said.get("description") or "no reason given"), _LONGEST_REASON)
     reason = f"the service says: {error}"
@@ -68,7 +68,7 @@ def _told_no(heard: Heard, said: dict[str, Any], wait: float | None) -> Outcome:
     return Outcome(Verdict.BROKEN if broken else Verdict.REFUSED, heard.status, reason)
 
 
-def _reason(heard: Heard) -> str:
+def _reason(heard: Response) -> str:
     protocol = "SMTP" if heard.mail else "HTTP"
     text = one_line(heard.body.decode("utf-8", "replace"), _LONGEST_REASON)
     return f"{protocol} {heard.status}: {text}" if text else f"{protocol} {heard.status}"

@@ -80,7 +80,7 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     if args.bridge_config is None:
         parser.print_help(sys.stderr)
         return USAGE
-    from bridge.service.start import run_bridge
+    from bridge.daemon.start import run_bridge
 
     return run_bridge(args.bridge_config)
 
@@ -117,5 +117,5 @@ def _parser(verbs_known: Sequence[str]) -> Parser:
     )
     verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB")
     for name in verbs_known:
-        import_module(f"bridge.cli.{name}").add_parser(verbs)
+        import_module(f"bridge.cli.verbs.{name}").add_parser(verbs)
     return parser

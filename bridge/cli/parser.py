@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _meant(kind: str, word: str, known: Iterable[str]) -> str:
-    from bridge.language.suggest import did_you_mean
+    from bridge.common.suggest import did_you_mean
 
     return did_you_mean(word, known) or f"the {kind}s are {', '.join(known)}"
 

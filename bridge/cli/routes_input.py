@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bridge.language.program import Program
-    from bridge.service.config.whole import Deciding
-    from bridge.service.routes import LoadedRoutes
+    from bridge.config.load import RoutingConfig
+    from bridge.language.program.program import Program
+    from bridge.workbench.routes import LoadedRoutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def add_labels(parser: Any) -> None:
 def read_routes(args: argparse.Namespace) -> RoutesInput | None:
     """The routes, or None with what is wrong told on standard error."""
     from bridge.language import Known
-    from bridge.language.render import render_text
-    from bridge.service.routes import load_routes
+    from bridge.language.diagnostics.render import render_text
+    from bridge.workbench.routes import load_routes
 
     labels: dict[str, str] = {}
     paths, known, journal = list(args.files), None, None
@@ -75,12 +75,12 @@ def read_routes(args: argparse.Namespace) -> RoutesInput | None:
     return RoutesInput(loaded.checked.program, loaded, labels | dict(args.label), journal)
 
 
-def read_deciding(config: Path) -> Deciding | None:
+def read_deciding(config: Path) -> RoutingConfig | None:
     """What that config decides by, or None with what is wrong told on standard error."""
-    from bridge.service.config.whole import Deciding, find_deciding
+    from bridge.config.load import RoutingConfig, find_routing_config
 
-    found = find_deciding(config, os.environ)
-    if isinstance(found, Deciding):
+    found = find_routing_config(config, os.environ)
+    if isinstance(found, RoutingConfig):
         return found
     _tell(*(problem.text() for problem in found))
     return None

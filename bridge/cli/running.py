@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bridge.service.config.whole import Places
+    from bridge.config.load import InstancePaths
 
 
 def add_running(parser: argparse.ArgumentParser) -> None:
@@ -27,12 +27,12 @@ def admin_socket(args: argparse.Namespace) -> Path | None:
     return None if found is None else found.admin
 
 
-def places(args: argparse.Namespace) -> Places | None:
+def places(args: argparse.Namespace) -> InstancePaths | None:
     """The socket and the journal that the config names; None, and said, where it names none."""
-    from bridge.service.config.whole import Places, find_places
+    from bridge.config.load import InstancePaths, find_instance_paths
 
-    found = find_places(args.config, os.environ)
-    if isinstance(found, Places):
+    found = find_instance_paths(args.config, os.environ)
+    if isinstance(found, InstancePaths):
         return found
     for problem in found:
         print(f"falco-bridge: {problem.text()}", file=sys.stderr)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 
 from bridge.alert import INTERNAL_SOURCE
 from bridge.cli.table import many
-from bridge.journal import DeliveryState, Journal
-from bridge.journal.history import Recorded, deliveries, delivery_counts, recorded
+from bridge.delivery import DeliveryState
+from bridge.journal.sqlite import Journal
+from bridge.journal.sqlite.history import RecordedAlert, deliveries, delivery_counts, recorded
 from bridge.routing import OTHERWISE, Action
 
 
@@ -19,13 +20,13 @@ def summarise(journal: Journal, conditions: Mapping[str, str]) -> str:
     return "\n".join(line for section in sections for line in section)
 
 
-def _what_came_in(kept: list[Recorded]) -> Iterator[str]:
+def _what_came_in(kept: list[RecordedAlert]) -> Iterator[str]:
     rules = Counter(each.alert.rule for each in kept)
     hosts = {each.alert.hostname for each in kept}
     yield f"\nCame in: {many(len(kept), 'alert')} of {many(len(rules), 'rule')} from {many(len(hosts), 'node')}"
 
 
-def _what_was_decided(kept: list[Recorded], conditions: Mapping[str, str]) -> Iterator[str]:
+def _what_was_decided(kept: list[RecordedAlert], conditions: Mapping[str, str]) -> Iterator[str]:
     decided: Counter[tuple[str, Action, tuple[str, ...]]] = Counter(
         (decision.route, decision.action, decision.channels) for each in kept for decision in each.decisions
     )

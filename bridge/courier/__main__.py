@@ -37,14 +37,15 @@ def _deliver(settings: dict[str, Any]) -> int:
     import msgspec
     import structlog
 
-    from bridge.channels import probe
-    from bridge.channels.allowed import from_settings
-    from bridge.channels.log_setup import configure_logging
-    from bridge.channels.redact import secrets_in
+    from bridge.channels.apprise import intercept
+    from bridge.channels.native.allowed import from_settings
     from bridge.channels.registry import open_channels
+    from bridge.common.log_setup import configure_logging
+    from bridge.common.masking import secrets_in
     from bridge.courier.courier import Courier
-    from bridge.courier.options import ChannelOptions
-    from bridge.journal import FileLock, Journal, JournalError
+    from bridge.delivery.options import ChannelOptions
+    from bridge.journal import JournalError
+    from bridge.journal.sqlite import FileLock, Journal
 
     channels: dict[str, str] = settings["channels"]
     secrets = frozenset().union(*(secrets_in(url) for url in channels.values())) if channels else frozenset()
@@ -57,7 +58,7 @@ def _deliver(settings: dict[str, Any]) -> int:
     try:
         journal = Journal.open(path)
         journal.release(time.time_ns())
-        probe.install()
+        intercept.install()
         opened = open_channels(channels, settings["labels"], from_settings(settings["allow"]))
         options = msgspec.convert(settings.get("options", {}), dict[str, ChannelOptions])
         courier = Courier(journal, opened, options)

@@ -24,4 +24,4 @@ def next_limit(limit: int, size: int, outcome: Outcome) -> int:
 
 def splits(size: int, outcome: Outcome) -> bool:
     """Whether a refused batch is sent again in halves: one of it may be what was refused, and not its neighbours."""
-    return outcome.verdict is Verdict.REFUSED and size > 1 and not outcome.blameless
+    return outcome.verdict is Verdict.REFUSED and size > 1 and not outcome.applies_to_whole_batch

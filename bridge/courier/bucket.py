@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.courier.options import Rate
+from bridge.delivery.options import Rate
 
 _SECOND = 1_000_000_000
 _NEARLY_ONE = 1.0 - 1e-9

@@ -1,4 +1,4 @@
-"""What a channel's answers say of its health. Pure: the clock and the dice are arguments.
+"""What a channel's answers say of its health. Pure: the clock and the jitter are arguments.
 
 A circuit opens when sends fail in a row. While it is open nothing goes out but a probe: one delivery, at intervals that
 grow. The first that goes through closes it. A far side that takes us no more opens it sooner than one that is down.
@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.courier.retry import TOO_MANY, wait_seconds
-from bridge.journal import Circuit, Health
+from bridge.delivery import Circuit, Health
 
 OPENS_AFTER = 5
 """Failed sends in a row."""
@@ -21,7 +21,7 @@ _REFUSALS = 2
 _SECOND = 1_000_000_000
 
 
-def after_send(health: Health, outcome: Outcome, count: int, now_ns: int, dice: float) -> Health:
+def after_send(health: Health, outcome: Outcome, count: int, now_ns: int, jitter: float) -> Health:
     """The health after a send of ``count`` deliveries came to that outcome."""
     if outcome.verdict is Verdict.DELIVERED:
         return _after_success(health, count, now_ns)
@@ -40,7 +40,7 @@ def after_send(health: Health, outcome: Outcome, count: int, now_ns: int, dice: 
         return replace(_moved(health, Circuit.CLOSED, now_ns), dead=health.dead + count)
     probing = health.circuit is not Circuit.CLOSED
     if probing or (health.failures >= _opens_after(health) and outcome.status != TOO_MANY):
-        wait = wait_seconds(max(health.failures - OPENS_AFTER, 0), outcome, dice)
+        wait = wait_seconds(max(health.failures - OPENS_AFTER, 0), outcome, jitter)
         return replace(_moved(health, Circuit.OPEN, now_ns), probe_ns=now_ns + int(wait * _SECOND))
     return health
 

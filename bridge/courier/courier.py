@@ -13,13 +13,15 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from bridge.channels.contract import Channel, Outcome, Verdict
-from bridge.courier.due import Due
-from bridge.courier.notices import Notices
-from bridge.courier.options import ChannelOptions
-from bridge.courier.overdue import Overdue
+from bridge.courier.due_cache import DueCache
+from bridge.courier.expiry import DeliveryExpiry
+from bridge.courier.health_alerts import HealthAlerts
 from bridge.courier.runner import Runner
 from bridge.courier.worker import Attempt
-from bridge.journal import Circuit, Health, Journal, JournalBusyError, Settlement
+from bridge.delivery import Circuit, Health, Settlement
+from bridge.delivery.options import ChannelOptions
+from bridge.journal import JournalBusyError
+from bridge.journal.sqlite import Journal
 
 MOST_WRITTEN_OFF = 16
 """So many threads may hang in channels; with more, the courier leaves, and a new one takes its place."""
@@ -40,9 +42,9 @@ class Courier:
         journal: Journal,
         channels: Mapping[str, Channel],
         options: Mapping[str, ChannelOptions],
-        dice: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
-        """``dice`` throws from 0 to 1: how far retries spread."""
+        """``jitter`` throws from 0 to 1: how far retries spread."""
         self._journal = journal
         self._results: SimpleQueue[tuple[Attempt, Outcome] | None] = SimpleQueue()
         self._to_try: SimpleQueue[str] = SimpleQueue()
@@ -51,12 +53,12 @@ class Courier:
         health = journal.health()
         self._runners = {
             name: Runner(channel, options.get(name, ChannelOptions()), health.get(name, Health()), self._done,
-                         dice)
+                         jitter)
             for name, channel in channels.items()
         }  # fmt: skip
-        self._due = Due(journal, self._runners)
-        self._notices = Notices(journal, self._runners, socket.gethostname())
-        self._overdue = Overdue(journal, self._runners)
+        self._due = DueCache(journal, self._runners)
+        self._notices = HealthAlerts(journal, self._runners, socket.gethostname())
+        self._overdue = DeliveryExpiry(journal, self._runners)
         self._deadline: float | None = None
         self._router_gone = threading.Event()
         self._ending = threading.Event()
@@ -117,7 +119,7 @@ class Courier:
         for runner in self._runners.values():
             runner.workers.write_off(runner.options.attempt_seconds)
             if runner.has_come_back:
-                self._journal.hasten(runner.name, now_ns)
+                self._journal.make_due_now(runner.name, now_ns)
                 runner.has_come_back = False
                 self._due.change(runner.name)
         self._overdue.look(now_ns)

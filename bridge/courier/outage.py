@@ -10,9 +10,9 @@ from msgspec import structs
 from bridge.alert import INTERNAL_SOURCE, Alert, Priority, make_alert
 from bridge.alert.alert import clock_text
 from bridge.courier.circuit import is_failing
-from bridge.courier.options import ChannelOptions
 from bridge.courier.retry import shown
-from bridge.journal import Health
+from bridge.delivery import Health
+from bridge.delivery.options import ChannelOptions
 
 _SECOND = 1_000_000_000
 _LONGEST_CATCHING_UP = 300 * _SECOND

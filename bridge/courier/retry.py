@@ -1,9 +1,9 @@
-"""What becomes of an attempt: done, a retry after a backoff, a dead letter. Pure: clock and dice are arguments."""
+"""What becomes of an attempt: done, a retry after a backoff, a dead letter. Pure: clock and jitter are arguments."""
 
 from __future__ import annotations
 
 from bridge.channels.contract import Outcome, Verdict
-from bridge.journal import Delivery, DeliveryState, Settlement
+from bridge.delivery import Delivery, DeliveryState, Settlement
 
 _FIRST_SECONDS = 1.0
 _LONGEST_SECONDS = 300.0
@@ -15,8 +15,8 @@ _SECOND = 1_000_000_000
 _MOST_DOUBLINGS = 20
 
 
-def settlement(delivery: Delivery, outcome: Outcome, now_ns: int, dice: float, give_up_seconds: float) -> Settlement:
-    """Delivered, a dead letter, or due again later; ``dice`` is from 0 to 1 and spreads retries out (full jitter)."""
+def settlement(delivery: Delivery, outcome: Outcome, now_ns: int, jitter: float, give_up_seconds: float) -> Settlement:
+    """Delivered, a dead letter, or due again later; ``jitter`` is from 0 to 1 and spreads retries out (full jitter)."""
     state, due_ns, reason = DeliveryState.PENDING, now_ns, outcome.reason
     age = (now_ns - delivery.created_ns) / _SECOND
     if outcome.verdict is Verdict.DELIVERED:
@@ -26,17 +26,17 @@ def settlement(delivery: Delivery, outcome: Outcome, now_ns: int, dice: float, g
     elif age >= give_up_seconds:
         state, reason = DeliveryState.DEAD, given_up(delivery.attempts + 1, age, outcome.reason)
     else:
-        due_ns += int(wait_seconds(delivery.attempts, outcome, dice) * _SECOND)
+        due_ns += int(wait_seconds(delivery.attempts, outcome, jitter) * _SECOND)
     aside = delivery.attempts + 1 >= STEPS_ASIDE_AFTER and outcome.status != TOO_MANY
     return Settlement(delivery.id, state, now_ns, due_ns, outcome.status, reason, aside=aside)
 
 
-def wait_seconds(attempts: int, outcome: Outcome, dice: float) -> float:
+def wait_seconds(attempts: int, outcome: Outcome, jitter: float) -> float:
     """How long until the next attempt: what the far side asked for, or exponentially longer each time."""
     if outcome.retry_after is not None:
         return outcome.retry_after
     ceiling = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** min(attempts, _MOST_DOUBLINGS))
-    return max(0.1, ceiling * dice)
+    return max(0.1, ceiling * jitter)
 
 
 def given_up(attempts: int, age_seconds: float, last: str) -> str:

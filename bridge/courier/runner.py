@@ -11,10 +11,10 @@ from bridge.channels.contract import Channel, Outcome, Verdict
 from bridge.courier import bucket
 from bridge.courier.batch import folds, next_limit, splits
 from bridge.courier.circuit import after_restart, after_send, before_send
-from bridge.courier.options import ChannelOptions
 from bridge.courier.retry import TOO_MANY, settlement, wait_seconds
 from bridge.courier.worker import Attempt, Done, Send, Workers
-from bridge.journal import Circuit, DeliveryState, Health, Room, Settlement
+from bridge.delivery import Capacity, Circuit, DeliveryState, Health, Settlement
+from bridge.delivery.options import ChannelOptions
 
 _SECOND = 1_000_000_000
 
@@ -23,7 +23,7 @@ class Runner:
     """A channel with its options, its health and its threads. Used by the courier's own thread only."""
 
     def __init__(
-        self, channel: Channel, options: ChannelOptions, health: Health, done: Done, dice: Callable[[], float]
+        self, channel: Channel, options: ChannelOptions, health: Health, done: Done, jitter: Callable[[], float]
     ) -> None:
         """``health`` is how the last courier left it; ``done`` hears of each attempt's end, from its thread."""
         self.name = channel.name
@@ -34,11 +34,11 @@ class Runner:
         """Whether the health is to be written down."""
         self.workers = Workers(channel, options.concurrency, done)
         self._channel = channel
-        self._dice = dice
+        self._dice = jitter
         self._bucket = bucket.full(options.rate, time.time_ns()) if options.rate else None
         self._paused_ns = 0
         self._folding = False
-        self._limit = channel.together
+        self._limit = channel.batch_size
         self._halves: deque[Send] = deque()
         self.has_come_back = False
         """Whether its circuit has just closed, or may: what waits for its next attempt need not wait longer."""
@@ -64,16 +64,16 @@ class Runner:
             return earliest
         return max(earliest, bucket.next_ns(self._bucket, self.options.rate, now_ns))
 
-    def room(self, now_ns: int, waiting: Callable[[int], int]) -> Room:
+    def room(self, now_ns: int, waiting: Callable[[int], int]) -> Capacity:
         """What it can take now. ``waiting`` counts what waits for it, up to a number."""
         if self._halves or not self._may_send(now_ns):
-            return Room(0)
+            return Capacity(0)
         if self.health.circuit is not Circuit.CLOSED:
-            return Room(1)
+            return Capacity(1)
         sends = self.workers.free
         if self._bucket is not None and self.options.rate is not None:
             sends = min(sends, bucket.whole(self._bucket, self.options.rate, now_ns))
-        return Room(sends, self._together(waiting))
+        return Capacity(sends, self._together(waiting))
 
     def begin(self, send: Send, now_ns: int) -> None:
         """Send it."""
@@ -129,10 +129,10 @@ class Runner:
 
     def _together(self, waiting: Callable[[int], int]) -> int:
         """Batches where the far side takes them; a digest where too many wait for a person."""
-        most = self._channel.together
-        if self.options.fold_after is not None and self._channel.most_in_a_digest > most:
+        most = self._channel.batch_size
+        if self.options.fold_after is not None and self._channel.digest_limit > most:
             self._folding = folds(self._folding, waiting(self.options.fold_after + 1), self.options.fold_after)
-            most = self._channel.most_in_a_digest if self._folding else most
+            most = self._channel.digest_limit if self._folding else most
         return max(1, min(most, self._limit))
 
     def _pause(self, attempt: Attempt, outcome: Outcome, now_ns: int) -> None:
@@ -144,12 +144,12 @@ class Runner:
             self._paused_ns = now_ns + int(seconds * _SECOND)
 
     def _settled(self, send: Send, outcome: Outcome, now_ns: int) -> list[Settlement]:
-        """One outcome is that of all, and one throw of the dice: what failed together is due again together."""
-        dice = self._dice()
-        settled = [settlement(each, outcome, now_ns, dice, self.options.give_up_seconds) for each in send]
+        """One outcome is that of all, and one throw of the jitter: what failed together is due again together."""
+        jitter = self._dice()
+        settled = [settlement(each, outcome, now_ns, jitter, self.options.give_up_seconds) for each in send]
         if len(send) > 1:
             settled = [replace(each, aside=False) for each in settled]
-        if len(send) > self._channel.together and outcome.verdict is Verdict.DELIVERED:
+        if len(send) > self._channel.batch_size and outcome.verdict is Verdict.DELIVERED:
             self.note(replace(self.health, folded=self.health.folded + len(send)))
             settled = [replace(each, digest=send[0].id) for each in settled]
         return settled

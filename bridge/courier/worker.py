@@ -15,7 +15,7 @@ from queue import SimpleQueue
 import structlog
 
 from bridge.channels.contract import Channel, Outcome, Verdict
-from bridge.journal import Delivery
+from bridge.delivery import Delivery
 
 Send = tuple[Delivery, ...]
 

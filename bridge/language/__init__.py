@@ -1,10 +1,10 @@
 """The ``.route`` language: text → syntax tree → checked program; diagnostics as values. Pure."""
 
-from bridge.language.check import Checked, check, check_condition
-from bridge.language.diagnostic import Code, Diagnostic, Severity
-from bridge.language.program import Program, Route
-from bridge.language.scope import Known
-from bridge.language.source import Source, Span
+from bridge.language.checker.check import Checked, check, check_condition
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
+from bridge.language.diagnostics.source import Source, Span
+from bridge.language.program.program import Program, Route
 
 __all__ = [
     "Checked",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from bridge.alert import Alert
-from bridge.language.condition import (
+from bridge.language.program.condition import (
     All,
     Any,
     Compare,
@@ -18,7 +18,7 @@ from bridge.language.condition import (
     Not,
     Quantifier,
 )
-from bridge.language.transformers import kind_of
+from bridge.language.program.transformers import kind_of
 from bridge.matching.operators import Test, items_test, literal_test, relation
 from bridge.matching.values import Read, read_operand, read_text
 

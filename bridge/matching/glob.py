@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from bridge.language.regex import MEMORY
+from bridge.language.program.regex import MEMORY
 from bridge.matching.text import Test, as_bytes, lower
 
 _GRAPHIC = string.ascii_letters + string.digits + string.punctuation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.alert import INTERNAL_SOURCE
-from bridge.language.condition import All, Any, Compare, Condition, Exists, Field, Items, Literal, Not
+from bridge.language.program.condition import All, Any, Compare, Condition, Exists, Field, Items, Literal, Not
 
 
 def asks_for_internal(condition: Condition) -> bool:

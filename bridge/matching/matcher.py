@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from bridge.alert import INTERNAL_SOURCE, Alert
-from bridge.language.program import Program, Route
-from bridge.matching.atom import Stirred
+from bridge.language.program.program import Program, Route
 from bridge.matching.closures import Predicate, compile_condition
-from bridge.matching.index import Index
+from bridge.matching.index.atom import WakeNeeded
+from bridge.matching.index.index import Index
+from bridge.matching.index.memo import Memo
 from bridge.matching.internal import asks_for_internal
-from bridge.matching.memo import Memo
 
 _ONE_BY_ONE = 32
 """So many bits are taken off one by one: each costs the mask's length."""
@@ -45,7 +45,7 @@ class Matcher:
             alive = self._alive(alert)
             if alive & self._index.residual_mask:
                 alive = self._decided(alive, alert)
-        except Stirred:
+        except WakeNeeded:
             return self._woken(alert, now_ns)
         except Exception:  # noqa: BLE001  # in doubt the definition decides, and in doubt of that the route acts
             return self._by_definition(alert, now_ns)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from bridge.language.condition import (
+from bridge.language.program.condition import (
     All,
     Any,
     Call,

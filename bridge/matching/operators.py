@@ -8,10 +8,10 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from bridge.alert import parse_priority
-from bridge.language.condition import Kind, Operator
-from bridge.language.kinds import ORDERING
-from bridge.language.regex import compile_as_falco
-from bridge.language.values import parse_address, parse_double, parse_network
+from bridge.language.program.condition import Kind, Operator
+from bridge.language.program.kinds import ORDERING
+from bridge.language.program.regex import compile_as_falco
+from bridge.language.program.values import parse_address, parse_double, parse_network
 from bridge.matching.glob import glob_test, told_glob_holds
 from bridge.matching.text import as_bytes, lower, path_components, regex_test, starts_with_path
 from bridge.matching.values import PARSERS

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.alert import Alert
-from bridge.language.condition import Call, Field, Items, Kind, Literal, Operand, Pack
-from bridge.language.kinds import ATTRIBUTES, LABEL
-from bridge.language.transformers import ELEMENTWISE, VAL
-from bridge.language.values import (
+from bridge.language.program.condition import Call, Field, Items, Kind, Literal, Operand, Pack
+from bridge.language.program.kinds import ATTRIBUTES, LABEL
+from bridge.language.program.transformers import ELEMENTWISE, VAL
+from bridge.language.program.values import (
     parse_any_address,
     parse_bool,
     parse_double,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bridge.alert import INTERNAL_SOURCE, Alert
-from bridge.language.program import Program, Route
+from bridge.language.program.program import Program, Route
 from bridge.routing.notification import Notification
 
 OTHERWISE = "otherwise"

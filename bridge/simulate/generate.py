@@ -73,73 +73,73 @@ AUDITORS = ("alice@example.com", "bob@example.com", "system:serviceaccount:ci:de
 
 def generate(count: int, seed: int = 0) -> Iterator[JsonRecording]:
     """``count`` alerts. Seeds further apart than a century of days begin on the same day and go on differently."""
-    dice = Random(seed)  # noqa: S311  # it plays, it guards nothing
+    rng = Random(seed)  # noqa: S311  # it plays, it guards nothing
     time_ns = _FIRST_NS + seed % _MOST_DAYS * _DAY_NS
     makers, weights = tuple(maker for maker, _ in _MIX), tuple(weight for _, weight in _MIX)
     for _ in range(count):
-        time_ns += dice.randrange(1, _LONGEST_PAUSE_NS)
-        (maker,) = dice.choices(makers, weights)
-        yield maker(dice, time_ns)
+        time_ns += rng.randrange(1, _LONGEST_PAUSE_NS)
+        (maker,) = rng.choices(makers, weights)
+        yield maker(rng, time_ns)
 
 
 Maker = Callable[[Random, int], JsonRecording]
 
 
-def _shell_command(dice: Random, time_ns: int) -> JsonRecording:
-    return _told(stock.SHELL_COMMAND, dice, time_ns, _ran(dice.choice(COMMANDS), "bash", tty=34816))
+def _shell_command(rng: Random, time_ns: int) -> JsonRecording:
+    return _told(stock.SHELL_COMMAND, rng, time_ns, _ran(rng.choice(COMMANDS), "bash", tty=34816))
 
 
-def _terminal_shell(dice: Random, time_ns: int) -> JsonRecording:
-    shell = dice.choice(("bash", "sh", "ash"))
+def _terminal_shell(rng: Random, time_ns: int) -> JsonRecording:
+    shell = rng.choice(("bash", "sh", "ash"))
     values = _ran(shell, "containerd-shim", tty=34816) | {"evt.arg.flags": "EXE_WRITABLE|EXE_LOWER_LAYER"}
-    return _told(stock.TERMINAL_SHELL, dice, time_ns, values)
+    return _told(stock.TERMINAL_SHELL, rng, time_ns, values)
 
 
-def _package_manager(dice: Random, time_ns: int) -> JsonRecording:
-    return _told(stock.PACKAGE_MANAGER, dice, time_ns, _ran(dice.choice(PACKAGE_COMMANDS), "bash"))
+def _package_manager(rng: Random, time_ns: int) -> JsonRecording:
+    return _told(stock.PACKAGE_MANAGER, rng, time_ns, _ran(rng.choice(PACKAGE_COMMANDS), "bash"))
 
 
-def _sensitive_file(dice: Random, time_ns: int) -> JsonRecording:
-    file = dice.choice(SENSITIVE)
+def _sensitive_file(rng: Random, time_ns: int) -> JsonRecording:
+    file = rng.choice(SENSITIVE)
     values = _ran(f"cat {file}", "bash") | {"fd.name": file, "proc.aname[2]": "sshd", "proc.aname[3]": "systemd"}
-    return _told(stock.SENSITIVE_FILE, dice, time_ns, values | {"evt.type": "openat"})
+    return _told(stock.SENSITIVE_FILE, rng, time_ns, values | {"evt.type": "openat"})
 
 
-def _contact_api(dice: Random, time_ns: int) -> JsonRecording:
-    return _told(stock.CONTACT_API, dice, time_ns, _ran("curl -sk https://10.96.0.1/api", "sh") | _connected(dice, 443))
+def _contact_api(rng: Random, time_ns: int) -> JsonRecording:
+    return _told(stock.CONTACT_API, rng, time_ns, _ran("curl -sk https://10.96.0.1/api", "sh") | _connected(rng, 443))
 
 
-def _redirected(dice: Random, time_ns: int) -> JsonRecording:
-    return _told(stock.REDIRECTED, dice, time_ns, _ran("bash -i", "python3") | _connected(dice, 4444))
+def _redirected(rng: Random, time_ns: int) -> JsonRecording:
+    return _told(stock.REDIRECTED, rng, time_ns, _ran("bash -i", "python3") | _connected(rng, 4444))
 
 
-def _private_keys(dice: Random, time_ns: int) -> JsonRecording:
-    return _told(stock.PRIVATE_KEYS, dice, time_ns, _ran("grep -r BEGIN.*PRIVATE /home", "bash", tty=34816))
+def _private_keys(rng: Random, time_ns: int) -> JsonRecording:
+    return _told(stock.PRIVATE_KEYS, rng, time_ns, _ran("grep -r BEGIN.*PRIVATE /home", "bash", tty=34816))
 
 
-def _new_binary(dice: Random, time_ns: int) -> JsonRecording:
-    name = f"/tmp/.{dice.randrange(16**6):06x}"  # noqa: S108  # where intruders drop things
-    return _told(stock.NEW_BINARY, dice, time_ns, _ran(name, "sh") | {"evt.arg.flags": "EXE_WRITABLE|EXE_UPPER_LAYER"})
+def _new_binary(rng: Random, time_ns: int) -> JsonRecording:
+    name = f"/tmp/.{rng.randrange(16**6):06x}"  # noqa: S108  # where intruders drop things
+    return _told(stock.NEW_BINARY, rng, time_ns, _ran(name, "sh") | {"evt.arg.flags": "EXE_WRITABLE|EXE_UPPER_LAYER"})
 
 
-def _pod_exec(dice: Random, time_ns: int) -> JsonRecording:
-    workload = dice.choice(WORKLOADS)
+def _pod_exec(rng: Random, time_ns: int) -> JsonRecording:
+    workload = rng.choice(WORKLOADS)
     values: dict[str, Value] = {
-        "ka.user.name": dice.choice(AUDITORS),
+        "ka.user.name": rng.choice(AUDITORS),
         "ka.verb": "create",
-        "ka.target.name": _pod(workload, dice),
+        "ka.target.name": _pod(workload, rng),
         "ka.target.resource": "pods",
         "ka.target.namespace": workload.namespace,
         "ka.target.subresource": "exec",
-        "ka.uri.param[command]": dice.choice(("bash", "sh", "env")),
+        "ka.uri.param[command]": rng.choice(("bash", "sh", "env")),
         "ka.response.code": "101",
         "ka.useragent": "kubectl/v1.31.2 (linux/amd64)",
     }
-    return stock.POD_EXEC.tell(time_ns, dice.choice(NODES), values)
+    return stock.POD_EXEC.tell(time_ns, rng.choice(NODES), values)
 
 
-def _drop(dice: Random, time_ns: int) -> JsonRecording:
-    return stock.syscall_drop(time_ns, dice.choice(NODES), dice.randrange(1, 900))
+def _drop(rng: Random, time_ns: int) -> JsonRecording:
+    return stock.syscall_drop(time_ns, rng.choice(NODES), rng.randrange(1, 900))
 
 
 _MIX: tuple[tuple[Maker, int], ...] = (
@@ -156,21 +156,21 @@ _MIX: tuple[tuple[Maker, int], ...] = (
 )
 
 
-def _told(rule: StockRule, dice: Random, time_ns: int, values: Mapping[str, Value]) -> JsonRecording:
-    workload = dice.choice(WORKLOADS)
-    user, uid = dice.choice(USERS)
+def _told(rule: StockRule, rng: Random, time_ns: int, values: Mapping[str, Value]) -> JsonRecording:
+    workload = rng.choice(WORKLOADS)
+    user, uid = rng.choice(USERS)
     common: dict[str, Value] = {
         "user.name": user,
         "user.uid": uid,
         "user.loginuid": -1,
-        "container.id": f"{dice.randrange(16**12):012x}",
+        "container.id": f"{rng.randrange(16**12):012x}",
         "container.name": workload.name,
         "container.image.repository": workload.repository,
         "container.image.tag": workload.tag,
-        "k8s.pod.name": _pod(workload, dice),
+        "k8s.pod.name": _pod(workload, rng),
         "k8s.ns.name": workload.namespace,
     }
-    return rule.tell(time_ns, dice.choice(NODES), common | dict(values))
+    return rule.tell(time_ns, rng.choice(NODES), common | dict(values))
 
 
 def _ran(command: str, parent: str, tty: int = 0) -> dict[str, Value]:
@@ -186,10 +186,10 @@ def _ran(command: str, parent: str, tty: int = 0) -> dict[str, Value]:
     }
 
 
-def _connected(dice: Random, port: int) -> dict[str, Value]:
-    local = dice.randrange(32768, 61000)
-    here = f"10.244.{dice.randrange(1, 6)}.{dice.randrange(2, 250)}"
-    far = "10.96.0.1" if port == 443 else f"203.0.113.{dice.randrange(1, 255)}"
+def _connected(rng: Random, port: int) -> dict[str, Value]:
+    local = rng.randrange(32768, 61000)
+    here = f"10.244.{rng.randrange(1, 6)}.{rng.randrange(2, 250)}"
+    far = "10.96.0.1" if port == 443 else f"203.0.113.{rng.randrange(1, 255)}"
     return {
         "evt.type": "connect",
         "fd.name": f"{here}:{local}->{far}:{port}",
@@ -200,6 +200,6 @@ def _connected(dice: Random, port: int) -> dict[str, Value]:
     }
 
 
-def _pod(workload: Workload, dice: Random) -> str:
+def _pod(workload: Workload, rng: Random) -> str:
     letters = "bcdfghjklmnpqrstvwxz2456789"
-    return f"{workload.name}-{dice.randrange(16**9):09x}-{''.join(dice.choices(letters, k=5))}"
+    return f"{workload.name}-{rng.randrange(16**9):09x}-{''.join(rng.choices(letters, k=5))}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-from bridge.alert.container_log import Unwrapper
+from bridge.alert.forms.container_log import Unwrapper
+from bridge.alert.forms.text_form import begins_text
 from bridge.alert.malformed import Malformed
-from bridge.alert.text_form import begins_text
 from bridge.sources.contract import Refusal
 from bridge.sources.lines import Line
 from bridge.sources.payload import Payload, decode_one

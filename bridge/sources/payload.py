@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bridge.alert import Alert
-from bridge.alert.json_form import decode_json
+from bridge.alert.forms.json_form import decode_json
+from bridge.alert.forms.text_form import begins_text, decode_text
 from bridge.alert.malformed import Malformed
-from bridge.alert.text_form import begins_text, decode_text
 from bridge.sources.contract import Refusal
 
 MOST_PIECES = 10_000

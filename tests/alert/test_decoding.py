@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.alert import Alert, Priority, make_alert
-from bridge.alert.grpc_form import decode_grpc
-from bridge.alert.json_form import decode_json
+from bridge.alert.forms.grpc_form import decode_grpc
+from bridge.alert.forms.json_form import decode_json
 from bridge.alert.malformed import Malformed
-from bridge.alert.moment import parse_time
+from bridge.alert.times import parse_time
 from tests.support.recordings import FULL_JSON, NAMES, grpc_messages, http_bodies
 
 MESSAGES = [message for name in NAMES for message in grpc_messages(name)]

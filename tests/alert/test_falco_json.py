@@ -10,8 +10,8 @@ import pytest
 from bridge.alert import Alert
 from bridge.alert.alert import is_clock_field
 from bridge.alert.catalogue import find_field
-from bridge.alert.falco_json import falco_json
-from bridge.alert.json_form import decode_json
+from bridge.alert.forms.falco_json import falco_json
+from bridge.alert.forms.json_form import decode_json
 from tests.support.recordings import FULL_JSON, http_bodies
 
 

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from bridge.alert import Alert
-from bridge.alert.grpc_form import decode_grpc
+from bridge.alert.forms.grpc_form import decode_grpc
+from bridge.alert.forms.json_form import decode_json
+from bridge.alert.forms.text_form import decode_text
 from bridge.alert.internal import DROP_RULE, SNAPSHOT_RULE
-from bridge.alert.json_form import decode_json
-from bridge.alert.text_form import decode_text
 from tests.support.recordings import grpc_messages, http_bodies
 
 NOW = 1_795_438_000_000_000_000

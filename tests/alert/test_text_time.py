@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.alert import Alert
-from bridge.alert.text_form import decode_text
+from bridge.alert.forms.text_form import decode_text
 
 SECOND = 1_000_000_000
 ZONES = ("Asia/Seoul", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Kiritimati", "Pacific/Niue", "UTC")

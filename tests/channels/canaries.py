@@ -139,17 +139,17 @@ def urls(port: int) -> dict[str, list[str]]:
 
 def main(port: int) -> None:
     """Send one delivery through each, in several threads; what hangs is left behind."""
-    from bridge.channels import probe
-    from bridge.channels.log_setup import configure_logging
-    from bridge.channels.redact import secrets_in
+    from bridge.channels.apprise import intercept
     from bridge.channels.registry import open_channel
+    from bridge.common.log_setup import configure_logging
+    from bridge.common.masking import secrets_in
     from tests.channels.deliveries import make_delivery
 
     made = urls(port)
     print(json.dumps({scheme: len(each) for scheme, each in made.items()}), flush=True)
     every = [url for each in made.values() for url in each]
     configure_logging("debug", "json", frozenset().union(*map(secrets_in, every)))
-    probe.install()
+    intercept.install()
 
     def send(url: str) -> None:
         try:

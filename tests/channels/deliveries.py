@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from bridge.alert import Alert, Priority
-from bridge.alert.json_form import decode_json
-from bridge.journal import Delivery
+from bridge.alert.forms.json_form import decode_json
+from bridge.delivery import Delivery
 from bridge.routing import Notification
 
 TIME = "2026-03-04T05:06:07.123456789Z"

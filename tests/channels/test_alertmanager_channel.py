@@ -7,11 +7,11 @@ import re
 from datetime import datetime
 from typing import Any
 
-from bridge.channels.address import parse_address
-from bridge.channels.alertmanager_channel import PARAMETERS, AlertmanagerChannel
 from bridge.channels.contract import Verdict
+from bridge.channels.native.address import parse_address
+from bridge.channels.native.alertmanager import PARAMETERS, AlertmanagerChannel
 from bridge.channels.registry import problem_with
-from bridge.journal import Delivery
+from bridge.delivery import Delivery
 from tests.channels.deliveries import TIME, make_delivery
 from tests.support.far_side import Answer, FarSide, Request
 

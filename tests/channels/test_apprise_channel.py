@@ -9,13 +9,13 @@ from email.utils import format_datetime
 import pytest
 
 from bridge.alert import Alert, Priority
-from bridge.alert.json_form import decode_json
-from bridge.channels.compose import compose
+from bridge.alert.forms.json_form import decode_json
 from bridge.channels.contract import Outcome, Verdict
+from bridge.channels.message.compose import compose
 from bridge.channels.registry import open_channel, problem_with
 from bridge.channels.render import plain
-from bridge.channels.sanitise import one_line, shortened
-from bridge.journal import Delivery
+from bridge.common.text import one_line, shortened
+from bridge.delivery import Delivery
 from bridge.routing import Notification
 from tests.support.far_side import Answer, FarSide
 

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from bridge.channels import endpoint, trust
 from bridge.channels.contract import Outcome, Verdict
-from bridge.channels.exchange import MOST_READ, Answer, BrokenAnswerError
+from bridge.channels.native import endpoint
+from bridge.channels.native.exchange import MOST_READ, Answer, BrokenAnswerError
 from bridge.channels.registry import open_channel
+from bridge.common import trust
 from tests.channels.deliveries import make_delivery
 from tests.support.far_side import Answer as Said
 from tests.support.far_side import FarSide

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.channels.allowed import Allowed
 from bridge.channels.contract import Channel, Outcome, Verdict
+from bridge.channels.native.allowed import Allowed
 from bridge.channels.registry import open_channel, problem_with
 from tests.channels.deliveries import make_delivery
 from tests.support.waiting import wait_until

@@ -10,7 +10,7 @@ import pytest
 from bridge.alert import Alert, Priority
 from bridge.channels.contract import Verdict
 from bridge.channels.registry import open_channel
-from bridge.journal import Delivery
+from bridge.delivery import Delivery
 from bridge.routing import Notification
 from tests.channels.hostile import CORPUS, READERS, WORD, readable, strings, unseen
 from tests.support.far_side import FarSide

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.registry import open_channel, problem_with
-from bridge.journal import Delivery
+from bridge.delivery import Delivery
 from tests.channels.deliveries import TIME, TIME_NS, make_delivery
 from tests.support.far_side import Answer, FarSide, Request
 

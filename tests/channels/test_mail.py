@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from bridge.alert import Alert, Priority
-from bridge.channels import probe
+from bridge.channels.apprise import intercept
+from bridge.channels.apprise.deadline import Limits
 from bridge.channels.contract import Channel, Outcome, Verdict
-from bridge.channels.in_time import Limits
 from bridge.channels.registry import open_channel
-from bridge.journal import Delivery
+from bridge.delivery import Delivery
 from bridge.routing import Notification
 from tests.channels.deliveries import make_delivery
 from tests.channels.hostile import CORPUS, WORD, seen, unseen
@@ -116,7 +116,7 @@ def test_no_letter_dies_of_its_sender(server: MailServer, reply: str, verdict: V
 def test_no_letter_dies_of_a_greeting() -> None:
     """A server that takes none from this machine (RFC 5321, 3.1) has not seen it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        probe.install(Limits(read=5.0))
+        intercept.install(Limits(read=5.0))
 
         def greet() -> None:
             with listener.accept()[0] as far_side:
@@ -142,7 +142,7 @@ def test_a_copy_that_is_taken_hides_no_refusal(server: MailServer, reply: str, v
     server.to_recipient = lambda address: "250 OK" if address.startswith("boss") else reply
     outcome = channel(server.port, "&cc=boss@example.com").send([make_delivery()])
     assert (outcome.verdict, outcome.reason) == (verdict, f"2 of 2 targets: SMTP {reply[:3]}: {reply[4:]}")
-    assert outcome.blameless, "by halves, a digest would reach the copy a hundred times"
+    assert outcome.applies_to_whole_batch, "by halves, a digest would reach the copy a hundred times"
 
 
 def test_who_has_the_letter_does_not_get_it_again(server: MailServer) -> None:
@@ -207,7 +207,7 @@ def test_a_server_without_encryption_gets_no_letter(server: MailServer) -> None:
 def test_silence_refusal_and_hanging_up_are_tried_again() -> None:
     """Nobody there, nothing said in time, half a greeting."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        probe.install(Limits(read=0.2))
+        intercept.install(Limits(read=0.2))
         outcome = channel(silent.getsockname()[1]).send([make_delivery()])
         assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "no answer in time")
         port = silent.getsockname()[1]
@@ -260,7 +260,7 @@ def test_what_attackers_write_stays_text_in_a_letter(server: MailServer, name: s
 def test_a_digest_names_every_alert_in_both_parts(server: MailServer) -> None:
     """Two hundred in one letter."""
     mail = channel(server.port)
-    deliveries = [make_delivery(n, rule=f"Rule {n:03}") for n in range(mail.most_in_a_digest)]
+    deliveries = [make_delivery(n, rule=f"Rule {n:03}") for n in range(mail.digest_limit)]
     assert mail.send(deliveries).verdict is Verdict.DELIVERED
     letter = server.letters[0]
     assert str(letter.message["Subject"]).startswith(f"[CRITICAL] {len(deliveries)} alerts: Rule 000, Rule 001")

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bridge.alert import Alert, Priority, make_alert
-from bridge.channels.compose import compose, message_of
+from bridge.channels.message.compose import compose, message_of
 from bridge.channels.render import plain
-from bridge.journal.model import Delivery
+from bridge.delivery.delivery import Delivery
 from bridge.routing import Notification
 from tests.channels.deliveries import make_delivery
 

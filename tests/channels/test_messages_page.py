@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from bridge.alert import Priority
-from bridge.channels.apprise_channel import make_plugin
-from bridge.channels.compose import compose
-from bridge.channels.families import FAMILIES
+from bridge.channels.apprise.channel import make_plugin
+from bridge.channels.apprise.families import FAMILIES
+from bridge.channels.message.compose import compose
 from bridge.channels.registry import problem_with
 from bridge.channels.render import plain
 from bridge.routing import Notification

@@ -12,7 +12,7 @@ import pytest
 from bridge.alert import Alert, Priority
 from bridge.channels.contract import Verdict
 from bridge.channels.registry import open_channel
-from bridge.journal import Delivery
+from bridge.delivery import Delivery
 from bridge.routing import Notification
 from tests.channels.deliveries import make_delivery
 from tests.channels.hostile import CORPUS, WORD, readable, strings, unseen

@@ -8,11 +8,11 @@ from threading import get_ident
 
 import pytest
 
-from bridge.channels import trust
+from bridge.channels.apprise.sessions import PooledSession
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.registry import open_channel
-from bridge.channels.sessions import PooledSession
-from bridge.channels.silence import why_silent
+from bridge.channels.transport_errors import why_silent
+from bridge.common import trust
 from tests.channels.deliveries import make_delivery
 from tests.support.certificates import Authority, make_authority
 from tests.support.far_side import Answer, FarSide, connect_proxy

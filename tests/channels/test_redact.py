@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.channels.redact import redacted, secrets_in
+from bridge.common.masking import redacted, secrets_in
 
 
 def test_a_token_is_blotted_out_wherever_it_stands() -> None:

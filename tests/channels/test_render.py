@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from bridge.alert import Alert, Priority
 from bridge.alert.alert import is_clock_field
-from bridge.alert.json_form import decode_json
-from bridge.channels.compose import compose, compose_digest, message_of
-from bridge.channels.fit import escaped, fitted, named, share
-from bridge.channels.message import Fact, Link, Message
+from bridge.alert.forms.json_form import decode_json
+from bridge.channels.message.compose import compose, compose_digest, message_of
+from bridge.channels.message.fit import escaped, fitted, named, share
+from bridge.channels.message.message import Fact, Link, Message
 from bridge.channels.render import discord, mattermost, opsgenie, pagerduty, plain, slack, teams, telegram
 from bridge.channels.render.mail import mail
-from bridge.journal import Delivery
+from bridge.delivery import Delivery
 from bridge.routing import Notification
 from tests.channels.deliveries import TIME_NS, make_delivery
 from tests.support.recordings import FULL_JSON, http_bodies

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import pytest
 import requests
 
-from bridge.channels.apprise_channel import AppriseChannel
+from bridge.channels.apprise.channel import AppriseChannel
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.registry import open_channel
-from bridge.journal import Delivery
+from bridge.delivery import Delivery
 from tests.channels.deliveries import make_delivery
 from tests.support.far_side import Answer, FarSide
 from tests.support.services import BY_NAME, SERVICES, Service, answer_as_they_do
@@ -129,7 +129,7 @@ def test_a_connection_serves_many_messages(services: FarSide) -> None:
 def test_a_digest_names_every_alert(services: FarSide, service: Service) -> None:
     """As many as the channel says that it can name, each by its headline, the worst first."""
     channel = open_channel("c", service.url, {})
-    count = channel.most_in_a_digest
+    count = channel.digest_limit
     deliveries = [make_delivery(n, rule=f"Rule {n:03}", hostname=f"node-{n}") for n in range(count)]
     assert channel.send(deliveries).verdict is Verdict.DELIVERED
     (request,) = services.requests

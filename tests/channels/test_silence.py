@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from bridge.channels import probe
+from bridge.channels.apprise import intercept
 from bridge.channels.registry import open_channel
 from tests.channels.deliveries import make_delivery
 
@@ -19,7 +19,7 @@ BOTH_SECURE = pytest.mark.parametrize("scheme", ["webhooks", "jsons"])
 
 @pytest.fixture(autouse=True)
 def _probed() -> None:
-    probe.install()
+    intercept.install()
 
 
 @contextmanager

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from bridge.channels import probe
-from bridge.channels.apprise_channel import make_plugin
+from bridge.channels.apprise import intercept
+from bridge.channels.apprise.channel import make_plugin
+from bridge.channels.apprise.deadline import Limits
+from bridge.channels.apprise.targets import Targets, apart
 from bridge.channels.contract import Channel, Outcome, Verdict
-from bridge.channels.in_time import Limits
 from bridge.channels.registry import open_channel
-from bridge.channels.targets import Targets, apart
-from bridge.journal import Delivery
+from bridge.delivery import Delivery
 from tests.channels.canaries import known_services, value_for
 from tests.channels.deliveries import make_delivery
 from tests.support.far_side import Answer, FarSide, Request
@@ -120,13 +120,13 @@ def test_a_target_that_is_gone_blames_no_delivery(refused: bool) -> None:
         "well": Outcome(Verdict.DELIVERED, 200),
     }
     outcome = Targets(tuple(answers)).send(deliveries(1, 2), lambda target, _missing: answers[target])
-    assert (outcome.verdict, outcome.blameless) == (Verdict.REFUSED, not refused)
+    assert (outcome.verdict, outcome.applies_to_whole_batch) == (Verdict.REFUSED, not refused)
 
 
 @pytest.mark.usefixtures("probed")
 def test_a_target_that_was_not_asked_in_time_is_asked_in_the_next_attempt() -> None:
     """One that is gone makes no dead letter of what another has not heard of."""
-    probe.install(Limits(total=0.0))
+    intercept.install(Limits(total=0.0))
     targets, asked = Targets(("gone", "late")), list[str]()
 
     def send(target: str, _missing: Sequence[Delivery]) -> Outcome:

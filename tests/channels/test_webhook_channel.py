@@ -12,8 +12,8 @@ import threading
 import pytest
 
 from bridge.channels.contract import Outcome, Verdict
+from bridge.channels.native.webhook import make_signer
 from bridge.channels.registry import open_channel, problem_with
-from bridge.channels.webhook_channel import make_signer
 from tests.channels.deliveries import TIME, TIME_NS, make_delivery
 from tests.support.far_side import Answer, FarSide, Request
 
@@ -88,7 +88,7 @@ def test_batches_go_as_an_array_or_as_lines() -> None:
     assert [json.loads(line)["falco_bridge"]["delivery"] for line in lines.body.splitlines()] == [1, 2, 3]
     assert lines.headers["Content-Type"] == "application/x-ndjson"
     assert json.loads(received("?batch=array")[0].body)[0]["rule"] == "Terminal shell"
-    assert [open_channel("c", f"webhook://h/{query}", {}).together for query in ("", "?batch=array")] == [1, 100]
+    assert [open_channel("c", f"webhook://h/{query}", {}).batch_size for query in ("", "?batch=array")] == [1, 100]
 
 
 def test_the_published_vector_of_standard_webhooks_is_reproduced() -> None:

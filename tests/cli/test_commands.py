@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from bridge.cli.main import VERBS, _parser
-from bridge.journal import Journal
+from bridge.journal.sqlite import Journal
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from bridge.journal import Circuit, Health, Journal
+from bridge.delivery import Circuit, Health
+from bridge.journal.sqlite import Journal
 from tests.courier.working import entry
 from tests.e2e.harness import Road
 from tests.support.far_side import Answer, FarSide

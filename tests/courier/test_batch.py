@@ -19,24 +19,24 @@ def test_folding_begins_when_too_many_wait_and_goes_on_until_they_are_told() -> 
 
 
 @given(st.integers(1, 1000), st.integers(0, 999))
-def test_a_delivery_that_makes_its_batches_fail_is_alone_within_ten_of_them(together: int, poison: int) -> None:
+def test_a_delivery_that_makes_its_batches_fail_is_alone_within_ten_of_them(batch_size: int, poison: int) -> None:
     """Its neighbours have gone out by then."""
-    limit, waiting, sends = together, list(range(1000)), 0
+    limit, waiting, sends = batch_size, list(range(1000)), 0
     while waiting != [poison]:
-        batch = waiting[: min(limit, together)]
+        batch = waiting[: min(limit, batch_size)]
         outcome = BUSY if poison in batch else GOOD
         limit = next_limit(limit, len(batch), outcome)
         waiting = waiting[len(batch) :] if outcome is GOOD else waiting
         sends += 1
         if batch == [poison]:  # it has failed alone, and steps aside
             waiting = [*waiting[1:], poison]
-        assert sends < 2 * 1000 / together + 60
+        assert sends < 2 * 1000 / batch_size + 60
 
 
 def test_only_a_refusal_that_content_can_bring_about_splits_a_batch() -> None:
     """A firewall refuses what looks like an attack; a wrong token refuses everything."""
     assert splits(2, Outcome(Verdict.REFUSED, 403))
     assert not splits(2, Outcome(Verdict.BROKEN, 401))
-    assert not splits(2, Outcome(Verdict.REFUSED, 401, blameless=True))
+    assert not splits(2, Outcome(Verdict.REFUSED, 401, applies_to_whole_batch=True))
     assert not splits(1, Outcome(Verdict.REFUSED, 400))
     assert not splits(9, BUSY)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.courier import bucket
-from bridge.courier.options import Rate
+from bridge.delivery.options import Rate
 
 SECOND = 1_000_000_000
 RATES = st.builds(Rate, st.floats(0.1, 1000), st.floats(0.1, 3600), st.floats(1, 100))

@@ -7,12 +7,12 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.channels.compose import compose
 from bridge.channels.contract import Outcome, Verdict
+from bridge.channels.message.compose import compose
 from bridge.courier.circuit import OPENS_AFTER, after_restart, after_send, before_send, is_failing
-from bridge.courier.options import ChannelOptions
 from bridge.courier.outage import News, news, notice, told
-from bridge.journal import Circuit, Delivery, Health
+from bridge.delivery import Circuit, Delivery, Health
+from bridge.delivery.options import ChannelOptions
 from bridge.routing import Notification
 
 SECOND = 1_000_000_000
@@ -64,11 +64,11 @@ def test_a_channel_that_takes_us_no_more_is_let_alone_and_told_at_once() -> None
 
 
 @given(st.lists(OUTCOMES, max_size=40), st.floats(0, 1))
-def test_whatever_it_answers_the_next_probe_comes_within_minutes(outcomes: list[Outcome], dice: float) -> None:
+def test_whatever_it_answers_the_next_probe_comes_within_minutes(outcomes: list[Outcome], jitter: float) -> None:
     """An open circuit is never a dead end, and a closed one follows every success."""
     health = Health()
     for now, outcome in enumerate(outcomes, 1):
-        health = after_send(before_send(health, now), outcome, 1, now, dice)
+        health = after_send(before_send(health, now), outcome, 1, now, jitter)
         assert (health.circuit is Circuit.CLOSED) or health.probe_ns - now <= 300 * SECOND
         assert outcome is not GOOD or (health.circuit is Circuit.CLOSED and health.failures == 0)
         assert health.circuit is not Circuit.HALF_OPEN

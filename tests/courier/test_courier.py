@@ -11,9 +11,10 @@ from pathlib import Path
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.courier.courier import MOST_WRITTEN_OFF
-from bridge.courier.options import ChannelOptions, Rate
-from bridge.journal import Circuit, Delivery, DeliveryState, Health, Journal, Settlement
-from bridge.journal.history import deliveries, recorded
+from bridge.delivery import Circuit, Delivery, DeliveryState, Health, Settlement
+from bridge.delivery.options import ChannelOptions, Rate
+from bridge.journal.sqlite import Journal
+from bridge.journal.sqlite.history import deliveries, recorded
 from tests.courier.working import GOOD, Answering, entry, working
 from tests.support.waiting import wait_until
 
@@ -23,7 +24,7 @@ GONE = Outcome(Verdict.BROKEN, 404, "HTTP 404: no such hook")
 
 def test_a_channel_that_takes_batches_gets_them(tmp_path: Path) -> None:
     """As many together as it takes, in order."""
-    channel = Answering("c", together=100)
+    channel = Answering("c", batch_size=100)
     with working(tmp_path, [channel], entries=[entry(str(n), "c") for n in range(250)]) as work:
         wait_until(lambda: work.journal.undelivered() == 0, "the deliveries")
     assert [len(each) for each in channel.sent] == [100, 100, 50]
@@ -37,7 +38,7 @@ def test_one_poisoned_delivery_condemns_no_neighbour(tmp_path: Path) -> None:
         bad = any(each.alert.output == "37" for each in sent)
         return Outcome(Verdict.REFUSED, 400, "HTTP 400: malformed") if bad else GOOD
 
-    channel = Answering("c", refuse_poison, together=100)
+    channel = Answering("c", refuse_poison, batch_size=100)
     with working(tmp_path, [channel], entries=[entry(str(n), "c") for n in range(100)]) as work:
         wait_until(lambda: work.journal.undelivered() == 0, "the deliveries")
         (dead,) = deliveries(work.journal, DeliveryState.DEAD)
@@ -98,7 +99,7 @@ def test_what_was_written_off_and_went_through_after_all_is_not_sent_again(tmp_p
 
     channel = Answering("c", slow)
     options = {"c": ChannelOptions(attempt_seconds=0.2, concurrency=1)}
-    with working(tmp_path, [channel], options, entries=[entry("a", "c")], dice=1.0) as work:
+    with working(tmp_path, [channel], options, entries=[entry("a", "c")], jitter=1.0) as work:
         wait_until(lambda: work.journal.read("SELECT 1 FROM attempts"), "the attempt to be written off")
         release.set()
         wait_until(lambda: work.journal.undelivered() == 0, "the late answer")
@@ -149,7 +150,7 @@ def test_what_a_channel_that_takes_us_no_more_is_sent_waits_until_it_is_mended(t
     mail = Answering("mail")
     options = {"chat": ChannelOptions(fallback="mail", tell_seconds=0.1)}
     entries = [entry(str(n), "chat") for n in range(30)]
-    with working(tmp_path, [channel, mail], options, entries=entries, dice=1.0) as work:
+    with working(tmp_path, [channel, mail], options, entries=entries, jitter=1.0) as work:
         wait_until(lambda: len(mail.sent) == 1, "the news", seconds=60)
         health = work.journal.health()["chat"]
         assert (health.broken, health.dead, health.circuit is Circuit.CLOSED) == (True, 0, False)
@@ -168,11 +169,11 @@ def test_a_message_that_a_far_side_takes_for_a_wrong_address_holds_back_nobody(t
     def lose_poison(sent: Sequence[Delivery]) -> Outcome:
         return GONE if any(each.alert.output == "0" for each in sent) else GOOD
 
-    for together in (1, 10):
-        channel = Answering("c", lose_poison, together=together)
+    for batch_size in (1, 10):
+        channel = Answering("c", lose_poison, batch_size=batch_size)
         entries = [entry(str(n), "c") for n in range(40)]
-        (tmp_path / str(together)).mkdir()
-        with working(tmp_path / str(together), [channel], entries=entries) as work:
+        (tmp_path / str(batch_size)).mkdir()
+        with working(tmp_path / str(batch_size), [channel], entries=entries) as work:
             wait_until(lambda work=work: work.journal.undelivered() == 1, "all but one", seconds=60)  # type: ignore[misc]
         assert len(channel.sent) < 80
 
@@ -208,7 +209,7 @@ def test_a_start_lets_the_next_probe_out_at_once(tmp_path: Path) -> None:
 def test_what_piled_up_for_a_person_comes_as_digests_that_name_each(tmp_path: Path) -> None:
     """Every delivery knows the digest that it went in; nothing is missing, and hardly anything comes alone."""
     up = threading.Event()
-    channel = Answering("chat", lambda _sent: GOOD if up.is_set() else DOWN, most_in_a_digest=20)
+    channel = Answering("chat", lambda _sent: GOOD if up.is_set() else DOWN, digest_limit=20)
     options = {"chat": ChannelOptions(fold_after=50)}
     with working(tmp_path, [channel], options, entries=[entry(str(n), "chat") for n in range(200)]) as work:
         wait_until(lambda: work.journal.health().get("chat") is not None, "a failure")

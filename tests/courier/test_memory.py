@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from bridge.alert import Priority, make_alert
-from bridge.channels.allowed import Allowed
-from bridge.journal import Entry, Journal
+from bridge.channels.native.allowed import Allowed
+from bridge.journal.sqlite import Entry, Journal
+from bridge.pipeline.courier_process import start_python
 from bridge.routing import Notification, Routed
-from bridge.service.courier_process import start_python
 from tests.conftest import FULL
 from tests.support.far_side import Answer, FarSide, Request
 from tests.support.waiting import wait_until

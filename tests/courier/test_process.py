@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 
 from bridge.alert import Priority, make_alert
-from bridge.channels.allowed import Allowed
-from bridge.journal import DeliveryState, Entry, Journal, Room
-from bridge.journal.history import deliveries
+from bridge.channels.native.allowed import Allowed
+from bridge.delivery import Capacity, DeliveryState
+from bridge.journal.sqlite import Entry, Journal
+from bridge.journal.sqlite.history import deliveries
+from bridge.pipeline.courier_process import start_python
 from bridge.routing import Action, Decision, Notification, Routed
-from bridge.service.courier_process import start_python
 from tests.support.waiting import wait_until
 
 
@@ -50,7 +51,7 @@ def lines(folder: Path) -> list[str]:
 def test_what_a_dead_courier_had_claimed_the_next_one_delivers(tmp_path: Path) -> None:
     """At once: whoever holds the lock knows that nobody else is sending."""
     journal = journal_with(tmp_path / "j.db", 3)
-    ((first, *_),) = journal.claim(time.time_ns(), 10**18, {"a": Room(3, 3)})
+    ((first, *_),) = journal.claim(time.time_ns(), 10**18, {"a": Capacity(3, 3)})
     assert first.attempts == 0
     process = courier(tmp_path)
     wait_until(lambda: len(lines(tmp_path)) == 3, "the deliveries")

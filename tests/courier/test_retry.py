@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bridge.alert import Priority, make_alert
 from bridge.channels.contract import Outcome, Verdict
 from bridge.courier.retry import STEPS_ASIDE_AFTER, settlement, wait_seconds
-from bridge.journal import Delivery, DeliveryState
+from bridge.delivery import Delivery, DeliveryState
 from bridge.routing import Notification
 
 ALERT = make_alert(
@@ -23,9 +23,9 @@ def delivery(attempts: int) -> Delivery:
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1))
-def test_waits_are_bounded_and_never_nothing(attempts: int, dice: float) -> None:
+def test_waits_are_bounded_and_never_nothing(attempts: int, jitter: float) -> None:
     """Between a tenth of a second and five minutes, whatever the dice."""
-    assert 0.1 <= wait_seconds(attempts, BUSY, dice) <= 300
+    assert 0.1 <= wait_seconds(attempts, BUSY, jitter) <= 300
 
 
 def test_the_far_sides_wish_is_honoured() -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from bridge.alert import Priority, make_alert
 from bridge.channels.contract import Outcome, Verdict
 from bridge.courier.courier import Courier
-from bridge.courier.options import ChannelOptions
-from bridge.journal import Delivery, Entry, Journal
+from bridge.delivery import Delivery
+from bridge.delivery.options import ChannelOptions
+from bridge.journal.sqlite import Entry, Journal
 from bridge.routing import Action, Decision, Notification, Routed
 
 GOOD = Outcome(Verdict.DELIVERED, 200)
@@ -23,11 +24,11 @@ class Answering:
     """A channel that keeps what it was sent, and answers as told."""
 
     def __init__(
-        self, name: str, answer: Answer = lambda _sent: GOOD, together: int = 1, most_in_a_digest: int = 1
+        self, name: str, answer: Answer = lambda _sent: GOOD, batch_size: int = 1, digest_limit: int = 1
     ) -> None:
         self.name = name
-        self.together = together
-        self.most_in_a_digest = most_in_a_digest
+        self.batch_size = batch_size
+        self.digest_limit = digest_limit
         self.answer = answer
         self.sent: list[list[str]] = []
 
@@ -55,12 +56,12 @@ class Working:
         folder: Path,
         channels: Sequence[Answering],
         options: Mapping[str, ChannelOptions] | None = None,
-        dice: float = 0.1,
+        jitter: float = 0.1,
     ) -> None:
         self.journal = Journal.open_for_router(folder / "j.db")
         self.courier_journal = Journal.open(folder / "j.db")
         self.courier = Courier(
-            self.courier_journal, {each.name: each for each in channels}, options or {}, lambda: dice
+            self.courier_journal, {each.name: each for each in channels}, options or {}, lambda: jitter
         )
         self._thread = threading.Thread(target=self.courier.run, daemon=True)
 
@@ -88,10 +89,10 @@ class Working:
 @contextmanager
 def working(
     folder: Path, channels: Sequence[Answering], options: Mapping[str, ChannelOptions] | None = None,
-    entries: Sequence[Entry] = (), dice: float = 0.1,
+    entries: Sequence[Entry] = (), jitter: float = 0.1,
 ) -> Iterator[Working]:  # fmt: skip
     """A courier at work; ``entries`` are in the journal before it starts."""
-    work = Working(folder, channels, options, dice)
+    work = Working(folder, channels, options, jitter)
     work.add(*entries)
     work.start()
     try:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import yaml
 
-from bridge.journal import Journal, JournalError
-from bridge.journal.history import Recorded, Settled, deliveries, recorded
+from bridge.journal import JournalError
+from bridge.journal.sqlite import Journal
+from bridge.journal.sqlite.history import DeliveryRecord, RecordedAlert, deliveries, recorded
 from tests.support.waiting import wait_until
 
 EVERYTHING = 'route "everything" { to hook }\n'
@@ -87,11 +88,11 @@ class Road:
         finally:
             journal.close()
 
-    def kept(self) -> list[Recorded]:
+    def kept(self) -> list[RecordedAlert]:
         with self.journal() as journal:
             return list(recorded(journal))
 
-    def deliveries(self) -> list[Settled]:
+    def deliveries(self) -> list[DeliveryRecord]:
         with self.journal() as journal:
             return list(deliveries(journal))
 

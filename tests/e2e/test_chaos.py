@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.journal import DeliveryState
+from bridge.delivery import DeliveryState
 from tests.conftest import FULL
 from tests.e2e.harness import Road
-from tests.e2e.test_kill import dice
+from tests.e2e.test_kill import jitter
 from tests.support.far_side import Answer, FarSide, Request
 from tests.support.waiting import wait_until
 
@@ -90,7 +90,7 @@ def world(road: Road) -> Iterator[dict[str, Taken]]:
 @pytest.mark.timeout(3000)
 def test_every_delivery_ends_whatever_fails_and_dies(road: Road) -> None:
     """Delivered or dead with its reason; twice only what was between answer and settlement when a kill fell."""
-    moments = dice("chaos")
+    moments = jitter("chaos")
     held: dict[str, set[str]] = {name: set() for name in CHANNELS}
     with world(road) as ledgers:
         falco = road.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE), "--exit-when-drained")

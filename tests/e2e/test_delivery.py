@@ -13,7 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from bridge.journal import DeliveryState
+from bridge.delivery import DeliveryState
 from bridge.simulate.samples import samples_folder
 from tests.e2e.harness import Road
 from tests.support.certificates import make_authority

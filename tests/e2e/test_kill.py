@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from bridge.journal import DeliveryState
+from bridge.delivery import DeliveryState
 from tests.conftest import FULL
 from tests.e2e.harness import Road
 from tests.support.far_side import Answer, FarSide, Request
@@ -63,7 +63,7 @@ def claimed(road: Road) -> set[str]:
     return {each.alert_id for each in road.deliveries() if each.state is DeliveryState.CLAIMED}
 
 
-def dice(test: str) -> random.Random:
+def jitter(test: str) -> random.Random:
     """Random moments, the same in each run of a test."""
     return random.Random(test)
 
@@ -71,7 +71,7 @@ def dice(test: str) -> random.Random:
 @pytest.mark.timeout(900)
 def test_killing_the_courier_loses_nothing(road: Road) -> None:
     """Killed at random moments, it is started anew; only what it held when it died may arrive twice."""
-    moments = dice("courier")
+    moments = jitter("courier")
     ledger = Ledger(road)
     with ledger.server.serving() as server:
         road.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
@@ -106,7 +106,7 @@ def twice(ledger: Ledger) -> set[str]:
 @pytest.mark.timeout(900)
 def test_killing_the_router_loses_nothing_that_was_committed(road: Road) -> None:
     """Started again after each kill, the bridge delivers all that the journal holds, and nothing twice."""
-    moments = dice("router")
+    moments = jitter("router")
     ledger = Ledger(road)
     with ledger.server.serving() as server:
         road.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
@@ -127,7 +127,7 @@ def test_killing_the_router_loses_nothing_that_was_committed(road: Road) -> None
 @pytest.mark.timeout(900)
 def test_killing_both_at_once_loses_nothing_that_was_committed(road: Road) -> None:
     """As when the machine dies: only what the courier held at that moment may arrive twice."""
-    moments = dice("both")
+    moments = jitter("both")
     ledger = Ledger(road)
     held: set[str] = set()
     with ledger.server.serving() as server:

@@ -8,7 +8,7 @@ import socket
 import threading
 
 from bridge.courier.courier import MOST_WRITTEN_OFF
-from bridge.journal import DeliveryState
+from bridge.delivery import DeliveryState
 from tests.e2e.harness import Road
 from tests.support.far_side import Answer, FarSide
 from tests.support.waiting import wait_until

@@ -13,19 +13,10 @@ from pathlib import Path
 import pytest
 
 from bridge.alert import Alert, Priority, make_alert
-from bridge.journal import (
-    Delivery,
-    DeliveryState,
-    Entry,
-    FileLock,
-    Journal,
-    JournalBusyError,
-    JournalError,
-    Refused,
-    Room,
-    Settlement,
-)
-from bridge.journal.history import quarantined, recorded
+from bridge.delivery import Capacity, Delivery, DeliveryState, Settlement
+from bridge.journal import JournalBusyError, JournalError
+from bridge.journal.sqlite import Entry, FileLock, Journal, Refused
+from bridge.journal.sqlite.history import quarantined, recorded
 from bridge.routing import Action, Decision, Notification, Routed
 from tests.support.limits import largest_file
 
@@ -43,7 +34,7 @@ def entries(*numbers: int) -> list[Entry]:
     return [Entry(alert(number), ROUTED) for number in numbers]
 
 
-def claim(journal: Journal, now_ns: int, room: Room) -> list[Delivery]:
+def claim(journal: Journal, now_ns: int, room: Capacity) -> list[Delivery]:
     """Everything that one claim took, in order."""
     return [each for send in journal.claim(now_ns, 100, {"c": room}) for each in send]
 
@@ -64,14 +55,14 @@ def test_a_claim_is_held_until_its_lease_ends_and_settled_once(tmp_path: Path) -
     """Nobody else gets it meanwhile; what is settled stays settled."""
     journal = Journal.open_for_router(tmp_path / "j.db")
     journal.append("s", 0, entries(1))
-    (first,) = claim(journal, 0, Room(5))
-    assert claim(journal, 50, Room(5)) == []
-    (again,) = claim(journal, 200, Room(5))
+    (first,) = claim(journal, 0, Capacity(5))
+    assert claim(journal, 50, Capacity(5)) == []
+    (again,) = claim(journal, 200, Capacity(5))
     assert again.id == first.id
     journal.settle([Settlement(first.id, DeliveryState.DELIVERED, 201, 201, 200, "")])
     journal.settle([Settlement(first.id, DeliveryState.DEAD, 202, 202, 404, "late")])
     assert journal.undelivered() == 0
-    assert claim(journal, 10**9, Room(5)) == []
+    assert claim(journal, 10**9, Capacity(5)) == []
 
 
 def test_a_repeat_is_known_wherever_its_time_stands_and_after_a_restart(tmp_path: Path) -> None:
@@ -224,7 +215,7 @@ def test_a_journal_that_is_a_symbolic_link_is_told(tmp_path: Path) -> None:
 _OPEN = """
 import sys
 from pathlib import Path
-from bridge.journal import Journal
+from bridge.journal.sqlite import Journal
 path = Path(sys.argv[1])
 print(flush=True)
 while not path.parent.exists():
@@ -280,7 +271,7 @@ def test_a_full_disk_is_waited_for_and_the_same_append_works_later(tmp_path: Pat
 WRITER = """
 import sys
 from pathlib import Path
-from bridge.journal import Journal
+from bridge.journal.sqlite import Journal
 from tests.journal.test_journal import entries
 journal = Journal.open_for_router(Path(sys.argv[1]))
 number = journal.kept()

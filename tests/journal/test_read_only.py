@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.journal import Journal, JournalError
+from bridge.journal import JournalError
+from bridge.journal.sqlite import Journal
 
 NOBODY = 65534
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridge.journal import DeliveryState, Journal, Settlement
-from bridge.journal.history import deliveries, recorded
-from bridge.journal.upkeep import Keep, Upkeep, dictionary_due, learned
+from bridge.delivery import DeliveryState, Settlement
+from bridge.journal.sqlite import Journal
+from bridge.journal.sqlite.history import deliveries, recorded
+from bridge.journal.sqlite.upkeep import RetentionPolicy, Upkeep, dictionary_due, learned
 from tests.journal.test_journal import alert, entries
 
 DAY = 86_400 * 10**9
-KEEP = Keep(alerts_ns=30 * DAY, deliveries_ns=7 * DAY)
+KEEP = RetentionPolicy(alerts_ns=30 * DAY, deliveries_ns=7 * DAY)
 
 
 def journal_of(tmp_path: Path, states: list[DeliveryState | None]) -> Journal:
@@ -61,7 +62,7 @@ def test_past_its_size_the_oldest_go_first_and_what_cannot_go_is_told(tmp_path: 
         journal.append("s", first, entries(*range(first, first + 100)))
     journal.settle([Settlement(each.id, DeliveryState.DELIVERED, 0, 0, None, "") for each in deliveries(journal)])
     full = journal.used()
-    upkeep = Upkeep(journal, Keep(size=full * 2 // 3))
+    upkeep = Upkeep(journal, RetentionPolicy(size=full * 2 // 3))
     for _ in range(3):
         one_round(upkeep, 7000)
     assert full // 2 < journal.used() <= full * 2 // 3

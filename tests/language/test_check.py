@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.language import Code, Known, Source, check, check_condition
-from bridge.language.parser import MOST_SYNTAX_ERRORS
-from bridge.language.render import render_text
-from bridge.language.template import fill, parse_template
+from bridge.language.diagnostics.render import render_text
+from bridge.language.program.template import fill, parse_template
+from bridge.language.syntax.parser import MOST_SYNTAX_ERRORS
 
 KNOWN = Known(frozenset({"pager", "archive"}), frozenset({"cluster"}))
 ROUTE = 'route "r" {{ when {} to pager }}'
@@ -201,7 +201,7 @@ def quote(text: str) -> str:
 @example("C:\\")
 def test_quoted_values_survive_unchanged(value: str) -> None:
     """What is quoted is what is compared."""
-    from bridge.language.condition import Compare, Literal
+    from bridge.language.program.condition import Compare, Literal
 
     condition = check_condition(Source("c", f"proc.name = {quote(value)}"), KNOWN)
     assert isinstance(condition, Compare)

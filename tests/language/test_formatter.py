@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.language.formatter import WIDTH, format_text
-from bridge.language.parser import parse
-from bridge.language.source import Source, Span
+from bridge.language.diagnostics.source import Source, Span
+from bridge.language.format.formatter import WIDTH, format_text
+from bridge.language.syntax.parser import parse
 
 ROOT = Path(__file__).parent.parent.parent
 EVERYTHING = (Path(__file__).parent / "everything.route").read_text(encoding="utf-8")

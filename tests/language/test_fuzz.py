@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from bridge.alert import Priority, make_alert
 from bridge.language import Checked, Code, Known, Source, check
-from bridge.language.formatter import format_text
-from bridge.language.render import as_mapping, render_text
+from bridge.language.diagnostics.render import as_mapping, render_text
+from bridge.language.format.formatter import format_text
 from bridge.matching import Matcher, compile_condition
-from bridge.matching.lint import lint
+from bridge.matching.analysis.lint import lint
 from tests.conftest import FULL
 
 EVERYTHING = (Path(__file__).parent / "everything.route").read_text(encoding="utf-8")

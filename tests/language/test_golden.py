@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge.language import Known
-from bridge.service.routes import load_routes
+from bridge.workbench.routes import load_routes
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.route"))
 KNOWN = Known(frozenset({"pager", "archive"}), frozenset({"cluster"}))

@@ -12,8 +12,8 @@ import pytest
 from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
 from pygments.token import Comment, Error, Keyword, Name, Operator, String
 
-from bridge.language.grammar_file import grammar_text
-from bridge.language.highlight import RouteLexer
+from bridge.language.format.highlight import RouteLexer
+from bridge.language.syntax.grammar_file import grammar_text
 
 ROOT = Path(__file__).parent.parent.parent
 GRAMMAR = json.loads((ROOT / "examples" / "editors" / "route.tmLanguage.json").read_text(encoding="utf-8"))

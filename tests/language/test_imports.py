@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bridge.alert import Alert
-from bridge.alert.json_form import decode_json
+from bridge.alert.forms.json_form import decode_json
 from bridge.language import Checked, Code, Known, Source, check, check_condition
-from bridge.language.falco_rules import FalcoRules, read_rules
+from bridge.language.falco.rules import FalcoRules, read_rules
 from bridge.matching import Matcher, compile_condition
 
 KNOWN = Known(frozenset({"x"}), None)

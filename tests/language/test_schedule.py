@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bridge.common.durations import parse_duration
 from bridge.language import Known, Source, check
-from bridge.language.durations import parse_duration
-from bridge.language.schedule import Schedule
+from bridge.language.program.schedule import Schedule
 
 
 def schedule(text: str) -> Schedule:

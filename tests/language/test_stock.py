@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from bridge.language import Known, Source, check_condition
-from bridge.language.diagnostic import Diagnostic
-from bridge.language.falco_rules import FalcoRules, read_rules
+from bridge.language.diagnostics.diagnostic import Diagnostic
+from bridge.language.falco.rules import FalcoRules, read_rules
 
 PATH = Path(__file__).parent.parent / "data" / "stock_rules.yaml"
 ENTRIES: list[dict[str, Any]] = yaml.safe_load(PATH.read_text(encoding="utf-8"))

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.alert import Alert
-from bridge.alert.grpc_form import decode_grpc
-from bridge.alert.text_form import decode_text
-from bridge.language.falco_rules import FalcoRules, read_rules
-from bridge.language.source import Source
-from bridge.language.text_alerts import TextAlerts
+from bridge.alert.forms.grpc_form import decode_grpc
+from bridge.alert.forms.text_form import decode_text
+from bridge.language.diagnostics.source import Source
+from bridge.language.falco.rules import FalcoRules, read_rules
+from bridge.language.falco.text_alerts import TextAlerts
 from bridge.sources.line_reader import LineReader
 from bridge.sources.lines import LineSplitter
 from bridge.sources.payload import Payload

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from bench.routes import alerts_of, new_alerts, routes_text
 from bridge.alert import Alert, Priority, make_alert
 from bridge.language import Known, Source, check
-from bridge.language.program import Program
-from bridge.matching import Matcher, compile_condition, index, matcher
+from bridge.language.program.program import Program
+from bridge.matching import Matcher, compile_condition, matcher
+from bridge.matching.index import index
 from bridge.matching.internal import asks_for_internal
 from tests.conftest import FULL
 
@@ -314,7 +315,7 @@ def test_patterns_that_no_set_has_room_for() -> None:
 
 def test_a_set_that_runs_out_of_memory_is_found_out() -> None:
     """Then each pattern is asked by itself."""
-    from bridge.matching.sets import PatternSet, Syntax
+    from bridge.matching.index.sets import PatternSet, Syntax
 
     patterns = [f"(.*x){{{n}}}.{{200}}y{n}".encode() for n in range(5, 25)]
     found = PatternSet(patterns, Syntax.PERL).matching(b"x" * 5000)

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from bridge.alert import Alert
-from bridge.alert.grpc_form import decode_grpc
-from bridge.alert.json_form import decode_json
+from bridge.alert.forms.grpc_form import decode_grpc
+from bridge.alert.forms.json_form import decode_json
 from bridge.alert.wire.outputs_pb2 import response
 from bridge.language import Known, Source, check_condition
-from bridge.language.condition import Compare, Condition, Literal, Operator
-from bridge.language.regex import is_posix
+from bridge.language.program.condition import Compare, Condition, Literal, Operator
+from bridge.language.program.regex import is_posix
 from bridge.matching import Matcher, compile_condition
 from bridge.matching.normal import terms_of
 

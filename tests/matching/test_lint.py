@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from bridge.alert import Alert
 from bridge.language import Code, Known, Source, check, check_condition
-from bridge.language.condition import All, Any, Compare, Condition, Exists, Not
-from bridge.language.falco_rules import FalcoRules, read_rules
+from bridge.language.falco.rules import FalcoRules, read_rules
+from bridge.language.program.condition import All, Any, Compare, Condition, Exists, Not
 from bridge.matching import compile_condition
-from bridge.matching.lint import lint
-from bridge.matching.proofs import always_holds, implies, never_holds
-from bridge.matching.reach import extras
+from bridge.matching.analysis.lint import lint
+from bridge.matching.analysis.proofs import always_holds, implies, never_holds
+from bridge.matching.analysis.reach import extras
 from tests.matching.test_agreement import ALERTS, CONDITIONS
 
 NOTHING = Known(None, None)

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from bench.routes import alerts_of, routes_text
 from bridge.alert import Alert
 from bridge.language import Known, Source, check
-from bridge.language.program import Program
-from bridge.matching import Matcher, index, matcher
+from bridge.language.program.program import Program
+from bridge.matching import Matcher, matcher
+from bridge.matching.index import index
 
 BOUND = 1 << 20
 ALERTS = alerts_of(50)

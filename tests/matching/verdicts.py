@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.alert import Alert
-from bridge.alert.grpc_form import decode_grpc
-from bridge.alert.json_form import decode_json
+from bridge.alert.forms.grpc_form import decode_grpc
+from bridge.alert.forms.json_form import decode_json
 from bridge.alert.wire.outputs_pb2 import response
 from bridge.language import Known, Source, check, check_condition
-from bridge.language.condition import Condition
+from bridge.language.program.condition import Condition
 from bridge.matching import Matcher, compile_condition
 
 NOTHING = Known(None, None)

@@ -6,10 +6,10 @@ import pytest
 
 from bridge.alert import Alert, Priority, make_alert
 from bridge.language import Known, Source, check
-from bridge.language.program import Program
+from bridge.language.program.program import Program
 from bridge.matching import Matcher
 from bridge.routing import Action, Routed, decide
-from bridge.routing.redact import Redactor
+from bridge.routing.redaction import Redactor
 
 TEXT = """
 route "first" { when rule = a to x, y title "one" severity notice }

@@ -10,8 +10,8 @@ import grpc
 import pytest
 
 from bridge.alert import Alert
-from bridge.alert.grpc_form import decode_grpc
-from bridge.alert.json_form import decode_json
+from bridge.alert.forms.grpc_form import decode_grpc
+from bridge.alert.forms.json_form import decode_json
 from bridge.alert.wire.methods import GET
 from bridge.simulate.generate import generate
 from bridge.simulate.recording import Form

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from bridge.alert import Alert
-from bridge.alert.grpc_form import decode_grpc
-from bridge.sources.file_source import FileSource
-from bridge.sources.http_guard import Guard
-from bridge.sources.http_source import HttpSource
+from bridge.alert.forms.grpc_form import decode_grpc
+from bridge.http.guard import Guard
+from bridge.sources.files.source import FileSource
+from bridge.sources.http.source import HttpSource
 from bridge.sources.payload import decode_one
 from bridge.sources.stdin_source import StdinSource
 from tests.conftest import FULL

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from bridge.alert import Alert
-from bridge.alert.json_form import decode_json
-from bridge.alert.text_form import decode_text
-from bridge.sources.file_source import FileSource
+from bridge.alert.forms.json_form import decode_json
+from bridge.alert.forms.text_form import decode_text
+from bridge.sources.files.source import FileSource
 from bridge.sources.lines import LARGEST_LINE, LineSplitter
 from bridge.sources.stdin_source import StdinSource
 from tests.sources.taking import Taken, running

@@ -17,14 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bridge.sources import file_watch, followed_files
+from bridge.common import file_watch
+from bridge.common.file_watch import FileWatch, file_system
+from bridge.common.inotify import Inotify
 from bridge.sources.contract import Batch
-from bridge.sources.file_position import FOLLOWED, Position, copy_of
-from bridge.sources.file_source import FileSource
-from bridge.sources.file_tail import open_tail
-from bridge.sources.file_watch import FileWatch, file_system
-from bridge.sources.followed_files import folders_of
-from bridge.sources.inotify import Inotify
+from bridge.sources.files import followed as followed_files
+from bridge.sources.files.followed import folders_of
+from bridge.sources.files.position import FOLLOWED, Position, copy_of
+from bridge.sources.files.source import FileSource
+from bridge.sources.files.tail import open_tail
 from bridge.sources.line_reader import LineReader
 from bridge.sources.lines import LARGEST_LINE, LineSplitter
 from bridge.sources.payload import Payload

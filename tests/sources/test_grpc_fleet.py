@@ -12,16 +12,16 @@ import dns.rcode
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.common.errors import SetupError
 from bridge.simulate.address import ServerTls
 from bridge.simulate.generate import generate
 from bridge.simulate.recording import Form
 from bridge.simulate.server import StandInFalco
-from bridge.sources import grpc_fleet
 from bridge.sources.contract import SourceState
-from bridge.sources.discovery import DnsName, server_address
-from bridge.sources.errors import SourceError
-from bridge.sources.grpc_fleet import GrpcFleet
-from bridge.sources.grpc_tls import Certificates, ClientTls
+from bridge.sources.grpc import fleet as grpc_fleet
+from bridge.sources.grpc.discovery import DnsName, server_address
+from bridge.sources.grpc.fleet import GrpcFleet
+from bridge.sources.grpc.tls import Certificates, ClientTls
 from tests.sources.taking import Taken, running
 from tests.support.certificates import make_authority
 from tests.support.dns_server import DnsServer
@@ -163,7 +163,7 @@ def test_a_server_that_refuses_to_tell_of_ipv6_is_believed_of_ipv4(pods: Pods, r
         lookup = fleet(pods, server)._lookup
         assert {address.partition(":")[0] for address in lookup()} == {"127.0.0.2"}
         server.addresses = []
-        with pytest.raises(SourceError, match="has no address"):
+        with pytest.raises(SetupError, match="has no address"):
             lookup()
 
 
@@ -186,12 +186,12 @@ def test_a_resolver_that_hangs_does_not_hold_up_the_end() -> None:
 def test_names_are_asked_for_as_the_system_does_or_of_a_server() -> None:
     """Addresses in gRPC's form; the two ways of failing each with its remedy."""
     assert "127.0.0.1:5060" in DnsName("localhost", 5060)()
-    with pytest.raises(SourceError, match="headless service"):
+    with pytest.raises(SetupError, match="headless service"):
         DnsName("no-such-name.invalid", 5060)()
     with DnsServer(NAME, "10.1.2.3").serving() as server:
         assert DnsName(NAME, 5060, server.address)() == {"10.1.2.3:5060"}
         server.addresses.clear()
-        with pytest.raises(SourceError, match="headless service"):
+        with pytest.raises(SetupError, match="headless service"):
             DnsName(NAME, 5060, server.address)()
 
 

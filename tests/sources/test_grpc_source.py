@@ -14,13 +14,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from structlog.testing import capture_logs
 
+from bridge.common import reloading
+from bridge.common.errors import SetupError
 from bridge.simulate.address import ServerTls
 from bridge.simulate.server import StandInFalco
-from bridge.sources import renewed
-from bridge.sources.errors import SourceError
-from bridge.sources.grpc_failure import explain
-from bridge.sources.grpc_source import MOST_IN_A_BATCH, GrpcSource
-from bridge.sources.grpc_tls import Certificates, ClientTls
+from bridge.sources.grpc.failure import explain
+from bridge.sources.grpc.source import MOST_IN_A_BATCH, GrpcSource
+from bridge.sources.grpc.tls import Certificates, ClientTls
 from tests.sources.taking import Taken, running
 from tests.support.certificates import make_authority
 from tests.support.recordings import NAMES, grpc_messages
@@ -47,8 +47,8 @@ def test_every_recording_flows_and_a_bad_message_costs_only_itself(tmp_path: Pat
 
 QUIET = """
 import sys
-from bridge.sources.grpc_failure import explain
-from bridge.sources.grpc_source import GrpcSource
+from bridge.sources.grpc.failure import explain
+from bridge.sources.grpc.source import GrpcSource
 assert "grpc" not in sys.modules, "too late to say how its core polls"
 import grpc, os
 assert os.environ["GRPC_EXPERIMENTS"] == "-event_engine_client"
@@ -115,8 +115,8 @@ def test_mutual_tls_and_what_is_said_when_it_fails(tmp_path: Path) -> None:
 READ_BADLY = """
 import sys, threading
 from pathlib import Path
-from bridge.sources.grpc_source import GrpcSource
-from bridge.sources.grpc_tls import Certificates, ClientTls
+from bridge.sources.grpc.source import GrpcSource
+from bridge.sources.grpc.tls import Certificates, ClientTls
 address, *files = sys.argv[1:]
 source = GrpcSource("f", address, Certificates("f", ClientTls(*map(Path, files))))
 threading.Timer(1.5, source.stop).start()
@@ -179,7 +179,7 @@ def test_renewed_certificates_are_used_without_a_cancelled_stream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stream that is open is read to its end; the next connection bears the new ones."""
-    monkeypatch.setattr(renewed, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.05)
     secured, taken = Secured(tmp_path), Taken()
     with secured.falco as falco, capture_logs() as logs:
         source = GrpcSource("f", falco.address, Certificates("f", secured.tls))
@@ -200,7 +200,7 @@ def test_broken_new_certificates_leave_the_old_in_use_and_are_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is wrong with which files, and that they are well again is noticed too."""
-    monkeypatch.setattr(renewed, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.02)
     secured = Secured(tmp_path)
     whole = secured.tls.key.read_bytes()
     certificates = Certificates("f", secured.tls)
@@ -220,7 +220,7 @@ def test_certificates_that_do_not_belong_together_are_told_at_the_start(tmp_path
     """And a key with a passphrase, which nobody could enter, does not make the bridge ask for it."""
     secured = Secured(tmp_path)
     other = secured.authority.issue("other")
-    with pytest.raises(SourceError, match="belong together"):
+    with pytest.raises(SetupError, match="belong together"):
         Certificates("f", ClientTls(secured.tls.ca, secured.tls.certificate, other.key))
     key = serialization.load_pem_private_key(other.key.read_bytes(), None)
     other.key.write_bytes(
@@ -230,7 +230,7 @@ def test_certificates_that_do_not_belong_together_are_told_at_the_start(tmp_path
             serialization.BestAvailableEncryption(b"secret"),
         )
     )
-    with pytest.raises(SourceError, match="without a passphrase"):
+    with pytest.raises(SetupError, match="without a passphrase"):
         Certificates("f", ClientTls(secured.tls.ca, other.certificate, other.key))
 
 

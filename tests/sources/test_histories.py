@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sources import file_source
 from bridge.sources.contract import Batch
-from bridge.sources.file_source import FileSource
+from bridge.sources.files import source as file_source
+from bridge.sources.files.source import FileSource
 from tests.conftest import FULL
 
 HISTORIES = 200 if FULL else 25
@@ -28,12 +28,12 @@ class Killed(BaseException):
 class History:
     """A log, who writes and rotates it, and a journal."""
 
-    def __init__(self, folder: Path, dice: random.Random) -> None:
+    def __init__(self, folder: Path, jitter: random.Random) -> None:
         self.path = folder / "falco.log"
         self.checkpoint: dict[str, str] = {}
         self.kept: list[str] = []
         self.written = 0
-        self._dice = dice
+        self._dice = jitter
         self._now_ns = 1_767_225_600 * 10**9
         self.path.touch()
         self.write()
@@ -113,10 +113,10 @@ class History:
 def test_every_line_comes_in_once_whatever_happens(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through kills at every commit, and any rotations in between."""
     monkeypatch.setattr(file_source, "_MOST_IN_A_BATCH", 3)
-    dice = random.Random(seed)
-    history = History(tmp_path, dice)
-    for _ in range(dice.randint(2, 6)):
-        history.read(dice.choice((1, 2, 3, 5, 8)))
+    jitter = random.Random(seed)
+    history = History(tmp_path, jitter)
+    for _ in range(jitter.randint(2, 6)):
+        history.read(jitter.choice((1, 2, 3, 5, 8)))
         history.happens()
     for _ in range(2):
         history.read()

@@ -19,12 +19,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bridge.sources import http_door, http_protocol, http_source, http_waiting
+from bridge.common.reloading import Renewed
+from bridge.http import connection as http_protocol
+from bridge.http import listener as http_door
+from bridge.http.guard import Admission, ConnectionLimits, Guard
 from bridge.sources.contract import Batch
-from bridge.sources.http_guard import Guard, Places, Porter
-from bridge.sources.http_source import HttpSource
+from bridge.sources.http import source as http_source
+from bridge.sources.http import waiting as http_waiting
+from bridge.sources.http.source import HttpSource
 from bridge.sources.payload import MOST_PIECES, read_body
-from bridge.sources.renewed import Renewed
 from tests.sources.taking import Taken, running
 from tests.sources.test_http_source import ALERT, ask, raw, source
 from tests.support.certificates import make_authority
@@ -151,7 +154,7 @@ def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path, monkey
     server = authority.issue("server")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server.certificate, server.key)
-    made = HttpSource("http", "127.0.0.1", 0, Guard(), Renewed("http", (), lambda: context), Places(total=2))
+    made = HttpSource("http", "127.0.0.1", 0, Guard(), Renewed("http", (), lambda: context), ConnectionLimits(total=2))
     ours = ssl.create_default_context(cafile=str(authority.certificate))
     with capture_logs() as logs, running(made) as taken, connected(made.port) as silent, connected(made.port) as plain:
         plain.sendall(GOOD)
@@ -171,7 +174,7 @@ def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path, monkey
 
 def test_one_address_cannot_take_all_places() -> None:
     """Nor one network of IPv6; a place is free again once its connection is gone."""
-    made = HttpSource("http", "127.0.0.1", 0, Guard(), None, Places(total=10, per_peer=2))
+    made = HttpSource("http", "127.0.0.1", 0, Guard(), None, ConnectionLimits(total=10, per_peer=2))
     with running(made) as taken:
         with connected(made.port) as first, connected(made.port):
             first.sendall(GOOD)
@@ -182,7 +185,7 @@ def test_one_address_cannot_take_all_places() -> None:
         assert ask(made.port, "POST", "/", ALERT)[0] == 200
         assert len(taken.alerts) == 2
         assert "1 answered 503" in made.state()[0].detail
-    porter = Porter(Guard(), Places(total=3, per_peer=1))
+    porter = Admission(Guard(), ConnectionLimits(total=3, per_peer=1))
     porter.enter("2001:db8::1")
     assert porter.refusal("2001:db8::2") is not None
     assert porter.refusal("2001:db8:0:1::2") is None

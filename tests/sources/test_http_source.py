@@ -18,20 +18,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.alert import Alert
-from bridge.alert.json_form import decode_json
-from bridge.journal import Journal
-from bridge.language.values import parse_network
-from bridge.service.config.secret import Secret
-from bridge.service.config.sources import HttpSettings, ServerTls
-from bridge.service.sources import make_source
-from bridge.sources import renewed
-from bridge.sources.errors import SourceError
-from bridge.sources.http_guard import Guard
-from bridge.sources.http_request import LARGEST_BODY, Head
-from bridge.sources.http_source import HttpSource
-from bridge.sources.http_waiting import HELD_SECONDS, Waiting
+from bridge.alert.forms.json_form import decode_json
+from bridge.common import reloading
+from bridge.common.errors import SetupError
+from bridge.common.reloading import Renewed
+from bridge.common.secret import Secret
+from bridge.config.sources import HttpSettings, ServerTls
+from bridge.daemon.sources import make_source
+from bridge.http.guard import Guard
+from bridge.http.request import LARGEST_BODY, Head
+from bridge.journal.sqlite import Journal
+from bridge.language.program.values import parse_network
+from bridge.sources.http.source import HttpSource
+from bridge.sources.http.waiting import HELD_SECONDS, Waiting
 from bridge.sources.payload import read_body
-from bridge.sources.renewed import Renewed
 from tests.sources.taking import Taken, running
 from tests.support.certificates import make_authority
 from tests.support.recordings import NAMES, http_bodies
@@ -196,7 +196,7 @@ def test_who_may_post() -> None:
 def test_a_secret_that_was_replaced_is_good_for_a_while_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Falco posts an alert once, and has the new secret a little later than the bridge; then the old one is refused."""
     now = 1000.0
-    monkeypatch.setattr("bridge.sources.http_guard.time.monotonic", lambda: now)
+    monkeypatch.setattr("bridge.http.guard.time.monotonic", lambda: now)
     guard = Guard(path="hunter2hunter2", token="tokentoken")
     old = [Head("POST", "/hunter2hunter2/test", "", b""), Head("POST", "/", "tokentoken", b"")]
     new = [Head("POST", "/hunter3hunter3/test", "", b""), Head("POST", "/", "token-of-today", b"")]
@@ -233,7 +233,7 @@ def test_renewed_certificates_are_taken_for_the_next_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a restart; files that do not belong together meanwhile leave the old ones in use."""
-    monkeypatch.setattr(renewed, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.02)
     (tmp_path / "old").mkdir()
     (tmp_path / "new").mkdir()
     old, new = make_authority(tmp_path / "old"), make_authority(tmp_path / "new")
@@ -271,7 +271,7 @@ def post_securely(port: int, context: ssl.SSLContext) -> int:
 
 def test_a_port_that_is_taken_is_told() -> None:
     """Before the bridge starts."""
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SourceError, match="is the port taken"):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SetupError, match="is the port taken"):
         HttpSource("http", "127.0.0.1", taken.getsockname()[1], Guard())
 
 

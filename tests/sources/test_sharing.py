@@ -12,18 +12,18 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.alert import Alert, Priority, make_alert
-from bridge.alert.grpc_form import decode_grpc
+from bridge.alert.forms.grpc_form import decode_grpc
 from bridge.simulate.server import StandInFalco
-from bridge.sources import grpc_health
-from bridge.sources.grpc_source import GrpcSource
-from bridge.sources.sharing import SNAPSHOT_RULE, Sharing, connections
+from bridge.sources.grpc import health as grpc_health
+from bridge.sources.grpc.competing_client import SNAPSHOT_RULE, Sharing, connections
+from bridge.sources.grpc.source import GrpcSource
 from tests.sources.taking import running
 from tests.support.recordings import grpc_messages
 from tests.support.waiting import wait_until
 
 READER = """
 import sys, threading
-from bridge.sources.grpc_source import GrpcSource
+from bridge.sources.grpc.source import GrpcSource
 GrpcSource("other", sys.argv[1]).run(lambda batch: None)
 """
 

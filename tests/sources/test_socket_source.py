@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sources import handing_over, socket_source
+from bridge.common.errors import SetupError
 from bridge.sources.contract import Abandoned
-from bridge.sources.errors import SourceError
-from bridge.sources.handing_over import SpoolError, UnreachedError, hand_over, leave_in_spool
-from bridge.sources.socket_source import SocketSource
+from bridge.sources.ingest import client as handing_over
+from bridge.sources.ingest import source as socket_source
+from bridge.sources.ingest.client import SpoolError, UnreachedError, hand_over, leave_in_spool
+from bridge.sources.ingest.source import SocketSource
 from tests.sources.taking import Taken, running
 from tests.support.recordings import NAMES, http_bodies
 from tests.support.waiting import wait_until
@@ -29,7 +30,7 @@ def alert(number: int) -> bytes:
     return json.dumps({"rule": f"r{number}", "time": "2026-01-01T00:00:00Z", "output": "o"}).encode()
 
 
-class Door:
+class Listener:
     """A source in a folder, and what it took."""
 
     def __init__(self, folder: Path) -> None:
@@ -51,14 +52,14 @@ class Door:
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Door:
-    return Door(tmp_path)
+def door(tmp_path: Path) -> Listener:
+    return Listener(tmp_path)
 
 
 # The socket
 
 
-def test_the_answer_comes_after_the_commit(door: Door) -> None:
+def test_the_answer_comes_after_the_commit(door: Listener) -> None:
     """Not before."""
     door.taken.hold.clear()
     answers: list[str] = []
@@ -74,7 +75,7 @@ def test_the_answer_comes_after_the_commit(door: Door) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_recording_is_taken_whole(door: Door, name: str) -> None:
+def test_every_recording_is_taken_whole(door: Listener, name: str) -> None:
     """JSON, text, without properties, with hostile bytes."""
     bodies = http_bodies(name)
     with door.open():
@@ -83,7 +84,7 @@ def test_every_recording_is_taken_whole(door: Door, name: str) -> None:
     assert len(door.taken.alerts) == len(bodies)
 
 
-def test_many_at_once_and_what_is_none(door: Door) -> None:
+def test_many_at_once_and_what_is_none(door: Listener) -> None:
     """Lines are taken one by one; what is no alert is kept aside and told."""
     with door.open():
         assert door.send(alert(1) + b"\n" + alert(2) + b"\n") == "200 2 taken"
@@ -94,7 +95,7 @@ def test_many_at_once_and_what_is_none(door: Door) -> None:
     assert len(door.taken.refused) == 1
 
 
-def test_what_is_too_large_or_too_slow_is_refused(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_large_or_too_slow_is_refused(door: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the next is served."""
     monkeypatch.setattr(socket_source, "LARGEST", 100_000)
     monkeypatch.setattr(socket_source, "_PATIENCE_SECONDS", 0.5)
@@ -109,7 +110,7 @@ def test_what_is_too_large_or_too_slow_is_refused(door: Door, monkeypatch: pytes
         assert door.send(alert(1)) == "200 1 taken"
 
 
-def test_more_connections_than_there_are_places(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_connections_than_there_are_places(door: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     """Are hung up on, so that their alert goes to the spool; the places come free again."""
     monkeypatch.setattr(socket_source, "_MOST_CONNECTIONS", 3)
     with door.open():
@@ -123,14 +124,14 @@ def test_more_connections_than_there_are_places(door: Door, monkeypatch: pytest.
         wait_until(lambda: taken_again(door), "a place")
 
 
-def taken_again(door: Door) -> bool:
+def taken_again(door: Listener) -> bool:
     try:
         return door.send(alert(2)) == "200 1 taken"
     except UnreachedError:
         return False
 
 
-def test_a_hundred_at_once(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hundred_at_once(door: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each hears of its own."""
     monkeypatch.setattr(socket_source, "_MOST_CONNECTIONS", 200)
     answers: list[str] = []
@@ -147,7 +148,7 @@ def test_a_hundred_at_once(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(door.rules()) == sorted(f"r{number}" for number in range(100))
 
 
-def test_a_bridge_that_leaves_answers_nobody_it_has_not_served(door: Door) -> None:
+def test_a_bridge_that_leaves_answers_nobody_it_has_not_served(door: Listener) -> None:
     """No answer: the sender leaves the alert in the spool."""
 
     def leave(_batch: object) -> None:
@@ -158,7 +159,7 @@ def test_a_bridge_that_leaves_answers_nobody_it_has_not_served(door: Door) -> No
         door.send(alert(1))
 
 
-def test_stopping_serves_those_who_have_come(door: Door) -> None:
+def test_stopping_serves_those_who_have_come(door: Listener) -> None:
     """And takes the socket away for those who have not."""
     door.taken.hold.clear()
     answers: list[str] = []
@@ -176,7 +177,7 @@ def test_stopping_serves_those_who_have_come(door: Door) -> None:
 
 def test_the_socket_is_its_users_or_its_groups(tmp_path: Path) -> None:
     """0600 without a group, 0660 with one; the spool likewise, and what is written there is the group's."""
-    alone = Door(tmp_path)
+    alone = Listener(tmp_path)
     with alone.open():
         assert stat.S_IMODE(alone.path.stat().st_mode) == 0o600
         assert stat.S_IMODE(alone.spool.stat().st_mode) == 0o700
@@ -194,7 +195,7 @@ def test_the_socket_is_its_users_or_its_groups(tmp_path: Path) -> None:
 # The spool
 
 
-def test_what_waits_in_the_spool_is_taken_at_the_start_and_while_it_runs(door: Door) -> None:
+def test_what_waits_in_the_spool_is_taken_at_the_start_and_while_it_runs(door: Listener) -> None:
     """In the order in which it came; each file is gone after its commit, not before."""
     door.spool.mkdir(0o700)
     for number in range(3):
@@ -218,7 +219,7 @@ def _pause(seconds: float) -> None:
     _PAUSE.wait(seconds)
 
 
-def test_a_bridge_that_leaves_before_the_commit_leaves_the_files(door: Door) -> None:
+def test_a_bridge_that_leaves_before_the_commit_leaves_the_files(door: Listener) -> None:
     """The next start takes them."""
     door.spool.mkdir(0o700)
     leave_in_spool(str(door.spool), alert(1))
@@ -235,9 +236,11 @@ def test_a_bridge_that_leaves_before_the_commit_leaves_the_files(door: Door) -> 
     assert len(list(door.spool.iterdir())) == 1
 
 
-def test_hostile_things_in_the_spool_do_no_harm(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_things_in_the_spool_do_no_harm(
+    door: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Links lead nowhere, pipes hold nobody up, what is large or nonsense is kept aside; the alert among them comes."""
-    monkeypatch.setattr("bridge.sources.spool.LARGEST", 1 << 20)
+    monkeypatch.setattr("bridge.sources.ingest.spool.LARGEST", 1 << 20)
     secret = tmp_path / "shadow"
     secret.write_bytes(alert(666))
     door.spool.mkdir(0o700)
@@ -265,7 +268,7 @@ def test_hostile_things_in_the_spool_do_no_harm(door: Door, tmp_path: Path, monk
     assert kept <= 64 << 10
 
 
-def test_an_unfinished_file_is_left_until_it_is_old(door: Door) -> None:
+def test_an_unfinished_file_is_left_until_it_is_old(door: Listener) -> None:
     """A send that was killed was never acknowledged; one that writes just now must not be disturbed."""
     door.spool.mkdir(0o700)
     (door.spool / ".young").write_bytes(alert(1))
@@ -277,7 +280,7 @@ def test_an_unfinished_file_is_left_until_it_is_old(door: Door) -> None:
     assert door.rules() == ["r3"]
 
 
-def test_a_text_line_in_the_spool_is_of_the_day_it_was_written(door: Door) -> None:
+def test_a_text_line_in_the_spool_is_of_the_day_it_was_written(door: Listener) -> None:
     """Not of the day on which the bridge came back."""
     door.spool.mkdir(0o700)
     leave_in_spool(str(door.spool), http_bodies("cat_text")[0])
@@ -315,10 +318,10 @@ def test_a_spool_that_is_none_is_refused_by_both(tmp_path: Path) -> None:
     link.symlink_to(real)
     with pytest.raises(SpoolError, match="must be a folder"):
         leave_in_spool(str(link), b"x")
-    with pytest.raises(SourceError, match="must be a folder"):
+    with pytest.raises(SetupError, match="must be a folder"):
         SocketSource("s", tmp_path / "a.sock", link)
     real.chmod(0o777)
     with pytest.raises(SpoolError, match="chmod o-w"):
         leave_in_spool(str(real), b"x")
-    with pytest.raises(SourceError, match="chmod o-w"):
+    with pytest.raises(SetupError, match="chmod o-w"):
         SocketSource("s", tmp_path / "b.sock", real)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bridge.simulate.server import StandInFalco
 from bridge.sources.contract import Batch, Refusal
-from bridge.sources.file_source import FileSource
-from bridge.sources.grpc_source import GrpcSource
-from bridge.sources.http_source import Guard, HttpSource
+from bridge.sources.files.source import FileSource
+from bridge.sources.grpc.source import GrpcSource
+from bridge.sources.http.source import Guard, HttpSource
 from bridge.sources.state import StateKeeper
 from bridge.sources.stdin_source import StdinSource
 from tests.sources.taking import running

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.channels.fit import escaped
-from bridge.channels.message import Message
+from bridge.channels.message.fit import escaped
+from bridge.channels.message.message import Message
 from bridge.channels.render import markdown
 from bridge.channels.render.colour import colour
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from bridge.channels.fit import fitted
-from bridge.channels.message import Fact, Link, Message
+from bridge.channels.message.fit import fitted
+from bridge.channels.message.message import Fact, Link, Message
 from bridge.channels.render import plain
 from bridge.channels.render.colour import hex_colour
-from bridge.channels.sanitise import shortened
+from bridge.common.text import shortened
 
 MOST_IN_A_DIGEST = 200
 _SUBJECT = 250

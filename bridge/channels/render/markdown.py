@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from bridge.channels.fit import escaped, fitted
-from bridge.channels.message import Message
+from bridge.channels.message.fit import escaped, fitted
+from bridge.channels.message.message import Message
 from bridge.channels.render.plain import told
-from bridge.channels.sanitise import unmentioned
+from bridge.common.text import unmentioned
 
 _SIGNS = re.compile(r"[!-/:-@\[-`{-~]")
 """ASCII's punctuation; a backslash before any of it makes it plain (CommonMark 2.4; Discord takes it too)."""

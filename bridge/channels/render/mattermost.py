@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.channels.fit import escaped
-from bridge.channels.message import Message
+from bridge.channels.message.fit import escaped
+from bridge.channels.message.message import Message
 from bridge.channels.render import markdown
 from bridge.channels.render.colour import hex_colour
-from bridge.channels.sanitise import shortened, unmentioned
+from bridge.common.text import shortened, unmentioned
 
 MOST_IN_A_DIGEST = 50
 _TITLE = 500

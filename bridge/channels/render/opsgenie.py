@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.alert import Priority
-from bridge.channels.fit import fitted
-from bridge.channels.message import Message
+from bridge.channels.message.fit import fitted
+from bridge.channels.message.message import Message
 from bridge.channels.render import plain
-from bridge.channels.sanitise import shortened
+from bridge.common.text import shortened
 
 MOST_IN_A_DIGEST = 100
 _MESSAGE = 130

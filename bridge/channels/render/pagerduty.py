@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.alert import Priority
-from bridge.channels.message import Message
-from bridge.channels.sanitise import shortened
+from bridge.channels.message.message import Message
+from bridge.common.text import shortened
 
 MOST_IN_A_DIGEST = 100
 _SUMMARY = 1024

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bridge.channels.fit import fitted, named
-from bridge.channels.message import Message
-from bridge.channels.sanitise import shortened
+from bridge.channels.message.fit import fitted, named
+from bridge.channels.message.message import Message
+from bridge.common.text import shortened
 
 DEFAULT_ROOM = 10_000
 _LEAST_TEXT = 200

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bridge.channels.fit import escaped, fitted
-from bridge.channels.message import Fact, Message, unix_seconds
+from bridge.channels.message.fit import escaped, fitted
+from bridge.channels.message.message import Fact, Message, unix_seconds
 from bridge.channels.render import plain
 from bridge.channels.render.colour import hex_colour
 from bridge.channels.render.plain import told

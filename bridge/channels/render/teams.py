@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.alert import Priority
-from bridge.channels.fit import fitted
-from bridge.channels.message import Fact, Message
+from bridge.channels.message.fit import fitted
+from bridge.channels.message.message import Fact, Message
 from bridge.channels.render.plain import told
-from bridge.channels.sanitise import shortened, unmentioned
+from bridge.common.text import shortened, unmentioned
 
 MOST_IN_A_DIGEST = 40
 _SUBJECT = 250

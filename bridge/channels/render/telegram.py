@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.channels.fit import fitted
-from bridge.channels.message import Message
+from bridge.channels.message.fit import fitted
+from bridge.channels.message.message import Message
 from bridge.channels.render.plain import told
-from bridge.channels.sanitise import shortened, unmentioned
+from bridge.common.text import shortened, unmentioned
 
 MOST_IN_A_DIGEST = 40
 _MOST = 4096

@@ -1,0 +1,1 @@
+"""The channels of our own: webhook, Loki, Alertmanager, exec, file, console."""

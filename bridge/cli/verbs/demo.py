@@ -1,0 +1,106 @@
+"""``falco-bridge demo``: the main job at work, with no Falco and no account at hand."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_PATIENCE_SECONDS = 60.0
+_LOOK_SECONDS = 0.1
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="show the bridge at work: a stand-in Falco, real routes, deliveries to the console and a file",
+        description="Plays the quick start: a stand-in Falco serves recorded alerts over the real protocol, the real "
+        "bridge routes them, the console stands for a pager and a file for an archive. Ends by itself.",
+        example="falco-bridge demo --dir /tmp/demo",
+    )
+    parser.add_argument("--dir", type=Path, metavar="DIR", help="play in DIR and leave everything there (a new folder)")
+    parser.add_argument("--rate", type=float, default=20.0, metavar="N", help="alerts a second (20)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play it; 0 when every alert was kept and every delivery settled."""
+    for stop in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stop, _leave)
+    folder = _stage(args.dir)
+    print(f"falco-bridge demo: playing in {folder}\n", flush=True)
+    falco = _start("simulate", "alerts.jsonl", "--listen", "unix:falco.sock", "--rate", str(args.rate), folder=folder)
+    bridge = _start("--config", "falco-bridge.yaml", folder=folder)
+    try:
+        finished = _await(folder / "journal.db", _count(folder / "alerts.jsonl"), bridge)
+    finally:
+        bridge.terminate()
+        falco.terminate()
+        code = bridge.wait(_PATIENCE_SECONDS)
+        falco.wait(_PATIENCE_SECONDS)
+    print(_summary(folder))
+    return 0 if finished and code == 0 else 1
+
+
+def _leave(stop: int, _frame: object) -> None:
+    """So that what was started does not stay behind."""
+    sys.exit(128 + stop)
+
+
+def _stage(wanted: Path | None) -> Path:
+    """A folder of its own with the quick start in it."""
+    from bridge.simulate.samples import samples_folder
+
+    folder = Path(tempfile.mkdtemp(prefix="falco-bridge-demo-")) if wanted is None else wanted.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("falco-bridge.yaml", "quickstart.route", "alerts.jsonl"):
+        shutil.copy(samples_folder() / name, folder / name)
+    return folder
+
+
+def _start(*arguments: str, folder: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "bridge", *arguments]
+    return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL)  # noqa: S603  # our own command
+
+
+def _count(alerts: Path) -> int:
+    return sum(1 for line in alerts.read_text(encoding="utf-8").splitlines() if line.strip())
+
+
+def _await(journal_path: Path, expected: int, bridge: subprocess.Popen[bytes]) -> bool:
+    """Until every alert is kept and nothing waits to be delivered. False where the bridge died or time ran out."""
+    from bridge.journal import JournalError
+    from bridge.journal.sqlite import Journal
+
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    journal: Journal | None = None
+    while bridge.poll() is None and time.monotonic() < deadline:
+        if journal is None:
+            with suppress(JournalError):  # the bridge has not made it yet
+                journal = Journal.open_to_read(journal_path)
+        if journal is not None and journal.kept() >= expected and journal.undelivered() == 0:
+            journal.close()
+            return True
+        time.sleep(_LOOK_SECONDS)
+    return False
+
+
+def _summary(folder: Path) -> str:
+    from bridge.cli.summary import summarise
+    from bridge.journal.sqlite import Journal
+    from bridge.workbench.routes import conditions_of, load_routes
+
+    journal = Journal.open_to_read(folder / "journal.db")
+    loaded = load_routes([folder / "quickstart.route"])
+    text = summarise(journal, conditions_of(loaded))
+    journal.close()
+    archive, kept = folder / "archive.jsonl", folder / "journal.db"
+    return f"{text}\n\nEvery delivery is in {archive}, every alert and decision in {kept}."

@@ -1,0 +1,90 @@
+"""``falco-bridge fmt``: one layout for every .route file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+_NO_NEWLINE = "\\ No newline at end of file"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "fmt",
+        help="lay out .route files in their one canonical form",
+        description="Rewrites .route files in their one layout; what they mean does not change, and comments stay. "
+        "A file with a syntax error is told and left alone.",
+        example="falco-bridge fmt --check payments.route",
+    )
+    parser.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help=".route files; - is standard input, laid out on standard output",
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="change nothing; exit with 1 where a file would change")
+    how.add_argument("--diff", action="store_true", help="change nothing; show what would; exit as --check")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Format; 0 done or nothing to do, 1 something would change, 2 a file cannot be read or has a syntax error."""
+    code = 0
+    for path in args.files:
+        code = max(code, _format(path, args))
+    return code
+
+
+def _format(path: Path, args: argparse.Namespace) -> int:
+    from bridge.language.diagnostics.render import render_text
+    from bridge.language.diagnostics.source import Source
+    from bridge.language.format.formatter import format_text
+
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        return _refuse(f"{path}: cannot be read ({error.strerror})")
+    except UnicodeDecodeError as error:
+        return _refuse(f"{path}: is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8")
+    source = Source(str(path), text)
+    formatted = format_text(source)
+    if not isinstance(formatted, str):
+        return _refuse(render_text(formatted, {source.path: source}).rstrip())
+    changed = formatted != text
+    if args.diff:
+        lines = unified_diff(text.splitlines(True), formatted.splitlines(True), str(path), f"{path} (formatted)")
+        print("".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}\n" for line in lines), end="")
+    elif args.check:
+        if changed:
+            print(f"{path}: would be laid out anew; run: falco-bridge fmt {path}")
+    elif str(path) == "-":
+        print(formatted, end="")
+    elif changed:
+        return _replace(path, formatted)
+    return int(changed and (args.check or args.diff))
+
+
+def _replace(path: Path, text: str) -> int:
+    """Written beside it and moved over it: a crash leaves the one or the other."""
+    target = path.resolve()
+    draft = target.with_name(f".{target.name}.fmt")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.chmod(target.stat().st_mode & 0o7777)
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        return _refuse(f"{path}: cannot be written ({error.strerror})")
+    print(f"{path}: laid out anew")
+    return 0
+
+
+def _refuse(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return 2

@@ -1,0 +1,200 @@
+"""``falco-bridge simulate``: a stand-in Falco to try routes with."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ssl
+
+    from bridge.simulate.recording import Recording
+    from bridge.simulate.server import StandInFalco
+
+_PROBLEM = 2
+_DEFAULT_ADDRESS = "unix:falco.sock"
+_DEFAULT_COUNT = 1000
+_LOOK_SECONDS = 0.05
+_LEAVE_SECONDS = 2.0
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "simulate",
+        help="play alerts as a real Falco would: over gRPC, or posted as by its http_output",
+        description="A stand-in Falco. Serves alerts over Falco's own gRPC protocol until it is stopped (Ctrl-C), or "
+        "posts them to a URL. Without FILE, plays the alerts that ship with falco-bridge.",
+        example="falco-bridge simulate --listen unix:falco.sock --rate 5",
+    )
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="Falco's JSON alerts, one a line; or NAME.bin"
+    )
+    _add_what(parser.add_argument_group("what is told"))
+    _add_where(parser.add_argument_group("where"))
+    parser.set_defaults(run=run, parser=parser)
+
+
+def _add_what(group: Any) -> None:
+    group.add_argument("--rate", type=_rate, metavar="N", help="alerts a second; without it, all at once")
+    group.add_argument(
+        "--loop", action="store_true", help="over and over, each alert with the time at which it is told"
+    )
+    group.add_argument("--hostname", metavar="NAME", help="as if this node had said it all")
+    group.add_argument("--json-output", action="store_true", help="as with json_output: true in falco.yaml (gRPC)")
+    group.add_argument("--text", action="store_true", help="as with json_output: false in falco.yaml (--http)")
+    group.add_argument("--generate", action="store_true", help="make alerts up instead of reading a FILE")
+    group.add_argument("--count", type=_count, metavar="N", help=f"how many to make up ({_DEFAULT_COUNT})")
+    group.add_argument("--seed", type=int, metavar="N", help="the same seed makes up the same alerts (0)")
+
+
+def _add_where(group: Any) -> None:
+    group.add_argument("--listen", metavar="ADDRESS", help=f"unix:PATH or HOST:PORT ({_DEFAULT_ADDRESS})")
+    group.add_argument("--ca", type=Path, metavar="FILE", help="PEM: whose certificates are trusted")
+    group.add_argument("--cert", type=Path, metavar="FILE", help="PEM: the stand-in's own certificate; TCP demands one")
+    group.add_argument("--key", type=Path, metavar="FILE", help="PEM: the certificate's private key")
+    group.add_argument("--http", metavar="URL", help="post the alerts to URL instead of serving them")
+    group.add_argument(
+        "--exit-when-drained", action="store_true", help="leave once clients have taken every alert and hung up"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play the alerts; 0 once stopped or done, 2 where they cannot be played."""
+    from bridge.daemon.signals import on_stop_signal
+    from bridge.simulate.errors import SimulationError
+
+    _check(args)
+    stop = threading.Event()
+    on_stop_signal(stop.set)
+    try:
+        return _post(args, stop) if args.http else _serve(args, stop)
+    except SimulationError as error:
+        print(f"falco-bridge simulate: {error}", file=sys.stderr)
+        return _PROBLEM
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Leave with a sentence where options contradict each other."""
+    error = args.parser.error
+    if args.generate and args.file:
+        error("give a FILE or --generate, not both")
+    if not args.generate and (args.count is not None or args.seed is not None):
+        error("--count and --seed belong to --generate")
+    if args.http and (args.listen or args.exit_when_drained or args.json_output):
+        error("--http posts; --listen, --json-output and --exit-when-drained belong to serving by gRPC")
+    if args.text and not args.http:
+        error("--text belongs to --http; by gRPC, text is what is told without --json-output")
+    if args.loop and args.exit_when_drained:
+        error("--loop never comes to an end: leave --exit-when-drained out")
+    if not args.http and len({args.ca is None, args.cert is None, args.key is None}) > 1:
+        error("mutual TLS needs all three: --ca, --cert and --key")
+    if args.http and (args.cert is None) is not (args.key is None):
+        error("a certificate needs its key: give --cert and --key together")
+
+
+def _serve(args: argparse.Namespace, stop: threading.Event) -> int:
+    from bridge.simulate.address import ServerTls
+    from bridge.simulate.play import paced
+    from bridge.simulate.recording import Form
+    from bridge.simulate.server import StandInFalco
+
+    form = Form.JSON if args.json_output else Form.TEXT
+    tls = None if args.ca is None else ServerTls(args.ca, args.cert, args.key)
+    alerts = _alerts(args)
+    falco = StandInFalco(args.listen or _DEFAULT_ADDRESS, tls)
+    with falco:
+        _say(f"stand-in Falco listening on {falco.address}")
+        for piece in paced(alerts, args.rate, stop):
+            falco.put(*(alert.grpc(form) for alert in piece))
+            if args.loop and args.rate is None:
+                _await_drained(falco, stop)
+        if args.exit_when_drained:
+            _await_drained(falco, stop)
+            while not stop.is_set() and not falco.stop(_LOOK_SECONDS):
+                pass
+        else:
+            stop.wait()
+    return 0
+
+
+def _await_drained(falco: StandInFalco, stop: threading.Event) -> None:
+    while not stop.is_set() and not falco.wait_until_drained(_LOOK_SECONDS):
+        pass
+
+
+def _post(args: argparse.Namespace, stop: threading.Event) -> int:
+    from bridge.simulate.http_output import HttpOutput
+    from bridge.simulate.play import paced
+    from bridge.simulate.recording import Form
+
+    form = Form.TEXT if args.text else Form.JSON
+    output = HttpOutput(args.http, "text/plain" if args.text else "application/json", _context(args))
+    _say("stand-in Falco posting alerts")
+    for piece in paced(_alerts(args), args.rate, stop):
+        for alert in piece:
+            if stop.is_set():
+                break
+            output.post(alert.http(form))
+    output.close()
+    posted = output.posted
+    _say(f"posted {posted.total}: {posted.accepted} accepted, {posted.refused} refused, {posted.dropped} not answered")
+    return 0 if posted.accepted == posted.total else 1
+
+
+def _context(args: argparse.Namespace) -> ssl.SSLContext | None:
+    """Who is trusted and who we are, for an https URL."""
+    import ssl
+
+    from bridge.simulate.errors import SimulationError
+
+    try:
+        context = ssl.create_default_context(cafile=args.ca)
+        if args.cert is not None:
+            context.load_cert_chain(args.cert, args.key)
+    except OSError as error:
+        files = ", ".join(str(file) for file in (args.ca, args.cert, args.key) if file is not None)
+        raise SimulationError(f"{files}: cannot be used ({error.strerror or error}); name PEM files") from None
+    return context
+
+
+def _alerts(args: argparse.Namespace) -> Iterator[Recording]:
+    """What is to be told, in order. Raises SimulationError where it cannot be read, before anything is told."""
+    from bridge.simulate.files import read_recordings
+    from bridge.simulate.generate import generate
+    from bridge.simulate.play import endlessly, from_node
+    from bridge.simulate.samples import sample_alerts
+
+    alerts: Iterator[Recording]
+    if args.generate:
+        alerts = iter(generate(_DEFAULT_COUNT if args.count is None else args.count, args.seed or 0))
+    else:
+        alerts = iter(read_recordings(args.file or sample_alerts()))
+    if args.hostname is not None:
+        alerts = from_node(alerts, args.hostname)
+    return endlessly(list(alerts)) if args.loop else alerts
+
+
+def _say(line: str) -> None:
+    print(f"falco-bridge simulate: {line}", file=sys.stderr, flush=True)
+
+
+def _rate(text: str) -> float:
+    with suppress(ValueError):
+        rate = float(text)
+        if 0 < rate < float("inf"):
+            return rate
+    raise argparse.ArgumentTypeError("must be a number more than 0")
+
+
+def _count(text: str) -> int:
+    with suppress(ValueError):
+        count = int(text)
+        if count >= 1:
+            return count
+    raise argparse.ArgumentTypeError("must be a whole number, 1 or more")

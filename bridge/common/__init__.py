@@ -1,0 +1,1 @@
+"""Helpers below every room: text, secrets, durations, time zones, locks, sockets, file watching."""

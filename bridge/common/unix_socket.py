@@ -1,0 +1,109 @@
+"""Unix sockets to listen at: private from the first instant, a stale one replaced, a live one left alone."""
+
+from __future__ import annotations
+
+import grp
+import os
+import socket
+import stat
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.common.errors import SetupError
+
+LONGEST_PATH = 107
+"""Bytes: what the kernel has room for (``sun_path`` in unix(7), without its closing zero)."""
+_PRIVATE = 0o600
+_SHARED = 0o660
+_PROBE_SECONDS = 2.0
+_CREDENTIALS = struct.Struct("3i")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end, as the kernel says."""
+
+    pid: int
+    uid: int
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """The process that connected (SO_PEERCRED)."""
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, uid, _gid = _CREDENTIALS.unpack(raw)
+    return Peer(pid, uid)
+
+
+def too_long(path: Path) -> str:
+    """The sentence for a path that no socket can have, or an empty text."""
+    size = len(os.fsencode(path))
+    if size <= LONGEST_PATH:
+        return ""
+    return f"the path of a unix socket has at most {LONGEST_PATH} bytes, and {path} has {size}"
+
+
+def group_number(group: str) -> int:
+    """The group's number. Raises SetupError where there is no such group."""
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise SetupError(f"there is no group {group}; create it (groupadd --system {group}), or name another") from None
+
+
+def listen(path: Path, group: str = "") -> socket.socket:
+    """A socket that listens at ``path``: 0600, or 0660 for the members of ``group``. Raises SetupError.
+
+    What a bridge that was killed left there is replaced. A socket that somebody answers at, and a file that is no
+    socket, are refused and stay as they are.
+    """
+    sentence = too_long(path)
+    if sentence:
+        raise SetupError(f"{sentence}; choose a shorter one")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        os.fchmod(listener.fileno(), _PRIVATE)  # bind takes the file's mode from here: it is never open to others
+        _bind(listener, path)
+        if group:
+            _share(path, group)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise SetupError(f"cannot listen at {path}: {error.strerror or error}; {_way_out(error, path)}") from error
+    except SetupError:
+        listener.close()
+        raise
+    return listener
+
+
+def _bind(listener: socket.socket, path: Path) -> None:
+    if os.path.lexists(path):
+        _clear(path)
+    listener.bind(str(path))
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket that nobody listens at any more."""
+    if not stat.S_ISSOCK(path.lstat().st_mode):
+        raise SetupError(f"{path} is no socket; nothing was changed. Move it away, or choose another path")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PROBE_SECONDS)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+            return
+        except TimeoutError:
+            pass
+    raise SetupError(f"another program listens at {path}; stop it, or choose another path")
+
+
+def _share(path: Path, group: str) -> None:
+    os.chown(path, -1, group_number(group), follow_symlinks=False)
+    path.chmod(_SHARED)
+
+
+def _way_out(error: OSError, path: Path) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"create the folder {path.parent}, or choose another path"
+    return f"the user that runs the bridge must be able to write to {path.parent}, and be in the socket's group"

@@ -1,0 +1,1 @@
+"""``falco-bridge.yaml``: one module a section."""

@@ -1,0 +1,61 @@
+"""Sends one test message as the courier would, and tells what came of it. A process: settings on its standard input."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import Any
+
+from bridge.alert import INTERNAL_SOURCE, Priority, make_alert
+from bridge.channels.contract import Outcome, Verdict
+from bridge.channels.errors import ChannelError
+from bridge.delivery import Delivery
+from bridge.routing import Notification
+
+
+def main() -> int:
+    """Read ``{"name": …, "url": …, "labels": {…}, "allow": {…}}``; write NUL and the outcome as JSON."""
+    logging.disable(logging.CRITICAL)  # Apprise names tokens in its warnings
+    settings: dict[str, Any] = json.load(sys.stdin)
+    begun = time.monotonic()
+    outcome = _send(settings)
+    told = {
+        "verdict": outcome.verdict.value,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "seconds": time.monotonic() - begun,
+    }
+    sys.stdout.write("\x00" + json.dumps(told))
+    return 0
+
+
+def _send(settings: dict[str, Any]) -> Outcome:
+    from bridge.channels.apprise import intercept
+    from bridge.channels.native.allowed import from_settings
+    from bridge.channels.registry import open_channel
+
+    intercept.install()
+    try:
+        channel = open_channel(settings["name"], settings["url"], settings["labels"], from_settings(settings["allow"]))
+    except ChannelError as error:
+        return Outcome(Verdict.REFUSED, reason=f"the channel {error}")
+    try:
+        return channel.send((_message(settings["name"]),))
+    finally:
+        channel.close()
+
+
+def _message(name: str) -> Delivery:
+    now_ns = time.time_ns()
+    alert = make_alert(
+        time_ns=now_ns, priority=Priority.NOTICE, rule="Test message", source=INTERNAL_SOURCE, hostname="falco-bridge",
+        tags=("falco-bridge",), output=f"falco-bridge channels test: the channel {name} works. Nothing has happened.",
+        fields={"bridge.channel": name},
+    )  # fmt: skip
+    return Delivery(0, alert, Notification(name, ("channels test",), Priority.NOTICE), 0, now_ns)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The running bridge: start, sources, secrets, signals."""

@@ -1,0 +1,57 @@
+"""How fast each service lets itself be used, by what it says itself: the defaults where a config says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bridge.delivery.options import ChannelOptions, Rate
+
+FOLD_AFTER = 50
+"""More than so many waiting messages nobody reads one by one."""
+
+_CHAT = Rate(1, 1)
+"""One message a second: for services of people that name no limit, and kind to those who read."""
+_LIMITS: Mapping[str, Rate] = {
+    # Posting messages is one a second, short bursts of more are allowed (docs.slack.dev/apis/web-api/rate-limits)
+    "slack": Rate(1, 1, 3),
+    # 5 requests per 2 seconds and webhook (birdie0.github.io/discord-webhooks-guide/other/rate_limits.html)
+    "discord": Rate(5, 2),
+    # 1 message a second to a chat, 20 a minute to a group (core.telegram.org/bots/faq, "My bot is hitting limits"); a
+    # bridge mostly speaks to a group: one that speaks to a person may say `rate: 1/s`
+    "tgram": Rate(20, 60, 5),
+    # 120 events a minute and integration key (community.pagerduty.com, "Monitoring API rate limiting")
+    "pagerduty": Rate(120, 60, 10),
+    # A token bucket whose size depends on plan and users (docs.opsgenie.com/docs/api-rate-limiting): the figure is ours
+    "opsgenie": Rate(60, 60, 10),
+    # "Maximum of 4 requests per second, per app against a specific team or channel" (Microsoft Graph throttling limits)
+    "workflows": Rate(4, 1),
+    "workflow": Rate(4, 1),
+    # RateLimitSettings.PerSec 10 (docs.mattermost.com, rate limiting configuration); a person reads it: less
+    "mmost": Rate(5, 1, 10),
+    "mmosts": Rate(5, 1, 10),
+    # "Message rate limit: 30 messages per minute" (learn.microsoft.com, Exchange Online limits); others are as strict
+    "mailto": Rate(30, 60, 10),
+    "mailtos": Rate(30, 60, 10),
+    # rc_message: per_second 0.2, burst_count 10 (Synapse's configuration manual)
+    "matrix": Rate(1, 5, 10),
+    "matrixs": Rate(1, 5, 10),
+    # visitor-request-limit-burst 60, then one every 5 s (docs.ntfy.sh/config/#rate-limiting)
+    "ntfy": Rate(1, 5, 60),
+    "ntfys": Rate(1, 5, 60),
+}
+MACHINES = frozenset(
+    {
+        "alertmanager", "alertmanagers", "amqp", "amqps", "apprise", "apprises", "console", "exec", "file", "form",
+        "forms", "http", "https", "json", "jsons", "loki", "lokis", "mqtt", "mqtts", "rsyslog", "splunk", "syslog",
+        "webhook", "webhooks", "xml", "xmls",
+    }
+)  # fmt: skip
+"""Schemes that nobody reads as it comes: no limit of ours, and no digests."""
+
+
+def default_options(scheme: str) -> ChannelOptions:
+    """How a channel of that scheme is used where its config says nothing."""
+    scheme = scheme.lower()
+    if scheme in MACHINES:
+        return ChannelOptions()
+    return ChannelOptions(rate=_LIMITS.get(scheme, _CHAT), fold_after=FOLD_AFTER)

@@ -1,0 +1,1 @@
+"""The HTTP server under the alert listener and the metrics listener."""

@@ -1,0 +1,129 @@
+"""Who may post, and how many at once."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from bridge.http.request import Head, Reply
+from bridge.language.program.values import Network
+
+_GRACE_SECONDS = 900.0
+
+
+@dataclass(slots=True)
+class Guard:
+    """Who may post. Empty values guard nothing."""
+
+    path: str = field(default="", repr=False)
+    """A secret path, without its slash: Falco's http_output cannot send a header."""
+    token: str = field(default="", repr=False)
+    allow: tuple[Network, ...] = ()
+    _before: tuple[str, str] = field(default=("", ""), repr=False)
+    _until: float = 0.0
+
+    def renew(self, path: str, token: str) -> None:
+        """Ask for these from now on. What they replace is good for a quarter of an hour more.
+
+        Falco posts an alert once: one refused, for that Falco has the new secret a moment later, would be gone.
+        """
+        if (path, token) == (self.path, self.token):
+            return
+        self._before, self._until = (self.path, self.token), time.monotonic() + _GRACE_SECONDS
+        self.path, self.token = path, token
+
+    def admits(self, peer: str) -> bool:
+        """Whether this address may connect."""
+        if not self.allow:
+            return True
+        address = _address(peer)
+        return address is not None and any(
+            address.version == each.version and address in each for each in self.allow
+        )  # fmt: skip
+
+    def knows(self, head: Head) -> bool:
+        """Whether the request bears the path or the token, where one is asked for."""
+        if not self.path and not self.token:
+            return True
+        first = head.path.strip("/").partition("/")[0]
+        return any(
+            (bool(path) and _same(first, path)) or (bool(token) and _same(head.token, token))
+            for path, token in self._good()
+        )
+
+    def public_path(self, head: Head) -> str:
+        """The request's path without the secret part and the slashes around."""
+        path = head.path.strip("/")
+        first, _, rest = path.partition("/")
+        is_secret = any(secret and _same(first, secret) for secret, _ in self._good())
+        return rest.strip("/") if is_secret else path
+
+    def _good(self) -> tuple[tuple[str, str], ...]:
+        """Path and token, and for a while those that they replaced."""
+        now = (self.path, self.token)
+        return (now, self._before) if time.monotonic() < self._until else (now,)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How many connections there may be."""
+
+    total: int = 1024
+    per_peer: int = 256
+    """From one address, or from one /64 of IPv6: one sender must not take all places."""
+
+
+class Admission:
+    """Counts connections, and says who finds no place."""
+
+    def __init__(self, guard: Guard, places: ConnectionLimits) -> None:
+        self._guard = guard
+        self._places = places
+        self._peers: Counter[str] = Counter()
+        self.inside = 0
+
+    def refusal(self, peer: str) -> Reply | None:
+        """Why this address cannot connect now, or None."""
+        if not self._guard.admits(peer):
+            return Reply(403, "this address may not post here")
+        if self.inside >= self._places.total:
+            return Reply(503, "too many connections; try again")
+        if self._peers[_group(peer)] >= self._places.per_peer:
+            return Reply(503, "too many connections from this address; try again")
+        return None
+
+    def enter(self, peer: str) -> None:
+        """It has connected."""
+        self.inside += 1
+        self._peers[_group(peer)] += 1
+
+    def leave(self, peer: str) -> None:
+        """It is gone."""
+        self.inside -= 1
+        group = _group(peer)
+        self._peers[group] -= 1
+        if self._peers[group] <= 0:
+            del self._peers[group]
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
+
+
+def _address(peer: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _group(peer: str) -> str:
+    address = _address(peer)
+    if isinstance(address, IPv6Address):
+        return address.exploded[:19]
+    return str(address)

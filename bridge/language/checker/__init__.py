@@ -1,0 +1,1 @@
+"""Syntax tree to checked program: names resolved, types known, problems as diagnostics."""

@@ -1,0 +1,175 @@
+"""A comparison of a condition: its operator, its right side, its lists."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from bridge.common.suggest import did_you_mean, nearest
+from bridge.language.checker.field_comparison import finds_nothing, objection
+from bridge.language.checker.literals import literal_problems
+from bridge.language.checker.operands import Broken, Operands
+from bridge.language.checker.scope import NameKind, expand
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.language.program.condition import Call, Compare, Items, Kind, Literal, Operand, Operator, Quantifier
+from bridge.language.program.kinds import LIST_OPERATORS, ORDERING, allows, kind_name, operators_for
+from bridge.language.program.transformers import kind_of
+from bridge.language.syntax import tree as syntax
+
+FALCO_INTERNAL = "Falco internal: "
+"""What the rules begin with by which Falco speaks of itself; they stand in no rules file."""
+_BARE_LIST = re.compile("[a-zA-Z][a-zA-Z0-9_]*")
+"""What Falco takes for a list without parentheses: one name, which is then the list's only item."""
+_SLIP = 2
+"""So many letters more or fewer may a misspelt list's name have."""
+_WHOLE_NAMES = frozenset({Operator.EQ, Operator.NE, Operator.IN})
+_Use = tuple[str, Kind, Operator, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """Checks comparisons, and notes what is wrong where its operands do."""
+
+    operands: Operands
+    _faultless: dict[_Use, tuple[Literal, ...]] = field(default_factory=dict)
+    """The items of lists in which nothing is wrong or odd: a thousand routes may name one of twenty thousand."""
+
+    def comparison(self, written: syntax.Comparison) -> Compare:
+        """As written, checked. Raises Broken."""
+        operator = Operator.EQ if written.operator.text == "==" else Operator(written.operator.text)
+        left = self.operands.left(written.left)
+        kind = kind_of(left)
+        if not allows(kind, operator):
+            raise self.operands.wrong(
+                Code.WRONG_OPERATOR,
+                f"`{operator.value}` cannot be used here: {_told(written.left)} is {kind_name(kind)}",
+                written.operator.span,
+                f"it takes {operators_for(kind)}",
+            )
+        quantifier = None if written.quantifier is None else Quantifier(written.quantifier.text)
+        if quantifier is not None and operator in ORDERING:
+            raise self.operands.wrong(
+                Code.WRONG_OPERATOR, f"`{operator.value}` takes no `{quantifier.value}`", written.operator.span
+            )
+        right = self._right(written, left, operator)
+        if finds_nothing(left, right, operator):
+            self.operands.problems.append(
+                Diagnostic(
+                    Code.EMPTY_VALUE,
+                    f"`{operator.value}` finds nothing here: Falco counts the end of what a transformer gives",
+                    written.operator.span,
+                    "leave the transformer out" if kind is Kind.LIST else "write `=`",
+                )
+            )
+            right = Items((), right.span)
+        return Compare(left, operator, right, quantifier, written.span)
+
+    def _right(self, written: syntax.Comparison, left: Operand, operator: Operator) -> Operand:
+        right, kind = written.right, kind_of(left)
+        if isinstance(right, syntax.Transform):
+            return self._right_call(written, right, left, operator)
+        if isinstance(right, syntax.Word) and operator not in LIST_OPERATORS:
+            self._check_word(kind, operator, right)
+            self._check_rule(written.left, operator, right)
+            return Literal(right.text, right.quoted, right.span)
+        if isinstance(right, syntax.Word) and (not _BARE_LIST.fullmatch(right.text) or self._is_no_item(right)):
+            message = f"`{operator.value}` takes a list"
+            raise self.operands.wrong(
+                Code.WRONG_RIGHT_SIDE, message, right.span, "put it in parentheses, also a single value"
+            )
+        use = self._use_of_a_list(written, kind, operator)
+        if use is not None and use in self._faultless:
+            return Items(self._faultless[use], right.span)
+        known = len(self.operands.problems)
+        literals = self._listed(written, right, kind, operator)
+        if use is not None and len(self.operands.problems) == known:
+            self._faultless[use] = literals
+        return Items(literals, right.span)
+
+    def _listed(
+        self, written: syntax.Comparison, right: syntax.Word | syntax.WordList, kind: Kind, operator: Operator
+    ) -> tuple[Literal, ...]:
+        words = (right,) if isinstance(right, syntax.Word) else expand(self.operands.scope, right.words)
+        if isinstance(right, syntax.WordList) and self.operands.scope.lacks(right.words):
+            raise Broken
+        if not words:
+            self.operands.problems.append(
+                Diagnostic(Code.EMPTY_VALUE, f"`{operator.value} ()` is never true", right.span, "fill the list")
+            )
+        before = self._errors()
+        if isinstance(right, syntax.WordList) and len(right.words) == 1:
+            self._check_item(right.words[0])
+        for word in words:
+            self.operands.problems.extend(literal_problems(kind, operator, word))
+            self._check_rule(written.left, operator, word)
+        if self._errors() > before:
+            raise Broken
+        return tuple(Literal(word.text, word.quoted, word.span) for word in words)
+
+    def _use_of_a_list(self, written: syntax.Comparison, kind: Kind, operator: Operator) -> _Use | None:
+        """What tells a list's use from another, where nothing but its name stands in the parentheses."""
+        match written.right:
+            case syntax.WordList(words=(syntax.Word(quoted=False, text=name),)) if name in self.operands.scope.lists:
+                self.operands.scope.find(NameKind.LIST, name)
+                of_rules = isinstance(written.left, syntax.FieldName) and written.left.text == "rule"
+                return name, kind, operator, of_rules
+            case _:
+                return None
+
+    def _check_item(self, word: syntax.Word) -> None:
+        """A value that stands alone in parentheses, almost by the name of a list that does not hold it."""
+        lists = self.operands.scope.lists
+        meant = (
+            None
+            if word.quoted or word.text in lists or not _BARE_LIST.fullmatch(word.text)
+            else nearest(word.text, lists)
+        )
+        if (
+            meant is None
+            or abs(len(meant) - len(word.text)) > _SLIP
+            or word.text in {item.text for item in lists[meant]}
+        ):
+            return
+        self.operands.problems.append(
+            Diagnostic(
+                Code.MISSPELT_LIST,
+                f"`{word.text}` is a text here, for no list has this name",
+                word.span,
+                f"did you mean `{meant}`? For the text, quote it",
+            )
+        )
+
+    def _is_no_item(self, word: syntax.Word) -> bool:
+        """A quoted word, or a list's name, which Falco replaces by its items and then misses the parentheses."""
+        return word.quoted or self.operands.scope.find(NameKind.LIST, word.text) is not None
+
+    def _check_word(self, kind: Kind, operator: Operator, word: syntax.Word) -> None:
+        before = self._errors()
+        self.operands.problems.extend(literal_problems(kind, operator, word))
+        if self._errors() > before:
+            raise Broken
+
+    def _check_rule(self, left: syntax.Left, operator: Operator, word: syntax.Word) -> None:
+        """A rule's name that no imported rules file has."""
+        names = self.operands.scope.rule_names
+        if names is None or operator not in _WHOLE_NAMES or word.text in names or word.text.startswith(FALCO_INTERNAL):
+            return
+        if isinstance(left, syntax.FieldName) and left.text == "rule":
+            hint = did_you_mean(word.text, names) or "the rules files that are imported have none such"
+            self.operands.problems.append(Diagnostic(Code.UNKNOWN_RULE, f"unknown rule `{word.text}`", word.span, hint))
+
+    def _errors(self) -> int:
+        return sum(problem.severity.value == "error" for problem in self.operands.problems)
+
+    def _right_call(
+        self, written: syntax.Comparison, right: syntax.Transform, left: Operand, operator: Operator
+    ) -> Call:
+        call = self.operands.call(right)
+        wrong = objection(left, call, operator, _told(written.left))
+        if wrong is not None:
+            raise self.operands.wrong(Code.WRONG_RIGHT_SIDE, wrong[0], right.span, wrong[1])
+        return call
+
+
+def _told(left: syntax.Left) -> str:
+    return f"`{left.text}`" if isinstance(left, syntax.FieldName) else f"`{left.name.text}(…)`"

@@ -1,0 +1,125 @@
+"""Fields and transformers of a condition, by name and type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from bridge.alert.catalogue import catalogue, families
+from bridge.common.suggest import did_you_mean, field_meant
+from bridge.language.checker.scope import Scope
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.language.diagnostics.source import Span
+from bridge.language.program.condition import Call, Field, Kind, Literal, Operand, Pack
+from bridge.language.program.kinds import ATTRIBUTES, LABEL, argument_problem, field_kind, kind_name
+from bridge.language.program.transformers import NAMES, VAL, kind_of, result_kind
+from bridge.language.syntax import tree as syntax
+
+_GIVEN = frozenset({Kind.TEXT, Kind.BYTES, Kind.UNKNOWN, Kind.LIST})
+_ITEMS = _GIVEN | {Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE}
+"""What a list inside a transformer may hold: what other transformers give, and fields."""
+
+
+class Broken(Exception):  # noqa: N818  # control flow while a condition is checked: the diagnostic is already noted
+    """This condition has a mistake; its neighbours are still looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operands:
+    """Checks operands against one scope, noting what is wrong in ``problems``; all but ``field_name`` raise Broken."""
+
+    scope: Scope
+    problems: list[Diagnostic]
+
+    def field_name(self, written: syntax.FieldName) -> str | None:
+        """A field named outside a condition; None where there is none such, which is noted."""
+        try:
+            return self.field(written).name
+        except Broken:
+            return None
+
+    def field(self, written: syntax.FieldName) -> Field:
+        """A field that there is."""
+        kind = field_kind(written.text)
+        if kind is None and "." not in written.text:
+            hint = (
+                field_meant(written.text)
+                or did_you_mean(written.text, ATTRIBUTES)
+                or f"without a dot there are {', '.join(ATTRIBUTES)}"
+            )
+            raise self.wrong(Code.UNKNOWN_FIELD, f"unknown field `{written.text}`", written.span, hint)
+        if problem := argument_problem(written.text):
+            raise self.wrong(Code.UNKNOWN_FIELD, problem[0], written.span, problem[1])
+        if written.text.startswith(LABEL):
+            self._check_label(written)
+        elif kind is None:
+            unknown = unknown_field(written.text, written.span)
+            if unknown is not None:
+                self.problems.append(unknown)
+                raise Broken
+        return Field(written.text, kind or Kind.UNKNOWN, written.span)
+
+    def _check_label(self, written: syntax.FieldName) -> None:
+        labels = self.scope.known.labels
+        name = written.text.removeprefix(LABEL)
+        if labels is not None and name not in labels:
+            hint = did_you_mean(name, labels) or "the config's `labels` name them"
+            raise self.wrong(Code.UNKNOWN_LABEL, f"unknown label `{name}`", written.span, hint)
+
+    def call(self, written: syntax.Transform) -> Call:
+        """A transformer with what it takes."""
+        name = written.name.text
+        if name not in NAMES:
+            hint = did_you_mean(name, NAMES) or f"one of {', '.join(NAMES)}"
+            raise self.wrong(Code.UNKNOWN_TRANSFORMER, f"unknown transformer `{name}`", written.name.span, hint)
+        arguments = tuple(self._argument(argument) for argument in written.arguments)
+        kind = result_kind(name, arguments, written.selector)
+        if isinstance(kind, str):
+            raise self.wrong(Code.WRONG_ARGUMENTS, kind, written.span)
+        return Call(name, arguments, kind, written.span, written.selector)
+
+    def _argument(self, written: syntax.CallArgument) -> Operand:
+        match written:
+            case syntax.FieldName():
+                return self.field(written)
+            case syntax.Word():
+                return Literal(written.text, written.quoted, written.span)
+            case syntax.Arguments():
+                return self._pack(written)
+            case syntax.Transform():
+                if written.name.text == VAL:
+                    raise self.wrong(Code.WRONG_ARGUMENTS, "val() cannot stand inside a transformer", written.span)
+                return self.call(written)
+            case _:
+                assert_never(written)
+
+    def _pack(self, written: syntax.Arguments) -> Pack:
+        """A list inside a transformer's parentheses: of texts, of numbers as they are printed, of lists' items."""
+        values = tuple(self._argument(item) for item in written.items)
+        for value in values:
+            if isinstance(value, Pack) or kind_of(value) not in (_ITEMS if isinstance(value, Field) else _GIVEN):
+                message = f"a list here holds texts, and this is {kind_name(kind_of(value))}"
+                raise self.wrong(Code.WRONG_ARGUMENTS, message, value.span)
+        return Pack(values, written.span)
+
+    def left(self, written: syntax.Left) -> Field | Call:
+        """What stands on the left of an operator."""
+        if isinstance(written, syntax.FieldName):
+            return self.field(written)
+        if written.name.text == VAL:
+            raise self.wrong(Code.WRONG_ARGUMENTS, "val() stands on the right only", written.span, "leave it out")
+        return self.call(written)
+
+    def wrong(self, code: Code, message: str, span: Span, hint: str = "") -> Broken:
+        """Note a mistake; to be raised."""
+        self.problems.append(Diagnostic(code, message, span, hint))
+        return Broken()
+
+
+def unknown_field(name: str, span: Span) -> Diagnostic | None:
+    """A misspelt field. A plugin of one's own has a first word of its own, and its fields are taken by their value."""
+    base = name.partition("[")[0]
+    hint = field_meant(base) or did_you_mean(base, (*catalogue(), *ATTRIBUTES))
+    if not hint and (family := base.partition(".")[0]) in families():
+        hint = f"see: falco-bridge fields '{family}.*'"
+    return Diagnostic(Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint) if hint else None

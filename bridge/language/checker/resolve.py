@@ -1,0 +1,176 @@
+"""From a condition as written to a checked one: names resolved, macros expanded, types known, unknown fields told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from bridge.common.suggest import did_you_mean
+from bridge.language.checker.comparison import Comparisons
+from bridge.language.checker.operands import Broken, Operands
+from bridge.language.checker.scope import FalcoMacro, NameKind, Scope
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.language.diagnostics.source import Span
+from bridge.language.program.condition import All, Any, Condition, Exists, Not
+from bridge.language.program.kinds import ATTRIBUTES
+from bridge.language.syntax import tree as syntax
+from bridge.language.syntax.parser import parse_condition
+
+DEEPEST = 100
+"""Levels of parentheses, ``not``, transformers and macros within each other."""
+LARGEST = 20_000
+"""Comparisons in one condition with its macros expanded."""
+
+_NO_SUCH_MACRO = "define it: macro NAME = …; or for several values: FIELD in (a, b)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Expanded:
+    condition: Condition
+    depth: int
+    size: int
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Checks conditions against one scope and notes what is wrong in ``problems``."""
+
+    scope: Scope
+    problems: list[Diagnostic]
+    _macros: dict[str, _Expanded | None] = field(default_factory=dict)
+    _open: list[str] = field(default_factory=list)
+    _depth: int = 0
+    _deepest: int = 0
+    _size: int = 0
+    operands: Operands = field(init=False)
+    _comparisons: Comparisons = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.operands = Operands(self.scope, self.problems)
+        self._comparisons = Comparisons(self.operands)
+
+    def resolve(self, written: syntax.Written) -> Condition | None:
+        """The checked condition, or None where something is wrong with it."""
+        self._depth = self._deepest = self._size = 0
+        try:
+            if syntax.nesting(written) > DEEPEST:
+                raise self.operands.wrong(Code.TOO_DEEP, f"more than {DEEPEST} levels deep", written.span, "use macros")
+            return self._condition(written)
+        except Broken:
+            return None
+
+    def check_macro(self, statement: syntax.MacroStatement) -> None:
+        """Look at a macro, whether or not something uses it."""
+        name = statement.name.text
+        if name not in self._macros and self.scope.definitions.get((NameKind.MACRO, name)) is statement:
+            self._depth = self._deepest = self._size = 0
+            try:
+                self._expand(name, statement.name.span)
+            except Broken:
+                return
+
+    # Logic
+
+    def _condition(self, written: syntax.Written) -> Condition:
+        self._depth += 1
+        self._deepest = max(self._deepest, self._depth)
+        try:
+            match written:
+                case syntax.Conjunction():
+                    return All(self._several(written.conditions), written.span)
+                case syntax.Disjunction():
+                    return Any(self._several(written.conditions), written.span)
+                case syntax.Negation():
+                    return Not(self._condition(written.condition), written.span)
+                case syntax.Group():
+                    return self._condition(written.condition)
+                case syntax.MacroUse():
+                    return self._macro(written)
+                case syntax.Existence():
+                    self._count(1, written.span)
+                    return Exists(self.operands.left(written.left), written.span)
+                case syntax.Comparison():
+                    self._count(1, written.span)
+                    return self._comparisons.comparison(written)
+                case _:
+                    assert_never(written)
+        finally:
+            self._depth -= 1
+
+    def _several(self, conditions: tuple[syntax.Written, ...]) -> tuple[Condition, ...]:
+        """All of them, so that every mistake is told at once."""
+        resolved: list[Condition] = []
+        broken = False
+        for condition in conditions:
+            try:
+                resolved.append(self._condition(condition))
+            except Broken:
+                broken = True
+        if broken:
+            raise Broken
+        return tuple(resolved)
+
+    def _macro(self, use: syntax.MacroUse) -> Condition:
+        if self.scope.find(NameKind.MACRO, use.name) is None:
+            if use.name in self.scope.broken:
+                raise Broken
+            hint = did_you_mean(use.name, self.scope.all(NameKind.MACRO)) or _NO_SUCH_MACRO
+            if use.name in ATTRIBUTES:
+                hint = f"`{use.name}` needs an operator and a value"
+            raise self.operands.wrong(Code.UNKNOWN_MACRO, f"unknown macro `{use.name}`", use.span, hint)
+        found = self._expand(use.name, use.span)
+        self._deepest = max(self._deepest, self._depth + found.depth)
+        if self._deepest > DEEPEST:
+            raise self.operands.wrong(
+                Code.TOO_DEEP, f"with its macros it is more than {DEEPEST} levels deep", use.span, "split it"
+            )
+        self._count(found.size, use.span)
+        return found.condition
+
+    def _expand(self, name: str, span: Span) -> _Expanded:
+        if name in self._open:
+            self._macros[name] = None
+            circle = " → ".join([*self._open[self._open.index(name) :], name])
+            raise self.operands.wrong(Code.CYCLE, f"macro `{name}` stands for itself: {circle}", span)
+        if name in self._macros:
+            found = self._macros[name]
+            if found is None:
+                raise Broken
+            return found
+        self._macros[name] = None
+        written = self._written(name, span)
+        if syntax.nesting(written) > DEEPEST:
+            raise self.operands.wrong(Code.TOO_DEEP, f"more than {DEEPEST} levels deep", written.span, "use macros")
+        if len(self._open) > DEEPEST:
+            raise self.operands.wrong(Code.TOO_DEEP, f"macros stand more than {DEEPEST} levels deep in macros", span)
+        outside = self._depth, self._deepest, self._size
+        self._depth = self._deepest = self._size = 0
+        self._open.append(name)
+        del self._macros[name]
+        try:
+            found = _Expanded(self._condition(written), self._deepest, self._size)
+        except Broken:
+            self._macros[name] = None
+            raise
+        finally:
+            self._open.pop()
+            self._depth, self._deepest, self._size = outside
+        self._macros[name] = found
+        return found
+
+    def _written(self, name: str, span: Span) -> syntax.Written:
+        """A macro's condition; one of Falco's is only now read."""
+        definition = self.scope.definitions[NameKind.MACRO, name]
+        if isinstance(definition, syntax.MacroStatement):
+            return definition.condition
+        assert isinstance(definition, FalcoMacro)
+        written = parse_condition(definition.source)
+        if isinstance(written, tuple):
+            said = written[0].message
+            raise self.operands.wrong(Code.CANNOT_IMPORT, f"Falco's macro `{name}` cannot be read here: {said}", span)
+        return written
+
+    def _count(self, comparisons: int, span: Span) -> None:
+        self._size += comparisons
+        if self._size > LARGEST:
+            raise self.operands.wrong(Code.TOO_LARGE, f"more than {LARGEST} comparisons", span, "split the route")

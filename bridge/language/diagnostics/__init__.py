@@ -1,0 +1,1 @@
+"""Source text, places in it, diagnostics as values, and how they are printed."""

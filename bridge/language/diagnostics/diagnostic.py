@@ -1,0 +1,101 @@
+"""What is wrong with a ``.route`` file, as values: a code, a place, a sentence, and a way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from bridge.language.diagnostics.source import Span
+
+
+class Severity(StrEnum):
+    """How bad it is."""
+
+    ERROR = "error"
+    """The program cannot run."""
+    WARNING = "warning"
+    """It runs, and hardly as it was meant."""
+    ADVICE = "advice"
+    """It runs as it was meant; there is something to know."""
+
+
+class Code(Enum):
+    """Every diagnostic: its code, and how bad it is. Codes never change their meaning."""
+
+    SYNTAX = ("S101", Severity.ERROR)
+    BAD_ESCAPE = ("S102", Severity.ERROR)
+    TOO_DEEP = ("S103", Severity.ERROR)
+    TOO_LARGE = ("S104", Severity.ERROR)
+    UNKNOWN_FIELD = ("R201", Severity.ERROR)
+    UNKNOWN_MACRO = ("R202", Severity.ERROR)
+    UNKNOWN_CHANNEL = ("R203", Severity.ERROR)
+    UNKNOWN_LABEL = ("R204", Severity.ERROR)
+    UNKNOWN_PRIORITY = ("R205", Severity.ERROR)
+    UNKNOWN_TRANSFORMER = ("R206", Severity.ERROR)
+    UNKNOWN_LIST = ("R207", Severity.ERROR)
+    DUPLICATE_NAME = ("R208", Severity.ERROR)
+    CYCLE = ("R209", Severity.ERROR)
+    RESERVED_NAME = ("R210", Severity.ERROR)
+    UNKNOWN_SCHEDULE = ("R211", Severity.ERROR)
+    UNKNOWN_TEMPLATE = ("R212", Severity.ERROR)
+    UNKNOWN_RULE = ("R213", Severity.WARNING)
+    UNKNOWN_ROUTE = ("R214", Severity.ERROR)
+    CANNOT_IMPORT = ("R215", Severity.ERROR)
+    MISSPELT_LIST = ("R216", Severity.WARNING)
+    WRONG_OPERATOR = ("T301", Severity.ERROR)
+    WRONG_VALUE = ("T302", Severity.ERROR)
+    BAD_REGEX = ("T303", Severity.ERROR)
+    WRONG_RIGHT_SIDE = ("T304", Severity.ERROR)
+    WRONG_ARGUMENTS = ("T305", Severity.ERROR)
+    BAD_TEMPLATE = ("T306", Severity.ERROR)
+    BAD_SCHEDULE = ("T307", Severity.ERROR)
+    BAD_AMOUNT = ("T308", Severity.ERROR)
+    WILDCARD_EQUALS = ("L401", Severity.WARNING)
+    FIELD_AS_TEXT = ("L402", Severity.WARNING)
+    LITERAL_MISSING = ("L403", Severity.WARNING)
+    EMPTY_VALUE = ("L404", Severity.WARNING)
+    NO_DESTINATION = ("L406", Severity.ERROR)
+    DROP_AND_TO = ("L407", Severity.ERROR)
+    UNUSED_NAME = ("L408", Severity.WARNING)
+    SHADOWED_ROUTE = ("L409", Severity.WARNING)
+    REPEATED_CLAUSE = ("L410", Severity.ERROR)
+    SMART_QUOTE = ("L411", Severity.WARNING)
+    MISPLACED_CLAUSE = ("L412", Severity.ERROR)
+    NEVER_TRUE = ("L413", Severity.WARNING)
+    ALWAYS_TRUE = ("L414", Severity.WARNING)
+    NEVER_EMITTED = ("L415", Severity.WARNING)
+    NO_INDEX = ("L416", Severity.ADVICE)
+    NO_EXPECTATION = ("L417", Severity.WARNING)
+
+    @property
+    def id(self) -> str:
+        """The code as users see it: ``R201``."""
+        return self.value[0]
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem."""
+
+    code: Code
+    message: str
+    span: Span
+    hint: str = ""
+    """The way out, said beside the caret."""
+    related: tuple[tuple[str, Span], ...] = ()
+    """Other places that belong to it, each with what it is."""
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return self.code.severity
+
+
+def by_place(diagnostic: Diagnostic) -> tuple[str, int, str]:
+    """The order in which problems are told."""
+    return diagnostic.span.path, diagnostic.span.start, diagnostic.code.id

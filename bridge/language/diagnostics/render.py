@@ -1,0 +1,102 @@
+"""Diagnostics as text for people (source line, caret, way out), as JSON, and as GitHub's annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from unicodedata import category, east_asian_width
+
+from bridge.language.diagnostics.diagnostic import Diagnostic
+from bridge.language.diagnostics.source import Source, Span
+
+_LONGEST_LINE = 200
+_ON_THE_ONE_BEFORE = frozenset({"Mn", "Me"})
+_WIDE = frozenset("WF")
+
+
+def render_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source]) -> str:
+    """All of them, one after another, each ended by an empty line; ``sources`` by path."""
+    return "".join(f"{_rendered(each, sources)}\n\n" for each in diagnostics)
+
+
+def as_mapping(diagnostic: Diagnostic) -> dict[str, object]:
+    """One of them, for a JSON encoder; lines and columns count from 1."""
+    return {
+        "code": diagnostic.code.id,
+        "severity": diagnostic.severity.value,
+        "message": diagnostic.message,
+        "hint": diagnostic.hint,
+        **_mapped(diagnostic.span),
+        "related": [{"message": label, **_mapped(span)} for label, span in diagnostic.related],
+    }
+
+
+def render_github(level: str, path: str, line: int, column: int, title: str, message: str) -> str:
+    """One annotation of a GitHub workflow; ``level`` is error, warning or notice."""
+    place = f"file={_property(path)},line={line},col={column},title={_property(title)}"
+    return f"::{level} {place}::{_data(message)}"
+
+
+def _mapped(span: Span) -> dict[str, object]:
+    return {
+        "path": span.path,
+        "line": span.line,
+        "column": span.column,
+        "start": span.start,
+        "end": span.end,
+    }
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _rendered(diagnostic: Diagnostic, sources: Mapping[str, Source]) -> str:
+    span = diagnostic.span
+    head = f"{diagnostic.severity.value}[{diagnostic.code.id}]: {_visible(diagnostic.message)}"
+    lines = [head, *_place(span, diagnostic.hint, sources)]
+    for label, place in diagnostic.related:
+        lines += _place(place, label, sources)
+    return "\n".join(lines)
+
+
+def _place(span: Span, label: str, sources: Mapping[str, Source]) -> Iterator[str]:
+    margin = " " * len(str(span.line))
+    yield f"{margin} ┌─ {span.path}:{span.line}:{span.column}"
+    source = sources.get(span.path)
+    if source is None:
+        return
+    start = source.text.rfind("\n", 0, span.start) + 1
+    end = source.text.find("\n", start)
+    line = source.text[start : len(source.text) if end < 0 else end]
+    shown, column = _window(line, span.start - start)
+    lead = "".join("\t" if letter == "\t" else " " * _width(letter) for letter in shown[:column])
+    marks = "^" * max(1, sum(map(_width, shown[column : column + span.end - span.start])))
+    yield f"{span.line} │ {_visible(shown)}"
+    yield f"{margin} │ {lead}{marks} {_visible(label)}".rstrip()
+
+
+def _window(line: str, column: int) -> tuple[str, int]:
+    """A very long line, cut to what stands around the place."""
+    if len(line) <= _LONGEST_LINE:
+        return line, min(column, len(line))
+    start = max(0, column - _LONGEST_LINE // 2)
+    return line[start : start + _LONGEST_LINE], column - start
+
+
+def _width(letter: str) -> int:
+    """The columns that it takes on a terminal."""
+    if category(letter) in _ON_THE_ONE_BEFORE:
+        return 0
+    return 2 if east_asian_width(letter) in _WIDE else len(_visible(letter))
+
+
+def _visible(text: str) -> str:
+    """Control characters made visible: a file may be anybody's, and a terminal obeys."""
+    return "".join(
+        letter if letter == "\t" or letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )

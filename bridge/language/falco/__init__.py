@@ -1,0 +1,1 @@
+"""Falco's own rules files, and what they say about text alerts."""

@@ -1,0 +1,1 @@
+"""``fmt`` and syntax highlighting."""

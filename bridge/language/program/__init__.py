@@ -1,0 +1,1 @@
+"""The checked program: routes, conditions, field kinds, templates, schedules."""

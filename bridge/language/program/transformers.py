@@ -1,0 +1,49 @@
+"""Falco's transformers: what they take and what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bridge.language.program.condition import Call, Field, Items, Kind, Literal, Operand, Pack
+
+VAL = "val"
+"""A field's own value, on the right side of a comparison."""
+ELEMENTWISE = ("tolower", "toupper", "b64", "basename")
+NAMES = (*ELEMENTWISE, "len", "join", "concat", "getopt", VAL)
+
+_TEXTS = frozenset({Kind.TEXT, Kind.BYTES, Kind.UNKNOWN})
+_TEXTS_AND_LISTS = _TEXTS | {Kind.LIST}
+
+
+def kind_of(operand: Operand) -> Kind:
+    """The kind of any operand."""
+    match operand:
+        case Field() | Call():
+            return operand.kind
+        case Literal():
+            return Kind.TEXT
+        case Items() | Pack():
+            return Kind.LIST
+
+
+def result_kind(name: str, arguments: Sequence[Operand], selector: str | None) -> Kind | str:
+    """The kind of the transformer's result, or what is wrong with its arguments."""
+    kinds = [kind_of(argument) for argument in arguments]
+    if selector is not None and (name != "getopt" or len(selector) != 1):
+        return "only getopt() takes brackets behind it, with the letter of one option"
+    if name == VAL:
+        return kinds[0] if len(arguments) == 1 and isinstance(arguments[0], Field) else "val() takes one field"
+    if name in ELEMENTWISE:
+        if len(kinds) != 1 or kinds[0] not in _TEXTS_AND_LISTS:
+            return f"{name}() takes one text"
+        return Kind.LIST if kinds[0] is Kind.LIST else Kind.TEXT
+    if name == "len":
+        return Kind.UNSIGNED if len(kinds) == 1 and kinds[0] in _TEXTS_AND_LISTS else "len() takes one text or list"
+    if name == "concat":
+        return Kind.TEXT if len(kinds) > 1 and _TEXTS.issuperset(kinds) else "concat() takes two texts or more"
+    if name == "join":
+        fits = len(kinds) == 2 and kinds[0] in _TEXTS and kinds[1] is Kind.LIST
+        return Kind.TEXT if fits else 'join() takes a separator and a list: join(",", (proc.pname, proc.name))'
+    fits = len(kinds) == 2 and kinds[0] is Kind.LIST and kinds[1] in _TEXTS
+    found = Kind.LIST if selector is None else Kind.TEXT
+    return found if fits else 'getopt() takes a list and the option letters: getopt((proc.args, proc.name), "ab:")'

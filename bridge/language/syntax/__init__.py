@@ -1,0 +1,1 @@
+"""``.route`` text to a frozen syntax tree. No Lark type leaves this package."""

@@ -1,0 +1,385 @@
+"""A ``.route`` file as written: a frozen tree with spans, nothing looked up. The parser's product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.language.diagnostics.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A name or a value as written; a quoted one without its quotes and with its escapes resolved."""
+
+    text: str
+    quoted: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class FieldName:
+    """A field with its argument (``evt.arg[flags]``), or an attribute without a dot (``rule``)."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class WordList:
+    """``(a, b)`` after an operator or in a ``list``: values, or names of lists."""
+
+    words: tuple[Word, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """``(a, b)`` inside a transformer's parentheses."""
+
+    items: tuple[CallArgument, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """``tolower(proc.name)``."""
+
+    name: Word
+    arguments: tuple[CallArgument, ...]
+    span: Span
+    selector: str | None = None
+    """What stands in brackets behind it: ``getopt((…), "t:")[t]``."""
+
+
+CallArgument = FieldName | Word | Transform | Arguments
+Left = FieldName | Transform
+Right = Word | WordList | Transform
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``left operator [quantifier] right``."""
+
+    left: Left
+    operator: Word
+    quantifier: Word | None
+    right: Right
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Existence:
+    """``field exists``."""
+
+    left: Left
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class MacroUse:
+    """A macro's name, standing for its condition."""
+
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """``not …``."""
+
+    condition: Written
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``( … )``."""
+
+    condition: Written
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Conjunction:
+    """``… and …``, two or more."""
+
+    conditions: tuple[Written, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Disjunction:
+    """``… or …``, two or more."""
+
+    conditions: tuple[Written, ...]
+    span: Span
+
+
+Written = Comparison | Existence | MacroUse | Negation | Group | Conjunction | Disjunction
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """``import "file.route"``, or ``import falco "rules.yaml"``."""
+
+    path: Word
+    falco: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ListStatement:
+    """``list NAME = ( … )``, or ``+=``."""
+
+    name: Word
+    items: WordList
+    appends: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class MacroStatement:
+    """``macro NAME = condition``."""
+
+    name: Word
+    condition: Written
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """One part of a schedule: on these days or dates, at these hours; none of a kind means all."""
+
+    days: tuple[Word, ...]
+    """``mon`` or ``mon-fri``."""
+    dates: tuple[Word, ...]
+    """``2026-12-24`` or ``2026-12-24..2026-12-26``."""
+    hours: tuple[Word, ...]
+    """``09:00-18:00``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleStatement:
+    """``schedule NAME = mon-fri 09:00-18:00, sat 10:00-14:00 in "Asia/Seoul"``."""
+
+    name: Word
+    moments: tuple[Moments, ...]
+    zone: Word | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """``severity``, ``title`` or ``message`` with its value, or ``use`` with a template's name."""
+
+    keyword: str
+    value: Word
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateStatement:
+    """``template NAME { title … message … }``."""
+
+    name: Word
+    says: tuple[Say, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class RedactStatement:
+    """``redact FIELD, … matching "re2" with "***"``."""
+
+    fields: tuple[FieldName, ...]
+    pattern: Word
+    replacement: Word | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """``when condition``."""
+
+    condition: Written
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class During:
+    """``during SCHEDULE``, or ``not during SCHEDULE``."""
+
+    schedule: Word
+    negated: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """``to channel, channel``, at once or ``after`` so long without an acknowledgement."""
+
+    channels: tuple[Word, ...]
+    after: Word | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A clause that remembers: ``new after then absent group throttle resolve``, told by ``keyword``."""
+
+    keyword: str
+    span: Span
+    fields: tuple[FieldName, ...] = ()
+    """What ``new`` watches."""
+    negated: bool = False
+    condition: Written | None = None
+    """What ``then`` awaits."""
+    count: Word | None = None
+    """How many: ``after`` and ``throttle``; ``group``'s limit."""
+    window: Word | None = None
+    """How long, of every clause but ``group``."""
+    by: tuple[FieldName, ...] = ()
+    learn: Word | None = None
+    wait: Word | None = None
+    every: Word | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """``drop`` or ``stop``."""
+
+    keyword: str
+    span: Span
+
+
+Clause = When | During | Memory | To | Say | Flag
+
+
+@dataclass(frozen=True, slots=True)
+class RouteStatement:
+    """``route "name" { … }``; an ``otherwise`` has no name."""
+
+    name: Word | None
+    clauses: tuple[Clause, ...]
+    head: Span
+    """The keyword and the name."""
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class WhereStatement:
+    """``where condition { routes }``."""
+
+    condition: Written
+    body: tuple[RouteStatement | WhereStatement, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """``field = value`` in an event."""
+
+    field: FieldName
+    value: Word | WordList
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class EventStep:
+    """``event { … }``: an alert comes in."""
+
+    assignments: tuple[Assignment, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class PassStep:
+    """``after 15m``: time goes by."""
+
+    duration: Word
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class AckStep:
+    """``ack "route"``: somebody acknowledges its incidents."""
+
+    route: Word
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceStep:
+    """``silence condition for 1h``."""
+
+    condition: Written
+    duration: Word
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectStep:
+    """``expect [not] "route" [to …] [count N] [message contains "S"]``; without a route, ``expect nothing``."""
+
+    route: Word | None
+    negated: bool
+    to: tuple[Word, ...]
+    count: Word | None
+    contains: Word | None
+    span: Span
+
+
+Step = EventStep | PassStep | AckStep | SilenceStep | ExpectStep
+
+
+@dataclass(frozen=True, slots=True)
+class TestStatement:
+    """``test "name" { steps }``."""
+
+    name: Word
+    steps: tuple[Step, ...]
+    span: Span
+
+
+Statement = (
+    Import
+    | ListStatement
+    | MacroStatement
+    | ScheduleStatement
+    | TemplateStatement
+    | RedactStatement
+    | WhereStatement
+    | RouteStatement
+    | TestStatement
+)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file's statements, in order."""
+
+    statements: tuple[Statement, ...]
+
+
+def nesting(written: Written) -> int:
+    """How deep a condition is as written; told without recursion, for it may be very deep."""
+    deepest = 0
+    stack: list[tuple[object, int]] = [(written, 1)]
+    while stack:
+        node, depth = stack.pop()
+        deepest = max(deepest, depth)
+        match node:
+            case Conjunction() | Disjunction():
+                stack += [(each, depth) for each in node.conditions]
+            case Negation() | Group():
+                stack.append((node.condition, depth + 1))
+            case Comparison():
+                stack += [(node.left, depth), (node.right, depth)]
+            case Existence():
+                stack.append((node.left, depth))
+            case Transform():
+                stack += [(each, depth + 1) for each in node.arguments]
+            case Arguments():
+                stack += [(each, depth + 1) for each in node.items]
+            case _:
+                pass
+    return deepest

@@ -1,0 +1,366 @@
+"""From Lark's tokens to the frozen syntax tree. No Lark type leaves the parser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from lark import Token, Transformer
+
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.language.diagnostics.source import Span
+from bridge.language.syntax import tree as syntax
+from bridge.language.syntax.escapes import BadEscape, unquote, unquote_regex
+
+_MOMENTS = ("DAYS", "DATES", "HOURS")
+_QUOTED_ARGUMENT = re.compile(r"""\[(["'])([^\[\]"'\s\\]+)\1\]$""")
+"""A field's argument in quotes that need not be; Falco knows it by the same name without."""
+
+
+class TreeBuilder(Transformer[Token, syntax.File]):
+    """Called by the parser bottom-up, a method a rule; ``path`` and ``problems`` belong to the file being parsed."""
+
+    def __init__(self) -> None:
+        super().__init__(visit_tokens=False)
+        self.path = ""
+        self.problems: list[Diagnostic] = []
+        self._unfinished: list[Diagnostic] = []
+        """Of strings that Falco would not take in a condition, until it is known what they stand in."""
+        self.comments: list[Token] = []
+
+    def comment(self, token: Token) -> Token:
+        """The lexer met one."""
+        self.comments.append(token)
+        return token
+
+    def _span(self, token: Token) -> Span:
+        start, line, column = token.start_pos, token.line, token.column
+        if start is None or line is None or column is None:
+            raise ValueError("the lexer gives every token its place")
+        return Span(self.path, start, start + len(token), line, column)
+
+    def _across(self, first: Any, last: Any) -> Span:
+        """From the first child's start to the last one's end; a child is a token or a node."""
+        start = self._span(first) if isinstance(first, Token) else first.span
+        ending = self._span(last) if isinstance(last, Token) else last.span
+        return Span(start.path, start.start, ending.end, start.line, start.column)
+
+    def _whole(self, children: Sequence[Any]) -> Span:
+        return self._across(children[0], children[-1])
+
+    def _word(self, token: Token) -> syntax.Word:
+        span = self._span(token)
+        if token.type != "STRING":
+            return syntax.Word(str(token), quoted=False, span=span)
+        value = unquote(str(token))
+        if isinstance(value, BadEscape):
+            place = Span(
+                span.path,
+                span.start + value.offset,
+                span.start + value.offset + 2,
+                span.line + token.count("\n", 0, value.offset),
+                _column(token, value.offset, span.column),
+            )
+            self.problems.append(
+                Diagnostic(
+                    Code.BAD_ESCAPE,
+                    f"`{value.text}` is not an escape that Falco knows",
+                    place,
+                    "a backslash itself is written `\\\\`",
+                )
+            )
+            value = str(token)[1:-1]
+        return syntax.Word(value, quoted=True, span=span)
+
+    def _tell_unfinished(self) -> None:
+        self.problems += self._unfinished
+        self._unfinished.clear()
+
+    # Statements
+
+    def file(self, children: list[Any]) -> syntax.File:
+        """All statements."""
+        return syntax.File(tuple(children))
+
+    def import_file(self, children: list[Any]) -> syntax.Import:
+        """``import "file.route"``."""
+        return syntax.Import(self._word(children[-1]), children[-2].type == "FALCO", self._whole(children))
+
+    import_falco = import_file
+
+    def list_statement(self, children: list[Any]) -> syntax.ListStatement:
+        """``list NAME = items``."""
+        self._unfinished.clear()  # a list's items are Falco's by way of YAML, and may end with anything
+        return syntax.ListStatement(self._word(children[1]), children[3], appends=False, span=self._whole(children))
+
+    def append(self, children: list[Any]) -> syntax.ListStatement:
+        """``list NAME += items``."""
+        self._unfinished.clear()
+        return syntax.ListStatement(self._word(children[1]), children[3], appends=True, span=self._whole(children))
+
+    def macro(self, children: list[Any]) -> syntax.MacroStatement:
+        """``macro NAME = condition``."""
+        return syntax.MacroStatement(self._word(children[1]), children[3], self._whole(children))
+
+    def schedule(self, children: list[Any]) -> syntax.ScheduleStatement:
+        """``schedule NAME = moments in "zone"``."""
+        zone = self._word(children[-1]) if children[-1].type == "STRING" else None
+        tokens = [child for child in children[3:] if child.type in _MOMENTS]
+        return syntax.ScheduleStatement(self._word(children[1]), self._moments(tokens), zone, self._whole(children))
+
+    def _moments(self, tokens: Sequence[Token]) -> tuple[syntax.Moments, ...]:
+        """Days or dates with the hours behind them; a day behind hours begins the next part."""
+        parts: list[dict[str, list[syntax.Word]]] = []
+        for token in tokens:
+            if not parts or (token.type != "HOURS" and parts[-1]["HOURS"]):
+                parts.append({kind: [] for kind in _MOMENTS})
+            parts[-1][token.type].append(self._word(token))
+        return tuple(syntax.Moments(*(tuple(part[kind]) for kind in _MOMENTS)) for part in parts)
+
+    def template(self, children: list[Any]) -> syntax.TemplateStatement:
+        """``template NAME { title message }``."""
+        return syntax.TemplateStatement(self._word(children[1]), tuple(children[3:-1]), self._whole(children))
+
+    def redact(self, children: list[Any]) -> syntax.RedactStatement:
+        """``redact keys matching "re2" with "***"``."""
+        replacement = self._word(children[5]) if len(children) > 5 else None
+        pattern = syntax.Word(unquote_regex(str(children[3])), quoted=True, span=self._span(children[3]))
+        return syntax.RedactStatement(children[1], pattern, replacement, self._whole(children))
+
+    def where(self, children: list[Any]) -> syntax.WhereStatement:
+        """``where condition { routes }``."""
+        return syntax.WhereStatement(children[1], tuple(children[3:-1]), self._whole(children))
+
+    def route(self, children: list[Any]) -> syntax.RouteStatement:
+        """``route "name" { clauses }``."""
+        name = self._word(children[1])
+        head = self._across(children[0], children[1])
+        return syntax.RouteStatement(name, tuple(children[3:-1]), head, self._whole(children))
+
+    def otherwise(self, children: list[Any]) -> syntax.RouteStatement:
+        """``otherwise { clauses }``."""
+        return syntax.RouteStatement(None, tuple(children[2:-1]), self._span(children[0]), self._whole(children))
+
+    # Clauses
+
+    def when(self, children: list[Any]) -> syntax.When:
+        """``when condition``."""
+        return syntax.When(children[1], self._whole(children))
+
+    def during(self, children: list[Any]) -> syntax.During:
+        """``during schedule``, ``not during schedule``."""
+        return syntax.During(self._word(children[-1]), len(children) == 3, self._whole(children))
+
+    def new(self, children: list[Any]) -> syntax.Memory:
+        """``new keys in window by keys learn window``."""
+        said = self._said(children[4:])
+        return self._memory(children, fields=children[1], window=self._word(children[3]), **said)
+
+    def after(self, children: list[Any]) -> syntax.Memory:
+        """``after N in window by keys``."""
+        said = self._said(children[4:])
+        return self._memory(children, count=self._word(children[1]), window=self._word(children[3]), **said)
+
+    def then(self, children: list[Any]) -> syntax.Memory:
+        """``then not condition within window by keys``."""
+        keyword, condition, _, window, _, by = children
+        negated = keyword.type == "THEN_NOT"
+        return self._memory(children, negated=negated, condition=condition, window=self._word(window), by=by)
+
+    def absent(self, children: list[Any]) -> syntax.Memory:
+        """``absent window by keys``."""
+        return self._memory(children, window=self._word(children[1]), by=children[3])
+
+    def group_by(self, children: list[Any]) -> syntax.Memory:
+        """``group by keys wait window every window limit N``."""
+        return self._memory(children, **self._said(children[1:]))
+
+    def throttle(self, children: list[Any]) -> syntax.Memory:
+        """``throttle N per window by keys``."""
+        said = self._said(children[4:])
+        return self._memory(children, count=self._word(children[1]), window=self._word(children[3]), **said)
+
+    def resolve(self, children: list[Any]) -> syntax.Memory:
+        """``resolve after window``."""
+        return self._memory(children, window=self._word(children[2]))
+
+    def _memory(self, children: list[Any], **parts: Any) -> syntax.Memory:
+        spanned = [
+            child if isinstance(child, Token) or not isinstance(child, tuple) else child[-1] for child in children
+        ]
+        return syntax.Memory(children[0].split()[0], self._whole(spanned), **parts)
+
+    def _said(self, pairs: Sequence[Any]) -> dict[str, Any]:
+        """``by keys``, ``wait 5m``: what each small word brings."""
+        said: dict[str, Any] = {}
+        for word, value in zip(pairs[::2], pairs[1::2], strict=True):
+            name = "count" if word.type == "LIMIT" else str(word)
+            said[name] = value if isinstance(value, tuple) else self._word(value)
+        return said
+
+    def to(self, children: list[Any]) -> syntax.To:
+        """``to a, b after window``."""
+        after = self._word(children[-1]) if children[-1].type == "DURATION" else None
+        return syntax.To(self._named_channels(children), after, self._whole(children))
+
+    def _named_channels(self, children: list[Any]) -> tuple[syntax.Word, ...]:
+        return tuple(self._word(child) for child in children if child.type == "CHANNEL")
+
+    def _say(self, children: list[Any]) -> syntax.Say:
+        return syntax.Say(str(children[0]), self._word(children[1]), self._whole(children))
+
+    severity = title = message = use = _say
+
+    def _flag(self, children: list[Any]) -> syntax.Flag:
+        return syntax.Flag(str(children[0]), self._span(children[0]))
+
+    drop = stop = _flag
+
+    def keys(self, children: list[Any]) -> tuple[syntax.FieldName, ...]:
+        """``a, b``."""
+        return tuple(children[::2])
+
+    # Tests
+
+    def test(self, children: list[Any]) -> syntax.TestStatement:
+        """``test "name" { steps }``."""
+        return syntax.TestStatement(self._word(children[1]), tuple(children[3:-1]), self._whole(children))
+
+    def event(self, children: list[Any]) -> syntax.EventStep:
+        """``event { assignments }``."""
+        return syntax.EventStep(tuple(children[2:-1]), self._whole(children))
+
+    def assignment(self, children: list[Any]) -> syntax.Assignment:
+        """``field = value``."""
+        return syntax.Assignment(children[0], children[2], self._whole(children))
+
+    def pass_time(self, children: list[Any]) -> syntax.PassStep:
+        """``after 15m``."""
+        return syntax.PassStep(self._word(children[1]), self._whole(children))
+
+    def ack(self, children: list[Any]) -> syntax.AckStep:
+        """``ack "route"``."""
+        return syntax.AckStep(self._word(children[1]), self._whole(children))
+
+    def silence(self, children: list[Any]) -> syntax.SilenceStep:
+        """``silence condition for window``."""
+        return syntax.SilenceStep(children[1], self._word(children[3]), self._whole(children))
+
+    def expect(self, children: list[Any]) -> syntax.ExpectStep:
+        """``expect not "route" to a count N message contains "s"``."""
+        tokens = [child for child in children if isinstance(child, Token)]
+        parts = dict(child for child in children if not isinstance(child, Token))
+        ends = [self._span(tokens[-1]), *(value[-1].span for value in parts.values())]
+        start = self._span(tokens[0])
+        return syntax.ExpectStep(
+            self._word(tokens[-1]),
+            len(tokens) == 3,
+            parts.get("to", ()),
+            next(iter(parts.get("count", ())), None),
+            next(iter(parts.get("message", ())), None),
+            Span(start.path, start.start, max(end.end for end in ends), start.line, start.column),
+        )
+
+    def expect_to(self, children: list[Any]) -> tuple[str, tuple[syntax.Word, ...]]:
+        """``to a, b``."""
+        return "to", self._named_channels(children)
+
+    def expect_count(self, children: list[Any]) -> tuple[str, tuple[syntax.Word, ...]]:
+        """``count N``."""
+        return "count", (self._word(children[1]),)
+
+    def expect_message(self, children: list[Any]) -> tuple[str, tuple[syntax.Word, ...]]:
+        """``message contains "s"``."""
+        return "message", (self._word(children[2]),)
+
+    def expect_nothing(self, children: list[Any]) -> syntax.ExpectStep:
+        """``expect nothing``."""
+        return syntax.ExpectStep(None, False, (), None, None, self._whole(children))
+
+    # Conditions
+
+    def any(self, children: list[Any]) -> syntax.Disjunction:
+        """``… or …``."""
+        return syntax.Disjunction(tuple(children[::2]), self._whole(children))
+
+    def all(self, children: list[Any]) -> syntax.Conjunction:
+        """``… and …``."""
+        return syntax.Conjunction(tuple(children[::2]), self._whole(children))
+
+    def negation(self, children: list[Any]) -> syntax.Negation:
+        """``not …``."""
+        return syntax.Negation(children[1], self._whole(children))
+
+    def group(self, children: list[Any]) -> syntax.Group:
+        """``( … )``."""
+        return syntax.Group(children[1], self._whole(children))
+
+    def macro_use(self, children: list[Any]) -> syntax.MacroUse:
+        """A bare name."""
+        return syntax.MacroUse(str(children[0]), self._span(children[0]))
+
+    def exists(self, children: list[Any]) -> syntax.Existence:
+        """``field exists``."""
+        self._tell_unfinished()
+        return syntax.Existence(children[0], self._whole(children))
+
+    def compare(self, children: list[Any]) -> syntax.Comparison:
+        """``left operator [quantifier] right``."""
+        self._tell_unfinished()
+        quantifier = self._word(children[2]) if len(children) == 4 else None
+        return syntax.Comparison(children[0], self._word(children[1]), quantifier, children[-1], self._whole(children))
+
+    def field(self, children: list[Any]) -> syntax.FieldName:
+        """A name with a dot; ``evt.arg["flags"]`` is ``evt.arg[flags]``."""
+        return syntax.FieldName(_QUOTED_ARGUMENT.sub(r"[\2]", children[0]), self._span(children[0]))
+
+    attribute = key = field
+
+    def text(self, children: list[Any]) -> syntax.Word:
+        """A value in a condition or a list."""
+        token = children[0]
+        if token.type == "STRING" and token[-2] == "\\":
+            self._unfinished.append(
+                Diagnostic(
+                    Code.BAD_ESCAPE,
+                    "Falco takes the last quote for an escaped one, and the string for unfinished",
+                    self._span(token),
+                    "write a backslash at the end as `\\ `, a backslash and a space",
+                )
+            )
+        return self._word(token)
+
+    quoted = text
+    number = text
+
+    def value(self, children: list[Any]) -> syntax.Word:
+        """A value in a test's event, which Falco never reads."""
+        return self._word(children[0])
+
+    def items(self, children: list[Any]) -> syntax.WordList:
+        """``(a, b)``."""
+        return syntax.WordList(tuple(children[1:-1:2]), self._whole(children))
+
+    values = items
+
+    def arguments(self, children: list[Any]) -> syntax.Arguments:
+        """``(a, b)`` as an argument."""
+        return syntax.Arguments(tuple(children[1:-1:2]), self._whole(children))
+
+    def call(self, children: list[Any]) -> syntax.Transform:
+        """``name(a, b)``, ``getopt(a, b)[c]``."""
+        last = children[-1]
+        selector = last.strip("[]\"'") if last.type == "SELECTOR" else None
+        arguments = children[2 : -1 if selector is None else -2 : 2]
+        return syntax.Transform(self._word(children[0]), tuple(arguments), self._whole(children), selector)
+
+    def condition(self, children: list[Any]) -> Any:
+        """A condition by itself."""
+        return children[0]
+
+
+def _column(token: Token, offset: int, column: int) -> int:
+    """The column of a character inside a token that may span lines."""
+    newline = token.rfind("\n", 0, offset)
+    return column + offset if newline < 0 else offset - newline

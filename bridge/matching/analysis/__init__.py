@@ -1,0 +1,1 @@
+"""What can be said about conditions without an alert, and why one holds for an alert."""

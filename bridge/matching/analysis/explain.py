@@ -1,0 +1,148 @@
+"""Why a condition holds or not, comparison by comparison; told by the same predicates that decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bridge.alert import Alert, Priority
+from bridge.language.diagnostics.source import Span
+from bridge.language.program.condition import (
+    All,
+    Any,
+    Call,
+    Compare,
+    Condition,
+    Exists,
+    Field,
+    Items,
+    Literal,
+    Not,
+    Operand,
+    Operator,
+    Pack,
+)
+from bridge.language.program.transformers import VAL, kind_of
+from bridge.matching.closures import compile_condition
+from bridge.matching.operators import literal_test
+from bridge.matching.text import lower
+from bridge.matching.values import read_operand, read_text
+
+_FOLDABLE = frozenset(
+    {Operator.EQ, Operator.IN, Operator.CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH, Operator.GLOB}
+)
+
+
+class Why(StrEnum):
+    """Why a comparison does not hold."""
+
+    HOLDS = ""
+    MISSING = "missing field"
+    CASE = "other case"
+    VALUE = "other value"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One operand and the value that the alert has for it; None where it is missing."""
+
+    name: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One part of a condition and whether it holds."""
+
+    kind: str
+    """``and``, ``or``, ``not`` or ``comparison``."""
+    span: Span
+    holds: bool
+    why: Why = Why.HOLDS
+    found: tuple[Found, ...] = ()
+    parts: tuple[Reason, ...] = ()
+
+
+def explain(condition: Condition, alert: Alert, labels: Mapping[str, str]) -> Reason:
+    """The condition's verdict on this alert, with that of each of its parts."""
+    holds = compile_condition(condition, labels)(alert)
+    match condition:
+        case All() | Any():
+            parts = tuple(explain(each, alert, labels) for each in condition.conditions)
+            return Reason("and" if isinstance(condition, All) else "or", condition.span, holds, parts=parts)
+        case Not():
+            return Reason("not", condition.span, holds, parts=(explain(condition.condition, alert, labels),))
+        case Exists():
+            found = _found(condition.operand, alert, labels)
+            why = Why.HOLDS if holds else Why.MISSING
+            return Reason("comparison", condition.span, holds, why, found)
+        case Compare():
+            found = _found(condition.left, alert, labels) + _found(condition.right, alert, labels)
+            why = Why.HOLDS if holds else _why(condition, alert, labels, found)
+            return Reason("comparison", condition.span, holds, why, found)
+
+
+def decisive(reason: Reason) -> tuple[Reason, ...]:
+    """The comparisons that made the verdict: those that fail of an ``and`` that fails, and the like."""
+    if reason.kind == "comparison":
+        return (reason,)
+    if reason.kind == "not":
+        return decisive(reason.parts[0])
+    wanted = [part for part in reason.parts if part.holds is reason.holds]
+    return tuple(each for part in wanted for each in decisive(part))
+
+
+def _found(operand: Operand, alert: Alert, labels: Mapping[str, str]) -> tuple[Found, ...]:
+    """The operand's own value, and those of the fields inside it."""
+    match operand:
+        case Field():
+            return (Found(operand.name, _text(read_text(operand, labels)(alert))),)
+        case Call(name=name) if name == VAL:
+            return _found(operand.arguments[0], alert, labels)
+        case Call():
+            inner = tuple(found for each in operand.arguments for found in _found(each, alert, labels))
+            return (Found(_told(operand), _text(read_operand(operand, labels)(alert))), *inner)
+        case Pack():
+            return tuple(found for each in operand.values for found in _found(each, alert, labels))
+        case Literal() | Items():
+            return ()
+
+
+def _told(call: Call) -> str:
+    inner = ", ".join(
+        each.name if isinstance(each, Field) else _told(each) if isinstance(each, Call) else "…"
+        for each in call.arguments
+    )
+    return f"{call.name}({inner})" + ("" if call.selector is None else f"[{call.selector}]")
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, Priority):
+        return value.word
+    return f"({', '.join(map(str, value))})" if isinstance(value, tuple) else str(value)
+
+
+def _why(compare: Compare, alert: Alert, labels: Mapping[str, str], found: tuple[Found, ...]) -> Why:
+    if any(each.value is None for each in found):
+        return Why.MISSING
+    return Why.CASE if _but_for_case(compare, alert, labels) else Why.VALUE
+
+
+def _but_for_case(compare: Compare, alert: Alert, labels: Mapping[str, str]) -> bool:
+    """Whether it would hold if neither side had capitals."""
+    value = read_operand(compare.left, labels)(alert)
+    if compare.operator not in _FOLDABLE or not isinstance(value, str):
+        return False
+    match compare.right:
+        case Literal(text=text):
+            texts = [text]
+        case Items(values=values):
+            texts = [literal.text for literal in values]
+        case _:
+            return False
+    operator = Operator.EQ if compare.operator is Operator.IN else compare.operator
+    kind = kind_of(compare.left)
+    return any(literal_test(kind, operator, lower(text))(lower(value)) for text in texts)

@@ -1,0 +1,1 @@
+"""The index over all routes: columns, alternatives, tables."""

@@ -1,1 +1,0 @@
-"""``falco-bridge.yaml``, one file a section."""

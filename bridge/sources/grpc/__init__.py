@@ -1,0 +1,1 @@
+"""Falco's gRPC outputs."""

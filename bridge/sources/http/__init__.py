@@ -1,0 +1,1 @@
+"""What Falco's http_output posts."""

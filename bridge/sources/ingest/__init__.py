@@ -1,0 +1,1 @@
+"""``falco-bridge send``: its socket and its spool."""

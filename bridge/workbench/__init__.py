@@ -1,0 +1,1 @@
+"""Reading routes and alert files, and running route tests."""

@@ -1,0 +1,86 @@
+"""Alerts out of files: Falco's JSON lines, container logs around them, or the bridge's own journal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.alert import Alert
+from bridge.alert.forms.container_log import Unwrapper
+from bridge.alert.forms.json_form import decode_json
+from bridge.alert.forms.json_text import encode_json
+from bridge.alert.malformed import Malformed
+from bridge.journal import JournalError
+from bridge.journal.sqlite import Journal
+from bridge.journal.sqlite.history import recorded
+
+_SQLITE = b"SQLite format 3\0"
+STANDARD_INPUT = "-"
+
+
+class AlertFileError(Exception):
+    """The file cannot be read; the text names it and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One alert of a file, with the line as it was written."""
+
+    alert: Alert
+    text: bytes
+    at_ns: int
+    """When it was taken in, by which schedules are judged: told by the journal; of a file, the alert's own time."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAlert:
+    """A line that is none: Falco's start-up chatter, or a text line of one without ``json_output``."""
+
+    number: int
+    reason: str
+
+
+def skipped(count: int) -> str:
+    """That so many lines were none."""
+    return f"{count} line{'s were' if count > 1 else ' was'} no alert"
+
+
+def read_alerts(path: str) -> Iterator[Line | NoAlert]:
+    """Every alert of a file in order; ``-`` is standard input. Raises AlertFileError."""
+    if path == STANDARD_INPUT:
+        yield from _lines(sys.stdin.buffer)
+        return
+    try:
+        with Path(path).open("rb") as file:
+            if file.read(len(_SQLITE)) != _SQLITE:
+                file.seek(0)
+                yield from _lines(file)
+                return
+    except OSError as error:
+        raise AlertFileError(f"{path}: cannot be read ({error.strerror}); is the name right?") from error
+    yield from _kept(Path(path))
+
+
+def _lines(file: object) -> Iterator[Line | NoAlert]:
+    unwrapper, number = Unwrapper(), 0
+    for number, line in enumerate(file, 1):  # type: ignore[var-annotated,arg-type]
+        content = unwrapper.feed(line)
+        if content is None or not content.strip():
+            continue
+        alert = decode_json(content, time.time_ns())
+        yield NoAlert(number, alert.reason) if isinstance(alert, Malformed) else Line(alert, content, alert.time_ns)
+    if unwrapper.pending:
+        yield NoAlert(number, "the file ends within a line")
+
+
+def _kept(path: Path) -> Iterator[Line]:
+    try:
+        journal = Journal.open_to_read(path)
+        for each in recorded(journal):
+            yield Line(each.alert, encode_json(each.alert), each.received_ns)
+        journal.close()
+    except JournalError as error:
+        raise AlertFileError(str(error)) from error
