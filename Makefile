@@ -19,6 +19,7 @@ check: $(READY)          ## lint, format, types, docs, stub freshness
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/falco-bridge fmt --check $(shell find examples -name '*.route')
 	$(BIN)/python -m pytest tests/test_docs.py tests/test_readme.py
 	proto/generate.sh --check

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bridge.courier import WORN_OUT
+from bridge.courier.exit_code import WORN_OUT
 
 _LOOK_SECONDS = 0.05
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from bridge.courier import WORN_OUT
+from bridge.courier.exit_code import WORN_OUT
 
 _FIRST_RESTART_SECONDS = 0.1
 _SLOWEST_RESTART_SECONDS = 30.0
