@@ -16,10 +16,10 @@ class Verdict(StrEnum):
     DELIVERED = "delivered"
     RETRY = "retry"
     """It may work later: busy, down, timed out."""
-    REFUSED = "refused"
-    """This delivery will never work as it is: malformed, too large, forbidden by a firewall."""
-    BROKEN = "broken"
-    """Nothing will work before somebody mends the channel: a revoked token, a deleted webhook. Deliveries wait."""
+    REJECTED = "rejected"
+    """This delivery will never be accepted: malformed, too large, blocked by a firewall. It becomes a dead letter."""
+    CHANNEL_FAULT = "channel_fault"
+    """No delivery will be accepted until the channel is fixed: revoked token, deleted webhook. Deliveries wait."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,14 +48,14 @@ def judge(heard: Response, *, succeeded: bool, accepted: Accepted | None = None)
         return Outcome(Verdict.RETRY, status, f"answered {status}, but not as this service does")
     if status < 400:
         reason = f"HTTP {status}: it redirects elsewhere, which is not followed"
-    return Outcome(Verdict.BROKEN if is_broken(status, said, heard.body) else Verdict.REFUSED, status, reason)
+    return Outcome(Verdict.CHANNEL_FAULT if is_broken(status, said, heard.body) else Verdict.REJECTED, status, reason)
 
 
 def of_smtp(status: int) -> Verdict:
     """What a code of SMTP's means. 530, 534 and 535 are no letter's fault: the login is no good (RFC 4954)."""
     if status < 500:
         return Verdict.RETRY
-    return Verdict.BROKEN if status in _LOGIN else Verdict.REFUSED
+    return Verdict.CHANNEL_FAULT if status in _LOGIN else Verdict.REJECTED
 
 
 def _told_no(heard: Response, said: dict[str, Any], wait: float | None) -> Outcome:
@@ -65,7 +65,7 @@ def _told_no(heard: Response, said: dict[str, Any], wait: float | None) -> Outco
     if wait is not None or any(word in error.lower() for word in _PASSING):
         return Outcome(Verdict.RETRY, heard.status, reason, wait)
     broken = is_broken(heard.status or 200, said, heard.body)
-    return Outcome(Verdict.BROKEN if broken else Verdict.REFUSED, heard.status, reason)
+    return Outcome(Verdict.CHANNEL_FAULT if broken else Verdict.REJECTED, heard.status, reason)
 
 
 def _reason(heard: Response) -> str:

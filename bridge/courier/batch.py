@@ -17,11 +17,11 @@ def next_limit(limit: int, size: int, outcome: Outcome) -> int:
 
     So a delivery that makes a batch fail is found, and a far side that has just come back is not flooded.
     """
-    if outcome.verdict in {Verdict.RETRY, Verdict.BROKEN}:
+    if outcome.verdict in {Verdict.RETRY, Verdict.CHANNEL_FAULT}:
         return max(1, size // 2)
     return max(limit, size * 2) if outcome.verdict is Verdict.DELIVERED else limit
 
 
 def splits(size: int, outcome: Outcome) -> bool:
     """Whether a refused batch is sent again in halves: one of it may be what was refused, and not its neighbours."""
-    return outcome.verdict is Verdict.REFUSED and size > 1 and not outcome.applies_to_whole_batch
+    return outcome.verdict is Verdict.REJECTED and size > 1 and not outcome.applies_to_whole_batch

@@ -40,7 +40,7 @@ def _send(settings: dict[str, Any]) -> Outcome:
     try:
         channel = open_channel(settings["name"], settings["url"], settings["labels"], from_settings(settings["allow"]))
     except ChannelError as error:
-        return Outcome(Verdict.REFUSED, reason=f"the channel {error}")
+        return Outcome(Verdict.REJECTED, reason=f"the channel {error}")
     try:
         return channel.send((_message(settings["name"]),))
     finally:

@@ -32,11 +32,11 @@ def after_send(health: Health, outcome: Outcome, count: int, now_ns: int, jitter
         failure_ns=now_ns,
         status=outcome.status,
         reason=outcome.reason,
-        refused=outcome.verdict is Verdict.REFUSED,
-        broken=outcome.verdict is Verdict.BROKEN,
+        refused=outcome.verdict is Verdict.REJECTED,
+        broken=outcome.verdict is Verdict.CHANNEL_FAULT,
         recovered_ns=0,
     )
-    if outcome.verdict is Verdict.REFUSED:
+    if outcome.verdict is Verdict.REJECTED:
         return replace(_moved(health, Circuit.CLOSED, now_ns), dead=health.dead + count)
     probing = health.circuit is not Circuit.CLOSED
     if probing or (health.failures >= _opens_after(health) and outcome.status != TOO_MANY):

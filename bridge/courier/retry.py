@@ -21,7 +21,7 @@ def settlement(delivery: Delivery, outcome: Outcome, now_ns: int, jitter: float,
     age = (now_ns - delivery.created_ns) / _SECOND
     if outcome.verdict is Verdict.DELIVERED:
         state = DeliveryState.DELIVERED
-    elif outcome.verdict is Verdict.REFUSED:
+    elif outcome.verdict is Verdict.REJECTED:
         state = DeliveryState.DEAD
     elif age >= give_up_seconds:
         state, reason = DeliveryState.DEAD, given_up(delivery.attempts + 1, age, outcome.reason)

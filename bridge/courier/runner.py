@@ -104,7 +104,7 @@ class Runner:
         self.has_come_back |= was_open and self.health.circuit is Circuit.CLOSED
         settled = self._settled(send, outcome, now_ns)
         given_up = sum(each.state is DeliveryState.DEAD for each in settled)
-        if given_up and outcome.verdict is not Verdict.REFUSED:
+        if given_up and outcome.verdict is not Verdict.REJECTED:
             self.count_dead(given_up)
         return settled
 

@@ -46,9 +46,9 @@ def send(answer: Answer) -> Outcome:
         (Answer(204, b""), Verdict.DELIVERED, None),
         (Answer(429, b"slow", {"Retry-After": "7"}), Verdict.RETRY, 7.0),
         (Answer(500, b"oops"), Verdict.RETRY, None),
-        (Answer(404, b"no token-abcdef here"), Verdict.BROKEN, None),
-        (Answer(302, b"", {"Location": "http://127.0.0.1/login"}), Verdict.BROKEN, None),
-        (Answer(200, b'{"ok":false,"error":"invalid_auth"}'), Verdict.BROKEN, None),
+        (Answer(404, b"no token-abcdef here"), Verdict.CHANNEL_FAULT, None),
+        (Answer(302, b"", {"Location": "http://127.0.0.1/login"}), Verdict.CHANNEL_FAULT, None),
+        (Answer(200, b'{"ok":false,"error":"invalid_auth"}'), Verdict.CHANNEL_FAULT, None),
         (Answer(200, b'{"ok":false,"retry_after":3}'), Verdict.RETRY, 3.0),
     ],
 )

@@ -107,7 +107,7 @@ def test_a_far_side_that_pours_is_hung_up_on() -> None:
         assert send(port).verdict is Verdict.RETRY
     with speaking(b"HTTP/1.1 400 Bad\r\nContent-Length: 99999999999\r\n\r\n", b"y" * MOST_READ) as port:
         outcome = send(port)
-    assert (outcome.verdict, outcome.status) == (Verdict.REFUSED, 400)
+    assert (outcome.verdict, outcome.status) == (Verdict.REJECTED, 400)
 
 
 def test_a_connection_that_the_far_side_has_closed_is_not_used_again() -> None:

@@ -51,7 +51,7 @@ def test_the_alert_comes_on_standard_input_and_nothing_of_it_anywhere_else(tmp_p
     ("script", "verdict", "reason"),
     [
         ("exit 0", Verdict.DELIVERED, ""),
-        ("echo no such team; exit 65", Verdict.REFUSED, "its program ended with exit 65: no such team"),
+        ("echo no such team; exit 65", Verdict.REJECTED, "its program ended with exit 65: no such team"),
         ("echo busy >&2; exit 1", Verdict.RETRY, "its program ended with exit 1: busy"),
         ("kill -SEGV $$", Verdict.RETRY, "its program was killed by SIGSEGV"),
     ],

@@ -47,7 +47,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     """A pipe would hold the courier up; deliveries wait until it is out of the way."""
     os.mkfifo(tmp_path / "pipe")
     outcome = channel(tmp_path / "pipe", tmp_path).send([make_delivery()])
-    assert outcome.verdict is Verdict.BROKEN
+    assert outcome.verdict is Verdict.CHANNEL_FAULT
     assert "no regular file" in outcome.reason
 
 

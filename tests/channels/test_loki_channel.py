@@ -87,8 +87,8 @@ def test_a_label_that_an_attacker_wrote_is_visible_and_short() -> None:
     [
         (Answer(429, b"ingestion rate limit exceeded", {"Retry-After": "2"}), Verdict.RETRY, 2.0),
         (Answer(500, b"at least 2 live replicas required"), Verdict.RETRY, None),
-        (Answer(400, b"entry too far behind, oldest acceptable timestamp is: x"), Verdict.REFUSED, None),
-        (Answer(401, b"no org id"), Verdict.BROKEN, None),
+        (Answer(400, b"entry too far behind, oldest acceptable timestamp is: x"), Verdict.REJECTED, None),
+        (Answer(401, b"no org id"), Verdict.CHANNEL_FAULT, None),
     ],
 )
 def test_lokis_answers_have_their_meaning(answer: Answer, verdict: Verdict, wait: float | None) -> None:

@@ -76,7 +76,7 @@ def test_a_copy_and_an_answer_have_their_headers(server: MailServer) -> None:
     [
         ("450 4.2.1 greylisted", Verdict.RETRY),
         ("452 4.2.2 full", Verdict.RETRY),
-        ("550 5.1.1 no such user", Verdict.BROKEN),
+        ("550 5.1.1 no such user", Verdict.CHANNEL_FAULT),
     ],
 )
 def test_what_the_server_says_of_a_recipient_counts(server: MailServer, reply: str, verdict: Verdict) -> None:
@@ -88,7 +88,7 @@ def test_what_the_server_says_of_a_recipient_counts(server: MailServer, reply: s
 
 
 @pytest.mark.parametrize(
-    ("reply", "verdict"), [("451 4.7.1 try later", Verdict.RETRY), ("554 5.7.1 spam", Verdict.REFUSED)]
+    ("reply", "verdict"), [("451 4.7.1 try later", Verdict.RETRY), ("554 5.7.1 spam", Verdict.REJECTED)]
 )
 def test_what_the_server_says_of_a_letter_counts(server: MailServer, reply: str, verdict: Verdict) -> None:
     """The same after the letter was read."""
@@ -102,8 +102,8 @@ def test_what_the_server_says_of_a_letter_counts(server: MailServer, reply: str,
     ("reply", "verdict"),
     [
         ("451 4.3.0 later", Verdict.RETRY),
-        ("550 5.7.1 not your address", Verdict.BROKEN),
-        ("552 5.3.4 too large", Verdict.REFUSED),
+        ("550 5.7.1 not your address", Verdict.CHANNEL_FAULT),
+        ("552 5.3.4 too large", Verdict.REJECTED),
     ],
 )
 def test_no_letter_dies_of_its_sender(server: MailServer, reply: str, verdict: Verdict) -> None:
@@ -126,7 +126,7 @@ def test_no_letter_dies_of_a_greeting() -> None:
         thread.start()
         outcome = channel(listener.getsockname()[1]).send([make_delivery()])
         thread.join(5)
-    assert (outcome.verdict, outcome.reason) == (Verdict.BROKEN, "SMTP 554: 5.7.1 no service for this address")
+    assert (outcome.verdict, outcome.reason) == (Verdict.CHANNEL_FAULT, "SMTP 554: 5.7.1 no service for this address")
 
 
 @pytest.mark.parametrize("farewell", ["421 4.3.2 shutting down", "502 5.5.1 what?"])
@@ -136,7 +136,7 @@ def test_a_rude_farewell_repeats_no_letter(server: MailServer, farewell: str) ->
     assert send(server) == Outcome(Verdict.DELIVERED, 250)
 
 
-@pytest.mark.parametrize(("reply", "verdict"), [("450 later", Verdict.RETRY), ("550 who?", Verdict.REFUSED)])
+@pytest.mark.parametrize(("reply", "verdict"), [("450 later", Verdict.RETRY), ("550 who?", Verdict.REJECTED)])
 def test_a_copy_that_is_taken_hides_no_refusal(server: MailServer, reply: str, verdict: Verdict) -> None:
     """The one to whom the letter is written has not got it; for good, it is not sent to the others again and again."""
     server.to_recipient = lambda address: "250 OK" if address.startswith("boss") else reply
@@ -179,7 +179,7 @@ def test_a_letter_goes_encrypted_and_with_a_login(tmp_path: Path, monkeypatch: p
         assert open_channel("mail", right, {}).send([make_delivery()]).verdict is Verdict.DELIVERED
         assert (server.letters[0].encrypted, server.letters[0].login) == (True, "user")
         refused = open_channel("mail", wrong, {}).send([make_delivery()])
-        assert (refused.verdict, refused.status) == (Verdict.BROKEN, 535)
+        assert (refused.verdict, refused.status) == (Verdict.CHANNEL_FAULT, 535)
         assert "wrong-password" not in refused.reason
 
 

@@ -96,10 +96,13 @@ def test_one_to_try_again_comes_before_one_that_is_gone(services: FarSide) -> No
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "2 of 3 targets: HTTP 503: away")
     slack.oncall = YES
     outcome = channel.send(deliveries(1))
-    assert (outcome.verdict, outcome.reason) == (Verdict.REFUSED, "1 of 3 targets: the service says: channel_not_found")
+    assert (outcome.verdict, outcome.reason) == (
+        Verdict.REJECTED,
+        "1 of 3 targets: the service says: channel_not_found",
+    )
     services.answer = lambda _request: Answer(401, b"token_revoked")
     outcome = channel.send(deliveries(2))
-    assert (outcome.verdict, outcome.reason) == (Verdict.BROKEN, "3 of 3 targets: HTTP 401: token_revoked")
+    assert (outcome.verdict, outcome.reason) == (Verdict.CHANNEL_FAULT, "3 of 3 targets: HTTP 401: token_revoked")
 
 
 def test_whoever_asks_for_time_is_heard_beside_one_that_is_away(services: FarSide) -> None:
@@ -115,12 +118,12 @@ def test_whoever_asks_for_time_is_heard_beside_one_that_is_away(services: FarSid
 def test_a_target_that_is_gone_blames_no_delivery(refused: bool) -> None:
     """A digest is not sent in halves for its sake, and the others slowed; it is for one that another target refuses."""
     answers = {
-        "gone": Outcome(Verdict.BROKEN, 401, "who?"),
-        "strict": Outcome(Verdict.REFUSED, 400, "what?") if refused else Outcome(Verdict.DELIVERED, 200),
+        "gone": Outcome(Verdict.CHANNEL_FAULT, 401, "who?"),
+        "strict": Outcome(Verdict.REJECTED, 400, "what?") if refused else Outcome(Verdict.DELIVERED, 200),
         "well": Outcome(Verdict.DELIVERED, 200),
     }
     outcome = Targets(tuple(answers)).send(deliveries(1, 2), lambda target, _missing: answers[target])
-    assert (outcome.verdict, outcome.applies_to_whole_batch) == (Verdict.REFUSED, not refused)
+    assert (outcome.verdict, outcome.applies_to_whole_batch) == (Verdict.REJECTED, not refused)
 
 
 @pytest.mark.usefixtures("probed")
@@ -131,7 +134,7 @@ def test_a_target_that_was_not_asked_in_time_is_asked_in_the_next_attempt() -> N
 
     def send(target: str, _missing: Sequence[Delivery]) -> Outcome:
         asked.append(target)
-        return Outcome(Verdict.BROKEN, 401, "who?") if target == "gone" else Outcome(Verdict.DELIVERED, 200)
+        return Outcome(Verdict.CHANNEL_FAULT, 401, "who?") if target == "gone" else Outcome(Verdict.DELIVERED, 200)
 
     outcome = targets.send(deliveries(1), send)
     assert (asked, outcome.verdict, outcome.reason) == (["gone"], Verdict.RETRY, "1 of 2 targets: who?")

@@ -35,8 +35,8 @@ def test_a_delivery_that_makes_its_batches_fail_is_alone_within_ten_of_them(batc
 
 def test_only_a_refusal_that_content_can_bring_about_splits_a_batch() -> None:
     """A firewall refuses what looks like an attack; a wrong token refuses everything."""
-    assert splits(2, Outcome(Verdict.REFUSED, 403))
-    assert not splits(2, Outcome(Verdict.BROKEN, 401))
-    assert not splits(2, Outcome(Verdict.REFUSED, 401, applies_to_whole_batch=True))
-    assert not splits(1, Outcome(Verdict.REFUSED, 400))
+    assert splits(2, Outcome(Verdict.REJECTED, 403))
+    assert not splits(2, Outcome(Verdict.CHANNEL_FAULT, 401))
+    assert not splits(2, Outcome(Verdict.REJECTED, 401, applies_to_whole_batch=True))
+    assert not splits(1, Outcome(Verdict.REJECTED, 400))
     assert not splits(9, BUSY)

@@ -19,8 +19,8 @@ SECOND = 1_000_000_000
 GOOD = Outcome(Verdict.DELIVERED, 200)
 DOWN = Outcome(Verdict.RETRY, 503, "HTTP 503: busy")
 FAST = Outcome(Verdict.RETRY, 429, "slow down", 5.0)
-BAD = Outcome(Verdict.REFUSED, 400, "HTTP 400: malformed")
-GONE = Outcome(Verdict.BROKEN, 404, "HTTP 404: gone")
+BAD = Outcome(Verdict.REJECTED, 400, "HTTP 400: malformed")
+GONE = Outcome(Verdict.CHANNEL_FAULT, 404, "HTTP 404: gone")
 OUTCOMES = st.sampled_from([GOOD, DOWN, FAST, BAD, GONE])
 OPTIONS = ChannelOptions(tell_seconds=60)
 

@@ -19,7 +19,7 @@ from tests.courier.working import GOOD, Answering, entry, working
 from tests.support.waiting import wait_until
 
 DOWN = Outcome(Verdict.RETRY, 503, "HTTP 503: down")
-GONE = Outcome(Verdict.BROKEN, 404, "HTTP 404: no such hook")
+GONE = Outcome(Verdict.CHANNEL_FAULT, 404, "HTTP 404: no such hook")
 
 
 def test_a_channel_that_takes_batches_gets_them(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_one_poisoned_delivery_condemns_no_neighbour(tmp_path: Path) -> None:
 
     def refuse_poison(sent: Sequence[Delivery]) -> Outcome:
         bad = any(each.alert.output == "37" for each in sent)
-        return Outcome(Verdict.REFUSED, 400, "HTTP 400: malformed") if bad else GOOD
+        return Outcome(Verdict.REJECTED, 400, "HTTP 400: malformed") if bad else GOOD
 
     channel = Answering("c", refuse_poison, batch_size=100)
     with working(tmp_path, [channel], entries=[entry(str(n), "c") for n in range(100)]) as work:

@@ -36,8 +36,8 @@ def test_the_far_sides_wish_is_honoured() -> None:
 def test_each_verdict_has_its_state() -> None:
     """Delivered; dead at once when refused; due later, of a broken channel too; dead with its last reason after a day."""
     assert settlement(delivery(0), Outcome(Verdict.DELIVERED, 200), 5, 0.5, DAY).state is DeliveryState.DELIVERED
-    assert settlement(delivery(0), Outcome(Verdict.REFUSED, 400, "bad"), 5, 0.5, DAY).state is DeliveryState.DEAD
-    for outcome in (BUSY, Outcome(Verdict.BROKEN, 404, "gone")):
+    assert settlement(delivery(0), Outcome(Verdict.REJECTED, 400, "bad"), 5, 0.5, DAY).state is DeliveryState.DEAD
+    for outcome in (BUSY, Outcome(Verdict.CHANNEL_FAULT, 404, "gone")):
         again = settlement(delivery(3), outcome, 1_000_000_000, 1.0, DAY)
         assert (again.state, again.due_ns) == (DeliveryState.PENDING, 9_000_000_000)
     late = settlement(delivery(99), BUSY, int(DAY * 1e9), 0.5, DAY)

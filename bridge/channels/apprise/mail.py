@@ -163,7 +163,7 @@ def _failed(error: Exception) -> Outcome:
 
 def _before_the_letter(code: int) -> Verdict:
     """Greeting, login, sender or recipient: nothing of the letter has been said, so it is not to blame."""
-    return Verdict.BROKEN if code >= 500 else Verdict.RETRY
+    return Verdict.CHANNEL_FAULT if code >= 500 else Verdict.RETRY
 
 
 def _said(verdict: Verdict, code: int, text: bytes | str) -> Outcome:

@@ -16,7 +16,7 @@ from bridge.channels.contract import Outcome, Verdict
 from bridge.delivery.delivery import Delivery
 
 _MOST_REMEMBERED = 1000
-_WORST_FIRST = (Verdict.RETRY, Verdict.REFUSED, Verdict.BROKEN)
+_WORST_FIRST = (Verdict.RETRY, Verdict.REJECTED, Verdict.CHANNEL_FAULT)
 _Key = tuple[int, str]
 _Target = TypeVar("_Target")
 
@@ -89,8 +89,9 @@ class Targets(Generic[_Target]):
             return worst
         if unasked:
             worst = replace(worst, verdict=Verdict.RETRY)
-        elif worst.verdict is Verdict.BROKEN and len(failed) < len(self._targets):  # the others work, and have it
-            worst = replace(worst, verdict=Verdict.REFUSED, applies_to_whole_batch=True)
+        elif worst.verdict is Verdict.CHANNEL_FAULT and len(failed) < len(self._targets):
+            # The other targets work and have the message.
+            worst = replace(worst, verdict=Verdict.REJECTED, applies_to_whole_batch=True)
         return replace(worst, reason=f"{len(failed)} of {len(self._targets)} targets: {worst.reason}")
 
 

@@ -151,7 +151,7 @@ class _Run:
 def _judged(code: int, output: bytes) -> Outcome:
     if code == 0:
         return Outcome(Verdict.DELIVERED, 0)
-    verdict = Verdict.REFUSED if code == REFUSED_EXIT else Verdict.RETRY
+    verdict = Verdict.REJECTED if code == REFUSED_EXIT else Verdict.RETRY
     said = f"ended with exit {code}" if code > 0 else f"was killed by {_signal_name(-code)}"
     return Outcome(verdict, code, _told(said, output))
 

@@ -74,7 +74,7 @@ class FileChannel:
         try:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
-                return Outcome(Verdict.BROKEN, reason=f"{self._path} is no regular file")
+                return Outcome(Verdict.CHANNEL_FAULT, reason=f"{self._path} is no regular file")
             end = found.st_size
             if end and os.pread(descriptor, 1, end - 1) != b"\n":
                 lines = b"\n" + lines  # somebody was cut off in the middle of a line
