@@ -20,7 +20,7 @@ sources:
   - {http: "127.0.0.1:2801", tls: {}}
 channels: {a: {url: "console://"}}
 routes: none.route
-journal: {path: j.db, keep: {}}
+journal: {path: j.db, retention: {}}
 log: {}
 shutdown: {}
 allow: {}
@@ -32,7 +32,7 @@ PART_OF = {
     "a source": "sources",
     "tls": "sources",
     "channel a": "channels",
-    "keep": "journal",
+    "retention": "journal",
 }
 
 

@@ -14,7 +14,16 @@ from bridge.config.reader import Reader
 from bridge.delivery.options import ChannelOptions, Rate
 from bridge.delivery.service_limits import default_options
 
-OPTIONS = ("rate", "burst", "concurrency", "fallback", "give_up_after", "fold_after", "tell_after", "attempt_limit")
+OPTIONS = (
+    "rate",
+    "burst",
+    "concurrency",
+    "fallback",
+    "give_up_after",
+    "digest_after",
+    "notify_after",
+    "attempt_timeout",
+)
 """The keys of a channel beside ``url``."""
 _RATE = re.compile(r"(?P<count>\d+(\.\d+)?)\s*(?:/\s*(?P<unit>s|sec|second|m|min|minute|h|hour)|per\s+(?P<span>\w+))")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -36,16 +45,16 @@ def read_options(reader: Reader, entries: Mapping[str, yaml.Node], scheme: str) 
         options = replace(options, concurrency=_whole(reader, entries["concurrency"], "concurrency", _MOST_THREADS))
     if "fallback" in entries:
         options = replace(options, fallback=reader.text(entries["fallback"], "fallback"))
-    if "fold_after" in entries:
-        options = replace(options, fold_after=_fold_after(reader, entries["fold_after"]))
+    if "digest_after" in entries:
+        options = replace(options, digest_after=_digest_after(reader, entries["digest_after"]))
     if "give_up_after" in entries:
-        options = replace(options, give_up_seconds=_seconds(reader, entries["give_up_after"], "give_up_after"))
-    if "tell_after" in entries:
-        options = replace(options, tell_seconds=_seconds(reader, entries["tell_after"], "tell_after"))
-    if "attempt_limit" in entries:
-        options = replace(options, attempt_seconds=_seconds(reader, entries["attempt_limit"], "attempt_limit"))
-    if options.attempt_seconds > _LONGEST_ATTEMPT:
-        reader.wrong(entries["attempt_limit"], "`attempt_limit` is longer than an hour", "a minute is the default")
+        options = replace(options, give_up_after=_seconds(reader, entries["give_up_after"], "give_up_after"))
+    if "notify_after" in entries:
+        options = replace(options, notify_after=_seconds(reader, entries["notify_after"], "notify_after"))
+    if "attempt_timeout" in entries:
+        options = replace(options, attempt_timeout=_seconds(reader, entries["attempt_timeout"], "attempt_timeout"))
+    if options.attempt_timeout > _LONGEST_ATTEMPT:
+        reader.wrong(entries["attempt_timeout"], "`attempt_timeout` is longer than an hour", "a minute is the default")
     return options
 
 
@@ -106,10 +115,10 @@ def _burst(reader: Reader, node: yaml.Node, rate: Rate | None) -> Rate | None:
     return replace(rate, burst=float(burst))
 
 
-def _fold_after(reader: Reader, node: yaml.Node) -> int | None:
+def _digest_after(reader: Reader, node: yaml.Node) -> int | None:
     if isinstance(node, yaml.ScalarNode) and node.value == _NEVER:
         return None
-    return _whole(reader, node, "fold_after", 1_000_000, f", or {_NEVER}")
+    return _whole(reader, node, "digest_after", 1_000_000, f", or {_NEVER}")
 
 
 def _whole(reader: Reader, node: yaml.Node, what: str, most: int, also: str = "") -> int:

@@ -20,7 +20,7 @@ def read_keep(reader: Reader, node: yaml.Node | None) -> RetentionPolicy:
     keep = RetentionPolicy()
     if node is None:
         return keep
-    entries = reader.mapping(node, "keep", ("alerts", "deliveries", "size"))
+    entries = reader.mapping(node, "retention", ("alerts", "deliveries", "size"))
     if "alerts" in entries:
         keep = replace(keep, alerts_ns=reader.duration(entries["alerts"], "alerts", keep.alerts_ns))
     if "deliveries" in entries:

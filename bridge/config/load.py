@@ -230,8 +230,8 @@ class _Loader:
         if node is None:
             return Path()
         if isinstance(node, yaml.MappingNode):
-            entries = self._reader.mapping(node, "journal", ("path", "keep"))
-            self._keep = read_keep(self._reader, entries.get("keep"))
+            entries = self._reader.mapping(node, "journal", ("path", "retention"))
+            self._keep = read_keep(self._reader, entries.get("retention"))
             if "path" not in entries:
                 self._reader.wrong(node, "`journal` has no `path`")
                 return Path()

@@ -22,9 +22,20 @@ from bridge.sources.grpc.tls import ClientTls
 _KINDS = {
     "grpc": ("grpc", "name", "tls"),
     "discover": ("discover", "name", "tls", "resolver"),
-    "http": ("http", "name", "tls", "path", "token", "allow", "insecure", "connections", "per_peer", "timezone"),
+    "http": (
+        "http",
+        "name",
+        "tls",
+        "path",
+        "token",
+        "allow",
+        "insecure",
+        "max_connections",
+        "max_connections_per_peer",
+        "timezone",
+    ),
     "stdin": ("stdin", "name", "timezone"),
-    "file": ("file", "name", "begin", "timezone"),
+    "file": ("file", "name", "read_from", "timezone"),
     "socket": ("socket", "name", "group", "spool", "timezone"),
 }
 _ADDRESS = re.compile(r"(\[[^\]]+\]|[^\s/:]*):(\d{1,5})")
@@ -249,7 +260,7 @@ class _Source:
         token = self._reader.password(self._entries.get("token"), "token")
         settings = HttpSettings(
             self._text("name", f"http:{address}"), host, port, self._path(), token, allow, tls,
-            self._count("connections", 1024), self._count("per_peer", 256), self._zone(),
+            self._count("max_connections", 1024), self._count("max_connections_per_peer", 256), self._zone(),
         )  # fmt: skip
         self._check_open(settings)
         return settings
@@ -279,7 +290,7 @@ class _Source:
 
     def _file(self) -> FileSettings:
         pattern = self._text("file", "")
-        begin = self._reader.choice(self._entries.get("begin"), "begin", _BEGIN, "end")
+        begin = self._reader.choice(self._entries.get("read_from"), "read_from", _BEGIN, "end")
         if not pattern:
             self._wrong("file", "`file` names no file", "like /var/log/containers/falco-*.log")
         return FileSettings(self._text("name", f"file:{pattern}"), str(self._folder / pattern), begin, self._zone())

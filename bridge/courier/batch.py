@@ -5,11 +5,11 @@ from __future__ import annotations
 from bridge.channels.contract import Outcome, Verdict
 
 
-def folds(folding: bool, waiting: int, fold_after: int | None) -> bool:  # noqa: FBT001  # what it was before
+def folds(folding: bool, waiting: int, digest_after: int | None) -> bool:  # noqa: FBT001  # what it was before
     """Whether what waits goes out as digests: once too many wait, until hardly any do."""
-    if fold_after is None:
+    if digest_after is None:
         return False
-    return waiting > (1 if folding else fold_after)
+    return waiting > (1 if folding else digest_after)
 
 
 def next_limit(limit: int, size: int, outcome: Outcome) -> int:

@@ -117,7 +117,7 @@ class Courier:
             if (tried := self._runners.get(self._to_try.get_nowait())) is not None:
                 tried.try_now(now_ns)
         for runner in self._runners.values():
-            runner.workers.write_off(runner.options.attempt_seconds)
+            runner.workers.write_off(runner.options.attempt_timeout)
             if runner.has_come_back:
                 self._journal.make_due_now(runner.name, now_ns)
                 runner.has_come_back = False
@@ -166,7 +166,7 @@ class Courier:
             if ready is not None and due is not None:
                 moments.append(now + (max(ready, due) - now_ns) / _SECOND)
             if (oldest := runner.workers.oldest()) is not None:
-                moments.append(oldest + runner.options.attempt_seconds)
+                moments.append(oldest + runner.options.attempt_timeout)
         return max(min(moments) - now, 0.0)
 
     def _settle_results(self, seconds: float) -> None:

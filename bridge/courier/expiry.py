@@ -28,8 +28,8 @@ class DeliveryExpiry:
                 self._look_at(name, runner, now_ns)
 
     def _look_at(self, name: str, runner: Runner, now_ns: int) -> None:
-        allowed_ns = int(runner.options.give_up_seconds * _SECOND)
-        reason = given_up_waiting(runner.options.give_up_seconds, runner.health.reason)
+        allowed_ns = int(runner.options.give_up_after * _SECOND)
+        reason = given_up_waiting(runner.options.give_up_after, runner.health.reason)
         gone = self._journal.expire(name, now_ns - allowed_ns, now_ns, reason, _AT_A_TIME)
         runner.count_dead(gone) if gone else None
         pause = 0 if gone == _AT_A_TIME else min(max(allowed_ns // 20, _OFTEN_NS), _SELDOM_NS)

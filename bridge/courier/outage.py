@@ -29,7 +29,7 @@ class News(StrEnum):
 def news(health: Health, options: ChannelOptions, now_ns: int, *, waits: bool) -> News | None:
     """What the operator should hear now, if anything. ``waits`` tells whether anything still waits for the channel."""
     if not health.told_ns:
-        long = now_ns - health.failing_ns >= options.tell_seconds * _SECOND
+        long = now_ns - health.failing_ns >= options.notify_after * _SECOND
         return News.FAILING if is_failing(health) and long else None
     if not health.recovered_ns:
         return None
@@ -74,7 +74,7 @@ def _failing(name: str, health: Health, waiting: int, options: ChannelOptions) -
         return said + (
             "Its URL, its secret or what it may do is no good any more: mend that, and restart the bridge unless it is "
             f"in a secret's file. Waiting for it: {waiting}. They go out then, or become dead letters when they are "
-            f"{shown(options.give_up_seconds)} old."
+            f"{shown(options.give_up_after)} old."
         )
     if health.refused:
         return said + (
@@ -83,7 +83,7 @@ def _failing(name: str, health: Health, waiting: int, options: ChannelOptions) -
         )
     return said + (
         f"Waiting for it: {waiting}. They go out when it works again, or become dead letters when they are "
-        f"{shown(options.give_up_seconds)} old."
+        f"{shown(options.give_up_after)} old."
     )
 
 

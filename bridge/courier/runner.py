@@ -130,8 +130,8 @@ class Runner:
     def _together(self, waiting: Callable[[int], int]) -> int:
         """Batches where the far side takes them; a digest where too many wait for a person."""
         most = self._channel.batch_size
-        if self.options.fold_after is not None and self._channel.digest_limit > most:
-            self._folding = folds(self._folding, waiting(self.options.fold_after + 1), self.options.fold_after)
+        if self.options.digest_after is not None and self._channel.digest_limit > most:
+            self._folding = folds(self._folding, waiting(self.options.digest_after + 1), self.options.digest_after)
             most = self._channel.digest_limit if self._folding else most
         return max(1, min(most, self._limit))
 
@@ -146,7 +146,7 @@ class Runner:
     def _settled(self, send: Send, outcome: Outcome, now_ns: int) -> list[Settlement]:
         """One outcome is that of all, and one throw of the jitter: what failed together is due again together."""
         jitter = self._dice()
-        settled = [settlement(each, outcome, now_ns, jitter, self.options.give_up_seconds) for each in send]
+        settled = [settlement(each, outcome, now_ns, jitter, self.options.give_up_after) for each in send]
         if len(send) > 1:
             settled = [replace(each, aside=False) for each in settled]
         if len(send) > self._channel.batch_size and outcome.verdict is Verdict.DELIVERED:

@@ -34,11 +34,11 @@ class ChannelOptions:
     """How many sends may be under way at a time; of one route it is always one."""
     fallback: str | None = None
     """The channel through which the operator hears that this one fails."""
-    give_up_seconds: float = 24 * 3600.0
+    give_up_after: float = 24 * 3600.0
     """A delivery that has not gone through for so long becomes a dead letter."""
-    fold_after: int | None = None
+    digest_after: int | None = None
     """With more than so many waiting, they go out as digests; None is never."""
-    tell_seconds: float = 60.0
+    notify_after: float = 60.0
     """For how long a channel must have failed before the operator hears of it."""
-    attempt_seconds: float = 60.0
+    attempt_timeout: float = 60.0
     """An attempt that takes longer is written off, and its thread with it."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bridge.delivery.options import ChannelOptions, Rate
 
-FOLD_AFTER = 50
+DIGEST_AFTER = 50
 """More than so many waiting messages nobody reads one by one."""
 
 _CHAT = Rate(1, 1)
@@ -54,4 +54,4 @@ def default_options(scheme: str) -> ChannelOptions:
     scheme = scheme.lower()
     if scheme in MACHINES:
         return ChannelOptions()
-    return ChannelOptions(rate=_LIMITS.get(scheme, _CHAT), fold_after=FOLD_AFTER)
+    return ChannelOptions(rate=_LIMITS.get(scheme, _CHAT), digest_after=DIGEST_AFTER)

@@ -75,7 +75,7 @@ class JournalMaintenance:
     def _tell(self) -> None:
         if self._upkeep.stuck and not self._told:
             self._log.warning(
-                "the journal is larger than journal.keep.size",
+                "the journal is larger than journal.retention.size",
                 bytes=self._keep.size,
                 why="what is left of it is not delivered yet, or dead letters",
                 remedy="see `falco-bridge channels` and `falco-bridge dead list`, or give it more room",

@@ -34,12 +34,12 @@ def test_every_option_is_read(tmp_path: Path) -> None:
         tmp_path,
         """\
   slack: {url: slack://a/b/c, rate: 3 per 2s, burst: 4, concurrency: 1, fallback: mail, give_up_after: 2d,
-          fold_after: 10, tell_after: 1m30s, attempt_limit: 20s}
-  mail: {url: "mailto://a", fold_after: never, rate: unlimited}
+          digest_after: 10, notify_after: 1m30s, attempt_timeout: 20s}
+  mail: {url: "mailto://a", digest_after: never, rate: unlimited}
   hook: json://h""",
     )
     assert read["slack"] == ChannelOptions(Rate(3, 2, 4), 1, "mail", 172_800, 10, 90, 20)
-    assert (read["mail"].fold_after, read["mail"].rate) == (None, None)
+    assert (read["mail"].digest_after, read["mail"].rate) == (None, None)
     assert read["hook"] == ChannelOptions()
 
 
@@ -72,9 +72,9 @@ def test_a_rate_may_be_written_either_way(tmp_path: Path, written: str, rate: Ra
         ("rate: 0/s", "is no rate", "unlimited"),
         ("rate: 5 per 2", "is no rate", "5 per 2s"),
         ("concurrency: 0", "`concurrency` cannot be `0`", "from 1 to 64"),
-        ("fold_after: -1", "`fold_after` cannot be", "or never"),
+        ("digest_after: -1", "`digest_after` cannot be", "or never"),
         ("give_up_after: a while", "`give_up_after` cannot be", "24h"),
-        ("attempt_limit: 2d", "longer than an hour", "default"),
+        ("attempt_timeout: 2d", "longer than an hour", "default"),
         ("fallback: maill", "is no channel: `maill`", "did you mean `mail`?"),
         ("fallback: c", "lead in a circle: c → c", "who hears last?"),
         ("giveup_after: 1h", "unknown key", "did you mean `give_up_after`?"),

@@ -151,7 +151,7 @@ sources:
     path: short
   - http: nowhere
   - file: /var/log/*.log
-    begin: middle
+    read_from: middle
   - stdin: true
     allow: [10.0.0.0/8]
   - grpc: unix:x.sock

@@ -22,7 +22,7 @@ FAST = Outcome(Verdict.RETRY, 429, "slow down", 5.0)
 BAD = Outcome(Verdict.REJECTED, 400, "HTTP 400: malformed")
 GONE = Outcome(Verdict.CHANNEL_FAULT, 404, "HTTP 404: gone")
 OUTCOMES = st.sampled_from([GOOD, DOWN, FAST, BAD, GONE])
-OPTIONS = ChannelOptions(tell_seconds=60)
+OPTIONS = ChannelOptions(notify_after=60)
 
 
 def after(*outcomes: Outcome, every: int = SECOND) -> Health:

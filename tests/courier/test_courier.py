@@ -81,7 +81,7 @@ def test_an_attempt_that_hangs_is_written_off_and_others_go_on(tmp_path: Path) -
         return GOOD
 
     hanging, healthy = Answering("hangs", hang_once), Answering("works")
-    options = {"hangs": ChannelOptions(concurrency=1, attempt_seconds=0.2)}
+    options = {"hangs": ChannelOptions(concurrency=1, attempt_timeout=0.2)}
     with working(tmp_path, [hanging, healthy], options, entries=[entry("a", "hangs", "works")]) as work:
         wait_until(lambda: work.journal.undelivered() == 0, "both")
         assert work.journal.read("SELECT reason FROM attempts") == [("no answer in 0.2 s: written off",)]
@@ -98,7 +98,7 @@ def test_what_was_written_off_and_went_through_after_all_is_not_sent_again(tmp_p
         return GOOD
 
     channel = Answering("c", slow)
-    options = {"c": ChannelOptions(attempt_seconds=0.2, concurrency=1)}
+    options = {"c": ChannelOptions(attempt_timeout=0.2, concurrency=1)}
     with working(tmp_path, [channel], options, entries=[entry("a", "c")], jitter=1.0) as work:
         wait_until(lambda: work.journal.read("SELECT 1 FROM attempts"), "the attempt to be written off")
         release.set()
@@ -112,7 +112,7 @@ def test_with_too_many_hanging_threads_the_courier_asks_to_be_replaced(tmp_path:
     release = threading.Event()
     channels = [Answering(f"c{n}", lambda _sent: Outcome(GOOD.verdict) if release.wait(60) else GOOD)
                 for n in range(MOST_WRITTEN_OFF + 1)]  # fmt: skip
-    options = {each.name: ChannelOptions(attempt_seconds=0.1) for each in channels}
+    options = {each.name: ChannelOptions(attempt_timeout=0.1) for each in channels}
     with working(tmp_path, channels, options, entries=[entry("a", *options)]) as work:
         assert work.await_end(20)
         assert work.courier.is_worn_out
@@ -125,7 +125,7 @@ def test_the_operator_hears_of_an_outage_and_of_its_end_once_each(tmp_path: Path
     down = threading.Event()
     channel = Answering("chat", lambda _sent: GOOD if down.is_set() else DOWN)
     mail = Answering("mail")
-    options = {"chat": ChannelOptions(fallback="mail", tell_seconds=0.1, fold_after=10)}
+    options = {"chat": ChannelOptions(fallback="mail", notify_after=0.1, digest_after=10)}
     entries = [entry(str(n), "chat") for n in range(30)]
     with working(tmp_path, [channel, mail], options, entries=entries) as work:
         wait_until(lambda: len(mail.sent) == 1, "the news", seconds=60)
@@ -148,7 +148,7 @@ def test_what_a_channel_that_takes_us_no_more_is_sent_waits_until_it_is_mended(t
     mended = threading.Event()
     channel = Answering("chat", lambda _sent: GOOD if mended.is_set() else GONE)
     mail = Answering("mail")
-    options = {"chat": ChannelOptions(fallback="mail", tell_seconds=0.1)}
+    options = {"chat": ChannelOptions(fallback="mail", notify_after=0.1)}
     entries = [entry(str(n), "chat") for n in range(30)]
     with working(tmp_path, [channel, mail], options, entries=entries, jitter=1.0) as work:
         wait_until(lambda: len(mail.sent) == 1, "the news", seconds=60)
@@ -210,7 +210,7 @@ def test_what_piled_up_for_a_person_comes_as_digests_that_name_each(tmp_path: Pa
     """Every delivery knows the digest that it went in; nothing is missing, and hardly anything comes alone."""
     up = threading.Event()
     channel = Answering("chat", lambda _sent: GOOD if up.is_set() else DOWN, digest_limit=20)
-    options = {"chat": ChannelOptions(fold_after=50)}
+    options = {"chat": ChannelOptions(digest_after=50)}
     with working(tmp_path, [channel], options, entries=[entry(str(n), "chat") for n in range(200)]) as work:
         wait_until(lambda: work.journal.health().get("chat") is not None, "a failure")
         wait_until(lambda: work.journal.health()["chat"].circuit is Circuit.OPEN, "the circuit", seconds=60)
@@ -230,7 +230,7 @@ def test_what_piled_up_for_a_person_comes_as_digests_that_name_each(tmp_path: Pa
 def test_what_nobody_could_be_told_in_time_becomes_a_dead_letter(tmp_path: Path) -> None:
     """Also what waited behind an open circuit and was never tried itself; with the channel's last answer."""
     channel = Answering("c", lambda _sent: DOWN)
-    options = {"c": ChannelOptions(give_up_seconds=1.0)}
+    options = {"c": ChannelOptions(give_up_after=1.0)}
     with working(tmp_path, [channel], options, entries=[entry(str(n), "c") for n in range(50)]) as work:
         wait_until(lambda: work.journal.undelivered() == 0, "the end of patience", seconds=60)
         dead = list(deliveries(work.journal, DeliveryState.DEAD))

@@ -78,8 +78,8 @@ def world(road: Road) -> Iterator[dict[str, Taken]]:
             urls[name] = f"json://127.0.0.1:{server.port}/"
         deaf = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         urls["deaf"] = {
-            "url": f"json://127.0.0.1:{deaf.getsockname()[1]}/", "give_up_after": GIVE_UP, "attempt_limit": "1s",
-            "fallback": "archive", "tell_after": "2s",
+            "url": f"json://127.0.0.1:{deaf.getsockname()[1]}/", "give_up_after": GIVE_UP, "attempt_timeout": "1s",
+            "fallback": "archive", "notify_after": "2s",
         }  # fmt: skip
         gone = stack.enter_context(FarSide(lambda _: Answer(400, b"no such field")).serving())
         urls["gone"] = f"json://127.0.0.1:{gone.port}/"

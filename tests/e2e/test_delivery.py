@@ -111,7 +111,7 @@ def test_opsgenie_hears_of_notices_too(road: Road, services: FarSide) -> None:
     """Apprise by itself makes no call for them and says that it succeeded."""
     road.configure(
         'route "all" { when rule exists to ops severity notice }\n',
-        {"ops": {"url": "opsgenie://0a1b2c3d-key/", "rate": "unlimited", "fold_after": "never"}},
+        {"ops": {"url": "opsgenie://0a1b2c3d-key/", "rate": "unlimited", "digest_after": "never"}},
     )
     play(road)
     kept = [each for each in road.kept() if each.decisions]

@@ -37,7 +37,7 @@ def test_an_outage_is_told_through_the_fallback_and_ends_in_digests(road: Road) 
             {
                 "chat": {
                     "url": f"mmost://127.0.0.1:{chat.port}/3ccdd113474722377935511fc85d3dd4",
-                    "fallback": "other", "tell_after": "1s", "fold_after": 20,
+                    "fallback": "other", "notify_after": "1s", "digest_after": 20,
                 },
                 "other": f"json://127.0.0.1:{other.port}/",
             },
@@ -73,7 +73,7 @@ def test_a_courier_that_too_many_attempts_hang_in_is_replaced_and_deliveries_go_
     """The bridge says so; a channel that works has had its delivery long before, and gets the next one."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as deaf:
         url = f"json://127.0.0.1:{deaf.getsockname()[1]}/"
-        deaf_ones = {f"deaf{n}": {"url": url, "attempt_limit": "500ms"} for n in range(MOST_WRITTEN_OFF + 2)}
+        deaf_ones = {f"deaf{n}": {"url": url, "attempt_timeout": "500ms"} for n in range(MOST_WRITTEN_OFF + 2)}
         route = f'route "all" {{ when rule exists to works, {", ".join(deaf_ones)} }}\n'
         road.configure(route, {"works": f"json://127.0.0.1:{far_side.port}/"} | deaf_ones, shutdown={"drain": "1s"})
         road.falco("--generate", "--count", "1")
