@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.channels.contract import Outcome, Verdict
+from bridge.delivery.outcome import Outcome, Verdict
 
 
 def folds(folding: bool, waiting: int, digest_after: int | None) -> bool:  # noqa: FBT001  # what it was before

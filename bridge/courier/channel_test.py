@@ -9,9 +9,9 @@ import time
 from typing import Any
 
 from bridge.alert import INTERNAL_SOURCE, Priority, make_alert
-from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
 from bridge.delivery import Delivery
+from bridge.delivery.outcome import Outcome, Verdict
 from bridge.routing import Notification
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.channels.contract import Outcome, Verdict
 from bridge.courier.retry import TOO_MANY, wait_seconds
 from bridge.delivery import Circuit, Health
+from bridge.delivery.outcome import Outcome, Verdict
 
 OPENS_AFTER = 5
 """Failed sends in a row."""

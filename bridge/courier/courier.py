@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 
 import structlog
 
-from bridge.channels.contract import Channel, Outcome, Verdict
+from bridge.channels.contract import Channel
 from bridge.courier.due_cache import DueCache
 from bridge.courier.expiry import DeliveryExpiry
 from bridge.courier.health_alerts import HealthAlerts
@@ -20,6 +20,7 @@ from bridge.courier.runner import Runner
 from bridge.courier.worker import Attempt
 from bridge.delivery import Circuit, Health, Settlement
 from bridge.delivery.options import ChannelOptions
+from bridge.delivery.outcome import Outcome, Verdict
 from bridge.journal import JournalBusyError
 from bridge.journal.sqlite import Journal
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bridge.channels.contract import Outcome, Verdict
 from bridge.delivery import Delivery, DeliveryState, Settlement
+from bridge.delivery.outcome import Outcome, Verdict
 
 _FIRST_SECONDS = 1.0
 _LONGEST_SECONDS = 300.0

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from bridge.channels.contract import Channel, Outcome, Verdict
+from bridge.channels.contract import Channel
 from bridge.courier import bucket
 from bridge.courier.batch import folds, next_limit, splits
 from bridge.courier.circuit import after_restart, after_send, before_send
@@ -15,6 +15,7 @@ from bridge.courier.retry import TOO_MANY, settlement, wait_seconds
 from bridge.courier.worker import Attempt, Done, Send, Workers
 from bridge.delivery import Capacity, Circuit, DeliveryState, Health, Settlement
 from bridge.delivery.options import ChannelOptions
+from bridge.delivery.outcome import Outcome, Verdict
 
 _SECOND = 1_000_000_000
 

@@ -14,8 +14,9 @@ from queue import SimpleQueue
 
 import structlog
 
-from bridge.channels.contract import Channel, Outcome, Verdict
+from bridge.channels.contract import Channel
 from bridge.delivery import Delivery
+from bridge.delivery.outcome import Outcome, Verdict
 
 Send = tuple[Delivery, ...]
 

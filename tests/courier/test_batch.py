@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.channels.contract import Outcome, Verdict
 from bridge.courier.batch import folds, next_limit, splits
+from bridge.delivery.outcome import Outcome, Verdict
 
 BUSY, GOOD = Outcome(Verdict.RETRY, 500, "no"), Outcome(Verdict.DELIVERED, 200)
 

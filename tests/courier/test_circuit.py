@@ -7,12 +7,12 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.message.compose import compose
 from bridge.courier.circuit import OPENS_AFTER, after_restart, after_send, before_send, is_failing
 from bridge.courier.outage import News, news, notice, told
 from bridge.delivery import Circuit, Delivery, Health
 from bridge.delivery.options import ChannelOptions
+from bridge.delivery.outcome import Outcome, Verdict
 from bridge.routing import Notification
 
 SECOND = 1_000_000_000

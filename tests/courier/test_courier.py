@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from bridge.channels.contract import Outcome, Verdict
 from bridge.courier.courier import MOST_WRITTEN_OFF
 from bridge.delivery import Circuit, Delivery, DeliveryState, Health, Settlement
 from bridge.delivery.options import ChannelOptions, Rate
+from bridge.delivery.outcome import Outcome, Verdict
 from bridge.journal.sqlite import Journal
 from bridge.journal.sqlite.history import deliveries, recorded
 from tests.courier.working import GOOD, Answering, entry, working

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.alert import Priority, make_alert
-from bridge.channels.contract import Outcome, Verdict
 from bridge.courier.retry import STEPS_ASIDE_AFTER, settlement, wait_seconds
 from bridge.delivery import Delivery, DeliveryState
+from bridge.delivery.outcome import Outcome, Verdict
 from bridge.routing import Notification
 
 ALERT = make_alert(

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.alert import Priority, make_alert
-from bridge.channels.contract import Outcome, Verdict
 from bridge.courier.courier import Courier
 from bridge.delivery import Delivery
 from bridge.delivery.options import ChannelOptions
+from bridge.delivery.outcome import Outcome, Verdict
 from bridge.journal.sqlite import Entry, Journal
 from bridge.routing import Action, Decision, Notification, Routed
 
