@@ -1,8 +1,10 @@
-"""README and the examples tell the truth."""
+"""README and the examples are correct: links, commands, routes and shown output."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,35 +13,50 @@ from bridge.language import Known, Source, check
 from bridge.workbench.routes import load_routes
 
 ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = sorted({path.parent for path in (ROOT / "examples").rglob("*.route")})
 
 
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
 def test_every_example_checks_clean(folder: Path) -> None:
-    """No problem of any kind."""
+    """No diagnostic of any severity."""
     assert load_routes(sorted(folder.glob("*.route"))).checked.diagnostics == ()
 
 
 def test_the_readmes_routes_check_clean() -> None:
-    """What README shows can be copied."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = [block for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) if "route " in block and "{" in block]
+    """Routes copied from README need no change."""
+    blocks = [
+        block for block in re.findall(r"```\w*\n(.*?)```", README, re.DOTALL) if "route " in block and "{" in block
+    ]
     assert blocks
     for block in blocks:
         assert check([Source("README.md", block)], Known(None, None)).diagnostics == ()
 
 
-def test_the_readme_leads_to_every_page_and_every_example() -> None:
-    """Nobody has to guess what there is; `make run` and `make test` come first."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    targets = set(re.findall(r"\]\(([^)#:]+)\)", text))
+def test_the_readmes_example_is_the_quick_start_and_its_output() -> None:
+    """The routes are those of examples/quickstart, and the demo prints the message that README shows."""
+    (routes,) = (block for block in re.findall(r"```\n(.*?)```", README, re.DOTALL) if block.startswith("list prod"))
+    assert routes in (ROOT / "examples" / "quickstart" / "quickstart.route").read_text(encoding="utf-8")
+    (message,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    demo = subprocess.run(
+        [sys.executable, "-m", "bridge", "demo", "--rate", "200"], capture_output=True, text=True, timeout=100, check=True
+    )  # fmt: skip
+    assert message in demo.stdout
+
+
+def test_the_readme_links_to_every_page_and_every_example() -> None:
+    """`make run` and `make test` come before everything else that can be run."""
+    targets = set(re.findall(r"\]\(([^)#:]+)\)", README))
     assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= targets
     assert {f"examples/{folder.name}" for folder in (ROOT / "examples").iterdir()} <= targets
-    assert text.index("make run") < text.index("make test") < text.index("Falco sees")
+    assert {page.name for page in ROOT.glob("*.md")} - {"README.md"} <= targets
+    assert README.index("make run") < README.index("make test") < README.index("## Example")
 
 
-def test_every_make_target_that_the_readme_names_exists() -> None:
-    """`make run`, `make test` and the rest."""
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_make_target_that_is_named_exists(name: str) -> None:
+    """`make run`, `make test` and the others."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = set(re.findall(r"make ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
-    assert {"run", "test"} <= named <= targets
+    text = (ROOT / name).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE))
+    assert {"test"} <= named <= targets
