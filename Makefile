@@ -1,21 +1,24 @@
-# The house's commands. `make run` and `make test` set up everything they need in .venv.
+# Development commands. `make run` and `make test` set up everything they need in .venv.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test test-full check bench files stubs format clean
+.PHONY: help run test test-full check bench files stubs format clean
 
-run: $(READY)            ## the main job at work: a stand-in Falco, the bridge, the console and a file
+help:                    ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 14
+
+run: $(READY)            ## run the demo: a simulated Falco, the bridge, the console and a file
 	$(BIN)/falco-bridge demo
 
-test: $(READY)           ## all tests, the long ones at reduced sizes
+test: $(READY)           ## run all tests, the long ones at reduced size
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-full: $(READY)      ## all tests, at the sizes that the promises name
+test-full: $(READY)      ## run all tests at full size
 	FALCO_BRIDGE_FULL=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-check: $(READY)          ## lint, format, types, docs, stub freshness
+check: $(READY)          ## check lint, formatting, types, docs and the generated stubs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -24,17 +27,17 @@ check: $(READY)          ## lint, format, types, docs, stub freshness
 	$(BIN)/python -m pytest tests/test_docs.py tests/test_readme.py
 	proto/generate.sh --check
 
-bench: $(READY)          ## figures, as ratios within one run
+bench: $(READY)          ## measure throughput and cost on this machine
 	$(BIN)/python -m bench
 
-files:                   ## every file of the bridge and what it is for
+files:                   ## list every module with its purpose
 	@find bridge -name '*.py' ! -name '*_pb2.py' ! -name '__*' | LC_ALL=C sort | while read -r file; do \
 		printf '%-42s %s\n' "$$file" "$$(head -n 1 "$$file" | tr -d '"')"; done
 
-stubs:                   ## generate the protobuf stubs anew
+stubs:                   ## regenerate the protobuf stubs
 	proto/generate.sh
 
-format: $(READY)
+format: $(READY)         ## fix formatting and lint errors that have an automatic fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -44,5 +47,5 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-clean:
+clean:                   ## delete .venv, caches and build output
 	rm -rf $(VENV) .venv-stubs dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
