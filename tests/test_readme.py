@@ -14,6 +14,8 @@ from bridge.workbench.routes import load_routes
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+"""Language and text of each code block."""
 EXAMPLES = sorted({path.parent for path in (ROOT / "examples").rglob("*.route")})
 
 
@@ -25,9 +27,7 @@ def test_every_example_checks_clean(folder: Path) -> None:
 
 def test_the_readmes_routes_check_clean() -> None:
     """Routes copied from README need no change."""
-    blocks = [
-        block for block in re.findall(r"```\w*\n(.*?)```", README, re.DOTALL) if "route " in block and "{" in block
-    ]
+    blocks = [text for _, text in BLOCKS if "route " in text and "{" in text]
     assert blocks
     for block in blocks:
         assert check([Source("README.md", block)], Known(None, None)).diagnostics == ()
@@ -35,9 +35,9 @@ def test_the_readmes_routes_check_clean() -> None:
 
 def test_the_readmes_example_is_the_quick_start_and_its_output() -> None:
     """The routes are those of examples/quickstart, and the demo prints the message that README shows."""
-    (routes,) = (block for block in re.findall(r"```\n(.*?)```", README, re.DOTALL) if block.startswith("list prod"))
+    (routes,) = (text for language, text in BLOCKS if not language)
     assert routes in (ROOT / "examples" / "quickstart" / "quickstart.route").read_text(encoding="utf-8")
-    (message,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    (message,) = (text for language, text in BLOCKS if language == "text")
     demo = subprocess.run(
         [sys.executable, "-m", "bridge", "demo", "--rate", "200"], capture_output=True, text=True, timeout=100, check=True
     )  # fmt: skip
