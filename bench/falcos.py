@@ -51,7 +51,7 @@ def main() -> None:
         falco.wait_until_drained(30)
     print(json.dumps({"quiet": told[0], "posted": told[1], "flood": told[2], "waits": waits}), flush=True)
     for falco in falcos:
-        falco.abandon()
+        falco.abort()
 
 
 def _alerts(seed: int, hostname: str) -> Iterator[Recording]:

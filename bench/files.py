@@ -99,7 +99,7 @@ def _commit(files: int) -> float:
         moments: list[float] = []
 
         def accept(batch: Batch) -> None:
-            journal.append(batch.source, batch.received_ns, [], (), batch.checkpoint)
+            journal.append(batch.source_name, batch.received_ns, [], (), batch.checkpoint)
             if batch.alerts or not moments:
                 moments.append(time.thread_time())
                 committed.release()

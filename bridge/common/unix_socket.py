@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bridge.common.errors import SetupError
 
-LONGEST_PATH = 107
+MAX_PATH_BYTES = 107
 """Bytes: what the kernel has room for (``sun_path`` in unix(7), without its closing zero)."""
 _PRIVATE = 0o600
 _SHARED = 0o660
@@ -38,9 +38,9 @@ def peer_of(connection: socket.socket) -> Peer:
 def too_long(path: Path) -> str:
     """The sentence for a path that no socket can have, or an empty text."""
     size = len(os.fsencode(path))
-    if size <= LONGEST_PATH:
+    if size <= MAX_PATH_BYTES:
         return ""
-    return f"the path of a unix socket has at most {LONGEST_PATH} bytes, and {path} has {size}"
+    return f"the path of a unix socket has at most {MAX_PATH_BYTES} bytes, and {path} has {size}"
 
 
 def group_number(group: str) -> int:
@@ -69,7 +69,7 @@ def listen(path: Path, group: str = "") -> socket.socket:
         listener.listen(128)
     except OSError as error:
         listener.close()
-        raise SetupError(f"cannot listen at {path}: {error.strerror or error}; {_way_out(error, path)}") from error
+        raise SetupError(f"cannot listen at {path}: {error.strerror or error}; {_remedy(error, path)}") from error
     except SetupError:
         listener.close()
         raise
@@ -103,7 +103,7 @@ def _share(path: Path, group: str) -> None:
     path.chmod(_SHARED)
 
 
-def _way_out(error: OSError, path: Path) -> str:
+def _remedy(error: OSError, path: Path) -> str:
     if isinstance(error, FileNotFoundError):
         return f"create the folder {path.parent}, or choose another path"
     return f"the user that runs the bridge must be able to write to {path.parent}, and be in the socket's group"

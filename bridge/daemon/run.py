@@ -16,7 +16,7 @@ from bridge.journal.sqlite import Journal
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.pipeline.intake import Intake
 from bridge.sources.contract import Source
-from bridge.sources.supervise import live
+from bridge.sources.supervise import supervise
 
 LOST = 1
 """Exit code: stopped before everything that was being read could be kept, or the journal failed."""
@@ -73,7 +73,9 @@ class Bridge:
     def run(self) -> int:
         """Work until stopped; returns the exit code."""
         threads = [
-            threading.Thread(target=live, args=(source, self._intake.accept, self._stop), name=source.name, daemon=True)
+            threading.Thread(
+                target=supervise, args=(source, self._intake.accept, self._stop), name=source.name, daemon=True
+            )
             for source in self._sources
         ]
         self._courier.start()
@@ -125,7 +127,7 @@ class Bridge:
 
     def _cut_off(self, threads: Sequence[threading.Thread]) -> bool:
         """The deadline, or a second signal: let go of what is being read, and say so."""
-        cut = sum(source.cancel() for source in self._sources)
+        cut = sum(source.abort() for source in self._sources)
         self._intake.leave()
         self._join(threads, time.monotonic() + _CANCEL_SECONDS)
         self._log.error(

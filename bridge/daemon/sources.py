@@ -65,7 +65,7 @@ def renew_guards(sources: Iterable[Source], settings: Iterable[SourceSettings]) 
 
     for source, each in zip(sources, settings, strict=True):
         if isinstance(source, HttpSource) and isinstance(each, HttpSettings):
-            source.guard.renew(each.path.reveal(), each.token.reveal())
+            source.guard.rotate(each.path.reveal(), each.token.reveal())
 
 
 def _grpc(settings: GrpcSettings) -> Source:

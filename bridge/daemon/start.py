@@ -91,7 +91,7 @@ def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], 
         configure_logging(config.log.level, config.log.form, hidden)
         renew_guards(sources, changed.sources)
         if page is not None and changed.metrics is not None:
-            page.guard.renew("", changed.metrics.token.reveal())
+            page.guard.rotate("", changed.metrics.token.reveal())
         if other_urls:
             courier.replace(_courier_settings(changed))
 

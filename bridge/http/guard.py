@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from bridge.http.request import Head, Reply
+from bridge.http.request import Reply, RequestHead
 from bridge.language.program.values import Network
 
 _GRACE_SECONDS = 900.0
@@ -22,20 +22,20 @@ class Guard:
     """A secret path, without its slash: Falco's http_output cannot send a header."""
     token: str = field(default="", repr=False)
     allow: tuple[Network, ...] = ()
-    _before: tuple[str, str] = field(default=("", ""), repr=False)
-    _until: float = 0.0
+    _previous: tuple[str, str] = field(default=("", ""), repr=False)
+    _previous_until: float = 0.0
 
-    def renew(self, path: str, token: str) -> None:
+    def rotate(self, path: str, token: str) -> None:
         """Ask for these from now on. What they replace is good for a quarter of an hour more.
 
         Falco posts an alert once: one refused, for that Falco has the new secret a moment later, would be gone.
         """
         if (path, token) == (self.path, self.token):
             return
-        self._before, self._until = (self.path, self.token), time.monotonic() + _GRACE_SECONDS
+        self._previous, self._previous_until = (self.path, self.token), time.monotonic() + _GRACE_SECONDS
         self.path, self.token = path, token
 
-    def admits(self, peer: str) -> bool:
+    def allows(self, peer: str) -> bool:
         """Whether this address may connect."""
         if not self.allow:
             return True
@@ -44,27 +44,27 @@ class Guard:
             address.version == each.version and address in each for each in self.allow
         )  # fmt: skip
 
-    def knows(self, head: Head) -> bool:
+    def authorizes(self, head: RequestHead) -> bool:
         """Whether the request bears the path or the token, where one is asked for."""
         if not self.path and not self.token:
             return True
         first = head.path.strip("/").partition("/")[0]
         return any(
             (bool(path) and _same(first, path)) or (bool(token) and _same(head.token, token))
-            for path, token in self._good()
+            for path, token in self._valid()
         )
 
-    def public_path(self, head: Head) -> str:
+    def public_path(self, head: RequestHead) -> str:
         """The request's path without the secret part and the slashes around."""
         path = head.path.strip("/")
         first, _, rest = path.partition("/")
-        is_secret = any(secret and _same(first, secret) for secret, _ in self._good())
+        is_secret = any(secret and _same(first, secret) for secret, _ in self._valid())
         return rest.strip("/") if is_secret else path
 
-    def _good(self) -> tuple[tuple[str, str], ...]:
+    def _valid(self) -> tuple[tuple[str, str], ...]:
         """Path and token, and for a while those that they replaced."""
         now = (self.path, self.token)
-        return (now, self._before) if time.monotonic() < self._until else (now,)
+        return (now, self._previous) if time.monotonic() < self._previous_until else (now,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,36 +73,36 @@ class ConnectionLimits:
 
     total: int = 1024
     per_peer: int = 256
-    """From one address, or from one /64 of IPv6: one sender must not take all places."""
+    """From one address, or from one /64 of IPv6: one sender must not take all limits."""
 
 
 class Admission:
     """Counts connections, and says who finds no place."""
 
-    def __init__(self, guard: Guard, places: ConnectionLimits) -> None:
+    def __init__(self, guard: Guard, limits: ConnectionLimits) -> None:
         self._guard = guard
-        self._places = places
+        self._limits = limits
         self._peers: Counter[str] = Counter()
-        self.inside = 0
+        self.count = 0
 
     def refusal(self, peer: str) -> Reply | None:
         """Why this address cannot connect now, or None."""
-        if not self._guard.admits(peer):
+        if not self._guard.allows(peer):
             return Reply(403, "this address may not post here")
-        if self.inside >= self._places.total:
+        if self.count >= self._limits.total:
             return Reply(503, "too many connections; try again")
-        if self._peers[_group(peer)] >= self._places.per_peer:
+        if self._peers[_group(peer)] >= self._limits.per_peer:
             return Reply(503, "too many connections from this address; try again")
         return None
 
-    def enter(self, peer: str) -> None:
+    def add(self, peer: str) -> None:
         """It has connected."""
-        self.inside += 1
+        self.count += 1
         self._peers[_group(peer)] += 1
 
-    def leave(self, peer: str) -> None:
+    def remove(self, peer: str) -> None:
         """It is gone."""
-        self.inside -= 1
+        self.count -= 1
         group = _group(peer)
         self._peers[group] -= 1
         if self._peers[group] <= 0:

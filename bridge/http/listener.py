@@ -12,16 +12,16 @@ import structlog
 
 from bridge.common.errors import SetupError
 from bridge.common.reloading import Renewed
-from bridge.http.connection import HttpConnection, Service
+from bridge.http.connection import HttpConnection, RequestHandler
 from bridge.http.guard import Admission, ConnectionLimits, Guard
 from bridge.http.request import Reply
 
 _BACKLOG = 1024
-_AT_ONCE = 64
+_ACCEPT_BATCH = 64
 """Connections accepted in one go, and those turned away that may be told why at the same time."""
 _HANDSHAKE_SECONDS = 10.0
-_GOODBYE_SECONDS = 2.0
-_MOST_TOLD = 20
+_SHUTDOWN_SECONDS = 2.0
+_MAX_LOGGED_CAUSES = 20
 _PAUSE_SECONDS = 0.5
 _COMPARE = "compare http_output's ca_cert, client_cert and client_key in falco.yaml with tls here"
 _AUTHORITY = "let http_output's ca_cert in falco.yaml be the authority that signed tls.cert here"
@@ -41,28 +41,28 @@ class Listener:
     """Listening sockets, and the connections that came in by them. Raises SetupError where it cannot listen."""
 
     def __init__(
-        self, host: str, port: int, guard: Guard, places: ConnectionLimits, tls: Renewed[ssl.SSLContext] | None
+        self, host: str, port: int, guard: Guard, limits: ConnectionLimits, tls: Renewed[ssl.SSLContext] | None
     ) -> None:
         self._host = host
         self._sockets = _listen(host, port)
         self.port: int = self._sockets[0].getsockname()[1]
-        self._porter = Admission(guard, places)
+        self._admission = Admission(guard, limits)
         self._tls = tls
-        self._turned_away = 0
+        self._rejected = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._log = structlog.get_logger("http")
         self.connections: set[HttpConnection] = set()
         self.failed_handshakes = 0
 
     @property
-    def inside(self) -> int:
+    def count(self) -> int:
         """How many are connected."""
-        return self._porter.inside
+        return self._admission.count
 
-    def open(self, loop: asyncio.AbstractEventLoop, service: Service) -> None:
+    def open(self, loop: asyncio.AbstractEventLoop, handler: RequestHandler) -> None:
         """Let in who comes."""
-        self._loop, self._service = loop, service
+        self._loop, self._handler = loop, handler
         self._sockets = self._sockets or _listen(self._host, self.port)
         for each in self._sockets:
             loop.add_reader(each.fileno(), self._accept, each)
@@ -74,7 +74,7 @@ class Listener:
             each.close()
         self._sockets = []
 
-    async def let_go(self) -> None:
+    async def abort_connections(self) -> None:
         """Hang up on everybody."""
         for connection in list(self.connections):
             connection.abort()
@@ -83,20 +83,20 @@ class Listener:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.sleep(0)
 
-    def left(self, connection: HttpConnection) -> None:
+    def remove(self, connection: HttpConnection) -> None:
         """One is gone."""
         if connection not in self.connections:
             return
         self.connections.remove(connection)
-        if connection.turned_away:
-            self._turned_away -= 1
+        if connection.rejected_on_connect:
+            self._rejected -= 1
         else:
-            self._porter.leave(connection.peer)
+            self._admission.remove(connection.peer)
 
     # Within
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(_AT_ONCE):
+        for _ in range(_ACCEPT_BATCH):
             try:
                 accepted, address = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -105,7 +105,7 @@ class Listener:
                 self._pause(listening, error)
                 return
             accepted.setblocking(False)
-            self._let_in(accepted, address[0])
+            self._admit(accepted, address[0])
 
     def _pause(self, listening: socket.socket, error: OSError) -> None:
         """No descriptor or memory for one more; those who wait keep waiting."""
@@ -121,24 +121,24 @@ class Listener:
         if listening in self._sockets:
             self._loop.add_reader(listening.fileno(), self._accept, listening)
 
-    def _let_in(self, accepted: socket.socket, peer: str) -> None:
-        refusal = self._porter.refusal(peer)
+    def _admit(self, accepted: socket.socket, peer: str) -> None:
+        refusal = self._admission.refusal(peer)
         if refusal is None:
             self._start(accepted, peer)
             return
-        if self._tls is not None or self._turned_away >= _AT_ONCE:
-            self._service.refused(refusal)
+        if self._tls is not None or self._rejected >= _ACCEPT_BATCH:
+            self._handler.on_refused(refusal)
             accepted.close()
         else:
             self._start(accepted, peer, refusal)
 
     def _start(self, accepted: socket.socket, peer: str, refusal: Reply | None = None) -> None:
-        connection = HttpConnection(self._service, peer, refusal)
+        connection = HttpConnection(self._handler, peer, refusal)
         self.connections.add(connection)
         if refusal is None:
-            self._porter.enter(peer)
+            self._admission.add(peer)
         else:
-            self._turned_away += 1
+            self._rejected += 1
         task = self._loop.create_task(self._connect(accepted, connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -147,23 +147,23 @@ class Listener:
         limits: dict[str, Any] = {}
         context = None if self._tls is None else self._tls.current()
         if context is not None:
-            limits = {"ssl_handshake_timeout": _HANDSHAKE_SECONDS, "ssl_shutdown_timeout": _GOODBYE_SECONDS}
+            limits = {"ssl_handshake_timeout": _HANDSHAKE_SECONDS, "ssl_shutdown_timeout": _SHUTDOWN_SECONDS}
         try:
             await self._loop.connect_accepted_socket(lambda: connection, accepted, ssl=context, **limits)
         except (OSError, EOFError) as error:  # ssl.SSLError and time-outs are among them
             accepted.close()
-            self.left(connection)
-            self._tell_handshake(error, connection.peer)
+            self.remove(connection)
+            self._log_handshake(error, connection.peer)
         except asyncio.CancelledError:
             accepted.close()
-            self.left(connection)
+            self.remove(connection)
 
-    def _tell_handshake(self, error: Exception, peer: str) -> None:
+    def _log_handshake(self, error: Exception, peer: str) -> None:
         """Once in a while of the same: scanners come all day, and a Falco with a wrong certificate every second."""
         self.failed_handshakes += 1
         why = getattr(error, "reason", None) or str(error) or type(error).__name__
-        if why not in self._told and len(self._told) < _MOST_TOLD:
-            self._told.add(why)
+        if why not in self._logged and len(self._logged) < _MAX_LOGGED_CAUSES:
+            self._logged.add(why)
             self._log.warning(
                 "a TLS handshake failed (said once for each cause)", listening=f"{self._host}:{self.port}", peer=peer,
                 problem=why, remedy=_REMEDIES.get(why, _COMPARE),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from bridge.alert.malformed import Malformed
 
-LARGEST_BODY = 8 << 20
-"""Bytes, also once unpacked."""
-LARGEST_HEAD = 16 << 10
+MAX_BODY_BYTES = 8 << 20
+"""Bytes, also once decompress."""
+MAX_HEAD_BYTES = 16 << 10
 MOST_HEADERS = 64
 ENCODINGS = (b"identity", b"gzip", b"x-gzip", b"zstd")
 
@@ -17,13 +17,13 @@ _STATUS = {
     200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
     405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large", 415: "Unsupported Media Type",
     431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented",
-    503: "Service Unavailable", 507: "Insufficient Storage",
+    503: "RequestHandler Unavailable", 507: "Insufficient Storage",
 }  # fmt: skip
-_MORE = {401: "WWW-Authenticate: Bearer\r\n", 405: "Allow: POST\r\n", 503: "Retry-After: 1\r\n"}
+_EXTRA_HEADERS = {401: "WWW-Authenticate: Bearer\r\n", 405: "Allow: POST\r\n", 503: "Retry-After: 1\r\n"}
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class RequestHead:
     """Everything of a request but its body."""
 
     method: str
@@ -32,7 +32,7 @@ class Head:
     token: str
     """What follows ``Authorization: Bearer``, if anything."""
     encoding: bytes
-    """One of ``ENCODINGS``, once ``refused_head`` has seen it."""
+    """One of ``ENCODINGS``, once ``refuse_head`` has seen it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +43,24 @@ class Reply:
     text: str
 
 
-TOO_LARGE = Reply(413, f"a body holds at most {LARGEST_BODY} bytes")
+TOO_LARGE = Reply(413, f"a body holds at most {MAX_BODY_BYTES} bytes")
 FAULT = Reply(500, "this is a fault of the bridge, and in its log")
 _CUT_SHORT = Malformed("is cut short")
 
 
-def written(reply: Reply, *, last: bool, head_only: bool) -> bytes:
+def encode_reply(reply: Reply, *, last: bool, head_only: bool) -> bytes:
     """The reply as it goes over the wire; ``last`` says that the connection ends with it."""
     body = reply.text.encode() + b"\n"
     head = (
         f"HTTP/1.1 {reply.status} {_STATUS[reply.status]}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\n{_MORE.get(reply.status, '')}{'Connection: close' if last else ''}"
+        f"Content-Length: {len(body)}\r\n{_EXTRA_HEADERS.get(reply.status, '')}{'Connection: close' if last else ''}"
     )
     return head.removesuffix("\r\n").encode() + b"\r\n\r\n" + (b"" if head_only else body)
 
 
-def read_head(method: bytes, target: bytes, headers: dict[bytes, bytes]) -> Head:
+def read_head(method: bytes, target: bytes, headers: dict[bytes, bytes]) -> RequestHead:
     """The head's parts that matter here."""
-    return Head(
+    return RequestHead(
         method.decode("ascii", "replace"),
         _path(target.decode("utf-8", "replace")),
         _bearer(headers.get(b"authorization", b"")),
@@ -68,10 +68,10 @@ def read_head(method: bytes, target: bytes, headers: dict[bytes, bytes]) -> Head
     )
 
 
-def refused_head(head: Head, headers: dict[bytes, bytes]) -> Reply | None:
+def refuse_head(head: RequestHead, headers: dict[bytes, bytes]) -> Reply | None:
     """Why no body of this request is worth reading, or None."""
     length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length[:20]) > LARGEST_BODY:
+    if length.isdigit() and int(length[:20]) > MAX_BODY_BYTES:
         return TOO_LARGE
     if b"upgrade" in headers:
         return Reply(400, "no protocol but HTTP/1.1 is spoken here")
@@ -82,7 +82,7 @@ def refused_head(head: Head, headers: dict[bytes, bytes]) -> Reply | None:
     return None
 
 
-def unpacked(body: bytes, encoding: bytes) -> bytes | Malformed | Reply:
+def decompress(body: bytes, encoding: bytes) -> bytes | Malformed | Reply:
     """The body without its Content-Encoding, one of ``ENCODINGS``; a reply where it holds too much."""
     match encoding:
         case b"gzip" | b"x-gzip":
@@ -99,10 +99,10 @@ def _gunzipped(body: bytes) -> bytes | Malformed | Reply:
     while body:
         unpacker = zlib.decompressobj(wbits=31)
         try:
-            found += unpacker.decompress(body, LARGEST_BODY + 1 - len(found))
+            found += unpacker.decompress(body, MAX_BODY_BYTES + 1 - len(found))
         except zlib.error:
             return Malformed("is not gzip, as its Content-Encoding says")
-        if len(found) > LARGEST_BODY:
+        if len(found) > MAX_BODY_BYTES:
             return TOO_LARGE
         if not unpacker.eof:
             return _CUT_SHORT
@@ -121,7 +121,7 @@ def _unzstd(body: bytes) -> bytes | Malformed | Reply:
     found = bytearray()
     at = 0
     while at < len(body):
-        unpacker = zstandard.ZstdDecompressor(max_window_size=LARGEST_BODY).decompressobj()
+        unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_BODY_BYTES).decompressobj()
         while not unpacker.eof:
             piece = body[at : at + _ZSTD_PIECE]
             if not piece:
@@ -131,7 +131,7 @@ def _unzstd(body: bytes) -> bytes | Malformed | Reply:
                 found += unpacker.decompress(piece)
             except zstandard.ZstdError:
                 return Malformed("is not zstd, as its Content-Encoding says, or wants a window of more than 8 MiB")
-            if len(found) > LARGEST_BODY:
+            if len(found) > MAX_BODY_BYTES:
                 return TOO_LARGE
         at -= len(unpacker.unused_data)
     return bytes(found)

@@ -110,7 +110,7 @@ def _sources(states: Iterable[SourceState]) -> Iterator[Family]:
     told = list(states)
 
     def family(metric: Metric, value: Callable[[SourceState], float | None]) -> Family:
-        return _family(metric, (((each.source, each.peer), value(each)) for each in told))
+        return _family(metric, (((each.source_name, each.peer), value(each)) for each in told))
 
     yield family(SOURCE_UP, lambda each: each.connected_since_ns is not None)
     yield family(SOURCE_LAST, lambda each: _seconds(each.last_alert_ns))

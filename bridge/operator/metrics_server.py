@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 import structlog
 
-from bridge.http.connection import Answer, HttpConnection
+from bridge.http.connection import HttpConnection, Respond
 from bridge.http.guard import ConnectionLimits, Guard
 from bridge.http.listener import Listener
-from bridge.http.request import FAULT, Head, Reply
+from bridge.http.request import FAULT, Reply, RequestHead
 
-_LOOK_SECONDS = 1.0
-_LARGEST_BODY = 1 << 10
-_PLACES = ConnectionLimits(total=64, per_peer=32)
+_CHECK_SECONDS = 1.0
+_MAX_BODY_BYTES = 1 << 10
+_LIMITS = ConnectionLimits(total=64, per_peer=32)
 _NOTHING = Reply(404, "one can GET /metrics, /healthz and /readyz here")
 _OPEN = frozenset({"healthz", "readyz"})
 """What a kubelet asks, which has no token."""
@@ -28,8 +28,8 @@ class MetricsServer:
     def __init__(self, host: str, port: int, guard: Guard, page: Callable[[], str], unready: Callable[[], str]) -> None:
         """``page`` gives the metrics, ``unready`` why the bridge is not ready, or an empty text."""
         self.guard = guard
-        self._door = Listener(host, port, guard, _PLACES, None)
-        self.port = self._door.port
+        self._listener = Listener(host, port, guard, _LIMITS, None)
+        self.port = self._listener.port
         self._page = page
         self._unready = unready
         self._loop = asyncio.new_event_loop()
@@ -37,7 +37,7 @@ class MetricsServer:
         self._log = structlog.get_logger("metrics")
 
     def start(self) -> None:
-        """Answer from now on, in a thread of its own."""
+        """Respond from now on, in a thread of its own."""
         self._thread.start()
 
     def close(self) -> None:
@@ -47,50 +47,50 @@ class MetricsServer:
             self._thread.join()
 
     def _run(self) -> None:
-        self._door.open(self._loop, self)
-        self._loop.call_soon(self._look)
+        self._listener.open(self._loop, self)
+        self._loop.call_soon(self._check)
         try:
             self._loop.run_forever()
         finally:
-            self._door.close()
-            self._loop.run_until_complete(self._door.let_go())
+            self._listener.close()
+            self._loop.run_until_complete(self._listener.abort_connections())
             self._loop.close()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         """End what is too slow."""
         now = time.monotonic()
-        for connection in list(self._door.connections):
+        for connection in list(self._listener.connections):
             connection.tick(now)
-        self._loop.call_later(_LOOK_SECONDS, self._look)
+        self._loop.call_later(_CHECK_SECONDS, self._check)
 
     # What the connections ask
 
-    def closed(self, connection: HttpConnection) -> None:
+    def on_closed(self, connection: HttpConnection) -> None:
         """One is gone."""
-        self._door.left(connection)
+        self._listener.remove(connection)
 
-    def refused(self, reply: Reply) -> None:
+    def on_refused(self, reply: Reply) -> None:
         """One was turned away, which nobody need know."""
 
-    def make_room(self, size: int) -> bool:
+    def reserve(self, size: int) -> bool:
         """Nothing that is asked here has a body to speak of."""
-        return size <= _LARGEST_BODY
+        return size <= _MAX_BODY_BYTES
 
-    def broke(self, error: BaseException) -> None:
+    def on_internal_error(self, error: BaseException) -> None:
         """One request was too much for us; the others go on."""
         self._log.error("a request could not be handled", exc_info=error)
 
-    def admit(self, head: Head) -> Reply | None:
+    def check_head(self, head: RequestHead) -> Reply | None:
         """Who may look at what."""
         if head.method not in {"GET", "HEAD"}:
             return _NOTHING
-        if head.path.strip("/") not in _OPEN and not self.guard.knows(head):
+        if head.path.strip("/") not in _OPEN and not self.guard.authorizes(head):
             return Reply(401, "these metrics want their token")
         return None
 
-    def handle(self, head: Head, _body: bytes, answer: Answer) -> None:
-        """Answer at once."""
-        answer(self._reply(head.path.strip("/")))
+    def handle(self, head: RequestHead, _body: bytes, respond: Respond) -> None:
+        """Respond at once."""
+        respond(self._reply(head.path.strip("/")))
 
     def _reply(self, path: str) -> Reply:
         match path:

@@ -56,8 +56,8 @@ class Counts:
         self.commits.add(commit_seconds)
         if batch.alerts:
             self.last_alert_ns = batch.received_ns
-        self.repeated[batch.source] += len(batch.alerts) - len(entries)
-        self.refused[batch.source] += len(batch.refused)
+        self.repeated[batch.source_name] += len(batch.alerts) - len(entries)
+        self.refused[batch.source_name] += len(batch.rejected)
         for entry in entries:
             alert = entry.alert
             self.alerts[self._source(alert.source), alert.priority] += 1

@@ -12,9 +12,10 @@ import structlog
 
 from bridge.alert import Alert
 from bridge.alert.forms.falco_json import falco_json
+from bridge.alert.rejected import RejectedMessage
 from bridge.common.fair_lock import FairLock
 from bridge.journal import JournalBusyError, JournalError
-from bridge.journal.sqlite import Entry, Journal, Refused
+from bridge.journal.sqlite import Entry, Journal
 from bridge.language.falco.text_alerts import NO_RULES, TextAlerts
 from bridge.language.program.program import Program
 from bridge.matching import Matcher
@@ -22,7 +23,7 @@ from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
 from bridge.routing import decide
 from bridge.routing.redaction import Redactor
-from bridge.sources.contract import Abandoned, Batch, Refusal
+from bridge.sources.contract import Aborted, Batch
 
 _BUSY_WAIT_SECONDS = 1.0
 
@@ -77,7 +78,7 @@ class Intake:
     def accept(self, batch: Batch) -> None:
         """Keep the batch and all that follows from it; returns once it is on the disk.
 
-        Waits while the disk is full. Raises Abandoned where the bridge leaves before the batch could be kept.
+        Waits while the disk is full. Raises Aborted where the bridge leaves before the batch could be kept.
         """
         with self._turns:
             added = self._taken(batch)
@@ -101,7 +102,7 @@ class Intake:
         """
         try:
             return self._kept(batch)
-        except Abandoned:
+        except Aborted:
             raise
         except Exception as error:
             if not batch.alerts:
@@ -110,17 +111,17 @@ class Intake:
                 return self._kept(self._aside(batch, error))
         half = len(batch.alerts) // 2
         # The checkpoint holds only once the second half is kept as well.
-        first = replace(batch, alerts=batch.alerts[:half], refused=(), checkpoint={})
+        first = replace(batch, alerts=batch.alerts[:half], rejected=(), checkpoint={})
         return self._taken(first) + self._taken(replace(batch, alerts=batch.alerts[half:]))
 
     def _aside(self, batch: Batch, error: Exception) -> Batch:
         (alert,) = batch.alerts
         self._log.error(
-            "a fault of the bridge: an alert could not be taken in, and is kept aside", source=batch.source,
+            "a fault of the bridge: an alert could not be taken in, and is kept aside", source=batch.source_name,
             remedy="falco-bridge quarantine list shows it; please report the fault", exc_info=error,
         )  # fmt: skip
         reason = f"could not be taken in by a fault of the bridge ({type(error).__name__}), which is in its log"
-        return replace(batch, alerts=(), refused=(*batch.refused, Refusal(reason, _written(alert))))
+        return replace(batch, alerts=(), rejected=(*batch.rejected, RejectedMessage(reason, _written(alert))))
 
     def _kept(self, batch: Batch) -> int:
         blocked = False
@@ -133,10 +134,10 @@ class Intake:
                     self.blocked = str(error)
                     self._log.error("journal blocked", problem=str(error), held_back=len(batch.alerts))
                 if self._leaving.wait(_BUSY_WAIT_SECONDS):
-                    raise Abandoned(batch.source) from error
+                    raise Aborted(batch.source_name) from error
             except JournalError as error:
                 self._on_fault(error)
-                raise Abandoned(batch.source) from error
+                raise Aborted(batch.source_name) from error
             else:
                 if blocked:
                     self.blocked = ""
@@ -149,8 +150,8 @@ class Intake:
         fresh = self._journal.unknown(rules.texts.completed(alert) for alert in batch.alerts)
         match, redactor, now_ns = rules.matcher.match, rules.redactor, batch.received_ns
         entries = [Entry(redactor.alert(alert), decide(rules.program, match(alert, now_ns), alert)) for alert in fresh]
-        refused = [Refused(each.reason, redactor.raw(each.raw)) for each in batch.refused]
-        added = self._journal.append(batch.source, batch.received_ns, entries, refused, batch.checkpoint)
+        refused = [RejectedMessage(each.reason, redactor.raw(each.raw)) for each in batch.rejected]
+        added = self._journal.append(batch.source_name, batch.received_ns, entries, refused, batch.checkpoint)
         self.counts.kept(batch, entries, time.perf_counter() - begun)
         self.nodes.kept(batch, entries)
         tally = self.tally

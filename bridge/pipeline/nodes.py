@@ -78,7 +78,7 @@ class Nodes:
     def kept(self, batch: Batch, entries: Sequence[Entry]) -> None:
         """A batch was committed; a repeated alert tells that the node lives, and drops nothing twice."""
         for hostname in dict.fromkeys(map(_name, batch.alerts)):
-            self._heard(hostname, batch.source, batch.received_ns)
+            self._heard(hostname, batch.source_name, batch.received_ns)
         for entry in entries:
             if entry.alert.source == INTERNAL_SOURCE:
                 self._internal(entry.alert, batch.received_ns)

@@ -2,5 +2,5 @@
 
 import os
 
-# Said before anything imports grpc, whose core would tell what cannot be listened at beside our own sentence.
+# Said before anything imports grpc, whose core would fire what cannot be listened at beside our own sentence.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

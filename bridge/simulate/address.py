@@ -7,12 +7,12 @@ from pathlib import Path
 
 from bridge.simulate.errors import SimulationError
 
-_LONGEST_SOCKET_PATH = 107
+_MAX_SOCKET_PATH = 107
 """Bytes, by Linux' sockaddr_un."""
 
 
 @dataclass(frozen=True, slots=True)
-class ServerTls:
+class StandInTls:
     """Mutual TLS, as Falco demands it over TCP. PEM files: who may come in, and who we are."""
 
     ca: Path
@@ -32,8 +32,8 @@ def socket_path(address: str) -> Path | None:
         name = name.removeprefix("//")
     if not name:
         raise SimulationError(f"{address}: no path. Write unix:PATH, for example unix:/tmp/falco.sock")
-    if len(name.encode()) > _LONGEST_SOCKET_PATH:
+    if len(name.encode()) > _MAX_SOCKET_PATH:
         raise SimulationError(
-            f"{address}: a socket's path may have {_LONGEST_SOCKET_PATH} bytes; choose a shorter one, in /tmp say"
+            f"{address}: a socket's path may have {_MAX_SOCKET_PATH} bytes; choose a shorter one, in /tmp say"
         )
     return Path(name)

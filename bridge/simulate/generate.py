@@ -17,8 +17,8 @@ from bridge.simulate.stock import StockRule, Value
 _FIRST_NS = 1_767_225_600_000_000_000
 """2026-01-01T00:00:00Z, where seed 0 begins. Each further seed begins a day later, so that no two share an alert."""
 _DAY_NS = 86_400_000_000_000
-_MOST_DAYS = 36_500
-_LONGEST_PAUSE_NS = 200_000_000
+_MAX_DAYS = 36_500
+_MAX_PAUSE_NS = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,10 @@ AUDITORS = ("alice@example.com", "bob@example.com", "system:serviceaccount:ci:de
 def generate(count: int, seed: int = 0) -> Iterator[JsonRecording]:
     """``count`` alerts. Seeds further apart than a century of days begin on the same day and go on differently."""
     rng = Random(seed)  # noqa: S311  # it plays, it guards nothing
-    time_ns = _FIRST_NS + seed % _MOST_DAYS * _DAY_NS
+    time_ns = _FIRST_NS + seed % _MAX_DAYS * _DAY_NS
     makers, weights = tuple(maker for maker, _ in _MIX), tuple(weight for _, weight in _MIX)
     for _ in range(count):
-        time_ns += rng.randrange(1, _LONGEST_PAUSE_NS)
+        time_ns += rng.randrange(1, _MAX_PAUSE_NS)
         (maker,) = rng.choices(makers, weights)
         yield maker(rng, time_ns)
 
@@ -86,40 +86,40 @@ Maker = Callable[[Random, int], JsonRecording]
 
 
 def _shell_command(rng: Random, time_ns: int) -> JsonRecording:
-    return _told(stock.SHELL_COMMAND, rng, time_ns, _ran(rng.choice(COMMANDS), "bash", tty=34816))
+    return _alert(stock.SHELL_COMMAND, rng, time_ns, _ran(rng.choice(COMMANDS), "bash", tty=34816))
 
 
 def _terminal_shell(rng: Random, time_ns: int) -> JsonRecording:
     shell = rng.choice(("bash", "sh", "ash"))
     values = _ran(shell, "containerd-shim", tty=34816) | {"evt.arg.flags": "EXE_WRITABLE|EXE_LOWER_LAYER"}
-    return _told(stock.TERMINAL_SHELL, rng, time_ns, values)
+    return _alert(stock.TERMINAL_SHELL, rng, time_ns, values)
 
 
 def _package_manager(rng: Random, time_ns: int) -> JsonRecording:
-    return _told(stock.PACKAGE_MANAGER, rng, time_ns, _ran(rng.choice(PACKAGE_COMMANDS), "bash"))
+    return _alert(stock.PACKAGE_MANAGER, rng, time_ns, _ran(rng.choice(PACKAGE_COMMANDS), "bash"))
 
 
 def _sensitive_file(rng: Random, time_ns: int) -> JsonRecording:
     file = rng.choice(SENSITIVE)
     values = _ran(f"cat {file}", "bash") | {"fd.name": file, "proc.aname[2]": "sshd", "proc.aname[3]": "systemd"}
-    return _told(stock.SENSITIVE_FILE, rng, time_ns, values | {"evt.type": "openat"})
+    return _alert(stock.SENSITIVE_FILE, rng, time_ns, values | {"evt.type": "openat"})
 
 
 def _contact_api(rng: Random, time_ns: int) -> JsonRecording:
-    return _told(stock.CONTACT_API, rng, time_ns, _ran("curl -sk https://10.96.0.1/api", "sh") | _connected(rng, 443))
+    return _alert(stock.CONTACT_API, rng, time_ns, _ran("curl -sk https://10.96.0.1/api", "sh") | _connected(rng, 443))
 
 
 def _redirected(rng: Random, time_ns: int) -> JsonRecording:
-    return _told(stock.REDIRECTED, rng, time_ns, _ran("bash -i", "python3") | _connected(rng, 4444))
+    return _alert(stock.REDIRECTED, rng, time_ns, _ran("bash -i", "python3") | _connected(rng, 4444))
 
 
 def _private_keys(rng: Random, time_ns: int) -> JsonRecording:
-    return _told(stock.PRIVATE_KEYS, rng, time_ns, _ran("grep -r BEGIN.*PRIVATE /home", "bash", tty=34816))
+    return _alert(stock.PRIVATE_KEYS, rng, time_ns, _ran("grep -r BEGIN.*PRIVATE /home", "bash", tty=34816))
 
 
 def _new_binary(rng: Random, time_ns: int) -> JsonRecording:
     name = f"/tmp/.{rng.randrange(16**6):06x}"  # noqa: S108  # where intruders drop things
-    return _told(stock.NEW_BINARY, rng, time_ns, _ran(name, "sh") | {"evt.arg.flags": "EXE_WRITABLE|EXE_UPPER_LAYER"})
+    return _alert(stock.NEW_BINARY, rng, time_ns, _ran(name, "sh") | {"evt.arg.flags": "EXE_WRITABLE|EXE_UPPER_LAYER"})
 
 
 def _pod_exec(rng: Random, time_ns: int) -> JsonRecording:
@@ -135,7 +135,7 @@ def _pod_exec(rng: Random, time_ns: int) -> JsonRecording:
         "ka.response.code": "101",
         "ka.useragent": "kubectl/v1.31.2 (linux/amd64)",
     }
-    return stock.POD_EXEC.tell(time_ns, rng.choice(NODES), values)
+    return stock.POD_EXEC.fire(time_ns, rng.choice(NODES), values)
 
 
 def _drop(rng: Random, time_ns: int) -> JsonRecording:
@@ -156,7 +156,7 @@ _MIX: tuple[tuple[Maker, int], ...] = (
 )
 
 
-def _told(rule: StockRule, rng: Random, time_ns: int, values: Mapping[str, Value]) -> JsonRecording:
+def _alert(rule: StockRule, rng: Random, time_ns: int, values: Mapping[str, Value]) -> JsonRecording:
     workload = rng.choice(WORKLOADS)
     user, uid = rng.choice(USERS)
     common: dict[str, Value] = {
@@ -170,7 +170,7 @@ def _told(rule: StockRule, rng: Random, time_ns: int, values: Mapping[str, Value
         "k8s.pod.name": _pod(workload, rng),
         "k8s.ns.name": workload.namespace,
     }
-    return rule.tell(time_ns, rng.choice(NODES), common | dict(values))
+    return rule.fire(time_ns, rng.choice(NODES), common | dict(values))
 
 
 def _ran(command: str, parent: str, tty: int = 0) -> dict[str, Value]:

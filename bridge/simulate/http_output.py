@@ -10,13 +10,13 @@ from urllib.parse import SplitResult, urlsplit
 from bridge.simulate.errors import SimulationError
 
 USER_AGENT = "falcosecurity/falco"
-MOST_TIMEOUTS = 5
+MAX_TIMEOUTS = 5
 """Falco's ``max_consecutive_timeouts``: a time-out is the one thing after which it posts the same alert again."""
 _TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(slots=True)
-class Posted:
+class PostCounts:
     """What became of the alerts."""
 
     accepted: int = 0
@@ -42,7 +42,7 @@ class HttpOutput:
         self._connection = _connection(parts, context)
         self._content_type = content_type
         self._used = False
-        self.posted = Posted()
+        self.posted = PostCounts()
 
     def post(self, body: bytes) -> None:
         """Post one alert and wait for the answer. Never raises: what Falco would lose is counted as lost."""
@@ -59,7 +59,7 @@ class HttpOutput:
         self._connection.close()
 
     def _status(self, body: bytes) -> int | None:
-        for _ in range(MOST_TIMEOUTS + 1):
+        for _ in range(MAX_TIMEOUTS + 1):
             reused = self._used
             try:
                 return self._exchange(body)

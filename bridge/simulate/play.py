@@ -11,15 +11,15 @@ from typing import TypeVar
 from bridge.simulate.recording import Recording
 
 _TICK_SECONDS = 0.005
-_PIECE = 1000
+_BURST = 1000
 """Alerts that are handed on together where no rate is asked for."""
 
 
-Told = TypeVar("Told")
+Item = TypeVar("Item")
 """An alert, in whatever form."""
 
 
-def paced(alerts: Iterable[Told], rate: float | None, stop: threading.Event) -> Iterator[list[Told]]:
+def paced(alerts: Iterable[Item], rate: float | None, stop: threading.Event) -> Iterator[list[Item]]:
     """The alerts in pieces, each as it falls due: ``rate`` alerts a second, or None for as fast as they are taken.
 
     What is due is told from the start, so that a late piece is made up for and the rate does not drift. Ends early
@@ -41,9 +41,9 @@ def paced(alerts: Iterable[Told], rate: float | None, stop: threading.Event) -> 
         stop.wait(max(_TICK_SECONDS, start + told / rate - time.monotonic()))
 
 
-def _pieces(alerts: Iterator[Told], stop: threading.Event) -> Iterator[list[Told]]:
+def _pieces(alerts: Iterator[Item], stop: threading.Event) -> Iterator[list[Item]]:
     while not stop.is_set():
-        piece = list(islice(alerts, _PIECE))
+        piece = list(islice(alerts, _BURST))
         if not piece:
             return
         yield piece

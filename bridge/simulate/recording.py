@@ -24,7 +24,7 @@ class Form(StrEnum):
 
 
 class Recording(Protocol):
-    """One alert that Falco told once and the stand-in can tell again."""
+    """One alert that Falco told once and the stand-in can fire again."""
 
     @property
     def time_ns(self) -> int:

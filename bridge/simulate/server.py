@@ -17,7 +17,7 @@ from typing import Self
 import grpc
 
 from bridge.alert.wire import methods, version_pb2
-from bridge.simulate.address import ServerTls, socket_path
+from bridge.simulate.address import StandInTls, socket_path
 from bridge.simulate.errors import SimulationError
 from bridge.simulate.queue import SharedQueue
 from bridge.simulate.streams import Streams
@@ -25,9 +25,9 @@ from bridge.simulate.streams import Streams
 FALCO_VERSION = (0, 43, 1)
 """The last line of Falco with gRPC outputs; the one whose behaviour this is."""
 
-_MOST_STREAMS = 64
+_MAX_STREAMS = 64
 _FLUSH_SECONDS = 2.0
-_LEAVE_SECONDS = 2.0
+_STOP_SECONDS = 2.0
 _SOCKET_MODE = 0o755
 
 
@@ -38,7 +38,7 @@ class StandInFalco:
     TCP with mutual TLS only; port 0 chooses one. ``outputs=False`` is a Falco that has no outputs service.
     """
 
-    def __init__(self, address: str, tls: ServerTls | None = None, *, outputs: bool = True) -> None:
+    def __init__(self, address: str, tls: StandInTls | None = None, *, outputs: bool = True) -> None:
         self.address = address
         self._tls = tls
         self._outputs = outputs
@@ -49,7 +49,7 @@ class StandInFalco:
 
     def start(self) -> None:
         """Listen; ``address`` then holds the port that was chosen. Raises SimulationError where it cannot."""
-        pool = ThreadPoolExecutor(_MOST_STREAMS, thread_name_prefix="stand-in falco")
+        pool = ThreadPoolExecutor(_MAX_STREAMS, thread_name_prefix="stand-in falco")
         server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
         server.add_generic_rpc_handlers(tuple(self._services()))
         path = socket_path(self.address)
@@ -68,7 +68,7 @@ class StandInFalco:
         """Stop as Falco does: streams write what they have popped and end with OK; what is queued is gone.
 
         An idle ``sub`` keeps it from stopping, for ever if need be: returns False if one is open after ``seconds``
-        (then stop again, or ``abandon``). Returns True once it has stopped, also if it ``aborted``.
+        (then stop again, or ``abort``). Returns True once it has stopped, also if it ``aborted``.
         """
         self._streams.stop()
         if not self._streams.wait_until_closed(seconds):
@@ -77,7 +77,7 @@ class StandInFalco:
             self._server.stop(_FLUSH_SECONDS).wait()
         return True
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """Drop every connection at once, as a crash would."""
         self._streams.stop()
         if self._server is not None:
@@ -119,8 +119,8 @@ class StandInFalco:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.stop(_LEAVE_SECONDS):
-            self.abandon()
+        if not self.stop(_STOP_SECONDS):
+            self.abort()
 
     def _abort(self) -> None:
         self._aborted.set()
@@ -173,7 +173,7 @@ def _bind_socket(server: grpc.Server, path: Path) -> None:
         ) from None
 
 
-def _credentials(tls: ServerTls) -> grpc.ServerCredentials:
+def _credentials(tls: StandInTls) -> grpc.ServerCredentials:
     try:
         ca, certificate, key = (path.read_bytes() for path in (tls.ca, tls.certificate, tls.key))
     except OSError as error:

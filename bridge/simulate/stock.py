@@ -23,7 +23,7 @@ class StockRule:
     shown: tuple[tuple[str, str], ...]
     source: str = "syscall"
 
-    def tell(self, time_ns: int, hostname: str, values: Mapping[str, Value]) -> JsonRecording:
+    def fire(self, time_ns: int, hostname: str, values: Mapping[str, Value]) -> JsonRecording:
         """The alert with these values; what the rule prints and ``values`` lacks is missing."""
         fields: dict[str, Value] = {field: values.get(field) for _, field in self.shown}
         told = " ".join(f"{key}={_text(fields[field])}" for key, field in self.shown)

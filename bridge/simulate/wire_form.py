@@ -1,4 +1,4 @@
-"""One alert in Falco's JSON form, told as Falco would tell it by gRPC, as a text line, or as a JSON body.
+"""One alert in Falco's JSON form, told as Falco would fire it by gRPC, as a text line, or as a JSON body.
 
 Read off recordings of a Falco 0.43.1 that told the same alerts by both roads: gRPC's values are text, ``<NA>`` stands
 for null, a list is ``(a,b c,d)``, ``evt.time`` is there only if the rule prints it.
@@ -43,7 +43,7 @@ def grpc_message(body: Mapping[str, Any], time_ns: int, output: str) -> bytes:
         source_deprecated=_deprecated_source(source),
         rule=_clean(str(body.get("rule", ""))),
         output=_clean(output),
-        output_fields=_told_fields(body, time_ns),
+        output_fields=_field_texts(body, time_ns),
         hostname=_clean(str(body.get("hostname", ""))),
         tags=sorted(_clean(str(tag)) for tag in body.get("tags", ())),
         source=_clean(source),
@@ -52,7 +52,7 @@ def grpc_message(body: Mapping[str, Any], time_ns: int, output: str) -> bytes:
     return message.SerializeToString()
 
 
-def _told_fields(body: Mapping[str, Any], time_ns: int) -> dict[str, str]:
+def _field_texts(body: Mapping[str, Any], time_ns: int) -> dict[str, str]:
     internal = body.get("source") == INTERNAL_SOURCE
     told: dict[str, str] = {}
     for name, value in _fields(body).items():

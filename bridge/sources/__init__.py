@@ -1,1 +1,1 @@
-"""Bytes in, alerts out: one file a road. Knows nothing of routes."""
+"""Sources: each reads bytes from one kind of place and produces alerts. Sources know nothing of routes."""

@@ -1,4 +1,4 @@
-"""What every source hands over, and how it is started and stopped."""
+"""What every source produces, and how it is started and stopped."""
 
 from __future__ import annotations
 
@@ -7,83 +7,78 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bridge.alert import Alert
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Bytes that are not an alert, kept aside with the reason."""
-
-    reason: str
-    raw: bytes
+from bridge.alert.rejected import RejectedMessage
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a source read in one go; committed as one transaction."""
+    """The alerts that a source read in one go. A batch is committed in one transaction."""
 
-    source: str
+    source_name: str
     """The source's name in the config."""
     received_ns: int
     """When it was read, in nanoseconds since the epoch."""
     alerts: tuple[Alert, ...]
-    refused: tuple[Refusal, ...] = ()
+    rejected: tuple[RejectedMessage, ...] = ()
     checkpoint: Mapping[str, str | None] = field(default_factory=dict)
-    """What has changed of where to read on after a restart, kept in the same transaction: a text for each part of the
-    source (a file), or None for one that is to be forgotten."""
+    """The changes to the source's checkpoint, committed in the same transaction.
+
+    Each part of the source (a file) maps to its new position, or to None to remove it.
+    """
 
 
 Accept = Callable[[Batch], None]
-"""Takes a batch in; returns once it is committed, however long that takes.
+"""Commits a batch. Blocks until the batch is committed.
 
-Raises ``Abandoned`` where the bridge has to leave before the batch could be committed.
+Raises ``Aborted`` if the bridge stops before the batch could be committed.
 """
 
 
-class Abandoned(Exception):  # noqa: N818  # it is an outcome of leaving, not a fault
-    """The bridge left at its drain deadline; this batch was not committed."""
+class Aborted(Exception):  # noqa: N818  # an outcome of stopping, not a fault
+    """The drain deadline was reached before this batch was committed."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How a source, or one Falco behind it, is doing at one moment. Times are nanoseconds since the epoch."""
+    """The state of a source, or of one Falco behind it, at one moment. Times are nanoseconds since the epoch."""
 
-    source: str
+    source_name: str
     """The source's name in the config."""
     peer: str = ""
-    """Which Falco, where a source reads several: its address."""
+    """The address of the Falco, for a source that reads several."""
     connected_since_ns: int | None = None
-    """Since when it can be read, or listens; None while it cannot or does not."""
+    """Since when the source can be read, or listens. None if it cannot be read or does not listen."""
     last_alert_ns: int | None = None
     """When the latest alert was read."""
     alerts: int = 0
-    """Committed since the start, repeated ones included."""
+    """Alerts committed since the start, including duplicates."""
     alerts_per_second: float = 0.0
-    """Over about the last minute."""
-    refused: int = 0
+    """The rate over roughly the last minute."""
+    rejected: int = 0
     failures: int = 0
-    """Attempts to read that failed."""
+    """Failed attempts to read."""
     problem: str = ""
-    """What is wrong just now, in words with the remedy; empty while nothing is."""
+    """The current problem and its remedy, as a sentence. Empty if there is none."""
     detail: str = ""
-    """What else is worth knowing, as Falco's version; for people only."""
+    """Further information for people, such as Falco's version."""
 
 
 class Source(Protocol):
-    """A road by which alerts come in. Each runs in a thread of its own."""
+    """Reads alerts from one place. Each source runs in a thread of its own."""
 
     name: str
 
     def run(self, accept: Accept) -> None:
-        """Read until stopped, handing batches to ``accept``; returns once drained."""
+        """Read until stopped and pass batches to ``accept``. Returns once everything read has been accepted."""
 
     def stop(self) -> None:
-        """Ask ``run`` to read what is in flight to its end, hand it over and return. Callable from any thread."""
+        """Stop gracefully: ``run`` finishes the reads in flight and returns. Thread-safe."""
 
-    def cancel(self) -> int:
-        """The drain deadline has come: let go of what is in flight, so that ``run`` returns at once.
+    def abort(self) -> int:
+        """The drain deadline was reached: drop the reads in flight, so that ``run`` returns at once.
 
-        Returns how many reads were cut off (alerts may be lost with each).
+        Returns the number of reads that were cut off. Each of them may have lost alerts.
         """
 
     def state(self) -> tuple[SourceState, ...]:
-        """How it is doing: one entry, or one for each Falco behind it. Callable from any thread."""
+        """The current state: one entry, or one for each Falco behind the source. Thread-safe."""

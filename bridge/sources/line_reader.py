@@ -1,4 +1,4 @@
-"""One stream's lines into alerts, whatever wrote them: Falco's JSON or text, a container runtime around it. Pure."""
+"""Decodes the lines of one stream into alerts: Falco's JSON or text, plain or wrapped by a container runtime. Pure."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from enum import Enum, auto
 from bridge.alert.forms.container_log import Unwrapper
 from bridge.alert.forms.text_form import begins_text
 from bridge.alert.malformed import Malformed
-from bridge.sources.contract import Refusal
-from bridge.sources.lines import Line
+from bridge.alert.rejected import RejectedMessage
+from bridge.sources.lines import RawLine
 from bridge.sources.payload import Payload, decode_one
 
 _BLANK = b" \t\r\n"
-_CHATTER = re.compile(
+_LOG_LINE = re.compile(
     rb"Events detected: \d+$|Rule counts by severity:|Triggered rules by rule name:"
     rb"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}: |\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}: "
 )
-"""How Falco's own words begin: its summary at the end, and its log."""
-_MOST_CONTINUED = 64 << 10
-"""Bytes that a text alert may go on over further lines."""
+"""The beginnings of Falco's own log lines and of the summary that it prints when it exits."""
+_MAX_CONTINUED_BYTES = 64 << 10
+"""The size to which a text alert may grow by continuation lines."""
 
 
-class Taken(Enum):
-    """What is behind us once a line was taken."""
+class Progress(Enum):
+    """How far the stream is decided after a line."""
 
-    ALL = auto()
+    COMPLETE = auto()
     """Everything up to the end of this line is decided."""
-    BEFORE = auto()
-    """Everything before this line is; it may go on."""
-    LESS = auto()
-    """It goes on with what began before."""
+    HELD = auto()
+    """Everything before this line is decided. The line itself may be continued."""
+    CONTINUED = auto()
+    """The line continues an earlier one, which is still undecided."""
 
 
 class LineReader:
-    """Takes lines and adds what they bring to a payload. A text alert is held until it is known where it ends."""
+    """Takes lines and adds their alerts to a payload. A text alert is held until its end is known."""
 
     def __init__(self) -> None:
         self._unwrapper = Unwrapper()
@@ -42,59 +42,59 @@ class LineReader:
         self._text_stream = b""
 
     @property
-    def amid_a_line(self) -> bool:
-        """Whether a container's line has begun whose end is still to come."""
+    def mid_line(self) -> bool:
+        """Whether a container's line has begun and its end has not been read."""
         return self._unwrapper.pending
 
-    def inherit(self, other: LineReader) -> None:
-        """Go on with a container's line that began in a file which was rotated away."""
-        self._unwrapper, other._unwrapper = other._unwrapper, Unwrapper()  # its own kind
+    def adopt(self, other: LineReader) -> None:
+        """Continue a container's line that began in a file that was rotated."""
+        self._unwrapper, other._unwrapper = other._unwrapper, Unwrapper()  # same class
 
-    def take(self, line: Line, received_ns: int, payload: Payload) -> Taken:
-        """One line. What does not look like an alert is Falco's chatter, and is left out."""
+    def take(self, line: RawLine, received_ns: int, payload: Payload) -> Progress:
+        """Decode one line. Lines that do not look like an alert are Falco's log and are skipped."""
         if line.too_long:
             self.flush(received_ns, payload)
-            payload.refused.append(Refusal("is longer than 8 MiB", line.content))
-            return Taken.ALL
-        began = not self._unwrapper.pending and not self._text
+            payload.rejected.append(RejectedMessage("is longer than 8 MiB", line.content))
+            return Progress.COMPLETE
+        at_start = not self._unwrapper.pending and not self._text
         content = self._unwrapper.feed(line.content)
         if content is None:
-            return Taken.BEFORE if began else Taken.LESS
+            return Progress.HELD if at_start else Progress.CONTINUED
         return self._content(content, received_ns, payload)
 
     def flush(self, received_ns: int, payload: Payload) -> None:
-        """No more comes for now: a text alert ends here."""
+        """Nothing more to read for now: a held text alert ends here."""
         if self._text:
             _decode(bytes(self._text), received_ns, payload)
             self._text.clear()
 
-    def _content(self, content: bytes, received_ns: int, payload: Payload) -> Taken:
+    def _content(self, content: bytes, received_ns: int, payload: Payload) -> Progress:
         if content[:1] != b"{" and begins_text(content):
             self.flush(received_ns, payload)
             self._text += content
             self._text_stream = self._unwrapper.stream
-            return Taken.LESS if self.amid_a_line else Taken.BEFORE
+            return Progress.CONTINUED if self.mid_line else Progress.HELD
         if self._text and content[:1] != b"{" and self._unwrapper.stream != self._text_stream:
-            return Taken.LESS  # the other stream's chatter
+            return Progress.CONTINUED  # a log line of the container's other stream
         if self._text and self._continues(content):
             self._text += b"\n" + content
-            return Taken.LESS
+            return Progress.CONTINUED
         self.flush(received_ns, payload)
         if content.strip(_BLANK):
             _decode(content, received_ns, payload)
-        return Taken.LESS if self.amid_a_line else Taken.ALL
+        return Progress.CONTINUED if self.mid_line else Progress.COMPLETE
 
     def _continues(self, content: bytes) -> bool:
         return (
             not content.startswith(b'{"')
-            and not _CHATTER.match(content)
-            and len(self._text) + len(content) < _MOST_CONTINUED
+            and not _LOG_LINE.match(content)
+            and len(self._text) + len(content) < _MAX_CONTINUED_BYTES
         )
 
 
 def _decode(content: bytes, received_ns: int, payload: Payload) -> None:
-    found = decode_one(content, received_ns, payload.zone)
-    if not isinstance(found, Malformed):
-        payload.alerts.append(found)
+    decoded = decode_one(content, received_ns, payload.zone)
+    if not isinstance(decoded, Malformed):
+        payload.alerts.append(decoded)
     elif content.lstrip(_BLANK)[:1] == b"{":
-        payload.refused.append(Refusal(found.reason, content))
+        payload.rejected.append(RejectedMessage(decoded.reason, content))

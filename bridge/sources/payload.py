@@ -1,4 +1,4 @@
-"""What a sender put into one body or one line: alerts, and what is none of them. Pure."""
+"""Decodes the body of a request, or one line, into alerts and rejected messages. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bridge.alert import Alert
 from bridge.alert.forms.json_form import decode_json
 from bridge.alert.forms.text_form import begins_text, decode_text
 from bridge.alert.malformed import Malformed
-from bridge.sources.contract import Refusal
+from bridge.alert.rejected import RejectedMessage
 
-MOST_PIECES = 10_000
-"""Alerts in one body."""
-_MOST_COMMAS = 100 * MOST_PIECES
+MAX_ALERTS_PER_BODY = 10_000
+
+_MAX_COMMAS = 100 * MAX_ALERTS_PER_BODY
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _LOOSE = json.JSONDecoder(strict=False)
 _BLANK = b" \t\r\n"
@@ -26,49 +26,49 @@ _BLANK = b" \t\r\n"
 
 @dataclass(slots=True)
 class Payload:
-    """The alerts of a body, in order, and the pieces that were refused."""
+    """The alerts of a body, in order, and its rejected pieces."""
 
     alerts: list[Alert] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
+    rejected: list[RejectedMessage] = field(default_factory=list)
     zone: ZoneInfo | None = None
-    """Of the clock by which text lines tell the time; None is UTC."""
+    """The time zone of text lines; None is UTC."""
 
     def take(self, piece: bytes, received_ns: int) -> None:
-        """One alert, or a refusal with its reason."""
-        found = decode_one(piece, received_ns, self.zone)
-        if isinstance(found, Malformed):
-            self.refused.append(Refusal(found.reason, piece))
+        """Decode one alert and add it, or add a rejected message."""
+        decoded = decode_one(piece, received_ns, self.zone)
+        if isinstance(decoded, Malformed):
+            self.rejected.append(RejectedMessage(decoded.reason, piece))
         else:
-            self.alerts.append(found)
+            self.alerts.append(decoded)
 
 
 def decode_one(piece: bytes, received_ns: int, zone: ZoneInfo | None = None) -> Alert | Malformed:
-    """One alert, as JSON or as a text line."""
+    """Decode one alert in JSON or text form."""
     if piece.lstrip(_BLANK)[:1] == b"{":
         return decode_json(piece, received_ns)
     return decode_text(piece, received_ns, zone)
 
 
-class TooMany(Exception):  # noqa: N818  # of the sender's making
-    """The body holds more than ``MOST_PIECES``."""
+class TooManyAlerts(Exception):  # noqa: N818  # caused by the sender, not a fault
+    """The body holds more than ``MAX_ALERTS_PER_BODY`` alerts."""
 
 
 def read_body(body: bytes, received_ns: int, zone: ZoneInfo | None = None) -> Payload:
-    """A JSON object, an array of them, a line each, or text lines. A bad piece costs itself only.
+    """Decode a JSON object, an array of objects, one object per line, or text lines.
 
-    Raises TooMany.
+    A malformed piece is rejected without affecting the others. Raises TooManyAlerts.
     """
     body = body.removeprefix(b"\xef\xbb\xbf")
     start = body.lstrip(_BLANK)[:1]
     if not start:
-        return Payload(refused=[Refusal("is empty; post an alert as Falco's http_output does", body[:1])])
+        return Payload(rejected=[RejectedMessage("is empty; post an alert as Falco's http_output does", body[:1])])
     if start == b"{":
         return _objects(body, received_ns, zone)
-    return _gathered(_elements(body) if start == b"[" else _text_lines(body), body, received_ns, zone)
+    return _read_pieces(_elements(body) if start == b"[" else _text_lines(body), body, received_ns, zone)
 
 
-def trial_alert(now_ns: int) -> bytes:
-    """The alert that ``/test`` takes in, of the shape of falcosidekick's."""
+def make_test_alert(now_ns: int) -> bytes:
+    """The alert that a request to ``/test`` creates. It has the shape of falcosidekick's test alert."""
     return msgspec.json.encode(
         {
             "time": datetime.fromtimestamp(now_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -84,28 +84,28 @@ def trial_alert(now_ns: int) -> bytes:
 
 
 def _objects(body: bytes, received_ns: int, zone: ZoneInfo | None) -> Payload:
-    """One object, whatever line breaks stand in it, or one a line."""
-    whole = decode_one(body, received_ns)
-    if not isinstance(whole, Malformed):
-        return Payload([whole])
-    lines = _gathered(_lines(body), body, received_ns, zone)
-    return lines if lines.alerts else Payload(refused=[Refusal(whole.reason, body)])
+    """Decode one object, which may contain line breaks, or one object per line."""
+    single = decode_one(body, received_ns)
+    if not isinstance(single, Malformed):
+        return Payload([single])
+    lines = _read_pieces(_lines(body), body, received_ns, zone)
+    return lines if lines.alerts else Payload(rejected=[RejectedMessage(single.reason, body)])
 
 
-def _gathered(pieces: Iterator[bytes], body: bytes, received_ns: int, zone: ZoneInfo | None) -> Payload:
+def _read_pieces(pieces: Iterator[bytes], body: bytes, received_ns: int, zone: ZoneInfo | None) -> Payload:
     payload = Payload(zone=zone)
     for count, piece in enumerate(pieces):
-        if count == MOST_PIECES:
-            raise TooMany
+        if count == MAX_ALERTS_PER_BODY:
+            raise TooManyAlerts
         payload.take(piece, received_ns)
-    if not payload.alerts and not payload.refused:
-        payload.refused.append(Refusal("holds no alert at all", body))
+    if not payload.alerts and not payload.rejected:
+        payload.rejected.append(RejectedMessage("contains no alert", body))
     return payload
 
 
 def _elements(body: bytes) -> Iterator[bytes]:
-    """The elements of an array; where it breaks off, the rest is one more."""
-    if body.count(b",") <= _MOST_COMMAS:
+    """The elements of an array. If the array is malformed, the unreadable rest is one more element."""
+    if body.count(b",") <= _MAX_COMMAS:
         try:
             return (bytes(raw) for raw in _LIST.decode(body))
         except (ValueError, RecursionError):
@@ -152,7 +152,7 @@ def _lines(body: bytes) -> Iterator[bytes]:
 
 
 def _text_lines(body: bytes) -> Iterator[bytes]:
-    """Text alerts; a line that does not begin as one goes on with the value that broke the line before it."""
+    """Text alerts. A line that does not begin like an alert continues the one before: its value had a line break."""
     piece = bytearray()
     for line in body.split(b"\n"):
         if piece and (begins_text(line) or not begins_text(bytes(piece[:64]))):

@@ -1,4 +1,4 @@
-"""How a source is doing, for whoever asks: status, metrics, a person at night. Kept by the source's own threads."""
+"""Tracks the state of a source for the status and the metrics. Updated by the source's own threads."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from bridge.sources.contract import Accept, Batch, SourceState
 
 RATE_SECONDS = 60.0
-"""An alert counts towards the rate for about so long."""
+"""Time constant of the rate: an alert's weight decays by 1/e in this time."""
 
 
 @dataclass(slots=True)
 class _Rate:
-    """Alerts a second, the older the less they count."""
+    """Exponentially weighted alerts per second."""
 
     value: float = 0.0
     at: float = 0.0
@@ -27,43 +27,43 @@ class _Rate:
         self.value, self.at = self.now(moment) + count / RATE_SECONDS, moment
 
 
-class StateKeeper:
-    """Keeps one state up to date. Callable from any thread; each call takes a microsecond or two."""
+class StateTracker:
+    """Keeps one state up to date. Thread-safe."""
 
-    def __init__(self, source: str, peer: str = "") -> None:
-        self._state = SourceState(source, peer)
+    def __init__(self, source_name: str, peer: str = "") -> None:
+        self._state = SourceState(source_name, peer)
         self._rate = _Rate()
         self._lock = threading.Lock()
 
     def now(self) -> SourceState:
-        """How it is at this moment."""
+        """The current state."""
         with self._lock:
             return replace(self._state, alerts_per_second=self._rate.now(time.monotonic()))
 
     def connected(self) -> None:
-        """It can be read, or listens; what was wrong is over."""
+        """The source can be read, or listens. Clears the problem."""
         with self._lock:
             since = self._state.connected_since_ns or time.time_ns()
             self._state = replace(self._state, connected_since_ns=since, problem="")
 
     def failed(self, problem: str) -> None:
-        """An attempt to read failed: not connected, for this reason."""
+        """An attempt to read failed for this reason. The source is not connected."""
         with self._lock:
             failures = self._state.failures + 1
             self._state = replace(self._state, connected_since_ns=None, failures=failures, problem=problem)
 
     def ended(self) -> None:
-        """It has come to its end, with nothing wrong."""
+        """The source has ended without a problem."""
         with self._lock:
             self._state = replace(self._state, connected_since_ns=None, problem="")
 
     def note(self, detail: str) -> None:
-        """What else is worth knowing."""
+        """Set the detail that is shown to people."""
         with self._lock:
             self._state = replace(self._state, detail=detail)
 
-    def took(self, batch: Batch) -> None:
-        """A batch was committed: so it can be read, too."""
+    def committed(self, batch: Batch) -> None:
+        """A batch was committed. This also means that the source is connected."""
         with self._lock:
             state = self._state
             self._state = replace(
@@ -71,16 +71,16 @@ class StateKeeper:
                 connected_since_ns=state.connected_since_ns or time.time_ns(),
                 problem=state.problem if state.connected_since_ns else "",
                 alerts=state.alerts + len(batch.alerts),
-                refused=state.refused + len(batch.refused),
+                rejected=state.rejected + len(batch.rejected),
                 last_alert_ns=batch.received_ns if batch.alerts else state.last_alert_ns,
             )
             self._rate.add(len(batch.alerts), time.monotonic())
 
     def counting(self, accept: Accept) -> Accept:
-        """``accept``, with what it commits counted here."""
+        """Wrap ``accept`` so that committed batches are counted."""
 
         def counted(batch: Batch) -> None:
             accept(batch)
-            self.took(batch)
+            self.committed(batch)
 
         return counted

@@ -1,4 +1,7 @@
-"""Reads standard input: ``falco … | falco-bridge --config …``, or Falco's program_output with ``keep_alive: true``."""
+"""Reads alerts from standard input.
+
+For ``falco … | falco-bridge --config …``, or Falco's program_output with ``keep_alive: true``.
+"""
 
 from __future__ import annotations
 
@@ -14,72 +17,72 @@ from bridge.sources.contract import Accept, Batch, SourceState
 from bridge.sources.line_reader import LineReader
 from bridge.sources.lines import LineSplitter
 from bridge.sources.payload import Payload
-from bridge.sources.state import StateKeeper
+from bridge.sources.state import StateTracker
 
-_PIECE = 1 << 18
-_LOOK_SECONDS = 0.25
-_MOST_IN_A_BATCH = 1000
+_READ_BYTES = 1 << 18
+_CHECK_SECONDS = 0.25
+_MAX_BATCH = 1000
 
 
 class StdinSource:
-    """Reads one descriptor until it ends; then everything is handed over and the source is done."""
+    """Reads one file descriptor until its end."""
 
     def __init__(self, name: str, descriptor: int = 0, zone: ZoneInfo | None = None) -> None:
         self.name = name
         self._zone = zone
         self._descriptor = descriptor
         self._stop = threading.Event()
-        self._cancelled = threading.Event()
-        self._state = StateKeeper(name)
+        self._aborted = threading.Event()
+        self._state = StateTracker(name)
         self._log = structlog.get_logger("stdin")
 
     def run(self, accept: Accept) -> None:
-        """Read until the input ends, or until stopped; then what has arrived by that time."""
+        """Read until the input ends or the source is stopped. Input that has arrived by then is still read."""
         accept = self._state.counting(accept)
         self._state.connected()
         splitter, reader = LineSplitter(), LineReader()
-        while not self._cancelled.is_set():
+        while not self._aborted.is_set():
             stopping = self._stop.is_set()
-            readable, _, _ = select.select([self._descriptor], [], [], 0 if stopping else _LOOK_SECONDS)
+            readable, _, _ = select.select([self._descriptor], [], [], 0 if stopping else _CHECK_SECONDS)
             if readable:
-                data = os.read(self._descriptor, _PIECE)
+                data = os.read(self._descriptor, _READ_BYTES)
                 if not self._take(splitter, reader, data, accept):
                     return
             elif stopping:
                 return
 
     def _take(self, splitter: LineSplitter, reader: LineReader, data: bytes, accept: Accept) -> bool:
-        """Whether there may be more."""
+        """Commit the alerts of one piece. Returns False at the end of the input."""
         received_ns = time.time_ns()
         payload = Payload(zone=self._zone)
         for line in splitter.feed(data) if data else splitter.end():
             reader.take(line, received_ns, payload)
-            if len(payload.alerts) >= _MOST_IN_A_BATCH:
-                self._hand_over(payload, accept)
+            if len(payload.alerts) >= _MAX_BATCH:
+                self._commit_payload(payload, accept)
                 payload = Payload(zone=self._zone)
         if not splitter.waiting:
             reader.flush(received_ns, payload)
-        self._hand_over(payload, accept)
+        self._commit_payload(payload, accept)
         if not data:
             self._state.ended()
             self._state.note("ended")
-            self._log.info("standard input has ended", source=self.name)
+            self._log.info("standard input ended", source=self.name)
         return bool(data)
 
-    def _hand_over(self, payload: Payload, accept: Accept) -> None:
-        if payload.alerts or payload.refused:
-            accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.refused)))
+    def _commit_payload(self, payload: Payload, accept: Accept) -> None:
+        if payload.alerts or payload.rejected:
+            accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.rejected)))
 
     def stop(self) -> None:
-        """Read what is there already, and leave."""
+        """Read the input that has already arrived, then return from ``run``."""
         self._stop.set()
 
-    def cancel(self) -> int:
-        """Let go at once; lines may be left in the pipe, which the operating system then drops."""
+    def abort(self) -> int:
+        """Return from ``run`` at once. Lines left in the pipe are lost."""
         self._stop.set()
-        self._cancelled.set()
+        self._aborted.set()
         return 1
 
     def state(self) -> tuple[SourceState, ...]:
-        """Open since, or that it has ended."""
+        """Open since when, or ended."""
         return (self._state.now(),)

@@ -1,4 +1,4 @@
-"""A source's life in its thread."""
+"""Runs a source and restarts it after a fault."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import threading
 
 import structlog
 
-from bridge.sources.contract import Abandoned, Accept, Source
+from bridge.sources.contract import Aborted, Accept, Source
 
 _RESTART_SECONDS = 5.0
 
 
-def live(source: Source, accept: Accept, stop: threading.Event) -> bool:
-    """Run the source until it ends. A fault in it is told, and it is started anew: the others read on meanwhile.
+def supervise(source: Source, accept: Accept, stop: threading.Event) -> bool:
+    """Run the source until it ends. A fault is logged and the source is restarted; other sources are not affected.
 
-    Returns False where the bridge left before all that was read could be kept.
+    Returns False if the bridge stopped before everything that was read could be committed.
     """
     while not stop.is_set():
         try:
             source.run(accept)
-        except Abandoned:
+        except Aborted:
             return False
-        except Exception:  # noqa: BLE001  # whatever it is, the other sources must read on
+        except Exception:  # noqa: BLE001  # one source's fault must not stop the others
             structlog.get_logger("bridge").exception(
-                "source failed; starting it anew", source=source.name, wait_seconds=_RESTART_SECONDS
+                "source failed", source=source.name, restart_seconds=_RESTART_SECONDS
             )
             stop.wait(_RESTART_SECONDS)
         else:

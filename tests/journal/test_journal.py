@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from bridge.alert import Alert, Priority, make_alert
+from bridge.alert.rejected import RejectedMessage
 from bridge.delivery import Capacity, Delivery, DeliveryState, Settlement
 from bridge.journal import JournalBusyError, JournalError
-from bridge.journal.sqlite import Entry, FileLock, Journal, Refused
+from bridge.journal.sqlite import Entry, FileLock, Journal
 from bridge.journal.sqlite.history import quarantined, recorded
 from bridge.routing import Action, Decision, Notification, Routed
 from tests.support.limits import largest_file
@@ -42,7 +43,7 @@ def claim(journal: Journal, now_ns: int, room: Capacity) -> list[Delivery]:
 def test_an_alert_goes_in_once_and_comes_out_equal(tmp_path: Path) -> None:
     """Twice sent is once kept; decisions and checkpoint come along."""
     journal = Journal.open_for_router(tmp_path / "j.db")
-    assert journal.append("s", 5, entries(1, 2), [Refused("no alert", b"\xff")], {"f": "line 7"}) == 2
+    assert journal.append("s", 5, entries(1, 2), [RejectedMessage("no alert", b"\xff")], {"f": "line 7"}) == 2
     assert journal.unknown([alert(1), alert(3), alert(3)]) == [alert(3)]
     assert [each.alert for each in recorded(journal)] == [alert(1), alert(2)]
     assert journal.checkpoint("s") == {"f": "line 7"}

@@ -132,7 +132,7 @@ def test_drops_are_summed_by_node_and_told_once_in_a_while(capsys: pytest.Captur
 
 @pytest.mark.parametrize("hostile", ["", "nan", "inf", "-5", "1e400", "9" * 500, "x", "1_0x"])
 def test_counters_that_are_none_count_nothing(hostile: str) -> None:
-    """They are text, and anybody may have written them."""
+    """They are text, and anybody may have encode_reply them."""
     nodes = Nodes()
     kept(nodes, drop(hostile), snapshot(hostile, hostile))
     ((_, node),) = nodes.now()
@@ -265,7 +265,7 @@ def test_a_fault_in_a_metric_leaves_the_probes_alone() -> None:
 
 
 def test_silent_connections_do_not_keep_others_out(server: MetricsServer) -> None:
-    """There are more places than one address may take."""
+    """There are more limits than one address may take."""
     silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
     assert asked(server, "/healthz")[0] == 200
     for each in silent:

@@ -9,13 +9,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.alert import Alert, Priority, make_alert
+from bridge.alert.rejected import RejectedMessage
 from bridge.journal.sqlite import Journal, quarantine
 from bridge.language import Known, Source, check
 from bridge.matching import Matcher
 from bridge.pipeline import intake as intake_module
 from bridge.pipeline.intake import Intake, Rules
 from bridge.routing.redaction import Redactor
-from bridge.sources.contract import Batch, Refusal
+from bridge.sources.contract import Batch
 
 SECRET = "hunter2hunter2"
 ROUTES = 'redact proc.cmdline matching "(hunter2)+"\notherwise { to archive }\n'
@@ -58,7 +59,7 @@ def test_an_alert_that_is_too_much_is_kept_aside_and_its_neighbours_are_taken_in
     """Told in the log, redacted, counted as refused; and the source goes on behind the batch."""
     alerts = tuple(an_alert("poison" if number in {0, 7, 8, 99} else "good", number) for number in range(100))
     with capture_logs() as logs:
-        intake.accept(Batch("file", 1, alerts, (Refusal("is no alert", b"x"),), {"f": "behind them all"}))
+        intake.accept(Batch("file", 1, alerts, (RejectedMessage("is no alert", b"x"),), {"f": "behind them all"}))
     aside = list(quarantine.all_of_it(journal))
     assert (journal.kept(), journal.checkpoint("file")) == (96, {"f": "behind them all"})
     assert sum("fault of the bridge (ZeroDivisionError)" in each.reason for each in aside) == 4

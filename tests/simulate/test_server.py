@@ -13,7 +13,7 @@ import pytest
 
 from bridge.alert.wire import version_pb2
 from bridge.alert.wire.methods import GET, SUB, VERSION
-from bridge.simulate.address import ServerTls
+from bridge.simulate.address import StandInTls
 from bridge.simulate.errors import SimulationError
 from bridge.simulate.server import StandInFalco
 from tests.support.certificates import make_authority
@@ -127,7 +127,7 @@ def test_an_idle_sub_keeps_it_from_stopping_and_waking_it_aborts(tmp_path: Path)
         wait_until(lambda: falco.aborted, "the abort")
         call.cancel()
         requests.put(None)
-    falco.abandon()
+    falco.abort()
 
 
 def test_a_stop_ends_streams_with_ok(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_over_tcp_both_sides_must_show_who_they_are(tmp_path: Path) -> None:
     ours, theirs = make_authority(tmp_path), make_authority(tmp_path, "stranger")
     server, client, stranger = ours.issue("server"), ours.issue("client"), theirs.issue("client2")
     ca = ours.certificate.read_bytes()
-    with StandInFalco("127.0.0.1:0", ServerTls(ours.certificate, server.certificate, server.key)) as falco:
+    with StandInFalco("127.0.0.1:0", StandInTls(ours.certificate, server.certificate, server.key)) as falco:
         falco.put(b"a")
         for pair in (None, stranger):
             credentials = (

@@ -17,9 +17,9 @@ from bridge.alert import Alert
 from bridge.alert.forms.json_form import decode_json
 from bridge.alert.forms.text_form import decode_text
 from bridge.sources.files.source import FileSource
-from bridge.sources.lines import LARGEST_LINE, LineSplitter
+from bridge.sources.lines import MAX_LINE_BYTES, LineSplitter
 from bridge.sources.stdin_source import StdinSource
-from tests.sources.taking import Taken, running
+from tests.sources.collector import Collector, running
 from tests.support.recordings import NAMES, RECORDS
 from tests.support.waiting import wait_until
 
@@ -28,7 +28,7 @@ def line(number: int) -> bytes:
     return json.dumps({"rule": f"r{number}", "time": "2026-01-01T00:00:00Z"}).encode() + b"\n"
 
 
-def rules(taken: Taken) -> list[str]:
+def rules(taken: Collector) -> list[str]:
     return [alert.rule for alert in taken.alerts]
 
 
@@ -129,7 +129,7 @@ def test_container_logs_are_unwrapped(tmp_path: Path) -> None:
     path.write_bytes(b"\n".join(cri) + b"\n")
     with running(follow(tmp_path / "falco-*.log")) as first:
         wait_until(lambda: rules(first) == ["r1", "r2"], "both")
-        assert first.refused == []
+        assert first.rejected == []
     with path.open("ab") as file:
         file.write(b"2026-01-01T00:00:00.5Z stdout F " + line(3)[10:])
     with running(follow(tmp_path / "falco-*.log", first.checkpoint)) as second:
@@ -142,7 +142,7 @@ def test_a_broken_line_is_kept_aside_and_its_neighbours_are_read(tmp_path: Path)
     path.write_bytes(line(1) + b'{"rule": \n' + line(2))
     with running(follow(path)) as taken:
         wait_until(lambda: rules(taken) == ["r1", "r2"], "both")
-        assert len(taken.refused) == 1
+        assert len(taken.rejected) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -166,7 +166,7 @@ def json_alert(body: bytes) -> Alert:
 def test_standard_input_ends_drained() -> None:
     """Every line, the last one without its end too; then the source is done by itself."""
     read, write = os.pipe()
-    taken = Taken()
+    taken = Collector()
     thread = threading.Thread(target=StdinSource("stdin", read).run, args=(taken,), daemon=True)
     thread.start()
     os.write(write, b"Falco version 0.43\n" + line(1) + line(2)[:5])
@@ -224,5 +224,5 @@ def test_a_line_without_end_is_bounded() -> None:
     for _ in range(20):
         assert list(splitter.feed(b"x" * (1 << 20))) == []
     (long, good) = splitter.feed(b"\ngood\n")
-    assert (long.too_long, long.size, len(long.content) < LARGEST_LINE) == (True, (20 << 20) + 1, True)
+    assert (long.too_long, long.size, len(long.content) < MAX_LINE_BYTES) == (True, (20 << 20) + 1, True)
     assert good.content == b"good"

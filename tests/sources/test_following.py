@@ -27,9 +27,9 @@ from bridge.sources.files.position import FOLLOWED, Position, copy_of
 from bridge.sources.files.source import FileSource
 from bridge.sources.files.tail import open_tail
 from bridge.sources.line_reader import LineReader
-from bridge.sources.lines import LARGEST_LINE, LineSplitter
+from bridge.sources.lines import MAX_LINE_BYTES, LineSplitter
 from bridge.sources.payload import Payload
-from tests.sources.taking import Taken, running
+from tests.sources.collector import Collector, running
 from tests.sources.test_files import append, follow, line, rules
 from tests.support.waiting import wait_until
 
@@ -101,7 +101,7 @@ def test_a_containers_line_goes_on_in_the_next_file(restart: bool, tmp_path: Pat
             file.write(cri(line(4).strip()))
         wait_until(lambda: rules(second)[-1:] == ["r4"], "the last")
         assert rules(second) == (["r2", "r3", "r4"] if restart else ["r4"])
-        assert first.refused == second.refused == []
+        assert first.rejected == second.rejected == []
 
 
 def test_files_that_were_rotated_away_before_anybody_looked_are_read(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_files_that_were_rotated_away_before_anybody_looked_are_read(tmp_path: P
         append(path, 3 + number)
     (tmp_path / "falco.log.5.gz").write_bytes(b"compressed")
     os.utime(tmp_path / "falco.log.9", ns=(0, 0))
-    with running(follow(path, first.checkpoint), Taken(first.checkpoint)) as second:
+    with running(follow(path, first.checkpoint), Collector(first.checkpoint)) as second:
         wait_until(lambda: rules(second) == ["r2", "r3", "r4", "r5"], "the rest, in order")
     with running(follow(path, second.checkpoint)) as third:
         append(path, 6)
@@ -125,7 +125,7 @@ def test_files_that_were_rotated_away_before_anybody_looked_are_read(tmp_path: P
 
 
 def test_folders_and_files_that_come_later_are_found(tmp_path: Path) -> None:
-    """At any depth of the pattern, at once, and without a look at everything."""
+    """At any depth of the pattern, at once, and without a scan at everything."""
     with running(follow(tmp_path / "logs" / "falco_*" / "*" / "*.log")) as taken:
         wait_until(lambda: taken.checkpoint, "the start")
         for number in range(3):
@@ -167,7 +167,7 @@ def test_what_copytruncate_takes_away_is_read_in_the_copy(tmp_path: Path) -> Non
     """Nobody had read it yet; it comes before what follows, and once."""
     path = tmp_path / "falco.log"
     append(path, *range(20))
-    taken = Taken()
+    taken = Collector()
     with running(source := follow(path), taken):
         wait_until(lambda: len(taken.alerts) == 20, "the first lines")
         taken.hold.clear()
@@ -197,7 +197,7 @@ def test_what_came_between_two_copytruncates_is_read(running_meanwhile: bool, tm
         append(path, *range(30, 35))
 
     append(path, *range(20))
-    taken = Taken()
+    taken = Collector()
     with running(follow(path), taken):
         wait_until(lambda: len(taken.alerts) == 20, "the first lines")
         if running_meanwhile:
@@ -225,7 +225,7 @@ def test_what_copytruncate_took_away_meanwhile_is_read_in_the_copy(tmp_path: Pat
     append(path, 20, 21)
     copytruncated(path)
     append(path, 22)
-    with capture_logs() as logs, running(follow(path, first.checkpoint), Taken(first.checkpoint)) as second:
+    with capture_logs() as logs, running(follow(path, first.checkpoint), Collector(first.checkpoint)) as second:
         wait_until(lambda: rules(second) == ["r20", "r21", "r22"], "the rest, in order")
     assert not [each for each in logs if "may be lost" in each["event"]]
     (tmp_path / "falco.log.1").unlink()
@@ -268,8 +268,8 @@ def test_the_hole_that_copytruncate_leaves_is_skipped(tmp_path: Path) -> None:
 
 def test_a_deleted_file_is_read_to_its_end_and_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last line counts without a line break too; nothing of it stays open, or in the checkpoint."""
-    monkeypatch.setattr(followed_files, "_GONE_SECONDS", 0.1)
-    monkeypatch.setattr(followed_files, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(followed_files, "_DELETED_SECONDS", 0.1)
+    monkeypatch.setattr(followed_files, "_SCAN_SECONDS", 0.1)
     path = tmp_path / "falco.log"
     source = follow(path)
     append(path, 1)
@@ -285,15 +285,15 @@ def test_a_deleted_file_is_read_to_its_end_and_let_go(tmp_path: Path, monkeypatc
 
 def test_a_renamed_file_without_a_successor_is_still_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Falco was not told to reopen: it is followed for as long as it takes."""
-    monkeypatch.setattr(followed_files, "_LINGER_SECONDS", 0.0)
-    monkeypatch.setattr(followed_files, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(followed_files, "_RENAMED_SECONDS", 0.0)
+    monkeypatch.setattr(followed_files, "_SCAN_SECONDS", 0.05)
     path, renamed = tmp_path / "falco.log", tmp_path / "falco.log.1"
     append(path, 1)
     with running(source := follow(path)) as taken:
         wait_until(lambda: rules(taken) == ["r1"], "the first")
         path.rename(renamed)
-        earliest = source._files.look_at
-        wait_until(lambda: source._files.look_at > earliest + 0.2, "some looks")
+        earliest_scan = source._files.next_scan
+        wait_until(lambda: source._files.next_scan > earliest_scan + 0.2, "some looks")
         append(renamed, 2)
         wait_until(lambda: rules(taken) == ["r1", "r2"], "the second")
         append(path, 3)
@@ -371,7 +371,7 @@ def test_stopping_reads_what_stands_there_and_not_what_is_written_meanwhile(tmp_
     """A writer that never rests does not hold the bridge; the rest is read at the next start."""
     path = tmp_path / "falco.log"
     append(path, *range(20_000))
-    source, taken = follow(path), Taken()
+    source, taken = follow(path), Collector()
 
     def write_on(_: Batch) -> None:
         if len(taken.batches) == 1:
@@ -415,7 +415,7 @@ def test_a_fault_while_committing_repeats_and_loses_nothing(tmp_path: Path) -> N
     """The source is started anew and goes on from what was committed."""
     path = tmp_path / "falco.log"
     append(path, *range(20_000))
-    source, taken = follow(path), Taken()
+    source, taken = follow(path), Collector()
 
     def fail_once(_: Batch) -> None:
         if len(taken.batches) == 2:
@@ -434,8 +434,8 @@ def test_thousands_of_files_are_followed_and_cost_nothing_while_idle(
     tmp_path: Path, full: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of them; and afterwards the thread sleeps."""
-    monkeypatch.setattr(followed_files, "_LOOK_SECONDS", 1.0)
-    monkeypatch.setattr(followed_files, "_SHARE", 20)  # beside other work a look takes long, and the next is far
+    monkeypatch.setattr(followed_files, "_SCAN_SECONDS", 1.0)
+    monkeypatch.setattr(followed_files, "_SCAN_SHARE", 20)  # beside other work a scan takes long, and the next is far
     count = 5000 if full else 400
     for number in range(count):
         append(tmp_path / f"{number}.log", number)
@@ -446,8 +446,8 @@ def test_thousands_of_files_are_followed_and_cost_nothing_while_idle(
             append(tmp_path / f"{number}.log", count + number)
         wait_until(lambda: len(rules(taken)) == count + len(range(0, count, 7)), "the second lines", seconds=60)
         batches = len(taken.batches)
-        before, began = time.process_time(), source._files.look_at
-        wait_until(lambda: source._files.look_at > began, "a look at everything", seconds=60)
+        before, began = time.process_time(), source._files.next_scan
+        wait_until(lambda: source._files.next_scan > began, "a scan at everything", seconds=60)
         assert time.process_time() - before < 2.0
         assert len(taken.batches) == batches
 
@@ -456,10 +456,10 @@ def test_a_line_that_is_too_long_is_kept_aside_and_the_next_is_read(tmp_path: Pa
     """Its beginning only."""
     path = tmp_path / "falco.log"
     with path.open("wb") as file:
-        file.write(line(1) + b'{"rule": "' + b"x" * (LARGEST_LINE + 1) + b"\n" + line(2))
+        file.write(line(1) + b'{"rule": "' + b"x" * (MAX_LINE_BYTES + 1) + b"\n" + line(2))
     with running(follow(path)) as taken:
         wait_until(lambda: rules(taken) == ["r1", "r2"], "both")
-    assert taken.refused == ["is longer than 8 MiB"]
+    assert taken.rejected == ["is longer than 8 MiB"]
 
 
 TEXT = b"10:00:00.00000000%d: Warning shell (user=root command=sh -c %s)"
@@ -523,7 +523,7 @@ def test_too_many_open_files_are_told_as_such(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
     try:
         with capture_logs() as logs:
-            made._files._opened(str(tmp_path / "a.log"), str(tmp_path / "a.log"), 0)
+            made._files._try_open(str(tmp_path / "a.log"), str(tmp_path / "a.log"), 0)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert "LimitNOFILE" in logs[0]["remedy"]
@@ -551,7 +551,7 @@ def test_files_that_are_gone_are_forgotten_at_the_next_start(tmp_path: Path) -> 
     with running(follow(tmp_path / "*.log")) as first:
         wait_until(lambda: len(first.alerts) == 2, "both")
     path.unlink()
-    with running(follow(tmp_path / "*.log", first.checkpoint), Taken(first.checkpoint)) as second:
+    with running(follow(tmp_path / "*.log", first.checkpoint), Collector(first.checkpoint)) as second:
         append(other, 3)
         wait_until(lambda: rules(second) == ["r3"], "the new line")
     assert [json.loads(each)[0] for each in second.checkpoint.values() if each] == [str(other)]

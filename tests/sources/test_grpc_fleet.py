@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.common.errors import SetupError
-from bridge.simulate.address import ServerTls
+from bridge.simulate.address import StandInTls
 from bridge.simulate.generate import generate
 from bridge.simulate.recording import Form
 from bridge.simulate.server import StandInFalco
@@ -22,7 +22,7 @@ from bridge.sources.grpc import fleet as grpc_fleet
 from bridge.sources.grpc.discovery import DnsName, server_address
 from bridge.sources.grpc.fleet import GrpcFleet
 from bridge.sources.grpc.tls import Certificates, ClientTls
-from tests.sources.taking import Taken, running
+from tests.sources.collector import Collector, running
 from tests.support.certificates import make_authority
 from tests.support.dns_server import DnsServer
 from tests.support.waiting import wait_until
@@ -37,7 +37,7 @@ class Pods:
     def __init__(self, folder: Path) -> None:
         authority = make_authority(folder)
         server, client = authority.issue("server", (NAME,)), authority.issue("client")
-        self._tls = ServerTls(authority.certificate, server.certificate, server.key)
+        self._tls = StandInTls(authority.certificate, server.certificate, server.key)
         self.client = ClientTls(authority.certificate, client.certificate, client.key, NAME)
         self._stack = ExitStack()
         self.port = 0
@@ -97,7 +97,7 @@ def test_a_pod_that_comes_is_read_within_ten_seconds(pods: Pods) -> None:
 def test_a_pod_that_goes_amid_its_stream_is_read_to_the_end_and_then_forgotten(pods: Pods) -> None:
     """What Falco had popped for the stream is never let go."""
     staying, going = pods.start("127.0.0.2"), pods.start("127.0.0.3")
-    taken = Taken()
+    taken = Collector()
     with DnsServer(NAME, "127.0.0.2", "127.0.0.3").serving() as server:
         source = fleet(pods, server)
         with capture_logs() as logs, running(source, taken):
@@ -110,7 +110,7 @@ def test_a_pod_that_goes_amid_its_stream_is_read_to_the_end_and_then_forgotten(p
             taken.hold.set()
             wait_until(lambda: len(taken.alerts) == len(MESSAGES), "all that it had popped")
             assert going.lost == 0
-            going.abandon()
+            going.abort()
             wait_until(lambda: len(peers(source)) == 1, "its end", seconds=10)
             staying.put(MESSAGES[0])
             wait_until(lambda: len(taken.alerts) == len(MESSAGES) + 1, "the other pod's alert")
@@ -120,7 +120,7 @@ def test_a_pod_that_goes_amid_its_stream_is_read_to_the_end_and_then_forgotten(p
 def test_a_pod_that_goes_but_answers_is_let_go_after_a_while(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     """And read anew when it is named again."""
     monkeypatch.setattr(grpc_fleet, "LINGER_SECONDS", 0.5)
-    monkeypatch.setattr(grpc_fleet, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(grpc_fleet, "CHECK_SECONDS", 0.2)
     pods.start("127.0.0.2")
     going = pods.start("127.0.0.3")
     with DnsServer(NAME, "127.0.0.2", "127.0.0.3").serving() as server:
@@ -136,7 +136,7 @@ def test_a_pod_that_goes_but_answers_is_let_go_after_a_while(pods: Pods, monkeyp
 
 def test_a_resolver_that_fails_is_told_once_and_the_pods_are_kept(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the remedy; and that it is well again."""
-    monkeypatch.setattr(grpc_fleet, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(grpc_fleet, "CHECK_SECONDS", 0.1)
     falco = pods.start("127.0.0.2")
     with DnsServer(NAME, "127.0.0.2").serving() as server:
         source = fleet(pods, server)

@@ -16,12 +16,12 @@ from structlog.testing import capture_logs
 
 from bridge.common import reloading
 from bridge.common.errors import SetupError
-from bridge.simulate.address import ServerTls
+from bridge.simulate.address import StandInTls
 from bridge.simulate.server import StandInFalco
-from bridge.sources.grpc.failure import explain
-from bridge.sources.grpc.source import MOST_IN_A_BATCH, GrpcSource
+from bridge.sources.grpc.failure import describe_failure
+from bridge.sources.grpc.source import MAX_BATCH, GrpcSource
 from bridge.sources.grpc.tls import Certificates, ClientTls
-from tests.sources.taking import Taken, running
+from tests.sources.collector import Collector, running
 from tests.support.certificates import make_authority
 from tests.support.recordings import NAMES, grpc_messages
 from tests.support.waiting import wait_until
@@ -29,9 +29,9 @@ from tests.support.waiting import wait_until
 ALL = [message for name in NAMES for message in grpc_messages(name)]
 
 
-def count(taken: Taken) -> int:
+def count(taken: Collector) -> int:
     """Alerts and refusals."""
-    return len(taken.alerts) + len(taken.refused)
+    return len(taken.alerts) + len(taken.rejected)
 
 
 def test_every_recording_flows_and_a_bad_message_costs_only_itself(tmp_path: Path) -> None:
@@ -41,13 +41,13 @@ def test_every_recording_flows_and_a_bad_message_costs_only_itself(tmp_path: Pat
         with running(GrpcSource("f", falco.address)) as taken:
             wait_until(lambda: count(taken) == 2 * len(ALL) + 1, "all messages")
         assert falco.lost == 0
-    refused = [each for batch in taken.batches for each in batch.refused]
+    refused = [each for batch in taken.batches for each in batch.rejected]
     assert [each.raw for each in refused] == [b"\xff\xff not protobuf"]
 
 
 QUIET = """
 import sys
-from bridge.sources.grpc.failure import explain
+from bridge.sources.grpc.failure import describe_failure
 from bridge.sources.grpc.source import GrpcSource
 assert "grpc" not in sys.modules, "too late to say how its core polls"
 import grpc, os
@@ -70,7 +70,7 @@ def test_batches_are_bounded(tmp_path: Path) -> None:
         falco.put(*(ALL[:1] * 2500))
         with running(GrpcSource("f", falco.address)) as taken:
             wait_until(lambda: count(taken) == 2500, "all messages")
-    assert max(len(batch.alerts) for batch in taken.batches) == MOST_IN_A_BATCH
+    assert max(len(batch.alerts) for batch in taken.batches) == MAX_BATCH
 
 
 def test_a_late_start_and_a_restart_are_survived_and_told_once(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_late_start_and_a_restart_are_survived_and_told_once(tmp_path: Path) -
             with StandInFalco(address) as falco:
                 falco.put(ALL[0])
                 wait_until(lambda round_=round_: count(taken) == round_, "the alert", seconds=15)
-                falco.abandon()
+                falco.abort()
     warnings = [entry["problem"] for entry in logs if entry["log_level"] == "warning"]
     assert "there is no socket" in warnings[0]
     assert len(warnings) <= 4, warnings
@@ -95,7 +95,7 @@ def test_mutual_tls_and_what_is_said_when_it_fails(tmp_path: Path) -> None:
     ours, theirs = make_authority(tmp_path / "ours"), make_authority(tmp_path / "theirs")
     server, client = ours.issue("falco", ("falco.example",)), ours.issue("client", ("client",))
     stranger = theirs.issue("stranger", ("client",))
-    tls = ServerTls(ours.certificate, server.certificate, server.key)
+    tls = StandInTls(ours.certificate, server.certificate, server.key)
     cases = {
         "signed by the CA": ClientTls(theirs.certificate, client.certificate, client.key, "falco.example"),
         "server_name": ClientTls(ours.certificate, client.certificate, client.key, "other.example"),
@@ -165,7 +165,7 @@ class Secured:
         self.folder = folder
         self.authority = make_authority(folder)
         server, client = self.authority.issue("server"), self.authority.issue("client")
-        self.falco = StandInFalco("127.0.0.1:0", ServerTls(self.authority.certificate, server.certificate, server.key))
+        self.falco = StandInFalco("127.0.0.1:0", StandInTls(self.authority.certificate, server.certificate, server.key))
         self.tls = ClientTls(self.authority.certificate, client.certificate, client.key)
 
     def renew(self) -> None:
@@ -180,7 +180,7 @@ def test_renewed_certificates_are_used_without_a_cancelled_stream(
 ) -> None:
     """The stream that is open is read to its end; the next connection bears the new ones."""
     monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.05)
-    secured, taken = Secured(tmp_path), Taken()
+    secured, taken = Secured(tmp_path), Collector()
     with secured.falco as falco, capture_logs() as logs:
         source = GrpcSource("f", falco.address, Certificates("f", secured.tls))
         with running(source, taken):
@@ -191,7 +191,9 @@ def test_renewed_certificates_are_used_without_a_cancelled_stream(
             taken.hold.set()
             wait_until(lambda: any(each["event"] == "certificates read anew" for each in logs), "the new ones")
             falco.put(ALL[0])
-            wait_until(lambda: len(taken.alerts) + len(taken.refused) == len(ALL) + 1, "an alert by the new connection")
+            wait_until(
+                lambda: len(taken.alerts) + len(taken.rejected) == len(ALL) + 1, "an alert by the new connection"
+            )
         assert falco.lost == 0
     assert not [each for each in logs if each["log_level"] != "info"], logs
 
@@ -252,7 +254,7 @@ def test_a_falco_killed_amid_its_stream_is_said_to_have_gone(tmp_path: Path, *, 
     if secured:
         address, options, certificates = secured_falco(tmp_path)
     command = [sys.executable, "-m", "bridge", "simulate", "--generate", "--count", "100000", "--listen", address]
-    falco, taken = subprocess.Popen(command + options, stderr=subprocess.DEVNULL), Taken()
+    falco, taken = subprocess.Popen(command + options, stderr=subprocess.DEVNULL), Collector()
     with capture_logs() as logs, running(GrpcSource("f", address, certificates), taken):
         wait_until(lambda: taken.alerts, "alerts")
         falco.kill()
@@ -288,4 +290,4 @@ def test_what_is_no_falco_is_told_from_one_that_is_down(tmp_path: Path) -> None:
 )
 def test_only_who_failed_to_connect_was_refused_at_the_handshake(details: str, words: str) -> None:
     """As gRPC words a strange certificate, and a Falco that was killed."""
-    assert words in explain("127.0.0.1:5060", grpc.StatusCode.UNAVAILABLE, details)
+    assert words in describe_failure("127.0.0.1:5060", grpc.StatusCode.UNAVAILABLE, details)

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 
-from tests.sources.taking import Taken, running
+from tests.sources.collector import Collector, running
 from tests.sources.test_http_source import source
 
 FALCOS = 100
@@ -41,7 +41,7 @@ def read(connection: socket.socket) -> bytes:
 
 def test_a_flood_does_not_starve_the_others() -> None:
     """Each of a hundred Falcos is answered while it goes on, within a few batches of its own post."""
-    made, taken = source(), Taken()
+    made, taken = source(), Collector()
     waits: list[int] = []
     stop = threading.Event()
 

@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from bridge.common.reloading import Renewed
-from bridge.http import connection as http_protocol
-from bridge.http import listener as http_door
+from bridge.http import connection as http_connection
+from bridge.http import listener as http_listener
 from bridge.http.guard import Admission, ConnectionLimits, Guard
 from bridge.sources.contract import Batch
+from bridge.sources.http import pending as http_pending
 from bridge.sources.http import source as http_source
-from bridge.sources.http import waiting as http_waiting
 from bridge.sources.http.source import HttpSource
-from bridge.sources.payload import MOST_PIECES, read_body
-from tests.sources.taking import Taken, running
+from bridge.sources.payload import MAX_ALERTS_PER_BODY, read_body
+from tests.sources.collector import Collector, running
 from tests.sources.test_http_source import ALERT, ask, raw, source
 from tests.support.certificates import make_authority
 from tests.support.waiting import wait_until
@@ -38,7 +38,7 @@ GOOD = POST % (len(ALERT), ALERT)
 
 
 @pytest.fixture
-def at_work() -> Iterator[tuple[HttpSource, Taken]]:
+def at_work() -> Iterator[tuple[HttpSource, Collector]]:
     made = source()
     with running(made) as taken:
         yield made, taken
@@ -81,7 +81,7 @@ def rest(connection: socket.socket) -> bytes:
     ],
 )
 def test_what_could_be_read_in_two_ways_is_not_read(
-    status: bytes, request_: bytes, at_work: tuple[HttpSource, Taken]
+    status: bytes, request_: bytes, at_work: tuple[HttpSource, Collector]
 ) -> None:
     """Refused with its reason, and nothing behind it is taken for a request."""
     made, taken = at_work
@@ -92,7 +92,7 @@ def test_what_could_be_read_in_two_ways_is_not_read(
     assert taken.alerts == []
 
 
-def test_a_header_without_end_is_cut_off(at_work: tuple[HttpSource, Taken]) -> None:
+def test_a_header_without_end_is_cut_off(at_work: tuple[HttpSource, Collector]) -> None:
     """However small the pieces are that it comes in."""
     made, _ = at_work
     with connected(made.port) as connection:
@@ -111,7 +111,7 @@ def test_a_header_without_end_is_cut_off(at_work: tuple[HttpSource, Taken]) -> N
 
 def test_a_drop_now_and_then_buys_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the first byte of a request to its last: in the target, in a header, in a body, in a chunk."""
-    monkeypatch.setattr(http_protocol, "REQUEST_SECONDS", 0.6)
+    monkeypatch.setattr(http_connection, "REQUEST_SECONDS", 0.6)
     begun = [
         b"POST /",
         b"POST / HTTP/1.1\r\nX",
@@ -141,7 +141,7 @@ def test_a_drop_now_and_then_buys_no_time(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_an_idle_connection_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty lines do not keep it."""
-    monkeypatch.setattr(http_protocol, "IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(http_connection, "IDLE_SECONDS", 0.5)
     with running(made := source()), connected(made.port) as connection:
         connection.sendall(b"\r\n\r\n")
         assert rest(connection) == b""
@@ -149,7 +149,7 @@ def test_an_idle_connection_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender that says nothing to a TLS port holds its place for a moment only, and the others are served."""
-    monkeypatch.setattr(http_door, "_HANDSHAKE_SECONDS", 0.5)
+    monkeypatch.setattr(http_listener, "_HANDSHAKE_SECONDS", 0.5)
     authority = make_authority(tmp_path)
     server = authority.issue("server")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -160,7 +160,7 @@ def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path, monkey
         plain.sendall(GOOD)
         assert not rest(plain).startswith(b"HTTP")
         assert rest(silent) == b""
-        wait_until(lambda: made._door.inside == 0, "the places")
+        wait_until(lambda: made._listener.count == 0, "the limits")
         https = http.client.HTTPSConnection("127.0.0.1", made.port, context=ours, timeout=10)
         https.request("POST", "/", ALERT)
         assert https.getresponse().status == 200
@@ -181,18 +181,18 @@ def test_one_address_cannot_take_all_places() -> None:
             assert first.recv(100).startswith(b"HTTP/1.1 200")
             status, text = ask(made.port, "POST", "/", ALERT)
             assert (status, "from this address" in text) == (503, True)
-        wait_until(lambda: made._door.inside == 0, "the places")
+        wait_until(lambda: made._listener.count == 0, "the limits")
         assert ask(made.port, "POST", "/", ALERT)[0] == 200
         assert len(taken.alerts) == 2
         assert "1 answered 503" in made.state()[0].detail
-    porter = Admission(Guard(), ConnectionLimits(total=3, per_peer=1))
-    porter.enter("2001:db8::1")
-    assert porter.refusal("2001:db8::2") is not None
-    assert porter.refusal("2001:db8:0:1::2") is None
-    assert porter.refusal("192.0.2.1") is None
+    admission = Admission(Guard(), ConnectionLimits(total=3, per_peer=1))
+    admission.add("2001:db8::1")
+    assert admission.refusal("2001:db8::2") is not None
+    assert admission.refusal("2001:db8:0:1::2") is None
+    assert admission.refusal("192.0.2.1") is None
 
 
-def test_half_closed_senders_hear_their_answer(at_work: tuple[HttpSource, Taken]) -> None:
+def test_half_closed_senders_hear_their_answer(at_work: tuple[HttpSource, Collector]) -> None:
     """Also one that closed too early: it is told."""
     made, taken = at_work
     for data, status in ((GOOD, b"200"), (GOOD + GOOD, b"200"), (GOOD[:-1], b"400"), (b"", b"")):
@@ -204,7 +204,7 @@ def test_half_closed_senders_hear_their_answer(at_work: tuple[HttpSource, Taken]
     assert len(taken.alerts) == 3
 
 
-def test_what_other_senders_do(at_work: tuple[HttpSource, Taken]) -> None:
+def test_what_other_senders_do(at_work: tuple[HttpSource, Collector]) -> None:
     """HEAD, Expect, chunks, absolute targets, HTTP/1.0, zstd, several gzip members, a BOM."""
     made, taken = at_work
     head = raw(made.port, b"HEAD /healthz HTTP/1.1\r\nConnection: close\r\n\r\n")
@@ -232,7 +232,7 @@ def test_what_other_senders_do(at_work: tuple[HttpSource, Taken]) -> None:
     assert ask(made.port, "POST", "/", two, Content_Encoding="gzip") == (200, "2 taken\n")
     assert ask(made.port, "POST", "/", b"\xef\xbb\xbf" + ALERT) == (200, "1 taken\n")
     assert ask(made.port, "POST", "/", b"hello", Content_Encoding="gzip")[0] == 400
-    assert taken.refused == ["is cut short", "is not gzip, as its Content-Encoding says"]
+    assert taken.rejected == ["is cut short", "is not gzip, as its Content-Encoding says"]
 
 
 def test_a_test_alert_is_taken_in_for_those_who_may_post() -> None:
@@ -257,7 +257,7 @@ def test_the_unknown_are_refused_before_their_body_is_read() -> None:
 
 def test_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What many senders begin and do not end does not fill the memory; its room is given back."""
-    monkeypatch.setattr(http_source, "_MOST_UNFINISHED", 3 << 20)
+    monkeypatch.setattr(http_source, "_MAX_UNFINISHED_BYTES", 3 << 20)
     begun = b"POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 1_900_000
     with running(made := source()):
         with connected(made.port) as first:
@@ -268,37 +268,41 @@ def test_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ask(made.port, "POST", "/", ALERT)[0] == 200
 
 
-def test_too_many_alerts_in_one_body_are_refused(at_work: tuple[HttpSource, Taken]) -> None:
+def test_too_many_alerts_in_one_body_are_refused(at_work: tuple[HttpSource, Collector]) -> None:
     """Small ones unpack to much more than they weigh."""
     made, taken = at_work
-    for body in (b'{"rule":"r"}\n' * (MOST_PIECES + 1), b"[" + b"1," * MOST_PIECES + b"1]", b"[" + b"1," * 2_000_000):
+    for body in (
+        b'{"rule":"r"}\n' * (MAX_ALERTS_PER_BODY + 1),
+        b"[" + b"1," * MAX_ALERTS_PER_BODY + b"1]",
+        b"[" + b"1," * 2_000_000,
+    ):
         assert ask(made.port, "POST", "/", body)[0] == 413
     assert taken.batches == []
 
 
 def test_answers_keep_the_order_of_their_requests() -> None:
     """A health check that was sent behind an alert is answered behind it."""
-    made, taken = source(), Taken()
+    made, taken = source(), Collector()
     taken.hold.clear()
     with running(made, taken), connected(made.port) as connection:
         connection.sendall(
             GOOD + b"GET /ping HTTP/1.1\r\n\r\n" + POST % (1, b"x") + GOOD.replace(b"Host: x", b"Connection: close")
         )
-        wait_until(lambda: made._waiting._in_commit, "the commit to begin")
+        wait_until(lambda: made._pending._committing, "the commit to begin")
         taken.hold.set()
         answer = rest(connection)
     assert [each[:3] for each in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"400", b"200"]
     assert b"pong" in answer
 
 
-def test_answers_that_nobody_reads_are_bounded(at_work: tuple[HttpSource, Taken]) -> None:
+def test_answers_that_nobody_reads_are_bounded(at_work: tuple[HttpSource, Collector]) -> None:
     """A sender that only sends is not read on."""
     made, _ = at_work
     with connected(made.port) as connection:
         connection.settimeout(1.0)
         with pytest.raises(TimeoutError):
             connection.sendall(b"GET /ping HTTP/1.1\r\n\r\n" * 4_000_000)
-        (one,) = made._door.connections
+        (one,) = made._listener.connections
         assert one._transport.get_write_buffer_size() < 1 << 24
         assert ask(made.port, "POST", "/", ALERT)[0] == 200
 
@@ -311,7 +315,7 @@ def test_a_fault_in_one_request_costs_that_request_only(monkeypatch: pytest.Monk
         if any(alert.rule == "poison" for alert in batch.alerts):
             raise ZeroDivisionError
 
-    made, taken = source(), Taken()
+    made, taken = source(), Collector()
     taken.before = refuse
     taken.hold.clear()
     answers: list[bytes] = []
@@ -320,11 +324,11 @@ def test_a_fault_in_one_request_costs_that_request_only(monkeypatch: pytest.Monk
             target=lambda: answers.append(raw(made.port, GOOD.replace(b"Host: x", b"Connection: close")))
         )
         first.start()
-        wait_until(lambda: made._waiting._in_commit, "the commit to begin")
+        wait_until(lambda: made._pending._committing, "the commit to begin")
         with connected(made.port) as connection:
             last = GOOD.replace(b"Host: x", b"Connection: close")
             connection.sendall(GOOD + POST % (len(poison), poison) + last)
-            wait_until(lambda: len(made._waiting._waiting) == 3, "the others")
+            wait_until(lambda: len(made._pending._requests) == 3, "the others")
             taken.hold.set()
             answer = rest(connection)
         first.join(10)
@@ -339,9 +343,9 @@ def test_a_fault_in_one_request_costs_that_request_only(monkeypatch: pytest.Monk
 
 def test_a_full_disk_is_said_at_once_and_then_the_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     """202 without waiting once it is known, 507 past the bound; all that was held is committed in the end."""
-    monkeypatch.setattr(http_waiting, "HELD_SECONDS", 0.5)
-    monkeypatch.setattr(http_waiting, "MOST_HELD", 10_000)
-    made, taken = source(), Taken()
+    monkeypatch.setattr(http_pending, "HOLD_AFTER_SECONDS", 0.5)
+    monkeypatch.setattr(http_pending, "MAX_HELD_BYTES", 10_000)
+    made, taken = source(), Collector()
     taken.hold.clear()
     with capture_logs() as logs, running(made, taken):
         statuses = [ask(made.port, "POST", "/", ALERT)[0] for _ in range(6)]
@@ -365,7 +369,7 @@ def test_an_array_that_breaks_off_loses_its_end_only() -> None:
         (b"[]", 0, 1),
     ):
         payload = read_body(body, 0)
-        assert (len(payload.alerts), len(payload.refused)) == (good, bad), body[:40]
+        assert (len(payload.alerts), len(payload.rejected)) == (good, bad), body[:40]
 
 
 SEEDS = [GOOD, GOOD + GOOD, b"GET /ping HTTP/1.1\r\n\r\n" + GOOD, GOOD.replace(b"POST /", b"POST /test"),
@@ -394,7 +398,7 @@ def mangled(draw: st.DrawFn) -> bytes:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(data=mangled(), cut=st.integers(1, 200))
 def test_mangled_requests_over_a_real_socket_cost_nobody_else(
-    data: bytes, cut: int, at_work: tuple[HttpSource, Taken]
+    data: bytes, cut: int, at_work: tuple[HttpSource, Collector]
 ) -> None:
     """Each is answered or hung up on; the next sender is served, and no place stays taken."""
     made, _ = at_work
@@ -409,13 +413,13 @@ def test_mangled_requests_over_a_real_socket_cost_nobody_else(
     assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
     assert b" 500 " not in answer
     assert ask(made.port, "POST", "/", ALERT)[0] == 200
-    wait_until(lambda: made._door.inside == 0, "the places")
+    wait_until(lambda: made._listener.count == 0, "the limits")
     assert made._unfinished == 0
 
 
 def test_a_fault_of_the_committer_ends_the_source_which_can_be_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for ever; it listens at the same port again."""
-    made, taken = source(), Taken()
+    made, taken = source(), Collector()
     raised: list[Exception] = []
 
     def run() -> None:
@@ -424,7 +428,7 @@ def test_a_fault_of_the_committer_ends_the_source_which_can_be_started_anew(monk
         except ZeroDivisionError as error:
             raised.append(error)
 
-    monkeypatch.setattr(HttpSource, "_committed", lambda *_: 1 / 0)
+    monkeypatch.setattr(HttpSource, "_commit_batch", lambda *_: 1 / 0)
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     with connected(made.port) as connection:

@@ -26,13 +26,13 @@ from bridge.common.secret import Secret
 from bridge.config.sources import HttpSettings, ServerTls
 from bridge.daemon.sources import make_source
 from bridge.http.guard import Guard
-from bridge.http.request import LARGEST_BODY, Head
+from bridge.http.request import MAX_BODY_BYTES, RequestHead
 from bridge.journal.sqlite import Journal
 from bridge.language.program.values import parse_network
+from bridge.sources.http.pending import HOLD_AFTER_SECONDS, PendingRequests
 from bridge.sources.http.source import HttpSource
-from bridge.sources.http.waiting import HELD_SECONDS, Waiting
 from bridge.sources.payload import read_body
-from tests.sources.taking import Taken, running
+from tests.sources.collector import Collector, running
 from tests.support.certificates import make_authority
 from tests.support.recordings import NAMES, http_bodies
 from tests.support.waiting import wait_until
@@ -46,7 +46,7 @@ def source(guard: Guard | None = None, tls: ssl.SSLContext | None = None) -> Htt
 
 
 @pytest.fixture
-def at_work() -> Iterator[tuple[HttpSource, Taken]]:
+def at_work() -> Iterator[tuple[HttpSource, Collector]]:
     made = source()
     with running(made) as taken:
         yield made, taken
@@ -72,7 +72,7 @@ def raw(port: int, data: bytes) -> bytes:
         return answer
 
 
-def test_every_recording_is_taken_on_one_kept_connection(at_work: tuple[HttpSource, Taken]) -> None:
+def test_every_recording_is_taken_on_one_kept_connection(at_work: tuple[HttpSource, Collector]) -> None:
     """One alert a request, as Falco posts them, text lines too; the same alerts as decoded by themselves."""
     made, taken = at_work
     connection = http.client.HTTPConnection("127.0.0.1", made.port, timeout=20)
@@ -90,13 +90,13 @@ def test_every_recording_is_taken_on_one_kept_connection(at_work: tuple[HttpSour
 
 def test_an_answer_comes_after_the_commit() -> None:
     """Not while the journal is still busy."""
-    made, taken = source(), Taken()
+    made, taken = source(), Collector()
     taken.hold.clear()
     answers: list[tuple[int, str]] = []
     with running(made, taken):
         thread = threading.Thread(target=lambda: answers.append(ask(made.port, "POST", "/", ALERT)))
         thread.start()
-        thread.join(HELD_SECONDS / 2)
+        thread.join(HOLD_AFTER_SECONDS / 2)
         assert answers == []
         taken.hold.set()
         thread.join(10)
@@ -106,7 +106,7 @@ def test_an_answer_comes_after_the_commit() -> None:
 
 def test_while_the_disk_takes_nothing_alerts_are_held_and_said_to_be() -> None:
     """202, and they are committed when it takes them again."""
-    made, taken = source(), Taken()
+    made, taken = source(), Collector()
     taken.hold.clear()
     with running(made, taken):
         status, text = ask(made.port, "POST", "/", ALERT)
@@ -116,7 +116,7 @@ def test_while_the_disk_takes_nothing_alerts_are_held_and_said_to_be() -> None:
         wait_until(lambda: len(taken.alerts) == 1, "the commit")
 
 
-def test_bodies_of_every_shape(at_work: tuple[HttpSource, Taken]) -> None:
+def test_bodies_of_every_shape(at_work: tuple[HttpSource, Collector]) -> None:
     """Arrays, a line each, gzip; a bad piece costs itself only, and is kept aside."""
     made, taken = at_work
     many = b"\n".join(json.dumps({"rule": f"r{n}"}).encode() for n in range(3))
@@ -131,10 +131,10 @@ def test_bodies_of_every_shape(at_work: tuple[HttpSource, Taken]) -> None:
     assert (status, "neither JSON nor a text line" in text) == (400, True)
     assert ask(made.port, "POST", "/", b"")[0] == 400
     assert ask(made.port, "POST", "/", b"[]")[0] == 400
-    assert len(taken.refused) == 4
+    assert len(taken.rejected) == 4
 
 
-def test_what_is_asked_besides(at_work: tuple[HttpSource, Taken]) -> None:
+def test_what_is_asked_besides(at_work: tuple[HttpSource, Collector]) -> None:
     """Health for falcosidekick's users; other methods are told what to do."""
     made, _ = at_work
     assert ask(made.port, "GET", "/ping") == (200, "pong\n")
@@ -143,10 +143,10 @@ def test_what_is_asked_besides(at_work: tuple[HttpSource, Taken]) -> None:
     assert ask(made.port, "DELETE", "/")[0] == 405
 
 
-def test_bounds_are_answered(at_work: tuple[HttpSource, Taken]) -> None:
+def test_bounds_are_answered(at_work: tuple[HttpSource, Collector]) -> None:
     """Too large, too many, unpacking to too much, not HTTP: each with its status, and the next sender is served."""
     made, taken = at_work
-    too_large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (LARGEST_BODY + 1)
+    too_large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1)
     assert raw(made.port, too_large).startswith(b"HTTP/1.1 413 ")
     chunked = (
         b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
@@ -155,7 +155,7 @@ def test_bounds_are_answered(at_work: tuple[HttpSource, Taken]) -> None:
     headers = b"".join(b"X-%d: y\r\n" % n for n in range(100))
     assert raw(made.port, b"POST / HTTP/1.1\r\n" + headers + b"\r\n").startswith(b"HTTP/1.1 431 ")
     assert raw(made.port, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
-    bomb = gzip.compress(b"x" * (LARGEST_BODY + 1))
+    bomb = gzip.compress(b"x" * (MAX_BODY_BYTES + 1))
     assert ask(made.port, "POST", "/", bomb, Content_Encoding="gzip")[0] == 413
     assert ask(made.port, "POST", "/", gzip.compress(ALERT)[:-9], Content_Encoding="gzip")[0] == 400
     assert ask(made.port, "POST", "/", ALERT, Content_Encoding="br")[0] == 415
@@ -163,7 +163,7 @@ def test_bounds_are_answered(at_work: tuple[HttpSource, Taken]) -> None:
     assert ask(made.port, "POST", "/", ALERT)[0] == 200
 
 
-def test_pipelined_requests_are_answered_in_order(at_work: tuple[HttpSource, Taken]) -> None:
+def test_pipelined_requests_are_answered_in_order(at_work: tuple[HttpSource, Collector]) -> None:
     """Two in one packet."""
     made, taken = at_work
     one = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(ALERT), ALERT)
@@ -198,17 +198,23 @@ def test_a_secret_that_was_replaced_is_good_for_a_while_more(monkeypatch: pytest
     now = 1000.0
     monkeypatch.setattr("bridge.http.guard.time.monotonic", lambda: now)
     guard = Guard(path="hunter2hunter2", token="tokentoken")
-    old = [Head("POST", "/hunter2hunter2/test", "", b""), Head("POST", "/", "tokentoken", b"")]
-    new = [Head("POST", "/hunter3hunter3/test", "", b""), Head("POST", "/", "token-of-today", b"")]
-    assert ([guard.knows(each) for each in old], [guard.knows(each) for each in new]) == ([True] * 2, [False] * 2)
-    guard.renew("hunter3hunter3", "token-of-today")
-    assert all(guard.knows(each) for each in old + new)
+    old = [RequestHead("POST", "/hunter2hunter2/test", "", b""), RequestHead("POST", "/", "tokentoken", b"")]
+    new = [RequestHead("POST", "/hunter3hunter3/test", "", b""), RequestHead("POST", "/", "token-of-today", b"")]
+    assert ([guard.authorizes(each) for each in old], [guard.authorizes(each) for each in new]) == (
+        [True] * 2,
+        [False] * 2,
+    )
+    guard.rotate("hunter3hunter3", "token-of-today")
+    assert all(guard.authorizes(each) for each in old + new)
     assert [guard.public_path(each) for each in (old[0], new[0])] == ["test", "test"]
     now += 899
-    guard.renew("hunter3hunter3", "token-of-today")
-    assert guard.knows(old[0]), "the same secrets once more change nothing"
+    guard.rotate("hunter3hunter3", "token-of-today")
+    assert guard.authorizes(old[0]), "the same secrets once more change nothing"
     now += 2
-    assert ([guard.knows(each) for each in old], [guard.knows(each) for each in new]) == ([False] * 2, [True] * 2)
+    assert ([guard.authorizes(each) for each in old], [guard.authorizes(each) for each in new]) == (
+        [False] * 2,
+        [True] * 2,
+    )
     assert "hunter2" not in repr(guard)
 
 
@@ -275,14 +281,14 @@ def test_a_port_that_is_taken_is_told() -> None:
         HttpSource("http", "127.0.0.1", taken.getsockname()[1], Guard())
 
 
-def stopped_amid_a_commit(made: HttpSource, taken: Taken) -> list[tuple[int, str]]:
+def stopped_amid_a_commit(made: HttpSource, taken: Collector) -> list[tuple[int, str]]:
     """The answers to one who posts while the source is told to stop."""
     answers: list[tuple[int, str]] = []
     taken.hold.clear()
     with running(made, taken):
         thread = threading.Thread(target=lambda: answers.append(ask(made.port, "POST", "/", ALERT)))
         thread.start()
-        wait_until(lambda: made._waiting._in_commit, "the commit to begin")
+        wait_until(lambda: made._pending._committing, "the commit to begin")
         made.stop()
         taken.hold.set()
         thread.join(10)
@@ -291,7 +297,7 @@ def stopped_amid_a_commit(made: HttpSource, taken: Taken) -> list[tuple[int, str
 
 def test_stopping_answers_what_has_come() -> None:
     """A request in flight is committed and answered; an idle connection does not hold it."""
-    made, taken = source(), Taken()
+    made, taken = source(), Collector()
     idle = socket.create_connection(("127.0.0.1", made.port))
     answers = stopped_amid_a_commit(made, taken)
     idle.close()
@@ -300,13 +306,13 @@ def test_stopping_answers_what_has_come() -> None:
 
 def test_who_leaves_while_a_commit_ends_still_answers_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where everything happens between the commit's end and whatever its thread does next."""
-    made, taken, done, pause = source(), Taken(), Waiting.done, threading.Event()
+    made, taken, done, pause = source(), Collector(), PendingRequests.done, threading.Event()
 
-    def slowly(waiting: Waiting) -> None:
+    def slowly(waiting: PendingRequests) -> None:
         done(waiting)
         pause.wait(0.5)
 
-    monkeypatch.setattr(Waiting, "done", slowly)
+    monkeypatch.setattr(PendingRequests, "done", slowly)
     answers = stopped_amid_a_commit(made, taken)
     assert [status for status, _ in answers] == [200]
 
@@ -314,17 +320,17 @@ def test_who_leaves_while_a_commit_ends_still_answers_it(monkeypatch: pytest.Mon
 def test_being_asked_again_while_it_hangs_up_leaves_nothing_half_done() -> None:
     """A second stop, or the deadline, come when it is all but gone."""
     made, faults = source(), list[BaseException]()
-    let_go = made._let_go
+    abort_connections = made._let_go
 
     async def asked_again() -> None:
         made.stop()
-        made.cancel()
+        made.abort()
         await asyncio.sleep(0.05)
-        await let_go()
+        await abort_connections()
 
     def run() -> None:
         try:
-            made.run(Taken())
+            made.run(Collector())
         except BaseException as error:  # noqa: BLE001  # told below
             faults.append(error)
 
@@ -341,13 +347,13 @@ def test_being_asked_again_while_it_hangs_up_leaves_nothing_half_done() -> None:
 
 def test_cancelling_counts_what_was_not_committed() -> None:
     """And lets go at once."""
-    made, taken = source(), Taken()
+    made, taken = source(), Collector()
     taken.hold.clear()
     with running(made, taken):
         thread = threading.Thread(target=try_asking, args=(made.port,))
         thread.start()
-        wait_until(lambda: made._waiting._in_commit, "the commit to begin")
-        assert made.cancel() == 1
+        wait_until(lambda: made._pending._committing, "the commit to begin")
+        assert made.abort() == 1
         taken.hold.set()
         thread.join(10)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from bridge.alert.rejected import RejectedMessage
 from bridge.simulate.server import StandInFalco
-from bridge.sources.contract import Batch, Refusal
+from bridge.sources.contract import Batch
 from bridge.sources.files.source import FileSource
 from bridge.sources.grpc.source import GrpcSource
 from bridge.sources.http.source import Guard, HttpSource
-from bridge.sources.state import StateKeeper
+from bridge.sources.state import StateTracker
 from bridge.sources.stdin_source import StdinSource
-from tests.sources.taking import running
+from tests.sources.collector import running
 from tests.support.recordings import NAMES, grpc_messages
 from tests.support.waiting import wait_until
 
@@ -21,7 +22,7 @@ BODY = b'{"time":"2016-08-04T16:17:57.882054739Z","rule":"r","priority":"Warning
 
 def test_a_failure_ends_the_connection_and_a_success_the_problem() -> None:
     """Connected since the first success after the last failure; failures are counted for good."""
-    keeper = StateKeeper("s", "unix:/f.sock")
+    keeper = StateTracker("s", "unix:/f.sock")
     keeper.connected()
     since = keeper.now().connected_since_ns
     keeper.connected()
@@ -35,8 +36,8 @@ def test_a_failure_ends_the_connection_and_a_success_the_problem() -> None:
 
 def test_only_what_was_committed_counts() -> None:
     """What ``accept`` raised for was not taken."""
-    keeper = StateKeeper("s")
-    batch = Batch("s", 5, (), (Refusal("no alert", b"x"),))
+    keeper = StateTracker("s")
+    batch = Batch("s", 5, (), (RejectedMessage("no alert", b"x"),))
 
     def refuse(_batch: Batch) -> None:
         raise RuntimeError
@@ -44,9 +45,9 @@ def test_only_what_was_committed_counts() -> None:
     try:
         keeper.counting(refuse)(batch)
     except RuntimeError:
-        assert keeper.now().refused == 0
+        assert keeper.now().rejected == 0
     keeper.counting(lambda _batch: None)(batch)
-    assert (keeper.now().refused, keeper.now().last_alert_ns) == (1, None)
+    assert (keeper.now().rejected, keeper.now().last_alert_ns) == (1, None)
 
 
 def test_a_falco_is_told_with_its_alerts_and_its_end(tmp_path: Path) -> None:
@@ -57,9 +58,9 @@ def test_a_falco_is_told_with_its_alerts_and_its_end(tmp_path: Path) -> None:
     with running(source):
         with StandInFalco(address) as falco:
             falco.put(*grpc_messages(NAMES[0])[:5], b"\xff")
-            wait_until(lambda: source.state()[0].refused == 1, "all messages")
+            wait_until(lambda: source.state()[0].rejected == 1, "all messages")
             state = source.state()[0]
-            assert (state.source, state.peer, state.alerts, state.problem) == ("f", address, 5, "")
+            assert (state.source_name, state.peer, state.alerts, state.problem) == ("f", address, 5, "")
             assert state.connected_since_ns is not None
             assert state.last_alert_ns is not None
             assert state.alerts_per_second > 0
@@ -69,7 +70,7 @@ def test_a_falco_is_told_with_its_alerts_and_its_end(tmp_path: Path) -> None:
 
 
 def test_the_other_sources_tell_the_least(tmp_path: Path) -> None:
-    """Since when they listen or follow, what they took, and that standard input has ended."""
+    """Since when they listen or follow, what they committed, and that standard input has ended."""
     (tmp_path / "a.jsonl").write_bytes(BODY)
     read, write = os.pipe()
     file, stdin = FileSource("f", str(tmp_path / "a.jsonl"), begin="start"), StdinSource("s", read)

@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_PATIENCE_SECONDS = 60.0
-_LOOK_SECONDS = 0.1
+_TIMEOUT_SECONDS = 60.0
+_POLL_SECONDS = 0.1
 
 
 def add_parser(subparsers: Any) -> None:
@@ -34,28 +34,28 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Play it; 0 when every alert was kept and every delivery settled."""
     for stop in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(stop, _leave)
-    folder = _stage(args.dir)
+        signal.signal(stop, _exit_on_signal)
+    folder = _prepare(args.dir)
     print(f"falco-bridge demo: playing in {folder}\n", flush=True)
     falco = _start("simulate", "alerts.jsonl", "--listen", "unix:falco.sock", "--rate", str(args.rate), folder=folder)
     bridge = _start("--config", "falco-bridge.yaml", folder=folder)
     try:
-        finished = _await(folder / "journal.db", _count(folder / "alerts.jsonl"), bridge)
+        finished = _wait_until_settled(folder / "journal.db", _count(folder / "alerts.jsonl"), bridge)
     finally:
         bridge.terminate()
         falco.terminate()
-        code = bridge.wait(_PATIENCE_SECONDS)
-        falco.wait(_PATIENCE_SECONDS)
+        code = bridge.wait(_TIMEOUT_SECONDS)
+        falco.wait(_TIMEOUT_SECONDS)
     print(_summary(folder))
     return 0 if finished and code == 0 else 1
 
 
-def _leave(stop: int, _frame: object) -> None:
+def _exit_on_signal(stop: int, _frame: object) -> None:
     """So that what was started does not stay behind."""
     sys.exit(128 + stop)
 
 
-def _stage(wanted: Path | None) -> Path:
+def _prepare(wanted: Path | None) -> Path:
     """A folder of its own with the quick start in it."""
     from bridge.simulate.samples import samples_folder
 
@@ -75,12 +75,12 @@ def _count(alerts: Path) -> int:
     return sum(1 for line in alerts.read_text(encoding="utf-8").splitlines() if line.strip())
 
 
-def _await(journal_path: Path, expected: int, bridge: subprocess.Popen[bytes]) -> bool:
+def _wait_until_settled(journal_path: Path, expected: int, bridge: subprocess.Popen[bytes]) -> bool:
     """Until every alert is kept and nothing waits to be delivered. False where the bridge died or time ran out."""
     from bridge.journal import JournalError
     from bridge.journal.sqlite import Journal
 
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     journal: Journal | None = None
     while bridge.poll() is None and time.monotonic() < deadline:
         if journal is None:
@@ -89,7 +89,7 @@ def _await(journal_path: Path, expected: int, bridge: subprocess.Popen[bytes]) -
         if journal is not None and journal.kept() >= expected and journal.undelivered() == 0:
             journal.close()
             return True
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     return False
 
 

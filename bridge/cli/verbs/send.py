@@ -11,10 +11,10 @@ from typing import Any
 
 _PIECE = 1 << 18
 """Bytes that are handed over at a time, where more comes."""
-_LONGEST_SECONDS = 3600.0
+_MAX_SECONDS = 3600.0
 _QUIET_SECONDS = 0.2
 """An input that stays open and says nothing for so long has said what it had to say."""
-_BEGINNINGS = frozenset(b"{[0123456789")
+_FIRST_BYTES = frozenset(b"{[0123456789")
 
 
 class _TooLargeError(Exception):
@@ -61,30 +61,30 @@ def _seconds(text: str) -> float:
     """A duration as everywhere else, or bare seconds."""
     with suppress(ValueError):
         seconds = float(text.removesuffix("s"))  # who is started for every alert need not load the language for that
-        if 0 < seconds <= _LONGEST_SECONDS:
+        if 0 < seconds <= _MAX_SECONDS:
             return seconds
     from bridge.common.durations import parse_duration
 
     nanoseconds = parse_duration(text)
-    if nanoseconds is None or nanoseconds > _LONGEST_SECONDS * 1e9:
+    if nanoseconds is None or nanoseconds > _MAX_SECONDS * 1e9:
         raise argparse.ArgumentTypeError(f"`{text}` is no duration up to an hour; write 500ms, 5s or 1m30s")
     return nanoseconds / 1e9
 
 
 def _send(path: str, spool: str, piece: bytes, seconds: float) -> int:
-    from bridge.sources.ingest.client import TAKEN, SpoolError, UnreachedError, hand_over, leave_in_spool
+    from bridge.sources.ingest.client import ACCEPTED, SpoolError, UnreachedError, send_alerts, write_to_spool
 
     try:
-        answer = hand_over(path, piece, seconds)
+        answer = send_alerts(path, piece, seconds)
     except UnreachedError as unreached:
         try:
-            leave_in_spool(spool, piece)
+            write_to_spool(spool, piece)
         except SpoolError as error:
             print(f"falco-bridge send: NOT SENT: {unreached}; {error}", file=sys.stderr)
             return 1
         print(f"falco-bridge send: {unreached}; it waits in the spool {spool}", file=sys.stderr)
         return 0
-    if answer.startswith(TAKEN):
+    if answer.startswith(ACCEPTED):
         return 0
     print(f"falco-bridge send: {answer.partition(' ')[2]}", file=sys.stderr)
     return 1
@@ -94,7 +94,7 @@ def _pieces(descriptor: int) -> Iterator[bytes]:
     """The input, cut between alerts: at its end, where much has come, or where it falls quiet."""
     import select
 
-    from bridge.sources.ingest.client import LARGEST
+    from bridge.sources.ingest.client import MAX_BYTES
 
     held = b""
     while True:
@@ -106,19 +106,19 @@ def _pieces(descriptor: int) -> Iterator[bytes]:
         held += data
         if not data:
             break
-        if len(held) >= _PIECE and (end := _last_beginning(held)):
+        if len(held) >= _PIECE and (end := _last_alert_start(held)):
             yield held[:end]
             held = held[end:]
-        elif len(held) > LARGEST:
-            raise _TooLargeError(f"more than {LARGEST} bytes without the beginning of an alert")
+        elif len(held) > MAX_BYTES:
+            raise _TooLargeError(f"more than {MAX_BYTES} bytes without the beginning of an alert")
     if held.strip():
         yield held
 
 
-def _last_beginning(data: bytes) -> int:
+def _last_alert_start(data: bytes) -> int:
     """Where the last line that begins an alert begins: what comes before it is whole."""
     at = len(data)
     while (at := data.rfind(b"\n", 0, at)) >= 0:
-        if at + 1 < len(data) and data[at + 1] in _BEGINNINGS:
+        if at + 1 < len(data) and data[at + 1] in _FIRST_BYTES:
             return at + 1
     return 0

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _PROBLEM = 2
 _DEFAULT_ADDRESS = "unix:falco.sock"
 _DEFAULT_COUNT = 1000
-_LOOK_SECONDS = 0.05
-_LEAVE_SECONDS = 2.0
+_POLL_SECONDS = 0.05
+_STOP_SECONDS = 2.0
 
 
 def add_parser(subparsers: Any) -> None:
@@ -99,13 +99,13 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _serve(args: argparse.Namespace, stop: threading.Event) -> int:
-    from bridge.simulate.address import ServerTls
+    from bridge.simulate.address import StandInTls
     from bridge.simulate.play import paced
     from bridge.simulate.recording import Form
     from bridge.simulate.server import StandInFalco
 
     form = Form.JSON if args.json_output else Form.TEXT
-    tls = None if args.ca is None else ServerTls(args.ca, args.cert, args.key)
+    tls = None if args.ca is None else StandInTls(args.ca, args.cert, args.key)
     alerts = _alerts(args)
     falco = StandInFalco(args.listen or _DEFAULT_ADDRESS, tls)
     with falco:
@@ -116,7 +116,7 @@ def _serve(args: argparse.Namespace, stop: threading.Event) -> int:
                 _await_drained(falco, stop)
         if args.exit_when_drained:
             _await_drained(falco, stop)
-            while not stop.is_set() and not falco.stop(_LOOK_SECONDS):
+            while not stop.is_set() and not falco.stop(_POLL_SECONDS):
                 pass
         else:
             stop.wait()
@@ -124,7 +124,7 @@ def _serve(args: argparse.Namespace, stop: threading.Event) -> int:
 
 
 def _await_drained(falco: StandInFalco, stop: threading.Event) -> None:
-    while not stop.is_set() and not falco.wait_until_drained(_LOOK_SECONDS):
+    while not stop.is_set() and not falco.wait_until_drained(_POLL_SECONDS):
         pass
 
 

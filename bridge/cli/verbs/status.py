@@ -73,7 +73,7 @@ def _sources(said: dict[str, Any]) -> Iterator[str]:
     rows = [("source", "state", "alerts", "a second", "last", "failures", "")]
     for each in said["sources"]:
         since = each["connected_since_ns"]
-        name = " ".join(dict.fromkeys(filter(None, (each["source"], each["peer"]))))
+        name = " ".join(dict.fromkeys(filter(None, (each["source_name"], each["peer"]))))
         state = "DOWN" if since is None else f"up {lasting(since)}"
         said_of_it = one_line(each["problem"] or each["detail"], 4 * _LONGEST)
         rows.append((

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from bridge.alert import Alert
+from bridge.alert.rejected import RejectedMessage
 from bridge.delivery.delivery import DeliveryState
 from bridge.journal.codec import encode_decisions, encode_notification
 from bridge.journal.errors import JournalError
@@ -36,14 +37,6 @@ class Entry:
 
     alert: Alert
     routed: Routed
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Bytes that were not an alert, with the reason."""
-
-    reason: str
-    raw: bytes
 
 
 class Journal(Retention):
@@ -101,7 +94,7 @@ class Journal(Retention):
         road: str,
         received_ns: int,
         entries: Sequence[Entry],
-        refused: Sequence[Refused] = (),
+        refused: Sequence[RejectedMessage] = (),
         checkpoint: Mapping[str, str | None] | None = None,
     ) -> int:
         """Keep a batch, all or nothing, and return once it is on the disk.
@@ -160,7 +153,7 @@ class Journal(Retention):
             [(road, part) for part, position in checkpoint.items() if position is None],
         )
 
-    def _set_aside(self, road: str, received_ns: int, refused: Sequence[Refused]) -> None:
+    def _set_aside(self, road: str, received_ns: int, refused: Sequence[RejectedMessage]) -> None:
         self._connection.executemany(
             "INSERT INTO quarantine (received_ns, road, reason, raw) VALUES (?, ?, ?, ?)",
             [(received_ns, road, each.reason, each.raw[:_QUARANTINE_BYTES]) for each in refused],
@@ -196,4 +189,4 @@ class Journal(Retention):
         return alerts, deliveries
 
 
-__all__ = ["DeliveryState", "Entry", "Journal", "Refused"]
+__all__ = ["DeliveryState", "Entry", "Journal"]

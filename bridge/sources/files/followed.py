@@ -19,14 +19,14 @@ from bridge.sources.payload import Payload
 
 From = Literal["start", "end"]
 _POLL_SECONDS = 0.25
-_LOOK_SECONDS = 5.0
+_SCAN_SECONDS = 5.0
 """How often everything is looked over where the kernel says what happens."""
-_SHORTEST_PAUSE = 0.02
-_SHARE = 200
+_MIN_PAUSE = 0.02
+_SCAN_SHARE = 200
 """Looking over takes at most one part in so many of the time; ten times that while files come and go."""
-_LINGER_SECONDS = 60.0
+_RENAMED_SECONDS = 60.0
 """A file that was renamed is read on for so long after its last line: its writer may reopen late."""
-_GONE_SECONDS = 5.0
+_DELETED_SECONDS = 5.0
 """The same for one that was deleted."""
 _TOO_MANY = "let the bridge open more files: LimitNOFILE in its unit, ulimit -n, or name fewer in `file`"
 _REMEDIES: dict[int | None, str] = {errno.EMFILE: _TOO_MANY, errno.ENFILE: _TOO_MANY}
@@ -39,7 +39,7 @@ class FollowedFiles:
         self.tails: dict[tuple[int, int], Tail] = {}
         """By device and inode."""
         self.truncations = 0
-        self.look_at = self.earliest = 0.0
+        self.next_scan = self.earliest_scan = 0.0
         """When everything is to be looked over next, and when at the soonest, by the monotonic clock."""
         self._source = source
         self._pattern = pattern
@@ -48,27 +48,27 @@ class FollowedFiles:
         self._named: dict[str, Tail] = {}
         """The newest file under each name."""
         self._numbered: dict[int, Tail] = {}
-        self._moved: set[int] = set()
+        self._dirty: set[int] = set()
         """Those of which the journal may not know yet how far they were read, or that they are gone."""
         self._watched: dict[int, Tail] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._log = structlog.get_logger("file")
 
     def resume(self, watch: FileWatch) -> None:
         """Go on with what the journal knows, also of files that were renamed meanwhile."""
         known = file_position.read(self._committed)
-        self._moved.update(known)
+        self._dirty.update(known)
         for (number, position), path in zip(known.items(), file_position.find(known.values()), strict=True):
-            tail = self._copy(position) if path is None else self._opened(path, position.path, position.offset)
+            tail = self._copy(position) if path is None else self._try_open(path, position.path, position.offset)
             if tail is not None:
-                self._enter(watch, tail, number)
+                self._add(watch, tail, number)
             elif path is None:
                 self._log.warning(
                     "a file is gone, or was truncated, while it was not followed; its last lines may be lost",
                     source=self._source, path=position.path, read_bytes=position.offset,
                 )  # fmt: skip
 
-    def look(self, watch: FileWatch, payload: Payload) -> None:
+    def scan(self, watch: FileWatch, payload: Payload) -> None:
         """Open what is new; let go of what was renamed and has fallen silent, its last line into the payload."""
         began = time.monotonic()
         for folder in folders_of(self._pattern):
@@ -93,33 +93,35 @@ class FollowedFiles:
             self._retire(watch, tail, payload)
         for folder in {os.path.dirname(tail.real) for tail in self.tails.values()}:  # noqa: PTH120
             watch.folder(folder)
-        took = time.monotonic() - began
-        self.earliest = time.monotonic() + max(_SHORTEST_PAUSE, took * _SHARE / 10)
-        self.look_at = time.monotonic() + max(_POLL_SECONDS if watch.polling else _LOOK_SECONDS, took * _SHARE)
+        committed = time.monotonic() - began
+        self.earliest_scan = time.monotonic() + max(_MIN_PAUSE, committed * _SCAN_SHARE / 10)
+        self.next_scan = time.monotonic() + max(
+            _POLL_SECONDS if watch.polling else _SCAN_SECONDS, committed * _SCAN_SHARE
+        )
 
-    def behind(self) -> set[Tail]:
+    def unread(self) -> set[Tail]:
         """The files that have something to read."""
         return {tail for tail in self.tails.values() if tail.seen != tail.read or tail.follows is not None}
 
-    def touched(self, watches: Iterable[int]) -> set[Tail]:
+    def changed(self, watches: Iterable[int]) -> set[Tail]:
         """The files that the kernel tells of."""
         return {self._watched[each] for each in watches if each in self._watched}
 
-    def note(self, tail: Tail) -> None:
+    def mark_dirty(self, tail: Tail) -> None:
         """How far this file is read may be about to change, and with it where the line before it began."""
-        self._moved.add(tail.number)
-        if tail.ancestor is not None:
-            self._moved.add(tail.ancestor.number)
+        self._dirty.add(tail.number)
+        if tail.line_start is not None:
+            self._dirty.add(tail.line_start.number)
 
-    def begin_anew(self, watch: FileWatch, tail: Tail) -> None:
-        """What copytruncate took away before it was read stands in its copy, or is gone."""
+    def restart(self, watch: FileWatch, tail: Tail) -> None:
+        """What copytruncate committed away before it was read stands in its copy, or is gone."""
         self.truncations += 1
         copy = self._copy(tail.position_before())
-        lost = tail.begin_anew()
+        lost = tail.restart()
         if copy is not None:
-            self._enter_before(watch, copy, tail)
-            for between in self._between(copy, tail):
-                self._enter_before(watch, between, tail)
+            self._insert_before(watch, copy, tail)
+            for between in self._files_between(copy, tail):
+                self._insert_before(watch, between, tail)
         self._log.warning(
             "a file was truncated; lines that were written shortly before may be lost", source=self._source,
             path=tail.path, lost_bytes_at_least=lost if copy is None else 0,
@@ -129,14 +131,14 @@ class FollowedFiles:
     def uncommitted(self) -> dict[str, str | None]:
         """What the journal does not know yet."""
         now: dict[str, str | None] = {file_position.FOLLOWED: ""}
-        for number in self._moved:
+        for number in self._dirty:
             tail = self._numbered.get(number)
             now[str(number)] = None if tail is None else tail.position()
         return {part: text for part, text in now.items() if text != self._committed.get(part)}
 
     def committed(self, parts: Mapping[str, str | None]) -> None:
         """The journal has committed this."""
-        self._moved.clear()
+        self._dirty.clear()
         for part, text in parts.items():
             if text is None:
                 del self._committed[part]
@@ -147,13 +149,13 @@ class FollowedFiles:
         """Let go of all of them."""
         for tail in self.tails.values():
             os.close(tail.descriptor)
-        for known in (self.tails, self._named, self._numbered, self._watched, self._moved):
+        for known in (self.tails, self._named, self._numbered, self._watched, self._dirty):
             known.clear()
 
     def _copy(self, position: Position) -> Tail | None:
         """Of a file that was truncated, from where it had been read to."""
         path = file_position.copy_of(position)
-        return None if path is None else self._opened(path, position.path, position.offset)
+        return None if path is None else self._try_open(path, position.path, position.offset)
 
     def _retire(self, watch: FileWatch, tail: Tail, payload: Payload) -> None:
         """A file that the pattern names no longer is read on until its writer has surely turned to another."""
@@ -161,10 +163,10 @@ class FollowedFiles:
         tail.seen = found.st_size
         deleted = found.st_nlink == 0
         replaced = self._named.get(tail.path) is not tail
-        silent = time.monotonic() - tail.quiet_since > (_GONE_SECONDS if deleted else _LINGER_SECONDS)
-        if tail.seen != tail.read or tail.bequeathed or not silent or not (deleted or replaced):
+        silent = time.monotonic() - tail.quiet_since > (_DELETED_SECONDS if deleted else _RENAMED_SECONDS)
+        if tail.seen != tail.read or tail.line_continues or not silent or not (deleted or replaced):
             return
-        self.note(tail)
+        self.mark_dirty(tail)
         tail.end(time.time_ns(), payload)
         self._close(watch, tail)
 
@@ -179,62 +181,62 @@ class FollowedFiles:
 
     def _open(self, watch: FileWatch, path: str, name: str, offset: int | None) -> None:
         """Follow a file, and before it those that bore its name since the one that is known."""
-        tail = self._opened(path, name, offset)
+        tail = self._try_open(path, name, offset)
         before = self._named.get(name)
         if tail is not None and before is not None:
-            for between in self._between(before, tail):
-                self._enter(watch, between)
+            for between in self._files_between(before, tail):
+                self._add(watch, between)
         if tail is not None:
-            self._enter(watch, tail)
+            self._add(watch, tail)
 
-    def _between(self, before: Tail, tail: Tail) -> Iterator[Tail]:
+    def _files_between(self, before: Tail, tail: Tail) -> Iterator[Tail]:
         """What bore their name after the one and before the other, and nobody saw."""
         since_ns = os.fstat(before.descriptor).st_mtime_ns
-        for path in file_position.borne_between(tail.path, since_ns, {tail.key, *self.tails}):
-            between = self._opened(path, tail.path, 0)
+        for path in file_position.rotated_between(tail.path, since_ns, {tail.key, *self.tails}):
+            between = self._try_open(path, tail.path, 0)
             if between is not None:
                 yield between
 
-    def _opened(self, path: str, name: str, offset: int | None) -> Tail | None:
+    def _try_open(self, path: str, name: str, offset: int | None) -> Tail | None:
         try:
             tail = open_tail(path, name, offset)
         except OSError as error:
-            self._tell_once(
+            self._warn_once(
                 path, error.strerror or str(error), _REMEDIES.get(error.errno, "let the bridge's user read it")
             )
             return None
         if tail is None:
-            self._tell_once(path, "it is no plain file", "let `file` name plain files only")
+            self._warn_once(path, "it is no plain file", "let `file` name plain files only")
         elif tail.key in self.tails:  # it was renamed just now, and is followed already
             os.close(tail.descriptor)
             return None
         else:
-            self._told.discard(path)
+            self._reported.discard(path)
         return tail
 
-    def _enter(self, watch: FileWatch, tail: Tail, number: int | None = None) -> None:
+    def _add(self, watch: FileWatch, tail: Tail, number: int | None = None) -> None:
         tail.number = next(reversed(self._numbered), 0) + 1 if number is None else number
         self._numbered[tail.number] = tail
-        self.note(tail)
+        self.mark_dirty(tail)
         tail.watch = watch.file(tail.descriptor, tail.device, tail.real)
         if tail.watch is not None:
             self._watched[tail.watch] = tail
         tail.follows = self._named.get(tail.path)
         self._named[tail.path] = self.tails[tail.key] = tail
 
-    def _enter_before(self, watch: FileWatch, tail: Tail, heir: Tail) -> None:
-        """It holds what stood in ``heir`` before, and is to be read first, after a restart too."""
-        self._enter(watch, tail)
-        tail.number, heir.number = heir.number, tail.number
-        for each in (tail, heir):
+    def _insert_before(self, watch: FileWatch, tail: Tail, successor: Tail) -> None:
+        """It holds what stood in ``successor`` before, and is to be read first, after a restart too."""
+        self._add(watch, tail)
+        tail.number, successor.number = successor.number, tail.number
+        for each in (tail, successor):
             self._numbered[each.number] = each
-            self.note(each)
-        tail.follows, heir.follows = heir.follows, tail
-        self._named[heir.path] = heir
+            self.mark_dirty(each)
+        tail.follows, successor.follows = successor.follows, tail
+        self._named[successor.path] = successor
 
-    def _tell_once(self, path: str, problem: str, remedy: str) -> None:
-        if path not in self._told:
-            self._told.add(path)
+    def _warn_once(self, path: str, problem: str, remedy: str) -> None:
+        if path not in self._reported:
+            self._reported.add(path)
             self._log.warning("a file cannot be read", source=self._source, path=path, problem=problem, remedy=remedy)
 
 

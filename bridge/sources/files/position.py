@@ -50,7 +50,7 @@ def find(positions: Iterable[Position]) -> list[str | None]:
     return [_find(position, folders) for position in positions]
 
 
-def borne_between(path: str, since_ns: int, known: Container[tuple[int, int]]) -> list[str]:
+def rotated_between(path: str, since_ns: int, known: Container[tuple[int, int]]) -> list[str]:
     """Files that bore this name for a while and were renamed before anybody saw them, oldest first.
 
     They stand beside it, their names begin with its name, they are not compressed, not ``known`` by device and inode,
@@ -75,7 +75,7 @@ def copy_of(position: Position) -> str | None:
     if position.offset < HEAD:
         return None
     others = (path for path, _ in _numbered(folder).values() if _rotated(path[len(folder) + 1 :], name))
-    return next((path for path in others if _is(path, position)), None)
+    return next((path for path in others if _matches(path, position)), None)
 
 
 _COMPRESSED = (".gz", ".xz", ".zst", ".bz2", ".lz4")
@@ -92,7 +92,7 @@ def _find(position: Position, folders: dict[str, dict[tuple[int, int], tuple[str
         if folder not in folders:
             folders[folder] = _numbered(folder)
         found = folders[folder].get(number)
-        if found is not None and _is(found[0], position):
+        if found is not None and _matches(found[0], position):
             return found[0]
     return None
 
@@ -113,7 +113,7 @@ def _numbered(folder: str) -> dict[tuple[int, int], tuple[str, int]]:
     return found
 
 
-def _is(path: str, position: Position) -> bool:
+def _matches(path: str, position: Position) -> bool:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:

@@ -17,11 +17,11 @@ import structlog
 from bridge.common.file_watch import FileWatch
 from bridge.sources.contract import Accept, Batch, SourceState
 from bridge.sources.files.followed import FollowedFiles, From
-from bridge.sources.files.tail import PIECE, Tail
+from bridge.sources.files.tail import READ_BYTES, Tail
 from bridge.sources.payload import Payload
-from bridge.sources.state import StateKeeper
+from bridge.sources.state import StateTracker
 
-_MOST_IN_A_BATCH = 1000
+_MAX_BATCH = 1000
 
 
 class FileSource:
@@ -43,11 +43,11 @@ class FileSource:
         self._files = FollowedFiles(name, pattern, checkpoint or {}, begin)
         self._zone = zone
         self._payload = Payload(zone=zone)
-        self._stopping = self._cancelled = False
+        self._stopping = self._aborted = False
         self._watch: FileWatch | None = None
         self._ending = threading.Lock()
         """Nobody wakes a watch that is closed: the number of its descriptor may be another file's by then."""
-        self._state = StateKeeper(name)
+        self._state = StateTracker(name)
         self._log = structlog.get_logger("file")
 
     def run(self, accept: Accept) -> None:
@@ -57,7 +57,7 @@ class FileSource:
         self._payload = Payload(zone=self._zone)
         try:
             self._files.resume(watch)
-            self._files.look(watch, self._payload)
+            self._files.scan(watch, self._payload)
             if not self._files.tails:
                 self._log.warning("no file matches yet", source=self.name, pattern=self._pattern)
             self._state.connected()
@@ -74,9 +74,9 @@ class FileSource:
         self._stopping = True
         self._wake()
 
-    def cancel(self) -> int:
+    def abort(self) -> int:
         """Leave at once. Nothing is lost by that."""
-        self._stopping = self._cancelled = True
+        self._stopping = self._aborted = True
         self._wake()
         return 0
 
@@ -97,27 +97,27 @@ class FileSource:
 
     def _follow(self, watch: FileWatch, accept: Accept) -> None:
         files = self._files
-        busy = files.behind()
-        while not self._cancelled:
+        busy = files.unread()
+        while not self._aborted:
             if self._stopping:
                 self._read_up(watch, accept)
                 return
             busy = self._round(watch, busy, accept)
-            changes = watch.wait(0.0 if busy else max(0.0, files.look_at - time.monotonic()))
+            changes = watch.wait(0.0 if busy else max(0.0, files.next_scan - time.monotonic()))
             if changes.folders:
-                files.look_at = min(files.look_at, files.earliest)
-            if changes.anything or time.monotonic() >= files.look_at:
-                files.look(watch, self._payload)
+                files.next_scan = min(files.next_scan, files.earliest_scan)
+            if changes.anything or time.monotonic() >= files.next_scan:
+                files.scan(watch, self._payload)
                 self._save(accept)
-                busy |= files.behind()
-            busy |= files.touched(changes.files)
+                busy |= files.unread()
+            busy |= files.changed(changes.files)
 
     def _read_up(self, watch: FileWatch, accept: Accept) -> None:
         """What stands in the files by now; not what is written meanwhile."""
-        self._files.look(watch, self._payload)
+        self._files.scan(watch, self._payload)
         until = {tail: tail.seen for tail in self._files.tails.values()}
-        busy = self._files.behind()
-        while busy and not self._cancelled:
+        busy = self._files.unread()
+        while busy and not self._aborted:
             busy = {tail for tail in self._round(watch, busy, accept) if tail.read < until.get(tail, 0)}
         self._save(accept)
 
@@ -125,39 +125,39 @@ class FileSource:
         """One piece of each; those that may have more."""
         more: set[Tail] = set()
         for tail in sorted(busy, key=lambda tail: tail.path):
-            if self._cancelled:
+            if self._aborted:
                 break
             if tail.key in self._files.tails and self._take(watch, tail):
                 more.add(tail)
-            if len(self._payload.alerts) + len(self._payload.refused) >= _MOST_IN_A_BATCH:
-                self._hand_over(accept)
-        self._hand_over(accept)
+            if len(self._payload.alerts) + len(self._payload.rejected) >= _MAX_BATCH:
+                self._commit_payload(accept)
+        self._commit_payload(accept)
         return more
 
     def _take(self, watch: FileWatch, tail: Tail) -> bool:
         """Whether there may be more at once."""
         if tail.was_truncated():
-            self._files.begin_anew(watch, tail)
+            self._files.restart(watch, tail)
         before = tail.follows
         if before is not None:
             if before.key in self._files.tails and self._take(watch, before):
                 return True
-            before.bequeath(tail)
-        self._files.note(tail)
+            before.hand_over_to(tail)
+        self._files.mark_dirty(tail)
         count = tail.take(time.time_ns(), self._payload)
-        return count == PIECE
+        return count == READ_BYTES
 
-    def _hand_over(self, accept: Accept) -> None:
-        if self._payload.alerts or self._payload.refused:
+    def _commit_payload(self, accept: Accept) -> None:
+        if self._payload.alerts or self._payload.rejected:
             self._commit(accept, self._files.uncommitted())
 
     def _save(self, accept: Accept) -> None:
         """Where files were read without bringing an alert, or have come or gone."""
         changed = self._files.uncommitted()
-        if changed and not self._cancelled:
+        if changed and not self._aborted:
             self._commit(accept, changed)
 
     def _commit(self, accept: Accept, changed: dict[str, str | None]) -> None:
         payload, self._payload = self._payload, Payload(zone=self._zone)
-        accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.refused), changed))
+        accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.rejected), changed))
         self._files.committed(changed)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from bridge.sources.files import position as file_position
 from bridge.sources.files.position import HEAD, Position
-from bridge.sources.line_reader import LineReader, Taken
+from bridge.sources.line_reader import LineReader, Progress
 from bridge.sources.lines import LineSplitter
 from bridge.sources.payload import Payload
 
-PIECE = 1 << 18
+READ_BYTES = 1 << 18
 """Bytes read in one go."""
 _BAD_START = b"\0"
 """What stands in the hole that copytruncate leaves under a writer that does not append."""
@@ -41,9 +41,9 @@ class Tail:
     quiet_since: float = field(default_factory=time.monotonic)
     follows: Tail | None = None
     """The file that bore this name before: it is read to its end first, and may end amid a container's line."""
-    bequeathed: bool = False
+    line_continues: bool = False
     """The line that it ends amid goes on in another file, and its end is still to come there."""
-    ancestor: Tail | None = None
+    line_start: Tail | None = None
     """The file in which the line began that this one goes on with."""
     _lines: LineSplitter = field(default_factory=LineSplitter)
     _reader: LineReader = field(default_factory=LineReader)
@@ -81,35 +81,35 @@ class Tail:
         offset = self.offset if length == HEAD else 0
         return Position(self.path, self.device, self.inode, offset, head, self.real)
 
-    def begin_anew(self) -> int:
+    def restart(self) -> int:
         """It was truncated: read from its beginning. Returns how many bytes are known to be lost unread."""
         lost = max(0, self.seen - self.read) + self._lines.waiting
         self.read = self.offset = self.seen = 0
-        self.bequeathed = False
+        self.line_continues = False
         self._lines, self._reader = LineSplitter(), LineReader()
         self._head, self._text = (0, 0), (-1, "")
         return lost
 
     def take(self, received_ns: int, payload: Payload) -> int:
         """Read one piece and add what it brings; how many bytes it was."""
-        data = os.pread(self.descriptor, PIECE, self.read)
+        data = os.pread(self.descriptor, READ_BYTES, self.read)
         if not data:
             return 0
         self.quiet_since = time.monotonic()
         if data.startswith(_BAD_START) and not self._lines.waiting:
             skipped = len(data) - len(data.lstrip(_BAD_START))
             self.read = max(self._end_of_hole(), self.read + skipped)
-            self._decided(self.read)
+            self._advance(self.read)
             return skipped
         at = self.read - self._lines.waiting
         self.read += len(data)
         for line in self._lines.feed(data):
             start, at = at, at + line.size
             taken = self._reader.take(line, received_ns, payload)
-            if taken is not Taken.LESS:
-                self._decided(at if taken is Taken.ALL else start)
-        if len(data) < PIECE:
-            self._rest_until(at, received_ns, payload)
+            if taken is not Progress.CONTINUED:
+                self._advance(at if taken is Progress.COMPLETE else start)
+        if len(data) < READ_BYTES:
+            self._finish_piece(at, received_ns, payload)
         if self._head[0] < HEAD:
             self._head = min(HEAD, self.read), file_position.head_of(self.descriptor, self.read)
         return len(data)
@@ -119,34 +119,34 @@ class Tail:
         for line in self._lines.end():
             self._reader.take(line, received_ns, payload)
         self._reader.flush(received_ns, payload)
-        self._decided(self.read)
+        self._advance(self.read)
 
-    def bequeath(self, heir: Tail) -> None:
-        """This file is read to its end, and ``heir`` bears its name now: a container's line may go on there."""
-        if self._reader.amid_a_line:
-            heir._reader.inherit(self._reader)  # its own kind
-            heir.ancestor = self
-            self.bequeathed = True
-        heir.follows = None
+    def hand_over_to(self, successor: Tail) -> None:
+        """This file is read to its end, and ``successor`` bears its name now: a container's line may go on there."""
+        if self._reader.mid_line:
+            successor._reader.adopt(self._reader)  # its own kind
+            successor.line_start = self
+            self.line_continues = True
+        successor.follows = None
 
-    def _rest_until(self, at: int, received_ns: int, payload: Payload) -> None:
+    def _finish_piece(self, at: int, received_ns: int, payload: Payload) -> None:
         """For now this is all: a text alert that stands at the end has come whole."""
         if self._lines.waiting:
             return
         self._reader.flush(received_ns, payload)
-        if not self._reader.amid_a_line:
-            self._decided(at)
+        if not self._reader.mid_line:
+            self._advance(at)
 
-    def _decided(self, offset: int) -> None:
-        if not self.bequeathed:
+    def _advance(self, offset: int) -> None:
+        if not self.line_continues:
             self.offset = offset
-        if self.ancestor is not None and offset:
-            ancestor, self.ancestor = self.ancestor, None
-            ancestor._inherited()  # noqa: SLF001
+        if self.line_start is not None and offset:
+            line_start, self.line_start = self.line_start, None
+            line_start._line_completed()  # noqa: SLF001
 
-    def _inherited(self) -> None:
-        """The heir has brought the line to its end."""
-        self.bequeathed = False
+    def _line_completed(self) -> None:
+        """The successor has brought the line to its end."""
+        self.line_continues = False
         self.offset = self.read - self._lines.waiting
 
     def _end_of_hole(self) -> int:

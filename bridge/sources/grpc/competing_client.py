@@ -20,22 +20,22 @@ _STREAM, _CONNECTED = "0001", "03"
 
 
 @dataclass(slots=True)
-class Sharing:
+class ClientDetector:
     """Counts the alerts of one Falco against what it says it has told. Pure."""
 
     received: int = 0
     """Since the first snapshot; what could not be decoded counts as well."""
-    _life: tuple[str, ...] = ()
-    _base: int = 0
+    _run: tuple[str, ...] = ()
+    _baseline: int = 0
     _gap: int = 0
 
-    def missing(self, alerts: Iterable[Alert], refused: int = 0) -> int:
+    def missing(self, alerts: Iterable[Alert], rejected: int = 0) -> int:
         """How many of Falco's alerts surely went elsewhere; known with the second snapshot after the gap only.
 
         A snapshot may overtake an alert or two, so that of two gaps in a row the smaller one counts.
         """
         found = 0
-        self.received += refused
+        self.received += rejected
         for alert in alerts:
             if alert.source != INTERNAL_SOURCE:
                 self.received += 1
@@ -45,7 +45,7 @@ class Sharing:
 
     def forget(self) -> None:
         """A stream broke off: what is missing from here on may be lost for that reason."""
-        self._life = ()
+        self._run = ()
 
     def _compare(self, snapshot: Alert) -> int:
         told = _number(snapshot, "falco.rules.matches_total")
@@ -53,10 +53,10 @@ class Sharing:
             return 0
         told -= _number(snapshot, "falco.outputs_queue_num_drops") or 0
         life = (snapshot.fields.get("falco.start_ts", ""), snapshot.fields.get("falco.reload_ts", ""))
-        if life != self._life:
-            self._life, self._base, self.received, self._gap = life, told, 0, 0
+        if life != self._run:
+            self._run, self._baseline, self.received, self._gap = life, told, 0, 0
             return 0
-        before, self._gap = self._gap, max(told - self._base - self.received, 0)
+        before, self._gap = self._gap, max(told - self._baseline - self.received, 0)
         return min(before, self._gap)
 
 

@@ -19,9 +19,9 @@ os.environ.setdefault("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "250")
 # What its core finds it would say on standard error at each attempt, amid our own log, which says it once.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-_LARGEST_MESSAGE = 16 << 20
+_MAX_MESSAGE_BYTES = 16 << 20
 _VERSION_SECONDS = 2.0
-_LONGEST_VERSION = 40
+_MAX_VERSION = 40
 
 
 def open_channel(
@@ -41,7 +41,7 @@ def open_channel(
         # asking more often than every 5 minutes would make Falco's server hang up.
         ("grpc.keepalive_time_ms", 600_000),
         ("grpc.keepalive_timeout_ms", 20_000),
-        ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+        ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
         ("grpc.enable_http_proxy", 0),
     ]
     if credentials is None:
@@ -62,4 +62,4 @@ def falco_version(channel: grpc.Channel) -> str:
     except (grpc.RpcError, DecodeError):
         return ""
     clean = "".join(each for each in answer.version if each.isascii() and each.isprintable())
-    return f"Falco {clean[:_LONGEST_VERSION]}" if clean else ""
+    return f"Falco {clean[:_MAX_VERSION]}" if clean else ""

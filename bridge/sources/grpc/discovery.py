@@ -31,7 +31,7 @@ class DnsName:
 
     def __call__(self) -> frozenset[str]:
         """An address for each pod. Waits for the resolver, for seconds if need be."""
-        found = _ask_system(self) if self.resolver is None else _ask_server(self, self.resolver)
+        found = _resolve_system(self) if self.resolver is None else _resolve_server(self, self.resolver)
         return frozenset(f"[{each}]:{self.port}" if ":" in each else f"{each}:{self.port}" for each in found)
 
 
@@ -49,17 +49,17 @@ def server_address(resolver: str) -> tuple[str, int] | None:
         return None
 
 
-def _ask_system(name: DnsName) -> set[str]:
+def _resolve_system(name: DnsName) -> set[str]:
     try:
         found = socket.getaddrinfo(name.host, name.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         if isinstance(error, socket.gaierror) and error.errno in _NOT_THERE:
-            raise _nobody(name) from error
-        raise _silent(name, "the system's resolver", "is /etc/resolv.conf right?") from error
+            raise _no_address(name) from error
+        raise _unreachable(name, "the system's resolver", "is /etc/resolv.conf right?") from error
     return {str(address[0]) for *_, address in found}
 
 
-def _ask_server(name: DnsName, resolver: str) -> set[str]:
+def _resolve_server(name: DnsName, resolver: str) -> set[str]:
     import dns.exception
     import dns.resolver
 
@@ -76,23 +76,23 @@ def _ask_server(name: DnsName, resolver: str) -> set[str]:
             found |= {each.address for each in asker.resolve(name.host, kind, raise_on_no_answer=False)}
         except dns.resolver.NXDOMAIN as error:
             if not found:
-                raise _nobody(name) from error
+                raise _no_address(name) from error
         except (dns.exception.DNSException, OSError) as error:
             failure = error
     if not found and failure is not None:
         who = f"the DNS server at {resolver}"
-        raise _silent(name, who, "is `resolver` right, and may the bridge reach it?") from failure
+        raise _unreachable(name, who, "is `resolver` right, and may the bridge reach it?") from failure
     if not found:
-        raise _nobody(name)
+        raise _no_address(name)
     return found
 
 
-def _nobody(name: DnsName) -> SetupError:
+def _no_address(name: DnsName) -> SetupError:
     return SetupError(
         f"{name}: the name has no address; "
         "is it the full name of a headless service (clusterIP: None) whose pods are ready?"
     )
 
 
-def _silent(name: DnsName, who: str, remedy: str) -> SetupError:
+def _unreachable(name: DnsName, who: str, remedy: str) -> SetupError:
     return SetupError(f"{name}: {who} does not answer for it; {remedy}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import grpc
 
-_LONGEST_DETAIL = 300
+_MAX_DETAIL = 300
 
 _GONE = "it went away while it was being read; alerts that it had not sent are lost with it"
 
@@ -42,13 +42,13 @@ _REMEDIES = (
     ("more than 107 characters", "a socket's path has at most 107 bytes; give Falco's socket a shorter one"),
     ("target uri is not valid", "it is no address; a socket's path has at most 107 bytes"),
     ("errors resolving", "its name does not resolve; check the address"),
-    ("Connection refused", "nothing listens there; is Falco running, and is this its grpc.bind_address?"),
+    ("Connection rejected", "nothing listens there; is Falco running, and is this its grpc.bind_address?"),
     ("timed out", "it does not answer; does a firewall stand between, and does Falco run there?"),
     ("DNS resolution failed", "its name does not resolve; check the address"),
 )
 
 
-def explain(address: str, code: grpc.StatusCode, details: str, *, was_read: bool = False) -> str:
+def describe_failure(address: str, code: grpc.StatusCode, details: str, *, was_read: bool = False) -> str:
     """One sentence: the address, the cause, the remedy. ``was_read``: until now it could be read."""
     if code.name == "UNIMPLEMENTED":
         return (
@@ -60,11 +60,11 @@ def explain(address: str, code: grpc.StatusCode, details: str, *, was_read: bool
     for cause, remedy in _REMEDIES:
         if cause in details:
             return f"{address}: {remedy}"
-    return f"{address}: cannot be read ({code.name}: {details[:_LONGEST_DETAIL]}); trying again"
+    return f"{address}: cannot be read ({code.name}: {details[:_MAX_DETAIL]}); trying again"
 
 
 def _went_away(details: str, *, handshake: bool) -> bool:
-    """Whether a connection ended that stood. One that ``handshake`` may have refused failed to connect, gRPC says."""
+    """Whether a connection ended that stood. One that ``handshake`` may have rejected failed to connect, gRPC says."""
     if "Stream removed" in details:
         return True
     ended = "Socket closed" in details or "Connection reset" in details

@@ -13,10 +13,10 @@ from bridge.sources.contract import Accept, SourceState
 from bridge.sources.grpc.discovery import Lookup
 from bridge.sources.grpc.source import GrpcSource
 from bridge.sources.grpc.tls import Certificates
-from bridge.sources.state import StateKeeper
-from bridge.sources.supervise import live
+from bridge.sources.state import StateTracker
+from bridge.sources.supervise import supervise
 
-LOOK_SECONDS = 3.0
+CHECK_SECONDS = 3.0
 """How often it is looked who is there."""
 LINGER_SECONDS = 60.0
 """One that is said to have gone is read for so long, if it answers: a pod on its way out still has alerts to give."""
@@ -28,7 +28,7 @@ class _Reader:
 
     source: GrpcSource
     thread: threading.Thread
-    gone_since: float | None = None
+    removed_since: float | None = None
 
 
 class GrpcFleet:
@@ -41,8 +41,8 @@ class GrpcFleet:
         self._readers: dict[str, _Reader] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._told = ""
-        self._state = StateKeeper(name, where)
+        self._reported = ""
+        self._state = StateTracker(name, where)
         self._log = structlog.get_logger("grpc")
 
     def run(self, accept: Accept) -> None:
@@ -61,11 +61,11 @@ class GrpcFleet:
             for reader in self._readers.values():
                 reader.source.stop()
 
-    def cancel(self) -> int:
+    def abort(self) -> int:
         """Let go of the open streams; what the Falcos had popped for them is lost."""
         self.stop()
         with self._lock:
-            return sum(reader.source.cancel() for reader in self._readers.values())
+            return sum(reader.source.abort() for reader in self._readers.values())
 
     def state(self) -> tuple[SourceState, ...]:
         """Of the list or the name, then of each Falco."""
@@ -78,13 +78,13 @@ class GrpcFleet:
             try:
                 addresses = self._lookup()
             except SetupError as error:
-                self._tell(str(error))
+                self._report_problem(str(error))
             else:
-                self._tell_well()
-                self._adapt(addresses, accept)
-            self._stop.wait(LOOK_SECONDS)
+                self._clear_problem()
+                self._update(addresses, accept)
+            self._stop.wait(CHECK_SECONDS)
 
-    def _adapt(self, addresses: frozenset[str], accept: Accept) -> None:
+    def _update(self, addresses: frozenset[str], accept: Accept) -> None:
         """Begin to read who has come; let those go that have gone, once they have nothing more to give."""
         now = time.monotonic()
         with self._lock:
@@ -94,10 +94,10 @@ class GrpcFleet:
                 if not reader.thread.is_alive():
                     del self._readers[address]
                 elif address not in addresses:
-                    self._let_go(address, reader, now)
-                elif reader.gone_since is not None:
-                    reader.gone_since = None
-                    reader.source.depart(departed=False)
+                    self._retire(address, reader, now)
+                elif reader.removed_since is not None:
+                    reader.removed_since = None
+                    reader.source.set_removed(removed=False)
             for address in sorted(addresses - self._readers.keys()):
                 self._readers[address] = self._start(address, accept)
             self._state.note(f"{len(addresses)} Falcos")
@@ -111,26 +111,26 @@ class GrpcFleet:
         return _Reader(source, thread)
 
     def _read(self, source: GrpcSource, accept: Accept) -> None:
-        if not live(source, accept, self._stop):
+        if not supervise(source, accept, self._stop):
             self._stop.set()
 
-    def _let_go(self, address: str, reader: _Reader, now: float) -> None:
-        if reader.gone_since is None:
-            reader.gone_since = now
-            reader.source.depart(departed=True)
+    def _retire(self, address: str, reader: _Reader, now: float) -> None:
+        if reader.removed_since is None:
+            reader.removed_since = now
+            reader.source.set_removed(removed=True)
             self._log.info("falco gone; read while it answers", source=self.name, falco=address)
-        elif now - reader.gone_since > LINGER_SECONDS:
+        elif now - reader.removed_since > LINGER_SECONDS:
             reader.source.stop()
 
-    def _tell(self, problem: str) -> None:
+    def _report_problem(self, problem: str) -> None:
         """Once for each cause; the Falcos that are known are read on."""
         self._state.failed(problem)
-        if problem != self._told:
-            self._told = problem
+        if problem != self._reported:
+            self._reported = problem
             self._log.warning("falcos not found", source=self.name, problem=problem, known=len(self._readers))
 
-    def _tell_well(self) -> None:
+    def _clear_problem(self) -> None:
         self._state.connected()
-        if self._told:
-            self._told = ""
+        if self._reported:
+            self._reported = ""
             self._log.info("falcos are found again", source=self.name)

@@ -9,10 +9,10 @@ import structlog
 
 from bridge.sources.contract import Accept, Batch, SourceState
 from bridge.sources.grpc import competing_client
-from bridge.sources.grpc.competing_client import Sharing
+from bridge.sources.grpc.competing_client import ClientDetector
 from bridge.sources.grpc.connection import falco_version
-from bridge.sources.grpc.failure import explain
-from bridge.sources.state import StateKeeper
+from bridge.sources.grpc.failure import describe_failure
+from bridge.sources.state import StateTracker
 
 if TYPE_CHECKING:
     import grpc
@@ -28,15 +28,15 @@ class FalcoHealth:
     def __init__(self, source: str, address: str) -> None:
         self._source = source
         self._address = address
-        self._state = StateKeeper(source, address)
-        self._sharing = Sharing()
+        self._state = StateTracker(source, address)
+        self._detector = ClientDetector()
         self._readable = False
-        self._told = ""
-        self._told_missing = 0
+        self._reported = ""
+        self._reported_missing = 0
         self._version = ""
         self._shared = ""
         self._crowded = 0
-        self._looked = 0.0
+        self._checked_at = 0.0
         self._log = structlog.get_logger("grpc")
 
     def state(self) -> SourceState:
@@ -48,27 +48,27 @@ class FalcoHealth:
 
         def counted(batch: Batch) -> None:
             accept(batch)
-            self._state.took(batch)
-            missing = self._sharing.missing(batch.alerts, len(batch.refused))
-            if missing > self._told_missing:
-                self._told_missing = missing
-                self._tell_shared(f"{missing} of its alerts went elsewhere")
+            self._state.committed(batch)
+            missing = self._detector.missing(batch.alerts, len(batch.rejected))
+            if missing > self._reported_missing:
+                self._reported_missing = missing
+                self._report_shared(f"{missing} of its alerts went elsewhere")
 
         return counted
 
     def failed(self, error: grpc.RpcError) -> None:
         """A read failed: told once for each cause, not for each attempt."""
-        sentence = explain(self._address, error.code(), error.details() or "", was_read=self._readable)
+        sentence = describe_failure(self._address, error.code(), error.details() or "", was_read=self._readable)
         self.unreadable()
         self._state.failed(sentence)
-        if sentence != self._told:
-            self._told = sentence
+        if sentence != self._reported:
+            self._reported = sentence
             self._log.warning("falco not readable", source=self._source, problem=sentence)
 
     def unreadable(self) -> None:
         """A read failed, and nobody need hear of it."""
         self._readable = False
-        self._sharing.forget()
+        self._detector.forget()
 
     def readable(self, channel: grpc.Channel) -> None:
         """A read succeeded."""
@@ -77,23 +77,23 @@ class FalcoHealth:
             self._version = falco_version(channel)
             self._note()
         self._state.connected()
-        self._look_around()
-        if self._told:
-            self._told = ""
+        self._check_connections()
+        if self._reported:
+            self._reported = ""
             self._log.info("falco is readable again", source=self._source, falco=self._address)
 
-    def _look_around(self) -> None:
+    def _check_connections(self) -> None:
         """More than one connection to the socket, twice in a row, is somebody else: ours is one, whoever shares it."""
         now = time.monotonic()
-        if not self._address.startswith("unix:") or now - self._looked < CONNECTIONS_SECONDS:
+        if not self._address.startswith("unix:") or now - self._checked_at < CONNECTIONS_SECONDS:
             return
-        self._looked = now
+        self._checked_at = now
         crowded = competing_client.connections(self._address.removeprefix("unix:")) > 1
         self._crowded = self._crowded + 1 if crowded else 0
         if self._crowded == 2:
-            self._tell_shared("another client is connected to its socket")
+            self._report_shared("another client is connected to its socket")
 
-    def _tell_shared(self, sign: str) -> None:
+    def _report_shared(self, sign: str) -> None:
         known, self._shared = self._shared, sign
         self._note()
         if not known:

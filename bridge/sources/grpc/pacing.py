@@ -6,7 +6,7 @@ IDLE_SECONDS = 0.25
 """The longest pause while there is nothing to read: an alert is read within this."""
 _FIRST_IDLE_SECONDS = 0.01
 _FIRST_FAILURE_SECONDS = 0.2
-LONGEST_FAILURE_SECONDS = 1.0
+MAX_FAILURE_SECONDS = 1.0
 """The longest pause while a Falco cannot be reached."""
 
 
@@ -25,5 +25,5 @@ class Pacing:
 
     def after_failure(self) -> float:
         """Seconds to wait after a read that failed."""
-        self._failure = min(max(self._failure * 2, _FIRST_FAILURE_SECONDS), LONGEST_FAILURE_SECONDS)
+        self._failure = min(max(self._failure * 2, _FIRST_FAILURE_SECONDS), MAX_FAILURE_SECONDS)
         return self._failure

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from bridge.alert import Alert
 from bridge.alert.forms.grpc_form import decode_grpc
 from bridge.alert.malformed import Malformed
+from bridge.alert.rejected import RejectedMessage
 from bridge.alert.wire.methods import GET
-from bridge.sources.contract import Abandoned, Accept, Batch, Refusal, SourceState
+from bridge.sources.contract import Aborted, Accept, Batch, SourceState
 from bridge.sources.grpc.connection import open_channel
 from bridge.sources.grpc.health import FalcoHealth
 from bridge.sources.grpc.pacing import Pacing
@@ -22,7 +23,7 @@ from bridge.sources.grpc.tls import Certificates
 if TYPE_CHECKING:
     import grpc
 
-MOST_IN_A_BATCH = 1000
+MAX_BATCH = 1000
 
 
 class GrpcSource:
@@ -35,8 +36,8 @@ class GrpcSource:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._call: Any = None
-        self._cancelled = False
-        self._departed = False
+        self._aborted = False
+        self._removed = False
         self._health = FalcoHealth(name, address)
 
     def run(self, accept: Accept) -> None:
@@ -66,9 +67,9 @@ class GrpcSource:
                 self._stop.wait(pacing.after_read(count))
 
     def _failed(self, error: grpc.RpcError) -> None:
-        if self._departed:
+        if self._removed:
             self._stop.set()
-        if self._departed or self._cancelled:
+        if self._removed or self._aborted:
             self._health.unreadable()
         else:
             self._health.failed(error)
@@ -76,19 +77,19 @@ class GrpcSource:
     def _credentials(self) -> grpc.ChannelCredentials | None:
         return None if self._certificates is None else self._certificates.current()
 
-    def depart(self, *, departed: bool) -> None:
+    def set_removed(self, *, removed: bool) -> None:
         """Whether it is said to have gone: then it is read for as long as it answers, and no attempt follows."""
-        self._departed = departed
+        self._removed = removed
 
     def stop(self) -> None:
         """Read the stream that is open to its end, and leave."""
         self._stop.set()
 
-    def cancel(self) -> int:
+    def abort(self) -> int:
         """Let go of the open stream; what Falco had popped for it is lost."""
         self._stop.set()
         with self._lock:
-            self._cancelled = True
+            self._aborted = True
             if self._call is None:
                 return 0
             self._call.cancel()
@@ -101,7 +102,7 @@ class GrpcSource:
     def _read_stream(self, get: Any, accept: Accept) -> int:
         """One ``get`` to its end; how many messages it brought. What came before a failure is kept all the same."""
         with self._lock:
-            if self._cancelled:
+            if self._aborted:
                 return 0
             call = self._call = get(b"")
         count = 0
@@ -109,10 +110,10 @@ class GrpcSource:
         try:
             for message in call:
                 messages.append(message)
-                if len(messages) == MOST_IN_A_BATCH:
-                    count += self._hand_over(messages, accept)
+                if len(messages) == MAX_BATCH:
+                    count += self._commit_payload(messages, accept)
                     messages = []
-        except Abandoned:
+        except Aborted:
             call.cancel()
             raise
         finally:
@@ -120,18 +121,18 @@ class GrpcSource:
                 self._call = None
             # A stream that broke off has brought these all the same.
             if messages:
-                count += self._hand_over(messages, accept)
+                count += self._commit_payload(messages, accept)
         return count
 
-    def _hand_over(self, messages: list[bytes], accept: Accept) -> int:
+    def _commit_payload(self, messages: list[bytes], accept: Accept) -> int:
         received_ns = time.time_ns()
         alerts: list[Alert] = []
-        refused: list[Refusal] = []
+        rejected: list[RejectedMessage] = []
         for message in messages:
             decoded = decode_grpc(message, received_ns)
             if isinstance(decoded, Malformed):
-                refused.append(Refusal(decoded.reason, message))
+                rejected.append(RejectedMessage(decoded.reason, message))
             else:
                 alerts.append(decoded)
-        accept(Batch(self.name, received_ns, tuple(alerts), tuple(refused)))
+        accept(Batch(self.name, received_ns, tuple(alerts), tuple(rejected)))
         return len(messages)

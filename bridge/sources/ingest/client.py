@@ -10,27 +10,27 @@ import socket
 import stat
 import time
 
-LARGEST = 8 << 20
+MAX_BYTES = 8 << 20
 """Bytes that one hand-over, or one file in the spool, may hold."""
-MOST_FILES = 10_000
-MOST_BYTES = 256 << 20
+MAX_FILES = 10_000
+MAX_SPOOL_BYTES = 256 << 20
 """A spool that holds so much takes no more: whoever fills it must not fill the disk."""
 UNFINISHED = "."
 """Names in the spool that begin so are still being written."""
 
-TAKEN, REFUSED, TOO_LARGE, TOO_SLOW = "200", "400", "413", "408"
-"""How an answer begins. Taken: all is committed; refused: something is no alert, and was kept aside."""
+ACCEPTED, REFUSED, TOO_LARGE, TOO_SLOW = "200", "400", "413", "408"
+"""How an answer begins. Progress: all is committed; rejected: something is no alert, and was kept aside."""
 
 
 class UnreachedError(Exception):
-    """No bridge took it; the text says why."""
+    """No bridge committed it; the text says why."""
 
 
 class SpoolError(Exception):
     """The spool did not take it; the text says why, and the way out."""
 
 
-def hand_over(path: str, alerts: bytes, seconds: float) -> str:
+def send_alerts(path: str, alerts: bytes, seconds: float) -> str:
     """The bridge's answer, once it has committed them. Raises UnreachedError."""
     deadline = time.monotonic() + seconds
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -41,8 +41,8 @@ def hand_over(path: str, alerts: bytes, seconds: float) -> str:
             connection.shutdown(socket.SHUT_WR)
             answer = _read_answer(connection, deadline)
         except OSError as error:
-            raise UnreachedError(_why(path, error, seconds)) from error
-    if not answer.startswith((TAKEN, REFUSED, TOO_LARGE)):
+            raise UnreachedError(_describe(path, error, seconds)) from error
+    if not answer.startswith((ACCEPTED, REFUSED, TOO_LARGE)):
         raise UnreachedError(answer.partition(" ")[2] or f"what listens at {path} hung up")
     return answer
 
@@ -58,7 +58,7 @@ def _read_answer(connection: socket.socket, deadline: float) -> str:
     return answer.decode("utf-8", "replace").strip()
 
 
-def _why(path: str, error: OSError, seconds: float) -> str:
+def _describe(path: str, error: OSError, seconds: float) -> str:
     if isinstance(error, PermissionError):
         return f"{path} may not be opened; this user must be in the group of the socket"
     if isinstance(error, TimeoutError):
@@ -68,12 +68,12 @@ def _why(path: str, error: OSError, seconds: float) -> str:
     return f"{path} cannot be reached ({error.strerror or error})"
 
 
-def leave_in_spool(folder: str, alerts: bytes) -> None:
+def write_to_spool(folder: str, alerts: bytes) -> None:
     """Write them down there, whole and on the disk once this returns. Raises SpoolError."""
     try:
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        raise SpoolError(f"the spool {folder} cannot be opened ({error.strerror}); {_make_it(error)}") from error
+        raise SpoolError(f"the spool {folder} cannot be opened ({error.strerror}); {_remedy(error)}") from error
     try:
         _check(directory, folder, len(alerts))
         _write(directory, alerts)
@@ -83,7 +83,7 @@ def leave_in_spool(folder: str, alerts: bytes) -> None:
         os.close(directory)
 
 
-def _make_it(error: OSError) -> str:
+def _remedy(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "the bridge makes it when it starts with `socket` among its sources"
     return "it must be a folder, and this user in its group"
@@ -96,10 +96,10 @@ def _check(directory: int, folder: str, size: int) -> None:
     with os.scandir(directory) as entries:
         for entry in entries:
             files += 1
-            if files >= MOST_FILES:
+            if files >= MAX_FILES:
                 break
             held += entry.stat(follow_symlinks=False).st_size
-    if files >= MOST_FILES or held + size > MOST_BYTES:
+    if files >= MAX_FILES or held + size > MAX_SPOOL_BYTES:
         raise SpoolError(
             f"the spool {folder} is full ({files} files, {held} bytes); start the bridge, which empties it"
         )
@@ -110,7 +110,7 @@ def _write(directory: int, alerts: bytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.open(UNFINISHED + name, flags, 0o640, dir_fd=directory)
     try:
-        _belong(file, directory)
+        _set_owner(file, directory)
         view = memoryview(alerts)
         while view:
             view = view[os.write(file, view) :]
@@ -124,7 +124,7 @@ def _write(directory: int, alerts: bytes) -> None:
     os.fsync(directory)
 
 
-def _belong(file: int, directory: int) -> None:
+def _set_owner(file: int, directory: int) -> None:
     """The bridge must be able to read it, whoever wrote it and whatever the umask."""
     if os.geteuid() == 0:
         owner = os.fstat(directory)

@@ -14,18 +14,18 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bridge.common.unix_socket import listen
-from bridge.sources.contract import Abandoned, Accept, Batch, SourceState
-from bridge.sources.ingest.client import LARGEST, REFUSED, TAKEN, TOO_LARGE, TOO_SLOW
+from bridge.sources.contract import Aborted, Accept, Batch, SourceState
+from bridge.sources.ingest.client import ACCEPTED, MAX_BYTES, REFUSED, TOO_LARGE, TOO_SLOW
 from bridge.sources.ingest.spool import Spool
-from bridge.sources.payload import MOST_PIECES, Payload, TooMany, read_body
-from bridge.sources.state import StateKeeper
+from bridge.sources.payload import MAX_ALERTS_PER_BODY, Payload, TooManyAlerts, read_body
+from bridge.sources.state import StateTracker
 
-_MOST_CONNECTIONS = 64
-_PATIENCE_SECONDS = 10.0
+_MAX_CONNECTIONS = 64
+_TIMEOUT_SECONDS = 10.0
 """For the alerts to come whole, and for the answer to be taken."""
-_LOOK_SECONDS = 1.0
-_BREATH_SECONDS = 0.1
-_MOST_SAID = 200
+_CHECK_SECONDS = 1.0
+_RETRY_SECONDS = 0.1
+_MAX_REASON = 200
 
 
 class SocketSource:
@@ -37,7 +37,7 @@ class SocketSource:
         self._zone = zone
         self._spool = Spool(spool, group, zone)
         self._listener = listen(path, group)
-        self._state = StateKeeper(name)
+        self._state = StateTracker(name)
         self._stop = threading.Event()
         self._connections: set[socket.socket] = set()
         self._changed = threading.Condition()
@@ -49,13 +49,13 @@ class SocketSource:
         self._state.connected()
         if self._acceptor is None:
             self._acceptor = threading.Thread(
-                target=self._serve, args=(accept,), name=f"{self.name} accept", daemon=True
+                target=self._accept_connections, args=(accept,), name=f"{self.name} accept", daemon=True
             )
             self._acceptor.start()
         while True:
             self._spool.take(self.name, accept)
-            self._tell_left_alone()
-            if self._stop.wait(_LOOK_SECONDS):
+            self._update_detail()
+            if self._stop.wait(_CHECK_SECONDS):
                 break
         self._acceptor.join()
         with self._changed:
@@ -70,7 +70,7 @@ class SocketSource:
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
 
-    def cancel(self) -> int:
+    def abort(self) -> int:
         """Hang up on everybody. Nothing is lost by it: who gets no answer leaves it in the spool."""
         self.stop()
         with self._changed:
@@ -83,36 +83,38 @@ class SocketSource:
         """How it is doing."""
         return (self._state.now(),)
 
-    def _tell_left_alone(self) -> None:
-        count = self._spool.left_alone
+    def _update_detail(self) -> None:
+        count = self._spool.unusable
         self._state.note(f"{count} in the spool that cannot be taken in" if count else "")
 
     # In the acceptor's thread
 
-    def _serve(self, accept: Accept) -> None:
+    def _accept_connections(self, accept: Accept) -> None:
         while not self._stop.is_set():
             try:
                 connection, _ = self._listener.accept()
             except OSError:  # closed, or no descriptor is free
-                self._stop.wait(_BREATH_SECONDS)
+                self._stop.wait(_RETRY_SECONDS)
                 continue
             with self._changed:
-                full = len(self._connections) >= _MOST_CONNECTIONS
+                full = len(self._connections) >= _MAX_CONNECTIONS
                 if not full:
                     self._connections.add(connection)
             if full:
                 connection.close()
             else:
-                threading.Thread(target=self._attend, args=(connection, accept), name=self.name, daemon=True).start()
+                threading.Thread(
+                    target=self._serve_connection, args=(connection, accept), name=self.name, daemon=True
+                ).start()
 
     # In a thread a connection
 
-    def _attend(self, connection: socket.socket, accept: Accept) -> None:
+    def _serve_connection(self, connection: socket.socket, accept: Accept) -> None:
         try:
             # Whoever gets no answer leaves it in the spool; should both arrive, it is one alert all the same.
-            with suppress(OSError, Abandoned):
-                answer = self._taken(connection, accept)
-                connection.settimeout(_PATIENCE_SECONDS)
+            with suppress(OSError, Aborted):
+                answer = self._handle(connection, accept)
+                connection.settimeout(_TIMEOUT_SECONDS)
                 connection.sendall(answer.encode() + b"\n")
         finally:
             with self._changed:
@@ -120,27 +122,27 @@ class SocketSource:
                 self._changed.notify_all()
             connection.close()
 
-    def _taken(self, connection: socket.socket, accept: Accept) -> str:
+    def _handle(self, connection: socket.socket, accept: Accept) -> str:
         try:
             body = _read(connection)
         except TimeoutError:
-            return f"{TOO_SLOW} alerts are handed over within {_PATIENCE_SECONDS:.0f} s"
+            return f"{TOO_SLOW} alerts are handed over within {_TIMEOUT_SECONDS:.0f} s"
         if body is None:
-            return f"{TOO_LARGE} at most {LARGEST} bytes are taken at a time"
+            return f"{TOO_LARGE} at most {MAX_BYTES} bytes are taken at a time"
         if not body.strip():
             return f"{REFUSED} nothing was sent"
         received_ns = time.time_ns()
         try:
             payload = read_body(body, received_ns, self._zone)
-        except TooMany:
-            return f"{TOO_LARGE} at most {MOST_PIECES} alerts are taken at a time"
-        accept(Batch(self.name, received_ns, tuple(payload.alerts), tuple(payload.refused)))
+        except TooManyAlerts:
+            return f"{TOO_LARGE} at most {MAX_ALERTS_PER_BODY} alerts are taken at a time"
+        accept(Batch(self.name, received_ns, tuple(payload.alerts), tuple(payload.rejected)))
         return _verdict(payload)
 
 
 def _read(connection: socket.socket) -> bytes | None:
     """All that is sent; None where it is too large. Raises TimeoutError where it takes too long in all."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     pieces: list[bytes] = []
     size = 0
     while True:
@@ -150,13 +152,13 @@ def _read(connection: socket.socket) -> bytes | None:
             return b"".join(pieces)
         pieces.append(data)
         size += len(data)
-        if size > LARGEST:
+        if size > MAX_BYTES:
             return None
 
 
 def _verdict(payload: Payload) -> str:
     taken = f"{len(payload.alerts)} taken"
-    if payload.refused:
-        why = payload.refused[0].reason[:_MOST_SAID]
-        return f"{REFUSED} {taken}, {len(payload.refused)} kept aside: the message {why}"
-    return f"{TAKEN} {taken}"
+    if payload.rejected:
+        why = payload.rejected[0].reason[:_MAX_REASON]
+        return f"{REFUSED} {taken}, {len(payload.rejected)} kept aside: the message {why}"
+    return f"{ACCEPTED} {taken}"

@@ -17,20 +17,21 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from bridge.alert.rejected import RejectedMessage
 from bridge.common.errors import SetupError
 from bridge.common.unix_socket import group_number
-from bridge.sources.contract import Accept, Batch, Refusal
-from bridge.sources.ingest.client import LARGEST, MOST_FILES, UNFINISHED
-from bridge.sources.payload import MOST_PIECES, Payload, TooMany, read_body
+from bridge.sources.contract import Accept, Batch
+from bridge.sources.ingest.client import MAX_BYTES, MAX_FILES, UNFINISHED
+from bridge.sources.payload import MAX_ALERTS_PER_BODY, Payload, TooManyAlerts, read_body
 
-_MOST_IN_A_BATCH = 500
-_MOST_BYTES_IN_A_BATCH = 8 << 20
-_MOST_LOOKED_AT = 2 * MOST_FILES
+_MAX_BATCH = 500
+_MAX_BATCH_BYTES = 8 << 20
+_MAX_LISTED = 2 * MAX_FILES
 _SETTLED_NS = 2_000_000_000
 """A folder's time of change is coarse: one that changed so lately may have changed again since."""
 _ABANDONED_SECONDS = 3600.0
 """An unfinished file of that age is what a killed ``send`` left; it was never acknowledged."""
-_KEPT_OF_A_LARGE_FILE = 64 << 10
+_LARGE_FILE_PREFIX = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,95 +48,95 @@ class Spool:
     def __init__(self, folder: Path, group: str = "", zone: ZoneInfo | None = None) -> None:
         self._folder = folder
         self._zone = zone
-        self._directory = _opened(folder, group)
-        self._seen_ns = -1
-        self._left_alone: set[str] = set()
+        self._directory = _open_folder(folder, group)
+        self._scanned_ns = -1
+        self._unusable: set[str] = set()
         self._log = structlog.get_logger("spool")
 
     @property
-    def left_alone(self) -> int:
+    def unusable(self) -> int:
         """How many names lie there that can neither be read nor removed."""
-        return len(self._left_alone)
+        return len(self._unusable)
 
     def take(self, source: str, accept: Accept) -> None:
-        """Take in what is there; as good as free where nothing has come since. Raises Abandoned."""
+        """Take in what is there; as good as free where nothing has come since. Raises Aborted."""
         while self._has_changed():
             names = self._names()
             if not names:
                 return
-            self._take_some(names, source, accept)
+            self._take_batch(names, source, accept)
 
     def _has_changed(self) -> bool:
         changed_ns = os.fstat(self._directory).st_mtime_ns
         settled = changed_ns + _SETTLED_NS < time.time_ns()
-        if settled and changed_ns == self._seen_ns:
+        if settled and changed_ns == self._scanned_ns:
             return False
-        self._seen_ns = changed_ns
+        self._scanned_ns = changed_ns
         return True
 
     def _names(self) -> list[str]:
         """Oldest first, as the names that ``send`` gives begin with the time."""
         with os.scandir(self._directory) as entries:
-            names = [entry.name for entry in islice(entries, _MOST_LOOKED_AT)]
-        self._left_alone.intersection_update(names)
+            names = [entry.name for entry in islice(entries, _MAX_LISTED)]
+        self._unusable.intersection_update(names)
         for name in names:
             if name.startswith(UNFINISHED):
-                self._forget_abandoned(name)
-        return sorted(name for name in names if not name.startswith(UNFINISHED) and name not in self._left_alone)
+                self._remove_abandoned(name)
+        return sorted(name for name in names if not name.startswith(UNFINISHED) and name not in self._unusable)
 
-    def _take_some(self, names: list[str], source: str, accept: Accept) -> None:
+    def _take_batch(self, names: list[str], source: str, accept: Accept) -> None:
         payload = Payload(zone=self._zone)
         done = list(self._read_into(payload, names))
-        if payload.alerts or payload.refused:
-            accept(Batch(source, time.time_ns(), tuple(payload.alerts), tuple(payload.refused)))
+        if payload.alerts or payload.rejected:
+            accept(Batch(source, time.time_ns(), tuple(payload.alerts), tuple(payload.rejected)))
         for name in done:
             self._remove(name)
 
     def _read_into(self, payload: Payload, names: list[str]) -> Iterator[str]:
         """Fill a batch; the names of what it holds."""
         size = 0
-        for name in names[:_MOST_IN_A_BATCH]:
+        for name in names[:_MAX_BATCH]:
             found = self._read(name)
-            if isinstance(found, Refusal):
-                payload.refused.append(found)
+            if isinstance(found, RejectedMessage):
+                payload.rejected.append(found)
             elif found is not None:
                 _decode_into(payload, found)
                 size += len(found.content)
             if found is not None:
                 yield name
-            if size >= _MOST_BYTES_IN_A_BATCH:
+            if size >= _MAX_BATCH_BYTES:
                 return
 
-    def _read(self, name: str) -> _File | Refusal | None:
+    def _read(self, name: str) -> _File | RejectedMessage | None:
         """A file's content; a refusal for what ought not to be there; None for what is left alone."""
         try:
             before = os.stat(name, dir_fd=self._directory, follow_symlinks=False)
             if not stat.S_ISREG(before.st_mode):
-                return self._no_file(name, before.st_mode)
+                return self._not_a_file(name, before.st_mode)
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             file = os.open(name, flags, dir_fd=self._directory)
             with os.fdopen(file, "rb") as opened:
                 now = os.fstat(file)
                 if not stat.S_ISREG(now.st_mode):
-                    return self._no_file(name, now.st_mode)
-                content = opened.read(LARGEST + 1)
+                    return self._not_a_file(name, now.st_mode)
+                content = opened.read(MAX_BYTES + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._leave_alone(name, error)
+            self._mark_unusable(name, error)
             return None
         if now.st_nlink > 1:
-            return Refusal("was a second name of a file elsewhere, in the spool", os.fsencode(name))
-        if len(content) > LARGEST:
-            return Refusal(f"has more than {LARGEST} bytes, in the spool", content[:_KEPT_OF_A_LARGE_FILE])
+            return RejectedMessage("was a second name of a file elsewhere, in the spool", os.fsencode(name))
+        if len(content) > MAX_BYTES:
+            return RejectedMessage(f"has more than {MAX_BYTES} bytes, in the spool", content[:_LARGE_FILE_PREFIX])
         return _File(content, now.st_mtime_ns)
 
-    def _no_file(self, name: str, mode: int) -> Refusal | None:
+    def _not_a_file(self, name: str, mode: int) -> RejectedMessage | None:
         if stat.S_ISDIR(mode):
-            self._leave_alone(name, IsADirectoryError(0, "it is a folder"))
+            self._mark_unusable(name, IsADirectoryError(0, "it is a folder"))
             return None
         kind = {stat.S_IFLNK: "link", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}.get(stat.S_IFMT(mode), "device")
-        return Refusal(f"was a {kind} in the spool, where only files belong", os.fsencode(name))
+        return RejectedMessage(f"was a {kind} in the spool, where only files belong", os.fsencode(name))
 
     def _remove(self, name: str) -> None:
         try:
@@ -143,11 +144,11 @@ class Spool:
         except FileNotFoundError:
             pass
         except OSError as error:
-            self._leave_alone(name, error)
+            self._mark_unusable(name, error)
 
-    def _leave_alone(self, name: str, error: OSError) -> None:
+    def _mark_unusable(self, name: str, error: OSError) -> None:
         """What cannot be read or removed must be told, once, and must not be tried for ever."""
-        self._left_alone.add(name)
+        self._unusable.add(name)
         self._log.error(
             "the spool holds what cannot be taken in",
             spool=str(self._folder),
@@ -156,7 +157,7 @@ class Spool:
             remedy="remove it by hand; the bridge's user must be able to read and remove what lies there",
         )
 
-    def _forget_abandoned(self, name: str) -> None:
+    def _remove_abandoned(self, name: str) -> None:
         try:
             age = time.time() - os.stat(name, dir_fd=self._directory, follow_symlinks=False).st_mtime
             if age > _ABANDONED_SECONDS:
@@ -170,16 +171,18 @@ def _decode_into(payload: Payload, file: _File) -> None:
         return
     try:
         read = read_body(file.content, min(file.written_ns, time.time_ns()), payload.zone)
-    except TooMany:
-        payload.refused.append(Refusal(f"holds more than {MOST_PIECES} alerts, in the spool", file.content))
+    except TooManyAlerts:
+        payload.rejected.append(
+            RejectedMessage(f"holds more than {MAX_ALERTS_PER_BODY} alerts, in the spool", file.content)
+        )
         return
     payload.alerts += read.alerts
-    payload.refused += read.refused
+    payload.rejected += read.rejected
 
 
-def _opened(folder: Path, group: str) -> int:
+def _open_folder(folder: Path, group: str) -> int:
     try:
-        _make(folder, group)
+        _create(folder, group)
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise SetupError(
@@ -192,7 +195,7 @@ def _opened(folder: Path, group: str) -> int:
     return directory
 
 
-def _make(folder: Path, group: str) -> None:
+def _create(folder: Path, group: str) -> None:
     """For the group alone, and its files are the group's (setgid); one that is there stays as it is."""
     try:
         folder.mkdir(0o700)

@@ -15,9 +15,9 @@ from bridge.alert import Alert, Priority, make_alert
 from bridge.alert.forms.grpc_form import decode_grpc
 from bridge.simulate.server import StandInFalco
 from bridge.sources.grpc import health as grpc_health
-from bridge.sources.grpc.competing_client import SNAPSHOT_RULE, Sharing, connections
+from bridge.sources.grpc.competing_client import SNAPSHOT_RULE, ClientDetector, connections
 from bridge.sources.grpc.source import GrpcSource
-from tests.sources.taking import running
+from tests.sources.collector import running
 from tests.support.recordings import grpc_messages
 from tests.support.waiting import wait_until
 
@@ -51,31 +51,31 @@ def test_recordings_of_one_client_show_no_gap() -> None:
     """Though a snapshot or two of the real Falco overtook alerts."""
     for name in ("metrics_text", "metrics_json"):
         decoded = [decode_grpc(message, 0) for message in grpc_messages(name)]
-        sharing = Sharing()
-        assert [sharing.missing([each]) for each in decoded if isinstance(each, Alert)] == [0] * len(decoded)
+        detector = ClientDetector()
+        assert [detector.missing([each]) for each in decoded if isinstance(each, Alert)] == [0] * len(decoded)
 
 
 def test_a_gap_that_stays_is_somebody_elses_share() -> None:
     """Known with the snapshot after; what came late is none, nor what Falco dropped or we could not decode."""
-    sharing = Sharing()
-    assert sharing.missing([*alerts(3), *snapshot(50), *alerts(10), *snapshot(60)]) == 0
-    assert sharing.missing([*alerts(8), *snapshot(70)]) == 0
-    assert sharing.missing([*alerts(2), *snapshot(70)]) == 0
-    assert sharing.missing([*snapshot(75, drops=5), *snapshot(75, drops=5)]) == 0
-    assert sharing.missing(snapshot(78, drops=5), refused=3) == 0
-    assert sharing.missing([*alerts(5), *snapshot(88, drops=5)]) == 0
-    assert sharing.missing([*alerts(5), *snapshot(98, drops=5)]) == 5
+    detector = ClientDetector()
+    assert detector.missing([*alerts(3), *snapshot(50), *alerts(10), *snapshot(60)]) == 0
+    assert detector.missing([*alerts(8), *snapshot(70)]) == 0
+    assert detector.missing([*alerts(2), *snapshot(70)]) == 0
+    assert detector.missing([*snapshot(75, drops=5), *snapshot(75, drops=5)]) == 0
+    assert detector.missing(snapshot(78, drops=5), rejected=3) == 0
+    assert detector.missing([*alerts(5), *snapshot(88, drops=5)]) == 0
+    assert detector.missing([*alerts(5), *snapshot(98, drops=5)]) == 5
 
 
 def test_a_restart_a_failure_and_nonsense_are_no_gap() -> None:
     """Each life of Falco, and each connection, is counted by itself; a snapshot without the count says nothing."""
-    sharing = Sharing()
-    sharing.missing(snapshot(50))
-    assert sharing.missing([*snapshot(500, start="2"), *snapshot(500, start="2")]) == 0
-    sharing.missing(snapshot(600, start="2"))
-    sharing.forget()
-    assert sharing.missing([*snapshot(600, start="2"), *snapshot(600, start="2")]) == 0
-    assert sharing.missing([*snapshot("-1", "2"), *snapshot("9" * 400, "2"), *snapshot("٣", "2")]) == 0
+    detector = ClientDetector()
+    detector.missing(snapshot(50))
+    assert detector.missing([*snapshot(500, start="2"), *snapshot(500, start="2")]) == 0
+    detector.missing(snapshot(600, start="2"))
+    detector.forget()
+    assert detector.missing([*snapshot(600, start="2"), *snapshot(600, start="2")]) == 0
+    assert detector.missing([*snapshot("-1", "2"), *snapshot("9" * 400, "2"), *snapshot("٣", "2")]) == 0
 
 
 def test_the_gap_is_told_with_the_remedy(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ class History:
 @pytest.mark.parametrize("seed", range(HISTORIES))
 def test_every_line_comes_in_once_whatever_happens(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through kills at every commit, and any rotations in between."""
-    monkeypatch.setattr(file_source, "_MOST_IN_A_BATCH", 3)
+    monkeypatch.setattr(file_source, "_MAX_BATCH", 3)
     jitter = random.Random(seed)
     history = History(tmp_path, jitter)
     for _ in range(jitter.randint(2, 6)):

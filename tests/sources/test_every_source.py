@@ -22,17 +22,17 @@ from bridge.sources.http.source import HttpSource
 from bridge.sources.payload import decode_one
 from bridge.sources.stdin_source import StdinSource
 from tests.conftest import FULL
-from tests.sources.taking import Taken, running
+from tests.sources.collector import Collector, running
 from tests.support.recordings import FULL_JSON, NAMES, grpc_messages, http_bodies
 from tests.support.waiting import wait_until
 
-Road = Callable[[Sequence[bytes], Path, int], Taken]
+Road = Callable[[Sequence[bytes], Path, int], Collector]
 MARK = b'{"rule": "the end", "time": "2026-01-01T00:00:00Z"}'
 GOOD = b'{"rule": "neighbour", "time": "2026-01-01T00:00:00.%09dZ", "output_fields": {"proc.name": "sh"}}'
 MUTATIONS = 400 if FULL else 25
 
 
-def by_http(bodies: Sequence[bytes], _: Path, _count: int) -> Taken:
+def by_http(bodies: Sequence[bytes], _: Path, _count: int) -> Collector:
     """One alert a request, as Falco posts them."""
     made = HttpSource("http", "127.0.0.1", 0, Guard())
     with running(made) as taken:
@@ -46,20 +46,20 @@ def by_http(bodies: Sequence[bytes], _: Path, _count: int) -> Taken:
     return taken
 
 
-def by_http_at_once(bodies: Sequence[bytes], folder: Path, count: int) -> Taken:
+def by_http_at_once(bodies: Sequence[bytes], folder: Path, count: int) -> Collector:
     """As one body, a line each."""
     return by_http([b"\n".join(bodies)], folder, count)
 
 
-def by_http_array(bodies: Sequence[bytes], folder: Path, count: int) -> Taken:
+def by_http_array(bodies: Sequence[bytes], folder: Path, count: int) -> Collector:
     """As one array."""
     return by_http([b"[" + b", ".join(bodies) + b"]"], folder, count)
 
 
-def by_stdin(bodies: Sequence[bytes], _: Path, _count: int) -> Taken:
+def by_stdin(bodies: Sequence[bytes], _: Path, _count: int) -> Collector:
     """Through a pipe, cut anywhere."""
     read, write = os.pipe()
-    taken = Taken()
+    taken = Collector()
     thread = threading.Thread(target=StdinSource("stdin", read).run, args=(taken,), daemon=True)
     thread.start()
     data = b"\n".join(bodies)
@@ -71,19 +71,19 @@ def by_stdin(bodies: Sequence[bytes], _: Path, _count: int) -> Taken:
     return taken
 
 
-def from_file(lines: bytes, folder: Path, count: int) -> Taken:
+def from_file(lines: bytes, folder: Path, count: int) -> Collector:
     (folder / "falco.log").write_bytes(lines)
     with running(FileSource("file", str(folder / "falco.log"), begin="start")) as taken:
-        wait_until(lambda: len(taken.alerts) + len(taken.refused) >= count, "every line", seconds=10)
+        wait_until(lambda: len(taken.alerts) + len(taken.rejected) >= count, "every line", seconds=10)
     return taken
 
 
-def by_file(bodies: Sequence[bytes], folder: Path, count: int) -> Taken:
+def by_file(bodies: Sequence[bytes], folder: Path, count: int) -> Collector:
     """As Falco's file_output writes them."""
     return from_file(b"".join(body + b"\n" for body in bodies), folder, count)
 
 
-def by_cri(bodies: Sequence[bytes], folder: Path, count: int) -> Taken:
+def by_cri(bodies: Sequence[bytes], folder: Path, count: int) -> Collector:
     """As containerd does, in parts, with another stream between them."""
     head = "2026-01-01T00:00:00.123456789Z {} {} "
     lines = bytearray()
@@ -97,7 +97,7 @@ def by_cri(bodies: Sequence[bytes], folder: Path, count: int) -> Taken:
     return from_file(bytes(lines), folder, count)
 
 
-def by_docker(bodies: Sequence[bytes], folder: Path, count: int) -> Taken:
+def by_docker(bodies: Sequence[bytes], folder: Path, count: int) -> Collector:
     """As Docker does, in parts of a few hundred characters."""
     lines = bytearray()
     for body in bodies:
@@ -120,7 +120,7 @@ def test_recorded_json_is_the_same_by_every_road(road: Road, tmp_path: Path) -> 
         folder = tmp_path / name
         folder.mkdir()
         taken = road(bodies, folder, len(bodies))
-        assert taken.refused == []
+        assert taken.rejected == []
         ours = {alert.id: alert for alert in taken.alerts}
         same = [each for each in expected if each.id in ours]
         assert all(ours[each.id] == each for each in same)
@@ -139,7 +139,7 @@ def test_recorded_text_and_lean_forms_are_the_same_by_every_road(road: Road, tmp
         taken = road(bodies, folder, len(bodies))
         assert [alert.output for alert in taken.alerts] == [one(body).output for body in bodies], name
         assert [alert.rule for alert in taken.alerts] == [one(body).rule for body in bodies]
-        assert taken.refused == []
+        assert taken.rejected == []
 
 
 def one(body: bytes) -> Alert:
@@ -164,10 +164,10 @@ def test_mutated_and_truncated_recordings_cost_no_neighbour(road: Road, tmp_path
     wait_until(lambda: any(alert.rule == "the end" for alert in taken.alerts), "the last one")
     rules = Counter(alert.rule for alert in taken.alerts)
     assert rules["neighbour"] == whole
-    assert all(taken.refused)
-    assert len(taken.alerts) + len(taken.refused) <= len(bodies)
+    assert all(taken.rejected)
+    assert len(taken.alerts) + len(taken.rejected) <= len(bodies)
     if road is by_http:
-        assert len(taken.alerts) + len(taken.refused) == len(bodies)
+        assert len(taken.alerts) + len(taken.rejected) == len(bodies)
 
 
 def mutated(body: bytes, chance: random.Random) -> bytes:

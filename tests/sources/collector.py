@@ -10,7 +10,7 @@ from bridge.alert import Alert
 from bridge.sources.contract import Batch, Source
 
 
-class Taken:
+class Collector:
     """Keeps batches; ``hold`` makes every commit wait until it is set."""
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
@@ -30,8 +30,8 @@ class Taken:
         return [alert for batch in self.batches for alert in batch.alerts]
 
     @property
-    def refused(self) -> list[str]:
-        return [each.reason for batch in self.batches for each in batch.refused]
+    def rejected(self) -> list[str]:
+        return [each.reason for batch in self.batches for each in batch.rejected]
 
     @property
     def checkpoint(self) -> dict[str, str]:
@@ -41,8 +41,8 @@ class Taken:
 
 
 @contextmanager
-def running(source: Source, taken: Taken | None = None) -> Iterator[Taken]:
-    taken = taken or Taken()
+def running(source: Source, taken: Collector | None = None) -> Iterator[Collector]:
+    taken = taken or Collector()
     thread = threading.Thread(target=source.run, args=(taken,), daemon=True)
     thread.start()
     try:
