@@ -87,11 +87,21 @@ def test_every_channel_of_our_own_and_each_of_its_parameters_is_told() -> None:
     assert not [name for name in PARAMETERS if f"`{name}=" not in text and f"`?{name}=" not in text]
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(
+        r"^#+ (.*)$", re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL), re.MULTILINE
+    )
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_between_pages_lead_somewhere() -> None:
-    """No dead link inside the project."""
-    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} → {target}"
+    """Every link inside the project names an existing file and, where it has an anchor, an existing heading."""
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]:
+        for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8")):
+            path = page.parent / target if target else page
+            assert path.exists(), f"{page.name} → {target}"
+            assert not anchor or anchor in anchors(path), f"{page.name} → {target}#{anchor}"
 
 
 FALCO_OUTPUTS = {
@@ -105,8 +115,8 @@ def yaml_blocks(path: Path) -> list[str]:
 
 
 def test_the_sources_of_the_docs_are_a_config(tmp_path: Path) -> None:
-    """Every road's lines for falco-bridge.yaml are taken as they stand; those for falco.yaml name Falco's own settings."""
-    roads: set[str] = set()
+    """The lines for falco-bridge.yaml are a valid config of every kind; those for falco.yaml name Falco's settings."""
+    kinds: set[str] = set()
     falco: set[str] = set()
     for name in ("ca.crt", "client.crt", "client.key", "server.crt", "server.key", "clients.crt"):
         (tmp_path / name).touch()
@@ -118,9 +128,9 @@ def test_the_sources_of_the_docs_are_a_config(tmp_path: Path) -> None:
             assert set(document) <= FALCO_OUTPUTS, block
             falco |= set(document)
             continue
-        roads |= {key for source in document["sources"] for key in source} & set(_KINDS)
+        kinds |= {key for source in document["sources"] for key in source} & set(_KINDS)
         (tmp_path / "falco-bridge.yaml").write_text(block + rest, encoding="utf-8")
         found = load_config(tmp_path / "falco-bridge.yaml", {"INGEST_PATH": "0123456789abcdef"})
         assert isinstance(found, Config), [problem.text() for problem in found]
-    assert roads == set(_KINDS)
+    assert kinds == set(_KINDS)
     assert {"http_output", "file_output", "program_output", "grpc_output", "json_output"} <= falco
