@@ -1,4 +1,4 @@
-"""The examples to copy from hold: configs and routes pass `check`, `test` and `fmt`, and what runs them names what they name."""
+"""The examples are valid: configs and routes pass `check`, `test` and `fmt`, and unit and manifests fit them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bridge.config.load import Config, load_config
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SECRETS = {"slack": "T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", "pagerduty": "a" * 32}
-"""What these services' secrets look like; any word does for the others."""
+"""Well-formed secrets of services that check their form."""
 
 
 def run(*arguments: object) -> str:
@@ -35,7 +35,7 @@ def secrets_of(text: str) -> list[Path]:
 
 
 def prepared(text: str, folder: Path) -> Path:
-    """The config below a folder of the test's: every absolute path leads there, and its secrets are there."""
+    """The config rewritten to a test folder, with its absolute paths and secrets there."""
     for path in secrets_of(text):
         secret = folder / path.relative_to("/")
         secret.parent.mkdir(parents=True, exist_ok=True)
@@ -53,13 +53,13 @@ def by_kind(name: str) -> dict[str, dict[str, Any]]:
     return {document["kind"]: document for document in documents(name)}
 
 
-def test_every_route_file_is_in_its_one_layout() -> None:
-    """As `fmt` would write it."""
+def test_every_route_file_is_formatted() -> None:
+    """`fmt --check` finds nothing to change."""
     run("fmt", "--check", *sorted(EXAMPLES.rglob("*.route")))
 
 
 def test_the_production_config_checks_and_its_tests_pass(tmp_path: Path) -> None:
-    """Nothing to remark on, once its secrets are there."""
+    """No diagnostics once the secrets exist, and all route tests pass."""
     shutil.copytree(EXAMPLES / "production", tmp_path, dirs_exist_ok=True)
     config = prepared((EXAMPLES / "production" / "falco-bridge.yaml").read_text(encoding="utf-8"), tmp_path)
     assert run("check", "--config", config) == "no problems\n"
@@ -75,8 +75,8 @@ def unit() -> dict[str, list[str]]:
     return found
 
 
-def test_the_unit_gives_the_production_config_what_it_names(tmp_path: Path) -> None:
-    """Its secrets, its journal's folder, its sockets' folder, and time to drain."""
+def test_the_unit_provides_what_the_production_config_uses(tmp_path: Path) -> None:
+    """Secrets, folders of journal and sockets, and a stop timeout longer than the drain time."""
     settings = unit()
     text = (EXAMPLES / "production" / "falco-bridge.yaml").read_text(encoding="utf-8")
     credentials = {value.split(":")[0] for value in settings["LoadCredential"]}
@@ -90,8 +90,8 @@ def test_the_unit_gives_the_production_config_what_it_names(tmp_path: Path) -> N
     assert settings["ExecStart"] == ["/opt/falco-bridge/bin/falco-bridge --config /etc/falco-bridge/falco-bridge.yaml"]
 
 
-def test_the_units_restart_heeds_the_exit_code_of_a_wrong_config(tmp_path: Path) -> None:
-    """A bridge that cannot start as it is told says so once, not for ever."""
+def test_the_unit_does_not_restart_a_bridge_with_a_wrong_config(tmp_path: Path) -> None:
+    """RestartPreventExitStatus is the exit code of a config error."""
     wrong = tmp_path / "falco-bridge.yaml"
     wrong.write_text("sources: []\n", encoding="utf-8")
     done = subprocess.run(
@@ -101,7 +101,7 @@ def test_the_units_restart_heeds_the_exit_code_of_a_wrong_config(tmp_path: Path)
 
 
 def test_the_config_map_checks_and_its_tests_pass(tmp_path: Path) -> None:
-    """Nothing to remark on, once its secrets are there."""
+    """No diagnostics once the secrets exist, and all route tests pass."""
     data = by_kind("falco-bridge.yaml")["ConfigMap"]["data"]
     (tmp_path / "cluster.route").write_text(data["cluster.route"], encoding="utf-8")
     config = prepared(data["falco-bridge.yaml"], tmp_path)
@@ -110,8 +110,8 @@ def test_the_config_map_checks_and_its_tests_pass(tmp_path: Path) -> None:
     assert run("test", "--config", config).endswith("1 passed, 0 failed\n")
 
 
-def test_the_deployment_gives_the_config_what_it_names(tmp_path: Path) -> None:
-    """Ports, volumes, secrets, probes, and time to drain; and the container may do nothing more than a bridge does."""
+def test_the_deployment_provides_what_the_config_uses(tmp_path: Path) -> None:
+    """Ports, volumes, secrets, probes and grace period fit the config, and the container is unprivileged."""
     found = by_kind("falco-bridge.yaml")
     text = found["ConfigMap"]["data"]["falco-bridge.yaml"]
     (tmp_path / "cluster.route").write_text(found["ConfigMap"]["data"]["cluster.route"], encoding="utf-8")
@@ -141,8 +141,8 @@ def test_the_deployment_gives_the_config_what_it_names(tmp_path: Path) -> None:
     assert sorted(created) == sorted(path.name for path in secrets_of(text))
 
 
-def test_what_belongs_together_in_the_cluster_has_one_name() -> None:
-    """Selectors select the pod, claims and volumes exist, Falco posts to the service's name and port."""
+def test_names_in_the_manifests_agree() -> None:
+    """Selectors select the pod, claims and volumes exist, and Falco posts to the Service's name and port."""
     found = by_kind("falco-bridge.yaml")
     template = found["Deployment"]["spec"]["template"]
     labels = template["metadata"]["labels"]
@@ -161,8 +161,8 @@ def test_what_belongs_together_in_the_cluster_has_one_name() -> None:
     assert values["falco"]["http_output"]["url"].startswith(address)
 
 
-def test_the_lines_for_an_older_falco_read_the_headless_service(tmp_path: Path) -> None:
-    """The source in README is taken, and asks for the service's name and port; the values are Falco's."""
+def test_the_source_for_older_falcos_reads_the_headless_service(tmp_path: Path) -> None:
+    """README's source is a valid config with the Service's name and port, and README's values use the same port."""
     (service,) = documents("falco-grpc.yaml")
     readme = (EXAMPLES / "kubernetes" / "README.md").read_text(encoding="utf-8")
     source, values = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
@@ -181,8 +181,8 @@ def test_the_lines_for_an_older_falco_read_the_headless_service(tmp_path: Path) 
     assert yaml.safe_load(values)["falco"]["grpc"]["bind_address"].endswith(f":{port['targetPort']}")
 
 
-def test_the_image_is_made_of_what_the_build_needs() -> None:
-    """Everything that the wheel is built from is there, and is copied."""
+def test_the_image_copies_what_the_build_needs() -> None:
+    """Every input of the wheel exists and is copied."""
     lines = (EXAMPLES / "kubernetes" / "Dockerfile").read_text(encoding="utf-8").splitlines()
     copied = {
         word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]
@@ -192,8 +192,8 @@ def test_the_image_is_made_of_what_the_build_needs() -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this machine has no systemd")
-def test_systemd_knows_every_line_of_the_unit(tmp_path: Path) -> None:
-    """No unknown key, no malformed value."""
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    """systemd-analyze reports no unknown key and no malformed value."""
     text = (EXAMPLES / "systemd" / "falco-bridge.service").read_text(encoding="utf-8")
     path = tmp_path / "falco-bridge.service"
     path.write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", text), encoding="utf-8")
