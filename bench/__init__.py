@@ -1,1 +1,1 @@
-"""Figures of falco-bridge, measured as ratios within one run: ``python -m bench [NAME ...]``."""
+"""Benchmarks of falco-bridge: ``python -m bench [NAME ...]``. Figures are compared within one run."""

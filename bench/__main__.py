@@ -1,4 +1,4 @@
-"""``python -m bench [NAME ...] [--json FILE]``: measure, print a table, and keep the figures as JSON."""
+"""``python -m bench [NAME ...] [--json FILE]``: runs benchmarks, prints tables and saves the figures as JSON."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _BENCHES = (
 
 
 def main() -> None:
-    """Run the benches that were named, or all."""
+    """Run the named benchmarks, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure falco-bridge on this machine.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to run, of: {', '.join(_BENCHES)} (all)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures as JSON")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to run (all): {', '.join(_BENCHES)}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures as JSON")
     arguments = parser.parse_args()
-    # The generated alerts tell of drops, and the table is not the place for that.
+    # Generated alerts report dropped events; those warnings would interrupt the tables.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     measured: list[Figure] = []
     for name in arguments.names or _BENCHES:

@@ -1,4 +1,4 @@
-"""One measured figure, and how a run of them is printed."""
+"""A measured figure, and its output as a table or JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was measured, in which unit; ``ratio`` compares it with ``against`` in the same run."""
+    """One measurement. ``ratio`` is its value divided by that of ``against``, measured in the same run."""
 
     name: str
     value: float
@@ -19,7 +19,7 @@ class Figure:
 
 
 def as_table(figures: Iterable[Figure]) -> str:
-    """A line a figure, in columns."""
+    """One line per figure, in aligned columns."""
     rows = [(each.name, f"{each.value:,.2f} {each.unit}", _compared(each)) for each in figures]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     return "\n".join(
@@ -28,7 +28,7 @@ def as_table(figures: Iterable[Figure]) -> str:
 
 
 def as_json(figures: Iterable[Figure]) -> str:
-    """The same as a JSON array."""
+    """The figures as a JSON array."""
     return json.dumps([asdict(each) for each in figures], indent=1)
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Generates bridge/alert/wire/*_pb2.py and .pyi from proto/*.proto; with --check, only says whether they are stale.
-# The oldest supported grpcio-tools makes them, so that every supported protobuf can load them.
+# Generates bridge/alert/wire/*_pb2.py and .pyi from proto/*.proto. With --check, reports whether they are up to date.
+# Uses the oldest supported grpcio-tools, so that every supported protobuf version can load the stubs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,7 +32,7 @@ check() {
   for file in "$fresh/$PACKAGE"/*_pb2.py* "$PACKAGE"/*_pb2.py*; do
     diff -u "$PACKAGE/$(basename "$file")" "$fresh/$PACKAGE/$(basename "$file")" || stale=1
   done
-  [ "$stale" = 0 ] || echo "The stubs in $PACKAGE are stale: run proto/generate.sh and commit what it writes." >&2
+  [ "$stale" = 0 ] || echo "The stubs in $PACKAGE are out of date: run proto/generate.sh and commit the result." >&2
   return "$stale"
 }
 

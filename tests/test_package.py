@@ -1,4 +1,4 @@
-"""The built wheel carries everything that it needs, and its command works on its own."""
+"""The built wheel is complete: its command works outside the repository."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 @pytest.mark.timeout(300)
 def test_the_wheel_works_in_a_fresh_venv(tmp_path: Path) -> None:
-    """Built without isolation, installed without dependencies, run over the development packages: no network."""
+    """Built without isolation and run with the development environment's packages, so that no network is needed."""
     pip = ("-m", "pip", "--disable-pip-version-check")
     run(sys.executable, *pip, "wheel", "--no-build-isolation", "--no-deps", "-q", "-w", tmp_path, ROOT, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
