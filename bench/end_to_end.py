@@ -22,7 +22,9 @@ from typing import Any, Self
 from bench.figures import Figure
 from bridge.alert.wire.methods import GET
 from bridge.journal.sqlite import Journal
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.matching import Matcher
 from bridge.pipeline.intake import Intake, Rules
 from bridge.routing.redaction import Redactor
@@ -83,7 +85,7 @@ def _under_load(rate: int) -> Iterator[Figure]:
 
 def _take_in(folder: Path, count: int) -> tuple[list[float], float]:
     """Each alert's wait from the read of its batch to the commit, and how long all took."""
-    program = check([Source("bench.route", _ROUTES)], Known(None, None)).program
+    program = check([SourceText("bench.route", _ROUTES)], Known(None, None)).program
     assert program is not None
     journal = Journal.open_for_router(folder / "journal.db")
     intake = Intake(

@@ -19,7 +19,9 @@ from bench.figures import Figure
 from bench.routes import routes_text
 from bridge.http.guard import Guard
 from bridge.journal.sqlite import Journal
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.matching import Matcher
 from bridge.pipeline.intake import Intake, Rules
 from bridge.routing.redaction import Redactor
@@ -80,7 +82,7 @@ class _Run:
 
 
 def _run(mood: str) -> _Run:
-    program = check([Source("bench.route", routes_text(1000))], Known(None, None)).program
+    program = check([SourceText("bench.route", routes_text(1000))], Known(None, None)).program
     assert program is not None
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
         folder = Path(name)

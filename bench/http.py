@@ -19,7 +19,9 @@ from bench.figures import Figure
 from bench.routes import routes_text
 from bridge.http.guard import Guard
 from bridge.journal.sqlite import Journal
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.matching import Matcher
 from bridge.pipeline.intake import Intake, Rules
 from bridge.routing.redaction import Redactor
@@ -31,7 +33,7 @@ _COUNTS = {1: 3000, 32: 20_000, 128: 20_000}
 
 def figures() -> Iterator[Figure]:
     """The sender is another process; 1,000 routes are matched where there is a journal."""
-    program = check([Source("bench.route", routes_text(1000))], Known(None, None)).program
+    program = check([SourceText("bench.route", routes_text(1000))], Known(None, None)).program
     assert program is not None
     matcher = Matcher(program, {})
     yield Figure("http, the disk's own fsync, median", _fsync_ms(), "ms")

@@ -13,7 +13,9 @@ from bench.figures import Figure
 from bench.routes import alerts_of, new_alerts, routes_text
 from bridge.alert import Alert
 from bridge.alert.forms.json_text import encode_json
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.program import Program
 from bridge.matching import Matcher, compile_condition
 
@@ -59,7 +61,7 @@ def figures() -> Iterator[Figure]:
 
 
 def _program(size: int) -> Program:
-    checked = check([Source("bench.route", routes_text(size))], Known(None, None))
+    checked = check([SourceText("bench.route", routes_text(size))], Known(None, None))
     assert checked.program is not None, checked.diagnostics[:3]
     return checked.program
 

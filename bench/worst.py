@@ -14,7 +14,9 @@ from bench.figures import Figure
 from bench.memory import megabytes
 from bench.routes import NAMESPACES, RULES, USERS, alerts_of, routes_text
 from bridge.alert import Alert, Priority
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.matching import Matcher
 
 _FLOOD = 200_000
@@ -123,7 +125,7 @@ def _hostile(rng: Random, alert: Alert, number: int) -> Alert:
 
 
 def _matcher(text: str) -> Matcher:
-    checked = check([Source("worst.route", text)], Known(None, None))
+    checked = check([SourceText("worst.route", text)], Known(None, None))
     assert checked.program is not None, checked.diagnostics[:3]
     return Matcher(checked.program, {})
 

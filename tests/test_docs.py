@@ -12,8 +12,8 @@ from bridge.channels.registry import NATIVE, PARAMETERS
 from bridge.cli.main import VERBS
 from bridge.config.load import Config, load_config
 from bridge.config.sources import _KINDS
-from bridge.language import Code, Known
-from bridge.language.diagnostics.diagnostic import Severity
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.diagnostic import Code, Severity
 from bridge.language.syntax.reserved import CLAUSES, STATEMENTS, STEPS
 from bridge.workbench.routes import load_routes
 

@@ -12,7 +12,9 @@ from bridge.alert.forms.json_form import decode_json
 from bridge.channels.message.compose import compose
 from bridge.channels.render import plain
 from bridge.delivery.delivery import Delivery
-from bridge.language import Known, Source, check, check_condition
+from bridge.language.checker.check import check, check_condition
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.condition import Kind, Operator, Quantifier
 from bridge.language.program.kinds import allows
 from bridge.language.program.transformers import NAMES
@@ -62,7 +64,7 @@ def the_alert() -> Alert:
 @pytest.mark.parametrize(("text", "holds"), verdicts())
 def test_a_condition_on_the_page_is_as_true_as_it_says(text: str, *, holds: bool) -> None:
     """Parsed, checked and asked of the alert that the page shows."""
-    condition = check_condition(Source("page", text), KNOWN)
+    condition = check_condition(SourceText("page", text), KNOWN)
     assert not isinstance(condition, tuple), condition
     assert compile_condition(condition, {})(the_alert()) is holds
 
@@ -102,7 +104,7 @@ def test_what_a_text_on_the_page_prints_is_what_is_printed() -> None:
     alert = the_alert()
     pairs = [pair for row in rows("Texts") for pair in zip(codes(row[0]), codes(row[1]), strict=False)]
     for text, printed in pairs:
-        program = check([Source("page", f'route "r" {{ to x  message "{text}" }}')], KNOWN).program
+        program = check([SourceText("page", f'route "r" {{ to x  message "{text}" }}')], KNOWN).program
         assert program is not None
         (notification,) = decide(program, Matcher(program, {}).match(alert, alert.time_ns), alert).notifications
         assert printed in plain.body(compose(Delivery(0, alert, notification, 0, 0), {})).splitlines(), text
@@ -116,7 +118,7 @@ def test_the_tests_on_the_page_pass() -> None:
         if "\ntest " not in block:
             continue
         text = re.sub("^import .*$", "", block, flags=re.MULTILINE)
-        checked = check([Source("page", text)], KNOWN)
+        checked = check([SourceText("page", text)], KNOWN)
         assert checked.program is not None, checked.diagnostics
         for case in checked.tests:
             assert not RouteTestRunner(checked.program, {}).run(case), case.name

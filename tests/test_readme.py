@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.workbench.routes import load_routes
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +32,7 @@ def test_the_readmes_routes_check_clean() -> None:
     blocks = [text for _, text in BLOCKS if "route " in text and "{" in text]
     assert blocks
     for block in blocks:
-        assert check([Source("README.md", block)], Known(None, None)).diagnostics == ()
+        assert check([SourceText("README.md", block)], Known(None, None)).diagnostics == ()
 
 
 def test_the_readmes_example_is_the_quick_start_and_its_output() -> None:

@@ -53,7 +53,7 @@ def add_labels(parser: Any) -> None:
 
 def read_routes(args: argparse.Namespace) -> RoutesInput | None:
     """The routes, or None with what is wrong told on standard error."""
-    from bridge.language import Known
+    from bridge.language.checker.scope import Known
     from bridge.language.diagnostics.render import render_text
     from bridge.workbench.routes import load_routes
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from bridge.common.durations import duration_text
+
 _SECOND = 1_000_000_000
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 def as_table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
@@ -25,11 +26,7 @@ def ago(at_ns: int | None) -> str:
 
 def lasting(since_ns: int) -> str:
     """How long it has been since then."""
-    seconds = max((time.time_ns() - since_ns) / _SECOND, 0.0)
-    for size, unit in _UNITS:
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    return duration_text(max((time.time_ns() - since_ns) / _SECOND, 0.0))
 
 
 def moment(at_ns: int) -> str:

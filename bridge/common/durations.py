@@ -1,11 +1,11 @@
-"""Durations as the language writes them: ``500ms``, ``15m``, ``1h30m``, ``30d``."""
+"""Durations: parsed from ``500ms``, ``15m``, ``1h30m`` or ``30d``, and printed for people."""
 
 from __future__ import annotations
 
 import re
 
 _PART = re.compile(r"([0-9]{1,12})(ms|s|m|h|d|w)")
-_WHOLE = re.compile(rf"(?:{_PART.pattern})+")
+_DURATION = re.compile(rf"(?:{_PART.pattern})+")
 _MILLISECOND = 1_000_000
 _UNITS = {
     "ms": _MILLISECOND,
@@ -15,13 +15,21 @@ _UNITS = {
     "d": 86_400_000 * _MILLISECOND,
     "w": 7 * 86_400_000 * _MILLISECOND,
 }
-LONGEST_NS = 366 * _UNITS["d"]
-"""A year: what is remembered for longer is better asked of the history."""
+MAX_DURATION_NS = 366 * _UNITS["d"]
+_SHOWN = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
 def parse_duration(text: str) -> int | None:
-    """Nanoseconds; None where it is no duration, nothing, or longer than a year."""
-    if _WHOLE.fullmatch(text) is None:
+    """Nanoseconds. None for anything but a duration from 1 ms to MAX_DURATION_NS."""
+    if _DURATION.fullmatch(text) is None:
         return None
     total = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
-    return total if 0 < total <= LONGEST_NS else None
+    return total if 0 < total <= MAX_DURATION_NS else None
+
+
+def duration_text(seconds: float) -> str:
+    """A duration to about two digits: ``90 s``, ``12 min``, ``24 h``, ``3 d``."""
+    for size, unit in _SHOWN:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

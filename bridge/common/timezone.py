@@ -1,4 +1,4 @@
-"""Time zones by their IANA names, as ``Europe/Berlin``."""
+"""Time zones by IANA name, such as ``Europe/Berlin``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from bridge.common.suggest import did_you_mean
 
 
-def parse_zone(text: str) -> ZoneInfo | None:
-    """The zone; None where there is none of that name."""
+def find_zone(name: str) -> ZoneInfo | None:
+    """The zone, or None if there is none with this name."""
     try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder's name, as "Europe" is one
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder, such as "Europe"
         return None
 
 
-def zone_hint(text: str) -> str:
-    """The way out where it is none."""
-    return did_you_mean(text, sorted(available_timezones())) or 'an IANA name like "Europe/Berlin"'
+def zone_hint(name: str) -> str:
+    """The remedy for an unknown zone."""
+    return did_you_mean(name, sorted(available_timezones())) or 'an IANA name like "Europe/Berlin"'

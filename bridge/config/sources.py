@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from bridge.common.secret import Secret
-from bridge.common.timezone import parse_zone, zone_hint
+from bridge.common.timezone import find_zone, zone_hint
 from bridge.common.unix_socket import too_long
 from bridge.config.reader import Reader
 from bridge.language.program.values import Network, parse_address, parse_network
@@ -308,7 +308,7 @@ class _Source:
         if "timezone" not in self._entries:
             return None
         text = self._text("timezone", "")
-        zone = parse_zone(text)
+        zone = find_zone(text)
         if zone is None:
             self._wrong("timezone", f"unknown time zone `{text}`", zone_hint(text))
         return zone

@@ -9,8 +9,8 @@ from msgspec import structs
 
 from bridge.alert import INTERNAL_SOURCE, Alert, Priority, make_alert
 from bridge.alert.alert import clock_text
+from bridge.common.durations import duration_text
 from bridge.courier.circuit import is_failing
-from bridge.courier.retry import shown
 from bridge.delivery import Health
 from bridge.delivery.options import ChannelOptions
 
@@ -74,7 +74,7 @@ def _failing(name: str, health: Health, waiting: int, options: ChannelOptions) -
         return said + (
             "Its URL, its secret or what it may do is no good any more: mend that, and restart the bridge unless it is "
             f"in a secret's file. Waiting for it: {waiting}. They go out then, or become dead letters when they are "
-            f"{shown(options.give_up_after)} old."
+            f"{duration_text(options.give_up_after)} old."
         )
     if health.refused:
         return said + (
@@ -83,7 +83,7 @@ def _failing(name: str, health: Health, waiting: int, options: ChannelOptions) -
         )
     return said + (
         f"Waiting for it: {waiting}. They go out when it works again, or become dead letters when they are "
-        f"{shown(options.give_up_after)} old."
+        f"{duration_text(options.give_up_after)} old."
     )
 
 
@@ -94,7 +94,7 @@ def _recovered(name: str, health: Health) -> str:
     down = (health.recovered_ns - health.failing_ns) / _SECOND
     return (
         f"The channel {name} works again since {_moment(health.recovered_ns)}; it had failed since "
-        f"{_moment(health.failing_ns)}, for {shown(down)}. Delivered since it was told: {delivered}, of which "
+        f"{_moment(health.failing_ns)}, for {duration_text(down)}. Delivered since it was told: {delivered}, of which "
         f"{folded} in digests. Dead letters: {dead}."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bridge.common.durations import duration_text
 from bridge.delivery import Delivery, DeliveryState, Settlement
 from bridge.delivery.outcome import Outcome, Verdict
 
@@ -42,16 +43,9 @@ def wait_seconds(attempts: int, outcome: Outcome, jitter: float) -> float:
 def given_up(attempts: int, age_seconds: float, last: str) -> str:
     """The reason of a dead letter that was tried for too long."""
     tries = f"{attempts} attempt{'s' * (attempts != 1)}"
-    return f"given up after {tries} in {shown(age_seconds)}; the last: {last}"
+    return f"given up after {tries} in {duration_text(age_seconds)}; the last: {last}"
 
 
 def given_up_waiting(age_seconds: float, last: str) -> str:
     """The reason of dead letters that waited for too long behind an open circuit, however often each was tried."""
-    return f"given up after {shown(age_seconds)}; the channel's last answer: {last}"
-
-
-def shown(seconds: float) -> str:
-    """A duration for people: ``90 s``, ``12 min``, ``24 h``."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+    return f"given up after {duration_text(age_seconds)}; the channel's last answer: {last}"

@@ -23,7 +23,7 @@ from bridge.daemon.sources import make_source, renew_guards
 from bridge.http.guard import Guard
 from bridge.journal import JournalError
 from bridge.journal.sqlite import Journal
-from bridge.language import Known
+from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.render import render_text
 from bridge.language.falco.text_alerts import TextAlerts
 from bridge.matching import Matcher

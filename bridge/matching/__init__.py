@@ -1,4 +1,4 @@
-"""What a condition means, and which routes match an alert. Pure."""
+"""Evaluates conditions, and finds the routes that match an alert. Pure."""
 
 from bridge.matching.closures import Predicate, compile_condition
 from bridge.matching.matcher import Matcher

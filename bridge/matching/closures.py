@@ -1,4 +1,4 @@
-"""A checked condition as a function of an alert: the definition of what it means."""
+"""Compiles a checked condition to a function of an alert. This defines the meaning of conditions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Predicate = Callable[[Alert], bool]
 
 
 def compile_condition(condition: Condition, labels: Mapping[str, str]) -> Predicate:
-    """A predicate that never raises. ``labels`` are the config's static ones, by name."""
+    """A predicate that never raises. ``labels`` are the labels of the config, by name."""
     match condition:
         case All():
             return _all([compile_condition(each, labels) for each in condition.conditions])
@@ -44,7 +44,7 @@ def compile_condition(condition: Condition, labels: Mapping[str, str]) -> Predic
 
 
 def value_test(condition: Compare) -> Test | None:
-    """What a comparison with something written asks of a value; None where its right side is the alert's too."""
+    """The test of a comparison with a literal or a list. None if the right side is read from the alert."""
     kind, operator, right = kind_of(condition.left), condition.operator, condition.right
     match right:
         case Literal():
@@ -59,7 +59,7 @@ def value_test(condition: Compare) -> Test | None:
 
 def _all(predicates: list[Predicate]) -> Predicate:
     def every(alert: Alert) -> bool:
-        for predicate in predicates:  # noqa: SIM110  # a generator would double the cost
+        for predicate in predicates:  # noqa: SIM110  # a generator costs twice as much
             if not predicate(alert):
                 return False
         return True
@@ -69,7 +69,7 @@ def _all(predicates: list[Predicate]) -> Predicate:
 
 def _any(predicates: list[Predicate]) -> Predicate:
     def some(alert: Alert) -> bool:
-        for predicate in predicates:  # noqa: SIM110  # a generator would double the cost
+        for predicate in predicates:  # noqa: SIM110  # a generator costs twice as much
             if predicate(alert):
                 return True
         return False
@@ -78,7 +78,7 @@ def _any(predicates: list[Predicate]) -> Predicate:
 
 
 def _exists(condition: Exists, labels: Mapping[str, str]) -> Predicate:
-    """Presence alone: a value that is none of its kind is there all the same."""
+    """Presence only: a value that does not parse as the field's kind is present."""
     operand = condition.operand
     read = read_text(operand, labels) if isinstance(operand, Field) else read_operand(operand, labels)
     return lambda alert: read(alert) is not None

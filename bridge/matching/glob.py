@@ -1,8 +1,8 @@
-"""Globs as Falco's fnmatch reads them, run by RE2 so that no pattern and no text makes them slow.
+"""Globs with the meaning of Falco's fnmatch, run by RE2 in linear time for every pattern and text.
 
-Over bytes: ``?`` is one byte. ``*`` crosses slashes and leading dots; a backslash escapes; ``[!x]`` and ``[^x]``
-negate; POSIX classes work; there are no braces. ``iglob`` folds the case of ASCII letters, but not of what a POSIX
-class holds: ``[[:upper:]]`` is a capital in both.
+Globs match bytes: ``?`` is one byte. ``*`` matches slashes and leading dots, a backslash escapes, ``[!x]`` and ``[^x]``
+negate, POSIX classes are supported, braces are not. ``iglob`` ignores the case of ASCII letters, except in POSIX
+classes: ``[[:upper:]]`` matches a capital in both.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _CLASSES = {
     )
 }
 _CLASS = re.compile(rb"\[:([a-y]*):\]")
-"""A class, known or not: the C library lets no ``z`` into a name, and takes the bracket then as it stands."""
+"""A class, known or unknown. The C library does not accept ``z`` in a name and then takes the bracket literally."""
 _COLLATING = re.compile(rb"\[\.([\s\S]*?)\.\]")
 _EQUIVALENT = re.compile(rb"\[=([\s\S])=\]")
-_LONGEST_TOLD = 1024
+_MAX_RUNTIME_PATTERN = 1024
 _SPECIAL = frozenset("*?[\\")
 _NEVER = rb"[^\x00-\xff]"
 _EVERY = frozenset(range(256))
-_AS_IT_IS = bytes(range(256))
-_SMALL = _AS_IT_IS.lower()
-"""The case of each byte, as it is compared."""
+_EXACT_CASE = bytes(range(256))
+_LOWER_CASE = _EXACT_CASE.lower()
+"""Tables that map each byte to the byte that is compared."""
 
 
 @lru_cache(4096)
@@ -54,18 +54,18 @@ def glob_test(pattern: str, *, fold: bool) -> Test:
     return lambda text: matches(as_bytes(text)) is not None
 
 
-def told_glob_holds(pattern: str, text: str, *, fold: bool) -> bool:
-    """The same with a pattern that an alert tells: kept nowhere, and false where it is long enough to do harm."""
+def runtime_glob_matches(pattern: str, text: str, *, fold: bool) -> bool:
+    """A match against a pattern that is read from an alert. Not cached; false if the pattern is too long."""
     if _SPECIAL.isdisjoint(pattern):
         return lower(text) == lower(pattern) if fold else text == pattern
-    if len(pattern) > _LONGEST_TOLD:
+    if len(pattern) > _MAX_RUNTIME_PATTERN:
         return False
     return _compile(translated(pattern, fold=fold)).fullmatch(as_bytes(text)) is not None
 
 
 def translated(pattern: str, *, fold: bool) -> bytes:
-    """The glob as a regex of RE2's over single bytes."""
-    glob, case = as_bytes(pattern), _SMALL if fold else _AS_IT_IS
+    """The glob as an RE2 regex over bytes."""
+    glob, case = as_bytes(pattern), _LOWER_CASE if fold else _EXACT_CASE
     parts: list[bytes] = []
     at = 0
     unclosed: set[int] = set()
@@ -92,7 +92,7 @@ def _compile(pattern: bytes) -> Any:
 
 
 def _part(glob: bytes, at: int, case: bytes, unclosed: set[int]) -> tuple[bytes, int]:
-    """The regex of what begins here, and where the next part does."""
+    """The regex of the part that starts at ``at``, and the start of the next part."""
     match glob[at : at + 1]:
         case b"*":
             return b".*", at + 1
@@ -108,48 +108,48 @@ def _part(glob: bytes, at: int, case: bytes, unclosed: set[int]) -> tuple[bytes,
 
 
 def _bracket(glob: bytes, at: int, case: bytes, unclosed: set[int]) -> tuple[bytes, int] | None:
-    """The regex of the bracket whose inside begins here, and where it ends; None where it is never closed.
+    """The regex of the bracket expression whose content starts at ``at``, and its end. None if it is not closed.
 
-    ``unclosed`` remembers where items began after which no end came: what reaches one of them is never closed either.
+    ``unclosed`` collects the starts of items that no closing bracket follows, so that later brackets stop early.
     """
     negated = glob[at : at + 1] in (b"!", b"^")
     at += negated
-    start, sound = at, True
+    start, valid = at, True
     folded: set[int] = set()
     exact: set[int] = set()
     passed: list[int] = []
     while at < len(glob) and at not in unclosed:
         if glob[at] == ord("]") and at > start:
             members = {each for each in _EVERY if case[each] in folded} | exact
-            return _one_of(_EVERY - members if negated and sound else set() if negated else members), at + 1
+            return _one_of(_EVERY - members if negated and valid else set() if negated else members), at + 1
         item = _item(glob, at, case)
         passed.append(at)
         at = item.end
-        sound = sound and item.sound
-        if sound:
+        valid = valid and item.valid
+        if valid:
             folded.update(item.folded)
             exact.update(item.exact)
-    unclosed.update(passed[1:])  # the first may be a bracket that would have closed the others
+    unclosed.update(passed[1:])  # the first item may be a bracket that would have closed the others
     return None
 
 
 class _Item(NamedTuple):
-    """One item of a bracket. After one that is not sound nothing in the bracket matches, what it excludes neither."""
+    """One item of a bracket expression. After an invalid item the bracket matches nothing, negated or not."""
 
     end: int
     folded: Iterable[int] = ()
     exact: Iterable[int] = ()
-    sound: bool = True
+    valid: bool = True
 
 
 def _item(glob: bytes, at: int, case: bytes) -> _Item:
     if (found := _CLASS.match(glob, at)) is not None:
-        return _Item(found.end(), exact=_CLASSES.get(found[1], ()), sound=found[1] in _CLASSES)
+        return _Item(found.end(), exact=_CLASSES.get(found[1], ()), valid=found[1] in _CLASSES)
     if (found := _EQUIVALENT.match(glob, at)) is not None:
         return _Item(found.end(), exact=found[1])
     if (found := _COLLATING.match(glob, at)) is not None:
         if len(found[1]) != 1:
-            return _Item(found.end(), sound=False)
+            return _Item(found.end(), valid=False)
         low, end = found[1][0], found.end()
     else:
         low, end = _letter(glob, at, case)

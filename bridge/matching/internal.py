@@ -1,4 +1,4 @@
-"""Falco's alerts about itself are no incidents: only a route that asks for them gets them."""
+"""Internal alerts are sent only to routes that test ``source`` for them."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Which routes match an alert: bit columns, one look-up a field, whatever the number of routes.
+"""Finds the routes that match an alert with one lookup per field, whatever the number of routes.
 
-Each condition is taken apart into alternatives (an ``or`` of ``and``s), each of which is a bit of the ``Index``. A
-column knows, for each value of its field, which alternatives that value does not rule out; the answer is what all
-columns leave alive. What no column can tell (two fields compared, too many alternatives) is decided by the condition's
-own predicate, and only where all columns leave it alive. The predicates of ``closures`` are the definition; this
-agrees with them.
+Each condition is split into alternatives (an ``or`` of ``and``s), and each alternative is a bit of the ``Index``. A
+column maps each value of its field to the alternatives that the value does not rule out. An alternative that no column
+rules out matches. Terms that no column covers (a comparison of two fields, a condition with too many alternatives) are
+evaluated as predicates, only for alternatives that no column rules out. The predicates of ``closures`` define the
+meaning; the tests check that the matcher agrees with them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from bridge.matching.index.index import Index
 from bridge.matching.index.memo import Memo
 from bridge.matching.internal import asks_for_internal
 
-_ONE_BY_ONE = 32
-"""So many bits are taken off one by one: each costs the mask's length."""
-_REMEMBERED_BYTES = 4 << 20
+_MAX_SINGLE_BITS = 32
+"""Up to this many bits are extracted one by one: each costs time in proportion to the mask's length."""
+_CACHE_BYTES = 4 << 20
 
 
 class Matcher:
-    """A program compiled; to be swapped as a whole. Used by one thread at a time."""
+    """A compiled program. Replaced as a whole when the routes change. Not thread-safe."""
 
     def __init__(self, program: Program, labels: Mapping[str, str]) -> None:
         self._program = program
@@ -37,17 +37,17 @@ class Matcher:
         self._routes = _Routes(self._index.route_of, self._ends - self._scheduled.keys())
 
     def match(self, alert: Alert, now_ns: int) -> tuple[int, ...]:
-        """The indices of the routes that match, in file order, up to one that stops or drops. Never raises.
+        """The indices of the routes that match, in file order, up to the first with ``stop`` or ``drop``. Never raises.
 
-        ``now_ns`` is the time for schedules, in nanoseconds since the epoch.
+        ``now_ns`` is the time that schedules use, in nanoseconds since the epoch.
         """
         try:
             alive = self._alive(alert)
             if alive & self._index.residual_mask:
-                alive = self._decided(alive, alert)
+                alive = self._without_failed(alive, alert)
         except WakeNeeded:
-            return self._woken(alert, now_ns)
-        except Exception:  # noqa: BLE001  # in doubt the definition decides, and in doubt of that the route acts
+            return self._wake_and_match(alert, now_ns)
+        except Exception:  # noqa: BLE001  # fall back to the predicates; a route whose predicate fails matches
             return self._by_definition(alert, now_ns)
         if not alive:
             return ()
@@ -56,20 +56,20 @@ class Matcher:
             return self._in_order(found, now_ns)
         return found
 
-    def _woken(self, alert: Alert, now_ns: int) -> tuple[int, ...]:
-        """The alert asked again, with those awake whom it stirs: all at once, so that it stirs none the second time."""
+    def _wake_and_match(self, alert: Alert, now_ns: int) -> tuple[int, ...]:
+        """Wake all alternatives that wait for this alert, then match again. The second time none is left to wake."""
         try:
-            atoms = self._index.stirred(alert)
+            atoms = self._index.newly_seen(alert)
         except Exception:  # noqa: BLE001  # as in ``match``
             return self._by_definition(alert, now_ns)
         try:
             self._index.wake(atoms)
-        except Exception:  # noqa: BLE001  # some may sleep for ever now: from here on the definition decides
-            self._alive = _in_doubt
+        except Exception:  # noqa: BLE001  # alternatives may be lost: use the predicates from now on
+            self._alive = _unusable
         return self.match(alert, now_ns)
 
-    def _decided(self, alive: int, alert: Alert) -> int:
-        """Without those alternatives whose own predicate says no."""
+    def _without_failed(self, alive: int, alert: Alert) -> int:
+        """Remove the alternatives whose residual predicate is false."""
         residual = self._index.residual
         for bit in _bits(alive & self._index.residual_mask):
             if not _holds(residual[bit], alert):
@@ -77,7 +77,7 @@ class Matcher:
         return alive
 
     def _in_order(self, indices: Iterable[int], now_ns: int) -> tuple[int, ...]:
-        """Those whose schedule holds, up to the first that ends it."""
+        """The routes whose schedules hold, up to the first with ``stop`` or ``drop``."""
         matched: list[int] = []
         for index in indices:
             if all(each.holds(now_ns) for each in self._scheduled.get(index, ())):
@@ -92,24 +92,24 @@ class Matcher:
             (
                 index
                 for index, route in enumerate(self._program.routes)
-                if self._sees(route, internal=internal)
+                if self._receives(route, internal=internal)
                 and (route.when is None or _holds(compile_condition(route.when, self._labels), alert))
             ),
             now_ns,
         )
 
-    def _sees(self, route: Route, *, internal: bool) -> bool:
+    def _receives(self, route: Route, *, internal: bool) -> bool:
         return not internal or (route.when is not None and asks_for_internal(route.when))
 
 
 class _Routes(Memo[int, tuple[int, ...]]):
-    """A mapping of the bits that are left to the routes, up to one that always ends it; fills itself.
+    """Maps the remaining bits to the routes, up to one that always ends the search. Computed on demand.
 
-    What is left is of far fewer kinds than what is asked.
+    There are far fewer combinations of bits than of values.
     """
 
     def __init__(self, route_of: Sequence[int], ends: frozenset[int]) -> None:
-        super().__init__(_REMEMBERED_BYTES)
+        super().__init__(_CACHE_BYTES)
         self._route_of = route_of
         self._ends = ends
 
@@ -119,22 +119,22 @@ class _Routes(Memo[int, tuple[int, ...]]):
             last = next(place for place, index in enumerate(found) if index in self._ends)
             del found[last + 1 :]
         routes = tuple(found)
-        self.keep(alive, routes, alive.__sizeof__() + routes.__sizeof__())
+        self.store(alive, routes, alive.__sizeof__() + routes.__sizeof__())
         return routes
 
 
-def _in_doubt(_alert: Alert) -> int:
+def _unusable(_alert: Alert) -> int:
     raise LookupError
 
 
 def _bits(mask: int) -> list[int]:
-    """The numbers of the bits that are set, highest first."""
+    """The numbers of the bits that are set, from the highest."""
     found: list[int] = []
     while mask:
         top = mask.bit_length() - 1
         found.append(top)
         mask ^= 1 << top
-        if len(found) > _ONE_BY_ONE:  # bit by bit it would cost their number times the mask's length
+        if len(found) > _MAX_SINGLE_BITS:
             digits = bin(mask)
             last = len(digits) - 1
             return found + [last - place for place, digit in enumerate(digits) if digit == "1"]
@@ -144,5 +144,5 @@ def _bits(mask: int) -> list[int]:
 def _holds(predicate: Predicate, alert: Alert) -> bool:
     try:
         return predicate(alert)
-    except Exception:  # noqa: BLE001  # in doubt an alert is delivered rather than lost
+    except Exception:  # noqa: BLE001  # an alert too many is better than a lost one
         return True

@@ -1,4 +1,4 @@
-"""Conditions as alternatives of plain comparisons: what the proofs reason over."""
+"""Conditions in disjunctive normal form: alternatives of comparisons."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from bridge.language.program.condition import (
     Pack,
 )
 
-MOST_ALTERNATIVES = 256
-"""Past this many nothing is proved of a condition."""
+MAX_ALTERNATIVES = 256
+"""A condition with more alternatives is neither indexed nor analysed."""
 
 Key = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One comparison, or that it does not hold."""
+    """A comparison or its negation."""
 
     test: Compare | Exists
     negated: bool
     key: Key
-    """What is compared, free of places: terms of one key speak of one value."""
+    """The left operand without spans. Terms with the same key test the same value."""
     identity: Key
-    """The whole comparison, free of places."""
+    """The comparison without spans."""
 
 
 Alternative = tuple[Term, ...]
 
 
 def alternatives(condition: Condition, *, negated: bool = False) -> tuple[Alternative, ...] | None:
-    """The condition (or its negation) as alternatives, each an ``and`` of terms; None past MOST_ALTERNATIVES."""
+    """The condition, or its negation, as alternatives. Each is an ``and`` of terms. None above MAX_ALTERNATIVES."""
     match condition:
         case Not():
             return alternatives(condition.condition, negated=not negated)
@@ -58,7 +58,7 @@ def alternatives(condition: Condition, *, negated: bool = False) -> tuple[Altern
 
 
 def terms_of(condition: Condition) -> Iterator[Compare | Exists]:
-    """Every comparison in it."""
+    """All comparisons of a condition."""
     match condition:
         case Not():
             yield from terms_of(condition.condition)
@@ -70,7 +70,7 @@ def terms_of(condition: Condition) -> Iterator[Compare | Exists]:
 
 
 def fields_of(condition: Condition) -> frozenset[str]:
-    """Every field and attribute that it reads."""
+    """All fields and attributes that a condition reads."""
     names: set[str] = set()
     for term in terms_of(condition):
         operands = (term.left, term.right) if isinstance(term, Compare) else (term.operand,)
@@ -80,7 +80,7 @@ def fields_of(condition: Condition) -> frozenset[str]:
 
 
 def fields_in(operand: Operand) -> Iterator[Field]:
-    """Every field within an operand."""
+    """All fields of an operand."""
     match operand:
         case Field():
             yield operand
@@ -98,14 +98,14 @@ def _all_of(parts: list[tuple[Alternative, ...]]) -> tuple[Alternative, ...] | N
     count = 1
     for part in parts:
         count *= len(part)
-        if count > MOST_ALTERNATIVES:
+        if count > MAX_ALTERNATIVES:
             return None
     return tuple(tuple(term for alternative in chosen for term in alternative) for chosen in product(*parts))
 
 
 def _any_of(parts: list[tuple[Alternative, ...]]) -> tuple[Alternative, ...] | None:
     joined = tuple(alternative for part in parts for alternative in part)
-    return joined if len(joined) <= MOST_ALTERNATIVES else None
+    return joined if len(joined) <= MAX_ALTERNATIVES else None
 
 
 def _term(test: Compare | Exists, *, negated: bool) -> Term:
@@ -123,7 +123,7 @@ def _key(operand: Operand) -> Key:
         case Literal():
             return ("text", operand.text)
         case Items():
-            return ("items", *sorted(literal.text for literal in operand.values))  # twice counts for `oneof`
+            return ("items", *sorted(literal.text for literal in operand.values))  # repetition matters to `oneof`
         case Call():
             return (operand.name, operand.selector, *(_key(each) for each in operand.arguments))
         case Pack():

@@ -1,4 +1,4 @@
-"""What each operator means for each kind of value. A missing value on either side makes every comparison false."""
+"""The meaning of each operator for each kind of value. A missing value on either side makes a comparison false."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bridge.language.program.condition import Kind, Operator
 from bridge.language.program.kinds import ORDERING
 from bridge.language.program.regex import compile_as_falco
 from bridge.language.program.values import parse_address, parse_double, parse_network
-from bridge.matching.glob import glob_test, told_glob_holds
+from bridge.matching.glob import glob_test, runtime_glob_matches
 from bridge.matching.text import as_bytes, lower, path_components, regex_test, starts_with_path
 from bridge.matching.values import PARSERS
 
 Test = Callable[[Any], bool]
-"""One side is known: whether the other side's value passes."""
+"""Tests the left value against a right side that is already known."""
 Relation = Callable[[Any, Any], bool]
 
 _ORDER: Mapping[Operator, Relation] = {
@@ -28,13 +28,13 @@ _ORDER: Mapping[Operator, Relation] = {
 }
 _TEXTS = frozenset({Kind.TEXT, Kind.UNKNOWN})
 _WILDCARDS = frozenset("?*[")
-_SEVERER: Mapping[Operator, Relation] = {
+_SEVERITY_ORDER: Mapping[Operator, Relation] = {
     Operator.LT: python.gt,
     Operator.LE: python.ge,
     Operator.GT: python.lt,
     Operator.GE: python.le,
 }
-"""``priority >= warning`` is "warning or more severe", and the severest has the smallest number."""
+"""``priority >= warning`` means warning or more severe; the most severe priority has the smallest number."""
 
 _RELATIONS: Mapping[Operator, Relation] = {
     Operator.EQ: python.eq,
@@ -45,15 +45,15 @@ _RELATIONS: Mapping[Operator, Relation] = {
     Operator.ENDSWITH: lambda left, right: left.endswith(right),
     Operator.BCONTAINS: lambda left, right: as_bytes(right) in as_bytes(left),
     Operator.BSTARTSWITH: lambda left, right: as_bytes(left).startswith(as_bytes(right)),
-    Operator.GLOB: lambda left, right: told_glob_holds(right, left, fold=False),
-    Operator.IGLOB: lambda left, right: told_glob_holds(right, left, fold=True),
+    Operator.GLOB: lambda left, right: runtime_glob_matches(right, left, fold=False),
+    Operator.IGLOB: lambda left, right: runtime_glob_matches(right, left, fold=True),
 }
 
 
 def relation(kind: Kind, operator: Operator) -> Relation:
-    """The comparison of two values that both come from the alert."""
+    """The comparison of two values that are both read from the alert."""
     if operator in ORDERING:
-        order = _SEVERER[operator] if kind is Kind.PRIORITY else _ORDER[operator]
+        order = _SEVERITY_ORDER[operator] if kind is Kind.PRIORITY else _ORDER[operator]
         return _by_bytes(order) if kind in _TEXTS else order
     if operator is Operator.IN:
         return _all_in if kind is Kind.LIST else python.eq
@@ -63,7 +63,7 @@ def relation(kind: Kind, operator: Operator) -> Relation:
 
 
 def literal_test(kind: Kind, operator: Operator, text: str) -> Test:
-    """The comparison with a value as written in the condition, prepared once."""
+    """The comparison with a literal, prepared once."""
     if operator is Operator.REGEX:
         compiled = compile_as_falco(text)
         return (lambda _value: False) if isinstance(compiled, str) else regex_test(compiled)
@@ -75,14 +75,14 @@ def literal_test(kind: Kind, operator: Operator, text: str) -> Test:
         needle = lower(text)
         return lambda value: needle in lower(value)
     if kind is Kind.UNKNOWN and operator in ORDERING:
-        return _by_its_value(_ORDER[operator], text)
+        return _by_value(_ORDER[operator], text)
     if kind in {Kind.IP, Kind.NET}:
         return _address_test(operator, text)
     return _fixed(relation(kind, operator), _parsed(kind, text))
 
 
 def items_test(kind: Kind, operator: Operator, texts: Sequence[str]) -> Test:
-    """``in``, ``intersects`` or ``pmatch`` with a list as written; false of an empty one."""
+    """``in``, ``intersects`` or ``pmatch`` with a literal list. False for an empty list."""
     if not texts:
         return lambda _value: False
     if operator is Operator.PMATCH:
@@ -110,7 +110,7 @@ def _parsed(kind: Kind, text: str) -> Any:
 
 
 def _by_bytes(compare: Relation) -> Relation:
-    """As C orders texts; bytes that are no UTF-8 would stand elsewhere among letters."""
+    """The order of C strings. Python would sort bytes that are not UTF-8 elsewhere."""
     return lambda left, right: compare(as_bytes(left), as_bytes(right))
 
 
@@ -128,8 +128,8 @@ def _hex_test(operator: Operator, needle: bytes) -> Test:
     return lambda value: as_bytes(value).startswith(needle)
 
 
-def _by_its_value(compare: Relation, text: str) -> Test:
-    """A field of unknown type: a number where it looks like one, otherwise text."""
+def _by_value(compare: Relation, text: str) -> Test:
+    """A field of unknown type: compared as numbers if both sides are numbers, otherwise as text."""
     number = parse_double(text)
 
     def test(value: str) -> bool:
@@ -140,7 +140,7 @@ def _by_its_value(compare: Relation, text: str) -> Test:
 
 
 def _address_test(operator: Operator, text: str) -> Test:
-    """An address, or a network that it may lie in. Families never match each other, and then ``!=`` is true."""
+    """Comparison with an address or a network. IPv4 and IPv6 are never equal, so ``!=`` between them is true."""
     wanted = parse_address(text) or parse_network(text)
 
     def equal(value: Any) -> bool:
@@ -149,14 +149,14 @@ def _address_test(operator: Operator, text: str) -> Test:
         if not isinstance(wanted, IPv4Network | IPv6Network) or value.version != wanted.version:
             return False
         if isinstance(value, IPv4Network | IPv6Network):
-            return value.subnet_of(wanted)  # type: ignore[arg-type]  # the versions agree
+            return value.subnet_of(wanted)  # type: ignore[arg-type]  # the versions are equal
         return value in wanted
 
     return (lambda value: not equal(value)) if operator is Operator.NE else equal
 
 
 def _part_test(part: str) -> Test:
-    """A part of a path without wildcards is compared literally, a backslash in it too."""
+    """A path component without wildcards is compared literally, including backslashes."""
     if _WILDCARDS.isdisjoint(part):
         return lambda value: bool(value == part)
     return glob_test(part, fold=False)

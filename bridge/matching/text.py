@@ -1,4 +1,4 @@
-"""What the text operators mean, each told once. Falco compares bytes and folds the case of ASCII only."""
+"""Text functions of Falco's operators. Falco compares bytes and folds the case of ASCII letters only."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def upper(text: str) -> str:
 
 
 def as_bytes(text: str) -> bytes:
-    """The bytes that Falco compares; what base64 brought to light may be any."""
+    """The bytes that Falco compares. Decoded base64 may contain any bytes, kept as surrogates."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def basename(text: str) -> str:
-    """What follows the last slash."""
+    """The text after the last slash."""
     return text.rpartition("/")[2]
 
 
 def decode_base64(text: str) -> str | None:
-    """What the text encodes, or None where it is not base64.
+    """The decoded text. None if the text is not base64.
 
-    Falco does not ask for the padding and takes up to two ``=`` whatever is due, but the last letter must hold
-    nothing beyond the last byte. It leaves zero bytes at the end out, as a C string does.
+    Falco accepts missing padding and up to two ``=`` regardless of the length. The unused bits of the last letter must
+    be zero. Trailing zero bytes are dropped, as in a C string.
     """
     bare = text.removesuffix("=").removesuffix("=")
     if text and not bare:
@@ -60,31 +60,31 @@ def regex_test(compiled: Any) -> Test:
 
 
 def path_components(text: str) -> list[str]:
-    """The parts of a path; slashes in front, behind and doubled do not count."""
+    """The components of a path. Leading, trailing and repeated slashes are ignored."""
     return [part for part in text.split("/") if part]
 
 
 def starts_with_path(components: Sequence[str], tests: Sequence[Test]) -> bool:
-    """Whether a path begins with as many components as there are tests, each passing its own."""
+    """Whether the first components of a path pass the tests, one each."""
     return len(components) >= len(tests) and all(test(part) for test, part in zip(tests, components, strict=False))
 
 
 def get_options(arguments: Sequence[str], letters: str) -> tuple[str, ...]:
-    """The options that POSIX's getopt finds, with their values: ``-lp x`` with ``lp:`` gives l, p, x.
+    """The options that POSIX getopt finds, with their values: ``-lp x`` with ``lp:`` gives l, p, x.
 
-    One that is not among the letters gives ``?``, and one whose value is not there the empty text alone.
+    An unknown option gives ``?``. An option whose value is missing gives an empty text only.
     """
-    return tuple(each for _, said in _options(arguments, letters) for each in said)
+    return tuple(each for _, output in _options(arguments, letters) for each in output)
 
 
 def get_option(arguments: Sequence[str], letters: str, wanted: str) -> str | None:
-    """The last value of one option, or its letter where it takes none; None where it is not given."""
-    found = [said[-1] for letter, said in _options(arguments, letters) if letter == wanted]
+    """The last value of an option, or its letter if it takes no value. None if it is absent."""
+    found = [output[-1] for letter, output in _options(arguments, letters) if letter == wanted]
     return found[-1] if found else None
 
 
 def _options(arguments: Sequence[str], letters: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Each option found, and what is said of it; the letter is empty where it is none of those known."""
+    """Each option with its output. The letter is empty for an unknown option."""
     known = set(letters) - {":"}
     valued = {letter for letter, after in pairwise(letters) if after == ":"}
     waiting = deque(arguments)

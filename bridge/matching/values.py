@@ -1,4 +1,4 @@
-"""Reading one operand of a condition from an alert: a value of its kind, or None where it is missing."""
+"""Reads an operand of a condition from an alert: a value of its kind, or None if it is missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bridge.language.program.values import (
 from bridge.matching.text import as_bytes, basename, decode_base64, get_option, get_options, lower, upper
 
 Read = Callable[[Alert], Any]
-"""Gives the value, or None."""
+"""Returns the value, or None if it is missing."""
 
 PARSERS: Mapping[Kind, Callable[[str], Any]] = {
     Kind.UNSIGNED: parse_unsigned,
@@ -30,7 +30,7 @@ PARSERS: Mapping[Kind, Callable[[str], Any]] = {
     Kind.IP: parse_any_address,
     Kind.NET: lambda text: parse_network(text) or parse_any_address(text),
 }
-"""Kinds that compare as something else than text. A value that is none of the kind counts as missing."""
+"""Kinds that are not compared as text. A value that does not parse is treated as missing."""
 
 _TEXT_FUNCTIONS: Mapping[str, Callable[[str], str | None]] = {
     "tolower": lower,
@@ -41,7 +41,7 @@ _TEXT_FUNCTIONS: Mapping[str, Callable[[str], str | None]] = {
 
 
 def read_operand(operand: Operand, labels: Mapping[str, str]) -> Read:
-    """A function from an alert to the operand's value."""
+    """A function from an alert to the value of the operand."""
     match operand:
         case Field():
             return _typed(operand.kind, read_text(operand, labels))
@@ -57,7 +57,7 @@ def read_operand(operand: Operand, labels: Mapping[str, str]) -> Read:
 
 
 def read_text(field: Field, labels: Mapping[str, str]) -> Read:
-    """A function from an alert to the field as Falco wrote it: text, or a tuple of texts for a list."""
+    """A function from an alert to the field as Falco printed it: text, or a tuple of texts for a list."""
     name = field.name
     if name.startswith(LABEL):
         value = labels.get(name.removeprefix(LABEL))
@@ -100,12 +100,12 @@ def _pack(reads: list[Read]) -> Read:
 
 
 def _read_item(operand: Operand, labels: Mapping[str, str]) -> Read:
-    """One item of a list inside a transformer: numbers stand there as they are printed."""
+    """An item of a list inside a transformer. Numbers are used as printed."""
     return read_text(operand, labels) if isinstance(operand, Field) else read_operand(operand, labels)
 
 
 def _flat(reads: list[Read]) -> Read:
-    """The items, and those of lists among them."""
+    """The items, with nested lists flattened."""
     every = _pack(reads)
 
     def flattened(alert: Alert) -> tuple[str, ...] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from bridge.common.times import iso_text
 from bridge.simulate.errors import SimulationError
 
 _BILLION = 1_000_000_000
@@ -23,11 +24,6 @@ def parse_time(text: str) -> int:
     if moment is None or moment.utcoffset() is None or len(digits) > 9 or fraction < 0:
         raise SimulationError(f'time is "{text[:60]}", not like "2016-08-04T16:17:57.882054739Z"')
     return int(moment.timestamp()) * _BILLION + fraction
-
-
-def iso_text(time_ns: int) -> str:
-    """``2016-08-04T16:17:57.882054739Z``: the ``time`` of an alert in JSON."""
-    return f"{_date_and_seconds(time_ns, 'T')}.{time_ns % _BILLION:09d}Z"
 
 
 def day_text(time_ns: int) -> str:

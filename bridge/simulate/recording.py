@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from bridge.alert.wire import tolerant_pb2
-from bridge.simulate.clock import iso_text, moved, parse_time
+from bridge.common.times import iso_text
+from bridge.simulate.clock import moved, parse_time
 from bridge.simulate.errors import SimulationError
 from bridge.simulate.wire_form import grpc_message, json_body, text_line
 

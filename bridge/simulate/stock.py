@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.alert import INTERNAL_SOURCE, MISSING
-from bridge.simulate.clock import day_text, iso_text
+from bridge.common.times import iso_text
+from bridge.simulate.clock import day_text
 from bridge.simulate.recording import JsonRecording
 
 Value = str | int | None

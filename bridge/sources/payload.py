@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -71,8 +70,7 @@ def make_test_alert(now_ns: int) -> bytes:
     """The alert that a request to ``/test`` creates. It has the shape of falcosidekick's test alert."""
     return msgspec.json.encode(
         {
-            "time": datetime.fromtimestamp(now_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-            + f".{now_ns % 10**9:09d}Z",
+            "time": iso_text(now_ns),
             "rule": "Test rule",
             "priority": "Debug",
             "hostname": "falco-bridge",

@@ -7,17 +7,24 @@ from dataclasses import dataclass, field
 
 from bridge.alert import Alert, Priority, make_alert, parse_priority
 from bridge.alert.forms.json_value import list_text
-from bridge.alert.times import parse_time
 from bridge.channels.message.compose import compose
 from bridge.channels.render import plain
 from bridge.common.text import one_line
+from bridge.common.times import parse_time
 from bridge.delivery.delivery import Delivery
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.kinds import ATTRIBUTES
 from bridge.language.program.program import Program
-from bridge.language.program.test_case import Acknowledge, Event, Expectation, Pass, Silence, TestCase
+from bridge.language.program.test_case import (
+    AlertReceived,
+    Expectation,
+    IncidentAcknowledged,
+    SilenceAdded,
+    TestCase,
+    TimePassed,
+)
 from bridge.matching import Matcher, compile_condition
-from bridge.matching.analysis.explain import Reason, decisive, explain
+from bridge.matching.analysis.explain import Explanation, decisive, explain
 from bridge.matching.closures import Predicate
 from bridge.routing import Notification, decide
 from bridge.routing.redaction import Redactor
@@ -74,7 +81,7 @@ class RouteTestRunner:
             for number, route in enumerate(self._program.routes)
             if (clauses := clauses_with_memory(route))
         }
-        if unready and any(isinstance(step, Acknowledge | Pass) for step in case.steps):
+        if unready and any(isinstance(step, IncidentAcknowledged | TimePassed) for step in case.steps):
             return [Failure(case.span, next(iter(unready.values())))]
         stage = _Stage()
         failures = list(self._failures(case, stage))
@@ -86,17 +93,17 @@ class RouteTestRunner:
             if stage.expected and not isinstance(step, Expectation):
                 yield from self._judged(stage)
             match step:
-                case Event():
+                case AlertReceived():
                     alert = make_event(step, stage.now_ns, len(stage.alerts))
                     if alert.time_ns > stage.now_ns or step is case.steps[0]:
                         stage.now_ns = alert.time_ns  # nothing is heard of before it happens
                     self._happen(stage, alert)
-                case Pass():
+                case TimePassed():
                     stage.now_ns += step.nanoseconds
-                case Silence():
+                case SilenceAdded():
                     predicate = compile_condition(step.condition, self._labels)
                     stage.silences.append((predicate, stage.now_ns + step.nanoseconds))
-                case Acknowledge():
+                case IncidentAcknowledged():
                     continue  # without escalations there is nothing that an acknowledgement would change
                 case Expectation():
                     stage.expected.append(step)
@@ -165,7 +172,7 @@ class RouteTestRunner:
         return ": it matched, and drops" if route.drop else ": an earlier route stopped the alert, or it was silenced"
 
 
-def make_event(event: Event, now_ns: int, number: int) -> Alert:
+def make_event(event: AlertReceived, now_ns: int, number: int) -> Alert:
     """The alert of an event, with the defaults for what it does not say; alerts of one moment stay distinct."""
     said = {name: value for name, value in event.values.items() if name in ATTRIBUTES}
     values = {name: value for name, value in event.values.items() if name not in ATTRIBUTES}
@@ -191,7 +198,7 @@ def make_event(event: Event, now_ns: int, number: int) -> Alert:
     )
 
 
-def why(reason: Reason) -> str:
+def why(reason: Explanation) -> str:
     """One comparison's failure in words: ``k8s.ns.name is "staging"``."""
     told = [f"`{each.name}` is missing" if each.value is None else f'`{each.name}` is "{one_line(each.value, 80)}"'
             for each in reason.found]  # fmt: skip

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bridge.language import Checked, Code, Known, Source, check
-from bridge.language.diagnostics.diagnostic import Diagnostic, by_place
-from bridge.language.diagnostics.source import Span
+from bridge.language.checker.check import Checked, check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, by_place
+from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.rules import FalcoRules, read_rules, read_together
 from bridge.matching.analysis.lint import lint
 
@@ -19,7 +20,7 @@ class LoadedRoutes:
     """Checked route files with their text, for messages that quote it."""
 
     checked: Checked
-    sources: Mapping[str, Source]
+    sources: Mapping[str, SourceText]
     rules: FalcoRules | None = None
     """Falco's, of ``--rules`` and of every ``import falco`` together."""
 
@@ -42,7 +43,7 @@ def load_routes(paths: Sequence[Path], known: Known | None = None, rules: Sequen
     return LoadedRoutes(replace(checked, program=program, diagnostics=diagnostics), checked.sources, all_rules)
 
 
-def read_import(importer: str, written: str) -> Source | str:
+def read_import(importer: str, written: str) -> SourceText | str:
     """The file that ``importer`` names, relative to itself; or why it cannot be read."""
     return _read(Path(os.path.normpath(Path(importer).parent / written)))
 
@@ -70,20 +71,20 @@ def _read_rules(paths: Sequence[Path], unread: list[Diagnostic]) -> FalcoRules |
     return None
 
 
-def _readable(paths: Sequence[Path], unread: list[Diagnostic]) -> list[Source]:
+def _readable(paths: Sequence[Path], unread: list[Diagnostic]) -> list[SourceText]:
     found = [(path, _read(path)) for path in paths]
     unread += [_cannot_import(path, said) for path, said in found if isinstance(said, str)]
-    return [source for _, source in found if isinstance(source, Source)]
+    return [source for _, source in found if isinstance(source, SourceText)]
 
 
 def _cannot_import(path: Path, said: str) -> Diagnostic:
     return Diagnostic(Code.CANNOT_IMPORT, said, Span(os.path.normpath(path), 0, 0, 1, 1))
 
 
-def _read(path: Path) -> Source | str:
+def _read(path: Path) -> SourceText | str:
     """The file's text, without the mark that some editors begin it with; or a sentence why not, and the way out."""
     try:
-        return Source(os.path.normpath(path), path.read_text(encoding="utf-8-sig"))
+        return SourceText(os.path.normpath(path), path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         return f"{path}: cannot be read ({error.strerror}); is the name right?"
     except UnicodeDecodeError as error:

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bridge.language import Code, Known, Source, check, check_condition
+from bridge.language.checker.check import check, check_condition
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.diagnostic import Code
 from bridge.language.diagnostics.render import render_text
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.template import fill, parse_template
 from bridge.language.syntax.parser import MOST_SYNTAX_ERRORS
 
@@ -70,7 +73,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("code", "text", "place"), MISTAKES, ids=lambda value: getattr(value, "name", None))
 def test_each_mistake_is_found_at_its_place(code: Code, text: str, place: str) -> None:
     """The diagnostic has the code that is meant for it, and points at the words that are wrong."""
-    found = [each for each in check([Source("t.route", text)], KNOWN).diagnostics if each.code is code]
+    found = [each for each in check([SourceText("t.route", text)], KNOWN).diagnostics if each.code is code]
     assert found, text
     assert any(text[each.span.start :].startswith(place) for each in found), [each.span for each in found]
 
@@ -95,13 +98,13 @@ def test_every_code_has_an_example() -> None:
 def test_all_problems_of_all_statements_are_told_at_once() -> None:
     """A syntax error costs its own statement only."""
     text = 'route "a" { when rule == }\nroute "b" { to pagr }\nlist l = (a\nroute "c" { to pager, nowhere }\n'
-    codes = [each.code for each in check([Source("t.route", text)], KNOWN).diagnostics]
+    codes = [each.code for each in check([SourceText("t.route", text)], KNOWN).diagnostics]
     assert codes == [Code.SYNTAX, Code.UNKNOWN_CHANNEL, Code.SYNTAX, Code.UNKNOWN_CHANNEL]
 
 
 def test_the_text_shows_line_caret_and_way_out() -> None:
     """As a person reads it."""
-    source = Source("t.route", 'route "r" {\n  when proc.cmdlin contains rm\n  to pager\n}\n')
+    source = SourceText("t.route", 'route "r" {\n  when proc.cmdlin contains rm\n  to pager\n}\n')
     assert render_text(check([source], KNOWN).diagnostics, {"t.route": source}) == (
         "error[R201]: unknown field `proc.cmdlin`\n"
         "  ┌─ t.route:2:8\n"
@@ -117,7 +120,7 @@ def test_the_text_shows_line_caret_and_way_out() -> None:
 )
 def test_the_caret_stands_under_its_place_on_a_terminal(before: str, columns: int) -> None:
     """Wide letters, those that stand on the one before, tabs, and what is written out because a terminal obeys it."""
-    source = Source("t.route", f'route "r" {{\twhen rule = {before} and proc.nam = "日" to pager }}')
+    source = SourceText("t.route", f'route "r" {{\twhen rule = {before} and proc.nam = "日" to pager }}')
     caret = render_text(check([source], KNOWN).diagnostics, {"t.route": source}).splitlines()[3]
     assert caret == f"  │ {' ' * 11}\t{' ' * (12 + columns + 5)}^^^^^^^^ did you mean `proc.name`?"
 
@@ -125,14 +128,14 @@ def test_the_caret_stands_under_its_place_on_a_terminal(before: str, columns: in
 def test_doubling_macros_are_refused_and_cost_nothing() -> None:
     """Thirty macros, each the former twice, would be a billion comparisons."""
     lines = ["macro m0 = proc.name = a"] + [f"macro m{n} = m{n - 1} or m{n - 1}" for n in range(1, 31)]
-    codes = {each.code for each in check([Source("t.route", "\n".join(lines))], KNOWN).diagnostics}
+    codes = {each.code for each in check([SourceText("t.route", "\n".join(lines))], KNOWN).diagnostics}
     assert Code.TOO_LARGE in codes
 
 
 @given(st.text(max_size=300))
 def test_any_text_is_checked_without_a_crash(text: str) -> None:
     """Total: whatever is in the file."""
-    checked = check([Source("t.route", text)], KNOWN)
+    checked = check([SourceText("t.route", text)], KNOWN)
     assert (checked.program is None) == (checked.errors > 0)
 
 
@@ -183,7 +186,7 @@ WORDS = st.sampled_from(
 @given(st.lists(WORDS, max_size=40))
 def test_any_row_of_the_languages_own_words_is_checked_without_a_crash(words: list[str]) -> None:
     """Nearly right files are the likeliest."""
-    checked = check([Source("t.route", " ".join(words))], KNOWN)
+    checked = check([SourceText("t.route", " ".join(words))], KNOWN)
     render_text(checked.diagnostics, {})
     assert (checked.program is None) == (checked.errors > 0)
 
@@ -203,7 +206,7 @@ def test_quoted_values_survive_unchanged(value: str) -> None:
     """What is quoted is what is compared."""
     from bridge.language.program.condition import Compare, Literal
 
-    condition = check_condition(Source("c", f"proc.name = {quote(value)}"), KNOWN)
+    condition = check_condition(SourceText("c", f"proc.name = {quote(value)}"), KNOWN)
     assert isinstance(condition, Compare)
     assert isinstance(condition.right, Literal)
     assert condition.right.text == value
@@ -278,24 +281,24 @@ def test_templates_fill_as_falcos_output_does() -> None:
 )
 def test_the_likely_slip(text: str, hint: str) -> None:
     """What was most likely meant is told beside what does not fit."""
-    assert check([Source("t", text)], Known(None, None)).diagnostics[0].hint == hint
+    assert check([SourceText("t", text)], Known(None, None)).diagnostics[0].hint == hint
 
 
 def test_what_cannot_stand_in_a_where_costs_itself_only() -> None:
     """The routes behind it are checked, and the closing brace is no further mistake."""
     text = 'where k8s.ns.name = a {\n list l = (b)\n foo\n route "r" { when proc.nam = x to y }\n}\nroute "s" { to z }'
-    assert [(each.code, each.span.line) for each in check([Source("t", text)], Known(None, None)).diagnostics] == [
+    assert [(each.code, each.span.line) for each in check([SourceText("t", text)], Known(None, None)).diagnostics] == [
         (Code.SYNTAX, 2),
         (Code.UNKNOWN_FIELD, 4),
     ]
-    unclosed = check([Source("t", 'where k8s.ns.name = a { route "r" { drop }')], Known(None, None))
+    unclosed = check([SourceText("t", 'where k8s.ns.name = a { route "r" { drop }')], Known(None, None))
     assert [each.hint for each in unclosed.diagnostics] == ["close it with `}`"]
 
 
 def test_the_caret_of_a_template_stands_under_the_field() -> None:
     """Under the whole text where it holds escapes."""
     text = """route "r" { to x title "%rule 5% %12proc.nam" message 'a\\n%tolower(proc.nam)' }"""
-    found = check([Source("t", text)], Known(None, None)).diagnostics
+    found = check([SourceText("t", text)], Known(None, None)).diagnostics
     assert [text[each.span.start : each.span.end] for each in found] == ["%", "%12proc.nam", "'a\\n%tolower(proc.nam)'"]
     assert [each.span.column - 1 for each in found] == [each.span.start for each in found]
 
@@ -313,7 +316,7 @@ def test_the_caret_of_a_template_stands_under_the_field() -> None:
 def test_nothing_is_concluded_from_a_list_that_could_not_be_read(lists: str) -> None:
     """Neither that it is empty nor that its name is a value: the mistake is told where it is, and once."""
     text = f'{lists}\nroute "r" {{ when proc.name in (a) drop }}\nroute "s" {{ when proc.name = a to pager }}'
-    checked = check([Source("t", text)], KNOWN)
+    checked = check([SourceText("t", text)], KNOWN)
     assert {each.code for each in checked.diagnostics} <= {Code.CYCLE, Code.SYNTAX, Code.TOO_LARGE}
     assert [route.name for route in checked.understood] == ["s"]
 
@@ -322,13 +325,13 @@ def test_nothing_is_concluded_from_a_list_that_could_not_be_read(lists: str) -> 
 def test_a_value_that_is_meant_is_no_misspelt_list(items: str) -> None:
     """Quoted, unlike any list's name, one of several, or an item of the very list."""
     text = f'list shells = (shella, "b")\nlist bashs = (bash)\nroute "r" {{ when proc.name in {items} or proc.name in (shells, bashs) to pager }}'
-    assert [each.code for each in check([Source("t", text)], KNOWN).diagnostics] == []
+    assert [each.code for each in check([SourceText("t", text)], KNOWN).diagnostics] == []
 
 
 def test_a_quote_that_is_never_closed_costs_its_own_route_only() -> None:
     """What may follow is told of the place itself, though no token begins there."""
     text = 'route "r" { when rule = a " to x }\nroute "s" { when proc.nam = x to y }'
-    found = check([Source("t", text)], Known(None, None)).diagnostics
+    found = check([SourceText("t", text)], Known(None, None)).diagnostics
     assert [(each.code, each.span.line) for each in found] == [(Code.SYNTAX, 1), (Code.UNKNOWN_FIELD, 2)]
     assert "`and`, `or`, the next clause" in found[0].message
 
@@ -353,14 +356,14 @@ ROUTES = [
 def test_one_slip_is_one_mistake(slip: tuple[str, str], line: int, said: str) -> None:
     """Told where it is, though it shows later and turns every quote behind it around; the other routes are checked."""
     text = "".join(ROUTES).replace(*slip) + 'route "last" { when proc.nam = x to y }'
-    first, *others = check([Source("t", text)], Known(None, None)).diagnostics
+    first, *others = check([SourceText("t", text)], Known(None, None)).diagnostics
     assert (first.code, first.span.line, first.hint) == (Code.SYNTAX, line, said)
     assert [each.code for each in others] == [Code.UNKNOWN_FIELD]
 
 
 def test_quotes_that_never_close_cost_linear_time() -> None:
     """Two hundred thousand escaped ones; the timeout is the test's."""
-    (only,) = check([Source("t", 'route "r" { to x }\n' + '"' + '\\"' * 200_000)], Known(None, None)).diagnostics
+    (only,) = check([SourceText("t", 'route "r" { to x }\n' + '"' + '\\"' * 200_000)], Known(None, None)).diagnostics
     assert (only.code, only.span.line) == (Code.SYNTAX, 2)
 
 
@@ -375,7 +378,7 @@ def test_a_where_whose_condition_cannot_be_read_keeps_its_routes(head: str) -> N
 }}
 route "b" {{ to pager }}
 test "t" {{ event {{ }} expect "b" expect not "all" }}"""
-    checked = check([Source("t", text)], KNOWN)
+    checked = check([SourceText("t", text)], KNOWN)
     assert [each.code for each in checked.diagnostics] == [Code.SYNTAX, Code.UNKNOWN_FIELD]
     assert [route.name for route in checked.understood] == ["b"]
 
@@ -383,14 +386,14 @@ test "t" {{ event {{ }} expect "b" expect not "all" }}"""
 def test_a_test_may_name_a_route_that_cannot_be_read() -> None:
     """The mistake is the route's; one that is nowhere is told as ever."""
     text = 'route "a" { to x y }\ntest "t" { event { } expect "a" expect "c" }'
-    assert [each.code for each in check([Source("t", text)], Known(None, None)).diagnostics] == [
+    assert [each.code for each in check([SourceText("t", text)], Known(None, None)).diagnostics] == [
         Code.SYNTAX, Code.UNKNOWN_ROUTE,
     ]  # fmt: skip
 
 
 def test_past_so_many_mistakes_it_is_told_that_there_may_be_more() -> None:
     """Not passed over in silence."""
-    found = check([Source("t", "macro m =\n" * 200)], Known(None, None)).diagnostics
+    found = check([SourceText("t", "macro m =\n" * 200)], Known(None, None)).diagnostics
     assert sum("the rest of this file is not looked at" in each.message for each in found) == 1
     assert len(found) == MOST_SYNTAX_ERRORS + 1
 
@@ -399,7 +402,7 @@ def test_a_list_is_read_once_however_many_routes_name_it() -> None:
     """Twenty thousand items for each of a thousand routes would take a minute; what is odd is told of each use."""
     route = 'route "r{}" {{ when proc.name in (l) and fd.name in (m) to pager }}'
     routes = [route.format(number) for number in range(3)]
-    checked = check([Source("t", "\n".join(["list l = (a, b)", 'list m = (c, "<NA>")', *routes]))], KNOWN)
+    checked = check([SourceText("t", "\n".join(["list l = (a, b)", 'list m = (c, "<NA>")', *routes]))], KNOWN)
     assert checked.program is not None
     conditions = [route.when for route in checked.program.routes]
     assert len({id(each.conditions[0].right.values) for each in conditions}) == 1  # type: ignore[union-attr]
@@ -409,7 +412,7 @@ def test_a_list_is_read_once_however_many_routes_name_it() -> None:
 def test_a_list_that_holds_one_in_a_circle_is_in_none_itself() -> None:
     """Only those of the circle are told."""
     text = "list a = (b)\nlist b = (a)\nlist c = (a, x)\nlist d = (c)\nlist e = (e)"
-    found = check([Source("t", text)], Known(None, None)).diagnostics
+    found = check([SourceText("t", text)], Known(None, None)).diagnostics
     assert [each.span.line for each in found if each.code is Code.CYCLE] == [1, 2, 5]
 
 
@@ -419,9 +422,9 @@ def test_lists_cost_no_more_than_they_hold() -> None:
     chain = "\n".join(f"list l{n} = (l{n + 1})" for n in range(count))
     for last in ("(x)", f"(l{count})"):
         text = f'{chain}\nlist l{count} = {last}\nroute "r" {{ when proc.name in (l0) to pager }}'
-        codes = [each.code for each in check([Source("t", text)], KNOWN).diagnostics]
+        codes = [each.code for each in check([SourceText("t", text)], KNOWN).diagnostics]
         assert codes == ([] if last == "(x)" else [Code.CYCLE])
     large = f"list big = ({', '.join(f'v{n}' for n in range(90_000))})\n"
     text = large + "".join(f"list l{n} = (big)\n" for n in range(200))
-    found = [each for each in check([Source("t", text)], KNOWN).diagnostics if each.code is Code.TOO_LARGE]
+    found = [each for each in check([SourceText("t", text)], KNOWN).diagnostics if each.code is Code.TOO_LARGE]
     assert len(found) == 190

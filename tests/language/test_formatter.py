@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.language.diagnostics.source import Source, Span
+from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.format.formatter import WIDTH, format_text
 from bridge.language.syntax.parser import parse
 
@@ -19,7 +19,7 @@ EVERYTHING = (Path(__file__).parent / "everything.route").read_text(encoding="ut
 
 
 def formatted(text: str) -> str:
-    result = format_text(Source("t", text))
+    result = format_text(SourceText("t", text))
     assert isinstance(result, str), result
     return result
 
@@ -36,13 +36,13 @@ def meaning(node: Any) -> Any:
 
 
 def tree(text: str) -> Any:
-    parsed = parse(Source("t", text))
+    parsed = parse(SourceText("t", text))
     assert not parsed.diagnostics, parsed.diagnostics
     return meaning(parsed.file)
 
 
 def comments(text: str) -> list[str]:
-    return [each.text for each in parse(Source("t", text)).comments]
+    return [each.text for each in parse(SourceText("t", text)).comments]
 
 
 def assert_kept(text: str) -> str:
@@ -108,7 +108,7 @@ def test_what_stands_around_a_comment_keeps_its_strings_and_its_order() -> None:
 
 def test_a_syntax_error_leaves_the_file_alone() -> None:
     """Diagnostics come back instead of text."""
-    assert not isinstance(format_text(Source("t", "route {")), str)
+    assert not isinstance(format_text(SourceText("t", "route {")), str)
 
 
 PIECES = st.sampled_from(EVERYTHING.replace("\n", " \n ").split(" "))
@@ -119,7 +119,7 @@ GAPS = st.sampled_from([" ", "  ", "\n", "\n\n\n", " # c\n", "\n# own\n", "\t"])
 def test_whatever_parses_survives(pairs: list[tuple[str, str]]) -> None:
     """Rows of the language's own words with comments and blanks in all places."""
     text = "".join(piece + gap for piece, gap in pairs)
-    if not parse(Source("t", text)).diagnostics:
+    if not parse(SourceText("t", text)).diagnostics:
         assert_kept(text)
 
 

@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.alert import Priority, make_alert
-from bridge.language import Checked, Code, Known, Source, check
+from bridge.language.checker.check import Checked, check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.diagnostic import Code
 from bridge.language.diagnostics.render import as_mapping, render_text
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.format.formatter import format_text
 from bridge.matching import Matcher, compile_condition
 from bridge.matching.analysis.lint import lint
@@ -24,7 +27,7 @@ ALERT = make_alert(time_ns=0, priority=Priority.ERROR, rule="r", source="s", hos
 
 def survive(text: str) -> Checked:
     """Everything that is ever done with a file."""
-    source = Source("t", text)
+    source = SourceText("t", text)
     checked = check([source], KNOWN)
     render_text(checked.diagnostics, {"t": source})
     for each in checked.diagnostics:
@@ -130,5 +133,5 @@ def test_pathological_regexes_are_refused_or_linear(pattern: str) -> None:
 @pytest.mark.parametrize("inner", ["a" * 300_000, '\\"' * 150_000], ids=["letters", "escapes"])
 def test_a_string_that_is_never_closed_is_no_trap(inner: str) -> None:
     """Hundreds of thousands of letters, and of escapes; the timeout is the test's."""
-    checked = check([Source("t", f'route "r" {{ when proc.name = "{inner}')], KNOWN)
+    checked = check([SourceText("t", f'route "r" {{ when proc.name = "{inner}')], KNOWN)
     assert [each.code.id for each in checked.diagnostics] == ["S101"]

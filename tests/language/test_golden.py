@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.language import Known
+from bridge.language.checker.scope import Known
 from bridge.workbench.routes import load_routes
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.route"))

@@ -8,7 +8,10 @@ from dataclasses import replace
 
 from bridge.alert import Alert
 from bridge.alert.forms.json_form import decode_json
-from bridge.language import Checked, Code, Known, Source, check, check_condition
+from bridge.language.checker.check import Checked, check, check_condition
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.diagnostic import Code
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.falco.rules import FalcoRules, read_rules
 from bridge.matching import Matcher, compile_condition
 
@@ -60,20 +63,20 @@ RULES = """
 
 
 def checked(files: Mapping[str, str], *roots: str, rules: FalcoRules | None = None) -> Checked:
-    def read(_importer: str, written: str) -> Source | str:
-        return Source(written, files[written]) if written in files else f"there is no {written}"
+    def read(_importer: str, written: str) -> SourceText | str:
+        return SourceText(written, files[written]) if written in files else f"there is no {written}"
 
-    return check([Source(root, files[root]) for root in roots], replace(KNOWN, rules=rules), read)
+    return check([SourceText(root, files[root]) for root in roots], replace(KNOWN, rules=rules), read)
 
 
 def test_items_are_what_falco_makes_of_them() -> None:
     """Put into a condition as text: with a blank in quotes, with quotes a string with its escapes, else up to a comma."""
-    rules = read_rules((Source("r", ITEMS),))
+    rules = read_rules((SourceText("r", ITEMS),))
     assert isinstance(rules, FalcoRules)
     for text, expected in (("a b", True), ("c d", True), ('e"f', True), ("g", True), ("h", True), ("g,h", False), (r"i\j", True),
                            (r"i\\j", False), (r"k\l", True), ("m\no", False), ("m\n o", True), ("runc:[0:PARENT]", True),
                            (r"\w", True), ("x y", True), ("inner", False)):  # fmt: skip
-        found = check_condition(Source("c", "proc.name in (odd, empty)"), Known(None, None, rules))
+        found = check_condition(SourceText("c", "proc.name in (odd, empty)"), Known(None, None, rules))
         assert not isinstance(found, tuple)
         alert = decode_json(json.dumps({"rule": "r", "output_fields": {"proc.name": text}}).encode(), 0)
         assert isinstance(alert, Alert)
@@ -91,7 +94,7 @@ def alert(text: str) -> Alert:
 
 
 def rules() -> FalcoRules:
-    found = read_rules((Source("rules.yaml", RULES),))
+    found = read_rules((SourceText("rules.yaml", RULES),))
     assert isinstance(found, FalcoRules)
     return found
 
@@ -143,11 +146,11 @@ def test_falcos_rules_are_read_as_falco_reads_them() -> None:
 def test_a_rules_file_of_several_documents_is_read_to_its_end() -> None:
     """Falco reads on behind `---`."""
     found = read_rules(
-        (Source("r", "# ours\n---\n- list: l\n  items: [a]\n---\n---\n- list: l\n  items: [b]\n  append: true\n"),)
+        (SourceText("r", "# ours\n---\n- list: l\n  items: [a]\n---\n---\n- list: l\n  items: [b]\n  append: true\n"),)
     )
     assert isinstance(found, FalcoRules)
     assert found.lists == {"l": ("a", "b")}
-    assert read_rules((Source("r", "- list: l\n---\nno\n"),)) == "r is no rules file: it holds no list of rules"
+    assert read_rules((SourceText("r", "- list: l\n---\nno\n"),)) == "r is no rules file: it holds no list of rules"
 
 
 def test_what_one_file_appends_finds_what_another_has_imported() -> None:
@@ -206,7 +209,7 @@ def test_an_outputs_transformers_are_no_fields_and_their_arguments_are() -> None
 - rule: R
   enabled: true
 """
-    found = read_rules((Source("rules.yaml", text),))
+    found = read_rules((SourceText("rules.yaml", text),))
     assert isinstance(found, FalcoRules)
     assert found.lists == {"shells": ("bash", "sh")}
     assert found.rules["R"].fields == {"proc.exepath", "user.name", "proc.pname", "proc.aname[2]"}

@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.common.durations import parse_duration
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.schedule import Schedule
 
 
 def schedule(text: str) -> Schedule:
-    program = check([Source("t", f'schedule s = {text}\nroute "r" {{ during s drop }}')], Known(None, None)).program
+    program = check([SourceText("t", f'schedule s = {text}\nroute "r" {{ during s drop }}')], Known(None, None)).program
     assert program is not None
     return program.routes[0].during[0].schedule
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.language import Known, Source, check_condition
+from bridge.language.checker.check import check_condition
+from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Diagnostic
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.falco.rules import FalcoRules, read_rules
 
 PATH = Path(__file__).parent.parent / "data" / "stock_rules.yaml"
@@ -18,7 +20,7 @@ CONDITIONS = {str(e.get("rule") or e.get("macro")): str(e["condition"]) for e in
 
 
 def known() -> Known:
-    rules = read_rules((Source(str(PATH), PATH.read_text(encoding="utf-8")),))
+    rules = read_rules((SourceText(str(PATH), PATH.read_text(encoding="utf-8")),))
     assert isinstance(rules, FalcoRules)
     return Known(None, None, rules)
 
@@ -26,7 +28,7 @@ def known() -> Known:
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_every_stock_condition_is_taken(name: str) -> None:
     """Pasted after `when`, with Falco's lists and macros imported."""
-    found = check_condition(Source(name, CONDITIONS[name]), known())
+    found = check_condition(SourceText(name, CONDITIONS[name]), known())
     assert not isinstance(found, tuple), [each.message for each in found if isinstance(each, Diagnostic)]
 
 
@@ -43,7 +45,7 @@ def test_nearly_right_ones_never_crash_the_checker(name: str) -> None:
     refused = 0
     for old, new in MUTATIONS:
         if old in text:
-            found = check_condition(Source(name, text.replace(old, new, 1)), known())
+            found = check_condition(SourceText(name, text.replace(old, new, 1)), known())
             if isinstance(found, tuple):
                 refused += 1
                 assert all(each.message and each.span.start <= len(text) + 5 for each in found)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bridge.alert import Alert
 from bridge.alert.forms.grpc_form import decode_grpc
 from bridge.alert.forms.text_form import decode_text
-from bridge.language.diagnostics.source import Source
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.falco.rules import FalcoRules, read_rules
 from bridge.language.falco.text_alerts import TextAlerts
 from bridge.sources.line_reader import LineReader
@@ -39,7 +39,7 @@ SHELL = """
 
 
 def rules(text: str, more: str = "") -> TextAlerts:
-    read = read_rules((Source("rules.yaml", text), Source("falco.yaml", more)))
+    read = read_rules((SourceText("rules.yaml", text), SourceText("falco.yaml", more)))
     assert isinstance(read, FalcoRules), read
     return TextAlerts(read.rules.values())
 

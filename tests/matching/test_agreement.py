@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from bench.routes import alerts_of, new_alerts, routes_text
 from bridge.alert import Alert, Priority, make_alert
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.program import Program
 from bridge.matching import Matcher, compile_condition, matcher
 from bridge.matching.index import index
@@ -117,7 +119,7 @@ def program_of(conditions: list[str], endings: list[str] | None = None) -> Progr
     text = "\n".join(
         ['schedule day = 06:00-18:00 in "UTC"', *(f'route "r{n}" {{ when {c} {e} }}' for n, (c, e) in enumerate(ended))]
     )
-    checked = check([Source("t", text)], Known(None, None))
+    checked = check([SourceText("t", text)], Known(None, None))
     assert checked.program is not None, [each.message for each in checked.diagnostics]
     return checked.program
 
@@ -179,12 +181,12 @@ def test_any_routes_and_any_alerts(conditions: list[str], alerts: list[Alert]) -
     st.lists(st.tuples(ALERTS, HOURS), min_size=1, max_size=12),
     st.sampled_from([0, 300, 3000]),
 )
-def test_whatever_is_forgotten(routes: list[tuple[str, str]], alerts: list[tuple[Alert, int]], most_bytes: int) -> None:
+def test_whatever_is_forgotten(routes: list[tuple[str, str]], alerts: list[tuple[Alert, int]], max_bytes: int) -> None:
     """With memos that hold hardly anything, routes that end others, and schedules; in whatever order the alerts come."""
     program = program_of([condition for condition, _ in routes], [ending for _, ending in routes])
     with pytest.MonkeyPatch.context() as patch:
-        for module, name in ((index, "MEMO_BYTES"), (index, "GROUP_BYTES"), (matcher, "_REMEMBERED_BYTES")):
-            patch.setattr(module, name, most_bytes)
+        for module, name in ((index, "MEMO_BYTES"), (index, "GROUP_BYTES"), (matcher, "_CACHE_BYTES")):
+            patch.setattr(module, name, max_bytes)
         made = Matcher(program, LABELS)
         predicates = defined(program, LABELS)
         for alert, now_ns in [*alerts, *reversed(alerts)]:
@@ -194,7 +196,7 @@ def test_whatever_is_forgotten(routes: list[tuple[str, str]], alerts: list[tuple
 def test_a_large_corpus() -> None:
     """A thousand routes and twenty thousand alerts in full; fewer otherwise."""
     routes, count = (1000, 10_000) if FULL else (300, 400)
-    checked = check([Source("t", routes_text(routes, seed=5))], Known(None, None))
+    checked = check([SourceText("t", routes_text(routes, seed=5))], Known(None, None))
     assert checked.program is not None
     matcher, predicates = Matcher(checked.program, {}), defined(checked.program, {})
     matches = 0
@@ -255,7 +257,7 @@ def test_an_index_that_fails_to_grow_gives_way_to_the_definition(monkeypatch: py
         raise MemoryError
 
     for column in matcher._index.columns.values():
-        monkeypatch.setattr(column, "let_live", fail)
+        monkeypatch.setattr(column, "add_alternative", fail)
     assert matcher.match(alert_with({"k8s.ns.name": "prod"}), 0) == (0, 1)
     assert matcher.match(alert_with({"k8s.ns.name": "etc"}), 0) == (1,)
 

@@ -12,7 +12,9 @@ from bridge.alert import Alert
 from bridge.alert.forms.grpc_form import decode_grpc
 from bridge.alert.forms.json_form import decode_json
 from bridge.alert.wire.outputs_pb2 import response
-from bridge.language import Known, Source, check_condition
+from bridge.language.checker.check import check_condition
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.condition import Compare, Condition, Literal, Operator
 from bridge.language.program.regex import is_posix
 from bridge.matching import Matcher, compile_condition
@@ -72,7 +74,7 @@ def compiled(case: dict[str, Any]) -> Condition | tuple[Any, ...]:
     lists, macros = case.get("lists") or {}, case.get("macros") or {}
     lines = [f"list {n} = ({', '.join(i if i in lists else quoted(i) for i in v)})" for n, v in lists.items()]
     lines += [f"macro {name} = {text}" for name, text in macros.items()]
-    return check_condition(Source("case", case["condition"]), NOTHING, [Source("names", "\n".join(lines))])
+    return check_condition(SourceText("case", case["condition"]), NOTHING, [SourceText("names", "\n".join(lines))])
 
 
 def is_perl(condition: Condition) -> bool:
@@ -126,7 +128,7 @@ def test_what_falco_refuses_is_refused() -> None:
 )  # fmt: skip
 def test_what_falcos_lexer_does_not_take(condition: str) -> None:
     """Numbers without a sign in the exponent, lists without parentheses, a quote after a backslash."""
-    assert isinstance(check_condition(Source("case", condition), NOTHING), tuple)
+    assert isinstance(check_condition(SourceText("case", condition), NOTHING), tuple)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_what_falcos_lexer_does_not_take(condition: str) -> None:
 )  # fmt: skip
 def test_what_falcos_lexer_takes(condition: str) -> None:
     """However odd."""
-    assert not isinstance(check_condition(Source("case", condition), NOTHING), tuple)
+    assert not isinstance(check_condition(SourceText("case", condition), NOTHING), tuple)
 
 
 def test_what_falco_added_in_0_44() -> None:
@@ -152,7 +154,7 @@ def test_what_falco_added_in_0_44() -> None:
 
 def test_the_matcher_keeps_order_and_ends_at_stop() -> None:
     """Routes match in file order; a stop hides the later ones; internal alerts reach only who asks for them."""
-    from bridge.language import check
+    from bridge.language.checker.check import check
 
     text = """
     route "a" { when rule = r to x }
@@ -160,7 +162,7 @@ def test_the_matcher_keeps_order_and_ends_at_stop() -> None:
     route "c" { to x }
     route "own" { when source = internal to x }
     """
-    program = check([Source("t.route", text)], NOTHING).program
+    program = check([SourceText("t.route", text)], NOTHING).program
     assert program is not None
     matcher = Matcher(program, {})
     etc = decode_json(b'{"rule":"r","output_fields":{"fd.name":"/etc/x"}}', 0)

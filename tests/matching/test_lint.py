@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.alert import Alert
-from bridge.language import Code, Known, Source, check, check_condition
+from bridge.language.checker.check import check, check_condition
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.diagnostic import Code
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.falco.rules import FalcoRules, read_rules
 from bridge.language.program.condition import All, Any, Compare, Condition, Exists, Not
 from bridge.matching import compile_condition
@@ -21,7 +24,7 @@ NOTHING = Known(None, None)
 
 
 def condition(text: str) -> Condition:
-    found = check_condition(Source("c", text), NOTHING)
+    found = check_condition(SourceText("c", text), NOTHING)
     assert isinstance(found, All | Any | Compare | Exists | Not), found
     return found
 
@@ -95,7 +98,7 @@ def test_no_alert_refutes_a_proof(one: str, other: str, alerts: list[Alert]) -> 
 
 
 def said(text: str, rules: FalcoRules | None = None) -> list[Code]:
-    checked = check([Source("t", text)], NOTHING)
+    checked = check([SourceText("t", text)], NOTHING)
     assert checked.program is not None, checked.diagnostics
     return [each.code for each in lint(checked.understood, rules)]
 
@@ -137,7 +140,7 @@ def test_what_is_odd_is_told_beside_what_is_wrong() -> None:
     """All in one run; but nothing is proved with a condition or a schedule that is not understood."""
 
     def told(text: str) -> list[Code]:
-        return [each.code for each in lint(check([Source("t", text)], NOTHING).understood, None)]
+        return [each.code for each in lint(check([SourceText("t", text)], NOTHING).understood, None)]
 
     wrong = (
         'route "w" { when proc.nam = a drop } route "s" { during nosuch drop } where no_macro { route "m" { drop } }'
@@ -150,7 +153,7 @@ def test_what_is_odd_is_told_beside_what_is_wrong() -> None:
 
 def test_what_no_rule_tells() -> None:
     """A field that no rule which can reach the route emits; a route that none can reach."""
-    found = read_rules((Source("r", "- rule: A\n  output: '%user.name'\n  priority: ERROR\n- rule: B\n  output: '%proc.name'\n"
+    found = read_rules((SourceText("r", "- rule: A\n  output: '%user.name'\n  priority: ERROR\n- rule: B\n  output: '%proc.name'\n"
                                     "  priority: DEBUG\n  tags: [t]\n"),))  # fmt: skip
     assert isinstance(found, FalcoRules)
     for text, expected in (
@@ -171,14 +174,14 @@ def test_what_falco_appends_by_itself_is_no_missing_field() -> None:
         "- rule: S\n  output: '%proc.name'\n  priority: ERROR\n- rule: K\n  output: x\n  source: k8s_audit\n  priority: ERROR\n"
         "- rule: I\n  output: '%container.info'\n  priority: ERROR\n"
     )
-    suggested = Source("falco.yaml", "append_output:\n  - suggested_output: true\n")
-    other = Source("falco.yaml", "json_output: true\n")
+    suggested = SourceText("falco.yaml", "append_output:\n  - suggested_output: true\n")
+    other = SourceText("falco.yaml", "json_output: true\n")
 
-    def hints(rule: str, *more: Source) -> list[str]:
-        found = read_rules((Source("r", rules), *more))
+    def hints(rule: str, *more: SourceText) -> list[str]:
+        found = read_rules((SourceText("r", rules), *more))
         assert isinstance(found, FalcoRules)
         text = f'route "r" {{ when rule = {rule} and k8s.ns.name = a to x }}'
-        return [each.hint for each in lint(check([Source("t", text)], NOTHING).understood, found)]
+        return [each.hint for each in lint(check([SourceText("t", text)], NOTHING).understood, found)]
 
     assert hints("I") == hints("S", suggested) == []
     assert ["suggested_output" in hint for hint in hints("S")] == [True]
@@ -189,11 +192,11 @@ def test_what_falco_appends_by_itself_is_no_missing_field() -> None:
 
 def test_falco_is_asked_to_append_only_what_a_rules_source_has() -> None:
     """It would not start with a system call's field in an audit event's alert; of a plugin of one's own nothing is known."""
-    found = read_rules((Source("r", "- rule: S\n  output: x\n  priority: ERROR\n- rule: K\n  output: x\n  source: k8s_audit\n"
+    found = read_rules((SourceText("r", "- rule: S\n  output: x\n  priority: ERROR\n- rule: K\n  output: x\n  source: k8s_audit\n"
                                     "  priority: ERROR\n"),))  # fmt: skip
     assert isinstance(found, FalcoRules)
     text = "proc.name = a or ka.verb = b or evt.pluginname = c or own.field = d or json.value[/x] = e"
-    routes = check([Source("t", f'route "r" {{ when {text} to x }}')], NOTHING).understood
+    routes = check([SourceText("t", f'route "r" {{ when {text} to x }}')], NOTHING).understood
     told = {extra.match: extra.fields for extra in extras(routes, found.rules.values(), all_rules=True)}
     assert told == {
         ("rule", "S"): ("evt.pluginname", "json.value[/x]", "own.field", "proc.name"),
@@ -206,10 +209,10 @@ def test_what_falco_yaml_lacks_is_told_as_yaml() -> None:
     rules = "".join(
         f"- rule: '{name}'\n  output: '%user.name'\n  priority: ERROR\n" for name in ('A "x"', "B", "C: #d")
     )
-    found = read_rules((Source("r", rules),))
+    found = read_rules((SourceText("r", rules),))
     assert isinstance(found, FalcoRules)
     text = 'route "r" { when proc.aname[2] = a and evt.arg[flags] = b and user.name = c to x }'
-    (only,) = lint(check([Source("t", text)], NOTHING).understood, found)
+    (only,) = lint(check([SourceText("t", text)], NOTHING).understood, found)
     assert yaml.safe_load(only.hint.removeprefix("add to falco.yaml: ")) == {
         "append_output": [
             {"match": {"rule": name}, "extra_fields": ["evt.arg[flags]", "proc.aname[2]"]}

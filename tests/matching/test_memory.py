@@ -11,18 +11,20 @@ from msgspec.structs import replace
 
 from bench.routes import alerts_of, routes_text
 from bridge.alert import Alert
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.program import Program
 from bridge.matching import Matcher, matcher
 from bridge.matching.index import index
 
 BOUND = 1 << 20
 ALERTS = alerts_of(50)
-DICE = Random(0)
+RANDOM = Random(0)
 
 
 def program_of(text: str) -> Program:
-    checked = check([Source("t", text)], Known(None, None))
+    checked = check([SourceText("t", text)], Known(None, None))
     assert checked.program is not None
     return checked.program
 
@@ -46,7 +48,7 @@ def of_no_address(number: int) -> Alert:
 
 
 def of_many_matches(number: int) -> Alert:
-    return with_fields(number, {"proc.cmdline": " ".join(f"<{each}>" for each in DICE.sample(range(1000), 800))})
+    return with_fields(number, {"proc.cmdline": " ".join(f"<{each}>" for each in RANDOM.sample(range(1000), 800))})
 
 
 FEW = routes_text(100)
@@ -61,7 +63,7 @@ def test_what_is_remembered_is_bounded(
     monkeypatch: pytest.MonkeyPatch, text: str, flood: Callable[[int], Alert], count: int
 ) -> None:
     """In bytes: of long values, of lists, of texts that are no address, of the routes that matched."""
-    for module, name in ((index, "MEMO_BYTES"), (index, "GROUP_BYTES"), (matcher, "_REMEMBERED_BYTES")):
+    for module, name in ((index, "MEMO_BYTES"), (index, "GROUP_BYTES"), (matcher, "_CACHE_BYTES")):
         monkeypatch.setattr(module, name, BOUND)
     made = Matcher(program_of(text), {})
     for alert in ALERTS:

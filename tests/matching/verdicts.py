@@ -10,7 +10,9 @@ from bridge.alert import Alert
 from bridge.alert.forms.grpc_form import decode_grpc
 from bridge.alert.forms.json_form import decode_json
 from bridge.alert.wire.outputs_pb2 import response
-from bridge.language import Known, Source, check, check_condition
+from bridge.language.checker.check import check, check_condition
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.condition import Condition
 from bridge.matching import Matcher, compile_condition
 
@@ -19,7 +21,7 @@ NOTHING = Known(None, None)
 
 def checked(text: str, names: str = "") -> Condition | None:
     """The condition, or None where the check refuses it; ``names`` defines lists and macros."""
-    found = check_condition(Source("case", text), NOTHING, [Source("names", names)])
+    found = check_condition(SourceText("case", text), NOTHING, [SourceText("names", names)])
     return None if isinstance(found, tuple) else found
 
 
@@ -27,7 +29,7 @@ def verdicts(text: str, fields: Mapping[str, Any]) -> set[bool]:
     """One verdict, unless a road or the index disagrees."""
     condition = checked(text)
     assert condition is not None, text
-    program = check([Source("routes", f'route "r" {{ when {text}\n to x }}')], NOTHING).program
+    program = check([SourceText("routes", f'route "r" {{ when {text}\n to x }}')], NOTHING).program
     assert program is not None
     predicate, matcher = compile_condition(condition, {}), Matcher(program, {})
     return {

@@ -11,7 +11,9 @@ from structlog.testing import capture_logs
 from bridge.alert import Alert, Priority, make_alert
 from bridge.alert.rejected import RejectedMessage
 from bridge.journal.sqlite import Journal, quarantine
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.matching import Matcher
 from bridge.pipeline import intake as intake_module
 from bridge.pipeline.intake import Intake, Rules
@@ -39,7 +41,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 @pytest.fixture
 def intake(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> Intake:
     """One with a fault: whatever is named ``poison`` is too much for it."""
-    program = check([Source("r.route", ROUTES)], Known(None, None)).program
+    program = check([SourceText("r.route", ROUTES)], Known(None, None)).program
     assert program is not None
     decide = intake_module.decide
 

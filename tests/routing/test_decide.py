@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bridge.alert import Alert, Priority, make_alert
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.program import Program
 from bridge.matching import Matcher
 from bridge.routing import Action, Routed, decide
@@ -21,7 +23,7 @@ otherwise { to z }
 
 
 def program_of(text: str) -> Program:
-    program = check([Source("t", text)], Known(None, None)).program
+    program = check([SourceText("t", text)], Known(None, None)).program
     assert program is not None
     return program
 

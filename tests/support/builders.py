@@ -12,7 +12,9 @@ from bridge.alert import Alert, Priority, make_alert
 from bridge.alert.forms.json_form import decode_json
 from bridge.delivery import Delivery, DeliveryState, Settlement
 from bridge.journal.sqlite import Entry
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.program import Program
 from bridge.routing import Action, Decision, Notification, Routed
 
@@ -63,7 +65,7 @@ def decoded_alert(**members: object) -> Alert:
 
 def program_of(text: str) -> Program:
     """The checked program of a route file's text. Fails where the text has an error."""
-    checked = check([Source("test.route", text)], Known(None, None))
+    checked = check([SourceText("test.route", text)], Known(None, None))
     assert checked.program is not None, checked.diagnostics
     return checked.program
 

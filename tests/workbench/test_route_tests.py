@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.language import Known, Source, check
+from bridge.language.checker.check import check
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.source import SourceText
 from bridge.workbench.route_tests import RouteTestRunner
 
 ROUTES = """
@@ -15,7 +17,7 @@ route "office" { when rule = a during office to pager  message "%proc.cmdline" }
 
 
 def failures(steps: str) -> list[str]:
-    checked = check([Source("t", f'{ROUTES} test "t" {{ {steps} }}')], Known(None, None))
+    checked = check([SourceText("t", f'{ROUTES} test "t" {{ {steps} }}')], Known(None, None))
     assert checked.program is not None, checked.diagnostics
     return [each.message for each in RouteTestRunner(checked.program, {}).run(checked.tests[0])]
 
@@ -52,7 +54,7 @@ test "time" { event { rule = b } expect "plain" after 5m }
 test "acknowledged" { event { rule = b } expect "plain" ack "plain" }
 test "not reached" { event { rule = b } expect "plain" to pager }
 """
-    checked = check([Source("t", text)], Known(None, None))
+    checked = check([SourceText("t", text)], Known(None, None))
     assert checked.program is not None, checked.diagnostics
     rehearsal = RouteTestRunner(checked.program, {})
     told = {case.name: [each.message for each in rehearsal.run(case)] for case in checked.tests}

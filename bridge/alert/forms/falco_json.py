@@ -8,8 +8,9 @@ from functools import lru_cache
 
 import msgspec
 
-from bridge.alert.alert import INTERNAL_SOURCE, Alert, clock_text
+from bridge.alert.alert import INTERNAL_SOURCE, Alert
 from bridge.alert.catalogue import find_field
+from bridge.common.times import iso_text
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?")
@@ -34,13 +35,8 @@ def falco_json(alert: Alert) -> dict[str, object]:
         "rule": alert.rule,
         "source": alert.source,
         "tags": alert.tags,
-        "time": time_text(alert.time_ns),
+        "time": iso_text(alert.time_ns),
     }
-
-
-def time_text(time_ns: int) -> str:
-    """``2016-08-04T16:17:57.882054739Z``, as Falco writes an alert's ``time``."""
-    return clock_text("evt.time.iso8601", time_ns).removesuffix("+0000") + "Z"
 
 
 def _fields(alert: Alert) -> Mapping[str, object]:

@@ -12,9 +12,9 @@ from bridge.alert.forms.json_form import SYSCALL_SOURCE
 from bridge.alert.forms.json_value import split_values
 from bridge.alert.malformed import NOTHING_SAID, Malformed, too_large
 from bridge.alert.priority import Priority
-from bridge.alert.times import nanoseconds, parse_time
 from bridge.alert.wire.outputs_pb2 import response
 from bridge.alert.wire.tolerant_pb2 import Response
+from bridge.common.times import epoch_ns, parse_time
 
 
 def decode_grpc(raw: bytes, received_ns: int) -> Alert | Malformed:
@@ -118,7 +118,7 @@ def _text(value: bytes) -> str:
 def _time(message: response | Response, received_ns: int) -> int:
     if not message.HasField("time"):
         return received_ns
-    time_ns = nanoseconds(message.time.seconds, message.time.nanos)
+    time_ns = epoch_ns(message.time.seconds, message.time.nanos)
     return received_ns if time_ns is None else time_ns
 
 

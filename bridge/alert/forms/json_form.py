@@ -7,7 +7,7 @@ from bridge.alert.forms.json_body import Body, read_body
 from bridge.alert.forms.json_value import list_items, split_values
 from bridge.alert.malformed import NOTHING_SAID, Malformed, too_large
 from bridge.alert.priority import Priority, parse_priority
-from bridge.alert.times import parse_time
+from bridge.common.times import parse_time
 
 SYSCALL_SOURCE = "syscall"
 _INTERNAL_PREFIX = "Falco internal: "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from bridge.alert.alert import Alert, clock_text
+from bridge.alert.alert import Alert
+from bridge.common.times import iso_text
 
 
 def encode_json(alert: Alert) -> bytes:
@@ -20,6 +21,6 @@ def encode_json(alert: Alert) -> bytes:
             "rule": alert.rule,
             "source": alert.source,
             "tags": alert.tags,
-            "time": clock_text("evt.time.iso8601", alert.time_ns).removesuffix("+0000") + "Z",
+            "time": iso_text(alert.time_ns),
         }
     )

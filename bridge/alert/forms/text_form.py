@@ -57,7 +57,7 @@ def decode_text(body: bytes, received_ns: int, zone: tzinfo | None = None) -> Al
         return _alert(line, _inferred(of_day, received_ns, zone), match[5])
     match = _FULL.match(line)
     if match is not None:
-        from bridge.alert.times import parse_time
+        from bridge.common.times import parse_time
 
         time_ns = parse_time(f"{match[1]}.{match[2]}{line[29:34]}")
         return _alert(line, received_ns if time_ns is None else time_ns, match[3])

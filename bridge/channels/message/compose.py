@@ -8,8 +8,9 @@ from dataclasses import replace
 from operator import attrgetter
 
 from bridge.alert import Alert, Priority
-from bridge.channels.message.message import Counts, Fact, Message, iso_time
+from bridge.channels.message.message import Counts, Fact, Message
 from bridge.common.text import isolated, one_line, shortened, visible
+from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
 from bridge.language.program.template import Lookup, fill, parse_template
 
@@ -151,9 +152,9 @@ def _lookup(delivery: Delivery, labels: Mapping[str, str]) -> Lookup:
         "severity": str(notification.severity),
         "tags": ", ".join(alert.tags),
         "route": notification.routes[0],
-        "time": iso_time(alert.time_ns),
-        "first": iso_time(alert.time_ns),
-        "last": iso_time(alert.time_ns),
+        "time": iso_text(alert.time_ns),
+        "first": iso_text(alert.time_ns),
+        "last": iso_text(alert.time_ns),
         "count": "1",
         "suppressed": "0",
     }

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.alert import Priority
-from bridge.alert.alert import clock_text
 from bridge.common.text import isolated
+from bridge.common.times import SECOND_NS, iso_text
 from bridge.routing import OTHERWISE
-
-_SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class Message:
     @property
     def time(self) -> str:
         """When it happened: UTC, to the nanosecond, as Falco writes it in JSON."""
-        return iso_time(self.time_ns)
+        return iso_text(self.time_ns)
 
     @property
     def route(self) -> str:
@@ -120,15 +118,10 @@ class Message:
             Fact("held back", str(counts.suppressed) if counts.suppressed else ""),
         ]
         if counts.first_ns != counts.last_ns:
-            told += [Fact("first", iso_time(counts.first_ns)), Fact("last", iso_time(counts.last_ns))]
+            told += [Fact("first", iso_text(counts.first_ns)), Fact("last", iso_text(counts.last_ns))]
         return tuple(told)
-
-
-def iso_time(time_ns: int) -> str:
-    """``2016-08-04T16:17:57.882054739Z``."""
-    return clock_text("evt.time.iso8601", time_ns).removesuffix("+0000") + "Z"
 
 
 def unix_seconds(time_ns: int) -> int:
     """Whole seconds since the epoch."""
-    return time_ns // _SECOND
+    return time_ns // SECOND_NS

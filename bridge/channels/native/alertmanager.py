@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from bridge.alert.forms.falco_json import time_text
 from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import headline
@@ -19,6 +18,7 @@ from bridge.channels.native.address import Address
 from bridge.channels.native.endpoint import Endpoint
 from bridge.channels.native.labels import alert_labels, label_name, label_value, static_labels
 from bridge.common.text import shortened, visible
+from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
 
 PARAMETERS = ("hold", "generator", "cafile")
@@ -68,8 +68,8 @@ class AlertmanagerChannel:
         told: dict[str, object] = {
             "labels": self._static | _labels(delivery),
             "annotations": self._annotations(delivery),
-            "startsAt": time_text(min(alert.time_ns, now_ns)),
-            "endsAt": time_text(now_ns + self._hold_ns),
+            "startsAt": iso_text(min(alert.time_ns, now_ns)),
+            "endsAt": iso_text(now_ns + self._hold_ns),
         }
         return told | ({"generatorURL": self._generator} if self._generator else {})
 
@@ -84,7 +84,7 @@ class AlertmanagerChannel:
             "description": shortened(visible(shortened(alert.output, _LONGEST_OUTPUT), keep="\n"), _LONGEST_OUTPUT),
             "routes": ", ".join(delivery.notification.routes),
             "tags": ", ".join(alert.tags),
-            "time": time_text(alert.time_ns),
+            "time": iso_text(alert.time_ns),
             "alert_id": alert.id,
         }
         return {name: value for name, value in told.items() if value}

@@ -61,7 +61,7 @@ def _config(path: Path) -> tuple[list[Path], Any, list[Problem]]:
 
     from bridge.config.load import read_config
     from bridge.daemon.channel_check import check_channels
-    from bridge.language import Known
+    from bridge.language.checker.scope import Known
 
     config, problems = read_config(path, os.environ)
     if config is None:

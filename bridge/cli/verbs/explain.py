@@ -11,7 +11,7 @@ from bridge.cli.routes_input import RoutesInput, add_routes, read_routes
 
 if TYPE_CHECKING:
     from bridge.language.program.program import Route
-    from bridge.matching.analysis.explain import Reason
+    from bridge.matching.analysis.explain import Explanation
     from bridge.workbench.alert_files import Line
 
 _LONGEST = 100
@@ -72,7 +72,7 @@ def _tell(line: Line, routes: RoutesInput, form: str) -> None:
         print("\n".join(_text(line, routes)))
 
 
-def _verdicts(line: Line, routes: RoutesInput) -> Iterator[tuple[Route, str, Reason | None]]:
+def _verdicts(line: Line, routes: RoutesInput) -> Iterator[tuple[Route, str, Explanation | None]]:
     """Each route with its verdict in a word or two, and the reason where a condition gave it."""
     from bridge.matching import Matcher
     from bridge.matching.analysis.explain import explain
@@ -116,7 +116,7 @@ def _text(line: Line, routes: RoutesInput) -> Iterator[str]:
     yield f"\n  told: {', '.join(told) or 'nobody'}\n"
 
 
-def _reason_lines(reason: Reason, routes: RoutesInput, indent: str) -> Iterator[str]:
+def _reason_lines(reason: Explanation, routes: RoutesInput, indent: str) -> Iterator[str]:
     from bridge.common.text import one_line
 
     mark = "✓" if reason.holds else "✗"
@@ -135,7 +135,7 @@ def _reason_lines(reason: Reason, routes: RoutesInput, indent: str) -> Iterator[
     yield f"{indent}{mark} {_source(reason, routes)}{within}: {values}{why}"
 
 
-def _source(reason: Reason, routes: RoutesInput) -> str:
+def _source(reason: Explanation, routes: RoutesInput) -> str:
     """The comparison as it stands in its file."""
     from bridge.common.text import one_line
 
@@ -160,7 +160,7 @@ def _as_mapping(line: Line, routes: RoutesInput) -> dict[str, object]:
     }
 
 
-def _reason_mapping(reason: Reason, routes: RoutesInput) -> dict[str, object]:
+def _reason_mapping(reason: Explanation, routes: RoutesInput) -> dict[str, object]:
     told: dict[str, object] = {"kind": reason.kind, "holds": reason.holds}
     if reason.parts:
         return told | {"parts": [_reason_mapping(part, routes) for part in reason.parts]}

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _format(path: Path, args: argparse.Namespace) -> int:
     from bridge.language.diagnostics.render import render_text
-    from bridge.language.diagnostics.source import Source
+    from bridge.language.diagnostics.source import SourceText
     from bridge.language.format.formatter import format_text
 
     try:
@@ -52,7 +52,7 @@ def _format(path: Path, args: argparse.Namespace) -> int:
         return _refuse(f"{path}: cannot be read ({error.strerror})")
     except UnicodeDecodeError as error:
         return _refuse(f"{path}: is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8")
-    source = Source(str(path), text)
+    source = SourceText(str(path), text)
     formatted = format_text(source)
     if not isinstance(formatted, str):
         return _refuse(render_text(formatted, {source.path: source}).rstrip())

@@ -70,8 +70,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _predicate(args: argparse.Namespace, labels: dict[str, str]) -> Predicate | None:
-    from bridge.language import Known, Source, check_condition
+    from bridge.language.checker.check import check_condition
+    from bridge.language.checker.scope import Known
     from bridge.language.diagnostics.render import render_text
+    from bridge.language.diagnostics.source import SourceText
     from bridge.language.program.condition import All, Compare, Exists, Not
     from bridge.language.program.condition import Any as AnyOf
     from bridge.matching import compile_condition
@@ -84,7 +86,7 @@ def _predicate(args: argparse.Namespace, labels: dict[str, str]) -> Predicate | 
             print(f"falco-bridge match: {source}", file=sys.stderr)
             return None
         definitions.append(source)
-    source = Source("CONDITION", args.condition)
+    source = SourceText("CONDITION", args.condition)
     condition = check_condition(source, Known(None, labels or None), definitions, read_import)
     if not isinstance(condition, Compare | Exists | Not | All | AnyOf):
         sources = {source.path: source, **{each.path: each for each in definitions}}
@@ -95,10 +97,12 @@ def _predicate(args: argparse.Namespace, labels: dict[str, str]) -> Predicate | 
 
 def _are_fields(names: Sequence[str]) -> bool:
     """Whether each could be a field's name; a column that nothing can fill is a slip of the pen, and is told."""
-    from bridge.language import Known, Source, check_condition
+    from bridge.language.checker.check import check_condition
+    from bridge.language.checker.scope import Known
     from bridge.language.diagnostics.render import render_text
+    from bridge.language.diagnostics.source import SourceText
 
-    sources = [Source("--fields", f"{name} exists") for name in names]
+    sources = [SourceText("--fields", f"{name} exists") for name in names]
     wrong = [(each, found) for each in sources if isinstance(found := check_condition(each, Known(None, None)), tuple)]
     for source, problems in wrong:
         print(render_text(problems, {source.path: source}).rstrip(), file=sys.stderr)

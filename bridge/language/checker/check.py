@@ -11,7 +11,7 @@ from bridge.language.checker.route_check import RouteChecker
 from bridge.language.checker.scope import FALCOS, FalcoMacro, Known, Scope, join, make_scopes, unused
 from bridge.language.checker.test_check import CaseChecker
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity, by_place
-from bridge.language.diagnostics.source import Source, Span
+from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.program.condition import Condition
 from bridge.language.program.program import Program, Redaction, Route
 from bridge.language.program.test_case import TestCase
@@ -31,7 +31,7 @@ class Checked:
     diagnostics: tuple[Diagnostic, ...]
     """Sorted by place."""
     tests: tuple[TestCase, ...] = ()
-    sources: Mapping[str, Source] = field(default_factory=dict)
+    sources: Mapping[str, SourceText] = field(default_factory=dict)
     """The text of every file that was read, the imported ones too, by path; and of Falco's macros."""
     gathered: Gathered | None = None
     understood: tuple[Route, ...] = ()
@@ -54,7 +54,7 @@ class Checked:
         return None
 
 
-def check(sources: Sequence[Source], known: Known, read: Read = read_nothing) -> Checked:
+def check(sources: Sequence[SourceText], known: Known, read: Read = read_nothing) -> Checked:
     """Check files that belong together, in this order, and what they import by ``read``. Never raises."""
     gathered = gather(sources, read, known.rules)
     files = list(gathered.files.values())
@@ -72,10 +72,10 @@ def check(sources: Sequence[Source], known: Known, read: Read = read_nothing) ->
 
 
 def check_condition(
-    source: Source, known: Known, definitions: Sequence[Source] = (), read: Read = read_nothing
+    source: SourceText, known: Known, definitions: Sequence[SourceText] = (), read: Read = read_nothing
 ) -> Condition | tuple[Diagnostic, ...]:
     """A condition by itself, with the names that ``definitions`` define; or its errors. Never raises."""
-    gathered = gather(definitions or (Source(source.path, ""),), read, known.rules)
+    gathered = gather(definitions or (SourceText(source.path, ""),), read, known.rules)
     scopes, problems = make_scopes(list(gathered.files.values()), known)
     problems = [*gathered.problems, *problems]
     scope = join(scopes, known, Span(source.path, 0, len(source.text), 1, 1), problems)
@@ -87,7 +87,7 @@ def check_condition(
     return errors if condition is None or errors else condition
 
 
-def _falcos_macros(scopes: Mapping[str, Scope]) -> dict[str, Source]:
+def _falcos_macros(scopes: Mapping[str, Scope]) -> dict[str, SourceText]:
     macros = (each for scope in scopes.values() for each in scope.definitions.values() if isinstance(each, FalcoMacro))
     return {macro.source.path: macro.source for macro in macros}
 

@@ -149,7 +149,7 @@ class Comparisons:
         if self._errors() > before:
             raise Broken
 
-    def _check_rule(self, left: syntax.Left, operator: Operator, word: syntax.Word) -> None:
+    def _check_rule(self, left: syntax.LeftOperand, operator: Operator, word: syntax.Word) -> None:
         """A rule's name that no imported rules file has."""
         names = self.operands.scope.rule_names
         if names is None or operator not in _WHOLE_NAMES or word.text in names or word.text.startswith(FALCO_INTERNAL):
@@ -171,5 +171,5 @@ class Comparisons:
         return call
 
 
-def _told(left: syntax.Left) -> str:
+def _told(left: syntax.LeftOperand) -> str:
     return f"`{left.text}`" if isinstance(left, syntax.FieldName) else f"`{left.name.text}(…)`"

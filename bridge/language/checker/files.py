@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
-from bridge.language.diagnostics.source import Source
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.falco.rules import FalcoRules, read_rules, read_together
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import Parsed, parse
 
-Read = Callable[[str, str], Source | str]
+Read = Callable[[str, str], SourceText | str]
 """Gives the file that the one at a path imports under a name, or a sentence why not."""
 _DEEPEST = 50
 _YAML = (".yaml", ".yml")
 
 
-def read_nothing(_importer: str, written: str) -> Source | str:
+def read_nothing(_importer: str, written: str) -> SourceText | str:
     """For text that stands alone."""
     return f"`{written}` cannot be imported here"
 
@@ -26,7 +26,7 @@ def read_nothing(_importer: str, written: str) -> Source | str:
 class RouteFile:
     """One file with what it imports."""
 
-    source: Source
+    source: SourceText
     parsed: Parsed
     imports: list[tuple[syntax.Import, RouteFile]] = field(default_factory=list)
     rules: FalcoRules | None = None
@@ -41,12 +41,12 @@ class Gathered:
     rules: FalcoRules | None = None
     """Falco's, as every file knows them before it imports any."""
     files: dict[str, RouteFile] = field(default_factory=dict)
-    sources: dict[str, Source] = field(default_factory=dict)
+    sources: dict[str, SourceText] = field(default_factory=dict)
     """Every text that a diagnostic may point into, by path."""
     problems: list[Diagnostic] = field(default_factory=list)
     _open: list[str] = field(default_factory=list)
 
-    def add(self, source: Source) -> RouteFile:
+    def add(self, source: SourceText) -> RouteFile:
         """A file and, before it, what it imports."""
         known = self.files.get(source.path)
         if known is not None:
@@ -61,7 +61,7 @@ class Gathered:
         return file
 
     def _follow(self, file: RouteFile) -> None:
-        falco: list[tuple[syntax.Import, Source]] = []
+        falco: list[tuple[syntax.Import, SourceText]] = []
         for statement in file.parsed.file.statements:
             if not isinstance(statement, syntax.Import):
                 continue
@@ -81,7 +81,7 @@ class Gathered:
             self._take_rules(file, known, falco)
 
     def _take_rules(
-        self, file: RouteFile, known: Sequence[FalcoRules], falco: Sequence[tuple[syntax.Import, Source]]
+        self, file: RouteFile, known: Sequence[FalcoRules], falco: Sequence[tuple[syntax.Import, SourceText]]
     ) -> None:
         rules = read_together(known, [source for _, source in falco])
         if not isinstance(rules, str):
@@ -92,7 +92,7 @@ class Gathered:
             if isinstance(said, str):
                 self._wrong(statement, said, "give a rules file of Falco's")
 
-    def _found(self, file: RouteFile, statement: syntax.Import) -> Source | None:
+    def _found(self, file: RouteFile, statement: syntax.Import) -> SourceText | None:
         found = self.read(file.source.path, statement.path.text)
         if isinstance(found, str):
             self._wrong(statement, found, "the path is relative to this file")
@@ -110,7 +110,7 @@ class Gathered:
         self.problems.append(Diagnostic(Code.CANNOT_IMPORT, message, statement.path.span, hint))
 
 
-def gather(sources: Sequence[Source], read: Read, rules: FalcoRules | None = None) -> Gathered:
+def gather(sources: Sequence[SourceText], read: Read, rules: FalcoRules | None = None) -> Gathered:
     """These files and all that they import; ``rules`` are Falco's that all of them know. Never raises."""
     gathered = Gathered(read, rules)
     for source in sources:

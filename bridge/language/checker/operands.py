@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from bridge.alert.catalogue import catalogue, families
-from bridge.common.suggest import did_you_mean, field_meant
+from bridge.common.suggest import did_you_mean, suggest_field
 from bridge.language.checker.scope import Scope
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
@@ -43,7 +43,7 @@ class Operands:
         kind = field_kind(written.text)
         if kind is None and "." not in written.text:
             hint = (
-                field_meant(written.text)
+                suggest_field(written.text)
                 or did_you_mean(written.text, ATTRIBUTES)
                 or f"without a dot there are {', '.join(ATTRIBUTES)}"
             )
@@ -102,7 +102,7 @@ class Operands:
                 raise self.wrong(Code.WRONG_ARGUMENTS, message, value.span)
         return Pack(values, written.span)
 
-    def left(self, written: syntax.Left) -> Field | Call:
+    def left(self, written: syntax.LeftOperand) -> Field | Call:
         """What stands on the left of an operator."""
         if isinstance(written, syntax.FieldName):
             return self.field(written)
@@ -119,7 +119,7 @@ class Operands:
 def unknown_field(name: str, span: Span) -> Diagnostic | None:
     """A misspelt field. A plugin of one's own has a first word of its own, and its fields are taken by their value."""
     base = name.partition("[")[0]
-    hint = field_meant(base) or did_you_mean(base, (*catalogue(), *ATTRIBUTES))
+    hint = suggest_field(base) or did_you_mean(base, (*catalogue(), *ATTRIBUTES))
     if not hint and (family := base.partition(".")[0]) in families():
         hint = f"see: falco-bridge fields '{family}.*'"
     return Diagnostic(Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint) if hint else None

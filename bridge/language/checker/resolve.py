@@ -49,7 +49,7 @@ class Resolver:
         self.operands = Operands(self.scope, self.problems)
         self._comparisons = Comparisons(self.operands)
 
-    def resolve(self, written: syntax.Written) -> Condition | None:
+    def resolve(self, written: syntax.ConditionNode) -> Condition | None:
         """The checked condition, or None where something is wrong with it."""
         self._depth = self._deepest = self._size = 0
         try:
@@ -71,7 +71,7 @@ class Resolver:
 
     # Logic
 
-    def _condition(self, written: syntax.Written) -> Condition:
+    def _condition(self, written: syntax.ConditionNode) -> Condition:
         self._depth += 1
         self._deepest = max(self._deepest, self._depth)
         try:
@@ -82,7 +82,7 @@ class Resolver:
                     return Any(self._several(written.conditions), written.span)
                 case syntax.Negation():
                     return Not(self._condition(written.condition), written.span)
-                case syntax.Group():
+                case syntax.Parenthesized():
                     return self._condition(written.condition)
                 case syntax.MacroUse():
                     return self._macro(written)
@@ -97,7 +97,7 @@ class Resolver:
         finally:
             self._depth -= 1
 
-    def _several(self, conditions: tuple[syntax.Written, ...]) -> tuple[Condition, ...]:
+    def _several(self, conditions: tuple[syntax.ConditionNode, ...]) -> tuple[Condition, ...]:
         """All of them, so that every mistake is told at once."""
         resolved: list[Condition] = []
         broken = False
@@ -158,7 +158,7 @@ class Resolver:
         self._macros[name] = found
         return found
 
-    def _written(self, name: str, span: Span) -> syntax.Written:
+    def _written(self, name: str, span: Span) -> syntax.ConditionNode:
         """A macro's condition; one of Falco's is only now read."""
         definition = self.scope.definitions[NameKind.MACRO, name]
         if isinstance(definition, syntax.MacroStatement):

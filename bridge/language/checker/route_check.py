@@ -10,6 +10,7 @@ from bridge.common.durations import parse_duration
 from bridge.common.suggest import did_you_mean
 from bridge.language.checker.operands import unknown_field
 from bridge.language.checker.resolve import Resolver
+from bridge.language.checker.schedule_check import check_schedule
 from bridge.language.checker.scope import NameKind, Scope
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
@@ -17,7 +18,7 @@ from bridge.language.program.condition import All, Condition
 from bridge.language.program.kinds import ATTRIBUTES, LABEL, field_kind
 from bridge.language.program.program import During, Escalation, MemoryClause, Redaction, Route
 from bridge.language.program.regex import compile_regex
-from bridge.language.program.schedule import Schedule, check_schedule
+from bridge.language.program.schedule import Schedule
 from bridge.language.program.template import parse_template
 from bridge.language.syntax import tree as syntax
 
@@ -69,9 +70,9 @@ class RouteChecker:
         assert statement.name is not None
         clauses = statement.clauses
         self._find_repeated(clauses)
-        flags = {clause.keyword for clause in clauses if isinstance(clause, syntax.Flag)}
-        says = {clause.keyword: clause.value for clause in clauses if isinstance(clause, syntax.Say)}
-        to = [clause for clause in clauses if isinstance(clause, syntax.To)]
+        flags = {clause.keyword for clause in clauses if isinstance(clause, syntax.FlagClause)}
+        says = {clause.keyword: clause.value for clause in clauses if isinstance(clause, syntax.ValueClause)}
+        to = [clause for clause in clauses if isinstance(clause, syntax.ToClause)]
         if "drop" in flags:
             self._find_useless(clauses)
         elif not to:
@@ -90,21 +91,21 @@ class RouteChecker:
             statement.head,
             self._during(clauses),
             self._escalations(to),
-            tuple(self._memory(clause) for clause in clauses if isinstance(clause, syntax.Memory)),
+            tuple(self._memory(clause) for clause in clauses if isinstance(clause, syntax.WindowedClause)),
         )
 
     def otherwise(self, statement: syntax.RouteStatement) -> tuple[str, ...]:
         """The channels of an ``otherwise``."""
         for clause in statement.clauses:
             keyword = _keyword(clause)
-            if keyword not in _OTHERWISE_TAKES or (isinstance(clause, syntax.To) and clause.after is not None):
+            if keyword not in _OTHERWISE_TAKES or (isinstance(clause, syntax.ToClause) and clause.after is not None):
                 self._tell(
                     Code.MISPLACED_CLAUSE,
                     f"`otherwise` takes no `{'after' if keyword == 'to' else keyword}`",
                     clause.span,
                     "only `to CHANNEL`; for more, write a route",
                 )
-        to = [clause for clause in statement.clauses if isinstance(clause, syntax.To)]
+        to = [clause for clause in statement.clauses if isinstance(clause, syntax.ToClause)]
         if not to:
             self._tell(Code.NO_DESTINATION, "`otherwise` goes nowhere", statement.head, "add `to CHANNEL`")
         return self.channels(to)
@@ -139,7 +140,7 @@ class RouteChecker:
             self._tell(Code.BAD_AMOUNT, f"`{word.text[:20]}` is out of bounds", word.span, f"from 1 to {_MOST_COUNT}")
         return found
 
-    def channels(self, clauses: Sequence[syntax.To]) -> tuple[str, ...]:
+    def channels(self, clauses: Sequence[syntax.ToClause]) -> tuple[str, ...]:
         """Every channel once, in order."""
         return self.known_channels([word for clause in clauses for word in clause.channels])
 
@@ -155,7 +156,7 @@ class RouteChecker:
     # Within
 
     def _condition(self, clauses: Sequence[syntax.Clause], around: tuple[Condition | None, ...]) -> Condition | None:
-        when = next((clause for clause in clauses if isinstance(clause, syntax.When)), None)
+        when = next((clause for clause in clauses if isinstance(clause, syntax.WhenClause)), None)
         own = None if when is None else self.resolver.resolve(when.condition)
         self.understood = None not in around and (when is None or own is not None)
         parts = tuple(each for each in (*around, own) if each is not None)
@@ -166,7 +167,7 @@ class RouteChecker:
     def _during(self, clauses: Sequence[syntax.Clause]) -> tuple[During, ...]:
         found: list[During] = []
         for clause in clauses:
-            if isinstance(clause, syntax.During):
+            if isinstance(clause, syntax.DuringClause):
                 schedule = self._schedule(clause.schedule)
                 if schedule is None:
                     self.understood = False
@@ -188,7 +189,7 @@ class RouteChecker:
         self._scope.find(NameKind.SCHEDULE, name)
         return self._schedules.get(name)
 
-    def _escalations(self, clauses: Sequence[syntax.To]) -> tuple[Escalation, ...]:
+    def _escalations(self, clauses: Sequence[syntax.ToClause]) -> tuple[Escalation, ...]:
         return tuple(
             Escalation(channel, self.duration(clause.after))
             for clause in clauses
@@ -196,7 +197,7 @@ class RouteChecker:
             for channel in self.channels([clause])
         )
 
-    def _memory(self, clause: syntax.Memory) -> MemoryClause:
+    def _memory(self, clause: syntax.WindowedClause) -> MemoryClause:
         condition = None if clause.condition is None else self.resolver.resolve(clause.condition)
 
         def optional(word: syntax.Word | None) -> int | None:
@@ -308,11 +309,11 @@ def _within(word: syntax.Word, start: int, end: int) -> Span:
 
 def _keyword(clause: syntax.Clause) -> str:
     match clause:
-        case syntax.When():
+        case syntax.WhenClause():
             return "when"
-        case syntax.During():
+        case syntax.DuringClause():
             return "during"
-        case syntax.To():
+        case syntax.ToClause():
             return "to"
         case _:
             return clause.keyword

@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from bridge.common.suggest import did_you_mean
 from bridge.language.checker.files import RouteFile
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
-from bridge.language.diagnostics.source import Source, Span
+from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.rules import FalcoRules
 from bridge.language.syntax.escapes import BadEscape, unquote
 from bridge.language.syntax.reserved import RESERVED
@@ -60,9 +60,9 @@ class FalcoMacro:
     text: str
 
     @property
-    def source(self) -> Source:
+    def source(self) -> SourceText:
         """The text by a name of its own, for places within it."""
-        return Source(FALCOS + self.name.text, self.text)
+        return SourceText(FALCOS + self.name.text, self.text)
 
 
 Definition = ListStatement | MacroStatement | ScheduleStatement | TemplateStatement | FalcoMacro | Word

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from bridge.alert.times import parse_time
 from bridge.common.suggest import did_you_mean
+from bridge.common.times import parse_time
 from bridge.language.checker.literals import literal_problems
 from bridge.language.checker.route_check import RouteChecker
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.program.condition import Kind, Operator
 from bridge.language.program.kinds import field_kind
-from bridge.language.program.test_case import Acknowledge, Event, Expectation, Pass, Silence, Step, TestCase
+from bridge.language.program.test_case import (
+    AlertReceived,
+    Expectation,
+    IncidentAcknowledged,
+    SilenceAdded,
+    Step,
+    TestCase,
+    TimePassed,
+)
 from bridge.language.syntax import tree as syntax
 
 _FREE_TEXT = frozenset({Kind.TEXT, Kind.BYTES, Kind.UNKNOWN, Kind.LIST})
@@ -44,17 +52,17 @@ class CaseChecker:
             case syntax.EventStep():
                 return self._event(step)
             case syntax.PassStep():
-                return Pass(self._routes.duration(step.duration), step.span)
+                return TimePassed(self._routes.duration(step.duration), step.span)
             case syntax.AckStep():
-                return Acknowledge(self._route(step.route), step.span)
+                return IncidentAcknowledged(self._route(step.route), step.span)
             case syntax.SilenceStep():
                 condition = self._routes.resolver.resolve(step.condition)
                 length = self._routes.duration(step.duration)
-                return None if condition is None else Silence(condition, length, step.span)
+                return None if condition is None else SilenceAdded(condition, length, step.span)
             case syntax.ExpectStep():
                 return self._expectation(step)
 
-    def _event(self, step: syntax.EventStep) -> Event:
+    def _event(self, step: syntax.EventStep) -> AlertReceived:
         values: dict[str, str | tuple[str, ...]] = {}
         for each in step.assignments:
             name = self._routes.resolver.operands.field_name(each.field)
@@ -65,7 +73,7 @@ class CaseChecker:
                     Diagnostic(Code.REPEATED_CLAUSE, f"`{name}` is given twice", each.span, "keep one")
                 )
             values[name] = self._value(name, each)
-        return Event(values, step.span)
+        return AlertReceived(values, step.span)
 
     def _value(self, name: str, each: syntax.Assignment) -> str | tuple[str, ...]:
         if isinstance(each.value, syntax.WordList):

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from unicodedata import category, east_asian_width
 
 from bridge.language.diagnostics.diagnostic import Diagnostic
-from bridge.language.diagnostics.source import Source, Span
+from bridge.language.diagnostics.source import SourceText, Span
 
 _LONGEST_LINE = 200
 _ON_THE_ONE_BEFORE = frozenset({"Mn", "Me"})
 _WIDE = frozenset("WF")
 
 
-def render_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source]) -> str:
+def render_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, SourceText]) -> str:
     """All of them, one after another, each ended by an empty line; ``sources`` by path."""
     return "".join(f"{_rendered(each, sources)}\n\n" for each in diagnostics)
 
@@ -54,7 +54,7 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def _rendered(diagnostic: Diagnostic, sources: Mapping[str, Source]) -> str:
+def _rendered(diagnostic: Diagnostic, sources: Mapping[str, SourceText]) -> str:
     span = diagnostic.span
     head = f"{diagnostic.severity.value}[{diagnostic.code.id}]: {_visible(diagnostic.message)}"
     lines = [head, *_place(span, diagnostic.hint, sources)]
@@ -63,7 +63,7 @@ def _rendered(diagnostic: Diagnostic, sources: Mapping[str, Source]) -> str:
     return "\n".join(lines)
 
 
-def _place(span: Span, label: str, sources: Mapping[str, Source]) -> Iterator[str]:
+def _place(span: Span, label: str, sources: Mapping[str, SourceText]) -> Iterator[str]:
     margin = " " * len(str(span.line))
     yield f"{margin} ┌─ {span.path}:{span.line}:{span.column}"
     source = sources.get(span.path)

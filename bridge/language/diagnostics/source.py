@@ -1,4 +1,4 @@
-"""Source text and places in it."""
+"""SourceText text and places in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceText:
     """One file's text as it was read."""
 
     path: str

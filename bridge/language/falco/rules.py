@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from bridge.alert import Priority, parse_priority
-from bridge.language.diagnostics.source import Source
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.template import parse_template
 from bridge.language.program.transformers import NAMES
 
@@ -58,7 +58,7 @@ class FalcoRules:
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     macros: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, FalcoRule] = field(default_factory=dict)
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceText, ...] = ()
     """The files that they were read from, in order."""
     configured: bool = False
     """Whether a falco.yaml was among them."""
@@ -75,7 +75,7 @@ class _Draft:
     configured: bool = False
 
 
-def read_rules(sources: tuple[Source, ...]) -> FalcoRules | str:
+def read_rules(sources: tuple[SourceText, ...]) -> FalcoRules | str:
     """What rules files define, read in order; a falco.yaml among them adds its ``append_output``.
 
     Returns a sentence instead where one cannot be read.
@@ -92,7 +92,7 @@ def read_rules(sources: tuple[Source, ...]) -> FalcoRules | str:
     return replace(_finished(draft), sources=sources)
 
 
-def read_together(several: Sequence[FalcoRules], more: Sequence[Source] = ()) -> FalcoRules | str:
+def read_together(several: Sequence[FalcoRules], more: Sequence[SourceText] = ()) -> FalcoRules | str:
     """These and further files as if they were read in one go, each once: what one appends finds what it adds to."""
     before = [source for rules in several for source in rules.sources]
     sources = tuple({source.path: source for source in (*before, *more)}.values())

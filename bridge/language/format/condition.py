@@ -9,7 +9,7 @@ from bridge.language.syntax import tree as syntax
 _STEP = "  "
 
 
-def condition_lines(head: str, condition: syntax.Written, text: str, room: int) -> list[str]:
+def condition_lines(head: str, condition: syntax.ConditionNode, text: str, room: int) -> list[str]:
     """``head`` and the condition; further lines stand under the condition's beginning, each at an ``and`` or ``or``."""
     flat = head + _flat(condition, text)
     if len(flat) <= room:
@@ -48,7 +48,7 @@ def _filled(words: Sequence[str], room: int) -> list[str]:
     return [*lines, _STEP + line]
 
 
-def _flat(condition: syntax.Written, text: str) -> str:
+def _flat(condition: syntax.ConditionNode, text: str) -> str:
     match condition:
         case syntax.Conjunction():
             return " and ".join(_flat(each, text) for each in condition.conditions)
@@ -56,7 +56,7 @@ def _flat(condition: syntax.Written, text: str) -> str:
             return " or ".join(_flat(each, text) for each in condition.conditions)
         case syntax.Negation():
             return f"not {_flat(condition.condition, text)}"
-        case syntax.Group():
+        case syntax.Parenthesized():
             return f"({_flat(condition.condition, text)})"
         case syntax.MacroUse():
             return condition.name
@@ -72,7 +72,7 @@ def _comparison_head(condition: syntax.Comparison, text: str) -> str:
     return f"{_operand(condition.left, text)} {operator} {quantifier}"
 
 
-def _right(right: syntax.Right, text: str) -> str:
+def _right(right: syntax.RightOperand, text: str) -> str:
     match right:
         case syntax.WordList():
             return f"({', '.join(word_text(word, text) for word in right.words)})"
@@ -95,7 +95,7 @@ def _operand(operand: syntax.CallArgument, text: str) -> str:
             return f"({', '.join(_operand(each, text) for each in operand.items)})"
 
 
-def _broken(condition: syntax.Written, text: str, room: int) -> list[str]:
+def _broken(condition: syntax.ConditionNode, text: str, room: int) -> list[str]:
     """The condition over several lines, as far as it does not fit."""
     flat = _flat(condition, text)
     if len(flat) <= room:
@@ -107,7 +107,7 @@ def _broken(condition: syntax.Written, text: str, room: int) -> list[str]:
             return _joined("or", condition.conditions, text, room)
         case syntax.Negation():
             return _hung("not ", _broken(condition.condition, text, room - 4))
-        case syntax.Group():
+        case syntax.Parenthesized():
             lines = _hung("(", _broken(condition.condition, text, room - 2))
             return [*lines[:-1], lines[-1] + ")"]
         case syntax.Comparison(right=syntax.WordList() as items):
@@ -116,7 +116,7 @@ def _broken(condition: syntax.Written, text: str, room: int) -> list[str]:
             return [flat]
 
 
-def _joined(word: str, conditions: Sequence[syntax.Written], text: str, room: int) -> list[str]:
+def _joined(word: str, conditions: Sequence[syntax.ConditionNode], text: str, room: int) -> list[str]:
     lines = _broken(conditions[0], text, room)
     for each in conditions[1:]:
         lines += _hung(f"{word} ", _broken(each, text, room - len(word) - 1))

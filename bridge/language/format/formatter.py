@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
-from bridge.language.diagnostics.source import Source, Span
+from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.format.condition import condition_lines, list_lines, string_text, word_text
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import Comment, parse
@@ -31,7 +31,7 @@ _SIMPLE = (
 _Block = syntax.RouteStatement | syntax.WhereStatement | syntax.TemplateStatement | syntax.TestStatement
 
 
-def format_text(source: Source) -> str | tuple[Diagnostic, ...]:
+def format_text(source: SourceText) -> str | tuple[Diagnostic, ...]:
     """The file in its one layout; or what is wrong with its syntax, for then nothing is touched."""
     parsed = parse(source)
     if parsed.diagnostics:
@@ -111,7 +111,7 @@ class _Printer:
                 for words in (sorted((*part.days, *part.dates), key=_place), part.hours)
                 if words
             )
-            for part in statement.moments
+            for part in statement.periods
         ]
         zone = "" if statement.zone is None else f" in {self._string(statement.zone)}"
         return f"schedule {statement.name.text} = {', '.join(parts)}{zone}"
@@ -169,24 +169,24 @@ class _Printer:
     def _line_of(self, each: syntax.Clause | syntax.Step, indent: int) -> list[str]:
         room = WIDTH - indent
         match each:
-            case syntax.When():
+            case syntax.WhenClause():
                 return condition_lines(_padded("when"), each.condition, self._text, room)
-            case syntax.During():
+            case syntax.DuringClause():
                 return [f"{_padded('not during' if each.negated else 'during')}{each.schedule.text}"]
-            case syntax.To():
+            case syntax.ToClause():
                 after = "" if each.after is None else f" after {each.after.text}"
                 return [f"{_padded('to')}{_names(each.channels)}{after}"]
-            case syntax.Say():
+            case syntax.ValueClause():
                 value = self._string(each.value) if each.value.quoted else each.value.text
                 return [_padded(each.keyword) + value]
-            case syntax.Flag():
+            case syntax.FlagClause():
                 return [each.keyword]
-            case syntax.Memory():
+            case syntax.WindowedClause():
                 return self._memory(each, room)
             case _:
                 return self._step(each, room)
 
-    def _memory(self, clause: syntax.Memory, room: int) -> list[str]:
+    def _memory(self, clause: syntax.WindowedClause, room: int) -> list[str]:
         head = _padded(clause.keyword)
         window = "" if clause.window is None else clause.window.text
         by = f" by {_keys(clause.by)}" if clause.by else ""

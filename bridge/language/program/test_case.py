@@ -10,7 +10,7 @@ from bridge.language.program.condition import Condition
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class AlertReceived:
     """An alert comes in; what it does not say has a default."""
 
     values: Mapping[str, str | tuple[str, ...]]
@@ -18,7 +18,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class TimePassed:
     """So many nanoseconds go by."""
 
     nanoseconds: int
@@ -26,7 +26,7 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledge:
+class IncidentAcknowledged:
     """Somebody acknowledges the route's incidents."""
 
     route: str
@@ -34,7 +34,7 @@ class Acknowledge:
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class SilenceAdded:
     """What meets the condition is silent for so many nanoseconds."""
 
     condition: Condition
@@ -56,7 +56,7 @@ class Expectation:
     span: Span
 
 
-Step = Event | Pass | Acknowledge | Silence | Expectation
+Step = AlertReceived | TimePassed | IncidentAcknowledged | SilenceAdded | Expectation
 
 
 @dataclass(frozen=True, slots=True)

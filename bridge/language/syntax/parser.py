@@ -7,11 +7,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
-from bridge.language.diagnostics.source import Source
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.syntax.grammar_file import grammar_text
 from bridge.language.syntax.recovery import open_quote, without_mistake
 from bridge.language.syntax.syntax_error import describe, describe_quote, expected_by
-from bridge.language.syntax.tree import File, Statement, Written
+from bridge.language.syntax.tree import ConditionNode, File, Statement
 
 if TYPE_CHECKING:
     from lark import Lark, UnexpectedInput
@@ -44,7 +44,7 @@ class Parsed:
     """In order; only of a file without syntax errors."""
 
 
-def parse(source: Source) -> Parsed:
+def parse(source: SourceText) -> Parsed:
     """The tree of one file, and everything that is wrong with its syntax. Never raises."""
     parser, builder = _parser()
     text, diagnostics, broken, routes = source.text, list[Diagnostic](), set[str](), set[str]()
@@ -69,7 +69,7 @@ def parse(source: Source) -> Parsed:
     return Parsed(File(statements), problems, frozenset(broken), frozenset(routes), comments)
 
 
-def parse_condition(source: Source) -> Written | tuple[Diagnostic, ...]:
+def parse_condition(source: SourceText) -> ConditionNode | tuple[Diagnostic, ...]:
     """The tree of a condition by itself, or what is wrong with it. Never raises."""
     parser, builder = _parser()
     builder.path, builder.problems = source.path, []

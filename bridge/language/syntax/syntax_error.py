@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
-from bridge.language.diagnostics.source import Source, Span
+from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.syntax.common_mistakes import likely
 from bridge.language.syntax.reserved import STEPS
 
@@ -39,7 +39,7 @@ _KINDS = (
 _LONGEST_SHOWN = 40
 
 
-def describe(error: UnexpectedInput, source: Source) -> Diagnostic:
+def describe(error: UnexpectedInput, source: SourceText) -> Diagnostic:
     """The diagnostic for what the parser met."""
     text = source.text
     token, expected = getattr(error, "token", None), expected_by(error)
@@ -57,7 +57,7 @@ def describe(error: UnexpectedInput, source: Source) -> Diagnostic:
     )
 
 
-def describe_quote(start: int, end: int, source: Source) -> Diagnostic:
+def describe_quote(start: int, end: int, source: SourceText) -> Diagnostic:
     """The diagnostic for a text that is most likely not closed where it should be."""
     line_end = source.text.find("\n", start)
     span = _span(source, start, line_end)
@@ -76,7 +76,7 @@ def _met(text: str, start: int) -> str:
     return "" if match is None else match[0][:_LONGEST_SHOWN]
 
 
-def _span(source: Source, start: int, end: int) -> Span:
+def _span(source: SourceText, start: int, end: int) -> Span:
     start = min(start, max(len(source.text) - 1, 0))
     line = source.text.count("\n", 0, start) + 1
     return Span(source.path, start, end, line, start - source.text.rfind("\n", 0, start))

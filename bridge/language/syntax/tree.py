@@ -52,18 +52,18 @@ class Transform:
 
 
 CallArgument = FieldName | Word | Transform | Arguments
-Left = FieldName | Transform
-Right = Word | WordList | Transform
+LeftOperand = FieldName | Transform
+RightOperand = Word | WordList | Transform
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """``left operator [quantifier] right``."""
 
-    left: Left
+    left: LeftOperand
     operator: Word
     quantifier: Word | None
-    right: Right
+    right: RightOperand
     span: Span
 
 
@@ -71,7 +71,7 @@ class Comparison:
 class Existence:
     """``field exists``."""
 
-    left: Left
+    left: LeftOperand
     span: Span
 
 
@@ -87,15 +87,15 @@ class MacroUse:
 class Negation:
     """``not …``."""
 
-    condition: Written
+    condition: ConditionNode
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Parenthesized:
     """``( … )``."""
 
-    condition: Written
+    condition: ConditionNode
     span: Span
 
 
@@ -103,7 +103,7 @@ class Group:
 class Conjunction:
     """``… and …``, two or more."""
 
-    conditions: tuple[Written, ...]
+    conditions: tuple[ConditionNode, ...]
     span: Span
 
 
@@ -111,11 +111,11 @@ class Conjunction:
 class Disjunction:
     """``… or …``, two or more."""
 
-    conditions: tuple[Written, ...]
+    conditions: tuple[ConditionNode, ...]
     span: Span
 
 
-Written = Comparison | Existence | MacroUse | Negation | Group | Conjunction | Disjunction
+ConditionNode = Comparison | Existence | MacroUse | Negation | Parenthesized | Conjunction | Disjunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +142,12 @@ class MacroStatement:
     """``macro NAME = condition``."""
 
     name: Word
-    condition: Written
+    condition: ConditionNode
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
+class PeriodWords:
     """One part of a schedule: on these days or dates, at these hours; none of a kind means all."""
 
     days: tuple[Word, ...]
@@ -163,13 +163,13 @@ class ScheduleStatement:
     """``schedule NAME = mon-fri 09:00-18:00, sat 10:00-14:00 in "Asia/Seoul"``."""
 
     name: Word
-    moments: tuple[Moments, ...]
+    periods: tuple[PeriodWords, ...]
     zone: Word | None
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class ValueClause:
     """``severity``, ``title`` or ``message`` with its value, or ``use`` with a template's name."""
 
     keyword: str
@@ -182,7 +182,7 @@ class TemplateStatement:
     """``template NAME { title … message … }``."""
 
     name: Word
-    says: tuple[Say, ...]
+    says: tuple[ValueClause, ...]
     span: Span
 
 
@@ -197,15 +197,15 @@ class RedactStatement:
 
 
 @dataclass(frozen=True, slots=True)
-class When:
+class WhenClause:
     """``when condition``."""
 
-    condition: Written
+    condition: ConditionNode
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
-class During:
+class DuringClause:
     """``during SCHEDULE``, or ``not during SCHEDULE``."""
 
     schedule: Word
@@ -214,7 +214,7 @@ class During:
 
 
 @dataclass(frozen=True, slots=True)
-class To:
+class ToClause:
     """``to channel, channel``, at once or ``after`` so long without an acknowledgement."""
 
     channels: tuple[Word, ...]
@@ -223,7 +223,7 @@ class To:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class WindowedClause:
     """A clause that remembers: ``new after then absent group throttle resolve``, told by ``keyword``."""
 
     keyword: str
@@ -231,7 +231,7 @@ class Memory:
     fields: tuple[FieldName, ...] = ()
     """What ``new`` watches."""
     negated: bool = False
-    condition: Written | None = None
+    condition: ConditionNode | None = None
     """What ``then`` awaits."""
     count: Word | None = None
     """How many: ``after`` and ``throttle``; ``group``'s limit."""
@@ -244,14 +244,14 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class FlagClause:
     """``drop`` or ``stop``."""
 
     keyword: str
     span: Span
 
 
-Clause = When | During | Memory | To | Say | Flag
+Clause = WhenClause | DuringClause | WindowedClause | ToClause | ValueClause | FlagClause
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +269,7 @@ class RouteStatement:
 class WhereStatement:
     """``where condition { routes }``."""
 
-    condition: Written
+    condition: ConditionNode
     body: tuple[RouteStatement | WhereStatement, ...]
     span: Span
 
@@ -311,7 +311,7 @@ class AckStep:
 class SilenceStep:
     """``silence condition for 1h``."""
 
-    condition: Written
+    condition: ConditionNode
     duration: Word
     span: Span
 
@@ -360,7 +360,7 @@ class File:
     statements: tuple[Statement, ...]
 
 
-def nesting(written: Written) -> int:
+def nesting(written: ConditionNode) -> int:
     """How deep a condition is as written; told without recursion, for it may be very deep."""
     deepest = 0
     stack: list[tuple[object, int]] = [(written, 1)]
@@ -370,7 +370,7 @@ def nesting(written: Written) -> int:
         match node:
             case Conjunction() | Disjunction():
                 stack += [(each, depth) for each in node.conditions]
-            case Negation() | Group():
+            case Negation() | Parenthesized():
                 stack.append((node.condition, depth + 1))
             case Comparison():
                 stack += [(node.left, depth), (node.right, depth)]

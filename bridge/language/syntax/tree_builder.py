@@ -104,19 +104,19 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         return syntax.MacroStatement(self._word(children[1]), children[3], self._whole(children))
 
     def schedule(self, children: list[Any]) -> syntax.ScheduleStatement:
-        """``schedule NAME = moments in "zone"``."""
+        """``schedule NAME = periods in "zone"``."""
         zone = self._word(children[-1]) if children[-1].type == "STRING" else None
         tokens = [child for child in children[3:] if child.type in _MOMENTS]
-        return syntax.ScheduleStatement(self._word(children[1]), self._moments(tokens), zone, self._whole(children))
+        return syntax.ScheduleStatement(self._word(children[1]), self._periods(tokens), zone, self._whole(children))
 
-    def _moments(self, tokens: Sequence[Token]) -> tuple[syntax.Moments, ...]:
+    def _periods(self, tokens: Sequence[Token]) -> tuple[syntax.PeriodWords, ...]:
         """Days or dates with the hours behind them; a day behind hours begins the next part."""
         parts: list[dict[str, list[syntax.Word]]] = []
         for token in tokens:
             if not parts or (token.type != "HOURS" and parts[-1]["HOURS"]):
                 parts.append({kind: [] for kind in _MOMENTS})
             parts[-1][token.type].append(self._word(token))
-        return tuple(syntax.Moments(*(tuple(part[kind]) for kind in _MOMENTS)) for part in parts)
+        return tuple(syntax.PeriodWords(*(tuple(part[kind]) for kind in _MOMENTS)) for part in parts)
 
     def template(self, children: list[Any]) -> syntax.TemplateStatement:
         """``template NAME { title message }``."""
@@ -144,52 +144,52 @@ class TreeBuilder(Transformer[Token, syntax.File]):
 
     # Clauses
 
-    def when(self, children: list[Any]) -> syntax.When:
+    def when(self, children: list[Any]) -> syntax.WhenClause:
         """``when condition``."""
-        return syntax.When(children[1], self._whole(children))
+        return syntax.WhenClause(children[1], self._whole(children))
 
-    def during(self, children: list[Any]) -> syntax.During:
+    def during(self, children: list[Any]) -> syntax.DuringClause:
         """``during schedule``, ``not during schedule``."""
-        return syntax.During(self._word(children[-1]), len(children) == 3, self._whole(children))
+        return syntax.DuringClause(self._word(children[-1]), len(children) == 3, self._whole(children))
 
-    def new(self, children: list[Any]) -> syntax.Memory:
+    def new(self, children: list[Any]) -> syntax.WindowedClause:
         """``new keys in window by keys learn window``."""
         said = self._said(children[4:])
         return self._memory(children, fields=children[1], window=self._word(children[3]), **said)
 
-    def after(self, children: list[Any]) -> syntax.Memory:
+    def after(self, children: list[Any]) -> syntax.WindowedClause:
         """``after N in window by keys``."""
         said = self._said(children[4:])
         return self._memory(children, count=self._word(children[1]), window=self._word(children[3]), **said)
 
-    def then(self, children: list[Any]) -> syntax.Memory:
+    def then(self, children: list[Any]) -> syntax.WindowedClause:
         """``then not condition within window by keys``."""
         keyword, condition, _, window, _, by = children
         negated = keyword.type == "THEN_NOT"
         return self._memory(children, negated=negated, condition=condition, window=self._word(window), by=by)
 
-    def absent(self, children: list[Any]) -> syntax.Memory:
+    def absent(self, children: list[Any]) -> syntax.WindowedClause:
         """``absent window by keys``."""
         return self._memory(children, window=self._word(children[1]), by=children[3])
 
-    def group_by(self, children: list[Any]) -> syntax.Memory:
+    def group_by(self, children: list[Any]) -> syntax.WindowedClause:
         """``group by keys wait window every window limit N``."""
         return self._memory(children, **self._said(children[1:]))
 
-    def throttle(self, children: list[Any]) -> syntax.Memory:
+    def throttle(self, children: list[Any]) -> syntax.WindowedClause:
         """``throttle N per window by keys``."""
         said = self._said(children[4:])
         return self._memory(children, count=self._word(children[1]), window=self._word(children[3]), **said)
 
-    def resolve(self, children: list[Any]) -> syntax.Memory:
+    def resolve(self, children: list[Any]) -> syntax.WindowedClause:
         """``resolve after window``."""
         return self._memory(children, window=self._word(children[2]))
 
-    def _memory(self, children: list[Any], **parts: Any) -> syntax.Memory:
+    def _memory(self, children: list[Any], **parts: Any) -> syntax.WindowedClause:
         spanned = [
             child if isinstance(child, Token) or not isinstance(child, tuple) else child[-1] for child in children
         ]
-        return syntax.Memory(children[0].split()[0], self._whole(spanned), **parts)
+        return syntax.WindowedClause(children[0].split()[0], self._whole(spanned), **parts)
 
     def _said(self, pairs: Sequence[Any]) -> dict[str, Any]:
         """``by keys``, ``wait 5m``: what each small word brings."""
@@ -199,21 +199,21 @@ class TreeBuilder(Transformer[Token, syntax.File]):
             said[name] = value if isinstance(value, tuple) else self._word(value)
         return said
 
-    def to(self, children: list[Any]) -> syntax.To:
+    def to(self, children: list[Any]) -> syntax.ToClause:
         """``to a, b after window``."""
         after = self._word(children[-1]) if children[-1].type == "DURATION" else None
-        return syntax.To(self._named_channels(children), after, self._whole(children))
+        return syntax.ToClause(self._named_channels(children), after, self._whole(children))
 
     def _named_channels(self, children: list[Any]) -> tuple[syntax.Word, ...]:
         return tuple(self._word(child) for child in children if child.type == "CHANNEL")
 
-    def _say(self, children: list[Any]) -> syntax.Say:
-        return syntax.Say(str(children[0]), self._word(children[1]), self._whole(children))
+    def _say(self, children: list[Any]) -> syntax.ValueClause:
+        return syntax.ValueClause(str(children[0]), self._word(children[1]), self._whole(children))
 
     severity = title = message = use = _say
 
-    def _flag(self, children: list[Any]) -> syntax.Flag:
-        return syntax.Flag(str(children[0]), self._span(children[0]))
+    def _flag(self, children: list[Any]) -> syntax.FlagClause:
+        return syntax.FlagClause(str(children[0]), self._span(children[0]))
 
     drop = stop = _flag
 
@@ -292,9 +292,9 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         """``not …``."""
         return syntax.Negation(children[1], self._whole(children))
 
-    def group(self, children: list[Any]) -> syntax.Group:
+    def group(self, children: list[Any]) -> syntax.Parenthesized:
         """``( … )``."""
-        return syntax.Group(children[1], self._whole(children))
+        return syntax.Parenthesized(children[1], self._whole(children))
 
     def macro_use(self, children: list[Any]) -> syntax.MacroUse:
         """A bare name."""

@@ -1,1 +1,1 @@
-"""What can be said about conditions without an alert, and why one holds for an alert."""
+"""Static analysis of conditions and routes, and explanations of a condition's result for an alert."""

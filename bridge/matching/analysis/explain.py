@@ -34,7 +34,7 @@ _FOLDABLE = frozenset(
 )
 
 
-class Why(StrEnum):
+class Mismatch(StrEnum):
     """Why a comparison does not hold."""
 
     HOLDS = ""
@@ -44,7 +44,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OperandValue:
     """One operand and the value that the alert has for it; None where it is missing."""
 
     name: str
@@ -52,38 +52,38 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class Explanation:
     """One part of a condition and whether it holds."""
 
     kind: str
     """``and``, ``or``, ``not`` or ``comparison``."""
     span: Span
     holds: bool
-    why: Why = Why.HOLDS
-    found: tuple[Found, ...] = ()
-    parts: tuple[Reason, ...] = ()
+    why: Mismatch = Mismatch.HOLDS
+    found: tuple[OperandValue, ...] = ()
+    parts: tuple[Explanation, ...] = ()
 
 
-def explain(condition: Condition, alert: Alert, labels: Mapping[str, str]) -> Reason:
+def explain(condition: Condition, alert: Alert, labels: Mapping[str, str]) -> Explanation:
     """The condition's verdict on this alert, with that of each of its parts."""
     holds = compile_condition(condition, labels)(alert)
     match condition:
         case All() | Any():
             parts = tuple(explain(each, alert, labels) for each in condition.conditions)
-            return Reason("and" if isinstance(condition, All) else "or", condition.span, holds, parts=parts)
+            return Explanation("and" if isinstance(condition, All) else "or", condition.span, holds, parts=parts)
         case Not():
-            return Reason("not", condition.span, holds, parts=(explain(condition.condition, alert, labels),))
+            return Explanation("not", condition.span, holds, parts=(explain(condition.condition, alert, labels),))
         case Exists():
             found = _found(condition.operand, alert, labels)
-            why = Why.HOLDS if holds else Why.MISSING
-            return Reason("comparison", condition.span, holds, why, found)
+            why = Mismatch.HOLDS if holds else Mismatch.MISSING
+            return Explanation("comparison", condition.span, holds, why, found)
         case Compare():
             found = _found(condition.left, alert, labels) + _found(condition.right, alert, labels)
-            why = Why.HOLDS if holds else _why(condition, alert, labels, found)
-            return Reason("comparison", condition.span, holds, why, found)
+            why = Mismatch.HOLDS if holds else _why(condition, alert, labels, found)
+            return Explanation("comparison", condition.span, holds, why, found)
 
 
-def decisive(reason: Reason) -> tuple[Reason, ...]:
+def decisive(reason: Explanation) -> tuple[Explanation, ...]:
     """The comparisons that made the verdict: those that fail of an ``and`` that fails, and the like."""
     if reason.kind == "comparison":
         return (reason,)
@@ -93,16 +93,16 @@ def decisive(reason: Reason) -> tuple[Reason, ...]:
     return tuple(each for part in wanted for each in decisive(part))
 
 
-def _found(operand: Operand, alert: Alert, labels: Mapping[str, str]) -> tuple[Found, ...]:
+def _found(operand: Operand, alert: Alert, labels: Mapping[str, str]) -> tuple[OperandValue, ...]:
     """The operand's own value, and those of the fields inside it."""
     match operand:
         case Field():
-            return (Found(operand.name, _text(read_text(operand, labels)(alert))),)
+            return (OperandValue(operand.name, _text(read_text(operand, labels)(alert))),)
         case Call(name=name) if name == VAL:
             return _found(operand.arguments[0], alert, labels)
         case Call():
             inner = tuple(found for each in operand.arguments for found in _found(each, alert, labels))
-            return (Found(_told(operand), _text(read_operand(operand, labels)(alert))), *inner)
+            return (OperandValue(_told(operand), _text(read_operand(operand, labels)(alert))), *inner)
         case Pack():
             return tuple(found for each in operand.values for found in _found(each, alert, labels))
         case Literal() | Items():
@@ -125,10 +125,10 @@ def _text(value: object) -> str | None:
     return f"({', '.join(map(str, value))})" if isinstance(value, tuple) else str(value)
 
 
-def _why(compare: Compare, alert: Alert, labels: Mapping[str, str], found: tuple[Found, ...]) -> Why:
+def _why(compare: Compare, alert: Alert, labels: Mapping[str, str], found: tuple[OperandValue, ...]) -> Mismatch:
     if any(each.value is None for each in found):
-        return Why.MISSING
-    return Why.CASE if _but_for_case(compare, alert, labels) else Why.VALUE
+        return Mismatch.MISSING
+    return Mismatch.CASE if _but_for_case(compare, alert, labels) else Mismatch.VALUE
 
 
 def _but_for_case(compare: Compare, alert: Alert, labels: Mapping[str, str]) -> bool:

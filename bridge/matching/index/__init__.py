@@ -1,1 +1,1 @@
-"""The index over all routes: columns, alternatives, tables."""
+"""The index over the conditions of all routes."""

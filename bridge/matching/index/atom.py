@@ -1,92 +1,99 @@
-"""One comparison over one value, shared by every route that asks it."""
+"""One comparison over one value, shared by every route that uses it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from bridge.language.program.condition import Compare
 from bridge.language.program.kinds import ORDERING
 from bridge.matching.closures import value_test
 
-if TYPE_CHECKING:
-    from bridge.matching.index.column import Column
-
-WORTH_KEEPING = 8
-"""With more alternatives than this, a mask is kept once it was made."""
+CACHED_FROM = 8
+"""A mask of more alternatives than this is cached."""
 _FEW = 4
 
 
+class Owner(Protocol):
+    """The column that an atom belongs to."""
+
+    leading: bool
+
+    def add_alternative(self, bit: int, required: Sequence[Atom]) -> None:
+        """Rule the alternative out wherever one of ``required`` does not hold."""
+
+
 class Atom:
-    """A comparison with something written; without one it stands for "there is a value"."""
+    """A comparison with a literal or a list. Without a comparison it means "the field has a value"."""
 
     __slots__ = (
+        "_excluding_mask",
+        "_requiring_mask",
         "_test",
-        "_unwanted_mask",
-        "_wanted_mask",
-        "alone",
-        "column",
         "compare",
-        "held",
+        "excluding",
         "joint",
-        "sleepers",
-        "unwanted",
-        "wanted",
+        "owner",
+        "requiring",
+        "seen",
+        "single",
+        "waiting",
     )
 
-    def __init__(self, compare: Compare | None, column: Column) -> None:
+    def __init__(self, compare: Compare | None, owner: Owner) -> None:
         self.compare = compare
-        self.column = column
-        self.wanted: list[int] = []
-        """The alternatives, by number, that this column lets live where the comparison holds."""
+        self.owner = owner
+        self.requiring: list[int] = []
+        """The alternatives, by number, that need this comparison and no other of the column."""
         self.joint: list[tuple[int, frozenset[Atom]]] = []
-        """The same, where other comparisons over this value must hold too."""
-        self.unwanted: list[int] = []
-        """The alternatives that are dead where the comparison holds."""
-        self.alone = True
-        """Whether no alternative needs it together with another."""
-        self.held = not column.leading or compare is None or compare.operator in ORDERING
-        """Whether it held for a value yet; taken for granted where not every alert is asked, or most would say yes."""
-        self.sleepers: list[Any] = []
-        """The alternatives that wait for it to hold."""
+        """The alternatives that need this comparison together with others of the column."""
+        self.excluding: list[int] = []
+        """The alternatives that are ruled out where the comparison holds."""
+        self.single = True
+        """Whether no alternative needs it together with others."""
+        self.seen = not owner.leading or compare is None or compare.operator in ORDERING
+        """Whether it has held for a value. Assumed for columns that not every alert is checked against, and for
+        comparisons that hold for most values."""
+        self.waiting: list[Any] = []
+        """The dormant alternatives that wait until it is seen."""
         self._test: Any = None
-        self._wanted_mask: int | None = None
-        self._unwanted_mask: int | None = None
+        self._requiring_mask: int | None = None
+        self._excluding_mask: int | None = None
 
     def holds(self, value: object) -> bool:
-        """The comparison itself, for those that no table answers."""
+        """Evaluate the comparison. For comparisons that no table covers."""
         if self._test is None:
             assert self.compare is not None
             self._test = value_test(self.compare)
         return bool(self._test(value))
 
-    def changed(self) -> None:
-        """An alternative more wants it, or wants it not."""
-        self._wanted_mask = self._unwanted_mask = None
+    def invalidate(self) -> None:
+        """Drop the cached masks, after ``requiring`` or ``excluding`` changed."""
+        self._requiring_mask = self._excluding_mask = None
 
-    def wanted_mask(self) -> int:
-        """``wanted`` as bits, kept."""
-        if self._wanted_mask is None:
-            self._wanted_mask = mask_of(self.wanted)
-        return self._wanted_mask
+    def requiring_mask(self) -> int:
+        """``requiring`` as bits, cached."""
+        if self._requiring_mask is None:
+            self._requiring_mask = mask_of(self.requiring)
+        return self._requiring_mask
 
-    def unwanted_mask(self) -> int:
-        """``unwanted`` as bits, kept."""
-        if self._unwanted_mask is None:
-            self._unwanted_mask = mask_of(self.unwanted)
-        return self._unwanted_mask
+    def excluding_mask(self) -> int:
+        """``excluding`` as bits, cached."""
+        if self._excluding_mask is None:
+            self._excluding_mask = mask_of(self.excluding)
+        return self._excluding_mask
 
 
-class WakeNeeded(Exception):  # noqa: N818  # nothing is wrong
-    """A comparison held for the first time: who sleeps for it must be woken before the alert is asked again."""
+class WakeNeeded(Exception):  # noqa: N818  # control flow, not an error
+    """A comparison held for the first time: wake the alternatives that wait for it, then match the alert again."""
 
 
 def merged(atoms: Sequence[Atom]) -> Atom:
-    """One that stands for all of them, where they hold together and none has a part in a joint."""
-    union = Atom(None, atoms[0].column)
+    """One atom for several that hold together. None of them may be part of a joint requirement."""
+    union = Atom(None, atoms[0].owner)
     for atom in atoms:
-        union.wanted += atom.wanted
-        union.unwanted += atom.unwanted
+        union.requiring += atom.requiring
+        union.excluding += atom.excluding
     return union
 
 

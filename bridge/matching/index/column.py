@@ -1,4 +1,4 @@
-"""One column of the index: for each value, the alternatives that it does not rule out."""
+"""One column of the index: maps each value of a field to the alternatives that it does not rule out."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from bridge.alert.alert import is_clock_field
 from bridge.language.program.condition import Call, Compare, Exists, Field, Kind, Literal, Operand, Operator
 from bridge.language.program.kinds import ATTRIBUTES, ORDERING
 from bridge.language.program.transformers import kind_of
-from bridge.matching.index.atom import WORTH_KEEPING, Atom, WakeNeeded, mask_of
-from bridge.matching.index.family import family
-from bridge.matching.index.memo import OF_AN_ENTRY, Memo, size_of
+from bridge.matching.index.atom import CACHED_FROM, Atom, WakeNeeded, mask_of
+from bridge.matching.index.families import family
+from bridge.matching.index.memo import ENTRY_BYTES, Memo, size_of
 from bridge.matching.index.tables import Tables
 from bridge.matching.normal import Key, Term, fields_in
 from bridge.matching.values import PARSERS, read_operand, read_text
 
 MEMO_BYTES = 16 << 20
-"""What all columns together may remember of values and masks."""
-_LONGEST_REMEMBERED = 1024
-"""Bytes. Longer values are worked out each time: they hardly ever come again."""
+"""The memory of all columns."""
+_MAX_CACHED = 1024
+"""Bytes of a value. Longer values are computed each time: they rarely repeat."""
 _PARSERS: Mapping[Kind, Callable[[Any], Any]] = {**PARSERS, Kind.PRIORITY: Priority}
-_NO_ATTRIBUTE = (None, "", ())
-"""What an attribute without a value is; an output field's empty text is worked out like any other."""
+_EMPTY_ATTRIBUTE = (None, "", ())
+"""The values of an attribute that is missing. An output field that is empty is not missing."""
 _RAREST_FIRST = (
     Operator.EQ,
     Operator.IN,
@@ -46,78 +46,78 @@ _PARSED: Key = ("parsed",)
 
 
 class Column(Memo[Any, int]):
-    """The comparisons that all routes make over one operand: a mapping of values to masks that fills itself."""
+    """All comparisons over one operand: maps values to masks of alternatives. Computed on demand."""
 
     def __init__(self, operand: Operand, labels: Mapping[str, str]) -> None:
         super().__init__(0)
         source = _source(operand)
         self.place = _place(source)
-        """The output field or attribute that holds the value; empty where ``read`` must find it."""
+        """The output field or attribute that holds the value; empty if only ``read`` can get it."""
         self.read = _reader(source, labels)
         self.leading = bool(family(self.place))
-        """Whether every alert is asked for it, so that what first holds here can wake who sleeps for it."""
-        self.asked = 0
-        """How many comparisons the routes make of it."""
+        """Whether every alert is looked up here, so that a comparison seen for the first time can wake alternatives."""
+        self.uses = 0
+        """The number of comparisons that routes make."""
         field = operand if isinstance(operand, Field) else None
-        self._nothing = _NO_ATTRIBUTE if field is not None and field.name in ATTRIBUTES else (None,)
+        self._missing_values = _EMPTY_ATTRIBUTE if field is not None and field.name in ATTRIBUTES else (None,)
         self._parse = _PARSERS.get(field.kind) if field is not None else _applied(operand, source)
         self._present_where_parsed = field is None
         self._atoms: dict[Key, Atom] = {}
         self._present: Atom | None = None
         self._parsed: Atom | None = None
-        self._asking: list[int] = []
-        self._closed = 0
+        self._added: list[int] = []
+        self._constrained = 0
         self._kind = kind_of(operand)
         self._tables = Tables(self._kind)
         self._sealed = False
-        self._free = 0
+        self._unconstrained = 0
         self._masks: dict[int, int] = {}
 
-    def ask(self, term: Term, wanted: list[Atom], unwanted: list[Atom]) -> None:
-        """Add to the lists what must hold of the value, and what may not, for this term of an alternative."""
-        self.asked += 1
+    def add_term(self, term: Term, required: list[Atom], excluded: list[Atom]) -> None:
+        """Add the atoms that must hold for this term to ``required`` and those that must not to ``excluded``."""
+        self.uses += 1
         if isinstance(term.test, Exists):
-            (unwanted if term.negated else wanted).append(self._atom(_PRESENT, None))
+            (excluded if term.negated else required).append(self._atom(_PRESENT, None))
         elif _is_unequal(term.test) and not term.negated:
-            wanted.append(self._atom(_PARSED, None))
-            unwanted.append(self._atom((Operator.EQ, *term.identity[1:]), _as_equal(term.test)))
+            required.append(self._atom(_PARSED, None))
+            excluded.append(self._atom((Operator.EQ, *term.identity[1:]), _as_equal(term.test)))
         else:
-            (unwanted if term.negated else wanted).append(self._atom(term.identity, term.test))
+            (excluded if term.negated else required).append(self._atom(term.identity, term.test))
 
-    def let_live(self, bit: int, wanted: Sequence[Atom]) -> None:
-        """Only where all of these hold is the alternative alive; ``begin_anew`` must follow the last."""
-        self._asking.append(bit)
-        if len(wanted) == 1:
-            wanted[0].wanted.append(bit)
-            wanted[0].changed()
+    def add_alternative(self, bit: int, required: Sequence[Atom]) -> None:
+        """Rule the alternative out wherever one of ``required`` does not hold. Call ``reset`` after the last one."""
+        self._added.append(bit)
+        if len(required) == 1:
+            required[0].requiring.append(bit)
+            required[0].invalidate()
             return
-        rarest = min(wanted, key=lambda atom: (len(atom.joint) // WORTH_KEEPING, _rarity(atom)))
-        rarest.joint.append((bit, frozenset(wanted) - {rarest}))
-        for atom in wanted:
-            atom.alone = False
+        rarest = min(required, key=lambda atom: (len(atom.joint) // CACHED_FROM, _rarity(atom)))
+        rarest.joint.append((bit, frozenset(required) - {rarest}))
+        for atom in required:
+            atom.single = False
 
-    def first_held(self, alert: Alert) -> list[Atom]:
-        """The comparisons that hold of this alert's value and held of none before."""
+    def newly_seen(self, alert: Alert) -> list[Atom]:
+        """The comparisons that hold for this alert's value and have not held before."""
         value = self.read(alert)
-        return [] if value is None else [atom for atom in self._hits(value) if not atom.held]
+        return [] if value is None else [atom for atom in self._hits(value) if not atom.seen]
 
-    def begin_anew(self, every: int, most_bytes: int) -> None:
-        """Know of ``every`` bit that there is now; so much may be remembered."""
-        self._closed |= mask_of(self._asking)
-        self._asking.clear()
-        self._free = every & ~self._closed
-        self._most_bytes = most_bytes
+    def reset(self, every: int, max_bytes: int) -> None:
+        """Forget all entries, take the mask of all bits, and set the memory limit."""
+        self._constrained |= mask_of(self._added)
+        self._added.clear()
+        self._unconstrained = every & ~self._constrained
+        self._max_bytes = max_bytes
         self._tables.forget()
         self.forget()
 
     def __missing__(self, value: Any) -> int:
-        """The alternatives that this value leaves alive, worked out and remembered. Raises Stirred."""
+        """The alternatives that this value does not rule out; cached. Raises WakeNeeded."""
         hits = self._hits(value)
-        mask = self._alive(hits) if hits else self._free
+        mask = self._alive(hits) if hits else self._unconstrained
         size = size_of(value) if type(value) is tuple else value.__sizeof__()
-        if size > _LONGEST_REMEMBERED:
+        if size > _MAX_CACHED:
             return mask
-        if self._bytes > self._most_bytes:
+        if self._bytes > self._max_bytes:
             self.forget()
         if hits:
             known = self._masks.setdefault(mask, mask)
@@ -125,42 +125,42 @@ class Column(Memo[Any, int]):
                 size += mask.__sizeof__()
             mask = known
         self[value] = mask
-        self._bytes += size + OF_AN_ENTRY
+        self._bytes += size + ENTRY_BYTES
         return mask
 
     def forget(self) -> None:
-        """Remember only what is none."""
+        """Remove all entries but those of missing values."""
         super().forget()
         self._masks.clear()
-        self.update(dict.fromkeys(self._nothing, self._free))
+        self.update(dict.fromkeys(self._missing_values, self._unconstrained))
 
     def _alive(self, hits: list[Atom]) -> int:
-        if self.leading and not all([atom.held for atom in hits]):  # noqa: C419  # a generator would double the cost
+        if self.leading and not all([atom.seen for atom in hits]):  # noqa: C419  # a generator would double the cost
             raise WakeNeeded
-        alive, dead = self._free, 0
+        alive, excluded = self._unconstrained, 0
         few_alive: list[int] = []
-        few_dead: list[int] = []
-        held: set[Atom] = set()
+        few_excluded: list[int] = []
+        holding: set[Atom] = set()
         for atom in hits:
-            if len(atom.wanted) > WORTH_KEEPING:
-                alive |= atom.wanted_mask()
+            if len(atom.requiring) > CACHED_FROM:
+                alive |= atom.requiring_mask()
             else:
-                few_alive += atom.wanted
-            if len(atom.unwanted) > WORTH_KEEPING:
-                dead |= atom.unwanted_mask()
+                few_alive += atom.requiring
+            if len(atom.excluding) > CACHED_FROM:
+                excluded |= atom.excluding_mask()
             else:
-                few_dead += atom.unwanted
+                few_excluded += atom.excluding
             if atom.joint:
-                held = held or set(hits)
-                few_alive += (bit for bit, others in atom.joint if others <= held)
+                holding = holding or set(hits)
+                few_alive += (bit for bit, others in atom.joint if others <= holding)
         if few_alive:
             alive |= mask_of(few_alive)
-        if few_dead:
-            dead |= mask_of(few_dead)
-        return alive & ~dead if dead else alive
+        if few_excluded:
+            excluded |= mask_of(few_excluded)
+        return alive & ~excluded if excluded else alive
 
     def _hits(self, value: Any) -> list[Atom]:
-        """Every comparison that holds for the value."""
+        """All comparisons that hold for the value."""
         if not self._sealed:
             self._seal_tables()
         parsed = value if self._parse is None else self._parse(value)
@@ -172,7 +172,7 @@ class Column(Memo[Any, int]):
         return hits
 
     def _seal_tables(self) -> None:
-        """Only at the first value that is looked up: many columns never see one. Either whole or not at all."""
+        """Build the tables at the first lookup: many columns never have one. A failure leaves the column unsealed."""
         tables = Tables(self._kind)
         for atom in self._atoms.values():
             if atom.compare is not None:
@@ -199,14 +199,14 @@ def _reader(source: Operand, labels: Mapping[str, str]) -> Callable[[Alert], Any
 
 
 def _rarity(atom: Atom) -> int:
-    """How seldom the comparison holds, by guess: the rarest is what several wait for."""
+    """An estimate of how rarely the comparison holds: a joint requirement is filed under the rarest."""
     if atom.compare is None:
         return len(_RAREST_FIRST)
     return _RAREST_FIRST.index(atom.compare.operator)
 
 
 def _source(operand: Operand) -> Operand:
-    """The one field that a transformer transforms, which is then applied once a value; or the operand itself."""
+    """The only field of a transformer, which is then applied once per value; otherwise the operand itself."""
     if not isinstance(operand, Call):
         return operand
     fields = list(fields_in(operand))
@@ -214,7 +214,7 @@ def _source(operand: Operand) -> Operand:
 
 
 def _applied(operand: Operand, source: Operand) -> Callable[[Any], Any] | None:
-    """The transformer as a function of its field's text."""
+    """The transformer as a function of its field's text. None without a transformer."""
     if source is operand:
         return None
     assert isinstance(source, Field)

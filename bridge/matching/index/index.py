@@ -1,7 +1,8 @@
-"""The alternatives of all routes as bits over columns; those that nothing yet seen could meet have none.
+"""The alternatives of all routes as bits over columns.
 
-Of ten thousand routes most speak of what never comes: a namespace without alerts, a program that nobody runs. An
-alternative sleeps until each comparison that it needs has held once; masks are as wide as what is awake.
+Most of ten thousand routes concern values that never occur, such as a namespace without alerts. An alternative is
+dormant, and has no bit, until each comparison that it requires has held once. Masks are as wide as the number of
+alternatives that are awake.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from bridge.language.program.program import Program
 from bridge.matching.closures import Predicate, compile_condition
 from bridge.matching.index.atom import Atom
 from bridge.matching.index.column import MEMO_BYTES, Column
-from bridge.matching.index.family import family
-from bridge.matching.index.group import GROUP_BYTES, Group
+from bridge.matching.index.column_group import GROUP_BYTES, ColumnGroup
+from bridge.matching.index.families import family
 from bridge.matching.index.reader import Alive, make_reader
 from bridge.matching.internal import asks_for_internal
 from bridge.matching.normal import Alternative, Key, Term, alternatives, fields_of
 
 _FEW = 8
-"""Fewer columns get no more each: what is looked up should stay in the processor's caches."""
+"""The memory of a column is that of ``_FEW`` columns at most: entries should fit into the processor's caches."""
 _NO_ALERT = Alert("", 0, Priority.DEBUG, "", "", "", (), "", {})
 
 
@@ -32,17 +33,17 @@ class Candidate(NamedTuple):
 
     route: int
     internal: bool
-    """Whether Falco's alerts about itself may meet it."""
+    """Whether internal alerts may match it."""
     rest: Predicate | None
-    """What no column can tell."""
-    wanted: tuple[Atom, ...] = ()
+    """The terms that no column covers."""
+    required: tuple[Atom, ...] = ()
     """All of these must hold."""
-    unwanted: tuple[Atom, ...] = ()
-    """None of these may."""
+    excluded: tuple[Atom, ...] = ()
+    """None of these may hold."""
 
 
 class Index:
-    """A program's alternatives; grows as alerts are seen. Used by one thread at a time."""
+    """The alternatives of a program. Grows as alerts are seen. Not thread-safe."""
 
     def __init__(self, program: Program, labels: Mapping[str, str]) -> None:
         self.route_of: list[int] = []
@@ -50,40 +51,40 @@ class Index:
         self.every = 0
         """All bits."""
         self.internal = 0
-        """The bits that Falco's alerts about itself may meet."""
+        """The bits that internal alerts may match."""
         self.residual: dict[int, Predicate] = {}
-        """What must hold besides, by bit."""
+        """The predicate that must also hold, by bit."""
         self.residual_mask = 0
         self.columns: dict[Key, Column] = {}
         self._labels = labels
         self._predicates: dict[Key, Predicate] = {}
-        for candidate in [each for index, route in enumerate(program.routes) for each in self._of(index, route.when)]:
-            self._settle(candidate)
-        self._groups: list[Group] = []
-        self.alive = self._share_out()
-        """The bits that every column leaves alive for an alert; raises Stirred, and ``stirred`` tells by what."""
+        for candidate in [c for index, route in enumerate(program.routes) for c in self._candidates(index, route.when)]:
+            self._place(candidate)
+        self._groups: list[ColumnGroup] = []
+        self.alive = self._make_reader()
+        """From an alert to the bits that no column rules out. Raises WakeNeeded; see ``newly_seen``."""
         self._refresh()
 
-    def stirred(self, alert: Alert) -> list[Atom]:
-        """All comparisons that this alert is the first to meet."""
-        return [atom for column in self.columns.values() if column.leading for atom in column.first_held(alert)]
+    def newly_seen(self, alert: Alert) -> list[Atom]:
+        """All comparisons that hold for this alert and have not held before."""
+        return [atom for column in self.columns.values() if column.leading for atom in column.newly_seen(alert)]
 
     def wake(self, atoms: Iterable[Atom]) -> None:
-        """These comparisons have held: who slept for them is awake, or sleeps for another."""
+        """Mark these comparisons as seen. Their dormant alternatives get a bit, or wait for another comparison."""
         bits = len(self.route_of)
         for atom in atoms:
-            atom.held = True
-            sleepers, atom.sleepers = atom.sleepers, []
-            for candidate in sleepers:
-                self._settle(candidate)
+            atom.seen = True
+            waiting, atom.waiting = atom.waiting, []
+            for candidate in waiting:
+                self._place(candidate)
         if len(self.route_of) > bits:
             self._refresh()
 
-    def _settle(self, candidate: Candidate) -> None:
-        """Let it sleep for the first of its comparisons that has never held, or give it a bit."""
-        for atom in candidate.wanted:
-            if not atom.held:
-                atom.sleepers.append(candidate)
+    def _place(self, candidate: Candidate) -> None:
+        """Give the alternative a bit, or let it wait for its first comparison that has not been seen."""
+        for atom in candidate.required:
+            if not atom.seen:
+                atom.waiting.append(candidate)
                 return
         bit = len(self.route_of)
         self.route_of.append(candidate.route)
@@ -93,25 +94,25 @@ class Index:
             self.residual[bit] = candidate.rest
             self.residual_mask |= 1 << bit
         by_column: dict[int, list[Atom]] = {}
-        for atom in candidate.wanted:
-            by_column.setdefault(id(atom.column), []).append(atom)
+        for atom in candidate.required:
+            by_column.setdefault(id(atom.owner), []).append(atom)
         for atoms in by_column.values():
-            atoms[0].column.let_live(bit, atoms)
-        for atom in candidate.unwanted:
-            atom.unwanted.append(bit)
-            atom.changed()
+            atoms[0].owner.add_alternative(bit, atoms)
+        for atom in candidate.excluded:
+            atom.excluding.append(bit)
+            atom.invalidate()
 
     def _refresh(self) -> None:
-        """What was remembered knows nothing of the newest bits."""
+        """Drop all cached masks: they lack the newest bits."""
         self.every = (1 << len(self.route_of)) - 1
         for column in self.columns.values():
-            column.begin_anew(self.every, MEMO_BYTES // max(_FEW, len(self.columns)))
+            column.reset(self.every, MEMO_BYTES // max(_FEW, len(self.columns)))
         for group in self._groups:
-            group.begin_anew(GROUP_BYTES // len(self._groups))
+            group.reset(GROUP_BYTES // len(self._groups))
 
     # Building
 
-    def _of(self, index: int, condition: Condition | None) -> list[Candidate]:
+    def _candidates(self, index: int, condition: Condition | None) -> list[Candidate]:
         """A route's alternatives."""
         if condition is None:
             return [Candidate(index, internal=False, rest=None)]
@@ -123,51 +124,51 @@ class Index:
         return [each for each in candidates if each is not None]
 
     def _candidate(self, index: int, alternative: Alternative, *, internal: bool) -> Candidate | None:
-        """None where labels alone, which never change, rule it out."""
-        wanted: list[Atom] = []
-        unwanted: list[Atom] = []
+        """The indexed alternative. None if a label, which never changes, rules it out."""
+        required: list[Atom] = []
+        excluded: list[Atom] = []
         rest: list[Term] = []
         for term in alternative:
-            if _asks_labels_alone(term):
+            if _reads_only_labels(term):
                 if compile_condition(term.test, self._labels)(_NO_ALERT) is term.negated:
                     return None
             elif _is_indexed(term):
                 column = self.columns.get(term.key)
                 if column is None:
                     column = self.columns[term.key] = Column(_operand(term), self._labels)
-                column.ask(term, wanted, unwanted)
+                column.add_term(term, required, excluded)
             else:
                 rest.append(term)
         predicate = self._predicate(rest) if rest else None
-        return Candidate(index, internal, predicate, tuple(dict.fromkeys(wanted)), tuple(unwanted))
+        return Candidate(index, internal, predicate, tuple(dict.fromkeys(required)), tuple(excluded))
 
     def _predicate(self, terms: list[Term]) -> Predicate:
-        """Made once: a route's alternatives mostly differ in what columns can tell."""
+        """Shared: the alternatives of a route mostly differ in terms that columns cover."""
         key = tuple((term.identity, term.negated) for term in terms)
         if key not in self._predicates:
             self._predicates[key] = _all_of(terms, self._labels)
         return self._predicates[key]
 
-    def _share_out(self) -> Alive:
-        """Which columns are asked together, and which alone; those that ask the most come first."""
-        columns = sorted(self.columns.values(), key=lambda column: -column.asked)
+    def _make_reader(self) -> Alive:
+        """Group the columns by family, the most used first."""
+        columns = sorted(self.columns.values(), key=lambda column: -column.uses)
         families: dict[str, list[Column]] = {}
         for column in columns:
             families.setdefault(family(column.place), []).append(column)
         trailing = families.pop("", [])
-        self._groups = [Group(many) for many in families.values() if len(many) > 1]
-        alone = [few[0] for few in families.values() if len(few) == 1]
-        return make_reader(self, [*self._groups, *alone], trailing)
+        self._groups = [ColumnGroup(members) for members in families.values() if len(members) > 1]
+        single = [members[0] for members in families.values() if len(members) == 1]
+        return make_reader(self, [*self._groups, *single], trailing)
 
 
 def _operand(term: Term) -> Operand:
     return term.test.left if isinstance(term.test, Compare) else term.test.operand
 
 
-def _asks_labels_alone(term: Term) -> bool:
+def _reads_only_labels(term: Term) -> bool:
     operand = _operand(term)
     if isinstance(operand, Field) and not operand.name.startswith(LABEL):
-        return False  # nearly always, and this is asked of every term of every alternative
+        return False  # the common case, checked for every term of every alternative
     return all(name.startswith(LABEL) for name in fields_of(term.test))
 
 

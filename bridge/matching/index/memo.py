@@ -1,4 +1,4 @@
-"""What was worked out before, within bounds of memory."""
+"""Caches bounded by memory."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from typing import TypeVar
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
-OF_AN_ENTRY = 100
-"""Bytes that a dictionary needs for an entry, about, when it has just grown."""
+ENTRY_BYTES = 100
+"""Approximate size of a dictionary entry, right after the dictionary has grown."""
 
 
 class Memo(dict[_Key, _Value]):
-    """A mapping that forgets everything past its bound and begins anew: what is to come again does so soon."""
+    """A dictionary that is emptied when it exceeds its size. Frequent entries come back quickly."""
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         super().__init__()
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._bytes = 0
 
-    def keep(self, key: _Key, value: _Value, size: int) -> None:
-        """Remember it; key and value take ``size`` bytes."""
-        if self._bytes > self._most_bytes:
+    def store(self, key: _Key, value: _Value, size: int) -> None:
+        """Add an entry; ``size`` is the bytes of key and value."""
+        if self._bytes > self._max_bytes:
             self.forget()
         self[key] = value
-        self._bytes += size + OF_AN_ENTRY
+        self._bytes += size + ENTRY_BYTES
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Remove all entries."""
         self.clear()
         self._bytes = 0
 
 
 def size_of(items: tuple[str, ...]) -> int:
-    """The bytes of a list, those of its items among them; ``sys.getsizeof`` would take seven times as long."""
+    """The bytes of a list and its items. ``sys.getsizeof`` takes seven times as long."""
     return items.__sizeof__() + sum(map(str.__sizeof__, items))

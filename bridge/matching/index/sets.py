@@ -1,4 +1,4 @@
-"""Many patterns in one scan: RE2's sets, which know when they have run out of memory."""
+"""Many patterns in one scan: RE2 sets that report when they run out of memory."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ _MEMORY = 4 << 20
 
 
 class Syntax(Enum):
-    """How patterns are read. The value matches every text.
+    """The syntax of the patterns. The value is a pattern that matches every text.
 
-    Where a set does not name that, the set's automaton grew too large and the answer is void; nor can POSIX's syntax
-    tell of a text that is no UTF-8.
+    Each set contains that pattern. If it does not match, the set's automaton ran out of memory, or a POSIX set was
+    given text that is not UTF-8: the result is unusable.
     """
 
     POSIX = rb"(.|\n)*"
     PERL = rb"(?s:\C*)"
     BYTES = rb"(?s:.*)"
-    """Each byte is a character, as globs have it."""
+    """Each byte is a character, as in globs."""
 
 
-class TooLarge(Exception):  # noqa: N818  # nothing is wrong with any of them
-    """So many patterns have no room in one set."""
+class TooLarge(Exception):  # noqa: N818  # control flow, not an error
+    """The patterns do not fit into one set."""
 
 
 class PatternSet:
-    """Patterns that must match the whole text."""
+    """Patterns that are matched against the whole text."""
 
     def __init__(self, patterns: Sequence[bytes], syntax: Syntax) -> None:
-        """Raises TooLarge."""
+        """Compile the patterns. Raises TooLarge."""
         import re2
 
         options = re2.Options()
@@ -51,7 +51,7 @@ class PatternSet:
             raise TooLarge from None
 
     def matching(self, text: bytes) -> list[int] | None:
-        """The numbers of the patterns that match; None where the set cannot tell."""
+        """The numbers of the patterns that match. None if the set ran out of memory."""
         found = self._set.Match(text)
         if not found or self._sentinel not in found:
             return None

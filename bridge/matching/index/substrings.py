@@ -1,4 +1,4 @@
-"""Which of many texts a value holds."""
+"""Finds which of many substrings a value contains."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from bridge.matching.index.atom import Atom
 from bridge.matching.text import lower
 
 _FEW = 4
-"""So few needles are looked for one by one: an automaton would cost more."""
-_MOST_AT_ONCE = 8
+"""This many needles are searched one by one: an automaton would cost more."""
+_MAX_ENDING_TOGETHER = 8
 
 
 class Substrings:
-    """All needles in one scan (Aho and Corasick), but for those in which many others end."""
+    """All needles in one scan (Aho-Corasick), except those that many others are suffixes of."""
 
     def __init__(self, table: Mapping[str, list[Atom]], *, fold: bool) -> None:
-        """``fold`` ignores the case of ASCII letters; the needles have none then."""
+        """``fold`` ignores the case of ASCII letters; the needles must then be in lower case."""
         self._fold = fold
-        self._everywhere = table.get("", [])
+        self._in_every_text = table.get("", [])
         needles = [needle for needle in table if needle]
-        batch_size = _never_many_at_once(needles) if len(needles) > _FEW else set()
-        self._alone = [(needle, table[needle]) for needle in needles if needle not in batch_size]
+        scanned = _few_suffixes(needles) if len(needles) > _FEW else set()
+        self._single = [(needle, table[needle]) for needle in needles if needle not in scanned]
         self._automaton: Any = None
-        if batch_size:
+        if scanned:
             import ahocorasick
 
             self._automaton = ahocorasick.Automaton()
-            for needle in batch_size:
+            for needle in scanned:
                 self._automaton.add_word(needle, table[needle])
             self._automaton.make_automaton()
 
     def __call__(self, value: str, hits: list[Atom]) -> None:
-        """Add the comparisons whose needle is in the value."""
+        """Add the comparisons whose needle is in the value to ``hits``."""
         text = lower(value) if self._fold else value
-        hits += self._everywhere
-        for needle, atoms in self._alone:
+        hits += self._in_every_text
+        for needle, atoms in self._single:
             if needle in text:
                 hits += atoms
         if self._automaton is not None:
@@ -45,14 +45,14 @@ class Substrings:
                 hits += atoms
 
 
-def _never_many_at_once(needles: Iterable[str]) -> set[str]:
-    """Those of which few end in one place: of ``a``, ``aa``, ``aaa`` … each letter of a hostile text would end all."""
+def _few_suffixes(needles: Iterable[str]) -> set[str]:
+    """Needles of which few can end at one place; all of ``a``, ``aa``, ``aaa`` … would end at each letter."""
     chosen: set[str] = set()
     ends: list[str] = []
     for reverse in sorted(needle[::-1] for needle in needles):
         while ends and not reverse.startswith(ends[-1]):
             ends.pop()
-        if len(ends) < _MOST_AT_ONCE:
+        if len(ends) < _MAX_ENDING_TOGETHER:
             ends.append(reverse)
             chosen.add(reverse[::-1])
     return chosen

@@ -1,13 +1,12 @@
-"""Which comparisons hold for a value, found without trying each.
+"""Finds the comparisons of a column that hold for a value, without trying each.
 
-Tables for what is equal, one scan for all substrings, one for all regexes; what none answers is tried one by one.
+Hash tables for equality, one scan for all substrings, a few for all regexes. The rest is tried one by one.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from bridge.alert import parse_priority
@@ -15,17 +14,18 @@ from bridge.language.program.condition import Compare, Items, Kind, Literal, Ope
 from bridge.language.program.regex import is_posix
 from bridge.language.program.values import parse_address, parse_network
 from bridge.matching.glob import translated
-from bridge.matching.index.atom import Atom, merged
-from bridge.matching.index.sets import PatternSet, Syntax, TooLarge
+from bridge.matching.index.atom import Atom
+from bridge.matching.index.lookups import Affixes, Networks, Patterns, Thresholds
+from bridge.matching.index.sets import Syntax
 from bridge.matching.index.substrings import Substrings
-from bridge.matching.text import as_bytes, lower, path_components
+from bridge.matching.text import lower, path_components
 from bridge.matching.values import PARSERS
 
 _Hits = list[Atom]
 _NUMERIC = frozenset({Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE})
 _ADDRESSES = frozenset({Kind.IP})
-_WILD = frozenset("*?[\\")
-_ANY_OF = frozenset(
+_WILDCARDS = frozenset("*?[\\")
+_QUANTIFIABLE = frozenset(
     {
         Operator.STARTSWITH,
         Operator.ENDSWITH,
@@ -36,15 +36,11 @@ _ANY_OF = frozenset(
         Operator.IGLOB,
     }
 )
-"""What a table answers for one text, it answers for any of several; for all or one of them only these can hold."""
-_RUN = 64
-_MOST_TOGETHER = 64
-_FEW = 4
-"""So few patterns are tried one by one: a set of them would cost more."""
+"""Operators whose tables also serve quantifiers: ``anyof`` exactly, ``allof`` and ``oneof`` as a first selection."""
 
 
 class Tables:
-    """The comparisons of one column; ``find`` tells which hold."""
+    """The comparisons of one column. ``find`` returns those that hold."""
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
@@ -59,60 +55,60 @@ class Tables:
         self._deepest = 0
         self._items: dict[str, list[Atom]] = {}
         self._patterns: dict[Syntax, list[tuple[bytes, Atom]]] = {}
-        self._doubtful: set[Atom] = set()
-        """Found where one of several texts is, and true where all are, or no other."""
+        self._unconfirmed: set[Atom] = set()
+        """``allof`` and ``oneof``: a table finds them if one of the texts matches; ``holds`` then decides."""
         self._others: list[Atom] = []
         self._finders: list[Callable[[Any, _Hits], None]] = []
 
     def add(self, atom: Atom) -> None:
-        """One more comparison; ``seal`` must follow the last."""
+        """Add a comparison. Call ``seal`` after the last one."""
         assert atom.compare is not None
-        if not self._tabled(atom, atom.compare):
+        if not self._add_to_table(atom, atom.compare):
             self._others.append(atom)
 
     def find(self, value: object) -> list[Atom]:
-        """Every comparison that holds for this value, each once."""
+        """All comparisons that hold for this value, without repetition."""
         hits: list[Atom] = []
         for finder in self._finders:
             finder(value, hits)
-        if self._doubtful:
-            return [atom for atom in hits if atom not in self._doubtful or atom.holds(value)]
+        if self._unconfirmed:
+            return [atom for atom in hits if atom not in self._unconfirmed or atom.holds(value)]
         return hits
 
     def seal(self) -> None:
-        """Build what finds; called once, at the first value that is looked up."""
+        """Build the lookups. Called once, before the first ``find``."""
         tables: Sequence[tuple[object, Callable[[Any, _Hits], None]]] = (
             (self._equal, self._find_equal),
-            (self._prefixes, _Affixes(self._prefixes, at_end=False)),
-            (self._suffixes, _Affixes(self._suffixes, at_end=True)),
+            (self._prefixes, Affixes(self._prefixes, at_end=False)),
+            (self._suffixes, Affixes(self._suffixes, at_end=True)),
             (self._needles, Substrings(self._needles, fold=False)),
             (self._folded, Substrings(self._folded, fold=True)),
-            (self._thresholds, _Thresholds(self._thresholds)),
-            (self._networks, _Networks(self._networks)),
+            (self._thresholds, Thresholds(self._thresholds)),
+            (self._networks, Networks(self._networks)),
             (self._paths, self._find_paths),
             (self._items, self._find_items),
         )
         self._deepest = max((path.count("/") + 1 for path in self._paths), default=0)
         self._finders = [find for table, find in tables if table]
         for syntax, patterns in self._patterns.items():
-            self._finders.append(_Patterns(syntax, patterns))
+            self._finders.append(Patterns(syntax, patterns))
         if self._others:
             self._finders.append(self._try_others)
 
     def forget(self) -> None:
-        """The alternatives that want a comparison have changed."""
+        """Drop what depends on the alternatives of the comparisons, after some were added."""
         for finder in self._finders:
-            if isinstance(finder, _Thresholds):
+            if isinstance(finder, Thresholds):
                 finder.forget()
 
-    def _tabled(self, atom: Atom, compare: Compare) -> bool:
-        """Whether a table took it."""
+    def _add_to_table(self, atom: Atom, compare: Compare) -> bool:
+        """Whether a table covers the comparison."""
         match compare.right:
-            case Items(values=values) if compare.quantifier is not None and compare.operator in _ANY_OF:
+            case Items(values=values) if compare.quantifier is not None and compare.operator in _QUANTIFIABLE:
                 for literal in values:
                     self._literal(atom, compare.operator, literal.text)
                 if compare.quantifier is not Quantifier.ANY_OF:
-                    self._doubtful.add(atom)
+                    self._unconfirmed.add(atom)
                 return True
             case _ if compare.quantifier is not None:
                 return False
@@ -186,8 +182,8 @@ class Tables:
             self._equal.setdefault(wanted, []).append(atom)
 
     def _path(self, atom: Atom, texts: set[str]) -> bool:
-        """Paths without wildcards, as their parts joined anew."""
-        if not _WILD.isdisjoint("".join(texts)):
+        """Paths without wildcards, normalized to single slashes."""
+        if not _WILDCARDS.isdisjoint("".join(texts)):
             return False
         for text in texts:
             self._paths.setdefault("/".join(path_components(text)), []).append(atom)
@@ -197,7 +193,7 @@ class Tables:
         hits += self._equal.get(value, ())
 
     def _find_paths(self, value: str, hits: _Hits) -> None:
-        """Every path that the value lies in, from the root down; the empty one holds all."""
+        """All paths that contain the value, from the root down. The empty path contains everything."""
         hits += self._paths.get("", ())
         head = ""
         for part in path_components(value)[: self._deepest]:
@@ -214,131 +210,3 @@ class Tables:
 
 def _itself(text: str) -> object:
     return text
-
-
-class _Affixes:
-    """All prefixes, or all suffixes, by their lengths."""
-
-    def __init__(self, table: dict[str, list[Atom]], *, at_end: bool) -> None:
-        self._table = table
-        self._lengths = sorted({len(text) for text in table})
-        self._at_end = at_end
-
-    def __call__(self, value: str, hits: _Hits) -> None:
-        table, size = self._table, len(value)
-        for length in self._lengths:
-            if length > size:
-                return
-            found = table.get(value[size - length :] if self._at_end else value[:length])
-            if found is not None:
-                hits += found
-
-
-class _Thresholds:
-    """All ``< <= > >=`` against numbers, by bisection."""
-
-    def __init__(self, table: dict[Operator, list[tuple[float, Atom]]]) -> None:
-        self._sorted = {
-            operator: ([number for number, _ in pairs], _Runs([atom for _, atom in pairs]))
-            for operator, unsorted in table.items()
-            for pairs in [sorted(unsorted, key=lambda pair: pair[0])]
-        }
-
-    def forget(self) -> None:
-        """Put the runs together anew."""
-        for _, runs in self._sorted.values():
-            runs.forget()
-
-    def __call__(self, value: float, hits: _Hits) -> None:
-        for operator, (numbers, runs) in self._sorted.items():
-            match operator:
-                case Operator.GT:
-                    runs.take(0, bisect_left(numbers, value), hits)
-                case Operator.GE:
-                    runs.take(0, bisect_right(numbers, value), hits)
-                case Operator.LT:
-                    runs.take(bisect_right(numbers, value), len(numbers), hits)
-                case _:
-                    runs.take(bisect_left(numbers, value), len(numbers), hits)
-
-
-class _Runs:
-    """Comparisons in order, of which any stretch may hold: whole runs of them count as one."""
-
-    def __init__(self, atoms: list[Atom]) -> None:
-        self._atoms = atoms
-        self._merged: dict[int, Atom | None] = {}
-
-    def take(self, start: int, end: int, hits: _Hits) -> None:
-        """Add those of a stretch."""
-        at = start
-        while at < end:
-            run = at // _RUN
-            if at % _RUN == 0 and at + _RUN <= end and (whole := self._run(run)) is not None:
-                hits.append(whole)
-                at += _RUN
-            else:
-                stop = min(end, (run + 1) * _RUN)
-                hits += self._atoms[at:stop]
-                at = stop
-
-    def forget(self) -> None:
-        self._merged.clear()
-
-    def _run(self, run: int) -> Atom | None:
-        """The run as one; None where one of its comparisons has a part in a joint."""
-        if run not in self._merged:
-            atoms = self._atoms[run * _RUN : (run + 1) * _RUN]
-            self._merged[run] = merged(atoms) if all(atom.alone for atom in atoms) else None
-        return self._merged[run]
-
-
-class _Networks:
-    """All networks, one look-up for each length of prefix."""
-
-    def __init__(self, table: dict[tuple[int, int], dict[int, list[Atom]]]) -> None:
-        self._table = table
-
-    def __call__(self, value: IPv4Address | IPv6Address, hits: _Hits) -> None:
-        number = int(value)
-        found: dict[int, Atom] = {}
-        for (version, length), networks in self._table.items():
-            if version == value.version:
-                for atom in networks.get(number >> (value.max_prefixlen - length), ()):
-                    found[id(atom)] = atom
-        hits += found.values()
-
-
-class _Patterns:
-    """All regexes, or all globs, in few scans: as many together as RE2 has room for.
-
-    A text that matches one after another makes a state for each set of those that have matched, and a state costs as
-    much as there are patterns: a thousand in one scan took 2.6 s for 64 KiB.
-    """
-
-    def __init__(self, syntax: Syntax, patterns: Sequence[tuple[bytes, Atom]]) -> None:
-        self._syntax = syntax
-        self._sets: list[tuple[PatternSet | None, list[Atom]]] = []
-        for start in range(0, len(patterns), _MOST_TOGETHER):
-            self._add(patterns[start : start + _MOST_TOGETHER])
-
-    def __call__(self, value: str, hits: _Hits) -> None:
-        text = as_bytes(value)
-        for batch_size, atoms in self._sets:
-            numbers = None if batch_size is None else batch_size.matching(text)
-            if numbers is None:
-                hits += (atom for atom in atoms if atom.holds(value))
-            else:
-                hits += (atoms[number] for number in numbers)
-
-    def _add(self, patterns: Sequence[tuple[bytes, Atom]]) -> None:
-        batch_size = None
-        if len(patterns) > _FEW:
-            try:
-                batch_size = PatternSet([text for text, _ in patterns], self._syntax)
-            except TooLarge:
-                half = len(patterns) // 2
-                self._add(patterns[:half])
-                self._add(patterns[half:])
-                return
-        self._sets.append((batch_size, [atom for _, atom in patterns]))

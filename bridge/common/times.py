@@ -1,38 +1,44 @@
-"""Falco's times, as nanoseconds since the epoch, within what a journal can hold and a calendar can print."""
+"""Times as nanoseconds since the epoch: RFC 3339 text, units and the range that a journal can store."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
+SECOND_NS = 1_000_000_000
+DAY_NS = 86_400 * SECOND_NS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = 1_000_000_000
 _LIMIT = 2**63
-"""A 64-bit integer of nanoseconds: the years 1677 to 2262."""
+"""Times are stored as signed 64-bit integers of nanoseconds: the years 1677 to 2262."""
+_MAX_LENGTH = 64
+"""Characters of a time."""
 
 
-def nanoseconds(seconds: int, fraction: int) -> int | None:
-    """Both parts as one number, or None where they make no time that can be kept."""
-    total = seconds * _SECOND + fraction
-    return total if 0 <= fraction < _SECOND and -_LIMIT <= total < _LIMIT else None
+def epoch_ns(seconds: int, nanos: int) -> int | None:
+    """Seconds and nanoseconds as one number. None if ``nanos`` is not a fraction or the time is out of range."""
+    total = seconds * SECOND_NS + nanos
+    return total if 0 <= nanos < SECOND_NS and -_LIMIT <= total < _LIMIT else None
 
 
 def parse_time(text: str) -> int | None:
-    """``2016-08-04T16:17:57.882054739Z`` in nanoseconds since the epoch, or None where it is no such time.
+    """``2016-08-04T16:17:57.882054739Z`` in nanoseconds since the epoch. None for anything else.
 
-    The fraction may have any number of digits (nine are kept) or be absent; the zone is ``Z``, ``+09:00``,
-    ``+0900`` or absent, which is UTC. A leap second is the first instant of the next minute.
+    The fraction is optional; digits after the ninth are ignored. The zone is ``Z``, ``+09:00`` or ``+0900``; without a
+    zone the time is UTC. A leap second is the first instant of the next minute.
     """
-    if not text.isascii() or len(text) > _LONGEST:
+    if not text.isascii() or len(text) > _MAX_LENGTH:
         return None
     seconds = _whole_seconds(text[:19])
-    fraction, zone = _split_fraction(text[19:])
+    nanos, zone = _split_fraction(text[19:])
     offset = _zone_seconds(zone)
-    if seconds is None or fraction is None or offset is None:
+    if seconds is None or nanos is None or offset is None:
         return None
-    return nanoseconds(seconds - offset, fraction)
+    return epoch_ns(seconds - offset, nanos)
 
 
-_LONGEST = 64
+def iso_text(time_ns: int) -> str:
+    """``2016-08-04T16:17:57.882054739Z``: the format of an alert's ``time`` in Falco's JSON."""
+    seconds, nanos = divmod(time_ns, SECOND_NS)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
 
 
 def _whole_seconds(text: str) -> int | None:
@@ -47,8 +53,8 @@ def _whole_seconds(text: str) -> int | None:
         moment = datetime(year, month, day, hour, minute, 59 if leap else second, tzinfo=UTC)
     except ValueError:
         return None
-    since = moment - _EPOCH
-    return since.days * 86_400 + since.seconds + leap
+    elapsed = moment - _EPOCH
+    return elapsed.days * 86_400 + elapsed.seconds + leap
 
 
 def _split_fraction(text: str) -> tuple[int | None, str]:
@@ -63,6 +69,7 @@ def _split_fraction(text: str) -> tuple[int | None, str]:
 
 
 def _zone_seconds(text: str) -> int | None:
+    """The offset of a zone from UTC."""
     if text in {"", "Z", "z"}:
         return 0
     digits = text[1:3] + text[4:] if text[3:4] == ":" else text[1:]

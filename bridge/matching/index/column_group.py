@@ -1,4 +1,4 @@
-"""Columns that are asked together: values that come together, as a pod's or a program's do, are one look-up."""
+"""Columns that are looked up together, because their values occur together."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from bridge.matching.index.column import Column
 from bridge.matching.index.memo import Memo, size_of
 
 GROUP_BYTES = 12 << 20
-"""What all groups together may remember of values and masks."""
-_LONGEST_REMEMBERED = 8192
-"""Bytes of all values."""
+"""The memory of all groups."""
+_MAX_CACHED = 8192
+"""Bytes of all values of one entry. Longer entries are computed each time."""
 
 
-class Group(Memo[tuple[Any, ...], int]):
-    """A mapping of several columns' values to the alternatives that all of them leave alive; fills itself."""
+class ColumnGroup(Memo[tuple[Any, ...], int]):
+    """Maps the values of several columns to the alternatives that none of them rules out. Computed on demand."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__(0)
         self.columns = tuple(columns)
 
-    def begin_anew(self, most_bytes: int) -> None:
-        """Forget what knows nothing of the newest bits; so much may be remembered."""
-        self._most_bytes = most_bytes
+    def reset(self, max_bytes: int) -> None:
+        """Forget all entries, after bits were added, and set the memory limit."""
+        self._max_bytes = max_bytes
         self.forget()
 
     def __missing__(self, values: tuple[Any, ...]) -> int:
@@ -32,6 +32,6 @@ class Group(Memo[tuple[Any, ...], int]):
         for column, value in zip(self.columns, values, strict=True):
             mask &= column[value]
             size += size_of(value) if type(value) is tuple else value.__sizeof__()
-        if size <= _LONGEST_REMEMBERED:
-            self.keep(values, mask, size + mask.__sizeof__())
+        if size <= _MAX_CACHED:
+            self.store(values, mask, size + mask.__sizeof__())
         return mask
