@@ -14,6 +14,7 @@ from bridge.alert.forms.json_form import decode_json
 from bridge.alert.forms.text_form import begins_text, decode_text
 from bridge.alert.malformed import Malformed
 from bridge.alert.rejected import RejectedMessage
+from bridge.common.times import iso_text
 
 MAX_ALERTS_PER_BODY = 10_000
 
