@@ -37,12 +37,13 @@ def make_source(settings: SourceSettings, journal: Journal) -> Source:
             return GrpcFleet(settings.name, str(settings.dns), settings.dns, Certificates(settings.name, settings.tls))
         case HttpSettings():
             from bridge.http.guard import ConnectionLimits, Guard
+            from bridge.sources.http.limits import HttpLimits
             from bridge.sources.http.source import HttpSource
 
             guard = Guard(settings.path.reveal(), settings.token.reveal(), settings.allow)
             tls = None if settings.tls is None else _server_certificates(settings.name, settings.tls)
-            places = ConnectionLimits(settings.connections, settings.per_peer)
-            return HttpSource(settings.name, settings.host, settings.port, guard, tls, places, settings.zone)
+            limits = HttpLimits(ConnectionLimits(settings.connections, settings.per_peer))
+            return HttpSource(settings.name, settings.host, settings.port, guard, tls, limits, settings.zone)
         case StdinSettings():
             from bridge.sources.stdin_source import StdinSource
 

@@ -1,7 +1,38 @@
-"""One HTTP connection of the http source: bounds on everything, an answer for everything, no I/O but its transport.
+"""One HTTP/1.1 connection: parses requests, writes responses in order, and bounds what a sender can use.
 
-Requests are handed on as they become whole, several at once where they were pipelined, and answered in their order.
-A refusal is the last answer of its connection: what follows it is not read.
+Theory of operation
+-------------------
+A ``Listener`` accepts a connection and creates one ``HttpConnection`` for it. asyncio calls it with bytes
+(``data_received``), httptools parses them and calls it back (``on_*``), and it passes complete requests to a
+``RequestHandler``. The handler calls ``respond`` once for each request, at once or later. All of this runs in the
+thread of one event loop. The connection does no I/O except through its transport.
+
+States. Reading and responding are independent; a connection closes when both have ended.
+
+    idle         no request has begun                          closed after ``Timeouts.idle``
+    in request   the first byte came, the last did not         408 after ``Timeouts.request``
+    responding   complete requests wait for their responses    no deadline: the handler is responsible
+    draining     reading has ended, responses are pending      the last response carries ``Connection: close``
+    finishing    the last response is written, EOF was sent    aborted after ``Timeouts.linger``
+
+A sender that closes the connection ends it in any state. ``_reading_closed`` ends reading for good: after a refused
+request, after a request without keep-alive, after ``stop``. Bytes that arrive later are discarded. ``_reading_paused``
+is temporary: at most _MAX_PENDING responses are pending, and a sender that does not read its responses
+(``pause_writing``) is not read either.
+
+Responses. Pipelined requests are handled as they complete and answered in the order in which they came. A refusal is
+the last response of its connection: what follows it could be misread as a request.
+
+Who closes what:
+
+    the connection   after its last response: EOF first, so that unread bytes do not make TCP reset the response away
+    the listener     all connections: ``stop`` (after the pending responses), ``abort_connections`` (at once) and
+                     ``tick`` (those past their deadline; the owner of the loop calls it about once a second)
+    the handler      none; ``on_closed`` notifies it once for each connection whose handshake succeeded
+
+Bounds: MAX_HEAD_BYTES and MAX_HEADERS for a head, MAX_BODY_BYTES for a body before and after decompression,
+``RequestHandler.reserve`` for the unfinished bodies of all connections together, ``ConnectionLimits`` for their number,
+and the deadlines above.
 """
 
 from __future__ import annotations
@@ -17,11 +48,13 @@ from typing import Any, Protocol
 
 import httptools
 
+from bridge.http.guard import Timeouts
 from bridge.http.request import (
-    FAULT,
+    INTERNAL_ERROR,
     MAX_BODY_BYTES,
     MAX_HEAD_BYTES,
-    MOST_HEADERS,
+    MAX_HEADERS,
+    ONLY_HTTP_1_1,
     TOO_LARGE,
     Reply,
     RequestHead,
@@ -30,75 +63,78 @@ from bridge.http.request import (
     refuse_head,
 )
 
-REQUEST_SECONDS = 10.0
-"""From the first byte of a request to its last: a slow sender must not hold a place."""
-IDLE_SECONDS = 75.0
-_LINGER_SECONDS = 1.0
 _PIECE = 16 << 10
-"""Bytes looked at in one go."""
+"""Bytes given to the parser in one call."""
 _MAX_PENDING = 16
-"""Requests of one connection that wait for their answers; then no more are read. Falco sends one at a time."""
-_HEAD_TOO_LARGE = Reply(431, f"the head of a request holds at most {MAX_HEAD_BYTES} bytes and {MOST_HEADERS} headers")
+"""Pending responses of one connection before reading pauses. Falco sends one request at a time."""
+_HEAD_TOO_LARGE = Reply(431, f"the head of a request holds at most {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} headers")
+
+_TIMEOUTS = Timeouts()
 
 Respond = Callable[[Reply], None]
+"""Answers one request. Must be called exactly once, in the loop's thread."""
 
 
 class RequestHandler(Protocol):
-    """What stands behind the connections. Everything happens in the loop's thread."""
+    """Handles the requests of all connections of a listener. Called in the loop's thread."""
 
     def on_closed(self, connection: HttpConnection) -> None:
-        """It is gone."""
+        """The connection has ended."""
 
     def check_head(self, head: RequestHead) -> Reply | None:
-        """A request has begun; a reply refuses it before its body is read."""
+        """Check a request before its body is read. A reply refuses it."""
 
     def reserve(self, size: int) -> bool:
-        """Whether so many more bytes of bodies may be kept; negative gives them back."""
+        """Reserve ``size`` bytes for request bodies. Returns False if none are left. A negative size releases them."""
 
     def handle(self, head: RequestHead, body: bytes, respond: Respond) -> None:
-        """Take a request, its body still packed; ``answer`` may be called later, once."""
+        """Handle a complete request. The body is still encoded. ``respond`` may be called later."""
 
     def on_refused(self, reply: Reply) -> None:
-        """A request was refused that never became whole."""
+        """The connection refused a request or a sender with this reply."""
 
     def on_internal_error(self, error: BaseException) -> None:
-        """Handling a request raised an error, which is a fault of ours."""
+        """Handling a request raised an error: a bug in the bridge."""
 
 
 @dataclass(slots=True)
 class _PendingResponse:
-    """An answer that a sender waits for."""
+    """The response to a complete request, or a refusal. ``reply`` is None until the handler responds."""
 
     last: bool
+    """The connection ends with this response."""
     head_only: bool = False
     reply: Reply | None = None
 
 
 class HttpConnection(asyncio.Protocol):
-    """Parses requests and answers them."""
+    """A connection in the states that the module describes."""
 
-    def __init__(self, handler: RequestHandler, peer: str, refusal: Reply | None = None) -> None:
-        """``refusal`` turns the sender away, whatever it sends."""
+    def __init__(
+        self, handler: RequestHandler, peer: str, refusal: Reply | None = None, timeouts: Timeouts = _TIMEOUTS
+    ) -> None:
+        """``refusal``: the reply to whatever the sender sends, or None to serve it."""
         self.peer = peer
-        self.deadline = time.monotonic() + REQUEST_SECONDS
-        """When it is to be ended (by the monotonic clock), unless something happens before."""
+        self._timeouts = timeouts
+        self.deadline = time.monotonic() + timeouts.request
+        """When ``tick`` ends the connection, by the monotonic clock."""
         self._handler = handler
         self._refusal = refusal
         self._transport: Any = None
         self._parser = httptools.HttpRequestParser(self)
         self._pending_responses: deque[_PendingResponse] = deque()
         self._reading_closed = False
-        """Nothing more is read."""
+        """Nothing is read any more."""
         self._in_request = False
-        """A request has begun that is not whole yet."""
+        """A request has begun and is not complete."""
         self._writing_paused = False
-        """The sender does not read its answers."""
+        """The sender does not read its responses."""
         self._reading_paused = False
-        """Nothing is read just now."""
+        """Reading is paused until responses have been sent."""
         self._unfed = b""
-        """What has come and is not looked at yet."""
+        """Received bytes that have not been given to the parser."""
         self._stalled_bytes = 0
-        """Bytes that have come without the parser making anything of them."""
+        """Bytes that the parser took without reporting a part of a request."""
         self._reset()
 
     def _reset(self) -> None:
@@ -109,24 +145,24 @@ class HttpConnection(asyncio.Protocol):
         self._body = bytearray()
         self._progressed = True
 
-    # asyncio's calls
+    # Called by asyncio
 
     def connection_made(self, transport: Any) -> None:
-        """A sender has connected."""
+        """A sender has connected, after the TLS handshake if there is one."""
         self._transport = transport
-        self.deadline = time.monotonic() + IDLE_SECONDS
+        self.deadline = time.monotonic() + self._timeouts.idle
         if self._refusal is not None:
             self._refuse(self._refusal)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """The sender is gone."""
+        """The connection has ended."""
         self.deadline = inf
         self._reading_closed = True
         self._release_body()
         self._handler.on_closed(self)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes; a request begins or goes on. What comes while enough is pending already waits."""
+        """Parse bytes. If too many responses are pending, the rest waits for them."""
         for at in range(0, len(data), _PIECE):
             if len(self._pending_responses) >= _MAX_PENDING:
                 self._unfed = data[at:]
@@ -142,46 +178,46 @@ class HttpConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(Reply(400, "no protocol but HTTP/1.1 is spoken here"))
+            self._refuse(ONLY_HTTP_1_1)
         except httptools.HttpParserCallbackError as error:
             self._handler.on_internal_error(error.__context__ or error)
-            self._refuse(FAULT)
+            self._refuse(INTERNAL_ERROR)
         except httptools.HttpParserError:
-            self._refuse(Reply(400, "this is not HTTP/1.1"))
+            self._refuse(Reply(400, "not an HTTP/1.1 request"))
         self._limit_stalled_parser(len(data))
 
     def eof_received(self) -> bool:
-        """The sender says no more, but may still listen; TLS authorizes no such thing."""
+        """The sender has closed its side. It may still read the pending responses, except over TLS."""
         if self._in_request:
-            self._refuse(Reply(400, "this request is cut short"))
+            self._refuse(Reply(400, "the request is incomplete"))
         elif self._pending_responses:
             self.stop()
         return bool(self._pending_responses) and self._transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:
-        """Too many answers wait to be read."""
+        """The sender does not read its responses fast enough: stop reading its requests."""
         self._writing_paused = self._reading_paused = True
         self._transport.pause_reading()
-        self.deadline = time.monotonic() + REQUEST_SECONDS
+        self.deadline = time.monotonic() + self._timeouts.request
 
     def resume_writing(self) -> None:
-        """They are read again."""
+        """The sender has read its responses."""
         self._writing_paused = False
         self._resume_reading()
 
-    # The handler's calls
+    # Called by the listener and the handler
 
     def tick(self, now: float) -> None:
-        """End it if it is too slow or has been idle for too long."""
+        """End the connection if its deadline has passed. ``now`` is the monotonic time."""
         if now < self.deadline:
             return
         if self._in_request and not self._reading_closed:
-            self._refuse(Reply(408, f"a request is sent within {REQUEST_SECONDS:.0f} seconds"))
+            self._refuse(Reply(408, f"the request was not complete after {self._timeouts.request:.0f} seconds"))
         elif self._transport is not None:
             self._transport.abort()
 
     def stop(self) -> None:
-        """Close as soon as nothing is pending to the sender."""
+        """Stop reading, and close once the pending responses are sent."""
         self._reading_closed = True
         if self._pending_responses:
             self._pending_responses[-1].last = True
@@ -189,21 +225,21 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once. Pending responses are not sent."""
         if self._transport is not None:
             self._transport.abort()
 
     @property
     def rejected_on_connect(self) -> bool:
-        """Whether it was let in only to be told why not."""
+        """Whether the connection was accepted only to send a refusal."""
         return self._refusal is not None
 
     @property
     def unsent(self) -> bool:
-        """Whether an answer has not gone out yet."""
+        """Whether written bytes are still in the transport's buffer."""
         return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
-    # httptools' calls
+    # Called by httptools
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -211,23 +247,23 @@ class HttpConnection(asyncio.Protocol):
             return
         self._reset()
         self._in_request = True
-        self.deadline = time.monotonic() + REQUEST_SECONDS
+        self.deadline = time.monotonic() + self._timeouts.request
 
     def on_url(self, url: bytes) -> None:
-        """A piece of its target."""
+        """A piece of the request's target."""
         self._target += url
         self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header. Those behind a chunked body are counted, and mean nothing."""
+        """One header. Trailers of a chunked body are counted and ignored."""
         self._count_head(len(name) + len(value) + 4)
         if self._head is None:
             self._headers[name.lower()] = value
-            if len(self._headers) > MOST_HEADERS:
+            if len(self._headers) > MAX_HEADERS:
                 self._refuse(_HEAD_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
-        """The body comes next: what is not to be taken is refused before it is read."""
+        """The head is complete. A request that must be refused is refused before its body is read."""
         if self._reading_closed:
             return
         self._progressed = True
@@ -246,12 +282,12 @@ class HttpConnection(asyncio.Protocol):
         if len(self._body) + len(data) > MAX_BODY_BYTES:
             self._refuse(TOO_LARGE)
         elif not self._handler.reserve(len(data)):
-            self._refuse(Reply(503, "too many bodies at once; try again"))
+            self._refuse(Reply(503, "too many requests at once; try again later"))
         else:
             self._body += data
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is complete."""
         if self._reading_closed:
             return
         assert self._head is not None
@@ -264,18 +300,16 @@ class HttpConnection(asyncio.Protocol):
         self._release_body()
         try:
             self._handler.handle(self._head, body, partial(self._respond, pending))
-        except Exception as error:  # noqa: BLE001  # a fault of ours must cost this request only
+        except Exception as error:  # noqa: BLE001  # a bug must affect this request only
             self._handler.on_internal_error(error)
-            self._respond(pending, FAULT)
-
-    # Within
+            self._respond(pending, INTERNAL_ERROR)
 
     def _respond(self, pending: _PendingResponse, reply: Reply) -> None:
         pending.reply = reply
         self._flush()
 
     def _flush(self) -> None:
-        """Write the answers that are there, up to the first that is not."""
+        """Write the responses that are ready, up to the first that is not."""
         while self._pending_responses and (reply := self._pending_responses[0].reply) is not None:
             pending = self._pending_responses.popleft()
             if self._transport.is_closing():
@@ -292,13 +326,13 @@ class HttpConnection(asyncio.Protocol):
         if self._reading_paused:
             self._reading_paused = False
             self._transport.resume_reading()
-        self.deadline = time.monotonic() + (REQUEST_SECONDS if self._in_request else IDLE_SECONDS)
+        self.deadline = time.monotonic() + (self._timeouts.request if self._in_request else self._timeouts.idle)
         if self._unfed:
-            rest, self._unfed = self._unfed, b""
-            self.data_received(rest)
+            unfed, self._unfed = self._unfed, b""
+            self.data_received(unfed)
 
     def _refuse(self, reply: Reply) -> None:
-        """The last answer, behind those that are pending."""
+        """Queue the last response, after the pending ones, and stop reading."""
         if self._reading_closed:
             return
         self._reading_closed = True
@@ -311,8 +345,8 @@ class HttpConnection(asyncio.Protocol):
         self._flush()
 
     def _finish(self) -> None:
-        """Say that nothing more comes, and let the sender read it: closing on unread bytes would take it away."""
-        self.deadline = time.monotonic() + _LINGER_SECONDS
+        """Send EOF and let the sender read the response: closing a socket with unread bytes would reset it."""
+        self.deadline = time.monotonic() + self._timeouts.linger
         if self._transport.can_write_eof():
             self._transport.write_eof()
             self._transport.resume_reading()
@@ -325,7 +359,7 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(_HEAD_TOO_LARGE)
 
     def _limit_stalled_parser(self, size: int) -> None:
-        """A header, or whatever else the parser gathers, must come to its end."""
+        """Refuse a header, or anything else that the parser buffers, that never ends."""
         self._stalled_bytes = 0 if self._progressed or not self._in_request else self._stalled_bytes + size
         if self._stalled_bytes > MAX_HEAD_BYTES:
             self._refuse(_HEAD_TOO_LARGE)

@@ -1,4 +1,4 @@
-"""Who may post, and how many at once."""
+"""Who may send requests, how many connections there may be, and how long they may take."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _GRACE_SECONDS = 900.0
 
 @dataclass(slots=True)
 class Guard:
-    """Who may post. Empty values guard nothing."""
+    """Who may send requests. Empty values allow everyone."""
 
     path: str = field(default="", repr=False)
-    """A secret path, without its slash: Falco's http_output cannot send a header."""
+    """A secret first path segment. Falco's http_output cannot send a header."""
     token: str = field(default="", repr=False)
     allow: tuple[Network, ...] = ()
     _previous: tuple[str, str] = field(default=("", ""), repr=False)
     _previous_until: float = 0.0
 
     def rotate(self, path: str, token: str) -> None:
-        """Ask for these from now on. What they replace is good for a quarter of an hour more.
+        """Require these secrets from now on. The previous ones stay valid for 15 minutes.
 
-        Falco posts an alert once: one refused, for that Falco has the new secret a moment later, would be gone.
+        Falco posts an alert once. If the bridge learned the new secret before Falco did, the alert would be lost.
         """
         if (path, token) == (self.path, self.token):
             return
@@ -45,7 +45,7 @@ class Guard:
         )  # fmt: skip
 
     def authorizes(self, head: RequestHead) -> bool:
-        """Whether the request bears the path or the token, where one is asked for."""
+        """Whether the request has the secret path or the token. Always true if neither is configured."""
         if not self.path and not self.token:
             return True
         first = head.path.strip("/").partition("/")[0]
@@ -55,29 +55,43 @@ class Guard:
         )
 
     def public_path(self, head: RequestHead) -> str:
-        """The request's path without the secret part and the slashes around."""
+        """The request's path without the secret segment and the surrounding slashes."""
         path = head.path.strip("/")
         first, _, rest = path.partition("/")
         is_secret = any(secret and _same(first, secret) for secret, _ in self._valid())
         return rest.strip("/") if is_secret else path
 
     def _valid(self) -> tuple[tuple[str, str], ...]:
-        """Path and token, and for a while those that they replaced."""
+        """The path and the token, and for the grace period the previous ones."""
         now = (self.path, self.token)
         return (now, self._previous) if time.monotonic() < self._previous_until else (now,)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """How many connections there may be."""
+    """The maximum numbers of concurrent connections."""
 
     total: int = 1024
     per_peer: int = 256
-    """From one address, or from one /64 of IPv6: one sender must not take all limits."""
+    """From one IPv4 address or one IPv6 /64 network, so that one sender cannot use up the total."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """The time limits of a connection, in seconds."""
+
+    handshake: float = 10.0
+    """For the TLS handshake."""
+    request: float = 10.0
+    """From the first byte of a request to its last."""
+    idle: float = 75.0
+    """Between two requests."""
+    linger: float = 1.0
+    """For the sender to read the last response."""
 
 
 class Admission:
-    """Counts connections, and says who finds no place."""
+    """Counts the connections and decides which senders may connect."""
 
     def __init__(self, guard: Guard, limits: ConnectionLimits) -> None:
         self._guard = guard
@@ -86,22 +100,22 @@ class Admission:
         self.count = 0
 
     def refusal(self, peer: str) -> Reply | None:
-        """Why this address cannot connect now, or None."""
+        """The reply to an address that must not connect now, or None."""
         if not self._guard.allows(peer):
-            return Reply(403, "this address may not post here")
+            return Reply(403, "this address is not allowed")
         if self.count >= self._limits.total:
-            return Reply(503, "too many connections; try again")
+            return Reply(503, "too many connections; try again later")
         if self._peers[_group(peer)] >= self._limits.per_peer:
-            return Reply(503, "too many connections from this address; try again")
+            return Reply(503, "too many connections from this address; try again later")
         return None
 
     def add(self, peer: str) -> None:
-        """It has connected."""
+        """An allowed sender has connected."""
         self.count += 1
         self._peers[_group(peer)] += 1
 
     def remove(self, peer: str) -> None:
-        """It is gone."""
+        """The sender's connection has ended."""
         self.count -= 1
         group = _group(peer)
         self._peers[group] -= 1

@@ -1,4 +1,4 @@
-"""What one HTTP request says and what is answered: statuses, bounds, target, encodings. Pure."""
+"""The parts of an HTTP request and of its reply: bounds, target, status, content encodings. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from bridge.alert.malformed import Malformed
 
 MAX_BODY_BYTES = 8 << 20
-"""Bytes, also once decompress."""
+"""The limit before and after decompression."""
 MAX_HEAD_BYTES = 16 << 10
-MOST_HEADERS = 64
+MAX_HEADERS = 64
 ENCODINGS = (b"identity", b"gzip", b"x-gzip", b"zstd")
 
 _STATUS = {
@@ -24,32 +24,33 @@ _EXTRA_HEADERS = {401: "WWW-Authenticate: Bearer\r\n", 405: "Allow: POST\r\n", 5
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """Everything of a request but its body."""
+    """The head of a request."""
 
     method: str
     path: str
-    """Without the query, and without what an absolute-form target has before it."""
+    """The path without the query, and without the scheme and authority of an absolute-form target."""
     token: str
-    """What follows ``Authorization: Bearer``, if anything."""
+    """The token of ``Authorization: Bearer``, or an empty text."""
     encoding: bytes
-    """One of ``ENCODINGS``, once ``refuse_head`` has seen it."""
+    """The content encoding: one of ``ENCODINGS`` after ``refuse_head`` returned None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is answered."""
+    """A status and a line of text."""
 
     status: int
     text: str
 
 
 TOO_LARGE = Reply(413, f"a body holds at most {MAX_BODY_BYTES} bytes")
-FAULT = Reply(500, "this is a fault of the bridge, and in its log")
-_CUT_SHORT = Malformed("is cut short")
+ONLY_HTTP_1_1 = Reply(400, "only HTTP/1.1 is supported")
+INTERNAL_ERROR = Reply(500, "internal error; see the bridge's log")
+_INCOMPLETE = Malformed("is incomplete")
 
 
 def encode_reply(reply: Reply, *, last: bool, head_only: bool) -> bytes:
-    """The reply as it goes over the wire; ``last`` says that the connection ends with it."""
+    """The bytes of the reply. ``last``: the connection ends with it. ``head_only``: the request was a HEAD."""
     body = reply.text.encode() + b"\n"
     head = (
         f"HTTP/1.1 {reply.status} {_STATUS[reply.status]}\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -59,7 +60,7 @@ def encode_reply(reply: Reply, *, last: bool, head_only: bool) -> bytes:
 
 
 def read_head(method: bytes, target: bytes, headers: dict[bytes, bytes]) -> RequestHead:
-    """The head's parts that matter here."""
+    """Extract the parts of the head that the bridge uses."""
     return RequestHead(
         method.decode("ascii", "replace"),
         _path(target.decode("utf-8", "replace")),
@@ -69,76 +70,76 @@ def read_head(method: bytes, target: bytes, headers: dict[bytes, bytes]) -> Requ
 
 
 def refuse_head(head: RequestHead, headers: dict[bytes, bytes]) -> Reply | None:
-    """Why no body of this request is worth reading, or None."""
+    """The reply to a request whose body must not be read, or None to read it."""
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length[:20]) > MAX_BODY_BYTES:
         return TOO_LARGE
     if b"upgrade" in headers:
-        return Reply(400, "no protocol but HTTP/1.1 is spoken here")
+        return ONLY_HTTP_1_1
     if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
-        return Reply(501, "of transfer encodings only chunked is known here")
+        return Reply(501, "chunked is the only supported transfer encoding")
     if head.encoding not in ENCODINGS:
-        return Reply(415, "a body is sent plain, or with Content-Encoding: gzip or zstd")
+        return Reply(415, "unsupported Content-Encoding; use gzip, zstd or none")
     return None
 
 
 def decompress(body: bytes, encoding: bytes) -> bytes | Malformed | Reply:
-    """The body without its Content-Encoding, one of ``ENCODINGS``; a reply where it holds too much."""
+    """Remove a content encoding that is one of ``ENCODINGS``. Returns a reply if the result is too large."""
     match encoding:
         case b"gzip" | b"x-gzip":
-            return _gunzipped(body)
+            return _gunzip(body)
         case b"zstd":
             return _unzstd(body)
         case _:
             return body
 
 
-def _gunzipped(body: bytes) -> bytes | Malformed | Reply:
-    """Of one member or several, one behind the other."""
-    found = bytearray()
+def _gunzip(body: bytes) -> bytes | Malformed | Reply:
+    """Decompress one gzip member, or several in a row."""
+    content = bytearray()
     while body:
-        unpacker = zlib.decompressobj(wbits=31)
+        decompressor = zlib.decompressobj(wbits=31)
         try:
-            found += unpacker.decompress(body, MAX_BODY_BYTES + 1 - len(found))
+            content += decompressor.decompress(body, MAX_BODY_BYTES + 1 - len(content))
         except zlib.error:
             return Malformed("is not gzip, as its Content-Encoding says")
-        if len(found) > MAX_BODY_BYTES:
+        if len(content) > MAX_BODY_BYTES:
             return TOO_LARGE
-        if not unpacker.eof:
-            return _CUT_SHORT
-        body = unpacker.unused_data.lstrip(b"\0")
-    return bytes(found)
+        if not decompressor.eof:
+            return _INCOMPLETE
+        body = decompressor.unused_data.lstrip(b"\0")
+    return bytes(content)
 
 
 _ZSTD_PIECE = 256
-"""Bytes fed at a time: a block of 4 bytes unpacks to 128 KiB, so that one piece brings 8 MiB at the most."""
+"""Bytes fed in one call. A block of 4 bytes decompresses to 128 KiB, so one piece yields at most 8 MiB."""
 
 
 def _unzstd(body: bytes) -> bytes | Malformed | Reply:
-    """Of one frame or several; a frame that wants more memory than the largest body is refused."""
+    """Decompress one zstd frame, or several in a row. A frame whose window exceeds MAX_BODY_BYTES is refused."""
     import zstandard
 
-    found = bytearray()
+    content = bytearray()
     at = 0
     while at < len(body):
-        unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_BODY_BYTES).decompressobj()
-        while not unpacker.eof:
+        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_BODY_BYTES).decompressobj()
+        while not decompressor.eof:
             piece = body[at : at + _ZSTD_PIECE]
             if not piece:
-                return _CUT_SHORT
+                return _INCOMPLETE
             at += len(piece)
             try:
-                found += unpacker.decompress(piece)
+                content += decompressor.decompress(piece)
             except zstandard.ZstdError:
-                return Malformed("is not zstd, as its Content-Encoding says, or wants a window of more than 8 MiB")
-            if len(found) > MAX_BODY_BYTES:
+                return Malformed("is not zstd, as its Content-Encoding says, or needs a window of more than 8 MiB")
+            if len(content) > MAX_BODY_BYTES:
                 return TOO_LARGE
-        at -= len(unpacker.unused_data)
-    return bytes(found)
+        at -= len(decompressor.unused_data)
+    return bytes(content)
 
 
 def _path(target: str) -> str:
-    if not target.startswith("/"):  # absolute form, which proxies send: scheme://authority/path
+    if not target.startswith("/"):  # absolute form, as proxies send it: scheme://authority/path
         _, _, rest = target.partition("://")
         target = "/" + rest.partition("/")[2]
     return target.partition("?")[0]

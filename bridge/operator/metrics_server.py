@@ -12,7 +12,7 @@ import structlog
 from bridge.http.connection import HttpConnection, Respond
 from bridge.http.guard import ConnectionLimits, Guard
 from bridge.http.listener import Listener
-from bridge.http.request import FAULT, Reply, RequestHead
+from bridge.http.request import INTERNAL_ERROR, Reply, RequestHead
 
 _CHECK_SECONDS = 1.0
 _MAX_BODY_BYTES = 1 << 10
@@ -28,7 +28,7 @@ class MetricsServer:
     def __init__(self, host: str, port: int, guard: Guard, page: Callable[[], str], unready: Callable[[], str]) -> None:
         """``page`` gives the metrics, ``unready`` why the bridge is not ready, or an empty text."""
         self.guard = guard
-        self._listener = Listener(host, port, guard, _LIMITS, None)
+        self._listener = Listener(host, port, guard, _LIMITS)
         self.port = self._listener.port
         self._page = page
         self._unready = unready
@@ -58,9 +58,7 @@ class MetricsServer:
 
     def _check(self) -> None:
         """End what is too slow."""
-        now = time.monotonic()
-        for connection in list(self._listener.connections):
-            connection.tick(now)
+        self._listener.tick(time.monotonic())
         self._loop.call_later(_CHECK_SECONDS, self._check)
 
     # What the connections ask
@@ -78,7 +76,7 @@ class MetricsServer:
 
     def on_internal_error(self, error: BaseException) -> None:
         """One request was too much for us; the others go on."""
-        self._log.error("a request could not be handled", exc_info=error)
+        self._log.error("request failed", exc_info=error)
 
     def check_head(self, head: RequestHead) -> Reply | None:
         """Who may look at what."""
@@ -109,4 +107,4 @@ class MetricsServer:
             return Reply(200, self._page().rstrip("\n"))
         except Exception:  # noqa: BLE001  # a fault in a metric must not end the health checks
             self._log.exception("metrics could not be gathered")
-            return FAULT
+            return INTERNAL_ERROR

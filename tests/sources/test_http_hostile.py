@@ -20,12 +20,10 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from bridge.common.reloading import Renewed
-from bridge.http import connection as http_connection
-from bridge.http import listener as http_listener
-from bridge.http.guard import Admission, ConnectionLimits, Guard
+from bridge.http.guard import Admission, ConnectionLimits, Guard, Timeouts
 from bridge.sources.contract import Batch
-from bridge.sources.http import pending as http_pending
 from bridge.sources.http import source as http_source
+from bridge.sources.http.limits import HttpLimits
 from bridge.sources.http.source import HttpSource
 from bridge.sources.payload import MAX_ALERTS_PER_BODY, read_body
 from tests.sources.collector import Collector, running
@@ -109,16 +107,15 @@ def test_a_header_without_end_is_cut_off(at_work: tuple[HttpSource, Collector]) 
     assert not found[0] or found[0].startswith(b"HTTP/1.1 431 ")
 
 
-def test_a_drop_now_and_then_buys_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drop_now_and_then_buys_no_time() -> None:
     """From the first byte of a request to its last: in the target, in a header, in a body, in a chunk."""
-    monkeypatch.setattr(http_connection, "REQUEST_SECONDS", 0.6)
     begun = [
         b"POST /",
         b"POST / HTTP/1.1\r\nX",
         POST % (1000, b"{"),
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;",
     ]
-    with running(made := source()) as taken, ExitStack() as stack:
+    with running(made := source(timeouts=Timeouts(request=0.6))) as taken, ExitStack() as stack:
         connections = [stack.enter_context(connected(made.port)) for _ in begun]
         for connection, start in zip(connections, begun, strict=True):
             connection.sendall(start)
@@ -139,22 +136,21 @@ def test_a_drop_now_and_then_buys_no_time(monkeypatch: pytest.MonkeyPatch) -> No
         assert len(taken.alerts) == 1
 
 
-def test_an_idle_connection_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_connection_is_closed() -> None:
     """Empty lines do not keep it."""
-    monkeypatch.setattr(http_connection, "IDLE_SECONDS", 0.5)
-    with running(made := source()), connected(made.port) as connection:
+    with running(made := source(timeouts=Timeouts(idle=0.5))), connected(made.port) as connection:
         connection.sendall(b"\r\n\r\n")
         assert rest(connection) == b""
 
 
-def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sender_that_sends_no_handshake_is_disconnected(tmp_path: Path) -> None:
     """A sender that says nothing to a TLS port holds its place for a moment only, and the others are served."""
-    monkeypatch.setattr(http_listener, "_HANDSHAKE_SECONDS", 0.5)
     authority = make_authority(tmp_path)
     server = authority.issue("server")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server.certificate, server.key)
-    made = HttpSource("http", "127.0.0.1", 0, Guard(), Renewed("http", (), lambda: context), ConnectionLimits(total=2))
+    limits = HttpLimits(ConnectionLimits(total=2), Timeouts(handshake=5.0))
+    made = HttpSource("http", "127.0.0.1", 0, Guard(), Renewed("http", (), lambda: context), limits)
     ours = ssl.create_default_context(cafile=str(authority.certificate))
     with capture_logs() as logs, running(made) as taken, connected(made.port) as silent, connected(made.port) as plain:
         plain.sendall(GOOD)
@@ -168,13 +164,13 @@ def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path, monkey
         assert len(taken.alerts) == 1
         assert "2 TLS handshakes failed" in made.state()[0].detail
     (told,) = [each for each in logs if each.get("problem") == "HTTP_REQUEST"]
-    assert "begin with https://" in told["remedy"]
+    assert "https://" in told["remedy"]
     assert (told["listening"], told["peer"]) == (f"127.0.0.1:{made.port}", "127.0.0.1")
 
 
 def test_one_address_cannot_take_all_places() -> None:
     """Nor one network of IPv6; a place is free again once its connection is gone."""
-    made = HttpSource("http", "127.0.0.1", 0, Guard(), None, ConnectionLimits(total=10, per_peer=2))
+    made = source(connections=ConnectionLimits(total=10, per_peer=2))
     with running(made) as taken:
         with connected(made.port) as first, connected(made.port):
             first.sendall(GOOD)
@@ -223,16 +219,16 @@ def test_what_other_senders_do(at_work: tuple[HttpSource, Collector]) -> None:
         assert rest(connection).startswith(b"HTTP/1.1 200")
     compress = zstandard.ZstdCompressor().compress
     two = compress(ALERT + b"\n") + compress(ALERT)
-    assert ask(made.port, "POST", "/", two, Content_Encoding="zstd") == (200, "2 taken\n")
+    assert ask(made.port, "POST", "/", two, Content_Encoding="zstd") == (200, "2 accepted\n")
     assert ask(made.port, "POST", "/", two[:-1], Content_Encoding="zstd")[0] == 400
     bomb = compress(b"x" * (1 << 27))
     assert len(bomb) < 20_000
     assert ask(made.port, "POST", "/", bomb, Content_Encoding="zstd")[0] == 413
     two = gzip.compress(ALERT + b"\n") + gzip.compress(ALERT)
-    assert ask(made.port, "POST", "/", two, Content_Encoding="gzip") == (200, "2 taken\n")
-    assert ask(made.port, "POST", "/", b"\xef\xbb\xbf" + ALERT) == (200, "1 taken\n")
+    assert ask(made.port, "POST", "/", two, Content_Encoding="gzip") == (200, "2 accepted\n")
+    assert ask(made.port, "POST", "/", b"\xef\xbb\xbf" + ALERT) == (200, "1 accepted\n")
     assert ask(made.port, "POST", "/", b"hello", Content_Encoding="gzip")[0] == 400
-    assert taken.rejected == ["is cut short", "is not gzip, as its Content-Encoding says"]
+    assert taken.rejected == ["is incomplete", "is not gzip, as its Content-Encoding says"]
 
 
 def test_a_test_alert_is_taken_in_for_those_who_may_post() -> None:
@@ -240,7 +236,7 @@ def test_a_test_alert_is_taken_in_for_those_who_may_post() -> None:
     with running(made := source(Guard(path="hunter2hunter2"))) as taken:
         assert ask(made.port, "POST", "/test")[0] == 401
         assert ask(made.port, "GET", "/hunter2hunter2/test")[0] == 405
-        assert ask(made.port, "POST", "/hunter2hunter2/test", b"") == (200, "1 taken\n")
+        assert ask(made.port, "POST", "/hunter2hunter2/test", b"") == (200, "1 accepted\n")
     (alert,) = taken.alerts
     assert (alert.rule, alert.priority.word, alert.tags) == ("Test rule", "debug", ("example", "test"))
     assert alert.fields["proc.name"] == "falco-bridge"
@@ -255,11 +251,10 @@ def test_the_unknown_are_refused_before_their_body_is_read() -> None:
         assert made._unfinished == 0
 
 
-def test_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bodies_together_are_bounded() -> None:
     """What many senders begin and do not end does not fill the memory; its room is given back."""
-    monkeypatch.setattr(http_source, "_MAX_UNFINISHED_BYTES", 3 << 20)
     begun = b"POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 1_900_000
-    with running(made := source()):
+    with running(made := source(unfinished=3 << 20)):
         with connected(made.port) as first:
             first.sendall(begun)
             wait_until(lambda: made._unfinished == 1_900_000, "the first body")
@@ -338,20 +333,18 @@ def test_a_fault_in_one_request_costs_that_request_only(monkeypatch: pytest.Monk
         monkeypatch.undo()
         assert ask(made.port, "POST", "/", ALERT)[0] == 200
     assert len(taken.alerts) == 4
-    assert {"an alert could not be taken in", "a request could not be handled"} <= {each["event"] for each in logs}
+    assert {"commit failed", "request failed"} <= {each["event"] for each in logs}
 
 
-def test_a_full_disk_is_said_at_once_and_then_the_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_full_disk_alerts_are_held_until_the_memory_is_full() -> None:
     """202 without waiting once it is known, 507 past the bound; all that was held is committed in the end."""
-    monkeypatch.setattr(http_pending, "HOLD_AFTER_SECONDS", 0.5)
-    monkeypatch.setattr(http_pending, "MAX_HELD_BYTES", 10_000)
-    made, taken = source(), Collector()
+    made, taken = source(hold_after=0.5, held=10_000), Collector()
     taken.hold.clear()
     with capture_logs() as logs, running(made, taken):
         statuses = [ask(made.port, "POST", "/", ALERT)[0] for _ in range(6)]
         assert (statuses[0], statuses[-1], set(statuses)) == (202, 507, {202, 507})
         held = statuses.count(202)
-        assert f"{held} were held in memory only" in made.state()[0].detail
+        assert f"{held} held in memory so far" in made.state()[0].detail
         taken.hold.set()
         wait_until(lambda: len(taken.alerts) == held, "the commit")
         assert ask(made.port, "POST", "/", ALERT)[0] == 200

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,8 @@ from bridge.http.guard import Guard
 from bridge.http.request import MAX_BODY_BYTES, RequestHead
 from bridge.journal.sqlite import Journal
 from bridge.language.program.values import parse_network
-from bridge.sources.http.pending import HOLD_AFTER_SECONDS, PendingRequests
+from bridge.sources.http.limits import HttpLimits
+from bridge.sources.http.pending import PendingRequests
 from bridge.sources.http.source import HttpSource
 from bridge.sources.payload import read_body
 from tests.sources.collector import Collector, running
@@ -40,9 +42,9 @@ from tests.support.waiting import wait_until
 ALERT = json.dumps({"rule": "r", "time": "2026-01-01T00:00:00Z", "output": "o", "output_fields": {}}).encode()
 
 
-def source(guard: Guard | None = None, tls: ssl.SSLContext | None = None) -> HttpSource:
+def source(guard: Guard | None = None, tls: ssl.SSLContext | None = None, **limits: Any) -> HttpSource:
     certificates = None if tls is None else Renewed("http", (), lambda: tls)
-    return HttpSource("http", "127.0.0.1", 0, guard or Guard(), certificates)
+    return HttpSource("http", "127.0.0.1", 0, guard or Guard(), certificates, HttpLimits(**limits))
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def test_every_recording_is_taken_on_one_kept_connection(at_work: tuple[HttpSour
     for body in bodies:
         connection.request("POST", "/", body, {"User-Agent": "falcosecurity/falco"})
         answer = connection.getresponse()
-        assert (answer.status, answer.read()) == (200, b"1 taken\n")
+        assert (answer.status, answer.read()) == (200, b"1 accepted\n")
     connection.close()
     expected = [decode_json(body, 0) for body in bodies if body.startswith(b"{")]
     pairs = zip(taken.alerts, bodies, strict=True)
@@ -90,13 +92,13 @@ def test_every_recording_is_taken_on_one_kept_connection(at_work: tuple[HttpSour
 
 def test_an_answer_comes_after_the_commit() -> None:
     """Not while the journal is still busy."""
-    made, taken = source(), Collector()
+    made, taken = source(hold_after=60.0), Collector()
     taken.hold.clear()
     answers: list[tuple[int, str]] = []
     with running(made, taken):
         thread = threading.Thread(target=lambda: answers.append(ask(made.port, "POST", "/", ALERT)))
         thread.start()
-        thread.join(HOLD_AFTER_SECONDS / 2)
+        thread.join(0.5)
         assert answers == []
         taken.hold.set()
         thread.join(10)
@@ -122,11 +124,11 @@ def test_bodies_of_every_shape(at_work: tuple[HttpSource, Collector]) -> None:
     many = b"\n".join(json.dumps({"rule": f"r{n}"}).encode() for n in range(3))
     array = json.dumps([{"rule": "a"}, {"rule": "b"}]).encode()
     pretty = json.dumps({"rule": "pretty", "output_fields": {"a": "b"}}, indent=1).encode()
-    assert ask(made.port, "POST", "/x/y", many) == (200, "3 taken\n")
-    assert ask(made.port, "POST", "/", array) == (200, "2 taken\n")
-    assert ask(made.port, "POST", "/", pretty) == (200, "1 taken\n")
-    assert ask(made.port, "POST", "/", gzip.compress(many), Content_Encoding="gzip") == (200, "3 taken\n")
-    assert ask(made.port, "POST", "/", many + b"\n{broken") == (200, "3 taken, 1 refused and kept aside\n")
+    assert ask(made.port, "POST", "/x/y", many) == (200, "3 accepted\n")
+    assert ask(made.port, "POST", "/", array) == (200, "2 accepted\n")
+    assert ask(made.port, "POST", "/", pretty) == (200, "1 accepted\n")
+    assert ask(made.port, "POST", "/", gzip.compress(many), Content_Encoding="gzip") == (200, "3 accepted\n")
+    assert ask(made.port, "POST", "/", many + b"\n{broken") == (200, "3 accepted, 1 rejected and quarantined\n")
     status, text = ask(made.port, "POST", "/", b"hello")
     assert (status, "neither JSON nor a text line" in text) == (400, True)
     assert ask(made.port, "POST", "/", b"")[0] == 400
@@ -277,7 +279,7 @@ def post_securely(port: int, context: ssl.SSLContext) -> int:
 
 def test_a_port_that_is_taken_is_told() -> None:
     """Before the bridge starts."""
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SetupError, match="is the port taken"):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SetupError, match="the port is free"):
         HttpSource("http", "127.0.0.1", taken.getsockname()[1], Guard())
 
 
@@ -320,7 +322,7 @@ def test_who_leaves_while_a_commit_ends_still_answers_it(monkeypatch: pytest.Mon
 def test_being_asked_again_while_it_hangs_up_leaves_nothing_half_done() -> None:
     """A second stop, or the deadline, come when it is all but gone."""
     made, faults = source(), list[BaseException]()
-    abort_connections = made._let_go
+    abort_connections = made._close_connections
 
     async def asked_again() -> None:
         made.stop()
@@ -334,7 +336,7 @@ def test_being_asked_again_while_it_hangs_up_leaves_nothing_half_done() -> None:
         except BaseException as error:  # noqa: BLE001  # told below
             faults.append(error)
 
-    made._let_go = asked_again  # type: ignore[method-assign]
+    made._close_connections = asked_again  # type: ignore[method-assign]
     thread = threading.Thread(target=run)
     thread.start()
     wait_until(lambda: ask(made.port, "GET", "/ping", b"")[0] == 200, "the source")

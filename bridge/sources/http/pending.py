@@ -1,4 +1,4 @@
-"""What was request and waits for its commit: bounded, handed over from the connections' thread to the committer's."""
+"""The requests that wait for their commit: bounded, and shared by the connections' thread and the committer's."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from dataclasses import dataclass, field
 
 from bridge.http.connection import Respond
 from bridge.http.request import Reply
+from bridge.sources.http.limits import HttpLimits
 from bridge.sources.payload import Payload
 
-HOLD_AFTER_SECONDS = 2.0
-"""A commit that takes so long means that the disk takes nothing: the sender hears 202 and need not wait."""
-MAX_HELD_BYTES = 64 << 20
-"""Bytes, about, of what waits."""
 _ALERT_OVERHEAD = 2048
-"""Bytes that an alert takes about, beside those of its body."""
+"""The approximate memory of a decoded alert, in bytes, in addition to the size of its body."""
 _MAX_BATCH = 1000
 
 
@@ -26,14 +23,15 @@ class PendingRequest:
 
     payload: Payload
     size: int
+    """The size of its body in bytes."""
     respond: Respond
     since: float = field(default_factory=time.monotonic)
     answered: bool = False
-    """By the loop's thread only."""
+    """Used by the loop's thread only."""
 
     @property
     def weight(self) -> int:
-        """Bytes of memory, about."""
+        """The approximate memory that it takes, in bytes."""
         return self.size + _ALERT_OVERHEAD * (len(self.payload.alerts) + len(self.payload.rejected))
 
     def reply(self, reply: Reply) -> None:
@@ -44,9 +42,10 @@ class PendingRequest:
 
 
 class PendingRequests:
-    """The requests that wait, in their order."""
+    """A queue of requests in the order in which they came. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: HttpLimits) -> None:
+        self._limits = limits
         self._requests: deque[PendingRequest] = deque()
         self._committing: list[PendingRequest] = []
         self._commit_started = 0.0
@@ -56,9 +55,9 @@ class PendingRequests:
         self._aborted = False
 
     def put(self, request: PendingRequest) -> bool:
-        """Whether there was room for it."""
+        """Queue a request. Returns False if the memory for waiting requests is full."""
         with self._changed:
-            if self._aborted or (self._weight and self._weight + request.weight > MAX_HELD_BYTES):
+            if self._aborted or (self._weight and self._weight + request.weight > self._limits.held):
                 return False
             self._weight += request.weight
             self._requests.append(request)
@@ -66,7 +65,7 @@ class PendingRequests:
         return True
 
     def take(self) -> list[PendingRequest] | None:
-        """Everything that waits, up to a batch; waits for some. None once it is time to leave."""
+        """Wait for requests and take up to a batch of them. Returns None once stopped."""
         with self._changed:
             self._changed.wait_for(lambda: self._requests or self._stopping)
             if self._aborted or not self._requests:
@@ -79,19 +78,19 @@ class PendingRequests:
             return self._committing
 
     def done(self) -> None:
-        """What was taken is settled."""
+        """The requests that were taken are committed, or failed."""
         with self._changed:
             self._weight -= sum(request.weight for request in self._committing)
             self._committing = []
 
     def stop(self) -> None:
-        """``take`` gives what waits, and then no more."""
+        """Let ``take`` return what is queued, and then None."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
 
     def abort(self) -> int:
-        """``take`` gives nothing more; how many were not committed."""
+        """Let ``take`` return None at once. Returns the number of requests that were not committed."""
         with self._changed:
             self._stopping = self._aborted = True
             self._changed.notify_all()
@@ -99,18 +98,18 @@ class PendingRequests:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing waits, or nothing more can come of it."""
+        """Whether no request waits, or none will be committed any more."""
         with self._changed:
             return self._aborted or not (self._requests or self._committing)
 
     @property
     def stuck(self) -> bool:
-        """Whether the disk takes nothing: a commit has begun long ago."""
+        """Whether the current commit takes longer than ``hold_after``."""
         with self._changed:
-            return bool(self._committing) and time.monotonic() - self._commit_started > HOLD_AFTER_SECONDS
+            return bool(self._committing) and time.monotonic() - self._commit_started > self._limits.hold_after
 
     def overdue(self) -> list[PendingRequest]:
-        """Those that have waited for so long that they are to be told, answered or not."""
-        late = time.monotonic() - HOLD_AFTER_SECONDS
+        """The requests that have waited longer than ``hold_after``, answered or not."""
+        late = time.monotonic() - self._limits.hold_after
         with self._changed:
-            return [each for each in (*self._committing, *self._requests) if each.since < late]
+            return [request for request in (*self._committing, *self._requests) if request.since < late]

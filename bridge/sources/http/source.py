@@ -1,8 +1,8 @@
-"""Takes what Falco's http_output posts, and falcosidekick's other senders: 2xx once it is on the disk, not before.
+"""Accepts alerts by HTTP from Falco's http_output and from falcosidekick's senders, and answers 200 after the commit.
 
-The connections live in one thread; another hands everything that has come by then to the journal in one batch, so that
-load makes the batches. While the disk takes nothing, requests are held in memory up to a bound and answered 202;
-past the bound the answer is 507.
+One thread serves the connections. Another commits everything that has arrived by then as one batch, so batches grow
+with the load. While the disk is full or stalled, requests are held in memory up to a limit and answered 202. Beyond the
+limit the answer is 507.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from bridge.alert.malformed import Malformed
 from bridge.alert.rejected import RejectedMessage
 from bridge.common.reloading import Renewed
 from bridge.http.connection import HttpConnection, Respond
-from bridge.http.guard import ConnectionLimits, Guard
+from bridge.http.guard import Guard
 from bridge.http.listener import Listener
-from bridge.http.request import FAULT, Reply, RequestHead, decompress
+from bridge.http.request import INTERNAL_ERROR, Reply, RequestHead, decompress
 from bridge.sources.contract import Aborted, Accept, Batch, SourceState
+from bridge.sources.http.limits import HttpLimits
 from bridge.sources.http.pending import PendingRequest, PendingRequests
 from bridge.sources.payload import MAX_ALERTS_PER_BODY, Payload, TooManyAlerts, make_test_alert, read_body
 from bridge.sources.state import StateTracker
 
-_MAX_UNFINISHED_BYTES = 64 << 20
-"""Bytes of bodies whose end is still to come, on all connections together."""
 _CHECK_SECONDS = 0.25
+_STOP_CHECK_SECONDS = 0.025
 _FLUSH_CHECKS = 20
 _MAX_REASON = 200
-_HELD = Reply(202, "held in memory until the disk takes it; lost if the bridge dies before that")
-_FULL = Reply(507, "the disk takes nothing, and the memory kept for that is full; this alert was not taken")
+_DEFAULT_LIMITS = HttpLimits()
+_HELD = Reply(202, "held in memory until the disk can be written; lost if the bridge dies before that")
+_FULL = Reply(507, "the disk cannot be written and the memory for held alerts is full; the alert was not accepted")
 
 
 class HttpSource:
-    """Listens at ``host:port``. Raises SetupError where it cannot."""
+    """Listens at ``host:port``. Raises SetupError if it cannot listen."""
 
     def __init__(
         self,
@@ -49,15 +50,16 @@ class HttpSource:
         port: int,
         guard: Guard,
         tls: Renewed[ssl.SSLContext] | None = None,
-        limits: ConnectionLimits | None = None,
+        limits: HttpLimits = _DEFAULT_LIMITS,
         zone: ZoneInfo | None = None,
     ) -> None:
         self.name = name
-        self._zone = zone
         self.guard = guard
-        self._listener = Listener(host, port, guard, limits or ConnectionLimits(), tls)
+        self._limits = limits
+        self._zone = zone
+        self._listener = Listener(host, port, guard, limits.connections, tls, limits.timeouts)
         self.port = self._listener.port
-        self._pending = PendingRequests()
+        self._pending = PendingRequests(limits)
         self._error: Exception | None = None
         self._unfinished = 0
         self._held = 0
@@ -68,11 +70,11 @@ class HttpSource:
         self._state = StateTracker(name)
         self._log = structlog.get_logger("http")
 
-    # The source's life
+    # Called by the bridge
 
     def run(self, accept: Accept) -> None:
-        """Serve until stopped; what was answered with 200 is committed."""
-        self._pending, self._error, self._unfinished, self._closing = PendingRequests(), None, 0, False
+        """Serve until stopped. Every alert that was answered with 200 is committed."""
+        self._pending, self._error, self._unfinished, self._closing = PendingRequests(self._limits), None, 0, False
         loop = self._loop = asyncio.new_event_loop()
         committer = threading.Thread(
             target=self._commit, args=(self._state.counting(accept),), name=f"{self.name} commit", daemon=True
@@ -89,52 +91,50 @@ class HttpSource:
             self._pending.stop()
             self._listener.close()
             self._closing = True
-            loop.run_until_complete(self._let_go())
+            loop.run_until_complete(self._close_connections())
             loop.close()
             committer.join()
         if self._error is not None:
             raise self._error
 
     def stop(self) -> None:
-        """Take no more connections; answer what has come."""
+        """Accept no more connections, and answer the requests that have arrived."""
         self._stopping = True
         self._call_soon(self._begin_stop)
 
     def abort(self) -> int:
-        """The drain deadline has come; how many requests were not committed."""
+        """The drain deadline was reached. Returns the number of requests that were not committed."""
         self._stopping = True
-        left = self._pending.abort()
+        uncommitted = self._pending.abort()
         self._call_soon(self._stop_loop)
-        return left
+        return uncommitted
 
     def state(self) -> tuple[SourceState, ...]:
-        """Listening since; how many are connected, were refused by which status, and are held in memory only."""
-        said = [f"{self._listener.count} connections"]
-        said += [f"{count} answered {status}" for status, count in sorted(self._refusals.items())]
+        """Listening since when; the numbers of connections, of refusals by status, and of alerts held in memory."""
+        parts = [f"{self._listener.count} connections"]
+        parts += [f"{count} answered {status}" for status, count in sorted(self._refusals.items())]
         if self._held:
-            said.append(f"{self._held} were held in memory only")
+            parts.append(f"{self._held} held in memory so far")
         if self._listener.failed_handshakes:
-            said.append(f"{self._listener.failed_handshakes} TLS handshakes failed")
-        self._state.note(", ".join(said))
+            parts.append(f"{self._listener.failed_handshakes} TLS handshakes failed")
+        self._state.note(", ".join(parts))
         return (self._state.now(),)
 
     def _call_soon(self, action: Callable[[], object]) -> None:
         loop = self._loop
         if loop is not None:
-            with suppress(RuntimeError):  # it is closed: nobody is there to be told
+            with suppress(RuntimeError):  # the loop is closed: ``run`` has ended
                 loop.call_soon_threadsafe(action)
 
     def _stop_loop(self) -> None:
-        """No more of this, unless the end has begun already: that would be left half done."""
+        """Stop serving. Does nothing while ``run`` is closing connections, which must not be interrupted."""
         assert self._loop is not None
         if not self._closing:
             self._loop.stop()
 
     def _begin_stop(self) -> None:
-        self._listener.close()
-        for connection in list(self._listener.connections):
-            connection.stop()
-        self._pending.stop()  # now that nobody brings anything more
+        self._listener.stop()
+        self._pending.stop()  # no request can arrive any more
         self._stop_when_empty()
 
     def _stop_when_empty(self) -> None:
@@ -142,49 +142,49 @@ class HttpSource:
         if self._pending.empty:
             self._stop_loop()
         else:
-            self._loop.call_later(_CHECK_SECONDS / 10, self._stop_when_empty)
+            self._loop.call_later(_STOP_CHECK_SECONDS, self._stop_when_empty)
 
-    async def _let_go(self) -> None:
-        """Hang up on everybody, after what was encode_reply has gone out."""
+    async def _close_connections(self) -> None:
+        """Close all connections after the written responses have been sent."""
         for _ in range(_FLUSH_CHECKS):
             if not any(connection.unsent for connection in self._listener.connections):
                 break
-            await asyncio.sleep(_CHECK_SECONDS / 10)
+            await asyncio.sleep(_STOP_CHECK_SECONDS)
         await self._listener.abort_connections()
 
-    # What the connections ask
+    # Called by the connections
 
     def on_closed(self, connection: HttpConnection) -> None:
-        """One is gone."""
+        """A connection has ended."""
         self._listener.remove(connection)
 
     def on_refused(self, reply: Reply) -> None:
-        """One was turned away."""
+        """Count a refusal."""
         self._refusals[reply.status] += 1
 
     def reserve(self, size: int) -> bool:
-        """Whether so many more bytes may be gathered."""
-        if size > 0 and self._unfinished + size > _MAX_UNFINISHED_BYTES:
+        """Reserve memory for unfinished bodies."""
+        if size > 0 and self._unfinished + size > self._limits.unfinished:
             return False
         self._unfinished += size
         return True
 
     def on_internal_error(self, error: BaseException) -> None:
-        """One request was too much for us; the others go on."""
-        self._log.error("a request could not be handled", source=self.name, exc_info=error)
+        """Log a bug that affected one request."""
+        self._log.error("request failed", source=self.name, exc_info=error)
 
     def check_head(self, head: RequestHead) -> Reply | None:
-        """Who may say what, told before a body is read."""
+        """Check the secret and the method before the body is read."""
         if _is_health_check(head):
             return None
         if not self.guard.authorizes(head):
-            return Reply(401, "this bridge wants its secret path or its token")
+            return Reply(401, "the secret path or the token is missing or wrong")
         if head.method not in {"POST", "PUT"}:
-            return Reply(405, "post alerts here, as Falco's http_output does")
+            return Reply(405, "send alerts with POST, as Falco's http_output does")
         return None
 
     def handle(self, head: RequestHead, body: bytes, respond: Respond) -> None:
-        """Respond at once, or once it is committed."""
+        """Respond at once, or after the commit."""
         if _is_health_check(head):
             respond(Reply(200, "pong" if head.path.strip("/") == "ping" else '{"status": "ok"}'))
             return
@@ -205,36 +205,36 @@ class HttpSource:
         now_ns = time.time_ns()
         if self.guard.public_path(head) == "test":
             return read_body(make_test_alert(now_ns), now_ns)
-        plain = decompress(body, head.encoding)
-        if isinstance(plain, Malformed):
-            return Payload(rejected=[RejectedMessage(plain.reason, body)])
-        return plain if isinstance(plain, Reply) else read_body(plain, now_ns, self._zone)
+        content = decompress(body, head.encoding)
+        if isinstance(content, Malformed):
+            return Payload(rejected=[RejectedMessage(content.reason, body)])
+        return content if isinstance(content, Reply) else read_body(content, now_ns, self._zone)
 
     def _refuse(self, reply: Reply, respond: Respond) -> None:
         self.on_refused(reply)
         respond(reply)
 
+    # In the loop's thread
+
     def _check(self) -> None:
-        """Four times a second: end what is too slow, and tell those whose commit takes too long."""
+        """Called four times a second: end slow connections, and answer requests whose commit takes too long."""
         assert self._loop is not None
-        now = time.monotonic()
-        for connection in list(self._listener.connections):
-            connection.tick(now)
+        self._listener.tick(time.monotonic())
         self._answer_held([request for request in self._pending.overdue() if not request.answered])
         self._loop.call_later(_CHECK_SECONDS, self._check)
 
-    def _answer_held(self, request: list[PendingRequest]) -> None:
-        """202 to each: they are held in memory, and counted as such."""
-        if request and not self._held:
+    def _answer_held(self, requests: list[PendingRequest]) -> None:
+        """Answer 202 to requests that are held in memory only."""
+        if requests and not self._held:
             self._log.error(
-                "alerts are held in memory only: the disk takes nothing", source=self.name,
-                remedy="make room where the journal is; what is held is lost if the bridge dies before",
+                "alerts held in memory: the disk cannot be written", source=self.name,
+                remedy="free disk space for the journal; held alerts are lost if the bridge dies before",
             )  # fmt: skip
-        for each in request:
+        for request in requests:
             self._held += 1
-            each.reply(_HELD)
+            request.reply(_HELD)
 
-    def _settle(self, done: list[tuple[PendingRequest, Reply]]) -> None:
+    def _answer(self, done: list[tuple[PendingRequest, Reply]]) -> None:
         for request, reply in done:
             if reply.status >= 400:
                 self.on_refused(reply)
@@ -243,38 +243,37 @@ class HttpSource:
     # In the committer's thread
 
     def _commit(self, accept: Accept) -> None:
-        """Serve the journal; a fault ends the source, which is started anew, rather than leave senders waiting."""
+        """Commit until stopped. An error ends the source, which is then restarted, so that no sender waits for ever."""
         try:
             self._commit_all(accept)
-        except Exception as error:  # noqa: BLE001  # ``run`` raises it
+        except Exception as error:  # noqa: BLE001  # raised again by ``run``
             self._error = error
             self._call_soon(self._stop_loop)
 
     def _commit_all(self, accept: Accept) -> None:
-        """Everything that has come by now is one batch."""
-        while (taken := self._pending.take()) is not None:
+        while (requests := self._pending.take()) is not None:
             try:
-                done = self._commit_batch(taken, accept)
+                done = self._commit_batch(requests, accept)
             except Aborted:
                 return
-            # In this order: once nothing waits, whoever leaves hangs up.
-            self._call_soon(lambda done=done: self._settle(done))  # type: ignore[misc]
+            # The answers must be scheduled first: once no request is pending, a source that stops closes connections.
+            self._call_soon(lambda done=done: self._answer(done))  # type: ignore[misc]
             self._pending.done()
 
-    def _commit_batch(self, taken: list[PendingRequest], accept: Accept) -> list[tuple[PendingRequest, Reply]]:
-        """What each is to be told. Where a batch is too much for us, each is tried by itself: one costs itself only."""
-        alerts = tuple(alert for request in taken for alert in request.payload.alerts)
-        rejected = tuple(each for request in taken for each in request.payload.rejected)
+    def _commit_batch(self, requests: list[PendingRequest], accept: Accept) -> list[tuple[PendingRequest, Reply]]:
+        """Commit the requests as one batch and return the reply to each. If that fails, commit them one by one."""
+        alerts = tuple(alert for request in requests for alert in request.payload.alerts)
+        rejected = tuple(message for request in requests for message in request.payload.rejected)
         try:
             accept(Batch(self.name, time.time_ns(), alerts, rejected))
         except Aborted:
             raise
-        except Exception:  # noqa: BLE001  # whatever it is, its neighbours must be taken
-            if len(taken) > 1:
-                return [each for request in taken for each in self._commit_batch([request], accept)]
-            self._log.exception("an alert could not be taken in", source=self.name)
-            return [(taken[0], FAULT)]
-        return [(request, _reply_to(request.payload)) for request in taken]
+        except Exception:  # noqa: BLE001  # a bug must affect one request only
+            if len(requests) > 1:
+                return [each for request in requests for each in self._commit_batch([request], accept)]
+            self._log.exception("commit failed", source=self.name)
+            return [(requests[0], INTERNAL_ERROR)]
+        return [(request, _reply_to(request.payload)) for request in requests]
 
 
 def _is_health_check(head: RequestHead) -> bool:
@@ -282,8 +281,8 @@ def _is_health_check(head: RequestHead) -> bool:
 
 
 def _reply_to(payload: Payload) -> Reply:
-    """What a sender is told of a body whose alerts are committed, and whose rest is kept aside."""
+    """The reply to a request whose alerts are committed and whose rejected messages are quarantined."""
     if payload.alerts:
-        aside = f", {len(payload.rejected)} refused and kept aside" if payload.rejected else ""
-        return Reply(200, f"{len(payload.alerts)} taken{aside}")
-    return Reply(400, f"not an alert: the body {payload.rejected[0].reason[:_MAX_REASON]}; it was kept aside")
+        rejected = f", {len(payload.rejected)} rejected and quarantined" if payload.rejected else ""
+        return Reply(200, f"{len(payload.alerts)} accepted{rejected}")
+    return Reply(400, f"not an alert: the body {payload.rejected[0].reason[:_MAX_REASON]}; it was quarantined")
