@@ -1,4 +1,4 @@
-"""Alerts to measure with: realistic ones, as many as wanted, all distinct."""
+"""Realistic, distinct alerts for benchmarks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Deliveries a second and their CPU: ours against Apprise and aiohttp's bare post; how soon a lone one arrives.
+"""Throughput and CPU of deliveries, compared with Apprise and plain aiohttp; latency of a single delivery.
 
-Each comparison sends as many deliveries to the same server, one after the other, in one thread, and in one run.
+All senders of a comparison send the same number of deliveries to the same server, one at a time, in one thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PAUSE_SECONDS = 0.03
 
 
 def figures() -> Iterator[Figure]:
-    """Far sides are processes of their own, and so is each sender."""
+    """Each server and each sender runs in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
         yield from _against_apprise(Path(name))
     with _far_side() as port:
@@ -67,7 +67,7 @@ def _compared(name: str, rival: str, count: int, theirs: dict[str, float], ours:
 def _in_turn(
     kinds: Sequence[str], url: str, count: int, environment: dict[str, str] | None = None
 ) -> list[dict[str, float]]:
-    """Each kind's best of three rounds, one after the other in each: what else the machine does hits all alike."""
+    """The best of three rounds for each kind. Kinds alternate within a round, so other load affects all of them."""
     rounds = [[_measured(kind, url, count, environment) for kind in kinds] for _ in range(_ROUNDS)]
     best = [min(of_one, key=lambda spent: spent["seconds"]) for of_one in zip(*rounds, strict=True)]
     return [
@@ -86,7 +86,7 @@ def _measured(kind: str, url: str, count: int, environment: dict[str, str] | Non
 
 
 def _authority(folder: Path) -> tuple[str, str, dict[str, str]]:
-    """A server's certificate, and a bundle that trusts it beside everybody whom the public one trusts."""
+    """A server's certificate, and a CA bundle that contains it and the public authorities."""
     from certifi import where
 
     from tests.support.certificates import make_authority
@@ -118,7 +118,7 @@ def _start(module: str, *arguments: str, cwd: Path | None = None) -> subprocess.
 
 
 def _commit_to_arrival() -> Iterator[Figure]:
-    """A whole bridge that has nothing else to do: an alert is posted, answered after its commit, and arrives."""
+    """An idle bridge receives a post, answers after the commit, and delivers the alert."""
     waits = sorted(_waits())
     yield Figure("idle bridge: from the commit's answer to the arrival, median", waits[len(waits) // 2] * 1000, "ms")
     yield Figure(
@@ -156,7 +156,7 @@ def _waits() -> Iterator[float]:
 
 
 def _post(port: int, number: int) -> float:
-    """When the answer came: the alert is committed by then."""
+    """The time of the answer, when the alert is committed."""
     body = json.dumps({"rule": "r", "output": f"o{number}", "priority": "Error", "output_fields": {"n": number}})
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/", body.encode(), {"Content-Type": "application/json"}, method="POST"

@@ -1,6 +1,6 @@
-"""``python -m bench.delivery_client KIND URL COUNT``: sends so many deliveries and prints seconds and CPU seconds.
+"""``python -m bench.delivery_client KIND URL COUNT``: sends COUNT deliveries and prints seconds and CPU seconds.
 
-A process for each kind, for ours leads ``requests`` elsewhere, and each gets an environment.
+Each kind runs in a process of its own, because the bridge's channels replace the sessions of ``requests``.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Send = Callable[[list[Delivery]], None]
 
 
 def deliveries(count: int) -> list[Delivery]:
-    """Different alerts, each to one channel."""
+    """Deliveries of distinct alerts to one channel."""
     notification = Notification("bench", ("a route",), Priority.WARNING)
     alerts = [decode_json(each.http(Form.JSON), 1) for each in islice(generate(count), count)]
     return [Delivery(n, each, notification, 0, 1) for n, each in enumerate(alerts, 1) if isinstance(each, Alert)]
 
 
 def shipped(url: str) -> Send:
-    """Apprise as its documentation shows it: the object, ``add``, ``notify``, with the text that ours sends."""
+    """Apprise used as documented (``add``, ``notify``), with the text that the bridge sends."""
     import apprise
 
     from bridge.channels.message.compose import compose
@@ -51,7 +51,7 @@ def shipped(url: str) -> Send:
 
 
 def ours(url: str, *, batch_size: int = 1) -> Send:
-    """A channel as the courier uses it, in one thread."""
+    """A channel used as the courier uses it, in one thread."""
     from bridge.channels.apprise import intercept
 
     intercept.install()
@@ -66,7 +66,7 @@ def ours(url: str, *, batch_size: int = 1) -> Send:
 
 
 def bare(url: str, *, batch_size: int = 1) -> Send:
-    """Aiohttp posting what that channel would post, made beforehand: one request after the other."""
+    """Aiohttp posting the channel's request bodies, which are built beforehand, one at a time."""
     import aiohttp
 
     channel = open_channel("bench", url, _LABELS)

@@ -1,7 +1,7 @@
-"""``python -m bench.falcos FOLDER COUNT PORT flood|calm``: so many Falcos by gRPC, and so many by http, in one process.
+"""``python -m bench.falcos FOLDER COUNT PORT flood|calm``: COUNT Falcos over gRPC and COUNT over http, in one process.
 
-Each tells one alert a second; with ``flood`` the first by gRPC tells as many as are read. On standard input's end it
-prints, as JSON, how many were told by each road and how long each post took to be answered, in seconds.
+Each sends one alert a second. With ``flood``, the first gRPC one sends as many as are read. At the end of its input,
+the process prints JSON: the number of alerts sent over each protocol, and the seconds until each post was answered.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _alerts(seed: int, hostname: str) -> Iterator[Recording]:
 
 
 def _speak(falcos: list[StandInFalco], stop: threading.Event, told: list[int]) -> None:
-    """One after the other, each once a second."""
+    """Alerts in turn, each once a second."""
     for falco, alert in zip(cycle(falcos), _alerts(1, "quiet"), strict=False):
         if stop.wait(1 / len(falcos)):
             return
@@ -68,7 +68,7 @@ def _speak(falcos: list[StandInFalco], stop: threading.Event, told: list[int]) -
 
 
 def _post(port: int, count: int, group: int, stop: threading.Event, told: list[int], waits: list[float]) -> None:
-    """A tenth of the posting Falcos, each on its own connection."""
+    """Runs a tenth of the posting Falcos, each on its own connection."""
     outputs = [HttpOutput(f"http://127.0.0.1:{port}/", "application/json") for _ in range(count // _GROUPS)]
     for output, alert in zip(cycle(outputs), _alerts(2, f"poster-{group}"), strict=False):
         if stop.wait(1 / len(outputs)):
@@ -81,7 +81,7 @@ def _post(port: int, count: int, group: int, stop: threading.Event, told: list[i
 
 
 def _flood(falco: StandInFalco, made: list[bytes], stop: threading.Event, told: list[int]) -> None:
-    """Always something to read, made before: making it meanwhile would be the bottleneck."""
+    """An endless supply of prepared alerts. Generating them on the fly would be the bottleneck."""
     while told[2] < len(made) and not stop.is_set():
         if falco.pending < _QUEUED:
             falco.put(*made[told[2] : told[2] + _QUEUED])

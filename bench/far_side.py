@@ -1,6 +1,6 @@
-"""``python -m bench.far_side [CERTIFICATE KEY]``: a server that answers 200 to every post, and prints its port first.
+"""``python -m bench.far_side [CERTIFICATE KEY]``: prints its port, then answers 200 to every post.
 
-Each post's arrival is printed as seconds of the monotonic clock where ``--arrivals`` is the first argument.
+With ``--arrivals`` as the first argument, prints the arrival of each post in seconds of the monotonic clock.
 """
 
 from __future__ import annotations

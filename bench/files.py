@@ -1,4 +1,4 @@
-"""Following one file that is there already, in MB/s, beside ``wc -l`` of it; and thousands, of which one is written."""
+"""Reading an existing file, compared with ``wc -l``, and following thousands of files of which one is written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COMMITS = 300
 
 
 def figures() -> Iterator[Figure]:
-    """CPU time of either. Read by one thread, every line decoded to an alert; the page cache is warm for both."""
+    """Both in CPU time, with a warm page cache. One thread reads and decodes every line to an alert."""
     yield from _following()
     yield from _committing()
 
@@ -44,7 +44,7 @@ def _following() -> Iterator[Figure]:
 
 
 def _committing() -> Iterator[Figure]:
-    """What it costs to commit how far one file was read, by how many are followed; the journal's own cost included."""
+    """Cost of committing the position of one file, by number of followed files, including the journal's own cost."""
     alone = 0.0
     for files in (1, _FILES):
         cost = _commit(files)
@@ -53,7 +53,7 @@ def _committing() -> Iterator[Figure]:
 
 
 def _wc(path: Path) -> float:
-    """Seconds of CPU of ``wc -l``."""
+    """CPU seconds of ``wc -l``."""
     subprocess.run(["wc", "-l", str(path)], check=True, capture_output=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(["wc", "-l", str(path)], check=True, capture_output=True)
@@ -62,7 +62,7 @@ def _wc(path: Path) -> float:
 
 
 def _follow(path: Path) -> float:
-    """Seconds of CPU of the reading thread, which does nothing but read."""
+    """CPU seconds of the reading thread."""
     source = FileSource("bench", str(path), begin="start")
     done = threading.Event()
     taken = 0
@@ -85,7 +85,7 @@ def _follow(path: Path) -> float:
 
 
 def _commit(files: int) -> float:
-    """Seconds of CPU of the reading thread from one commit to the next, where each brings a line of one file."""
+    """CPU seconds of the reading thread per commit, each with one line of one file."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:

@@ -1,4 +1,4 @@
-"""What reading an alert by gRPC costs the bridge, against the usual stub on the same stream."""
+"""Cost of reading an alert over gRPC, compared with the generated stub on the same stream."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROUNDS = 3
 
 
 def figures() -> Iterator[Figure]:
-    """CPU microseconds an alert of the reading process alone, at its best of some rounds in turn.
+    """CPU microseconds per alert of the reading process alone, the best of several alternating rounds.
 
     Each reader is a process of its own, as is the stand-in Falco: how gRPC's core polls is settled once a process.
     """
@@ -37,7 +37,7 @@ def _measured(reader: str) -> float:
 
 @contextmanager
 def _falco() -> Iterator[str]:
-    """A stand-in Falco with all alerts queued; yields its address."""
+    """A simulated Falco with all alerts queued; yields its address."""
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
         path = Path(folder) / "falco.sock"
         process = subprocess.Popen(
@@ -48,7 +48,7 @@ def _falco() -> Iterator[str]:
         try:
             while not path.exists():
                 time.sleep(0.05)
-            time.sleep(3.0)  # until all are made and queued
+            time.sleep(3.0)  # until all alerts are generated and queued
             yield f"unix:{path}"
         finally:
             process.kill()
@@ -82,7 +82,7 @@ def _ours(address: str) -> float:
     from bridge.sources.contract import Batch
     from bridge.sources.grpc.source import GrpcSource
 
-    importlib.import_module("grpc")  # not what is measured
+    importlib.import_module("grpc")  # exclude the import from the measurement
     done = threading.Event()
     read = 0
 

@@ -1,4 +1,4 @@
-"""``python -m bench.http_client PORT CONNECTIONS COUNT``: posts alerts on kept connections, one by one on each."""
+"""``python -m bench.http_client PORT CONNECTIONS COUNT``: posts alerts on persistent connections, in turn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge.simulate.recording import Form
 
 
 class _Poster(asyncio.Protocol):
-    """Sends the next request as soon as the last one was answered."""
+    """Sends the next request as soon as the previous one is answered."""
 
     def __init__(self, requests: list[bytes]) -> None:
         self._requests = iter(requests)

@@ -1,4 +1,4 @@
-"""What a bridge costs that has nothing to do, and how soon it notices that it has."""
+"""CPU cost of an idle bridge, and its latency for an alert after a pause."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def figures() -> Iterator[Figure]:
-    """Percent of a core of both processes together, and the wait of an alert that comes after a silence."""
+    """Percent of a core used by both processes together, and the latency of an alert after a pause."""
     one, many = _share(1), _share(_MANY)
     each = (many - one) / (_MANY - 1)
     yield Figure("idle bridge with one Falco", one, "% of a core")
@@ -63,7 +63,7 @@ def _share(falcos: int) -> float:
 
 
 def _ticks(pid: int) -> int:
-    """Clock ticks of CPU of a process and its children."""
+    """CPU clock ticks of a process and its children."""
     family = [pid, *_children(pid)]
     total = 0
     for each in family:

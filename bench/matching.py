@@ -1,4 +1,4 @@
-"""What matching costs an alert, by the number of routes, against decoding the same alert's JSON."""
+"""Cost of matching an alert by number of routes, compared with decoding the same alert's JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NOW = 1_767_225_600_000_000_000
 
 
 def figures() -> Iterator[Figure]:
-    """CPU microseconds an alert of 18 fields, each the best of seven rounds over 2,000 alerts."""
+    """CPU microseconds per alert with 18 fields, the best of seven rounds over 2,000 alerts."""
     alerts = alerts_of(_ALERTS)
     bodies = [encode_json(alert) for alert in alerts]
     decode = _best(lambda: [orjson.loads(body) for body in bodies], len(bodies))
@@ -67,7 +67,7 @@ def _program(size: int) -> Program:
 
 
 def _compiled(program: Program) -> tuple[Matcher, float, int]:
-    """The matcher, its seconds of CPU, and the bytes that it adds once it has seen alerts."""
+    """The matcher, the CPU seconds to compile it, and its bytes after it has matched alerts."""
     gc.collect()
     started = time.process_time()
     matcher = Matcher(program, {})
@@ -91,7 +91,7 @@ def _run(matcher: Matcher, alerts: Sequence[Alert]) -> None:
 
 
 def _best(action: Callable[[], object], count: int, rounds: int = _ROUNDS) -> float:
-    """Microseconds of CPU for each of ``count``, in the best round."""
+    """CPU microseconds per item in the best round."""
     costs = []
     for _ in range(rounds):
         started = time.process_time()
@@ -113,7 +113,7 @@ def _best_new(program: Program) -> float:
 
 
 def _best_mixed(program: Program) -> float:
-    """Alerts that never came before, of a kind that did twenty thousand times."""
+    """New alerts after twenty thousand of the same kind."""
     matcher = Matcher(program, {})
     _run(matcher, alerts_of(20_000, seed=50))
     costs = []
@@ -126,7 +126,7 @@ def _best_mixed(program: Program) -> float:
 
 
 def _best_first(program: Program) -> float:
-    """From an index that has seen nothing: its tables are built, its alternatives woken."""
+    """Starts from an empty index, whose tables are built and whose alternatives are activated."""
     costs = []
     for seed in range(3):
         matcher, alerts = Matcher(program, {}), alerts_of(500, seed=70 + seed)
@@ -137,7 +137,7 @@ def _best_first(program: Program) -> float:
 
 
 def _hostile(matcher: Matcher) -> float:
-    """Alerts that routes wait for, each with a new command line of 64 KiB made of pieces of the routes' own texts."""
+    """Matching alerts, each with a new 64 KiB command line made of fragments of the routes' texts."""
     from msgspec.structs import replace
 
     alerts = [

@@ -1,6 +1,6 @@
-"""What the router's memory is after many alerts, with a thousand routes: flat, or growing.
+"""Memory of the router after many alerts with a thousand routes.
 
-``FALCO_BRIDGE_FULL=1`` takes in a million alerts, otherwise a hundred thousand.
+``FALCO_BRIDGE_FULL=1`` sends a million alerts, otherwise a hundred thousand.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from bridge.journal.sqlite import Journal
 _ALERTS = 1_000_000 if os.environ.get("FALCO_BRIDGE_FULL") == "1" else 100_000
 _EARLY = _ALERTS // 10
 _CHANNELS = ("archive", *(f"channel{number}" for number in range(20)))
-"""Those that the generated routes name."""
+"""The channels that the generated routes name."""
 _PATIENCE_SECONDS = 1800
 
 
 def figures() -> Iterator[Figure]:
-    """The real command; a stand-in Falco tells alerts with ever new commands, pods and users, as fast as it can."""
+    """Runs the real command. A simulated Falco sends alerts with new commands, pods and users as fast as it can."""
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
         folder = Path(name)
         (folder / "bench.route").write_text(routes_text(1000), encoding="utf-8")
@@ -65,6 +65,6 @@ def _await_kept(folder: Path, count: int) -> None:
 
 
 def megabytes(pid: int) -> float:
-    """Resident, of that process alone."""
+    """Resident memory of one process."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024

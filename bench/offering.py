@@ -1,6 +1,6 @@
-"""``python -m bench.offering SOCKET COUNT [RATE]``: a stand-in Falco whose alerts are made before it listens.
+"""``python -m bench.offering SOCKET COUNT [RATE]``: a simulated Falco that generates its alerts before it listens.
 
-Making an alert costs as much again as serving it: the stand-in would be the limit long before the bridge.
+Generating an alert costs as much as serving it; on the fly, the simulated Falco would be the bottleneck.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bridge.simulate.server import StandInFalco
 
 
 def main() -> None:
-    """Make, listen, offer; without a rate, all at once."""
+    """Generate alerts, listen and serve them; without RATE, all at once."""
     count = int(sys.argv[2])
     rate = float(sys.argv[3]) if sys.argv[3:] else None
     made = [alert.grpc(Form.TEXT) for alert in generate(count, seed=1)]

@@ -1,4 +1,4 @@
-"""What reading and checking routes costs, against Lark's bare parse of the same text."""
+"""Cost of reading and checking routes, compared with Lark's parse of the same text."""
 
 from __future__ import annotations
 

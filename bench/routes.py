@@ -1,4 +1,4 @@
-"""Routes and alerts to measure the matcher with: as a large company might have them, the same for the same seed."""
+"""Routes and alerts for the matcher's benchmark, like those of a large company. Deterministic by seed."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def _condition(rng: Random, number: int) -> list[str]:
 
 
 def alerts_of(count: int, seed: int = 0) -> list[Alert]:
-    """Alerts with 18 fields as they come in real life: from 300 pods, of 80 rules, a few programs in each."""
+    """Realistic alerts with 18 fields: 300 pods, 80 rules, a few programs in each."""
     rng = Random(seed + 1)
     return [_alert(rng, number, "") for number in range(count)]
 
 
 def new_alerts(count: int, seed: int = 0) -> list[Alert]:
-    """Alerts of which every value is new."""
+    """Alerts in which every value is new."""
     rng = Random(seed + 2)
     return [_alert(rng, number, f"-{seed}-{number}") for number in range(count)]
 

@@ -1,4 +1,4 @@
-"""The worst that alerts can do to the matcher, and that routes can: a new value each time, made to be slow."""
+"""Worst cases for the matcher: alerts and routes that are made to be slow."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PIECES = (
 
 
 def figures() -> Iterator[Figure]:
-    """CPU milliseconds an alert; the worst of three."""
+    """CPU milliseconds per alert, the worst of three rounds."""
     for size in (1000, 10_000):
         yield from _flooded(size)
         yield from _long(size)
@@ -38,7 +38,7 @@ def figures() -> Iterator[Figure]:
 
 
 def _long(size: int) -> Iterator[Figure]:
-    """Against routes as companies have them."""
+    """Hostile alerts against realistic routes."""
     matcher = _matcher(routes_text(size))
     for name, told in (
         ("letters", lambda _dice, length: "x" * length),
@@ -51,7 +51,7 @@ def _long(size: int) -> Iterator[Figure]:
 
 
 def _strange() -> Iterator[tuple[str, list[str], str, Callable[[Random], str]]]:
-    """What it is, the routes' conditions, the field, and what a hostile alert tells in it."""
+    """A name, the routes' conditions, the field, and the hostile alert's value of it."""
     yield (
         "1,000 needles that end in each other, 64 KiB of their letter",
         [f'proc.cmdline contains "{"a" * number}"' for number in range(1, 1001)],
@@ -90,7 +90,7 @@ def _strange() -> Iterator[tuple[str, list[str], str, Callable[[Random], str]]]:
 
 
 def _flooded(size: int) -> Iterator[Figure]:
-    """Values that never came before, or in combinations that never did, so that nothing remembered is of use."""
+    """Values, or combinations of values, that never occurred before, so that no cache helps."""
     matcher, rng = _matcher(routes_text(size)), Random(5)
     known = alerts_of(300, seed=3)
     gc.collect()
@@ -131,7 +131,7 @@ def _matcher(text: str) -> Matcher:
 
 
 def _worst(matcher: Matcher, field: str, told: Callable[[Random], str]) -> float:
-    """Milliseconds of CPU, once the tables are built and every alternative is awake."""
+    """CPU milliseconds, after the tables are built and all alternatives are active."""
     rng = Random(9)
     alerts = [_told(alert, field, f"{told(rng)}{number}") for number, alert in enumerate(alerts_of(5, seed=7))]
     costs = [_milliseconds(matcher, alert) for alert in alerts]
