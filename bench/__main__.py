@@ -25,6 +25,7 @@ _BENCHES = (
     "idle",
     "memory",
     "delivery",
+    "in_and_out",
 )
 
 

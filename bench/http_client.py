@@ -44,11 +44,13 @@ async def _post(port: int, connections: int, count: int) -> None:
         for body in bodies
     ]
     loop = asyncio.get_running_loop()
+    started = time.monotonic()
     posters = [
         (await loop.create_connection(lambda part=requests[n::connections]: _Poster(part), "127.0.0.1", port))[1]
         for n in range(connections)
     ]
     await asyncio.gather(*(poster.done for poster in posters))
+    print(time.monotonic() - started)
     assert not any(poster.refused for poster in posters)
 
 
