@@ -1,1 +1,1 @@
-"""A delivery out, an outcome back: Apprise's services and our own. No retry policy here."""
+"""Channels: each sends deliveries to one destination and returns an outcome. Retries are the courier's."""

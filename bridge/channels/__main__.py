@@ -1,7 +1,7 @@
-"""Checks channel URLs in a process of its own, so that Apprise never lives in the router's memory.
+"""Checks channel URLs in a separate process, so that Apprise is never loaded into the router.
 
-Reads ``{"channels": {"NAME": "URL"}, "labels": …, "allow": …}`` from standard input, writes ``{"NAME": "problem"}``
-for those that make no channel.
+Reads ``{"channels": {"NAME": "URL"}, "labels": …, "allow": …}`` from standard input and writes
+``{"NAME": "problem"}`` for each URL that cannot be used.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from bridge.channels.registry import problem_with
 
 
 def main() -> int:
-    """Check them all."""
-    logging.disable(logging.CRITICAL)  # Apprise names tokens in its warnings
+    """Check every URL; always exits with 0."""
+    logging.disable(logging.CRITICAL)  # Apprise logs tokens in its warnings.
     settings: dict[str, Any] = json.load(sys.stdin)
     labels, allowed = settings["labels"], from_settings(settings["allow"])
-    told = {name: problem_with(url, labels, allowed) for name, url in settings["channels"].items()}
-    problems = {name: problem for name, problem in told.items() if problem is not None}
+    results = {name: problem_with(url, labels, allowed) for name, url in settings["channels"].items()}
+    problems = {name: problem for name, problem in results.items() if problem is not None}
     json.dump(problems, sys.stdout)
     return 0
 

@@ -1,4 +1,4 @@
-"""What every channel offers: a delivery out, an outcome back."""
+"""The interface of every channel: ``send`` takes deliveries and returns an outcome."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ __all__ = ["Channel", "Outcome", "Verdict"]
 
 
 class Channel(Protocol):
-    """One configured destination. Used by several courier workers at a time."""
+    """One configured destination. Several courier workers use it concurrently."""
 
     name: str
     batch_size: int
-    """How many deliveries one send takes in the ordinary course: 1 for what a person reads, more where the far side
-    takes batches. A send of more than that is a digest: one message that names them all."""
+    """Deliveries per request in normal operation: 1 for messages that people read, more for services that accept
+    batches. A request with more than this is a digest: one message that lists all of them."""
     digest_limit: int
-    """How many deliveries one send takes at all: as many as its longest message can name. ``together`` where there are
-    batches and no digests."""
+    """Maximum deliveries per request: as many as a digest can list. Equal to ``batch_size`` for channels that take
+    batches, which have no digests."""
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """Send these, at least one, as one; the outcome is that of all. Never raises; returns within a time limit."""
+        """Send one or more deliveries as one request; the outcome applies to all of them.
+
+        Never raises. Returns within a time limit.
+        """
 
     def close(self) -> None:
-        """Let go of connections and files."""
+        """Close connections and files."""

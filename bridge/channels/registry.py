@@ -1,4 +1,4 @@
-"""From a channel's URL to the channel."""
+"""Opens the channel of a URL."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from bridge.channels.native.allowed import NOTHING, Allowed
 from bridge.delivery.delivery import Delivery
 
 _FILE = "file://"
-_WEB = {"http": "webhook", "https": "webhooks"}
+_WEBHOOK_SCHEMES = {"http": "webhook", "https": "webhooks"}
 NATIVE = frozenset({"console", "file", "exec", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers"})
-"""The schemes of our own channels; every other one is Apprise's."""
+"""The schemes of the bridge's own channels; all others are Apprise's."""
 PARAMETERS = frozenset({"format", "batch", "secret", "cafile", "tenant", "hold", "generator", "arg", "limit"})
-"""Every parameter that one of them has."""
+"""Every parameter of the bridge's own channels."""
 
 
 def open_channel(name: str, url: str, labels: Mapping[str, str], allowed: Allowed = NOTHING) -> Channel:
-    """The channel of that URL. Raises ChannelError."""
+    """The channel of a URL. Raises ChannelError."""
     scheme, separator, _ = url.partition("://")
     if not separator:
-        raise ChannelError("is no URL; write SCHEME://…, for example slack://TOKEN_A/TOKEN_B/TOKEN_C")
+        raise ChannelError("is not a URL; write SCHEME://…, for example slack://TOKEN_A/TOKEN_B/TOKEN_C")
     match scheme.lower():
         case "console":
             from bridge.channels.native.console import ConsoleChannel
@@ -57,11 +57,12 @@ def open_channel(name: str, url: str, labels: Mapping[str, str], allowed: Allowe
 
 
 def _apprise_channel(name: str, url: str, scheme: str, labels: Mapping[str, str]) -> Channel:
-    from bridge.channels.apprise.channel import AppriseChannel, is_mail, make_plugin
+    from bridge.channels.apprise.channel import AppriseChannel
+    from bridge.channels.apprise.plugin import is_mail, make_plugin
 
     plugin = make_plugin(url)
     if plugin is None:
-        raise ChannelError(_why_not(scheme))
+        raise ChannelError(_apprise_problem(scheme))
     if is_mail(plugin):
         from bridge.channels.apprise.mail import MailChannel
 
@@ -70,17 +71,21 @@ def _apprise_channel(name: str, url: str, scheme: str, labels: Mapping[str, str]
 
 
 def open_channels(urls: Mapping[str, str], labels: Mapping[str, str], allowed: Allowed) -> dict[str, Channel]:
-    """All of them. One that can no longer be used, for a file is gone, takes nothing and says why: it may come back."""
+    """All channels, by name.
+
+    The URLs were valid at startup. A channel that can no longer be opened, for example because its program was
+    deleted, is replaced by one whose attempts all fail with the reason, and are retried.
+    """
     opened: dict[str, Channel] = {}
     for name, url in urls.items():
         try:
             opened[name] = open_channel(name, url, labels, allowed)
         except ChannelError as error:
-            opened[name] = _Unusable(name, str(error))
+            opened[name] = _UnusableChannel(name, str(error))
     return opened
 
 
-class _Unusable:
+class _UnusableChannel:
     batch_size = 1
     digest_limit = batch_size
 
@@ -89,16 +94,16 @@ class _Unusable:
         self._problem = problem
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """Not now."""
+        """Fail with the reason."""
         del deliveries
         return Outcome(Verdict.RETRY, reason=f"the channel {self._problem}")
 
     def close(self) -> None:
-        """Nothing was opened."""
+        """Nothing to close."""
 
 
 def problem_with(url: str, labels: Mapping[str, str] = MappingProxyType({}), allowed: Allowed = NOTHING) -> str | None:
-    """Why this URL makes no channel, or None. Never holds the URL."""
+    """Why this URL cannot be used, or None. Never contains the URL."""
     try:
         open_channel("", url, labels, allowed).close()
     except ChannelError as error:
@@ -113,7 +118,8 @@ def _file_path(url: str) -> Path:
     return Path(path)
 
 
-def _why_not(scheme: str) -> str:
+def _apprise_problem(scheme: str) -> str:
+    """Why Apprise cannot use a URL of this scheme."""
     from apprise.manager_plugins import NotificationManager
 
     manager: Any = NotificationManager
@@ -121,10 +127,10 @@ def _why_not(scheme: str) -> str:
     if scheme.lower() in plugins.schemas():
         plugin = plugins[scheme.lower()]
         form = plugin.templates[0].replace("{schema}", scheme)
-        return f"is a {scheme}:// URL that Apprise cannot use; its form is {form}, see {plugin.setup_url}"
-    if scheme.lower() in _WEB:
-        ours = _WEB[scheme.lower()]
-        return f"has the unknown scheme {scheme}://; to post alerts there as JSON write {ours}://"
+        return f"is not a valid {scheme}:// URL; its form is {form}, see {plugin.setup_url}"
+    if scheme.lower() in _WEBHOOK_SCHEMES:
+        webhook = _WEBHOOK_SCHEMES[scheme.lower()]
+        return f"has the unknown scheme {scheme}://; to post alerts as JSON, write {webhook}://"
     from bridge.common.suggest import did_you_mean
 
     hint = did_you_mean(scheme, set(plugins.schemas()) | NATIVE)

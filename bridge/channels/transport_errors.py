@@ -1,4 +1,4 @@
-"""Why nothing was heard, in words that tell an operator where to look. Pure."""
+"""Describes for operators why an attempt got no response. Pure."""
 
 from __future__ import annotations
 
@@ -7,66 +7,65 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-from bridge.channels.native.exchange import BrokenAnswerError
+from bridge.channels.errors import InvalidResponseError
 from bridge.common.text import one_line
 
-_MOST = 160
+_MAX_DETAIL = 160
 
 
-def why_silent(error: BaseException) -> str:
-    """A clause for the exception that ended an attempt without an answer, whichever library wrapped it."""
+def describe(error: BaseException) -> str:
+    """A short phrase for the exception that ended an attempt, whichever library wrapped it."""
     causes = list(_causes(error))
-    for told in (_certificate, _name, _refusal, _proxy, _time, _end):
-        for each in causes:
-            if said := told(each):
-                return said
-    return f"it cannot be reached ({type(error).__name__})"
+    for describe_cause in (_tls, _dns, _refused, _proxy, _timeout, _closed):
+        for cause in causes:
+            if text := describe_cause(cause):
+                return text
+    return f"connection failed ({type(error).__name__})"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """What it was raised for, the exception itself first: by ``from``, amid another, or carried as an argument."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        each = waiting.pop(0)
-        if id(each) in seen:
+    """The exception and every exception linked to it: its cause, its context, and exceptions among its arguments."""
+    pending, seen = [error], set[int]()
+    while pending:
+        current = pending.pop(0)
+        if id(current) in seen:
             continue
-        seen.add(id(each))
-        yield each
-        carried = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
-        waiting += [other for other in carried if isinstance(other, BaseException)]
+        seen.add(id(current))
+        yield current
+        linked = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
+        pending += [other for other in linked if isinstance(other, BaseException)]
 
 
-def _certificate(error: BaseException) -> str:
+def _tls(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {one_line(error.verify_message.rstrip('.'), _MOST)}"
+        return f"TLS certificate not trusted: {one_line(error.verify_message.rstrip('.'), _MAX_DETAIL)}"
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        said = (error.reason or "").lower().replace("_", " ") or "no reason given"
-        return f"it speaks no TLS that is understood: {one_line(said, _MOST)}"
+        reason = (error.reason or "").lower().replace("_", " ") or "no reason given"
+        return f"TLS handshake failed: {one_line(reason, _MAX_DETAIL)}"
     return ""
 
 
-def _name(error: BaseException) -> str:
-    return "its name is not known to DNS" if isinstance(error, socket.gaierror) else ""
+def _dns(error: BaseException) -> str:
+    return "host name not found in DNS" if isinstance(error, socket.gaierror) else ""
 
 
-def _refusal(error: BaseException) -> str:
-    return "nothing listens there (connection refused)" if isinstance(error, ConnectionRefusedError) else ""
+def _refused(error: BaseException) -> str:
+    return "connection refused: nothing listens on this port" if isinstance(error, ConnectionRefusedError) else ""
 
 
 def _proxy(error: BaseException) -> str:
-    said = str(error)
-    return f"the proxy: {one_line(said, _MOST)}" if said.startswith("Tunnel connection failed") else ""
+    text = str(error)
+    return f"proxy error: {one_line(text, _MAX_DETAIL)}" if text.startswith("Tunnel connection failed") else ""
 
 
-def _time(error: BaseException) -> str:
-    timed_out = isinstance(error, TimeoutError) or "Timeout" in type(error).__name__
-    return "no answer in time" if timed_out else ""
+def _timeout(error: BaseException) -> str:
+    return "timed out" if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__ else ""
 
 
-def _end(error: BaseException) -> str:
-    ends = (ConnectionError, EOFError, smtplib.SMTPServerDisconnected, ssl.SSLEOFError, ssl.SSLZeroReturnError)
-    if isinstance(error, BrokenAnswerError):
-        return one_line(str(error), _MOST)
-    if isinstance(error, ends) or type(error).__name__ in {"RemoteDisconnected", "IncompleteRead"}:
-        return "it hung up without an answer"
+def _closed(error: BaseException) -> str:
+    closed = (ConnectionError, EOFError, smtplib.SMTPServerDisconnected, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+    if isinstance(error, InvalidResponseError):
+        return one_line(str(error), _MAX_DETAIL)
+    if isinstance(error, closed) or type(error).__name__ in {"RemoteDisconnected", "IncompleteRead"}:
+        return "connection closed without a response"
     return ""

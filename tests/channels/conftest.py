@@ -11,7 +11,7 @@ import requests
 from urllib3.connection import HTTPConnection
 
 from bridge.channels.apprise import intercept
-from bridge.channels.apprise.deadline import Limits
+from bridge.channels.apprise.timeouts import RequestTimeouts
 from tests.support.certificates import make_authority
 from tests.support.far_side import FarSide, connect_proxy
 from tests.support.services import HOSTS, answer_as_they_do
@@ -24,7 +24,7 @@ def probed() -> Iterator[None]:
     """The courier's sessions in this process, in a hurry, put back afterwards."""
     kept = {name: getattr(requests, name) for name in VERBS}
     inner, reply = requests.api.request, smtplib.SMTP.getreply
-    intercept.install(Limits(connect=2.0, read=0.5, total=1.0))
+    intercept.install(RequestTimeouts(connect=2.0, read=0.5, total=1.0))
     yield
     HTTPConnection.response_class = HTTPResponse
     for name, function in kept.items():

@@ -44,7 +44,7 @@ CORPUS = {
     "stars": f"{WORD} " + "*_`[" * 16_000,
     "bytes": f"{WORD} " + "\U0001f600" * 16_000,
     "unseen": f"{WORD} " + "\u200b" * 16_000,
-    "stand-in": f"{WORD} FalcoBridgeSaysThisItself",
+    "stand-in": f"{WORD} FalcoBridgePlaceholder",
 }
 
 

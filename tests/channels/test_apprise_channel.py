@@ -73,7 +73,7 @@ def test_nobody_there_is_tried_again() -> None:
         port = free.getsockname()[1]
     outcome = open_channel("c", f"json://127.0.0.1:{port}/", {}).send([delivery()])
     assert outcome.verdict is Verdict.RETRY
-    assert outcome.reason == "nothing listens there (connection refused)"
+    assert outcome.reason == "connection refused: nothing listens on this port"
 
 
 def test_the_first_two_lines_tell_what_where_who_and_how_bad() -> None:
@@ -100,7 +100,7 @@ def test_hostile_text_is_made_visible_and_bounded() -> None:
         ("slak://hunter2/b/c", "did you mean `slack`?"),
         ("slack://hunter2", "its form is slack://{token_a}/{token_b}/{token_c}, see https://"),
         ("pagerduty://hunter2", "its form is pagerduty://{integrationkey}@{apikey}, see https://"),
-        ("https://hunter2.example.com/x", "to post alerts there as JSON write webhooks://"),
+        ("https://hunter2.example.com/x", "to post alerts as JSON, write webhooks://"),
         ("hunter2", "write SCHEME://"),
         ("file://", "write file://NAME.jsonl"),
     ],

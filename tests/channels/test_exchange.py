@@ -10,17 +10,18 @@ from contextlib import contextmanager
 import pytest
 
 from bridge.channels.contract import Outcome, Verdict
-from bridge.channels.native import endpoint
-from bridge.channels.native.exchange import MOST_READ, Answer, BrokenAnswerError
+from bridge.channels.errors import InvalidResponseError
+from bridge.channels.native.address import parse_address
+from bridge.channels.native.endpoint import Endpoint
+from bridge.channels.native.exchange import MAX_BODY, ResponseParser
 from bridge.channels.registry import open_channel
 from bridge.common import trust
 from tests.channels.deliveries import make_delivery
-from tests.support.far_side import Answer as Said
-from tests.support.far_side import FarSide
+from tests.support.far_side import Answer, FarSide
 
 
-def read(*pieces: bytes) -> Answer:
-    answer = Answer()
+def read(*pieces: bytes) -> ResponseParser:
+    answer = ResponseParser()
     for piece in pieces:
         answer.feed(piece)
     return answer
@@ -40,18 +41,18 @@ def read(*pieces: bytes) -> Answer:
 def test_an_answer_is_the_same_in_whatever_pieces_it_comes(said: bytes, body: bytes, goes_on: bool) -> None:
     """And it tells whether its connection can be used again; what follows it changes nothing."""
     for answer in (read(said), read(*(said[at : at + 1] for at in range(len(said))))):
-        assert answer.is_whole
-        assert (answer.status // 100, bytes(answer.body), answer.may_go_on) == (2, body, goes_on)
+        assert answer.is_complete
+        assert (answer.status // 100, bytes(answer.body), answer.is_reusable) == (2, body, goes_on)
 
 
 def test_the_end_of_the_connection_ends_an_answer_without_a_length_and_no_other() -> None:
     """HTTP/1.0 ends so; an answer that promised more is broken, and so is none at all."""
     whole = read(b"HTTP/1.0 200 OK\r\n\r\nhel", b"lo")
-    assert not whole.is_whole
+    assert not whole.is_complete
     whole.end()
-    assert (whole.is_whole, bytes(whole.body), whole.may_go_on) == (True, b"hello", False)
+    assert (whole.is_complete, bytes(whole.body), whole.is_reusable) == (True, b"hello", False)
     for said in (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", b"HTTP/1.1 200", b"HTTP/1.1 100 Continue\r\n\r\n"):
-        with pytest.raises(BrokenAnswerError):
+        with pytest.raises(InvalidResponseError):
             read(said).end()
 
 
@@ -93,26 +94,26 @@ def send(port: int) -> Outcome:
 
 
 @pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
-def test_a_far_side_that_drips_has_as_long_as_one_that_is_silent(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_far_side_that_drips_has_as_long_as_one_that_is_silent(first: bytes) -> None:
     """A byte now and then, in the head or in the body, buys no time."""
-    monkeypatch.setattr(endpoint, "READ_SECONDS", 0.3)
     with speaking(first, b"x") as port:
-        outcome = send(port)
-    assert (outcome.verdict, outcome.status, outcome.reason) == (Verdict.RETRY, None, "no answer in time")
+        endpoint = Endpoint(parse_address(f"webhook://127.0.0.1:{port}/", ()), "/", read_seconds=0.3)
+        outcome = endpoint.post(b"{}", {})
+    assert (outcome.verdict, outcome.status, outcome.reason) == (Verdict.RETRY, None, "timed out")
 
 
 def test_a_far_side_that_pours_is_hung_up_on() -> None:
     """A head without end is no answer; of a body without end the beginning is read."""
     with speaking(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 1000) as port:
         assert send(port).verdict is Verdict.RETRY
-    with speaking(b"HTTP/1.1 400 Bad\r\nContent-Length: 99999999999\r\n\r\n", b"y" * MOST_READ) as port:
+    with speaking(b"HTTP/1.1 400 Bad\r\nContent-Length: 99999999999\r\n\r\n", b"y" * MAX_BODY) as port:
         outcome = send(port)
     assert (outcome.verdict, outcome.status) == (Verdict.REJECTED, 400)
 
 
 def test_a_connection_that_the_far_side_has_closed_is_not_used_again() -> None:
     """A server that keeps connections for a second costs no delivery an attempt."""
-    with FarSide(lambda _: Said(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")).serving() as server:
+    with FarSide(lambda _: Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")).serving() as server:
         channel = open_channel("c", f"webhook://127.0.0.1:{server.port}/", {})
         for number in range(3):
             assert channel.send([make_delivery(number)]).verdict is Verdict.DELIVERED
@@ -125,7 +126,7 @@ def hung_up(channel: object) -> None:
     """Wait until the far side has hung up on every kept connection."""
     import select
 
-    for connection in channel._endpoint._kept:  # type: ignore[attr-defined]
+    for connection in channel._endpoint._idle:  # type: ignore[attr-defined]
         readable, _, _ = select.select([connection.sock], [], [], 30)
         assert readable
 

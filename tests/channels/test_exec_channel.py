@@ -51,9 +51,9 @@ def test_the_alert_comes_on_standard_input_and_nothing_of_it_anywhere_else(tmp_p
     ("script", "verdict", "reason"),
     [
         ("exit 0", Verdict.DELIVERED, ""),
-        ("echo no such team; exit 65", Verdict.REJECTED, "its program ended with exit 65: no such team"),
-        ("echo busy >&2; exit 1", Verdict.RETRY, "its program ended with exit 1: busy"),
-        ("kill -SEGV $$", Verdict.RETRY, "its program was killed by SIGSEGV"),
+        ("echo no such team; exit 65", Verdict.REJECTED, "the program exited with status 65: no such team"),
+        ("echo busy >&2; exit 1", Verdict.RETRY, "the program exited with status 1: busy"),
+        ("kill -SEGV $$", Verdict.RETRY, "the program was killed by SIGSEGV"),
     ],
 )
 def test_the_exit_decides(script: str, verdict: Verdict, reason: str, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_program_that_pours_or_does_not_read_is_bounded(tmp_path: Path) -> Non
     outcome = run(tmp_path, "head -c 5000000 /dev/zero | tr '\\0' x; exit 3", "?limit=30s", output="a" * 500_000)
     assert outcome.verdict is Verdict.RETRY
     assert len(outcome.reason) < 400
-    assert "exit 3: xxx" in outcome.reason
+    assert "status 3: xxx" in outcome.reason
 
 
 def test_only_an_allowed_program_that_others_cannot_change_is_started(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_only_an_allowed_program_that_others_cannot_change_is_started(tmp_path: 
     assert problem_with(f"exec://{path}", {}, allowed) is None
     assert "absolute path" in str(problem_with("exec://page", {}, allowed))
     assert "No such file" in str(problem_with(f"exec://{tmp_path}/none", {}, allowed))
-    assert "no executable file" in str(problem_with(f"exec://{tmp_path}", {}, allowed))
+    assert "not an executable file" in str(problem_with(f"exec://{tmp_path}", {}, allowed))
     path.chmod(0o757)
     assert "chmod o-w" in str(problem_with(f"exec://{path}", {}, allowed))
 
@@ -116,4 +116,4 @@ def test_a_program_that_is_gone_is_tried_again(tmp_path: Path) -> None:
     page = channel(path)
     path.unlink()
     outcome = page.send([make_delivery()])
-    assert outcome == Outcome(Verdict.RETRY, None, "its program cannot be started: No such file or directory")
+    assert outcome == Outcome(Verdict.RETRY, None, "cannot start the program: No such file or directory")

@@ -48,7 +48,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     outcome = channel(tmp_path / "pipe", tmp_path).send([make_delivery()])
     assert outcome.verdict is Verdict.CHANNEL_FAULT
-    assert "no regular file" in outcome.reason
+    assert "not a regular file" in outcome.reason
 
 
 def test_a_rotated_file_is_left_alone(tmp_path: Path) -> None:

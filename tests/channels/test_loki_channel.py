@@ -109,4 +109,4 @@ def test_what_loki_would_refuse_for_ever_is_told_at_the_start() -> None:
     """A tenant's name with a slash; more labels than a series has."""
     assert "tenant" in str(problem_with("loki://h?tenant=a/b"))
     many = "&".join(f":l{number}=x" for number in range(11))
-    assert "Loki takes 10" in str(problem_with(f"loki://h?{many}"))
+    assert "accepts only 10" in str(problem_with(f"loki://h?{many}"))

@@ -12,7 +12,7 @@ import pytest
 
 from bridge.alert import Alert, Priority
 from bridge.channels.apprise import intercept
-from bridge.channels.apprise.deadline import Limits
+from bridge.channels.apprise.timeouts import RequestTimeouts
 from bridge.channels.contract import Channel, Outcome, Verdict
 from bridge.channels.registry import open_channel
 from bridge.delivery import Delivery
@@ -116,7 +116,7 @@ def test_no_letter_dies_of_its_sender(server: MailServer, reply: str, verdict: V
 def test_no_letter_dies_of_a_greeting() -> None:
     """A server that takes none from this machine (RFC 5321, 3.1) has not seen it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        intercept.install(Limits(read=5.0))
+        intercept.install(RequestTimeouts(read=5.0))
 
         def greet() -> None:
             with listener.accept()[0] as far_side:
@@ -174,7 +174,7 @@ def test_a_letter_goes_encrypted_and_with_a_login(tmp_path: Path, monkeypatch: p
         url = f"mailtos://user:PASSWORD@localhost:{server.port}?from=falco@example.com&to=secops@example.com"
         right, wrong = (url.replace("PASSWORD", word) for word in ("right-password", "wrong-password"))
         untrusted = open_channel("mail", right, {}).send([make_delivery()])
-        assert untrusted.reason.startswith("its certificate is not trusted: ")
+        assert untrusted.reason.startswith("TLS certificate not trusted: ")
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
         assert open_channel("mail", right, {}).send([make_delivery()]).verdict is Verdict.DELIVERED
         assert (server.letters[0].encrypted, server.letters[0].login) == (True, "user")
@@ -207,12 +207,12 @@ def test_a_server_without_encryption_gets_no_letter(server: MailServer) -> None:
 def test_silence_refusal_and_hanging_up_are_tried_again() -> None:
     """Nobody there, nothing said in time, half a greeting."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        intercept.install(Limits(read=0.2))
+        intercept.install(RequestTimeouts(read=0.2))
         outcome = channel(silent.getsockname()[1]).send([make_delivery()])
-        assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "no answer in time")
+        assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "timed out")
         port = silent.getsockname()[1]
     outcome = channel(port).send([make_delivery()])
-    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "nothing listens there (connection refused)")
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "connection refused: nothing listens on this port")
 
 
 class Page(HTMLParser):

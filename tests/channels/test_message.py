@@ -48,7 +48,7 @@ def test_two_lines_tell_what_where_who_and_how_bad() -> None:
 )
 def test_what_says_nothing_takes_no_room_in_the_second_line(fields: dict[str, str], lede: str) -> None:
     """No container is none, the empty and the blank are passed over, an image or an id stands in for a name."""
-    assert compose(delivery(fields), {}).lede == lede
+    assert compose(delivery(fields), {}).summary == lede
 
 
 def test_a_headline_that_would_be_blank_is_the_rules_name() -> None:
@@ -65,18 +65,18 @@ def test_what_runs_from_right_to_left_moves_nothing_of_ours() -> None:
     message = compose(delivery(FIELDS | {"user.name": hebrew, "proc.cmdline": arabic}, "%proc.cmdline"), {})
     held = replace(message, counts=replace(message.counts, suppressed=14))
     assert held.subject == f"[CRITICAL] \u2068{arabic}\u2069 (+14 held back)"
-    assert held.lede == f"payments/api-0 on node-3 · \u2068{hebrew}\u2069: \u2068{arabic}\u2069"
+    assert held.summary == f"payments/api-0 on node-3 · \u2068{hebrew}\u2069: \u2068{arabic}\u2069"
     assert "\u2068" not in compose(delivery(FIELDS), {}).subject
     digest = message_of([make_delivery(1, rule=hebrew, hostname=hebrew), make_delivery(2, rule=arabic)], {})
     assert digest.headline == f"2 alerts: \u2068{hebrew}\u2069, \u2068{arabic}\u2069"
-    assert digest.lede == f"\u2068payments on \u2068{hebrew}\u2069\u2069, payments on node-1"
+    assert digest.summary == f"\u2068payments on \u2068{hebrew}\u2069\u2069, payments on node-1"
 
 
 def test_a_digest_names_its_cluster_once() -> None:
     """It is the same for all of them, and a phone's line is short."""
     message = message_of([make_delivery(n, hostname=f"node-{n}") for n in range(2)], {"cluster": "eu-1"})
-    assert message.lede == "eu-1 · payments on node-0, payments on node-1"
-    assert message_of([make_delivery()] * 2, {"cluster": "eu-1"}).lede == "eu-1 · payments on node-1"
+    assert message.summary == "eu-1 · payments on node-0, payments on node-1"
+    assert message_of([make_delivery()] * 2, {"cluster": "eu-1"}).summary == "eu-1 · payments on node-1"
 
 
 HOSTILE = [
@@ -117,4 +117,4 @@ def test_a_digests_first_lines_begin_with_the_worst_however_common_the_rest_is()
     quiet = [replace(each, notification=replace(each.notification, severity=Priority.NOTICE)) for each in noise]
     message = message_of([*quiet, make_delivery(99, rule="Reverse shell", hostname="node-7")], {})
     assert message.subject.startswith("[CRITICAL] 91 alerts: Reverse shell, Noise 0 x23, ")
-    assert message.lede.startswith("payments on node-7, payments on node-9 x90")
+    assert message.summary.startswith("payments on node-7, payments on node-9 x90")

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from bridge.alert import Priority
-from bridge.channels.apprise.channel import make_plugin
-from bridge.channels.apprise.families import FAMILIES
+from bridge.channels.apprise.known_services import KNOWN_SERVICES
+from bridge.channels.apprise.plugin import make_plugin
 from bridge.channels.message.compose import compose
 from bridge.channels.registry import problem_with
 from bridge.channels.render import plain
@@ -35,7 +35,7 @@ def test_every_url_on_the_page_makes_a_channel(name: str) -> None:
 def test_every_family_is_on_the_page() -> None:
     """With a URL that leads to it, e-mail too."""
     shown = {type(make_plugin(url)).__name__ for url in URLS.values()}
-    assert {*FAMILIES, "NotifyEmail"} <= shown
+    assert {*KNOWN_SERVICES, "NotifyEmail"} <= shown
 
 
 def test_the_two_lines_on_the_page_are_what_people_read() -> None:

@@ -8,10 +8,10 @@ from threading import get_ident
 
 import pytest
 
+from bridge.channels import transport_errors
 from bridge.channels.apprise.sessions import PooledSession
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.registry import open_channel
-from bridge.channels.transport_errors import why_silent
 from bridge.common import trust
 from tests.channels.deliveries import make_delivery
 from tests.support.certificates import Authority, make_authority
@@ -48,7 +48,7 @@ def session(host: str) -> Outcome:
         try:
             status = pooled.post(f"https://{host}/x", data=b"{}", timeout=10).status_code
         except requests.exceptions.SSLError as error:
-            return Outcome(Verdict.RETRY, None, why_silent(error))
+            return Outcome(Verdict.RETRY, None, transport_errors.describe(error))
     return Outcome(Verdict.DELIVERED, status)
 
 
@@ -67,7 +67,7 @@ def test_a_private_authority_is_trusted_where_the_environment_names_it(
         environment.setenv(variable, str(authority.certificate))
         taken = send(f"localhost:{server.port}")
     assert refused.verdict is Verdict.RETRY
-    assert "certificate is not trusted: unable to get local issuer certificate" in refused.reason
+    assert "TLS certificate not trusted: unable to get local issuer certificate" in refused.reason
     assert taken.verdict is Verdict.DELIVERED
     assert len(server.requests) == 1
 

@@ -17,10 +17,10 @@ from bridge.alert import Alert, Priority
 from bridge.alert.alert import is_clock_field
 from bridge.alert.forms.json_form import decode_json
 from bridge.channels.message.compose import compose, compose_digest, message_of
-from bridge.channels.message.fit import escaped, fitted, named, share
-from bridge.channels.message.message import Fact, Link, Message
+from bridge.channels.message.fit import alert_lines, fit_escaped, fit_facts, length_limit
+from bridge.channels.message.message import Fact, Message, MessageLink
 from bridge.channels.render import discord, mattermost, opsgenie, pagerduty, plain, slack, teams, telegram
-from bridge.channels.render.mail import mail
+from bridge.channels.render.mail import mail_content
 from bridge.delivery import Delivery
 from bridge.routing import Notification
 from tests.channels.deliveries import TIME_NS, make_delivery
@@ -48,7 +48,7 @@ def one() -> Message:
     made = make_delivery(output=OUTPUT, output_fields=FIELDS, tags=["container", "mitre_execution"])
     titled = Notification("c", ("rm -rf in prod", "everything"), Priority.CRITICAL, "rm -rf in %k8s.ns.name")
     message = compose(replace(made, notification=titled), LABELS)
-    link = Link("Acknowledge", "https://bridge.example.com/ack/1")
+    link = MessageLink("Acknowledge", "https://bridge.example.com/ack/1")
     return replace(message, counts=replace(message.counts, suppressed=14), links=(link,))
 
 
@@ -75,8 +75,8 @@ FORMS: dict[str, Callable[[Message], str]] = {
     "mattermost-bot.json": as_json(mattermost.payload, {"channel_id": "c1", "message": "x"}),
     "pagerduty.json": as_json(pagerduty.payload, {"routing_key": "k", "client": "Falco", "payload": {"summary": "x"}}),
     "opsgenie.json": as_json(opsgenie.payload, {"message": "x", "responders": [{"type": "team", "name": "secops"}]}),
-    "mail.html": lambda message: mail(message).html,
-    "mail.txt": lambda message: f"{mail(message).subject}\n\n{mail(message).text}",
+    "mail.html": lambda message: mail_content(message).html,
+    "mail.txt": lambda message: f"{mail_content(message).subject}\n\n{mail_content(message).text}",
     "plain.txt": lambda message: f"{message.subject}\n{plain.body(message)}\n",
     "sms.txt": lambda message: f"{plain.body(message, 160)}\n",
 }
@@ -119,7 +119,7 @@ def test_the_second_line_tells_where_who_and_what_for_every_source(
     fields: dict[str, str], source: str, lede: str
 ) -> None:
     """Plugins have their own words for it."""
-    assert compose(make_delivery(output_fields=fields, source=source), {}).lede == lede
+    assert compose(make_delivery(output_fields=fields, source=source), {}).summary == lede
 
 
 def test_repeats_of_an_incident_have_one_key_and_others_another() -> None:
@@ -166,7 +166,7 @@ def test_no_form_outgrows_its_service(fields: dict[str, str], rule: str, output:
 @given(st.lists(st.integers(0, 5000), max_size=50), st.integers(0, 20_000))
 def test_the_longest_are_cut_and_only_they(lengths: list[int], room: int) -> None:
     """Within the room, and with no room left unused that anyone could have had."""
-    most = share(lengths, room)
+    most = length_limit(lengths, room)
     used = sum(min(length, most) for length in lengths)
     assert used <= room or sum(lengths) <= room
     assert sum(lengths) <= room or room - used < len(lengths)
@@ -178,7 +178,7 @@ def test_the_longest_are_cut_and_only_they(lengths: list[int], room: int) -> Non
 )
 def test_rows_fit_and_none_is_lost_uncounted(facts: list[Fact], room: int) -> None:
     """In order; what is left out is told."""
-    rows, left_out = fitted(facts, room, 3)
+    rows, left_out = fit_facts(facts, room, 3)
     assert len(rows) + left_out == len(facts)
     assert [row.name for row in rows] == [fact.name for fact in facts[: len(rows)]]
     assert sum(len(row.name) + len(row.value) + 3 for row in rows) <= room
@@ -187,16 +187,16 @@ def test_rows_fit_and_none_is_lost_uncounted(facts: list[Fact], room: int) -> No
 def test_a_digest_beyond_its_room_counts_what_it_cannot_name() -> None:
     """Nothing vanishes silently."""
     alerts = several().alerts * 100
-    told = named(alerts, 1000)
+    told = alert_lines(alerts, 1000)
     assert len(told) <= 1000
-    assert told.endswith(f"… and {300 - told.count(chr(10))} more, in the journal")
+    assert told.endswith(f"… and {300 - told.count(chr(10))} more (see the journal)")
 
 
 @given(st.text(alphabet="&<>ab", max_size=300), st.integers(1, 100))
 @example("&", 1)
 def test_an_escape_is_never_cut_in_two(text: str, most: int) -> None:
     """The text is cut before it is escaped."""
-    result = escaped(text, most, lambda part: part.replace("&", "&amp;"))
+    result = fit_escaped(text, most, lambda part: part.replace("&", "&amp;"))
     assert len(result) <= most
     assert result.count("&") == result.count("&amp;")
 

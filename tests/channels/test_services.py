@@ -112,7 +112,7 @@ def test_an_answer_that_never_ends_is_let_go(services: FarSide) -> None:
     services.answer = lambda _request: Answer(raw=endless)
     assert send(BY_NAME["discord"]).verdict is Verdict.RETRY
     services.answer = lambda _request: Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", drips=True)
-    assert send(BY_NAME["discord"]).reason == "no answer in time"
+    assert send(BY_NAME["discord"]).reason == "timed out"
 
 
 @pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 "])
@@ -120,7 +120,7 @@ def test_an_answer_whose_head_never_ends_is_let_go(services: FarSide, head: byte
     """Status and headers are within the deadline too, each byte of them in time by itself; the next send is as ever."""
     services.answer = lambda _request: Answer(raw=head, drips=True)
     began = time.monotonic()
-    assert send(BY_NAME["discord"]).reason == "no answer in time"
+    assert send(BY_NAME["discord"]).reason == "timed out"
     assert time.monotonic() - began < 10
     services.answer = answer_as_they_do
     assert send(BY_NAME["discord"]).verdict is Verdict.DELIVERED

@@ -59,7 +59,7 @@ def test_a_closed_port_is_told(scheme: str) -> None:
     """Somebody's service is down, or the port is another."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert reason(f"{scheme}://127.0.0.1:{port}/") == "nothing listens there (connection refused)"
+    assert reason(f"{scheme}://127.0.0.1:{port}/") == "connection refused: nothing listens on this port"
 
 
 @BOTH
@@ -67,21 +67,18 @@ def test_an_unknown_name_is_told(scheme: str, monkeypatch: pytest.MonkeyPatch) -
     """A name that cannot be: `.invalid` is nobody's."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    assert reason(f"{scheme}://hooks.invalid/") == "its name is not known to DNS"
+    assert reason(f"{scheme}://hooks.invalid/") == "host name not found in DNS"
 
 
 @BOTH
 def test_a_server_that_hangs_up_is_told(scheme: str) -> None:
     """As one does behind a load balancer without a backend."""
     with saying(b"") as port:
-        assert reason(f"{scheme}://127.0.0.1:{port}/") in {
-            "it hung up without an answer",
-            "the connection was closed before an answer",
-        }
+        assert reason(f"{scheme}://127.0.0.1:{port}/") == "connection closed without a response"
 
 
 @BOTH_SECURE
 def test_a_server_without_tls_is_told(scheme: str) -> None:
     """The `s` is one too many, or the port is the other one."""
     with saying(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
-        assert reason(f"{scheme}://localhost:{port}/").startswith("it speaks no TLS that is understood: ")
+        assert reason(f"{scheme}://localhost:{port}/").startswith("TLS handshake failed: ")

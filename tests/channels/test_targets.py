@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bridge.channels.apprise import intercept
-from bridge.channels.apprise.channel import make_plugin
-from bridge.channels.apprise.deadline import Limits
-from bridge.channels.apprise.targets import Targets, apart
+from bridge.channels.apprise.plugin import make_plugin
+from bridge.channels.apprise.targets import Targets, split_targets
+from bridge.channels.apprise.timeouts import RequestTimeouts
 from bridge.channels.contract import Channel, Outcome, Verdict
 from bridge.channels.registry import open_channel
 from bridge.delivery import Delivery
@@ -98,7 +98,7 @@ def test_one_to_try_again_comes_before_one_that_is_gone(services: FarSide) -> No
     outcome = channel.send(deliveries(1))
     assert (outcome.verdict, outcome.reason) == (
         Verdict.REJECTED,
-        "1 of 3 targets: the service says: channel_not_found",
+        "1 of 3 targets: service error: channel_not_found",
     )
     services.answer = lambda _request: Answer(401, b"token_revoked")
     outcome = channel.send(deliveries(2))
@@ -129,7 +129,7 @@ def test_a_target_that_is_gone_blames_no_delivery(refused: bool) -> None:
 @pytest.mark.usefixtures("probed")
 def test_a_target_that_was_not_asked_in_time_is_asked_in_the_next_attempt() -> None:
     """One that is gone makes no dead letter of what another has not heard of."""
-    intercept.install(Limits(total=0.0))
+    intercept.install(RequestTimeouts(total=0.0))
     targets, asked = Targets(("gone", "late")), list[str]()
 
     def send(target: str, _missing: Sequence[Delivery]) -> Outcome:
@@ -152,8 +152,10 @@ def plugins_with_two_targets() -> dict[str, Any]:
                     several = str(told.get("type", "")).startswith("list")
                     url = url.replace("{" + name + "}", pair if several else value_for(name, told, number, 9))
                 plugin = make_plugin(url)
-                if plugin is not None and len(apart(plugin)) >= len(found.get(kind.__name__, ())):
-                    found[kind.__name__] = apart(plugin) if len(apart(plugin)) > 1 or _several(plugin) else ()
+                if plugin is not None and len(split_targets(plugin)) >= len(found.get(kind.__name__, ())):
+                    found[kind.__name__] = (
+                        split_targets(plugin) if len(split_targets(plugin)) > 1 or _several(plugin) else ()
+                    )
     return {name: each for name, each in found.items() if each}
 
 
@@ -182,6 +184,6 @@ def test_every_service_that_counts_its_targets_is_told_apart() -> None:
 )
 def test_each_kind_of_target_counts(url: str, count: int) -> None:
     """Channels beside rooms beside people; Apprise's own retries are none."""
-    each = apart(make_plugin(url))
+    each = split_targets(make_plugin(url))
     assert len(each) == count
     assert len({one.url() for one in each}) == count

@@ -181,17 +181,17 @@ def test_connections_are_kept() -> None:
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("webhook://", "names no host"),
-        ("webhook://h:notaport/x", "malformed"),
+        ("webhook://", "has no host"),
+        ("webhook://h:notaport/x", "invalid host or port"),
         ("webhook://h/?fromat=falco", "did you mean `format`?"),
-        ("webhook://h/?format=xml", "none of falco, falcosidekick"),
+        ("webhook://h/?format=xml", "one of falco, falcosidekick"),
         ("webhook://h/?batch=array&batch=none", "twice"),
         ("webhook://h/?secret=hunter2hunter2", "whsec_"),
         ("webhook://h/?secret=whsec_aHVudGVyMg==", "24 to 64"),
-        ("webhook://h/?+Host=evil", "writes itself"),
+        ("webhook://h/?+Host=evil", "sets itself"),
         ("webhook://h/?+X-A=a%0d%0aHost:x", "printable"),
-        ("webhook://h/?+X%20A=a", "header without a usable name"),
-        ("webhooks://h/?cafile=/nonexistent/hunter2", "authorities"),
+        ("webhook://h/?+X%20A=a", "header with an invalid name"),
+        ("webhooks://h/?cafile=/nonexistent/hunter2", "CA bundle"),
     ],
 )
 def test_a_mistake_in_the_url_is_told_without_it(url: str, told: str) -> None:

@@ -113,7 +113,7 @@ def test_the_notices_say_since_when_why_and_what_became_of_it() -> None:
     health = after(*[DOWN] * 9)
     failing = notice("secops", health, News.FAILING, 37, OPTIONS, "host")
     assert (
-        compose(Delivery(1, failing, Notification("c", ("r",), failing.priority), 0, 1), {}).lede
+        compose(Delivery(1, failing, Notification("c", ("r",), failing.priority), 0, 1), {}).summary
         == "host · HTTP 503: busy"
     )
     for part in ("secops", "1970-01-01 00:00:01 UTC", "9 times", "HTTP 503: busy", "Waiting for it: 37", "24 h"):

@@ -1,9 +1,12 @@
-"""What the far side really said: Apprise tells success or failure, and these sessions remember the rest.
+"""Intercepts what Apprise's plugins send: records the response, and replaces the request's body.
 
-Every plugin of Apprise calls the functions of ``requests``; in the courier they go through a session of the calling
-thread, which keeps its connections, follows no redirect, and notes status, Retry-After and the first of the body.
-It is also where a message gets its own form: Apprise knows where to post and how to prove who we are; what is posted
-to a service that we know is ours (``bridge.channels.render``), put in place of what the plugin made of a stand-in.
+Apprise reports only success or failure. Every plugin calls the functions of ``requests``, so in the courier these
+functions use a session of the calling thread, which pools connections, follows no redirects, and records status,
+``Retry-After`` and the beginning of the body. ``smtplib`` is recorded too.
+
+A plugin knows the address and the authentication of a service. For known services the message is ours
+(``bridge.channels.render``): the plugin is asked to send a placeholder, and a request that contains the placeholder
+gets our body instead.
 """
 
 from __future__ import annotations
@@ -12,138 +15,130 @@ import json
 import smtplib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 from urllib3.connection import HTTPConnection
 
-from bridge.channels.apprise.deadline import Limits, answers_within
+from bridge.channels import transport_errors
 from bridge.channels.apprise.sessions import PooledSession
-from bridge.channels.transport_errors import why_silent
+from bridge.channels.apprise.timeouts import RequestTimeouts, response_class
+from bridge.channels.response import Response
 
-STAND_IN = "FalcoBridgeSaysThisItself"
-"""What a plugin is given to say where we say it ourselves: a request that holds it is dressed on its way out.
-Letters only: no plugin escapes them."""
-_MOST_BODY = 65_536
-_PIECE = 16_384
+PLACEHOLDER = "FalcoBridgePlaceholder"
+"""The text that a plugin sends where the body is ours. Letters only, so that no plugin escapes it."""
+_MAX_BODY = 65_536
+_READ_SIZE = 16_384
 
-Dress = Callable[[dict[str, Any]], dict[str, Any]]
-"""From the JSON that a plugin would post to the JSON that we post to the same address."""
+Rewrite = Callable[[dict[str, Any]], dict[str, Any]]
+"""From the JSON that a plugin would post to the JSON to post to the same address."""
 
 
 @dataclass(slots=True)
-class Response:
-    """What one attempt heard."""
+class Recording:
+    """What one attempt sent and received."""
 
-    status: int | None = None
-    retry_after: str | None = None
-    body: bytes = b""
-    """The first 64 KiB."""
-    error: str = ""
-    """Why nothing was heard, where that is so."""
-    mail: bool = False
-    """Whether the status is SMTP's."""
-    dress: Dress | None = None
-    dressings: int = 0
-    """How many requests went out dressed."""
+    response: Response = field(default_factory=Response)
+    rewrite: Rewrite | None = None
+    rewritten_requests: int = 0
 
-    def answered(self, response: requests.Response) -> None:
-        """Remember an answer; a later yes, to a lookup or another target, does not cover up a no."""
-        status = response.status_code
-        if self.status is not None and self.status >= 300 > status:
+    def add(self, received: requests.Response) -> None:
+        """Record a response. A 2xx to a second request does not replace an earlier failure."""
+        status, response = received.status_code, self.response
+        if response.status is not None and response.status >= 300 > status:
             return
-        self.status, self.mail, self.body = status, False, response.content
-        self.retry_after = response.headers.get("Retry-After")
+        response.status, response.is_smtp, response.body = status, False, received.content
+        response.retry_after = received.headers.get("Retry-After")
 
-    def dressed(self, data: Any) -> Any:
-        """A request's body, ours in place of the plugin's."""
-        if self.dress is None or not isinstance(data, str) or STAND_IN not in data:
+    def rewritten(self, data: Any) -> Any:
+        """The body to send: ours if the plugin's contains the placeholder."""
+        if self.rewrite is None or not isinstance(data, str) or PLACEHOLDER not in data:
             return data
-        self.dressings += 1
-        return json.dumps(self.dress(json.loads(data)), ensure_ascii=False).encode("utf-8", "replace")
+        self.rewritten_requests += 1
+        return json.dumps(self.rewrite(json.loads(data)), ensure_ascii=False).encode("utf-8", "replace")
 
 
-class _Thread(threading.local):
+class _ThreadState(threading.local):
     def __init__(self) -> None:
-        self.heard = Response()
-        self.session = _Session()
+        self.recording = Recording()
+        self.session = _RecordingSession()
 
 
-class _Session(PooledSession):
+class _RecordingSession(PooledSession):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        heard = _thread.heard
-        if heard.status == 429:  # some plugins try again at once, which is the one thing we were asked not to do
+        recording = _thread.recording
+        if recording.response.status == 429:  # Some plugins retry immediately, although asked to wait.
             raise requests.RequestException("asked to wait")
-        kwargs |= {"allow_redirects": False, "timeout": (_limits.connect, _limits.read), "stream": True}
+        kwargs |= {"allow_redirects": False, "timeout": (_timeouts.connect, _timeouts.read), "stream": True}
         try:
-            response = super().send(request, **kwargs)
-            _read(response)
+            received = super().send(request, **kwargs)
+            _read(received)
         except requests.RequestException as error:
-            heard.status, heard.error = None, why_silent(error)
+            recording.response.status, recording.response.error = None, transport_errors.describe(error)
             raise
-        heard.answered(response)
-        return response
+        recording.add(received)
+        return received
 
 
-def _read(response: requests.Response) -> None:
-    """The body, in bounded size: a far side that pours holds nobody up, and one that drips is cut off below."""
+def _read(received: requests.Response) -> None:
+    """Read the body up to its bound; close the connection if it is longer. The deadline is in ``timeouts.py``."""
     body = b""
-    while len(body) < _MOST_BODY:
-        piece = _piece(response)
-        if not piece:
+    while len(body) < _MAX_BODY:
+        chunk = _read_chunk(received)
+        if not chunk:
             break
-        body += piece
+        body += chunk
     else:
-        response.close()
-    setattr(response, "_content", body[:_MOST_BODY])  # noqa: B010  # what ``content`` and ``json()`` give
+        received.close()
+    setattr(received, "_content", body[:_MAX_BODY])  # noqa: B010  # the source of ``content`` and ``json()``
 
 
-def _piece(response: requests.Response) -> bytes:
+def _read_chunk(received: requests.Response) -> bytes:
     from urllib3.exceptions import HTTPError
 
     try:
-        return bytes(response.raw.read1(_PIECE, decode_content=True))
+        return bytes(received.raw.read1(_READ_SIZE, decode_content=True))
     except HTTPError as error:
         raise requests.ConnectionError(error) from error
 
 
-_limits = Limits()
-_thread = _Thread()
+_timeouts = RequestTimeouts()
+_thread = _ThreadState()
 
 
-def limits() -> Limits:
-    """How long a conversation of this process may take."""
-    return _limits
+def timeouts() -> RequestTimeouts:
+    """The timeouts of this process."""
+    return _timeouts
 
 
-def listen(dress: Dress | None = None) -> Response:
-    """Begin to listen in this thread; the result fills as the attempt goes on. ``dress`` rewrites what is posted."""
-    _thread.heard = Response(dress=dress)
-    return _thread.heard
+def record(rewrite: Rewrite | None = None) -> Recording:
+    """Start a recording for the current thread, replacing the previous one. It is filled while a plugin sends."""
+    _thread.recording = Recording(rewrite=rewrite)
+    return _thread.recording
 
 
-def install(times: Limits = _limits) -> None:
-    """Lead ``requests`` and ``smtplib`` of this process through the probe. For the courier only."""
-    global _limits  # noqa: PLW0603  # as what it leads is the process's
-    _limits = times
-    HTTPConnection.response_class = answers_within(times)
+def install(times: RequestTimeouts = _timeouts) -> None:
+    """Replace the functions of ``requests`` and ``smtplib`` in this process. For the courier only."""
+    global _timeouts  # noqa: PLW0603  # the replaced functions are global, too
+    _timeouts = times
+    HTTPConnection.response_class = response_class(times)
 
     def request(method: str, url: str, **kwargs: Any) -> requests.Response:
         session = _thread.session
         session.cookies.clear()
         if "data" in kwargs:
-            kwargs["data"] = _thread.heard.dressed(kwargs["data"])
+            kwargs["data"] = _thread.recording.rewritten(kwargs["data"])
         return session.request(method, url, **kwargs)
 
     requests.request = request  # type: ignore[assignment]
     requests.api.request = request  # type: ignore[assignment]
     for method in ("get", "post", "put", "patch", "delete", "head", "options"):
-        setattr(requests, method, _verb(request, method))
-    _listen_to_mail()
+        setattr(requests, method, _method(request, method))
+    _record_smtp()
 
 
-def _verb(request: Any, method: str) -> Any:
+def _method(request: Any, method: str) -> Any:
     def send(url: str, *args: Any, **kwargs: Any) -> requests.Response:
         if args:
             kwargs["params" if method == "get" else "data"] = args[0]
@@ -152,14 +147,14 @@ def _verb(request: Any, method: str) -> Any:
     return send
 
 
-def _listen_to_mail() -> None:
-    read = smtplib.SMTP.getreply
+def _record_smtp() -> None:
+    read_reply = smtplib.SMTP.getreply
 
     def getreply(self: smtplib.SMTP) -> tuple[int, bytes]:
-        code, text = read(self)
+        code, text = read_reply(self)
         if code >= 400:
-            heard = _thread.heard
-            heard.status, heard.body, heard.mail = code, text[:_MOST_BODY], True
+            response = _thread.recording.response
+            response.status, response.body, response.is_smtp = code, text[:_MAX_BODY], True
         return code, text
 
     smtplib.SMTP.getreply = getreply  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
-"""E-mail, over the settings that Apprise reads from a ``mailto://`` URL.
+"""E-mail, with the settings that Apprise reads from a ``mailto://`` URL.
 
-Apprise sends one form of a text, or makes one from the other; and tells of a failure only that there was one. So the
-letter is ours and so is the conversation: two parts, one letter a recipient, and the server's own words back.
+Apprise sends either text or HTML, and reports a failure without its reason. So the bridge writes the e-mail (text and
+HTML, one e-mail per recipient) and speaks SMTP itself, and reports the server's own words.
 """
 
 from __future__ import annotations
@@ -18,27 +18,28 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
-from bridge.channels.apprise.intercept import limits
+from bridge.channels import transport_errors
+from bridge.channels.apprise.intercept import timeouts
 from bridge.channels.apprise.targets import Targets
+from bridge.channels.classify import smtp_verdict
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.message.compose import message_of
-from bridge.channels.render.mail import MOST_IN_A_DIGEST, Mail, mail
-from bridge.channels.transport_errors import why_silent
-from bridge.channels.verdict import of_smtp
+from bridge.channels.render.mail import DIGEST_LIMIT, MailContent, mail_content
 from bridge.common.masking import redacted, secrets_in
 from bridge.common.text import one_line
 from bridge.delivery.delivery import Delivery
 
-_LONGEST_REASON = 300
+_MAX_REASON = 300
+_MAX_HEADER = 998
 _TOO_LARGE = 552
-"""Said to the sender's name already, with which a letter's size is announced (RFC 1870)."""
+"""Servers answer this to MAIL FROM already, which announces the size (RFC 1870)."""
 
 
 class MailChannel:
-    """One mail server, one sender, and its recipients."""
+    """One mail server, one sender, and the recipients."""
 
     batch_size = 1
-    digest_limit = MOST_IN_A_DIGEST
+    digest_limit = DIGEST_LIMIT
 
     def __init__(self, name: str, url: str, plugin: Any, labels: Mapping[str, str]) -> None:
         self.name = name
@@ -48,24 +49,23 @@ class MailChannel:
         self._targets = Targets[tuple[str | None, str]](plugin.targets)
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """Send each recipient a letter of his own; who took it before does not get it again."""
+        """Send one e-mail to each recipient that does not have it yet."""
         try:
             with self._connected() as server:
-                outcome = self._targets.send(deliveries, lambda target, missing: self._post(server, target, missing))
-        except Exception as error:  # noqa: BLE001  # whatever it is, the courier must go on
-            outcome = _failed(error)
-        reason = one_line(
-            redacted(outcome.reason, self._secrets), _LONGEST_REASON
-        )  # in this order: half a secret is one
+                outcome = self._targets.send(deliveries, lambda target, missing: self._send_to(server, target, missing))
+        except Exception as error:  # noqa: BLE001  # a channel never raises
+            outcome = _failure(error)
+        # Redact before cutting: half a secret would not be found.
+        reason = one_line(redacted(outcome.reason, self._secrets), _MAX_REASON)
         return replace(outcome, reason=reason)
 
     def close(self) -> None:
-        """A connection lasts for one message."""
+        """Nothing to close: each send has its own connection."""
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
-        """Connected, encrypted as the URL asks, logged in. Raises OSError, SMTPException."""
-        plugin, times = self._plugin, limits()
+        """A connection, encrypted as the URL requires, and logged in. Raises OSError, SMTPException."""
+        plugin, times = self._plugin, timeouts()
         mode = str(plugin.secure_mode)
         if mode == "ssl":
             server: smtplib.SMTP = smtplib.SMTP_SSL(
@@ -79,7 +79,7 @@ class MailChannel:
             if plugin.user and plugin.password:
                 server.login(plugin.user, plugin.password)
             yield server
-            with suppress(OSError):  # however it takes the farewell: who has a letter has it
+            with suppress(OSError):  # The e-mail is already accepted, whatever the server answers to QUIT.
                 server.quit()
         finally:
             server.close()
@@ -91,21 +91,21 @@ class MailChannel:
             context.verify_mode = ssl.CERT_NONE
         return context
 
-    def _post(self, server: smtplib.SMTP, target: tuple[str | None, str], deliveries: Sequence[Delivery]) -> Outcome:
-        """One letter to one recipient. Raises SMTPServerDisconnected: nobody else gets one by that connection."""
+    def _send_to(self, server: smtplib.SMTP, target: tuple[str | None, str], deliveries: Sequence[Delivery]) -> Outcome:
+        """Send one e-mail. Raises SMTPServerDisconnected: the connection cannot be used for other recipients."""
         name, address = target
-        letter = mail(message_of(deliveries, self._labels))
+        content = mail_content(message_of(deliveries, self._labels))
         key = tuple(f"{each.id} {each.alert.id}" for each in deliveries)
         try:
-            written = self._written(letter, key, name or "", address)
-            refused = server.send_message(written, self._sender[1], self._all_of(address))
+            email = self._email(content, key, name or "", address)
+            rejected = server.send_message(email, self._sender[1], self._envelope_recipients(address))
         except smtplib.SMTPServerDisconnected:
             raise
         except smtplib.SMTPException as error:
-            return _failed(error)
-        if address in refused:  # while who gets a copy was not
-            code, text = refused[address]
-            return replace(_said(of_smtp(code), code, text), applies_to_whole_batch=True)
+            return _failure(error)
+        if address in rejected:  # The server accepted a copy, but not the recipient.
+            code, text = rejected[address]
+            return replace(_outcome(smtp_verdict(code), code, text), applies_to_whole_batch=True)
         return Outcome(Verdict.DELIVERED, 250)
 
     @property
@@ -113,59 +113,59 @@ class MailChannel:
         name, address = self._plugin.from_addr
         return name or "Falco", address
 
-    def _all_of(self, address: str) -> list[str]:
+    def _envelope_recipients(self, address: str) -> list[str]:
         return [address, *(self._plugin.cc - {address}), *(self._plugin.bcc - {address})]
 
-    def _written(self, letter: Mail, key: tuple[str, ...], name: str, address: str) -> EmailMessage:
-        """The library writes headers so that no value can add another."""
-        message = EmailMessage()
-        message["Subject"] = letter.subject
-        message["From"] = _address(*self._sender)
-        message["To"] = _address(name, address)
+    def _email(self, content: MailContent, key: tuple[str, ...], name: str, address: str) -> EmailMessage:
+        """The e-mail. ``EmailMessage`` encodes header values, so that a value cannot add a header."""
+        email = EmailMessage()
+        email["Subject"] = content.subject
+        email["From"] = _address(*self._sender)
+        email["To"] = _address(name, address)
         copies = [_address(self._plugin.names.get(copy) or "", copy) for copy in sorted(self._plugin.cc - {address})]
         if copies:
-            message["Cc"] = copies
+            email["Cc"] = copies
         if self._plugin.reply_to:
-            message["Reply-To"] = [_address("", each) for each in sorted(self._plugin.reply_to)]
-        message["Date"] = format_datetime(datetime.now(UTC))
-        message["Message-ID"] = self._id(key, address)
-        message["Auto-Submitted"] = "auto-generated"
+            email["Reply-To"] = [_address("", each) for each in sorted(self._plugin.reply_to)]
+        email["Date"] = format_datetime(datetime.now(UTC))
+        email["Message-ID"] = self._message_id(key, address)
+        email["Auto-Submitted"] = "auto-generated"
         for header, value in self._plugin.headers.items():
-            message[header] = one_line(str(value), 998)
-        message.set_content(letter.text, cte="quoted-printable")
-        message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
-        return message
+            email[header] = one_line(str(value), _MAX_HEADER)
+        email.set_content(content.text, cte="quoted-printable")
+        email.add_alternative(content.html, subtype="html", cte="quoted-printable")
+        return email
 
-    def _id(self, key: tuple[str, ...], address: str) -> str:
-        """The same for every attempt: a letter whose answer was lost is known again by servers that look for it."""
-        told = "\0".join((self.name, address, *key)).encode("utf-8", "replace")
+    def _message_id(self, key: tuple[str, ...], address: str) -> str:
+        """The same for every attempt, so that servers that check it drop a repeated e-mail."""
+        identity = "\0".join((self.name, address, *key)).encode("utf-8", "replace")
         domain = self._sender[1].rpartition("@")[2]
-        return f"<{hashlib.blake2b(told, digest_size=16).hexdigest()}@{domain}>"
+        return f"<{hashlib.blake2b(identity, digest_size=16).hexdigest()}@{domain}>"
 
 
 def _address(name: str, address: str) -> Address:
     return Address(name, addr_spec=address)
 
 
-def _failed(error: Exception) -> Outcome:
-    """What an exception of the conversation means."""
+def _failure(error: Exception) -> Outcome:
+    """The outcome for an exception of an SMTP session."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, text = max(error.recipients.values())
-        return _said(_before_the_letter(code), code, text)
+        return _outcome(_verdict_before_data(code), code, text)
     if isinstance(error, smtplib.SMTPResponseException):
-        of_the_letter = isinstance(error, smtplib.SMTPDataError) or error.smtp_code == _TOO_LARGE
-        judge = of_smtp if of_the_letter else _before_the_letter
-        return _said(judge(error.smtp_code), error.smtp_code, error.smtp_error)
+        concerns_content = isinstance(error, smtplib.SMTPDataError) or error.smtp_code == _TOO_LARGE
+        verdict = smtp_verdict if concerns_content else _verdict_before_data
+        return _outcome(verdict(error.smtp_code), error.smtp_code, error.smtp_error)
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return Outcome(Verdict.RETRY, None, f"the server cannot do what the URL asks: {error}")
-    return Outcome(Verdict.RETRY, None, why_silent(error))
+        return Outcome(Verdict.RETRY, None, f"the mail server lacks a feature that the URL requires: {error}")
+    return Outcome(Verdict.RETRY, None, transport_errors.describe(error))
 
 
-def _before_the_letter(code: int) -> Verdict:
-    """Greeting, login, sender or recipient: nothing of the letter has been said, so it is not to blame."""
+def _verdict_before_data(code: int) -> Verdict:
+    """Greeting, login, sender or recipient: the server has not seen the content, so the fault is the channel's."""
     return Verdict.CHANNEL_FAULT if code >= 500 else Verdict.RETRY
 
 
-def _said(verdict: Verdict, code: int, text: bytes | str) -> Outcome:
-    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return Outcome(verdict, code, f"SMTP {code}: {said}")
+def _outcome(verdict: Verdict, code: int, text: bytes | str) -> Outcome:
+    decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return Outcome(verdict, code, f"SMTP {code}: {decoded}")

@@ -1,7 +1,7 @@
-"""Sessions for what Apprise sends: connections and authorities kept, proxies looked up once, no netrc.
+"""HTTP sessions for Apprise's plugins: pooled connections, one TLS context, cached proxies, no netrc.
 
-A session of ``requests`` reads the bundle of authorities anew for each connection (20 ms), and the environment and
-``~/.netrc`` anew for each request; one of these does neither.
+A session of ``requests`` reads the CA bundle for each connection (20 ms), and the environment and ``~/.netrc`` for each
+request. These sessions do neither.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from bridge.common.trust import proxies, trusted
 
 
 class PooledSession(requests.Session):
-    """For one thread."""
+    """A session for one thread."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.trust_env = False  # what the environment says is looked up below; netrc would send what nobody asked for
-        self.mount("https://", _TrustingAdapter())
+        # Proxies are looked up below. ``~/.netrc`` would add credentials that the config does not name.
+        self.trust_env = False
+        self.mount("https://", _SharedContextAdapter())
 
     def merge_environment_settings(
         self,
@@ -32,7 +33,7 @@ class PooledSession(requests.Session):
         verify: Any,
         cert: Any,
     ) -> Any:
-        """The proxy that the environment names, unless the caller names one."""
+        """Add the environment's proxies, unless the caller passes its own."""
         settings: dict[str, Any] = dict(super().merge_environment_settings(url, proxies, stream, verify, cert))
         settings["proxies"] = {**_proxies(url), **settings["proxies"]}
         return settings
@@ -44,11 +45,14 @@ def _proxies(url: str | bytes | None) -> Mapping[str, str]:
     return proxies(url if isinstance(url, str) else url.decode("ascii", "replace"))
 
 
-class _TrustingAdapter(HTTPAdapter):
-    """Verifies with the process's one context; a caller's own bundle, certificate or ``verify=False`` stays its own."""
+class _SharedContextAdapter(HTTPAdapter):
+    """Verifies with the process's shared TLS context.
+
+    A caller that passes its own CA bundle, a client certificate or ``verify=False`` gets the usual behaviour.
+    """
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        """What tells pools apart: our context in place of the bundle that each connection would read."""
+        """The key of a connection pool, with the shared context instead of the CA bundle's path."""
         base: Any = super()
         host, pool = base.build_connection_pool_key_attributes(request, verify, cert)
         if verify is True and cert is None:
@@ -57,7 +61,7 @@ class _TrustingAdapter(HTTPAdapter):
         return host, pool
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing more to tell the pool where its context knows it all."""
+        """Do nothing for the shared context, which is complete."""
         base: Any = super()
         if verify is not True or cert is not None:
             base.cert_verify(conn, url, verify, cert)
@@ -67,4 +71,4 @@ def _context() -> ssl.SSLContext:
     try:
         return trusted()
     except OSError as error:
-        raise requests.exceptions.SSLError(f"the bundle of authorities cannot be read: {error.strerror}") from error
+        raise requests.exceptions.SSLError(f"cannot read the CA bundle: {error.strerror}") from error

@@ -1,1 +1,1 @@
-"""The message that a person reads, and the JSON that a program reads. Pure."""
+"""What a message says, independent of the service: composing it, and fitting it into limits."""

@@ -1,4 +1,4 @@
-"""A delivery as JSON for machines: Falco's own object, and beside it what the bridge made of the alert."""
+"""A delivery as JSON for programs: Falco's own object with one additional member."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from bridge.alert.forms.falco_json import falco_json
 from bridge.channels.message.compose import headline_of
 from bridge.delivery.delivery import Delivery
 
-OURS = "falco_bridge"
-"""The member that holds what the bridge adds; every other one is Falco's."""
+BRIDGE_MEMBER = "falco_bridge"
+"""The member that the bridge adds to Falco's object."""
 
 
 def alert_body(delivery: Delivery, labels: Mapping[str, str]) -> dict[str, object]:
-    """Falco's object with one member more. The same delivery is always the same body, so that a repeat is known."""
+    """Falco's object with the bridge's member. The same for every attempt, so that receivers can detect repeats."""
     notification = delivery.notification
     return {
         **falco_json(delivery.alert),
-        OURS: {
+        BRIDGE_MEMBER: {
             "id": delivery.alert.id,
             "delivery": delivery.id,
             "routes": notification.routes,
@@ -30,14 +30,14 @@ def alert_body(delivery: Delivery, labels: Mapping[str, str]) -> dict[str, objec
 
 
 def headline(delivery: Delivery, labels: Mapping[str, str]) -> str:
-    """The line that a person would read first."""
+    """The message's first line: ``[CRITICAL] rm -rf in payments``."""
     return f"[{delivery.notification.severity.name}] {headline_of(delivery, labels)}"
 
 
 def falcosidekick_body(delivery: Delivery, labels: Mapping[str, str]) -> dict[str, object]:
-    """What falcosidekick's webhook output posts (types/types.go, ``FalcoPayload``).
+    """The JSON that falcosidekick's webhook output posts (types/types.go, ``FalcoPayload``).
 
-    The labels stand among the output fields, as its ``customfields`` do; the ``uuid`` is made from the alert's id.
+    The labels are among the output fields, like its ``customfields``. ``uuid`` is derived from the alert's id.
     """
     body = falco_json(delivery.alert)
     fields = body["output_fields"]

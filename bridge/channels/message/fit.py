@@ -1,4 +1,4 @@
-"""Making a message fit its channel: the middle of long values goes first, whole rows last, headlines never."""
+"""Fits a message into a limit: long values are cut in the middle first, then rows are left out, never the headline."""
 
 from __future__ import annotations
 
@@ -7,60 +7,65 @@ from collections.abc import Callable, Sequence
 from bridge.channels.message.message import Fact, Message
 from bridge.common.text import shortened
 
-_SHORTEST = 24
-"""A value is not cut below this; where even that does not fit, the last rows go."""
-_LEAST_OF_ALERT = 12
+_MIN_VALUE = 24
+"""Values are not cut below this length. If they still do not fit, the last rows are left out."""
+_MIN_ALERT = 12
+_REST_LINE = 40
+"""Room for the line that counts the alerts of a digest that are not listed."""
 
 
-def share(lengths: Sequence[int], room: int) -> int:
-    """How long a value may be so that all of them together take at most ``room``: only the longest are cut."""
+def length_limit(lengths: Sequence[int], room: int) -> int:
+    """The length to which values must be cut so that together they take at most ``room``; short ones stay uncut."""
     left = room
-    for place, length in enumerate(ordered := sorted(lengths)):
-        even = left // (len(ordered) - place)
-        if length > even:
-            return max(even, 0)
+    for position, length in enumerate(ordered := sorted(lengths)):
+        equal_share = left // (len(ordered) - position)
+        if length > equal_share:
+            return max(equal_share, 0)
         left -= length
     return max(lengths, default=0)
 
 
-def fitted(facts: Sequence[Fact], room: int, around: int) -> tuple[tuple[Fact, ...], int]:
-    """The rows within ``room`` characters, and how many are left out; a row costs ``around`` beside name and value."""
-    kept: list[Fact] = []
-    spent = 0
+def fit_facts(facts: Sequence[Fact], room: int, overhead: int) -> tuple[tuple[Fact, ...], int]:
+    """The rows that fit into ``room`` characters, and the number of rows left out.
+
+    ``overhead`` is the length of a row without its name and value.
+    """
+    rows: list[Fact] = []
+    used = 0
     for fact in facts:
-        spent += len(fact.name) + around + min(len(fact.value), _SHORTEST)
-        if spent > room:
+        used += len(fact.name) + overhead + min(len(fact.value), _MIN_VALUE)
+        if used > room:
             break
-        kept.append(fact)
-    left = room - sum(len(fact.name) + around for fact in kept)
-    most = share([len(fact.value) for fact in kept], left)
-    return tuple(Fact(fact.name, shortened(fact.value, most)) for fact in kept), len(facts) - len(kept)
+        rows.append(fact)
+    left = room - sum(len(fact.name) + overhead for fact in rows)
+    limit = length_limit([len(fact.value) for fact in rows], left)
+    return tuple(Fact(fact.name, shortened(fact.value, limit)) for fact in rows), len(facts) - len(rows)
 
 
-def named(alerts: Sequence[Message], room: int) -> str:
-    """A line for each alert of a digest within ``room`` characters: headlines before places, and all that fit."""
-    full = [f"{each.subject} — {each.lede}" for each in alerts]
-    most = share([len(line) + 1 for line in full], room) - 1
-    if most >= _LEAST_OF_ALERT:
-        return "\n".join(_line(each, line, most) for each, line in zip(alerts, full, strict=True))
-    count = max((room - 40) // (_LEAST_OF_ALERT + 1), 1)
-    lines = [shortened(each.subject, _LEAST_OF_ALERT) for each in alerts[:count]]
-    return "\n".join([*lines, f"… and {len(alerts) - count} more, in the journal"])
+def alert_lines(alerts: Sequence[Message], room: int) -> str:
+    """A line for each alert of a digest, in ``room`` characters: as many alerts as possible, headlines first."""
+    lines = [f"{alert.subject} — {alert.summary}" for alert in alerts]
+    limit = length_limit([len(line) + 1 for line in lines], room) - 1
+    if limit >= _MIN_ALERT:
+        return "\n".join(_alert_line(alert, line, limit) for alert, line in zip(alerts, lines, strict=True))
+    count = max((room - _REST_LINE) // (_MIN_ALERT + 1), 1)
+    lines = [shortened(alert.subject, _MIN_ALERT) for alert in alerts[:count]]
+    return "\n".join([*lines, f"… and {len(alerts) - count} more (see the journal)"])
 
 
-def escaped(text: str, most: int, escape: Callable[[str], str]) -> str:
-    """The escaped text within ``most`` characters: it is the text that is cut, never an escape."""
-    room = most
-    while len(result := escape(shortened(text, room))) > most:
-        if room <= 1:  # one letter whose escape alone is too long
-            return "…"[:most]
-        room = max(room * most // len(result), 1)
+def fit_escaped(text: str, length: int, escape: Callable[[str], str]) -> str:
+    """The escaped text in at most ``length`` characters. The text is cut before it is escaped."""
+    room = length
+    while len(result := escape(shortened(text, room))) > length:
+        if room <= 1:  # one character whose escape is longer than ``length``
+            return "…"[:length]
+        room = max(room * length // len(result), 1)
     return result
 
 
-def _line(message: Message, line: str, most: int) -> str:
-    """The headline whole if it can be, then as much of the place as there is room for."""
-    left = most - len(message.subject) - 3
-    if len(line) <= most or left < _LEAST_OF_ALERT:
-        return shortened(line if len(line) <= most else message.subject, most)
-    return f"{message.subject} — {shortened(message.lede, left)}"
+def _alert_line(message: Message, line: str, limit: int) -> str:
+    """The headline uncut if possible, followed by as much of the summary as fits."""
+    left = limit - len(message.subject) - 3
+    if len(line) <= limit or left < _MIN_ALERT:
+        return shortened(line if len(line) <= limit else message.subject, limit)
+    return f"{message.subject} — {shortened(message.summary, left)}"

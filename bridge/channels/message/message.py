@@ -1,4 +1,4 @@
-"""What a person is told: one model, from which every family of services renders its own form. Pure data."""
+"""The message that people read: one model, from which each service's form is rendered. Pure data."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from bridge.routing import OTHERWISE
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A name and what it says: a field of the alert, its rule, a label."""
+    """A name and a value: a field of the alert, one of its attributes, or a label."""
 
     name: str
     value: str
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """Somewhere to go from the message. The bridge makes its links itself; none ever comes from an alert."""
+class MessageLink:
+    """A link in the message. All links come from the bridge, none from an alert."""
 
     name: str
     url: str
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """How many alerts a message stands for, and how many were held back until it."""
+class AlertCounts:
+    """How many alerts a message is about, and how many earlier ones were held back."""
 
     count: int = 1
     suppressed: int = 0
@@ -38,9 +38,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message, in words that are safe to show as plain text: bounded, every character of them visible.
+    """One message. Its texts are bounded, and all their characters are visible.
 
-    Whatever a service reads as markup or as a mention is still in it: a renderer escapes that, at the last moment.
+    They may contain what a service reads as markup or as a mention; the renderer escapes that.
     """
 
     headline: str
@@ -48,10 +48,10 @@ class Message:
     where: str
     """``eu-1 · payments/api-0 on node-3``."""
     who: str
-    did: str
-    """The command line, or what a plugin's alert calls the deed."""
+    action: str
+    """The command line, or a plugin's name for the action."""
     text: str
-    """The route's message, or Falco's own line; may have several lines."""
+    """The route's message, or Falco's output; may have several lines."""
     rule: str
     priority: Priority
     source: str
@@ -59,67 +59,67 @@ class Message:
     tags: tuple[str, ...]
     time_ns: int
     fields: tuple[Fact, ...]
-    """The output fields, sorted by name; at most a hundred."""
+    """The output fields, sorted by name; at most one hundred."""
     labels: tuple[Fact, ...]
     routes: tuple[str, ...]
     id: str
     incident: str
-    """The same for everything that one incident says: what a pager folds repeats by."""
-    counts: Counts
-    links: tuple[Link, ...] = ()
+    """The key of the incident. Pagers group messages with the same key."""
+    counts: AlertCounts
+    links: tuple[MessageLink, ...] = ()
     fields_left_out: int = 0
     alerts: tuple[Message, ...] = ()
-    """What a digest names, one message each; empty for one alert's message."""
+    """The messages that a digest lists; empty for the message of one alert."""
 
     @property
     def subject(self) -> str:
-        """The first line: how bad, what, how many were held back: ``[CRITICAL] rm -rf in payments (+3 held back)``."""
-        held = f" (+{self.counts.suppressed} held back)" if self.counts.suppressed else ""
-        return f"[{self.severity.name}] {isolated(self.headline)}{held}"
+        """The first line: severity, headline, and the number held back: ``[CRITICAL] rm in prod (+3 held back)``."""
+        held_back = f" (+{self.counts.suppressed} held back)" if self.counts.suppressed else ""
+        return f"[{self.severity.name}] {isolated(self.headline)}{held_back}"
 
     @property
-    def lede(self) -> str:
-        """The second line: where, who, what: ``eu-1 · payments/api-0 on node-3 · root: rm -rf /data``."""
-        deed = ": ".join(isolated(part) for part in (self.who, self.did) if part)
-        return " · ".join(part for part in (self.where, deed) if part) or "from an unnamed host"
+    def summary(self) -> str:
+        """The second line: where, who and what: ``eu-1 · payments/api-0 on node-3 · root: rm -rf /data``."""
+        who_did_what = ": ".join(isolated(part) for part in (self.who, self.action) if part)
+        return " · ".join(part for part in (self.where, who_did_what) if part) or "unknown host"
 
     @property
     def time(self) -> str:
-        """When it happened: UTC, to the nanosecond, as Falco writes it in JSON."""
+        """The time of the event in UTC with nanoseconds, as Falco's JSON has it."""
         return iso_text(self.time_ns)
 
     @property
     def route(self) -> str:
-        """The routes that sent it, in words."""
-        return ", ".join(route for route in self.routes if route != OTHERWISE) or "none matched (otherwise)"
+        """The names of the routes that sent it."""
+        return ", ".join(route for route in self.routes if route != OTHERWISE) or "no route matched (otherwise)"
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """Everything there is to know in rows, the alert's own attributes first; nothing empty, no id."""
-        told = [
+        """The rows of the message: the alert's attributes, its fields, the labels. Without empty rows and the id."""
+        attributes = [
             Fact("rule", self.rule),
             Fact("priority", str(self.priority)),
             Fact("route", self.route),
             Fact("time", self.time),
-            *self._span(),
+            *self._count_facts(),
             Fact("host", self.hostname),
             Fact("source", self.source),
             Fact("tags", ", ".join(self.tags)),
         ]
         if self.alerts:
-            told = [Fact("route", self.route), *self._span()]
-        return tuple(fact for fact in (*told, *self.fields, *self.labels) if fact.value)
+            attributes = [Fact("route", self.route), *self._count_facts()]
+        return tuple(fact for fact in (*attributes, *self.fields, *self.labels) if fact.value)
 
-    def _span(self) -> tuple[Fact, ...]:
-        """How many and since when, where it is not one alert alone."""
+    def _count_facts(self) -> tuple[Fact, ...]:
+        """Counts and the time span, unless the message is about one alert."""
         counts = self.counts
-        told = [
+        facts = [
             Fact("alerts", str(counts.count) if counts.count > 1 else ""),
             Fact("held back", str(counts.suppressed) if counts.suppressed else ""),
         ]
         if counts.first_ns != counts.last_ns:
-            told += [Fact("first", iso_text(counts.first_ns)), Fact("last", iso_text(counts.last_ns))]
-        return tuple(told)
+            facts += [Fact("first", iso_text(counts.first_ns)), Fact("last", iso_text(counts.last_ns))]
+        return tuple(facts)
 
 
 def unix_seconds(time_ns: int) -> int:

@@ -1,1 +1,1 @@
-"""The channels of our own: webhook, Loki, Alertmanager, exec, file, console."""
+"""The bridge's own channels: webhook, Loki, Alertmanager, exec, file and console."""

@@ -1,7 +1,7 @@
-"""``alertmanager://`` and ``alertmanagers://``: alerts to a Prometheus Alertmanager by its API v2.
+"""``alertmanager://`` and ``alertmanagers://``: alerts for Prometheus Alertmanager, through its API v2.
 
-Alertmanager knows an alert by its labels: those that do not change from one event to the next, so that repeats are one
-alert that goes on. Everything else is told in annotations (github.com/prometheus/alertmanager, api/v2/openapi.yaml).
+Alertmanager identifies an alert by its labels. So labels hold only what is the same for every repeat of an alert; all
+other values are annotations (github.com/prometheus/alertmanager, api/v2/openapi.yaml).
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from bridge.delivery.delivery import Delivery
 
 PARAMETERS = ("hold", "generator", "cafile")
 _ALERTS = "/api/v2/alerts"
-_HOLD = "1h"
-_LONGEST_HOLD = 7 * 24 * 3600.0
-_LABELLED = ("k8s.pod.name", "container.name")
-_LONGEST_VALUE = 1000
-_LONGEST_OUTPUT = 4000
-_MOST_FIELDS = 100
+_DEFAULT_HOLD = "1h"
+_MAX_HOLD = 7 * 24 * 3600.0
+_LABEL_FIELDS = ("k8s.pod.name", "container.name")
+_MAX_VALUE = 1000
+_MAX_OUTPUT = 4000
+_MAX_FIELDS = 100
 _SECOND = 1_000_000_000
 _encode = msgspec.json.Encoder().encode
 
 
 class AlertmanagerChannel:
-    """One Alertmanager."""
+    """The channel of one Alertmanager."""
 
     batch_size = 100
     digest_limit = batch_size
@@ -42,62 +42,65 @@ class AlertmanagerChannel:
     def __init__(
         self, name: str, address: Address, labels: Mapping[str, str], now: Callable[[], float] = time.time
     ) -> None:
-        """Raises ChannelError where the address cannot be used."""
+        """Raises ChannelError if the address cannot be used."""
         self.name = name
         self._labels = labels
         self._static = static_labels(labels, address.labels)
-        self._hold_ns = int(address.seconds("hold", _HOLD, _LONGEST_HOLD) * _SECOND)
+        self._hold_ns = int(address.seconds("hold", _DEFAULT_HOLD, _MAX_HOLD) * _SECOND)
         self._generator = _generator(address.one("generator"))
         self._now = now
         path = address.path.rstrip("/")
         self._endpoint = Endpoint(address, path if path.endswith(_ALERTS) else path + _ALERTS)
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """Post them all."""
+        """Post all deliveries in one request."""
         body = _encode([self._alert(each) for each in deliveries])
         return self._endpoint.post(body, {"Content-Type": "application/json"})
 
     def close(self) -> None:
-        """Let go of its connections."""
+        """Close the connections."""
         self._endpoint.close()
 
     def _alert(self, delivery: Delivery) -> dict[str, object]:
-        """It ends ``hold`` after it is sent: counted from the event, a delayed one would be over on arrival."""
+        """One alert of the API.
+
+        ``endsAt`` counts from now, not from the event: a delayed alert would already have ended when it arrives.
+        """
         alert = delivery.alert
         now_ns = int(self._now() * _SECOND)
-        told: dict[str, object] = {
+        body: dict[str, object] = {
             "labels": self._static | _labels(delivery),
             "annotations": self._annotations(delivery),
             "startsAt": iso_text(min(alert.time_ns, now_ns)),
             "endsAt": iso_text(now_ns + self._hold_ns),
         }
-        return told | ({"generatorURL": self._generator} if self._generator else {})
+        return body | ({"generatorURL": self._generator} if self._generator else {})
 
     def _annotations(self, delivery: Delivery) -> dict[str, str]:
         alert = delivery.alert
-        fields = sorted(alert.fields.items())[:_MOST_FIELDS]
-        told = {
-            label_name(name): shortened(visible(value[: _LONGEST_VALUE * 2]), _LONGEST_VALUE) for name, value in fields
+        fields = sorted(alert.fields.items())[:_MAX_FIELDS]
+        annotations = {
+            label_name(name): shortened(visible(value[: _MAX_VALUE * 2]), _MAX_VALUE) for name, value in fields
         }
-        told |= {
+        annotations |= {
             "summary": headline(delivery, self._labels),
-            "description": shortened(visible(shortened(alert.output, _LONGEST_OUTPUT), keep="\n"), _LONGEST_OUTPUT),
+            "description": shortened(visible(shortened(alert.output, _MAX_OUTPUT), keep="\n"), _MAX_OUTPUT),
             "routes": ", ".join(delivery.notification.routes),
             "tags": ", ".join(alert.tags),
             "time": iso_text(alert.time_ns),
             "alert_id": alert.id,
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in annotations.items() if value}
 
 
 def _labels(delivery: Delivery) -> dict[str, str]:
     alert = delivery.alert
-    told = {"alertname": alert.rule or "Falco alert", "severity": delivery.notification.severity.word}
-    told |= {label_name(field): value for field in _LABELLED if (value := alert.get(field))}
-    return alert_labels(alert) | {name: label_value(value) for name, value in told.items()}
+    values = {"alertname": alert.rule or "Falco alert", "severity": delivery.notification.severity.word}
+    values |= {label_name(field): value for field in _LABEL_FIELDS if (value := alert.get(field))}
+    return alert_labels(alert) | {name: label_value(value) for name, value in values.items()}
 
 
 def _generator(url: str) -> str:
     if url and not url.startswith(("http://", "https://")):
-        raise ChannelError("has a `generator` that is no http:// or https:// URL")
+        raise ChannelError("has an invalid `generator`; write an http:// or https:// URL")
     return url

@@ -1,4 +1,4 @@
-"""What on this machine channels may touch: the programs they may start, the folders they may write to."""
+"""The programs that channels may start and the folders that they may write to."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Said by the config; without it, nothing."""
+    """The config's ``allow``; by default nothing is allowed."""
 
     programs: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
     journal: Path | None = None
-    """The bridge's own, which lies in one of the folders and is nobody's to write to."""
+    """The bridge's journal. Channels may not write to it, even if its folder is allowed."""
 
     def folder_of(self, path: Path) -> Path | None:
-        """The allowed folder that a file lies below, told by its name alone; links on the way are another matter."""
-        plain = Path(os.path.normpath(path))
-        return next((folder for folder in self.folders if plain != folder and plain.is_relative_to(folder)), None)
+        """The allowed folder that contains ``path``, by name only; symbolic links are not resolved."""
+        normal = Path(os.path.normpath(path))
+        return next((folder for folder in self.folders if normal != folder and normal.is_relative_to(folder)), None)
 
     def is_journal(self, path: Path) -> bool:
-        """Whether a file is the journal, or one that SQLite and the bridge keep beside it."""
+        """Whether a file is the journal, or one of its companions (``-wal``, ``.lock`` …)."""
         return self.journal is not None and os.path.normpath(path).startswith(os.path.normpath(self.journal))
 
     def as_settings(self) -> dict[str, object]:
-        """As it goes to another process."""
+        """As JSON values, for another process."""
         return {
             "programs": [str(program) for program in self.programs],
             "folders": [str(folder) for folder in self.folders],
@@ -36,7 +36,7 @@ class Allowed:
 
 
 def from_settings(settings: Mapping[str, object]) -> Allowed:
-    """What ``as_settings`` told."""
+    """The inverse of ``as_settings``."""
     programs, folders, journal = (settings[name] for name in ("programs", "folders", "journal"))
     assert isinstance(programs, list)
     assert isinstance(folders, list)

@@ -1,4 +1,4 @@
-"""``console://``: deliveries on the bridge's standard output, for trying routes and for small setups."""
+"""``console://``: prints deliveries on the bridge's standard output."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class ConsoleChannel:
         self._labels = labels
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """Print headline, place and actor, and the route of each."""
+        """Print the first two lines and the routes of each delivery."""
         try:
             sys.stdout.write("".join(self._lines(each) for each in deliveries))
             sys.stdout.flush()
         except OSError as error:
-            return Outcome(Verdict.RETRY, reason=f"standard output takes nothing ({error.strerror})")
+            return Outcome(Verdict.RETRY, reason=f"cannot write to standard output: {error.strerror}")
         return Outcome(Verdict.DELIVERED)
 
     def _lines(self, delivery: Delivery) -> str:
         message = compose(delivery, self._labels)
         routes = ", ".join(delivery.notification.routes)
-        return f"{self.name} ▶ {message.subject}\n    {message.lede}\n    route: {routes}\n"
+        return f"{self.name} ▶ {message.subject}\n    {message.summary}\n    route: {routes}\n"
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""

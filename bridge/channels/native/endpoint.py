@@ -1,7 +1,7 @@
-"""One HTTP address to post to: connections kept, no redirect followed, TLS verified, proxies honoured.
+"""Posts to one HTTP address: pooled connections, no redirects, verified TLS, proxies of the environment.
 
-urllib3 makes the connections, by proxies and through TLS; what is said over them is ``exchange.py``'s, for a quarter
-of the CPU that ``http.client`` takes.
+urllib3 opens the connections, through proxies and TLS. Requests and responses are ``exchange.py``'s, for a quarter of
+the CPU that ``http.client`` takes.
 """
 
 from __future__ import annotations
@@ -20,123 +20,136 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
 from bridge import __version__
-from bridge.channels.apprise.intercept import Response
+from bridge.channels import transport_errors
+from bridge.channels.classify import classify
 from bridge.channels.contract import Outcome
-from bridge.channels.errors import ChannelError
+from bridge.channels.errors import ChannelError, InvalidResponseError
 from bridge.channels.native.address import Address
-from bridge.channels.native.exchange import Answer, BrokenAnswerError, exchange
-from bridge.channels.transport_errors import why_silent
-from bridge.channels.verdict import judge
+from bridge.channels.native.exchange import ResponseParser, exchange
+from bridge.channels.response import Response
 from bridge.common.masking import redacted, redacted_bytes
 from bridge.common.trust import CONNECT_SECONDS, READ_SECONDS, proxy, trusted
 
-_CONNECTIONS = 64
-"""Kept at most: as many as a channel's workers may be."""
+_MAX_IDLE = 64
+"""Idle connections; equal to the maximum number of a channel's workers."""
 _PORTS = {"http": 80, "https": 443}
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Endpoint:
-    """Used by several threads at a time."""
+    """An HTTP address and its connections. Thread-safe."""
 
-    def __init__(self, address: Address, path: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
-        """Raises ChannelError where the address, its proxy or its authorities cannot be used."""
+    def __init__(
+        self,
+        address: Address,
+        path: str,
+        headers: Mapping[str, str] = NO_HEADERS,
+        *,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        """``read_seconds`` bounds one request and its response.
+
+        Raises ChannelError if the address, its proxy or its CA bundle cannot be used.
+        """
         if not address.host:
-            raise ChannelError("names no host")
+            raise ChannelError("has no host")
         try:
             url = parse_url(address.http_url(path))
         except LocationParseError:
-            raise ChannelError("is malformed: its host or port cannot be read") from None
-        self._connect, through = _way(url, address.one("cafile"))
+            raise ChannelError("has an invalid host or port") from None
+        self._connect, proxy_headers = _connector(url, address.one("cafile"))
         own = {"Host": _host(url), "User-Agent": f"falco-bridge/{__version__}", "Accept-Encoding": "identity"}
-        target = f"{url.scheme}://{own['Host']}{url.request_uri}" if through else url.request_uri
-        self._head = f"POST {target} HTTP/1.1\r\n" + _lines({**own, **headers, **address.http_headers(), **through})
+        target = f"{url.scheme}://{own['Host']}{url.request_uri}" if proxy_headers else url.request_uri
+        all_headers = {**own, **headers, **address.http_headers(), **proxy_headers}
+        self._head = f"POST {target} HTTP/1.1\r\n" + _header_lines(all_headers)
         self._secrets = address.secrets
-        self._kept: deque[HTTPConnection] = deque(maxlen=_CONNECTIONS)
-        weakref.finalize(self, _close_all, self._kept)
+        self._read_seconds = read_seconds
+        self._idle: deque[HTTPConnection] = deque(maxlen=_MAX_IDLE)
+        weakref.finalize(self, _close_all, self._idle)
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> Outcome:
-        """Send one request; the status decides. Never raises for what the network or the far side does."""
-        heard = self._ask(body, headers)
-        heard.body = redacted_bytes(heard.body, self._secrets)
-        outcome = judge(heard, succeeded=heard.status is not None and 200 <= heard.status < 300)
+        """Post one request; the status decides. Never raises for network errors or invalid responses."""
+        response = self._request(body, headers)
+        response.body = redacted_bytes(response.body, self._secrets)
+        outcome = classify(response, succeeded=response.status is not None and 200 <= response.status < 300)
         return replace(outcome, reason=redacted(outcome.reason, self._secrets))
 
-    def _ask(self, body: bytes, headers: Mapping[str, str]) -> Response:
-        request = f"{self._head}{_lines(headers)}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
+    def _request(self, body: bytes, headers: Mapping[str, str]) -> Response:
+        head = f"{self._head}{_header_lines(headers)}Content-Length: {len(body)}\r\n\r\n"
         try:
-            answer = self._exchange(request)
-        except (HTTPError, BrokenAnswerError, OSError) as error:
-            return Response(error=why_silent(error))
-        return Response(answer.status, answer.retry_after, bytes(answer.body))
+            parsed = self._exchange(head.encode("latin-1") + body)
+        except (HTTPError, InvalidResponseError, OSError) as error:
+            return Response(error=transport_errors.describe(error))
+        return Response(parsed.status, parsed.retry_after, bytes(parsed.body))
 
-    def _exchange(self, request: bytes) -> Answer:
+    def _exchange(self, request: bytes) -> ResponseParser:
         connection = self._connection()
         try:
-            answer = exchange(connection.sock, request, READ_SECONDS)
+            parsed = exchange(connection.sock, request, self._read_seconds)
         except BaseException:
             connection.close()
             raise
-        if answer.may_go_on:
-            self._kept.append(connection)
+        if parsed.is_reusable:
+            self._idle.append(connection)
         else:
             connection.close()
-        return answer
+        return parsed
 
     def _connection(self) -> HTTPConnection:
-        """A kept one that the far side has not closed, or a new one."""
+        """An idle connection that the server has not closed, or a new one."""
         while True:
             try:
-                kept = self._kept.pop()
+                idle = self._idle.pop()
             except IndexError:
                 break
-            if kept.is_connected:
-                return kept
-            kept.close()
-        fresh = self._connect()
+            if idle.is_connected:
+                return idle
+            idle.close()
+        connection = self._connect()
         try:
-            fresh.connect()
+            connection.connect()
         except BaseException:
-            fresh.close()
+            connection.close()
             raise
-        return fresh
+        return connection
 
     def close(self) -> None:
-        """Let go of every connection."""
-        _close_all(self._kept)
+        """Close every idle connection."""
+        _close_all(self._idle)
 
 
-def _close_all(kept: deque[HTTPConnection]) -> None:
-    while kept:
-        kept.pop().close()
+def _close_all(connections: deque[HTTPConnection]) -> None:
+    while connections:
+        connections.pop().close()
 
 
-def _way(url: Url, cafile: str) -> tuple[Callable[[], HTTPConnection], dict[str, str]]:
-    """How a connection is made; and, where a proxy takes the requests themselves, the headers that it wants."""
+def _connector(url: Url, cafile: str) -> tuple[Callable[[], HTTPConnection], dict[str, str]]:
+    """A function that makes a connection, and the headers for a proxy that forwards plain HTTP requests."""
     host = (url.host or "").strip("[]")
     port = url.port or _PORTS[str(url.scheme)]
     context = _context(cafile) if url.scheme == "https" else None
-    through = proxy(url.url)
-    if through is None:
-        return lambda: _new(host, port, context), {}
-    by = _proxy_url(through)
-    by_host, by_port = (by.host or "").strip("[]"), by.port or _PORTS[str(by.scheme)]
-    by_context = _context() if by.scheme == "https" else None
+    proxy_address = proxy(url.url)
+    if proxy_address is None:
+        return lambda: _make_connection(host, port, context), {}
+    via = _proxy_url(proxy_address)
+    via_host, via_port = (via.host or "").strip("[]"), via.port or _PORTS[str(via.scheme)]
+    via_context = _context() if via.scheme == "https" else None
     if context is None:
-        return lambda: _new(by_host, by_port, by_context), {"Proxy-Connection": "keep-alive", **_proxy_headers(by)}
+        headers = {"Proxy-Connection": "keep-alive", **_proxy_headers(via)}
+        return lambda: _make_connection(via_host, via_port, via_context), headers
 
     def tunnel() -> HTTPConnection:
-        config = ProxyConfig(by_context, use_forwarding_for_https=False, assert_hostname=None, assert_fingerprint=None)
+        config = ProxyConfig(via_context, use_forwarding_for_https=False, assert_hostname=None, assert_fingerprint=None)
         connection = HTTPSConnection(
-            by_host, by_port, timeout=CONNECT_SECONDS, ssl_context=context, proxy=by, proxy_config=config
+            via_host, via_port, timeout=CONNECT_SECONDS, ssl_context=context, proxy=via, proxy_config=config
         )
-        connection.set_tunnel(host, port, _proxy_headers(by), str(by.scheme))
+        connection.set_tunnel(host, port, _proxy_headers(via), str(via.scheme))
         return connection
 
     return tunnel, {}
 
 
-def _new(host: str, port: int, context: ssl.SSLContext | None) -> HTTPConnection:
+def _make_connection(host: str, port: int, context: ssl.SSLContext | None) -> HTTPConnection:
     if context is None:
         return HTTPConnection(host, port, timeout=CONNECT_SECONDS)
     return HTTPSConnection(host, port, timeout=CONNECT_SECONDS, ssl_context=context)
@@ -146,30 +159,30 @@ def _context(cafile: str = "") -> ssl.SSLContext:
     try:
         return trusted(cafile)
     except OSError as error:
-        raise ChannelError(f"has a bundle of authorities that cannot be used ({error.strerror or 'no PEM'})") from None
+        raise ChannelError(f"has a CA bundle that cannot be used ({error.strerror or 'not PEM'})") from None
 
 
 def _host(url: Url) -> str:
-    default = url.port is None or url.port == _PORTS[str(url.scheme)]
-    return str(url.host) if default else f"{url.host}:{url.port}"
+    is_default = url.port is None or url.port == _PORTS[str(url.scheme)]
+    return str(url.host) if is_default else f"{url.host}:{url.port}"
 
 
-def _lines(headers: Mapping[str, str]) -> str:
+def _header_lines(headers: Mapping[str, str]) -> str:
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
 
 
-def _proxy_url(through: str) -> Url:
+def _proxy_url(address: str) -> Url:
     try:
-        url = parse_url(through)
+        url = parse_url(address)
     except LocationParseError:
         url = Url()
     if url.scheme not in _PORTS or not url.host:
-        raise ChannelError("is reached by a proxy that is not http:// or https://; see HTTPS_PROXY")
+        raise ChannelError("needs a proxy that is not an http:// or https:// URL; see HTTPS_PROXY")
     return url
 
 
-def _proxy_headers(by: Url) -> dict[str, str]:
-    if by.auth is None:
+def _proxy_headers(via: Url) -> dict[str, str]:
+    if via.auth is None:
         return {}
-    user, _, password = by.auth.partition(":")
+    user, _, password = via.auth.partition(":")
     return dict(urllib3.make_headers(proxy_basic_auth=f"{unquote(user)}:{unquote(password)}"))

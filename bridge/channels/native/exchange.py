@@ -1,6 +1,6 @@
-"""One HTTP request and its answer over a connected socket: written at once, read in C, bounded in size and time.
+"""One HTTP request and its response over a connected socket, parsed in C, bounded in size and time.
 
-``http.client`` takes 0.1 ms of CPU for what is 0.02 here: it parses headers as if they were a letter's.
+``http.client`` needs 0.1 ms of CPU for this, because it parses headers like those of an e-mail; this module 0.02 ms.
 """
 
 from __future__ import annotations
@@ -11,75 +11,72 @@ from dataclasses import dataclass, field
 
 import httptools
 
-_PIECE = 64 << 10
-MOST_READ = 64 << 10
-"""Bytes of an answer that are looked at; one that is longer ends its connection."""
-_MOST_HEAD = 64 << 10
+from bridge.channels.errors import InvalidResponseError
 
-
-class BrokenAnswerError(Exception):
-    """The far side hung up amid its answer, or what it said is not HTTP."""
+_READ_SIZE = 64 << 10
+MAX_BODY = 64 << 10
+"""Bytes of a body that are read; the connection of a longer one is closed."""
+_MAX_HEAD = 64 << 10
 
 
 @dataclass(slots=True)
-class Answer:
-    """What was answered. Filled by the parser, whose callbacks are the methods that begin with ``on_``."""
+class ResponseParser:
+    """Parses one response. The methods that begin with ``on_`` are callbacks of the parser in C."""
 
     status: int = 0
     retry_after: str | None = None
     body: bytearray = field(default_factory=bytearray)
-    is_whole: bool = False
-    """Whether it has ended as it said it would."""
-    may_go_on: bool = False
-    """Whether its connection can carry another request."""
+    is_complete: bool = False
+    is_reusable: bool = False
+    """Whether the connection can be used for another request."""
     _has_head: bool = False
-    _says_its_end: bool = False
+    _has_length: bool = False
     _parser: httptools.HttpResponseParser = field(init=False)
 
     def __post_init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
-        """Take what has arrived. Raises BrokenAnswerError; an answer that is whole stays one, whatever follows it."""
+        """Parse received data. Raises InvalidResponseError, but not for data that follows a complete response."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            raise BrokenAnswerError("switched to another protocol") from None
+            raise InvalidResponseError("the server switched to another protocol") from None
         except httptools.HttpParserError:
-            self.may_go_on = False
-            if not self.is_whole:
-                raise BrokenAnswerError("what was answered is not HTTP") from None
+            self.is_reusable = False
+            if not self.is_complete:
+                raise InvalidResponseError("the response is not HTTP") from None
 
     def end(self) -> None:
-        """The far side has hung up: for an answer that names no length, that is its end. Raises BrokenAnswerError."""
+        """The connection was closed, which completes a response without a length. Raises InvalidResponseError."""
         if not self._has_head:
-            raise BrokenAnswerError("the connection was closed before an answer")
-        if self._says_its_end:
-            raise BrokenAnswerError("the connection was closed amid the answer")
-        self.is_whole = True
+            raise InvalidResponseError("connection closed without a response")
+        if self._has_length:
+            raise InvalidResponseError("connection closed in the middle of the response")
+        self.is_complete = True
 
     @property
-    def is_long(self) -> bool:
-        """Whether more came than is looked at."""
-        return len(self.body) >= MOST_READ
+    def is_oversized(self) -> bool:
+        """Whether the body has reached its bound."""
+        return len(self.body) >= MAX_BODY
 
     @property
     def has_head(self) -> bool:
-        """Whether the status and all headers are here."""
+        """Whether status and headers are complete."""
         return self._has_head
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
+        """A header."""
         match name.lower():
             case b"retry-after" if not self._has_head:
                 self.retry_after = value.decode("latin-1")
             case b"content-length" | b"transfer-encoding":
-                self._says_its_end = True
+                self._has_length = True
 
     def on_headers_complete(self) -> None:
-        """The end of a head; 1xx says only that another follows."""
-        if self.is_whole:
-            raise BrokenAnswerError("one request was answered twice")
+        """The end of a head. After a 1xx another head follows."""
+        if self.is_complete:
+            raise InvalidResponseError("the server sent two responses")
         self.status = self._parser.get_status_code()
         self._has_head = self.status >= 200
 
@@ -88,29 +85,29 @@ class Answer:
         self.body += data
 
     def on_message_complete(self) -> None:
-        """The end of the answer."""
+        """The end of the response."""
         if self._has_head:
-            self.is_whole, self.may_go_on = True, self._parser.should_keep_alive()
+            self.is_complete, self.is_reusable = True, self._parser.should_keep_alive()
 
 
-def exchange(sock: socket.socket, request: bytes, seconds: float) -> Answer:
-    """Write, and read until the answer's end, its bound or the deadline for all of it.
+def exchange(sock: socket.socket, request: bytes, seconds: float) -> ResponseParser:
+    """Send a request and read its response, until it is complete, at its bound, or ``seconds`` have passed.
 
-    Raises TimeoutError, OSError or BrokenAnswerError.
+    Raises TimeoutError, OSError or InvalidResponseError.
     """
     deadline = time.monotonic() + seconds
     sock.settimeout(seconds)
     sock.sendall(request)
-    answer = Answer()
+    response = ResponseParser()
     read = 0
-    while not answer.is_whole and not answer.is_long:
+    while not response.is_complete and not response.is_oversized:
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
         sock.settimeout(left)
-        data = sock.recv(_PIECE)
+        data = sock.recv(_READ_SIZE)
         read += len(data)
-        answer.feed(data) if data else answer.end()
-        if read > _MOST_HEAD and not answer.has_head:
-            raise BrokenAnswerError("the head of the answer does not end")
-    return answer
+        response.feed(data) if data else response.end()
+        if read > _MAX_HEAD and not response.has_head:
+            raise InvalidResponseError("the head of the response is too long")
+    return response

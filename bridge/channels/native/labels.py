@@ -1,4 +1,4 @@
-"""Labels as Prometheus, Loki and Alertmanager take them: few, short, with names of letters, digits and ``_``."""
+"""Labels for Loki and Alertmanager: few, short, with names of letters, digits and ``_``."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from bridge.common.text import one_line
 
 ALERT_LABELS = ("source", "priority", "hostname", "k8s_ns_name")
 
-_LONGEST_VALUE = 200
-_UNFIT = re.compile(r"[^A-Za-z0-9_]")
+_MAX_VALUE = 200
+_INVALID = re.compile(r"[^A-Za-z0-9_]")
 
 
 def label_name(name: str) -> str:
-    """``k8s.ns.name`` is ``k8s_ns_name``."""
-    fit = _UNFIT.sub("_", name)
-    return f"_{fit}" if fit[:1].isdigit() else fit
+    """A valid label name: ``k8s_ns_name`` for ``k8s.ns.name``."""
+    valid = _INVALID.sub("_", name)
+    return f"_{valid}" if valid[:1].isdigit() else valid
 
 
 def label_value(value: str) -> str:
-    """One visible line, bounded: attackers write some of these."""
-    return one_line(value, _LONGEST_VALUE)
+    """The value as one visible line of at most 200 characters."""
+    return one_line(value, _MAX_VALUE)
 
 
 def alert_labels(alert: Alert) -> dict[str, str]:
-    """Where it comes from and how bad Falco finds it: these have few values, and the same ones from event to event."""
+    """Source, priority, host and namespace: labels with few values, which are the same for repeats of an alert."""
     namespace = alert.get("k8s.ns.name") or alert.get("ka.target.namespace") or ""
-    told = zip(ALERT_LABELS, (alert.source, str(alert.priority), alert.hostname, namespace), strict=True)
-    return {name: label_value(value) for name, value in told if value}
+    values = zip(ALERT_LABELS, (alert.source, str(alert.priority), alert.hostname, namespace), strict=True)
+    return {name: label_value(value) for name, value in values if value}
 
 
 def static_labels(configured: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """The config's labels and the channel's own, which win."""
+    """The config's labels and the channel's own; the channel's take precedence."""
     return {label_name(name): value for name, value in {**configured, **own}.items() if value}

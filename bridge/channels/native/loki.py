@@ -1,8 +1,8 @@
-"""``loki://`` and ``lokis://``: alerts as log lines in Grafana Loki, by its push API, a few labels and no more.
+"""``loki://`` and ``lokis://``: alerts as log lines in Grafana Loki, through its push API.
 
-Loki keeps an index entry and an open chunk for every combination of label values: what varies from alert to alert
-belongs into the line. It knows a repeated line by its stream, its time and its text, so an entry has the alert's own
-time, and a delivery that is sent again changes nothing (grafana.com/docs/loki/latest/reference/loki-http-api).
+Loki has an index entry and an open chunk for every combination of label values, so values that vary from alert to alert
+are in the line, not in labels. Loki drops a line with the same stream, time and text as an earlier one. An entry has
+the alert's own time, so a repeated delivery is dropped (grafana.com/docs/loki/latest/reference/loki-http-api).
 """
 
 from __future__ import annotations
@@ -25,48 +25,48 @@ from bridge.delivery.delivery import Delivery
 PARAMETERS = ("tenant", "cafile")
 _PUSH = "/loki/api/v1/push"
 _TENANT = re.compile(r"[A-Za-z0-9!._*'()-]{1,150}")
-"""What Loki takes for a tenant's name; several are joined by ``|``, to read with only."""
-_MOST_LABELS = 15
+"""Valid tenant names. Several names joined by ``|`` are for queries only."""
+_MAX_LABELS = 15
 """Loki's ``max_label_names_per_series``."""
-_COMPRESSED_FROM = 4096
-"""Bytes. A hundred alerts shrink to a tenth for 1.5 ms of CPU; a lone one is as well sent as it is."""
+_MIN_COMPRESSED = 4096
+"""Bytes. A hundred alerts shrink to a tenth for 1.5 ms of CPU; for one alert the gain is small."""
 _GZIP = 31
 _encode = msgspec.json.Encoder().encode
 
 
 class LokiChannel:
-    """One Loki, one tenant."""
+    """The channel of one Loki and tenant."""
 
     batch_size = 500
     digest_limit = batch_size
 
     def __init__(self, name: str, address: Address, labels: Mapping[str, str]) -> None:
-        """Raises ChannelError where the address cannot be used."""
+        """Raises ChannelError if the address cannot be used."""
         self.name = name
         self._labels = labels
         self._static = static_labels(labels, address.labels)
-        most = _MOST_LABELS - len(("rule", *ALERT_LABELS))
-        if len(self._static) > most:
+        maximum = _MAX_LABELS - len(("rule", *ALERT_LABELS))
+        if len(self._static) > maximum:
             raise ChannelError(
-                f"has {len(self._static)} labels of its own, and Loki takes {most} beside those of an alert"
+                f"has {len(self._static)} labels, but Loki accepts only {maximum} in addition to an alert's"
             )
         self._endpoint = Endpoint(address, _push_path(address.path), _tenant(address))
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """Push them all, each stream in the order of time."""
+        """Push all deliveries in one request; the entries of a stream are in order of time."""
         return self._endpoint.post(*self.request(deliveries))
 
     def request(self, deliveries: Sequence[Delivery]) -> tuple[bytes, dict[str, str]]:
-        """The body to push, and the headers that go with it."""
+        """Body and headers of the request."""
         streams: dict[tuple[tuple[str, str], ...], list[tuple[int, str]]] = {}
         for each in deliveries:
             line = _encode(alert_body(each, self._labels)).decode()
             streams.setdefault(tuple(_labels(each.alert)), []).append((each.alert.time_ns, line))
         body = _encode({"streams": [self._stream(dict(labels), entries) for labels, entries in streams.items()]})
         headers = {"Content-Type": "application/json"}
-        if len(body) >= _COMPRESSED_FROM:
-            packer = zlib.compressobj(1, wbits=_GZIP)
-            body = packer.compress(body) + packer.flush()
+        if len(body) >= _MIN_COMPRESSED:
+            compressor = zlib.compressobj(1, wbits=_GZIP)
+            body = compressor.compress(body) + compressor.flush()
             headers["Content-Encoding"] = "gzip"
         return body, headers
 
@@ -77,7 +77,7 @@ class LokiChannel:
         }
 
     def close(self) -> None:
-        """Let go of its connections."""
+        """Close the connections."""
         self._endpoint.close()
 
 
@@ -88,7 +88,7 @@ def _labels(alert: Alert) -> Iterator[tuple[str, str]]:
 
 
 def _push_path(path: str) -> str:
-    """Where to push: the API's own path, behind whatever the URL names; or that itself where it names it whole."""
+    """The push API's path after the URL's prefix, or the URL's own path if it ends in ``/push``."""
     path = path.rstrip("/")
     return path if path.endswith("/push") else f"{path}{_PUSH}"
 
@@ -98,5 +98,5 @@ def _tenant(address: Address) -> dict[str, str]:
     if not tenant:
         return {}
     if not _TENANT.fullmatch(tenant):
-        raise ChannelError("has a `tenant` that Loki does not take: letters, digits and !._*'()- only")
+        raise ChannelError("has an invalid `tenant`; use only letters, digits and !._*'()-")
     return {"X-Scope-OrgID": tenant}

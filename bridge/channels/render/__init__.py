@@ -1,1 +1,1 @@
-"""One message, a form for each family of services. Pure: a message in, the bytes' content out, everything escaped."""
+"""Renders a message in the form of each service, with all text escaped. Pure."""

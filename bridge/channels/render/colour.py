@@ -1,4 +1,4 @@
-"""A colour for each priority, the same in every service that shows one."""
+"""The colour of each priority, the same in every service."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _COLOURS = {
 
 
 def colour(priority: Priority) -> int:
-    """As ``0xRRGGBB``."""
+    """The colour as ``0xRRGGBB``."""
     return _COLOURS[priority]
 
 
 def hex_colour(priority: Priority) -> str:
-    """As ``#rrggbb``."""
+    """The colour as ``#rrggbb``."""
     return f"#{_COLOURS[priority]:06x}"

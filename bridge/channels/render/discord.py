@@ -1,4 +1,4 @@
-"""Discord: one coloured embed. Whatever stands in it, ``allowed_mentions`` lets it call nobody.
+"""Discord: one coloured embed. An empty ``allowed_mentions`` disables all mentions.
 
 Limits: discord.com/developers, Embed Limits: title 256, description 4096, footer 2048, 6000 in all.
 """
@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.channels.message.fit import escaped
+from bridge.channels.message.fit import fit_escaped
 from bridge.channels.message.message import Message
 from bridge.channels.render import markdown
 from bridge.channels.render.colour import colour
 
-MOST_IN_A_DIGEST = 40
+DIGEST_LIMIT = 40
 _TITLE = 256
 _DESCRIPTION = 4096
-_KEPT = ("username", "avatar_url", "tts", "wait", "flags", "thread_name")
+_PLUGIN_MEMBERS = ("username", "avatar_url", "tts", "wait", "flags", "thread_name")
 
 
-def payload(asked: dict[str, Any], message: Message) -> dict[str, Any]:
-    """What to post in place of ``asked``, whose name, face and thread stay."""
+def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
+    """The JSON to post. User name, avatar and thread are those of ``requested``, the plugin's JSON."""
     embed = {
-        "title": escaped(message.subject, _TITLE, markdown.literal),
+        "title": fit_escaped(message.subject, _TITLE, markdown.literal),
         "description": markdown.document(message, _DESCRIPTION),
         "color": colour(message.severity),
         "timestamp": message.time[:23] + "Z",
         "footer": {"text": f"id {message.id}"},
     }
-    kept = {name: asked[name] for name in _KEPT if name in asked}
-    return kept | {"allowed_mentions": {"parse": []}, "embeds": [embed]}
+    members = {name: requested[name] for name in _PLUGIN_MEMBERS if name in requested}
+    return members | {"allowed_mentions": {"parse": []}, "embeds": [embed]}

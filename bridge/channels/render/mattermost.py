@@ -1,35 +1,38 @@
-"""Mattermost: a coloured attachment of Markdown, with every value a span of code, in which it looks for no names.
+"""Mattermost: a coloured attachment in Markdown. Every value is a code span, in which mentions are not recognized.
 
-The fallback is what a phone's notification shows, as it is: no Markdown is taken out of it, and no names looked for.
-Limits: a post's text may have 16383 characters, 4000 in servers set up before 5.0; attachments are no part of it.
+A phone's notification shows the fallback as plain text. Limits: the text of a post has at most 16383 characters, or
+4000 on servers installed before 5.0; attachments do not count.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from bridge.channels.message.fit import escaped
+from bridge.channels.message.fit import fit_escaped
 from bridge.channels.message.message import Message
 from bridge.channels.render import markdown
 from bridge.channels.render.colour import hex_colour
-from bridge.common.text import shortened, unmentioned
+from bridge.common.text import escape_mentions, shortened
 
-MOST_IN_A_DIGEST = 50
+DIGEST_LIMIT = 50
 _TITLE = 500
 _TEXT = 6000
 
 
-def payload(asked: dict[str, Any], message: Message) -> dict[str, Any]:
-    """What to post in place of ``asked``, whose channel, name and icon stay. A bot posts, a webhook is told."""
-    subject = escaped(message.subject, _TITLE, markdown.literal)
+def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
+    """The JSON to post. Channel, user name and icon are those of ``requested``, the plugin's JSON.
+
+    A bot's JSON has a ``channel_id``; a webhook's has not.
+    """
+    subject = fit_escaped(message.subject, _TITLE, markdown.literal)
     attachment = {
-        "fallback": unmentioned(f"{message.subject}\n{shortened(message.lede, _TITLE)}"),
+        "fallback": escape_mentions(f"{message.subject}\n{shortened(message.summary, _TITLE)}"),
         "color": hex_colour(message.severity),
         "title": subject,
         "text": markdown.document(message, _TEXT),
         "footer": f"{message.time} · id {message.id}",
     }
-    if "channel_id" in asked:
-        return {"channel_id": asked["channel_id"], "message": "", "props": {"attachments": [attachment]}}
-    kept = {name: asked[name] for name in ("channel", "username", "icon_url") if name in asked}
-    return kept | {"attachments": [attachment]}
+    if "channel_id" in requested:
+        return {"channel_id": requested["channel_id"], "message": "", "props": {"attachments": [attachment]}}
+    members = {name: requested[name] for name in ("channel", "username", "icon_url") if name in requested}
+    return members | {"attachments": [attachment]}

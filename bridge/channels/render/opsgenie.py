@@ -1,4 +1,4 @@
-"""Opsgenie's Alert API: a new alert whose alias is the incident's, so that repeats are counted on what is open.
+"""Opsgenie's Alert API: creates an alert. Its alias is the incident, so repeats are counted on the open alert.
 
 Limits: docs.opsgenie.com, Create Alert: message 130, alias 512, description 15000, entity 512, 20 tags of 50,
 details 8000.
@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.alert import Priority
-from bridge.channels.message.fit import fitted
+from bridge.channels.message.fit import fit_facts
 from bridge.channels.message.message import Message
 from bridge.channels.render import plain
 from bridge.common.text import shortened
 
-MOST_IN_A_DIGEST = 100
+DIGEST_LIMIT = 100
 _MESSAGE = 130
 _DESCRIPTION = 15_000
 _ENTITY = 512
 _DETAILS = 7500
-_MOST_TAGS = 20
+_MAX_TAGS = 20
 _TAG = 50
 
 _PRIORITIES = {
@@ -32,21 +32,21 @@ _PRIORITIES = {
 }
 
 
-def payload(asked: dict[str, Any], message: Message) -> dict[str, Any]:
-    """What to post in place of ``asked``, whose responders, entity, user and tags stay."""
-    rows, _ = fitted(message.facts, _DETAILS, 0)
-    tags = [*asked.get("tags", []), *message.tags]
-    kept = {name: asked[name] for name in ("responders", "entity", "user") if name in asked}
+def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
+    """The JSON to post. Responders, entity, user and tags are those of ``requested``, the plugin's JSON."""
+    rows, _ = fit_facts(message.facts, _DETAILS, 0)
+    tags = [*requested.get("tags", []), *message.tags]
+    members = {name: requested[name] for name in ("responders", "entity", "user") if name in requested}
     return (
         {"entity": shortened(message.where or message.hostname, _ENTITY)}
-        | kept
+        | members
         | {
             "message": shortened(message.subject, _MESSAGE),
             "alias": message.incident,
             "description": plain.body(message, _DESCRIPTION),
             "priority": _PRIORITIES.get(message.severity, "P5"),
             "source": "falco-bridge",
-            "tags": [shortened(str(tag), _TAG) for tag in tags[:_MOST_TAGS]],
+            "tags": [shortened(str(tag), _TAG) for tag in tags[:_MAX_TAGS]],
             "details": {row.name: row.value for row in rows} | {"id": message.id},
         }
     )

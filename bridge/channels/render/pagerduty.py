@@ -1,4 +1,4 @@
-"""PagerDuty's Events API v2: a trigger whose key is the incident's, so that repeats join what is already open.
+"""PagerDuty's Events API v2: a trigger event. Its key is the incident, so repeats join the open incident.
 
 Limits: developer.pagerduty.com, Send an alert event: summary 1024, dedup_key 255, the event 512 KB.
 """
@@ -11,7 +11,7 @@ from bridge.alert import Priority
 from bridge.channels.message.message import Message
 from bridge.common.text import shortened
 
-MOST_IN_A_DIGEST = 100
+DIGEST_LIMIT = 100
 _SUMMARY = 1024
 _PART = 255
 _TEXT = 4000
@@ -25,11 +25,11 @@ _SEVERITIES = {
 }
 
 
-def payload(asked: dict[str, Any], message: Message) -> dict[str, Any]:
-    """What to post in place of ``asked``, whose routing key and custom details stay."""
-    details = asked.get("payload", {}).get("custom_details", {})
+def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
+    """The JSON to post. Routing key and custom details are those of ``requested``, the plugin's JSON."""
+    details = requested.get("payload", {}).get("custom_details", {})
     event = {
-        "summary": shortened(f"{message.subject} — {message.lede}", _SUMMARY),
+        "summary": shortened(f"{message.subject} — {message.summary}", _SUMMARY),
         "severity": _SEVERITIES.get(message.severity, "info"),
         "source": shortened(message.hostname or message.where or message.source or "falco", _PART),
         "timestamp": message.time,
@@ -38,10 +38,10 @@ def payload(asked: dict[str, Any], message: Message) -> dict[str, Any]:
         "class": shortened(message.rule, _PART),
         "custom_details": details | _details(message),
     }
-    kept = {name: asked[name] for name in ("routing_key", "client", "images") if name in asked}
-    links = [*asked.get("links", []), *({"href": link.url, "text": link.name} for link in message.links)]
+    members = {name: requested[name] for name in ("routing_key", "client", "images") if name in requested}
+    links = [*requested.get("links", []), *({"href": link.url, "text": link.name} for link in message.links)]
     return (
-        kept
+        members
         | ({"links": links} if links else {})
         | {
             "event_action": "trigger",
@@ -52,8 +52,8 @@ def payload(asked: dict[str, Any], message: Message) -> dict[str, Any]:
 
 
 def _details(message: Message) -> dict[str, Any]:
-    """Nested, as PagerDuty's tables show it; a digest's alerts are a list."""
-    told = {
+    """The details, nested for PagerDuty's tables; the alerts of a digest are a list."""
+    details = {
         "output": shortened(message.text, _TEXT),
         "rule": message.rule,
         "priority": str(message.priority),
@@ -64,19 +64,19 @@ def _details(message: Message) -> dict[str, Any]:
         "tags": list(message.tags),
         "where": message.where,
         "who": message.who,
-        "did": message.did,
+        "action": message.action,
         "output_fields": {fact.name: fact.value for fact in message.fields},
         "fields_left_out": message.fields_left_out,
         "labels": {fact.name.removeprefix("label."): fact.value for fact in message.labels},
-        "alerts": [f"{each.subject} — {each.lede}" for each in message.alerts],
+        "alerts": [f"{each.subject} — {each.summary}" for each in message.alerts],
         "count": message.counts.count,
         "held_back": message.counts.suppressed,
         "id": message.id,
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in details.items() if value}
 
 
 def _field(message: Message, *names: str) -> str:
-    """The first of these that the alert has."""
-    told = {fact.name: fact.value for fact in message.fields}
-    return shortened(next((told[name] for name in names if name in told), ""), _PART)
+    """The value of the first of these fields that the alert has."""
+    values = {fact.name: fact.value for fact in message.fields}
+    return shortened(next((values[name] for name in names if name in values), ""), _PART)

@@ -1,40 +1,41 @@
-"""The plain form: any service that takes text, and every message's text of last resort."""
+"""The plain text form, for every service without a form of its own."""
 
 from __future__ import annotations
 
-from bridge.channels.message.fit import fitted, named
+from bridge.channels.message.fit import alert_lines, fit_facts
 from bridge.channels.message.message import Message
 from bridge.common.text import shortened
 
 DEFAULT_ROOM = 10_000
-_LEAST_TEXT = 200
-_SMALL = 500
-_COUNT = 30
-"""What "… and 12 more fields" takes."""
+_MIN_TEXT = 200
+_TEXT_MESSAGE = 500
+"""Below this room only the second line is sent, as in a text message (SMS)."""
+_REST_LINE = 30
+"""Room for the line "… and 12 more fields"."""
 
 
 def body(message: Message, room: int = DEFAULT_ROOM) -> str:
-    """Where, who and what in the first line; then the text, the rows, the id; at most ``room`` characters."""
-    foot = "\n".join([*(f"{link.name}: {link.url}" for link in message.links), f"id: {message.id}"])
-    if room < _SMALL:  # a text message: the two lines that count
-        return shortened(message.lede, room)
-    lede = shortened(message.lede, room // 2)
-    left = room - len(lede) - len(foot) - 4
-    text = told(message, left if message.alerts else max(left // 2, _LEAST_TEXT))
+    """The message without its subject in at most ``room`` characters: summary, text, rows, links and id."""
+    footer = "\n".join([*(f"{link.name}: {link.url}" for link in message.links), f"id: {message.id}"])
+    if room < _TEXT_MESSAGE:
+        return shortened(message.summary, room)
+    summary = shortened(message.summary, room // 2)
+    left = room - len(summary) - len(footer) - 4
+    text = main_text(message, left if message.alerts else max(left // 2, _MIN_TEXT))
     rows = facts(message, left - len(text))
-    return "\n".join(part for part in (lede, text, rows and f"\n{rows}", foot) if part)
+    return "\n".join(part for part in (summary, text, rows and f"\n{rows}", footer) if part)
 
 
-def told(message: Message, room: int) -> str:
-    """What there is to say in running text: a digest's alerts, or the route's message."""
-    return named(message.alerts, room) if message.alerts else shortened(message.text, room)
+def main_text(message: Message, room: int) -> str:
+    """The lines of a digest's alerts, or the text of one alert."""
+    return alert_lines(message.alerts, room) if message.alerts else shortened(message.text, room)
 
 
 def facts(message: Message, room: int) -> str:
-    """The rows, ``name: value`` in a line each, within ``room`` characters."""
-    if room < _COUNT:
+    """The rows as lines ``name: value`` in at most ``room`` characters."""
+    if room < _REST_LINE:
         return ""
-    rows, left_out = fitted(message.facts, room - _COUNT, len(": \n"))
+    rows, left_out = fit_facts(message.facts, room - _REST_LINE, len(": \n"))
     left_out += message.fields_left_out
     lines = [f"{row.name}: {row.value}" for row in rows]
     return "\n".join([*lines, f"… and {left_out} more fields"] if left_out else lines)

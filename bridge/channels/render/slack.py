@@ -1,6 +1,6 @@
-"""Slack: a coloured attachment of blocks. Values stand in ``plain_text`` objects, which Slack never parses.
+"""Slack: a coloured attachment of blocks. Values are ``plain_text`` objects, which Slack does not parse.
 
-Limits: docs.slack.dev, Block Kit reference: 3000 characters a section, ten fields of 2000 each, 50 blocks a message.
+Limits: docs.slack.dev, Block Kit reference: a section has 3000 characters or ten fields of 2000, a message 50 blocks.
 """
 
 from __future__ import annotations
@@ -8,30 +8,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bridge.channels.message.fit import escaped, fitted
+from bridge.channels.message.fit import fit_escaped, fit_facts
 from bridge.channels.message.message import Fact, Message, unix_seconds
 from bridge.channels.render import plain
 from bridge.channels.render.colour import hex_colour
-from bridge.channels.render.plain import told
+from bridge.channels.render.plain import main_text
 
-MOST_IN_A_DIGEST = 50
-MOST_IN_A_WORKFLOW = 20
+DIGEST_LIMIT = 50
+WORKFLOW_DIGEST_LIMIT = 20
 _SECTION = 3000
 _FIELD = 2000
-_ROWS_OF_SECTION = 5
+_ROWS_PER_SECTION = 5
 _ROOM = 12_000
-"""For all rows; a message that is longer is not read."""
+"""Characters for all rows; nobody reads a longer message."""
 
 
-def payload(asked: dict[str, Any], message: Message) -> dict[str, Any]:
-    """What to post in place of ``asked``, whose channel, thread and name stay."""
-    kept = {name: value for name, value in asked.items() if name in {"channel", "thread_ts", "username", "icon_url"}}
+def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
+    """The JSON to post. Channel, thread, user name and icon are those of ``requested``, the plugin's JSON."""
+    members = {
+        name: value for name, value in requested.items() if name in {"channel", "thread_ts", "username", "icon_url"}
+    }
     attachment = {
         "color": hex_colour(message.severity),
-        "fallback": _escape(message.lede),
+        "fallback": _escape(message.summary),
         "blocks": [*_head(message), *_rows(message), *_links(message), _foot(message)],
     }
-    return kept | {
+    return members | {
         "text": _escape(message.subject),
         "mrkdwn": False,
         "parse": "none",
@@ -43,25 +45,25 @@ def payload(asked: dict[str, Any], message: Message) -> dict[str, Any]:
 
 
 def _head(message: Message) -> Iterator[dict[str, Any]]:
-    for text in (message.lede, told(message, _SECTION)):
+    for text in (message.summary, main_text(message, _SECTION)):
         if text:
             yield {"type": "section", "text": _plain(text, _SECTION)}
 
 
 def _rows(message: Message) -> Iterator[dict[str, Any]]:
-    """Names on the left, values on the right."""
-    rows, left_out = fitted(message.facts, _ROOM, 4)
+    """The rows, in two columns."""
+    rows, left_out = fit_facts(message.facts, _ROOM, 4)
     left_out += message.fields_left_out
     if left_out:
         rows = (*rows, Fact("…", f"and {left_out} more fields"))
-    for start in range(0, len(rows), _ROWS_OF_SECTION):
-        pairs = rows[start : start + _ROWS_OF_SECTION]
+    for start in range(0, len(rows), _ROWS_PER_SECTION):
+        pairs = rows[start : start + _ROWS_PER_SECTION]
         yield {"type": "section", "fields": [cell for row in pairs for cell in _cells(row)]}
 
 
 def _cells(row: Fact) -> tuple[dict[str, Any], dict[str, Any]]:
-    plain_name = row.name.replace(".", "").isalnum()
-    name = {"type": "mrkdwn", "text": f"*{row.name}*", "verbatim": True} if plain_name else _plain(row.name, _FIELD)
+    is_plain_name = row.name.replace(".", "").isalnum()
+    name = {"type": "mrkdwn", "text": f"*{row.name}*", "verbatim": True} if is_plain_name else _plain(row.name, _FIELD)
     return name, _plain(row.value, _FIELD)
 
 
@@ -72,20 +74,20 @@ def _links(message: Message) -> Iterator[dict[str, Any]]:
 
 
 def _foot(message: Message) -> dict[str, Any]:
-    """The reader's own time, and the id."""
+    """The time in the reader's time zone, and the id."""
     date = f"<!date^{unix_seconds(message.time_ns)}^{{date_short_pretty}} {{time_secs}}|{message.time}>"
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": date}, _plain(f"id {message.id}", 100)]}
 
 
-def _plain(text: str, most: int) -> dict[str, Any]:
-    return {"type": "plain_text", "text": escaped(text, most, _escape), "emoji": False}
+def _plain(text: str, length: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": fit_escaped(text, length, _escape), "emoji": False}
 
 
 def _escape(text: str) -> str:
-    """Slack's three control characters."""
+    """Escape Slack's three control characters."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def workflow(_asked: dict[str, Any], message: Message) -> dict[str, Any]:
-    """For Workflow Builder's webhooks, which take the one variable ``text`` and refuse whatever else is there."""
-    return {"text": escaped(f"{message.subject}\n{plain.body(message, _SECTION)}", _SECTION, _escape)}
+def workflow_payload(_requested: dict[str, Any], message: Message) -> dict[str, Any]:
+    """The JSON for a webhook of Workflow Builder, which accepts only the variable ``text``."""
+    return {"text": fit_escaped(f"{message.subject}\n{plain.body(message, _SECTION)}", _SECTION, _escape)}

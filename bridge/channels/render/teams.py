@@ -1,7 +1,7 @@
-"""Microsoft Teams by its workflows: an adaptive card of text runs, which know no Markdown, no HTML and no mentions.
+"""Microsoft Teams workflows: an adaptive card of text runs, which have no Markdown, HTML or mentions.
 
-Limits: a message may have 28 KB (learn.microsoft.com, Limits and specifications for Teams); Apprise's 1000 characters
-are its own. Rich text blocks are in Adaptive Cards since 1.2.
+Limits: a message has at most 28 KB (learn.microsoft.com, Limits and specifications for Teams); the limit of 1000
+characters is Apprise's own. Rich text blocks exist since Adaptive Cards 1.2.
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.alert import Priority
-from bridge.channels.message.fit import fitted
+from bridge.channels.message.fit import fit_facts
 from bridge.channels.message.message import Fact, Message
-from bridge.channels.render.plain import told
-from bridge.common.text import shortened, unmentioned
+from bridge.channels.render.plain import main_text
+from bridge.common.text import escape_mentions, shortened
 
-MOST_IN_A_DIGEST = 40
+DIGEST_LIMIT = 40
 _SUBJECT = 250
-_LEDE = 500
+_SUMMARY = 500
 _TEXT = 1200
 _ROOM = 2500
-"""Characters for the rows: four bytes each at the worst, and as much again for the card around them."""
+"""Characters for the rows: at most four bytes each, and as much again for the JSON of the card."""
 _ROW_COST = 12
 
 
-def payload(_asked: dict[str, Any], message: Message) -> dict[str, Any]:
-    """What to post: a message with one card."""
+def payload(_requested: dict[str, Any], message: Message) -> dict[str, Any]:
+    """The JSON to post: a message with one card."""
     card = {
         "type": "AdaptiveCard",
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "version": "1.4",
         "msteams": {"width": "Full"},
-        "fallbackText": unmentioned(shortened(message.subject, _SUBJECT)),
+        "fallbackText": escape_mentions(shortened(message.subject, _SUBJECT)),
         "body": _body(message),
     }
     if message.links:
@@ -42,21 +42,21 @@ def payload(_asked: dict[str, Any], message: Message) -> dict[str, Any]:
 
 
 def _body(message: Message) -> list[dict[str, Any]]:
-    rows, left_out = fitted(message.facts, _ROOM, _ROW_COST)
+    rows, left_out = fit_facts(message.facts, _ROOM, _ROW_COST)
     left_out += message.fields_left_out
     if left_out:
         rows = (*rows, Fact("…", f"and {left_out} more fields"))
     blocks = [
         _block(_run(shortened(message.subject, _SUBJECT), weight="bolder", size="medium", color=_colour(message))),
-        _block(_run(shortened(message.lede, _LEDE))),
+        _block(_run(shortened(message.summary, _SUMMARY))),
     ]
-    blocks += [_block(_run(line, fontType="monospace")) for line in _lines(told(message, _TEXT))]
+    blocks += [_block(_run(line, fontType="monospace")) for line in _lines(main_text(message, _TEXT))]
     blocks += [_block(_run(f"{row.name}  ", weight="bolder"), _run(row.value), spacing="small") for row in rows]
     return [*blocks, _block(_run(f"id {message.id}", isSubtle=True, size="small"))]
 
 
 def _lines(text: str) -> list[str]:
-    return [line for line in text.split("\n") if line.strip()][:MOST_IN_A_DIGEST]
+    return [line for line in text.split("\n") if line.strip()][:DIGEST_LIMIT]
 
 
 def _block(*runs: dict[str, Any], **style: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _block(*runs: dict[str, Any], **style: str) -> dict[str, Any]:
 
 
 def _run(text: str, **style: object) -> dict[str, Any]:
-    return {"type": "TextRun", "text": unmentioned(text)} | style
+    return {"type": "TextRun", "text": escape_mentions(text)} | style
 
 
 def _colour(message: Message) -> str:

@@ -1,29 +1,29 @@
-"""Telegram: text with entities beside it, so that nothing in the text is ever markup.
+"""Telegram: text with separate entities for the formatting, so that nothing in the text is markup.
 
-Limits: core.telegram.org/bots/api, sendMessage: 4096 characters, of UTF-16 as its offsets are; 100 entities count.
+Limits: core.telegram.org/bots/api, sendMessage: 4096 UTF-16 code units, which offsets count, too; 100 entities.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from bridge.channels.message.fit import fitted
+from bridge.channels.message.fit import fit_facts
 from bridge.channels.message.message import Message
-from bridge.channels.render.plain import told
-from bridge.common.text import shortened, unmentioned
+from bridge.channels.render.plain import main_text
+from bridge.common.text import escape_mentions, shortened
 
-MOST_IN_A_DIGEST = 40
-_MOST = 4096
+DIGEST_LIMIT = 40
+_MAX_LENGTH = 4096
 _SUBJECT = 300
-_LEDE = 700
+_SUMMARY = 700
 _TEXT = 1200
 _DIGEST = 3000
-_MOST_ROWS = 90
-_KEPT = ("chat_id", "message_thread_id", "disable_notification")
+_MAX_ROWS = 90
+_PLUGIN_MEMBERS = ("chat_id", "message_thread_id", "disable_notification")
 
 
-class _Text:
-    """Text as it grows, with its entities."""
+class _EntityText:
+    """A text under construction, with its entities."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -31,7 +31,7 @@ class _Text:
         self.length = 0
 
     def add(self, text: str, kind: str = "", **more: str) -> None:
-        """More of it; ``kind`` is Telegram's name for how it looks."""
+        """Append text. ``kind`` is Telegram's type of entity; empty for unformatted text."""
         size = utf16(text)
         if kind and size:
             self.entities.append({"type": kind, "offset": self.length, "length": size} | more)
@@ -42,24 +42,24 @@ class _Text:
         return "".join(self._parts)
 
 
-def payload(asked: dict[str, Any], message: Message) -> dict[str, Any]:
-    """What to post in place of ``asked``, whose chat and topic stay."""
-    text = _composed(message, _MOST)
-    room = _MOST
-    while text.length > _MOST:  # letters beyond the first plane count twice
-        room = room * _MOST // text.length
+def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
+    """The JSON to post. Chat and topic are those of ``requested``, the plugin's JSON."""
+    text = _composed(message, _MAX_LENGTH)
+    room = _MAX_LENGTH
+    while text.length > _MAX_LENGTH:  # Characters outside of the BMP count twice.
+        room = room * _MAX_LENGTH // text.length
         text = _composed(message, room)
-    kept = {name: asked[name] for name in _KEPT if name in asked}
-    return kept | {"text": str(text), "entities": text.entities, "link_preview_options": {"is_disabled": True}}
+    members = {name: requested[name] for name in _PLUGIN_MEMBERS if name in requested}
+    return members | {"text": str(text), "entities": text.entities, "link_preview_options": {"is_disabled": True}}
 
 
-def _composed(message: Message, room: int) -> _Text:
-    text = _Text()
-    text.add(unmentioned(shortened(message.subject, min(_SUBJECT, room // 4))), "bold")
-    text.add("\n" + unmentioned(shortened(message.lede, min(_LEDE, room // 4))) + "\n")
-    said = told(message, min(_DIGEST if message.alerts else _TEXT, room // 2))
-    if said:
-        text.add(said, "pre")
+def _composed(message: Message, room: int) -> _EntityText:
+    text = _EntityText()
+    text.add(escape_mentions(shortened(message.subject, min(_SUBJECT, room // 4))), "bold")
+    text.add("\n" + escape_mentions(shortened(message.summary, min(_SUMMARY, room // 4))) + "\n")
+    body = main_text(message, min(_DIGEST if message.alerts else _TEXT, room // 2))
+    if body:
+        text.add(body, "pre")
         text.add("\n")
     _rows(text, message, room)
     for link in message.links:
@@ -69,18 +69,18 @@ def _composed(message: Message, room: int) -> _Text:
     return text
 
 
-def _rows(text: _Text, message: Message, room: int) -> None:
-    """Values as code: one touch copies them, and Telegram looks for no names in them."""
-    facts = message.facts[:_MOST_ROWS]
-    rows, left_out = fitted(facts, room - text.length - 200, len("\n: "))
+def _rows(text: _EntityText, message: Message, room: int) -> None:
+    """The rows, with values as code: a tap copies them, and Telegram recognizes no mentions in them."""
+    facts = message.facts[:_MAX_ROWS]
+    rows, left_out = fit_facts(facts, room - text.length - 200, len("\n: "))
     left_out += message.fields_left_out + len(message.facts) - len(facts)
     for row in rows:
-        text.add(f"\n{unmentioned(row.name)}: ")
+        text.add(f"\n{escape_mentions(row.name)}: ")
         text.add(row.value, "code")
     if left_out:
         text.add(f"\n… and {left_out} more fields")
 
 
 def utf16(text: str) -> int:
-    """The length as Telegram counts."""
+    """The length in UTF-16 code units, as Telegram counts."""
     return len(text.encode("utf-16-le")) // 2

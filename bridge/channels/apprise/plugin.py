@@ -1,0 +1,36 @@
+"""Creates the Apprise plugin of a URL, without Apprise's own retries and pauses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def make_plugin(url: str) -> Any:
+    """Apprise's plugin object for a URL, or None if Apprise cannot use the URL."""
+    import apprise
+
+    asset = apprise.AppriseAsset(
+        app_id="Falco",
+        app_desc="falco-bridge",
+        storage_mode="memory",
+        secure_logging=True,
+        interpret_escapes=False,
+        image_url_mask="",
+        image_url_logo="",
+    )
+    asset.http_redirects = False
+    plugin = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+    if plugin is not None:
+        plugin.retry = 0  # The courier retries. ``len(plugin)`` also counts retries.
+        # The plugin would sleep in the worker thread. The courier applies the channel's rate.
+        setattr(plugin, "throttle", lambda *_args, **_kwargs: None)  # noqa: B010  # a method
+        if type(plugin).__name__ == "NotifyOpsgenie" and getattr(plugin, "action", "") == "map":
+            # The default mapping sends nothing for some severities, and reports success.
+            setattr(plugin, "action", "new")  # noqa: B010  # only this plugin has it
+    return plugin
+
+
+def is_mail(plugin: Any) -> bool:
+    """Whether the bridge sends this plugin's e-mail itself. Apprise sends those that PGP signs or encrypts."""
+    uses_pgp = getattr(plugin, "use_pgp", False) or getattr(plugin, "pgp_mode", "no") != "no"
+    return type(plugin).__name__ == "NotifyEmail" and not uses_pgp
