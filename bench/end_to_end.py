@@ -25,9 +25,8 @@ from bridge.journal.sqlite import Journal
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
-from bridge.matching import Matcher
-from bridge.pipeline.intake import Intake, Rules
-from bridge.routing.redaction import Redactor
+from bridge.pipeline.intake import Intake
+from bridge.routing.router import Router
 from bridge.sources.contract import Batch
 from bridge.sources.grpc.connection import open_channel
 from bridge.sources.grpc.source import GrpcSource
@@ -88,9 +87,7 @@ def _take_in(folder: Path, count: int) -> tuple[list[float], float]:
     program = check([SourceText("bench.route", _ROUTES)], Known(None, None)).program
     assert program is not None
     journal = Journal.open_for_router(folder / "journal.db")
-    intake = Intake(
-        journal, Rules(program, Matcher(program, {}), Redactor(())), on_deliveries=lambda: None, on_fault=print
-    )
+    intake = Intake(journal, Router(program, {}), on_deliveries=lambda: None, on_fault=print)
     waits: list[float] = []
     done = threading.Event()
 

@@ -22,9 +22,8 @@ from bridge.journal.sqlite import Journal
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
-from bridge.matching import Matcher
-from bridge.pipeline.intake import Intake, Rules
-from bridge.routing.redaction import Redactor
+from bridge.pipeline.intake import Intake
+from bridge.routing.router import Router
 from bridge.sources.contract import Batch
 from bridge.sources.grpc.fleet import GrpcFleet
 from bridge.sources.http.source import HttpSource
@@ -87,8 +86,7 @@ def _run(mood: str) -> _Run:
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
         folder = Path(name)
         journal = Journal.open_for_router(folder / "journal.db")
-        rules = Rules(program, Matcher(program, {}), Redactor(()))
-        intake = Intake(journal, rules, on_deliveries=lambda: None, on_fault=print)
+        intake = Intake(journal, Router(program, {}), on_deliveries=lambda: None, on_fault=print)
         watched = _Watched(intake)
         posted: list[int] = []
 

@@ -22,9 +22,8 @@ from bridge.journal.sqlite import Journal
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
-from bridge.matching import Matcher
-from bridge.pipeline.intake import Intake, Rules
-from bridge.routing.redaction import Redactor
+from bridge.pipeline.intake import Intake
+from bridge.routing.router import Router
 from bridge.sources.contract import Accept, Batch
 from bridge.sources.http.source import HttpSource
 
@@ -35,14 +34,13 @@ def figures() -> Iterator[Figure]:
     """The sender is another process; 1,000 routes are matched where there is a journal."""
     program = check([SourceText("bench.route", routes_text(1000))], Known(None, None)).program
     assert program is not None
-    matcher = Matcher(program, {})
+    router = Router(program, {})
     yield Figure("http, the disk's own fsync, median", _fsync_ms(), "ms")
     for connections, count in _COUNTS.items():
         bare = _rate(connections, count, _Clock())
         with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
             journal = Journal.open_for_router(Path(folder) / "journal.db")
-            rules = Rules(program, matcher, Redactor(()))
-            intake = Intake(journal, rules, on_deliveries=lambda: None, on_fault=print)
+            intake = Intake(journal, router, on_deliveries=lambda: None, on_fault=print)
             committed = _rate(connections, count, _Clock(intake.accept))
             journal.close()
         named = f"{connections} connection{'s' if connections > 1 else ''}"

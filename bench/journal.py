@@ -12,7 +12,7 @@ from bench.alerts import alerts
 from bench.figures import Figure
 from bridge.alert import Priority
 from bridge.journal.sqlite import Entry, Journal
-from bridge.routing import Action, Decision, Notification, Routed
+from bridge.routing import Decision, Notification, Reason, Routed
 
 _SECONDS = 2.0
 _SIZES = (1, 10, 100, 1000)
@@ -47,7 +47,7 @@ def _routed(number: int) -> Routed:
     """Three deliveries for every two alerts."""
     channels = ("oncall", "archive")[: 1 + number % 2]
     notifications = tuple(Notification(channel, ("rm -rf in prod",), Priority.CRITICAL) for channel in channels)
-    return Routed((Decision("rm -rf in prod", Action.NOTIFIED, channels),), notifications)
+    return Routed((Decision("rm -rf in prod", Reason.SENT, channels),), notifications)
 
 
 def _fsync_microseconds(folder: Path) -> float:

@@ -17,7 +17,7 @@ from bridge.alert.forms.grpc_form import decode_grpc
 from bridge.journal.sqlite import Entry, Journal
 from bridge.journal.sqlite.history import recorded
 from bridge.journal.sqlite.upkeep import RetentionPolicy, Upkeep, dictionary_due, learned
-from bridge.routing import Action, Decision, Notification, Routed
+from bridge.routing import Decision, Notification, Reason, Routed
 from bridge.simulate.generate import generate
 from bridge.simulate.recording import Form
 
@@ -26,7 +26,7 @@ _BATCH = 500
 _PART = 20_000
 _SEARCHED = 100_000
 _ROUTED = Routed(
-    (Decision("rm -rf in prod", Action.NOTIFIED, ("archive",)),),
+    (Decision("rm -rf in prod", Reason.SENT, ("archive",)),),
     (Notification("archive", ("rm -rf in prod",), Priority.CRITICAL),),
 )
 

@@ -19,8 +19,9 @@ from bridge.language.program.condition import Kind, Operator, Quantifier
 from bridge.language.program.kinds import allows
 from bridge.language.program.transformers import NAMES
 from bridge.language.syntax.grammar_file import grammar_text
-from bridge.matching import Matcher, compile_condition
-from bridge.routing import decide
+from bridge.matching import compile_condition
+from bridge.routing.router import Router
+from bridge.routing.state import NO_STATE
 from bridge.workbench.route_tests import RouteTestRunner
 
 PAGE = (Path(__file__).parent.parent / "docs" / "language.md").read_text(encoding="utf-8")
@@ -106,7 +107,7 @@ def test_what_a_text_on_the_page_prints_is_what_is_printed() -> None:
     for text, printed in pairs:
         program = check([SourceText("page", f'route "r" {{ to x  message "{text}" }}')], KNOWN).program
         assert program is not None
-        (notification,) = decide(program, Matcher(program, {}).match(alert, alert.time_ns), alert).notifications
+        (notification,) = Router(program, {}).step(NO_STATE, alert, alert.time_ns).notifications
         assert printed in plain.body(compose(Delivery(0, alert, notification, 0, 0), {})).splitlines(), text
     assert len(pairs) > 6
 
@@ -121,6 +122,6 @@ def test_the_tests_on_the_page_pass() -> None:
         checked = check([SourceText("page", text)], KNOWN)
         assert checked.program is not None, checked.diagnostics
         for case in checked.tests:
-            assert not RouteTestRunner(checked.program, {}).run(case), case.name
+            assert not RouteTestRunner(Router(checked.program, {}), {}).run(case), case.name
             ran += 1
     assert ran

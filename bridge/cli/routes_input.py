@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bridge.config.load import RoutingConfig
     from bridge.language.program.program import Program
+    from bridge.routing.router import Router
     from bridge.workbench.routes import LoadedRoutes
 
 
@@ -25,6 +26,10 @@ class RoutesInput:
     labels: Mapping[str, str]
     journal: Path | None
     """The config's, where one was named."""
+
+    def router(self) -> Router:
+        """The routes, compiled."""
+        return self.loaded.router(self.labels)
 
 
 def add_routes(parser: Any, *, rules: bool = False) -> None:

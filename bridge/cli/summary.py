@@ -10,7 +10,7 @@ from bridge.cli.table import many
 from bridge.delivery import DeliveryState
 from bridge.journal.sqlite import Journal
 from bridge.journal.sqlite.history import RecordedAlert, deliveries, delivery_counts, recorded
-from bridge.routing import OTHERWISE, Action
+from bridge.routing import OTHERWISE, Reason
 
 
 def summarise(journal: Journal, conditions: Mapping[str, str]) -> str:
@@ -27,12 +27,12 @@ def _what_came_in(kept: list[RecordedAlert]) -> Iterator[str]:
 
 
 def _what_was_decided(kept: list[RecordedAlert], conditions: Mapping[str, str]) -> Iterator[str]:
-    decided: Counter[tuple[str, Action, tuple[str, ...]]] = Counter(
-        (decision.route, decision.action, decision.channels) for each in kept for decision in each.decisions
+    decided: Counter[tuple[str, Reason, tuple[str, ...]]] = Counter(
+        (decision.route, decision.reason, decision.channels) for each in kept for decision in each.decisions
     )
     yield "\nDecided:"
-    for (route, action, channels), count in sorted(decided.items(), key=lambda item: -item[1]):
-        fate = "dropped" if action is Action.DROPPED else f"to {', '.join(channels)}"
+    for (route, reason, channels), count in sorted(decided.items(), key=lambda item: -item[1]):
+        fate = "dropped" if reason is Reason.DROPPED else f"to {', '.join(channels)}"
         why = "no route matched" if route == OTHERWISE else f"when {conditions.get(route, 'always')}"
         yield f"  {count:5}  {route}: {fate}\n         because {why}"
     ignored = [each for each in kept if not each.decisions]

@@ -11,7 +11,7 @@ from bridge.courier.outage import News, news, notice, told
 from bridge.courier.runner import Runner
 from bridge.delivery import HEALTH_ALERT_ROUTE, Circuit
 from bridge.journal.sqlite import Entry, Journal
-from bridge.routing import Action, Decision, Notification, Routed
+from bridge.routing import Decision, Notification, Reason, Routed
 
 ROAD = "courier"
 """Where these alerts come from, in the journal."""
@@ -46,7 +46,7 @@ class HealthAlerts:
         if self._journal.unknown([alert]):
             channels = () if listener is None else (listener,)
             notifications = tuple(Notification(name, (HEALTH_ALERT_ROUTE,), alert.priority) for name in channels)
-            decision = Decision(HEALTH_ALERT_ROUTE, Action.NOTIFIED, channels)
+            decision = Decision(HEALTH_ALERT_ROUTE, Reason.SENT, channels)
             self._journal.append(ROAD, time.time_ns(), [Entry(alert, Routed((decision,), notifications))])
         runner.note(told(health, what, time.time_ns()))
         say = self._log.error if what is News.FAILING else self._log.info

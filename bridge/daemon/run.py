@@ -102,15 +102,7 @@ class Bridge:
         self._courier.stop(deadline - time.monotonic(), self._hurry)
         for door in self._doors:
             door.close()
-        tally = self._intake.tally
-        self._log.info(
-            "stopped",
-            alerts=tally.alerts,
-            repeated=tally.repeated,
-            refused=tally.refused,
-            deliveries=tally.deliveries,
-            undelivered=self._undelivered(),
-        )
+        self._log.info("stopped", **self._intake.counts.totals(), undelivered=self._undelivered())
         if self._fault is not None:
             self._log.error("journal failed", problem=str(self._fault))
         if any(thread.is_alive() for thread in threads):
@@ -128,7 +120,7 @@ class Bridge:
     def _cut_off(self, threads: Sequence[threading.Thread]) -> bool:
         """The deadline, or a second signal: let go of what is being read, and say so."""
         cut = sum(source.abort() for source in self._sources)
-        self._intake.leave()
+        self._intake.abort()
         self._join(threads, time.monotonic() + _CANCEL_SECONDS)
         self._log.error(
             "alerts may be lost: stopped before the sources had drained",

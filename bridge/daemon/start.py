@@ -25,8 +25,6 @@ from bridge.journal import JournalError
 from bridge.journal.sqlite import Journal
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.render import render_text
-from bridge.language.falco.text_alerts import TextAlerts
-from bridge.matching import Matcher
 from bridge.operator.channel_test import OPERATION, trial_operation
 from bridge.operator.dead_letters import DeadLetters
 from bridge.operator.exposition import render
@@ -36,12 +34,12 @@ from bridge.operator.metrics_server import MetricsServer
 from bridge.operator.server import AdminServer
 from bridge.operator.status import Status
 from bridge.pipeline.courier_process import CourierProcess
-from bridge.pipeline.intake import Intake, Rules
+from bridge.pipeline.intake import Intake
 from bridge.pipeline.maintenance import JournalMaintenance
-from bridge.routing.redaction import Redactor
+from bridge.routing.router import Router
 from bridge.sources.contract import Source
 from bridge.workbench.routes import load_routes
-from bridge.workbench.unsupported import not_acted_upon
+from bridge.workbench.unsupported import unsupported_clauses
 
 _MOST_OPEN = 65_536
 NOT_STARTED = 2
@@ -57,8 +55,8 @@ def run_bridge(config_path: Path) -> int:
     problems = check_channels(config, problems)
     _refuse(*(problem.text() for problem in problems))
     # Without channels, every route would be wrong too.
-    rules = _rules(config) if config.channel_lines else None
-    if problems or rules is None:
+    router = _router(config) if config.channel_lines else None
+    if problems or router is None:
         return NOT_STARTED
     _open_many_files()
     try:
@@ -67,7 +65,7 @@ def run_bridge(config_path: Path) -> int:
         admin = AdminServer(config.admin)
     except (JournalError, SetupError) as error:
         return _refuse(str(error))
-    return _run(config, rules, journal, sources, admin)
+    return _run(config, router, journal, sources, admin)
 
 
 def _open_many_files() -> None:
@@ -78,7 +76,7 @@ def _open_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], admin: AdminServer) -> int:
+def _run(config: Config, router: Router, journal: Journal, sources: list[Source], admin: AdminServer) -> int:
     courier = CourierProcess(_courier_settings(config), config.secret_names)
     current = config
     hidden = _secrets(config)
@@ -101,7 +99,7 @@ def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], 
         if bridge is not None:
             bridge.fail(fault)
 
-    intake = Intake(journal, rules, on_deliveries=courier.wake, on_fault=fail)
+    intake = Intake(journal, router, on_deliveries=courier.wake, on_fault=fail)
     look = Inspector(config.journal, list(config.channels), intake, sources, courier)
     try:
         page = None if config.metrics is None else _metrics(config.metrics, look)
@@ -110,7 +108,7 @@ def _run(config: Config, rules: Rules, journal: Journal, sources: list[Source], 
     doors: list[BackgroundService] = [admin] if page is None else [admin, page]
     doors.append(JournalMaintenance(config.journal, journal, intake, config.keep))
     bridge = Bridge(journal, intake, sources, courier, doors, config.drain_seconds)
-    admin.offer("status", Status(look, rules.program).operation)
+    admin.offer("status", Status(look, router.program).operation)
     admin.offer(OPERATION, trial_operation(lambda: current, courier.try_now))
     DeadLetters(config.journal, courier.wake).offer(admin)
 
@@ -144,8 +142,8 @@ def _metrics(settings: MetricsSettings, look: Inspector) -> MetricsServer:
     return MetricsServer(settings.host, settings.port, guard, lambda: render(families(look)), look.unready)
 
 
-def _rules(config: Config) -> Rules | None:
-    """The checked program, ready for use; its problems are printed, warnings too."""
+def _router(config: Config) -> Router | None:
+    """The checked program, compiled. Prints its diagnostics; None if it has errors."""
     known = Known(frozenset(config.channel_lines), frozenset(config.labels))
     loaded = load_routes(config.routes, known)
     if loaded.checked.diagnostics:
@@ -153,12 +151,9 @@ def _rules(config: Config) -> Rules | None:
     program = loaded.checked.program
     if program is None:
         return None
-    unready = not_acted_upon(program)
-    for sentence in unready:
-        _refuse(sentence)
-    falco = () if loaded.rules is None else loaded.rules.rules.values()
-    ready = Rules(program, Matcher(program, config.labels), Redactor(program.redactions), TextAlerts(falco))
-    return None if unready else ready
+    unsupported = unsupported_clauses(program)
+    _refuse(*unsupported)
+    return None if unsupported else loaded.router(config.labels)
 
 
 def _secrets(config: Config) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from bridge.alert import Alert, Priority
-from bridge.routing import Action, Decision, Notification
+from bridge.routing import Decision, Notification, Reason
 
 _Value = TypeVar("_Value")
 
@@ -34,7 +34,7 @@ class _NotificationBody(msgspec.Struct, omit_defaults=True):
 
 class _DecisionBody(msgspec.Struct, array_like=True):
     route: str
-    action: Action
+    reason: str
     channels: tuple[str, ...] = ()
 
 
@@ -44,6 +44,8 @@ _encode_sorted = msgspec.json.Encoder(order="deterministic").encode
 _alert_decoder = msgspec.json.Decoder(_AlertBody)
 _notification_decoder = msgspec.json.Decoder(_NotificationBody)
 _decisions_decoder = msgspec.json.Decoder(tuple[_DecisionBody, ...])
+_REASONS: dict[str, Reason] = {**{each.value: each for each in Reason}, "notified": Reason.SENT}
+"""By the word in the journal; journals of format 3 say ``notified``."""
 
 
 def encode_alert(alert: Alert) -> bytes:
@@ -94,12 +96,12 @@ def decode_notification(channel: str, body: bytes) -> Notification:
 
 def encode_decisions(decisions: tuple[Decision, ...]) -> bytes:
     """What the routes made of an alert, as JSON."""
-    return _encode([_DecisionBody(each.route, each.action, each.channels) for each in decisions])
+    return _encode([_DecisionBody(each.route, each.reason, each.channels) for each in decisions])
 
 
 def decode_decisions(body: bytes) -> tuple[Decision, ...]:
     """The decisions that ``encode_decisions`` wrote."""
-    return tuple(Decision(each.route, each.action, each.channels) for each in _decisions_decoder.decode(body))
+    return tuple(Decision(each.route, _REASONS[each.reason], each.channels) for each in _decisions_decoder.decode(body))
 
 
 def _as_dict(mapping: Mapping[str, _Value]) -> dict[str, _Value]:

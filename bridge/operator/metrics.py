@@ -92,8 +92,8 @@ def families(look: Inspector) -> Iterator[Family]:
     yield _one(START, look.since_ns / _SECOND)
     alerts = counts.alerts.copy().items()
     yield _family(ALERTS, (((source, priority.word), count) for (source, priority), count in alerts))
-    yield _by_name(REPEATED, counts.repeated)
-    yield _by_name(REFUSED, counts.refused)
+    yield _by_name(REPEATED, counts.duplicates)
+    yield _by_name(REFUSED, counts.rejected)
     yield _counted(DECISIONS, counts.decisions)
     yield _by_name(NOTIFICATIONS, counts.notifications)
     yield _histogram(COMMIT, counts.commits)
@@ -102,7 +102,7 @@ def families(look: Inspector) -> Iterator[Family]:
     yield _one(RESTARTS, look.courier_restarts)
     yield from _sources(look.sources())
     yield from _nodes(look.nodes.now())
-    yield _one(NODES_LEFT_OUT, look.nodes.left_out)
+    yield _one(NODES_LEFT_OUT, look.nodes.untracked)
     yield from _kept(look)
 
 
@@ -124,9 +124,9 @@ def _nodes(nodes: Iterable[tuple[str, Node]]) -> Iterator[Family]:
     def family(metric: Metric, value: Callable[[Node], float | None]) -> Family:
         return _family(metric, (((name,), value(node)) for name, node in told))
 
-    yield family(NODE_LAST, lambda node: _seconds(node.heard_ns))
-    yield family(NODE_DROPS, lambda node: node.dropped)
-    yield family(NODE_SNAPSHOT_DROPS, lambda node: node.snapshot_dropped)
+    yield family(NODE_LAST, lambda node: _seconds(node.last_alert_ns))
+    yield family(NODE_DROPS, lambda node: node.events_dropped)
+    yield family(NODE_SNAPSHOT_DROPS, lambda node: node.snapshot_events_dropped)
     yield family(NODE_OUTPUT_DROPS, lambda node: node.outputs_dropped)
 
 

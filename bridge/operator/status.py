@@ -32,8 +32,8 @@ class Status:
             "since_ns": look.since_ns,
             "unready": look.unready(),
             "alerts": sum(counts.alerts.copy().values()),
-            "repeated": sum(counts.repeated.copy().values()),
-            "refused": sum(counts.refused.copy().values()),
+            "repeated": sum(counts.duplicates.copy().values()),
+            "refused": sum(counts.rejected.copy().values()),
             "notifications": sum(counts.notifications.copy().values()),
             "last_alert_ns": counts.last_alert_ns,
             "sources_in_all": len(sources),
@@ -55,7 +55,7 @@ class Status:
     def _dropping(self) -> list[dict[str, object]]:
         """Nodes whose Falco has not seen everything."""
         found = (
-            (name, max(node.dropped, node.snapshot_dropped or 0), node.outputs_dropped or 0)
+            (name, max(node.events_dropped, node.snapshot_events_dropped or 0), node.outputs_dropped or 0)
             for name, node in self._look.nodes.now()
         )
         told = ((name, events, outputs) for name, events, outputs in found if events or outputs)

@@ -1,4 +1,4 @@
-"""Counts what is taken in and what is decided, since the start; bounded, whatever the alerts say."""
+"""Counters of accepted alerts and of decisions since the start. Bounded, whatever values the alerts contain."""
 
 from __future__ import annotations
 
@@ -6,70 +6,90 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from bridge.alert import Priority
-from bridge.journal.sqlite import Entry
-from bridge.sources.contract import Batch
+from bridge.routing import Entry
 
 LONGEST_LABEL = 128
-"""Characters of a metric label's value; the rest is cut off."""
+"""Characters of a metric's label value. Longer values are cut off."""
 OTHER = "other"
-"""The label value for all that are past a bound."""
-MOST_SOURCES = 50
-"""Falco's sources (``syscall``, a plugin's) that are told apart; further ones are ``other``."""
+"""The label value for everything beyond a bound."""
+MOST_ALERT_SOURCES = 50
+"""How many alert sources (``syscall``, a plugin's) are counted separately. Further ones count as ``other``."""
 COMMIT_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-"""Seconds."""
+"""Upper bounds in seconds."""
 
 
 @dataclass(slots=True)
 class Histogram:
-    """How many values fell up to each of ``COMMIT_BUCKETS``, and beyond."""
+    """How many values lie in each of ``COMMIT_BUCKETS``; the last count is of those above all bounds."""
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(COMMIT_BUCKETS) + 1))
     total: float = 0.0
 
     def add(self, value: float) -> None:
-        """Count one."""
+        """Count one value."""
         self.counts[bisect_left(COMMIT_BUCKETS, value)] += 1
         self.total += value
 
 
 class Counts:
-    """Kept by the intake, one batch at a time; read from other threads."""
+    """Written by intake, one batch at a time. Read from other threads."""
 
     def __init__(self) -> None:
         self.alerts: Counter[tuple[str, Priority]] = Counter()
-        """By source and priority; each alert once."""
-        self.repeated: Counter[str] = Counter()
-        """By road, as ``refused``."""
-        self.refused: Counter[str] = Counter()
+        """By alert source and priority. Duplicates are not included."""
+        self.duplicates: Counter[str] = Counter()
+        """Alerts whose id was in the journal already, by source name."""
+        self.rejected: Counter[str] = Counter()
+        """Quarantined messages by source name."""
         self.decisions: Counter[tuple[str, str]] = Counter()
-        """By route and action."""
+        """By route and reason."""
         self.notifications: Counter[str] = Counter()
         """By channel."""
         self.commits = Histogram()
+        """Seconds to decide about a batch and to commit it."""
         self.last_alert_ns: int | None = None
-        self._sources: set[str] = set()
+        """When the latest alert was received, duplicates included."""
+        self._alert_sources: set[str] = set()
 
-    def kept(self, batch: Batch, entries: Sequence[Entry], commit_seconds: float) -> None:
-        """A batch was committed; ``entries`` are those of its alerts that had not come before."""
+    def add(
+        self, source_name: str, received_ns: int, entries: Sequence[Entry], rejected: int, commit_seconds: float
+    ) -> None:
+        """Count what one transaction committed."""
         self.commits.add(commit_seconds)
-        if batch.alerts:
-            self.last_alert_ns = batch.received_ns
-        self.repeated[batch.source_name] += len(batch.alerts) - len(entries)
-        self.refused[batch.source_name] += len(batch.rejected)
+        if entries:
+            self.last_alert_ns = received_ns
+        if rejected:
+            self.rejected[source_name] += rejected
         for entry in entries:
             alert = entry.alert
-            self.alerts[self._source(alert.source), alert.priority] += 1
+            self.alerts[self._alert_source(alert.source), alert.priority] += 1
             for decision in entry.routed.decisions:
-                self.decisions[decision.route, decision.action.value] += 1
+                self.decisions[decision.route, decision.reason.value] += 1
             for notification in entry.routed.notifications:
                 self.notifications[notification.channel] += 1
 
-    def _source(self, name: str) -> str:
+    def add_duplicates(self, source_name: str, received_ns: int, count: int) -> None:
+        """Count alerts that were not stored again."""
+        self.last_alert_ns = received_ns
+        self.duplicates[source_name] += count
+
+    def totals(self) -> dict[str, int]:
+        """Everything that was accepted so far, by name. Callable from any thread."""
+        counters: dict[str, Counter[Any]] = {
+            "alerts": self.alerts,
+            "duplicates": self.duplicates,
+            "rejected": self.rejected,
+            "notifications": self.notifications,
+        }
+        return {name: sum(counter.copy().values()) for name, counter in counters.items()}
+
+    def _alert_source(self, name: str) -> str:
         name = name[:LONGEST_LABEL]
-        if name not in self._sources:
-            if len(self._sources) >= MOST_SOURCES:
+        if name not in self._alert_sources:
+            if len(self._alert_sources) >= MOST_ALERT_SOURCES:
                 return OTHER
-            self._sources.add(name)
+            self._alert_sources.add(name)
         return name

@@ -1,11 +1,13 @@
-"""Where every source's batches come together: match, decide, keep, and only then return to the source."""
+"""Takes batches from all sources: decides about each alert once, stores the batch, then returns to the source."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -15,155 +17,183 @@ from bridge.alert.forms.falco_json import falco_json
 from bridge.alert.rejected import RejectedMessage
 from bridge.common.fair_lock import FairLock
 from bridge.journal import JournalBusyError, JournalError
-from bridge.journal.sqlite import Entry, Journal
-from bridge.language.falco.text_alerts import NO_RULES, TextAlerts
-from bridge.language.program.program import Program
-from bridge.matching import Matcher
+from bridge.journal.sqlite import Journal
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
-from bridge.routing import decide
-from bridge.routing.redaction import Redactor
+from bridge.routing import Entry
+from bridge.routing.router import Router
+from bridge.routing.state import NO_STATE
 from bridge.sources.contract import Aborted, Batch
 
 _BUSY_WAIT_SECONDS = 1.0
 
+_Result = TypeVar("_Result")
+
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """A checked program and the matcher compiled from it; swapped as one."""
+class _Write:
+    """One transaction: what is decided about a batch, or about a part of one."""
 
-    program: Program
-    matcher: Matcher
-    redactor: Redactor
-    texts: TextAlerts = NO_RULES
-    """What Falco's own rules, where they are imported, tell of text alerts."""
+    source_name: str
+    received_ns: int
+    entries: Sequence[Entry]
+    rejected: Sequence[RejectedMessage] = ()
+    checkpoint: Mapping[str, str | None] = field(default_factory=dict)
+    decided_in: float = 0.0
+    """Seconds that deciding took."""
 
-
-@dataclass(slots=True)
-class Tally:
-    """What came in since the start."""
-
-    alerts: int = 0
-    repeated: int = 0
-    """Alerts that were kept already: a retried POST, or a second road."""
-    refused: int = 0
-    deliveries: int = 0
+    def halves(self) -> tuple[_Write, _Write]:
+        """The write in two. Only the second moves the checkpoint, because it holds once both are stored."""
+        middle = len(self.entries) // 2
+        return (
+            _Write(self.source_name, self.received_ns, self.entries[:middle]),
+            replace(self, entries=self.entries[middle:]),
+        )
 
 
 class Intake:
-    """Takes batches from all sources, one at a time."""
+    """Accepts batches, one at a time."""
 
     def __init__(
         self,
         journal: Journal,
-        rules: Rules,
+        router: Router,
         *,
         on_deliveries: Callable[[], None],
         on_fault: Callable[[JournalError], None],
     ) -> None:
-        """``on_deliveries`` wakes the courier; ``on_fault`` hears of a journal that cannot go on."""
+        """``on_deliveries`` wakes the courier. ``on_fault`` is called when the journal fails for good."""
         self._journal = journal
-        self._rules = rules
+        self._router = router
         self._on_deliveries = on_deliveries
         self._on_fault = on_fault
-        self._turns = FairLock()
-        self._leaving = threading.Event()
+        self._lock = FairLock()
+        self._aborted = threading.Event()
         self._log = structlog.get_logger("intake")
-        self.tally = Tally()
         self.counts = Counts()
         self.nodes = Nodes()
         self.blocked = ""
-        """Why the journal takes no writes just now."""
+        """Why the journal accepts no writes at present; empty while it does."""
 
     def accept(self, batch: Batch) -> None:
-        """Keep the batch and all that follows from it; returns once it is on the disk.
+        """Store the batch and everything that follows from it. Returns once it is on disk.
 
-        Waits while the disk is full. Raises Aborted where the bridge leaves before the batch could be kept.
+        Waits while the disk is full. Raises Aborted if the bridge stops before the batch could be stored.
         """
-        with self._turns:
-            added = self._taken(batch)
-        if added:
+        with self._lock:
+            deliveries = self._accept(batch)
+        if deliveries:
             self._on_deliveries()
 
     def between_batches(self, action: Callable[[], bool]) -> bool:
-        """Do something with the journal while no batch does; it must be short. Returns what it returns."""
-        with self._turns:
+        """Run a short action on the journal while no batch is being stored. Returns what the action returns."""
+        with self._lock:
             return action()
 
-    def leave(self) -> None:
-        """The drain deadline has come: stop waiting for the disk."""
-        self._leaving.set()
+    def abort(self) -> None:
+        """Stop waiting for the disk: the deadline for stopping has been reached."""
+        self._aborted.set()
 
-    def _taken(self, batch: Batch) -> int:
-        """Keep it. An alert that is too much for us is kept aside by itself.
+    def _accept(self, batch: Batch) -> int:
+        """Decide about the batch once, then store it. Returns how many deliveries were added."""
+        router = self._router
+        rejected = [RejectedMessage(each.reason, router.redact_raw(each.raw)) for each in batch.rejected]
+        completed = self._isolating(batch.alerts, router.complete, batch.source_name, rejected)
+        fresh = self._retrying(lambda: self._journal.unknown(completed), batch)
+        now_ns = batch.received_ns
+        started = time.perf_counter()
+        route = partial(router.route, NO_STATE, now_ns=now_ns)
+        entries = self._isolating(fresh, route, batch.source_name, rejected)
+        decided_in = time.perf_counter() - started
+        deliveries = self._store(
+            _Write(batch.source_name, now_ns, entries, rejected, batch.checkpoint, decided_in), batch
+        )
+        duplicates = len(completed) - len(fresh)
+        if duplicates:
+            self.counts.add_duplicates(batch.source_name, now_ns, duplicates)
+            self.nodes.seen(batch.source_name, now_ns, batch.alerts)
+        return deliveries
 
-        A source that came back with the same batch for ever would bring nothing else, and what Falco gave by gRPC or
-        http it does not give twice.
+    def _isolating(
+        self,
+        alerts: Sequence[Alert],
+        action: Callable[[Alert], _Result],
+        source_name: str,
+        rejected: list[RejectedMessage],
+    ) -> list[_Result]:
+        """The results of the action. An alert for which it fails is added to ``rejected`` instead.
+
+        The other alerts are accepted. Otherwise a source that reads the same batch again would never get past it, and
+        gRPC and http deliver an alert only once.
         """
+        results: list[_Result] = []
+        for alert in alerts:
+            try:
+                results.append(action(alert))
+            except Exception as error:  # noqa: BLE001  # any fault concerns this alert only
+                rejected.append(self._rejected(alert, error, source_name))
+        return results
+
+    def _store(self, write: _Write, batch: Batch) -> int:
+        """Store it. If the journal cannot, an entry that is the cause is quarantined, and the others are stored."""
         try:
-            return self._kept(batch)
+            return self._commit(write, batch)
         except Aborted:
             raise
         except Exception as error:
-            if not batch.alerts:
+            if not write.entries:
                 raise
-            if len(batch.alerts) == 1:
-                return self._kept(self._aside(batch, error))
-        half = len(batch.alerts) // 2
-        # The checkpoint holds only once the second half is kept as well.
-        first = replace(batch, alerts=batch.alerts[:half], rejected=(), checkpoint={})
-        return self._taken(first) + self._taken(replace(batch, alerts=batch.alerts[half:]))
+            if len(write.entries) == 1:
+                rejected = self._rejected(write.entries[0].alert, error, write.source_name)
+                return self._commit(replace(write, entries=(), rejected=(*write.rejected, rejected)), batch)
+        first, second = write.halves()
+        return self._store(first, batch) + self._store(second, batch)
 
-    def _aside(self, batch: Batch, error: Exception) -> Batch:
-        (alert,) = batch.alerts
-        self._log.error(
-            "a fault of the bridge: an alert could not be taken in, and is kept aside", source=batch.source_name,
-            remedy="falco-bridge quarantine list shows it; please report the fault", exc_info=error,
-        )  # fmt: skip
-        reason = f"could not be taken in by a fault of the bridge ({type(error).__name__}), which is in its log"
-        return replace(batch, alerts=(), rejected=(*batch.rejected, RejectedMessage(reason, _written(alert))))
+    def _commit(self, write: _Write, batch: Batch) -> int:
+        deliveries, seconds = self._retrying(lambda: self._append(write), batch)
+        self.counts.add(write.source_name, write.received_ns, write.entries, len(write.rejected), seconds)
+        self.nodes.add(write.source_name, write.received_ns, write.entries)
+        return deliveries
 
-    def _kept(self, batch: Batch) -> int:
-        blocked = False
+    def _append(self, write: _Write) -> tuple[int, float]:
+        """How many deliveries were added, and how many seconds it took to decide and to store."""
+        started = time.perf_counter()
+        deliveries = self._journal.append(
+            write.source_name, write.received_ns, write.entries, write.rejected, write.checkpoint
+        )
+        return deliveries, write.decided_in + time.perf_counter() - started
+
+    def _retrying(self, action: Callable[[], _Result], batch: Batch) -> _Result:
+        """The result of the action, which is retried while the journal is busy."""
         while True:
             try:
-                added = self._keep(batch)
+                result = action()
             except JournalBusyError as error:
-                if not blocked:
-                    blocked = True
+                if not self.blocked:
                     self.blocked = str(error)
-                    self._log.error("journal blocked", problem=str(error), held_back=len(batch.alerts))
-                if self._leaving.wait(_BUSY_WAIT_SECONDS):
+                    self._log.error("journal blocked", problem=str(error), alerts=len(batch.alerts))
+                if self._aborted.wait(_BUSY_WAIT_SECONDS):
                     raise Aborted(batch.source_name) from error
             except JournalError as error:
                 self._on_fault(error)
                 raise Aborted(batch.source_name) from error
             else:
-                if blocked:
+                if self.blocked:
                     self.blocked = ""
-                    self._log.info("journal takes writes again")
-                return added
+                    self._log.info("journal unblocked")
+                return result
 
-    def _keep(self, batch: Batch) -> int:
-        begun = time.perf_counter()
-        rules = self._rules
-        fresh = self._journal.unknown(rules.texts.completed(alert) for alert in batch.alerts)
-        match, redactor, now_ns = rules.matcher.match, rules.redactor, batch.received_ns
-        entries = [Entry(redactor.alert(alert), decide(rules.program, match(alert, now_ns), alert)) for alert in fresh]
-        refused = [RejectedMessage(each.reason, redactor.raw(each.raw)) for each in batch.rejected]
-        added = self._journal.append(batch.source_name, batch.received_ns, entries, refused, batch.checkpoint)
-        self.counts.kept(batch, entries, time.perf_counter() - begun)
-        self.nodes.kept(batch, entries)
-        tally = self.tally
-        tally.alerts += len(fresh)
-        tally.repeated += len(batch.alerts) - len(fresh)
-        tally.refused += len(refused)
-        tally.deliveries += added
-        return added
+    def _rejected(self, alert: Alert, error: Exception, source_name: str) -> RejectedMessage:
+        self._log.error(
+            "alert quarantined after an internal error", source_name=source_name,
+            remedy="run `falco-bridge quarantine list` to see it, and report the error", exc_info=error,
+        )  # fmt: skip
+        reason = f"internal error of the bridge ({type(error).__name__}); its log has the details"
+        return RejectedMessage(reason, self._router.redact_raw(_as_json(alert)))
 
 
-def _written(alert: Alert) -> bytes:
+def _as_json(alert: Alert) -> bytes:
     try:
         return msgspec.json.encode(falco_json(alert))
-    except Exception:  # noqa: BLE001  # it may be the very fault
+    except Exception:  # noqa: BLE001  # this may be the error that rejected the alert
         return ascii(alert).encode()

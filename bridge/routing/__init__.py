@@ -1,6 +1,11 @@
-"""Who must hear of an alert. Pure: state and time are arguments."""
+"""From an alert to decisions and notifications. Pure: state and time are arguments.
 
-from bridge.routing.decide import OTHERWISE, Action, Decision, Routed, decide
+Exports only values, so that channels and the courier import neither the language nor the matcher. The router itself is
+``bridge.routing.router.Router``.
+"""
+
+from bridge.routing.decision import OTHERWISE, Decision, Entry, Routed
 from bridge.routing.notification import Notification
+from bridge.routing.reason import Reason
 
-__all__ = ["OTHERWISE", "Action", "Decision", "Notification", "Routed", "decide"]
+__all__ = ["OTHERWISE", "Decision", "Entry", "Notification", "Reason", "Routed"]

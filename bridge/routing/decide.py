@@ -1,50 +1,21 @@
-"""From matched routes to decisions and notifications. Pure: what was matched and the program decide alone."""
+"""From matched routes to decisions and notifications. Pure: depends only on the program and the matched routes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 
 from bridge.alert import INTERNAL_SOURCE, Alert
 from bridge.language.program.program import Program, Route
+from bridge.routing.decision import OTHERWISE, Decision, Routed
 from bridge.routing.notification import Notification
+from bridge.routing.reason import Reason
 
-OTHERWISE = "otherwise"
-"""The name under which an ``otherwise`` statement decides."""
-
-
-class Action(StrEnum):
-    """What a route made of an alert."""
-
-    NOTIFIED = "notified"
-    DROPPED = "dropped"
-    UNMATCHED = "unmatched"
-    """No route matched, and ``otherwise`` spoke."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What one route made of one alert."""
-
-    route: str
-    action: Action
-    channels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """Everything that was decided of one alert."""
-
-    decisions: tuple[Decision, ...]
-    notifications: tuple[Notification, ...]
-
-
-_UNROUTED = Routed((), ())
+NOTHING = Routed((), ())
+"""No decision and no notification."""
 
 
 def decide(program: Program, matched: Iterable[int], alert: Alert) -> Routed:
-    """What becomes of an alert that the routes with these indices matched, in file order."""
+    """Decide about an alert. ``matched`` holds the indices of the routes that matched it, in file order."""
     routes = [program.routes[index] for index in matched]
     if not routes:
         return _unmatched(program, alert)
@@ -54,21 +25,21 @@ def decide(program: Program, matched: Iterable[int], alert: Alert) -> Routed:
 
 def _decision(route: Route) -> Decision:
     if route.drop:
-        return Decision(route.name, Action.DROPPED)
-    return Decision(route.name, Action.NOTIFIED, route.to)
+        return Decision(route.name, Reason.DROPPED)
+    return Decision(route.name, Reason.SENT, route.to)
 
 
 def _unmatched(program: Program, alert: Alert) -> Routed:
-    """Falco's alerts about itself are not incidents: only a route that asks for them gets them."""
+    """Apply ``otherwise``, except to internal alerts: these reach only routes that test for them."""
     if not program.otherwise or alert.source == INTERNAL_SOURCE:
-        return _UNROUTED
-    decision = Decision(OTHERWISE, Action.UNMATCHED, program.otherwise)
+        return NOTHING
+    decision = Decision(OTHERWISE, Reason.UNMATCHED, program.otherwise)
     notifications = (Notification(channel, (OTHERWISE,), alert.priority) for channel in program.otherwise)
     return Routed((decision,), tuple(notifications))
 
 
 def _once_per_channel(routes: list[Route], alert: Alert) -> tuple[Notification, ...]:
-    """One notification a channel: the first route's text, the highest severity, all routes named."""
+    """Merge the notifications of several routes to one channel."""
     by_channel: dict[str, list[Route]] = {}
     for route in routes:
         for channel in route.to:
@@ -77,6 +48,7 @@ def _once_per_channel(routes: list[Route], alert: Alert) -> tuple[Notification, 
 
 
 def _merge(channel: str, routes: list[Route], alert: Alert) -> Notification:
+    """One notification with the first route's text, the highest severity and the names of all routes."""
     first = routes[0]
     severity = min(alert.priority if route.severity is None else route.severity for route in routes)
     return Notification(channel, tuple(route.name for route in routes), severity, first.title, first.message)

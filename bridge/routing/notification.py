@@ -1,4 +1,4 @@
-"""What a channel is to be told, and why: the products of routing."""
+"""One message for one channel, as the router asks for it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from bridge.alert import Priority
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One message for one channel, told as templates: a channel fills them in with its own escaping."""
+    """One message for one channel. Texts are templates, which the channel renders with its own escaping."""
 
     channel: str
     routes: tuple[str, ...]
-    """Every route that wanted this channel to hear, in file order; the first one's text is sent."""
+    """The names of all routes that notify this channel, in file order. The text is the first route's."""
     severity: Priority
-    """The highest that those routes gave it; without one, the alert's own priority."""
+    """The highest severity of those routes. A route without one has the alert's priority."""
     title: str | None = None
-    """Template source, or None for the default headline."""
+    """Template source, or None for the default title."""
     message: str | None = None
-    """Template source, or None for the default body."""
+    """Template source, or None for the default message."""

@@ -1,10 +1,10 @@
-"""What ``redact`` statements blot out of everything that is kept or sent. Conditions have seen the original."""
+"""Removes what ``redact`` statements match from alerts before they are stored or sent."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
 
 from msgspec.structs import replace
 
@@ -13,62 +13,101 @@ from bridge.language.program.program import Redaction
 from bridge.language.program.regex import compile_regex
 
 _OUTPUT = "output"
-_SHORTEST = 4
-"""Matches shorter than this are blotted out where they stand, not wherever else the text line repeats them."""
+SHORTEST_SECRET = 4
+"""Characters. A shorter match is masked in its field only, not where the output line repeats it."""
+
+
+class Pattern(Protocol):
+    """What a redaction needs of a compiled regular expression."""
+
+    def sub(self, repl: Callable[[Any], bytes], text: bytes, /) -> bytes:
+        """The text with each match replaced."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the redactions of one alert's fields found."""
+
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Each match with its mask."""
+    failed: str | None = None
+    """The mask of a redaction that failed. Its secrets are not known."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
+class _CompiledRedaction:
     redaction: Redaction
-    pattern: Any
+    pattern: Pattern
 
-    def applied(self, text: str, found: dict[str, str]) -> str:
-        """The text with every match masked, and each noted with its mask; if that fails, the whole text is masked."""
+    def mask(self, text: str, found: _Found) -> str:
+        """The text with every match masked, and the matches added to ``found``.
+
+        If that fails, the whole text is masked, so that no secret passes.
+        """
         mask = self.redaction.replacement
         try:
             data = text.encode("utf-8", "replace")
 
             def masked(match: Any) -> bytes:
-                found[match.group(0).decode("utf-8", "replace")] = mask
+                found.secrets[match.group(0).decode("utf-8", "replace")] = mask
                 return mask.encode()
 
-            return str(self.pattern.sub(masked, data).decode("utf-8", "replace"))
-        except Exception:  # noqa: BLE001  # whatever it is, a secret must not pass
+            return self.pattern.sub(masked, data).decode("utf-8", "replace")
+        except Exception:  # noqa: BLE001  # on any error, a secret must not pass
+            found.failed = mask
+            return mask
+
+    def mask_bytes(self, raw: bytes) -> bytes:
+        """As ``mask``, for bytes that are not an alert."""
+        mask = self.redaction.replacement.encode()
+        try:
+            text = raw.decode("utf-8", "replace").encode()
+            return self.pattern.sub(lambda _match: mask, text)
+        except Exception:  # noqa: BLE001  # on any error, a secret must not pass
             return mask
 
 
-class Redactor:
-    """A program's redactions, compiled."""
+def _compile(pattern: str) -> Pattern:
+    compiled = compile_regex(pattern)
+    assert not isinstance(compiled, str), "the checker accepts no invalid pattern"
+    return cast("Pattern", compiled)
 
-    def __init__(self, redactions: Sequence[Redaction]) -> None:
-        self._compiled = [_Compiled(each, compile_regex(each.pattern)) for each in redactions]
+
+class Redactor:
+    """The compiled redactions of a program."""
+
+    def __init__(self, redactions: Sequence[Redaction], compile_pattern: Callable[[str], Pattern] = _compile) -> None:
+        self._compiled = [_CompiledRedaction(each, compile_pattern(each.pattern)) for each in redactions]
 
     def alert(self, alert: Alert) -> Alert:
-        """The alert without what must not be kept; its id stays, for it is told from the original."""
+        """The alert without secrets. Its id is unchanged, because it is computed from the original."""
         if not self._compiled:
             return alert
         fields, lists, output = dict(alert.fields), dict(alert.lists), alert.output
-        found: dict[str, str] = {}
+        found = _Found()
         for each in self._compiled:
             for name in each.redaction.fields:
                 if name == _OUTPUT:
-                    output = each.applied(output, {})
+                    output = each.mask(output, _Found())
                 elif name in fields:
-                    fields[name] = each.applied(fields[name], found)
+                    fields[name] = each.mask(fields[name], found)
                     if name in lists:
-                        lists[name] = tuple(each.applied(item, found) for item in lists[name])
-        for secret in sorted(found, key=len, reverse=True):
-            if len(secret) >= _SHORTEST:
-                output = output.replace(secret, found[secret])
-        return replace(alert, fields=fields, lists=lists, output=output)
+                        lists[name] = tuple(each.mask(item, found) for item in lists[name])
+        return replace(alert, fields=fields, lists=lists, output=_mask_output(output, found))
 
     def raw(self, raw: bytes) -> bytes:
-        """Bytes that were no alert, for the quarantine: every pattern is applied to all of them."""
+        """A rejected message without secrets. Every redaction applies to all of it."""
         for each in self._compiled:
-            mask = each.redaction.replacement.encode()
-            try:
-                text = raw.decode("utf-8", "replace").encode()
-                raw = each.pattern.sub(lambda _match, mask=mask: mask, text)
-            except Exception:  # noqa: BLE001  # whatever it is, a secret must not pass
-                return mask
+            raw = each.mask_bytes(raw)
         return raw
+
+
+def _mask_output(output: str, found: _Found) -> str:
+    """The output line without the secrets of the fields, which it repeats."""
+    if found.failed is not None:
+        return found.failed
+    # Longest first: a secret may contain a shorter one, and the rest of it must not remain.
+    for secret in sorted(found.secrets, key=len, reverse=True):
+        if len(secret) >= SHORTEST_SECRET:
+            output = output.replace(secret, found.secrets[secret])
+    return output

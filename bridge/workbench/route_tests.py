@@ -14,7 +14,6 @@ from bridge.common.times import parse_time
 from bridge.delivery.delivery import Delivery
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.kinds import ATTRIBUTES
-from bridge.language.program.program import Program
 from bridge.language.program.test_case import (
     AlertReceived,
     Expectation,
@@ -23,11 +22,12 @@ from bridge.language.program.test_case import (
     TestCase,
     TimePassed,
 )
-from bridge.matching import Matcher, compile_condition
+from bridge.matching import compile_condition
 from bridge.matching.analysis.explain import Explanation, decisive, explain
 from bridge.matching.closures import Predicate
-from bridge.routing import Notification, decide
-from bridge.routing.redaction import Redactor
+from bridge.routing import Notification
+from bridge.routing.router import Router
+from bridge.routing.state import NO_STATE
 from bridge.workbench.unsupported import clauses_with_memory
 
 START_NS = 1_767_614_400_000_000_000
@@ -61,32 +61,31 @@ class _Stage:
     sent: list[Sent] = field(default_factory=list)
     expected: list[Expectation] = field(default_factory=list)
     silences: list[tuple[Predicate, int]] = field(default_factory=list)
-    matched: set[int] = field(default_factory=set)
-    """The routes that any alert has met."""
+    matched: set[str] = field(default_factory=set)
+    """The names of the routes that any alert has matched."""
 
 
 class RouteTestRunner:
     """A program on trial."""
 
-    def __init__(self, program: Program, labels: Mapping[str, str]) -> None:
-        self._program = program
-        self._matcher = Matcher(program, labels)
-        self._redactor = Redactor(program.redactions)
+    def __init__(self, router: Router, labels: Mapping[str, str]) -> None:
+        self._router = router
+        self._program = router.program
         self._labels = labels
 
     def run(self, case: TestCase) -> list[Failure]:
         """What went wrong; nothing where the test passes."""
         unready = {
-            number: f'cannot be run yet: route "{route.name}" uses `{clauses[0]}`, which is not yet acted upon'
-            for number, route in enumerate(self._program.routes)
+            route.name: f'cannot be run yet: route "{route.name}" uses `{clauses[0]}`, which is not implemented yet'
+            for route in self._program.routes
             if (clauses := clauses_with_memory(route))
         }
         if unready and any(isinstance(step, IncidentAcknowledged | TimePassed) for step in case.steps):
             return [Failure(case.span, next(iter(unready.values())))]
         stage = _Stage()
         failures = list(self._failures(case, stage))
-        reached = sorted(stage.matched & unready.keys())
-        return [Failure(case.span, unready[reached[0]])] if reached else failures
+        reached = [message for route, message in unready.items() if route in stage.matched]
+        return [Failure(case.span, reached[0])] if reached else failures
 
     def _failures(self, case: TestCase, stage: _Stage) -> Iterator[Failure]:
         for step in case.steps:
@@ -114,12 +113,10 @@ class RouteTestRunner:
         stage.alerts.append(alert)
         if any(until > stage.now_ns and predicate(alert) for predicate, until in stage.silences):
             return
-        matched = self._matcher.match(alert, stage.now_ns)
-        stage.matched.update(matched)
-        routed = decide(self._program, matched, alert)
-        kept = self._redactor.alert(alert)
-        for notification in routed.notifications:
-            message = compose(Delivery(0, kept, notification, 0, stage.now_ns), self._labels)
+        entry = self._router.route(NO_STATE, self._router.complete(alert), stage.now_ns)
+        stage.matched.update(decision.route for decision in entry.routed.decisions)
+        for notification in entry.routed.notifications:
+            message = compose(Delivery(0, entry.alert, notification, 0, stage.now_ns), self._labels)
             stage.sent.append(Sent(notification, alert, f"{message.subject}\n{plain.body(message)}"))
 
     def _judged(self, stage: _Stage, end: Span | None = None) -> Iterator[Failure]:

@@ -1,4 +1,4 @@
-"""Reading ``.route`` files and what they import from the disk, and everything that can be said of them."""
+"""Reads and checks ``.route`` files and everything that they import."""
 
 from __future__ import annotations
 
@@ -12,39 +12,49 @@ from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, by_place
 from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.rules import FalcoRules, read_rules, read_together
+from bridge.language.program.program import Program
 from bridge.matching.analysis.lint import lint
+from bridge.routing.router import Router
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedRoutes:
-    """Checked route files with their text, for messages that quote it."""
+    """Checked route files with their text, which diagnostics quote."""
 
     checked: Checked
     sources: Mapping[str, SourceText]
-    rules: FalcoRules | None = None
-    """Falco's, of ``--rules`` and of every ``import falco`` together."""
+    """Every file by its path."""
+    falco_rules: FalcoRules | None = None
+    """Falco's rules from ``--rules`` and from every ``import falco``, merged."""
+
+    def router(self, labels: Mapping[str, str], program: Program | None = None) -> Router:
+        """A router for ``program``, by default the checked one. Raises ValueError if that has errors."""
+        program = program or self.checked.program
+        if program is None:
+            raise ValueError("routes with errors cannot be compiled")
+        return Router(program, labels, () if self.falco_rules is None else self.falco_rules.rules.values())
 
 
 def load_routes(paths: Sequence[Path], known: Known | None = None, rules: Sequence[Path] = ()) -> LoadedRoutes:
-    """Read and check route files, in this order, with Falco's rules files where there are any.
+    """Read and check route files in this order. ``rules`` are Falco's rules files.
 
-    One that cannot be read is a diagnostic like any other, and the others are checked all the same.
+    A file that cannot be read is a diagnostic like any other; the other files are checked all the same.
     """
     known = known or Known(channels=None, labels=None)
     unread: list[Diagnostic] = []
     if rules:
         known = replace(known, rules=_read_rules(rules, unread))
     checked = check(_readable(paths, unread), known, read_import)
-    all_rules = _all_rules(checked, known)
-    lacking = any(each.code is Code.CANNOT_IMPORT for each in (*checked.diagnostics, *unread))
-    odd = [] if lacking else lint(checked.understood, all_rules)
-    diagnostics = tuple(sorted((*checked.diagnostics, *odd, *unread), key=by_place))
+    falco_rules = _all_rules(checked, known)
+    incomplete = any(each.code is Code.CANNOT_IMPORT for each in (*checked.diagnostics, *unread))
+    advice = [] if incomplete else lint(checked.understood, falco_rules)
+    diagnostics = tuple(sorted((*checked.diagnostics, *advice, *unread), key=by_place))
     program = None if unread else checked.program
-    return LoadedRoutes(replace(checked, program=program, diagnostics=diagnostics), checked.sources, all_rules)
+    return LoadedRoutes(replace(checked, program=program, diagnostics=diagnostics), checked.sources, falco_rules)
 
 
 def read_import(importer: str, written: str) -> SourceText | str:
-    """The file that ``importer`` names, relative to itself; or why it cannot be read."""
+    """The file that ``importer`` names, relative to itself; or a sentence that says why it cannot be read."""
     return _read(Path(os.path.normpath(Path(importer).parent / written)))
 
 
@@ -61,32 +71,38 @@ def conditions_of(loaded: LoadedRoutes) -> dict[str, str]:
 
 def _read_rules(paths: Sequence[Path], unread: list[Diagnostic]) -> FalcoRules | None:
     sources = _readable(paths, unread)
-    found = read_rules(tuple(sources))
-    if isinstance(found, FalcoRules):
-        return found
+    rules = read_rules(tuple(sources))
+    if isinstance(rules, FalcoRules):
+        return rules
     for source in sources:
-        said = read_rules((source,))
-        if isinstance(said, str):
-            unread.append(_cannot_import(Path(source.path), f"{said}; give --rules a rules file of Falco's"))
+        problem = read_rules((source,))
+        if isinstance(problem, str):
+            unread.append(_cannot_import(Path(source.path), f"{problem}; give --rules a Falco rules file"))
     return None
 
 
 def _readable(paths: Sequence[Path], unread: list[Diagnostic]) -> list[SourceText]:
-    found = [(path, _read(path)) for path in paths]
-    unread += [_cannot_import(path, said) for path, said in found if isinstance(said, str)]
-    return [source for _, source in found if isinstance(source, SourceText)]
+    """The files that can be read; each of the others becomes a diagnostic in ``unread``."""
+    sources: list[SourceText] = []
+    for path in paths:
+        source = _read(path)
+        if isinstance(source, SourceText):
+            sources.append(source)
+        else:
+            unread.append(_cannot_import(path, source))
+    return sources
 
 
-def _cannot_import(path: Path, said: str) -> Diagnostic:
-    return Diagnostic(Code.CANNOT_IMPORT, said, Span(os.path.normpath(path), 0, 0, 1, 1))
+def _cannot_import(path: Path, problem: str) -> Diagnostic:
+    return Diagnostic(Code.CANNOT_IMPORT, problem, Span(os.path.normpath(path), 0, 0, 1, 1))
 
 
 def _read(path: Path) -> SourceText | str:
-    """The file's text, without the mark that some editors begin it with; or a sentence why not, and the way out."""
+    """The file's text, without a byte order mark; or a sentence that says why it cannot be read."""
     try:
         return SourceText(os.path.normpath(path), path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        return f"{path}: cannot be read ({error.strerror}); is the name right?"
+        return f"{path}: cannot be read ({error.strerror}); check the file name"
     except UnicodeDecodeError as error:
         return f"{path}: is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
 
@@ -94,5 +110,5 @@ def _read(path: Path) -> SourceText | str:
 def _all_rules(checked: Checked, known: Known) -> FalcoRules | None:
     imported = [] if checked.gathered is None else [file.rules for file in checked.gathered.files.values()]
     every = [rules for rules in (known.rules, *imported) if rules is not None]
-    batch_size = read_together(every)
-    return batch_size if every and isinstance(batch_size, FalcoRules) else None
+    merged = read_together(every)
+    return merged if every and isinstance(merged, FalcoRules) else None

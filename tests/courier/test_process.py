@@ -13,13 +13,13 @@ from bridge.delivery import Capacity, DeliveryState
 from bridge.journal.sqlite import Entry, Journal
 from bridge.journal.sqlite.history import deliveries
 from bridge.pipeline.courier_process import start_python
-from bridge.routing import Action, Decision, Notification, Routed
+from bridge.routing import Decision, Notification, Reason, Routed
 from tests.support.waiting import wait_until
 
 
 def journal_with(path: Path, count: int) -> Journal:
     journal = Journal.open_for_router(path)
-    routed = Routed((Decision("r", Action.NOTIFIED, ("a",)),), (Notification("a", ("r",), Priority.ERROR),))
+    routed = Routed((Decision("r", Reason.SENT, ("a",)),), (Notification("a", ("r",), Priority.ERROR),))
     alerts = [
         make_alert(time_ns=n, priority=Priority.ERROR, rule="r", source="s", hostname="h", tags=(), output=str(n),
                    fields={})

@@ -14,7 +14,7 @@ from bridge.delivery import Delivery
 from bridge.delivery.options import ChannelOptions
 from bridge.delivery.outcome import Outcome, Verdict
 from bridge.journal.sqlite import Entry, Journal
-from bridge.routing import Action, Decision, Notification, Routed
+from bridge.routing import Decision, Notification, Reason, Routed
 
 GOOD = Outcome(Verdict.DELIVERED, 200)
 Answer = Callable[[Sequence[Delivery]], Outcome]
@@ -45,7 +45,7 @@ def entry(text: str, *channels: str, route: str = "r") -> Entry:
     alert = make_alert(time_ns=1, priority=Priority.ERROR, rule="r", source="s", hostname="h", tags=(), output=text,
                        fields={"n": text})  # fmt: skip
     told = tuple(Notification(channel, (route,), Priority.ERROR) for channel in channels)
-    return Entry(alert, Routed((Decision(route, Action.NOTIFIED, channels),), told))
+    return Entry(alert, Routed((Decision(route, Reason.SENT, channels),), told))
 
 
 class Working:

@@ -198,12 +198,12 @@ def test_a_second_bridge_on_one_journal_is_refused(road: Road) -> None:
     assert road.stop(first) == 0
 
 
-def test_clauses_that_are_not_acted_upon_keep_it_from_starting(road: Road) -> None:
+def test_a_clause_that_is_not_implemented_keeps_it_from_starting(road: Road) -> None:
     """Better told now than found out at night."""
     road.configure('route "r" { to archive throttle 3 per 10m }\n', CHANNELS)
     bridge = road.bridge()
     assert bridge.wait(60) == 2
-    assert "`throttle`, which is checked but not yet acted upon" in road.log
+    assert "`throttle`, which is not implemented yet" in road.log
 
 
 def test_what_is_redacted_is_nowhere_on_the_disk(road: Road) -> None:

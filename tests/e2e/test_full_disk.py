@@ -25,7 +25,7 @@ def test_it_waits_for_space_and_loses_nothing(road: Road) -> None:
     road.await_settled()
     assert road.courier_pid() == courier
     assert road.stop(bridge) == 0, road.log
-    assert road.log.count('"journal takes writes again"') == 1
+    assert road.log.count('"journal unblocked"') == 1
     assert "Traceback" not in road.log
     assert log_lines(road.log)[-1]["undelivered"] == 0
 

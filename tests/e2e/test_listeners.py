@@ -235,7 +235,7 @@ def test_metrics_tell_what_came_and_what_became_of_it(road: Road) -> None:
     assert told["falco_bridge_alerts_total", hostile, "notice"] == 1
     assert told["falco_bridge_alerts_repeated_total", "socket:in.sock"] == 1
     assert told["falco_bridge_refused_total", "socket:in.sock"] == 1
-    assert told["falco_bridge_route_decisions_total", "a", "notified"] == 2
+    assert told["falco_bridge_route_decisions_total", "a", "sent"] == 2
     assert told["falco_bridge_route_decisions_total", "noise", "dropped"] == 1
     assert told["falco_bridge_route_decisions_total", "otherwise", "unmatched"] == 1
     assert told["falco_bridge_notifications_total", "archive"] == 3

@@ -18,10 +18,10 @@ from bridge.delivery import Capacity, Delivery, DeliveryState, Settlement
 from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.sqlite import Entry, FileLock, Journal
 from bridge.journal.sqlite.history import quarantined, recorded
-from bridge.routing import Action, Decision, Notification, Routed
+from bridge.routing import Decision, Notification, Reason, Routed
 from tests.support.limits import largest_file
 
-ROUTED = Routed((Decision("r", Action.NOTIFIED, ("c",)),), (Notification("c", ("r",), Priority.ERROR),))
+ROUTED = Routed((Decision("r", Reason.SENT, ("c",)),), (Notification("c", ("r",), Priority.ERROR),))
 
 
 def alert(number: int) -> Alert:

@@ -1,34 +1,51 @@
-"""What is too much for the bridge costs itself only, by whatever road it came."""
+"""Intake: each alert is decided once, and an alert that causes an error is quarantined without its neighbours."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.alert import Alert, Priority, make_alert
+from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
+from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.sqlite import Journal, quarantine
-from bridge.language.checker.check import check
-from bridge.language.checker.scope import Known
-from bridge.language.diagnostics.source import SourceText
-from bridge.matching import Matcher
 from bridge.pipeline import intake as intake_module
-from bridge.pipeline.intake import Intake, Rules
-from bridge.routing.redaction import Redactor
-from bridge.sources.contract import Batch
+from bridge.pipeline.intake import Intake
+from bridge.routing import Entry
+from bridge.routing.router import Router
+from bridge.routing.state import State
+from bridge.sources.contract import Aborted, Batch
+from tests.support import builders
+from tests.support.waiting import wait_until
 
 SECRET = "hunter2hunter2"
 ROUTES = 'redact proc.cmdline matching "(hunter2)+"\notherwise { to archive }\n'
 
 
-def an_alert(rule: str, number: int) -> Alert:
-    return make_alert(
-        time_ns=number, priority=Priority.WARNING, rule=rule, source="syscall", hostname="node-1", tags=(), output="o",
-        fields={"proc.cmdline": f"sh -c {SECRET}"},
-    )  # fmt: skip
+class CountingRouter(Router):
+    """Counts the decisions about each alert, and fails for those whose rule is ``poison``."""
+
+    def __init__(self) -> None:
+        super().__init__(builders.program_of(ROUTES), {})
+        self.decided: list[str] = []
+
+    def route(self, state: State, alert: Alert, now_ns: int) -> Entry:
+        self.decided.append(alert.id)
+        if alert.rule == "poison":
+            raise ZeroDivisionError
+        return super().route(state, alert, now_ns)
+
+
+def alert(rule: str, number: int) -> Alert:
+    return builders.alert(number, rule=rule, fields={"proc.cmdline": f"sh -c {SECRET}"})
+
+
+def good(count: int) -> tuple[Alert, ...]:
+    return tuple(alert("good", number) for number in range(count))
 
 
 @pytest.fixture
@@ -39,54 +56,177 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 @pytest.fixture
-def intake(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> Intake:
-    """One with a fault: whatever is named ``poison`` is too much for it."""
-    program = check([SourceText("r.route", ROUTES)], Known(None, None)).program
-    assert program is not None
-    decide = intake_module.decide
-
-    def poisoned(program: object, matched: object, alert: Alert) -> object:
-        if alert.rule == "poison":
-            raise ZeroDivisionError
-        return decide(program, matched, alert)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(intake_module, "decide", poisoned)
-    rules = Rules(program, Matcher(program, {}), Redactor(program.redactions))
-    return Intake(journal, rules, on_deliveries=lambda: None, on_fault=lambda fault: pytest.fail(str(fault)))
+def router() -> CountingRouter:
+    return CountingRouter()
 
 
-def test_an_alert_that_is_too_much_is_kept_aside_and_its_neighbours_are_taken_in(
+@pytest.fixture
+def intake(journal: Journal, router: CountingRouter) -> Intake:
+    return Intake(journal, router, on_deliveries=lambda: None, on_fault=lambda fault: pytest.fail(str(fault)))
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "_BUSY_WAIT_SECONDS", 0.01)
+
+
+Append = Callable[[str, int, Sequence[Entry], Sequence[RejectedMessage], Mapping[str, str | None]], int]
+
+
+def wrap_append(journal: Journal, monkeypatch: pytest.MonkeyPatch, before: Callable[[Sequence[Entry]], None]) -> None:
+    """Call ``before`` in front of each write to the journal; what it raises is what the write raises."""
+    append: Append = journal.append
+
+    def wrapped(
+        source_name: str, received_ns: int, entries: Sequence[Entry], rejected: Sequence[RejectedMessage],
+        checkpoint: Mapping[str, str | None],
+    ) -> int:  # fmt: skip
+        before(entries)
+        return append(source_name, received_ns, entries, rejected, checkpoint)
+
+    monkeypatch.setattr(journal, "append", wrapped)
+
+
+def test_an_alert_is_decided_once_while_the_journal_is_busy(
+    intake: Intake, journal: Journal, router: CountingRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the write is retried: a clause that counts must not count an alert twice."""
+    busy = iter([True, True, True])
+
+    def before(_entries: Sequence[Entry]) -> None:
+        if next(busy, False):
+            raise JournalBusyError("the disk is full")
+
+    wrap_append(journal, monkeypatch, before)
+    alerts = good(5)
+    with capture_logs() as logs:
+        intake.accept(Batch("file", 1, alerts))
+    assert router.decided == [each.id for each in alerts]
+    assert (journal.kept(), intake.counts.totals()["alerts"], intake.blocked) == (5, 5, "")
+    assert [each["event"] for each in logs] == ["journal blocked", "journal unblocked"]
+
+
+def test_an_alert_is_decided_once_where_the_journal_cannot_store_its_batch(
+    intake: Intake, journal: Journal, router: CountingRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch is split until the entry that causes the error is alone; the checkpoint moves with the last part."""
+    sizes: list[int] = []
+
+    def before(entries: Sequence[Entry]) -> None:
+        sizes.append(len(entries))
+        if any(entry.alert.rule == "huge" for entry in entries):
+            raise OverflowError
+
+    wrap_append(journal, monkeypatch, before)
+    alerts = (*good(6), alert("huge", 6), alert("good", 7))
+    intake.accept(Batch("file", 1, alerts, (RejectedMessage("is no alert", b"x"),), {"f": "end"}))
+    assert router.decided == [each.id for each in alerts]
+    assert sizes == [8, 4, 4, 2, 2, 1, 0, 1]
+    assert (journal.kept(), journal.checkpoint("file")) == (7, {"f": "end"})
+    quarantined = list(quarantine.all_of_it(journal))
+    assert [each.reason.partition(";")[0] for each in quarantined] == [
+        "internal error of the bridge (OverflowError)",
+        "is no alert",
+    ]
+    assert not any(SECRET.encode() in each.raw for each in quarantined)
+    assert intake.counts.totals() == {"alerts": 7, "duplicates": 0, "rejected": 2, "notifications": 7}
+
+
+def test_duplicates_are_neither_decided_nor_stored(intake: Intake, journal: Journal, router: CountingRouter) -> None:
+    """In another batch or in the same one. They are counted, and show that their node is alive."""
+    alerts = good(3)
+    intake.accept(Batch("http", 1, alerts[:2]))
+    intake.accept(Batch("http", 2, (*alerts, alerts[2])))
+    assert router.decided == [each.id for each in alerts]
+    assert journal.kept() == 3
+    assert (intake.counts.totals()["alerts"], dict(intake.counts.duplicates)) == (3, {"http": 3})
+    intake.accept(Batch("http", 3, alerts))
+    ((_, node),) = intake.nodes.now()
+    assert node.last_alert_ns == intake.counts.last_alert_ns == 3
+
+
+def test_an_alert_that_causes_an_error_is_quarantined_and_its_neighbours_are_stored(
     intake: Intake, journal: Journal
 ) -> None:
-    """Told in the log, redacted, counted as refused; and the source goes on behind the batch."""
-    alerts = tuple(an_alert("poison" if number in {0, 7, 8, 99} else "good", number) for number in range(100))
+    """It is logged, redacted and counted as rejected; the source reads on after the batch."""
+    alerts = tuple(alert("poison" if number in {0, 7, 8, 99} else "good", number) for number in range(100))
     with capture_logs() as logs:
-        intake.accept(Batch("file", 1, alerts, (RejectedMessage("is no alert", b"x"),), {"f": "behind them all"}))
-    aside = list(quarantine.all_of_it(journal))
-    assert (journal.kept(), journal.checkpoint("file")) == (96, {"f": "behind them all"})
-    assert sum("fault of the bridge (ZeroDivisionError)" in each.reason for each in aside) == 4
-    assert sum(b'"rule":"poison"' in each.raw for each in aside) == 4
-    assert not any(SECRET.encode() in each.raw for each in aside)
-    assert intake.counts.refused["file"] == intake.tally.refused == len(aside) == 5
+        intake.accept(Batch("file", 1, alerts, (RejectedMessage("is no alert", b"x"),), {"f": "end"}))
+    quarantined = list(quarantine.all_of_it(journal))
+    assert (journal.kept(), journal.checkpoint("file")) == (96, {"f": "end"})
+    assert sum("internal error of the bridge (ZeroDivisionError)" in each.reason for each in quarantined) == 4
+    assert sum(b'"rule":"poison"' in each.raw for each in quarantined) == 4
+    assert not any(SECRET.encode() in each.raw for each in quarantined)
+    assert intake.counts.rejected["file"] == len(quarantined) == 5
     assert sum(each["log_level"] == "error" for each in logs) == 4
 
 
-def test_what_cannot_even_be_kept_aside_is_the_sources_fault_and_skips_nothing(
+def test_a_batch_whose_quarantined_alert_cannot_be_stored_is_left_to_its_source(
     intake: Intake, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The source starts anew from before the batch; what was kept of it meanwhile is known again by its id."""
-    append = journal.append
+    """The checkpoint does not move. The source reads the batch again, and what was stored is a duplicate then."""
 
-    def failing(road: str, received_ns: int, entries: object, refused: object, checkpoint: object) -> int:
-        if refused:
+    def failing(entries: Sequence[Entry]) -> None:
+        if len(entries) != 1 or entries[0].alert.rule == "huge":
             raise ZeroDivisionError
-        return append(road, received_ns, entries, (), checkpoint)  # type: ignore[arg-type]
 
-    alerts = (an_alert("good", 1), an_alert("poison", 2), an_alert("good", 3))
-    monkeypatch.setattr(journal, "append", failing)
+    alerts = (alert("good", 1), alert("huge", 2), alert("good", 3))
+    batch = Batch("file", 1, alerts, (), {"f": "end"})
+    wrap_append(journal, monkeypatch, failing)
     with pytest.raises(ZeroDivisionError):
-        intake.accept(Batch("file", 1, alerts, (), {"f": "behind them all"}))
-    assert journal.checkpoint("file") == {}
+        intake.accept(batch)
+    assert (journal.kept(), journal.checkpoint("file")) == (1, {})
     monkeypatch.undo()
-    intake.accept(Batch("file", 1, alerts, (), {"f": "behind them all"}))
-    assert (journal.kept(), journal.checkpoint("file")) == (3, {"f": "behind them all"})
+    intake.accept(batch)
+    assert (journal.kept(), journal.checkpoint("file")) == (3, {"f": "end"})
+    assert intake.counts.totals()["duplicates"] == 1
+
+
+def test_a_batch_is_aborted_when_intake_is_aborted_while_the_journal_is_busy(
+    intake: Intake, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is stored or counted."""
+
+    def busy(_entries: Sequence[Entry]) -> None:
+        raise JournalBusyError("the disk is full")
+
+    wrap_append(journal, monkeypatch, busy)
+    raised: list[Exception] = []
+
+    def accept() -> None:
+        try:
+            intake.accept(Batch("file", 1, good(2)))
+        except Aborted as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    wait_until(lambda: intake.blocked == "the disk is full", "intake to wait for the disk")
+    intake.abort()
+    thread.join(60)
+    assert len(raised) == 1
+    assert (journal.kept(), intake.counts.totals()["alerts"]) == (0, 0)
+
+
+def test_a_journal_that_fails_for_good_is_reported_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the batch is aborted, not split."""
+    faults: list[JournalError] = []
+    intake = Intake(journal, CountingRouter(), on_deliveries=lambda: None, on_fault=faults.append)
+
+    def failing(_entries: Sequence[Entry]) -> None:
+        raise JournalError("the file is damaged")
+
+    wrap_append(journal, monkeypatch, failing)
+    with pytest.raises(Aborted):
+        intake.accept(Batch("file", 1, good(4)))
+    assert [str(fault) for fault in faults] == ["the file is damaged"]
+
+
+def test_the_courier_is_woken_only_for_deliveries(journal: Journal) -> None:
+    """Not for a batch of duplicates or of rejected messages."""
+    woken: list[None] = []
+    intake = Intake(journal, CountingRouter(), on_deliveries=lambda: woken.append(None), on_fault=lambda _: None)
+    intake.accept(Batch("http", 1, good(2)))
+    intake.accept(Batch("http", 2, good(2)))
+    intake.accept(Batch("http", 3, (), (RejectedMessage("is no alert", b"x"),)))
+    assert len(woken) == 1

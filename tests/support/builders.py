@@ -16,7 +16,7 @@ from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.program import Program
-from bridge.routing import Action, Decision, Notification, Routed
+from bridge.routing import Decision, Notification, Reason, Routed
 
 RULE = "Terminal shell"
 ROUTE = "shells"
@@ -85,7 +85,7 @@ def routed(*channels: str, route: str = ROUTE) -> Routed:
     """What one route decides: a notification for each channel; by default for one channel."""
     channels = channels or (CHANNEL,)
     notifications = tuple(notification(channel, route) for channel in channels)
-    return Routed((Decision(route, Action.NOTIFIED, channels),), notifications)
+    return Routed((Decision(route, Reason.SENT, channels),), notifications)
 
 
 def entry(what: Alert | int = 1, *channels: str, route: str = ROUTE) -> Entry:

@@ -7,6 +7,7 @@ import pytest
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
+from bridge.routing.router import Router
 from bridge.workbench.route_tests import RouteTestRunner
 
 ROUTES = """
@@ -19,7 +20,7 @@ route "office" { when rule = a during office to pager  message "%proc.cmdline" }
 def failures(steps: str) -> list[str]:
     checked = check([SourceText("t", f'{ROUTES} test "t" {{ {steps} }}')], Known(None, None))
     assert checked.program is not None, checked.diagnostics
-    return [each.message for each in RouteTestRunner(checked.program, {}).run(checked.tests[0])]
+    return [each.message for each in RouteTestRunner(Router(checked.program, {}), {}).run(checked.tests[0])]
 
 
 @pytest.mark.parametrize(
@@ -56,8 +57,8 @@ test "not reached" { event { rule = b } expect "plain" to pager }
 """
     checked = check([SourceText("t", text)], Known(None, None))
     assert checked.program is not None, checked.diagnostics
-    rehearsal = RouteTestRunner(checked.program, {})
+    rehearsal = RouteTestRunner(Router(checked.program, {}), {})
     told = {case.name: [each.message for each in rehearsal.run(case)] for case in checked.tests}
     assert told.pop("not reached") == []
-    wanted = 'cannot be run yet: route "often" uses `after`, which is not yet acted upon'
+    wanted = 'cannot be run yet: route "often" uses `after`, which is not implemented yet'
     assert set(map(tuple, told.values())) == {(wanted,)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.routes_input import RoutesInput, add_routes, read_routes
@@ -12,6 +13,8 @@ from bridge.cli.routes_input import RoutesInput, add_routes, read_routes
 if TYPE_CHECKING:
     from bridge.language.program.program import Route
     from bridge.matching.analysis.explain import Explanation
+    from bridge.routing import Routed
+    from bridge.routing.router import Router
     from bridge.workbench.alert_files import Line
 
 _LONGEST = 100
@@ -46,11 +49,12 @@ def run(args: argparse.Namespace) -> int:
     routes = read_routes(args)
     if routes is None:
         return 2
+    router = routes.router()
     told = 0
     try:
         for each in read_alerts(args.alert or str(routes.journal or "-")):
             if isinstance(each, Line) and each.alert.id.startswith(args.id):
-                _tell(each, routes, args.format)
+                _tell(each, routes, router, args.format)
                 told += 1
                 if told == _MOST_ALERTS:
                     print(f"falco-bridge explain: only the first {told}; name one with --id", file=sys.stderr)
@@ -63,26 +67,29 @@ def run(args: argparse.Namespace) -> int:
     return 0 if told else 2
 
 
-def _tell(line: Line, routes: RoutesInput, form: str) -> None:
+def _tell(recorded: Line, routes: RoutesInput, router: Router, form: str) -> None:
+    from bridge.routing.state import NO_STATE
+
+    line = replace(recorded, alert=router.complete(recorded.alert))
+    routed = router.step(NO_STATE, line.alert, line.at_ns)
     if form == "json":
         import json
 
-        print(json.dumps(_as_mapping(line, routes), ensure_ascii=False))
+        print(json.dumps(_as_mapping(line, routes, routed), ensure_ascii=False))
     else:
-        print("\n".join(_text(line, routes)))
+        print("\n".join(_text(line, routes, routed)))
 
 
-def _verdicts(line: Line, routes: RoutesInput) -> Iterator[tuple[Route, str, Explanation | None]]:
+def _verdicts(line: Line, routes: RoutesInput, routed: Routed) -> Iterator[tuple[Route, str, Explanation | None]]:
     """Each route with its verdict in a word or two, and the reason where a condition gave it."""
-    from bridge.matching import Matcher
     from bridge.matching.analysis.explain import explain
 
     alert = line.alert
-    matched = set(Matcher(routes.program, routes.labels).match(alert, line.at_ns))
+    matched = {decision.route for decision in routed.decisions}
     ended = ""
-    for index, route in enumerate(routes.program.routes):
+    for route in routes.program.routes:
         reason = None if route.when is None else explain(route.when, alert, routes.labels)
-        if index in matched:
+        if route.name in matched:
             verdict = "dropped" if route.drop else "matched"
         elif ended:
             verdict = f'not asked: "{ended}" ended it'
@@ -92,26 +99,23 @@ def _verdicts(line: Line, routes: RoutesInput) -> Iterator[tuple[Route, str, Exp
             verdict = "no match: internal alerts reach only routes that test `source`"
         else:
             verdict = "no match"
-        if index in matched and (route.drop or route.stop):
+        if route.name in matched and (route.drop or route.stop):
             ended = route.name
         yield route, verdict, reason
 
 
-def _text(line: Line, routes: RoutesInput) -> Iterator[str]:
+def _text(line: Line, routes: RoutesInput, routed: Routed) -> Iterator[str]:
     from bridge.alert.alert import clock_text
     from bridge.common.text import one_line
-    from bridge.matching import Matcher
-    from bridge.routing import decide
 
     alert = line.alert
     moment = clock_text("evt.time.iso8601", alert.time_ns)
     said = f"{alert.priority}, {one_line(alert.hostname, 60)}, {moment}, id {alert.id}"
     yield f"{one_line(alert.rule, _LONGEST)} ({said})"
-    for route, verdict, reason in _verdicts(line, routes):
+    for route, verdict, reason in _verdicts(line, routes, routed):
         yield f'\n  route "{route.name}": {verdict}'
         if reason is not None:
             yield from _reason_lines(reason, routes, "    ")
-    routed = decide(routes.program, Matcher(routes.program, routes.labels).match(alert, line.at_ns), alert)
     told = [f"{each.channel} ({', '.join(each.routes)})" for each in routed.notifications]
     yield f"\n  told: {', '.join(told) or 'nobody'}\n"
 
@@ -144,7 +148,7 @@ def _source(reason: Explanation, routes: RoutesInput) -> str:
     return one_line("?" if source is None else " ".join(source.text[span.start : span.end].split()), _LONGEST)
 
 
-def _as_mapping(line: Line, routes: RoutesInput) -> dict[str, object]:
+def _as_mapping(line: Line, routes: RoutesInput, routed: Routed) -> dict[str, object]:
     return {
         "id": line.alert.id,
         "rule": line.alert.rule,
@@ -155,7 +159,7 @@ def _as_mapping(line: Line, routes: RoutesInput) -> dict[str, object]:
                 "matched": verdict in {"matched", "dropped"},
                 "reason": None if reason is None else _reason_mapping(reason, routes),
             }
-            for route, verdict, reason in _verdicts(line, routes)
+            for route, verdict, reason in _verdicts(line, routes, routed)
         ],
     }
 

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     routes = read_routes(args)
     if routes is None:
         return 2
-    rules = routes.loaded.rules
+    rules = routes.loaded.falco_rules
     if rules is None or not rules.rules:
         print("falco-bridge falco-config: name Falco's rules with --rules FILE, or import them", file=sys.stderr)
         return 2

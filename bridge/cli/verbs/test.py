@@ -102,7 +102,7 @@ def _own_tests(routes: RoutesInput) -> Iterator[Result]:
     from bridge.common.text import one_line
     from bridge.workbench.route_tests import RouteTestRunner
 
-    rehearsal = RouteTestRunner(routes.program, routes.labels)
+    rehearsal = RouteTestRunner(routes.router(), routes.labels)
     for case in routes.loaded.checked.tests:
         failures = tuple(_placed(failure) for failure in rehearsal.run(case))
         yield Result(one_line(case.name, _LONGEST), case.span.path, failures)
@@ -117,25 +117,20 @@ def _corpus(routes: RoutesInput, files: Sequence[str], bounds: Sequence[Bound]) 
     """The counts of a corpus: how many alerts each route acted on, and each channel heard of."""
     from collections import Counter
 
-    from bridge.matching import Matcher
-    from bridge.routing import decide
+    from bridge.routing.state import NO_STATE
     from bridge.workbench.unsupported import clauses_with_memory
 
     if not bounds:
         return
-    matcher = Matcher(routes.program, routes.labels)
+    router = routes.router()
     by_route: Counter[str] = Counter()
     by_channel: Counter[str] = Counter()
-    reached: set[int] = set()
     for path in files:
         for line in _alerts_of(path):
-            alert = line.alert
-            matched = matcher.match(alert, line.at_ns)
-            reached.update(matched)
-            routed = decide(routes.program, matched, alert)
+            routed = router.step(NO_STATE, router.complete(line.alert), line.at_ns)
             by_route.update(decision.route for decision in routed.decisions)
             by_channel.update(notification.channel for notification in routed.notifications)
-    unready = [route for index in sorted(reached) if clauses_with_memory(route := routes.program.routes[index])]
+    unready = [route for route in routes.program.routes if route.name in by_route and clauses_with_memory(route)]
     for bound in bounds:
         failures = _uncounted(bound, unready)
         if not failures:
@@ -162,14 +157,14 @@ def _alerts_of(path: str) -> Iterator[Line]:
 
 
 def _uncounted(bound: Bound, unready: Sequence[Route]) -> tuple[str, ...]:
-    """Why this cannot be counted: a route has a part in it that uses what is not yet acted upon."""
+    """Why this cannot be counted: a route has a part in it that uses a clause that is not implemented."""
     from bridge.workbench.unsupported import clauses_with_memory
 
     for route in unready:
         channels = {*route.to, *(each.channel for each in route.escalations)}
         if bound.name in channels if bound.channel else bound.name == route.name:
             clause = clauses_with_memory(route)[0]
-            return (f'cannot be counted yet: route "{route.name}" uses `{clause}`, which is not yet acted upon',)
+            return (f'cannot be counted yet: route "{route.name}" uses `{clause}`, which is not implemented yet',)
     return ()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -23,20 +22,12 @@ from bridge.journal.sqlite.deliveries import order_lane
 from bridge.journal.sqlite.lock import FileLock
 from bridge.journal.sqlite.retention import Retention
 from bridge.journal.sqlite.schema import connect, connect_to_read
-from bridge.routing import Notification, Routed
+from bridge.routing import Entry, Notification
 
 QUARANTINE_ROWS = 1000
 """How many refused messages are kept; the oldest go first."""
 _QUARANTINE_BYTES = 64 << 10
 _ASKED_AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An alert and everything that was decided of it."""
-
-    alert: Alert
-    routed: Routed
 
 
 class Journal(Retention):
