@@ -1,4 +1,4 @@
-"""A second client on a Falco is suspected where it can be seen, and nowhere else."""
+"""Another client that reads the same Falco is detected, without false alarms."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from structlog.testing import capture_logs
 
 from bridge.alert import Alert, Priority, make_alert
 from bridge.alert.forms.grpc_form import decode_grpc
+from bridge.alert.internal import SNAPSHOT_RULE
 from bridge.simulate.server import StandInFalco
-from bridge.sources.grpc import health as grpc_health
-from bridge.sources.grpc.competing_client import SNAPSHOT_RULE, ClientDetector, connections
+from bridge.sources.grpc.competing_client import GapDetector, connections
 from bridge.sources.grpc.source import GrpcSource
 from tests.sources.collector import running
 from tests.support.recordings import grpc_messages
@@ -33,12 +32,12 @@ def alerts(count: int) -> list[Alert]:
 
 
 def snapshot(matches: int | str, start: str = "1", drops: int = 0) -> list[Alert]:
-    told = {
+    fields = {
         "falco.rules.matches_total": str(matches),
         "falco.outputs_queue_num_drops": str(drops),
         "falco.start_ts": start,
     }
-    return [_alert(SNAPSHOT_RULE, "internal", told)]
+    return [_alert(SNAPSHOT_RULE, "internal", fields)]
 
 
 def _alert(rule: str, source: str, fields: dict[str, str]) -> Alert:
@@ -48,16 +47,16 @@ def _alert(rule: str, source: str, fields: dict[str, str]) -> Alert:
 
 
 def test_recordings_of_one_client_show_no_gap() -> None:
-    """Though a snapshot or two of the real Falco overtook alerts."""
+    """Although a snapshot or two of the real Falco overtook alerts."""
     for name in ("metrics_text", "metrics_json"):
         decoded = [decode_grpc(message, 0) for message in grpc_messages(name)]
-        detector = ClientDetector()
+        detector = GapDetector()
         assert [detector.missing([each]) for each in decoded if isinstance(each, Alert)] == [0] * len(decoded)
 
 
-def test_a_gap_that_stays_is_somebody_elses_share() -> None:
-    """Known with the snapshot after; what came late is none, nor what Falco dropped or we could not decode."""
-    detector = ClientDetector()
+def test_a_gap_that_stays_is_counted_as_missing() -> None:
+    """With the next snapshot. Late alerts, drops by Falco and undecodable messages are no gap."""
+    detector = GapDetector()
     assert detector.missing([*alerts(3), *snapshot(50), *alerts(10), *snapshot(60)]) == 0
     assert detector.missing([*alerts(8), *snapshot(70)]) == 0
     assert detector.missing([*alerts(2), *snapshot(70)]) == 0
@@ -67,45 +66,44 @@ def test_a_gap_that_stays_is_somebody_elses_share() -> None:
     assert detector.missing([*alerts(5), *snapshot(98, drops=5)]) == 5
 
 
-def test_a_restart_a_failure_and_nonsense_are_no_gap() -> None:
-    """Each life of Falco, and each connection, is counted by itself; a snapshot without the count says nothing."""
-    detector = ClientDetector()
+def test_a_restart_a_failure_and_a_malformed_snapshot_are_no_gap() -> None:
+    """Counting starts again with each run of Falco and each broken stream. Snapshots without the count are ignored."""
+    detector = GapDetector()
     detector.missing(snapshot(50))
     assert detector.missing([*snapshot(500, start="2"), *snapshot(500, start="2")]) == 0
     detector.missing(snapshot(600, start="2"))
-    detector.forget()
+    detector.reset()
     assert detector.missing([*snapshot(600, start="2"), *snapshot(600, start="2")]) == 0
     assert detector.missing([*snapshot("-1", "2"), *snapshot("9" * 400, "2"), *snapshot("٣", "2")]) == 0
 
 
-def test_the_gap_is_told_with_the_remedy(tmp_path: Path) -> None:
-    """Once; how much it has become by now is in the state."""
-    told = [message for message in grpc_messages("metrics_text") if b"metrics snapshot" in message]
+def test_a_gap_is_logged_once_with_the_remedy(tmp_path: Path) -> None:
+    """The state shows its current size."""
+    snapshots = [message for message in grpc_messages("metrics_text") if b"metrics snapshot" in message]
     with StandInFalco(f"unix:{tmp_path}/f.sock") as falco, capture_logs() as logs:
         source = GrpcSource("f", falco.address)
         with running(source) as taken:
-            falco.put(*told)
-            wait_until(lambda: len(taken.alerts) == len(told), "the snapshots")
+            falco.put(*snapshots)
+            wait_until(lambda: len(taken.alerts) == len(snapshots), "the snapshots")
     warnings = [each for each in logs if "another client" in each["event"]]
     assert len(warnings) == 1
-    assert "of its alerts went elsewhere" in warnings[0]["sign"]
-    assert source.state()[0].detail.endswith("12 of its alerts went elsewhere")
+    assert "of its alerts went to another client" in warnings[0]["sign"]
+    assert source.state()[0].detail.endswith("12 of its alerts went to another client")
 
 
-def test_another_process_on_the_socket_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not our own readers, however many; by whatever folder the socket was named."""
-    monkeypatch.setattr(grpc_health, "CONNECTIONS_SECONDS", 0.1)
+def test_another_process_on_the_socket_is_detected(tmp_path: Path) -> None:
+    """The bridge's own readers are not counted. The socket may be named through a link."""
     (tmp_path / "run").mkdir()
     (tmp_path / "link").symlink_to("run")
     address = f"unix:{tmp_path}/link/f.sock"
     with StandInFalco(f"unix:{tmp_path}/run/f.sock"), capture_logs() as logs:
-        source = GrpcSource("f", address)
-        with running(source), running(GrpcSource("g", address)):
-            wait_until(lambda: connections(f"{tmp_path}/link/f.sock") == 1, "our one connection")
+        source = GrpcSource("f", address, connections_seconds=0.1)
+        with running(source), running(GrpcSource("g", address, connections_seconds=0.1)):
+            wait_until(lambda: connections(f"{tmp_path}/link/f.sock") == 1, "the bridge's one connection")
             other = subprocess.Popen([sys.executable, "-c", READER, address])
-            wait_until(lambda: "another client is connected" in source.state()[0].detail, "the suspicion")
+            wait_until(lambda: "another client is connected" in source.state()[0].detail, "the detection")
             os.kill(other.pid, signal.SIGKILL)
             other.wait()
             wait_until(lambda: connections(f"{tmp_path}/link/f.sock") == 1, "its end")
-    signs = {each["sign"] for each in logs if "another client seems" in each["event"]}
+    signs = {each["sign"] for each in logs if each["event"] == "another client reads this falco"}
     assert signs == {"another client is connected to its socket"}

@@ -1,1 +1,1 @@
-"""Files and container logs."""
+"""The file source."""

@@ -1,1 +1,1 @@
-"""Falco's gRPC outputs."""
+"""The gRPC source."""

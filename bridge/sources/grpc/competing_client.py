@@ -1,8 +1,10 @@
-"""Whether somebody else reads the same Falco: its one queue gives each alert to one of its clients only.
+"""Detects another client that reads the same Falco. Falco has one queue and gives each alert to one client only.
 
-Falco does not tell who its clients are. What can be seen: the connections to a unix socket, where Falco and the bridge
-live in one network namespace; and a gap between the alerts that came and the count of them in Falco's metrics
-snapshots, where falco.yaml has ``metrics`` with ``output_rule`` and ``rules_counters_enabled``.
+Falco does not list its clients. Two signs of another client are visible:
+
+- more than one connection to Falco's unix socket, if Falco and the bridge share a network namespace;
+- a gap between the alerts received and the number in Falco's metrics snapshots, if falco.yaml enables ``metrics`` with
+  ``output_rule`` and ``rules_counters_enabled``.
 """
 
 from __future__ import annotations
@@ -13,51 +15,52 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.alert import INTERNAL_SOURCE, Alert
+from bridge.alert.internal import SNAPSHOT_RULE
 
-SNAPSHOT_RULE = "Falco internal: metrics snapshot"
 _SOCKETS = Path("/proc/net/unix")
 _STREAM, _CONNECTED = "0001", "03"
 
 
 @dataclass(slots=True)
-class ClientDetector:
-    """Counts the alerts of one Falco against what it says it has told. Pure."""
+class GapDetector:
+    """Compares the alerts received from one Falco with the number that Falco says it sent. Pure."""
 
     received: int = 0
-    """Since the first snapshot; what could not be decoded counts as well."""
+    """Messages since the first snapshot, including those that could not be decoded."""
     _run: tuple[str, ...] = ()
     _baseline: int = 0
     _gap: int = 0
 
     def missing(self, alerts: Iterable[Alert], rejected: int = 0) -> int:
-        """How many of Falco's alerts surely went elsewhere; known with the second snapshot after the gap only.
+        """The number of alerts that certainly went to another client.
 
-        A snapshot may overtake an alert or two, so that of two gaps in a row the smaller one counts.
+        A snapshot may overtake an alert or two, so the smaller of two consecutive gaps counts. A gap is therefore known
+        only with the snapshot after it.
         """
-        found = 0
+        missing = 0
         self.received += rejected
         for alert in alerts:
             if alert.source != INTERNAL_SOURCE:
                 self.received += 1
             elif alert.rule == SNAPSHOT_RULE:
-                found = max(found, self._compare(alert))
-        return found
+                missing = max(missing, self._compare(alert))
+        return missing
 
-    def forget(self) -> None:
-        """A stream broke off: what is missing from here on may be lost for that reason."""
+    def reset(self) -> None:
+        """A stream broke off, which also loses alerts: start counting from the next snapshot."""
         self._run = ()
 
     def _compare(self, snapshot: Alert) -> int:
-        told = _number(snapshot, "falco.rules.matches_total")
-        if told is None:
+        sent = _number(snapshot, "falco.rules.matches_total")
+        if sent is None:
             return 0
-        told -= _number(snapshot, "falco.outputs_queue_num_drops") or 0
-        life = (snapshot.fields.get("falco.start_ts", ""), snapshot.fields.get("falco.reload_ts", ""))
-        if life != self._run:
-            self._run, self._baseline, self.received, self._gap = life, told, 0, 0
+        sent -= _number(snapshot, "falco.outputs_queue_num_drops") or 0
+        run = (snapshot.fields.get("falco.start_ts", ""), snapshot.fields.get("falco.reload_ts", ""))
+        if run != self._run:
+            self._run, self._baseline, self.received, self._gap = run, sent, 0, 0
             return 0
-        before, self._gap = self._gap, max(told - self._baseline - self.received, 0)
-        return min(before, self._gap)
+        previous, self._gap = self._gap, max(sent - self._baseline - self.received, 0)
+        return min(previous, self._gap)
 
 
 def _number(alert: Alert, name: str) -> int | None:
@@ -66,7 +69,7 @@ def _number(alert: Alert, name: str) -> int | None:
 
 
 def connections(socket: str) -> int:
-    """How many clients are connected to a unix socket, as far as this network namespace shows."""
+    """The number of clients connected to a unix socket, as far as this network namespace shows them."""
     try:
         lines = _SOCKETS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -76,7 +79,7 @@ def connections(socket: str) -> int:
 
 
 def _same(path: str, socket: str) -> bool:
-    """Whether both lead to one socket, by whatever folder."""
+    """Whether both paths name the same socket."""
     name = socket.rpartition("/")[2]
     if path == socket:
         return True

@@ -1,4 +1,4 @@
-"""Reads many Falcos as one source: those of a list, or those that stand behind a name, as they come and go."""
+"""Reads many Falcos as one source: those of a list, or those behind a DNS name as they come and go."""
 
 from __future__ import annotations
 
@@ -16,38 +16,50 @@ from bridge.sources.grpc.tls import Certificates
 from bridge.sources.state import StateTracker
 from bridge.sources.supervise import supervise
 
-CHECK_SECONDS = 3.0
-"""How often it is looked who is there."""
+LOOKUP_SECONDS = 3.0
+"""How often the addresses are looked up."""
 LINGER_SECONDS = 60.0
-"""One that is said to have gone is read for so long, if it answers: a pod on its way out still has alerts to give."""
+"""How long a Falco that is no longer found is still read: a terminating pod may have alerts left."""
 
 
 @dataclass(slots=True)
 class _Reader:
-    """One Falco, its thread, and since when it is said to have gone."""
+    """One Falco and the thread that reads it."""
 
     source: GrpcSource
     thread: threading.Thread
     removed_since: float | None = None
+    """Since when it is no longer found, by the monotonic clock."""
 
 
 class GrpcFleet:
-    """Every Falco that ``lookup`` names, each read in a thread of its own. ``where`` is what people call them."""
+    """Reads every Falco that ``lookup`` returns, each in a thread of its own. ``label`` names them for people."""
 
-    def __init__(self, name: str, where: str, lookup: Lookup, certificates: Certificates | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        label: str,
+        lookup: Lookup,
+        certificates: Certificates | None = None,
+        *,
+        lookup_seconds: float = LOOKUP_SECONDS,
+        linger_seconds: float = LINGER_SECONDS,
+    ) -> None:
         self.name = name
         self._lookup = lookup
         self._certificates = certificates
+        self._lookup_seconds = lookup_seconds
+        self._linger_seconds = linger_seconds
         self._readers: dict[str, _Reader] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._reported = ""
-        self._state = StateTracker(name, where)
+        self._logged_problem = ""
+        self._state = StateTracker(name, label)
         self._log = structlog.get_logger("grpc")
 
     def run(self, accept: Accept) -> None:
-        """Read them all until stopped. A resolver that hangs holds up nobody: it is asked in another thread."""
-        threading.Thread(target=self._follow, args=(accept,), name=f"{self.name} discovery", daemon=True).start()
+        """Read all Falcos until stopped. Lookups run in a thread of their own, because a resolver may hang."""
+        threading.Thread(target=self._discover, args=(accept,), name=f"{self.name} discovery", daemon=True).start()
         self._stop.wait()
         with self._lock:
             threads = [reader.thread for reader in self._readers.values()]
@@ -55,37 +67,37 @@ class GrpcFleet:
             thread.join()
 
     def stop(self) -> None:
-        """Read the streams that are open to their ends, and leave."""
+        """Read the open streams to their ends, then return from ``run``."""
         with self._lock:
             self._stop.set()
             for reader in self._readers.values():
                 reader.source.stop()
 
     def abort(self) -> int:
-        """Let go of the open streams; what the Falcos had popped for them is lost."""
+        """Cancel the open streams. The alerts that the Falcos had popped for them are lost."""
         self.stop()
         with self._lock:
             return sum(reader.source.abort() for reader in self._readers.values())
 
     def state(self) -> tuple[SourceState, ...]:
-        """Of the list or the name, then of each Falco."""
+        """The state of the list or the name, then that of each Falco."""
         with self._lock:
             sources = [reader.source for _, reader in sorted(self._readers.items())]
         return (self._state.now(), *(state for source in sources for state in source.state()))
 
-    def _follow(self, accept: Accept) -> None:
+    def _discover(self, accept: Accept) -> None:
         while not self._stop.is_set():
             try:
                 addresses = self._lookup()
             except SetupError as error:
-                self._report_problem(str(error))
+                self._lookup_failed(str(error))
             else:
-                self._clear_problem()
+                self._lookup_succeeded()
                 self._update(addresses, accept)
-            self._stop.wait(CHECK_SECONDS)
+            self._stop.wait(self._lookup_seconds)
 
     def _update(self, addresses: frozenset[str], accept: Accept) -> None:
-        """Begin to read who has come; let those go that have gone, once they have nothing more to give."""
+        """Start a reader for each new address and retire those that are no longer found."""
         now = time.monotonic()
         with self._lock:
             if self._stop.is_set():
@@ -118,19 +130,19 @@ class GrpcFleet:
         if reader.removed_since is None:
             reader.removed_since = now
             reader.source.set_removed(removed=True)
-            self._log.info("falco gone; read while it answers", source=self.name, falco=address)
-        elif now - reader.removed_since > LINGER_SECONDS:
+            self._log.info("falco removed; reading it until it stops answering", source=self.name, falco=address)
+        elif now - reader.removed_since > self._linger_seconds:
             reader.source.stop()
 
-    def _report_problem(self, problem: str) -> None:
-        """Once for each cause; the Falcos that are known are read on."""
+    def _lookup_failed(self, problem: str) -> None:
+        """Log each cause once. The known Falcos are still read."""
         self._state.failed(problem)
-        if problem != self._reported:
-            self._reported = problem
-            self._log.warning("falcos not found", source=self.name, problem=problem, known=len(self._readers))
+        if problem != self._logged_problem:
+            self._logged_problem = problem
+            self._log.warning("falco lookup failing", source=self.name, problem=problem, known=len(self._readers))
 
-    def _clear_problem(self) -> None:
+    def _lookup_succeeded(self) -> None:
         self._state.connected()
-        if self._reported:
-            self._reported = ""
-            self._log.info("falcos are found again", source=self.name)
+        if self._logged_problem:
+            self._logged_problem = ""
+            self._log.info("falco lookup recovered", source=self.name)

@@ -1,9 +1,9 @@
-"""How long to wait before asking a Falco again. Pure."""
+"""How long to wait before reading a Falco again. Pure."""
 
 from __future__ import annotations
 
 IDLE_SECONDS = 0.25
-"""The longest pause while there is nothing to read: an alert is read within this."""
+"""The longest pause while there is nothing to read, and so the longest delay of an alert."""
 _FIRST_IDLE_SECONDS = 0.01
 _FIRST_FAILURE_SECONDS = 0.2
 MAX_FAILURE_SECONDS = 1.0
@@ -11,14 +11,14 @@ MAX_FAILURE_SECONDS = 1.0
 
 
 class Pacing:
-    """At once while alerts flow; slower and slower while none do, or while nothing answers."""
+    """No pause while alerts arrive. Pauses double while none do, or while reads fail."""
 
     def __init__(self) -> None:
         self._idle = 0.0
         self._failure = 0.0
 
     def after_read(self, count: int) -> float:
-        """Seconds to wait after a read that brought ``count`` alerts."""
+        """Seconds to wait after a read that returned ``count`` messages."""
         self._failure = 0.0
         self._idle = 0.0 if count else min(max(self._idle * 2, _FIRST_IDLE_SECONDS), IDLE_SECONDS)
         return self._idle

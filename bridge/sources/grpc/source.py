@@ -1,6 +1,7 @@
-"""Reads Falco's gRPC outputs: ``get`` in a loop, each stream to its end, kept before the next is opened.
+"""Reads Falco's gRPC outputs: calls ``get`` in a loop, reads each stream to its end, and commits it before the next.
 
-Never ``sub``: an idle one keeps Falco from stopping. Never a cancelled stream: what Falco had popped for it is lost.
+It never calls ``sub``, because an idle ``sub`` keeps Falco from stopping. It never cancels a stream before the drain
+deadline, because Falco loses the alerts that it has popped for a cancelled stream.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from bridge.alert.rejected import RejectedMessage
 from bridge.alert.wire.methods import GET
 from bridge.sources.contract import Aborted, Accept, Batch, SourceState
 from bridge.sources.grpc.connection import open_channel
-from bridge.sources.grpc.health import FalcoHealth
+from bridge.sources.grpc.health import CONNECTIONS_SECONDS, FalcoHealth
 from bridge.sources.grpc.pacing import Pacing
 from bridge.sources.grpc.tls import Certificates
 
@@ -27,9 +28,16 @@ MAX_BATCH = 1000
 
 
 class GrpcSource:
-    """One Falco, at ``unix:PATH`` or at ``HOST:PORT`` with mutual TLS."""
+    """Reads one Falco, at ``unix:PATH`` or at ``HOST:PORT`` with mutual TLS."""
 
-    def __init__(self, name: str, address: str, certificates: Certificates | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        certificates: Certificates | None = None,
+        connections_seconds: float = CONNECTIONS_SECONDS,
+    ) -> None:
+        """``connections_seconds``: how often to look for another client on a unix socket."""
         self.name = name
         self._address = address
         self._certificates = certificates
@@ -38,21 +46,21 @@ class GrpcSource:
         self._call: Any = None
         self._aborted = False
         self._removed = False
-        self._health = FalcoHealth(name, address)
+        self._health = FalcoHealth(name, address, connections_seconds)
 
     def run(self, accept: Accept) -> None:
-        """Read until stopped, through every death and return of Falco, and of its certificates."""
+        """Read until stopped. Reconnects when Falco returns and when the certificates change."""
         accept, pacing = self._health.counting(accept), Pacing()
         while not self._stop.is_set():
             credentials = self._credentials()
             server_name = None if self._certificates is None else self._certificates.tls.server_name
             with open_channel(self._address, credentials, server_name) as channel:
-                self._read_on(channel, credentials, accept, pacing)
+                self._read_channel(channel, credentials, accept, pacing)
 
-    def _read_on(
+    def _read_channel(
         self, channel: grpc.Channel, credentials: grpc.ChannelCredentials | None, accept: Accept, pacing: Pacing
     ) -> None:
-        """Until stopped, or until there are newer certificates to connect with: between two streams, never amid one."""
+        """Read until stopped, or until there are newer certificates. Returns only between two streams."""
         import grpc
 
         get: Any = channel.unary_stream(GET, request_serializer=None, response_deserializer=None)
@@ -78,15 +86,15 @@ class GrpcSource:
         return None if self._certificates is None else self._certificates.current()
 
     def set_removed(self, *, removed: bool) -> None:
-        """Whether it is said to have gone: then it is read for as long as it answers, and no attempt follows."""
+        """Whether discovery no longer finds this Falco. It is then read until the first failure."""
         self._removed = removed
 
     def stop(self) -> None:
-        """Read the stream that is open to its end, and leave."""
+        """Read the open stream to its end, then return from ``run``."""
         self._stop.set()
 
     def abort(self) -> int:
-        """Let go of the open stream; what Falco had popped for it is lost."""
+        """Cancel the open stream. The alerts that Falco had popped for it are lost."""
         self._stop.set()
         with self._lock:
             self._aborted = True
@@ -96,11 +104,14 @@ class GrpcSource:
             return 1
 
     def state(self) -> tuple[SourceState, ...]:
-        """Of the one Falco."""
+        """The state of this Falco."""
         return (self._health.state(),)
 
     def _read_stream(self, get: Any, accept: Accept) -> int:
-        """One ``get`` to its end; how many messages it brought. What came before a failure is kept all the same."""
+        """Call ``get`` and read its stream to the end. Returns the number of messages.
+
+        Messages that arrived before a failure are committed as well.
+        """
         with self._lock:
             if self._aborted:
                 return 0
@@ -111,7 +122,7 @@ class GrpcSource:
             for message in call:
                 messages.append(message)
                 if len(messages) == MAX_BATCH:
-                    count += self._commit_payload(messages, accept)
+                    count += self._commit(messages, accept)
                     messages = []
         except Aborted:
             call.cancel()
@@ -119,12 +130,11 @@ class GrpcSource:
         finally:
             with self._lock:
                 self._call = None
-            # A stream that broke off has brought these all the same.
-            if messages:
-                count += self._commit_payload(messages, accept)
+            if messages:  # also after a failure
+                count += self._commit(messages, accept)
         return count
 
-    def _commit_payload(self, messages: list[bytes], accept: Accept) -> int:
+    def _commit(self, messages: list[bytes], accept: Accept) -> int:
         received_ns = time.time_ns()
         alerts: list[Alert] = []
         rejected: list[RejectedMessage] = []

@@ -1,4 +1,4 @@
-"""Mutual TLS towards a Falco over TCP: read from its files, and anew when these change."""
+"""Mutual TLS with a Falco over TCP. The files are read again when they change."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
-    """PEM files: whom we trust, and who we are. Falco demands both over TCP."""
+    """PEM files: the CA to trust, and the client's certificate and key. Falco requires mutual TLS over TCP."""
 
     ca: Path
     certificate: Path
     key: Path
     server_name: str | None = None
-    """The name in Falco's certificate, where it differs from the address."""
+    """The name in Falco's certificate, if it differs from the address."""
 
 
 class Certificates(Renewed["grpc.ChannelCredentials"]):
-    """What the files hold, for all the Falcos of a source. Raises SetupError where they cannot be used."""
+    """The current credentials, for all Falcos of a source. Raises SetupError if the files cannot be used."""
 
     def __init__(self, source: str, tls: ClientTls) -> None:
         super().__init__(source, (tls.ca, tls.certificate, tls.key), lambda: _credentials(tls))
@@ -34,20 +34,20 @@ class Certificates(Renewed["grpc.ChannelCredentials"]):
 
 
 def _credentials(tls: ClientTls) -> grpc.ChannelCredentials:
-    """The credentials as gRPC wants them. Raises SetupError where a file cannot be read, or they do not fit."""
+    """GRPC credentials. Raises SetupError if a file cannot be read or the files do not belong together."""
     import grpc
 
     ca, key, certificate = _read(tls.ca), _read(tls.key), _read(tls.certificate)
     try:
-        # gRPC would find out at the handshake only, and not say what is wrong.
+        # gRPC would fail at the handshake only, without a useful message.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_cert_chain(tls.certificate, tls.key, password=lambda: "")
         context.load_verify_locations(tls.ca)
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # includes ssl.SSLError
         files = ", ".join(str(path) for path in (tls.ca, tls.certificate, tls.key))
         raise SetupError(
             f"{files}: cannot be used ({error.strerror or error}); "
-            "name PEM files of which certificate and key belong together, the key without a passphrase"
+            "name PEM files whose certificate and key belong together, with no passphrase on the key"
         ) from error
     return grpc.ssl_channel_credentials(ca, key, certificate)
 
@@ -57,5 +57,5 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise SetupError(
-            f"{path}: cannot be read ({error.strerror}); name a PEM file that the bridge may read"
+            f"{path}: cannot be read ({error.strerror}); name a PEM file that the bridge can read"
         ) from error

@@ -1,1 +1,1 @@
-"""What Falco's http_output posts."""
+"""The http source."""

@@ -1,1 +1,1 @@
-"""``falco-bridge send``: its socket and its spool."""
+"""The socket source, and the client that sends to it."""
