@@ -1,4 +1,4 @@
-"""The docs tell the truth: every code, statement, clause and verb has its place, and every example is run."""
+"""The docs are complete and correct: every code, statement, clause and verb is documented, and every example is run."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def codes_of(text: str, folder: Path) -> set[Code]:
 
 @pytest.mark.parametrize("code", Code, ids=lambda code: code.id)
 def test_every_code_has_a_page_with_a_bad_and_a_good_example(code: Code, tmp_path: Path) -> None:
-    """The bad one raises it; the good one raises nothing at all."""
+    """The bad example raises the code; the good one raises no error and no warning."""
     bad, good = blocks(CODES / f"{code.id}.md")
     assert code in codes_of(bad, tmp_path)
     assert {each for each in codes_of(good, tmp_path) if each.severity is not Severity.ADVICE} == set()
     assert f"[{code.id}]" in (CODES / "README.md").read_text(encoding="utf-8")
 
 
-def test_codes_are_unique_and_no_page_is_left_over() -> None:
-    """A code that appeared in a release keeps its meaning."""
+def test_codes_are_unique_and_every_page_belongs_to_one() -> None:
+    """No two diagnostics share a code, and no page describes a code that does not exist."""
     assert len({code.id for code in Code}) == len(Code)
     assert {path.stem for path in CODES.glob("[A-Z][0-9]*.md")} == {code.id for code in Code}
 
@@ -60,27 +60,27 @@ PAGES = sorted(path for path in (ROOT / "docs").glob("*.md"))
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_the_docs_routes_check_without_errors(path: Path, tmp_path: Path) -> None:
-    """What a page shows can be copied."""
+    """Routes copied from a page have no errors."""
     for block in blocks(path):
         assert not {code for code in codes_of(block, tmp_path) if code.severity is Severity.ERROR}, block
 
 
 def test_the_language_page_names_every_word_of_the_language() -> None:
-    """A statement, clause or step that is not told does not exist."""
+    """Every statement, clause and step is documented."""
     text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
     missing = [word for word in (*STATEMENTS, *CLAUSES, *STEPS) if f"`{word}" not in text]
     assert not missing
 
 
-def test_every_verb_is_told() -> None:
-    """In the page of the commands."""
+def test_every_verb_is_documented() -> None:
+    """docs/commands.md has a section for each verb."""
     text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     missing = [verb for verb in VERBS if f"## falco-bridge {verb.replace('_', '-')}" not in text]
     assert not missing
 
 
-def test_every_channel_of_our_own_and_each_of_its_parameters_is_told() -> None:
-    """In the page of the channels."""
+def test_every_native_channel_and_parameter_is_documented() -> None:
+    """docs/channels.md has a section for each scheme and a row for each parameter."""
     text = (ROOT / "docs" / "channels.md").read_text(encoding="utf-8")
     heads = {word.strip() for line in text.splitlines() if line.startswith("## ") for word in line[3:].split(",")}
     assert set(NATIVE) <= heads
