@@ -1,4 +1,4 @@
-"""The courier's own way to the services: its sessions, and a far side behind their real names."""
+"""Fixtures: intercepted Apprise plugins, with long and short timeouts, and services behind their real host names."""
 
 from __future__ import annotations
 
@@ -14,28 +14,32 @@ from bridge.channels.apprise import intercept
 from bridge.channels.apprise.timeouts import RequestTimeouts
 from tests.support.certificates import make_authority
 from tests.support.far_side import FarSide, connect_proxy
-from tests.support.services import HOSTS, answer_as_they_do
+from tests.support.services import HOSTS, success_response
 
-VERBS = ("request", "get", "post", "put", "patch", "delete", "head", "options")
+FUNCTIONS = ("request", "get", "post", "put", "patch", "delete", "head", "options")
+LONG = RequestTimeouts(connect=60.0, read=60.0, total=60.0)
+"""For tests in which the server responds, however busy the machine is."""
+SHORT = RequestTimeouts(connect=60.0, read=0.5, total=1.0)
+"""For tests in which the server does not respond."""
 
 
 @pytest.fixture
-def probed() -> Iterator[None]:
-    """The courier's sessions in this process, in a hurry, put back afterwards."""
-    kept = {name: getattr(requests, name) for name in VERBS}
-    inner, reply = requests.api.request, smtplib.SMTP.getreply
-    intercept.install(RequestTimeouts(connect=2.0, read=0.5, total=1.0))
+def intercepted() -> Iterator[None]:
+    """Intercept ``requests`` and ``smtplib`` as the courier does, and restore them afterwards."""
+    functions = {name: getattr(requests, name) for name in FUNCTIONS}
+    api_request, getreply = requests.api.request, smtplib.SMTP.getreply
+    intercept.install(LONG)
     yield
     HTTPConnection.response_class = HTTPResponse
-    for name, function in kept.items():
+    for name, function in functions.items():
         setattr(requests, name, function)
-    requests.api.request = inner
-    smtplib.SMTP.getreply = reply  # type: ignore[method-assign]
+    requests.api.request = api_request
+    smtplib.SMTP.getreply = getreply  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")
 def behind_the_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FarSide, str, str]]:
-    """One TLS server that every service's name leads to, the proxy that leads there, and the authority to trust."""
+    """One TLS server for the host names of all services, the proxy that leads to it, and the CA to trust."""
     authority = make_authority(tmp_path_factory.mktemp("services"))
     with FarSide(pair=authority.issue("services", HOSTS)).serving() as server, connect_proxy(server.port) as proxy:
         yield server, proxy, str(authority.certificate)
@@ -43,15 +47,15 @@ def behind_the_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
 
 @pytest.fixture
 def services(
-    behind_the_proxy: tuple[FarSide, str, str], probed: None, monkeypatch: pytest.MonkeyPatch
+    behind_the_proxy: tuple[FarSide, str, str], intercepted: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FarSide]:
-    """The services, answering as they do; nothing received yet."""
+    """The server of all services. It responds as they do, and has no recorded requests."""
     server, proxy, authority = behind_the_proxy
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", authority)
     server.requests.clear()
-    server.answer = answer_as_they_do
+    server.answer = success_response
     yield server
     server.requests.clear()

@@ -1,7 +1,7 @@
-"""What attackers write, and how each service would read what it received: the threats that are left in it.
+"""Hostile text, and a checker for each service that finds active markup or mentions in the JSON that it received.
 
-Each reader knows its service's rules, not the bridge's: it strips what that service takes for plain text and looks for
-what it would obey in the rest.
+A checker implements the rules of its service, not those of the bridge: it removes what the service treats as plain text
+and reports what the service would interpret in the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 JOINER = "\u2060"
 BEGIN, END = "\u2068", "\u2069"
 WORD = "exfiltrate"
-"""Stands in every hostile value, and must still be there to read."""
+"""Part of every hostile value. It must be readable in the message."""
 
 CORPUS = {
     "slack mention": f"{WORD} <!channel> <!here> <!everyone> <@U0123ABC> <!subteam^S1|x>",
@@ -43,13 +43,13 @@ CORPUS = {
     "angles": f"{WORD} " + "<!a" * 16_000,
     "stars": f"{WORD} " + "*_`[" * 16_000,
     "bytes": f"{WORD} " + "\U0001f600" * 16_000,
-    "unseen": f"{WORD} " + "\u200b" * 16_000,
-    "stand-in": f"{WORD} FalcoBridgePlaceholder",
+    "invisible": f"{WORD} " + "\u200b" * 16_000,
+    "placeholder": f"{WORD} FalcoBridgePlaceholder",
 }
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Every text in a JSON value, names too."""
+    """Every string in a JSON value, including names of members."""
     match value:
         case str():
             yield value
@@ -62,20 +62,20 @@ def strings(value: Any) -> Iterator[str]:
                 yield from strings(inner)
 
 
-def unseen(text: str) -> list[str]:
-    """Controls and format characters, but for line ends, our own joiner and our own isolates, which end what they begin."""
+def invisible_characters(text: str) -> list[str]:
+    """Control and format characters, except line ends, word joiners, and balanced isolates around right-to-left text."""
     bad = {"Cc", "Cf", "Cs", "Zl", "Zp"}
     ours = f"\n{JOINER}" + (BEGIN + END if any(unicodedata.bidirectional(letter) in "RAL" for letter in text) else "")
     found = [repr(letter) for letter in text if unicodedata.category(letter) in bad and letter not in ours]
-    return found + [f"an {END!r} too many"] * (text.count(END) > text.count(BEGIN))
+    return found + [f"unbalanced {END!r}"] * (text.count(END) > text.count(BEGIN))
 
 
 def slack(body: Any) -> Iterator[str]:
-    """Anything in angle brackets is an order, unless it is the date that we ask for; bare names must be let be."""
+    """Text in angle brackets is a command, except the date that we send. Name and link parsing must be off."""
     for text in strings(body):
         yield from re.findall(r"<(?!!date\^\d+\^\{date_short_pretty\} \{time_secs\}\|[^>]*>)[^>]*>?", text)
     if body.get("parse") != "none" or body.get("link_names") is not False or body.get("mrkdwn") is not False:
-        yield "Slack would look for names and formats"
+        yield "Slack would parse names and formatting"
     for block in body["attachments"][0]["blocks"]:
         texts = [block["text"]] if "text" in block else block.get("fields", block.get("elements"))
         for text in texts:
@@ -86,23 +86,23 @@ def slack(body: Any) -> Iterator[str]:
 
 
 def slack_workflow(body: Any) -> Iterator[str]:
-    """One variable and nothing else, without an order in it."""
+    """One variable and nothing else, without a command in it."""
     if body.keys() != {"text"} or not 0 < len(body["text"]) <= 3000:
-        yield "no workflow takes that"
+        yield "a workflow would reject it"
     yield from re.findall(r"[<>][^>]*", body["text"])
 
 
 def _markdown(text: str) -> Iterator[str]:
-    """What is left to be read as markup outside of code, escapes and our own bold names."""
+    """Markup outside of code, escapes and our own bold names."""
     text = re.sub(r"\\[!-/:-@\[-`{-~]", "", re.sub(r"(?<![`\\])(`+)(?!`)(.*?[^`])\1(?!`)", "", text))
     text = re.sub(r"(?m)^\*\*([^*\n]*)\*\*", r"\1", text)
     yield from re.findall(r"[*_~`\[\]<>|#]|@\w|https?://\S+|(?m:^\s*(?:[-+=]|\d+\.))", text)
 
 
 def discord(body: Any) -> Iterator[str]:
-    """No mention is parsed whatever is written; the embed's Markdown forms nothing."""
+    """Mentions are disabled, and the embed contains no active Markdown."""
     if body.get("allowed_mentions") != {"parse": []}:
-        yield "mentions are live"
+        yield "mentions are enabled"
     if body.get("content"):
         yield "content outside of the embed"
     (embed,) = body["embeds"]
@@ -113,7 +113,7 @@ def discord(body: Any) -> Iterator[str]:
 
 
 def mattermost(body: Any) -> Iterator[str]:
-    """The server looks for names in text and attachments, but not in code."""
+    """The server recognizes mentions in texts and attachments, but not in code."""
     (attachment,) = body["attachments"]
     for name in ("title", "text"):
         yield from _markdown(attachment[name])
@@ -123,7 +123,7 @@ def mattermost(body: Any) -> Iterator[str]:
 
 
 def teams(body: Any) -> Iterator[str]:
-    """Text runs know no Markdown; a mention needs an entity."""
+    """Text runs have no Markdown; a mention needs an entity."""
     card = body["attachments"][0]["content"]
     if "entities" in json.dumps(card["msteams"]):
         yield "entities"
@@ -135,7 +135,7 @@ def teams(body: Any) -> Iterator[str]:
 
 
 def telegram(body: Any) -> Iterator[str]:
-    """Without a parse mode text is text; names and addresses outside of code would still come alive."""
+    """Without a parse mode there is no markup; mentions outside of code would still be active."""
     if "parse_mode" in body:
         yield "a parse mode"
     if body.get("link_preview_options") != {"is_disabled": True}:
@@ -154,24 +154,24 @@ def telegram(body: Any) -> Iterator[str]:
 
 
 def pagerduty(body: Any) -> Iterator[str]:
-    """Plain text everywhere: only lengths and unknown members could hurt."""
+    """All text is plain; lengths, links and unknown members matter."""
     if set(body) - {"routing_key", "event_action", "dedup_key", "client", "payload", "links", "images"}:
-        yield "members that are none of ours"
+        yield "unknown members"
     if len(body["payload"]["summary"]) > 1024 or len(body["dedup_key"]) > 255 or "links" in body:
         yield "too long, or a link"
     if body["payload"]["severity"] not in {"critical", "error", "warning", "info"}:
-        yield "a severity that is none"
+        yield "an invalid severity"
 
 
 def opsgenie(body: Any) -> Iterator[str]:
-    """Lengths as its API checks them."""
+    """The lengths that its API checks."""
     limits = {"message": 130, "alias": 512, "description": 15000, "entity": 512, "source": 100}
     yield from (f"{name} too long" for name, most in limits.items() if len(body[name]) > most)
     if sum(len(name) + len(value) for name, value in body["details"].items()) > 8000 or len(body["tags"]) > 20:
         yield "too much"
 
 
-READERS: dict[str, Callable[[Any], Iterator[str]]] = {
+CHECKERS: dict[str, Callable[[Any], Iterator[str]]] = {
     "slack": slack,
     "slack-bot": slack,
     "slack-workflow": slack_workflow,
@@ -185,10 +185,10 @@ READERS: dict[str, Callable[[Any], Iterator[str]]] = {
 
 
 def readable(body: Any) -> str:
-    """The text as a person sees it: joiners, isolates and backslashes gone."""
-    return seen("\n".join(strings(body))).replace("\\", "")
+    """The text as people see it, without joiners, isolates and backslashes."""
+    return without_zero_width("\n".join(strings(body))).replace("\\", "")
 
 
-def seen(text: str) -> str:
-    """Without what takes no room."""
+def without_zero_width(text: str) -> str:
+    """The text without joiners and isolates."""
     return re.sub(f"[{JOINER}{BEGIN}{END}]", "", text)

@@ -1,4 +1,4 @@
-"""docs/messages.md tells the truth."""
+"""docs/messages.md agrees with the code."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ URLS = {
 
 
 @pytest.mark.parametrize("name", URLS)
-def test_every_url_on_the_page_makes_a_channel(name: str) -> None:
-    """It can be copied, with secrets of one's own."""
+def test_every_url_on_the_page_is_valid(name: str) -> None:
+    """It can be copied and filled with real secrets."""
     assert problem_with(URLS[name]) is None
 
 
-def test_every_family_is_on_the_page() -> None:
-    """With a URL that leads to it, e-mail too."""
+def test_every_known_service_is_on_the_page() -> None:
+    """With a URL that leads to it; e-mail, too."""
     shown = {type(make_plugin(url)).__name__ for url in URLS.values()}
     assert {*KNOWN_SERVICES, "NotifyEmail"} <= shown
 
 
-def test_the_two_lines_on_the_page_are_what_people_read() -> None:
+def test_the_two_lines_on_the_page_are_what_people_receive() -> None:
     """Word for word."""
     fields = {"k8s.ns.name": "payments", "k8s.pod.name": "api-0", "user.name": "root", "proc.cmdline": "rm -rf /data"}
     made = make_delivery(output_fields=fields, hostname="node-1")
     titled = replace(made, notification=Notification("c", ("r",), Priority.CRITICAL, "rm -rf in %k8s.ns.name"))
     message = compose(titled, {"cluster": "eu-1"})
     message = replace(message, counts=replace(message.counts, suppressed=14))
-    told = f"```\n{message.subject}\n{plain.body(message).partition(chr(10))[0]}\n```"
-    assert told in PAGE
+    lines = f"```\n{message.subject}\n{plain.body(message).partition(chr(10))[0]}\n```"
+    assert lines in PAGE

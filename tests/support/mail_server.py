@@ -1,4 +1,4 @@
-"""A real SMTP server on loopback that keeps what it received and answers as told."""
+"""A real SMTP server on loopback that records what it receives and replies as configured."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from tests.support.certificates import Pair
 
 Reply = Callable[[str], str]
-"""From a recipient to what is answered when he is named; anything but a 250 refuses him."""
+"""From a recipient's address to the reply to RCPT. Anything but a 250 rejects the recipient."""
 
 
 @dataclass(slots=True)
-class Letter:
-    """One message as it arrived."""
+class ReceivedMail:
+    """One e-mail as it arrived."""
 
     sender: str
     recipients: list[str]
@@ -43,48 +43,50 @@ class Letter:
 class MailServer:
     """The handler of aiosmtpd's server."""
 
-    to_recipient: Reply = lambda _address: "250 OK"
-    to_data: str = "250 OK"
-    to_sender: str = "250 OK"
-    to_farewell: str = "221 Bye"
-    letters: list[Letter] = field(default_factory=list)
+    recipient_reply: Reply = lambda _address: "250 OK"
+    data_reply: str = "250 OK"
+    sender_reply: str = "250 OK"
+    quit_reply: str = "221 Bye"
+    received: list[ReceivedMail] = field(default_factory=list)
     port: int = 0
 
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         envelope.mail_from = address
-        return self.to_sender
+        return self.sender_reply
 
     async def handle_QUIT(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802
-        return self.to_farewell
+        return self.quit_reply
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        reply = self.to_recipient(address)
+        reply = self.recipient_reply(address)
         if reply.startswith("2"):
             envelope.rcpt_tos.append(address)
         return reply
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        if self.to_data.startswith("2"):
+        if self.data_reply.startswith("2"):
             assert isinstance(envelope.content, bytes)
             login = session.auth_data.login.decode() if session.auth_data else ""
-            self.letters.append(
-                Letter(
+            self.received.append(
+                ReceivedMail(
                     envelope.mail_from or "", list(envelope.rcpt_tos), envelope.content, session.ssl is not None, login
                 )
             )
-        return self.to_data
+        return self.data_reply
 
 
-def _right(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: LoginPassword) -> AuthResult:
+def _authenticate(
+    _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: LoginPassword
+) -> AuthResult:
     return AuthResult(success=data.password == b"right-password", auth_data=data, handled=False)
 
 
 class _AnyPort(Controller):
-    """aiosmtpd looks itself up where it was told to listen; port 0 is told only afterwards."""
+    """aiosmtpd connects to its own port after the start; with port 0 the port is known only then."""
 
     def _trigger_server(self) -> None:
         assert self.server is not None
@@ -94,7 +96,7 @@ class _AnyPort(Controller):
 
 @contextmanager
 def mail_server(pair: Pair | None = None, *, auth: bool = False) -> Iterator[MailServer]:
-    """Serve; with a pair by STARTTLS, which is then demanded."""
+    """Serve. With a certificate the server requires STARTTLS."""
     handler = MailServer()
     context = None
     if pair is not None:
@@ -106,7 +108,7 @@ def mail_server(pair: Pair | None = None, *, auth: bool = False) -> Iterator[Mai
         port=0,
         tls_context=context,
         require_starttls=pair is not None,
-        authenticator=_right if auth else None,
+        authenticator=_authenticate if auth else None,
         auth_required=auth,
     )
     controller.start()

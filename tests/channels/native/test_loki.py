@@ -1,4 +1,4 @@
-"""What Loki receives: a push that its API takes, few labels, and the same entry for the same delivery."""
+"""Loki's channel: valid pushes, few labels, and the same entry for the same delivery."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.far_side import Answer, FarSide, Request
 
 
 def loki(request: Request) -> Answer:
-    """Answers as Loki's distributor does: 204, or 400 with a line of text for what its API does not take."""
+    """Responds like Loki's distributor: 204, or 400 with a line of text for an invalid push."""
     body = gzip.decompress(request.body) if request.headers.get("Content-Encoding") == "gzip" else request.body
     for stream in json.loads(body)["streams"]:
         times = [int(time) for time, _line in stream["values"]]
@@ -35,8 +35,8 @@ def pushed(deliveries: list[Delivery], query: str = "", path: str = "") -> tuple
     return outcome, request, json.loads(body)["streams"]
 
 
-def test_an_alert_is_a_line_under_few_labels() -> None:
-    """The stream is told by rule, source, priority, host, namespace and the config; the rest is in the line."""
+def test_an_alert_is_a_line_with_few_labels() -> None:
+    """Labels are rule, source, priority, host, namespace and those of the config; the rest is in the line."""
     outcome, request, (stream,) = pushed([make_delivery()], "?tenant=falco&:env=prod")
     assert outcome.verdict is Verdict.DELIVERED
     assert request.path == "/loki/api/v1/push"
@@ -56,8 +56,8 @@ def test_an_alert_is_a_line_under_few_labels() -> None:
     assert json.loads(line)["falco_bridge"]["delivery"] == 1
 
 
-def test_a_batch_is_one_push_each_stream_in_the_order_of_time() -> None:
-    """Whatever order they come in; gzipped once it is large."""
+def test_a_batch_is_one_push_with_streams_in_order_of_time() -> None:
+    """Regardless of the order of the deliveries; compressed if it is large."""
     times = [TIME.replace(":07.", f":{second:02d}.") for second in (30, 10, 20)] * 20
     deliveries = [
         make_delivery(number, time=time, hostname=f"node-{number % 2}") for number, time in enumerate(times, 1)
@@ -70,12 +70,12 @@ def test_a_batch_is_one_push_each_stream_in_the_order_of_time() -> None:
 
 
 def test_a_repeated_delivery_is_the_same_entry() -> None:
-    """Loki knows it by its labels, its time and its text."""
+    """Loki identifies it by labels, time and text."""
     assert pushed([make_delivery(7)])[2] == pushed([make_delivery(7)])[2]
 
 
-def test_a_label_that_an_attacker_wrote_is_visible_and_short() -> None:
-    """A hostname of a megabyte, with controls in it, is neither a stream of its own kind nor a refused push."""
+def test_a_hostile_label_is_visible_and_bounded() -> None:
+    """A host name of a megabyte with control characters does not get the push rejected."""
     outcome, _, (stream,) = pushed([make_delivery(hostname="\x1b[31m" + "h" * 1_000_000)])
     assert outcome.verdict is Verdict.DELIVERED
     assert stream["stream"]["hostname"].isprintable()
@@ -91,22 +91,22 @@ def test_a_label_that_an_attacker_wrote_is_visible_and_short() -> None:
         (Answer(401, b"no org id"), Verdict.CHANNEL_FAULT, None),
     ],
 )
-def test_lokis_answers_have_their_meaning(answer: Answer, verdict: Verdict, wait: float | None) -> None:
-    """Busy is tried again; refused is refused, in Loki's own words."""
+def test_the_status_of_loki_decides(answer: Answer, verdict: Verdict, wait: float | None) -> None:
+    """The reason contains the text of Loki."""
     with FarSide(lambda _: answer).serving() as server:
         outcome = open_channel("c", f"loki://127.0.0.1:{server.port}", {}).send([make_delivery()])
     assert (outcome.verdict, outcome.retry_after) == (verdict, wait)
     assert answer.body.decode() in outcome.reason
 
 
-def test_a_prefix_or_the_whole_path_may_be_named() -> None:
-    """As a gateway wants it."""
+def test_the_url_may_have_a_prefix_or_the_whole_path() -> None:
+    """For gateways."""
     assert pushed([make_delivery()], path="/gateway/")[1].path == "/gateway/loki/api/v1/push"
     assert pushed([make_delivery()], path="/otherwise/push")[1].path == "/otherwise/push"
 
 
-def test_what_loki_would_refuse_for_ever_is_told_at_the_start() -> None:
-    """A tenant's name with a slash; more labels than a series has."""
+def test_settings_that_loki_always_rejects_are_reported_at_start() -> None:
+    """An invalid tenant, and more labels than a series may have."""
     assert "tenant" in str(problem_with("loki://h?tenant=a/b"))
     many = "&".join(f":l{number}=x" for number in range(11))
     assert "accepts only 10" in str(problem_with(f"loki://h?{many}"))

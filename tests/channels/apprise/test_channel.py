@@ -1,4 +1,4 @@
-"""What the far side really said decides; secrets and markup stay where they belong."""
+"""Apprise's channels: the response of the service decides, and reasons contain no secrets."""
 
 from __future__ import annotations
 
@@ -8,35 +8,31 @@ from email.utils import format_datetime
 
 import pytest
 
-from bridge.alert import Alert, Priority
-from bridge.alert.forms.json_form import decode_json
+from bridge.alert import Priority
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.message.compose import compose
 from bridge.channels.registry import open_channel, problem_with
 from bridge.channels.render import plain
 from bridge.common.text import one_line, shortened
 from bridge.delivery import Delivery
-from bridge.routing import Notification
+from tests.support.builders import alert, delivery, notification
 from tests.support.far_side import Answer, FarSide
 
 HOSTILE = "<!channel> @everyone \x1b[31m \u202e \x00 <https://evil|x>"
 
 
-pytestmark = pytest.mark.usefixtures("probed")
+pytestmark = pytest.mark.usefixtures("intercepted")
 
 
-def delivery(command: str = "rm -rf /", title: str | None = None) -> Delivery:
-    body = {"rule": "r", "priority": "Warning", "hostname": "node-1", "output_fields": {"proc.cmdline": command}}
-    import json
-
-    alert = decode_json(json.dumps(body).encode(), 1)
-    assert isinstance(alert, Alert)
-    return Delivery(1, alert, Notification("c", ("route x",), Priority.CRITICAL, title), 0, 1)
+def made(command: str = "rm -rf /", title: str | None = None) -> Delivery:
+    """A delivery of an alert with this command, with a route's title."""
+    to = notification("c", "route x", severity=Priority.CRITICAL, title=title)
+    return delivery(alert(rule="r", fields={"proc.cmdline": command}), to=to)
 
 
 def send(answer: Answer) -> Outcome:
     with FarSide(lambda _: answer).serving() as server:
-        return open_channel("c", f"json://127.0.0.1:{server.port}/token-abcdef", {}).send([delivery()])
+        return open_channel("c", f"json://127.0.0.1:{server.port}/token-abcdef", {}).send([made()])
 
 
 @pytest.mark.parametrize(
@@ -52,41 +48,41 @@ def send(answer: Answer) -> Outcome:
         (Answer(200, b'{"ok":false,"retry_after":3}'), Verdict.RETRY, 3.0),
     ],
 )
-def test_each_answer_has_its_meaning(answer: Answer, verdict: Verdict, wait: float | None) -> None:
-    """Status and body decide; a redirect to a page that says 200 is no delivery; no token in the reason."""
+def test_status_and_body_decide(answer: Answer, verdict: Verdict, wait: float | None) -> None:
+    """A redirect is not followed; the reason contains no token."""
     outcome = send(answer)
     assert (outcome.verdict, outcome.retry_after) == (verdict, wait)
     assert "token-abcdef" not in outcome.reason
 
 
 def test_retry_after_may_be_a_date() -> None:
-    """HTTP's other form."""
-    moment = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    """The other form of the header."""
+    moment = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     outcome = send(Answer(503, b"", {"Retry-After": moment}))
     assert outcome.retry_after is not None
-    assert 50 < outcome.retry_after <= 61
+    assert 3000 < outcome.retry_after <= 3601
 
 
-def test_nobody_there_is_tried_again() -> None:
+def test_a_refused_connection_is_tried_again() -> None:
     """A closed port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    outcome = open_channel("c", f"json://127.0.0.1:{port}/", {}).send([delivery()])
+    outcome = open_channel("c", f"json://127.0.0.1:{port}/", {}).send([made()])
     assert outcome.verdict is Verdict.RETRY
     assert outcome.reason == "connection refused: nothing listens on this port"
 
 
-def test_the_first_two_lines_tell_what_where_who_and_how_bad() -> None:
-    """As read on a phone."""
-    message = compose(delivery(title="%proc.cmdline ran"), {"cluster": "eu-1"})
+def test_the_first_two_lines_say_how_bad_what_where_and_who() -> None:
+    """As shown on a phone."""
+    message = compose(made(title="%proc.cmdline ran"), {"cluster": "eu-1"})
     assert message.subject == "[CRITICAL] rm -rf / ran"
     assert plain.body(message).partition("\n")[0] == "eu-1 · node-1 · rm -rf /"
     assert "route: route x" in plain.body(message)
 
 
-def test_hostile_text_is_made_visible_and_bounded() -> None:
-    """No control, no bidi, no megabyte; every line is printable."""
-    message = compose(delivery(HOSTILE + "A" * 1_000_000, title="%proc.cmdline"), {})
+def test_hostile_text_is_visible_and_bounded() -> None:
+    """No control or bidirectional characters, no megabyte; every line is printable."""
+    message = compose(made(HOSTILE + "A" * 1_000_000, title="%proc.cmdline"), {})
     assert len(message.subject) < 300
     assert len(plain.body(message)) < 10_000
     assert all(line.isprintable() for line in [message.subject, *plain.body(message).split("\n")])
@@ -95,7 +91,7 @@ def test_hostile_text_is_made_visible_and_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "problem_part"),
     [
         ("slak://hunter2/b/c", "did you mean `slack`?"),
         ("slack://hunter2", "its form is slack://{token_a}/{token_b}/{token_c}, see https://"),
@@ -105,10 +101,10 @@ def test_hostile_text_is_made_visible_and_bounded() -> None:
         ("file://", "write file://NAME.jsonl"),
     ],
 )
-def test_what_is_no_channel_is_told_without_the_url(url: str, told: str) -> None:
-    """With a way out."""
+def test_a_problem_with_a_url_names_the_remedy_and_no_secret(url: str, problem_part: str) -> None:
+    """The URL itself is not part of the problem."""
     problem = problem_with(url)
     assert problem is not None
-    assert told in problem
+    assert problem_part in problem
     assert "hunter2" not in problem
     assert problem_with("console://") is None

@@ -1,4 +1,4 @@
-"""Several targets in one URL: each is served by itself, and a retry reaches only those who have not got it."""
+"""Several targets in one URL: each gets its own request, and a retry skips those that have the message."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from bridge.channels.apprise.timeouts import RequestTimeouts
 from bridge.channels.contract import Channel, Outcome, Verdict
 from bridge.channels.registry import open_channel
 from bridge.delivery import Delivery
-from tests.channels.canaries import known_services, value_for
+from tests.channels.apprise.canaries import known_services, value_for
 from tests.channels.deliveries import make_delivery
 from tests.support.far_side import Answer, FarSide, Request
 
-NOT_TOLD_APART = {"NotifyNotifiarr", "NotifyOneSignal"}
-"""Several targets of these are one answer's: they keep them as only they know."""
+NOT_SPLIT = {"NotifyNotifiarr", "NotifyOneSignal"}
+"""Services whose plugins store several targets in a form of their own."""
 PAIRS = ("15551234568/15551234569", "general/other", "#general/#other", "@abcdefgh/@bcdefghi", "a@example.com/b@example.com",
          "1234567890abcdef1234567890abcdef/1234567890abcdef1234567890abcdee", "1234:5678/1234:9999")  # fmt: skip
 BOT = "slack://xoxb-1234567890-1234567890123-abcdefghijklmnopqrstuvwx/#alerts/#oncall"
-YES = Answer(200, b'{"ok":true,"channel":"C1","ts":"1.2","message":{}}')
+SUCCESS = Answer(200, b'{"ok":true,"channel":"C1","ts":"1.2","message":{}}')
 
 
 def target_of(request: Request) -> str:
     return str(json.loads(request.body)["channel"]).removeprefix("#")
 
 
-class Slack:
-    """Its API, in which one channel of two has an answer of its own."""
+class FakeSlack:
+    """Slack's API, where the channel ``oncall`` has a response of its own."""
 
     def __init__(self, server: FarSide, oncall: Answer) -> None:
         self.server, self.oncall = server, oncall
-        server.answer = lambda request: self.oncall if target_of(request) == "oncall" else YES
+        server.answer = lambda request: self.oncall if target_of(request) == "oncall" else SUCCESS
 
     @property
-    def got(self) -> list[tuple[str, list[str]]]:
-        """To whom which rules went, since the last look."""
-        told = [
+    def received(self) -> list[tuple[str, list[str]]]:
+        """The target and the rules of each request since the last call."""
+        received = [
             (target_of(each), sorted(set(re.findall(r"Rule \d", each.body.decode())))) for each in self.server.requests
         ]
         self.server.requests.clear()
-        return told
+        return received
 
 
 def deliveries(*numbers: int) -> list[Delivery]:
@@ -54,32 +54,32 @@ def deliveries(*numbers: int) -> list[Delivery]:
 
 
 def test_a_retry_reaches_only_the_target_that_failed(services: FarSide) -> None:
-    """The other one has it; the reason tells how many failed; once all have it, it is as new."""
-    slack, channel = Slack(services, Answer(503, b"away")), open_channel("c", BOT, {})
+    """The reason counts the failed targets. After a success a repeated delivery reaches all again."""
+    slack, channel = FakeSlack(services, Answer(503, b"away")), open_channel("c", BOT, {})
     outcome = channel.send(deliveries(1))
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "1 of 2 targets: HTTP 503: away")
-    assert slack.got == [("alerts", ["Rule 1"]), ("oncall", ["Rule 1"])]
-    slack.oncall = YES
+    assert slack.received == [("alerts", ["Rule 1"]), ("oncall", ["Rule 1"])]
+    slack.oncall = SUCCESS
     assert channel.send(deliveries(1)).verdict is Verdict.DELIVERED
-    assert slack.got == [("oncall", ["Rule 1"])]
+    assert slack.received == [("oncall", ["Rule 1"])]
     assert channel.send(deliveries(1)).verdict is Verdict.DELIVERED
-    assert slack.got == [("alerts", ["Rule 1"]), ("oncall", ["Rule 1"])]
+    assert slack.received == [("alerts", ["Rule 1"]), ("oncall", ["Rule 1"])]
 
 
 def test_a_retry_in_another_digest_repeats_nothing(services: FarSide) -> None:
-    """What is remembered are deliveries: a digest that failed goes out again in halves, or with newer ones."""
-    slack, channel = Slack(services, Answer(503, b"away")), open_channel("c", BOT, {})
+    """Deliveries are remembered: a failed digest may be split, or joined by newer deliveries."""
+    slack, channel = FakeSlack(services, Answer(503, b"away")), open_channel("c", BOT, {})
     assert channel.send(deliveries(1, 2)).verdict is Verdict.RETRY
-    assert slack.got == [("alerts", ["Rule 1", "Rule 2"]), ("oncall", ["Rule 1", "Rule 2"])]
-    slack.oncall = YES
+    assert slack.received == [("alerts", ["Rule 1", "Rule 2"]), ("oncall", ["Rule 1", "Rule 2"])]
+    slack.oncall = SUCCESS
     assert channel.send(deliveries(2, 3)).verdict is Verdict.DELIVERED
-    assert slack.got == [("alerts", ["Rule 3"]), ("oncall", ["Rule 2", "Rule 3"])]
+    assert slack.received == [("alerts", ["Rule 3"]), ("oncall", ["Rule 2", "Rule 3"])]
     assert channel.send(deliveries(1)).verdict is Verdict.DELIVERED
-    assert slack.got == [("oncall", ["Rule 1"])]
+    assert slack.received == [("oncall", ["Rule 1"])]
 
 
-def test_whoever_asks_for_time_asks_for_all(services: FarSide) -> None:
-    """429 to the first: the second is not tried in the same breath."""
+def test_a_target_that_asks_to_wait_stops_the_others(services: FarSide) -> None:
+    """After a 429 from the first target the second is not tried."""
     channel: Channel = open_channel("c", BOT, {})
     services.answer = lambda _request: Answer(429, b"slow down", {"Retry-After": "7"})
     outcome = channel.send(deliveries(1))
@@ -87,14 +87,14 @@ def test_whoever_asks_for_time_asks_for_all(services: FarSide) -> None:
     assert len(services.requests) == 1
 
 
-def test_one_to_try_again_comes_before_one_that_is_gone(services: FarSide) -> None:
-    """And once it is served, the other's answer is what became of the delivery."""
-    slack, channel = Slack(services, Answer(503, b"away")), open_channel("c", f"{BOT}/#gone", {})
+def test_a_temporary_failure_takes_precedence_over_a_permanent_one(services: FarSide) -> None:
+    """Once the temporary one succeeds, the permanent one is the outcome."""
+    slack, channel = FakeSlack(services, Answer(503, b"away")), open_channel("c", f"{BOT}/#gone", {})
     gone = Answer(200, b'{"ok":false,"error":"channel_not_found"}')
-    services.answer = lambda request: {"alerts": YES, "oncall": slack.oncall, "gone": gone}[target_of(request)]
+    services.answer = lambda request: {"alerts": SUCCESS, "oncall": slack.oncall, "gone": gone}[target_of(request)]
     outcome = channel.send(deliveries(1))
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "2 of 3 targets: HTTP 503: away")
-    slack.oncall = YES
+    slack.oncall = SUCCESS
     outcome = channel.send(deliveries(1))
     assert (outcome.verdict, outcome.reason) == (
         Verdict.REJECTED,
@@ -105,8 +105,8 @@ def test_one_to_try_again_comes_before_one_that_is_gone(services: FarSide) -> No
     assert (outcome.verdict, outcome.reason) == (Verdict.CHANNEL_FAULT, "3 of 3 targets: HTTP 401: token_revoked")
 
 
-def test_whoever_asks_for_time_is_heard_beside_one_that_is_away(services: FarSide) -> None:
-    """The first did not answer well either; how long to wait is the second's to say."""
+def test_a_retry_after_takes_precedence_over_another_failure(services: FarSide) -> None:
+    """The outcome has the time to wait."""
     channel: Channel = open_channel("c", BOT, {})
     wait = Answer(429, b"slow down", {"Retry-After": "7"})
     services.answer = lambda request: wait if target_of(request) == "oncall" else Answer(503, b"away")
@@ -115,33 +115,37 @@ def test_whoever_asks_for_time_is_heard_beside_one_that_is_away(services: FarSid
 
 
 @pytest.mark.parametrize("refused", [True, False])
-def test_a_target_that_is_gone_blames_no_delivery(refused: bool) -> None:
-    """A digest is not sent in halves for its sake, and the others slowed; it is for one that another target refuses."""
+def test_a_missing_target_does_not_split_a_digest(refused: bool) -> None:
+    """Only a delivery that another target rejects does."""
     answers = {
-        "gone": Outcome(Verdict.CHANNEL_FAULT, 401, "who?"),
-        "strict": Outcome(Verdict.REJECTED, 400, "what?") if refused else Outcome(Verdict.DELIVERED, 200),
+        "gone": Outcome(Verdict.CHANNEL_FAULT, 401, "no such token"),
+        "strict": Outcome(Verdict.REJECTED, 400, "malformed") if refused else Outcome(Verdict.DELIVERED, 200),
         "well": Outcome(Verdict.DELIVERED, 200),
     }
     outcome = Targets(tuple(answers)).send(deliveries(1, 2), lambda target, _missing: answers[target])
     assert (outcome.verdict, outcome.applies_to_whole_batch) == (Verdict.REJECTED, not refused)
 
 
-@pytest.mark.usefixtures("probed")
-def test_a_target_that_was_not_asked_in_time_is_asked_in_the_next_attempt() -> None:
-    """One that is gone makes no dead letter of what another has not heard of."""
+@pytest.mark.usefixtures("intercepted")
+def test_a_target_without_time_left_is_tried_in_the_next_attempt() -> None:
+    """A missing target makes no dead letter of what another has not received."""
     intercept.install(RequestTimeouts(total=0.0))
     targets, asked = Targets(("gone", "late")), list[str]()
 
     def send(target: str, _missing: Sequence[Delivery]) -> Outcome:
         asked.append(target)
-        return Outcome(Verdict.CHANNEL_FAULT, 401, "who?") if target == "gone" else Outcome(Verdict.DELIVERED, 200)
+        return (
+            Outcome(Verdict.CHANNEL_FAULT, 401, "no such token")
+            if target == "gone"
+            else Outcome(Verdict.DELIVERED, 200)
+        )
 
     outcome = targets.send(deliveries(1), send)
-    assert (asked, outcome.verdict, outcome.reason) == (["gone"], Verdict.RETRY, "1 of 2 targets: who?")
+    assert (asked, outcome.verdict, outcome.reason) == (["gone"], Verdict.RETRY, "1 of 2 targets: no such token")
 
 
 def plugins_with_two_targets() -> dict[str, Any]:
-    """One of each of Apprise's services that can be given two."""
+    """A split plugin of each service of Apprise that accepts two targets."""
     found = dict[str, Any]()
     for scheme, kind in known_services().items():
         for template in kind.templates:
@@ -166,10 +170,10 @@ def _several(plugin: Any) -> bool:
         return False
 
 
-def test_every_service_that_counts_its_targets_is_told_apart() -> None:
-    """Each object has one of them; a service that newly cannot be told apart wants a line in the docs."""
+def test_every_service_that_counts_its_targets_is_split() -> None:
+    """A service that cannot be split must be listed in the docs."""
     found = plugins_with_two_targets()
-    assert {name for name, each in found.items() if len(each) == 1} == NOT_TOLD_APART
+    assert {name for name, each in found.items() if len(each) == 1} == NOT_SPLIT
     assert len(found) > 70
 
 
@@ -183,7 +187,7 @@ def test_every_service_that_counts_its_targets_is_told_apart() -> None:
     ],
 )
 def test_each_kind_of_target_counts(url: str, count: int) -> None:
-    """Channels beside rooms beside people; Apprise's own retries are none."""
+    """Channels, rooms and users; retries of Apprise are not targets."""
     each = split_targets(make_plugin(url))
     assert len(each) == count
     assert len({one.url() for one in each}) == count

@@ -1,10 +1,10 @@
-"""``python -m tests.channels.canaries PORT``: every scheme of Apprise's with canaries for secrets, opened and made to fail.
+"""``python -m tests.channels.apprise.canaries PORT``: sends through every scheme of Apprise with canaries as secrets.
 
-Prints a JSON line with the schemes that it could make a channel of, and then whatever the channels and the log say.
-``PORT`` is a server's that echoes what it is sent. A process of its own, for the courier's sessions are the process's.
+Prints a JSON line with the schemes that it could open, and then outcomes and logs. ``PORT`` is the port of a server
+that echoes requests. It is a separate process because interception is process-wide.
 """
 
-# ruff: noqa: T201  # it is a program, and what it prints is what is looked at
+# ruff: noqa: T201  # Its output is the result.
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 CANARY = "c0ffee"
-"""Hexadecimal, so that few services object."""
+"""Hexadecimal, so that most services accept it."""
 _SEEDS = ("{0}{1}", "{0}{1}0", "xoxb-{0}{1}", "{0}-{1}", "SK{0}{1}", "AC{0}{1}", "1{1}:{0}{1}")
-_SECONDS = 60.0
+_SECONDS = 400.0
+"""More than any plugin needs on a busy machine."""
 _PLAIN = {"host": "127.0.0.1", "hostname": "127.0.0.1", "domain": "example.com", "from_email": "a@example.com",
           "email": "a@example.com", "to_email": "b@example.com", "phone": "15551234567", "from_phone": "15551234567",
           "target_phone": "15551234568", "targets": "15551234568", "channel": "general", "topic": "topic"}  # fmt: skip
@@ -78,11 +79,11 @@ _BY_HAND = {
     "zcliq": f"zcliq://1000.{_LONG[:32]}.{_LONG[:32]}/#channel",
     "zohocliq": f"zohocliq://1000.{_LONG[:32]}.{_LONG[:32]}/#channel",
 }
-"""Services whose own description of their URLs does not lead to one with a canary."""
+"""URLs of services whose templates do not lead to a valid URL with a canary."""
 
 
 def _canaries(number: int) -> Iterator[str]:
-    """Secrets of many shapes, each of them with the canary in it."""
+    """Secrets of many forms that contain the canary."""
     for length in (32, 40, 24, 64, 20, 16, 36, 30, 48, 8):
         tail = (CANARY * 12)[len(CANARY) + 2 : length - 2]
         text = f"{CANARY}{number % 100:02d}{tail}"[:length]
@@ -93,23 +94,23 @@ def _canaries(number: int) -> Iterator[str]:
     yield f"{hexed}-c0ff-4e00-a0ff-{CANARY * 2}"
 
 
-def value_for(name: str, told: dict[str, Any], number: int, port: int) -> str:
-    """What may stand for that part of a URL, as Apprise describes it; a canary where it is a secret."""
+def value_for(name: str, token: dict[str, Any], number: int, port: int) -> str:
+    """A valid value for a part of a URL, as Apprise describes it; a canary if it is a secret."""
     if name == "port":
         return str(port)
-    if told.get("private") or name in {"user", "password"}:
-        pattern, flags, *_ = (*(told.get("regex") or (".*",)), "")
+    if token.get("private") or name in {"user", "password"}:
+        pattern, flags, *_ = (*(token.get("regex") or (".*",)), "")
         form = re.compile(pattern, re.IGNORECASE if "i" in (flags or "") else 0)
         return next((each for each in _canaries(number) if form.match(each)), f"{CANARY}{number}")
-    if told.get("values"):
-        return str(told.get("default") or next(iter(told["values"])))
-    if told.get("type") in {"int", "float"}:
-        return str(told.get("min") or 1)
+    if token.get("values"):
+        return str(token.get("default") or next(iter(token["values"])))
+    if token.get("type") in {"int", "float"}:
+        return str(token.get("min") or 1)
     return _PLAIN.get(name, "name")
 
 
 def known_services() -> dict[str, Any]:
-    """Apprise's classes, by scheme."""
+    """Apprise's plugin classes, by scheme."""
     from apprise.manager_plugins import NotificationManager
 
     known = NotificationManager()
@@ -117,7 +118,7 @@ def known_services() -> dict[str, Any]:
 
 
 def urls(port: int) -> dict[str, list[str]]:
-    """URLs with a canary in them that Apprise makes an object of, by scheme."""
+    """Valid URLs that contain a canary, by scheme."""
     import apprise
 
     made: dict[str, list[str]] = {}
@@ -125,8 +126,8 @@ def urls(port: int) -> dict[str, list[str]]:
         for template in plugin.templates:
             url = template.replace("{schema}", scheme)
             for number, name in enumerate(re.findall(r"{(\w+)}", url)):
-                told = plugin.template_tokens.get(name, {})
-                url = url.replace("{" + name + "}", value_for(name, told, number, port))
+                token = plugin.template_tokens.get(name, {})
+                url = url.replace("{" + name + "}", value_for(name, token, number, port))
             if CANARY in url.lower() and apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None:
                 made.setdefault(scheme, []).append(url)
     by_hand = {scheme: url.replace("PORT", str(port)) for scheme, url in _BY_HAND.items() if scheme not in made}
@@ -138,7 +139,7 @@ def urls(port: int) -> dict[str, list[str]]:
 
 
 def main(port: int) -> None:
-    """Send one delivery through each, in several threads; what hangs is left behind."""
+    """Send one delivery through each, in several threads."""
     from bridge.channels.apprise import intercept
     from bridge.channels.registry import open_channel
     from bridge.common.log_setup import configure_logging

@@ -1,4 +1,4 @@
-"""Values are data: what attackers wrote arrives harmless, readable and bounded, in every family, on the wire."""
+"""Hostile text reaches every known service without active markup or mentions, readable and bounded."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from bridge.channels.contract import Verdict
 from bridge.channels.registry import open_channel
 from bridge.delivery import Delivery
 from bridge.routing import Notification
-from tests.channels.hostile import CORPUS, READERS, WORD, readable, strings, unseen
+from tests.channels.hostile import CHECKERS, CORPUS, WORD, invisible_characters, readable, strings
 from tests.support.far_side import FarSide
-from tests.support.services import SERVICES, Service
+from tests.support.services import SERVICES, FakeService
 
-MOST_BYTES = 128 * 1024
+MAX_BYTES = 128 * 1024
 TEAMS_BYTES = 28 * 1024
-MOST_CPU_SECONDS = 1.0
+MAX_CPU_SECONDS = 5.0
+"""CPU time of the sending thread, which a busy machine hardly changes; about 0.05 s is usual."""
 
 
-def everywhere(value: str) -> Delivery:
-    """A delivery with the value in each place that an attacker can reach, and in the templates' slots."""
+def delivery_with(value: str) -> Delivery:
+    """A delivery with the value wherever an attacker can put it, and in the route's templates."""
     fields = {"proc.cmdline": value, "user.name": value, "k8s.ns.name": value, "k8s.pod.name": value, "fd.name": value}
     alert = Alert("c0ffee", 1, Priority.WARNING, value, value, value, (value,), value, fields)
     return Delivery(
@@ -32,17 +33,17 @@ def everywhere(value: str) -> Delivery:
 
 @pytest.mark.parametrize("name", CORPUS)
 @pytest.mark.parametrize("service", SERVICES, ids=[service.name for service in SERVICES])
-def test_what_attackers_write_arrives_harmless(services: FarSide, service: Service, name: str) -> None:
-    """Nothing is called, linked, formatted or hidden; the word is still there; neither size nor time runs away."""
-    delivery = everywhere(CORPUS[name])
-    begun = time.thread_time()
+def test_hostile_text_arrives_without_markup_or_mentions(services: FarSide, service: FakeService, name: str) -> None:
+    """Nothing is hidden, the text is readable, and neither size nor CPU time runs away."""
+    delivery = delivery_with(CORPUS[name])
+    started = time.thread_time()
     outcome = open_channel("c", service.url, {}).send([delivery])
-    assert time.thread_time() - begun < MOST_CPU_SECONDS
+    assert time.thread_time() - started < MAX_CPU_SECONDS
     assert outcome.verdict is Verdict.DELIVERED, outcome
     (request,) = services.requests
     body = json.loads(request.body.decode("utf-8"))
-    assert len(request.body) < (TEAMS_BYTES if service.name == "teams" else MOST_BYTES)
-    assert not [found for text in strings(body) for found in unseen(text)]
-    assert list(READERS[service.name](body)) == []
+    assert len(request.body) < (TEAMS_BYTES if service.name == "teams" else MAX_BYTES)
+    assert not [found for text in strings(body) for found in invisible_characters(text)]
+    assert list(CHECKERS[service.name](body)) == []
     assert WORD in readable(body)
     assert "[CRITICAL] " + WORD in readable(body)

@@ -1,4 +1,4 @@
-"""What each family makes of a message, word for word; ``FALCO_BRIDGE_GOLDEN=rewrite`` writes it anew."""
+"""The form of a message for each service, compared with golden files; ``FALCO_BRIDGE_GOLDEN=rewrite`` writes them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ LABELS = {"cluster": "eu-1", "team": "payments"}
 
 
 def one() -> Message:
-    """An alert's message with all that a message can have."""
+    """The message of one alert with everything that a message can have."""
     made = make_delivery(output=OUTPUT, output_fields=FIELDS, tags=["container", "mitre_execution"])
     titled = Notification("c", ("rm -rf in prod", "everything"), Priority.CRITICAL, "rm -rf in %k8s.ns.name")
     message = compose(replace(made, notification=titled), LABELS)
@@ -61,9 +61,9 @@ def several() -> Message:
 
 
 def as_json(
-    render: Callable[[dict[str, Any], Message], dict[str, Any]], asked: dict[str, Any]
+    render: Callable[[dict[str, Any], Message], dict[str, Any]], requested: dict[str, Any]
 ) -> Callable[[Message], str]:
-    return lambda message: json.dumps(render(asked, message), indent=1, ensure_ascii=False) + "\n"
+    return lambda message: json.dumps(render(requested, message), indent=1, ensure_ascii=False) + "\n"
 
 
 FORMS: dict[str, Callable[[Message], str]] = {
@@ -84,24 +84,24 @@ FORMS: dict[str, Callable[[Message], str]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("which", ["one", "several"])
-def test_a_family_says_it_in_its_own_form(which: str, form: str) -> None:
-    """The whole of it, as kept beside the tests."""
-    told = FORMS[form](one() if which == "one" else several())
+def test_a_form_equals_its_golden_file(which: str, form: str) -> None:
+    """The whole payload."""
+    rendered = FORMS[form](one() if which == "one" else several())
     path = GOLDEN / f"{which}-{form}"
     if os.environ.get("FALCO_BRIDGE_GOLDEN") == "rewrite":
-        path.write_text(told, encoding="utf-8")
-    assert told == path.read_text(encoding="utf-8")
+        path.write_text(rendered, encoding="utf-8")
+    assert rendered == path.read_text(encoding="utf-8")
 
 
-def test_no_golden_file_is_left_over() -> None:
-    """Each belongs to a form."""
+def test_every_golden_file_belongs_to_a_form() -> None:
+    """None is left over."""
     assert {path.name for path in GOLDEN.iterdir()} == {
         f"{which}-{form}" for which in ("one", "several") for form in FORMS
     }
 
 
 @pytest.mark.parametrize(
-    ("fields", "source", "lede"),
+    ("fields", "source", "summary"),
     [
         ({"ka.user.name": "eve", "ka.verb": "delete", "ka.target.namespace": "prod", "ka.target.resource": "secrets",
           "ka.target.name": "db"}, "k8s_audit", "prod/secrets/db on node-1 · eve: delete"),
@@ -115,23 +115,23 @@ def test_no_golden_file_is_left_over() -> None:
         ({}, "syscall", "node-1"),
     ],
 )  # fmt: skip
-def test_the_second_line_tells_where_who_and_what_for_every_source(
-    fields: dict[str, str], source: str, lede: str
+def test_the_second_line_says_where_who_and_what_for_every_source(
+    fields: dict[str, str], source: str, summary: str
 ) -> None:
-    """Plugins have their own words for it."""
-    assert compose(make_delivery(output_fields=fields, source=source), {}).summary == lede
+    """Plugins have fields of their own for this."""
+    assert compose(make_delivery(output_fields=fields, source=source), {}).summary == summary
 
 
-def test_repeats_of_an_incident_have_one_key_and_others_another() -> None:
-    """A pager folds by it: the same route and alert, whatever the attempt; never another's."""
+def test_repeats_of_an_alert_have_the_same_incident_key() -> None:
+    """The same route and alert in any attempt; another alert has another key."""
     first, again, other = (compose(make_delivery(number), {}) for number in (1, 2, 2))
     assert first.incident == again.incident == other.incident
     assert compose(make_delivery(rule="Other"), {}).incident != first.incident
 
 
 @pytest.mark.parametrize("priority", Priority)
-def test_every_severity_has_its_word_in_every_pager(priority: Priority) -> None:
-    """Falco has eight levels, PagerDuty four, Opsgenie five: none is lost, the order stays."""
+def test_every_severity_is_mapped_for_every_pager(priority: Priority) -> None:
+    """Falco has eight levels, PagerDuty four, Opsgenie five; the order is kept."""
     message = replace(one(), severity=priority)
     assert (
         pagerduty.payload({}, message)["payload"]["severity"]
@@ -144,8 +144,8 @@ ANY_TEXT = st.text(max_size=3000)
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=60), ANY_TEXT, max_size=40), ANY_TEXT, ANY_TEXT, st.integers(1, 30))
-def test_no_form_outgrows_its_service(fields: dict[str, str], rule: str, output: str, count: int) -> None:
-    """Whatever an alert holds: one, or a digest of many."""
+def test_no_form_exceeds_the_limits_of_its_service(fields: dict[str, str], rule: str, output: str, count: int) -> None:
+    """For any alert, and for a digest of many."""
     alert = Alert("id", TIME_NS, Priority.NOTICE, rule, "syscall", "host", (), output, fields)
     delivery = Delivery(1, alert, Notification("c", ("r",), Priority.ERROR, "%rule on %hostname"), 0, 1)
     message = message_of([delivery] * count, {"cluster": "eu-1"})
@@ -164,10 +164,10 @@ def test_no_form_outgrows_its_service(fields: dict[str, str], rule: str, output:
 
 
 @given(st.lists(st.integers(0, 5000), max_size=50), st.integers(0, 20_000))
-def test_the_longest_are_cut_and_only_they(lengths: list[int], room: int) -> None:
-    """Within the room, and with no room left unused that anyone could have had."""
-    most = length_limit(lengths, room)
-    used = sum(min(length, most) for length in lengths)
+def test_only_the_longest_values_are_cut(lengths: list[int], room: int) -> None:
+    """The total fits, and no room is left that a value could have used."""
+    limit = length_limit(lengths, room)
+    used = sum(min(length, limit) for length in lengths)
     assert used <= room or sum(lengths) <= room
     assert sum(lengths) <= room or room - used < len(lengths)
 
@@ -176,25 +176,25 @@ def test_the_longest_are_cut_and_only_they(lengths: list[int], room: int) -> Non
     st.lists(st.builds(Fact, st.text(min_size=1, max_size=20), st.text(max_size=400)), max_size=60),
     st.integers(0, 4000),
 )
-def test_rows_fit_and_none_is_lost_uncounted(facts: list[Fact], room: int) -> None:
-    """In order; what is left out is told."""
+def test_rows_fit_and_the_rest_is_counted(facts: list[Fact], room: int) -> None:
+    """The order is kept."""
     rows, left_out = fit_facts(facts, room, 3)
     assert len(rows) + left_out == len(facts)
     assert [row.name for row in rows] == [fact.name for fact in facts[: len(rows)]]
     assert sum(len(row.name) + len(row.value) + 3 for row in rows) <= room
 
 
-def test_a_digest_beyond_its_room_counts_what_it_cannot_name() -> None:
-    """Nothing vanishes silently."""
+def test_a_digest_counts_the_alerts_that_it_cannot_list() -> None:
+    """No alert disappears silently."""
     alerts = several().alerts * 100
-    told = alert_lines(alerts, 1000)
-    assert len(told) <= 1000
-    assert told.endswith(f"… and {300 - told.count(chr(10))} more (see the journal)")
+    text = alert_lines(alerts, 1000)
+    assert len(text) <= 1000
+    assert text.endswith(f"… and {300 - text.count(chr(10))} more (see the journal)")
 
 
 @given(st.text(alphabet="&<>ab", max_size=300), st.integers(1, 100))
 @example("&", 1)
-def test_an_escape_is_never_cut_in_two(text: str, most: int) -> None:
+def test_an_escape_is_never_cut(text: str, most: int) -> None:
     """The text is cut before it is escaped."""
     result = fit_escaped(text, most, lambda part: part.replace("&", "&amp;"))
     assert len(result) <= most
@@ -202,18 +202,25 @@ def test_an_escape_is_never_cut_in_two(text: str, most: int) -> None:
 
 
 @pytest.mark.parametrize("name", FULL_JSON)
-def test_everything_that_a_real_falco_said_is_told(name: str) -> None:
-    """Every output field that has a value, numbers too, the tags, the host, the time, the source, the rule."""
+def test_a_message_contains_everything_of_a_recorded_alert(name: str) -> None:
+    """Every output field with a value, tags, host, time, source, rule and id."""
     for raw in http_bodies(name):
         alert = decode_json(raw, 1)
         assert isinstance(alert, Alert)
         delivery = Delivery(1, alert, Notification("c", ("r",), alert.priority), 0, 1)
-        told = plain.body(compose(delivery, {}), 40_000).replace("\n", " ")
-        said = json.loads(raw)
-        for field, value in (said.get("output_fields") or {}).items():
+        text = plain.body(compose(delivery, {}), 40_000).replace("\n", " ")
+        falco = json.loads(raw)
+        for field, value in (falco.get("output_fields") or {}).items():
             if value not in (None, "<NA>") and not is_clock_field(field):
-                assert f"{field}: " in told
-        for part in (said["rule"], said["priority"], said["source"], said["hostname"], *said.get("tags", ()), alert.id):
-            assert part in told
+                assert f"{field}: " in text
+        for part in (
+            falco["rule"],
+            falco["priority"],
+            falco["source"],
+            falco["hostname"],
+            *falco.get("tags", ()),
+            alert.id,
+        ):
+            assert part in text
         for fact in compose(delivery, {}).fields:
-            assert f"{fact.name}: {fact.value}" in told
+            assert f"{fact.name}: {fact.value}" in text

@@ -1,10 +1,9 @@
-"""A program is started as the config says, and can neither be led astray by an alert nor hold the courier up."""
+"""The exec channel: an alert cannot influence how the program starts, and the program cannot block the courier."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -31,8 +30,8 @@ def run(folder: Path, script: str, query: str = "", **members: object) -> Outcom
     return channel(program(folder, script), query).send([make_delivery(**members)])
 
 
-def test_the_alert_comes_on_standard_input_and_nothing_of_it_anywhere_else(tmp_path: Path) -> None:
-    """Hostile text is data: no shell sees it; arguments and environment are the config's."""
+def test_the_alert_is_passed_on_standard_input_only(tmp_path: Path) -> None:
+    """No shell interprets hostile text; arguments and environment come from the config."""
     script = f'cat >{tmp_path}/in; env >{tmp_path}/env; printf "%s\\n" "$@" >{tmp_path}/args; pwd >>{tmp_path}/args'
     os.environ["FALCO_BRIDGE_CANARY"] = "canary"
     try:
@@ -56,49 +55,51 @@ def test_the_alert_comes_on_standard_input_and_nothing_of_it_anywhere_else(tmp_p
         ("kill -SEGV $$", Verdict.RETRY, "the program was killed by SIGSEGV"),
     ],
 )
-def test_the_exit_decides(script: str, verdict: Verdict, reason: str, tmp_path: Path) -> None:
-    """65 is sysexits' word for data that will never do; all else may work later."""
+def test_the_exit_status_decides(script: str, verdict: Verdict, reason: str, tmp_path: Path) -> None:
+    """65 means invalid data in sysexits.h; all other failures are tried again."""
     outcome = run(tmp_path, script)
     assert (outcome.verdict, outcome.reason) == (verdict, reason)
 
 
-def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
-    """Nothing of its group outlives the limit."""
-    started = time.monotonic()
-    outcome = run(tmp_path, f"sleep 300 & echo $! >{tmp_path}/child; sleep 300", "?limit=300ms")
-    assert time.monotonic() - started < 20
-    assert outcome.verdict is Verdict.RETRY
-    assert "did not end within 0.3 s" in outcome.reason
-    await_gone(int((tmp_path / "child").read_text(encoding="ascii")))
+def test_a_program_beyond_its_limit_is_killed_with_its_children(tmp_path: Path) -> None:
+    """No process of its group survives. On a busy machine a short limit may end before the child is started."""
+    child = tmp_path / "child"
+    for limit in (0.3, 2, 10, 40):
+        outcome = run(tmp_path, f"sleep 300 & echo $! >{child}; sleep 300", f"?limit={int(limit * 1000)}ms")
+        assert outcome.verdict is Verdict.RETRY
+        assert f"did not end within {limit:g} s" in outcome.reason
+        if child.exists() and child.read_text(encoding="ascii").endswith("\n"):
+            break
+    wait_for_end(int(child.read_text(encoding="ascii")))
 
 
-def test_what_a_program_leaves_behind_neither_holds_us_up_nor_lives_on(tmp_path: Path) -> None:
-    """A child that keeps the output open does not keep the courier."""
+def test_a_child_that_outlives_the_program_is_killed(tmp_path: Path) -> None:
+    """A child that holds the output open does not delay the outcome."""
     outcome = run(tmp_path, f"sleep 300 & echo $! >{tmp_path}/child; exit 0", "?limit=20s")
     assert outcome.verdict is Verdict.DELIVERED
-    await_gone(int((tmp_path / "child").read_text(encoding="ascii")))
+    wait_for_end(int((tmp_path / "child").read_text(encoding="ascii")))
 
 
-def await_gone(pid: int) -> None:
-    def gone() -> bool:
+def wait_for_end(pid: int) -> None:
+    def has_ended() -> bool:
         try:
             return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z"
         except FileNotFoundError:
             return True
 
-    wait_until(gone, "the child's end")
+    wait_until(has_ended, "the end of the child")
 
 
-def test_a_program_that_pours_or_does_not_read_is_bounded(tmp_path: Path) -> None:
-    """Megabytes either way block nobody; the beginning of what it said is the reason."""
+def test_a_program_with_much_output_or_unread_input_does_not_block(tmp_path: Path) -> None:
+    """Megabytes in either direction; the reason contains the beginning of the output."""
     outcome = run(tmp_path, "head -c 5000000 /dev/zero | tr '\\0' x; exit 3", "?limit=30s", output="a" * 500_000)
     assert outcome.verdict is Verdict.RETRY
     assert len(outcome.reason) < 400
     assert "status 3: xxx" in outcome.reason
 
 
-def test_only_an_allowed_program_that_others_cannot_change_is_started(tmp_path: Path) -> None:
-    """Told at the start; each with the way out."""
+def test_only_an_allowed_program_that_others_cannot_change_is_valid(tmp_path: Path) -> None:
+    """Each problem is reported at start, with its remedy."""
     path = program(tmp_path, "exit 0")
     assert "allow: {exec:" in str(problem_with(f"exec://{path}"))
     allowed = Allowed(programs=(path, tmp_path / "none", tmp_path))
@@ -110,7 +111,7 @@ def test_only_an_allowed_program_that_others_cannot_change_is_started(tmp_path: 
     assert "chmod o-w" in str(problem_with(f"exec://{path}", {}, allowed))
 
 
-def test_a_program_that_is_gone_is_tried_again(tmp_path: Path) -> None:
+def test_a_missing_program_is_tried_again(tmp_path: Path) -> None:
     """An update may be replacing it."""
     path = program(tmp_path, "exit 0")
     page = channel(path)

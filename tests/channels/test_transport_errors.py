@@ -1,4 +1,4 @@
-"""Why a far side was not heard: the words that an operator reads, for our own client and for Apprise's."""
+"""The reason of an attempt without a response, for native channels and for Apprise's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from bridge.channels.apprise import intercept
 from bridge.channels.registry import open_channel
 from tests.channels.deliveries import make_delivery
 
@@ -17,24 +16,22 @@ BOTH = pytest.mark.parametrize("scheme", ["webhook", "json"])
 BOTH_SECURE = pytest.mark.parametrize("scheme", ["webhooks", "jsons"])
 
 
-@pytest.fixture(autouse=True)
-def _probed() -> None:
-    intercept.install()
+pytestmark = pytest.mark.usefixtures("intercepted")
 
 
 @contextmanager
-def saying(said: bytes) -> Iterator[int]:
-    """A server that reads once, says that and hangs up, again and again."""
+def server_sending(data: bytes) -> Iterator[int]:
+    """A server that for each connection reads once, sends ``data`` and closes."""
 
     def serve(listener: socket.socket) -> None:
         while True:
             try:
                 client, _ = listener.accept()
-            except OSError:  # the test is over
+            except OSError:  # The test has ended.
                 return
             with client:
                 client.recv(65536)
-                client.sendall(said)
+                client.sendall(data)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,), daemon=True)
@@ -55,30 +52,30 @@ def reason(url: str) -> str:
 
 
 @BOTH
-def test_a_closed_port_is_told(scheme: str) -> None:
-    """Somebody's service is down, or the port is another."""
+def test_a_closed_port_is_reported(scheme: str) -> None:
+    """The service is down, or the port is wrong."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assert reason(f"{scheme}://127.0.0.1:{port}/") == "connection refused: nothing listens on this port"
 
 
 @BOTH
-def test_an_unknown_name_is_told(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that cannot be: `.invalid` is nobody's."""
+def test_an_unknown_host_name_is_reported(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``.invalid`` is reserved and never exists."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     assert reason(f"{scheme}://hooks.invalid/") == "host name not found in DNS"
 
 
 @BOTH
-def test_a_server_that_hangs_up_is_told(scheme: str) -> None:
-    """As one does behind a load balancer without a backend."""
-    with saying(b"") as port:
+def test_a_closed_connection_is_reported(scheme: str) -> None:
+    """Like a load balancer without a backend."""
+    with server_sending(b"") as port:
         assert reason(f"{scheme}://127.0.0.1:{port}/") == "connection closed without a response"
 
 
 @BOTH_SECURE
-def test_a_server_without_tls_is_told(scheme: str) -> None:
-    """The `s` is one too many, or the port is the other one."""
-    with saying(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+def test_a_server_without_tls_is_reported(scheme: str) -> None:
+    """The scheme is wrong, or the port."""
+    with server_sending(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
         assert reason(f"{scheme}://localhost:{port}/").startswith("TLS handshake failed: ")

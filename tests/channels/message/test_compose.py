@@ -1,4 +1,4 @@
-"""What a person reads at three in the morning: plain in two lines, whatever an attacker wrote."""
+"""Composing messages: the first two lines say how bad, what, where and who, even with hostile text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.alert import Alert, Priority, make_alert
+from bridge.alert import Priority
 from bridge.channels.message.compose import compose, message_of
 from bridge.channels.render import plain
 from bridge.delivery.delivery import Delivery
-from bridge.routing import Notification
 from tests.channels.deliveries import make_delivery
+from tests.support.builders import alert, delivery, notification
 
 FIELDS = {
     "k8s.ns.name": "payments",
@@ -22,15 +22,15 @@ FIELDS = {
 }
 
 
-def delivery(fields: dict[str, str], title: str | None = None, rule: str = "Shell") -> Delivery:
-    what: Alert = make_alert(time_ns=0, priority=Priority.WARNING, rule=rule, source="syscall", hostname="node-3",
-                             tags=("t1",), output="line", fields=fields)  # fmt: skip
-    return Delivery(1, what, Notification("c", ("rm in prod", "all"), Priority.CRITICAL, title), 0, 0)
+def made(fields: dict[str, str], title: str | None = None, rule: str = "Shell") -> Delivery:
+    """A delivery of an alert with these fields, with a route's title."""
+    what = alert(0, rule=rule, hostname="node-3", tags=("t1",), fields=fields)
+    return delivery(what, to=notification("c", "rm in prod", "all", severity=Priority.CRITICAL, title=title))
 
 
-def test_two_lines_tell_what_where_who_and_how_bad() -> None:
-    """Severity and headline; then cluster, place, node, user, command."""
-    message = compose(delivery(FIELDS, "rm -rf in %k8s.ns.name"), {"cluster": "eu-1"})
+def test_the_first_two_lines_say_how_bad_what_where_and_who() -> None:
+    """Severity and headline; then cluster, place, node, user and command."""
+    message = compose(made(FIELDS, "rm -rf in %k8s.ns.name"), {"cluster": "eu-1"})
     assert message.subject == "[CRITICAL] rm -rf in payments"
     assert plain.body(message).splitlines()[0] == "eu-1 · payments/api-0 on node-3 · root: rm -rf /data"
     for part in ("route: rm in prod, all", "proc.pname: bash", "id: ", "label.cluster: eu-1", "tags: t1"):
@@ -38,7 +38,7 @@ def test_two_lines_tell_what_where_who_and_how_bad() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "lede"),
+    ("fields", "summary"),
     [
         ({"container.name": "host", "container.id": "host", "user.name": "root"}, "node-3 · root"),
         ({"container.image.repository": "nginx", "container.id": "3ad7b26ded6d"}, "nginx on node-3"),
@@ -46,34 +46,34 @@ def test_two_lines_tell_what_where_who_and_how_bad() -> None:
         ({"k8s.ns.name": "", "k8s.pod.name": "  ", "user.name": " ", "proc.cmdline": "\t"}, "node-3"),
     ],
 )
-def test_what_says_nothing_takes_no_room_in_the_second_line(fields: dict[str, str], lede: str) -> None:
-    """No container is none, the empty and the blank are passed over, an image or an id stands in for a name."""
-    assert compose(delivery(fields), {}).summary == lede
+def test_the_second_line_has_no_empty_parts(fields: dict[str, str], summary: str) -> None:
+    """No container, empty and blank fields are left out; an image or an id replaces a missing name."""
+    assert compose(made(fields), {}).summary == summary
 
 
-def test_a_headline_that_would_be_blank_is_the_rules_name() -> None:
-    """And where that is blank too, it is still told what this is; a blank row shows its blanks."""
-    message = compose(delivery({"proc.cmdline": "  "}, "%proc.cmdline"), {})
+def test_a_blank_headline_is_replaced_by_the_rule() -> None:
+    """Or by a fixed text if the rule is blank, too. A blank value is shown in quotes."""
+    message = compose(made({"proc.cmdline": "  "}, "%proc.cmdline"), {})
     assert message.subject == "[CRITICAL] Shell"
     assert 'proc.cmdline: "  "' in plain.body(message)
-    assert compose(delivery({}, rule=" "), {}).subject == "[CRITICAL] Falco alert"
+    assert compose(made({}, rule=" "), {}).subject == "[CRITICAL] Falco alert"
 
 
-def test_what_runs_from_right_to_left_moves_nothing_of_ours() -> None:
-    """Each such value is laid out by itself: who stays before what, and the count behind the headline."""
+def test_right_to_left_text_does_not_reorder_the_line() -> None:
+    """Each such value is isolated: the order of the parts and of the count is kept."""
     arabic, hebrew = "\u0639\u0627\u0644\u0645 12", "\u05e9\u05dc\u05d5\u05dd"
-    message = compose(delivery(FIELDS | {"user.name": hebrew, "proc.cmdline": arabic}, "%proc.cmdline"), {})
+    message = compose(made(FIELDS | {"user.name": hebrew, "proc.cmdline": arabic}, "%proc.cmdline"), {})
     held = replace(message, counts=replace(message.counts, suppressed=14))
     assert held.subject == f"[CRITICAL] \u2068{arabic}\u2069 (+14 held back)"
     assert held.summary == f"payments/api-0 on node-3 · \u2068{hebrew}\u2069: \u2068{arabic}\u2069"
-    assert "\u2068" not in compose(delivery(FIELDS), {}).subject
+    assert "\u2068" not in compose(made(FIELDS), {}).subject
     digest = message_of([make_delivery(1, rule=hebrew, hostname=hebrew), make_delivery(2, rule=arabic)], {})
     assert digest.headline == f"2 alerts: \u2068{hebrew}\u2069, \u2068{arabic}\u2069"
     assert digest.summary == f"\u2068payments on \u2068{hebrew}\u2069\u2069, payments on node-1"
 
 
-def test_a_digest_names_its_cluster_once() -> None:
-    """It is the same for all of them, and a phone's line is short."""
+def test_a_digest_names_the_cluster_once() -> None:
+    """It is the same for all alerts, and the line of a phone is short."""
     message = message_of([make_delivery(n, hostname=f"node-{n}") for n in range(2)], {"cluster": "eu-1"})
     assert message.summary == "eu-1 · payments on node-0, payments on node-1"
     assert message_of([make_delivery()] * 2, {"cluster": "eu-1"}).summary == "eu-1 · payments on node-1"
@@ -92,9 +92,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
-def test_what_attackers_write_stays_in_its_line(value: str) -> None:
-    """Controls are shown, not obeyed; a headline is one line and bounded; the text can be sent."""
-    message = compose(delivery(FIELDS | {"proc.cmdline": value}, "ran %proc.cmdline", rule=value), {})
+def test_hostile_text_cannot_leave_its_line(value: str) -> None:
+    """Control characters are escaped; a headline is one bounded line; the text can be encoded."""
+    message = compose(made(FIELDS | {"proc.cmdline": value}, "ran %proc.cmdline", rule=value), {})
     assert "\n" not in message.subject
     assert len(message.subject) < 300
     assert len(plain.body(message)) < 20_000
@@ -104,15 +104,15 @@ def test_what_attackers_write_stays_in_its_line(value: str) -> None:
     assert [line for line in plain.body(message).splitlines() if line.startswith("Subject")] == []
 
 
-def test_a_long_command_keeps_both_its_ends() -> None:
-    """The middle goes, the point stays."""
-    message = compose(delivery(FIELDS | {"proc.cmdline": "curl " + "a" * 5000 + " | sh"}, "%proc.cmdline"), {})
+def test_a_long_command_is_cut_in_the_middle() -> None:
+    """Both ends are shown."""
+    message = compose(made(FIELDS | {"proc.cmdline": "curl " + "a" * 5000 + " | sh"}, "%proc.cmdline"), {})
     assert message.subject.startswith("[CRITICAL] curl aaa")
     assert message.subject.endswith("aaa | sh")
 
 
-def test_a_digests_first_lines_begin_with_the_worst_however_common_the_rest_is() -> None:
-    """Nobody looks for the one line that matters among ninety that do not."""
+def test_the_first_two_lines_of_a_digest_start_with_the_worst_alert() -> None:
+    """However frequent the others are."""
     noise = [make_delivery(n, rule=f"Noise {n % 4}", hostname="node-9") for n in range(90)]
     quiet = [replace(each, notification=replace(each.notification, severity=Priority.NOTICE)) for each in noise]
     message = message_of([*quiet, make_delivery(99, rule="Reverse shell", hostname="node-7")], {})

@@ -1,4 +1,4 @@
-"""What a webhook's server receives, to the byte, and what its answers mean."""
+"""The webhook channel: the exact requests, and the meaning of the responses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def received(query: str, count: int = 1, path: str = "/hook") -> list[Request]:
-    """What one send of so many deliveries brought."""
+    """The requests of one send with ``count`` deliveries."""
     with FarSide().serving() as server:
         channel = open_channel("c", f"webhook://127.0.0.1:{server.port}{path}{query}", {"cluster": "eu-1"})
         outcome = channel.send([make_delivery(number) for number in range(1, count + 1)])
@@ -30,11 +30,11 @@ def received(query: str, count: int = 1, path: str = "/hook") -> list[Request]:
     return server.requests
 
 
-def test_the_body_is_falcos_object_with_our_member_beside_it() -> None:
-    """Types as Falco writes them; routes, severity, title, labels and ids in ``falco_bridge``."""
+def test_the_body_is_falcos_object_with_one_more_member() -> None:
+    """Types as in Falco; routes, severity, title, labels and ids in ``falco_bridge``."""
     (request,) = received("")
     body = json.loads(request.body)
-    ours = body.pop("falco_bridge")
+    member = body.pop("falco_bridge")
     assert body == {
         "hostname": "node-1",
         "output": "shell in a pod",
@@ -50,9 +50,9 @@ def test_the_body_is_falcos_object_with_our_member_beside_it() -> None:
         "tags": ["shell"],
         "time": TIME,
     }
-    assert len(ours.pop("id")) == 32
-    assert "Terminal shell" in ours.pop("title")
-    assert ours == {
+    assert len(member.pop("id")) == 32
+    assert "Terminal shell" in member.pop("title")
+    assert member == {
         "delivery": 1,
         "routes": ["route x", "route y"],
         "severity": "critical",
@@ -62,8 +62,8 @@ def test_the_body_is_falcos_object_with_our_member_beside_it() -> None:
     assert request.headers["Content-Type"] == "application/json"
 
 
-def test_programs_that_read_falcosidekick_read_this() -> None:
-    """``FalcoPayload``: a uuid in front, labels among the fields, nothing that it does not know."""
+def test_the_falcosidekick_format_has_its_members_only() -> None:
+    """``FalcoPayload``: a uuid first, labels among the fields, no unknown members."""
     (request,) = received("?format=falcosidekick")
     body = json.loads(request.body)
     assert list(body) == [
@@ -81,8 +81,8 @@ def test_programs_that_read_falcosidekick_read_this() -> None:
     assert [len(part) for part in body["uuid"].split("-")] == [8, 4, 4, 4, 12]
 
 
-def test_batches_go_as_an_array_or_as_lines() -> None:
-    """One request for all; without ``batch`` a channel asks for one at a time."""
+def test_a_batch_is_an_array_or_lines() -> None:
+    """One request for all deliveries; without ``batch`` the batch size is 1."""
     (array,), (lines,) = received("?batch=array", 3), received("?batch=ndjson", 3)
     assert [each["falco_bridge"]["delivery"] for each in json.loads(array.body)] == [1, 2, 3]
     assert [json.loads(line)["falco_bridge"]["delivery"] for line in lines.body.splitlines()] == [1, 2, 3]
@@ -91,8 +91,8 @@ def test_batches_go_as_an_array_or_as_lines() -> None:
     assert [open_channel("c", f"webhook://h/{query}", {}).batch_size for query in ("", "?batch=array")] == [1, 100]
 
 
-def test_the_published_vector_of_standard_webhooks_is_reproduced() -> None:
-    """The signature that the standard's own libraries are tested with."""
+def test_a_signature_equals_the_published_test_vector() -> None:
+    """The vector with which the libraries of Standard Webhooks are tested."""
     signer = make_signer([SECRET])
     assert signer is not None
     headers = signer.headers("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
@@ -103,8 +103,8 @@ def test_the_published_vector_of_standard_webhooks_is_reproduced() -> None:
     }
 
 
-def test_every_secret_signs_and_an_attempt_keeps_its_id() -> None:
-    """While a secret is replaced both signatures go along; a repeat is known by its id."""
+def test_every_secret_signs_and_all_attempts_have_one_id() -> None:
+    """While a secret is replaced, both sign; a receiver detects a repeat by its id."""
     key = b"k" * 24
     query = f"?secret={SECRET}&secret=whsec_{base64.b64encode(key).decode()}"
     first, again = received(query)[0], received(query)[0]
@@ -114,8 +114,8 @@ def test_every_secret_signs_and_an_attempt_keeps_its_id() -> None:
     assert first.headers["webhook-signature"].split(" ")[1] == f"v1,{digest}"
 
 
-def test_headers_queries_and_credentials_come_from_the_url() -> None:
-    """``+Name`` is a header, ``-name`` a parameter of the far side's, USER:PASSWORD Basic authentication."""
+def test_headers_query_and_credentials_come_from_the_url() -> None:
+    """``+Name`` is a header, ``-name`` a query parameter, USER:PASSWORD Basic authentication."""
     with FarSide().serving() as server:
         url = f"webhook://u%40x:p%3Aw@127.0.0.1:{server.port}/a%20b?+X-Scope=a%20b%2Bc&-api=v%261&-k"
         open_channel("c", url, {}).send([make_delivery()])
@@ -139,14 +139,14 @@ def test_headers_queries_and_credentials_come_from_the_url() -> None:
     ],
 )
 def test_the_status_decides(answer: Answer, verdict: Verdict) -> None:
-    """Redirects are followed nowhere; a long answer is not read to its end."""
+    """Redirects are not followed; a long body is not read to its end."""
     with FarSide(lambda _: answer).serving() as server:
         outcome = open_channel("c", f"webhook://127.0.0.1:{server.port}/", {}).send([make_delivery()])
     assert (outcome.verdict, outcome.status) == (verdict, answer.status)
     assert outcome.retry_after == (7.0 if answer.status == 429 else None)
 
 
-def half_closed(listener: socket.socket, said: bytes) -> None:
+def respond_and_close(listener: socket.socket, said: bytes) -> None:
     client, _ = listener.accept()
     with client:
         client.recv(65536)
@@ -154,10 +154,10 @@ def half_closed(listener: socket.socket, said: bytes) -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 2", b"\x00\x01 nonsense\r\n\r\n"])
-def test_a_server_that_breaks_off_is_tried_again(said: bytes) -> None:
-    """Nothing, half a head, no HTTP at all: nobody knows whether it was taken."""
+def test_an_incomplete_response_is_tried_again(said: bytes) -> None:
+    """Nothing, half a head, no HTTP: whether the server accepted the request is unknown."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=half_closed, args=(listener, said), daemon=True).start()
+        threading.Thread(target=respond_and_close, args=(listener, said), daemon=True).start()
         outcome: Outcome = open_channel("c", f"webhook://127.0.0.1:{listener.getsockname()[1]}/", {}).send(
             [make_delivery()]
         )
@@ -165,8 +165,8 @@ def test_a_server_that_breaks_off_is_tried_again(said: bytes) -> None:
     assert outcome.status is None
 
 
-def test_connections_are_kept() -> None:
-    """Ten deliveries, one connection."""
+def test_connections_are_reused() -> None:
+    """Ten deliveries use one connection."""
     peers = set()
     with FarSide().serving() as server:
         answer = server.answer
@@ -175,11 +175,11 @@ def test_connections_are_kept() -> None:
         for number in range(10):
             channel.send([make_delivery(number)])
     assert len(server.requests) == 10
-    assert len(peers) == 1, "the server gives every connection a thread"
+    assert len(peers) == 1, "the server uses a thread for each connection"
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "problem_part"),
     [
         ("webhook://", "has no host"),
         ("webhook://h:notaport/x", "invalid host or port"),
@@ -194,9 +194,9 @@ def test_connections_are_kept() -> None:
         ("webhooks://h/?cafile=/nonexistent/hunter2", "CA bundle"),
     ],
 )
-def test_a_mistake_in_the_url_is_told_without_it(url: str, told: str) -> None:
-    """With the way out, and without a secret."""
+def test_a_problem_with_a_url_names_the_remedy_and_no_secret(url: str, problem_part: str) -> None:
+    """The URL itself is not part of the problem."""
     problem = problem_with(url)
     assert problem is not None
-    assert told in problem
+    assert problem_part in problem
     assert "hunter2" not in problem

@@ -1,4 +1,4 @@
-"""No secret of any of Apprise's services shows, however it fails."""
+"""No secret of any Apprise service appears in outcomes or logs, however it fails."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.channels.canaries import CANARY, known_services
+import pytest
+
+from tests.channels.apprise.canaries import CANARY, known_services
 from tests.support.certificates import Authority, make_authority
 from tests.support.far_side import Answer, FarSide, Request, connect_proxy
 
 HOLD_NO_SECRET = {"syslog", "rsyslog", "dbus", "gio", "glib", "gnome", "kde", "qt", "macosx", "windows", "blink1"}
 NEED_ANOTHER_PACKAGE = {"amqp", "amqps", "growl", "mqtt", "mqtts", "smpp", "smpps", "xmpp", "xmpps"}
 HOLD_A_NUMBER = {"aprs"}
-"""Its passcode has no room for a canary."""
+"""The passcode is a number, so it cannot contain a canary."""
 
 
 def echo(request: Request) -> Answer:
-    """Says no in several ways, and repeats whatever it was sent."""
+    """Fails in several ways, and repeats the request."""
     status = (400, 401, 403, 404, 429, 500, 503, 200)[len(request.path) % 8]
-    said = f"{request.path} {request.headers} ".encode() + request.body
-    return Answer(status, said, {"Location": f"https://{CANARY}.example/"})
+    body = f"{request.path} {request.headers} ".encode() + request.body
+    return Answer(status, body, {"Location": f"https://{CANARY}.example/"})
 
 
 def answer_for_every_host(server: FarSide, authority: Authority) -> None:
-    """Whichever service's name is asked for, a certificate for it."""
+    """Present a certificate for whichever host name the client asks for."""
     contexts: dict[str, ssl.SSLContext] = {}
     lock = threading.Lock()
 
@@ -44,26 +46,27 @@ def answer_for_every_host(server: FarSide, authority: Authority) -> None:
     server._server.socket.context.sni_callback = choose  # type: ignore[attr-defined]
 
 
-def test_no_service_of_apprises_lets_a_secret_out(tmp_path: Path) -> None:
-    """A canary for every token of every scheme, answered by echoes of all that was sent, refused, or not at all."""
+@pytest.mark.timeout(600)  # 250 plugins; about 20 s on a quiet machine
+def test_no_apprise_service_exposes_a_secret(tmp_path: Path) -> None:
+    """A canary for every token of every scheme; the server repeats requests, rejects them, or is unreachable."""
     authority = make_authority(tmp_path)
     services, plain = FarSide(echo, authority.issue("any", ("localhost",))), FarSide(echo)
     answer_for_every_host(services, authority)
     with services.serving(), plain.serving(), connect_proxy(services.port) as proxy:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.channels.canaries", str(plain.port)],
-            capture_output=True, text=True, timeout=110, check=False,
+            [sys.executable, "-m", "tests.channels.apprise.canaries", str(plain.port)],
+            capture_output=True, text=True, timeout=500, check=False,
             env=os.environ | {"HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1",
                               "REQUESTS_CA_BUNDLE": str(authority.certificate)},
         )  # fmt: skip
     made = json.loads(done.stdout.splitlines()[0])
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     assert known_services().keys() - made <= HOLD_NO_SECRET | NEED_ANOTHER_PACKAGE | HOLD_A_NUMBER
     arrived = "".join(f"{each.path} {each.headers} {each.body!r}" for each in (*services.requests, *plain.requests))
-    assert arrived.lower().count(CANARY) > len(made), "the channels themselves need them"
-    assert "HTTP 40" in said
-    assert "***" in said
-    shown = [line for line in said.splitlines() if CANARY in line.lower()]
+    assert arrived.lower().count(CANARY) > len(made), "the services must receive them"
+    assert "HTTP 40" in output
+    assert "***" in output
+    shown = [line for line in output.splitlines() if CANARY in line.lower()]
     assert not shown, "\n".join(line.partition(" ")[0] + " … " + _around(line) for line in shown)
 
 

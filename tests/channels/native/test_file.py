@@ -1,4 +1,4 @@
-"""Lines on the disk, where they are allowed and nowhere else."""
+"""The file channel: lines of JSON in allowed folders only."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def channel(path: Path, folder: Path) -> Channel:
     return open_channel("f", f"file://{path}", {}, Allowed(folders=(folder,), journal=folder / "journal.db"))
 
 
-def test_a_line_is_a_webhooks_body_and_the_file_is_ours_alone(tmp_path: Path) -> None:
-    """0600; a batch is as many lines."""
+def test_each_delivery_is_a_line_in_a_private_file(tmp_path: Path) -> None:
+    """The JSON of a webhook; the file has mode 0600."""
     path = tmp_path / "a.jsonl"
     assert channel(path, tmp_path).send([make_delivery(1), make_delivery(2)]).verdict is Verdict.DELIVERED
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -28,8 +28,8 @@ def test_a_line_is_a_webhooks_body_and_the_file_is_ours_alone(tmp_path: Path) ->
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_no_link_is_followed(tmp_path: Path) -> None:
-    """Neither in place of the file nor of a folder on the way, and what they lead to is as it was."""
+def test_no_symbolic_link_is_followed(tmp_path: Path) -> None:
+    """Neither for the file nor for a folder of its path; the target is not changed."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "a").write_text("mine\n", encoding="utf-8")
@@ -43,16 +43,16 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     assert [each.name for each in elsewhere.iterdir()] == ["a"]
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    """A pipe would hold the courier up; deliveries wait until it is out of the way."""
+def test_a_path_that_is_not_a_file_is_a_channel_fault(tmp_path: Path) -> None:
+    """A named pipe would block the courier."""
     os.mkfifo(tmp_path / "pipe")
     outcome = channel(tmp_path / "pipe", tmp_path).send([make_delivery()])
     assert outcome.verdict is Verdict.CHANNEL_FAULT
     assert "not a regular file" in outcome.reason
 
 
-def test_a_rotated_file_is_left_alone(tmp_path: Path) -> None:
-    """What comes after a rename is in a new file, and nothing is lost between."""
+def test_a_rotated_file_is_not_written_to(tmp_path: Path) -> None:
+    """Deliveries after a rename go to a new file, and none is lost."""
     path = tmp_path / "a.jsonl"
     sink = channel(path, tmp_path)
     sink.send([make_delivery(1)])
@@ -62,8 +62,8 @@ def test_a_rotated_file_is_left_alone(tmp_path: Path) -> None:
     assert [json.loads(each.read_bytes())["falco_bridge"]["delivery"] for each in files] == [1, 2]
 
 
-def test_a_line_that_was_cut_off_spoils_no_other(tmp_path: Path) -> None:
-    """The machine may have died in the middle of it."""
+def test_an_incomplete_line_does_not_damage_the_next(tmp_path: Path) -> None:
+    """A machine may crash in the middle of a line."""
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"half": ')
     channel(path, tmp_path).send([make_delivery(1)])
@@ -73,7 +73,7 @@ def test_a_line_that_was_cut_off_spoils_no_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "problem"),
     [
         ("/etc/passwd", "outside"),
         ("FOLDER/../x", "outside"),
@@ -83,8 +83,8 @@ def test_a_line_that_was_cut_off_spoils_no_other(tmp_path: Path) -> None:
         ("FOLDER/sub/../journal.db-wal", "journal"),
     ],
 )
-def test_a_file_that_is_not_for_channels_is_told(path: str, told: str, tmp_path: Path) -> None:
-    """However its path is written."""
+def test_a_file_outside_of_the_allowed_folders_is_reported(path: str, problem: str, tmp_path: Path) -> None:
+    """However its path is written; the journal, too."""
     allowed = Allowed(folders=(tmp_path,), journal=tmp_path / "journal.db")
-    assert told in str(problem_with(f"file://{path.replace('FOLDER', str(tmp_path))}", {}, allowed))
+    assert problem in str(problem_with(f"file://{path.replace('FOLDER', str(tmp_path))}", {}, allowed))
     assert "outside" in str(problem_with(f"file://{tmp_path}/a"))

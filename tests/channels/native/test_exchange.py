@@ -1,4 +1,4 @@
-"""One request and its answer, byte by byte, with servers that are not kind."""
+"""Requests and responses of the HTTP client, with servers that misbehave."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from tests.channels.deliveries import make_delivery
 from tests.support.far_side import Answer, FarSide
 
 
-def read(*pieces: bytes) -> ResponseParser:
-    answer = ResponseParser()
+def parse(*pieces: bytes) -> ResponseParser:
+    response = ResponseParser()
     for piece in pieces:
-        answer.feed(piece)
-    return answer
+        response.feed(piece)
+    return response
 
 
 @pytest.mark.parametrize(
-    ("said", "body", "goes_on"),
+    ("data", "body", "is_reusable"),
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok", True),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nConnection: close\r\n\r\nok", b"ok", False),
@@ -38,35 +38,35 @@ def read(*pieces: bytes) -> ResponseParser:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 500 No\r\n\r\n", b"ok", False),
     ],
 )
-def test_an_answer_is_the_same_in_whatever_pieces_it_comes(said: bytes, body: bytes, goes_on: bool) -> None:
-    """And it tells whether its connection can be used again; what follows it changes nothing."""
-    for answer in (read(said), read(*(said[at : at + 1] for at in range(len(said))))):
-        assert answer.is_complete
-        assert (answer.status // 100, bytes(answer.body), answer.is_reusable) == (2, body, goes_on)
+def test_a_response_may_arrive_in_any_pieces(data: bytes, body: bytes, is_reusable: bool) -> None:
+    """The parser also tells whether the connection can be reused; later data changes nothing."""
+    for response in (parse(data), parse(*(data[at : at + 1] for at in range(len(data))))):
+        assert response.is_complete
+        assert (response.status // 100, bytes(response.body), response.is_reusable) == (2, body, is_reusable)
 
 
-def test_the_end_of_the_connection_ends_an_answer_without_a_length_and_no_other() -> None:
-    """HTTP/1.0 ends so; an answer that promised more is broken, and so is none at all."""
-    whole = read(b"HTTP/1.0 200 OK\r\n\r\nhel", b"lo")
-    assert not whole.is_complete
-    whole.end()
-    assert (whole.is_complete, bytes(whole.body), whole.is_reusable) == (True, b"hello", False)
-    for said in (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", b"HTTP/1.1 200", b"HTTP/1.1 100 Continue\r\n\r\n"):
+def test_only_a_response_without_a_length_may_end_with_the_connection() -> None:
+    """As in HTTP/1.0. Any other is incomplete, and so is an empty one."""
+    response = parse(b"HTTP/1.0 200 OK\r\n\r\nhel", b"lo")
+    assert not response.is_complete
+    response.end()
+    assert (response.is_complete, bytes(response.body), response.is_reusable) == (True, b"hello", False)
+    for data in (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", b"HTTP/1.1 200", b"HTTP/1.1 100 Continue\r\n\r\n"):
         with pytest.raises(InvalidResponseError):
-            read(said).end()
+            parse(data).end()
 
 
-def test_a_trailer_is_no_header() -> None:
-    """``Retry-After`` counts where HTTP lets it stand."""
-    assert read(b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n").retry_after == "7"
+def test_retry_after_in_a_trailer_is_ignored() -> None:
+    """It counts as a header only."""
+    assert parse(b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n").retry_after == "7"
     trailing = b"HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nRetry-After: 7\r\n\r\n"
-    assert read(trailing).retry_after is None
+    assert parse(trailing).retry_after is None
 
 
 @contextmanager
-def speaking(first: bytes, then: bytes) -> Iterator[int]:
-    """A server that says ``first``, and ``then`` over and over for as long as anybody listens."""
-    leaving = threading.Event()
+def server_sending(first: bytes, then: bytes) -> Iterator[int]:
+    """A server that sends ``first``, and then ``then`` repeatedly until the client closes the connection."""
+    stopping = threading.Event()
 
     def serve(listener: socket.socket) -> None:
         client, _ = listener.accept()
@@ -74,9 +74,9 @@ def speaking(first: bytes, then: bytes) -> Iterator[int]:
             client.recv(65536)
             try:
                 client.sendall(first)
-                while not leaving.wait(0.01 if len(then) == 1 else 0):
+                while not stopping.wait(0.01 if len(then) == 1 else 0):
                     client.sendall(then)
-            except OSError:  # nobody listens any more
+            except OSError:  # The client closed the connection.
                 return
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -85,7 +85,7 @@ def speaking(first: bytes, then: bytes) -> Iterator[int]:
         try:
             yield int(listener.getsockname()[1])
         finally:
-            leaving.set()
+            stopping.set()
             thread.join()
 
 
@@ -94,36 +94,36 @@ def send(port: int) -> Outcome:
 
 
 @pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
-def test_a_far_side_that_drips_has_as_long_as_one_that_is_silent(first: bytes) -> None:
-    """A byte now and then, in the head or in the body, buys no time."""
-    with speaking(first, b"x") as port:
+def test_a_server_that_sends_single_bytes_is_cut_off_in_time(first: bytes) -> None:
+    """A byte now and then, in the head or in the body, does not extend the time limit."""
+    with server_sending(first, b"x") as port:
         endpoint = Endpoint(parse_address(f"webhook://127.0.0.1:{port}/", ()), "/", read_seconds=0.3)
         outcome = endpoint.post(b"{}", {})
     assert (outcome.verdict, outcome.status, outcome.reason) == (Verdict.RETRY, None, "timed out")
 
 
-def test_a_far_side_that_pours_is_hung_up_on() -> None:
-    """A head without end is no answer; of a body without end the beginning is read."""
-    with speaking(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 1000) as port:
+def test_an_endless_response_is_cut_off() -> None:
+    """An endless head is an error; of an endless body the beginning is read."""
+    with server_sending(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 1000) as port:
         assert send(port).verdict is Verdict.RETRY
-    with speaking(b"HTTP/1.1 400 Bad\r\nContent-Length: 99999999999\r\n\r\n", b"y" * MAX_BODY) as port:
+    with server_sending(b"HTTP/1.1 400 Bad\r\nContent-Length: 99999999999\r\n\r\n", b"y" * MAX_BODY) as port:
         outcome = send(port)
     assert (outcome.verdict, outcome.status) == (Verdict.REJECTED, 400)
 
 
-def test_a_connection_that_the_far_side_has_closed_is_not_used_again() -> None:
-    """A server that keeps connections for a second costs no delivery an attempt."""
+def test_a_connection_that_the_server_closed_is_not_reused() -> None:
+    """No delivery needs a second attempt because of it."""
     with FarSide(lambda _: Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")).serving() as server:
         channel = open_channel("c", f"webhook://127.0.0.1:{server.port}/", {})
         for number in range(3):
             assert channel.send([make_delivery(number)]).verdict is Verdict.DELIVERED
-            hung_up(channel)
+            wait_for_close(channel)
         channel.close()
     assert len({request.client for request in server.requests}) == 3
 
 
-def hung_up(channel: object) -> None:
-    """Wait until the far side has hung up on every kept connection."""
+def wait_for_close(channel: object) -> None:
+    """Wait until the server has closed every idle connection."""
     import select
 
     for connection in channel._endpoint._idle:  # type: ignore[attr-defined]
@@ -131,8 +131,8 @@ def hung_up(channel: object) -> None:
         assert readable
 
 
-def test_a_proxy_for_plain_http_is_asked_for_the_whole_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the name and the word that the environment gives it."""
+def test_a_proxy_for_plain_http_receives_the_whole_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the credentials of the environment."""
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     with FarSide().serving() as proxy:

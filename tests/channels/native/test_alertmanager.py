@@ -1,4 +1,4 @@
-"""What Alertmanager receives: alerts that its API v2 takes, known again by their labels."""
+"""Alertmanager's channel: alerts that the API v2 accepts and identifies by their labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = 1_772_700_000.0
 
 
 def alertmanager(request: Request) -> Answer:
-    """Validates as Alertmanager does: names, a label at least, an end after the beginning."""
+    """Validates like Alertmanager: names, at least one label, an end after the start."""
     for alert in json.loads(request.body):
         names = [*alert["labels"], *alert["annotations"]]
         starts, ends = (datetime.fromisoformat(alert[name]) for name in ("startsAt", "endsAt"))
@@ -39,8 +39,8 @@ def posted(deliveries: list[Delivery], query: str = "", path: str = "") -> tuple
     return request, json.loads(request.body)
 
 
-def test_labels_say_what_it_is_and_annotations_the_rest() -> None:
-    """A repeat has the same labels; nothing of the command line is among them."""
+def test_labels_identify_the_alert_and_annotations_hold_the_rest() -> None:
+    """A repeat has the same labels: nothing of the command line is among them."""
     request, (alert,) = posted([make_delivery()], "?:team=sec&generator=https://grafana.example/d/1")
     assert request.path == "/api/v2/alerts"
     assert alert["labels"] == {
@@ -61,43 +61,43 @@ def test_labels_say_what_it_is_and_annotations_the_rest() -> None:
     assert alert["generatorURL"] == "https://grafana.example/d/1"
 
 
-def test_an_audit_alert_has_the_namespace_that_it_is_about() -> None:
-    """Where no pod is the scene: as Loki's labels tell it."""
+def test_an_audit_alert_has_its_target_namespace_as_label() -> None:
+    """Kubernetes audit alerts have no pod."""
     delivery = make_delivery(source="k8s_audit", output_fields={"ka.target.namespace": "payments"})
     _, (alert,) = posted([delivery])
     assert (alert["labels"]["k8s_ns_name"], alert["labels"]["source"]) == ("payments", "k8s_audit")
 
 
-def test_it_ends_so_long_after_it_was_sent() -> None:
-    """Not after it happened: a delivery that waited for a day must still be an alert when it arrives."""
+def test_hold_counts_from_the_time_of_sending() -> None:
+    """A delivery that waited for a day is still an active alert when it arrives."""
     (alert,) = posted([make_delivery()], "?hold=5m")[1]
     assert alert["startsAt"] == TIME
     assert datetime.fromisoformat(alert["endsAt"]).timestamp() == NOW + 300
 
 
-def test_a_clock_that_runs_ahead_makes_no_alert_that_ends_before_it_began() -> None:
-    """Falco's node may be an hour ahead."""
+def test_an_alert_from_the_future_starts_now() -> None:
+    """The clock of a node may be ahead; an alert must not end before it starts."""
     (alert,) = posted([make_delivery(time="2030-01-01T00:00:00Z")])[1]
     assert datetime.fromisoformat(alert["startsAt"]).timestamp() == NOW
 
 
-def test_hostile_fields_make_an_alert_that_is_taken() -> None:
-    """Odd names, no rule, a megabyte, controls: all within what the API validates."""
+def test_hostile_fields_make_a_valid_alert() -> None:
+    """Invalid names, no rule, a megabyte, control characters."""
     fields = {"9": "x", "a b\n": "\x00\u202e", "proc.cmdline": "A" * 1_000_000} | {f"f{n}": "v" for n in range(1000)}
     request, (alert,) = posted([make_delivery(rule="", output_fields=fields, hostname="\x1b")])
     assert len(request.body) < 20_000
     assert all(value.isprintable() for value in alert["labels"].values())
 
 
-def test_a_batch_is_one_post() -> None:
-    """Behind a prefix too."""
+def test_a_batch_is_one_request() -> None:
+    """Also with a path prefix."""
     request, alerts = posted([make_delivery(number) for number in range(1, 4)], path="/am/")
     assert request.path == "/am/api/v2/alerts"
     assert len(alerts) == 3
 
 
-def test_a_hold_that_is_none_is_told() -> None:
-    """And a generator that is no page."""
+def test_an_invalid_hold_or_generator_is_reported() -> None:
+    """An invalid duration, one above the limit, and a link that is not a web page."""
     assert "duration" in str(problem_with("alertmanager://h?hold=soon"))
     assert "duration" in str(problem_with("alertmanager://h?hold=30d"))
     assert "generator" in str(problem_with("alertmanager://h?generator=javascript:x"))

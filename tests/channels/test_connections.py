@@ -1,4 +1,4 @@
-"""How far sides are reached: through the environment's proxy, trusting its authorities and no other, by kept connections."""
+"""Proxies, CA bundles and reused connections, for native channels and for Apprise's sessions."""
 
 from __future__ import annotations
 
@@ -17,14 +17,23 @@ from tests.channels.deliveries import make_delivery
 from tests.support.certificates import Authority, make_authority
 from tests.support.far_side import Answer, FarSide, connect_proxy
 
-SILENT = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
+PROXY_VARIABLES = (
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+)
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """An environment that says nothing, and nothing remembered of another."""
-    for name in (*SILENT, *BUNDLES):
+    """An environment without proxies and CA bundles, and an empty cache."""
+    for name in (*PROXY_VARIABLES, *BUNDLES):
         monkeypatch.delenv(name, raising=False)
     trust.proxies.cache_clear()
     yield monkeypatch
@@ -41,12 +50,12 @@ def native(host: str, query: str = "") -> Outcome:
 
 
 def session(host: str) -> Outcome:
-    """As Apprise's plugins post."""
+    """Posts like Apprise's plugins."""
     import requests
 
     with PooledSession() as pooled:
         try:
-            status = pooled.post(f"https://{host}/x", data=b"{}", timeout=10).status_code
+            status = pooled.post(f"https://{host}/x", data=b"{}", timeout=60).status_code
         except requests.exceptions.SSLError as error:
             return Outcome(Verdict.RETRY, None, transport_errors.describe(error))
     return Outcome(Verdict.DELIVERED, status)
@@ -57,26 +66,26 @@ BOTH = pytest.mark.parametrize("send", [native, session])
 
 @BOTH
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_a_private_authority_is_trusted_where_the_environment_names_it(
+def test_a_private_ca_is_trusted_if_the_environment_names_it(
     send: object, variable: str, authority: Authority, environment: pytest.MonkeyPatch
 ) -> None:
-    """And a certificate of nobody we know is not."""
+    """An unknown one is not."""
     assert callable(send)
     with FarSide(pair=authority.issue("far")).serving() as server:
-        refused = send(f"localhost:{server.port}")
+        untrusted = send(f"localhost:{server.port}")
         environment.setenv(variable, str(authority.certificate))
-        taken = send(f"localhost:{server.port}")
-    assert refused.verdict is Verdict.RETRY
-    assert "TLS certificate not trusted: unable to get local issuer certificate" in refused.reason
-    assert taken.verdict is Verdict.DELIVERED
+        trusted = send(f"localhost:{server.port}")
+    assert untrusted.verdict is Verdict.RETRY
+    assert "TLS certificate not trusted: unable to get local issuer certificate" in untrusted.reason
+    assert trusted.verdict is Verdict.DELIVERED
     assert len(server.requests) == 1
 
 
 @BOTH
-def test_a_certificate_of_another_host_is_not_trusted(
+def test_a_certificate_for_another_host_is_not_trusted(
     send: object, authority: Authority, environment: pytest.MonkeyPatch
 ) -> None:
-    """Though the authority is."""
+    """Although its CA is."""
     assert callable(send)
     environment.setenv("SSL_CERT_FILE", str(authority.certificate))
     with FarSide(pair=authority.issue("far", ("hooks.example.com",))).serving() as server:
@@ -86,10 +95,10 @@ def test_a_certificate_of_another_host_is_not_trusted(
 
 
 @BOTH
-def test_the_proxy_of_the_environment_leads_there_unless_no_proxy_says_otherwise(
+def test_the_proxy_of_the_environment_is_used_except_for_no_proxy(
     send: object, authority: Authority, environment: pytest.MonkeyPatch
 ) -> None:
-    """CONNECT to a name that only the proxy knows; and past the proxy to one that is excepted."""
+    """CONNECT to a host that only the proxy knows, and a direct connection to an excluded one."""
     assert callable(send)
     environment.setenv("SSL_CERT_FILE", str(authority.certificate))
     pair = authority.issue("far", ("hooks.example.com", "localhost"))
@@ -103,23 +112,23 @@ def test_the_proxy_of_the_environment_leads_there_unless_no_proxy_says_otherwise
     assert len(beside.requests) == 1
 
 
-def test_a_channel_may_trust_an_authority_of_its_own(authority: Authority) -> None:
-    """``cafile`` is this channel's, and nobody else's."""
+def test_a_channel_may_have_its_own_ca_bundle(authority: Authority) -> None:
+    """``cafile`` applies to this channel only."""
     with FarSide(pair=authority.issue("far")).serving() as server:
         assert native(f"localhost:{server.port}", f"?cafile={authority.certificate}").verdict is Verdict.DELIVERED
         assert native(f"localhost:{server.port}").verdict is Verdict.RETRY
 
 
-def test_a_proxy_of_another_kind_is_told(environment: pytest.MonkeyPatch) -> None:
-    """At the start, not at the first alert."""
+def test_an_unsupported_proxy_is_reported_at_start(environment: pytest.MonkeyPatch) -> None:
+    """Not at the first alert."""
     from bridge.channels.registry import problem_with
 
     environment.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
     assert "proxy" in str(problem_with("webhooks://hooks.example.com/"))
 
 
-def test_one_context_serves_every_connection(authority: Authority, environment: pytest.MonkeyPatch) -> None:
-    """The bundle is read once, and again when it changes; ten posts of a session take one connection."""
+def test_all_connections_share_one_tls_context(authority: Authority, environment: pytest.MonkeyPatch) -> None:
+    """The bundle is read once, and again if it changes; ten posts use one connection."""
     environment.setenv("SSL_CERT_FILE", str(authority.certificate))
     assert trust.trusted() is trust.trusted()
     peers: set[int] = set()
@@ -130,5 +139,5 @@ def test_one_context_serves_every_connection(authority: Authority, environment: 
 
     with FarSide(note, authority.issue("far")).serving() as server, PooledSession() as pooled:
         for _ in range(10):
-            assert pooled.post(f"https://localhost:{server.port}/", data=b"{}", timeout=10).ok
-    assert len(peers) == 1, "the server gives every connection a thread"
+            assert pooled.post(f"https://localhost:{server.port}/", data=b"{}", timeout=60).ok
+    assert len(peers) == 1, "the server uses a thread for each connection"
