@@ -1,4 +1,4 @@
-"""What Falco said. Pure: no I/O, no clock; imports no other room."""
+"""Alerts: the record, its decoders and encoders, and Falco's field catalogue. Pure."""
 
 from bridge.alert.alert import INTERNAL_SOURCE, MISSING, Alert, make_alert, split_list
 from bridge.alert.priority import Priority, parse_priority

@@ -1,4 +1,4 @@
-"""The one immutable record of what Falco said, whichever road it came by."""
+"""The alert: an immutable record, the same for every source and format."""
 
 from __future__ import annotations
 
@@ -12,41 +12,40 @@ from bridge.alert.identity import alert_id
 from bridge.alert.priority import Priority
 
 MISSING = "<NA>"
-"""What Falco prints for a field without a value, in gRPC and in text output."""
+"""What Falco prints for a field without a value in gRPC and text output."""
 
 INTERNAL_SOURCE = "internal"
-"""The ``source`` of the alerts that Falco raises about itself (metrics snapshots, event drops)."""
+"""The alert source of internal alerts, such as metrics snapshots and event drops."""
 
 NO_LISTS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-"""What ``Alert.lists`` is where JSON told none."""
+"""The value of ``Alert.lists`` without exact items."""
 
 
 class Alert(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """What Falco said, once.
+    """An alert.
 
-    Values are text as Falco's gRPC output writes them (``20072``, ``false``, ``(a,b c,d)``), so that the same
-    alert is equal by either road; a missing value is an absent key. The event's clock fields (``evt.time`` and
-    its kin) are not kept: the two roads print them differently, and ``get`` tells them from ``time_ns``.
-    (A Struct rather than a dataclass: one is made for every alert that comes in, and costs a fifth.)
+    Values are text as in Falco's gRPC output (``20072``, ``false``, ``(a,b c,d)``), so that an alert is the same by
+    gRPC and by JSON. A missing value is an absent key. Clock fields (``evt.time`` and similar) are not stored, because
+    the formats print them differently; ``get`` derives them from ``time_ns``. A Struct costs a fifth of a dataclass.
     """
 
     id: str
-    """32 hexadecimal digits of its time and content: the same alert sent twice has the same id."""
+    """32 hexadecimal digits, from time and content: the same alert sent twice has the same id."""
     time_ns: int
-    """When the event happened by Falco's clock, in nanoseconds since the epoch."""
+    """The time of the event by Falco's clock, in nanoseconds since the epoch."""
     priority: Priority
     rule: str
     source: str
-    """``syscall``, a plugin's source such as ``k8s_audit``, or ``internal``."""
+    """The alert source: ``syscall``, that of a plugin such as ``k8s_audit``, or ``internal``."""
     hostname: str
     tags: tuple[str, ...]
     """Sorted, as Falco sends them."""
     output: str
-    """The text line, with its time prefix if Falco wrote one; empty if Falco was told to leave it out."""
+    """The text line, with its time prefix if Falco wrote one. Empty if Falco is configured to omit it."""
     fields: Mapping[str, str]
-    """``output_fields``: only fields that have a value."""
+    """``output_fields``, without missing values."""
     lists: Mapping[str, tuple[str, ...]] = NO_LISTS
-    """Exact items of list fields, where JSON told them; gRPC's text runs the items together. Not compared."""
+    """Exact items of list fields, if JSON provided them; gRPC text joins the items. Ignored by ``==``."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Alert):
@@ -57,14 +56,14 @@ class Alert(msgspec.Struct, frozen=True, eq=False, gc=False):
         return hash(self.id)
 
     def get(self, name: str) -> str | None:
-        """The field's text, or None where it is missing."""
+        """The text of a field, or None if it is missing."""
         value = self.fields.get(name)
         if value is None and is_clock_field(name):
             return clock_text(name, self.time_ns)
         return value
 
     def items(self, name: str) -> tuple[str, ...] | None:
-        """A list field's items, or None where it is missing; an empty list counts as missing."""
+        """The items of a list field, or None if it is missing or empty."""
         exact = self.lists.get(name)
         if exact is not None:
             return exact or None
@@ -97,16 +96,16 @@ def make_alert(
     fields: Mapping[str, str],
     lists: Mapping[str, tuple[str, ...]] = NO_LISTS,
 ) -> Alert:
-    """An alert with its id. ``fields`` must hold neither missing values nor clock fields."""
+    """Create an alert with its id. ``fields`` must not contain missing values or clock fields."""
     identity = alert_id(time_ns, hostname, source, rule, priority, fields, output)
     return Alert(identity, time_ns, priority, rule, source, hostname, tags, output, fields, lists)
 
 
 def split_list(text: str) -> tuple[str, ...]:
-    """The items of a list as gRPC prints it, ``(a,b c,d)``.
+    """The items of a list as gRPC prints it: ``(a,b c,d)``.
 
-    Items that hold a comma cannot be told apart, and empty ones in front are not printed: ``()`` holds one at least,
-    for an empty list is missing.
+    Items with a comma are split, and leading empty items are lost. ``()`` has one item, because an empty list would be
+    missing.
     """
     if text.startswith("(") and text.endswith(")"):
         return tuple(text[1:-1].split(","))
@@ -117,19 +116,19 @@ _CLOCK_FIELDS = frozenset({"evt.time", "evt.time.s", "evt.time.iso8601", "evt.da
 
 
 def is_clock_field(name: str) -> bool:
-    """Whether the field prints the event's time, which ``Alert.time_ns`` already tells."""
+    """Whether the field is the time of the event, which is in ``Alert.time_ns``."""
     return name in _CLOCK_FIELDS
 
 
-def kept_fields(fields: dict[str, str]) -> dict[str, str]:
-    """What an alert keeps of ``output_fields``: neither missing values nor clock fields. May be ``fields`` itself."""
+def stored_fields(fields: dict[str, str]) -> dict[str, str]:
+    """``output_fields`` without missing values and clock fields. May return ``fields`` itself."""
     if MISSING in fields.values() or not _CLOCK_FIELDS.isdisjoint(fields):
         return {name: text for name, text in fields.items() if text != MISSING and name not in _CLOCK_FIELDS}
     return fields
 
 
 def clock_text(name: str, time_ns: int) -> str:
-    """A clock field as Falco prints it in text, in UTC."""
+    """A clock field as Falco prints it in text output, in UTC."""
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
     moment = datetime.fromtimestamp(seconds, UTC)
     match name:

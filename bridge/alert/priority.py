@@ -1,4 +1,4 @@
-"""Falco's priorities, ordered as Falco orders them."""
+"""Falco's priorities."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Priority(IntEnum):
-    """How bad it is; the numbers are Falco's (schema.proto): 0 is the most severe."""
+    """The priority of an alert, with Falco's numbers (schema.proto): 0 is the most severe."""
 
     EMERGENCY = 0
     ALERT = 1
@@ -27,7 +27,7 @@ class Priority(IntEnum):
         return self.name.lower()
 
     def at_least(self, other: Priority) -> bool:
-        """Whether this is as severe as ``other``, or more."""
+        """Whether this is as severe as ``other`` or more severe."""
         return self <= other
 
 
@@ -35,5 +35,5 @@ _BY_NAME = {priority.name: priority for priority in Priority} | {"INFO": Priorit
 
 
 def parse_priority(text: str) -> Priority | None:
-    """The priority of that name in any case (``INFO`` as in rules files), or None."""
+    """The priority with this name in any case (also ``INFO``, as in rules files), or None."""
     return _BY_NAME.get(text.upper())

@@ -6,7 +6,7 @@ import re
 from enum import Enum, auto
 
 from bridge.alert.forms.container_log import Unwrapper
-from bridge.alert.forms.text_form import begins_text
+from bridge.alert.forms.text_form import starts_text_alert
 from bridge.alert.malformed import Malformed
 from bridge.alert.rejected import RejectedMessage
 from bridge.sources.lines import RawLine
@@ -69,7 +69,7 @@ class LineReader:
             self._text.clear()
 
     def _content(self, content: bytes, received_ns: int, payload: Payload) -> Progress:
-        if content[:1] != b"{" and begins_text(content):
+        if content[:1] != b"{" and starts_text_alert(content):
             self.flush(received_ns, payload)
             self._text += content
             self._text_stream = self._unwrapper.stream

@@ -11,7 +11,7 @@ import msgspec
 
 from bridge.alert import Alert
 from bridge.alert.forms.json_form import decode_json
-from bridge.alert.forms.text_form import begins_text, decode_text
+from bridge.alert.forms.text_form import decode_text, starts_text_alert
 from bridge.alert.malformed import Malformed
 from bridge.alert.rejected import RejectedMessage
 from bridge.common.times import iso_text
@@ -154,7 +154,7 @@ def _text_lines(body: bytes) -> Iterator[bytes]:
     """Text alerts. A line that does not begin like an alert continues the one before: its value had a line break."""
     piece = bytearray()
     for line in body.split(b"\n"):
-        if piece and (begins_text(line) or not begins_text(bytes(piece[:64]))):
+        if piece and (starts_text_alert(line) or not starts_text_alert(bytes(piece[:64]))):
             yield bytes(piece)
             piece.clear()
         elif piece:

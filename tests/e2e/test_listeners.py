@@ -315,7 +315,7 @@ def test_quarantine_shows_what_was_no_alert(road: Road) -> None:
     listed = command(road, "quarantine", "list", *named)
     assert listed.returncode == 0
     first, second = listed.stdout.decode().splitlines()[1:]
-    assert "names no rule" in first
+    assert "has neither a rule" in first
     assert "is not JSON" in second
     assert road.stop(bridge) == 0, road.log
     number = second.split()[0]
@@ -324,7 +324,7 @@ def test_quarantine_shows_what_was_no_alert(road: Road) -> None:
     assert b"\x1b" not in listed.stdout + shown.stdout
     assert command(road, "quarantine", "export", number, *named).stdout == hostile
     exported = [json.loads(line) for line in command(road, "quarantine", "export", *named).stdout.splitlines()]
-    assert [each["reason"] for each in exported] == ["is not JSON", "names no rule and has no output text"]
+    assert [each["reason"] for each in exported] == ["is not JSON", "has neither a rule nor an output text"]
     missing = command(road, "quarantine", "show", "999", *named)
     assert missing.returncode == 1
     assert b"there is no number 999" in missing.stderr

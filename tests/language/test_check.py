@@ -12,7 +12,7 @@ from bridge.language.diagnostics.diagnostic import Code
 from bridge.language.diagnostics.render import render_text
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.template import fill, parse_template
-from bridge.language.syntax.parser import MOST_SYNTAX_ERRORS
+from bridge.language.syntax.parser import MAX_SYNTAX_ERRORS
 
 KNOWN = Known(frozenset({"pager", "archive"}), frozenset({"cluster"}))
 ROUTE = 'route "r" {{ when {} to pager }}'
@@ -224,42 +224,42 @@ def test_templates_fill_as_falcos_output_does() -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ('route "r" { when proc.name not in (a) to x }', "`not` stands before the field: not FIELD in (…)"),
+        ('route "r" { when proc.name not in (a) to x }', "`not` precedes the field: not FIELD in (…)"),
         ('route "r" { to x throttle 3 for 10m }', "write `per`"),
-        ('route "r" { to x\nroute "q" { to x }', "is the `}` before it missing?"),
-        ('route "r" { when (proc.name = a to x }', "is the `)` before it missing?"),
-        ('route "r" { when proc.name in (a, b to x }', "is the `)` before it missing?"),
-        ('route "r" { when proc.name in "a" to x }', "put it in parentheses, also a single value"),
-        ('list l = (a)\nroute "r" { when proc.name in l to x }', "put it in parentheses, also a single value"),
-        ('route "r" { when NOT rule = a to x }', "write `not` before it"),
-        ('route "r" { when exists proc.name to x }', "`exists` stands behind its field: FIELD exists"),
-        ('route "r" { when rule = a and to x }', "is a condition missing before `to`?"),
+        ('route "r" { to x\nroute "q" { to x }', "missing `}` before it?"),
+        ('route "r" { when (proc.name = a to x }', "missing `)` before it?"),
+        ('route "r" { when proc.name in (a, b to x }', "missing `)` before it?"),
+        ('route "r" { when proc.name in "a" to x }', "put values in parentheses, even a single one"),
+        ('list l = (a)\nroute "r" { when proc.name in l to x }', "put values in parentheses, even a single one"),
+        ('route "r" { when NOT rule = a to x }', "write `not` instead of `NOT`"),
+        ('route "r" { when exists proc.name to x }', "`exists` follows its field: FIELD exists"),
+        ('route "r" { when rule = a and to x }', "missing condition before `to`?"),
         ('route "r" { when rule = “a b” to x }', 'use straight quotes: "'),
-        ('route\xa0"r" { to x }', "this cannot be seen: write a plain space"),
-        ('route "r" { when rule = a\xa0to x }', "before it stands what cannot be seen: write a plain space"),
-        ('route "r" { when rule = a\u200b to x }', "take it out, or quote the value"),
-        ('route "r" { when rule in [a, b] to x }', "a list stands in parentheses: (a, b)"),
+        ('route\xa0"r" { to x }', "invisible character: use a plain space"),
+        ('route "r" { when rule = a\xa0to x }', "invisible character before it: use a plain space"),
+        ('route "r" { when rule = a\u200b to x }', "remove it, or quote the value"),
+        ('route "r" { when rule in [a, b] to x }', "write lists in parentheses: (a, b)"),
         ('route "r" { when rule = a, b to x }', "for several values: FIELD in (a, b)"),
-        ('route "r" { when rule = a or b to x }', "define it: macro NAME = …; or for several values: FIELD in (a, b)"),
-        ('route "r" { when rule not in (a) to x }', "`not` stands before the field: not FIELD in (…)"),
-        ('route "r" { when $rule = a to x }', "a field stands without it"),
-        ('route "r" { when proc.aname[2 = x to y }', "an argument stands in `[` and `]`: proc.aname[2]"),
-        ('route "r" { where rule = a to x }', "within a route write `when`; or is the `}` before it missing?"),
-        ('route "r" { to x, }', "leave the comma before it out"),
-        ('route "r" { to "x" }', "it stands without quotes"),
-        ('route "r" { to "x }', "is the quote closed?"),
+        ('route "r" { when rule = a or b to x }', "define it: macro NAME = …; for several values: FIELD in (a, b)"),
+        ('route "r" { when rule not in (a) to x }', "`not` precedes the field: not FIELD in (…)"),
+        ('route "r" { when $rule = a to x }', "remove `$`: fields are written without it"),
+        ('route "r" { when proc.aname[2 = x to y }', "write arguments in brackets: proc.aname[2]"),
+        ('route "r" { where rule = a to x }', "inside a route write `when`; or missing `}` before it?"),
+        ('route "r" { to x, }', "remove the comma before it"),
+        ('route "r" { to "x" }', "remove the quotes"),
+        ('route "r" { to "x }', "missing closing quote?"),
         ('route "r" { to x throttle 3 per 10min }', "write `10m`"),
         ('route "r" { to x } // why', "write `#`"),
         ('route "r" { when priority >= warn to x }', "did you mean `warning`?"),
-        ("redact proc.args 'x'", "is `matching` missing before it?"),
+        ("redact proc.args 'x'", "missing `matching` before it?"),
         ("import falco_rules.yaml", 'quote it: "falco_rules.yaml"'),
         ("macro m: rule = a", "write `=`"),
-        ('list prod = (prod, "prod-eu")', "quote the item where a text is meant"),
-        ("list l = a", "a list stands in parentheses: (a, b)"),
+        ('list prod = (prod, "prod-eu")', "to use the name as text, quote it"),
+        ("list l = a", "write lists in parentheses: (a, b)"),
         ("schedule s = Mon-Fri", "write `mon-fri`"),
         ("schedule s = mon 09:00-17:00 in Europe/Berlin", 'quote it: "Europe/Berlin"'),
         ('template t { titel "x" }', "did you mean `title`?"),
-        ('test "t" { event { rule = a, source = b } }', "leave the comma out"),
+        ('test "t" { event { rule = a, source = b } }', "remove the comma"),
         ('route "r" { if rule = a to x }', "write `when`"),
         ('route "r" { when rule = a notify x }', "write `to`"),
         ('route "r" { to x priority critical }', "write `severity`"),
@@ -267,16 +267,16 @@ def test_templates_fill_as_falcos_output_does() -> None:
         ('route "r" { when rule =~ "a.*" to x }', 'for a regex: FIELD regex "…"'),
         (
             'route "r" { to x during 9-17 }',
-            "name one: schedule office = mon-fri 09:00-18:00, and here `during office`",
+            "define `schedule office = mon-fri 09:00-18:00`, then write `during office`",
         ),
         (
             'route "r" { during mon-fri to x }',
-            "name one: schedule office = mon-fri 09:00-18:00, and here `during office`",
+            "define `schedule office = mon-fri 09:00-18:00`, then write `during office`",
         ),
-        ("otherwise to x", "is the `{` before it missing?"),
+        ("otherwise to x", "missing `{` before it?"),
         ('route "r" { when namespace = a to x }', "did you mean `k8s.ns.name`?"),
         ('route "r" { when k8s.namespace.name = a to x }', "did you mean `k8s.ns.name`?"),
-        ('route "r" { when k8s.foo.bar = a to x }', "see: falco-bridge fields 'k8s.*'"),
+        ('route "r" { when k8s.foo.bar = a to x }', "run: falco-bridge fields 'k8s.*'"),
     ],
 )
 def test_the_likely_slip(text: str, hint: str) -> None:
@@ -345,12 +345,12 @@ ROUTES = [
 @pytest.mark.parametrize(
     ("slip", "line", "said"),
     [
-        (('y 3"', "y 3"), 17, "is the quote closed?"),
-        (('t 3"', "t 3"), 19, "is the quote closed?"),
-        (('t 3"', "t 3'"), 19, "is the quote closed?"),
-        (('route "r3" {', 'list l = (a, "b\nroute "r3" {'), 16, "is the quote closed?"),
-        (('"r3" {', '"r3"'), 17, "is the `{` before it missing?"),
-        (('t 3"\n}', 't 3"'), 20, "is the `}` before it missing?"),
+        (('y 3"', "y 3"), 17, "missing closing quote?"),
+        (('t 3"', "t 3"), 19, "missing closing quote?"),
+        (('t 3"', "t 3'"), 19, "missing closing quote?"),
+        (('route "r3" {', 'list l = (a, "b\nroute "r3" {'), 16, "missing closing quote?"),
+        (('"r3" {', '"r3"'), 17, "missing `{` before it?"),
+        (('t 3"\n}', 't 3"'), 20, "missing `}` before it?"),
     ],
 )
 def test_one_slip_is_one_mistake(slip: tuple[str, str], line: int, said: str) -> None:
@@ -394,8 +394,8 @@ def test_a_test_may_name_a_route_that_cannot_be_read() -> None:
 def test_past_so_many_mistakes_it_is_told_that_there_may_be_more() -> None:
     """Not passed over in silence."""
     found = check([SourceText("t", "macro m =\n" * 200)], Known(None, None)).diagnostics
-    assert sum("the rest of this file is not looked at" in each.message for each in found) == 1
-    assert len(found) == MOST_SYNTAX_ERRORS + 1
+    assert sum("the rest of the file is not checked" in each.message for each in found) == 1
+    assert len(found) == MAX_SYNTAX_ERRORS + 1
 
 
 def test_a_list_is_read_once_however_many_routes_name_it() -> None:

@@ -150,7 +150,9 @@ def test_a_rules_file_of_several_documents_is_read_to_its_end() -> None:
     )
     assert isinstance(found, FalcoRules)
     assert found.lists == {"l": ("a", "b")}
-    assert read_rules((SourceText("r", "- list: l\n---\nno\n"),)) == "r is no rules file: it holds no list of rules"
+    assert (
+        read_rules((SourceText("r", "- list: l\n---\nno\n"),)) == "r is not a rules file: it contains no list of rules"
+    )
 
 
 def test_what_one_file_appends_finds_what_another_has_imported() -> None:

@@ -23,8 +23,8 @@ from bridge.matching.normal import terms_of
 DATA = Path(__file__).parent.parent / "data" / "conformance"
 NOTHING = Known(None, None)
 
-OUR_LIMITS = ("levels deep", "RE2 refuses")
-"""We refuse past 100 levels, and a regex that RE2 refuses (Falco takes it and never matches)."""
+OUR_LIMITS = ("levels deep", "invalid regex")
+"""The bridge rejects more than 100 levels, and regexes that RE2 rejects. Falco accepts those and never matches."""
 LEXING = {"proc.cmdline = #comment", "proc.cmdline = {a}", "proc.cmdline existsand user.name exists"}
 """Comments exist, braces end a route, and glued keywords are refused."""
 TEXTUAL_LISTS = {"proc.cmdline = gl_t", "k8s.ns.name = prod", "tolower(gl_a) = abc"}

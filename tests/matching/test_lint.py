@@ -187,7 +187,7 @@ def test_what_falco_appends_by_itself_is_no_missing_field() -> None:
     assert ["suggested_output" in hint for hint in hints("S")] == [True]
     assert ["extra_fields: [k8s.ns.name]" in hint for hint in hints("S", other)] == [True]
     for more in ((), (suggested,), (other,)):
-        assert hints("K", *more) == ["alerts of these rules' sources have no such field"]
+        assert hints("K", *more) == ["the alert sources of these rules do not have this field"]
 
 
 def test_falco_is_asked_to_append_only_what_a_rules_source_has() -> None:

@@ -88,7 +88,9 @@ def test_many_at_once_and_what_is_none(ingest: Ingest) -> None:
     """Lines are taken one by one; what is no alert is kept aside and told."""
     with ingest.open():
         assert ingest.send(alert(1) + b"\n" + alert(2) + b"\n") == "200 2 taken"
-        assert ingest.send(b'{"x": 1}\n' + alert(3)).startswith("400 1 taken, 1 kept aside: the message names no rule")
+        assert ingest.send(b'{"x": 1}\n' + alert(3)).startswith(
+            "400 1 taken, 1 kept aside: the message has neither a rule"
+        )
         assert ingest.send(b" \n").startswith("400 nothing")
         assert ingest.send(b"{}\n" * 10_001).startswith("413 at most 10000 alerts")
     assert ingest.rules() == ["r1", "r2", "r3"]

@@ -1,1 +1,1 @@
-"""Decoding and encoding: Falco's JSON, gRPC and text forms, and container log lines. Pure."""
+"""Decodes and encodes alerts in Falco's JSON, gRPC and text formats, and container log lines. Pure."""

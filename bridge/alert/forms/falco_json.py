@@ -1,4 +1,4 @@
-"""An alert as Falco's JSON outputs write it: the members, the spellings and the types that their readers know."""
+"""Encodes an alert as Falco's JSON output does, with the same members, spellings and types."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?")
 _INTEGERS = frozenset({"uint64", "int64", "reltime", "abstime"})
 _BOOLEANS = {"true": True, "false": False}
-_MOST_NAMES = 4096
-_COUNTED = ("falco.", "scap.")
-"""What Falco's metrics snapshots count; it writes those as numbers, and its drop counters as text."""
+_MAX_NAMES = 4096
+_COUNTERS = ("falco.", "scap.")
+"""Prefixes of the counters in metrics snapshots, which Falco writes as numbers. It writes drop counters as text."""
 
 
 def falco_json(alert: Alert) -> dict[str, object]:
-    """The object, keys sorted as Falco sorts them; numbers stand as raw JSON.
+    """The JSON object, with keys sorted as in Falco. Numbers are raw JSON.
 
-    Types are Falco's own for the fields that its catalogue knows; what another plugin's field holds is text, for an
-    alert keeps nothing else. Fields without a value, which Falco writes as null, are not there.
+    Fields in the catalogue have Falco's types; other fields are text, because an alert stores only text. Falco writes
+    missing values as null; they are left out here.
     """
     return {
         "hostname": alert.hostname,
@@ -49,13 +49,13 @@ def _fields(alert: Alert) -> Mapping[str, object]:
         if name in lists:
             fields[name] = lists[name]
         elif internal:
-            fields[name] = _as_number(_NUMBER, text) if name.startswith(_COUNTED) else text
+            fields[name] = _as_number(_NUMBER, text) if name.startswith(_COUNTERS) else text
         else:
             fields[name] = _typed(_type_of(name), text)
     return dict(sorted(fields.items()))
 
 
-@lru_cache(_MOST_NAMES)
+@lru_cache(_MAX_NAMES)
 def _type_of(name: str) -> str:
     known = find_field(name)
     return "string" if known is None or known.is_list else known.type
@@ -70,5 +70,5 @@ def _typed(kind: str, text: str) -> object:
 
 
 def _as_number(form: re.Pattern[str], text: str) -> object:
-    """The number as it was written, or the text where it is none."""
+    """The number as written, or the text if it is not a number."""
     return msgspec.Raw(text.encode()) if form.fullmatch(text) else text

@@ -1,4 +1,4 @@
-"""An alert from a message of Falco's gRPC outputs service."""
+"""Decodes alerts from messages of Falco's gRPC outputs service."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from google.protobuf.message import DecodeError
 
-from bridge.alert.alert import INTERNAL_SOURCE, NO_LISTS, Alert, kept_fields, make_alert
+from bridge.alert.alert import INTERNAL_SOURCE, NO_LISTS, Alert, make_alert, stored_fields
 from bridge.alert.forms.json_body import Body, read_body
 from bridge.alert.forms.json_form import SYSCALL_SOURCE
 from bridge.alert.forms.json_value import split_values
-from bridge.alert.malformed import NOTHING_SAID, Malformed, too_large
+from bridge.alert.malformed import NO_CONTENT, Malformed, too_large
 from bridge.alert.priority import Priority
 from bridge.alert.wire.outputs_pb2 import response
 from bridge.alert.wire.tolerant_pb2 import Response
@@ -18,10 +18,10 @@ from bridge.common.times import epoch_ns, parse_time
 
 
 def decode_grpc(raw: bytes, received_ns: int) -> Alert | Malformed:
-    """The alert in one ``falco.outputs.response``. Pure, and total: whatever the bytes, it never raises.
+    """The alert in a ``falco.outputs.response``. Never raises.
 
-    Bytes that are not UTF-8 become U+FFFD. An alert is a message that names a rule or has an output text; a missing
-    or impossible time is ``received_ns`` (nanoseconds since the epoch), an unknown priority the most severe.
+    Bytes that are not UTF-8 become U+FFFD. A message with a rule or an output text is an alert. A missing or invalid
+    time becomes ``received_ns`` (nanoseconds since the epoch), an unknown priority becomes Emergency.
     """
     refused = too_large(raw)
     if refused is not None:
@@ -34,7 +34,7 @@ def decode_grpc(raw: bytes, received_ns: int) -> Alert | Malformed:
 
 def _strict(raw: bytes, received_ns: int) -> Alert | Malformed:
     message = response.FromString(raw)
-    values = message.output_fields  # its items() are made by Python code, at a third more
+    values = message.output_fields  # items() is implemented in Python and a third slower
     return _alert(
         time_ns=_time(message, received_ns),
         priority=_priority(message.priority),
@@ -76,9 +76,9 @@ def _alert(
     fields: dict[str, str],
 ) -> Alert | Malformed:
     if not rule and not output:
-        return NOTHING_SAID
-    kept = kept_fields(fields)
-    body = _own_body(output, rule, time_ns)
+        return NO_CONTENT
+    stored = stored_fields(fields)
+    body = _json_body(output, rule, time_ns)
     return make_alert(
         time_ns=time_ns,
         priority=priority,
@@ -86,16 +86,16 @@ def _alert(
         source=source,
         hostname=hostname,
         tags=tags,
-        output=output if body is None else body.said(),
-        fields=kept,
-        lists=NO_LISTS if body is None else _exact_lists(body, kept),
+        output=output if body is None else body.output_text(),
+        fields=stored,
+        lists=NO_LISTS if body is None else _exact_lists(body, stored),
     )
 
 
-def _own_body(output: str, rule: str, time_ns: int) -> Body | None:
-    """The JSON body that Falco puts in ``output`` with ``json_output: true``; None where this is a text line.
+def _json_body(output: str, rule: str, time_ns: int) -> Body | None:
+    """The JSON that Falco puts into ``output`` with ``json_output: true``. None if the output is a text line.
 
-    A line that merely looks like a body (a rule may print anything) does not speak of this rule at this time.
+    A rule may print anything, including JSON: the rule and the time must be those of this message.
     """
     if not output.startswith("{"):
         return None
@@ -106,7 +106,7 @@ def _own_body(output: str, rule: str, time_ns: int) -> Body | None:
 
 
 def _exact_lists(body: Body, fields: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """The items of the list fields, of which the message itself holds only the text run together."""
+    """The items of list fields, which the message itself contains only as joined text."""
     texts, lists = split_values(body.values())
     return {name: items for name, items in lists.items() if fields.get(name) == texts[name]}
 
@@ -124,7 +124,7 @@ def _time(message: response | Response, received_ns: int) -> int:
 
 _PRIORITIES = {int(priority): priority for priority in Priority}
 _SOURCES = {1: "k8s_audit", 2: INTERNAL_SOURCE, 3: "plugin"}
-"""What Falco before 0.31 said by number (schema.proto); 0 is ``syscall``."""
+"""The numbers of alert sources in Falco before 0.31 (schema.proto); 0 is ``syscall``."""
 
 
 def _priority(number: int) -> Priority:

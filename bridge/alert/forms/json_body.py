@@ -1,4 +1,4 @@
-"""Falco's JSON object as it was written, by http, file, program and stdout outputs or inside gRPC's ``output``."""
+"""Parses the JSON object of an alert, from the http, file, program and stdout outputs or inside gRPC's ``output``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.alert.malformed import Malformed
 
 
 class Body(msgspec.Struct, frozen=True, gc=False):
-    """The object's members. None is trusted to have the type that Falco gives it."""
+    """The members of the object. Their types are not checked."""
 
     time: Any = None
     rule: Any = None
@@ -26,15 +26,15 @@ class Body(msgspec.Struct, frozen=True, gc=False):
     output_fields: Any = None
 
     def text(self, name: str) -> str:
-        """A member as text; empty where it is missing."""
+        """A member as text; empty if it is missing."""
         return value_text(getattr(self, name)) or ""
 
-    def said(self) -> str:
-        """The text line, or where Falco was told to leave that out, the line without its prefix."""
+    def output_text(self) -> str:
+        """The text line; the message without prefix if Falco is configured to omit the line."""
         return self.text("output") or self.text("message")
 
     def values(self) -> Mapping[str, object]:
-        """``output_fields`` as decoded; empty where there are none."""
+        """``output_fields`` as decoded; empty if there are none."""
         return self.output_fields if isinstance(self.output_fields, dict) else {}
 
 
@@ -46,10 +46,10 @@ _DECODER = msgspec.json.Decoder(Body, float_hook=_as_written)
 
 
 def read_body(text: bytes) -> Body | Malformed:
-    """The object in ``text``. Never raises.
+    """Parse the object in ``text``. Never raises.
 
-    What strict JSON refuses and some sender writes all the same (raw bytes that are not UTF-8, half a surrogate
-    pair, control characters) is repaired: U+FFFD stands where no character was.
+    Errors that some senders make (bytes that are not UTF-8, lone surrogates, control characters) are repaired; invalid
+    characters become U+FFFD.
     """
     try:
         return _DECODER.decode(text)
@@ -62,8 +62,8 @@ def read_body(text: bytes) -> Body | Malformed:
 
 
 _TOO_DEEP = Malformed("nests its JSON too deeply")
-_LONGEST_NUMBER = 4000
-"""Digits. Past this the number is text: Python refuses to make an integer of it."""
+_MAX_NUMBER = 4000
+"""Digits. Longer numbers become text, because Python refuses to convert them."""
 
 
 def _read_repaired(text: bytes) -> Body | Malformed:
@@ -75,7 +75,7 @@ def _read_repaired(text: bytes) -> Body | Malformed:
             parse_float=_number,
             parse_constant=str,
         )
-        return _DECODER.decode(msgspec.json.encode(_whole_characters(loose)))
+        return _DECODER.decode(msgspec.json.encode(_without_surrogates(loose)))
     except RecursionError:
         return _TOO_DEEP
     except msgspec.ValidationError:
@@ -85,15 +85,15 @@ def _read_repaired(text: bytes) -> Body | Malformed:
 
 
 def _number(text: str) -> msgspec.Raw | str:
-    return text if len(text) > _LONGEST_NUMBER else _as_written(text)
+    return text if len(text) > _MAX_NUMBER else _as_written(text)
 
 
-def _whole_characters(value: Any) -> Any:
-    """The value with every half of a surrogate pair in its texts replaced."""
+def _without_surrogates(value: Any) -> Any:
+    """The value with lone surrogates in its texts replaced."""
     if isinstance(value, str):
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, list):
-        return [_whole_characters(item) for item in value]
+        return [_without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_whole_characters(name): _whole_characters(item) for name, item in value.items()}
+        return {_without_surrogates(name): _without_surrogates(item) for name, item in value.items()}
     return value

@@ -1,11 +1,11 @@
-"""An alert from the JSON that Falco's http, program, file and stdout outputs write."""
+"""Decodes alerts from the JSON of Falco's http, program, file and stdout outputs."""
 
 from __future__ import annotations
 
-from bridge.alert.alert import INTERNAL_SOURCE, Alert, kept_fields, make_alert
+from bridge.alert.alert import INTERNAL_SOURCE, Alert, make_alert, stored_fields
 from bridge.alert.forms.json_body import Body, read_body
 from bridge.alert.forms.json_value import list_items, split_values
-from bridge.alert.malformed import NOTHING_SAID, Malformed, too_large
+from bridge.alert.malformed import NO_CONTENT, Malformed, too_large
 from bridge.alert.priority import Priority, parse_priority
 from bridge.common.times import parse_time
 
@@ -14,11 +14,11 @@ _INTERNAL_PREFIX = "Falco internal: "
 
 
 def decode_json(body: bytes, received_ns: int) -> Alert | Malformed:
-    """The alert in one JSON object. Pure, and total: whatever the bytes, it never raises.
+    """The alert in a JSON object. Never raises.
 
-    An alert is an object that names a rule or has an output text; all else may be missing or odd, since an alert
-    is rather taken than lost. A missing or unreadable time is ``received_ns`` (nanoseconds since the epoch); a
-    missing or unknown priority is the most severe, as it is on gRPC's wire.
+    An object with a rule or an output text is an alert; everything else may be missing or invalid. A missing or invalid
+    time becomes ``received_ns`` (nanoseconds since the epoch). A missing or unknown priority becomes Emergency, because
+    gRPC omits the field for Emergency.
     """
     refused = too_large(body)
     if refused is not None:
@@ -28,20 +28,20 @@ def decode_json(body: bytes, received_ns: int) -> Alert | Malformed:
 
 
 def _alert(body: Body, received_ns: int) -> Alert | Malformed:
-    rule, output = body.text("rule"), body.said()
+    rule, output = body.text("rule"), body.output_text()
     if not rule and not output:
-        return NOTHING_SAID
+        return NO_CONTENT
     fields, lists = split_values(body.values())
     time_ns = parse_time(body.text("time"))
     return make_alert(
         time_ns=received_ns if time_ns is None else time_ns,
         priority=_priority(body.text("priority")),
         rule=rule,
-        source=body.text("source") or _unsaid_source(rule),
+        source=body.text("source") or _default_source(rule),
         hostname=body.text("hostname"),
         tags=list_items(body.tags) if isinstance(body.tags, list) else (),
         output=output,
-        fields=kept_fields(fields),
+        fields=stored_fields(fields),
         lists=lists,
     )
 
@@ -54,6 +54,6 @@ def _priority(text: str) -> Priority:
     return _BY_NUMBER.get(text, Priority.EMERGENCY) if named is None else named
 
 
-def _unsaid_source(rule: str) -> str:
-    """Falco before 0.31 names no source."""
+def _default_source(rule: str) -> str:
+    """The alert source of messages without one, from Falco before 0.31."""
     return INTERNAL_SOURCE if rule.startswith(_INTERNAL_PREFIX) else SYSCALL_SOURCE

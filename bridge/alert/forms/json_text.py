@@ -1,4 +1,4 @@
-"""An alert written as Falco's JSON output would, its values as text."""
+"""Encodes an alert as JSON with text values, for storage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bridge.common.times import iso_text
 
 
 def encode_json(alert: Alert) -> bytes:
-    """One line without its end; ``decode_json`` reads it back as the same alert."""
+    """One line without a newline. ``decode_json`` returns an equal alert."""
     fields: dict[str, object] = dict(alert.fields)
     fields.update({name: list(items) for name, items in alert.lists.items() if name in fields})
     return msgspec.json.encode(

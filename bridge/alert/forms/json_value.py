@@ -1,4 +1,4 @@
-"""A JSON value as the text that Falco's gRPC output writes for it, so that an alert is the same by either road."""
+"""Converts JSON values to the text of Falco's gRPC output, so that alerts are equal by gRPC and by JSON."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bridge.alert.alert import MISSING
 
 
 def value_text(value: object) -> str | None:
-    """The text of a decoded value; None where it is missing (``null``, or the text ``<NA>``).
+    """The text of a decoded value. None if it is missing (``null`` or the text ``<NA>``).
 
-    ``false``, ``20072`` and ``705.9`` are as JSON wrote them, ``["a","b c"]`` is ``(a,b c)``. Falco nests nothing
-    else; an object from some other sender is kept as compact JSON.
+    ``false``, ``20072`` and ``705.9`` are unchanged, ``["a","b c"]`` becomes ``(a,b c)``. Falco does not nest other
+    values; objects from other senders become compact JSON.
     """
     if isinstance(value, str):
         return None if value == MISSING else value
@@ -32,7 +32,7 @@ def value_text(value: object) -> str | None:
 
 
 def list_items(values: Sequence[object]) -> tuple[str, ...]:
-    """A list's items as text; a missing one keeps its place as ``<NA>``."""
+    """The items of a list as text. A missing item becomes ``<NA>``."""
     texts = (value_text(value) for value in values)
     return tuple([MISSING if text is None else text for text in texts])
 
@@ -45,7 +45,7 @@ def list_text(items: Sequence[str]) -> str:
 def _compact(value: object) -> str:
     try:
         return msgspec.json.encode(value).decode()
-    except OverflowError:  # an integer of more than 64 bits, which only the standard library writes
+    except OverflowError:  # an integer of more than 64 bits, which msgspec cannot encode
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_verbatim)
 
 
@@ -54,7 +54,7 @@ def _verbatim(value: object) -> str:
 
 
 def split_values(values: Mapping[str, object]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """The fields that have a value, as text, and the exact items of those that are lists."""
+    """The fields with a value as text, and the exact items of list fields."""
     fields: dict[str, str] = {}
     lists: dict[str, tuple[str, ...]] = {}
     for name, value in values.items():

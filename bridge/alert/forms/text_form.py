@@ -1,9 +1,9 @@
-"""An alert from a text line, as Falco writes it with ``json_output: false``.
+"""Decodes alerts from text lines, as Falco writes them with ``json_output: false``.
 
-A text line tells when (without the day), how bad, and the words of the rule's output. It does not name the rule, the
-source or the node, and its ``key=value`` pairs bear the names that the rule's author chose, not those of fields: they
-stay in ``output``, where conditions can look for them (``bridge.language.falco.text_alerts`` knows more where the
-rules are at hand). What Falco says of itself is written by no attacker and always in one form: that is read in full.
+A text line has the time of day, the priority and the output of the rule. It lacks the rule, the alert source and the
+node, and its ``key=value`` pairs have names chosen by the author of the rule, not names of fields. Conditions can
+search ``output``; ``bridge.language.falco.text_alerts`` recovers more if the rules are known. Internal alerts have a
+fixed format without content from attackers and are parsed completely.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from bridge.alert.forms.json_form import SYSCALL_SOURCE
 from bridge.alert.internal import DROP_RULE, SNAPSHOT_RULE
 from bridge.alert.malformed import Malformed, too_large
 from bridge.alert.priority import Priority, parse_priority
+from bridge.common.times import DAY_NS, SECOND_NS, parse_time
 
 _LINE = re.compile(r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)\.(\d{9}): ([A-Z][a-z]+) ")
 _FULL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})[+-]\d{4}: ([A-Z][a-z]+) ")
@@ -23,28 +24,26 @@ _FULL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})[+-]\d{4}: ([A-Z][
 _SNAPSHOT = re.compile(r"Falco metrics snapshot \(")
 _DROP = re.compile(r"Falco internal: syscall event drop\. \d{1,20} system calls dropped in last second\. \(")
 _PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.-]*)=("[^"]*"|[-+.0-9A-Za-z]+)([ )])')
-_SECOND_NS = 1_000_000_000
-_DAY_NS = 86_400 * _SECOND_NS
-_AHEAD_NS = 60 * _SECOND_NS
-"""A clock may be so far ahead of ours; what is further ahead was written yesterday."""
+_MAX_AHEAD_NS = 60 * SECOND_NS
+"""How far Falco's clock may be ahead. A time that is further ahead is from yesterday."""
 
 
-def said_in(line: str) -> str | None:
-    """What the rule's output says in a text line, behind time and priority; None where it does not begin so."""
+def output_of_line(line: str) -> str | None:
+    """The output of the rule in a text line, after time and priority. None if the line does not start with these."""
     match = _LINE.match(line) or _FULL.match(line)
     return None if match is None else line[match.end() :]
 
 
-def begins_text(line: bytes) -> bool:
-    """Whether a line begins as a text alert does."""
+def starts_text_alert(line: bytes) -> bool:
+    """Whether a line starts like a text alert."""
     head = line[:64].decode("latin-1")
     return bool(_LINE.match(head) or _FULL.match(head))
 
 
 def decode_text(body: bytes, received_ns: int, zone: tzinfo | None = None) -> Alert | Malformed:
-    """The alert in one text line. Pure, and total: whatever the bytes, it never raises.
+    """The alert in a text line. Never raises.
 
-    ``zone`` is that of Falco's clock (its ``/etc/localtime``), UTC without it; ISO 8601 tells its own.
+    ``zone`` is the time zone of Falco's clock (its ``/etc/localtime``); None is UTC. ISO 8601 times have their own.
     """
     refused = too_large(body)
     if refused is not None:
@@ -53,44 +52,42 @@ def decode_text(body: bytes, received_ns: int, zone: tzinfo | None = None) -> Al
     match = _LINE.match(line)
     if match is not None:
         hours, minutes, seconds, nanoseconds = map(int, match.groups()[:4])
-        of_day = ((hours * 60 + minutes) * 60 + seconds) * _SECOND_NS + nanoseconds
+        of_day = ((hours * 60 + minutes) * 60 + seconds) * SECOND_NS + nanoseconds
         return _alert(line, _inferred(of_day, received_ns, zone), match[5])
     match = _FULL.match(line)
     if match is not None:
-        from bridge.common.times import parse_time
-
         time_ns = parse_time(f"{match[1]}.{match[2]}{line[29:34]}")
         return _alert(line, received_ns if time_ns is None else time_ns, match[3])
-    return Malformed("is neither JSON nor a text line of Falco's")
+    return Malformed("is neither JSON nor a text line of Falco")
 
 
 def _inferred(of_day: int, received_ns: int, zone: tzinfo | None) -> int:
-    """When it was that time last, by the clock of the zone."""
-    latest_ns = received_ns + _AHEAD_NS
+    """The latest past occurrence of a time of day, in the zone."""
+    latest_ns = received_ns + _MAX_AHEAD_NS
     if zone is not None:
         return _inferred_in(zone, of_day, latest_ns)
-    time_ns = received_ns // _DAY_NS * _DAY_NS + of_day
-    return time_ns - _DAY_NS if time_ns > latest_ns else time_ns
+    time_ns = received_ns // DAY_NS * DAY_NS + of_day
+    return time_ns - DAY_NS if time_ns > latest_ns else time_ns
 
 
 def _inferred_in(zone: tzinfo, of_day: int, latest_ns: int) -> int:
-    """Today or yesterday; where the clock is set back an hour comes twice, and its second time is tried first."""
-    seconds, nanoseconds = divmod(of_day, _SECOND_NS)
+    """Today or yesterday. When clocks are set back an hour occurs twice; the second occurrence is tried first."""
+    seconds, nanoseconds = divmod(of_day, SECOND_NS)
     clock = time(seconds // 3600, seconds // 60 % 60, seconds % 60, tzinfo=zone)
     try:
-        today = datetime.fromtimestamp(latest_ns // _SECOND_NS, zone).date()
+        today = datetime.fromtimestamp(latest_ns // SECOND_NS, zone).date()
         days = (today, today, today - timedelta(1), today - timedelta(1))
         walls = (datetime.combine(day, clock.replace(fold=fold)) for day, fold in zip(days, (1, 0, 1, 0), strict=True))
-        moments = [int(wall.timestamp()) * _SECOND_NS + nanoseconds for wall in walls]
-    except (ValueError, OverflowError, OSError):  # a receipt beyond the calendar
-        return latest_ns - _AHEAD_NS
+        moments = [int(wall.timestamp()) * SECOND_NS + nanoseconds for wall in walls]
+    except (ValueError, OverflowError, OSError):  # received at a time outside of the calendar
+        return latest_ns - _MAX_AHEAD_NS
     return next((moment for moment in moments if moment <= latest_ns), moments[-1])
 
 
 def _alert(line: str, time_ns: int, priority: str) -> Alert:
     severity = parse_priority(priority) or Priority.EMERGENCY
-    said = said_in(line) or ""
-    fields = _own_fields(said, severity)
+    output = output_of_line(line) or ""
+    fields = _internal_fields(output, severity)
     if fields is None:
         rule, source, fields = "", SYSCALL_SOURCE, {}
     else:
@@ -107,17 +104,17 @@ def _alert(line: str, time_ns: int, priority: str) -> Alert:
     )
 
 
-def _own_fields(said: str, priority: Priority) -> dict[str, str] | None:
-    """What Falco tells of itself: the whole line is a snapshot or a drop, or this is None."""
+def _internal_fields(output: str, priority: Priority) -> dict[str, str] | None:
+    """The fields of a metrics snapshot or an event drop. None if the line is not entirely one."""
     form = {Priority.INFORMATIONAL: _SNAPSHOT, Priority.DEBUG: _DROP}.get(priority)
-    begun = None if form is None else form.match(said)
-    if begun is None or not said.endswith(")"):
+    head = None if form is None else form.match(output)
+    if head is None or not output.endswith(")"):
         return None
-    start = begun.end()
+    start = head.end()
     fields: dict[str, str] = {}
-    while start < len(said):
-        pair = _PAIR.match(said, start)
-        if pair is None or (pair[3] == ")") is not (pair.end() == len(said)):
+    while start < len(output):
+        pair = _PAIR.match(output, start)
+        if pair is None or (pair[3] == ")") is not (pair.end() == len(output)):
             return None
         fields[pair[1]] = pair[2].strip('"')
         start = pair.end()

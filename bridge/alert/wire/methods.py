@@ -1,10 +1,10 @@
-"""The full names of Falco's gRPC methods, as they go over the wire (outputs.proto, version.proto)."""
+"""The full names of Falco's gRPC methods (outputs.proto, version.proto)."""
 
 GET = "/falco.outputs.service/get"
-"""Drains the queue, then ends; an empty queue ends it at once."""
+"""Sends the queued alerts, then ends. Ends at once if the queue is empty."""
 
 SUB = "/falco.outputs.service/sub"
-"""Answers each request with what is queued, and is silent until the next."""
+"""Answers each request with the queued alerts, and sends nothing until the next request."""
 
 VERSION = "/falco.version.service/version"
-"""Which Falco this is."""
+"""Returns the version of Falco."""

@@ -1,1 +1,1 @@
-"""Syntax tree to checked program: names resolved, types known, problems as diagnostics."""
+"""Checks syntax trees: resolves names, checks types, reports problems as diagnostics."""

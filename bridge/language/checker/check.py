@@ -1,4 +1,4 @@
-"""From ``.route`` files to a checked program, with every problem of every file in one run."""
+"""Checks ``.route`` files: returns the program and the problems of all files in one run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bridge.language.checker.files import Gathered, Read, RouteFile, gather, read_nothing
 from bridge.language.checker.resolve import Resolver
 from bridge.language.checker.route_check import RouteChecker
-from bridge.language.checker.scope import FALCOS, FalcoMacro, Known, Scope, join, make_scopes, unused
+from bridge.language.checker.scope import FALCO_MACRO_PREFIX, FalcoMacro, Known, Scope, join, make_scopes, unused
 from bridge.language.checker.test_check import CaseChecker
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity, by_place
 from bridge.language.diagnostics.source import SourceText, Span
@@ -19,43 +19,43 @@ from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import parse_condition
 
 _OTHERWISE = "otherwise"
-_MOST_WHERES = 50
+_MAX_WHERE_DEPTH = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check came to."""
+    """The result of a check."""
 
     program: Program | None
-    """None where there are errors."""
+    """None if there are errors."""
     diagnostics: tuple[Diagnostic, ...]
     """Sorted by place."""
     tests: tuple[TestCase, ...] = ()
     sources: Mapping[str, SourceText] = field(default_factory=dict)
-    """The text of every file that was read, the imported ones too, by path; and of Falco's macros."""
+    """The text of every file that was read, including imports, and of Falco's macros, by path."""
     gathered: Gathered | None = None
     understood: tuple[Route, ...] = ()
-    """The routes of which it is known when they act, whatever else is wrong with them or with others."""
+    """The routes whose conditions and schedules are valid, even if the program has other errors."""
 
     @property
     def errors(self) -> int:
-        """How many of them keep the program from running."""
+        """The number of diagnostics that are errors."""
         return sum(each.severity is Severity.ERROR for each in self.diagnostics)
 
     def macro_at(self, span: Span) -> str | None:
-        """The macro within which something stands, if it stands in one."""
-        if span.path.startswith(FALCOS):
-            return span.path.removeprefix(FALCOS)
+        """The name of the macro that contains this place, or None."""
+        if span.path.startswith(FALCO_MACRO_PREFIX):
+            return span.path.removeprefix(FALCO_MACRO_PREFIX)
         file = None if self.gathered is None else self.gathered.files.get(span.path)
         for statement in () if file is None else file.parsed.file.statements:
-            of = statement.span
-            if isinstance(statement, syntax.MacroStatement) and of.start <= span.start and span.end <= of.end:
+            whole = statement.span
+            if isinstance(statement, syntax.MacroStatement) and whole.start <= span.start and span.end <= whole.end:
                 return statement.name.text
         return None
 
 
 def check(sources: Sequence[SourceText], known: Known, read: Read = read_nothing) -> Checked:
-    """Check files that belong together, in this order, and what they import by ``read``. Never raises."""
+    """Check files as one program, in this order, with the files that they import through ``read``. Never raises."""
     gathered = gather(sources, read, known.rules)
     files = list(gathered.files.values())
     scopes, problems = make_scopes(files, known)
@@ -63,18 +63,18 @@ def check(sources: Sequence[SourceText], known: Known, read: Read = read_nothing
     checker = _Checker(scopes, problems)
     program = checker.program(files)
     tests = checker.tests(files)
-    if not gathered.problems:  # what could not be read may have used them
+    if not gathered.problems:  # a file that cannot be read may use them
         problems += unused(files, scopes)
     diagnostics = tuple(sorted(dict.fromkeys(problems), key=by_place))
     failed = any(each.severity is Severity.ERROR for each in diagnostics)
-    texts = {**gathered.sources, **_falcos_macros(scopes)}
+    texts = {**gathered.sources, **_falco_macros(scopes)}
     return Checked(None if failed else program, diagnostics, tests, texts, gathered, tuple(checker.understood))
 
 
 def check_condition(
     source: SourceText, known: Known, definitions: Sequence[SourceText] = (), read: Read = read_nothing
 ) -> Condition | tuple[Diagnostic, ...]:
-    """A condition by itself, with the names that ``definitions`` define; or its errors. Never raises."""
+    """Check a condition with the names that ``definitions`` define. Returns the errors, if any. Never raises."""
     gathered = gather(definitions or (SourceText(source.path, ""),), read, known.rules)
     scopes, problems = make_scopes(list(gathered.files.values()), known)
     problems = [*gathered.problems, *problems]
@@ -87,13 +87,13 @@ def check_condition(
     return errors if condition is None or errors else condition
 
 
-def _falcos_macros(scopes: Mapping[str, Scope]) -> dict[str, SourceText]:
+def _falco_macros(scopes: Mapping[str, Scope]) -> dict[str, SourceText]:
     macros = (each for scope in scopes.values() for each in scope.definitions.values() if isinstance(each, FalcoMacro))
     return {macro.source.path: macro.source for macro in macros}
 
 
 class _Checker:
-    """Checks the files of one program, one after another."""
+    """Checks the files of one program."""
 
     def __init__(self, scopes: Mapping[str, Scope], problems: list[Diagnostic]) -> None:
         self._problems = problems
@@ -106,17 +106,17 @@ class _Checker:
         self._redactions: list[Redaction] = []
 
     def program(self, files: Sequence[RouteFile]) -> Program:
-        """Every route, as far as it could be checked."""
+        """The program, as far as it is valid."""
         for file in files:
             checker = self._checkers[file.source.path]
             for statement in file.parsed.file.statements:
-                checker.named_part(statement)
+                checker.check_definition(statement)
             for statement in file.parsed.file.statements:
                 self._statement(checker, statement)
         return Program(tuple(self._routes), self._channels, tuple(self._redactions))
 
     def tests(self, files: Sequence[RouteFile]) -> tuple[TestCase, ...]:
-        """Every test; by then all routes are known."""
+        """All tests. Call after ``program``, which collects the names of routes."""
         return tuple(self._cases(files))
 
     def _cases(self, files: Sequence[RouteFile]) -> Iterator[TestCase]:
@@ -127,7 +127,7 @@ class _Checker:
             for statement in file.parsed.file.statements:
                 if isinstance(statement, syntax.TestStatement):
                     if first.setdefault(statement.name.text, statement.name.span) is not statement.name.span:
-                        self._same_name("tests", statement.name, first[statement.name.text])
+                        self._duplicate_name("test", statement.name, first[statement.name.text])
                     yield checker.case(statement)
 
     def _statement(self, checker: RouteChecker, statement: syntax.Statement) -> None:
@@ -146,16 +146,18 @@ class _Checker:
                 pass
 
     def _where(
-        self, checker: RouteChecker, statement: syntax.WhereStatement, around: tuple[Condition | None, ...]
+        self, checker: RouteChecker, statement: syntax.WhereStatement, enclosing: tuple[Condition | None, ...]
     ) -> None:
-        if len(around) == _MOST_WHERES:
+        if len(enclosing) == _MAX_WHERE_DEPTH:
             self._problems.append(
                 Diagnostic(
-                    Code.TOO_DEEP, f"more than {_MOST_WHERES} `where` within each other", statement.condition.span
+                    Code.TOO_DEEP,
+                    f"`where` is nested more than {_MAX_WHERE_DEPTH} levels deep",
+                    statement.condition.span,
                 )
             )
             return
-        inner = (*around, checker.resolver.resolve(statement.condition))
+        inner = (*enclosing, checker.resolver.resolve(statement.condition))
         for each in statement.body:
             if isinstance(each, syntax.WhereStatement):
                 self._where(checker, each, inner)
@@ -163,18 +165,18 @@ class _Checker:
                 self._route(checker, each, inner)
 
     def _route(
-        self, checker: RouteChecker, statement: syntax.RouteStatement, around: tuple[Condition | None, ...]
+        self, checker: RouteChecker, statement: syntax.RouteStatement, enclosing: tuple[Condition | None, ...]
     ) -> None:
         assert statement.name is not None
         first = self._names.setdefault(statement.name.text, statement.name.span)
         if first is not statement.name.span:
-            self._same_name("routes", statement.name, first)
+            self._duplicate_name("route", statement.name, first)
         elif statement.name.text == _OTHERWISE:
             self._problems.append(
                 Diagnostic(Code.RESERVED_NAME, "a route cannot be named `otherwise`", statement.name.span,
                            "write: otherwise { to … }")
             )  # fmt: skip
-        route = checker.route(statement, around)
+        route = checker.route(statement, enclosing)
         self._routes.append(route)
         if checker.understood:
             self.understood.append(route)
@@ -184,22 +186,22 @@ class _Checker:
             self._problems.append(
                 Diagnostic(
                     Code.REPEATED_CLAUSE,
-                    "`otherwise` is said twice",
+                    "`otherwise` is given twice",
                     statement.head,
-                    "keep one",
-                    (("first here", self._otherwise.head),),
+                    "remove one",
+                    (("first given here", self._otherwise.head),),
                 )
             )
         self._otherwise = statement
         self._channels = checker.otherwise(statement)
 
-    def _same_name(self, what: str, name: syntax.Word, first: Span) -> None:
+    def _duplicate_name(self, what: str, name: syntax.Word, first: Span) -> None:
         self._problems.append(
             Diagnostic(
                 Code.DUPLICATE_NAME,
-                f'two {what} are named "{name.text}"',
+                f'{what} name "{name.text}" is used twice',
                 name.span,
-                "the history tells them apart by their names; choose another",
-                (("first here", first),),
+                "choose another name",
+                (("first used here", first),),
             )
         )

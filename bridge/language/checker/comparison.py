@@ -1,4 +1,4 @@
-"""A comparison of a condition: its operator, its right side, its lists."""
+"""Checks comparisons: operator, right side and lists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from bridge.common.suggest import did_you_mean, nearest
-from bridge.language.checker.field_comparison import finds_nothing, objection
+from bridge.language.checker.field_comparison import never_matches, objection
 from bridge.language.checker.literals import literal_problems
 from bridge.language.checker.operands import Broken, Operands
 from bridge.language.checker.scope import NameKind, expand
@@ -17,48 +17,48 @@ from bridge.language.program.transformers import kind_of
 from bridge.language.syntax import tree as syntax
 
 FALCO_INTERNAL = "Falco internal: "
-"""What the rules begin with by which Falco speaks of itself; they stand in no rules file."""
+"""The prefix of the rule names of Falco's internal alerts, which no rules file defines."""
 _BARE_LIST = re.compile("[a-zA-Z][a-zA-Z0-9_]*")
-"""What Falco takes for a list without parentheses: one name, which is then the list's only item."""
-_SLIP = 2
-"""So many letters more or fewer may a misspelt list's name have."""
-_WHOLE_NAMES = frozenset({Operator.EQ, Operator.NE, Operator.IN})
+"""A list without parentheses, as Falco accepts it: a single name, which is the only item."""
+_MAX_LENGTH_DIFFERENCE = 2
+"""Letters by which a misspelt name of a list may be longer or shorter."""
+_EXACT = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 _Use = tuple[str, Kind, Operator, bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparisons:
-    """Checks comparisons, and notes what is wrong where its operands do."""
+    """Checks comparisons. Problems are added to those of ``operands``."""
 
     operands: Operands
-    _faultless: dict[_Use, tuple[Literal, ...]] = field(default_factory=dict)
-    """The items of lists in which nothing is wrong or odd: a thousand routes may name one of twenty thousand."""
+    _valid_uses: dict[_Use, tuple[Literal, ...]] = field(default_factory=dict)
+    """Items of lists without any diagnostic, cached: a thousand routes may use a list of twenty thousand items."""
 
     def comparison(self, written: syntax.Comparison) -> Compare:
-        """As written, checked. Raises Broken."""
+        """Check a comparison. Raises Broken."""
         operator = Operator.EQ if written.operator.text == "==" else Operator(written.operator.text)
         left = self.operands.left(written.left)
         kind = kind_of(left)
         if not allows(kind, operator):
             raise self.operands.wrong(
                 Code.WRONG_OPERATOR,
-                f"`{operator.value}` cannot be used here: {_told(written.left)} is {kind_name(kind)}",
+                f"`{operator.value}` does not support {_label(written.left)}, which is {kind_name(kind)}",
                 written.operator.span,
-                f"it takes {operators_for(kind)}",
+                f"use one of: {operators_for(kind)}",
             )
         quantifier = None if written.quantifier is None else Quantifier(written.quantifier.text)
         if quantifier is not None and operator in ORDERING:
             raise self.operands.wrong(
-                Code.WRONG_OPERATOR, f"`{operator.value}` takes no `{quantifier.value}`", written.operator.span
+                Code.WRONG_OPERATOR, f"`{operator.value}` does not support `{quantifier.value}`", written.operator.span
             )
         right = self._right(written, left, operator)
-        if finds_nothing(left, right, operator):
+        if never_matches(left, right, operator):
             self.operands.problems.append(
                 Diagnostic(
                     Code.EMPTY_VALUE,
-                    f"`{operator.value}` finds nothing here: Falco counts the end of what a transformer gives",
+                    f"`{operator.value}` never matches here: Falco also compares the final zero byte of the result",
                     written.operator.span,
-                    "leave the transformer out" if kind is Kind.LIST else "write `=`",
+                    "remove the transformer" if kind is Kind.LIST else "use `=`",
                 )
             )
             right = Items((), right.span)
@@ -72,21 +72,21 @@ class Comparisons:
             self._check_word(kind, operator, right)
             self._check_rule(written.left, operator, right)
             return Literal(right.text, right.quoted, right.span)
-        if isinstance(right, syntax.Word) and (not _BARE_LIST.fullmatch(right.text) or self._is_no_item(right)):
-            message = f"`{operator.value}` takes a list"
+        if isinstance(right, syntax.Word) and (not _BARE_LIST.fullmatch(right.text) or self._needs_parentheses(right)):
+            message = f"`{operator.value}` needs a list"
             raise self.operands.wrong(
-                Code.WRONG_RIGHT_SIDE, message, right.span, "put it in parentheses, also a single value"
+                Code.WRONG_RIGHT_SIDE, message, right.span, "put values in parentheses, even a single one"
             )
-        use = self._use_of_a_list(written, kind, operator)
-        if use is not None and use in self._faultless:
-            return Items(self._faultless[use], right.span)
+        use = self._list_use(written, kind, operator)
+        if use is not None and use in self._valid_uses:
+            return Items(self._valid_uses[use], right.span)
         known = len(self.operands.problems)
-        literals = self._listed(written, right, kind, operator)
+        literals = self._items(written, right, kind, operator)
         if use is not None and len(self.operands.problems) == known:
-            self._faultless[use] = literals
+            self._valid_uses[use] = literals
         return Items(literals, right.span)
 
-    def _listed(
+    def _items(
         self, written: syntax.Comparison, right: syntax.Word | syntax.WordList, kind: Kind, operator: Operator
     ) -> tuple[Literal, ...]:
         words = (right,) if isinstance(right, syntax.Word) else expand(self.operands.scope, right.words)
@@ -94,7 +94,9 @@ class Comparisons:
             raise Broken
         if not words:
             self.operands.problems.append(
-                Diagnostic(Code.EMPTY_VALUE, f"`{operator.value} ()` is never true", right.span, "fill the list")
+                Diagnostic(
+                    Code.EMPTY_VALUE, f"`{operator.value} ()` is never true", right.span, "add values to the list"
+                )
             )
         before = self._errors()
         if isinstance(right, syntax.WordList) and len(right.words) == 1:
@@ -106,8 +108,8 @@ class Comparisons:
             raise Broken
         return tuple(Literal(word.text, word.quoted, word.span) for word in words)
 
-    def _use_of_a_list(self, written: syntax.Comparison, kind: Kind, operator: Operator) -> _Use | None:
-        """What tells a list's use from another, where nothing but its name stands in the parentheses."""
+    def _list_use(self, written: syntax.Comparison, kind: Kind, operator: Operator) -> _Use | None:
+        """The cache key of a comparison with a single named list; None for any other comparison."""
         match written.right:
             case syntax.WordList(words=(syntax.Word(quoted=False, text=name),)) if name in self.operands.scope.lists:
                 self.operands.scope.find(NameKind.LIST, name)
@@ -117,7 +119,7 @@ class Comparisons:
                 return None
 
     def _check_item(self, word: syntax.Word) -> None:
-        """A value that stands alone in parentheses, almost by the name of a list that does not hold it."""
+        """Report a single value in parentheses that is almost the name of a list and not one of its items."""
         lists = self.operands.scope.lists
         meant = (
             None
@@ -126,21 +128,21 @@ class Comparisons:
         )
         if (
             meant is None
-            or abs(len(meant) - len(word.text)) > _SLIP
+            or abs(len(meant) - len(word.text)) > _MAX_LENGTH_DIFFERENCE
             or word.text in {item.text for item in lists[meant]}
         ):
             return
         self.operands.problems.append(
             Diagnostic(
                 Code.MISSPELT_LIST,
-                f"`{word.text}` is a text here, for no list has this name",
+                f"`{word.text}` is compared as text: no list has this name",
                 word.span,
-                f"did you mean `{meant}`? For the text, quote it",
+                f"did you mean the list `{meant}`? To compare the text, quote it",
             )
         )
 
-    def _is_no_item(self, word: syntax.Word) -> bool:
-        """A quoted word, or a list's name, which Falco replaces by its items and then misses the parentheses."""
+    def _needs_parentheses(self, word: syntax.Word) -> bool:
+        """A quoted word, or the name of a list, which Falco would replace by its items without parentheses."""
         return word.quoted or self.operands.scope.find(NameKind.LIST, word.text) is not None
 
     def _check_word(self, kind: Kind, operator: Operator, word: syntax.Word) -> None:
@@ -150,12 +152,12 @@ class Comparisons:
             raise Broken
 
     def _check_rule(self, left: syntax.LeftOperand, operator: Operator, word: syntax.Word) -> None:
-        """A rule's name that no imported rules file has."""
+        """Report the name of a rule that no imported rules file defines."""
         names = self.operands.scope.rule_names
-        if names is None or operator not in _WHOLE_NAMES or word.text in names or word.text.startswith(FALCO_INTERNAL):
+        if names is None or operator not in _EXACT or word.text in names or word.text.startswith(FALCO_INTERNAL):
             return
         if isinstance(left, syntax.FieldName) and left.text == "rule":
-            hint = did_you_mean(word.text, names) or "the rules files that are imported have none such"
+            hint = did_you_mean(word.text, names) or "no imported rules file defines it"
             self.operands.problems.append(Diagnostic(Code.UNKNOWN_RULE, f"unknown rule `{word.text}`", word.span, hint))
 
     def _errors(self) -> int:
@@ -165,11 +167,11 @@ class Comparisons:
         self, written: syntax.Comparison, right: syntax.Transform, left: Operand, operator: Operator
     ) -> Call:
         call = self.operands.call(right)
-        wrong = objection(left, call, operator, _told(written.left))
+        wrong = objection(left, call, operator, _label(written.left))
         if wrong is not None:
             raise self.operands.wrong(Code.WRONG_RIGHT_SIDE, wrong[0], right.span, wrong[1])
         return call
 
 
-def _told(left: syntax.LeftOperand) -> str:
+def _label(left: syntax.LeftOperand) -> str:
     return f"`{left.text}`" if isinstance(left, syntax.FieldName) else f"`{left.name.text}(…)`"

@@ -1,4 +1,4 @@
-"""The files that belong together: what each imports, every one once, imports before the importer."""
+"""Collects files and their imports, each file once, imports before the importing file."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import Parsed, parse
 
 Read = Callable[[str, str], SourceText | str]
-"""Gives the file that the one at a path imports under a name, or a sentence why not."""
-_DEEPEST = 50
+"""Reads an import: from the importing path and the name as written to the file, or an error message."""
+_MAX_IMPORT_DEPTH = 50
 _YAML = (".yaml", ".yml")
 
 
 def read_nothing(_importer: str, written: str) -> SourceText | str:
-    """For text that stands alone."""
+    """Reject all imports. For text that is not a file."""
     return f"`{written}` cannot be imported here"
 
 
 @dataclass(slots=True)
 class RouteFile:
-    """One file with what it imports."""
+    """A file with its imports."""
 
     source: SourceText
     parsed: Parsed
     imports: list[tuple[syntax.Import, RouteFile]] = field(default_factory=list)
     rules: FalcoRules | None = None
-    """What its ``import falco`` statements bring, added to what it imports of Falco's by way of others."""
+    """The rules of its ``import falco`` statements, and of those in imported files."""
 
 
 @dataclass(slots=True)
 class Gathered:
-    """All files, in the order of their routes."""
+    """All files of a program, in the order of their routes."""
 
     read: Read
     rules: FalcoRules | None = None
-    """Falco's, as every file knows them before it imports any."""
+    """Falco's rules that every file knows without importing them."""
     files: dict[str, RouteFile] = field(default_factory=dict)
     sources: dict[str, SourceText] = field(default_factory=dict)
-    """Every text that a diagnostic may point into, by path."""
+    """Every text that a diagnostic may point to, by path."""
     problems: list[Diagnostic] = field(default_factory=list)
     _open: list[str] = field(default_factory=list)
 
     def add(self, source: SourceText) -> RouteFile:
-        """A file and, before it, what it imports."""
+        """Add a file after its imports."""
         known = self.files.get(source.path)
         if known is not None:
             return known
@@ -66,7 +66,9 @@ class Gathered:
             if not isinstance(statement, syntax.Import):
                 continue
             if not statement.falco and statement.path.text.endswith(_YAML):
-                self._wrong(statement, f"`{statement.path.text}` is no .route file", "Falco's rules: import falco …")
+                self._wrong(
+                    statement, f"`{statement.path.text}` is not a .route file", "for rules of Falco: import falco …"
+                )
                 continue
             found = self._found(file, statement)
             if found is None:
@@ -88,21 +90,22 @@ class Gathered:
             file.rules = rules
             return
         for statement, source in falco:
-            said = read_rules((source,))
-            if isinstance(said, str):
-                self._wrong(statement, said, "give a rules file of Falco's")
+            result = read_rules((source,))
+            if isinstance(result, str):
+                self._wrong(statement, result, "import a rules file of Falco")
 
     def _found(self, file: RouteFile, statement: syntax.Import) -> SourceText | None:
         found = self.read(file.source.path, statement.path.text)
         if isinstance(found, str):
-            self._wrong(statement, found, "the path is relative to this file")
+            self._wrong(statement, found, "paths are relative to this file")
             return None
-        if found.path in self._open or len(self._open) > _DEEPEST:
-            circle = " → ".join([*self._open[self._open.index(found.path) :], found.path] if found.path in self._open
-                                else self._open[-3:])  # fmt: skip
-            self.problems.append(
-                Diagnostic(Code.CYCLE, f"this import comes back to its own file: {circle}", statement.span)
-            )
+        if found.path in self._open:
+            cycle = " → ".join([*self._open[self._open.index(found.path) :], found.path])
+            self.problems.append(Diagnostic(Code.CYCLE, f"import cycle: {cycle}", statement.span))
+            return None
+        if len(self._open) > _MAX_IMPORT_DEPTH:
+            message = f"imports are nested more than {_MAX_IMPORT_DEPTH} levels deep"
+            self.problems.append(Diagnostic(Code.CYCLE, message, statement.span))
             return None
         return found
 
@@ -111,7 +114,7 @@ class Gathered:
 
 
 def gather(sources: Sequence[SourceText], read: Read, rules: FalcoRules | None = None) -> Gathered:
-    """These files and all that they import; ``rules`` are Falco's that all of them know. Never raises."""
+    """Collect files and their imports. ``rules`` are Falco's rules that every file knows. Never raises."""
     gathered = Gathered(read, rules)
     for source in sources:
         gathered.add(source)

@@ -1,4 +1,4 @@
-"""Whether a value as written fits what it is compared with."""
+"""Checks literal values against the operand that they are compared with."""
 
 from __future__ import annotations
 
@@ -30,78 +30,80 @@ _PRIORITIES = tuple(priority.word for priority in Priority)
 
 
 def literal_problems(kind: Kind, operator: Operator, word: Word) -> Iterator[Diagnostic]:
-    """Everything that is wrong or odd with a value on the right of a comparison."""
-    yield from _misfits(kind, operator, word)
-    yield from _oddities(kind, operator, word)
+    """All errors and warnings about a value on the right side of a comparison."""
+    yield from _errors(kind, operator, word)
+    yield from _warnings(kind, operator, word)
 
 
-def _misfits(  # noqa: C901  # a case a line
+def _errors(  # noqa: C901  # one case per line
     kind: Kind, operator: Operator, word: Word
 ) -> Iterator[Diagnostic]:
     text = word.text
     if kind is Kind.PRIORITY:
         if parse_priority(text) is None:
             hint = did_you_mean(text, _PRIORITIES) or f"one of {', '.join(_PRIORITIES)}"
-            yield Diagnostic(Code.UNKNOWN_PRIORITY, f"`{text}` is no priority", word.span, hint)
+            yield Diagnostic(Code.UNKNOWN_PRIORITY, f"unknown priority `{text}`", word.span, hint)
     elif operator in ORDERING and (word.quoted or not is_number_token(text)):
-        yield _wrong(word, f"`{operator.value}` takes a number without quotes", "to compare two fields: val(FIELD)")
+        yield _wrong(word, f"`{operator.value}` needs a number without quotes", "to compare two fields: val(FIELD)")
     elif kind in _NUMBERS and _NUMBERS[kind](text) is None:
-        yield _wrong(word, f"`{text}` is no whole number" if kind is not Kind.DOUBLE else f"`{text}` is no number", "")
+        yield _wrong(word, f"`{text}` is not {'a number' if kind is Kind.DOUBLE else 'an integer'}", "")
     elif kind is Kind.BOOL and parse_bool(text) is None:
-        yield _wrong(word, f"`{text}` is neither true nor false", "write `true` or `false`")
+        yield _wrong(word, f"`{text}` is not a boolean", "write `true` or `false`")
     elif kind is Kind.IP and parse_address(text) is None and parse_network(text) is None:
-        yield _wrong(word, f"`{text}` is no IP address", "like 10.0.0.1, 2001:db8::1, or a network 10.0.0.0/8")
+        yield _wrong(word, f"`{text}` is not an IP address", "like 10.0.0.1, 2001:db8::1, or a network 10.0.0.0/8")
     elif kind is Kind.NET and not _is_net(text):
-        yield _wrong(word, f"`{text}` is no network", "like 10.0.0.0/8 or 2001:db8::/32")
+        yield _wrong(word, f"`{text}` is not a network", "like 10.0.0.0/8 or 2001:db8::/32")
     elif operator in HEX_OPERATORS and (len(text) % 2 or not _HEX.issuperset(text)):
-        yield _wrong(word, f"`{operator.value}` takes bytes in hexadecimal", "like 7f454c46")
+        yield _wrong(word, f"`{operator.value}` needs bytes in hexadecimal", "like 7f454c46")
     elif operator is Operator.REGEX:
         compiled = compile_as_falco(text)
         if isinstance(compiled, str):
-            hint = "RE2 knows no look-around and no back-references" if "(?" in text or "\\" in text else ""
-            yield Diagnostic(Code.BAD_REGEX, f"RE2 refuses this regex: {compiled}", word.span, hint)
+            hint = "RE2 does not support look-around and back-references" if "(?" in text or "\\" in text else ""
+            yield Diagnostic(Code.BAD_REGEX, f"invalid regex: {compiled}", word.span, hint)
 
 
 def _is_net(text: str) -> bool:
-    """Falco takes every network but the whole of IPv6."""
+    """Falco accepts every network except ``::/0``."""
     network = parse_network(text)
     return network is not None and (network.version, network.prefixlen) != (6, 0)
 
 
-def _oddities(kind: Kind, operator: Operator, word: Word) -> Iterator[Diagnostic]:
+def _warnings(kind: Kind, operator: Operator, word: Word) -> Iterator[Diagnostic]:
     text = word.text
     if text == MISSING:
         yield Diagnostic(
             Code.LITERAL_MISSING,
-            f"`{MISSING}` is how Falco prints a missing value, and a comparison with that is false",
+            f"a comparison with `{MISSING}` is always false: Falco prints missing values this way",
             word.span,
             "write `not FIELD exists`",
         )
     elif text == "" and operator in _SUBSTRING:
         yield Diagnostic(
-            Code.EMPTY_VALUE, f'`{operator.value} ""` is true of every value', word.span, "write `FIELD exists`"
+            Code.EMPTY_VALUE, f'`{operator.value} ""` is true for every value', word.span, "write `FIELD exists`"
         )
     elif operator in _WHOLE and kind is Kind.TEXT and _has_wildcard(text):
         yield Diagnostic(
-            Code.WILDCARD_EQUALS, f"`{operator.value}` compares literally, `*` too", word.span, "for wildcards: glob"
+            Code.WILDCARD_EQUALS, f"`{operator.value}` compares `*` literally", word.span, "for wildcards use `glob`"
         )
     elif not word.quoted and "." in text and "/" not in text and field_kind(text) is not None:
         yield Diagnostic(
             Code.FIELD_AS_TEXT,
-            f"this is the text `{text}`, not the field's value",
+            f"this is the text `{text}`, not the value of the field",
             word.span,
-            f"for its value: val({text}); for the text, quote it",
+            f"for the value: val({text}); for the text, quote it",
         )
     elif not word.quoted and not _SMART_QUOTES.isdisjoint(text):
-        yield Diagnostic(Code.SMART_QUOTE, "a typographic quote is part of this value", word.span, 'straight quotes: "')
+        yield Diagnostic(
+            Code.SMART_QUOTE, "this value contains a typographic quote", word.span, 'use straight quotes: "'
+        )
     elif not word.quoted and not text.isprintable():
         yield Diagnostic(
-            Code.SMART_QUOTE, "what cannot be seen is part of this value", word.span, "take it out, or quote the value"
+            Code.SMART_QUOTE, "this value contains an invisible character", word.span, "remove it, or quote the value"
         )
 
 
 def _has_wildcard(text: str) -> bool:
-    """A ``*`` in one word, or at the end: elsewhere it is as likely a command's own."""
+    """A ``*`` at the end, or in a single word. Elsewhere it may be part of a command."""
     return "*" in text and len(text) > 1 and (text.endswith("*") or " " not in text)
 
 

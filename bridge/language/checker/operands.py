@@ -1,4 +1,4 @@
-"""Fields and transformers of a condition, by name and type."""
+"""Checks the operands of conditions: fields, transformers and their arguments."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from bridge.language.program.kinds import ATTRIBUTES, LABEL, argument_problem, f
 from bridge.language.program.transformers import NAMES, VAL, kind_of, result_kind
 from bridge.language.syntax import tree as syntax
 
-_GIVEN = frozenset({Kind.TEXT, Kind.BYTES, Kind.UNKNOWN, Kind.LIST})
-_ITEMS = _GIVEN | {Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE}
-"""What a list inside a transformer may hold: what other transformers give, and fields."""
+_TEXTUAL = frozenset({Kind.TEXT, Kind.BYTES, Kind.UNKNOWN, Kind.LIST})
+_ITEMS = _TEXTUAL | {Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE}
+"""Kinds of fields allowed in a list inside a transformer."""
 
 
-class Broken(Exception):  # noqa: N818  # control flow while a condition is checked: the diagnostic is already noted
-    """This condition has a mistake; its neighbours are still looked at."""
+class Broken(Exception):  # noqa: N818  # control flow: the diagnostic is already recorded
+    """The condition has an error. Other conditions are still checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operands:
-    """Checks operands against one scope, noting what is wrong in ``problems``; all but ``field_name`` raise Broken."""
+    """Checks operands in a scope. Adds errors to ``problems`` and raises Broken, except ``field_name``."""
 
     scope: Scope
     problems: list[Diagnostic]
 
     def field_name(self, written: syntax.FieldName) -> str | None:
-        """A field named outside a condition; None where there is none such, which is noted."""
+        """The name of a field outside a condition. None after an error."""
         try:
             return self.field(written).name
         except Broken:
             return None
 
     def field(self, written: syntax.FieldName) -> Field:
-        """A field that there is."""
+        """Check a field."""
         kind = field_kind(written.text)
         if kind is None and "." not in written.text:
             hint = (
                 suggest_field(written.text)
                 or did_you_mean(written.text, ATTRIBUTES)
-                or f"without a dot there are {', '.join(ATTRIBUTES)}"
+                or f"names without a dot: {', '.join(ATTRIBUTES)}"
             )
             raise self.wrong(Code.UNKNOWN_FIELD, f"unknown field `{written.text}`", written.span, hint)
         if problem := argument_problem(written.text):
@@ -63,11 +63,11 @@ class Operands:
         labels = self.scope.known.labels
         name = written.text.removeprefix(LABEL)
         if labels is not None and name not in labels:
-            hint = did_you_mean(name, labels) or "the config's `labels` name them"
+            hint = did_you_mean(name, labels) or "labels are defined in the config"
             raise self.wrong(Code.UNKNOWN_LABEL, f"unknown label `{name}`", written.span, hint)
 
     def call(self, written: syntax.Transform) -> Call:
-        """A transformer with what it takes."""
+        """Check a transformer and its arguments."""
         name = written.name.text
         if name not in NAMES:
             hint = did_you_mean(name, NAMES) or f"one of {', '.join(NAMES)}"
@@ -88,38 +88,40 @@ class Operands:
                 return self._pack(written)
             case syntax.Transform():
                 if written.name.text == VAL:
-                    raise self.wrong(Code.WRONG_ARGUMENTS, "val() cannot stand inside a transformer", written.span)
+                    raise self.wrong(Code.WRONG_ARGUMENTS, "val() is not allowed inside a transformer", written.span)
                 return self.call(written)
             case _:
                 assert_never(written)
 
     def _pack(self, written: syntax.Arguments) -> Pack:
-        """A list inside a transformer's parentheses: of texts, of numbers as they are printed, of lists' items."""
+        """Check a list inside a transformer: texts, numbers as printed, items of lists."""
         values = tuple(self._argument(item) for item in written.items)
         for value in values:
-            if isinstance(value, Pack) or kind_of(value) not in (_ITEMS if isinstance(value, Field) else _GIVEN):
-                message = f"a list here holds texts, and this is {kind_name(kind_of(value))}"
+            if isinstance(value, Pack) or kind_of(value) not in (_ITEMS if isinstance(value, Field) else _TEXTUAL):
+                message = f"items of this list must be text, but this is {kind_name(kind_of(value))}"
                 raise self.wrong(Code.WRONG_ARGUMENTS, message, value.span)
         return Pack(values, written.span)
 
     def left(self, written: syntax.LeftOperand) -> Field | Call:
-        """What stands on the left of an operator."""
+        """Check the left side of an operator."""
         if isinstance(written, syntax.FieldName):
             return self.field(written)
         if written.name.text == VAL:
-            raise self.wrong(Code.WRONG_ARGUMENTS, "val() stands on the right only", written.span, "leave it out")
+            raise self.wrong(
+                Code.WRONG_ARGUMENTS, "val() is only allowed on the right side", written.span, "remove val()"
+            )
         return self.call(written)
 
     def wrong(self, code: Code, message: str, span: Span, hint: str = "") -> Broken:
-        """Note a mistake; to be raised."""
+        """Record an error. The caller raises the result."""
         self.problems.append(Diagnostic(code, message, span, hint))
         return Broken()
 
 
 def unknown_field(name: str, span: Span) -> Diagnostic | None:
-    """A misspelt field. A plugin of one's own has a first word of its own, and its fields are taken by their value."""
+    """The error of an unknown field. None if its first word belongs to no known plugin: it may be a custom plugin."""
     base = name.partition("[")[0]
     hint = suggest_field(base) or did_you_mean(base, (*catalogue(), *ATTRIBUTES))
     if not hint and (family := base.partition(".")[0]) in families():
-        hint = f"see: falco-bridge fields '{family}.*'"
+        hint = f"run: falco-bridge fields '{family}.*'"
     return Diagnostic(Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint) if hint else None

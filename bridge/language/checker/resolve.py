@@ -1,4 +1,4 @@
-"""From a condition as written to a checked one: names resolved, macros expanded, types known, unknown fields told."""
+"""Checks conditions: resolves names, expands macros, checks types."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from bridge.language.program.kinds import ATTRIBUTES
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import parse_condition
 
-DEEPEST = 100
-"""Levels of parentheses, ``not``, transformers and macros within each other."""
-LARGEST = 20_000
-"""Comparisons in one condition with its macros expanded."""
+MAX_DEPTH = 100
+"""Nesting levels of parentheses, ``not``, transformers and macros."""
+MAX_COMPARISONS = 20_000
+"""Comparisons in a condition after macros are expanded."""
 
-_NO_SUCH_MACRO = "define it: macro NAME = …; or for several values: FIELD in (a, b)"
+_NO_SUCH_MACRO = "define it: macro NAME = …; for several values: FIELD in (a, b)"
+
+_SIMPLIFY = "reduce the nesting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +35,14 @@ class _Expanded:
 
 @dataclass(slots=True)
 class Resolver:
-    """Checks conditions against one scope and notes what is wrong in ``problems``."""
+    """Checks conditions in a scope. Errors are added to ``problems``."""
 
     scope: Scope
     problems: list[Diagnostic]
     _macros: dict[str, _Expanded | None] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
     _depth: int = 0
-    _deepest: int = 0
+    _max_depth: int = 0
     _size: int = 0
     operands: Operands = field(init=False)
     _comparisons: Comparisons = field(init=False)
@@ -50,20 +52,20 @@ class Resolver:
         self._comparisons = Comparisons(self.operands)
 
     def resolve(self, written: syntax.ConditionNode) -> Condition | None:
-        """The checked condition, or None where something is wrong with it."""
-        self._depth = self._deepest = self._size = 0
+        """The checked condition. None after an error."""
+        self._depth = self._max_depth = self._size = 0
         try:
-            if syntax.nesting(written) > DEEPEST:
-                raise self.operands.wrong(Code.TOO_DEEP, f"more than {DEEPEST} levels deep", written.span, "use macros")
+            if syntax.nesting(written) > MAX_DEPTH:
+                raise self._too_deep(written.span)
             return self._condition(written)
         except Broken:
             return None
 
     def check_macro(self, statement: syntax.MacroStatement) -> None:
-        """Look at a macro, whether or not something uses it."""
+        """Check a macro, whether or not it is used."""
         name = statement.name.text
         if name not in self._macros and self.scope.definitions.get((NameKind.MACRO, name)) is statement:
-            self._depth = self._deepest = self._size = 0
+            self._depth = self._max_depth = self._size = 0
             try:
                 self._expand(name, statement.name.span)
             except Broken:
@@ -73,7 +75,7 @@ class Resolver:
 
     def _condition(self, written: syntax.ConditionNode) -> Condition:
         self._depth += 1
-        self._deepest = max(self._deepest, self._depth)
+        self._max_depth = max(self._max_depth, self._depth)
         try:
             match written:
                 case syntax.Conjunction():
@@ -98,7 +100,7 @@ class Resolver:
             self._depth -= 1
 
     def _several(self, conditions: tuple[syntax.ConditionNode, ...]) -> tuple[Condition, ...]:
-        """All of them, so that every mistake is told at once."""
+        """Check all conditions, so that all errors are reported at once."""
         resolved: list[Condition] = []
         broken = False
         for condition in conditions:
@@ -119,19 +121,18 @@ class Resolver:
                 hint = f"`{use.name}` needs an operator and a value"
             raise self.operands.wrong(Code.UNKNOWN_MACRO, f"unknown macro `{use.name}`", use.span, hint)
         found = self._expand(use.name, use.span)
-        self._deepest = max(self._deepest, self._depth + found.depth)
-        if self._deepest > DEEPEST:
-            raise self.operands.wrong(
-                Code.TOO_DEEP, f"with its macros it is more than {DEEPEST} levels deep", use.span, "split it"
-            )
+        self._max_depth = max(self._max_depth, self._depth + found.depth)
+        if self._max_depth > MAX_DEPTH:
+            message = f"with this macro the condition is nested more than {MAX_DEPTH} levels deep"
+            raise self.operands.wrong(Code.TOO_DEEP, message, use.span, _SIMPLIFY)
         self._count(found.size, use.span)
         return found.condition
 
     def _expand(self, name: str, span: Span) -> _Expanded:
         if name in self._open:
             self._macros[name] = None
-            circle = " → ".join([*self._open[self._open.index(name) :], name])
-            raise self.operands.wrong(Code.CYCLE, f"macro `{name}` stands for itself: {circle}", span)
+            cycle = " → ".join([*self._open[self._open.index(name) :], name])
+            raise self.operands.wrong(Code.CYCLE, f"macro cycle: {cycle}", span)
         if name in self._macros:
             found = self._macros[name]
             if found is None:
@@ -139,38 +140,45 @@ class Resolver:
             return found
         self._macros[name] = None
         written = self._written(name, span)
-        if syntax.nesting(written) > DEEPEST:
-            raise self.operands.wrong(Code.TOO_DEEP, f"more than {DEEPEST} levels deep", written.span, "use macros")
-        if len(self._open) > DEEPEST:
-            raise self.operands.wrong(Code.TOO_DEEP, f"macros stand more than {DEEPEST} levels deep in macros", span)
-        outside = self._depth, self._deepest, self._size
-        self._depth = self._deepest = self._size = 0
+        if syntax.nesting(written) > MAX_DEPTH:
+            raise self._too_deep(written.span)
+        if len(self._open) > MAX_DEPTH:
+            raise self.operands.wrong(Code.TOO_DEEP, f"macros are nested more than {MAX_DEPTH} levels deep", span)
+        outside = self._depth, self._max_depth, self._size
+        self._depth = self._max_depth = self._size = 0
         self._open.append(name)
         del self._macros[name]
         try:
-            found = _Expanded(self._condition(written), self._deepest, self._size)
+            found = _Expanded(self._condition(written), self._max_depth, self._size)
         except Broken:
             self._macros[name] = None
             raise
         finally:
             self._open.pop()
-            self._depth, self._deepest, self._size = outside
+            self._depth, self._max_depth, self._size = outside
         self._macros[name] = found
         return found
 
     def _written(self, name: str, span: Span) -> syntax.ConditionNode:
-        """A macro's condition; one of Falco's is only now read."""
+        """The condition of a macro. Falco's macros are parsed on first use."""
         definition = self.scope.definitions[NameKind.MACRO, name]
         if isinstance(definition, syntax.MacroStatement):
             return definition.condition
         assert isinstance(definition, FalcoMacro)
         written = parse_condition(definition.source)
         if isinstance(written, tuple):
-            said = written[0].message
-            raise self.operands.wrong(Code.CANNOT_IMPORT, f"Falco's macro `{name}` cannot be read here: {said}", span)
+            error = written[0].message
+            raise self.operands.wrong(Code.CANNOT_IMPORT, f"cannot parse Falco's macro `{name}`: {error}", span)
         return written
+
+    def _too_deep(self, span: Span) -> Broken:
+        return self.operands.wrong(
+            Code.TOO_DEEP, f"condition is nested more than {MAX_DEPTH} levels deep", span, _SIMPLIFY
+        )
 
     def _count(self, comparisons: int, span: Span) -> None:
         self._size += comparisons
-        if self._size > LARGEST:
-            raise self.operands.wrong(Code.TOO_LARGE, f"more than {LARGEST} comparisons", span, "split the route")
+        if self._size > MAX_COMPARISONS:
+            raise self.operands.wrong(
+                Code.TOO_LARGE, f"condition has more than {MAX_COMPARISONS} comparisons", span, "split the route"
+            )

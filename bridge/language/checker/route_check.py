@@ -1,4 +1,4 @@
-"""Checks the routes of one file: conditions, channels, templates, schedules, amounts."""
+"""Checks the routes of a file: conditions, channels, templates, schedules, durations and counts."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from bridge.language.syntax import tree as syntax
 _PRIORITIES = tuple(priority.word for priority in Priority)
 _TEMPLATE_NAMES = (*ATTRIBUTES, "route", "severity", "message", "count", "suppressed", "first", "last")
 _REPEATABLE = frozenset({"to", "during", "then"})
-_WITH_DROP = frozenset({"when", "during", "drop", "stop"})
-_OTHERWISE_TAKES = frozenset({"to"})
-_MOST_COUNT = 1_000_000
+_ALLOWED_WITH_DROP = frozenset({"when", "during", "drop", "stop"})
+_ALLOWED_IN_OTHERWISE = frozenset({"to"})
+_MAX_COUNT = 1_000_000
 MASK = "***"
-"""What stands for redacted text where the statement names nothing else."""
+"""The default replacement of redacted text."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """Title and message, of a route or of a template."""
+class _Texts:
+    """The title and the message of a route or a template."""
 
     title: str | None = None
     message: str | None = None
 
 
 class RouteChecker:
-    """Checks against one file's scope; what is wrong goes to ``problems``."""
+    """Checks routes in the scope of a file. Problems are added to ``problems``."""
 
     def __init__(self, scope: Scope, problems: list[Diagnostic]) -> None:
         self.resolver = Resolver(scope, problems)
@@ -49,43 +49,43 @@ class RouteChecker:
         self._problems = problems
         self._schedules: dict[str, Schedule | None] = {}
         self.understood = True
-        """Whether it is known when the last route acts: its conditions and schedules are without an error."""
+        """Whether the conditions and schedules of the last route are valid."""
 
-    def named_part(self, statement: syntax.Statement) -> None:
-        """A macro, schedule or template by itself, used or not."""
+    def check_definition(self, statement: syntax.Statement) -> None:
+        """Check a macro, schedule or template, used or not."""
         match statement:
             case syntax.MacroStatement():
                 self.resolver.check_macro(statement)
             case syntax.ScheduleStatement():
                 self._schedules[statement.name.text] = check_schedule(statement, self._problems)
             case syntax.TemplateStatement():
-                self._find_repeated(statement.says)
-                for say in statement.says:
-                    self._template(say.value)
+                self._report_repeated(statement.texts)
+                for text in statement.texts:
+                    self._template(text.value)
             case _:
                 pass
 
-    def route(self, statement: syntax.RouteStatement, around: tuple[Condition | None, ...]) -> Route:
-        """A route within so many ``where`` conditions; one of those that is None could not be read."""
+    def route(self, statement: syntax.RouteStatement, enclosing: tuple[Condition | None, ...]) -> Route:
+        """Check a route inside the ``enclosing`` conditions of ``where``. None is a condition with an error."""
         assert statement.name is not None
         clauses = statement.clauses
-        self._find_repeated(clauses)
+        self._report_repeated(clauses)
         flags = {clause.keyword for clause in clauses if isinstance(clause, syntax.FlagClause)}
-        says = {clause.keyword: clause.value for clause in clauses if isinstance(clause, syntax.ValueClause)}
+        values = {clause.keyword: clause.value for clause in clauses if isinstance(clause, syntax.ValueClause)}
         to = [clause for clause in clauses if isinstance(clause, syntax.ToClause)]
         if "drop" in flags:
-            self._find_useless(clauses)
+            self._report_ignored(clauses)
         elif not to:
             hint = "add `to CHANNEL`, or `drop` to send nothing"
-            self._tell(Code.NO_DESTINATION, f'route "{statement.name.text}" goes nowhere', statement.head, hint)
-        used = self._used_template(says.get("use"))
+            self._report(Code.NO_DESTINATION, f'route "{statement.name.text}" has no destination', statement.head, hint)
+        used = self._used_template(values.get("use"))
         return Route(
             statement.name.text,
-            self._condition(clauses, around),
+            self._condition(clauses, enclosing),
             self.channels([clause for clause in to if clause.after is None]),
-            self._severity(says.get("severity")),
-            self._template(says.get("title")) or used.title,
-            self._template(says.get("message")) or used.message,
+            self._severity(values.get("severity")),
+            self._template(values.get("title")) or used.title,
+            self._template(values.get("message")) or used.message,
             "drop" in flags,
             "stop" in flags,
             statement.head,
@@ -95,71 +95,73 @@ class RouteChecker:
         )
 
     def otherwise(self, statement: syntax.RouteStatement) -> tuple[str, ...]:
-        """The channels of an ``otherwise``."""
+        """Check an ``otherwise`` and return its channels."""
         for clause in statement.clauses:
             keyword = _keyword(clause)
-            if keyword not in _OTHERWISE_TAKES or (isinstance(clause, syntax.ToClause) and clause.after is not None):
-                self._tell(
+            if keyword not in _ALLOWED_IN_OTHERWISE or (
+                isinstance(clause, syntax.ToClause) and clause.after is not None
+            ):
+                self._report(
                     Code.MISPLACED_CLAUSE,
-                    f"`otherwise` takes no `{'after' if keyword == 'to' else keyword}`",
+                    f"`{'after' if keyword == 'to' else keyword}` is not allowed in `otherwise`",
                     clause.span,
-                    "only `to CHANNEL`; for more, write a route",
+                    "only `to CHANNEL` is allowed; for anything else write a route",
                 )
         to = [clause for clause in statement.clauses if isinstance(clause, syntax.ToClause)]
         if not to:
-            self._tell(Code.NO_DESTINATION, "`otherwise` goes nowhere", statement.head, "add `to CHANNEL`")
+            self._report(Code.NO_DESTINATION, "`otherwise` has no destination", statement.head, "add `to CHANNEL`")
         return self.channels(to)
 
     def redaction(self, statement: syntax.RedactStatement) -> Redaction | None:
-        """What a ``redact`` statement asks for."""
+        """Check a ``redact`` statement. None after an error in the regex."""
         fields = tuple(
             name for each in statement.fields if (name := self.resolver.operands.field_name(each)) is not None
         )
         for each in statement.fields:
             if each.text in ATTRIBUTES and each.text != "output":
-                self._tell(Code.MISPLACED_CLAUSE, f"`{each.text}` cannot be redacted", each.span,
-                           "output fields can, and `output`")  # fmt: skip
+                self._report(Code.MISPLACED_CLAUSE, f"`{each.text}` cannot be redacted", each.span,
+                           "only output fields and `output` can")  # fmt: skip
         compiled = compile_regex(statement.pattern.text)
         if isinstance(compiled, str):
-            self._tell(Code.BAD_REGEX, f"RE2 refuses this regex: {compiled}", statement.pattern.span, "")
+            self._report(Code.BAD_REGEX, f"invalid regex: {compiled}", statement.pattern.span, "")
             return None
         mask = MASK if statement.replacement is None else statement.replacement.text
         return Redaction(fields, statement.pattern.text, mask)
 
     def duration(self, word: syntax.Word) -> int:
-        """Nanoseconds; a bad one is noted."""
+        """Nanoseconds. Reports an invalid duration."""
         found = parse_duration(word.text)
         if found is None:
-            self._tell(Code.BAD_AMOUNT, f"`{word.text}` is too short or too long", word.span, "from 1ms to 366d")
+            self._report(Code.BAD_AMOUNT, f"duration `{word.text}` is out of range", word.span, "from 1ms to 366d")
         return found or 1
 
     def count(self, word: syntax.Word) -> int:
-        """A whole number from 1; a bad one is noted."""
+        """A number from 1. Reports an invalid count."""
         found = int(word.text) if len(word.text) < 10 else 0
-        if not 1 <= found <= _MOST_COUNT:
-            self._tell(Code.BAD_AMOUNT, f"`{word.text[:20]}` is out of bounds", word.span, f"from 1 to {_MOST_COUNT}")
+        if not 1 <= found <= _MAX_COUNT:
+            self._report(
+                Code.BAD_AMOUNT, f"count `{word.text[:20]}` is out of range", word.span, f"from 1 to {_MAX_COUNT}"
+            )
         return found
 
     def channels(self, clauses: Sequence[syntax.ToClause]) -> tuple[str, ...]:
-        """Every channel once, in order."""
+        """The channels, in order, without repetition."""
         return self.known_channels([word for clause in clauses for word in clause.channels])
 
     def known_channels(self, words: Sequence[syntax.Word]) -> tuple[str, ...]:
-        """The channels' names; those that the config does not have are noted."""
+        """The names of the channels. Reports those that are not in the config."""
         known = self._scope.known.channels
         for word in words:
             if known is not None and word.text not in known:
-                hint = did_you_mean(word.text, known) or f"the config has {', '.join(sorted(known)) or 'none'}"
-                self._tell(Code.UNKNOWN_CHANNEL, f"unknown channel `{word.text}`", word.span, hint)
+                hint = did_you_mean(word.text, known) or f"channels in the config: {', '.join(sorted(known)) or 'none'}"
+                self._report(Code.UNKNOWN_CHANNEL, f"unknown channel `{word.text}`", word.span, hint)
         return tuple(dict.fromkeys(word.text for word in words))
 
-    # Within
-
-    def _condition(self, clauses: Sequence[syntax.Clause], around: tuple[Condition | None, ...]) -> Condition | None:
+    def _condition(self, clauses: Sequence[syntax.Clause], enclosing: tuple[Condition | None, ...]) -> Condition | None:
         when = next((clause for clause in clauses if isinstance(clause, syntax.WhenClause)), None)
         own = None if when is None else self.resolver.resolve(when.condition)
-        self.understood = None not in around and (when is None or own is not None)
-        parts = tuple(each for each in (*around, own) if each is not None)
+        self.understood = None not in enclosing and (when is None or own is not None)
+        parts = tuple(each for each in (*enclosing, own) if each is not None)
         if not parts:
             return None
         return parts[0] if len(parts) == 1 else All(parts, parts[-1].span)
@@ -183,7 +185,7 @@ class RouteChecker:
                 self._schedules[name] = check_schedule(definition, self._problems)
             elif name not in self._scope.broken:
                 hint = did_you_mean(name, self._scope.all(NameKind.SCHEDULE))
-                self._tell(Code.UNKNOWN_SCHEDULE, f"unknown schedule `{name}`", word.span,
+                self._report(Code.UNKNOWN_SCHEDULE, f"unknown schedule `{name}`", word.span,
                            hint or "define it: schedule NAME = mon-fri 09:00-18:00")  # fmt: skip
                 return None
         self._scope.find(NameKind.SCHEDULE, name)
@@ -226,22 +228,22 @@ class RouteChecker:
         priority = parse_priority(word.text)
         if priority is None:
             hint = did_you_mean(word.text, _PRIORITIES) or f"one of {', '.join(_PRIORITIES)}"
-            self._tell(Code.UNKNOWN_PRIORITY, f"`{word.text}` is no severity", word.span, hint)
+            self._report(Code.UNKNOWN_PRIORITY, f"unknown severity `{word.text}`", word.span, hint)
         return priority
 
-    def _used_template(self, word: syntax.Word | None) -> _Said:
+    def _used_template(self, word: syntax.Word | None) -> _Texts:
         if word is None:
-            return _Said()
+            return _Texts()
         definition = self._scope.find(NameKind.TEMPLATE, word.text)
         if not isinstance(definition, syntax.TemplateStatement):
             if word.text not in self._scope.broken:
                 hint = did_you_mean(word.text, self._scope.all(NameKind.TEMPLATE)) or (
                     "define it: template NAME { title … message … }"
                 )
-                self._tell(Code.UNKNOWN_TEMPLATE, f"unknown template `{word.text}`", word.span, hint)
-            return _Said()
-        said = {say.keyword: say.value.text for say in definition.says}
-        return _Said(said.get("title"), said.get("message"))
+                self._report(Code.UNKNOWN_TEMPLATE, f"unknown template `{word.text}`", word.span, hint)
+            return _Texts()
+        texts = {each.keyword: each.value.text for each in definition.texts}
+        return _Texts(texts.get("title"), texts.get("message"))
 
     def _template(self, word: syntax.Word | None) -> str | None:
         if word is None:
@@ -249,7 +251,7 @@ class RouteChecker:
         template = parse_template(word.text)
         for offset in template.stray:
             span = _within(word, offset, offset + 1)
-            self._tell(Code.BAD_TEMPLATE, "a `%` that names no field", span, "for a percent sign: %%")
+            self._report(Code.BAD_TEMPLATE, "`%` is not followed by a field", span, "for a percent sign: %%")
         for slot in template.slots:
             end = word.text.index(slot.name, slot.offset) + len(slot.name)
             problem = self._slot_problem(slot.name, _within(word, slot.offset, end))
@@ -271,7 +273,7 @@ class RouteChecker:
             return Diagnostic(Code.UNKNOWN_FIELD, f"unknown field `%{name}`", span, hint)
         return unknown_field(name, span)
 
-    def _find_repeated(self, clauses: Sequence[syntax.Clause]) -> None:
+    def _report_repeated(self, clauses: Sequence[syntax.Clause]) -> None:
         first: dict[str, Span] = {}
         for clause in clauses:
             keyword = _keyword(clause)
@@ -279,28 +281,28 @@ class RouteChecker:
                 self._problems.append(
                     Diagnostic(
                         Code.REPEATED_CLAUSE,
-                        f"`{keyword}` is said twice",
+                        f"`{keyword}` is given twice",
                         clause.span,
-                        "keep one",
-                        (("first here", first[keyword]),),
+                        "remove one",
+                        (("first given here", first[keyword]),),
                     )
                 )
             first.setdefault(keyword, clause.span)
 
-    def _find_useless(self, clauses: Sequence[syntax.Clause]) -> None:
+    def _report_ignored(self, clauses: Sequence[syntax.Clause]) -> None:
         for clause in clauses:
-            if _keyword(clause) not in _WITH_DROP:
-                self._tell(
-                    Code.DROP_AND_TO, f"`drop` sends nothing, so `{_keyword(clause)}` has no use", clause.span,
-                    "remove one of the two",
+            if _keyword(clause) not in _ALLOWED_WITH_DROP:
+                self._report(
+                    Code.DROP_AND_TO, f"`{_keyword(clause)}` has no effect: the route drops its alerts", clause.span,
+                    f"remove `drop` or `{_keyword(clause)}`",
                 )  # fmt: skip
 
-    def _tell(self, code: Code, message: str, span: Span, hint: str) -> None:
+    def _report(self, code: Code, message: str, span: Span, hint: str) -> None:
         self._problems.append(Diagnostic(code, message, span, hint))
 
 
 def _within(word: syntax.Word, start: int, end: int) -> Span:
-    """A stretch of a string's text; the whole string where escapes or line breaks lie between."""
+    """The span of a part of a string; the whole string if it contains escapes or line breaks."""
     span = word.span
     if len(word.text) + len('""') != span.end - span.start or "\n" in word.text:
         return span

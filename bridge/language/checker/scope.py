@@ -1,4 +1,4 @@
-"""The names that a file knows: its own, those of the files it imports, and Falco's where its rules are imported."""
+"""The names that a file can use: its own, those of imported files, and Falco's."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from bridge.language.syntax.tree import (
     Word,
 )
 
-_MOST_ITEMS = 100_000
-_MOST_ITEMS_TOGETHER = 1_000_000
-"""Of all lists that one file knows, each with the items of those that it names."""
+_MAX_ITEMS = 100_000
+_MAX_ITEMS_IN_TOTAL = 1_000_000
+"""Items of all lists of a file, after nested lists are expanded."""
 _QUOTES = frozenset("\"'")
 
 
 class NameKind(StrEnum):
-    """What a name may stand for."""
+    """The kinds of definitions."""
 
     LIST = "list"
     MACRO = "macro"
@@ -41,42 +41,42 @@ class NameKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known besides the files: the config's channels and labels, Falco's rules; None where nobody said."""
+    """Facts from outside the files: channels and labels of the config, Falco's rules. None means unknown."""
 
     channels: Collection[str] | None
     labels: Collection[str] | None
     rules: FalcoRules | None = None
 
 
-FALCOS = "Falco's macro "
-"""What the name of the source of such a macro begins with."""
+FALCO_MACRO_PREFIX = "Falco's macro "
+"""The prefix of the path of a source that is the text of a Falco macro."""
 
 
 @dataclass(frozen=True, slots=True)
 class FalcoMacro:
-    """A macro of Falco's: text, parsed only where it is used."""
+    """A Falco macro. Its text is parsed when it is used."""
 
     name: Word
     text: str
 
     @property
     def source(self) -> SourceText:
-        """The text by a name of its own, for places within it."""
-        return SourceText(FALCOS + self.name.text, self.text)
+        """The text as a source, so that diagnostics can point into it."""
+        return SourceText(FALCO_MACRO_PREFIX + self.name.text, self.text)
 
 
 Definition = ListStatement | MacroStatement | ScheduleStatement | TemplateStatement | FalcoMacro | Word
-"""What a name stands for; a Word is a list of Falco's."""
+"""The definition of a name. A Word is a Falco list."""
 _Key = tuple[NameKind, str]
 
 
 @dataclass(slots=True)
 class Scope:
-    """Every name that one file knows."""
+    """All names that a file can use."""
 
     known: Known
     used: set[Span]
-    """Where the names that were used are defined; shared by the scopes of all files."""
+    """The places of the definitions that are used. Shared by the scopes of all files."""
     broken: frozenset[str] = frozenset()
     rule_names: frozenset[str] | None = None
     """Falco's rules, where they are known."""
@@ -94,16 +94,16 @@ class Scope:
         return found
 
     def lacks(self, words: Sequence[Word]) -> bool:
-        """Whether one of the items is a list that could not be read."""
+        """Whether one of the items is a list with an error."""
         return any(_names(word, self.broken) for word in words)
 
     def all(self, kind: NameKind) -> list[str]:
-        """Every name of a kind."""
+        """All names of a kind."""
         return [name for of, name in self.definitions if of is kind]
 
 
 def make_scopes(files: Sequence[RouteFile], known: Known) -> tuple[dict[str, Scope], list[Diagnostic]]:
-    """The scope of each file, by path; files come after those that they import."""
+    """The scope of each file, by path. Imported files must precede the importing ones."""
     scopes: dict[str, Scope] = {}
     problems: list[Diagnostic] = []
     used: set[Span] = set()
@@ -120,7 +120,7 @@ def make_scopes(files: Sequence[RouteFile], known: Known) -> tuple[dict[str, Sco
 
 
 def join(scopes: Mapping[str, Scope], known: Known, span: Span, problems: list[Diagnostic]) -> Scope:
-    """What several files know together, for a condition at ``span`` that stands in none of them."""
+    """The combined scope of several files, for a condition outside of them at ``span``."""
     joint = Scope(known, set())
     for scope in scopes.values():
         joint.broken |= scope.broken
@@ -130,7 +130,7 @@ def join(scopes: Mapping[str, Scope], known: Known, span: Span, problems: list[D
 
 
 def expand(scope: Scope, words: Sequence[Word]) -> tuple[Word, ...]:
-    """The items, with every list's name replaced by the list's items."""
+    """The items, with names of lists replaced by their items."""
     items: list[Word] = []
     for word in words:
         named = None if word.quoted else scope.lists.get(word.text)
@@ -143,7 +143,7 @@ def expand(scope: Scope, words: Sequence[Word]) -> tuple[Word, ...]:
 
 
 def unused(files: Sequence[RouteFile], scopes: dict[str, Scope]) -> list[Diagnostic]:
-    """Names that nothing uses. A file that others import may well hold more than they take."""
+    """Warnings about unused names. Files that are imported by others are not checked."""
     shared = {imported.source.path for file in files for _, imported in file.imports}
     return [
         Diagnostic(Code.UNUSED_NAME, f"{kind} `{name}` is never used", word.span, "use it or remove it")
@@ -177,33 +177,33 @@ def _define(scope: Scope, key: _Key, word: Word, definition: Definition, *, falc
 
 
 def _add_falco(scope: Scope, rules: FalcoRules, path: str) -> None:
-    """Falco's names, where nobody has taken them."""
-    nowhere = Span(path, 0, 0, 1, 1)
+    """Add Falco's lists and macros, unless the name is already defined."""
+    no_place = Span(path, 0, 0, 1, 1)
     for name, items in rules.lists.items():
-        key, word = (NameKind.LIST, name), Word(name, quoted=False, span=nowhere)
+        key, word = (NameKind.LIST, name), Word(name, quoted=False, span=no_place)
         if key not in scope.names or key in scope.falco:
             _define(scope, key, word, word, falco=True)
-            scope.raw_lists[name] = tuple(word for item in items for word in _falco_words(item, rules, nowhere))
+            scope.raw_lists[name] = tuple(word for item in items for word in _falco_words(item, rules, no_place))
     for name, text in rules.macros.items():
-        key, word = (NameKind.MACRO, name), Word(name, quoted=False, span=nowhere)
+        key, word = (NameKind.MACRO, name), Word(name, quoted=False, span=no_place)
         if key not in scope.names or key in scope.falco:
             _define(scope, key, word, FalcoMacro(word, text), falco=True)
     scope.rule_names = (scope.rule_names or frozenset()) | frozenset(rules.rules)
 
 
-def _falco_words(item: str, rules: FalcoRules, nowhere: Span) -> Iterator[Word]:
-    """Falco puts items into conditions as text: one with a blank in quotes, others as they are.
+def _falco_words(item: str, rules: FalcoRules, no_place: Span) -> Iterator[Word]:
+    """The words of a list item. Falco inserts items into conditions as text and quotes those with a space.
 
-    So a quoted one has its quotes inside, and its escapes; and a comma without quotes ends an item.
+    So an item may contain quotes and escapes, and a comma outside quotes separates items.
     """
     if " " in item and item[0] not in _QUOTES:
         item = f'"{item}"'
     if len(item) > 1 and item[0] == item[-1] and item[0] in _QUOTES:
         value = unquote(item)
-        yield Word(item[1:-1] if isinstance(value, BadEscape) else value, quoted=True, span=nowhere)
+        yield Word(item[1:-1] if isinstance(value, BadEscape) else value, quoted=True, span=no_place)
         return
     for word in [each for each in item.split(",") if each] or [item]:
-        yield Word(word, quoted=word not in rules.lists, span=nowhere)
+        yield Word(word, quoted=word not in rules.lists, span=no_place)
 
 
 def _add_own(scope: Scope, statements: Sequence[Statement], problems: list[Diagnostic]) -> None:
@@ -229,14 +229,14 @@ def _append(scope: Scope, statement: ListStatement, problems: list[Diagnostic]) 
     if name.text in scope.raw_lists:
         scope.raw_lists[name.text] += statement.items.words
     elif name.text not in scope.broken:
-        hint = did_you_mean(name.text, scope.raw_lists) or "begin it with: list NAME = (…)"
-        problems.append(Diagnostic(Code.UNKNOWN_LIST, f"there is no list `{name.text}` to add to", name.span, hint))
+        hint = did_you_mean(name.text, scope.raw_lists) or "define it first: list NAME = (…)"
+        problems.append(Diagnostic(Code.UNKNOWN_LIST, f"unknown list `{name.text}`", name.span, hint))
 
 
 def _defines(scope: Scope, key: _Key, name: Word, definition: Definition, problems: list[Diagnostic]) -> bool:
     if name.text in RESERVED:
         problems.append(
-            Diagnostic(Code.RESERVED_NAME, f"`{name.text}` is a word of the language", name.span, "choose another name")
+            Diagnostic(Code.RESERVED_NAME, f"`{name.text}` is a reserved word", name.span, "choose another name")
         )
         return False
     first = scope.names.get(key)
@@ -249,12 +249,14 @@ def _defines(scope: Scope, key: _Key, name: Word, definition: Definition, proble
 
 def _defined_twice(key: _Key, span: Span, first: Span) -> Diagnostic:
     kind, name = key
-    way_out = "to add items: list NAME += (…)" if kind is NameKind.LIST else "choose another name"
-    return Diagnostic(Code.DUPLICATE_NAME, f"{kind} `{name}` is defined twice", span, way_out, (("first here", first),))
+    hint = "to add items: list NAME += (…)" if kind is NameKind.LIST else "choose another name"
+    return Diagnostic(
+        Code.DUPLICATE_NAME, f"{kind} `{name}` is defined twice", span, hint, (("first defined here", first),)
+    )
 
 
 def _resolve_lists(scope: Scope, problems: list[Diagnostic]) -> None:
-    """Lists may name lists, in any order; a circle is a mistake. Innermost first, without recursion."""
+    """Expand lists that contain lists, innermost first, without recursion. A cycle is an error."""
     raw = scope.raw_lists
     graph = {name: {word.text for word in words if _names(word, raw)} for name, words in raw.items()}
     total = 0
@@ -262,36 +264,36 @@ def _resolve_lists(scope: Scope, problems: list[Diagnostic]) -> None:
         if scope.lacks(raw[name]):
             scope.broken |= {name}
         size = sum(len(scope.lists[word.text]) if _names(word, scope.lists) else 1 for word in raw[name])
-        if size > _MOST_ITEMS or total + size > _MOST_ITEMS_TOGETHER:
-            problems.append(_too_large(name, scope, alone=size > _MOST_ITEMS))
+        if size > _MAX_ITEMS or total + size > _MAX_ITEMS_IN_TOTAL:
+            problems.append(_too_large(name, scope, alone=size > _MAX_ITEMS))
             scope.used.update(scope.names[NameKind.LIST, inner].span for inner in graph[name])
             scope.broken |= {name}
             scope.lists[name] = ()
         else:
             total += size
             scope.lists[name] = expand(scope, raw[name])
-    _tell_circles(scope, graph, problems)
+    _report_cycles(scope, graph, problems)
 
 
-def _tell_circles(scope: Scope, graph: Mapping[str, set[str]], problems: list[Diagnostic]) -> None:
+def _report_cycles(scope: Scope, graph: Mapping[str, set[str]], problems: list[Diagnostic]) -> None:
     left = graph.keys() - scope.lists.keys()
     holders: dict[str, set[str]] = {name: set() for name in left}
     for name in left:
         for inner in graph[name] & left:
             holders[inner].add(name)
-    only_hold_one = frozenset(_in_order(holders))
+    only_contain_one = frozenset(_in_order(holders))
     for name in left:
         place = scope.names[NameKind.LIST, name].span
         scope.used.add(place)
         scope.lists[name] = ()
-        if name not in only_hold_one:
-            hint = "quote the item where a text is meant"
+        if name not in only_contain_one:
+            hint = "to use the name as text, quote it"
             problems.append(Diagnostic(Code.CYCLE, f"list `{name}` contains itself", place, hint))
     scope.broken |= left
 
 
 def _in_order(graph: Mapping[str, set[str]]) -> list[str]:
-    """Each name after all that it leads to, but for those that lead to a circle."""
+    """The names in topological order, without those that lead to a cycle."""
     sorter = TopologicalSorter(graph)
     with suppress(CycleError):
         sorter.prepare()
@@ -305,8 +307,8 @@ def _in_order(graph: Mapping[str, set[str]]) -> list[str]:
 
 def _too_large(name: str, scope: Scope, *, alone: bool) -> Diagnostic:
     message = (
-        f"list `{name}` has more than {_MOST_ITEMS} items" if alone
-        else f"with list `{name}` all lists have more than {_MOST_ITEMS_TOGETHER} items"
+        f"list `{name}` has more than {_MAX_ITEMS} items" if alone
+        else f"with list `{name}`, lists have more than {_MAX_ITEMS_IN_TOTAL} items in total"
     )  # fmt: skip
     return Diagnostic(Code.TOO_LARGE, message, scope.names[NameKind.LIST, name].span)
 

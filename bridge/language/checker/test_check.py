@@ -1,4 +1,4 @@
-"""Checks the ``test`` statements: fields and values of events, routes and channels of expectations."""
+"""Checks ``test`` statements: fields and values of events, routes and channels of expectations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FREE_TEXT = frozenset({Kind.TEXT, Kind.BYTES, Kind.UNKNOWN, Kind.LIST})
 
 
 class CaseChecker:
-    """Checks tests against one file's scope and the names of all routes."""
+    """Checks tests in the scope of a file, with the names of all routes."""
 
     def __init__(self, routes: RouteChecker, route_names: Collection[str], problems: list[Diagnostic]) -> None:
         self._routes = routes
@@ -34,12 +34,12 @@ class CaseChecker:
         self._problems = problems
 
     def case(self, statement: syntax.TestStatement) -> TestCase:
-        """One test, as far as it could be checked."""
+        """Check a test. Steps with an error are left out."""
         if not any(isinstance(step, syntax.ExpectStep) for step in statement.steps):
             self._problems.append(
                 Diagnostic(
                     Code.NO_EXPECTATION,
-                    f'test "{statement.name.text}" expects nothing of the routes',
+                    f'test "{statement.name.text}" has no expectation',
                     statement.name.span,
                     'add `expect "ROUTE"` or `expect nothing`',
                 )
@@ -70,7 +70,7 @@ class CaseChecker:
                 continue
             if name in values:
                 self._problems.append(
-                    Diagnostic(Code.REPEATED_CLAUSE, f"`{name}` is given twice", each.span, "keep one")
+                    Diagnostic(Code.REPEATED_CLAUSE, f"`{name}` is given twice", each.span, "remove one")
                 )
             values[name] = self._value(name, each)
         return AlertReceived(values, step.span)
@@ -82,7 +82,7 @@ class CaseChecker:
         kind = field_kind(name) or Kind.UNKNOWN
         if name == "time" and parse_time(text) is None:
             self._problems.append(
-                Diagnostic(Code.WRONG_VALUE, f"`{text}` is no time", each.value.span, 'like "2026-11-24T10:31:35Z"')
+                Diagnostic(Code.WRONG_VALUE, f"invalid time `{text}`", each.value.span, 'like "2026-11-24T10:31:35Z"')
             )
         elif name != "time" and kind not in _FREE_TEXT:
             problems = literal_problems(kind, Operator.EQ, each.value)
@@ -101,6 +101,6 @@ class CaseChecker:
 
     def _route(self, word: syntax.Word) -> str:
         if word.text not in self._route_names:
-            hint = did_you_mean(word.text, self._route_names) or "name a route of these files"
+            hint = did_you_mean(word.text, self._route_names) or "use the name of a route in these files"
             self._problems.append(Diagnostic(Code.UNKNOWN_ROUTE, f'unknown route "{word.text}"', word.span, hint))
         return word.text

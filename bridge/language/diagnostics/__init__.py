@@ -1,1 +1,1 @@
-"""Source text, places in it, diagnostics as values, and how they are printed."""
+"""Diagnostics as values, places in source text, and rendering."""

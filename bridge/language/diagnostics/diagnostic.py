@@ -1,4 +1,4 @@
-"""What is wrong with a ``.route`` file, as values: a code, a place, a sentence, and a way out."""
+"""Problems in ``.route`` files as values: a code, a place, a message and a remedy."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from bridge.language.diagnostics.source import Span
 
 
 class Severity(StrEnum):
-    """How bad it is."""
+    """How serious a problem is."""
 
     ERROR = "error"
-    """The program cannot run."""
+    """The program does not run."""
     WARNING = "warning"
-    """It runs, and hardly as it was meant."""
+    """The program runs, probably not as intended."""
     ADVICE = "advice"
-    """It runs as it was meant; there is something to know."""
+    """The program runs as intended, with a property worth knowing."""
 
 
 class Code(Enum):
-    """Every diagnostic: its code, and how bad it is. Codes never change their meaning."""
+    """All diagnostics, each with its code and severity. A code never changes its meaning."""
 
     SYNTAX = ("S101", Severity.ERROR)
     BAD_ESCAPE = ("S102", Severity.ERROR)
@@ -74,7 +74,7 @@ class Code(Enum):
 
     @property
     def severity(self) -> Severity:
-        """How bad it is."""
+        """How serious a problem is."""
         return self.value[1]
 
 
@@ -86,16 +86,16 @@ class Diagnostic:
     message: str
     span: Span
     hint: str = ""
-    """The way out, said beside the caret."""
+    """The remedy, shown next to the caret."""
     related: tuple[tuple[str, Span], ...] = ()
-    """Other places that belong to it, each with what it is."""
+    """Other places that are involved, each with a label."""
 
     @property
     def severity(self) -> Severity:
-        """How bad it is."""
+        """How serious a problem is."""
         return self.code.severity
 
 
 def by_place(diagnostic: Diagnostic) -> tuple[str, int, str]:
-    """The order in which problems are told."""
+    """The sort key of diagnostics: file, place, code."""
     return diagnostic.span.path, diagnostic.span.start, diagnostic.code.id

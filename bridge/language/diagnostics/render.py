@@ -1,4 +1,4 @@
-"""Diagnostics as text for people (source line, caret, way out), as JSON, and as GitHub's annotations."""
+"""Renders diagnostics as text (source line, caret, remedy), as JSON and as GitHub annotations."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from unicodedata import category, east_asian_width
 from bridge.language.diagnostics.diagnostic import Diagnostic
 from bridge.language.diagnostics.source import SourceText, Span
 
-_LONGEST_LINE = 200
-_ON_THE_ONE_BEFORE = frozenset({"Mn", "Me"})
+_MAX_LINE = 200
+_COMBINING = frozenset({"Mn", "Me"})
 _WIDE = frozenset("WF")
 
 
 def render_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, SourceText]) -> str:
-    """All of them, one after another, each ended by an empty line; ``sources`` by path."""
+    """All diagnostics, each followed by an empty line. ``sources`` are the files by path."""
     return "".join(f"{_rendered(each, sources)}\n\n" for each in diagnostics)
 
 
 def as_mapping(diagnostic: Diagnostic) -> dict[str, object]:
-    """One of them, for a JSON encoder; lines and columns count from 1."""
+    """A diagnostic for a JSON encoder. Lines and columns are counted from 1."""
     return {
         "code": diagnostic.code.id,
         "severity": diagnostic.severity.value,
@@ -31,7 +31,7 @@ def as_mapping(diagnostic: Diagnostic) -> dict[str, object]:
 
 
 def render_github(level: str, path: str, line: int, column: int, title: str, message: str) -> str:
-    """One annotation of a GitHub workflow; ``level`` is error, warning or notice."""
+    """An annotation of a GitHub workflow. ``level`` is error, warning or notice."""
     place = f"file={_property(path)},line={line},col={column},title={_property(title)}"
     return f"::{level} {place}::{_data(message)}"
 
@@ -80,22 +80,22 @@ def _place(span: Span, label: str, sources: Mapping[str, SourceText]) -> Iterato
 
 
 def _window(line: str, column: int) -> tuple[str, int]:
-    """A very long line, cut to what stands around the place."""
-    if len(line) <= _LONGEST_LINE:
+    """A very long line, cut to the surroundings of the place."""
+    if len(line) <= _MAX_LINE:
         return line, min(column, len(line))
-    start = max(0, column - _LONGEST_LINE // 2)
-    return line[start : start + _LONGEST_LINE], column - start
+    start = max(0, column - _MAX_LINE // 2)
+    return line[start : start + _MAX_LINE], column - start
 
 
 def _width(letter: str) -> int:
-    """The columns that it takes on a terminal."""
-    if category(letter) in _ON_THE_ONE_BEFORE:
+    """The number of columns that a character takes on a terminal."""
+    if category(letter) in _COMBINING:
         return 0
     return 2 if east_asian_width(letter) in _WIDE else len(_visible(letter))
 
 
 def _visible(text: str) -> str:
-    """Control characters made visible: a file may be anybody's, and a terminal obeys."""
+    """The text with control characters escaped, because a terminal would interpret them."""
     return "".join(
         letter if letter == "\t" or letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text

@@ -1,4 +1,4 @@
-"""SourceText text and places in it."""
+"""The text of a file and places in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """One file's text as it was read."""
+    """The text of a file, as it was read."""
 
     path: str
     text: str = field(repr=False)
@@ -15,7 +15,7 @@ class SourceText:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of one file: character offsets, and the line and column (from 1) where it starts."""
+    """A range of a file: character offsets, and the line and column of its start, counted from 1."""
 
     path: str
     start: int

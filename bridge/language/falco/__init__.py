@@ -1,1 +1,1 @@
-"""Falco's own rules files, and what they say about text alerts."""
+"""Reads Falco's rules files, and completes text alerts with them."""

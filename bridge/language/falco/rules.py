@@ -1,4 +1,4 @@
-"""Falco's own rules files: lists, macros, rules with what they emit; append and override as Falco reads them."""
+"""Reads Falco's rules files: lists, macros and rules with their output fields, with Falco's append and override."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bridge.language.program.template import parse_template
 from bridge.language.program.transformers import NAMES
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-"""Every scalar stays text: ``yes``, ``0755`` and ``1.10`` are items, not values."""
+"""Loads every scalar as text: ``yes``, ``0755`` and ``1.10`` are items of lists."""
 _TRUE = frozenset({"true", "yes", "on", "y"})
-"""What Falco's YAML reader takes for true, in small letters."""
+"""The spellings of true in Falco's YAML reader, in lower case."""
 _SYSCALL = "syscall"
-SUGGESTED = frozenset(
+SUGGESTED_FIELDS = frozenset(
     (
         "container.id",
         "container.name",
@@ -29,44 +29,44 @@ SUGGESTED = frozenset(
         "k8s.pod.name",
     )
 )
-"""What the container plugin suggests of system calls, and ``suggested_output: true`` appends (Falco 0.41 and newer)."""
+"""The fields that ``suggested_output: true`` appends to system call alerts (container plugin, Falco 0.41 and later)."""
 _CONTAINER_INFO = "container.info"
-"""What older rules leave to Falco to fill in."""
+"""A placeholder in older rules that Falco replaces with container fields."""
 _CALL = re.compile(r"%[0-9]{0,4}(?:" + "|".join(NAMES) + r")\(")
-_LONGEST_CALL = 2000
+_MAX_CALL = 2000
 _FIELD = re.compile(r"[a-zA-Z]\w*(?:\.[a-zA-Z][\w-]*)+(?:\[[^\]\n]{1,200}\])?")
 
 
 @dataclass(frozen=True, slots=True)
 class FalcoRule:
-    """What a rule says of the alerts that it raises."""
+    """The properties of the alerts that a rule raises."""
 
     name: str
     source: str
     priority: Priority
     tags: tuple[str, ...]
     fields: frozenset[str]
-    """What its output names, and ``append_output`` adds: the fields that its alerts have."""
+    """The output fields of its alerts: those in ``output`` and those that ``append_output`` adds."""
     output: str = ""
-    """The template of its alerts' text line, with what ``append_output`` adds to that."""
+    """The template of the text line, including additions by ``append_output``."""
 
 
 @dataclass(frozen=True, slots=True)
 class FalcoRules:
-    """What one file, or several together, define."""
+    """The definitions of one or several files."""
 
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     macros: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, FalcoRule] = field(default_factory=dict)
     sources: tuple[SourceText, ...] = ()
-    """The files that they were read from, in order."""
+    """The files, in order."""
     configured: bool = False
-    """Whether a falco.yaml was among them."""
+    """Whether one of the files is a falco.yaml."""
 
 
 @dataclass(slots=True)
 class _Draft:
-    """Definitions as they come, in Falco's order: later files append to earlier ones or replace them."""
+    """Definitions while files are read in order: later files append to earlier definitions or replace them."""
 
     lists: dict[str, list[str]] = field(default_factory=dict)
     macros: dict[str, str] = field(default_factory=dict)
@@ -76,24 +76,24 @@ class _Draft:
 
 
 def read_rules(sources: tuple[SourceText, ...]) -> FalcoRules | str:
-    """What rules files define, read in order; a falco.yaml among them adds its ``append_output``.
+    """The definitions of rules files, read in order. A falco.yaml among them contributes its ``append_output``.
 
-    Returns a sentence instead where one cannot be read.
+    Returns an error message if a file is invalid.
     """
     draft = _Draft()
     for source in sources:
         try:
-            documents = list(yaml.load_all(source.text, Loader=_LOADER))  # the base loader makes text only
+            documents = list(yaml.load_all(source.text, Loader=_LOADER))  # the base loader constructs only text
         except (yaml.YAMLError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
             return f"{source.path} is not YAML" + (f" (line {mark.line + 1})" if mark else "")
-        if not all(_takes(draft, document) for document in documents):
-            return f"{source.path} is no rules file: it holds no list of rules"
+        if not all(_accepts(draft, document) for document in documents):
+            return f"{source.path} is not a rules file: it contains no list of rules"
     return replace(_finished(draft), sources=sources)
 
 
 def read_together(several: Sequence[FalcoRules], more: Sequence[SourceText] = ()) -> FalcoRules | str:
-    """These and further files as if they were read in one go, each once: what one appends finds what it adds to."""
+    """All files of ``several`` and ``more``, each once, read together so that appends find their definitions."""
     before = [source for rules in several for source in rules.sources]
     sources = tuple({source.path: source for source in (*before, *more)}.values())
     same = next((rules for rules in several if rules.sources == sources), None)
@@ -104,8 +104,8 @@ def _mappings(value: object) -> list[dict[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _takes(draft: _Draft, document: object) -> bool:
-    """Whether it holds rules, is a falco.yaml or is empty; Falco reads each document of a file."""
+def _accepts(draft: _Draft, document: object) -> bool:
+    """Add a YAML document: rules, a falco.yaml or nothing. False for anything else."""
     if isinstance(document, dict):
         draft.configured = True
         draft.extra += _mappings(document.get("append_output"))
@@ -157,7 +157,7 @@ def _joined(before: object, value: object) -> object:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Items, nested lists of items too, as Falco takes them."""
+    """The items, with nested lists flattened, as in Falco."""
     waiting = list(reversed(value)) if isinstance(value, list) else []
     while waiting:
         item = waiting.pop()
@@ -170,7 +170,7 @@ def _texts(value: object) -> Iterator[str]:
 def _finished(draft: _Draft) -> FalcoRules:
     rules = {name: _falco_rule(name, entry) for name, entry in draft.rules.items()}
     for extra in draft.extra:
-        fields = _fields_of(extra)
+        fields = _extra_fields(extra)
         more = f" {str(extra.get('extra_output', '')).strip()}".rstrip()
         rules = {
             name: replace(rule, fields=rule.fields | fields | _suggested(extra, rule), output=rule.output + more)
@@ -189,45 +189,45 @@ def _falco_rule(name: str, entry: dict[str, Any]) -> FalcoRule:
         str(entry.get("source", _SYSCALL)),
         parse_priority(str(entry.get("priority", ""))) or Priority.DEBUG,
         tuple(_texts(entry.get("tags"))),
-        _named_in(output if isinstance(output, str) else ""),
+        _fields_in(output if isinstance(output, str) else ""),
         output.strip() if isinstance(output, str) else "",
     )
 
 
-def _named_in(output: str) -> frozenset[str]:
-    """The fields of an output, those inside its transformers too: ``%join("/", (proc.pname, proc.name))`` names two."""
+def _fields_in(output: str) -> frozenset[str]:
+    """The fields of an output, including arguments of transformers: ``%join("/", (proc.pname, proc.name))`` has two."""
     named = {slot.name for slot in parse_template(output).slots} - set(NAMES)
     for call in _CALL.finditer(output):
         named.update(_FIELD.findall(_enclosed(output, call.end())))
-    return frozenset(named - {_CONTAINER_INFO}) | (SUGGESTED if _CONTAINER_INFO in named else frozenset())
+    return frozenset(named - {_CONTAINER_INFO}) | (SUGGESTED_FIELDS if _CONTAINER_INFO in named else frozenset())
 
 
 def _enclosed(text: str, start: int) -> str:
-    """What stands between an open parenthesis, which ends at ``start``, and the one that closes it."""
+    """The text from ``start``, just after an opening parenthesis, to the closing one."""
     depth = 1
-    for at in range(start, min(len(text), start + _LONGEST_CALL)):
+    for at in range(start, min(len(text), start + _MAX_CALL)):
         depth += (text[at] == "(") - (text[at] == ")")
         if not depth:
             return text[start:at]
     return ""
 
 
-def _fields_of(extra: dict[str, Any]) -> frozenset[str]:
-    """``extra_fields`` are names, or mappings of a name to an output; ``extra_output`` is an output."""
-    named = _named_in(str(extra.get("extra_output", "")))
+def _extra_fields(extra: dict[str, Any]) -> frozenset[str]:
+    """The fields of an ``append_output`` entry: ``extra_fields`` (names or mappings), ``extra_output`` (an output)."""
+    named = _fields_in(str(extra.get("extra_output", "")))
     for each in extra.get("extra_fields") or ():
         named |= frozenset(each) if isinstance(each, dict) else frozenset({str(each)})
     return named
 
 
-def takes_suggested(rule: FalcoRule) -> bool:
-    """Whether its alerts get what the container plugin suggests, where falco.yaml says so."""
+def supports_suggested(rule: FalcoRule) -> bool:
+    """Whether ``suggested_output`` applies to the rule's alerts."""
     return rule.source == _SYSCALL
 
 
 def _suggested(extra: dict[str, Any], rule: FalcoRule) -> frozenset[str]:
-    wanted = _is_true(extra.get("suggested_output")) and takes_suggested(rule)
-    return SUGGESTED if wanted else frozenset()
+    wanted = _is_true(extra.get("suggested_output")) and supports_suggested(rule)
+    return SUGGESTED_FIELDS if wanted else frozenset()
 
 
 def _matches(wanted: object, rule: FalcoRule) -> bool:

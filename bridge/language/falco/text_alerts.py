@@ -1,15 +1,15 @@
-"""What a text alert leaves out, recovered from the outputs of Falco's rules: its rule, source, tags, fields. Pure.
+"""Completes text alerts: recovers rule, source, tags and fields from the outputs of Falco's rules. Pure.
 
-A rule's ``output:`` is a pattern: words with values between them. Attackers write the values, and may write words into
-them that look like the pattern's own. Therefore nothing is taken that could be read in two ways:
+A rule's ``output:`` is a pattern: fixed words with values between them. Attackers control the values and can put words
+of the pattern into them. Therefore anything ambiguous is left out:
 
-- The rule is told only where, of all rules of that priority, exactly one fits.
-- A value is told only where both its ends stand at one place in every way in which the pattern fits. Each word of the
-  pattern has an earliest place (fitting from the left) and a latest (from the right); where they are the same, there is
-  no other. Both are found by plain search, in time that grows with the line's length.
+- The rule is set only if exactly one rule of that priority matches.
+- A value is set only if both its ends are at the same place in every possible match. Each word has an earliest place
+  (matching from the left) and a latest place (matching from the right); if they are equal, the place is unique. Both
+  are found by plain search in linear time.
 
-So a value with words of the pattern in it can hide itself and its neighbours, and can forge none. Behind the pattern's
-end Falco may have written more by itself (`` container_id=… k8s_ns_name=…``); that counts as a second way to fit.
+A value that contains words of the pattern can hide itself and its neighbours, but cannot forge a value. Falco may
+append to the output (`` container_id=… k8s_ns_name=…``); the output without additions is also a possible match.
 """
 
 from __future__ import annotations
@@ -20,45 +20,45 @@ from dataclasses import dataclass
 
 from bridge.alert import MISSING, Alert, Priority
 from bridge.alert.alert import is_clock_field, make_alert
-from bridge.alert.forms.text_form import said_in
+from bridge.alert.forms.text_form import output_of_line
 from bridge.language.falco.rules import FalcoRule
 from bridge.language.program.template import Slot, Template, parse_template
 
 _MORE = re.compile(r" [A-Za-z_][A-Za-z0-9_.]{0,80}=")
-"""How something begins that Falco wrote behind a rule's output."""
-_LONGEST = 256 << 10
-"""Characters of a line; in a longer one nothing is looked for."""
+"""The start of an addition to the output by Falco."""
+_MAX_LINE = 256 << 10
+"""Characters. Longer lines are not completed."""
 
 Places = Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """One rule's output: words and values in turn, words at both ends (which may be empty)."""
+    """The output of a rule: words and values alternate, with words (possibly empty) at both ends."""
 
     rule: FalcoRule
     words: tuple[str, ...]
     slots: tuple[Slot, ...]
 
     def fields_in(self, text: str) -> dict[str, str | None] | None:
-        """Each value that can be told, None for one that is missing; None in all where the pattern does not fit."""
+        """The unambiguous values; None for a missing value. Returns None if the pattern does not match."""
         if not self.slots:
             return {} if _last_end(text, self.words[0]) == 0 else None
         first, last = self._from_left(text), self._from_right(text)
         if first is None or last is None:
             return None
-        told: dict[str, str | None] = {}
+        fields: dict[str, str | None] = {}
         for at, slot in enumerate(self.slots):
             if first[at] != last[at] or first[at + 1] != last[at + 1] or slot.width or slot.transform:
                 continue
             value = text[first[at] + len(self.words[at]) : first[at + 1]]
             known = None if value == MISSING else value
-            if told.setdefault(slot.name, known) != known:
+            if fields.setdefault(slot.name, known) != known:
                 return None
-        return told
+        return fields
 
     def _from_left(self, text: str) -> Places | None:
-        """The earliest place of each word."""
+        """The earliest place of each word, or None."""
         if not text.startswith(self.words[0]):
             return None
         places, end = [0], len(self.words[0])
@@ -71,7 +71,7 @@ class _Pattern:
         return self._ended(text, places, _first_end(text, self.words[-1], end))
 
     def _from_right(self, text: str) -> Places | None:
-        """The latest place of each word."""
+        """The latest place of each word, or None."""
         at = _last_end(text, self.words[-1])
         places = [at]
         for word in reversed(self.words[1:-1]):
@@ -85,7 +85,7 @@ class _Pattern:
 
 
 class TextAlerts:
-    """The rules whose text alerts are known again."""
+    """Completes the text alerts of a set of rules."""
 
     def __init__(self, rules: Iterable[FalcoRule]) -> None:
         self._patterns: dict[Priority, list[_Pattern]] = {}
@@ -94,16 +94,16 @@ class TextAlerts:
                 self._patterns.setdefault(rule.priority, []).append(_pattern(rule))
 
     def completed(self, alert: Alert) -> Alert:
-        """The alert with what can be told; the same one where that is nothing, and where it is no text alert."""
+        """The completed alert. The same object if nothing can be added or if it is not a text alert."""
         if alert.rule or not self._patterns:
             return alert
-        text = said_in(alert.output)
-        if text is None or len(text) > _LONGEST:
+        text = output_of_line(alert.output)
+        if text is None or len(text) > _MAX_LINE:
             return alert
-        fitting = list(self._fitting(text, alert.priority))
-        return _completed(alert, *fitting[0]) if len(fitting) == 1 else alert
+        matching = list(self._matching(text, alert.priority))
+        return _completed(alert, *matching[0]) if len(matching) == 1 else alert
 
-    def _fitting(self, text: str, priority: Priority) -> Iterator[tuple[FalcoRule, dict[str, str | None]]]:
+    def _matching(self, text: str, priority: Priority) -> Iterator[tuple[FalcoRule, dict[str, str | None]]]:
         for pattern in self._patterns.get(priority, ()):
             fields = pattern.fields_in(text)
             if fields is not None:
@@ -111,7 +111,7 @@ class TextAlerts:
 
 
 NO_RULES = TextAlerts(())
-"""Where no rules file is imported."""
+"""Completes nothing. For programs without imported rules."""
 
 
 def _completed(alert: Alert, rule: FalcoRule, fields: dict[str, str | None]) -> Alert:
@@ -140,23 +140,23 @@ def _pattern(rule: FalcoRule) -> _Pattern:
 
 
 def _first_end(text: str, word: str, start: int) -> int:
-    """The first place of the pattern's last word: the line's end is behind it, or something that Falco wrote."""
+    """The first place of the last word, followed by the end of the line or an addition by Falco."""
     if not word:
         more = _MORE.search(text, start)
         return len(text) if more is None else more.start()
     at = text.find(word, start)
-    while at >= 0 and not _ends(text, at + len(word)):
+    while at >= 0 and not _is_end(text, at + len(word)):
         at = text.find(word, at + 1)
     return at
 
 
 def _last_end(text: str, word: str) -> int:
-    """The last place of the pattern's last word."""
+    """The last place of the last word, followed by the end of the line or an addition by Falco."""
     at = text.rfind(word)
-    while at >= 0 and not _ends(text, at + len(word)):
+    while at >= 0 and not _is_end(text, at + len(word)):
         at = text.rfind(word, 0, at + len(word) - 1)
     return at
 
 
-def _ends(text: str, at: int) -> bool:
+def _is_end(text: str, at: int) -> bool:
     return at == len(text) or _MORE.match(text, at) is not None

@@ -1,4 +1,4 @@
-"""Conditions and lists as lines: on one line where they fit, otherwise broken at their own joints."""
+"""Lays out conditions and lists: on one line if they fit, otherwise broken at operators and items."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _STEP = "  "
 
 
 def condition_lines(head: str, condition: syntax.ConditionNode, text: str, room: int) -> list[str]:
-    """``head`` and the condition; further lines stand under the condition's beginning, each at an ``and`` or ``or``."""
+    """``head`` and the condition. Continuation lines start with ``and`` or ``or``, aligned with the condition."""
     flat = head + _flat(condition, text)
     if len(flat) <= room:
         return [flat]
@@ -19,19 +19,19 @@ def condition_lines(head: str, condition: syntax.ConditionNode, text: str, room:
 
 
 def list_lines(head: str, items: syntax.WordList, text: str, room: int) -> list[str]:
-    """``head`` and the list; one that does not fit is filled line by line."""
+    """``head`` and the list. A list that does not fit is wrapped."""
     words = [word_text(word, text) for word in items.words]
     flat = f"{head}({', '.join(words)})"
     return [flat] if len(flat) <= room else [f"{head}(", *_filled(words, room), ")"]
 
 
 def word_text(word: syntax.Word, text: str) -> str:
-    """A value as it was written."""
+    """A value as written."""
     return string_text(word, text) if word.quoted else word.text
 
 
 def string_text(word: syntax.Word, text: str) -> str:
-    """A string in double quotes, unless that would take an escape more."""
+    """A string in double quotes, unless it would then need an escape."""
     written = text[word.span.start : word.span.end]
     inner = written[1:-1]
     return f'"{inner}"' if written[:1] == "'" and '"' not in inner and "\\" not in inner else written
@@ -96,7 +96,7 @@ def _operand(operand: syntax.CallArgument, text: str) -> str:
 
 
 def _broken(condition: syntax.ConditionNode, text: str, room: int) -> list[str]:
-    """The condition over several lines, as far as it does not fit."""
+    """The condition, broken into several lines if it does not fit."""
     flat = _flat(condition, text)
     if len(flat) <= room:
         return [flat]

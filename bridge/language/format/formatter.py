@@ -1,7 +1,6 @@
-"""``fmt``: one layout for every file, no options. Text is kept word for word; only blanks and line breaks change.
+"""Formats ``.route`` files in one layout, without options. Only white space and redundant quotes change.
 
-A statement or clause with a comment inside keeps its author's line breaks, newly indented: a comment belongs to its
-line, and no rule would know better where.
+A statement or clause with a comment inside keeps its line breaks and is only indented: a comment belongs to its line.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from bridge.language.syntax.parser import Comment, parse
 WIDTH = 100
 _STEP = "  "
 _COLUMN = 10
-"""Where a clause's value begins, behind its keyword."""
+"""The column of a clause's value, after its keyword."""
 _STRING = re.compile(r"""(["'])(?:\\[\s\S]|(?!\1)[^\\])*+\1""")
 _SIMPLE = (
     syntax.Import,
@@ -32,7 +31,7 @@ _Block = syntax.RouteStatement | syntax.WhereStatement | syntax.TemplateStatemen
 
 
 def format_text(source: SourceText) -> str | tuple[Diagnostic, ...]:
-    """The file in its one layout; or what is wrong with its syntax, for then nothing is touched."""
+    """The formatted file. Returns the diagnostics if the file has syntax errors."""
     parsed = parse(source)
     if parsed.diagnostics:
         return parsed.diagnostics
@@ -40,21 +39,23 @@ def format_text(source: SourceText) -> str | tuple[Diagnostic, ...]:
         return _Printer(source.text, parsed.comments).file(parsed.file.statements)
     except RecursionError:
         whole = Span(source.path, 0, 1, 1, 1)
-        return (Diagnostic(Code.TOO_DEEP, "something in this file is too deep to be laid out", whole, "use macros"),)
+        return (
+            Diagnostic(Code.TOO_DEEP, "the file is nested too deeply to be formatted", whole, "reduce the nesting"),
+        )
 
 
 class _Printer:
-    """Prints statements in order and puts every comment back where it stood."""
+    """Prints statements in order, with the comments at their places."""
 
     def __init__(self, text: str, comments: Sequence[Comment]) -> None:
         self._text = text
         self._comments = list(comments)
         self._lines: list[str] = []
         self._end = 0
-        """Where in the text what was printed last ends."""
+        """The offset in the text of the end of the last printed item."""
 
     def file(self, statements: Sequence[syntax.Statement]) -> str:
-        """All of it."""
+        """Print the file."""
         for before, statement in zip((None, *statements), statements, strict=False):
             self._separate(before, statement)
             self._statement(statement, "")
@@ -79,7 +80,7 @@ class _Printer:
             case syntax.RouteStatement():
                 self._block(statement, self._route_head(statement), statement.clauses, indent)
             case syntax.TemplateStatement():
-                self._block(statement, f"template {statement.name.text}", statement.says, indent)
+                self._block(statement, f"template {statement.name.text}", statement.texts, indent)
             case syntax.TestStatement():
                 self._block(statement, f"test {self._string(statement.name)}", statement.steps, indent)
             case _:
@@ -209,8 +210,8 @@ class _Printer:
                 return [f"{head}after {window}"]
             case _:
                 more = ((word, text) for word, text in (("wait", clause.wait), ("every", clause.every)) if text)
-                told = "".join(f" {word} {text.text}" for word, text in more)
-                return [f"{head}by {_keys(clause.by)}{told}" + (f" limit {count}" if count else "")]
+                options = "".join(f" {word} {text.text}" for word, text in more)
+                return [f"{head}by {_keys(clause.by)}{options}" + (f" limit {count}" if count else "")]
 
     def _step(self, step: syntax.Step, room: int) -> list[str]:
         match step:
@@ -254,21 +255,21 @@ class _Printer:
     # Lines and comments
 
     def _whole(self, span: Span, lines: list[str], indent: str) -> None:
-        """Something that is printed in one piece."""
+        """Print something without inner comments, or as written if it has comments."""
         self._flush(span.start, indent)
         if self._comment_within(span):
             lines = self._as_written(span)
         self._print(lines, indent, span.end)
 
     def _as_written(self, span: Span) -> list[str]:
-        """The author's own lines; a comment inside is taken along, so it is not printed again."""
+        """The original lines. Comments inside are included and not printed again."""
         inside = [each for each in self._comments if span.start <= each.start < span.end]
         self._comments = [each for each in self._comments if each not in inside]
         first, *rest = self._lines_of(span, {each.start: each for each in inside})
         return [first.strip(), *(_STEP * 2 + line.strip() for line in rest if line.strip())]
 
     def _lines_of(self, span: Span, comments: Mapping[int, Comment]) -> list[str]:
-        """The lines of a stretch; a string that spans lines is of one, for its blanks are its own."""
+        """The lines of a range. A multi-line string counts as one line, because its white space is significant."""
         lines, at = [""], span.start
         while at < span.end:
             comment = comments.get(at)
@@ -289,7 +290,7 @@ class _Printer:
         self._end = end
 
     def _flush(self, offset: int, indent: str) -> None:
-        """Print the comments that stand before a place."""
+        """Print the comments before an offset."""
         self._flush_trailing(offset)
         while self._comments and self._comments[0].start < offset:
             comment = self._comments.pop(0)
@@ -302,7 +303,7 @@ class _Printer:
             self._blank()
 
     def _flush_trailing(self, offset: int) -> None:
-        """A comment behind something on its line stays on that line."""
+        """Print a comment at the end of the line that it follows."""
         while self._comments and self._comments[0].start < offset and self._lines:
             comment = self._comments[0]
             if "\n" in self._text[self._end : comment.start] or not self._end:
@@ -315,7 +316,7 @@ class _Printer:
         return min([offset, *(each.start for each in self._comments[:1])])
 
     def _gap_before(self, offset: int) -> bool:
-        """Whether the author left an empty line between what was printed last and this place."""
+        """Whether the original has an empty line between the last printed item and this offset."""
         return self._text[self._end : offset].count("\n") > 1
 
     def _blank(self) -> None:

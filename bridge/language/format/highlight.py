@@ -1,4 +1,4 @@
-"""Colours for ``.route`` files in whatever uses Pygments: documentation, terminals, web pages."""
+"""A Pygments lexer for ``.route`` files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bridge.language.program.condition import Operator as Comparison
 from bridge.language.program.condition import Quantifier
 from bridge.language.program.kinds import ATTRIBUTES
 from bridge.language.program.transformers import NAMES
-from bridge.language.syntax.reserved import CLAUSES, SMALL, STATEMENTS, STEPS
+from bridge.language.syntax.reserved import CLAUSES, CONNECTIVES, STATEMENTS, STEPS
 
 _WORD_OPERATORS = tuple(sorted(each.value for each in (*Comparison, *Quantifier) if each.value.isalpha()))
 _DAY = "(?:mon|tue|wed|thu|fri|sat|sun)"
@@ -33,7 +33,7 @@ class RouteLexer(RegexLexer):  # type: ignore[misc,unused-ignore]  # Pygments is
             (r"'(?:\\[\s\S]|[^'\\])*'", String.Single),
             (words(STATEMENTS, suffix=r"(?![\w.-])"), Keyword.Declaration),
             (words(("and", "or", "not", "exists", *_WORD_OPERATORS), suffix=r"(?![\w.-])"), Operator.Word),
-            (words((*CLAUSES, *STEPS, *SMALL), suffix=r"(?![\w.-])"), Keyword),
+            (words((*CLAUSES, *STEPS, *CONNECTIVES), suffix=r"(?![\w.-])"), Keyword),
             (words(NAMES, suffix=r"(?=\s*\()"), Name.Function),
             (r"[a-zA-Z]\w*(?:\.[a-zA-Z][\w-]*)+(?:\[[^\]\n]*\])?", Name.Variable),
             (words(tuple(ATTRIBUTES), suffix=r"(?![\w.-])"), Name.Builtin),

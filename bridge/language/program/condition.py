@@ -1,6 +1,6 @@
-"""A checked condition: names resolved, types known, nothing left to look up. What ``matching`` compiles.
+"""Checked conditions: names are resolved and types are known. ``matching`` compiles them.
 
-Macros stand expanded and lists as their items; spans point at the source for explain and for diagnostics.
+Macros are expanded, and lists are replaced by their items. Spans point at the source, for explanations and diagnostics.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from bridge.language.diagnostics.source import Span
 
 
 class Kind(Enum):
-    """How a value compares, told from the field catalogue."""
+    """How a value is compared. Derived from the field catalogue."""
 
     TEXT = "text"
     INTEGER = "integer"
@@ -21,18 +21,18 @@ class Kind(Enum):
     DOUBLE = "double"
     BOOL = "bool"
     BYTES = "bytes"
-    """Text that `bcontains` and `bstartswith` compare with bytes in hexadecimal."""
+    """Text; `bcontains` and `bstartswith` compare it with bytes given in hexadecimal."""
     IP = "ip"
     NET = "net"
     LIST = "list"
     PRIORITY = "priority"
-    """The alert's priority: ordered, and `>=` means "or more severe"."""
+    """The alert's priority. It is ordered: `>=` means "or more severe"."""
     UNKNOWN = "unknown"
-    """A field that the catalogue does not know: taken by its value."""
+    """A field that is not in the catalogue: compared by its value."""
 
 
 class Operator(StrEnum):
-    """Falco's comparison operators; ``==`` is ``=``."""
+    """Falco's comparison operators. ``==`` is the same as ``=``."""
 
     EQ = "="
     NE = "!="
@@ -55,7 +55,7 @@ class Operator(StrEnum):
 
 
 class Quantifier(StrEnum):
-    """After a string operator: how many of a list's items must hold (Falco 0.44)."""
+    """How many of a list's items must match. Written after a text operator (Falco 0.44)."""
 
     ONE_OF = "oneof"
     ANY_OF = "anyof"
@@ -64,10 +64,10 @@ class Quantifier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value of the alert.
+    """A value of the alert.
 
-    An output field (with its argument, as Falco emits it), or an attribute of the alert itself (``rule``,
-    ``priority``, ``source``, ``hostname``, ``tags``, ``output``, ``time``, ``label.NAME``).
+    Either an output field, with its argument as Falco outputs it, or an attribute of the alert: ``rule``,
+    ``priority``, ``source``, ``hostname``, ``tags``, ``output``, ``time`` or ``label.NAME``.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value written in the condition, unquoted and unescaped."""
+    """A value written in the condition, with quotes and escapes resolved."""
 
     text: str
     quoted: bool
@@ -86,7 +86,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A list of values, lists' names already resolved."""
+    """A list of values. Names of lists are already replaced by their items."""
 
     values: tuple[Literal, ...]
     span: Span
@@ -94,20 +94,20 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A transformer applied to its arguments: ``tolower(proc.name)``, ``val(user.name)`` on the right."""
+    """A transformer applied to its arguments: ``tolower(proc.name)``; ``val(user.name)`` on the right side."""
 
     name: str
     arguments: tuple[Operand, ...]
     kind: Kind
-    """The kind of the result: ``len`` gives an unsigned number."""
+    """The kind of the result: ``len`` returns an unsigned number."""
     span: Span
     selector: str | None = None
-    """One option's value out of getopt(): ``getopt((proc.args), "nt:")[t]``."""
+    """The option whose value getopt() returns: ``t`` in ``getopt((proc.args), "nt:")[t]``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """Several values as one argument of a transformer: ``join(",", (proc.pname, proc.name))``."""
+    """A list as an argument of a transformer: ``join(",", (proc.pname, proc.name))``."""
 
     values: tuple[Operand, ...]
     span: Span
@@ -120,7 +120,7 @@ Operand = Field | Literal | Items | Call | Pack
 class Compare:
     """``left operator right``.
 
-    ``in``, ``intersects``, ``pmatch`` and quantified operators have Items (or a Call) on the right.
+    ``in``, ``intersects``, ``pmatch`` and quantified operators have Items or a Call on the right.
     """
 
     left: Operand
@@ -140,7 +140,7 @@ class Exists:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Negation, two-valued: where ``a = x`` is false for a missing ``a``, ``not a = x`` is true."""
+    """Two-valued negation: ``a = x`` is false for a missing ``a``, and ``not a = x`` is true."""
 
     condition: Condition
     span: Span
@@ -148,7 +148,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """``and`` over two or more."""
+    """``and`` of two or more conditions."""
 
     conditions: tuple[Condition, ...]
     span: Span
@@ -156,7 +156,7 @@ class All:
 
 @dataclass(frozen=True, slots=True)
 class Any:
-    """``or`` over two or more."""
+    """``or`` of two or more conditions."""
 
     conditions: tuple[Condition, ...]
     span: Span

@@ -1,4 +1,4 @@
-"""Which kind of value each field is, and what may be done with each kind."""
+"""The kind of each field's values, and the operators of each kind."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ATTRIBUTES: Mapping[str, Kind] = MappingProxyType(
         "time": Kind.UNSIGNED,
     }
 )
-"""The alert's own attributes, which need no dot; ``time`` is in nanoseconds since the epoch."""
+"""The attributes of an alert, whose names have no dot. ``time`` is in nanoseconds since the epoch."""
 
 LABEL = "label."
-"""What the config's static labels begin with."""
+"""The prefix of the labels in the config."""
 
 _KINDS = {
     "string": Kind.TEXT,
@@ -39,19 +39,19 @@ _KINDS = {
     "any": Kind.UNKNOWN,
 }
 
-_NEED_AN_ARGUMENT = frozenset((
+_ARGUMENT_REQUIRED = frozenset((
     "evt.arg", "evt.rawarg", "evt.around", "json.value", "jevt.value", "ka.uri.param", "container.mount",
     "container.mount.source", "container.mount.dest", "container.mount.mode", "container.mount.rdwr",
     "container.mount.propagation", "evt.type.is", "thread.cgroup",
 ))  # fmt: skip
-_AFTER_A_DOT = frozenset({"evt.type.is", "thread.cgroup"})
-"""Fields whose argument Falco knows behind a dot alone: ``evt.type.is.open``."""
+_DOT_ARGUMENT = frozenset({"evt.type.is", "thread.cgroup"})
+"""Fields whose argument follows a dot, never in brackets: ``evt.type.is.open``."""
 _INDEXED = frozenset(
     ("proc.apid", "proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline", "proc.aargs", "evt.around")
 )
-_MAY_HAVE_AN_ARGUMENT = _INDEXED | (_NEED_AN_ARGUMENT - _AFTER_A_DOT) | {"proc.env", "proc.aenv", "fd.types"}
+_ARGUMENT_ALLOWED = _INDEXED | (_ARGUMENT_REQUIRED - _DOT_ARGUMENT) | {"proc.env", "proc.aenv", "fd.types"}
 _BUILT_IN = frozenset({"libs", "container"})
-"""Who brings the fields whose arguments are known; those of plugins differ by the plugin's version."""
+"""Providers of fields whose arguments are known. Those of plugins depend on the version of the plugin."""
 _NUMBER = re.compile(r"\s*[+-]?[0-9]+")
 
 ORDERING = frozenset({Operator.LT, Operator.LE, Operator.GT, Operator.GE})
@@ -80,17 +80,17 @@ _NAMES = {
     Kind.INTEGER: "a number",
     Kind.UNSIGNED: "a number",
     Kind.DOUBLE: "a number",
-    Kind.BOOL: "true or false",
+    Kind.BOOL: "a boolean",
     Kind.IP: "an IP address",
     Kind.NET: "a network",
     Kind.LIST: "a list",
     Kind.PRIORITY: "a priority",
-    Kind.UNKNOWN: "of a type unknown here",
+    Kind.UNKNOWN: "of unknown type",
 }
 
 
 def field_kind(name: str) -> Kind | None:
-    """The kind of a field or an attribute; None for one that neither Falco nor its plugins have."""
+    """The kind of a field or an attribute. None if neither Falco nor its plugins have it."""
     if name in ATTRIBUTES:
         return ATTRIBUTES[name]
     if name.startswith(LABEL):
@@ -102,25 +102,25 @@ def field_kind(name: str) -> Kind | None:
 
 
 def argument_problem(name: str) -> tuple[str, str] | None:
-    """What Falco has against the field's argument, or against its lack, and the way out; None where it takes it so.
+    """The error and the remedy if Falco rejects the field's argument or its absence; otherwise None.
 
-    ``evt.arg`` and ``k8s.pod.label`` need one, ``proc.aname`` may have a number, ``fd.name`` none at all.
+    ``evt.arg`` and ``k8s.pod.label`` need an argument, ``proc.aname`` may have a number, ``fd.name`` has none.
     """
     base, bracket, rest = name.partition("[")
     known = find_field(base)
-    if not bracket and (base in _NEED_AN_ARGUMENT or (base.endswith(".label") and known is not None)):
-        return f"`{base}` needs an argument", f"write `{base}.NAME`" if base in _AFTER_A_DOT else f"write `{base}[…]`"
+    if not bracket and (base in _ARGUMENT_REQUIRED or (base.endswith(".label") and known is not None)):
+        return f"`{base}` needs an argument", f"write `{base}.NAME`" if base in _DOT_ARGUMENT else f"write `{base}[…]`"
     if not bracket or known is None or known.provider not in _BUILT_IN or known.name != base:
         return None
     if base in _INDEXED and not _NUMBER.fullmatch(rest.removesuffix("]")):
-        return f"the argument of `{base}` is a number", f"`{base}[1]`"
-    if base in _MAY_HAVE_AN_ARGUMENT or base.endswith(".label"):
+        return f"the argument of `{base}` must be a number", f"like `{base}[1]`"
+    if base in _ARGUMENT_ALLOWED or base.endswith(".label"):
         return None
-    return f"`{base}` takes no argument in brackets", f"write `{base}{'.NAME' if base in _AFTER_A_DOT else ''}`"
+    return f"`{base}` takes no argument in brackets", f"write `{base}{'.NAME' if base in _DOT_ARGUMENT else ''}`"
 
 
 def allows(kind: Kind, operator: Operator) -> bool:
-    """Whether Falco has this operator for values of this kind."""
+    """Whether Falco supports this operator for values of this kind."""
     return operator in _ALLOWED[kind]
 
 
@@ -130,5 +130,5 @@ def operators_for(kind: Kind) -> str:
 
 
 def kind_name(kind: Kind) -> str:
-    """The kind in words, after "is"."""
+    """The kind in words, to follow "is"."""
     return _NAMES[kind]

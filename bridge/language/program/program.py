@@ -1,4 +1,4 @@
-"""A checked program: what a set of ``.route`` files means. The language's product, free of syntax."""
+"""Checked programs: the meaning of a set of ``.route`` files, without syntax."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from bridge.language.program.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class During:
-    """A route holds only while the schedule does, or only while it does not."""
+    """The route acts only while a schedule holds, or only while it does not."""
 
     schedule: Schedule
     negated: bool
 
     def holds(self, now_ns: int) -> bool:
-        """Whether it lets a route act at this time."""
+        """Whether the route may act at this time."""
         return self.schedule.holds(now_ns) is not self.negated
 
     def refusal(self) -> str:
-        """Why the route does not act while this does not let it."""
+        """The reason why the route does not act, when ``holds`` is false."""
         return f"schedule `{self.schedule.name}` {'holds' if self.negated else 'does not hold'} at this time"
 
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """A channel that hears of it only if nobody has acknowledged by then."""
+    """A channel that is notified unless the incident is acknowledged in time."""
 
     channel: str
     after_ns: int
@@ -36,7 +36,7 @@ class Escalation:
 
 @dataclass(frozen=True, slots=True)
 class MemoryClause:
-    """A clause that remembers; times are in nanoseconds."""
+    """A clause with memory. Times are in nanoseconds."""
 
     keyword: str
     """``new after then absent group throttle resolve``."""
@@ -54,16 +54,16 @@ class MemoryClause:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route, checked."""
+    """A checked route."""
 
     name: str
     when: Condition | None
-    """With every ``where`` around it. None: every alert (internal ones reach only a route that tests ``source``)."""
+    """The condition, including every enclosing ``where``. None matches every alert except internal ones."""
     to: tuple[str, ...]
-    """Who hears at once."""
+    """The channels that are notified immediately."""
     severity: Priority | None
     title: str | None
-    """Template source, already checked; None for the default."""
+    """The text of the template, already checked. None for the default title."""
     message: str | None
     drop: bool
     stop: bool
@@ -75,20 +75,20 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """What is blotted out of everything that is kept or sent."""
+    """Text that is masked before an alert is stored or sent."""
 
     fields: tuple[str, ...]
-    """Output fields, and ``output`` for the text line."""
+    """Names of output fields; ``output`` is the text line."""
     pattern: str
-    """RE2, searched."""
+    """An RE2 regex. Every match in a field is replaced."""
     replacement: str
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """All routes in file order, and where to send what none of them matched."""
+    """All routes in file order, and the channels for unmatched alerts."""
 
     routes: tuple[Route, ...]
     otherwise: tuple[str, ...]
-    """Channels for alerts that no route matched; empty without an ``otherwise``."""
+    """Channels for alerts that no route matches. Empty without an ``otherwise``."""
     redactions: tuple[Redaction, ...] = ()

@@ -1,8 +1,8 @@
-"""Regexes over what alerts say: RE2 only, linear in the text whatever the pattern.
+"""Compiles regexes with RE2, which matches in linear time whatever the pattern.
 
-In a condition they mean what they mean to Falco, which compiles RE2's POSIX syntax: ``a+?`` is ``(a+)?`` there, ``a**``
-is allowed, ``^`` and ``$`` are about lines. What that syntax has not (Perl's classes, ``(?i)``) Falco takes and never
-matches; here it is read with all of RE2's.
+Falco compiles the regexes of conditions with RE2's POSIX syntax, and so does the bridge: ``a+?`` is ``(a+)?``, ``a**``
+is allowed, ``^`` and ``$`` match at lines. Falco accepts a regex beyond that syntax (Perl classes, ``(?i)``) but never
+matches it; the bridge compiles it with RE2's full syntax.
 """
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ from functools import cache
 from typing import Any
 
 MEMORY = (512 << 10, 8 << 20)
-"""Bytes for a regex and what RE2 remembers of texts, which hostile ones fill; the second is for the longest only."""
+"""Bytes of a compiled regex and RE2's cache, which hostile text fills. The second limit is for long regexes only."""
 
 
 def compile_regex(pattern: str, *, posix: bool = False) -> Any | str:
-    """The compiled pattern, over UTF-8 bytes; or what RE2 has against it."""
+    """The pattern compiled for UTF-8 bytes, or RE2's error message."""
     import re2
 
-    said: object = ""
+    error_text: object = ""
     for memory in MEMORY:
         try:
             return re2.compile(pattern.encode(), _options(memory, posix=posix))
         except re2.error as error:
-            said = error.args[0] if error.args else ""
-    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+            error_text = error.args[0] if error.args else ""
+    return error_text.decode("utf-8", "replace") if isinstance(error_text, bytes) else str(error_text)
 
 
 def compile_as_falco(pattern: str) -> Any | str:
-    """A condition's pattern, compiled; or what RE2 has against it in either syntax."""
+    """The pattern of a condition, compiled; RE2's error message if it is invalid in both syntaxes."""
     compiled = compile_regex(pattern, posix=True)
     return compile_regex(pattern) if isinstance(compiled, str) else compiled
 
 
 def is_posix(pattern: str) -> bool:
-    """Whether Falco can compile it."""
+    """Whether Falco can compile the pattern."""
     return not isinstance(compile_regex(pattern, posix=True), str)
 
 
@@ -45,6 +45,6 @@ def _options(memory: int, *, posix: bool) -> Any:
     options = re2.Options()
     options.log_errors = False
     options.max_mem = memory
-    options.never_capture = True  # to find what a group holds takes twenty times as long, and nobody asks
+    options.never_capture = True  # capturing groups takes twenty times as long, and no caller needs it
     options.posix_syntax = posix
     return options

@@ -1,4 +1,7 @@
-"""Falco's output syntax for titles and messages: ``%field``, ``%40field`` (width), ``%%``, ``%tolower(field)``."""
+"""Templates of titles and messages in Falco's output syntax.
+
+``%field``, ``%40field`` (padded or cut to 40 characters), ``%%``, ``%tolower(field)``.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ _NAME = r"[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_-]*)*(?:\[[^\]\n]{1,200}\
 _PART = re.compile(
     rf"%%|%(?P<width>[0-9]{{1,4}})?(?:(?P<call>tolower|toupper)\((?P<inner>{_NAME})\)|(?P<name>{_NAME}))|%"
 )
-"""Applied to templates, which users of the bridge write; never to what an alert says."""
-_WIDEST = 1000
+"""Applied to templates only, never to the content of alerts."""
+_MAX_WIDTH = 1000
 
 Lookup = Callable[[str], str | None]
 Escape = Callable[[str], str]
@@ -22,34 +25,35 @@ Escape = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One value to fill in."""
+    """A placeholder for a value."""
 
     name: str
     width: int
-    """Cut or padded to so many characters; 0 leaves it as it is."""
+    """The number of characters that the value is cut or padded to; 0 leaves it unchanged."""
     transform: str
     """``tolower``, ``toupper`` or empty."""
     offset: int
-    """Where it stands in the template's text."""
+    """The offset in the text of the template."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A parsed template: texts and slots in turn."""
+    """A parsed template."""
 
     parts: tuple[str | Slot, ...]
+    """Literal texts and slots, in order."""
     stray: tuple[int, ...] = ()
-    """Where a ``%`` stands that begins nothing; it is printed as it is."""
+    """The offsets of ``%`` characters that start no slot. They are printed unchanged."""
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The values that it needs."""
+        """The slots, in order."""
         return tuple(part for part in self.parts if isinstance(part, Slot))
 
 
 @lru_cache(1024)
 def parse_template(text: str) -> Template:
-    """The parts of a template. Never raises; ``stray`` tells what a checker should complain of."""
+    """Parse a template. Never raises; errors are in ``stray``."""
     parts: list[str | Slot] = []
     stray: list[int] = []
     at = 0
@@ -61,14 +65,14 @@ def parse_template(text: str) -> Template:
             if match[0] == "%":
                 stray.append(match.start())
             continue
-        width = min(int(match["width"] or 0), _WIDEST)
+        width = min(int(match["width"] or 0), _MAX_WIDTH)
         parts.append(Slot(match["name"] or match["inner"], width, match["call"] or "", match.start()))
     parts.append(text[at:])
     return Template(tuple(part for part in parts if part != ""), tuple(stray))
 
 
 def fill(template: Template, lookup: Lookup, escape: Escape) -> str:
-    """The text with every value in place; a missing one prints ``<NA>``, and all are escaped."""
+    """The text with all values filled in and escaped. A missing value prints ``<NA>``."""
     return "".join([part if isinstance(part, str) else _value(part, lookup, escape) for part in template.parts])
 
 

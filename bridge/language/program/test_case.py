@@ -1,4 +1,4 @@
-"""A ``test`` of the language, checked: what happens, step by step, and what must come of it."""
+"""Checked ``test`` blocks: events and expectations, in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bridge.language.program.condition import Condition
 
 @dataclass(frozen=True, slots=True)
 class AlertReceived:
-    """An alert comes in; what it does not say has a default."""
+    """An alert is received. Values that are not given have defaults."""
 
     values: Mapping[str, str | tuple[str, ...]]
     span: Span
@@ -19,7 +19,7 @@ class AlertReceived:
 
 @dataclass(frozen=True, slots=True)
 class TimePassed:
-    """So many nanoseconds go by."""
+    """Time passes."""
 
     nanoseconds: int
     span: Span
@@ -27,7 +27,7 @@ class TimePassed:
 
 @dataclass(frozen=True, slots=True)
 class IncidentAcknowledged:
-    """Somebody acknowledges the route's incidents."""
+    """The incidents of a route are acknowledged."""
 
     route: str
     span: Span
@@ -35,7 +35,7 @@ class IncidentAcknowledged:
 
 @dataclass(frozen=True, slots=True)
 class SilenceAdded:
-    """What meets the condition is silent for so many nanoseconds."""
+    """Alerts that match the condition are silenced for a time."""
 
     condition: Condition
     nanoseconds: int
@@ -44,15 +44,15 @@ class SilenceAdded:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What must have been sent, or must not, since the last event or the last time that went by."""
+    """What must have been sent, or must not have been, since the expectations before."""
 
     route: str | None
-    """None: nothing at all."""
+    """None: nothing may have been sent."""
     negated: bool
     to: tuple[str, ...]
     count: int | None
     contains: str | None
-    """What the message's text must hold."""
+    """Text that the message must contain."""
     span: Span
 
 
@@ -61,11 +61,11 @@ Step = AlertReceived | TimePassed | IncidentAcknowledged | SilenceAdded | Expect
 
 @dataclass(frozen=True, slots=True)
 class TestCase:
-    """One ``test``."""
+    """A ``test`` block."""
 
     name: str
     steps: tuple[Step, ...]
     span: Span
 
     __test__ = False
-    """Not one of pytest's."""
+    """Tells pytest that this is not a test class."""

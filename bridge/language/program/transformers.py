@@ -1,4 +1,4 @@
-"""Falco's transformers: what they take and what they give."""
+"""Falco's transformers: their arguments and the kind of their result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bridge.language.program.condition import Call, Field, Items, Kind, Literal, Operand, Pack
 
 VAL = "val"
-"""A field's own value, on the right side of a comparison."""
+"""The transformer that returns a field's value, on the right side of a comparison."""
 ELEMENTWISE = ("tolower", "toupper", "b64", "basename")
 NAMES = (*ELEMENTWISE, "len", "join", "concat", "getopt", VAL)
 
@@ -16,7 +16,7 @@ _TEXTS_AND_LISTS = _TEXTS | {Kind.LIST}
 
 
 def kind_of(operand: Operand) -> Kind:
-    """The kind of any operand."""
+    """The kind of an operand."""
     match operand:
         case Field() | Call():
             return operand.kind
@@ -27,10 +27,10 @@ def kind_of(operand: Operand) -> Kind:
 
 
 def result_kind(name: str, arguments: Sequence[Operand], selector: str | None) -> Kind | str:
-    """The kind of the transformer's result, or what is wrong with its arguments."""
+    """The kind of the transformer's result, or an error message about its arguments."""
     kinds = [kind_of(argument) for argument in arguments]
     if selector is not None and (name != "getopt" or len(selector) != 1):
-        return "only getopt() takes brackets behind it, with the letter of one option"
+        return "only getopt() can be followed by `[…]`, with the letter of one option"
     if name == VAL:
         return kinds[0] if len(arguments) == 1 and isinstance(arguments[0], Field) else "val() takes one field"
     if name in ELEMENTWISE:
@@ -40,7 +40,7 @@ def result_kind(name: str, arguments: Sequence[Operand], selector: str | None) -
     if name == "len":
         return Kind.UNSIGNED if len(kinds) == 1 and kinds[0] in _TEXTS_AND_LISTS else "len() takes one text or list"
     if name == "concat":
-        return Kind.TEXT if len(kinds) > 1 and _TEXTS.issuperset(kinds) else "concat() takes two texts or more"
+        return Kind.TEXT if len(kinds) > 1 and _TEXTS.issuperset(kinds) else "concat() takes two or more texts"
     if name == "join":
         fits = len(kinds) == 2 and kinds[0] in _TEXTS and kinds[1] is Kind.LIST
         return Kind.TEXT if fits else 'join() takes a separator and a list: join(",", (proc.pname, proc.name))'

@@ -1,1 +1,1 @@
-"""``.route`` text to a frozen syntax tree. No Lark type leaves this package."""
+"""Parses ``.route`` text to a frozen syntax tree. No Lark type leaves this package."""

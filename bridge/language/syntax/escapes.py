@@ -1,4 +1,4 @@
-"""Quoted strings: Falco's escapes, resolved."""
+"""Resolves the escapes of quoted strings, as Falco does."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import re
 from dataclasses import dataclass
 
 _PLAIN = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "\\": "\\", "/": "/", " ": "\\"}
-"""Falco reads a backslash before a space as a backslash."""
+"""Escapes and their values. Falco reads a backslash followed by a space as a backslash."""
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
 @dataclass(frozen=True, slots=True)
 class BadEscape:
-    """An escape that Falco refuses, and where it stands in the quoted text."""
+    """An escape that Falco rejects, and its offset in the quoted text."""
 
     offset: int
     text: str
 
 
 def unquote(quoted: str) -> str | BadEscape:
-    r"""The value of a string with its quotes.
+    r"""The value of a quoted string.
 
-    ``\xHH`` is a byte (since Falco 0.44); bytes that are not UTF-8 are U+FFFD.
+    ``\xHH`` is a byte (Falco 0.44). Bytes that are not UTF-8 become U+FFFD.
     """
     quote, inner = quoted[0], quoted[1:-1]
     if "\\" not in inner:
@@ -45,9 +45,9 @@ def unquote(quoted: str) -> str | BadEscape:
 
 
 def unquote_regex(quoted: str) -> str:
-    r"""A regex with its quotes, outside a condition.
+    r"""The value of a quoted regex outside a condition.
 
-    No escape but ``\\`` and the quote's own is the language's, the rest is RE2's: so ``\S`` and ``\\S`` are the same.
+    Only ``\\`` and the escaped quote are resolved; RE2 reads the rest. So ``\S`` and ``\\S`` are the same.
     """
     mark = quoted[0]
     return re.sub(r"\\([\s\S])", lambda found: found[1] if found[1] in ("\\", mark) else found[0], quoted[1:-1])

@@ -1,4 +1,4 @@
-"""Finds the grammar: inside an installed wheel, or beside the package in a checkout."""
+"""Finds the grammar file, in an installed wheel or in a checkout."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _PLACES = (_PACKAGE / "_data" / "grammar" / "route.lark", _PACKAGE.parent / "gra
 
 
 def grammar_text() -> str:
-    """The text of ``route.lark``. Raises FileNotFoundError where the installation is broken."""
+    """The text of ``route.lark``. Raises FileNotFoundError if the installation is broken."""
     for place in _PLACES:
         if place.is_file():
             return place.read_text(encoding="utf-8")
-    raise FileNotFoundError(f"the grammar route.lark did not come along; it should be at {_PLACES[0]}")
+    raise FileNotFoundError(f"the grammar route.lark is missing; it should be at {_PLACES[0]}: reinstall falco-bridge")

@@ -1,4 +1,4 @@
-"""Text to syntax tree. A mistake costs its own statement only: the others are parsed and checked all the same."""
+"""Parses text to a syntax tree. A syntax error skips its own statement only; the others are parsed and checked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.syntax.grammar_file import grammar_text
-from bridge.language.syntax.recovery import open_quote, without_mistake
+from bridge.language.syntax.recovery import open_quote, remove_error
 from bridge.language.syntax.syntax_error import describe, describe_quote, expected_by
 from bridge.language.syntax.tree import ConditionNode, File, Statement
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from bridge.language.syntax.tree_builder import TreeBuilder
 
-MOST_SYNTAX_ERRORS = 50
-"""Past this many in one file the rest is not looked at."""
+MAX_SYNTAX_ERRORS = 50
+"""After this many errors in a file, the rest of it is not checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """``# …``, which only the formatter reads."""
+    """``# …``. Only the formatter uses comments."""
 
     text: str
     start: int
@@ -32,25 +32,25 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What one file came to."""
+    """The result of parsing a file."""
 
     file: File
     diagnostics: tuple[Diagnostic, ...]
     broken_names: frozenset[str]
-    """Lists, macros and the like whose statement could not be read: using them is no further mistake."""
+    """Names whose definition has a syntax error. Using them is not reported as another error."""
     broken_routes: frozenset[str] = frozenset()
-    """The same of routes."""
+    """Names of routes with a syntax error."""
     comments: tuple[Comment, ...] = ()
-    """In order; only of a file without syntax errors."""
+    """In order. Complete only if the file has no syntax errors."""
 
 
 def parse(source: SourceText) -> Parsed:
-    """The tree of one file, and everything that is wrong with its syntax. Never raises."""
+    """Parse a file, collecting all its syntax errors. Never raises."""
     parser, builder = _parser()
     text, diagnostics, broken, routes = source.text, list[Diagnostic](), set[str](), set[str]()
     builder.path, builder.problems = source.path, []
     statements: tuple[Statement, ...] = ()
-    while len(diagnostics) < MOST_SYNTAX_ERRORS:
+    while len(diagnostics) < MAX_SYNTAX_ERRORS:
         file, error = _attempt(parser, builder, text, "file")
         if error is None:
             statements = file.statements
@@ -58,10 +58,10 @@ def parse(source: SourceText) -> Parsed:
         offset = _offset(error, text)
         quote = open_quote(text, offset)
         diagnostics.append(describe(error, source) if quote is None else describe_quote(quote, offset, source))
-        mended = without_mistake(text, offset if quote is None else quote, expected_by(error))
-        text = mended.text
-        broken |= mended.names
-        routes |= mended.routes
+        recovered = remove_error(text, offset if quote is None else quote, expected_by(error))
+        text = recovered.text
+        broken |= recovered.names
+        routes |= recovered.routes
     else:
         diagnostics.append(_too_many(diagnostics[-1]))
     comments = tuple(Comment(str(token).rstrip(), token.start_pos or 0) for token in builder.comments)
@@ -70,7 +70,7 @@ def parse(source: SourceText) -> Parsed:
 
 
 def parse_condition(source: SourceText) -> ConditionNode | tuple[Diagnostic, ...]:
-    """The tree of a condition by itself, or what is wrong with it. Never raises."""
+    """Parse a condition on its own. Returns the errors if there are any. Never raises."""
     parser, builder = _parser()
     builder.path, builder.problems = source.path, []
     condition, error = _attempt(parser, builder, source.text, "condition")
@@ -80,13 +80,13 @@ def parse_condition(source: SourceText) -> ConditionNode | tuple[Diagnostic, ...
 
 
 def _too_many(last: Diagnostic) -> Diagnostic:
-    message = f"more than {MOST_SYNTAX_ERRORS} mistakes; the rest of this file is not looked at"
-    return Diagnostic(Code.SYNTAX, message, last.span, "mend those before it first")
+    message = f"more than {MAX_SYNTAX_ERRORS} syntax errors; the rest of the file is not checked"
+    return Diagnostic(Code.SYNTAX, message, last.span, "fix the errors above first")
 
 
 @cache
 def _parser() -> tuple[Lark, TreeBuilder]:
-    from lark import Lark  # 50 ms that --version does not need
+    from lark import Lark  # takes 50 ms to import
 
     from bridge.language.syntax.tree_builder import TreeBuilder
 
@@ -99,7 +99,7 @@ def _parser() -> tuple[Lark, TreeBuilder]:
 
 
 def _attempt(parser: Lark, builder: TreeBuilder, text: str, start: str) -> tuple[Any, UnexpectedInput | None]:
-    """What the builder made of the text, or where the parser stopped."""
+    """The tree, or the error at which the parser stopped."""
     from lark import UnexpectedInput
 
     builder.problems, builder.comments = [], []
@@ -110,7 +110,7 @@ def _attempt(parser: Lark, builder: TreeBuilder, text: str, start: str) -> tuple
 
 
 def _offset(error: UnexpectedInput, text: str) -> int:
-    """Where the parser stopped; the file's end where more was wanted."""
+    """The offset at which the parser stopped."""
     token = getattr(error, "token", None)
     at_end = token is not None and token.type == "$END"
     return len(text) if at_end or error.pos_in_stream is None else error.pos_in_stream

@@ -1,4 +1,4 @@
-"""The words of the language, which name no list, macro, schedule or template. As values they are free."""
+"""The reserved words: they cannot name lists, macros, schedules or templates, but can be values."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ CLAUSES = (
     "use", "resolve", "drop", "stop",
 )  # fmt: skip
 STEPS = ("event", "after", "ack", "silence", "expect")
-SMALL = (
+CONNECTIVES = (
     "and", "or", "not", "exists", "falco", "matching", "with", "by", "learn", "within", "wait", "every", "limit", "per",
     "for", "nothing", "count", "true", "false",
 )  # fmt: skip
 
-RESERVED = frozenset((*STATEMENTS, *CLAUSES, *STEPS, *SMALL, *Operator, *Quantifier, *ATTRIBUTES))
+RESERVED = frozenset((*STATEMENTS, *CLAUSES, *STEPS, *CONNECTIVES, *Operator, *Quantifier, *ATTRIBUTES))

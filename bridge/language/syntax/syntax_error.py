@@ -1,4 +1,4 @@
-"""A syntax error in words: what stands there, what may stand there, and what was most likely meant."""
+"""Describes a syntax error: what was expected, what was found, and the likely fix."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText, Span
-from bridge.language.syntax.common_mistakes import likely
+from bridge.language.syntax.common_mistakes import likely_fix
 from bridge.language.syntax.reserved import STEPS
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ _NAMES = {
     "NOT": "`not`", "AND": "`and`", "OR": "`or`", "EXISTS": "`exists`", "$END": "the end of the file",
 }  # fmt: skip
 BODY = frozenset({"WHERE", "ROUTE", "RBRACE"})
-"""What may stand within a ``where``."""
+"""What is allowed inside a ``where``."""
 _CLAUSE = "a clause (when, to, throttle, severity, title, drop, …) or `}`"
-_KINDS = (
+_CATEGORIES = (
     (frozenset({"WHEN", "TO"}), _CLAUSE),
     (frozenset({"EVENT", "EXPECT"}), f"a step ({', '.join(STEPS)}) or `}}`"),
     (BODY, "a route, a `where` or `}`"),
@@ -35,45 +35,46 @@ _KINDS = (
     (frozenset({"LIST", "ROUTE"}), "a statement (route, list, macro, where, import, …)"),
     (frozenset({"BARE"}), "a value"),
 )
-"""What may stand there together, and how it is told; the first that fits."""
-_LONGEST_SHOWN = 40
+"""Sets of terminals that are described together; the first matching entry is used."""
+_MAX_FOUND = 40
 
 
 def describe(error: UnexpectedInput, source: SourceText) -> Diagnostic:
-    """The diagnostic for what the parser met."""
+    """The diagnostic of a syntax error."""
     text = source.text
     token, expected = getattr(error, "token", None), expected_by(error)
     at_end = token is not None and token.type == "$END"
     start = len(text) if at_end or error.pos_in_stream is None else error.pos_in_stream
-    met = _met(text, start)
-    span = _span(source, start, start + max(len(met), 1))
-    if not met:
-        return Diagnostic(Code.SYNTAX, f"the file ends, but {_wanted(expected)} is missing", span, _closing(expected))
+    found = _found(text, start)
+    span = _span(source, start, start + max(len(found), 1))
+    if not found:
+        message = f"expected {_describe(expected)}, found the end of the file"
+        return Diagnostic(Code.SYNTAX, message, span, _closing(expected))
     return Diagnostic(
         Code.SYNTAX,
-        f"`{met}` does not fit here; {_wanted(expected)} may follow",
+        f"expected {_describe(expected)}, found `{found}`",
         span,
-        likely(met, expected, text, start),
+        likely_fix(found, expected, text, start),
     )
 
 
 def describe_quote(start: int, end: int, source: SourceText) -> Diagnostic:
-    """The diagnostic for a text that is most likely not closed where it should be."""
+    """The diagnostic of a string whose closing quote is most likely missing."""
     line_end = source.text.find("\n", start)
     span = _span(source, start, line_end)
     closed = span.line + source.text.count("\n", start, end)
-    return Diagnostic(Code.SYNTAX, f"this text goes on to line {closed}", span, "is the quote closed?")
+    return Diagnostic(Code.SYNTAX, f"this string continues to line {closed}", span, "missing closing quote?")
 
 
 def expected_by(error: UnexpectedInput) -> frozenset[str]:
-    """The terminals of which one might have stood there."""
+    """The terminals that would have been accepted."""
     parser = getattr(error, "interactive_parser", None)
     return frozenset(getattr(error, "allowed", None) or () if parser is None else parser.accepts())
 
 
-def _met(text: str, start: int) -> str:
+def _found(text: str, start: int) -> str:
     match = re.compile(r"\w[\w.-]*|&&|\|\||//|/\*|[^\w]").match(text, start)
-    return "" if match is None else match[0][:_LONGEST_SHOWN]
+    return "" if match is None else match[0][:_MAX_FOUND]
 
 
 def _span(source: SourceText, start: int, end: int) -> Span:
@@ -82,13 +83,13 @@ def _span(source: SourceText, start: int, end: int) -> Span:
     return Span(source.path, start, end, line, start - source.text.rfind("\n", 0, start))
 
 
-def _wanted(expected: frozenset[str]) -> str:
-    """What may stand there, shortest first: many things are told as the kind of thing that they are."""
-    for some, kind in _KINDS:
-        if some <= expected and (kind != _CLAUSE or "AND" not in expected):
-            return kind
-    told = sorted({_NAMES.get(name, f"`{name.lower()}`") for name in expected})
-    return " or ".join(told) if told else "nothing"
+def _describe(expected: frozenset[str]) -> str:
+    """The expected terminals in words. Large sets are described by category."""
+    for terminals, category in _CATEGORIES:
+        if terminals <= expected and (category != _CLAUSE or "AND" not in expected):
+            return category
+    names = sorted({_NAMES.get(name, f"`{name.lower()}`") for name in expected})
+    return " or ".join(names) if names else "nothing"
 
 
 def _closing(expected: frozenset[str]) -> str:

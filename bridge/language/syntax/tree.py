@@ -1,4 +1,4 @@
-"""A ``.route`` file as written: a frozen tree with spans, nothing looked up. The parser's product."""
+"""The syntax tree of a ``.route`` file: frozen, with spans, and without any names resolved."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bridge.language.diagnostics.source import Span
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A name or a value as written; a quoted one without its quotes and with its escapes resolved."""
+    """A name or a value. Quotes are removed and escapes are resolved."""
 
     text: str
     quoted: bool
@@ -18,7 +18,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class FieldName:
-    """A field with its argument (``evt.arg[flags]``), or an attribute without a dot (``rule``)."""
+    """A field with its argument (``evt.arg[flags]``), or an attribute (``rule``)."""
 
     text: str
     span: Span
@@ -26,7 +26,7 @@ class FieldName:
 
 @dataclass(frozen=True, slots=True)
 class WordList:
-    """``(a, b)`` after an operator or in a ``list``: values, or names of lists."""
+    """``(a, b)`` after an operator or in a ``list``: values and names of lists."""
 
     words: tuple[Word, ...]
     span: Span
@@ -48,7 +48,7 @@ class Transform:
     arguments: tuple[CallArgument, ...]
     span: Span
     selector: str | None = None
-    """What stands in brackets behind it: ``getopt((…), "t:")[t]``."""
+    """The text in brackets after the call: ``t`` in ``getopt((…), "t:")[t]``."""
 
 
 CallArgument = FieldName | Word | Transform | Arguments
@@ -77,7 +77,7 @@ class Existence:
 
 @dataclass(frozen=True, slots=True)
 class MacroUse:
-    """A macro's name, standing for its condition."""
+    """The name of a macro, used as a condition."""
 
     name: str
     span: Span
@@ -148,7 +148,7 @@ class MacroStatement:
 
 @dataclass(frozen=True, slots=True)
 class PeriodWords:
-    """One part of a schedule: on these days or dates, at these hours; none of a kind means all."""
+    """One period of a schedule: days, dates and hours. An empty tuple means all."""
 
     days: tuple[Word, ...]
     """``mon`` or ``mon-fri``."""
@@ -182,7 +182,7 @@ class TemplateStatement:
     """``template NAME { title … message … }``."""
 
     name: Word
-    says: tuple[ValueClause, ...]
+    texts: tuple[ValueClause, ...]
     span: Span
 
 
@@ -215,7 +215,7 @@ class DuringClause:
 
 @dataclass(frozen=True, slots=True)
 class ToClause:
-    """``to channel, channel``, at once or ``after`` so long without an acknowledgement."""
+    """``to channel, channel``: at once, or ``after`` a time without acknowledgement."""
 
     channels: tuple[Word, ...]
     after: Word | None
@@ -224,19 +224,19 @@ class ToClause:
 
 @dataclass(frozen=True, slots=True)
 class WindowedClause:
-    """A clause that remembers: ``new after then absent group throttle resolve``, told by ``keyword``."""
+    """A clause with memory: ``new``, ``after``, ``then``, ``absent``, ``group``, ``throttle`` or ``resolve``."""
 
     keyword: str
     span: Span
     fields: tuple[FieldName, ...] = ()
-    """What ``new`` watches."""
+    """The fields of ``new``."""
     negated: bool = False
     condition: ConditionNode | None = None
-    """What ``then`` awaits."""
+    """The condition of ``then``."""
     count: Word | None = None
-    """How many: ``after`` and ``throttle``; ``group``'s limit."""
+    """The number of ``after`` and ``throttle``, the limit of ``group``."""
     window: Word | None = None
-    """How long, of every clause but ``group``."""
+    """The duration of every clause but ``group``."""
     by: tuple[FieldName, ...] = ()
     learn: Word | None = None
     wait: Word | None = None
@@ -285,7 +285,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class EventStep:
-    """``event { … }``: an alert comes in."""
+    """``event { … }``: an alert is received."""
 
     assignments: tuple[Assignment, ...]
     span: Span
@@ -293,7 +293,7 @@ class EventStep:
 
 @dataclass(frozen=True, slots=True)
 class PassStep:
-    """``after 15m``: time goes by."""
+    """``after 15m``: time passes."""
 
     duration: Word
     span: Span
@@ -301,7 +301,7 @@ class PassStep:
 
 @dataclass(frozen=True, slots=True)
 class AckStep:
-    """``ack "route"``: somebody acknowledges its incidents."""
+    """``ack "route"``: its incidents are acknowledged."""
 
     route: Word
     span: Span
@@ -361,7 +361,7 @@ class File:
 
 
 def nesting(written: ConditionNode) -> int:
-    """How deep a condition is as written; told without recursion, for it may be very deep."""
+    """The nesting depth of a condition, computed without recursion because it may be very deep."""
     deepest = 0
     stack: list[tuple[object, int]] = [(written, 1)]
     while stack:

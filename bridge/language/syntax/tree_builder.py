@@ -1,4 +1,4 @@
-"""From Lark's tokens to the frozen syntax tree. No Lark type leaves the parser."""
+"""Builds the syntax tree from Lark's tokens."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from bridge.language.syntax.escapes import BadEscape, unquote, unquote_regex
 
 _MOMENTS = ("DAYS", "DATES", "HOURS")
 _QUOTED_ARGUMENT = re.compile(r"""\[(["'])([^\[\]"'\s\\]+)\1\]$""")
-"""A field's argument in quotes that need not be; Falco knows it by the same name without."""
+"""A field's argument in unnecessary quotes. Falco uses the same name without quotes."""
 
 
 class TreeBuilder(Transformer[Token, syntax.File]):
-    """Called by the parser bottom-up, a method a rule; ``path`` and ``problems`` belong to the file being parsed."""
+    """One method per grammar rule, called bottom-up. ``path`` and ``problems`` belong to the file being parsed."""
 
     def __init__(self) -> None:
         super().__init__(visit_tokens=False)
         self.path = ""
         self.problems: list[Diagnostic] = []
         self._unfinished: list[Diagnostic] = []
-        """Of strings that Falco would not take in a condition, until it is known what they stand in."""
+        """Errors of strings that Falco rejects in conditions, until it is known whether they are in one."""
         self.comments: list[Token] = []
 
     def comment(self, token: Token) -> Token:
-        """The lexer met one."""
+        """Collect a comment. Called by the lexer."""
         self.comments.append(token)
         return token
 
     def _span(self, token: Token) -> Span:
         start, line, column = token.start_pos, token.line, token.column
         if start is None or line is None or column is None:
-            raise ValueError("the lexer gives every token its place")
+            raise ValueError("a token has no position")
         return Span(self.path, start, start + len(token), line, column)
 
     def _across(self, first: Any, last: Any) -> Span:
@@ -65,15 +65,15 @@ class TreeBuilder(Transformer[Token, syntax.File]):
             self.problems.append(
                 Diagnostic(
                     Code.BAD_ESCAPE,
-                    f"`{value.text}` is not an escape that Falco knows",
+                    f"unknown escape `{value.text}`",
                     place,
-                    "a backslash itself is written `\\\\`",
+                    "for a backslash: `\\\\`",
                 )
             )
             value = str(token)[1:-1]
         return syntax.Word(value, quoted=True, span=span)
 
-    def _tell_unfinished(self) -> None:
+    def _report_unfinished(self) -> None:
         self.problems += self._unfinished
         self._unfinished.clear()
 
@@ -91,7 +91,7 @@ class TreeBuilder(Transformer[Token, syntax.File]):
 
     def list_statement(self, children: list[Any]) -> syntax.ListStatement:
         """``list NAME = items``."""
-        self._unfinished.clear()  # a list's items are Falco's by way of YAML, and may end with anything
+        self._unfinished.clear()  # items of lists are not parsed by Falco and may end with a backslash
         return syntax.ListStatement(self._word(children[1]), children[3], appends=False, span=self._whole(children))
 
     def append(self, children: list[Any]) -> syntax.ListStatement:
@@ -110,7 +110,7 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         return syntax.ScheduleStatement(self._word(children[1]), self._periods(tokens), zone, self._whole(children))
 
     def _periods(self, tokens: Sequence[Token]) -> tuple[syntax.PeriodWords, ...]:
-        """Days or dates with the hours behind them; a day behind hours begins the next part."""
+        """Group days, dates and hours into periods. A day or date after hours starts the next period."""
         parts: list[dict[str, list[syntax.Word]]] = []
         for token in tokens:
             if not parts or (token.type != "HOURS" and parts[-1]["HOURS"]):
@@ -154,50 +154,50 @@ class TreeBuilder(Transformer[Token, syntax.File]):
 
     def new(self, children: list[Any]) -> syntax.WindowedClause:
         """``new keys in window by keys learn window``."""
-        said = self._said(children[4:])
-        return self._memory(children, fields=children[1], window=self._word(children[3]), **said)
+        options = self._options(children[4:])
+        return self._windowed(children, fields=children[1], window=self._word(children[3]), **options)
 
     def after(self, children: list[Any]) -> syntax.WindowedClause:
         """``after N in window by keys``."""
-        said = self._said(children[4:])
-        return self._memory(children, count=self._word(children[1]), window=self._word(children[3]), **said)
+        options = self._options(children[4:])
+        return self._windowed(children, count=self._word(children[1]), window=self._word(children[3]), **options)
 
     def then(self, children: list[Any]) -> syntax.WindowedClause:
         """``then not condition within window by keys``."""
         keyword, condition, _, window, _, by = children
         negated = keyword.type == "THEN_NOT"
-        return self._memory(children, negated=negated, condition=condition, window=self._word(window), by=by)
+        return self._windowed(children, negated=negated, condition=condition, window=self._word(window), by=by)
 
     def absent(self, children: list[Any]) -> syntax.WindowedClause:
         """``absent window by keys``."""
-        return self._memory(children, window=self._word(children[1]), by=children[3])
+        return self._windowed(children, window=self._word(children[1]), by=children[3])
 
     def group_by(self, children: list[Any]) -> syntax.WindowedClause:
         """``group by keys wait window every window limit N``."""
-        return self._memory(children, **self._said(children[1:]))
+        return self._windowed(children, **self._options(children[1:]))
 
     def throttle(self, children: list[Any]) -> syntax.WindowedClause:
         """``throttle N per window by keys``."""
-        said = self._said(children[4:])
-        return self._memory(children, count=self._word(children[1]), window=self._word(children[3]), **said)
+        options = self._options(children[4:])
+        return self._windowed(children, count=self._word(children[1]), window=self._word(children[3]), **options)
 
     def resolve(self, children: list[Any]) -> syntax.WindowedClause:
         """``resolve after window``."""
-        return self._memory(children, window=self._word(children[2]))
+        return self._windowed(children, window=self._word(children[2]))
 
-    def _memory(self, children: list[Any], **parts: Any) -> syntax.WindowedClause:
+    def _windowed(self, children: list[Any], **parts: Any) -> syntax.WindowedClause:
         spanned = [
             child if isinstance(child, Token) or not isinstance(child, tuple) else child[-1] for child in children
         ]
         return syntax.WindowedClause(children[0].split()[0], self._whole(spanned), **parts)
 
-    def _said(self, pairs: Sequence[Any]) -> dict[str, Any]:
-        """``by keys``, ``wait 5m``: what each small word brings."""
-        said: dict[str, Any] = {}
+    def _options(self, pairs: Sequence[Any]) -> dict[str, Any]:
+        """The optional parts of a clause: ``by keys``, ``wait 5m``."""
+        options: dict[str, Any] = {}
         for word, value in zip(pairs[::2], pairs[1::2], strict=True):
             name = "count" if word.type == "LIMIT" else str(word)
-            said[name] = value if isinstance(value, tuple) else self._word(value)
-        return said
+            options[name] = value if isinstance(value, tuple) else self._word(value)
+        return options
 
     def to(self, children: list[Any]) -> syntax.ToClause:
         """``to a, b after window``."""
@@ -207,10 +207,10 @@ class TreeBuilder(Transformer[Token, syntax.File]):
     def _named_channels(self, children: list[Any]) -> tuple[syntax.Word, ...]:
         return tuple(self._word(child) for child in children if child.type == "CHANNEL")
 
-    def _say(self, children: list[Any]) -> syntax.ValueClause:
+    def _value_clause(self, children: list[Any]) -> syntax.ValueClause:
         return syntax.ValueClause(str(children[0]), self._word(children[1]), self._whole(children))
 
-    severity = title = message = use = _say
+    severity = title = message = use = _value_clause
 
     def _flag(self, children: list[Any]) -> syntax.FlagClause:
         return syntax.FlagClause(str(children[0]), self._span(children[0]))
@@ -297,17 +297,17 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         return syntax.Parenthesized(children[1], self._whole(children))
 
     def macro_use(self, children: list[Any]) -> syntax.MacroUse:
-        """A bare name."""
+        """The name of a macro."""
         return syntax.MacroUse(str(children[0]), self._span(children[0]))
 
     def exists(self, children: list[Any]) -> syntax.Existence:
         """``field exists``."""
-        self._tell_unfinished()
+        self._report_unfinished()
         return syntax.Existence(children[0], self._whole(children))
 
     def compare(self, children: list[Any]) -> syntax.Comparison:
         """``left operator [quantifier] right``."""
-        self._tell_unfinished()
+        self._report_unfinished()
         quantifier = self._word(children[2]) if len(children) == 4 else None
         return syntax.Comparison(children[0], self._word(children[1]), quantifier, children[-1], self._whole(children))
 
@@ -324,9 +324,9 @@ class TreeBuilder(Transformer[Token, syntax.File]):
             self._unfinished.append(
                 Diagnostic(
                     Code.BAD_ESCAPE,
-                    "Falco takes the last quote for an escaped one, and the string for unfinished",
+                    "Falco reads the closing quote as escaped, so the string does not end",
                     self._span(token),
-                    "write a backslash at the end as `\\ `, a backslash and a space",
+                    "write the final backslash as `\\ `: a backslash and a space",
                 )
             )
         return self._word(token)
@@ -335,7 +335,7 @@ class TreeBuilder(Transformer[Token, syntax.File]):
     number = text
 
     def value(self, children: list[Any]) -> syntax.Word:
-        """A value in a test's event, which Falco never reads."""
+        """A value in the event of a test. Falco never parses it."""
         return self._word(children[0])
 
     def items(self, children: list[Any]) -> syntax.WordList:
@@ -356,11 +356,11 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         return syntax.Transform(self._word(children[0]), tuple(arguments), self._whole(children), selector)
 
     def condition(self, children: list[Any]) -> Any:
-        """A condition by itself."""
+        """A condition on its own."""
         return children[0]
 
 
 def _column(token: Token, offset: int, column: int) -> int:
-    """The column of a character inside a token that may span lines."""
+    """The column of a character in a token, which may span lines."""
     newline = token.rfind("\n", 0, offset)
     return column + offset if newline < 0 else offset - newline

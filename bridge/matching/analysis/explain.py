@@ -1,4 +1,4 @@
-"""Why a condition holds or not, comparison by comparison; told by the same predicates that decide."""
+"""Explains why a condition holds for an alert or not, comparison by comparison."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FOLDABLE = frozenset(
 
 
 class Mismatch(StrEnum):
-    """Why a comparison does not hold."""
+    """The reason why a comparison does not hold."""
 
     HOLDS = ""
     MISSING = "missing field"
@@ -45,7 +45,7 @@ class Mismatch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OperandValue:
-    """One operand and the value that the alert has for it; None where it is missing."""
+    """An operand and its value in the alert. None if it is missing."""
 
     name: str
     value: str | None
@@ -53,7 +53,7 @@ class OperandValue:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One part of a condition and whether it holds."""
+    """A part of a condition and whether it holds."""
 
     kind: str
     """``and``, ``or``, ``not`` or ``comparison``."""
@@ -65,7 +65,7 @@ class Explanation:
 
 
 def explain(condition: Condition, alert: Alert, labels: Mapping[str, str]) -> Explanation:
-    """The condition's verdict on this alert, with that of each of its parts."""
+    """Evaluate the condition and each of its parts for this alert."""
     holds = compile_condition(condition, labels)(alert)
     match condition:
         case All() | Any():
@@ -83,18 +83,18 @@ def explain(condition: Condition, alert: Alert, labels: Mapping[str, str]) -> Ex
             return Explanation("comparison", condition.span, holds, why, found)
 
 
-def decisive(reason: Explanation) -> tuple[Explanation, ...]:
-    """The comparisons that made the verdict: those that fail of an ``and`` that fails, and the like."""
-    if reason.kind == "comparison":
-        return (reason,)
-    if reason.kind == "not":
-        return decisive(reason.parts[0])
-    wanted = [part for part in reason.parts if part.holds is reason.holds]
-    return tuple(each for part in wanted for each in decisive(part))
+def decisive(explanation: Explanation) -> tuple[Explanation, ...]:
+    """The comparisons that decide the result, such as those that fail in an ``and`` that fails."""
+    if explanation.kind == "comparison":
+        return (explanation,)
+    if explanation.kind == "not":
+        return decisive(explanation.parts[0])
+    deciding = [part for part in explanation.parts if part.holds is explanation.holds]
+    return tuple(each for part in deciding for each in decisive(part))
 
 
 def _found(operand: Operand, alert: Alert, labels: Mapping[str, str]) -> tuple[OperandValue, ...]:
-    """The operand's own value, and those of the fields inside it."""
+    """The value of the operand and of the fields inside it."""
     match operand:
         case Field():
             return (OperandValue(operand.name, _text(read_text(operand, labels)(alert))),)
@@ -102,16 +102,16 @@ def _found(operand: Operand, alert: Alert, labels: Mapping[str, str]) -> tuple[O
             return _found(operand.arguments[0], alert, labels)
         case Call():
             inner = tuple(found for each in operand.arguments for found in _found(each, alert, labels))
-            return (OperandValue(_told(operand), _text(read_operand(operand, labels)(alert))), *inner)
+            return (OperandValue(_label(operand), _text(read_operand(operand, labels)(alert))), *inner)
         case Pack():
             return tuple(found for each in operand.values for found in _found(each, alert, labels))
         case Literal() | Items():
             return ()
 
 
-def _told(call: Call) -> str:
+def _label(call: Call) -> str:
     inner = ", ".join(
-        each.name if isinstance(each, Field) else _told(each) if isinstance(each, Call) else "…"
+        each.name if isinstance(each, Field) else _label(each) if isinstance(each, Call) else "…"
         for each in call.arguments
     )
     return f"{call.name}({inner})" + ("" if call.selector is None else f"[{call.selector}]")
@@ -128,11 +128,11 @@ def _text(value: object) -> str | None:
 def _why(compare: Compare, alert: Alert, labels: Mapping[str, str], found: tuple[OperandValue, ...]) -> Mismatch:
     if any(each.value is None for each in found):
         return Mismatch.MISSING
-    return Mismatch.CASE if _but_for_case(compare, alert, labels) else Mismatch.VALUE
+    return Mismatch.CASE if _differs_in_case(compare, alert, labels) else Mismatch.VALUE
 
 
-def _but_for_case(compare: Compare, alert: Alert, labels: Mapping[str, str]) -> bool:
-    """Whether it would hold if neither side had capitals."""
+def _differs_in_case(compare: Compare, alert: Alert, labels: Mapping[str, str]) -> bool:
+    """Whether the comparison would hold in lower case."""
     value = read_operand(compare.left, labels)(alert)
     if compare.operator not in _FOLDABLE or not isinstance(value, str):
         return False

@@ -1,4 +1,4 @@
-"""What is odd about a whole program: routes that never act, that see nothing, that read what nobody tells."""
+"""Warnings about whole programs: routes that never match, are shadowed, or read fields that no rule outputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
-from bridge.language.falco.rules import SUGGESTED, FalcoRule, FalcoRules, takes_suggested
+from bridge.language.falco.rules import SUGGESTED_FIELDS, FalcoRule, FalcoRules, supports_suggested
 from bridge.language.program.condition import Compare, Condition, Items, Literal, Operator
 from bridge.language.program.program import Route
 from bridge.matching.analysis.proofs import always_holds, implies, keys_of, never_holds
@@ -15,53 +15,55 @@ from bridge.matching.analysis.reach import extras, never_emitted, reaching
 from bridge.matching.internal import asks_for_internal
 from bridge.matching.normal import Key, Term, alternatives
 
-_Wanted = tuple[Key, str] | None
-_MOST_PAIRS = 200_000
-"""Pairs of routes that are compared for one shadowing the other; past that the rest is not attempted."""
-_SUGGEST = "Falco 0.41 emits it where falco.yaml has `append_output: [{suggested_output: true}]`; name yours by --rules"
+_Equality = tuple[Key, str] | None
+_MAX_PAIRS = 200_000
+"""Pairs of routes that are compared for shadowing. Further pairs are skipped."""
+_SUGGEST = (
+    "falco.yaml of Falco 0.41 or later can add it: `append_output: [{suggested_output: true}]`; pass it to --rules"
+)
 
 
 def lint(routes: Sequence[Route], rules: FalcoRules | None) -> list[Diagnostic]:
-    """Every oddity of these routes, in file order; ``rules`` are Falco's, where they are known."""
-    return [*_verdicts(routes), *_shadowed(routes), *_unreached(routes, rules)]
+    """All warnings about these routes. ``rules`` are Falco's rules; None if they are unknown."""
+    return [*_constant_conditions(routes), *_shadowed(routes), *_unreachable(routes, rules)]
 
 
-def _verdicts(routes: Sequence[Route]) -> Iterator[Diagnostic]:
+def _constant_conditions(routes: Sequence[Route]) -> Iterator[Diagnostic]:
     for route in routes:
-        yield from _never_during(route)
+        yield from _contradicting_schedules(route)
         if route.when is None:
             continue
         if never_holds(route.when):
             yield Diagnostic(
                 Code.NEVER_TRUE,
-                f'no alert can meet the condition of route "{route.name}"',
+                f'the condition of route "{route.name}" is never true',
                 route.when.span,
                 "its parts exclude each other; did you mean `or`?",
             )
         elif always_holds(route.when) and not _takes_internal(route):
             yield Diagnostic(
                 Code.ALWAYS_TRUE,
-                f'every alert meets the condition of route "{route.name}"',
+                f'the condition of route "{route.name}" is always true',
                 route.when.span,
-                "leave `when` out, or mend it",
+                "remove `when`, or correct the condition",
             )
         if not _is_indexable(route):
             yield Diagnostic(
                 Code.NO_INDEX,
-                f'the condition of route "{route.name}" is worked out for every alert',
+                f'the condition of route "{route.name}" is evaluated for every alert',
                 route.when.span,
-                "no index narrows a comparison of two fields, nor more than 256 alternatives",
+                "comparisons of two fields and more than 256 alternatives cannot be indexed",
             )
 
 
-def _never_during(route: Route) -> Iterator[Diagnostic]:
+def _contradicting_schedules(route: Route) -> Iterator[Diagnostic]:
     for each in route.during:
         if each.negated and replace(each, negated=False) in route.during:
             yield Diagnostic(
                 Code.NEVER_TRUE,
-                f'route "{route.name}" acts both within and without schedule `{each.schedule.name}`, which is never',
+                f'route "{route.name}" requires schedule `{each.schedule.name}` both to hold and not to hold',
                 route.span,
-                "keep one of `during` and `not during`",
+                "remove `during` or `not during`",
             )
 
 
@@ -75,19 +77,19 @@ def _is_indexable(route: Route) -> bool:
 
 
 def _shadowed(routes: Sequence[Route]) -> Iterator[Diagnostic]:
-    """Routes whose every alert an earlier one keeps from them."""
-    ending: dict[frozenset[Key], dict[_Wanted, list[Route]]] = defaultdict(lambda: defaultdict(list))
+    """Routes whose alerts are all stopped by an earlier route."""
+    ending: dict[frozenset[Key], dict[_Equality, list[Route]]] = defaultdict(lambda: defaultdict(list))
     everything: Route | None = None
     pairs = 0
     for route in routes:
         mine = frozenset[Key]() if route.when is None else keys_of(route.when)
         if everything is not None and not _takes_internal(route):
             yield _shadow(route, everything)
-        elif mine is not None and route.when is not None and pairs < _MOST_PAIRS:
-            mentioned: set[_Wanted] = {None, *_equalities(route.when)}
+        elif mine is not None and route.when is not None and pairs < _MAX_PAIRS:
+            mentioned: set[_Equality] = {None, *_equalities(route.when)}
             for keys, filed in ending.items():
                 if keys <= mine:
-                    earlier = [each for wanted in mentioned & filed.keys() for each in filed[wanted]]
+                    earlier = [each for equality in mentioned & filed.keys() for each in filed[equality]]
                     pairs += len(earlier)
                     found = next((each for each in earlier if _hides(each, route)), None)
                     if found is not None:
@@ -97,11 +99,11 @@ def _shadowed(routes: Sequence[Route]) -> Iterator[Diagnostic]:
             if route.when is None:
                 everything = everything or route
             elif mine is not None:
-                ending[mine][_one_wanted(route.when)].append(route)
+                ending[mine][_required_equality(route.when)].append(route)
 
 
 def _equalities(condition: Condition) -> Iterator[tuple[Key, str]]:
-    """Every text that some value is said to equal."""
+    """The values that the condition compares for equality, with their keys."""
     for alternative in alternatives(condition) or ():
         for term in alternative:
             match term:
@@ -111,8 +113,8 @@ def _equalities(condition: Condition) -> Iterator[tuple[Key, str]]:
                     yield from ((term.key, literal.text) for literal in values)
 
 
-def _one_wanted(condition: Condition) -> _Wanted:
-    """A text without which the condition cannot hold: whoever implies it says the same."""
+def _required_equality(condition: Condition) -> _Equality:
+    """An equality that the condition requires. A condition that implies it contains the same equality."""
     found = alternatives(condition) or ()
     if len(found) != 1:
         return None
@@ -138,15 +140,15 @@ def _takes_internal(route: Route) -> bool:
 def _shadow(route: Route, earlier: Route) -> Diagnostic:
     return Diagnostic(
         Code.SHADOWED_ROUTE,
-        f'route "{route.name}" sees no alert',
+        f'route "{route.name}" never matches: an earlier route stops its alerts',
         route.span,
-        "move it before the one that stops them all",
-        ((f'"{earlier.name}" stops every alert that this one would match', earlier.span),),
+        "move it before that route",
+        ((f'route "{earlier.name}" stops every alert that this route would match', earlier.span),),
     )
 
 
-def _unreached(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[Diagnostic]:
-    """Routes that no known rule reaches, and fields that no rule tells them."""
+def _unreachable(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[Diagnostic]:
+    """Routes that no known rule can match, and fields that no such rule outputs."""
     if rules is None or not rules.rules:
         return
     known = list(rules.rules.values())
@@ -158,17 +160,17 @@ def _unreached(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[Di
         if not reached:
             yield Diagnostic(
                 Code.NEVER_TRUE,
-                f'no rule of the rules files can reach route "{route.name}"',
+                f'no known Falco rule can match route "{route.name}"',
                 place,
-                "look at the rules' names, sources, priorities and tags",
+                "check the rule names, sources, priorities and tags in its condition",
             )
             continue
         missing = never_emitted(route, known)
         if missing:
-            suggested = missing <= SUGGESTED and not rules.configured and any(map(takes_suggested, reached))
+            suggested = missing <= SUGGESTED_FIELDS and not rules.configured and any(map(supports_suggested, reached))
             yield Diagnostic(
                 Code.NEVER_EMITTED,
-                f'no rule that can reach route "{route.name}" emits {", ".join(f"`{n}`" for n in sorted(missing))}',
+                f'no rule that can match route "{route.name}" outputs {", ".join(f"`{n}`" for n in sorted(missing))}',
                 place,
                 _SUGGEST if suggested else _append(route, known),
             )
@@ -177,5 +179,5 @@ def _unreached(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[Di
 def _append(route: Route, known: Sequence[FalcoRule]) -> str:
     lines = [extra.line().removeprefix("- ") for extra in extras([route], known, all_rules=False)]
     if not lines:
-        return "alerts of these rules' sources have no such field"
+        return "the alert sources of these rules do not have this field"
     return f"add to falco.yaml: append_output: [{', '.join(lines)}]"

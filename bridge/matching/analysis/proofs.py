@@ -1,9 +1,8 @@
-"""What can be proved of conditions without an alert: that one never holds, or always, or only where another does.
+"""Proves that a condition never holds, always holds, or implies another.
 
-Decided: terms over one value that exclude each other (equal to two values, missing and compared, out of a list, a
-number out of bounds, priorities and booleans, prefixes), and a term with its own negation. Not attempted: what follows
-from regexes, globs and substrings against each other, from two fields together, or past 256 alternatives. What is
-said here is true; what is not said may be true too.
+Detected: contradictory terms over one value (two equal values, missing and compared, outside of a list, numeric ranges,
+priorities, booleans, prefixes), and a term with its negation. Not attempted: relations between regexes, globs and
+substrings, between two fields, or beyond 256 alternatives. What is reported is true; what is not may be true too.
 """
 
 from __future__ import annotations
@@ -19,33 +18,33 @@ from bridge.matching.closures import compile_condition
 from bridge.matching.normal import Alternative, Key, Term, alternatives
 from bridge.matching.values import PARSERS
 
-_MOST_CANDIDATES = 1000
+_MAX_CANDIDATES = 1000
 _NUMERIC = frozenset({Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE})
 _NO_LABELS: Mapping[str, str] = {}
 
 
 def never_holds(condition: Condition) -> bool:
-    """Whether it is proved that no alert meets the condition."""
+    """Whether the condition is provably false for every alert."""
     found = alternatives(condition)
     return found is not None and all(_impossible(alternative) for alternative in found)
 
 
 def always_holds(condition: Condition) -> bool:
-    """Whether it is proved that every alert does."""
+    """Whether the condition is provably true for every alert."""
     found = alternatives(condition, negated=True)
     return found is not None and all(_impossible(alternative) for alternative in found)
 
 
 def implies(condition: Condition, other: Condition) -> bool:
-    """Whether it is proved that every alert that meets the condition meets the other too."""
+    """Whether ``other`` is provably true for every alert for which ``condition`` is true."""
     mine, outside = alternatives(condition), alternatives(other, negated=True)
-    if mine is None or outside is None or len(mine) * len(outside) > _MOST_CANDIDATES:
+    if mine is None or outside is None or len(mine) * len(outside) > _MAX_CANDIDATES:
         return False
     return all(_impossible((*one, *another)) for one in mine for another in outside)
 
 
 def keys_of(condition: Condition) -> frozenset[Key] | None:
-    """What the condition compares; None where it has too many alternatives."""
+    """The keys of all terms of the condition. None if it has too many alternatives."""
     found = alternatives(condition)
     return None if found is None else frozenset(term.key for alternative in found for term in alternative)
 
@@ -58,9 +57,9 @@ def _impossible(alternative: Alternative) -> bool:
 
 
 def _exclude(terms: Sequence[Term]) -> bool:
-    """Whether these terms over one value cannot hold together."""
-    wanted = {term.identity for term in terms if not term.negated}
-    if any(term.negated and term.identity in wanted for term in terms):
+    """Whether these terms over one value are contradictory."""
+    required = {term.identity for term in terms if not term.negated}
+    if any(term.negated and term.identity in required for term in terms):
         return True
     present = [term for term in terms if not term.negated]
     if present and any(term.negated and isinstance(term.test, Exists) for term in terms):
@@ -72,7 +71,7 @@ def _exclude(terms: Sequence[Term]) -> bool:
 
 
 def _priorities(terms: Sequence[Term]) -> list[Alert] | None:
-    """Every alert has one of eight priorities."""
+    """An alert for each of the eight priorities, if the terms test the priority."""
     field = _plain_field(terms[0])
     if field is None or field.kind is not Kind.PRIORITY:
         return None
@@ -80,7 +79,7 @@ def _priorities(terms: Sequence[Term]) -> list[Alert] | None:
 
 
 def _candidates(present: Sequence[Term]) -> list[Alert] | None:
-    """Every value that could meet the terms, each as an alert; None where they are not to be counted."""
+    """An alert for each value that could satisfy the terms. None if the values cannot be enumerated."""
     for term in present:
         field = _plain_field(term)
         if field is None:
@@ -99,29 +98,29 @@ def _plain_field(term: Term) -> Field | None:
 
 
 def _equal_texts(test: Compare | Exists) -> list[str] | None:
-    """The values of an ``=`` or an ``in``."""
+    """The values of an ``=`` or ``in``. None for other tests."""
     match test:
         case Compare(operator=Operator.EQ, right=Literal(text=text), quantifier=None):
             return [text]
-        case Compare(operator=Operator.IN, right=Items(values=values)) if len(values) <= _MOST_CANDIDATES:
+        case Compare(operator=Operator.IN, right=Items(values=values)) if len(values) <= _MAX_CANDIDATES:
             return [literal.text for literal in values]
         case _:
             return None
 
 
 def _alert(field: Field, text: str) -> Alert:
-    said = {"rule": "", "source": "", "hostname": "", "output": ""}
+    attributes = {"rule": "", "source": "", "hostname": "", "output": ""}
     name = field.name
-    if name in said:
-        said[name] = text
+    if name in attributes:
+        attributes[name] = text
     return make_alert(
         time_ns=(parse_unsigned(text) or 0) if name == "time" else 0,
         priority=Priority[text.upper()] if name == "priority" else Priority.DEBUG,
-        rule=said["rule"],
-        source=said["source"],
-        hostname=said["hostname"],
+        rule=attributes["rule"],
+        source=attributes["source"],
+        hostname=attributes["hostname"],
         tags=(),
-        output=said["output"],
+        output=attributes["output"],
         fields={} if name in ATTRIBUTES else {name: text},
     )
 
@@ -131,7 +130,7 @@ def _all_hold(terms: Sequence[Term], alert: Alert) -> bool:
 
 
 def _holds(term: Term, alert: Alert) -> bool:
-    """Whether the term holds of this value; in doubt it does, for then nothing is proved."""
+    """Whether the term holds for this value. True if unknown, so that nothing is proved."""
     if isinstance(term.test, Compare) and not isinstance(term.test.right, Literal | Items):
         return True
     field = _plain_field(term)
@@ -141,7 +140,7 @@ def _holds(term: Term, alert: Alert) -> bool:
 
 
 def _out_of_bounds(present: Sequence[Term]) -> bool:
-    """``x > 5 and x < 3``; a bound as the field's kind reads it: ``-1`` is a large one where there are no signs."""
+    """``x > 5 and x < 3``. Bounds are parsed by the field's kind: an unsigned ``-1`` is a large number."""
     low, high = float("-inf"), float("inf")
     strict: set[float] = set()
     for term in present:

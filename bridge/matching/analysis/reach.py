@@ -1,4 +1,4 @@
-"""Which of Falco's rules can reach a route, and which fields the route reads that none of them emits."""
+"""Finds the Falco rules that can match a route, and the fields it reads that none of them outputs."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from bridge.language.program.template import parse_template
 from bridge.matching.closures import compile_condition
 from bridge.matching.normal import fields_of
 
-_TOLD_BY_RULE = frozenset({"rule", "source", "priority", "tags"})
+_KNOWN_FROM_RULE = frozenset({"rule", "source", "priority", "tags"})
 _NO_LABELS: Mapping[str, str] = {}
-_SAID_OF_ROUTE = frozenset({*ATTRIBUTES, "route", "severity", "message", "count", "suppressed", "first", "last"})
+_NOT_OUTPUT_FIELDS = frozenset({*ATTRIBUTES, "route", "severity", "message", "count", "suppressed", "first", "last"})
 _PLAIN = re.compile(r"[\w.-]+")
-_OF_EVERY_EVENT = frozenset({
+_ALL_EVENTS = frozenset({
     "evt.asynctype", "evt.hostname", "evt.is_async", "evt.num", "evt.plugininfo", "evt.pluginname", "evt.source",
 })  # fmt: skip
-"""What Falco tells of plugins' events too, though its list of fields has it among the system calls'."""
-_MOST_NAMED = 5
-"""Up to so many rules are named one by one; more are told by their source."""
+"""Fields that plugin events have as well, although Falco lists them for system calls."""
+_MAX_NAMED = 5
+"""Up to this many rules are matched by name; more are matched by their alert source."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """One entry of falco.yaml's ``append_output``."""
+    """An entry of ``append_output`` in falco.yaml."""
 
     match: tuple[str, str]
-    """``rule`` or ``source``, and its name."""
+    """``rule`` or ``source``, and the name."""
     fields: tuple[str, ...]
 
     def line(self) -> str:
@@ -45,7 +45,7 @@ class Extra:
 
 
 def as_yaml(field: str) -> str:
-    """A field's name as an item of YAML: one with an argument in brackets needs quotes in a list on one line."""
+    """The name of a field as a YAML item. A name with brackets needs quotes in a flow sequence."""
     return field if _PLAIN.fullmatch(field) else _quoted(field)
 
 
@@ -54,14 +54,14 @@ def _quoted(text: str) -> str:
 
 
 def reaching(route: Route, rules: Iterable[FalcoRule]) -> list[FalcoRule]:
-    """The rules whose alerts could meet the route's condition, as far as names, sources, priorities and tags tell."""
+    """The rules whose alerts can match the route, judged by name, source, priority and tags."""
     if route.when is None:
         return list(rules)
-    return [rule for rule in rules if _verdict(route.when, _alert_of(rule)) is not False]
+    return [rule for rule in rules if _result(route.when, _alert_of(rule)) is not False]
 
 
 def wanted_fields(route: Route) -> frozenset[str]:
-    """The output fields that the route's condition and texts read."""
+    """The output fields that the route's conditions and texts read."""
     names = set() if route.when is None else set(fields_of(route.when))
     for template in (route.title, route.message):
         if template is not None:
@@ -71,21 +71,23 @@ def wanted_fields(route: Route) -> frozenset[str]:
         if clause.condition is not None:
             names.update(fields_of(clause.condition))
     return frozenset(
-        name for name in names if name not in _SAID_OF_ROUTE and not name.startswith(LABEL) and not is_clock_field(name)
+        name
+        for name in names
+        if name not in _NOT_OUTPUT_FIELDS and not name.startswith(LABEL) and not is_clock_field(name)
     )
 
 
 def never_emitted(route: Route, rules: Iterable[FalcoRule]) -> frozenset[str]:
-    """The fields that the route reads and no rule that can reach it emits."""
+    """The fields that the route reads and that no rule that can match it outputs."""
     reached = reaching(route, rules)
     return frozenset(name for name in wanted_fields(route) if reached and not any(name in r.fields for r in reached))
 
 
 def extras(routes: Iterable[Route], rules: Iterable[FalcoRule], *, all_rules: bool) -> tuple[Extra, ...]:
-    """What falco.yaml must append so that the routes find their fields.
+    """The ``append_output`` entries that make the rules output the fields that the routes read.
 
-    ``all_rules`` asks it of every rule that can reach a route; otherwise only where no rule emits a field. A rule is
-    asked for what its source has alone: Falco does not start with another (``LOAD_ERR_COMPILE_OUTPUT``).
+    With ``all_rules``, for every rule that can match a route; otherwise only for fields that no such rule outputs. Only
+    fields of the rule's alert source are included: Falco does not start with others (``LOAD_ERR_COMPILE_OUTPUT``).
     """
     rules = list(rules)
     fields: dict[tuple[str, str], set[str]] = {}
@@ -99,13 +101,13 @@ def extras(routes: Iterable[Route], rules: Iterable[FalcoRule], *, all_rules: bo
 
 
 def _can_emit(rule: FalcoRule, name: str) -> bool:
-    """Whether the rule's source has the field. Of fields that are in no catalogue nothing is known."""
+    """Whether the rule's alert source has the field. True for fields that are not in the catalogue."""
     field = find_field(name)
-    return field is None or field.source in ("*", rule.source) or field.name in _OF_EVERY_EVENT
+    return field is None or field.source in ("*", rule.source) or field.name in _ALL_EVENTS
 
 
 def _matches(rules: list[FalcoRule]) -> set[tuple[str, str]]:
-    if len(rules) <= _MOST_NAMED:
+    if len(rules) <= _MAX_NAMED:
         return {("rule", rule.name) for rule in rules}
     return {("source", rule.source) for rule in rules}
 
@@ -117,18 +119,18 @@ def _alert_of(rule: FalcoRule) -> Alert:
     )  # fmt: skip
 
 
-def _verdict(condition: Condition, alert: Alert) -> bool | None:
-    """True, False, or None where that depends on more than the rule."""
+def _result(condition: Condition, alert: Alert) -> bool | None:
+    """The result of the condition. None if it depends on more than the rule."""
     match condition:
         case All():
-            verdicts = [_verdict(each, alert) for each in condition.conditions]
-            return False if False in verdicts else None if None in verdicts else True
+            results = [_result(each, alert) for each in condition.conditions]
+            return False if False in results else None if None in results else True
         case Any():
-            verdicts = [_verdict(each, alert) for each in condition.conditions]
-            return True if True in verdicts else None if None in verdicts else False
+            results = [_result(each, alert) for each in condition.conditions]
+            return True if True in results else None if None in results else False
         case Not():
-            inner = _verdict(condition.condition, alert)
+            inner = _result(condition.condition, alert)
             return None if inner is None else not inner
         case _:
-            known = fields_of(condition) <= _TOLD_BY_RULE
+            known = fields_of(condition) <= _KNOWN_FROM_RULE
             return compile_condition(condition, _NO_LABELS)(alert) if known else None
