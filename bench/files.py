@@ -63,7 +63,7 @@ def _wc(path: Path) -> float:
 
 def _follow(path: Path) -> float:
     """CPU seconds of the reading thread."""
-    source = FileSource("bench", str(path), begin="start")
+    source = FileSource("bench", str(path), read_from="start")
     done = threading.Event()
     taken = 0
     seconds = 0.0
@@ -94,7 +94,7 @@ def _commit(files: int) -> float:
         for path in paths:
             path.touch()
         journal = Journal.open_for_router(folder / "journal.db")
-        source = FileSource("bench", str(folder / "falco-*.log"), begin="start")
+        source = FileSource("bench", str(folder / "falco-*.log"), read_from="start")
         committed = threading.Semaphore(0)
         moments: list[float] = []
 

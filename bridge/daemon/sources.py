@@ -22,7 +22,7 @@ from bridge.journal.sqlite import Journal
 from bridge.sources.contract import Source
 
 if TYPE_CHECKING:
-    from bridge.sources.files.followed import From
+    from bridge.sources.files.followed import ReadFrom
 
 
 def make_source(settings: SourceSettings, journal: Journal) -> Source:
@@ -51,9 +51,9 @@ def make_source(settings: SourceSettings, journal: Journal) -> Source:
         case FileSettings():
             from bridge.sources.files.source import FileSource
 
-            begin: From = "start" if settings.begin == "start" else "end"
+            read_from: ReadFrom = "start" if settings.begin == "start" else "end"
             checkpoint = journal.checkpoint(settings.name)
-            return FileSource(settings.name, settings.pattern, checkpoint, begin, settings.zone)
+            return FileSource(settings.name, settings.pattern, checkpoint, read_from, settings.zone)
         case SocketSettings():
             from bridge.sources.ingest.source import SocketSource
 

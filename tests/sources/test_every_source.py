@@ -73,7 +73,7 @@ def by_stdin(bodies: Sequence[bytes], _: Path, _count: int) -> Collector:
 
 def from_file(lines: bytes, folder: Path, count: int) -> Collector:
     (folder / "falco.log").write_bytes(lines)
-    with running(FileSource("file", str(folder / "falco.log"), begin="start")) as taken:
+    with running(FileSource("file", str(folder / "falco.log"), read_from="start")) as taken:
         wait_until(lambda: len(taken.alerts) + len(taken.rejected) >= count, "every line", seconds=10)
     return taken
 

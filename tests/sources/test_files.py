@@ -1,4 +1,4 @@
-"""Files and standard input: every line once, through renames, restarts and whatever a runtime wraps around them."""
+"""Files and standard input: every line is read once, through renames, restarts and container formats."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from structlog.testing import capture_logs
 from bridge.alert import Alert
 from bridge.alert.forms.json_form import decode_json
 from bridge.alert.forms.text_form import decode_text
+from bridge.sources.files.followed import FollowTimes
 from bridge.sources.files.source import FileSource
 from bridge.sources.lines import MAX_LINE_BYTES, LineSplitter
 from bridge.sources.stdin_source import StdinSource
 from tests.sources.collector import Collector, running
 from tests.support.recordings import NAMES, RECORDS
 from tests.support.waiting import wait_until
+
+DEFAULT_TIMES = FollowTimes()
 
 
 def line(number: int) -> bytes:
@@ -37,31 +40,34 @@ def append(path: Path, *numbers: int) -> None:
         file.write(b"".join(line(number) for number in numbers))
 
 
-def follow(path: Path, checkpoint: Mapping[str, str] | None = None, begin: str = "start") -> FileSource:
-    return FileSource("file", str(path), checkpoint, "start" if begin == "start" else "end")
+def follow(
+    path: Path,
+    checkpoint: Mapping[str, str] | None = None,
+    read_from: str = "start",
+    times: FollowTimes = DEFAULT_TIMES,
+) -> FileSource:
+    return FileSource("file", str(path), checkpoint, "start" if read_from == "start" else "end", times=times)
 
 
 def test_what_is_appended_is_read(tmp_path: Path) -> None:
-    """From the beginning or from the end, as asked; half a line waits for its end."""
+    """From the start or from the end of the file. Half a line waits for its end."""
     path = tmp_path / "falco.log"
     append(path, 1)
-    late = follow(path, begin="end")
-    with running(follow(path)) as all_of_it, running(late) as the_rest:
-        wait_until(lambda: rules(all_of_it) == ["r1"], "the first line")
-        wait_until(
-            lambda: late.state()[0].detail.startswith("1 files"), "the end of the file, from where the rest is read"
-        )
+    late = follow(path, read_from="end")
+    with running(follow(path)) as from_start, running(late) as from_end:
+        wait_until(lambda: rules(from_start) == ["r1"], "the first line")
+        wait_until(lambda: late.state()[0].detail.startswith("1 files"), "the file to be opened at its end")
         with path.open("ab") as file:
             file.write(line(2)[:10])
             file.flush()
             append(tmp_path / "other", 9)
             file.write(line(2)[10:])
-        wait_until(lambda: rules(all_of_it) == ["r1", "r2"], "the second line")
-        wait_until(lambda: rules(the_rest) == ["r2"], "the second line")
+        wait_until(lambda: rules(from_start) == ["r1", "r2"], "the second line")
+        wait_until(lambda: rules(from_end) == ["r2"], "the second line")
 
 
-def test_a_rotated_file_is_read_to_its_end_and_the_new_one_from_its_beginning(tmp_path: Path) -> None:
-    """The writer goes on in the renamed one for a while."""
+def test_a_rotated_file_is_read_to_its_end_and_the_new_one_from_its_start(tmp_path: Path) -> None:
+    """The writer continues in the renamed file for a while."""
     path = tmp_path / "falco.log"
     append(path, 1)
     with running(follow(path)) as taken:
@@ -73,8 +79,8 @@ def test_a_rotated_file_is_read_to_its_end_and_the_new_one_from_its_beginning(tm
         wait_until(lambda: sorted(rules(taken)) == ["r1", "r2", "r3", "r4"], "all four")
 
 
-def test_a_restart_repeats_nothing_and_leaves_nothing_out(tmp_path: Path) -> None:
-    """Also where the file was rotated meanwhile."""
+def test_a_restart_repeats_and_skips_nothing(tmp_path: Path) -> None:
+    """Even if the file was rotated meanwhile."""
     path = tmp_path / "falco.log"
     append(path, 1, 2)
     with running(follow(path)) as first:
@@ -89,8 +95,8 @@ def test_a_restart_repeats_nothing_and_leaves_nothing_out(tmp_path: Path) -> Non
         wait_until(lambda: rules(third) == ["r5"], "the fifth")
 
 
-def test_another_file_under_an_old_number_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
-    """Inodes are given anew; the beginning tells."""
+def test_a_new_file_with_a_reused_inode_is_read_from_its_start(tmp_path: Path) -> None:
+    """It is recognized by its beginning."""
     path = tmp_path / "falco.log"
     append(path, 1, 2)
     with running(follow(path)) as first:
@@ -102,8 +108,8 @@ def test_another_file_under_an_old_number_is_not_taken_for_the_old_one(tmp_path:
         wait_until(lambda: rules(second) == ["r3", "r4", "r5"], "the new lines")
 
 
-def test_copytruncate_is_followed_and_told(tmp_path: Path) -> None:
-    """With the advice to rename."""
+def test_copytruncate_is_followed_and_logged(tmp_path: Path) -> None:
+    """The new lines are read."""
     path = tmp_path / "falco.log"
     append(path, 1, 2, 3)
     with capture_logs() as logs, running(follow(path)) as taken:
@@ -115,7 +121,7 @@ def test_copytruncate_is_followed_and_told(tmp_path: Path) -> None:
 
 
 def test_container_logs_are_unwrapped(tmp_path: Path) -> None:
-    """CRI with partial lines, Docker's JSON, Falco's chatter; a restart amid a partial line begins it anew."""
+    """CRI with partial lines, Docker's JSON, Falco's log lines. A restart within a partial line reads it again."""
     whole = line(1).strip()
     cri = [
         b"2026-01-01T00:00:00.1Z stderr F Falco version: 0.43.1",
@@ -136,8 +142,8 @@ def test_container_logs_are_unwrapped(tmp_path: Path) -> None:
         wait_until(lambda: rules(second) == ["r3"], "the third")
 
 
-def test_a_broken_line_is_kept_aside_and_its_neighbours_are_read(tmp_path: Path) -> None:
-    """Neither lost nor stuck at."""
+def test_a_malformed_line_is_rejected_and_its_neighbours_are_read(tmp_path: Path) -> None:
+    """The source does not stop at it."""
     path = tmp_path / "falco.log"
     path.write_bytes(line(1) + b'{"rule": \n' + line(2))
     with running(follow(path)) as taken:
@@ -147,11 +153,11 @@ def test_a_broken_line_is_kept_aside_and_its_neighbours_are_read(tmp_path: Path)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recorded_output_is_read_from_a_file(name: str, tmp_path: Path) -> None:
-    """What stood on a real Falco's standard output, JSON or text, chatter among it."""
+    """The standard output of a real Falco, JSON or text, with its log lines."""
     path = RECORDS / f"{name}.stdout.txt"
     expected = [each for each in path.read_bytes().split(b"\n") if each.startswith(b"{")]
     with running(follow(path)) as taken:
-        wait_until(lambda: len(taken.alerts) >= max(len(expected), 1), "every line")
+        wait_until(lambda: len(taken.alerts) >= max(len(expected), 1), "every alert")
         if expected:
             found = {alert.id for alert in taken.alerts}
             assert {each.id for each in map(json_alert, expected)} <= found
@@ -163,8 +169,8 @@ def json_alert(body: bytes) -> Alert:
     return found
 
 
-def test_standard_input_ends_drained() -> None:
-    """Every line, the last one without its end too; then the source is done by itself."""
+def test_standard_input_is_read_to_its_end() -> None:
+    """Including a last line without a line break. Then the source ends."""
     read, write = os.pipe()
     taken = Collector()
     thread = threading.Thread(target=StdinSource("stdin", read).run, args=(taken,), daemon=True)
@@ -173,7 +179,7 @@ def test_standard_input_ends_drained() -> None:
     wait_until(lambda: rules(taken) == ["r1"], "the first line")
     os.write(write, line(2)[5:] + line(3).strip())
     os.close(write)
-    thread.join(10)
+    thread.join(60)
     os.close(read)
     assert rules(taken) == ["r1", "r2", "r3"]
 
@@ -181,8 +187,8 @@ def test_standard_input_ends_drained() -> None:
 NOON = 1_767_614_400_000_000_000
 
 
-def test_text_lines_tell_what_they_can() -> None:
-    """Time of the day, priority, the line; the day is inferred; the rest is left open rather than made up."""
+def test_text_lines_are_decoded_as_far_as_they_go() -> None:
+    """Time of day, priority and output. The day is inferred; other fields stay empty."""
     alert = decode_text(b"11:59:59.000000001: Warning A shell (user=root command=sh -c x)", NOON)
     assert isinstance(alert, Alert)
     assert (alert.time_ns, alert.priority.word, alert.rule) == (NOON - 999_999_999, "warning", "")
@@ -197,13 +203,13 @@ def test_text_lines_tell_what_they_can() -> None:
 
 @given(st.binary(max_size=300))
 def test_text_of_any_kind_never_raises(data: bytes) -> None:
-    """Alert or reason."""
+    """The result is an alert or a reason."""
     decode_text(data, NOON)
 
 
 @given(st.lists(st.binary(max_size=20), max_size=30), st.integers(1, 7))
 def test_lines_are_the_same_however_they_are_cut(pieces: list[bytes], size: int) -> None:
-    """And every byte is accounted for."""
+    """Every byte is counted."""
     data = b"\n".join(pieces)
     splitter, found, counted = LineSplitter(), [], 0
     for start in range(0, len(data), size):
@@ -218,8 +224,8 @@ def test_lines_are_the_same_however_they_are_cut(pieces: list[bytes], size: int)
     assert found == [*whole, *([last] if last else [])]
 
 
-def test_a_line_without_end_is_bounded() -> None:
-    """Its beginning is kept aside, its length counted, and the next line is whole."""
+def test_a_line_without_an_end_is_bounded() -> None:
+    """Its beginning and its length are returned, and the next line is complete."""
     splitter = LineSplitter()
     for _ in range(20):
         assert list(splitter.feed(b"x" * (1 << 20))) == []

@@ -1,4 +1,4 @@
-"""Random histories of one file: written, rotated by renaming and by copytruncate, while the bridge runs, is held up, killed or away."""
+"""Random histories of a file that is written and rotated while the bridge runs, waits, is killed, or is down."""
 
 from __future__ import annotations
 
@@ -12,39 +12,38 @@ from pathlib import Path
 import pytest
 
 from bridge.sources.contract import Batch
-from bridge.sources.files import source as file_source
 from bridge.sources.files.source import FileSource
 from tests.conftest import FULL
 
 HISTORIES = 200 if FULL else 25
-_APART_NS = 1_000_000_000
-"""Between two writes; real ones that are closer than the file system's clock ticks are told apart by nothing."""
+_STEP_NS = 1_000_000_000
+"""Between two writes. Writes within one tick of the file system's clock cannot be told apart."""
 
 
 class Killed(BaseException):
-    """As SIGKILL: nothing is put in order."""
+    """Ends the source as SIGKILL does."""
 
 
 class History:
-    """A log, who writes and rotates it, and a journal."""
+    """A log, its writer, and a journal."""
 
-    def __init__(self, folder: Path, jitter: random.Random) -> None:
+    def __init__(self, folder: Path, chance: random.Random) -> None:
         self.path = folder / "falco.log"
         self.checkpoint: dict[str, str] = {}
-        self.kept: list[str] = []
+        self.read_rules: list[str] = []
         self.written = 0
-        self._dice = jitter
+        self._chance = chance
         self._now_ns = 1_767_225_600 * 10**9
         self.path.touch()
         self.write()
 
     def write(self) -> None:
         with self.path.open("a") as file:
-            for _ in range(self._dice.randint(1, 8)):
+            for _ in range(self._chance.randint(1, 8)):
                 alert = {"rule": f"r{self.written}", "time": "2026-01-01T00:00:00Z", "output": "x" * 300}
                 file.write(json.dumps(alert) + "\n")
                 self.written += 1
-        self._is_written(self.path)
+        self._set_time(self.path)
 
     def rotate(self, *, by_copy: bool) -> None:
         for number in range(40, 0, -1):
@@ -54,24 +53,24 @@ class History:
         newest = self.path.with_name("falco.log.1")
         if by_copy:
             shutil.copyfile(self.path, newest)
-            self._is_written(newest)
+            self._set_time(newest)
             os.truncate(self.path, 0)
         else:
             self.path.rename(newest)
             self.path.touch()
         self.write()
 
-    def _is_written(self, path: Path) -> None:
-        self._now_ns += _APART_NS
+    def _set_time(self, path: Path) -> None:
+        self._now_ns += _STEP_NS
         os.utime(path, ns=(self._now_ns, self._now_ns))
 
-    def happens(self) -> None:
-        """Something, or several things in a row. A file's copy is known again where its beginning had been read."""
+    def change(self) -> None:
+        """Write or rotate, once or several times. A copy is recognized only if the file's beginning had been read."""
         with self.path.open() as file:
             first = file.readline()
-        known = bool(first) and json.loads(first)["rule"] in self.kept
-        for _ in range(self._dice.randint(1, 4)):
-            match self._dice.choice(("write", "rename", "copy", "copy")):
+        known = bool(first) and json.loads(first)["rule"] in self.read_rules
+        for _ in range(self._chance.randint(1, 4)):
+            match self._chance.choice(("write", "rename", "copy", "copy")):
                 case "copy" if known:
                     self.rotate(by_copy=True)
                 case "rename":
@@ -81,23 +80,23 @@ class History:
                     self.write()
 
     def read(self, commits: int = 0) -> None:
-        """By a bridge that follows for so many commits, during each of which something happens, and is then killed.
+        """Run a bridge for so many commits, with a change during each, and kill it.
 
-        Without a number it reads what stands there, and leaves.
+        Without a number, read what the file holds and stop.
         """
-        source = FileSource("files", str(self.path), dict(self.checkpoint), "start")
+        source = FileSource("files", str(self.path), dict(self.checkpoint), "start", max_batch=3)
         left = commits
 
         def accept(batch: Batch) -> None:
             nonlocal left
             left -= 1
-            if left == 0 and self.checkpoint and self._dice.random() < 0.5:
+            if left == 0 and self.checkpoint and self._chance.random() < 0.5:
                 raise Killed
             if left > 0:
-                self.happens()
+                self.change()
             changed = {**self.checkpoint, **batch.checkpoint}
             self.checkpoint = {part: text for part, text in changed.items() if text is not None}
-            self.kept += [alert.rule for alert in batch.alerts]
+            self.read_rules += [alert.rule for alert in batch.alerts]
             if left == 0:
                 raise Killed
 
@@ -110,14 +109,15 @@ class History:
 
 
 @pytest.mark.parametrize("seed", range(HISTORIES))
-def test_every_line_comes_in_once_whatever_happens(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_line_is_read_once(seed: int, tmp_path: Path) -> None:
     """Through kills at every commit, and any rotations in between."""
-    monkeypatch.setattr(file_source, "_MAX_BATCH", 3)
-    jitter = random.Random(seed)
-    history = History(tmp_path, jitter)
-    for _ in range(jitter.randint(2, 6)):
-        history.read(jitter.choice((1, 2, 3, 5, 8)))
-        history.happens()
+    chance = random.Random(seed)
+    history = History(tmp_path, chance)
+    for _ in range(chance.randint(2, 6)):
+        history.read(chance.choice((1, 2, 3, 5, 8)))
+        history.change()
     for _ in range(2):
         history.read()
-    assert sorted(history.kept, key=lambda rule: int(rule[1:])) == [f"r{number}" for number in range(history.written)]
+    assert sorted(history.read_rules, key=lambda rule: int(rule[1:])) == [
+        f"r{number}" for number in range(history.written)
+    ]

@@ -73,7 +73,7 @@ def test_the_other_sources_tell_the_least(tmp_path: Path) -> None:
     """Since when they listen or follow, what they committed, and that standard input has ended."""
     (tmp_path / "a.jsonl").write_bytes(BODY)
     read, write = os.pipe()
-    file, stdin = FileSource("f", str(tmp_path / "a.jsonl"), begin="start"), StdinSource("s", read)
+    file, stdin = FileSource("f", str(tmp_path / "a.jsonl"), read_from="start"), StdinSource("s", read)
     http = HttpSource("h", "127.0.0.1", 0, Guard())
     with running(file), running(stdin), running(http):
         os.write(write, BODY)

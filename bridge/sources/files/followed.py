@@ -1,4 +1,4 @@
-"""The files that a pattern names, and those that bore their names before: found, opened, known anew, let go of."""
+"""The open files of a file source: those that the pattern names, and rotated ones that are not read to their end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from glob import glob, has_magic
 from typing import Literal
 
@@ -17,154 +18,166 @@ from bridge.sources.files.position import Position
 from bridge.sources.files.tail import Tail, open_tail
 from bridge.sources.payload import Payload
 
-From = Literal["start", "end"]
-_POLL_SECONDS = 0.25
-_SCAN_SECONDS = 5.0
-"""How often everything is looked over where the kernel says what happens."""
-_MIN_PAUSE = 0.02
-_SCAN_SHARE = 200
-"""Looking over takes at most one part in so many of the time; ten times that while files come and go."""
-_RENAMED_SECONDS = 60.0
-"""A file that was renamed is read on for so long after its last line: its writer may reopen late."""
-_DELETED_SECONDS = 5.0
-"""The same for one that was deleted."""
-_TOO_MANY = "let the bridge open more files: LimitNOFILE in its unit, ulimit -n, or name fewer in `file`"
-_REMEDIES: dict[int | None, str] = {errno.EMFILE: _TOO_MANY, errno.ENFILE: _TOO_MANY}
+ReadFrom = Literal["start", "end"]
+_MIN_PAUSE_SECONDS = 0.02
+_TOO_MANY_FILES = "raise the limit of open files (LimitNOFILE in the unit, ulimit -n), or name fewer files in `file`"
+_REMEDIES: dict[int | None, str] = {errno.EMFILE: _TOO_MANY_FILES, errno.ENFILE: _TOO_MANY_FILES}
+
+
+@dataclass(frozen=True, slots=True)
+class FollowTimes:
+    """How often all files are checked, and how long files without a name are kept open. Seconds."""
+
+    scan: float = 5.0
+    """Between two scans while the kernel reports changes."""
+    poll: float = 0.25
+    """Between two scans while it cannot, for example on a network file system."""
+    share: float = 200
+    """A scan takes at most one part in ``share`` of the time, and ten parts while files come and go."""
+    renamed: float = 60.0
+    """A renamed file is read for so long after its last line, because its writer may reopen it late."""
+    deleted: float = 5.0
+    """The same for a deleted file."""
 
 
 class FollowedFiles:
-    """Open from ``resume`` to ``close``. ``committed`` is what the journal has kept: how far each file was read."""
+    """The files between ``resume`` and ``close``. ``checkpoint`` is the committed position of each file."""
 
-    def __init__(self, source: str, pattern: str, committed: Mapping[str, str], begin: From) -> None:
+    def __init__(
+        self, source_name: str, pattern: str, checkpoint: Mapping[str, str], read_from: ReadFrom, times: FollowTimes
+    ) -> None:
         self.tails: dict[tuple[int, int], Tail] = {}
         """By device and inode."""
         self.truncations = 0
         self.next_scan = self.earliest_scan = 0.0
-        """When everything is to be looked over next, and when at the soonest, by the monotonic clock."""
-        self._source = source
+        """When the next scan is due, and the earliest time for it, by the monotonic clock."""
+        self._source_name = source_name
         self._pattern = pattern
-        self._committed = dict(committed)
-        self._begin: From = "start" if self._committed else begin
+        self._times = times
+        self._checkpoint = dict(checkpoint)
+        self._read_from: ReadFrom = "start" if self._checkpoint else read_from
         self._named: dict[str, Tail] = {}
         """The newest file under each name."""
         self._numbered: dict[int, Tail] = {}
         self._dirty: set[int] = set()
-        """Those of which the journal may not know yet how far they were read, or that they are gone."""
+        """The numbers of the files whose position, or removal, may not be committed."""
         self._watched: dict[int, Tail] = {}
-        self._reported: set[str] = set()
+        self._warned: set[str] = set()
         self._log = structlog.get_logger("file")
 
     def resume(self, watch: FileWatch) -> None:
-        """Go on with what the journal knows, also of files that were renamed meanwhile."""
-        known = file_position.read(self._committed)
+        """Open the files of the checkpoint, including those that were renamed since."""
+        known = file_position.read(self._checkpoint)
         self._dirty.update(known)
         for (number, position), path in zip(known.items(), file_position.find(known.values()), strict=True):
-            tail = self._copy(position) if path is None else self._try_open(path, position.path, position.offset)
+            tail = self._open_copy(position) if path is None else self._try_open(path, position.path, position.offset)
             if tail is not None:
                 self._add(watch, tail, number)
             elif path is None:
                 self._log.warning(
-                    "a file is gone, or was truncated, while it was not followed; its last lines may be lost",
-                    source=self._source, path=position.path, read_bytes=position.offset,
+                    "file missing or truncated since the last run; its last lines may be lost",
+                    source=self._source_name, path=position.path, read_bytes=position.offset,
                 )  # fmt: skip
 
     def scan(self, watch: FileWatch, payload: Payload) -> None:
-        """Open what is new; let go of what was renamed and has fallen silent, its last line into the payload."""
-        began = time.monotonic()
+        """Open new files, and close rotated ones that are no longer written. Their last lines go into the payload."""
+        started = time.monotonic()
         for folder in folders_of(self._pattern):
             watch.folder(folder)
         current: set[tuple[int, int]] = set()
         for path in sorted(glob(self._pattern)):  # noqa: PTH207  # Path.glob takes no absolute patterns
             try:
-                found = os.stat(path)  # noqa: PTH116  # called for every file, again and again
+                found = os.stat(path)  # noqa: PTH116  # called for every file at every scan
             except OSError:
                 continue
             key = found.st_dev, found.st_ino
             current.add(key)
             tail = self.tails.get(key)
             if tail is None:
-                self._open(watch, path, path, None if self._begin == "end" else 0)
+                self._open(watch, path, path, None if self._read_from == "end" else 0)
             elif found.st_size >= tail.seen:
                 tail.seen = found.st_size
             else:
-                tail.seen = -1  # truncated: to be read at once
-        self._begin = "start"  # what comes later is new from its beginning
+                tail.seen = -1  # truncated: differs from ``read``, so that the file is read at once
+        self._read_from = "start"  # files that appear later are new
         for tail in [tail for key, tail in self.tails.items() if key not in current]:
             self._retire(watch, tail, payload)
         for folder in {os.path.dirname(tail.real) for tail in self.tails.values()}:  # noqa: PTH120
             watch.folder(folder)
-        committed = time.monotonic() - began
-        self.earliest_scan = time.monotonic() + max(_MIN_PAUSE, committed * _SCAN_SHARE / 10)
-        self.next_scan = time.monotonic() + max(
-            _POLL_SECONDS if watch.polling else _SCAN_SECONDS, committed * _SCAN_SHARE
-        )
+        self._schedule(time.monotonic() - started, polling=watch.polling)
 
     def unread(self) -> set[Tail]:
         """The files that have something to read."""
         return {tail for tail in self.tails.values() if tail.seen != tail.read or tail.follows is not None}
 
     def changed(self, watches: Iterable[int]) -> set[Tail]:
-        """The files that the kernel tells of."""
+        """The files of these watches."""
         return {self._watched[each] for each in watches if each in self._watched}
 
     def mark_dirty(self, tail: Tail) -> None:
-        """How far this file is read may be about to change, and with it where the line before it began."""
+        """The position of this file is about to change, and with it that of the file in which its first line began."""
         self._dirty.add(tail.number)
         if tail.line_start is not None:
             self._dirty.add(tail.line_start.number)
 
-    def restart(self, watch: FileWatch, tail: Tail) -> None:
-        """What copytruncate committed away before it was read stands in its copy, or is gone."""
+    def handle_truncation(self, watch: FileWatch, tail: Tail) -> None:
+        """Read a truncated file from its start. Lines that were not read are read from its copy, if there is one."""
         self.truncations += 1
-        copy = self._copy(tail.position_before())
-        lost = tail.restart()
+        copy = self._open_copy(tail.position_before())
+        lost = tail.reset()
         if copy is not None:
             self._insert_before(watch, copy, tail)
             for between in self._files_between(copy, tail):
                 self._insert_before(watch, between, tail)
         self._log.warning(
-            "a file was truncated; lines that were written shortly before may be lost", source=self._source,
-            path=tail.path, lost_bytes_at_least=lost if copy is None else 0,
-            remedy="let logrotate rename it and send Falco SIGUSR1 instead of copytruncate",
+            "file truncated; lines written shortly before may be lost", source=self._source_name, path=tail.path,
+            lost_bytes_at_least=lost if copy is None else 0,
+            remedy="let logrotate rename the file and send SIGUSR1 to Falco instead of using copytruncate",
         )  # fmt: skip
 
     def uncommitted(self) -> dict[str, str | None]:
-        """What the journal does not know yet."""
-        now: dict[str, str | None] = {file_position.FOLLOWED: ""}
+        """The changes to the checkpoint that are not committed."""
+        now: dict[str, str | None] = {file_position.STARTED: ""}
         for number in self._dirty:
             tail = self._numbered.get(number)
             now[str(number)] = None if tail is None else tail.position()
-        return {part: text for part, text in now.items() if text != self._committed.get(part)}
+        return {part: text for part, text in now.items() if text != self._checkpoint.get(part)}
 
-    def committed(self, parts: Mapping[str, str | None]) -> None:
-        """The journal has committed this."""
+    def committed(self, changes: Mapping[str, str | None]) -> None:
+        """The journal has committed these changes."""
         self._dirty.clear()
-        for part, text in parts.items():
+        for part, text in changes.items():
             if text is None:
-                del self._committed[part]
+                del self._checkpoint[part]
             else:
-                self._committed[part] = text
+                self._checkpoint[part] = text
 
     def close(self) -> None:
-        """Let go of all of them."""
+        """Close all files."""
         for tail in self.tails.values():
             os.close(tail.descriptor)
-        for known in (self.tails, self._named, self._numbered, self._watched, self._dirty):
-            known.clear()
+        for index in (self.tails, self._named, self._numbered, self._watched, self._dirty):
+            index.clear()
 
-    def _copy(self, position: Position) -> Tail | None:
-        """Of a file that was truncated, from where it had been read to."""
+    def _schedule(self, taken: float, *, polling: bool) -> None:
+        """Set the time of the next scan after one that took ``taken`` seconds."""
+        now, times = time.monotonic(), self._times
+        self.earliest_scan = now + max(_MIN_PAUSE_SECONDS, taken * times.share / 10)
+        self.next_scan = now + max(times.poll if polling else times.scan, taken * times.share)
+
+    def _open_copy(self, position: Position) -> Tail | None:
+        """Open the copy of a truncated file at the position up to which the file had been read."""
         path = file_position.copy_of(position)
         return None if path is None else self._try_open(path, position.path, position.offset)
 
     def _retire(self, watch: FileWatch, tail: Tail, payload: Payload) -> None:
-        """A file that the pattern names no longer is read on until its writer has surely turned to another."""
+        """Close a file that the pattern no longer names, once its writer must have opened another."""
         found = os.fstat(tail.descriptor)
         tail.seen = found.st_size
         deleted = found.st_nlink == 0
         replaced = self._named.get(tail.path) is not tail
-        silent = time.monotonic() - tail.quiet_since > (_DELETED_SECONDS if deleted else _RENAMED_SECONDS)
-        if tail.seen != tail.read or tail.line_continues or not silent or not (deleted or replaced):
+        quiet = time.monotonic() - tail.quiet_since > (self._times.deleted if deleted else self._times.renamed)
+        if tail.seen != tail.read or tail.line_continues or not quiet or not (deleted or replaced):
             return
         self.mark_dirty(tail)
         tail.end(time.time_ns(), payload)
@@ -180,7 +193,7 @@ class FollowedFiles:
             del self._named[tail.path]
 
     def _open(self, watch: FileWatch, path: str, name: str, offset: int | None) -> None:
-        """Follow a file, and before it those that bore its name since the one that is known."""
+        """Follow a file, and before it the files that had its name since the known one was rotated."""
         tail = self._try_open(path, name, offset)
         before = self._named.get(name)
         if tail is not None and before is not None:
@@ -190,7 +203,7 @@ class FollowedFiles:
             self._add(watch, tail)
 
     def _files_between(self, before: Tail, tail: Tail) -> Iterator[Tail]:
-        """What bore their name after the one and before the other, and nobody saw."""
+        """The files that had the name after ``before`` and before ``tail``, and were rotated between two scans."""
         since_ns = os.fstat(before.descriptor).st_mtime_ns
         for path in file_position.rotated_between(tail.path, since_ns, {tail.key, *self.tails}):
             between = self._try_open(path, tail.path, 0)
@@ -201,17 +214,16 @@ class FollowedFiles:
         try:
             tail = open_tail(path, name, offset)
         except OSError as error:
-            self._warn_once(
-                path, error.strerror or str(error), _REMEDIES.get(error.errno, "let the bridge's user read it")
-            )
+            remedy = _REMEDIES.get(error.errno, "let the bridge's user read it")
+            self._warn_once(path, error.strerror or str(error), remedy)
             return None
         if tail is None:
-            self._warn_once(path, "it is no plain file", "let `file` name plain files only")
-        elif tail.key in self.tails:  # it was renamed just now, and is followed already
+            self._warn_once(path, "not a regular file", "let `file` name regular files only")
+        elif tail.key in self.tails:  # renamed just now, and followed already
             os.close(tail.descriptor)
             return None
         else:
-            self._reported.discard(path)
+            self._warned.discard(path)
         return tail
 
     def _add(self, watch: FileWatch, tail: Tail, number: int | None = None) -> None:
@@ -225,7 +237,7 @@ class FollowedFiles:
         self._named[tail.path] = self.tails[tail.key] = tail
 
     def _insert_before(self, watch: FileWatch, tail: Tail, successor: Tail) -> None:
-        """It holds what stood in ``successor`` before, and is to be read first, after a restart too."""
+        """Follow ``tail``, which has earlier content of ``successor`` and must be read first, even after a restart."""
         self._add(watch, tail)
         tail.number, successor.number = successor.number, tail.number
         for each in (tail, successor):
@@ -235,13 +247,13 @@ class FollowedFiles:
         self._named[successor.path] = successor
 
     def _warn_once(self, path: str, problem: str, remedy: str) -> None:
-        if path not in self._reported:
-            self._reported.add(path)
-            self._log.warning("a file cannot be read", source=self._source, path=path, problem=problem, remedy=remedy)
+        if path not in self._warned:
+            self._warned.add(path)
+            self._log.warning("file not readable", source=self._source_name, path=path, problem=problem, remedy=remedy)
 
 
 def folders_of(pattern: str) -> list[str]:
-    """Every folder in which a change can bring a file that the pattern names, or a folder on the way to one."""
+    """The folders in which a new entry can make the pattern match another file."""
     parts = os.path.dirname(pattern).split("/")  # noqa: PTH120
     plain = next((at for at, part in enumerate(parts) if has_magic(part)), len(parts))
     base = "/".join(parts[:plain]) or "/"

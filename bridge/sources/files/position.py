@@ -1,4 +1,4 @@
-"""How far files were read, kept in the journal with what was read: enough to find each again under another name."""
+"""Where a file was read up to, as stored in the checkpoint, and how to find the file again after it was renamed."""
 
 from __future__ import annotations
 
@@ -8,97 +8,96 @@ import zlib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import astuple, dataclass
 
-FOLLOWED = ""
-"""The part of a checkpoint that says that the source has begun, also where there was no file yet."""
-HEAD = 256
-"""Bytes of a file's beginning that tell it from another one under the same number."""
+STARTED = ""
+"""The part of a checkpoint that records that the source has run, even if there was no file."""
+HEAD_BYTES = 256
+"""The length of a file's beginning that identifies it together with its inode number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """One file and what of it is in the journal."""
+    """A file, and how much of it is committed."""
 
     path: str
-    """The name under which it was read, also if it bears another by now."""
+    """The name under which the file was found. It may have been renamed since."""
     device: int
     inode: int
     offset: int
     head: int
-    """Checksum of its beginning, as far as that had been read: an inode's number may be given anew."""
+    """The checksum of the part of its beginning that was read, because inode numbers are reused."""
     real: str = ""
-    """Where it was, links followed."""
+    """The path with links resolved."""
 
     def text(self) -> str:
-        """As the journal keeps it."""
+        """The form that is stored in the checkpoint."""
         return json.dumps(astuple(self))
 
 
 def read(checkpoint: Mapping[str, str]) -> dict[int, Position]:
-    """Every file of a checkpoint by its number, in the order in which they were found."""
-    texts = {int(part): text for part, text in checkpoint.items() if part != FOLLOWED}
+    """The files of a checkpoint by their numbers, in the order in which they were found."""
+    texts = {int(part): text for part, text in checkpoint.items() if part != STARTED}
     return {number: Position(*json.loads(texts[number])) for number in sorted(texts)}
 
 
 def head_of(descriptor: int, offset: int) -> int:
-    """The checksum of a file's first bytes, as far as ``offset``."""
-    return zlib.crc32(os.pread(descriptor, min(HEAD, offset), 0))
+    """The checksum of a file's first bytes, up to ``offset`` or HEAD_BYTES."""
+    return zlib.crc32(os.pread(descriptor, min(HEAD_BYTES, offset), 0))
 
 
 def find(positions: Iterable[Position]) -> list[str | None]:
-    """Where each file is now: under its own name, or renamed beside it; None where it is gone, or is another."""
+    """The current path of each file: its name, or another one in the same folder. None if it is gone or replaced."""
     folders: dict[str, dict[tuple[int, int], tuple[str, int]]] = {}
     return [_find(position, folders) for position in positions]
 
 
 def rotated_between(path: str, since_ns: int, known: Container[tuple[int, int]]) -> list[str]:
-    """Files that bore this name for a while and were renamed before anybody saw them, oldest first.
+    """The files that had this name and were rotated before the source saw them, oldest first.
 
-    They stand beside it, their names begin with its name, they are not compressed, not ``known`` by device and inode,
-    and were written at ``since_ns`` or later, when the one before them was written last.
+    They are uncompressed files in the same folder whose names begin with this name, that are not ``known`` by device
+    and inode, and that were last written at ``since_ns`` (the last write of the file before them) or later.
     """
     real = os.path.realpath(path)
     folder, name = os.path.split(real)
     found: list[tuple[int, str]] = []
-    for number, (other, written_ns) in _numbered(folder).items():
-        own = other[len(folder) + 1 :]
-        if _rotated(own, name) and number not in known and written_ns >= since_ns:
+    for number, (other, written_ns) in _files_by_inode(folder).items():
+        if _rotated(other[len(folder) + 1 :], name) and number not in known and written_ns >= since_ns:
             found.append((written_ns, other))
     return [each for _, each in sorted(found)]
 
 
 def copy_of(position: Position) -> str | None:
-    """Where copytruncate has put what was read of a file and the rest of it: beside it, beginning alike and no shorter.
+    """The copy that copytruncate made of a file: in the same folder, with the same beginning, and no shorter.
 
-    None where there is none, or too little was read to know it again.
+    None if there is none, or if too little was read to recognize it.
     """
     folder, name = os.path.split(position.real or position.path)
-    if position.offset < HEAD:
+    if position.offset < HEAD_BYTES:
         return None
-    others = (path for path, _ in _numbered(folder).values() if _rotated(path[len(folder) + 1 :], name))
+    others = (path for path, _ in _files_by_inode(folder).values() if _rotated(path[len(folder) + 1 :], name))
     return next((path for path in others if _matches(path, position)), None)
 
 
 _COMPRESSED = (".gz", ".xz", ".zst", ".bz2", ".lz4")
 
 
-def _rotated(own: str, name: str) -> bool:
-    return own.startswith((name + ".", name + "-")) and not own.endswith(_COMPRESSED)
+def _rotated(other: str, name: str) -> bool:
+    return other.startswith((name + ".", name + "-")) and not other.endswith(_COMPRESSED)
 
 
 def _find(position: Position, folders: dict[str, dict[tuple[int, int], tuple[str, int]]]) -> str | None:
     number = position.device, position.inode
     for name in dict.fromkeys((position.path, position.real)):
-        folder = os.path.dirname(name)  # noqa: PTH120  # once for each of thousands
+        folder = os.path.dirname(name)  # noqa: PTH120  # called for thousands of files
         if folder not in folders:
-            folders[folder] = _numbered(folder)
+            folders[folder] = _files_by_inode(folder)
         found = folders[folder].get(number)
         if found is not None and _matches(found[0], position):
             return found[0]
     return None
 
 
-def _numbered(folder: str) -> dict[tuple[int, int], tuple[str, int]]:
-    """Every file in the folder by its device and inode, links followed: its path, and when it was written last."""
+def _files_by_inode(folder: str) -> dict[tuple[int, int], tuple[str, int]]:
+    """The path and last write of every file in the folder, by device and inode, with links followed."""
     found: dict[tuple[int, int], tuple[str, int]] = {}
     try:
         with os.scandir(folder) as entries:

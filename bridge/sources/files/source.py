@@ -1,8 +1,8 @@
-"""Follows files that Falco, or a container's runtime, writes: through renames, restarts and truncations.
+"""Follows files that Falco or a container runtime writes, through renames, restarts and truncations.
 
-How far each file was read is committed with what was read, so that a restart neither repeats nor leaves out a line.
-The kernel says what was written (``file_watch.py``); all files are looked over now and then besides. Each round reads
-one piece of each file that has some, so that a busy file cannot starve the others.
+The position in each file is committed together with the alerts, so that a restart neither repeats nor skips a line. The
+kernel reports changes (``bridge.common.file_watch``); in addition, all files are scanned from time to time. Each round
+reads one piece of each file that has unread bytes, so that a busy file does not starve the others.
 """
 
 from __future__ import annotations
@@ -16,42 +16,45 @@ import structlog
 
 from bridge.common.file_watch import FileWatch
 from bridge.sources.contract import Accept, Batch, SourceState
-from bridge.sources.files.followed import FollowedFiles, From
+from bridge.sources.files.followed import FollowedFiles, FollowTimes, ReadFrom
 from bridge.sources.files.tail import READ_BYTES, Tail
 from bridge.sources.payload import Payload
 from bridge.sources.state import StateTracker
 
 _MAX_BATCH = 1000
+_DEFAULT_TIMES = FollowTimes()
 
 
 class FileSource:
-    """Follows every file that a pattern names. ``checkpoint`` is what the journal has kept of it.
-
-    ``zone`` is that of the clock of text alerts, as everywhere in the sources.
-    """
+    """Follows every file that a pattern names."""
 
     def __init__(
         self,
         name: str,
         pattern: str,
         checkpoint: Mapping[str, str] | None = None,
-        begin: From = "end",
+        read_from: ReadFrom = "end",
         zone: ZoneInfo | None = None,
+        *,
+        times: FollowTimes = _DEFAULT_TIMES,
+        max_batch: int = _MAX_BATCH,
     ) -> None:
+        """``checkpoint``: the committed one. ``zone``: the time zone of text alerts. ``max_batch``: messages."""
         self.name = name
         self._pattern = pattern
-        self._files = FollowedFiles(name, pattern, checkpoint or {}, begin)
+        self._files = FollowedFiles(name, pattern, checkpoint or {}, read_from, times)
         self._zone = zone
+        self._max_batch = max_batch
         self._payload = Payload(zone=zone)
         self._stopping = self._aborted = False
         self._watch: FileWatch | None = None
-        self._ending = threading.Lock()
-        """Nobody wakes a watch that is closed: the number of its descriptor may be another file's by then."""
+        self._watch_lock = threading.Lock()
+        """Held to wake or drop the watch: the descriptor of a closed watch may belong to another file."""
         self._state = StateTracker(name)
         self._log = structlog.get_logger("file")
 
     def run(self, accept: Accept) -> None:
-        """Follow until stopped; then what stands in the files by that time is read."""
+        """Follow until stopped, then read what the files hold at that time."""
         accept = self._state.counting(accept)
         self._watch = watch = FileWatch(self.name)
         self._payload = Payload(zone=self._zone)
@@ -64,83 +67,81 @@ class FileSource:
             self._save(accept)
             self._follow(watch, accept)
         finally:
-            with self._ending:
+            with self._watch_lock:
                 self._watch = None
             watch.close()
             self._files.close()
 
     def stop(self) -> None:
-        """Read what is there, and leave. Nothing is lost: the rest is read at the next start."""
+        """Read what the files hold, then return from ``run``. Later lines are read at the next start."""
         self._stopping = True
         self._wake()
 
     def abort(self) -> int:
-        """Leave at once. Nothing is lost by that."""
+        """Return from ``run`` at once. Nothing is lost: the rest is read at the next start."""
         self._stopping = self._aborted = True
         self._wake()
         return 0
 
     def state(self) -> tuple[SourceState, ...]:
-        """Following since; how many files, and how much of them is still to be read."""
+        """Following since when, the number of files, and their unread bytes."""
         tails = list(self._files.tails.values())
         truncations = self._files.truncations
-        said = f"{len(tails)} files, {sum(max(0, tail.seen - tail.read) for tail in tails)} bytes behind"
-        self._state.note(said + (f", truncated {truncations} times" if truncations else ""))
+        detail = f"{len(tails)} files, {sum(max(0, tail.seen - tail.read) for tail in tails)} bytes behind"
+        self._state.note(detail + (f", truncated {truncations} times" if truncations else ""))
         return (self._state.now(),)
 
     def _wake(self) -> None:
-        with self._ending:
+        with self._watch_lock:
             if self._watch is not None:
                 self._watch.wake()
 
-    # The rounds
-
     def _follow(self, watch: FileWatch, accept: Accept) -> None:
         files = self._files
-        busy = files.unread()
+        unread = files.unread()
         while not self._aborted:
             if self._stopping:
-                self._read_up(watch, accept)
+                self._read_rest(watch, accept)
                 return
-            busy = self._round(watch, busy, accept)
-            changes = watch.wait(0.0 if busy else max(0.0, files.next_scan - time.monotonic()))
+            unread = self._round(watch, unread, accept)
+            changes = watch.wait(0.0 if unread else max(0.0, files.next_scan - time.monotonic()))
             if changes.folders:
                 files.next_scan = min(files.next_scan, files.earliest_scan)
             if changes.anything or time.monotonic() >= files.next_scan:
                 files.scan(watch, self._payload)
                 self._save(accept)
-                busy |= files.unread()
-            busy |= files.changed(changes.files)
+                unread |= files.unread()
+            unread |= files.changed(changes.files)
 
-    def _read_up(self, watch: FileWatch, accept: Accept) -> None:
-        """What stands in the files by now; not what is written meanwhile."""
+    def _read_rest(self, watch: FileWatch, accept: Accept) -> None:
+        """Read what the files hold now, but not what is written meanwhile."""
         self._files.scan(watch, self._payload)
         until = {tail: tail.seen for tail in self._files.tails.values()}
-        busy = self._files.unread()
-        while busy and not self._aborted:
-            busy = {tail for tail in self._round(watch, busy, accept) if tail.read < until.get(tail, 0)}
+        unread = self._files.unread()
+        while unread and not self._aborted:
+            unread = {tail for tail in self._round(watch, unread, accept) if tail.read < until.get(tail, 0)}
         self._save(accept)
 
-    def _round(self, watch: FileWatch, busy: set[Tail], accept: Accept) -> set[Tail]:
-        """One piece of each; those that may have more."""
+    def _round(self, watch: FileWatch, unread: set[Tail], accept: Accept) -> set[Tail]:
+        """Read one piece of each file. Returns the files that may have more."""
         more: set[Tail] = set()
-        for tail in sorted(busy, key=lambda tail: tail.path):
+        for tail in sorted(unread, key=lambda tail: tail.path):
             if self._aborted:
                 break
-            if tail.key in self._files.tails and self._take(watch, tail):
+            if tail.key in self._files.tails and self._read_piece(watch, tail):
                 more.add(tail)
-            if len(self._payload.alerts) + len(self._payload.rejected) >= _MAX_BATCH:
+            if len(self._payload.alerts) + len(self._payload.rejected) >= self._max_batch:
                 self._commit_payload(accept)
         self._commit_payload(accept)
         return more
 
-    def _take(self, watch: FileWatch, tail: Tail) -> bool:
-        """Whether there may be more at once."""
+    def _read_piece(self, watch: FileWatch, tail: Tail) -> bool:
+        """Read one piece of a file, or of the file before it. Returns whether there may be more to read at once."""
         if tail.was_truncated():
-            self._files.restart(watch, tail)
+            self._files.handle_truncation(watch, tail)
         before = tail.follows
         if before is not None:
-            if before.key in self._files.tails and self._take(watch, before):
+            if before.key in self._files.tails and self._read_piece(watch, before):
                 return True
             before.hand_over_to(tail)
         self._files.mark_dirty(tail)
@@ -152,12 +153,12 @@ class FileSource:
             self._commit(accept, self._files.uncommitted())
 
     def _save(self, accept: Accept) -> None:
-        """Where files were read without bringing an alert, or have come or gone."""
-        changed = self._files.uncommitted()
-        if changed and not self._aborted:
-            self._commit(accept, changed)
+        """Commit positions that changed without an alert, and files that appeared or were closed."""
+        changes = self._files.uncommitted()
+        if changes and not self._aborted:
+            self._commit(accept, changes)
 
-    def _commit(self, accept: Accept, changed: dict[str, str | None]) -> None:
+    def _commit(self, accept: Accept, changes: dict[str, str | None]) -> None:
         payload, self._payload = self._payload, Payload(zone=self._zone)
-        accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.rejected), changed))
-        self._files.committed(changed)
+        accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.rejected), changes))
+        self._files.committed(changes)

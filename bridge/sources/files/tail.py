@@ -1,4 +1,4 @@
-"""One file that is followed: what of it was read, what of that is decided, and whether it is still the same file."""
+"""One followed file: how far it was read, how far its lines are decided, and whether it was truncated."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import time
 from dataclasses import dataclass, field
 
 from bridge.sources.files import position as file_position
-from bridge.sources.files.position import HEAD, Position
+from bridge.sources.files.position import HEAD_BYTES, Position
 from bridge.sources.line_reader import LineReader, Progress
 from bridge.sources.lines import LineSplitter
 from bridge.sources.payload import Payload
 
 READ_BYTES = 1 << 18
-"""Bytes read in one go."""
-_BAD_START = b"\0"
-"""What stands in the hole that copytruncate leaves under a writer that does not append."""
+"""The size of one piece."""
+_HOLE = b"\0"
+"""The content of the hole that copytruncate leaves if the writer does not append."""
 
 
 @dataclass(slots=True, eq=False)
@@ -24,50 +24,50 @@ class Tail:
     """One open file."""
 
     path: str
-    """The name under which it was found, also if it bears another by now."""
+    """The name under which it was found. It may have been renamed since."""
     real: str
     descriptor: int
     device: int
     inode: int
     offset: int
-    """Everything before it is decided, and in the batch that is committed next if not before."""
+    """Everything before it is decided: committed, or part of the next batch."""
     number: int = 0
-    """Of the source's files, in the order in which they were found: its part of the checkpoint."""
+    """Its part of the checkpoint: the source's files are numbered in the order in which they were found."""
     watch: int | None = None
     read: int = 0
-    """Up to here it was read."""
+    """The offset up to which it was read."""
     seen: int = 0
-    """How long it was when last looked at."""
+    """Its size at the last check."""
     quiet_since: float = field(default_factory=time.monotonic)
     follows: Tail | None = None
-    """The file that bore this name before: it is read to its end first, and may end amid a container's line."""
+    """The previous file of this name. It is read to its end first, and may end within a container's line."""
     line_continues: bool = False
-    """The line that it ends amid goes on in another file, and its end is still to come there."""
+    """Its last line continues in the next file, where its end has not been read."""
     line_start: Tail | None = None
-    """The file in which the line began that this one goes on with."""
+    """The file in which this file's first line began."""
     _lines: LineSplitter = field(default_factory=LineSplitter)
     _reader: LineReader = field(default_factory=LineReader)
     _head: tuple[int, int] = (0, 0)
-    """The checksum of the beginning, and of how many bytes."""
+    """The length and the checksum of its beginning."""
     _text: tuple[int, str] = (-1, "")
 
     @property
     def key(self) -> tuple[int, int]:
-        """What tells it from other files."""
+        """Its device and inode."""
         return self.device, self.inode
 
     def position(self) -> str:
-        """For the checkpoint."""
+        """Its position, in the form that is stored in the checkpoint."""
         if self._text[0] != self.offset:
             length, head = self._head
-            if length != min(HEAD, self.offset):
+            if length != min(HEAD_BYTES, self.offset):
                 head = file_position.head_of(self.descriptor, self.offset)
-            place = Position(self.path, self.device, self.inode, self.offset, head, self.real)
-            self._text = self.offset, place.text()
+            position = Position(self.path, self.device, self.inode, self.offset, head, self.real)
+            self._text = self.offset, position.text()
         return self._text[1]
 
     def was_truncated(self) -> bool:
-        """Whether bytes that were read are no longer there, or are others."""
+        """Whether the file no longer holds the bytes that were read."""
         size = os.fstat(self.descriptor).st_size
         length, checksum = self._head
         if size < self.read or file_position.head_of(self.descriptor, length) != checksum:
@@ -76,13 +76,13 @@ class Tail:
         return False
 
     def position_before(self) -> Position:
-        """What was read of it before it was truncated."""
+        """The position in its content before the truncation."""
         length, head = self._head
-        offset = self.offset if length == HEAD else 0
+        offset = self.offset if length == HEAD_BYTES else 0
         return Position(self.path, self.device, self.inode, offset, head, self.real)
 
-    def restart(self) -> int:
-        """It was truncated: read from its beginning. Returns how many bytes are known to be lost unread."""
+    def reset(self) -> int:
+        """Start again at the beginning of a truncated file. Returns the number of bytes known to be lost."""
         lost = max(0, self.seen - self.read) + self._lines.waiting
         self.read = self.offset = self.seen = 0
         self.line_continues = False
@@ -91,13 +91,13 @@ class Tail:
         return lost
 
     def take(self, received_ns: int, payload: Payload) -> int:
-        """Read one piece and add what it brings; how many bytes it was."""
+        """Read one piece and add its alerts to the payload. Returns the number of bytes read."""
         data = os.pread(self.descriptor, READ_BYTES, self.read)
         if not data:
             return 0
         self.quiet_since = time.monotonic()
-        if data.startswith(_BAD_START) and not self._lines.waiting:
-            skipped = len(data) - len(data.lstrip(_BAD_START))
+        if data.startswith(_HOLE) and not self._lines.waiting:
+            skipped = len(data) - len(data.lstrip(_HOLE))
             self.read = max(self._end_of_hole(), self.read + skipped)
             self._advance(self.read)
             return skipped
@@ -105,32 +105,32 @@ class Tail:
         self.read += len(data)
         for line in self._lines.feed(data):
             start, at = at, at + line.size
-            taken = self._reader.take(line, received_ns, payload)
-            if taken is not Progress.CONTINUED:
-                self._advance(at if taken is Progress.COMPLETE else start)
+            progress = self._reader.take(line, received_ns, payload)
+            if progress is not Progress.CONTINUED:
+                self._advance(at if progress is Progress.COMPLETE else start)
         if len(data) < READ_BYTES:
             self._finish_piece(at, received_ns, payload)
-        if self._head[0] < HEAD:
-            self._head = min(HEAD, self.read), file_position.head_of(self.descriptor, self.read)
+        if self._head[0] < HEAD_BYTES:
+            self._head = min(HEAD_BYTES, self.read), file_position.head_of(self.descriptor, self.read)
         return len(data)
 
     def end(self, received_ns: int, payload: Payload) -> None:
-        """Nothing more will come: what stands behind the last line break is a line too."""
+        """The file is finished: the bytes after the last line break are a line."""
         for line in self._lines.end():
             self._reader.take(line, received_ns, payload)
         self._reader.flush(received_ns, payload)
         self._advance(self.read)
 
     def hand_over_to(self, successor: Tail) -> None:
-        """This file is read to its end, and ``successor`` bears its name now: a container's line may go on there."""
+        """This file is read to its end. A container's line at its end may continue in ``successor``."""
         if self._reader.mid_line:
-            successor._reader.adopt(self._reader)  # its own kind
+            successor._reader.adopt(self._reader)  # same class
             successor.line_start = self
             self.line_continues = True
         successor.follows = None
 
     def _finish_piece(self, at: int, received_ns: int, payload: Payload) -> None:
-        """For now this is all: a text alert that stands at the end has come whole."""
+        """The end of the file is reached for now: a text alert at the end is complete."""
         if self._lines.waiting:
             return
         self._reader.flush(received_ns, payload)
@@ -145,7 +145,7 @@ class Tail:
             line_start._line_completed()  # noqa: SLF001
 
     def _line_completed(self) -> None:
-        """The successor has brought the line to its end."""
+        """The next file has reached the end of the line."""
         self.line_continues = False
         self.offset = self.read - self._lines.waiting
 
@@ -157,7 +157,7 @@ class Tail:
 
 
 def open_tail(path: str, name: str, offset: int | None) -> Tail | None:
-    """The file at ``path``, found as ``name``, from ``offset`` on (None: its end). None where it is no plain file.
+    """Open the file at ``path``, found as ``name``, at ``offset`` (None: its end). None if it is not a regular file.
 
     Raises OSError.
     """
@@ -169,5 +169,5 @@ def open_tail(path: str, name: str, offset: int | None) -> Tail | None:
     start = found.st_size if offset is None else offset
     tail = Tail(name, os.path.realpath(path), descriptor, found.st_dev, found.st_ino, start, read=start)
     tail.seen = found.st_size
-    tail._head = min(HEAD, start), file_position.head_of(descriptor, start)  # noqa: SLF001  # it is being made
+    tail._head = min(HEAD_BYTES, start), file_position.head_of(descriptor, start)  # noqa: SLF001  # under construction
     return tail
