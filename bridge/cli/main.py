@@ -1,21 +1,18 @@
-"""The command ``falco-bridge``: the bridge itself, and the verbs around it.
+"""The command ``falco-bridge``: runs the bridge, or one of the verbs.
 
-Nothing heavy is imported here or at the top of any verb: ``--version`` and ``--help`` answer at once.
+Nothing heavy is imported here or at the top of a verb, so that ``--version`` and ``--help`` answer at once.
 """
 
 from __future__ import annotations
 
-import argparse
-import errno
-import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from io import TextIOWrapper
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bridge import __version__
-from bridge.cli.parser import Parser
+if TYPE_CHECKING:
+    import argparse
+
+    from bridge.cli.parser import Parser
 
 VERBS = (
     "check",
@@ -32,47 +29,83 @@ VERBS = (
     "dead",
     "channels",
     "quarantine",
+    "completion",
 )
-"""Each is a module here with ``add_parser(subparsers)``, which sets ``run``: arguments to exit code."""
+"""Each is a module in ``bridge.cli.verbs``. Its ``add_parser(subparsers)`` sets ``run``: arguments to exit code."""
 
 USAGE = 2
-"""Exit code: asked for something that cannot be done as it was asked."""
+"""Exit code: the command line is wrong, or the output cannot be written."""
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
-_NOWHERE_TO_WRITE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    if list(given) == ["--version"]:
+        from bridge import __version__
+
+        print(f"falco-bridge {__version__}")
+        return 0
+    from io import TextIOWrapper
+
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a locale that lacks a letter, a file's name that is no text
+        # The locale may lack a character, and a file name may be any bytes.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        parser = _parser(_asked_for(given))
-        if given and not given[0].startswith("-") and _module(given[0]) not in VERBS:
-            parser.refuse("verb", given[0], [verb.replace("_", "-") for verb in VERBS])
-        return _run(parser, given)
+        return _run(given)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Python must not find the broken pipe again as it leaves.
+        import os
+
+        # The reader has closed the pipe, as `head` does. Python must not fail on it again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
     except OSError as error:
-        if error.errno not in _NOWHERE_TO_WRITE or error.filename is not None:
-            raise
-        print(f"falco-bridge: the output cannot be written ({error.strerror})", file=sys.stderr)
-        os._exit(USAGE)  # Python would try once more to write what is left
+        return _unwritable(error)
 
 
-def _run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
-    args, rest = parser.parse_known_args(arguments)
+def make_parser(verbs: Sequence[str]) -> Parser:
+    """The parser of the command line, with these verbs."""
+    from importlib import import_module
+    from pathlib import Path
+
+    from bridge import __version__
+    from bridge.cli.parser import Parser
+
+    parser = Parser(
+        prog="falco-bridge",
+        description="Receives Falco's alerts, routes them by .route files, and delivers them to channels.",
+        example="falco-bridge demo                          # see it at work\n"
+        "falco-bridge check --config falco-bridge.yaml\n"
+        "falco-bridge --config falco-bridge.yaml    # run the bridge",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"falco-bridge {__version__}", help="print the version and exit"
+    )
+    parser.add_argument(
+        "--config", dest="bridge_config", type=Path, metavar="FILE", help="run the bridge with this config"
+    )
+    below = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB")
+    for name in verbs:
+        import_module(f"bridge.cli.verbs.{name}").add_parser(below)
+    return parser
+
+
+def _run(given: Sequence[str]) -> int:
+    name = _module(given[0]) if given else ""
+    # Only the verb that is named is imported.
+    parser = make_parser((name,) if name in VERBS else VERBS)
+    if given and not given[0].startswith("-") and name not in VERBS:
+        parser.refuse("verb", given[0], [verb.replace("_", "-") for verb in VERBS])
+    args, rest = parser.parse_known_args(given)
     if rest:
         _take_files(parser, args, rest)
     verb = getattr(args, "run", None)
     if verb is not None:
         if args.bridge_config is not None:
-            parser.error(f"--config before a verb runs the bridge; write: falco-bridge {args.verb} … after the verb")
+            parser.error(f"--config before a verb runs the bridge; write: falco-bridge {args.verb} --config FILE …")
         code = int(verb(args))
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -86,36 +119,25 @@ def _run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
 
 
 def _take_files(parser: argparse.ArgumentParser, args: argparse.Namespace, rest: list[str]) -> None:
-    """Files behind an option (``match CONDITION -c FILE``), which argparse leaves over; nothing else may be."""
+    """Files after an option (``match CONDITION -c FILE``) are left over by argparse. Anything else is an error."""
+    from pathlib import Path
+
     files = getattr(args, "files", None)
     if files is None or any(word.startswith("-") for word in rest):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     files += [Path(word) if args.verb != "match" else word for word in rest]
 
 
-def _asked_for(given: Sequence[str]) -> Sequence[str]:
-    """The one verb that is named first, so that it need not wait for the others to be imported; or all of them."""
-    name = _module(given[0]) if given else ""
-    return (name,) if name in VERBS else VERBS
-
-
 def _module(verb: str) -> str:
     return verb.replace("-", "_")
 
 
-def _parser(verbs_known: Sequence[str]) -> Parser:
-    parser = Parser(
-        prog="falco-bridge",
-        description="Takes Falco's alerts in, decides by .route files who must hear of each, and delivers them.",
-        example="falco-bridge demo                          # new here? this shows it at work\n"
-        "falco-bridge check --config falco-bridge.yaml\n"
-        "falco-bridge --config falco-bridge.yaml    # the bridge itself",
-    )
-    parser.add_argument("--version", action="version", version=f"falco-bridge {__version__}")
-    parser.add_argument(
-        "--config", dest="bridge_config", type=Path, metavar="FILE", help="run the bridge with this configuration"
-    )
-    verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB")
-    for name in verbs_known:
-        import_module(f"bridge.cli.verbs.{name}").add_parser(verbs)
-    return parser
+def _unwritable(error: OSError) -> int:
+    """Report that standard output cannot be written, as on a full disk. Raises any other error again."""
+    import errno
+    import os
+
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EIO} or error.filename is not None:
+        raise error
+    print(f"falco-bridge: the output cannot be written ({error.strerror})", file=sys.stderr)
+    os._exit(USAGE)  # Python would try to write the rest again

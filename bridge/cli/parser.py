@@ -1,4 +1,4 @@
-"""How every verb's command line is read and helped with: an example stands behind the help, unwrapped."""
+"""The parser of every verb: options are written in full, mistyped words are guessed, help ends with an example."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """Options are written out, so that one that comes later makes no old command ambiguous."""
+    """Options cannot be abbreviated, so that a new option makes no old command ambiguous."""
 
     def __init__(self, *, example: str = "", **settings: Any) -> None:
-        """``example`` is a command, or several, a line each."""
+        """``example`` holds one command per line."""
         shown = "\n".join(f"  {line}" for line in example.splitlines())
         super().__init__(
             allow_abbrev=False,
@@ -20,11 +20,11 @@ class Parser(argparse.ArgumentParser):
         )
 
     def refuse(self, kind: str, word: str, known: Iterable[str]) -> NoReturn:
-        """Leave, and say which verb or action was meant."""
+        """Exit with the verb or action that was probably meant."""
         self.exit(2, f"{self.prog}: there is no {kind} `{word}`; {_meant(kind, word, known)}\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Guesses the word that was meant, where argparse would list them all."""
+        """Guess the word that was meant, where argparse lists all of them."""
         if action.choices is None or value in action.choices:
             return
         known = [str(each) for each in action.choices]
@@ -40,7 +40,7 @@ def _meant(kind: str, word: str, known: Iterable[str]) -> str:
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Wraps what is prose, and leaves an example as it can be copied."""
+    """Wraps prose, and leaves an example as it can be copied."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if text.startswith("example:\n"):

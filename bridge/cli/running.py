@@ -1,4 +1,4 @@
-"""What verbs that speak to a running bridge have in common: how it is named, asked, and told to be missing."""
+"""Options and paths of the verbs that work on a bridge's admin socket or journal."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 
 def add_running(parser: argparse.ArgumentParser) -> None:
-    """Add ``--config`` and ``--socket``, of which one is needed."""
+    """Add ``--config`` and ``--socket``; one of them is required."""
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--config", type=Path, metavar="FILE", help="the configuration that the bridge runs with")
+    which.add_argument("--config", type=Path, metavar="FILE", help="the config that the bridge runs with")
     which.add_argument("--socket", type=Path, metavar="PATH", help="the bridge's admin socket")
 
 
 def admin_socket(args: argparse.Namespace) -> Path | None:
-    """Where the bridge listens; None, and said, where the config does not tell."""
+    """The bridge's admin socket; None, with the problems printed, if the config is wrong."""
     if args.socket is not None:
         return Path(args.socket)
-    found = places(args)
+    found = instance_paths(args)
     return None if found is None else found.admin
 
 
-def places(args: argparse.Namespace) -> InstancePaths | None:
-    """The socket and the journal that the config names; None, and said, where it names none."""
+def instance_paths(args: argparse.Namespace) -> InstancePaths | None:
+    """The admin socket and journal of ``--config``; None, with the problems printed, if the config is wrong."""
     from bridge.config.load import InstancePaths, find_instance_paths
 
     found = find_instance_paths(args.config, os.environ)

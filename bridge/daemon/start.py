@@ -13,26 +13,18 @@ from bridge.common.errors import SetupError
 from bridge.common.log_setup import configure_logging
 from bridge.common.masking import secrets_in
 from bridge.config.load import Config, read_config
-from bridge.config.metrics import MetricsSettings
 from bridge.config.sources import HttpSettings
 from bridge.daemon.channel_check import check_channels
 from bridge.daemon.run import BackgroundService, Bridge
 from bridge.daemon.secret_watch import SecretWatch
 from bridge.daemon.signals import on_stop_signal
 from bridge.daemon.sources import make_source, renew_guards
-from bridge.http.guard import Guard
 from bridge.journal import JournalError
 from bridge.journal.sqlite import Journal
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.render import render_text
-from bridge.operator.channel_test import OPERATION, trial_operation
-from bridge.operator.dead_letters import DeadLetters
-from bridge.operator.exposition import render
 from bridge.operator.inspector import Inspector
-from bridge.operator.metrics import families
-from bridge.operator.metrics_server import MetricsServer
-from bridge.operator.server import AdminServer
-from bridge.operator.status import Status
+from bridge.operator.service import OperatorService, RunningBridge
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.maintenance import JournalMaintenance
@@ -62,10 +54,10 @@ def run_bridge(config_path: Path) -> int:
     try:
         journal = Journal.open_for_router(config.journal)
         sources = [make_source(each, journal) for each in config.sources]
-        admin = AdminServer(config.admin)
+        operator = OperatorService(config)
     except (JournalError, SetupError) as error:
         return _refuse(str(error))
-    return _run(config, router, journal, sources, admin)
+    return _run(config, router, journal, sources, operator)
 
 
 def _open_many_files() -> None:
@@ -76,7 +68,7 @@ def _open_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-def _run(config: Config, router: Router, journal: Journal, sources: list[Source], admin: AdminServer) -> int:
+def _run(config: Config, router: Router, journal: Journal, sources: list[Source], operator: OperatorService) -> int:
     courier = CourierProcess(_courier_settings(config), config.secret_names)
     current = config
     hidden = _secrets(config)
@@ -88,8 +80,7 @@ def _run(config: Config, router: Router, journal: Journal, sources: list[Source]
         current, hidden = changed, hidden | _secrets(changed)
         configure_logging(config.log.level, config.log.form, hidden)
         renew_guards(sources, changed.sources)
-        if page is not None and changed.metrics is not None:
-            page.guard.rotate("", changed.metrics.token.reveal())
+        operator.rotate(changed)
         if other_urls:
             courier.replace(_courier_settings(changed))
 
@@ -100,20 +91,15 @@ def _run(config: Config, router: Router, journal: Journal, sources: list[Source]
             bridge.fail(fault)
 
     intake = Intake(journal, router, on_deliveries=courier.wake, on_fault=fail)
-    look = Inspector(config.journal, list(config.channels), intake, sources, courier)
-    try:
-        page = None if config.metrics is None else _metrics(config.metrics, look)
-    except SetupError as error:
-        return _refuse(str(error))
-    doors: list[BackgroundService] = [admin] if page is None else [admin, page]
+    inspector = Inspector(config.journal, list(config.channels), intake, sources, courier)
+    routes = [route.name for route in router.program.routes]
+    operator.attach(RunningBridge(inspector, routes, lambda: current, courier.wake, courier.try_now))
+    doors: list[BackgroundService] = [operator]
     doors.append(JournalMaintenance(config.journal, journal, intake, config.keep))
     bridge = Bridge(journal, intake, sources, courier, doors, config.drain_seconds)
-    admin.offer("status", Status(look, router.program).operation)
-    admin.offer(OPERATION, trial_operation(lambda: current, courier.try_now))
-    DeadLetters(config.journal, courier.wake).offer(admin)
 
     def stop() -> None:
-        look.leave()
+        inspector.stop()
         bridge.stop()
 
     on_stop_signal(stop)
@@ -134,12 +120,6 @@ def _courier_settings(config: Config) -> dict[str, object]:
         "allow": config.allowed.as_settings(),
         "log": {"level": config.log.level, "format": config.log.form},
     }
-
-
-def _metrics(settings: MetricsSettings, look: Inspector) -> MetricsServer:
-    """Raises SetupError where it cannot listen."""
-    guard = Guard(token=settings.token.reveal(), allow=settings.allow)
-    return MetricsServer(settings.host, settings.port, guard, lambda: render(families(look)), look.unready)
 
 
 def _router(config: Config) -> Router | None:

@@ -50,7 +50,7 @@ class Listener:
         timeouts: Timeouts = _TIMEOUTS,
     ) -> None:
         self._host = host
-        self._sockets = _listen(host, port)
+        self._sockets = listen_tcp(host, port)
         self.port: int = self._sockets[0].getsockname()[1]
         self._admission = Admission(guard, limits)
         self._tls = tls
@@ -70,7 +70,7 @@ class Listener:
     def open(self, loop: asyncio.AbstractEventLoop, handler: RequestHandler) -> None:
         """Accept connections and pass their requests to the handler. Can be called again after ``close``."""
         self._loop, self._handler = loop, handler
-        self._sockets = self._sockets or _listen(self._host, self.port)
+        self._sockets = self._sockets or listen_tcp(self._host, self.port)
         for each in self._sockets:
             loop.add_reader(each.fileno(), self._accept, each)
 
@@ -184,7 +184,7 @@ class Listener:
             )  # fmt: skip
 
 
-def _listen(host: str, port: int) -> list[socket.socket]:
+def listen_tcp(host: str, port: int) -> list[socket.socket]:
     """A socket for each address of the host. ``::`` listens on IPv4 and IPv6. Raises SetupError."""
     sockets: list[socket.socket] = []
     try:

@@ -1,4 +1,4 @@
-"""What a running bridge can be seen to be doing: what status and metrics are made of, read when somebody asks."""
+"""The state of a running bridge, read on request for status and metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from bridge.journal import JournalError
 from bridge.journal.sqlite import Journal, quarantine
 from bridge.journal.sqlite.dead import dead_counts
 from bridge.pipeline.counts import Counts
-from bridge.pipeline.intake import Intake
 from bridge.pipeline.nodes import Nodes
 from bridge.sources.contract import Source, SourceState
 
@@ -22,97 +21,105 @@ _MOST_COUNTED = 100_000
 _WAL_SUFFIX = "-wal"
 
 
+class IntakeState(Protocol):
+    """The parts of the intake that are inspected."""
+
+    counts: Counts
+    nodes: Nodes
+    blocked: str
+
+
 class Courier(Protocol):
-    """What is asked of the courier's process."""
+    """The parts of the courier process that are inspected."""
 
     @property
     def restarts(self) -> int:
-        """How often it was started again."""
+        """Restarts since the bridge started."""
 
     @property
     def pid(self) -> int | None:
-        """Its process id while it runs."""
+        """Its process id, or None while it does not run."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalSnapshot:
-    """What the journal tells."""
+    """What status and metrics show of the journal."""
 
     quarantined: int
     waiting: Mapping[str, int]
-    """Deliveries by channel, counted up to a bound."""
+    """Deliveries not sent yet, by channel, counted up to 100,000."""
     health: Mapping[str, Health]
     dead: Mapping[str, int]
     """Dead letters by channel."""
 
 
 class Inspector:
-    """A view of one running bridge. Callable from any thread."""
+    """Reads the state of one running bridge. Callable from any thread."""
 
     def __init__(
-        self, journal: Path, channels: Sequence[str], intake: Intake, sources: Sequence[Source], courier: Courier
+        self, journal: Path, channels: Sequence[str], intake: IntakeState, sources: Sequence[Source], courier: Courier
     ) -> None:
-        self.since_ns = time.time_ns()
+        self.started_ns = time.time_ns()
         self.channels = tuple(channels)
         self._path = journal
         self._intake = intake
         self._sources = sources
         self._courier = courier
-        self._leaving = False
+        self._stopping = False
         self._journal: Journal | None = None
         self._lock = threading.Lock()
 
     @property
     def counts(self) -> Counts:
-        """What came in, and what was decided."""
+        """Counters of alerts and decisions since the start."""
         return self._intake.counts
 
     @property
     def nodes(self) -> Nodes:
-        """What Falcos say of themselves."""
+        """Nodes, and what their Falcos dropped."""
         return self._intake.nodes
 
     @property
     def blocked(self) -> str:
-        """Why the journal takes no writes just now; empty while it does."""
+        """Why the journal cannot be written; empty while it can."""
         return self._intake.blocked
 
     @property
     def courier_restarts(self) -> int:
-        """Since the start."""
+        """Restarts of the courier since the bridge started."""
         return self._courier.restarts
 
     @property
     def courier_pid(self) -> int | None:
-        """While it runs."""
+        """The courier's process id, or None while it does not run."""
         return self._courier.pid
 
-    def leave(self) -> None:
-        """The bridge has been told to stop."""
-        self._leaving = True
+    def stop(self) -> None:
+        """The bridge is stopping and is not ready from now on."""
+        self._stopping = True
 
-    def unready(self) -> str:
-        """Why alerts had better go elsewhere just now; empty while all is well."""
-        if self._leaving:
-            return "the bridge is leaving"
+    def not_ready(self) -> str:
+        """Why the bridge should not be sent alerts; empty while it is ready."""
+        if self._stopping:
+            return "the bridge is stopping"
         if self.blocked:
-            return "the journal takes no writes"
-        return "" if self.courier_pid else "the courier is being started again"
+            return "the journal cannot be written"
+        return "" if self.courier_pid else "the courier is restarting"
 
     def sources(self) -> list[SourceState]:
-        """Every source, and every Falco behind it."""
+        """The state of each source, and of each Falco behind it."""
         return [state for source in self._sources for state in source.state()]
 
     def journal_bytes(self) -> dict[str, int]:
-        """The journal's files."""
+        """Sizes of the journal's files: ``journal`` and ``wal``."""
         paths = {"journal": self._path, "wal": self._path.with_name(self._path.name + _WAL_SUFFIX)}
         return {name: path.stat().st_size for name, path in paths.items() if path.exists()}
 
-    def kept(self) -> JournalSnapshot | None:
-        """None where the journal cannot be read just now."""
+    def journal_snapshot(self) -> JournalSnapshot | None:
+        """None if the journal cannot be read at the moment."""
         with self._lock:
             try:
-                # Opened once: that it is whole is looked at with each opening.
+                # Opened once, because each opening checks the journal.
                 journal = self._journal = self._journal or Journal.open_to_read(self._path)
                 waiting = {name: journal.waiting(name, _MOST_COUNTED) for name in self.channels}
                 return JournalSnapshot(quarantine.count(journal), waiting, journal.health(), dead_counts(journal))

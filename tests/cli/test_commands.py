@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
-from bridge.cli.main import VERBS, _parser
+from bridge.cli.main import VERBS, make_parser
 from bridge.journal.sqlite import Journal
 from tests.support.waiting import wait_until
 
@@ -56,7 +56,7 @@ def parsers(
 
 def test_every_help_ends_with_an_example_that_can_be_typed() -> None:
     """Of that verb, on a line of its own, and taken as it stands: add ``example=`` where a new verb makes its parser."""
-    top = _parser(VERBS)
+    top = make_parser(VERBS)
     told = dict(parsers(top))
     del told["falco-bridge"]
     assert set(VERBS) <= {words.split()[1].replace("-", "_") for words in told}

@@ -104,7 +104,7 @@ def test_the_channels_verb_tells_state_counts_rate_and_last_failure(road: Road, 
     assert road.stop(bridge) == 0
     text = say(road, "channels").stdout
     assert "failed 3 times in a row; the last: HTTP 400: no such field" in text
-    assert "dead letters are shown by: falco-bridge dead list" in text
+    assert "to list the dead letters: falco-bridge dead list" in text
     assert "hunter2" not in text
     assert say(road, "dead", "discard", "--all").returncode == 0
     (row,) = json.loads(say(road, "channels", "--json").stdout)
@@ -117,7 +117,7 @@ def test_a_channel_is_tested_with_a_real_message(road: Road, far_side: FarSide) 
     far_side.requests.clear()
     refused = say(road, "channels", "test", "hook")
     assert refused.returncode == 1
-    assert "hook did not take it: HTTP 400: no such field (status 400), after " in refused.stdout
+    assert "hook did not accept the message: HTTP 400: no such field (status 400), after " in refused.stdout
     assert b"Nothing has happened" in far_side.requests[0].body
     assert "hunter2" not in refused.stdout + refused.stderr
     unknown = say(road, "channels", "test", "hok")
@@ -158,7 +158,7 @@ def test_a_file_channel_is_tested_where_the_config_lets_it_write(road: Road) -> 
     """As the courier would use it, and no further."""
     road.configure(ROUTES, {"hook": "file://archive.jsonl"})
     taken = say(road, "channels", "test", "hook")
-    assert (taken.returncode, taken.stdout.startswith("hook took the message, after ")) == (0, True), taken.stderr
+    assert (taken.returncode, taken.stdout.startswith("hook accepted the message, after ")) == (0, True), taken.stderr
     assert "Nothing has happened" in (road.folder / "archive.jsonl").read_text(encoding="utf-8")
 
 

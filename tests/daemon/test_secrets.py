@@ -143,7 +143,7 @@ def test_our_own_channels_keep_theirs_too_from_journal_and_processes(road: Road)
     assert all(canary in arrived for canary in ("canary-tenant", "canary-header", "canary-query"))
     reasons = " ".join(each.reason for each in road.deliveries())
     assert "HTTP 403" in reasons
-    assert "exit 65" in reasons
+    assert "exited with status 65" in reasons
     everything = (seen + road.log.encode() + reasons.encode()).decode("utf-8", "replace")
     everything += (road.folder / "journal.db").read_bytes().decode("utf-8", "replace")
     assert [canary for canary in OURS if canary in everything] == []

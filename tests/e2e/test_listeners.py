@@ -137,7 +137,7 @@ def test_text_lines_tell_the_time_of_the_zone_that_a_source_names(road: Road) ->
     """By file, http, the socket, the spool and standard input: a Falco on a host writes its own zone's time."""
     zone = {"timezone": "Asia/Seoul"}
     port = free_port()
-    doors = [{"file": "falco.log", "begin": "start"}, {"http": f"127.0.0.1:{port}"}, {"socket": "in.sock"}]
+    doors = [{"file": "falco.log", "read_from": "start"}, {"http": f"127.0.0.1:{port}"}, {"socket": "in.sock"}]
     road.configure(ROUTES, CHANNELS, sources=[door | zone for door in doors])
     written = int(time.time()) - 5
     clock = datetime.fromtimestamp(written, ZoneInfo("Asia/Seoul")).strftime("%H:%M:%S")
@@ -228,22 +228,23 @@ def test_metrics_tell_what_came_and_what_became_of_it(road: Road) -> None:
     assert command(road, *SEND, given=lines + b"{}\n").returncode == 1
     road.await_settled()
     wait_until(
-        lambda: scraped(port).get(("falco_bridge_deliveries_total", "archive", "delivered")) == 3, "the deliveries told"
+        lambda: scraped(port).get(("falco_bridge_deliveries_total", "archive", "delivered")) == 3,
+        "the deliveries in the metrics",
     )
     told = scraped(port)
-    assert told["falco_bridge_alerts_total", "syscall", "critical"] == 1
-    assert told["falco_bridge_alerts_total", hostile, "notice"] == 1
-    assert told["falco_bridge_alerts_repeated_total", "socket:in.sock"] == 1
-    assert told["falco_bridge_refused_total", "socket:in.sock"] == 1
-    assert told["falco_bridge_route_decisions_total", "a", "sent"] == 2
-    assert told["falco_bridge_route_decisions_total", "noise", "dropped"] == 1
-    assert told["falco_bridge_route_decisions_total", "otherwise", "unmatched"] == 1
+    assert told["falco_bridge_alerts_total", "critical", "syscall"] == 1
+    assert told["falco_bridge_alerts_total", "notice", hostile.replace("\n", "\\x0a")] == 1
+    assert told["falco_bridge_alerts_duplicate_total", "socket:in.sock"] == 1
+    assert told["falco_bridge_messages_rejected_total", "socket:in.sock"] == 1
+    assert told["falco_bridge_route_decisions_total", "sent", "a"] == 2
+    assert told["falco_bridge_route_decisions_total", "dropped", "noise"] == 1
+    assert told["falco_bridge_route_decisions_total", "unmatched", "otherwise"] == 1
     assert told["falco_bridge_notifications_total", "archive"] == 3
-    assert told["falco_bridge_quarantine_messages",] == 1
-    assert told["falco_bridge_source_up", "socket:in.sock", ""] == 1
+    assert told["falco_bridge_quarantined_messages",] == 1
+    assert told["falco_bridge_source_up", "", "socket:in.sock"] == 1
     assert told["falco_bridge_node_last_alert_timestamp_seconds", "node\\1"] > 1.7e9
-    assert told["falco_bridge_commit_seconds_count",] >= 1
-    assert told["falco_bridge_journal_bytes", "journal"] > 0
+    assert told["falco_bridge_commit_duration_seconds_count",] >= 1
+    assert told["falco_bridge_journal_size_bytes", "journal"] > 0
     os.kill(road.courier_pid(), signal.SIGKILL)
     wait_until(lambda: scraped(port)["falco_bridge_courier_restarts_total",] == 1, "the courier's restart")
     wait_until(lambda: ready(port), "the bridge to be ready again")
@@ -292,7 +293,12 @@ def test_status_tells_a_person_what_matters(road: Road) -> None:
     assert done.returncode == 0, done.stderr
     said = done.stdout.decode()
     assert re.search(r"^falco-bridge \S+, running since 20\S+ \S+ UTC \(\d+ s\): ready$", said, re.MULTILINE)
-    assert re.search(r"^alerts +3, the last \d+ s ago; 0 repeated; 1 refused, 1 kept aside", said, re.MULTILINE)
+    assert re.search(r"^alerts +3, the last \d+ s ago; 0 duplicates$", said, re.MULTILINE)
+    assert re.search(r"^rejected +1; 1 in the quarantine", said, re.MULTILINE)
+    problems = said.partition("\n\n")[0]
+    assert re.search(r"^\d problems:$", problems, re.MULTILINE)
+    assert re.search(r"^  source unix:nobody\.sock .*there is no socket", problems, re.MULTILINE)
+    assert re.search(r"^  node node\\x1b\[2J: Falco dropped 1 events; alerts may be missing$", problems, re.MULTILINE)
     assert re.search(r"^socket:in\.sock +up ", said, re.MULTILINE)
     assert re.search(r"^unix:nobody\.sock .*DOWN .*nobody\.sock", said, re.MULTILINE)
     assert re.search(r"^noise +1 dropped$", said, re.MULTILINE)
@@ -308,7 +314,7 @@ def test_quarantine_shows_what_was_no_alert(road: Road) -> None:
     road.configure(ROUTES, CHANNELS, **SOCKET)
     bridge = start(road)
     named = ("--config", "falco-bridge.yaml")
-    assert command(road, "quarantine", "list", *named).stdout == b"nothing was kept aside\n"
+    assert command(road, "quarantine", "list", *named).stdout == b"the quarantine is empty\n"
     hostile = b'{"rule": \x1b[31m\xff\xe2\x80\xae'
     assert command(road, *SEND, given=hostile).returncode == 1
     assert command(road, *SEND, given=b'{"else": 1}').returncode == 1
@@ -327,4 +333,4 @@ def test_quarantine_shows_what_was_no_alert(road: Road) -> None:
     assert [each["reason"] for each in exported] == ["is not JSON", "has neither a rule nor an output text"]
     missing = command(road, "quarantine", "show", "999", *named)
     assert missing.returncode == 1
-    assert b"there is no number 999" in missing.stderr
+    assert b"message 999 is not in the quarantine" in missing.stderr

@@ -1,17 +1,19 @@
-"""``falco-bridge channels``: how each channel is; ``channels test NAME``: what its far side says to a real message."""
+"""``falco-bridge channels``: shows the state of each channel; ``channels test NAME`` sends a test message."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bridge.cli.table import Cell
     from bridge.delivery import Health
+    from bridge.operator.model import ChannelTestResult
 
 _FAILED, _PROBLEM = 1, 2
 
@@ -20,36 +22,38 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "channels",
-        help="show how each channel is, or send one a test message",
-        description="Tells of each channel what the courier last knew of it: whether it is used (its circuit), since "
-        "when, how many deliveries wait, what was delivered and what died. `falco-bridge channels test NAME` sends a "
-        "real message and tells what the far side said; it exits with 0 where the message was taken, otherwise with 1.",
+        help="show the state of each channel, or send a test message to one",
+        description="Shows for each channel whether it is in use (its circuit), and how many deliveries wait, "
+        "were delivered or became dead letters. `falco-bridge channels test NAME` sends a test message and shows "
+        "the answer. It exits with 0 if the channel accepted the message, with 1 if not, with 2 if the command or "
+        "config is wrong.",
         example="falco-bridge channels --config falco-bridge.yaml\n"
         "falco-bridge channels test pager --config falco-bridge.yaml",
     )
-    parser.add_argument("words", nargs="*", metavar="test NAME", help="send that channel a real test message")
+    parser.add_argument("words", nargs="*", metavar="test NAME", help="send a test message to this channel")
     parser.add_argument(
-        "--config", type=Path, required=True, metavar="FILE", help="the configuration that the bridge runs with"
+        "--config", type=Path, required=True, metavar="FILE", help="the config that the bridge runs with"
     )
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show, or test."""
-    from bridge.cli.running import places
+    """Show the channels, or test one."""
+    from bridge.cli.running import instance_paths
     from bridge.journal import JournalError
+    from bridge.operator.actor import OperationError
     from bridge.operator.client import AdminError
 
     words = args.words
     if words and (len(words) != 2 or words[0] != "test"):
         args.parser.error("write: falco-bridge channels test NAME --config FILE")
-    found = places(args)
-    if found is None:
+    paths = instance_paths(args)
+    if paths is None:
         return _PROBLEM
     try:
-        return _test(args, found.admin, words[1]) if words else _show(args, found.journal)
-    except (AdminError, JournalError) as error:
+        return _test(args, paths.admin, words[1]) if words else _show(args, paths.journal)
+    except (AdminError, OperationError, JournalError) as error:
         print(f"falco-bridge channels: {error}", file=sys.stderr)
         return _PROBLEM
 
@@ -66,28 +70,41 @@ def _show(args: argparse.Namespace, path: Path) -> int:
     finally:
         journal.close()
     if args.json:
-        import msgspec
-
-        rows = [
-            {"name": name, "waiting": count, "configured": name in health, "dead_letters": dead.get(name, 0)}
-            | (msgspec.to_builtins(health[name]) if name in health else {})
-            for name, count in waiting.items()
-        ]
-        print(json.dumps(rows, indent=1))
+        _print_json(waiting, health, dead)
     elif not waiting:
-        print("no courier has worked on this journal yet")
+        print("no courier has used this journal yet")
     else:
-        from bridge.cli.table import as_table
-
-        table = [_row(name, health.get(name), count, dead.get(name, 0)) for name, count in waiting.items()]
-        print(as_table([_HEADER, *table]))
-        for name, each in health.items():
-            if each.failures:
-                mend = "; deliveries wait until its URL or its secret is mended" if each.broken else ""
-                print(f"{name}: {_failed(each)}: {each.reason}{mend}")
-        if dead:
-            print(f"dead letters are shown by: falco-bridge dead list --config {shlex.quote(str(args.config))}")
+        _print_table(args.config, waiting, health, dead)
     return 0
+
+
+def _print_json(waiting: Mapping[str, int], health: Mapping[str, Health], dead: Mapping[str, int]) -> None:
+    import msgspec
+
+    rows = [
+        {"name": name, "waiting": count, "configured": name in health, "dead_letters": dead.get(name, 0)}
+        | (msgspec.to_builtins(health[name]) if name in health else {})
+        for name, count in waiting.items()
+    ]
+    print(msgspec.json.format(msgspec.json.encode(rows), indent=1).decode())
+
+
+def _print_table(
+    config: Path, waiting: Mapping[str, int], health: Mapping[str, Health], dead: Mapping[str, int]
+) -> None:
+    """Failing channels first."""
+    from bridge.cli.table import as_table, styled
+    from bridge.common.text import one_line
+
+    for name, each in health.items():
+        if each.failures:
+            remedy = "; deliveries wait until its URL or secret is fixed" if each.broken else ""
+            failed = f"{_times(each)}: {one_line(each.reason, 400)}{remedy}"
+            print(f"{styled(one_line(name, 100), 'bold red')}: {failed}")
+    rows = [_row(name, health.get(name), count, dead.get(name, 0)) for name, count in waiting.items()]
+    print(as_table([_HEADER, *rows]))
+    if dead:
+        print(f"to list the dead letters: falco-bridge dead list --config {shlex.quote(str(config))}")
 
 
 _HEADER = (
@@ -96,40 +113,55 @@ _HEADER = (
 )  # fmt: skip
 
 
-def _row(name: str, health: Health | None, waiting: int, dead: int) -> tuple[str, ...]:
-    from bridge.cli.table import ago
+def _row(name: str, health: Health | None, waiting: int, dead: int) -> tuple[Cell, ...]:
+    from bridge.cli.table import Styled, ago
 
     if health is None:
         return (name, "not in the config", "", str(waiting), "", "", str(dead), "", "", "")
+    circuit: Cell = health.circuit.value
+    if health.circuit.value != "closed":
+        circuit = Styled(health.circuit.value, "bold red")
     return (
-        name, health.circuit.value, ago(health.since_ns), str(waiting), str(health.delivered), str(health.folded),
+        name, circuit, ago(health.since_ns), str(waiting), str(health.delivered), str(health.folded),
         str(dead), ago(health.success_ns), ago(health.failure_ns), health.rate or "unlimited",
     )  # fmt: skip
 
 
-def _failed(health: Health) -> str:
+def _times(health: Health) -> str:
     once = health.failures == 1
     return "the last attempt failed" if once else f"failed {health.failures} times in a row; the last"
 
 
 def _test(args: argparse.Namespace, socket: Path, name: str) -> int:
+    import msgspec
+
+    result = _result(args.config, socket, name)
+    if result is None:
+        return _PROBLEM
+    delivered = result.verdict == "delivered"
+    if args.json:
+        print(msgspec.json.encode(result).decode())
+    else:
+        status = "" if result.status is None else f" (status {result.status})"
+        answer = "accepted the message" if delivered else f"did not accept the message: {result.reason}"
+        print(f"{name} {answer}{status}, after {result.seconds:.2f} s")
+    return 0 if delivered else _FAILED
+
+
+def _result(path: Path, socket: Path, name: str) -> ChannelTestResult | None:
+    """From the running bridge, or from a test without one; None, with the problems printed, if the config is wrong."""
     from bridge.config.load import Config, load_config
-    from bridge.operator.channel_test import OPERATION, PATIENCE_SECONDS, try_channel
-    from bridge.operator.client import NotRunningError, ask
+    from bridge.operator.client import AdminClient, NotRunningError, segment
+    from bridge.operator.model import ChannelTestResult
+    from bridge.operator.operations.channel_test import PATIENCE_SECONDS, test_channel
 
     try:
-        trial = ask(socket, OPERATION, {"channel": name}, seconds=PATIENCE_SECONDS + 10)
+        target = f"/api/v1/channels/{segment(name)}/test"
+        return AdminClient(socket).post(target, ChannelTestResult, seconds=PATIENCE_SECONDS + 10)
     except NotRunningError:
-        config = load_config(args.config, os.environ)
-        if not isinstance(config, Config):
-            for problem in config:
-                print(f"falco-bridge: {problem.text()}", file=sys.stderr)
-            return _PROBLEM
-        trial = try_channel(config, name)
-    if args.json:
-        print(json.dumps(trial))
-    else:
-        status = "" if trial["status"] is None else f" (status {trial['status']})"
-        said = "took the message" if trial["verdict"] == "delivered" else f"did not take it: {trial['reason']}"
-        print(f"{name} {said}{status}, after {trial['seconds']:.2f} s")
-    return 0 if trial["verdict"] == "delivered" else _FAILED
+        config = load_config(path, os.environ)
+    if isinstance(config, Config):
+        return test_channel(config, name)
+    for problem in config:
+        print(f"falco-bridge: {problem.text()}", file=sys.stderr)
+    return None

@@ -1,4 +1,4 @@
-"""``falco-bridge quarantine``: what came in and was no alert. Read from the journal, whether the bridge runs or not."""
+"""``falco-bridge quarantine``: shows messages that could not be parsed as alerts. Works on the journal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.running import places
+from bridge.cli.running import instance_paths
 
 if TYPE_CHECKING:
     from bridge.journal.sqlite.journal import Journal
@@ -23,33 +23,33 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "quarantine",
-        help="show what came in and was no alert",
-        description="The newest 1000 messages that a source brought and that were no alert, each with the reason; read "
-        "from the journal, whether the bridge runs or not. Bytes that cannot be seen are written out. Exits with 1 "
-        "where `show` or `export` finds no such number.",
+        help="show messages that could not be parsed as alerts",
+        description="The quarantine holds the newest 1000 rejected messages, each with the reason. The journal is "
+        "read, whether the bridge runs or not. Invisible bytes are written as escapes. Exits with 1 if `show` or "
+        "`export` finds no such message.",
         example="falco-bridge quarantine list --config falco-bridge.yaml",
     )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions = parser.add_subparsers(title="actions", dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser(
         "list",
-        help="the newest ones, a line each",
-        example="falco-bridge quarantine list --config falco-bridge.yaml --most 10",
+        help="list the newest messages, one per line",
+        example="falco-bridge quarantine list --config falco-bridge.yaml --limit 10",
     )
-    listing.add_argument("--most", type=int, default=_LISTED, metavar="N", help=f"how many ({_LISTED})")
+    listing.add_argument("--limit", type=int, default=_LISTED, metavar="N", help=f"maximum number (default {_LISTED})")
     show = actions.add_parser(
-        "show", help="one of them, whole", example="falco-bridge quarantine show 7 --config falco-bridge.yaml"
+        "show", help="show one message in full", example="falco-bridge quarantine show 7 --config falco-bridge.yaml"
     )
-    show.add_argument("number", type=int, metavar="NUMBER", help="as `list` tells it")
+    show.add_argument("number", type=int, metavar="NUMBER", help="a number from `list`")
     export = actions.add_parser(
         "export",
-        help="all of them as JSON lines, or the very bytes of one",
+        help="print all messages as JSON lines, or the exact bytes of one",
         example="falco-bridge quarantine export 7 --config falco-bridge.yaml > alert",
     )
-    export.add_argument("number", type=int, nargs="?", metavar="NUMBER", help="this one's bytes, as they came")
+    export.add_argument("number", type=int, nargs="?", metavar="NUMBER", help="print the exact bytes of this message")
     for each in (listing, show, export):
         which = each.add_mutually_exclusive_group(required=True)
-        which.add_argument("--config", type=Path, metavar="FILE", help="the configuration that names the journal")
-        which.add_argument("--journal", type=Path, metavar="PATH", help="the journal itself")
+        which.add_argument("--config", type=Path, metavar="FILE", help="the config that names the journal")
+        which.add_argument("--journal", type=Path, metavar="PATH", help="the journal")
     parser.set_defaults(run=run)
 
 
@@ -60,10 +60,10 @@ def run(args: argparse.Namespace) -> int:
 
     path = args.journal
     if path is None:
-        found = places(args)
-        if found is None:
+        paths = instance_paths(args)
+        if paths is None:
             return _PROBLEM
-        path = found.journal
+        path = paths.journal
     try:
         journal = Journal.open_to_read(path)
         try:
@@ -79,63 +79,65 @@ def _act(args: argparse.Namespace, journal: Journal) -> int:
     from bridge.journal.sqlite.quarantine import all_of_it, by_number, newest
 
     if args.action == "list":
-        return _list(newest(journal, max(args.most, 0)))
+        return _list(newest(journal, max(args.limit, 0)))
     if args.number is None:
         return _export(all_of_it(journal))
-    aside = by_number(journal, args.number)
-    if aside is None:
-        print(f"falco-bridge quarantine: there is no number {args.number}, or not any more", file=sys.stderr)
+    message = by_number(journal, args.number)
+    if message is None:
+        print(f"falco-bridge quarantine: message {args.number} is not in the quarantine", file=sys.stderr)
         return _NONE
-    return _show(aside) if args.action == "show" else _raw(aside)
+    return _show(message) if args.action == "show" else _raw(message)
 
 
-def _list(found: list[QuarantinedMessage]) -> int:
+def _list(messages: list[QuarantinedMessage]) -> int:
     from bridge.cli.table import as_table, moment
     from bridge.common.text import one_line
 
-    if not found:
-        print("nothing was kept aside")
+    if not messages:
+        print("the quarantine is empty")
         return 0
-    rows = [("number", "received", "source", "the message …", "begins")]
+    rows = [("number", "received", "source", "the message …", "starts with")]
     rows += [
         (str(each.number), moment(each.received_ns), one_line(each.road, 40), one_line(each.reason, 100),
-         one_line(_seen(each.raw[: 4 * _BEGINNING]), _BEGINNING))
-        for each in found
+         one_line(_text(each.raw[: 4 * _BEGINNING]), _BEGINNING))
+        for each in messages
     ]  # fmt: skip
     print(as_table(rows))
     return 0
 
 
-def _show(aside: QuarantinedMessage) -> int:
+def _show(message: QuarantinedMessage) -> int:
     from bridge.cli.table import moment
     from bridge.common.text import one_line, visible
 
-    print(f"number    {aside.number}")
-    print(f"received  {moment(aside.received_ns)}, by {one_line(aside.road, 100)}")
-    print(f"reason    the message {one_line(aside.reason, 500)}")
-    print(f"\n{visible(_seen(aside.raw), keep=chr(10))}")
+    print(f"number    {message.number}")
+    print(f"received  {moment(message.received_ns)}, from {one_line(message.road, 100)}")
+    print(f"reason    the message {one_line(message.reason, 500)}")
+    print(f"\n{visible(_text(message.raw), keep=chr(10))}")
     return 0
 
 
-def _export(found: Iterator[QuarantinedMessage]) -> int:
-    import json
+def _export(messages: Iterator[QuarantinedMessage]) -> int:
+    import msgspec
 
-    for each in found:
-        line = {"number": each.number, "received_ns": each.received_ns, "road": each.road, "reason": each.reason}
-        print(json.dumps(line | {"raw": _seen(each.raw)}))
+    from bridge.operator.operations.quarantine import quarantined
+
+    for each in messages:
+        print(msgspec.json.encode(quarantined(each)).decode())
     return 0
 
 
-def _raw(aside: QuarantinedMessage) -> int:
+def _raw(message: QuarantinedMessage) -> int:
     if sys.stdout.isatty():
         print(
-            "falco-bridge quarantine: these bytes may hold anything; write them to a file, or use show", file=sys.stderr
+            "falco-bridge quarantine: these bytes could change the terminal; redirect them to a file, or use show",
+            file=sys.stderr,
         )
         return _PROBLEM
-    sys.stdout.buffer.write(aside.raw)
+    sys.stdout.buffer.write(message.raw)
     return 0
 
 
-def _seen(raw: bytes) -> str:
-    r"""As text; what is no UTF-8 is written out, ``\xff``."""
+def _text(raw: bytes) -> str:
+    r"""As text; bytes that are not UTF-8 are written as ``\xff``."""
     return raw.decode("utf-8", "backslashreplace")

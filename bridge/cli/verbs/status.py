@@ -1,14 +1,16 @@
-"""``falco-bridge status``: how a running bridge is doing."""
+"""``falco-bridge status``: shows how a running bridge is doing, problems first."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from bridge.cli.running import add_running, admin_socket
+
+if TYPE_CHECKING:
+    from bridge.operator.model import Status
 
 _LONGEST = 100
 
@@ -18,114 +20,152 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "status",
         help="show how a running bridge is doing",
-        description="Asks the running bridge over its admin socket: since when it runs, what came in, its sources, "
-        "routes and channels, and which Falcos drop events. Exits with 0, or with 1 where no bridge answers.",
+        description="Shows what needs attention, then alerts, sources, routes and channels of the running bridge. "
+        "Exits with 0, with 1 if no bridge answers, with 2 if the command or config is wrong.",
         example="falco-bridge status --config falco-bridge.yaml",
     )
     add_running(parser)
-    parser.add_argument("--json", action="store_true", help="everything, as JSON")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument("--watch", action="store_true", help="print it again every two seconds, until interrupted")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask and tell."""
-    from bridge.operator.client import AdminError, ask
+    """Print the status."""
+    from bridge.operator.client import AdminClient, AdminError
+    from bridge.operator.model import Status
 
     socket = admin_socket(args)
     if socket is None:
         return 2
+    client = AdminClient(socket)
     try:
-        answer = ask(socket, "status")
+        if args.watch:
+            _print_each(args, client.events("/api/v1/events", Status))
+        else:
+            status = client.get("/api/v1/status", Status)
+            print(_json(status, indent=1) if args.json else _page(status))
     except AdminError as error:
         print(f"falco-bridge status: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(answer, indent=1, ensure_ascii=False) if args.json else "\n".join(_text(answer)))
     return 0
 
 
-def _text(said: dict[str, Any]) -> Iterator[str]:
-    from bridge.cli.table import ago, lasting, moment, size
-
-    state = f"NOT READY: {said['unready']}" if said["unready"] else "ready"
-    since = said["since_ns"]
-    yield f"falco-bridge {said['version']}, running since {moment(since)} ({lasting(since)}): {state}"
-    came = f"{said['alerts']}, the last {ago(said['last_alert_ns'])}; {said['repeated']} repeated"
-    yield f"alerts    {came}; {_aside(said)}"
-    files = said["journal_bytes"]
-    yield f"journal   {size(files.get('journal', 0))}, and {size(files.get('wal', 0))} of write-ahead log"
-    courier = said["courier"]
-    yield f"courier   process {courier['pid'] or 'none'}, restarted {courier['restarts']} times"
-    yield from _sources(said)
-    yield from _routes(said)
-    yield from _channels(said)
-    yield from _drops(said)
+def _print_each(args: argparse.Namespace, statuses: Iterable[Status]) -> None:
+    for each in statuses:
+        if args.json:
+            print(_json(each), flush=True)
+        else:
+            clear = "\x1b[H\x1b[2J" if sys.stdout.isatty() else ""
+            print(f"{clear}{_page(each)}\n", flush=True)
 
 
-def _aside(said: dict[str, Any]) -> str:
-    kept = "" if said["quarantined"] is None else f", {said['quarantined']} kept aside (falco-bridge quarantine list)"
-    return f"{said['refused']} refused{kept}"
+def _json(status: Status, indent: int = 0) -> str:
+    import msgspec
+
+    text = msgspec.json.encode(status)
+    return (msgspec.json.format(text, indent=indent) if indent else text).decode()
 
 
-def _sources(said: dict[str, Any]) -> Iterator[str]:
-    from bridge.cli.table import ago, as_table, lasting
+def _page(status: Status) -> str:
+    return "\n".join(_text(status))
+
+
+def _text(status: Status) -> Iterator[str]:
+    from bridge.cli.table import ago, lasting, moment, size, styled
+
+    state = styled(f"NOT READY: {status.not_ready}", "bold red") if status.not_ready else "ready"
+    running = f"running since {moment(status.started_ns)} ({lasting(status.started_ns)})"
+    yield f"falco-bridge {status.version}, {running}: {state}"
+    yield from _problems(status)
+    yield f"\nalerts    {status.alerts}, the last {ago(status.last_alert_ns)}; {status.duplicates} duplicates"
+    quarantined = "" if status.quarantined is None else f"; {status.quarantined} in the quarantine"
+    hint = " (falco-bridge quarantine list)" if status.quarantined else ""
+    yield f"rejected  {status.rejected}{quarantined}{hint}"
+    yield f"journal   {size(status.journal_bytes.journal)}, and {size(status.journal_bytes.wal)} of write-ahead log"
+    yield f"courier   process {status.courier.pid or 'none'}, restarted {status.courier.restarts} times"
+    yield from _sources(status)
+    yield from _routes(status)
+    yield from _channels(status)
+    yield from _drops(status)
+
+
+def _problems(status: Status) -> Iterator[str]:
+    from bridge.cli.table import many, styled
     from bridge.common.text import one_line
 
-    rows = [("source", "state", "alerts", "a second", "last", "failures", "")]
-    for each in said["sources"]:
-        since = each["connected_since_ns"]
-        name = " ".join(dict.fromkeys(filter(None, (each["source_name"], each["peer"]))))
-        state = "DOWN" if since is None else f"up {lasting(since)}"
-        said_of_it = one_line(each["problem"] or each["detail"], 4 * _LONGEST)
+    if not status.problems:
+        yield "no problems"
+        return
+    yield styled(f"{many(len(status.problems), 'problem')}:", "bold red")
+    for each in status.problems:
+        yield f"  {one_line(each.subject, 2 * _LONGEST)}: {one_line(each.text, 4 * _LONGEST)}"
+        if each.remedy:
+            yield f"      {one_line(each.remedy, 2 * _LONGEST)}"
+
+
+def _sources(status: Status) -> Iterator[str]:
+    from bridge.cli.table import Cell, Styled, ago, as_table, lasting
+    from bridge.common.text import one_line
+
+    rows: list[tuple[Cell, ...]] = [("source", "state", "alerts", "per second", "last", "failures", "")]
+    for each in status.sources:
+        name = " ".join(dict.fromkeys(filter(None, (each.source_name, each.peer))))
+        since = each.connected_since_ns
+        state: Cell = Styled("DOWN", "bold red") if since is None else f"up {lasting(since)}"
         rows.append((
-            one_line(name, _LONGEST), state, str(each["alerts"]), f"{each['alerts_per_second']:.1f}",
-            ago(each["last_alert_ns"]), str(each["failures"]), said_of_it,
+            one_line(name, _LONGEST), state, str(each.alerts), f"{each.alerts_per_second:.1f}",
+            ago(each.last_alert_ns), str(each.failures), one_line(each.problem or each.detail, 4 * _LONGEST),
         ))  # fmt: skip
     yield f"\n{as_table(rows)}"
-    yield from _left_out(said, "sources")
+    yield from _not_listed(status.source_count - len(status.sources), "sources")
 
 
-def _routes(said: dict[str, Any]) -> Iterator[str]:
+def _routes(status: Status) -> Iterator[str]:
     from bridge.cli.table import as_table
     from bridge.common.text import one_line
 
     rows = [("route", "decisions since the start")]
-    for each in said["routes"]:
-        counts = ", ".join(f"{count} {action}" for action, count in sorted(each["decisions"].items()))
-        rows.append((one_line(each["route"], _LONGEST), counts or "none"))
+    for each in status.routes:
+        counts = ", ".join(f"{count} {reason}" for reason, count in sorted(each.decisions.items()))
+        rows.append((one_line(each.route, _LONGEST), counts or "none"))
     yield f"\n{as_table(rows)}"
-    yield from _left_out(said, "routes")
+    yield from _not_listed(status.route_count - len(status.routes), "routes")
 
 
-def _left_out(said: dict[str, Any], what: str) -> Iterator[str]:
-    if (more := said[f"{what}_in_all"] - len(said[what])) > 0:
-        yield f"and {more} more {what}"
+def _not_listed(count: int, what: str) -> Iterator[str]:
+    if count > 0:
+        yield f"and {count} more {what}"
 
 
-def _channels(said: dict[str, Any]) -> Iterator[str]:
+def _channels(status: Status) -> Iterator[str]:
+    from bridge.cli.table import Cell, Styled, as_table
+    from bridge.common.text import one_line
+
+    if status.channels is None:
+        yield "\nchannels  unknown: the journal cannot be read at the moment"
+        return
+    rows: list[tuple[Cell, ...]] = [("channel", "circuit", "waiting", "delivered", "dead letters", "last failure")]
+    for each in status.channels:
+        circuit: Cell = each.circuit or "-"
+        if each.circuit not in {None, "closed"}:
+            circuit = Styled(str(each.circuit), "bold red")
+        rows.append((
+            each.channel, circuit, str(each.waiting), str(each.delivered), str(each.dead_letters),
+            one_line(each.last_failure, 2 * _LONGEST),
+        ))  # fmt: skip
+    yield f"\n{as_table(rows)}"
+
+
+def _drops(status: Status) -> Iterator[str]:
     from bridge.cli.table import as_table
     from bridge.common.text import one_line
 
-    if said["channels"] is None:
-        yield "\nthe journal cannot be read just now: nothing is known of the channels"
+    if not status.nodes_with_drops:
         return
-    rows = [("channel", "circuit", "waiting", "delivered", "dead letters", "last failure")]
+    rows = [("node where Falco drops", "events dropped", "alerts dropped")]
     rows += [
-        (each["channel"], each["circuit"] or "-", str(each["waiting"]), str(each["delivered"]),
-         str(each["dead_letters"]), one_line(each["last_failure"], 2 * _LONGEST))
-        for each in said["channels"]
-    ]  # fmt: skip
-    yield f"\n{as_table(rows)}"
-
-
-def _drops(said: dict[str, Any]) -> Iterator[str]:
-    from bridge.cli.table import as_table
-    from bridge.common.text import one_line
-
-    if not said["nodes_that_drop"]:
-        return
-    rows = [("Falco drops on", "events not seen", "alerts thrown away")]
-    rows += [
-        (one_line(each["node"], _LONGEST), f"{each['events_dropped']:.0f}", f"{each['outputs_dropped']:.0f}")
-        for each in said["nodes_that_drop"]
+        (one_line(each.node, _LONGEST), f"{each.events_dropped:.0f}", f"{each.outputs_dropped:.0f}")
+        for each in status.nodes_with_drops
     ]
     yield f"\n{as_table(rows)}"

@@ -1,0 +1,1 @@
+"""The operator API: HTTP under /api/v1, described by OpenAPI."""

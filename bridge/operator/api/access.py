@@ -1,0 +1,73 @@
+"""Who may call the operator API. Pure but for the user database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bridge.http.guard import Guard
+from bridge.operator.actor import Actor, OperationError
+from bridge.operator.serving.connection import CALLER, Caller
+from bridge.operator.serving.tokens import authorizes
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The rules of one listener.
+
+    The admin socket accepts the user that runs the bridge, and root; the kernel names them. On TCP, the token is
+    required, ``Host`` must be an IP address, ``localhost`` or a listed name (against DNS rebinding), and an ``Origin``
+    must be the API itself (against pages of other sites).
+    """
+
+    guard: Guard | None = None
+    """The token of a TCP listener; None on the admin socket."""
+    hosts: Collection[str] = ()
+    """Names by which clients may reach the TCP listener."""
+
+    def actor(self, request: Request) -> Actor:
+        """Who calls. Raises OperationError if this caller may not."""
+        caller: Caller = getattr(request.state, CALLER)
+        if self.guard is None:
+            if caller.uid is None or caller.uid not in {0, os.geteuid()}:
+                raise OperationError("only the user that runs the bridge, and root, may use the admin socket", 403)
+            return Actor.of_user(caller.uid)
+        self._check_names(request)
+        if not self.guard.token or not authorizes(self.guard, request):
+            raise OperationError("send the token of `admin` in the config as Authorization: Bearer …", 401)
+        return Actor(f"token from {caller.address}")
+
+    def _check_names(self, request: Request) -> None:
+        host = request.headers.get("host", "")
+        if not self._is_known(_host_name(host)):
+            raise OperationError(
+                "the Host header names neither an address nor a host of this listener; add it to admin.hosts in the "
+                "config", 403,
+            )  # fmt: skip
+        origin = request.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            raise OperationError("requests from pages of other origins are not accepted", 403)
+
+    def _is_known(self, name: str) -> bool:
+        if name == "localhost" or name in {each.lower() for each in self.hosts}:
+            return True
+        try:
+            ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+
+def _host_name(host: str) -> str:
+    """The name or address without the port, in lower case; empty if the header makes no sense."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

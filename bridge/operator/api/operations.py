@@ -1,0 +1,118 @@
+"""The table of operations: method, path, request type, answer type, and the function that runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from bridge.operator.actor import Actor
+from bridge.operator.model import (
+    ChannelList,
+    ChannelTestResult,
+    DeadLetterDetail,
+    DeadLetterPage,
+    DeadLettersChanged,
+    ListDeadLetters,
+    ListQuarantine,
+    NoParameters,
+    Quarantined,
+    QuarantinePage,
+    SelectDeadLetters,
+    ShowDeadLetter,
+    ShowQuarantined,
+    Status,
+    TestChannel,
+    WatchEvents,
+)
+from bridge.operator.operations.channel_test import ChannelOperations
+from bridge.operator.operations.dead_letters import DeadLetterOperations
+from bridge.operator.operations.quarantine import QuarantineOperations
+
+PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the API.
+
+    Fields of ``request`` that are in the path come from there; the others come from the query of a GET, or from the
+    JSON body of a POST.
+    """
+
+    method: str
+    path: str
+    summary: str
+    request: type[msgspec.Struct]
+    answer: type[msgspec.Struct]
+    run: Callable[[Actor, Any], msgspec.Struct]
+    """Blocks; called in a thread. Raises OperationError."""
+    streams: bool = False
+    """Whether the answers are sent as server-sent events, one for each call of ``run``."""
+
+    @property
+    def name(self) -> str:
+        """Its ``operationId``: method and path as an identifier, ``get_dead_letters_id``."""
+        return re.sub(r"\W+", "_", f"{self.method.lower()}{self.path.removeprefix(PREFIX)}").strip("_")
+
+    @property
+    def path_fields(self) -> tuple[str, ...]:
+        """The parameters in the path."""
+        return tuple(re.findall(r"\{(\w+)\}", self.path))
+
+    @property
+    def other_fields(self) -> tuple[str, ...]:
+        """The parameters in the query or body."""
+        return tuple(each for each in self.request.__struct_fields__ if each not in self.path_fields)
+
+
+def all_operations(
+    status: Callable[[], Status],
+    channels: ChannelOperations,
+    dead_letters: DeadLetterOperations,
+    quarantine: QuarantineOperations,
+) -> tuple[Operation, ...]:
+    """Every operation of a running bridge."""
+
+    def read_status(_actor: Actor, _request: NoParameters | WatchEvents) -> Status:
+        return status()
+
+    return (
+        Operation("GET", f"{PREFIX}/status", "How the bridge is doing.", NoParameters, Status, read_status),
+        Operation(
+            "GET", f"{PREFIX}/events", "Server-sent events: a `status` event at once and then at each interval.",
+            WatchEvents, Status, read_status, streams=True,
+        ),
+        Operation("GET", f"{PREFIX}/channels", "All channels.", NoParameters, ChannelList, channels.list_all),
+        Operation(
+            "POST", f"{PREFIX}/channels/{{channel}}/test", "Send a test message to a channel.",
+            TestChannel, ChannelTestResult, channels.test,
+        ),
+        Operation(
+            "GET", f"{PREFIX}/dead-letters", "Dead letters, oldest first.", ListDeadLetters, DeadLetterPage,
+            dead_letters.list_page,
+        ),
+        Operation(
+            "GET", f"{PREFIX}/dead-letters/{{id}}", "One dead letter with its attempts.", ShowDeadLetter,
+            DeadLetterDetail, dead_letters.show,
+        ),
+        Operation(
+            "POST", f"{PREFIX}/dead-letters/retry", "Send dead letters again.", SelectDeadLetters, DeadLettersChanged,
+            dead_letters.retry,
+        ),
+        Operation(
+            "POST", f"{PREFIX}/dead-letters/discard", "Discard dead letters.", SelectDeadLetters, DeadLettersChanged,
+            dead_letters.discard,
+        ),
+        Operation(
+            "GET", f"{PREFIX}/quarantine", "Quarantined messages, newest first.", ListQuarantine, QuarantinePage,
+            quarantine.list_page,
+        ),
+        Operation(
+            "GET", f"{PREFIX}/quarantine/{{number}}", "One quarantined message.", ShowQuarantined, Quarantined,
+            quarantine.show,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,80 @@
+"""Sends a test message to one channel, from a process of its own: a hanging channel cannot hold up the bridge."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from bridge.common.suggest import did_you_mean
+from bridge.config.load import Config
+from bridge.operator.actor import Actor, OperationError
+from bridge.operator.inspector import Inspector
+from bridge.operator.model import ChannelList, ChannelTestResult, NoParameters, TestChannel
+from bridge.operator.operations.status import channel_statuses
+from bridge.pipeline.courier_process import start_python
+
+PATIENCE_SECONDS = 90.0
+"""How long a test message may take."""
+_MOST_TESTS = 4
+
+
+class ChannelOperations:
+    """The operations of a running bridge. Callable from any thread."""
+
+    def __init__(self, inspector: Inspector, config: Callable[[], Config], try_now: Callable[[str], None]) -> None:
+        """``try_now`` makes the courier use a channel again at once; ``config`` returns the current config."""
+        self._inspector = inspector
+        self._config = config
+        self._try_now = try_now
+        self._running = 0
+
+    def list_all(self, _actor: Actor, _request: NoParameters) -> ChannelList:
+        """Every channel."""
+        snapshot = self._inspector.journal_snapshot()
+        if snapshot is None:
+            raise OperationError("the journal cannot be read at the moment; try again, and see the bridge's log", 503)
+        return ChannelList(items=channel_statuses(snapshot))
+
+    def test(self, _actor: Actor, request: TestChannel) -> ChannelTestResult:
+        """Send a test message. If the channel accepts it, deliveries that wait for it are sent at once."""
+        if self._running >= _MOST_TESTS:
+            raise OperationError(f"{_MOST_TESTS} channel tests are running; try again when one has finished", 503)
+        self._running += 1
+        try:
+            result = test_channel(self._config(), request.channel)
+        finally:
+            self._running -= 1
+        if result.verdict == "delivered":
+            self._try_now(request.channel)
+        return result
+
+
+def test_channel(config: Config, name: str) -> ChannelTestResult:
+    """Send a test message. Raises OperationError if the config has no such channel."""
+    if name not in config.channels:
+        hint = did_you_mean(name, config.channels) or f"the channels are {', '.join(config.channels)}"
+        raise OperationError(f"the config has no channel `{name}`; {hint}", 404)
+    request: dict[str, object] = {"name": name, "url": config.channels[name].reveal(), "labels": dict(config.labels)}
+    request["allow"] = config.allowed.as_settings()
+    process = start_python(
+        "bridge.courier.channel_test", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, without=config.secret_names
+    )
+    started = time.monotonic()
+    try:
+        output, _ = process.communicate(json.dumps(request).encode(), timeout=PATIENCE_SECONDS)
+        # A zero byte separates the result from what console:// printed before it.
+        result: Mapping[str, object] = json.loads(output.rpartition(b"\x00")[2])
+    except (subprocess.TimeoutExpired, ValueError):
+        process.kill()
+        process.communicate()
+        reason = f"no result within {PATIENCE_SECONDS:.0f} s" if _timed_out(started) else "the test process failed"
+        return ChannelTestResult(verdict="retry", status=None, reason=reason, seconds=time.monotonic() - started)
+    return msgspec.convert(result, ChannelTestResult)
+
+
+def _timed_out(started: float) -> bool:
+    return time.monotonic() - started >= PATIENCE_SECONDS

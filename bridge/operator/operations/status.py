@@ -1,0 +1,118 @@
+"""The status of a running bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+import msgspec
+
+from bridge import __version__
+from bridge.delivery import Health
+from bridge.operator.inspector import Inspector, JournalSnapshot
+from bridge.operator.model import (
+    ChannelStatus,
+    CourierStatus,
+    JournalFiles,
+    NodeDrops,
+    RouteStatus,
+    SourceStatus,
+    Status,
+)
+from bridge.operator.operations.problems import problems_of
+from bridge.sources.contract import SourceState
+
+_MOST_LISTED = 1000
+"""Sources, routes or nodes in one answer."""
+
+
+def read_status(inspector: Inspector, routes: Sequence[str]) -> Status:
+    """The status at this moment. ``routes`` are the names of all routes."""
+    counts = inspector.counts
+    sources = inspector.sources()
+    snapshot = inspector.journal_snapshot()
+    files = inspector.journal_bytes()
+    status = Status(
+        version=__version__,
+        started_ns=inspector.started_ns,
+        not_ready=_not_ready(inspector),
+        problems=[],
+        **counts.totals(),
+        last_alert_ns=counts.last_alert_ns,
+        sources=[_source(each) for each in sources[:_MOST_LISTED]],
+        source_count=len(sources),
+        routes=_routes(inspector, routes),
+        route_count=len(routes),
+        channels=None if snapshot is None else channel_statuses(snapshot),
+        nodes_with_drops=_nodes_with_drops(inspector),
+        quarantined=None if snapshot is None else snapshot.quarantined,
+        journal_bytes=JournalFiles(journal=files.get("journal", 0), wal=files.get("wal", 0)),
+        courier=CourierStatus(pid=inspector.courier_pid, restarts=inspector.courier_restarts),
+    )
+    return msgspec.structs.replace(status, problems=problems_of(status))
+
+
+def channel_statuses(snapshot: JournalSnapshot) -> list[ChannelStatus]:
+    """The channels of the config, in its order."""
+    return [
+        _channel(
+            name, waiting, snapshot.health.get(name, Health()), snapshot.dead.get(name, 0), name in snapshot.health
+        )
+        for name, waiting in snapshot.waiting.items()
+    ]
+
+
+def _not_ready(inspector: Inspector) -> str:
+    reason = inspector.not_ready()
+    return f"{reason}: {inspector.blocked}" if reason and inspector.blocked else reason
+
+
+def _channel(name: str, waiting: int, health: Health, dead: int, known: bool) -> ChannelStatus:  # noqa: FBT001
+    return ChannelStatus(
+        channel=name,
+        circuit=health.circuit.value if known else None,
+        circuit_since_ns=health.since_ns or None,
+        waiting=waiting,
+        delivered=health.delivered,
+        digested=health.folded,
+        dead_letters=dead,
+        consecutive_failures=health.failures,
+        last_success_ns=health.success_ns or None,
+        last_failure_ns=health.failure_ns or None,
+        last_failure=health.reason,
+    )
+
+
+def _source(state: SourceState) -> SourceStatus:
+    return SourceStatus(
+        source_name=state.source_name,
+        peer=state.peer,
+        connected_since_ns=state.connected_since_ns,
+        last_alert_ns=state.last_alert_ns,
+        alerts=state.alerts,
+        alerts_per_second=state.alerts_per_second,
+        rejected=state.rejected,
+        failures=state.failures,
+        problem=state.problem,
+        detail=state.detail,
+    )
+
+
+def _routes(inspector: Inspector, routes: Sequence[str]) -> list[RouteStatus]:
+    """Each route; ``otherwise`` too, once it has decided."""
+    by_route: dict[str, dict[str, int]] = {name: {} for name in routes}
+    for (route, reason), count in inspector.counts.decisions.copy().items():
+        by_route.setdefault(route, {})[reason] = count
+    return [RouteStatus(route=name, decisions=counts) for name, counts in islice(by_route.items(), _MOST_LISTED)]
+
+
+def _nodes_with_drops(inspector: Inspector) -> list[NodeDrops]:
+    found = (
+        (name, max(node.events_dropped, node.snapshot_events_dropped or 0), node.outputs_dropped or 0)
+        for name, node in inspector.nodes.now()
+    )
+    dropping = ((name, events, outputs) for name, events, outputs in found if events or outputs)
+    return [
+        NodeDrops(node=name, events_dropped=events, outputs_dropped=outputs)
+        for name, events, outputs in islice(dropping, _MOST_LISTED)
+    ]

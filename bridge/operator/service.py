@@ -1,0 +1,109 @@
+"""The operator listeners of one bridge: admin socket, operator API on TCP, metrics. Built from config and bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.common.unix_socket import listen
+from bridge.config.load import Config
+from bridge.http.guard import Guard
+from bridge.http.listener import listen_tcp
+from bridge.language.program.values import Network
+from bridge.operator.api.access import Access
+from bridge.operator.api.app import api_app
+from bridge.operator.api.operations import all_operations
+from bridge.operator.inspector import Inspector
+from bridge.operator.metrics.app import metrics_app
+from bridge.operator.metrics.collector import BridgeCollector
+from bridge.operator.operations.channel_test import ChannelOperations
+from bridge.operator.operations.dead_letters import DeadLetterOperations
+from bridge.operator.operations.quarantine import QuarantineOperations
+from bridge.operator.operations.status import read_status
+from bridge.operator.serving.connection import Caller, ServedSockets
+from bridge.operator.serving.server import OperatorServer
+
+
+@dataclass(frozen=True, slots=True)
+class TcpAccess:
+    """Where the operator API listens on TCP, and for whom."""
+
+    host: str
+    port: int
+    token: str
+    allow: tuple[Network, ...] = ()
+    hosts: tuple[str, ...] = ()
+    """Names by which clients may reach it, besides addresses and ``localhost``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningBridge:
+    """The parts of a running bridge that operators inspect and control."""
+
+    inspector: Inspector
+    routes: Sequence[str]
+    """The names of all routes."""
+    config: Callable[[], Config]
+    """The current config."""
+    wake_courier: Callable[[], None]
+    try_channel: Callable[[str], None]
+    """Makes the courier use a channel again at once."""
+
+
+class OperatorService:
+    """Listens from its creation on, answers once started. Raises SetupError where it cannot listen."""
+
+    def __init__(self, config: Config, tcp: TcpAccess | None = None) -> None:
+        self._journal = config.journal
+        self._path: Path = config.admin
+        self._tcp = tcp
+        self._tcp_guard = Guard() if tcp is None else Guard(token=tcp.token, allow=tcp.allow)
+        self._metrics_guard = Guard()
+        self._server: OperatorServer | None = None
+        self._admin_socket = listen(self._path)
+        self._tcp_sockets = [] if tcp is None else listen_tcp(tcp.host, tcp.port)
+        self._metrics_sockets = []
+        if config.metrics is not None:
+            self._metrics_guard = Guard(token=config.metrics.token.reveal(), allow=config.metrics.allow)
+            self._metrics_sockets = listen_tcp(config.metrics.host, config.metrics.port)
+
+    def attach(self, bridge: RunningBridge) -> None:
+        """Serve this bridge. Called once, before ``start``."""
+        inspector = bridge.inspector
+        operations = all_operations(
+            lambda: read_status(inspector, bridge.routes),
+            ChannelOperations(inspector, bridge.config, bridge.try_channel),
+            DeadLetterOperations(self._journal, bridge.wake_courier),
+            QuarantineOperations(self._journal),
+        )
+        served = [ServedSockets([self._admin_socket], api_app(operations, Access()), max_connections=32)]
+        if self._tcp is not None:
+            access = Access(self._tcp_guard, self._tcp.hosts)
+            served.append(
+                ServedSockets(self._tcp_sockets, api_app(operations, access), allows=_allows(self._tcp_guard))
+            )
+        if self._metrics_sockets:
+            app = metrics_app(self._metrics_guard, BridgeCollector(inspector), inspector.not_ready)
+            served.append(ServedSockets(self._metrics_sockets, app, allows=_allows(self._metrics_guard)))
+        self._server = OperatorServer(served)
+
+    def rotate(self, config: Config) -> None:
+        """Use the rotated token of the metrics."""
+        if config.metrics is not None:
+            self._metrics_guard.rotate("", config.metrics.token.reveal())
+
+    def start(self) -> None:
+        """Answer requests from now on, in a thread."""
+        assert self._server is not None, "attach comes first"
+        self._server.start()
+
+    def close(self) -> None:
+        """Stop answering, and remove the admin socket."""
+        self._path.unlink(missing_ok=True)
+        if self._server is not None:
+            self._server.close()
+
+
+def _allows(guard: Guard) -> Callable[[Caller], bool]:
+    return lambda caller: guard.allows(caller.address)

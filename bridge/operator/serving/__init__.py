@@ -1,0 +1,1 @@
+"""HTTP for operators and Prometheus: connections, listeners, the thread that serves them."""

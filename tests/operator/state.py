@@ -1,0 +1,51 @@
+"""The inspected parts of a bridge, with values that a test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bridge.operator.inspector import Inspector
+from bridge.pipeline.counts import Counts
+from bridge.pipeline.nodes import Nodes
+from bridge.sources.contract import SourceState
+
+
+@dataclass
+class IntakeState:
+    counts: Counts = field(default_factory=Counts)
+    nodes: Nodes = field(default_factory=Nodes)
+    blocked: str = ""
+
+
+@dataclass
+class CourierState:
+    restarts: int = 0
+    pid: int | None = 4711
+
+
+@dataclass
+class OneSource:
+    states: tuple[SourceState, ...] = ()
+    name: str = "source"
+
+    def run(self, accept: object) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+    def cancel(self) -> int:
+        raise NotImplementedError
+
+    def state(self) -> tuple[SourceState, ...]:
+        return self.states
+
+
+def an_inspector(
+    journal: Path, channels: Sequence[str] = (), *, intake: IntakeState | None = None, sources: Sequence[SourceState] = (),
+    courier: CourierState | None = None,
+) -> Inspector:  # fmt: skip
+    """An inspector of a bridge with that journal."""
+    return Inspector(journal, channels, intake or IntakeState(), [OneSource(tuple(sources))], courier or CourierState())
