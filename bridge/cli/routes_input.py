@@ -1,4 +1,4 @@
-"""What several verbs take alike: .route files or a config that names them, and labels."""
+"""Arguments that several verbs share: .route files or a config that names them, and labels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RoutesInput:
     loaded: LoadedRoutes
     labels: Mapping[str, str]
     journal: Path | None
-    """The config's, where one was named."""
+    """The journal of ``--config``; None without it."""
 
     def router(self) -> Router:
         """The routes, compiled."""
@@ -35,11 +35,11 @@ class RoutesInput:
 def add_routes(parser: Any, *, rules: bool = False) -> None:
     """Add the arguments that name routes."""
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help=".route files, in order")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="take the routes and labels of this config")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="use this config's routes and labels")
     if rules:
         parser.add_argument(
             "--rules", type=Path, action="append", default=[], metavar="FILE",
-            help="a rules file of Falco's, or a falco.yaml with append_output",
+            help="a Falco rules file, or a falco.yaml with append_output",
         )  # fmt: skip
     add_labels(parser)
 
@@ -52,12 +52,12 @@ def add_labels(parser: Any) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a label as in the config",
+        help="a label, as in the config",
     )
 
 
 def read_routes(args: argparse.Namespace) -> RoutesInput | None:
-    """The routes, or None with what is wrong told on standard error."""
+    """The routes, or None with the errors on standard error."""
     from bridge.language.checker.scope import Known
     from bridge.language.diagnostics.render import render_text
     from bridge.workbench.routes import load_routes
@@ -65,33 +65,33 @@ def read_routes(args: argparse.Namespace) -> RoutesInput | None:
     labels: dict[str, str] = {}
     paths, known, journal = list(args.files), None, None
     if args.config is not None:
-        config = read_deciding(args.config)
+        config = read_routing_config(args.config)
         if config is None:
             return None
         paths, labels = [*config.routes, *paths], dict(config.labels)
         known, journal = Known(config.channels, None), config.journal
     if not paths:
-        _tell("name .route files, or --config FILE")
+        _print_errors("name .route files or --config FILE")
         return None
     loaded = load_routes(paths, known, getattr(args, "rules", ()))
     if loaded.checked.program is None:
-        _tell(render_text(loaded.checked.diagnostics, loaded.sources).rstrip())
+        _print_errors(render_text(loaded.checked.diagnostics, loaded.sources).rstrip())
         return None
     return RoutesInput(loaded.checked.program, loaded, labels | dict(args.label), journal)
 
 
-def read_deciding(config: Path) -> RoutingConfig | None:
-    """What that config decides by, or None with what is wrong told on standard error."""
+def read_routing_config(config: Path) -> RoutingConfig | None:
+    """The config's routes, channels, labels and journal, or None with the errors on standard error."""
     from bridge.config.load import RoutingConfig, find_routing_config
 
     found = find_routing_config(config, os.environ)
     if isinstance(found, RoutingConfig):
         return found
-    _tell(*(problem.text() for problem in found))
+    _print_errors(*(problem.text() for problem in found))
     return None
 
 
-def _tell(*sentences: str) -> None:
+def _print_errors(*sentences: str) -> None:
     for sentence in sentences:
         print(sentence, file=sys.stderr)
 

@@ -1,10 +1,10 @@
-"""Alerts out of files: Falco's JSON lines, container logs around them, or the bridge's own journal."""
+"""Reads alerts from files: Falco's JSON lines, container logs that contain them, or the bridge's journal."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,12 @@ from bridge.journal import JournalError
 from bridge.journal.sqlite import Journal
 from bridge.journal.sqlite.history import recorded
 
-_SQLITE = b"SQLite format 3\0"
+_SQLITE_HEADER = b"SQLite format 3\0"
 STANDARD_INPUT = "-"
 
 
 class AlertFileError(Exception):
-    """The file cannot be read; the text names it and the way out."""
+    """The file cannot be read; the text names it and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,41 +32,41 @@ class Line:
     alert: Alert
     text: bytes
     at_ns: int
-    """When it was taken in, by which schedules are judged: told by the journal; of a file, the alert's own time."""
+    """The time for schedules: when the journal's alert was received; for other files, the alert's own time."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoAlert:
-    """A line that is none: Falco's start-up chatter, or a text line of one without ``json_output``."""
+    """A line that is not an alert, such as a start-up message of Falco or a text line without ``json_output``."""
 
     number: int
     reason: str
 
 
 def skipped(count: int) -> str:
-    """That so many lines were none."""
-    return f"{count} line{'s were' if count > 1 else ' was'} no alert"
+    """A clause that says how many lines were not alerts."""
+    return "1 line was not an alert" if count == 1 else f"{count} lines were not alerts"
 
 
 def read_alerts(path: str) -> Iterator[Line | NoAlert]:
-    """Every alert of a file in order; ``-`` is standard input. Raises AlertFileError."""
+    """Every line of a file, in order; ``-`` is standard input. Raises AlertFileError."""
     if path == STANDARD_INPUT:
         yield from _lines(sys.stdin.buffer)
         return
     try:
         with Path(path).open("rb") as file:
-            if file.read(len(_SQLITE)) != _SQLITE:
+            if file.read(len(_SQLITE_HEADER)) != _SQLITE_HEADER:
                 file.seek(0)
                 yield from _lines(file)
                 return
     except OSError as error:
-        raise AlertFileError(f"{path}: cannot be read ({error.strerror}); is the name right?") from error
-    yield from _kept(Path(path))
+        raise AlertFileError(f"{path}: cannot be read ({error.strerror}); check the file name") from error
+    yield from _recorded(Path(path))
 
 
-def _lines(file: object) -> Iterator[Line | NoAlert]:
+def _lines(file: Iterable[bytes]) -> Iterator[Line | NoAlert]:
     unwrapper, number = Unwrapper(), 0
-    for number, line in enumerate(file, 1):  # type: ignore[var-annotated,arg-type]
+    for number, line in enumerate(file, 1):
         content = unwrapper.feed(line)
         if content is None or not content.strip():
             continue
@@ -76,7 +76,7 @@ def _lines(file: object) -> Iterator[Line | NoAlert]:
         yield NoAlert(number, "the file ends within a line")
 
 
-def _kept(path: Path) -> Iterator[Line]:
+def _recorded(path: Path) -> Iterator[Line]:
     try:
         journal = Journal.open_to_read(path)
         for each in recorded(journal):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,7 +45,8 @@ def load_routes(paths: Sequence[Path], known: Known | None = None, rules: Sequen
     if rules:
         known = replace(known, rules=_read_rules(rules, unread))
     checked = check(_readable(paths, unread), known, read_import)
-    falco_rules = _all_rules(checked, known)
+    imported = () if checked.gathered is None else checked.gathered.files.values()
+    falco_rules = merge_rules([known.rules, *(file.rules for file in imported)])
     incomplete = any(each.code is Code.CANNOT_IMPORT for each in (*checked.diagnostics, *unread))
     advice = [] if incomplete else lint(checked.understood, falco_rules)
     diagnostics = tuple(sorted((*checked.diagnostics, *advice, *unread), key=by_place))
@@ -107,8 +108,8 @@ def _read(path: Path) -> SourceText | str:
         return f"{path}: is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
 
 
-def _all_rules(checked: Checked, known: Known) -> FalcoRules | None:
-    imported = [] if checked.gathered is None else [file.rules for file in checked.gathered.files.values()]
-    every = [rules for rules in (known.rules, *imported) if rules is not None]
+def merge_rules(several: Iterable[FalcoRules | None]) -> FalcoRules | None:
+    """All of Falco's rules, merged; None if there are none, or if they cannot be merged."""
+    every = [rules for rules in several if rules is not None]
     merged = read_together(every)
     return merged if every and isinstance(merged, FalcoRules) else None

@@ -215,7 +215,7 @@ def test_match_is_grep_for_alerts(tmp_path: Path) -> None:
     )
     both = run("match", "rule exists", wrapped)
     assert both.stdout.splitlines() == lines[:2]
-    assert "1 line was no alert" in both.stderr
+    assert "1 line was not an alert" in both.stderr
     table = run("match", "rule exists", "--fields", "rule,k8s.ns.name,no.such", given="\n".join(lines[:3]))
     assert table.stdout.splitlines()[0].split() == ["rule", "k8s.ns.name", "no.such"]
     assert len(table.stdout.splitlines()) == 4
@@ -230,7 +230,7 @@ def test_match_goes_on_past_a_file_that_it_cannot_read(tmp_path: Path) -> None:
     done = run("match", "rule exists", "-c", tmp_path / "none", tmp_path / "cut.log", ALERTS)
     assert (done.returncode, done.stdout) == (2, "58\n")
     assert "cannot be read" in done.stderr
-    assert "1 line was no alert" in done.stderr
+    assert "1 line was not an alert" in done.stderr
 
 
 def test_match_knows_the_names_of_every_file_that_is_imported(tmp_path: Path) -> None:
@@ -301,11 +301,11 @@ def test_bounds_that_hold_of_nothing_prove_nothing(tmp_path: Path) -> None:
         'route "m" { when rule exists to a throttle 1 per 1h }\nroute "n" { when rule exists to b }', encoding="utf-8"
     )
     none = run("test", "a.route", "--alerts", "-", "--expect", "n at most 9", cwd=tmp_path, given="Falco starts\n")
-    assert (none.returncode, "holds no alert" in none.stderr) == (2, True)
+    assert (none.returncode, "contains no alert" in none.stderr) == (2, True)
     given = "Falco starts\n" + ALERTS.read_text(encoding="utf-8")
     bounds = [each for bound in ("n exactly 57", "m at least 1", "to a at most 50") for each in ("--expect", bound)]
     done = run("test", "a.route", "--alerts", "-", *bounds, cwd=tmp_path, given=given)
-    assert (done.returncode, "1 line was no alert" in done.stderr) == (1, True)
+    assert (done.returncode, "1 line was not an alert" in done.stderr) == (1, True)
     assert done.stdout.count("cannot be counted yet") == 2
     assert "ok    n exactly 57" in done.stdout
 
@@ -444,4 +444,4 @@ def test_a_bound_on_what_is_not_there_is_no_passed_test() -> None:
     """A mistake, exit 2; the bounds beside it are held."""
     done = run("test", ROUTES, "--alerts", ALERTS, "--expect", "to sok at most 1", "--expect", "to pager at most 10")
     assert (done.returncode, done.stdout) == (2, "ok    to pager at most 10\n1 passed, 0 failed\n")
-    assert "--expect 'to sok at most 1' names no route and no channel here" in done.stderr
+    assert "--expect 'to sok at most 1' names no route or channel of these files" in done.stderr

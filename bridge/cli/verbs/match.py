@@ -1,4 +1,4 @@
-"""``falco-bridge match``: grep for alerts."""
+"""``falco-bridge match``: prints the alerts that meet a condition, like grep."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.routes_input import add_labels, read_deciding
+from bridge.cli.routes_input import add_labels, read_routing_config
 from bridge.cli.table import as_table
 
 if TYPE_CHECKING:
     from bridge.alert import Alert
-    from bridge.matching import Predicate
+    from bridge.workbench.condition import LoadedCondition
 
 _NONE, _PROBLEM = 1, 2
-_WIDEST = 60
+_LONGEST = 60
 
 
 def add_parser(subparsers: Any) -> None:
@@ -25,100 +25,91 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "match",
         help="print the alerts that meet a condition, like grep",
-        description="Reads alerts from files (Falco's JSON lines, container logs, or the bridge's journal; without "
-        "FILE, the journal of --config, else standard input) and prints those that meet CONDITION. Exits as grep does: "
-        "0 where some did, 1 where none did, 2 on a mistake.",
+        description="Reads alerts from files and prints those that meet CONDITION. Files are Falco's JSON lines, "
+        "container logs or the bridge's journal; without FILE, it reads the journal of --config, or else standard "
+        "input. Exits as grep does: 0 if an alert matched, 1 if none did, 2 on an error.",
         example="falco-bridge match 'proc.cmdline contains \"rm -rf\"' /var/log/falco/falco.log\n"
         "falco-bridge match 'k8s.ns.name = payments' --config falco-bridge.yaml",
     )
     parser.add_argument(
-        "condition", type=_text, metavar="CONDITION", help="as after `when`: 'proc.cmdline contains \"rm -rf\"'"
+        "condition", type=_as_text, metavar="CONDITION", help="as after `when`: 'proc.cmdline contains \"rm -rf\"'"
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="- is standard input")
-    parser.add_argument("-c", "--count", action="store_true", help="print how many, not which")
-    parser.add_argument("-v", "--invert-match", action="store_true", help="those that do not meet it")
+    parser.add_argument("-c", "--count", action="store_true", help="print only the number of matching alerts")
+    parser.add_argument("-v", "--invert-match", action="store_true", help="select alerts that do not meet it")
     parser.add_argument("--fields", type=_names, metavar="A,B", help="print these fields as a table")
     parser.add_argument(
         "--import", dest="imports", type=Path, action="append", default=[], metavar="FILE",
         help="a .route file whose macros and lists the condition uses",
     )  # fmt: skip
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="with this config's macros, lists, labels and journal"
+        "--config", type=Path, metavar="FILE", help="use this config's macros, lists, labels and journal"
     )
     add_labels(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Match and print; a file that cannot be read is told, and the others are read all the same."""
+    """Print the matching alerts; returns the exit code. A file that cannot be read does not stop the others."""
     labels = dict(args.label)
     if args.config is not None:
-        config = read_deciding(args.config)
+        config = read_routing_config(args.config)
         if config is None:
             return _PROBLEM
         labels = dict(config.labels) | labels
         args.imports = [*config.routes, *args.imports]
         args.files = args.files or [str(config.journal)]
-    predicate = _predicate(args, labels)
-    if predicate is None or not _are_fields(args.fields or ()):
+    condition = _condition(args, labels)
+    if condition is None or not _are_fields(args.fields or ()):
         return _PROBLEM
-    reading = _Reading(args.files or ["-"])
-    found = _print(reading.matching(predicate, invert=args.invert_match), args, labels)
-    if reading.failed:
+    search = _Search(args.files or ["-"], condition, invert=args.invert_match)
+    count = _print(search.matches(), args, labels)
+    if search.failed:
         return _PROBLEM
-    return 0 if found else _NONE
+    return 0 if count else _NONE
 
 
-def _predicate(args: argparse.Namespace, labels: dict[str, str]) -> Predicate | None:
-    from bridge.language.checker.check import check_condition
-    from bridge.language.checker.scope import Known
+def _condition(args: argparse.Namespace, labels: dict[str, str]) -> LoadedCondition | None:
+    """The condition, or None with its errors on standard error."""
     from bridge.language.diagnostics.render import render_text
-    from bridge.language.diagnostics.source import SourceText
-    from bridge.language.program.condition import All, Compare, Exists, Not
-    from bridge.language.program.condition import Any as AnyOf
-    from bridge.matching import compile_condition
-    from bridge.workbench.routes import read_import
+    from bridge.workbench.condition import ConditionErrors, load_condition
 
-    definitions = []
-    for path in args.imports:
-        source = read_import("", str(path))
-        if isinstance(source, str):
-            print(f"falco-bridge match: {source}", file=sys.stderr)
-            return None
-        definitions.append(source)
-    source = SourceText("CONDITION", args.condition)
-    condition = check_condition(source, Known(None, labels or None), definitions, read_import)
-    if not isinstance(condition, Compare | Exists | Not | All | AnyOf):
-        sources = {source.path: source, **{each.path: each for each in definitions}}
-        print(render_text(condition, sources).rstrip(), file=sys.stderr)
+    loaded = load_condition(args.condition, args.imports, labels)
+    if isinstance(loaded, ConditionErrors):
+        print(render_text(loaded.diagnostics, loaded.sources).rstrip(), file=sys.stderr)
         return None
-    return compile_condition(condition, labels)
+    return loaded
 
 
 def _are_fields(names: Sequence[str]) -> bool:
-    """Whether each could be a field's name; a column that nothing can fill is a slip of the pen, and is told."""
+    """Whether each name can be a field. A misspelt name is an error, because its column would always be empty."""
     from bridge.language.checker.check import check_condition
     from bridge.language.checker.scope import Known
     from bridge.language.diagnostics.render import render_text
     from bridge.language.diagnostics.source import SourceText
 
-    sources = [SourceText("--fields", f"{name} exists") for name in names]
-    wrong = [(each, found) for each in sources if isinstance(found := check_condition(each, Known(None, None)), tuple)]
-    for source, problems in wrong:
-        print(render_text(problems, {source.path: source}).rstrip(), file=sys.stderr)
-    return not wrong
+    valid = True
+    for name in names:
+        source = SourceText("--fields", f"{name} exists")
+        checked = check_condition(source, Known(None, None))
+        if isinstance(checked, tuple):
+            print(render_text(checked, {source.path: source}).rstrip(), file=sys.stderr)
+            valid = False
+    return valid
 
 
-class _Reading:
-    """The alerts of several files."""
+class _Search:
+    """The alerts of several files that meet a condition."""
 
-    def __init__(self, files: Sequence[str]) -> None:
+    def __init__(self, files: Sequence[str], condition: LoadedCondition, *, invert: bool) -> None:
         self._files = files
+        self._condition = condition
+        self._invert = invert
         self.failed = False
-        """Whether one could not be read."""
+        """Whether a file could not be read."""
 
-    def matching(self, predicate: Predicate, *, invert: bool) -> Iterator[tuple[Alert, bytes]]:
-        """Those that meet the condition; what else there was is told at the end."""
+    def matches(self) -> Iterator[tuple[Alert, bytes]]:
+        """Each alert with its line. Reports at the end how many lines were not alerts."""
         from bridge.workbench.alert_files import AlertFileError, Line, read_alerts, skipped
 
         others = 0
@@ -127,8 +118,10 @@ class _Reading:
                 for each in read_alerts(path):
                     if not isinstance(each, Line):
                         others += 1
-                    elif predicate(each.alert) is not invert:
-                        yield each.alert, each.text
+                        continue
+                    alert = self._condition.complete(each.alert)
+                    if self._condition.predicate(alert) is not self._invert:
+                        yield alert, each.text
             except AlertFileError as error:
                 self.failed = True
                 print(f"falco-bridge match: {error}", file=sys.stderr)
@@ -136,27 +129,28 @@ class _Reading:
             print(f"falco-bridge match: {skipped(others)}", file=sys.stderr)
 
 
-def _print(found: Iterator[tuple[Alert, bytes]], args: argparse.Namespace, labels: dict[str, str]) -> int:
+def _print(matches: Iterator[tuple[Alert, bytes]], args: argparse.Namespace, labels: dict[str, str]) -> int:
+    """Print as the arguments say; returns how many alerts matched."""
     if args.count:
-        count = sum(1 for _ in found)
+        count = sum(1 for _ in matches)
         print(count)
         return count
     if args.fields:
-        rows = [[_shown(alert, name, labels) for name in args.fields] for alert, _ in found]
+        rows = [[_field_text(alert, name, labels) for name in args.fields] for alert, _ in matches]
         if rows:
             print(as_table([args.fields, *rows]))
         return len(rows)
-    count, follows = 0, sys.stdout.isatty() or "-" in (args.files or ["-"])
-    for _, text in found:
+    count, flush = 0, sys.stdout.isatty() or "-" in (args.files or ["-"])
+    for _, text in matches:
         count += 1
         sys.stdout.buffer.write(text + b"\n")
-        if follows:
+        if flush:
             sys.stdout.buffer.flush()
     sys.stdout.buffer.flush()
     return count
 
 
-def _shown(alert: Alert, name: str, labels: dict[str, str]) -> str:
+def _field_text(alert: Alert, name: str, labels: dict[str, str]) -> str:
     from bridge.alert.alert import clock_text
     from bridge.common.text import one_line
 
@@ -170,16 +164,16 @@ def _shown(alert: Alert, name: str, labels: dict[str, str]) -> str:
         value = ",".join(alert.tags)
     else:
         value = alert.get(name)
-    return "<NA>" if value is None else one_line(str(value), _WIDEST)
+    return "<NA>" if value is None else one_line(str(value), _LONGEST)
 
 
-def _text(argument: str) -> str:
-    """What is no UTF-8 is read as it is in alerts."""
+def _as_text(argument: str) -> str:
+    """The argument with bytes that are not UTF-8 replaced, as in alerts."""
     return os.fsencode(argument).decode("utf-8", "replace")
 
 
 def _names(text: str) -> list[str]:
-    names = [name.strip() for name in _text(text).split(",") if name.strip()]
+    names = [name.strip() for name in _as_text(text).split(",") if name.strip()]
     if not names:
         raise argparse.ArgumentTypeError("name fields: --fields proc.name,user.name")
     return names

@@ -72,10 +72,12 @@ def check(sources: Sequence[SourceText], known: Known, read: Read = read_nothing
 
 
 def check_condition(
-    source: SourceText, known: Known, definitions: Sequence[SourceText] = (), read: Read = read_nothing
+    source: SourceText, known: Known, definitions: Sequence[SourceText] | Gathered = (), read: Read = read_nothing
 ) -> Condition | tuple[Diagnostic, ...]:
     """Check a condition with the names that ``definitions`` define. Returns the errors, if any. Never raises."""
-    gathered = gather(definitions or (SourceText(source.path, ""),), read, known.rules)
+    gathered = definitions if isinstance(definitions, Gathered) else gather(definitions, read, known.rules)
+    if not gathered.files:
+        gathered.add(SourceText(source.path, ""))
     scopes, problems = make_scopes(list(gathered.files.values()), known)
     problems = [*gathered.problems, *problems]
     scope = join(scopes, known, Span(source.path, 0, len(source.text), 1, 1), problems)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from bridge.alert import Alert, Priority
 from bridge.language.diagnostics.source import Span
@@ -24,8 +25,8 @@ from bridge.language.program.condition import (
     Pack,
 )
 from bridge.language.program.transformers import VAL, kind_of
-from bridge.matching.closures import compile_condition
-from bridge.matching.operators import literal_test
+from bridge.matching.closures import Predicate, compile_condition
+from bridge.matching.operators import Test, literal_test
 from bridge.matching.text import lower
 from bridge.matching.values import read_operand, read_text
 
@@ -51,6 +52,9 @@ class OperandValue:
     value: str | None
 
 
+Values = Callable[[Alert], tuple[OperandValue, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """A part of a condition and whether it holds."""
@@ -64,23 +68,50 @@ class Explanation:
     parts: tuple[Explanation, ...] = ()
 
 
-def explain(condition: Condition, alert: Alert, labels: Mapping[str, str]) -> Explanation:
-    """Evaluate the condition and each of its parts for this alert."""
-    holds = compile_condition(condition, labels)(alert)
+Explain = Callable[[Alert], Explanation]
+
+
+def compile_explanation(condition: Condition, labels: Mapping[str, str]) -> Explain:
+    """A function that evaluates the condition and each of its parts for an alert.
+
+    Everything is compiled here, so that the function can be called for many alerts.
+    """
+    holds = compile_condition(condition, labels)
     match condition:
         case All() | Any():
-            parts = tuple(explain(each, alert, labels) for each in condition.conditions)
-            return Explanation("and" if isinstance(condition, All) else "or", condition.span, holds, parts=parts)
+            kind = "and" if isinstance(condition, All) else "or"
+            return _combined(
+                kind, condition, holds, [compile_explanation(each, labels) for each in condition.conditions]
+            )
         case Not():
-            return Explanation("not", condition.span, holds, parts=(explain(condition.condition, alert, labels),))
+            return _combined("not", condition, holds, [compile_explanation(condition.condition, labels)])
         case Exists():
-            found = _found(condition.operand, alert, labels)
-            why = Mismatch.HOLDS if holds else Mismatch.MISSING
-            return Explanation("comparison", condition.span, holds, why, found)
+            return _comparison(condition, holds, [_compile_values(condition.operand, labels)], lambda _: False)
         case Compare():
-            found = _found(condition.left, alert, labels) + _found(condition.right, alert, labels)
-            why = Mismatch.HOLDS if holds else _why(condition, alert, labels, found)
-            return Explanation("comparison", condition.span, holds, why, found)
+            values = [_compile_values(condition.left, labels), _compile_values(condition.right, labels)]
+            return _comparison(condition, holds, values, _differs_in_case(condition, labels))
+
+
+def _combined(kind: str, condition: Condition, holds: Predicate, parts: Sequence[Explain]) -> Explain:
+    return lambda alert: Explanation(
+        kind, condition.span, holds(alert), parts=tuple(explain(alert) for explain in parts)
+    )
+
+
+def _comparison(
+    condition: Exists | Compare, holds: Predicate, values: Sequence[Values], differs_in_case: Predicate
+) -> Explain:
+    def explain(alert: Alert) -> Explanation:
+        found = tuple(value for read in values for value in read(alert))
+        if holds(alert):
+            return Explanation("comparison", condition.span, holds=True, found=found)
+        if isinstance(condition, Exists) or any(each.value is None for each in found):
+            why = Mismatch.MISSING
+        else:
+            why = Mismatch.CASE if differs_in_case(alert) else Mismatch.VALUE
+        return Explanation("comparison", condition.span, holds=False, why=why, found=found)
+
+    return explain
 
 
 def decisive(explanation: Explanation) -> tuple[Explanation, ...]:
@@ -93,20 +124,26 @@ def decisive(explanation: Explanation) -> tuple[Explanation, ...]:
     return tuple(each for part in deciding for each in decisive(part))
 
 
-def _found(operand: Operand, alert: Alert, labels: Mapping[str, str]) -> tuple[OperandValue, ...]:
-    """The value of the operand and of the fields inside it."""
+def _compile_values(operand: Operand, labels: Mapping[str, str]) -> Values:
+    """Reads the value of the operand and of the fields inside it."""
     match operand:
         case Field():
-            return (OperandValue(operand.name, _text(read_text(operand, labels)(alert))),)
+            read_field, name = read_text(operand, labels), operand.name
+            return lambda alert: (OperandValue(name, _text(read_field(alert))),)
         case Call(name=name) if name == VAL:
-            return _found(operand.arguments[0], alert, labels)
+            return _compile_values(operand.arguments[0], labels)
         case Call():
-            inner = tuple(found for each in operand.arguments for found in _found(each, alert, labels))
-            return (OperandValue(_label(operand), _text(read_operand(operand, labels)(alert))), *inner)
+            read, name = read_operand(operand, labels), _label(operand)
+            inner = [_compile_values(each, labels) for each in operand.arguments]
+            return lambda alert: (
+                OperandValue(name, _text(read(alert))),
+                *(value for each in inner for value in each(alert)),
+            )
         case Pack():
-            return tuple(found for each in operand.values for found in _found(each, alert, labels))
+            items = [_compile_values(each, labels) for each in operand.values]
+            return lambda alert: tuple(value for each in items for value in each(alert))
         case Literal() | Items():
-            return ()
+            return lambda _: ()
 
 
 def _label(call: Call) -> str:
@@ -125,24 +162,27 @@ def _text(value: object) -> str | None:
     return f"({', '.join(map(str, value))})" if isinstance(value, tuple) else str(value)
 
 
-def _why(compare: Compare, alert: Alert, labels: Mapping[str, str], found: tuple[OperandValue, ...]) -> Mismatch:
-    if any(each.value is None for each in found):
-        return Mismatch.MISSING
-    return Mismatch.CASE if _differs_in_case(compare, alert, labels) else Mismatch.VALUE
-
-
-def _differs_in_case(compare: Compare, alert: Alert, labels: Mapping[str, str]) -> bool:
+def _differs_in_case(compare: Compare, labels: Mapping[str, str]) -> Predicate:
     """Whether the comparison would hold in lower case."""
-    value = read_operand(compare.left, labels)(alert)
-    if compare.operator not in _FOLDABLE or not isinstance(value, str):
-        return False
     match compare.right:
         case Literal(text=text):
             texts = [text]
         case Items(values=values):
             texts = [literal.text for literal in values]
         case _:
-            return False
+            return lambda _: False
+    if compare.operator not in _FOLDABLE:
+        return lambda _: False
     operator = Operator.EQ if compare.operator is Operator.IN else compare.operator
-    kind = kind_of(compare.left)
-    return any(literal_test(kind, operator, lower(text))(lower(value)) for text in texts)
+    read, kind = read_operand(compare.left, labels), kind_of(compare.left)
+
+    @cache
+    def tests() -> list[Test]:
+        """Built when first needed: only text can be compared in lower case."""
+        return [literal_test(kind, operator, lower(text)) for text in texts]
+
+    def differs(alert: Alert) -> bool:
+        value = read(alert)
+        return isinstance(value, str) and any(test(lower(value)) for test in tests())
+
+    return differs

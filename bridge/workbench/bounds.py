@@ -1,0 +1,102 @@
+"""Counts what routes do with recorded alerts, and holds the counts against bounds."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from bridge.language.program.program import Program, Route
+from bridge.routing import OTHERWISE
+from bridge.routing.router import Router
+from bridge.routing.state import NO_STATE
+from bridge.workbench.alert_files import Line
+from bridge.workbench.unsupported import clauses_with_memory
+
+_BOUND = re.compile(r'(?P<what>to\s+\S+|"[^"]+"|\S.*?)\s+(?P<how>exactly|at most|at least)\s+(?P<count>\d+)')
+Comparison = Literal["exactly", "at most", "at least"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """``"rm -rf in prod" exactly 3`` or ``to pager at most 10``."""
+
+    text: str
+    """As it was written."""
+    channel: bool
+    """Whether ``name`` is a channel's; otherwise it is a route's."""
+    name: str
+    comparison: Comparison
+    count: int
+
+    def holds(self, count: int) -> bool:
+        """Whether a count is within the bound."""
+        match self.comparison:
+            case "exactly":
+                return count == self.count
+            case "at most":
+                return count <= self.count
+            case "at least":
+                return count >= self.count
+
+    def is_known(self, program: Program) -> bool:
+        """Whether the program has the route or channel."""
+        if self.channel:
+            return self.name in {*program.otherwise, *(name for route in program.routes for name in route.to)}
+        return self.name == OTHERWISE or any(route.name == self.name for route in program.routes)
+
+
+class RoutingCounts:
+    """How many alerts each route acted on, and how many notifications each channel would have received."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._by_route: Counter[str] = Counter()
+        self._by_channel: Counter[str] = Counter()
+
+    def add(self, lines: Iterable[Line]) -> None:
+        """Route recorded alerts, each at the time at which it was received."""
+        for line in lines:
+            routed = self._router.step(NO_STATE, self._router.complete(line.alert), line.at_ns)
+            self._by_route.update(decision.route for decision in routed.decisions)
+            self._by_channel.update(notification.channel for notification in routed.notifications)
+
+    def failure(self, bound: Bound) -> str | None:
+        """Why the bound does not hold, in one sentence; None where it does."""
+        unsupported = self._unsupported(bound)
+        if unsupported is not None:
+            clause = clauses_with_memory(unsupported)[0]
+            return f'cannot be counted yet: route "{unsupported.name}" uses `{clause}`, which is not implemented yet'
+        count = (self._by_channel if bound.channel else self._by_route)[bound.name]
+        return None if bound.holds(count) else f"expected {bound.comparison} {bound.count}, counted {count}"
+
+    def _unsupported(self, bound: Bound) -> Route | None:
+        """A route that the bound counts, that matched, and that uses a clause which is not implemented."""
+        for route in self._router.program.routes:
+            if route.name in self._by_route and clauses_with_memory(route) and _counts(bound, route):
+                return route
+        return None
+
+
+def _counts(bound: Bound, route: Route) -> bool:
+    if not bound.channel:
+        return bound.name == route.name
+    return bound.name in {*route.to, *(each.channel for each in route.escalations)}
+
+
+def parse_bound(text: str) -> Bound:
+    """The bound that a text states. Raises ValueError with a sentence that shows the form."""
+    match = _BOUND.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("write 'ROUTE exactly N', 'ROUTE at most N' or 'ROUTE at least N'")
+    what = match["what"]
+    channel = what.startswith("to ")
+    name = what[3:].strip() if channel else what.strip('"')
+    return Bound(text, channel, name, cast("Comparison", match["how"]), int(match["count"]))
+
+
+def unknown_bounds(bounds: Sequence[Bound], program: Program) -> list[Bound]:
+    """Those that name no route and no channel of the program."""
+    return [bound for bound in bounds if not bound.is_known(program)]

@@ -1,0 +1,59 @@
+"""A condition on its own, with the macros, lists and Falco rules of imported files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.alert import Alert
+from bridge.language.checker.check import check_condition
+from bridge.language.checker.files import gather
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.language.diagnostics.source import SourceText, Span
+from bridge.language.falco.text_alerts import TextAlerts
+from bridge.matching import Predicate, compile_condition
+from bridge.workbench.routes import merge_rules, read_import
+
+CONDITION = "CONDITION"
+"""The path of the condition's text in diagnostics."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedCondition:
+    """A checked condition, compiled."""
+
+    predicate: Predicate
+    text_alerts: TextAlerts
+
+    def complete(self, alert: Alert) -> Alert:
+        """The alert as routes see it: with what a text alert leaves out, if a Falco rule explains it."""
+        return self.text_alerts.completed(alert)
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionErrors:
+    """Why a condition cannot be used, with the texts that the diagnostics quote."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, SourceText]
+
+
+def load_condition(text: str, imports: Sequence[Path], labels: Mapping[str, str]) -> LoadedCondition | ConditionErrors:
+    """Check and compile a condition with the names that the ``.route`` files in ``imports`` define."""
+    source = SourceText(CONDITION, text)
+    sources = {CONDITION: source}
+    for path in imports:
+        imported = read_import("", str(path))
+        if isinstance(imported, str):
+            return ConditionErrors((Diagnostic(Code.CANNOT_IMPORT, imported, Span(str(path), 0, 0, 1, 1)),), sources)
+        sources[imported.path] = imported
+    gathered = gather(tuple(each for each in sources.values() if each is not source), read_import)
+    checked = check_condition(source, Known(None, labels or None), gathered)
+    if isinstance(checked, tuple):
+        return ConditionErrors(checked, {**gathered.sources, **sources})
+    rules = merge_rules(file.rules for file in gathered.files.values())
+    return LoadedCondition(
+        compile_condition(checked, labels), TextAlerts(() if rules is None else rules.rules.values())
+    )
