@@ -40,7 +40,7 @@ def one_line(text: str, length: int) -> str:
 
 
 def escape_mentions(text: str) -> str:
-    """The text with a word joiner after each ``@`` and ``<``, so that ``@here`` or ``<!channel>`` mention nobody."""
+    """The text with a word joiner after each ``@`` and ``<``, so that ``@here`` or ``<!channel>`` are not mentions."""
     return text.replace("@", f"@{WORD_JOINER}").replace("<", f"<{WORD_JOINER}")
 
 

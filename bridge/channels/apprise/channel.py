@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bridge.alert import Priority
-from bridge.channels.apprise.intercept import PLACEHOLDER, record
+from bridge.channels.apprise.intercept import PLACEHOLDER, start_interception
 from bridge.channels.apprise.known_services import known_service
 from bridge.channels.apprise.targets import Targets, split_targets
 from bridge.channels.classify import IsSuccess, classify
@@ -70,16 +70,16 @@ class AppriseChannel:
         service = self._service
         if service is None:
             return None
-        recording = record(lambda requested: service.render(requested, message))
+        interception = start_interception(lambda requested: service.render(requested, message))
         succeeded = _notify(target, message.severity, "", PLACEHOLDER)
-        if succeeded and not recording.rewritten_requests:  # a version of Apprise that posts without ``requests``
+        if succeeded and not interception.rewritten_requests:  # a version of Apprise that posts without ``requests``
             return None
-        return self._outcome(recording.response, succeeded=succeeded, is_success=service.is_success)
+        return self._outcome(interception.response, succeeded=succeeded, is_success=service.is_success)
 
     def _send_plain(self, target: Any, message: Message) -> Outcome:
-        recording = record()
+        interception = start_interception()
         succeeded = _notify(target, message.severity, *self._plain(message))
-        return self._outcome(recording.response, succeeded=succeeded)
+        return self._outcome(interception.response, succeeded=succeeded)
 
     def _plain(self, message: Message) -> tuple[str, str]:
         """Title and body within the service's limits after escaping."""

@@ -36,7 +36,7 @@ Rewrite = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(slots=True)
-class Recording:
+class Interception:
     """What one attempt sent and received."""
 
     response: Response = field(default_factory=Response)
@@ -61,23 +61,23 @@ class Recording:
 
 class _ThreadState(threading.local):
     def __init__(self) -> None:
-        self.recording = Recording()
-        self.session = _RecordingSession()
+        self.interception = Interception()
+        self.session = _InterceptedSession()
 
 
-class _RecordingSession(PooledSession):
+class _InterceptedSession(PooledSession):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        recording = _thread.recording
-        if recording.response.status == 429:  # Some plugins retry immediately, although asked to wait.
+        interception = _thread.interception
+        if interception.response.status == 429:  # Some plugins retry immediately, although asked to wait.
             raise requests.RequestException("asked to wait")
         kwargs |= {"allow_redirects": False, "timeout": (_timeouts.connect, _timeouts.read), "stream": True}
         try:
             received = super().send(request, **kwargs)
             _read(received)
         except requests.RequestException as error:
-            recording.response.status, recording.response.error = None, transport_errors.describe(error)
+            interception.response.status, interception.response.error = None, transport_errors.describe(error)
             raise
-        recording.add(received)
+        interception.add(received)
         return received
 
 
@@ -112,10 +112,10 @@ def timeouts() -> RequestTimeouts:
     return _timeouts
 
 
-def record(rewrite: Rewrite | None = None) -> Recording:
-    """Start a recording for the current thread, replacing the previous one. It is filled while a plugin sends."""
-    _thread.recording = Recording(rewrite=rewrite)
-    return _thread.recording
+def start_interception(rewrite: Rewrite | None = None) -> Interception:
+    """Start an interception for the current thread, replacing the previous one. It is filled while a plugin sends."""
+    _thread.interception = Interception(rewrite=rewrite)
+    return _thread.interception
 
 
 def install(times: RequestTimeouts = _timeouts) -> None:
@@ -128,7 +128,7 @@ def install(times: RequestTimeouts = _timeouts) -> None:
         session = _thread.session
         session.cookies.clear()
         if "data" in kwargs:
-            kwargs["data"] = _thread.recording.rewritten(kwargs["data"])
+            kwargs["data"] = _thread.interception.rewritten(kwargs["data"])
         return session.request(method, url, **kwargs)
 
     requests.request = request  # type: ignore[assignment]
@@ -153,7 +153,7 @@ def _record_smtp() -> None:
     def getreply(self: smtplib.SMTP) -> tuple[int, bytes]:
         code, text = read_reply(self)
         if code >= 400:
-            response = _thread.recording.response
+            response = _thread.interception.response
             response.status, response.body, response.is_smtp = code, text[:_MAX_BODY], True
         return code, text
 

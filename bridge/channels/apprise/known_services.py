@@ -46,7 +46,7 @@ def _status_success(parsed: Any, _body: bytes) -> bool:
 
 
 def _not_html(_parsed: Any, body: bytes) -> bool:
-    """A Teams workflow responds with 202 and whatever its author configured. A web page comes from a proxy."""
+    """A Teams workflow responds with 202 and the body that its author configured. A web page comes from a proxy."""
     return body.lstrip()[:1] != b"<"
 
 

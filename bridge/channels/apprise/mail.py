@@ -79,7 +79,7 @@ class MailChannel:
             if plugin.user and plugin.password:
                 server.login(plugin.user, plugin.password)
             yield server
-            with suppress(OSError):  # The e-mail is already accepted, whatever the server answers to QUIT.
+            with suppress(OSError):  # The e-mail is accepted even if QUIT fails.
                 server.quit()
         finally:
             server.close()

@@ -20,7 +20,7 @@ _SECTION = 3000
 _FIELD = 2000
 _ROWS_PER_SECTION = 5
 _ROOM = 12_000
-"""Characters for all rows; nobody reads a longer message."""
+"""Maximum characters for all rows; a longer message is not readable."""
 
 
 def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:

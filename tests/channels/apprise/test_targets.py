@@ -152,9 +152,9 @@ def plugins_with_two_targets() -> dict[str, Any]:
             for pair in PAIRS:
                 url = template.replace("{schema}", scheme)
                 for number, name in enumerate(re.findall(r"{(\w+)}", url)):
-                    told = kind.template_tokens.get(name, {})
-                    several = str(told.get("type", "")).startswith("list")
-                    url = url.replace("{" + name + "}", pair if several else value_for(name, told, number, 9))
+                    token = kind.template_tokens.get(name, {})
+                    several = str(token.get("type", "")).startswith("list")
+                    url = url.replace("{" + name + "}", pair if several else value_for(name, token, number, 9))
                 plugin = make_plugin(url)
                 if plugin is not None and len(split_targets(plugin)) >= len(found.get(kind.__name__, ())):
                     found[kind.__name__] = (

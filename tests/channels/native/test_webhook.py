@@ -146,18 +146,18 @@ def test_the_status_decides(answer: Answer, verdict: Verdict) -> None:
     assert outcome.retry_after == (7.0 if answer.status == 429 else None)
 
 
-def respond_and_close(listener: socket.socket, said: bytes) -> None:
+def respond_and_close(listener: socket.socket, data: bytes) -> None:
     client, _ = listener.accept()
     with client:
         client.recv(65536)
-        client.sendall(said)
+        client.sendall(data)
 
 
-@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 2", b"\x00\x01 nonsense\r\n\r\n"])
-def test_an_incomplete_response_is_tried_again(said: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"HTTP/1.1 2", b"\x00\x01 nonsense\r\n\r\n"])
+def test_an_incomplete_response_is_tried_again(data: bytes) -> None:
     """Nothing, half a head, no HTTP: whether the server accepted the request is unknown."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=respond_and_close, args=(listener, said), daemon=True).start()
+        threading.Thread(target=respond_and_close, args=(listener, data), daemon=True).start()
         outcome: Outcome = open_channel("c", f"webhook://127.0.0.1:{listener.getsockname()[1]}/", {}).send(
             [make_delivery()]
         )

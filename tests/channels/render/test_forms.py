@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.alert import Alert, Priority
 from bridge.alert.alert import is_clock_field
 from bridge.alert.forms.json_form import decode_json
 from bridge.channels.message.compose import compose, compose_digest, message_of
-from bridge.channels.message.fit import alert_lines, fit_escaped, fit_facts, length_limit
-from bridge.channels.message.message import Fact, Message, MessageLink
+from bridge.channels.message.message import Message, MessageLink
 from bridge.channels.render import discord, mattermost, opsgenie, pagerduty, plain, slack, teams, telegram
 from bridge.channels.render.mail import mail_content
 from bridge.delivery import Delivery
@@ -161,44 +160,6 @@ def test_no_form_exceeds_the_limits_of_its_service(fields: dict[str, str], rule:
     assert len(opsgenie.payload({}, message)["description"]) <= 15_000
     for room in (140, 500, 1000, 2000, 10_000):
         assert len(plain.body(message, room)) <= room
-
-
-@given(st.lists(st.integers(0, 5000), max_size=50), st.integers(0, 20_000))
-def test_only_the_longest_values_are_cut(lengths: list[int], room: int) -> None:
-    """The total fits, and no room is left that a value could have used."""
-    limit = length_limit(lengths, room)
-    used = sum(min(length, limit) for length in lengths)
-    assert used <= room or sum(lengths) <= room
-    assert sum(lengths) <= room or room - used < len(lengths)
-
-
-@given(
-    st.lists(st.builds(Fact, st.text(min_size=1, max_size=20), st.text(max_size=400)), max_size=60),
-    st.integers(0, 4000),
-)
-def test_rows_fit_and_the_rest_is_counted(facts: list[Fact], room: int) -> None:
-    """The order is kept."""
-    rows, left_out = fit_facts(facts, room, 3)
-    assert len(rows) + left_out == len(facts)
-    assert [row.name for row in rows] == [fact.name for fact in facts[: len(rows)]]
-    assert sum(len(row.name) + len(row.value) + 3 for row in rows) <= room
-
-
-def test_a_digest_counts_the_alerts_that_it_cannot_list() -> None:
-    """No alert disappears silently."""
-    alerts = several().alerts * 100
-    text = alert_lines(alerts, 1000)
-    assert len(text) <= 1000
-    assert text.endswith(f"… and {300 - text.count(chr(10))} more (see the journal)")
-
-
-@given(st.text(alphabet="&<>ab", max_size=300), st.integers(1, 100))
-@example("&", 1)
-def test_an_escape_is_never_cut(text: str, most: int) -> None:
-    """The text is cut before it is escaped."""
-    result = fit_escaped(text, most, lambda part: part.replace("&", "&amp;"))
-    assert len(result) <= most
-    assert result.count("&") == result.count("&amp;")
 
 
 @pytest.mark.parametrize("name", FULL_JSON)
