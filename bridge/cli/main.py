@@ -6,11 +6,11 @@ Nothing heavy is imported here or at the top of a verb, so that ``--version`` an
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # typing takes longer to import than the rest of --version
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from bridge.cli.parser import Parser
 

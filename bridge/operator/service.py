@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,12 +63,15 @@ class OperatorService:
         self._tcp_guard = Guard() if tcp is None else Guard(token=tcp.token, allow=tcp.allow)
         self._metrics_guard = Guard()
         self._server: OperatorServer | None = None
-        self._admin_socket = listen(self._path)
-        self._tcp_sockets = [] if tcp is None else listen_tcp(tcp.host, tcp.port)
-        self._metrics_sockets = []
         if config.metrics is not None:
             self._metrics_guard = Guard(token=config.metrics.token.reveal(), allow=config.metrics.allow)
-            self._metrics_sockets = listen_tcp(config.metrics.host, config.metrics.port)
+        metrics, self._opened = config.metrics, ExitStack()
+        with ExitStack() as opened:  # closes what is open if the next one fails
+            self._admin_socket = opened.enter_context(listen(self._path))
+            opened.callback(self._path.unlink, missing_ok=True)
+            self._tcp_sockets = [] if tcp is None else _listen_tcp(opened, tcp.host, tcp.port)
+            self._metrics_sockets = [] if metrics is None else _listen_tcp(opened, metrics.host, metrics.port)
+            self._opened = opened.pop_all()
 
     def attach(self, bridge: RunningBridge) -> None:
         """Serve this bridge. Called once, before ``start``."""
@@ -100,9 +105,13 @@ class OperatorService:
 
     def close(self) -> None:
         """Stop answering, and remove the admin socket."""
-        self._path.unlink(missing_ok=True)
         if self._server is not None:
             self._server.close()
+        self._opened.close()
+
+
+def _listen_tcp(opened: ExitStack, host: str, port: int) -> list[socket.socket]:
+    return [opened.enter_context(each) for each in listen_tcp(host, port)]
 
 
 def _allows(guard: Guard) -> Callable[[Caller], bool]:

@@ -51,7 +51,7 @@ def api_app(operations: Iterable[Operation], access: Access) -> ASGIApp:
     # Fixed paths first: /dead-letters/retry is not the dead letter `retry`.
     ordered = sorted(every, key=lambda operation: len(operation.path_fields))
     routes += [Route(each.path, answers.endpoint(each), methods=[each.method]) for each in ordered]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _http_problem})
+    return Starlette(routes=routes, exception_handlers={HTTPException: _http_problem, Exception: _fault})
 
 
 class _Answers:
@@ -186,6 +186,12 @@ async def _http_problem(_request: Request, error: Exception) -> Response:
         "this method is not supported here" if status == HTTPStatus.METHOD_NOT_ALLOWED else "there is no such operation"
     )
     return _problem(status, f"{what}; {remedy}", dict(headers or {}))
+
+
+async def _fault(_request: Request, error: Exception) -> Response:
+    """What no endpoint has answered."""
+    structlog.get_logger("operator").error("request failed", exc_info=error)
+    return _problem(500, "the bridge failed to answer; its log has the error")
 
 
 def _json(body: bytes) -> Response:
