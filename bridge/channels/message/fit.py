@@ -42,6 +42,11 @@ def fit_facts(facts: Sequence[Fact], room: int, overhead: int) -> tuple[tuple[Fa
     return tuple(Fact(fact.name, shortened(fact.value, limit)) for fact in rows), len(facts) - len(rows)
 
 
+def more_fields(count: int) -> str:
+    """The note about rows that are left out: ``and 12 more fields``."""
+    return f"and {count} more field{'' if count == 1 else 's'}"
+
+
 def alert_lines(alerts: Sequence[Message], room: int) -> str:
     """A line for each alert of a digest, in ``room`` characters: as many alerts as possible, headlines first."""
     lines = [f"{alert.subject} — {alert.summary}" for alert in alerts]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from bridge.channels.message.fit import fit_facts
+from bridge.channels.message.fit import fit_facts, more_fields
 from bridge.channels.message.message import Fact, Message, MessageLink
 from bridge.channels.render import plain
 from bridge.channels.render.colour import hex_colour
@@ -74,7 +74,7 @@ def _html(message: Message) -> str:
     rows, left_out = fit_facts(message.facts, _ROOM, len("<tr><th></th><td></td></tr>"))
     left_out += message.fields_left_out
     if left_out:
-        rows = (*rows, Fact("…", f"and {left_out} more fields"))
+        rows = (*rows, Fact("…", more_fields(left_out)))
     text = plain.main_text(message, _TEXT)
     held_back = f"+{message.counts.suppressed} held back" if message.counts.suppressed else ""
     return f"""\

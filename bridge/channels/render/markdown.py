@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bridge.channels.message.fit import fit_escaped, fit_facts
+from bridge.channels.message.fit import fit_escaped, fit_facts, more_fields
 from bridge.channels.message.message import Message
 from bridge.channels.render.plain import main_text
 from bridge.common.text import escape_mentions
@@ -46,7 +46,7 @@ def document(message: Message, length: int) -> str:
     left_out += message.fields_left_out
     lines = [f"**{literal(row.name)}** {code(row.value)}" for row in rows]
     if left_out:
-        lines.append(f"… and {left_out} more fields")
+        lines.append(f"… {more_fields(left_out)}")
     while len(result := _joined(summary, text, lines, links)) > length:  # Escaping made it longer.
         lines.pop(-2 if left_out and len(lines) > 1 else -1)
     return result

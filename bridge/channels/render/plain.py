@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.channels.message.fit import alert_lines, fit_facts
+from bridge.channels.message.fit import alert_lines, fit_facts, more_fields
 from bridge.channels.message.message import Message
 from bridge.common.text import shortened
 
@@ -38,4 +38,4 @@ def facts(message: Message, room: int) -> str:
     rows, left_out = fit_facts(message.facts, room - _REST_LINE, len(": \n"))
     left_out += message.fields_left_out
     lines = [f"{row.name}: {row.value}" for row in rows]
-    return "\n".join([*lines, f"… and {left_out} more fields"] if left_out else lines)
+    return "\n".join([*lines, f"… {more_fields(left_out)}"] if left_out else lines)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bridge.channels.message.fit import fit_escaped, fit_facts
+from bridge.channels.message.fit import fit_escaped, fit_facts, more_fields
 from bridge.channels.message.message import Fact, Message, unix_seconds
 from bridge.channels.render import plain
 from bridge.channels.render.colour import hex_colour
@@ -55,7 +55,7 @@ def _rows(message: Message) -> Iterator[dict[str, Any]]:
     rows, left_out = fit_facts(message.facts, _ROOM, 4)
     left_out += message.fields_left_out
     if left_out:
-        rows = (*rows, Fact("…", f"and {left_out} more fields"))
+        rows = (*rows, Fact("…", more_fields(left_out)))
     for start in range(0, len(rows), _ROWS_PER_SECTION):
         pairs = rows[start : start + _ROWS_PER_SECTION]
         yield {"type": "section", "fields": [cell for row in pairs for cell in _cells(row)]}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.alert import Priority
-from bridge.channels.message.fit import fit_facts
+from bridge.channels.message.fit import fit_facts, more_fields
 from bridge.channels.message.message import Fact, Message
 from bridge.channels.render.plain import main_text
 from bridge.common.text import escape_mentions, shortened
@@ -45,7 +45,7 @@ def _body(message: Message) -> list[dict[str, Any]]:
     rows, left_out = fit_facts(message.facts, _ROOM, _ROW_COST)
     left_out += message.fields_left_out
     if left_out:
-        rows = (*rows, Fact("…", f"and {left_out} more fields"))
+        rows = (*rows, Fact("…", more_fields(left_out)))
     blocks = [
         _block(_run(shortened(message.subject, _SUBJECT), weight="bolder", size="medium", color=_colour(message))),
         _block(_run(shortened(message.summary, _SUMMARY))),

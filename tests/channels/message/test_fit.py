@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.channels.message.compose import message_of
-from bridge.channels.message.fit import alert_lines, fit_escaped, fit_facts, length_limit
+from bridge.channels.message.fit import alert_lines, fit_escaped, fit_facts, length_limit, more_fields
 from bridge.channels.message.message import Fact
 from tests.channels.deliveries import make_delivery
 
@@ -48,3 +48,8 @@ def test_an_escape_is_never_cut(text: str, most: int) -> None:
     result = fit_escaped(text, most, lambda part: part.replace("&", "&amp;"))
     assert len(result) <= most
     assert result.count("&") == result.count("&amp;")
+
+
+def test_the_note_about_left_out_fields_has_the_right_number() -> None:
+    """Singular and plural."""
+    assert [more_fields(count) for count in (1, 2)] == ["and 1 more field", "and 2 more fields"]
