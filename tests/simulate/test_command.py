@@ -92,8 +92,8 @@ MISTAKES = [
     (["--http", "ftp://x"], "not a URL"),
     (["--rate", "0"], "more than 0"),
     (["--rate", "often"], "more than 0"),
-    (["--loop", "--exit-when-drained"], "never comes to an end"),
-    (["--ca", "x"], "all three"),
+    (["--loop", "--exit-when-drained"], "never ends"),
+    (["--ca", "x"], "requires --ca, --cert and --key"),
 ]
 
 

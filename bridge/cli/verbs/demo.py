@@ -1,4 +1,4 @@
-"""``falco-bridge demo``: the main job at work, with no Falco and no account at hand."""
+"""``falco-bridge demo``: runs the quick start, without a Falco and without accounts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "demo",
-        help="show the bridge at work: a stand-in Falco, real routes, deliveries to the console and a file",
-        description="Plays the quick start: a stand-in Falco serves recorded alerts over the real protocol, the real "
-        "bridge routes them, the console stands for a pager and a file for an archive. Ends by itself.",
+        help="run the quick start with a simulated Falco",
+        description="Runs the quick start: a simulated Falco serves recorded alerts over gRPC, the bridge routes them "
+        "and delivers to the console as a pager and to a file as an archive. Exits when all alerts are delivered.",
         example="falco-bridge demo --dir /tmp/demo",
     )
-    parser.add_argument("--dir", type=Path, metavar="DIR", help="play in DIR and leave everything there (a new folder)")
-    parser.add_argument("--rate", type=float, default=20.0, metavar="N", help="alerts a second (20)")
+    parser.add_argument("--dir", type=Path, metavar="DIR", help="folder to run in (default: a new one)")
+    parser.add_argument("--rate", type=float, default=20.0, metavar="N", help="alerts per second (20)")
     parser.set_defaults(run=run)
 
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     for stop in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(stop, _exit_on_signal)
     folder = _prepare(args.dir)
-    print(f"falco-bridge demo: playing in {folder}\n", flush=True)
+    print(f"falco-bridge demo: running in {folder}\n", flush=True)
     falco = _start("simulate", "alerts.jsonl", "--listen", "unix:falco.sock", "--rate", str(args.rate), folder=folder)
     bridge = _start("--config", "falco-bridge.yaml", folder=folder)
     try:
@@ -51,12 +51,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _exit_on_signal(stop: int, _frame: object) -> None:
-    """So that what was started does not stay behind."""
+    """Exit through ``finally``, which stops the child processes."""
     sys.exit(128 + stop)
 
 
 def _prepare(wanted: Path | None) -> Path:
-    """A folder of its own with the quick start in it."""
+    """The folder to run in, with a copy of the quick start."""
     from bridge.simulate.samples import samples_folder
 
     folder = Path(tempfile.mkdtemp(prefix="falco-bridge-demo-")) if wanted is None else wanted.absolute()

@@ -1,4 +1,4 @@
-"""``falco-bridge simulate``: a stand-in Falco to try routes with."""
+"""``falco-bridge simulate``: a simulated Falco to try routes with."""
 
 from __future__ import annotations
 
@@ -27,45 +27,43 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "simulate",
-        help="play alerts as a real Falco would: over gRPC, or posted as by its http_output",
-        description="A stand-in Falco. Serves alerts over Falco's own gRPC protocol until it is stopped (Ctrl-C), or "
-        "posts them to a URL. Without FILE, plays the alerts that ship with falco-bridge.",
+        help="send alerts as Falco does, over gRPC or http_output",
+        description="Simulates a Falco: serves alerts over Falco's gRPC protocol until it is stopped (Ctrl-C), or "
+        "posts them to a URL. Without FILE, sends the sample alerts that ship with falco-bridge.",
         example="falco-bridge simulate --listen unix:falco.sock --rate 5",
     )
     parser.add_argument(
-        "file", nargs="?", type=Path, metavar="FILE", help="Falco's JSON alerts, one a line; or NAME.bin"
+        "file", nargs="?", type=Path, metavar="FILE", help="Falco's JSON alerts, one per line; or a recording NAME.bin"
     )
-    _add_what(parser.add_argument_group("what is told"))
-    _add_where(parser.add_argument_group("where"))
+    _add_what(parser.add_argument_group("alerts"))
+    _add_where(parser.add_argument_group("destination"))
     parser.set_defaults(run=run, parser=parser)
 
 
 def _add_what(group: Any) -> None:
-    group.add_argument("--rate", type=_rate, metavar="N", help="alerts a second; without it, all at once")
-    group.add_argument(
-        "--loop", action="store_true", help="over and over, each alert with the time at which it is told"
-    )
-    group.add_argument("--hostname", metavar="NAME", help="as if this node had said it all")
+    group.add_argument("--rate", type=_rate, metavar="N", help="alerts per second (default: all at once)")
+    group.add_argument("--loop", action="store_true", help="repeat without end, each alert with the current time")
+    group.add_argument("--hostname", metavar="NAME", help="hostname of all alerts")
     group.add_argument("--json-output", action="store_true", help="as with json_output: true in falco.yaml (gRPC)")
     group.add_argument("--text", action="store_true", help="as with json_output: false in falco.yaml (--http)")
-    group.add_argument("--generate", action="store_true", help="make alerts up instead of reading a FILE")
-    group.add_argument("--count", type=_count, metavar="N", help=f"how many to make up ({_DEFAULT_COUNT})")
-    group.add_argument("--seed", type=int, metavar="N", help="the same seed makes up the same alerts (0)")
+    group.add_argument("--generate", action="store_true", help="generate alerts instead of reading FILE")
+    group.add_argument("--count", type=_count, metavar="N", help=f"number of alerts to generate ({_DEFAULT_COUNT})")
+    group.add_argument("--seed", type=int, metavar="N", help="seed of --generate (0)")
 
 
 def _add_where(group: Any) -> None:
     group.add_argument("--listen", metavar="ADDRESS", help=f"unix:PATH or HOST:PORT ({_DEFAULT_ADDRESS})")
-    group.add_argument("--ca", type=Path, metavar="FILE", help="PEM: whose certificates are trusted")
-    group.add_argument("--cert", type=Path, metavar="FILE", help="PEM: the stand-in's own certificate; TCP demands one")
-    group.add_argument("--key", type=Path, metavar="FILE", help="PEM: the certificate's private key")
+    group.add_argument("--ca", type=Path, metavar="FILE", help="PEM file with the trusted authorities")
+    group.add_argument("--cert", type=Path, metavar="FILE", help="PEM file with the certificate; required for TCP")
+    group.add_argument("--key", type=Path, metavar="FILE", help="PEM file with the private key")
     group.add_argument("--http", metavar="URL", help="post the alerts to URL instead of serving them")
     group.add_argument(
-        "--exit-when-drained", action="store_true", help="leave once clients have taken every alert and hung up"
+        "--exit-when-drained", action="store_true", help="exit when clients have read every alert and disconnected"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play the alerts; 0 once stopped or done, 2 where they cannot be played."""
+    """Send the alerts. Returns 0 when stopped or done, 2 if they cannot be sent."""
     from bridge.daemon.signals import on_stop_signal
     from bridge.simulate.errors import SimulationError
 
@@ -80,22 +78,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Leave with a sentence where options contradict each other."""
+    """Exit with an error if options contradict each other."""
     error = args.parser.error
     if args.generate and args.file:
         error("give a FILE or --generate, not both")
     if not args.generate and (args.count is not None or args.seed is not None):
-        error("--count and --seed belong to --generate")
+        error("--count and --seed require --generate")
     if args.http and (args.listen or args.exit_when_drained or args.json_output):
-        error("--http posts; --listen, --json-output and --exit-when-drained belong to serving by gRPC")
+        error("--listen, --json-output and --exit-when-drained are for gRPC; leave them out with --http")
     if args.text and not args.http:
-        error("--text belongs to --http; by gRPC, text is what is told without --json-output")
+        error("--text is for --http; over gRPC, text is the default without --json-output")
     if args.loop and args.exit_when_drained:
-        error("--loop never comes to an end: leave --exit-when-drained out")
+        error("--loop never ends; leave out --exit-when-drained")
     if not args.http and len({args.ca is None, args.cert is None, args.key is None}) > 1:
-        error("mutual TLS needs all three: --ca, --cert and --key")
+        error("mutual TLS requires --ca, --cert and --key")
     if args.http and (args.cert is None) is not (args.key is None):
-        error("a certificate needs its key: give --cert and --key together")
+        error("--cert and --key must be given together")
 
 
 def _serve(args: argparse.Namespace, stop: threading.Event) -> int:
@@ -109,7 +107,7 @@ def _serve(args: argparse.Namespace, stop: threading.Event) -> int:
     alerts = _alerts(args)
     falco = StandInFalco(args.listen or _DEFAULT_ADDRESS, tls)
     with falco:
-        _say(f"stand-in Falco listening on {falco.address}")
+        _say(f"simulated Falco listening on {falco.address}")
         for piece in paced(alerts, args.rate, stop):
             falco.put(*(alert.grpc(form) for alert in piece))
             if args.loop and args.rate is None:
