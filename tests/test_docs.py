@@ -42,11 +42,13 @@ def codes_of(text: str, folder: Path) -> set[Code]:
 
 @pytest.mark.parametrize("code", Code, ids=lambda code: code.id)
 def test_every_code_has_a_page_with_a_bad_and_a_good_example(code: Code, tmp_path: Path) -> None:
-    """The bad example raises the code; the good one raises no error and no warning."""
-    bad, good = blocks(CODES / f"{code.id}.md")
-    assert code in codes_of(bad, tmp_path)
-    assert {each for each in codes_of(good, tmp_path) if each.severity is not Severity.ADVICE} == set()
-    assert f"[{code.id}]" in (CODES / "README.md").read_text(encoding="utf-8")
+    """The wrong example has exactly this code, the right one has none, and the index has the title."""
+    page = (CODES / f"{code.id}.md").read_text(encoding="utf-8")
+    wrong, right = blocks(CODES / f"{code.id}.md")
+    assert codes_of(wrong, tmp_path) == {code}
+    assert codes_of(right, tmp_path) == set()
+    title = page.splitlines()[0].removeprefix(f"# {code.id}: ")
+    assert f"| [{code.id}]({code.id}.md) | {title} |" in (CODES / "README.md").read_text(encoding="utf-8")
 
 
 def test_codes_are_unique_and_every_page_belongs_to_one() -> None:
