@@ -1,7 +1,7 @@
-"""Real servers on loopback where the services that people use would stand, and the proxy that leads to them.
+"""HTTP(S) servers on loopback in place of services, and a proxy that leads to them.
 
-A bridge under test reaches ``https://hooks.slack.com`` as it would from behind a company's proxy: by CONNECT, with a
-certificate that the authority it was given has signed. Nothing in the bridge is patched.
+A bridge under test reaches ``https://hooks.slack.com`` as from behind a company's proxy: through CONNECT, with a
+certificate from the CA that it trusts. Nothing in the bridge is patched.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ class Request:
     headers: dict[str, str]
     body: bytes
     client: tuple[str, int] = ("", 0)
-    """The other end of its connection."""
+    """The client's address and port."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to answer."""
+    """The response to a request."""
 
     status: int = 200
     body: bytes = b"ok"
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
-    """Said in place of an HTTP answer, and then the connection ends: malformed, half an answer, nothing at all."""
+    """Sent instead of an HTTP response before the connection is closed: malformed, incomplete or empty."""
     hangs: bool = False
-    """Nothing, or nothing beyond ``raw``, is said for as long as the far side stands."""
+    """Whether nothing is sent, except ``raw``, until the server stops."""
     drips: bool = False
-    """After ``raw`` a byte comes now and then, for as long as anybody listens."""
+    """Whether single bytes follow ``raw`` until the client closes the connection."""
 
 
 class FarSide:
-    """An HTTP(S) server that keeps what it received and answers as told."""
+    """An HTTP(S) server that records its requests and responds as configured."""
 
     def __init__(self, answer: Callable[[Request], Answer] | None = None, pair: Pair | None = None) -> None:
         self.requests: list[Request] = []
-        self._leaving = threading.Event()
+        self._stopping = threading.Event()
         self.answer: Callable[[Request], Answer] = answer or (lambda _request: Answer())
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -67,7 +67,7 @@ class FarSide:
         try:
             yield self
         finally:
-            self._leaving.set()
+            self._stopping.set()
             self._server.shutdown()
             self._server.server_close()
             thread.join()
@@ -77,12 +77,12 @@ class FarSide:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # or head and body, sent apart, cost 40 ms
+            disable_nagle_algorithm = True  # Otherwise head and body, sent separately, take 40 ms.
 
             def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length", 0))
                 body = self.rfile.read(length)
-                if len(body) < length:  # the sender died amid its request: no service would take it
+                if len(body) < length:  # The sender ended in the middle of its request.
                     self.close_connection = True
                     return
                 request = Request(
@@ -94,8 +94,8 @@ class FarSide:
                     self.close_connection = True
                     self.wfile.write(answer.raw or b"")
                     if answer.hangs:
-                        far_side._leaving.wait()
-                    while answer.drips and not far_side._leaving.wait(0.05):
+                        far_side._stopping.wait()
+                    while answer.drips and not far_side._stopping.wait(0.05):
                         self.wfile.write(b" ")
                     return
                 self.send_response(answer.status)
@@ -110,18 +110,18 @@ class FarSide:
             def handle_one_request(self) -> None:
                 try:
                     super().handle_one_request()
-                except ConnectionError:  # a killed courier hangs up without a word
+                except ConnectionError:  # A killed courier closes its connections.
                     self.close_connection = True
 
             def log_message(self, *_args: object) -> None:
-                """Requests are kept, not printed."""
+                """Requests are recorded, not printed."""
 
         return Handler
 
 
 @contextmanager
 def connect_proxy(target_port: int) -> Iterator[str]:
-    """A forward proxy that leads every CONNECT, whatever host it names, to one local port. Yields its URL."""
+    """A forward proxy that connects every CONNECT to one local port, for any host. Yields its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=_accept, args=(listener, target_port), daemon=True).start()
     try:
@@ -134,7 +134,7 @@ def _accept(listener: socket.socket, target_port: int) -> None:
     while True:
         try:
             client, _ = listener.accept()
-        except OSError:  # closed: the test is over
+        except OSError:  # The listener was closed.
             return
         threading.Thread(target=_tunnel, args=(client, target_port), daemon=True).start()
 
