@@ -1,4 +1,4 @@
-"""Unix sockets to listen at: private from the first instant, a stale one replaced, a live one left alone."""
+"""Listens at unix sockets that are private from the start. Replaces a stale socket, and never one that is in use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from bridge.common.errors import SetupError
 
 MAX_PATH_BYTES = 107
-"""Bytes: what the kernel has room for (``sun_path`` in unix(7), without its closing zero)."""
+"""The size of ``sun_path`` without its terminating zero, see unix(7)."""
 _PRIVATE = 0o600
 _SHARED = 0o660
 _PROBE_SECONDS = 2.0
@@ -22,21 +22,21 @@ _CREDENTIALS = struct.Struct("3i")
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who is at the other end, as the kernel says."""
+    """The process at the other end of a connection."""
 
     pid: int
     uid: int
 
 
 def peer_of(connection: socket.socket) -> Peer:
-    """The process that connected (SO_PEERCRED)."""
+    """The process that connected, as the kernel reports it (SO_PEERCRED)."""
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, _gid = _CREDENTIALS.unpack(raw)
     return Peer(pid, uid)
 
 
 def too_long(path: Path) -> str:
-    """The sentence for a path that no socket can have, or an empty text."""
+    """The error message for a path that is too long for a socket, or an empty text."""
     size = len(os.fsencode(path))
     if size <= MAX_PATH_BYTES:
         return ""
@@ -44,7 +44,7 @@ def too_long(path: Path) -> str:
 
 
 def group_number(group: str) -> int:
-    """The group's number. Raises SetupError where there is no such group."""
+    """The group's number. Raises SetupError if there is no such group."""
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
@@ -52,17 +52,17 @@ def group_number(group: str) -> int:
 
 
 def listen(path: Path, group: str = "") -> socket.socket:
-    """A socket that listens at ``path``: 0600, or 0660 for the members of ``group``. Raises SetupError.
+    """Listen at ``path`` with mode 0600, or 0660 for the members of ``group``. Raises SetupError.
 
-    What a bridge that was killed left there is replaced. A socket that somebody answers at, and a file that is no
-    socket, are refused and stay as they are.
+    A socket left by a killed bridge is replaced. A socket that is in use, or a file that is not a socket, is an error
+    and is not changed.
     """
     sentence = too_long(path)
     if sentence:
         raise SetupError(f"{sentence}; choose a shorter one")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        os.fchmod(listener.fileno(), _PRIVATE)  # bind takes the file's mode from here: it is never open to others
+        os.fchmod(listener.fileno(), _PRIVATE)  # bind gives the file this mode, so it is never open to others
         _bind(listener, path)
         if group:
             _share(path, group)
@@ -83,9 +83,9 @@ def _bind(listener: socket.socket, path: Path) -> None:
 
 
 def _clear(path: Path) -> None:
-    """Remove a socket that nobody listens at any more."""
+    """Remove a stale socket."""
     if not stat.S_ISSOCK(path.lstat().st_mode):
-        raise SetupError(f"{path} is no socket; nothing was changed. Move it away, or choose another path")
+        raise SetupError(f"{path} is not a socket and was not changed; move it, or choose another path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_PROBE_SECONDS)
         try:

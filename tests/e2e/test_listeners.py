@@ -100,7 +100,7 @@ def test_send_exits_with_zero_once_it_is_committed(road: Road) -> None:
     assert len(road.kept()) == 30_000
     refused = command(road, *SEND, given=b"{}\n")
     assert refused.returncode == 1
-    assert b"kept aside" in refused.stderr
+    assert b"quarantined" in refused.stderr
     assert road.stop(bridge) == 0, road.log
 
 
@@ -114,22 +114,22 @@ def test_send_without_a_bridge_leaves_it_in_the_spool(road: Road) -> None:
     for number in range(3):
         done = command(road, *SEND, given=body(number))
         assert done.returncode == 0
-        assert b"waits in the spool" in done.stderr
+        assert b"written to the spool" in done.stderr
     bridge = start(road)
     road.await_kept(3)
     wait_until(lambda: not list((road.folder / "in.spool").iterdir()), "an empty spool")
     assert road.stop(bridge) == 0, road.log
 
 
-@pytest.mark.parametrize(("written", "told"), [("300ms", "0.3"), ("0.3", "0.3"), ("1s", "1"), ("0m1s", "1")])
-def test_how_long_send_waits_is_a_duration_or_seconds(written: str, told: str, road: Road) -> None:
+@pytest.mark.parametrize(("written", "shown"), [("300ms", "0.3"), ("0.3", "0.3"), ("1s", "1"), ("0m1s", "1")])
+def test_how_long_send_waits_is_a_duration_or_seconds(written: str, shown: str, road: Road) -> None:
     """Something listens there and never answers."""
     (road.folder / "in.spool").mkdir()
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(road.folder / "in.sock"))
         silent.listen()
         done = command(road, *SEND, "--timeout", written, given=body(0))
-    assert f"has not committed it within {told} s; it waits" in done.stderr.decode()
+    assert f"has not committed the alerts within {shown} s; written to the spool" in done.stderr.decode()
     assert done.returncode == 0
 
 
@@ -137,8 +137,8 @@ def test_text_lines_tell_the_time_of_the_zone_that_a_source_names(road: Road) ->
     """By file, http, the socket, the spool and standard input: a Falco on a host writes its own zone's time."""
     zone = {"timezone": "Asia/Seoul"}
     port = free_port()
-    doors = [{"file": "falco.log", "read_from": "start"}, {"http": f"127.0.0.1:{port}"}, {"socket": "in.sock"}]
-    road.configure(ROUTES, CHANNELS, sources=[door | zone for door in doors])
+    sources = [{"file": "falco.log", "read_from": "start"}, {"http": f"127.0.0.1:{port}"}, {"socket": "in.sock"}]
+    road.configure(ROUTES, CHANNELS, sources=[source | zone for source in sources])
     written = int(time.time()) - 5
     clock = datetime.fromtimestamp(written, ZoneInfo("Asia/Seoul")).strftime("%H:%M:%S")
 
@@ -147,7 +147,7 @@ def test_text_lines_tell_the_time_of_the_zone_that_a_source_names(road: Road) ->
 
     (road.folder / "falco.log").write_bytes(line(0))
     (road.folder / "in.spool").mkdir()
-    assert b"waits in the spool" in command(road, *SEND, given=line(1)).stderr
+    assert b"written to the spool" in command(road, *SEND, given=line(1)).stderr
     bridge = start(road)
     assert command(road, *SEND, given=line(2)).returncode == 0
     urllib.request.urlopen(f"http://127.0.0.1:{port}/", data=line(3), timeout=20).close()
@@ -163,7 +163,7 @@ def test_what_is_no_duration_is_refused_by_send(written: str, road: Road) -> Non
     """Before anything is read, with the way out."""
     done = command(road, *SEND, f"--timeout={written}", given=body(0))
     assert done.returncode == 2
-    assert "is no duration up to an hour; write 500ms, 5s or 1m30s" in done.stderr.decode()
+    assert "is not a duration of at most 1h; write 500ms, 5s or 1m30s" in done.stderr.decode()
 
 
 def test_a_send_that_is_kept_alive_hands_over_as_it_goes(road: Road) -> None:

@@ -118,7 +118,7 @@ def test_a_killed_bridge_reads_a_file_on_without_repeating_or_missing_a_line(for
     """
     path = road.folder / "falco.log"
     path.touch()
-    road.configure(ROUTES, CHANNELS, sources=[{"file": "falco.log", "begin": "start"}])
+    road.configure(ROUTES, CHANNELS, sources=[{"file": "falco.log", "read_from": "start"}])
     written: list[int] = []
     stop = threading.Event()
     writer = threading.Thread(target=write_for_ever, args=(path, form, written, stop), daemon=True)

@@ -1,4 +1,4 @@
-"""What is handed over on the socket is taken after its commit; what lies in the spool cannot hurt."""
+"""Alerts sent to the socket are answered after the commit, and nothing in the spool can do harm."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bridge.common.errors import SetupError
 from bridge.sources.contract import Aborted
-from bridge.sources.ingest import client as ingest_client
-from bridge.sources.ingest import source as socket_source
 from bridge.sources.ingest.client import SpoolError, UnreachedError, send_alerts, write_to_spool
-from bridge.sources.ingest.source import SocketSource
+from bridge.sources.ingest.source import IngestLimits, SocketSource
 from tests.sources.collector import Collector, running
 from tests.support.recordings import NAMES, http_bodies
 from tests.support.waiting import wait_until
@@ -39,12 +38,12 @@ class Ingest:
         self.taken = Collector()
 
     @contextmanager
-    def open(self) -> Iterator[SocketSource]:
-        source = SocketSource("socket", self.path, self.spool)
+    def open(self, **limits: Any) -> Iterator[SocketSource]:
+        source = SocketSource("socket", self.path, self.spool, limits=IngestLimits(**limits))
         with running(source, self.taken):
             yield source
 
-    def send(self, data: bytes, seconds: float = 20.0) -> str:
+    def send(self, data: bytes, seconds: float = 60.0) -> str:
         return send_alerts(str(self.path), data, seconds)
 
     def rules(self) -> list[str]:
@@ -60,7 +59,7 @@ def ingest(tmp_path: Path) -> Ingest:
 
 
 def test_the_answer_comes_after_the_commit(ingest: Ingest) -> None:
-    """Not before."""
+    """There is none while the commit waits."""
     ingest.taken.hold.clear()
     answers: list[str] = []
     with ingest.open():
@@ -69,27 +68,27 @@ def test_the_answer_comes_after_the_commit(ingest: Ingest) -> None:
         thread.join(0.5)
         assert answers == []
         ingest.taken.hold.set()
-        thread.join(20)
-    assert answers == ["200 1 taken"]
+        thread.join(60)
+    assert answers == ["200 1 accepted"]
     assert ingest.rules() == ["r1"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_recording_is_taken_whole(ingest: Ingest, name: str) -> None:
-    """JSON, text, without properties, with hostile bytes."""
+def test_every_recording_is_accepted(ingest: Ingest, name: str) -> None:
+    """JSON, text, without properties, and with invalid UTF-8."""
     bodies = http_bodies(name)
     with ingest.open():
         for body in bodies:
-            assert ingest.send(body).startswith("200 1 taken")
+            assert ingest.send(body).startswith("200 1 accepted")
     assert len(ingest.taken.alerts) == len(bodies)
 
 
-def test_many_at_once_and_what_is_none(ingest: Ingest) -> None:
-    """Lines are taken one by one; what is no alert is kept aside and told."""
+def test_lines_are_decoded_one_by_one(ingest: Ingest) -> None:
+    """Lines that are not alerts are rejected, and the answer says so."""
     with ingest.open():
-        assert ingest.send(alert(1) + b"\n" + alert(2) + b"\n") == "200 2 taken"
+        assert ingest.send(alert(1) + b"\n" + alert(2) + b"\n") == "200 2 accepted"
         assert ingest.send(b'{"x": 1}\n' + alert(3)).startswith(
-            "400 1 taken, 1 kept aside: the message has neither a rule"
+            "400 1 accepted, 1 rejected and quarantined: the message has neither a rule"
         )
         assert ingest.send(b" \n").startswith("400 nothing")
         assert ingest.send(b"{}\n" * 10_001).startswith("413 at most 10000 alerts")
@@ -97,25 +96,26 @@ def test_many_at_once_and_what_is_none(ingest: Ingest) -> None:
     assert len(ingest.taken.rejected) == 1
 
 
-def test_what_is_too_large_or_too_slow_is_refused(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the next is served."""
-    monkeypatch.setattr(socket_source, "MAX_BYTES", 100_000)
-    monkeypatch.setattr(socket_source, "_TIMEOUT_SECONDS", 0.5)
-    with ingest.open():
-        with socket.socket(socket.AF_UNIX) as slow:
-            slow.settimeout(20)
-            slow.connect(str(ingest.path))
-            slow.sendall(b'{"rule": ')
-            assert slow.recv(100).startswith(b"408 ")
+def test_a_sender_that_is_too_slow_is_refused(ingest: Ingest) -> None:
+    """It does not keep its connection."""
+    with ingest.open(seconds=0.5), socket.socket(socket.AF_UNIX) as slow:
+        slow.settimeout(60)
+        slow.connect(str(ingest.path))
+        slow.sendall(b'{"rule": ')
+        assert slow.recv(100).startswith(b"408 ")
+
+
+def test_a_request_that_is_too_large_is_refused(ingest: Ingest) -> None:
+    """The next one is accepted."""
+    with ingest.open(bytes=100_000):
         with pytest.raises(UnreachedError):
             ingest.send(b"x" * 10_000_000)
-        assert ingest.send(alert(1)) == "200 1 taken"
+        assert ingest.send(alert(1)) == "200 1 accepted"
 
 
-def test_more_connections_than_there_are_places(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Are hung up on, so that their alert goes to the spool; the places come free again."""
-    monkeypatch.setattr(socket_source, "_MAX_CONNECTIONS", 3)
-    with ingest.open():
+def test_connections_beyond_the_limit_are_closed(ingest: Ingest) -> None:
+    """Their senders use the spool. Closed connections no longer count."""
+    with ingest.open(connections=3):
         holding = [socket.socket(socket.AF_UNIX) for _ in range(3)]
         for each in holding:
             each.connect(str(ingest.path))
@@ -123,21 +123,20 @@ def test_more_connections_than_there_are_places(ingest: Ingest, monkeypatch: pyt
             ingest.send(alert(1))
         for each in holding:
             each.close()
-        wait_until(lambda: taken_again(ingest), "a place")
+        wait_until(lambda: accepts_again(ingest), "a free connection")
 
 
-def taken_again(ingest: Ingest) -> bool:
+def accepts_again(ingest: Ingest) -> bool:
     try:
-        return ingest.send(alert(2)) == "200 1 taken"
+        return ingest.send(alert(2)) == "200 1 accepted"
     except UnreachedError:
         return False
 
 
-def test_a_hundred_at_once(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each hears of its own."""
-    monkeypatch.setattr(socket_source, "_MAX_CONNECTIONS", 200)
+def test_a_hundred_senders_at_once_get_their_answers(ingest: Ingest) -> None:
+    """Each gets one."""
     answers: list[str] = []
-    with ingest.open():
+    with ingest.open(connections=200):
         threads = [
             threading.Thread(target=lambda number=number: answers.append(ingest.send(alert(number))))
             for number in range(100)
@@ -145,24 +144,24 @@ def test_a_hundred_at_once(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> N
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
-    assert answers == ["200 1 taken"] * 100
+            thread.join(60)
+    assert answers == ["200 1 accepted"] * 100
     assert sorted(ingest.rules()) == sorted(f"r{number}" for number in range(100))
 
 
-def test_a_bridge_that_leaves_answers_nobody_it_has_not_served(ingest: Ingest) -> None:
-    """No answer: the sender leaves the alert in the spool."""
+def test_an_aborted_batch_is_not_answered(ingest: Ingest) -> None:
+    """The sender then uses the spool."""
 
-    def leave(_batch: object) -> None:
+    def abort(_batch: object) -> None:
         raise Aborted("x")
 
-    ingest.taken.before = leave
-    with ingest.open(), pytest.raises(UnreachedError, match="hung up"):
+    ingest.taken.before = abort
+    with ingest.open(), pytest.raises(UnreachedError, match="closed the connection"):
         ingest.send(alert(1))
 
 
-def test_stopping_serves_those_who_have_come(ingest: Ingest) -> None:
-    """And takes the socket away for those who have not."""
+def test_a_stop_serves_the_open_connections(ingest: Ingest) -> None:
+    """It removes the socket first."""
     ingest.taken.hold.clear()
     answers: list[str] = []
     with ingest.open() as source:
@@ -173,12 +172,12 @@ def test_stopping_serves_those_who_have_come(ingest: Ingest) -> None:
         with pytest.raises(UnreachedError, match="no bridge listens"):
             ingest.send(alert(2))
         ingest.taken.hold.set()
-        thread.join(20)
-    assert answers == ["200 1 taken"]
+        thread.join(60)
+    assert answers == ["200 1 accepted"]
 
 
-def test_the_socket_is_its_users_or_its_groups(tmp_path: Path) -> None:
-    """0600 without a group, 0660 with one; the spool likewise, and what is written there is the group's."""
+def test_the_socket_and_the_spool_are_private_to_the_user_or_the_group(tmp_path: Path) -> None:
+    """Files in the spool belong to the group."""
     alone = Ingest(tmp_path)
     with alone.open():
         assert stat.S_IMODE(alone.path.stat().st_mode) == 0o600
@@ -197,8 +196,8 @@ def test_the_socket_is_its_users_or_its_groups(tmp_path: Path) -> None:
 # The spool
 
 
-def test_what_waits_in_the_spool_is_taken_at_the_start_and_while_it_runs(ingest: Ingest) -> None:
-    """In the order in which it came; each file is gone after its commit, not before."""
+def test_the_spool_is_read_at_the_start_and_while_the_bridge_runs(ingest: Ingest) -> None:
+    """In order. Each file is removed after its commit."""
     ingest.spool.mkdir(0o700)
     for number in range(3):
         write_to_spool(str(ingest.spool), alert(number))
@@ -221,16 +220,16 @@ def _pause(seconds: float) -> None:
     _PAUSE.wait(seconds)
 
 
-def test_a_bridge_that_leaves_before_the_commit_leaves_the_files(ingest: Ingest) -> None:
-    """The next start takes them."""
+def test_an_aborted_batch_stays_in_the_spool(ingest: Ingest) -> None:
+    """The next start reads it."""
     ingest.spool.mkdir(0o700)
     write_to_spool(str(ingest.spool), alert(1))
 
-    def leave(_batch: object) -> None:
+    def abort(_batch: object) -> None:
         raise Aborted("x")
 
     taken = Collector()
-    taken.before = leave
+    taken.before = abort
     source = SocketSource("socket", ingest.path, ingest.spool)
     with pytest.raises(Aborted):
         source.run(taken)
@@ -238,11 +237,8 @@ def test_a_bridge_that_leaves_before_the_commit_leaves_the_files(ingest: Ingest)
     assert len(list(ingest.spool.iterdir())) == 1
 
 
-def test_hostile_things_in_the_spool_do_no_harm(
-    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Links lead nowhere, pipes hold nobody up, what is large or nonsense is kept aside; the alert among them comes."""
-    monkeypatch.setattr("bridge.sources.ingest.spool.MAX_BYTES", 1 << 20)
+def test_hostile_files_in_the_spool_do_no_harm(ingest: Ingest, tmp_path: Path) -> None:
+    """Links are not followed, pipes do not block, large and malformed files are rejected. The alert is committed."""
     secret = tmp_path / "shadow"
     secret.write_bytes(alert(666))
     ingest.spool.mkdir(0o700)
@@ -258,32 +254,31 @@ def test_hostile_things_in_the_spool_do_no_harm(
     (ingest.spool / "9-dangling").symlink_to("/nowhere/at/all")
     (ingest.spool / os.fsdecode(b"9a-\xff\n\x1b[31m")).write_bytes(b"{}")
     write_to_spool(str(ingest.spool), alert(1))
-    with ingest.open() as source:
+    with ingest.open(bytes=1 << 20) as source:
         wait_until(lambda: [each.name for each in ingest.spool.iterdir()] == ["8-folder"], "all but the folder")
-        wait_until(lambda: "1 in the spool that cannot be taken in" in source.state()[0].detail, "the note")
+        wait_until(lambda: "1 unusable files in the spool" in source.state()[0].detail, "the detail")
     assert ingest.rules() == ["r1"]
     assert secret.read_bytes() == alert(666)
-    told = "\n".join(ingest.taken.rejected)
-    for part in ("was a link", "second name", "was a pipe", "more than 1048576 bytes", "was a socket", "neither JSON"):
-        assert part in told
-    kept = max(len(each.raw) for batch in ingest.taken.batches for each in batch.rejected)
-    assert kept <= 64 << 10
+    reasons = "\n".join(ingest.taken.rejected)
+    for part in ("symbolic link", "hard link", "was a pipe", "more than 1048576 bytes", "was a socket", "neither JSON"):
+        assert part in reasons
+    assert max(len(each.raw) for batch in ingest.taken.batches for each in batch.rejected) <= 64 << 10
 
 
-def test_an_unfinished_file_is_left_until_it_is_old(ingest: Ingest) -> None:
-    """A send that was killed was never acknowledged; one that writes just now must not be disturbed."""
+def test_an_unfinished_file_is_removed_once_it_is_old(ingest: Ingest) -> None:
+    """Its ``send`` was killed and never acknowledged. A recent one is still being written."""
     ingest.spool.mkdir(0o700)
     (ingest.spool / ".young").write_bytes(alert(1))
     (ingest.spool / ".old").write_bytes(alert(2))
     os.utime(ingest.spool / ".old", (time.time() - 9000, time.time() - 9000))
     write_to_spool(str(ingest.spool), alert(3))
     with ingest.open():
-        wait_until(lambda: [each.name for each in ingest.spool.iterdir()] == [".young"], "the young alone")
+        wait_until(lambda: [each.name for each in ingest.spool.iterdir()] == [".young"], "the young file alone")
     assert ingest.rules() == ["r3"]
 
 
-def test_a_text_line_in_the_spool_is_of_the_day_it_was_written(ingest: Ingest) -> None:
-    """Not of the day on which the bridge came back."""
+def test_a_text_line_in_the_spool_has_the_date_of_its_file(ingest: Ingest) -> None:
+    """Not that of the bridge's start."""
     ingest.spool.mkdir(0o700)
     write_to_spool(str(ingest.spool), http_bodies("cat_text")[0])
     (file,) = ingest.spool.iterdir()
@@ -294,25 +289,22 @@ def test_a_text_line_in_the_spool_is_of_the_day_it_was_written(ingest: Ingest) -
     assert 0 <= written - ingest.taken.alerts[0].time_ns / 1e9 < 86_400
 
 
-def test_a_full_spool_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In files and in bytes, with what to do."""
+def test_a_full_spool_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    """Both by the number of files and by their size."""
     spool = tmp_path / "s"
     spool.mkdir(0o700)
-    monkeypatch.setattr(ingest_client, "MAX_FILES", 2)
-    write_to_spool(str(spool), alert(1))
-    write_to_spool(str(spool), alert(2))
+    write_to_spool(str(spool), alert(1), max_files=2)
+    write_to_spool(str(spool), alert(2), max_files=2)
     with pytest.raises(SpoolError, match=r"is full \(2 files"):
-        write_to_spool(str(spool), alert(3))
-    monkeypatch.setattr(ingest_client, "MAX_FILES", 100)
-    monkeypatch.setattr(ingest_client, "MAX_SPOOL_BYTES", 2 * len(alert(1)) + 10)
+        write_to_spool(str(spool), alert(3), max_files=2)
     with pytest.raises(SpoolError, match=r"is full .* start the bridge"):
-        write_to_spool(str(spool), alert(3))
+        write_to_spool(str(spool), alert(3), max_spool_bytes=2 * len(alert(1)) + 10)
     assert len(list(spool.iterdir())) == 2
 
 
-def test_a_spool_that_is_none_is_refused_by_both(tmp_path: Path) -> None:
-    """Missing, a link, or open to all."""
-    with pytest.raises(SpoolError, match="the bridge makes it"):
+def test_an_unsafe_spool_is_an_error_for_the_source_and_the_client(tmp_path: Path) -> None:
+    """Missing, a link, or writable by everyone."""
+    with pytest.raises(SpoolError, match="the bridge creates it"):
         write_to_spool(str(tmp_path / "none"), b"x")
     real = tmp_path / "real"
     real.mkdir(0o700)
@@ -320,7 +312,7 @@ def test_a_spool_that_is_none_is_refused_by_both(tmp_path: Path) -> None:
     link.symlink_to(real)
     with pytest.raises(SpoolError, match="must be a folder"):
         write_to_spool(str(link), b"x")
-    with pytest.raises(SetupError, match="must be a folder"):
+    with pytest.raises(SetupError, match="name a folder"):
         SocketSource("s", tmp_path / "a.sock", link)
     real.chmod(0o777)
     with pytest.raises(SpoolError, match="chmod o-w"):

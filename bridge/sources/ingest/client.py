@@ -1,6 +1,6 @@
-"""Hands alerts to a running bridge, or leaves them in its spool: ``falco-bridge send``, a process an alert.
+"""Sends alerts to a running bridge, or writes them to its spool. Used by ``falco-bridge send``.
 
-It is started for every alert, so it imports next to nothing.
+Falco starts that command for every alert, so this module imports very little.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ import stat
 import time
 
 MAX_BYTES = 8 << 20
-"""Bytes that one hand-over, or one file in the spool, may hold."""
+"""The limit for one request, and for one file in the spool."""
 MAX_FILES = 10_000
 MAX_SPOOL_BYTES = 256 << 20
-"""A spool that holds so much takes no more: whoever fills it must not fill the disk."""
+"""A spool of this size accepts no more files, so that its writers cannot fill the disk."""
 UNFINISHED = "."
-"""Names in the spool that begin so are still being written."""
+"""The prefix of files in the spool that are being written."""
 
-ACCEPTED, REFUSED, TOO_LARGE, TOO_SLOW = "200", "400", "413", "408"
-"""How an answer begins. Progress: all is committed; rejected: something is no alert, and was kept aside."""
+ACCEPTED, REJECTED, TOO_LARGE, TOO_SLOW = "200", "400", "413", "408"
+"""How an answer begins. ACCEPTED: everything is committed. REJECTED: something is not an alert, and was quarantined."""
 
 
 class UnreachedError(Exception):
-    """No bridge committed it; the text says why."""
+    """No bridge accepted the alerts. The text names the cause."""
 
 
 class SpoolError(Exception):
-    """The spool did not take it; the text says why, and the way out."""
+    """The spool did not accept the alerts. The text names the cause and the remedy."""
 
 
 def send_alerts(path: str, alerts: bytes, seconds: float) -> str:
-    """The bridge's answer, once it has committed them. Raises UnreachedError."""
+    """Send alerts to the bridge at ``path``. Returns its answer, sent after the commit. Raises UnreachedError."""
     deadline = time.monotonic() + seconds
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
@@ -42,8 +42,8 @@ def send_alerts(path: str, alerts: bytes, seconds: float) -> str:
             answer = _read_answer(connection, deadline)
         except OSError as error:
             raise UnreachedError(_describe(path, error, seconds)) from error
-    if not answer.startswith((ACCEPTED, REFUSED, TOO_LARGE)):
-        raise UnreachedError(answer.partition(" ")[2] or f"what listens at {path} hung up")
+    if not answer.startswith((ACCEPTED, REJECTED, TOO_LARGE)):
+        raise UnreachedError(answer.partition(" ")[2] or f"the bridge at {path} closed the connection")
     return answer
 
 
@@ -60,49 +60,53 @@ def _read_answer(connection: socket.socket, deadline: float) -> str:
 
 def _describe(path: str, error: OSError, seconds: float) -> str:
     if isinstance(error, PermissionError):
-        return f"{path} may not be opened; this user must be in the group of the socket"
+        return f"no permission to open {path}; add this user to the group of the socket"
     if isinstance(error, TimeoutError):
-        return f"the bridge at {path} has not committed it within {seconds:g} s"
+        return f"the bridge at {path} has not committed the alerts within {seconds:g} s"
     if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
         return f"no bridge listens at {path}"
     return f"{path} cannot be reached ({error.strerror or error})"
 
 
-def write_to_spool(folder: str, alerts: bytes) -> None:
-    """Write them down there, whole and on the disk once this returns. Raises SpoolError."""
+def write_to_spool(
+    folder: str, alerts: bytes, max_files: int = MAX_FILES, max_spool_bytes: int = MAX_SPOOL_BYTES
+) -> None:
+    """Write alerts to a new file in the spool, synced to the disk. Raises SpoolError."""
     try:
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise SpoolError(f"the spool {folder} cannot be opened ({error.strerror}); {_remedy(error)}") from error
     try:
-        _check(directory, folder, len(alerts))
+        if os.fstat(directory).st_mode & stat.S_IWOTH:
+            raise SpoolError(f"anybody can write to the spool {folder}; run: chmod o-w {folder}")
+        files, size = _measure(directory, max_files)
+        if files >= max_files or size + len(alerts) > max_spool_bytes:
+            raise SpoolError(f"the spool {folder} is full ({files} files, {size} bytes); start the bridge to empty it")
         _write(directory, alerts)
     except OSError as error:
-        raise SpoolError(f"the spool {folder} takes nothing ({error.strerror}); look at its disk and group") from error
+        raise SpoolError(
+            f"the spool {folder} cannot be written ({error.strerror}); check its disk and its group"
+        ) from error
     finally:
         os.close(directory)
 
 
 def _remedy(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "the bridge makes it when it starts with `socket` among its sources"
-    return "it must be a folder, and this user in its group"
+        return "the bridge creates it when it starts with a `socket` source"
+    return "it must be a folder, and this user must be in its group"
 
 
-def _check(directory: int, folder: str, size: int) -> None:
-    if os.fstat(directory).st_mode & stat.S_IWOTH:
-        raise SpoolError(f"anybody may write to the spool {folder}; take that away: chmod o-w {folder}")
-    files = held = 0
+def _measure(directory: int, max_files: int) -> tuple[int, int]:
+    """The number of files, counted up to ``max_files``, and their size."""
+    files = size = 0
     with os.scandir(directory) as entries:
         for entry in entries:
             files += 1
-            if files >= MAX_FILES:
+            if files >= max_files:
                 break
-            held += entry.stat(follow_symlinks=False).st_size
-    if files >= MAX_FILES or held + size > MAX_SPOOL_BYTES:
-        raise SpoolError(
-            f"the spool {folder} is full ({files} files, {held} bytes); start the bridge, which empties it"
-        )
+            size += entry.stat(follow_symlinks=False).st_size
+    return files, size
 
 
 def _write(directory: int, alerts: bytes) -> None:
@@ -125,7 +129,7 @@ def _write(directory: int, alerts: bytes) -> None:
 
 
 def _set_owner(file: int, directory: int) -> None:
-    """The bridge must be able to read it, whoever wrote it and whatever the umask."""
+    """Let the bridge read the file, whatever the writer's user and umask."""
     if os.geteuid() == 0:
         owner = os.fstat(directory)
         os.fchown(file, owner.st_uid, owner.st_gid)

@@ -1,7 +1,7 @@
-"""Takes what ``falco-bridge send`` hands over on a unix socket, and what it left in the spool while no bridge ran.
+"""Accepts the alerts that ``falco-bridge send`` sends to a unix socket, and those that it left in the spool.
 
-A connection brings the bytes of one or more alerts, as a POST's body would, ends its writing, and gets one line back
-once they are committed: ``200`` and what was taken, or ``400`` and what was kept aside.
+A sender connects, writes alerts as in the body of a POST, shuts down its writing side, and reads one line. The line
+comes after the commit: ``200`` and the number of alerts, or ``400`` and what was rejected.
 """
 
 from __future__ import annotations
@@ -10,32 +10,53 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bridge.common.unix_socket import listen
 from bridge.sources.contract import Aborted, Accept, Batch, SourceState
-from bridge.sources.ingest.client import ACCEPTED, MAX_BYTES, REFUSED, TOO_LARGE, TOO_SLOW
+from bridge.sources.ingest.client import ACCEPTED, MAX_BYTES, REJECTED, TOO_LARGE, TOO_SLOW
 from bridge.sources.ingest.spool import Spool
 from bridge.sources.payload import MAX_ALERTS_PER_BODY, Payload, TooManyAlerts, read_body
 from bridge.sources.state import StateTracker
 
-_MAX_CONNECTIONS = 64
-_TIMEOUT_SECONDS = 10.0
-"""For the alerts to come whole, and for the answer to be taken."""
 _CHECK_SECONDS = 1.0
 _RETRY_SECONDS = 0.1
 _MAX_REASON = 200
 
 
-class SocketSource:
-    """Listens at ``path``, for its own user or for ``group``. Raises SetupError where it cannot."""
+@dataclass(frozen=True, slots=True)
+class IngestLimits:
+    """What the senders can use."""
 
-    def __init__(self, name: str, path: Path, spool: Path, group: str = "", zone: ZoneInfo | None = None) -> None:
+    connections: int = 64
+    seconds: float = 10.0
+    """For the alerts to arrive, and again for the sender to read the answer."""
+    bytes: int = MAX_BYTES
+    """For one connection, and for one file in the spool."""
+
+
+_DEFAULT_LIMITS = IngestLimits()
+
+
+class SocketSource:
+    """Listens at ``path``, for its own user or for ``group``. Raises SetupError if it cannot."""
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        spool: Path,
+        group: str = "",
+        zone: ZoneInfo | None = None,
+        limits: IngestLimits = _DEFAULT_LIMITS,
+    ) -> None:
         self.name = name
         self._path = path
         self._zone = zone
-        self._spool = Spool(spool, group, zone)
+        self._limits = limits
+        self._spool = Spool(spool, group, zone, limits.bytes)
         self._listener = listen(path, group)
         self._state = StateTracker(name)
         self._stop = threading.Event()
@@ -44,7 +65,7 @@ class SocketSource:
         self._acceptor: threading.Thread | None = None
 
     def run(self, accept: Accept) -> None:
-        """Serve until stopped; those who are being served by then still are."""
+        """Serve until stopped. Connections that are open by then are still served."""
         accept = self._state.counting(accept)
         self._state.connected()
         if self._acceptor is None:
@@ -54,7 +75,8 @@ class SocketSource:
             self._acceptor.start()
         while True:
             self._spool.take(self.name, accept)
-            self._update_detail()
+            count = self._spool.unusable
+            self._state.note(f"{count} unusable files in the spool" if count else "")
             if self._stop.wait(_CHECK_SECONDS):
                 break
         self._acceptor.join()
@@ -62,7 +84,7 @@ class SocketSource:
             self._changed.wait_for(lambda: not self._connections)
 
     def stop(self) -> None:
-        """Take no more connections: whoever comes now leaves it in the spool."""
+        """Stop listening. Senders then use the spool."""
         if not self._stop.is_set():
             self._stop.set()
             self._path.unlink(missing_ok=True)
@@ -71,7 +93,7 @@ class SocketSource:
             self._listener.close()
 
     def abort(self) -> int:
-        """Hang up on everybody. Nothing is lost by it: who gets no answer leaves it in the spool."""
+        """Close all connections. Nothing is lost: a sender without an answer uses the spool."""
         self.stop()
         with self._changed:
             for connection in self._connections:
@@ -80,12 +102,8 @@ class SocketSource:
         return 0
 
     def state(self) -> tuple[SourceState, ...]:
-        """How it is doing."""
+        """Listening since when, and the number of unusable files in the spool."""
         return (self._state.now(),)
-
-    def _update_detail(self) -> None:
-        count = self._spool.unusable
-        self._state.note(f"{count} in the spool that cannot be taken in" if count else "")
 
     # In the acceptor's thread
 
@@ -93,28 +111,27 @@ class SocketSource:
         while not self._stop.is_set():
             try:
                 connection, _ = self._listener.accept()
-            except OSError:  # closed, or no descriptor is free
+            except OSError:  # closed, or out of file descriptors
                 self._stop.wait(_RETRY_SECONDS)
                 continue
             with self._changed:
-                full = len(self._connections) >= _MAX_CONNECTIONS
+                full = len(self._connections) >= self._limits.connections
                 if not full:
                     self._connections.add(connection)
             if full:
                 connection.close()
             else:
-                threading.Thread(
-                    target=self._serve_connection, args=(connection, accept), name=self.name, daemon=True
-                ).start()
+                thread = threading.Thread(target=self._serve, args=(connection, accept), name=self.name, daemon=True)
+                thread.start()
 
-    # In a thread a connection
+    # In one thread for each connection
 
-    def _serve_connection(self, connection: socket.socket, accept: Accept) -> None:
+    def _serve(self, connection: socket.socket, accept: Accept) -> None:
         try:
-            # Whoever gets no answer leaves it in the spool; should both arrive, it is one alert all the same.
+            # A sender that gets no answer uses the spool. If the alert was committed as well, it is a duplicate.
             with suppress(OSError, Aborted):
                 answer = self._handle(connection, accept)
-                connection.settimeout(_TIMEOUT_SECONDS)
+                connection.settimeout(self._limits.seconds)
                 connection.sendall(answer.encode() + b"\n")
         finally:
             with self._changed:
@@ -124,25 +141,25 @@ class SocketSource:
 
     def _handle(self, connection: socket.socket, accept: Accept) -> str:
         try:
-            body = _read(connection)
+            body = _read(connection, self._limits)
         except TimeoutError:
-            return f"{TOO_SLOW} alerts are handed over within {_TIMEOUT_SECONDS:.0f} s"
+            return f"{TOO_SLOW} the alerts did not arrive within {self._limits.seconds:.0f} s"
         if body is None:
-            return f"{TOO_LARGE} at most {MAX_BYTES} bytes are taken at a time"
+            return f"{TOO_LARGE} at most {self._limits.bytes} bytes are accepted at a time"
         if not body.strip():
-            return f"{REFUSED} nothing was sent"
+            return f"{REJECTED} nothing was sent"
         received_ns = time.time_ns()
         try:
             payload = read_body(body, received_ns, self._zone)
         except TooManyAlerts:
-            return f"{TOO_LARGE} at most {MAX_ALERTS_PER_BODY} alerts are taken at a time"
+            return f"{TOO_LARGE} at most {MAX_ALERTS_PER_BODY} alerts are accepted at a time"
         accept(Batch(self.name, received_ns, tuple(payload.alerts), tuple(payload.rejected)))
-        return _verdict(payload)
+        return _answer(payload)
 
 
-def _read(connection: socket.socket) -> bytes | None:
-    """All that is sent; None where it is too large. Raises TimeoutError where it takes too long in all."""
-    deadline = time.monotonic() + _TIMEOUT_SECONDS
+def _read(connection: socket.socket, limits: IngestLimits) -> bytes | None:
+    """Read to the end. Returns None if there is too much. Raises TimeoutError if it takes too long in total."""
+    deadline = time.monotonic() + limits.seconds
     pieces: list[bytes] = []
     size = 0
     while True:
@@ -152,13 +169,13 @@ def _read(connection: socket.socket) -> bytes | None:
             return b"".join(pieces)
         pieces.append(data)
         size += len(data)
-        if size > MAX_BYTES:
+        if size > limits.bytes:
             return None
 
 
-def _verdict(payload: Payload) -> str:
-    taken = f"{len(payload.alerts)} taken"
+def _answer(payload: Payload) -> str:
+    accepted = f"{len(payload.alerts)} accepted"
     if payload.rejected:
-        why = payload.rejected[0].reason[:_MAX_REASON]
-        return f"{REFUSED} {taken}, {len(payload.rejected)} kept aside: the message {why}"
-    return f"{ACCEPTED} {taken}"
+        reason = payload.rejected[0].reason[:_MAX_REASON]
+        return f"{REJECTED} {accepted}, {len(payload.rejected)} rejected and quarantined: the message {reason}"
+    return f"{ACCEPTED} {accepted}"

@@ -1,7 +1,7 @@
-"""The spool: where ``falco-bridge send`` leaves alerts while no bridge runs.
+"""Reads the spool: the folder in which ``falco-bridge send`` leaves alerts while no bridge runs.
 
-They are taken in file by file, each removed only after its commit. Its group may write there, so nothing in it is
-trusted: what is no plain file is not opened, what is too large or no alert is kept aside.
+Each file is removed after its alerts are committed. The spool's group can write to it, so its content is not trusted:
+only regular files are opened, and files that are too large or hold no alert are rejected.
 """
 
 from __future__ import annotations
@@ -28,25 +28,29 @@ _MAX_BATCH = 500
 _MAX_BATCH_BYTES = 8 << 20
 _MAX_LISTED = 2 * MAX_FILES
 _SETTLED_NS = 2_000_000_000
-"""A folder's time of change is coarse: one that changed so lately may have changed again since."""
+"""Modification times are coarse: a folder that changed more recently may have changed again without a new time."""
 _ABANDONED_SECONDS = 3600.0
-"""An unfinished file of that age is what a killed ``send`` left; it was never acknowledged."""
+"""An unfinished file of this age was left by a ``send`` that was killed. It was never acknowledged."""
 _LARGE_FILE_PREFIX = 64 << 10
+"""How much of a file that is too large is quarantined."""
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A plain file's content and when it was written."""
+    """The content of a regular file, and when it was written."""
 
     content: bytes
     written_ns: int
 
 
 class Spool:
-    """One folder, made if there is none. Raises SetupError where it cannot be used."""
+    """A spool folder, created if missing. Raises SetupError if it cannot be used."""
 
-    def __init__(self, folder: Path, group: str = "", zone: ZoneInfo | None = None) -> None:
+    def __init__(
+        self, folder: Path, group: str = "", zone: ZoneInfo | None = None, max_file_bytes: int = MAX_BYTES
+    ) -> None:
         self._folder = folder
+        self._max_file_bytes = max_file_bytes
         self._zone = zone
         self._directory = _open_folder(folder, group)
         self._scanned_ns = -1
@@ -55,16 +59,16 @@ class Spool:
 
     @property
     def unusable(self) -> int:
-        """How many names lie there that can neither be read nor removed."""
+        """The number of entries that can neither be read nor removed."""
         return len(self._unusable)
 
-    def take(self, source: str, accept: Accept) -> None:
-        """Take in what is there; as good as free where nothing has come since. Raises Aborted."""
+    def take(self, source_name: str, accept: Accept) -> None:
+        """Commit and remove the files. Costs almost nothing if there are no new ones. Raises Aborted."""
         while self._has_changed():
             names = self._names()
             if not names:
                 return
-            self._take_batch(names, source, accept)
+            self._take_batch(names, source_name, accept)
 
     def _has_changed(self) -> bool:
         changed_ns = os.fstat(self._directory).st_mtime_ns
@@ -75,7 +79,7 @@ class Spool:
         return True
 
     def _names(self) -> list[str]:
-        """Oldest first, as the names that ``send`` gives begin with the time."""
+        """The names of the files, oldest first: ``send`` begins each name with the time."""
         with os.scandir(self._directory) as entries:
             names = [entry.name for entry in islice(entries, _MAX_LISTED)]
         self._unusable.intersection_update(names)
@@ -84,31 +88,31 @@ class Spool:
                 self._remove_abandoned(name)
         return sorted(name for name in names if not name.startswith(UNFINISHED) and name not in self._unusable)
 
-    def _take_batch(self, names: list[str], source: str, accept: Accept) -> None:
+    def _take_batch(self, names: list[str], source_name: str, accept: Accept) -> None:
         payload = Payload(zone=self._zone)
         done = list(self._read_into(payload, names))
         if payload.alerts or payload.rejected:
-            accept(Batch(source, time.time_ns(), tuple(payload.alerts), tuple(payload.rejected)))
+            accept(Batch(source_name, time.time_ns(), tuple(payload.alerts), tuple(payload.rejected)))
         for name in done:
             self._remove(name)
 
     def _read_into(self, payload: Payload, names: list[str]) -> Iterator[str]:
-        """Fill a batch; the names of what it holds."""
+        """Add files to the payload up to a batch. Yields their names."""
         size = 0
         for name in names[:_MAX_BATCH]:
-            found = self._read(name)
-            if isinstance(found, RejectedMessage):
-                payload.rejected.append(found)
-            elif found is not None:
-                _decode_into(payload, found)
-                size += len(found.content)
-            if found is not None:
+            file = self._read(name)
+            if isinstance(file, RejectedMessage):
+                payload.rejected.append(file)
+            elif file is not None:
+                _decode_into(payload, file)
+                size += len(file.content)
+            if file is not None:
                 yield name
             if size >= _MAX_BATCH_BYTES:
                 return
 
     def _read(self, name: str) -> _File | RejectedMessage | None:
-        """A file's content; a refusal for what ought not to be there; None for what is left alone."""
+        """A file, a rejected message for an entry that must not be opened, or None for an entry to skip."""
         try:
             before = os.stat(name, dir_fd=self._directory, follow_symlinks=False)
             if not stat.S_ISREG(before.st_mode):
@@ -119,24 +123,27 @@ class Spool:
                 now = os.fstat(file)
                 if not stat.S_ISREG(now.st_mode):
                     return self._not_a_file(name, now.st_mode)
-                content = opened.read(MAX_BYTES + 1)
+                content = opened.read(self._max_file_bytes + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
             self._mark_unusable(name, error)
             return None
         if now.st_nlink > 1:
-            return RejectedMessage("was a second name of a file elsewhere, in the spool", os.fsencode(name))
-        if len(content) > MAX_BYTES:
-            return RejectedMessage(f"has more than {MAX_BYTES} bytes, in the spool", content[:_LARGE_FILE_PREFIX])
+            return RejectedMessage("was a hard link in the spool", os.fsencode(name))
+        if len(content) > self._max_file_bytes:
+            reason = f"was a file of more than {self._max_file_bytes} bytes in the spool"
+            return RejectedMessage(reason, content[:_LARGE_FILE_PREFIX])
         return _File(content, now.st_mtime_ns)
 
     def _not_a_file(self, name: str, mode: int) -> RejectedMessage | None:
         if stat.S_ISDIR(mode):
-            self._mark_unusable(name, IsADirectoryError(0, "it is a folder"))
+            self._mark_unusable(name, IsADirectoryError(0, "not a file but a folder"))
             return None
-        kind = {stat.S_IFLNK: "link", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}.get(stat.S_IFMT(mode), "device")
-        return RejectedMessage(f"was a {kind} in the spool, where only files belong", os.fsencode(name))
+        kind = {stat.S_IFLNK: "symbolic link", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}.get(
+            stat.S_IFMT(mode), "device"
+        )
+        return RejectedMessage(f"was a {kind} in the spool", os.fsencode(name))
 
     def _remove(self, name: str) -> None:
         try:
@@ -147,14 +154,14 @@ class Spool:
             self._mark_unusable(name, error)
 
     def _mark_unusable(self, name: str, error: OSError) -> None:
-        """What cannot be read or removed must be told, once, and must not be tried for ever."""
+        """Log an entry that cannot be read or removed, and skip it from now on."""
         self._unusable.add(name)
         self._log.error(
-            "the spool holds what cannot be taken in",
+            "unusable file in the spool",
             spool=str(self._folder),
             name=ascii(name),
             problem=error.strerror,
-            remedy="remove it by hand; the bridge's user must be able to read and remove what lies there",
+            remedy="remove it; the bridge's user must be able to read and remove every file in the spool",
         )
 
     def _remove_abandoned(self, name: str) -> None:
@@ -162,7 +169,7 @@ class Spool:
             age = time.time() - os.stat(name, dir_fd=self._directory, follow_symlinks=False).st_mtime
             if age > _ABANDONED_SECONDS:
                 os.unlink(name, dir_fd=self._directory)
-        except OSError:  # it has just been finished, or it is a folder: either way not ours to remove
+        except OSError:  # finished just now, or a folder
             return
 
 
@@ -173,7 +180,7 @@ def _decode_into(payload: Payload, file: _File) -> None:
         read = read_body(file.content, min(file.written_ns, time.time_ns()), payload.zone)
     except TooManyAlerts:
         payload.rejected.append(
-            RejectedMessage(f"holds more than {MAX_ALERTS_PER_BODY} alerts, in the spool", file.content)
+            RejectedMessage(f"was a file with more than {MAX_ALERTS_PER_BODY} alerts in the spool", file.content)
         )
         return
     payload.alerts += read.alerts
@@ -186,17 +193,17 @@ def _open_folder(folder: Path, group: str) -> int:
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise SetupError(
-            f"the spool {folder} cannot be used ({error.strerror}); it must be a folder that the bridge's user may "
-            f"write to, in a folder that exists"
+            f"the spool {folder} cannot be used ({error.strerror}); "
+            "name a folder that the bridge's user can write to or create"
         ) from error
     if os.fstat(directory).st_mode & stat.S_IWOTH:
         os.close(directory)
-        raise SetupError(f"anybody may write to the spool {folder}; take that away: chmod o-w {folder}")
+        raise SetupError(f"anybody can write to the spool {folder}; run: chmod o-w {folder}")
     return directory
 
 
 def _create(folder: Path, group: str) -> None:
-    """For the group alone, and its files are the group's (setgid); one that is there stays as it is."""
+    """Create the folder for the group only, with setgid for its files. An existing folder is not changed."""
     try:
         folder.mkdir(0o700)
     except FileExistsError:
