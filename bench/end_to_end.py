@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from bench.figures import Figure
 from bridge.alert.wire.methods import GET
-from bridge.journal.sqlite import Journal
+from bridge.journal.opening import open_for_router, open_to_read
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
@@ -86,8 +86,8 @@ def _take_in(folder: Path, count: int) -> tuple[list[float], float]:
     """Each alert's wait from the read of its batch to the commit, and how long all took."""
     program = check([SourceText("bench.route", _ROUTES)], Known(None, None)).program
     assert program is not None
-    journal = Journal.open_for_router(folder / "journal.db")
-    intake = Intake(journal, Router(program, {}), on_deliveries=lambda: None, on_fault=print)
+    journal = open_for_router(folder / "journal.db")
+    intake = Intake(journal.alerts, Router(program, {}), on_deliveries=lambda: None, on_fault=print)
     waits: list[float] = []
     done = threading.Event()
 
@@ -125,8 +125,8 @@ def _whole_bridge() -> Iterator[Figure]:
             bridge = start(folder, "--config", "config.yaml")
             started = time.monotonic()
             try:
-                kept = _await(folder, lambda journal: journal.kept() >= count)
-                delivered = _await(folder, lambda journal: journal.undelivered() == 0)
+                kept = _await(folder, lambda journal: journal.history.alert_count() >= count)
+                delivered = _await(folder, lambda journal: journal.deliveries.undelivered() == 0)
             finally:
                 bridge.terminate()
                 bridge.wait(30)
@@ -141,7 +141,7 @@ def _await(folder: Path, holds: object) -> float:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
-            journal = Journal.open_to_read(folder / "journal.db")
+            journal = open_to_read(folder / "journal.db")
             found = holds(journal)
             journal.close()
         except JournalError:

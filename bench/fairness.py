@@ -18,7 +18,7 @@ import structlog
 from bench.figures import Figure
 from bench.routes import routes_text
 from bridge.http.guard import Guard
-from bridge.journal.sqlite import Journal
+from bridge.journal.opening import open_for_router
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
@@ -85,8 +85,8 @@ def _run(mood: str) -> _Run:
     assert program is not None
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
         folder = Path(name)
-        journal = Journal.open_for_router(folder / "journal.db")
-        intake = Intake(journal, Router(program, {}), on_deliveries=lambda: None, on_fault=print)
+        journal = open_for_router(folder / "journal.db")
+        intake = Intake(journal.alerts, Router(program, {}), on_deliveries=lambda: None, on_fault=print)
         watched = _Watched(intake)
         posted: list[int] = []
 

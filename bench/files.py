@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from bench.figures import Figure
-from bridge.journal.sqlite import Journal
+from bridge.journal.opening import open_for_router
 from bridge.simulate.generate import generate
 from bridge.simulate.recording import Form
 from bridge.sources.contract import Batch
@@ -93,13 +93,13 @@ def _commit(files: int) -> float:
         paths = [folder / f"falco-{number}.log" for number in range(files)]
         for path in paths:
             path.touch()
-        journal = Journal.open_for_router(folder / "journal.db")
+        journal = open_for_router(folder / "journal.db")
         source = FileSource("bench", str(folder / "falco-*.log"), read_from="start")
         committed = threading.Semaphore(0)
         moments: list[float] = []
 
         def accept(batch: Batch) -> None:
-            journal.append(batch.source_name, batch.received_ns, [], (), batch.checkpoint)
+            journal.alerts.append(batch.source_name, batch.received_ns, [], (), batch.checkpoint)
             if batch.alerts or not moments:
                 moments.append(time.thread_time())
                 committed.release()

@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.figures import Figure
 from bench.routes import routes_text
 from bridge.http.guard import Guard
-from bridge.journal.sqlite import Journal
+from bridge.journal.opening import open_for_router
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
@@ -39,8 +39,8 @@ def figures() -> Iterator[Figure]:
     for connections, count in _COUNTS.items():
         bare = _rate(connections, count, _Clock())
         with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
-            journal = Journal.open_for_router(Path(folder) / "journal.db")
-            intake = Intake(journal, router, on_deliveries=lambda: None, on_fault=print)
+            journal = open_for_router(Path(folder) / "journal.db")
+            intake = Intake(journal.alerts, router, on_deliveries=lambda: None, on_fault=print)
             committed = _rate(connections, count, _Clock(intake.accept))
             journal.close()
         named = f"{connections} connection{'s' if connections > 1 else ''}"

@@ -1,4 +1,4 @@
-"""What a commit costs for each alert, by the size of its batch."""
+"""What a commit costs for each alert, and a claim with its settlement for each delivery, by the size of the batch."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 from bench.alerts import alerts
 from bench.figures import Figure
 from bridge.alert import Priority
-from bridge.journal.sqlite import Entry, Journal
-from bridge.routing import Decision, Notification, Reason, Routed
+from bridge.delivery import Capacity, DeliveryState, Settlement
+from bridge.journal.opening import open_for_router
+from bridge.journal.protocols import Journal
+from bridge.routing import Decision, Entry, Notification, Reason, Routed
 
 _SECONDS = 2.0
 _SIZES = (1, 10, 100, 1000)
@@ -22,13 +24,34 @@ def figures() -> Iterator[Figure]:
     """Microseconds an alert with 1.5 deliveries, committed with synchronous=FULL, against batches of one."""
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
         yield Figure("one fsync on this disk", _fsync_microseconds(Path(folder)), "µs")
-        journal = Journal.open_for_router(Path(folder) / "journal.db")
+        journal = open_for_router(Path(folder) / "journal.db")
         alone = 0.0
         for seed, size in enumerate(_SIZES):
             cost = _microseconds_an_alert(journal, size, seed)
             alone = alone or cost
             yield Figure(f"journal commit, batches of {size}", cost, "µs/alert", alone / cost, "cheaper than alone")
+        yield from _claims(journal)
         journal.close()
+
+
+def _claims(journal: Journal) -> Iterator[Figure]:
+    """Microseconds a delivery that is claimed and settled, from what the commits have left."""
+    for size in (1, 100):
+        started, done = time.perf_counter(), 0
+        while time.perf_counter() - started < _SECONDS:
+            now_ns = time.time_ns()
+            sends = journal.deliveries.claim(
+                now_ns, 10**18, {"oncall": Capacity(1, size), "archive": Capacity(1, size)}
+            )
+            claimed = [each.id for send in sends for each in send]
+            if not claimed:
+                break
+            journal.deliveries.settle(
+                [Settlement(each, DeliveryState.DELIVERED, now_ns, now_ns, 200, "") for each in claimed]
+            )
+            done += len(claimed)
+        cost = (time.perf_counter() - started) / done * 1e6
+        yield Figure(f"claim and settle, two channels, batches of {size}", cost, "µs/delivery")
 
 
 def _microseconds_an_alert(journal: Journal, size: int, seed: int) -> float:
@@ -37,8 +60,8 @@ def _microseconds_an_alert(journal: Journal, size: int, seed: int) -> float:
     done = 0
     while done + size <= len(entries) and time.perf_counter() - started < _SECONDS:
         batch = entries[done : done + size]
-        journal.unknown([entry.alert for entry in batch])
-        journal.append("bench", time.time_ns(), batch)
+        journal.alerts.unknown([entry.alert for entry in batch])
+        journal.alerts.append("bench", time.time_ns(), batch)
         done += size
     return (time.perf_counter() - started) / done * 1e6
 

@@ -15,7 +15,7 @@ from bench.end_to_end import simulating, start
 from bench.figures import Figure
 from bench.routes import routes_text
 from bridge.journal import JournalError
-from bridge.journal.sqlite import Journal
+from bridge.journal.opening import open_to_read
 
 _ALERTS = 1_000_000 if os.environ.get("FALCO_BRIDGE_FULL") == "1" else 100_000
 _EARLY = _ALERTS // 10
@@ -53,8 +53,8 @@ def _await_kept(folder: Path, count: int) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline:
         try:
-            journal = Journal.open_to_read(folder / "journal.db")
-            newest = int(str(journal.read("SELECT coalesce(max(seq), 0) FROM alerts")[0][0]))
+            journal = open_to_read(folder / "journal.db")
+            newest = journal.history.alert_count()
             journal.close()
         except JournalError:
             newest = 0

@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from bench.figures import Figure
 from bridge.alert import Alert, Priority
 from bridge.alert.forms.grpc_form import decode_grpc
-from bridge.journal.sqlite import Entry, Journal
-from bridge.journal.sqlite.history import recorded
-from bridge.journal.sqlite.upkeep import RetentionPolicy, Upkeep, dictionary_due, learned
-from bridge.routing import Decision, Notification, Reason, Routed
+from bridge.journal.opening import open_for_router
+from bridge.journal.protocols import Journal
+from bridge.journal.retention import RetentionPolicy
+from bridge.routing import Decision, Entry, Notification, Reason, Routed
 from bridge.simulate.generate import generate
 from bridge.simulate.recording import Form
 
@@ -35,18 +37,20 @@ def figures() -> Iterator[Figure]:
     """Each alert has one delivery; ids ascend as a cluster's do. Wall time, so to be run alone."""
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
         path = Path(folder) / "journal.db"
-        journal = Journal.open_for_router(path)
+        journal = open_for_router(path)
         costs = list(_grow(journal))
         first, last = min(costs[1:4]), min(costs[-3:])
         yield Figure("an insert near the beginning", first, "µs/alert")
         yield Figure(f"an insert after {_ALERTS:,}", last, "µs/alert", last / first, "the beginning")
-        (alerts, deliveries), raw = _bytes(journal), _raw_bytes()
+        (alerts, deliveries), raw = _bytes(path), _raw_bytes()
         yield Figure("bytes an alert, its index included", alerts, "bytes", alerts / raw, "its protobuf message")
         yield Figure("bytes a delivery, its indexes included", deliveries, "bytes")
         started = time.process_time()
-        read = sum(1 for _, _ in zip(recorded(journal), range(_SEARCHED), strict=False))
+        read = sum(1 for _, _ in zip(journal.history.alerts(), range(_SEARCHED), strict=False))
         yield Figure("search: an alert read and decoded", (time.process_time() - started) / read * 1e6, "µs/alert")
-        journal._connection.execute("UPDATE deliveries SET state = 'delivered', settled_ns = 0")  # noqa: SLF001
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE deliveries SET state = 'delivered', settled_ns = 0")
+            connection.commit()
         steps = sorted(_forget(journal))
         yield Figure("upkeep: the longest step", steps[-1] * 1000, "ms")
         yield Figure("upkeep: p99 of its steps", steps[len(steps) * 99 // 100] * 1000, "ms")
@@ -62,21 +66,22 @@ def _grow(journal: Journal) -> Iterator[float]:
             alerts = [decode_grpc(next(made).grpc(Form.TEXT), 0) for _ in range(_BATCH)]
             entries = [Entry(alert, _ROUTED) for alert in alerts if isinstance(alert, Alert)]
             started = time.perf_counter()
-            journal.unknown([entry.alert for entry in entries])
-            journal.append("bench", 0, entries)
+            journal.alerts.unknown([entry.alert for entry in entries])
+            journal.alerts.append("bench", 0, entries)
             spent += time.perf_counter() - started
-        number = dictionary_due(journal)
-        if number is not None:
-            journal.add_dictionary(number, learned(journal, number))
+        complete = journal.maintenance.prepare()
+        if complete is not None:
+            complete()
         yield spent / _PART * 1e6
 
 
-def _bytes(journal: Journal) -> tuple[float, float]:
+def _bytes(path: Path) -> tuple[float, float]:
     """Of an alert and of a delivery: the pages of their tables and indexes."""
-    sizes = dict(journal.read("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"))
-    alerts = sum(size for name, size in sizes.items() if "alerts" in str(name))  # type: ignore[misc]
-    deliveries = sum(size for name, size in sizes.items() if str(name).startswith("deliveries"))  # type: ignore[misc]
-    return alerts / _ALERTS, deliveries / _ALERTS  # type: ignore[operator]
+    with closing(sqlite3.connect(path)) as connection:
+        sizes = dict(connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"))
+    alerts = sum(size for name, size in sizes.items() if "alerts" in name)
+    deliveries = sum(size for name, size in sizes.items() if name.startswith("deliveries"))
+    return alerts / _ALERTS, deliveries / _ALERTS
 
 
 def _raw_bytes() -> float:
@@ -85,9 +90,9 @@ def _raw_bytes() -> float:
 
 def _forget(journal: Journal) -> Iterator[float]:
     """Seconds that each step of a round took: everything is old."""
-    upkeep = Upkeep(journal, RetentionPolicy(alerts_ns=1, deliveries_ns=1))
+    policy = RetentionPolicy(alerts_ns=1, deliveries_ns=1)
     more = True
     while more:
         started = time.perf_counter()
-        more = upkeep.step(time.time_ns())
+        more = journal.maintenance.step(policy, time.time_ns())
         yield time.perf_counter() - started

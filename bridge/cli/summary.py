@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping
 from bridge.alert import INTERNAL_SOURCE
 from bridge.cli.table import many
 from bridge.delivery import DeliveryState
-from bridge.journal.sqlite import Journal
-from bridge.journal.sqlite.history import RecordedAlert, deliveries, delivery_counts, recorded
+from bridge.journal.protocols import History
+from bridge.journal.records import RecordedAlert
 from bridge.routing import OTHERWISE, Reason
 
 
-def summarise(journal: Journal, conditions: Mapping[str, str]) -> str:
+def summarise(history: History, conditions: Mapping[str, str]) -> str:
     """A page of text. ``conditions`` holds the source text of each route's condition, by the route's name."""
-    kept = list(recorded(journal))
-    sections = (_what_came_in(kept), _what_was_decided(kept, conditions), _what_was_delivered(journal))
+    kept = list(history.alerts())
+    sections = (_what_came_in(kept), _what_was_decided(kept, conditions), _what_was_delivered(history))
     return "\n".join(line for section in sections for line in section)
 
 
@@ -41,9 +41,9 @@ def _what_was_decided(kept: list[RecordedAlert], conditions: Mapping[str, str]) 
         yield f"  {len(ignored):5}  kept, told to nobody ({own} of them Falco's own about itself)"
 
 
-def _what_was_delivered(journal: Journal) -> Iterator[str]:
+def _what_was_delivered(history: History) -> Iterator[str]:
     yield "\nDelivered:"
-    for (channel, state), count in sorted(delivery_counts(journal).items()):
+    for (channel, state), count in sorted(history.delivery_counts().items()):
         yield f"  {count:5}  {channel}: {state.value}"
-    for dead in deliveries(journal, DeliveryState.DEAD):
+    for dead in history.deliveries(DeliveryState.DEAD):
         yield f"  dead letter {dead.id} to {dead.channel}: {dead.reason}"

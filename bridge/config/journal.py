@@ -8,7 +8,7 @@ from dataclasses import replace
 import yaml
 
 from bridge.config.reader import Reader
-from bridge.journal.sqlite.upkeep import RetentionPolicy
+from bridge.journal.retention import RetentionPolicy
 
 _SIZE = re.compile(r"(\d{1,6})\s?(MB|GB|TB)")
 _BYTES = {"MB": 10**6, "GB": 10**9, "TB": 10**12}

@@ -20,7 +20,7 @@ from bridge.config.metrics import MetricsSettings, read_metrics
 from bridge.config.reader import Problem, Reader
 from bridge.config.sources import SourceSettings, read_sources
 from bridge.delivery.options import ChannelOptions
-from bridge.journal.sqlite.upkeep import RetentionPolicy
+from bridge.journal.retention import RetentionPolicy
 
 _SECTIONS = ("sources", "channels", "routes", "journal", "log", "labels", "shutdown", "admin", "allow", "metrics")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")

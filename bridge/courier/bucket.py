@@ -8,40 +8,40 @@ from bridge.delivery.options import Rate
 
 _SECOND = 1_000_000_000
 _NEARLY_ONE = 1.0 - 1e-9
-"""A token that only rounding keeps from being whole is one."""
+"""A token that is incomplete only because of rounding counts as one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What was in it at some moment."""
+    """The tokens at a point in time."""
 
     tokens: float
     at_ns: int
 
 
 def full(rate: Rate, now_ns: int) -> Bucket:
-    """As many tokens as a burst may take."""
+    """A bucket with the tokens of a burst."""
     return Bucket(max(rate.burst, 1.0), now_ns)
 
 
 def filled(bucket: Bucket, rate: Rate, now_ns: int) -> Bucket:
-    """With what has come in since; a clock that was set back adds nothing."""
+    """The bucket with the tokens added since. A clock that was set back adds none."""
     gained = max(now_ns - bucket.at_ns, 0) / _SECOND * rate.per_second
     return Bucket(min(max(rate.burst, 1.0), bucket.tokens + gained), now_ns)
 
 
-def whole(bucket: Bucket, rate: Rate, now_ns: int) -> int:
-    """How many sends may begin now."""
+def available(bucket: Bucket, rate: Rate, now_ns: int) -> int:
+    """How many sends may start now."""
     return int(filled(bucket, rate, now_ns).tokens + 1.0 - _NEARLY_ONE)
 
 
 def taken(bucket: Bucket, rate: Rate, now_ns: int) -> Bucket:
-    """After one send."""
+    """The bucket after one send."""
     now = filled(bucket, rate, now_ns)
     return Bucket(now.tokens - 1.0, now_ns)
 
 
 def next_ns(bucket: Bucket, rate: Rate, now_ns: int) -> int:
-    """When the next send may begin."""
+    """When the next send may start."""
     missing = _NEARLY_ONE - filled(bucket, rate, now_ns).tokens
     return now_ns if missing <= 0 else now_ns + int(missing / rate.per_second * _SECOND) + 1

@@ -1,4 +1,4 @@
-"""Sends one test message as the courier would, and tells what came of it. A process: settings on its standard input."""
+"""The process that sends one test message to a channel, as the courier would. Settings are read from standard input."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any
 
 from bridge.alert import INTERNAL_SOURCE, Priority, make_alert
 from bridge.channels.errors import ChannelError
-from bridge.delivery import Delivery
-from bridge.delivery.outcome import Outcome, Verdict
+from bridge.delivery import Delivery, Outcome, Verdict
 from bridge.routing import Notification
 
 
@@ -19,15 +18,15 @@ def main() -> int:
     """Read ``{"name": …, "url": …, "labels": {…}, "allow": {…}}``; write NUL and the outcome as JSON."""
     logging.disable(logging.CRITICAL)  # Apprise names tokens in its warnings
     settings: dict[str, Any] = json.load(sys.stdin)
-    begun = time.monotonic()
+    started = time.monotonic()
     outcome = _send(settings)
-    told = {
+    result = {
         "verdict": outcome.verdict.value,
         "status": outcome.status,
         "reason": outcome.reason,
-        "seconds": time.monotonic() - begun,
+        "seconds": time.monotonic() - started,
     }
-    sys.stdout.write("\x00" + json.dumps(told))
+    sys.stdout.write("\x00" + json.dumps(result))
     return 0
 
 
@@ -51,7 +50,7 @@ def _message(name: str) -> Delivery:
     now_ns = time.time_ns()
     alert = make_alert(
         time_ns=now_ns, priority=Priority.NOTICE, rule="Test message", source=INTERNAL_SOURCE, hostname="falco-bridge",
-        tags=("falco-bridge",), output=f"falco-bridge channels test: the channel {name} works. Nothing has happened.",
+        tags=("falco-bridge",), output=f"Test message from falco-bridge: channel {name} works. No action is needed.",
         fields={"bridge.channel": name},
     )  # fmt: skip
     return Delivery(0, alert, Notification(name, ("channels test",), Priority.NOTICE), 0, now_ns)

@@ -1,28 +1,27 @@
-"""What a channel's answers say of its health. Pure: the clock and the jitter are arguments.
+"""The circuit of a channel: how outcomes change its health. Pure: clock and jitter are arguments.
 
-A circuit opens when sends fail in a row. While it is open nothing goes out but a probe: one delivery, at intervals that
-grow. The first that goes through closes it. A far side that takes us no more opens it sooner than one that is down.
-A refusal of a delivery is an answer: it opens nothing, yet a channel that only refuses is failing too. A far side that
-asks us to slow down works.
+A circuit opens after failed sends in a row. While it is open, only probes are sent: one delivery at a time, at growing
+intervals. A successful probe closes it. A fault of the channel (a revoked token) opens it sooner than an outage of the
+service. A rejection is an answer of a channel that works, and does not open it; a channel that rejects everything is
+reported all the same. Neither does a rate limit of the service (429).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.courier.retry import TOO_MANY, wait_seconds
-from bridge.delivery import Circuit, Health
-from bridge.delivery.outcome import Outcome, Verdict
+from bridge.courier.retry import TOO_MANY_REQUESTS, wait_seconds
+from bridge.delivery import Circuit, Health, Outcome, Verdict
 
 OPENS_AFTER = 5
 """Failed sends in a row."""
-_REFUSALS = 2
-"""So many refusals in a row are no accident, be it of deliveries or of us."""
+_REJECTIONS = 2
+"""Rejections, or faults of the channel, in a row after which it counts as failing."""
 _SECOND = 1_000_000_000
 
 
 def after_send(health: Health, outcome: Outcome, count: int, now_ns: int, jitter: float) -> Health:
-    """The health after a send of ``count`` deliveries came to that outcome."""
+    """The health after a send of ``count`` deliveries with that outcome."""
     if outcome.verdict is Verdict.DELIVERED:
         return _after_success(health, count, now_ns)
     health = replace(
@@ -32,48 +31,48 @@ def after_send(health: Health, outcome: Outcome, count: int, now_ns: int, jitter
         failure_ns=now_ns,
         status=outcome.status,
         reason=outcome.reason,
-        refused=outcome.verdict is Verdict.REJECTED,
-        broken=outcome.verdict is Verdict.CHANNEL_FAULT,
+        rejected=outcome.verdict is Verdict.REJECTED,
+        channel_fault=outcome.verdict is Verdict.CHANNEL_FAULT,
         recovered_ns=0,
     )
     if outcome.verdict is Verdict.REJECTED:
         return replace(_moved(health, Circuit.CLOSED, now_ns), dead=health.dead + count)
     probing = health.circuit is not Circuit.CLOSED
-    if probing or (health.failures >= _opens_after(health) and outcome.status != TOO_MANY):
+    if probing or (health.failures >= _opens_after(health) and outcome.status != TOO_MANY_REQUESTS):
         wait = wait_seconds(max(health.failures - OPENS_AFTER, 0), outcome, jitter)
         return replace(_moved(health, Circuit.OPEN, now_ns), probe_ns=now_ns + int(wait * _SECOND))
     return health
 
 
 def before_send(health: Health, now_ns: int) -> Health:
-    """The health with a send on its way: an open circuit has its probe."""
+    """The health with a send in flight: for an open circuit it is the probe."""
     return _moved(health, Circuit.HALF_OPEN, now_ns) if health.circuit is Circuit.OPEN else health
 
 
 def after_restart(health: Health) -> Health:
-    """As a new courier finds it: the probe that was out is not out any more."""
+    """The health for a new courier: a probe of the previous one is no longer in flight."""
     return replace(health, circuit=Circuit.OPEN) if health.circuit is Circuit.HALF_OPEN else health
 
 
 def is_failing(health: Health) -> bool:
-    """Whether it has failed often enough in a row to speak of it."""
-    return health.failures >= (_REFUSALS if health.refused else _opens_after(health))
+    """Whether enough sends in a row have failed for a health alert."""
+    return health.failures >= (_REJECTIONS if health.rejected else _opens_after(health))
 
 
 def _opens_after(health: Health) -> int:
-    return _REFUSALS if health.broken else OPENS_AFTER
+    return _REJECTIONS if health.channel_fault else OPENS_AFTER
 
 
 def _after_success(health: Health, count: int, now_ns: int) -> Health:
     return replace(
         _moved(health, Circuit.CLOSED, now_ns),
         failures=0,
-        failing_ns=health.failing_ns if health.told_ns else 0,
-        recovered_ns=(health.recovered_ns or now_ns) if health.told_ns else 0,
+        failing_ns=health.failing_ns if health.notified_ns else 0,
+        recovered_ns=(health.recovered_ns or now_ns) if health.notified_ns else 0,
         delivered=health.delivered + count,
         success_ns=now_ns,
-        refused=False,
-        broken=False,
+        rejected=False,
+        channel_fault=False,
     )
 
 

@@ -1,4 +1,4 @@
-"""The courier: claims what is due, lets each channel's threads send it, and writes down what became of it."""
+"""The courier: claims deliveries that are due, has each channel's threads send them, and settles the results."""
 
 from __future__ import annotations
 
@@ -18,87 +18,91 @@ from bridge.courier.expiry import DeliveryExpiry
 from bridge.courier.health_alerts import HealthAlerts
 from bridge.courier.runner import Runner
 from bridge.courier.worker import Attempt
-from bridge.delivery import Circuit, Health, Settlement
+from bridge.delivery import Circuit, Health, Outcome, Settlement, Verdict
 from bridge.delivery.options import ChannelOptions
-from bridge.delivery.outcome import Outcome, Verdict
 from bridge.journal import JournalBusyError
-from bridge.journal.sqlite import Journal
+from bridge.journal.busy import retry_while_busy
+from bridge.journal.protocols import AlertLog, DeliveryQueue
 
-MOST_WRITTEN_OFF = 16
-"""So many threads may hang in channels; with more, the courier leaves, and a new one takes its place."""
+MAX_HANGING_THREADS = 16
+"""With more threads hanging in channels the courier stops, and another one is started."""
 _LEASE_NS = 365 * 86_400 * 1_000_000_000
-"""A claim is the courier's for its life: it gives up on every attempt itself, and its successor knows of its end."""
-_LONGEST_SLEEP = 5.0
+"""Practically for ever: a courier ends each of its attempts, and the next courier releases the claims of a dead one."""
+IDLE_SECONDS = 5.0
+"""How long a courier sleeps without a reason to wake up."""
 _BUSY_SECONDS = 1.0
-_LEAVING_SECONDS = 10.0
-"""What attempts that are under way have to end, where the courier is to be replaced."""
+_REPLACED_SECONDS = 10.0
+"""How long attempts in flight may take when another courier is to be started."""
 _SECOND = 1_000_000_000
 
 
 class Courier:
-    """Delivers until told to drain."""
+    """Delivers until it is stopped."""
 
     def __init__(
         self,
-        journal: Journal,
+        alerts: AlertLog,
+        queue: DeliveryQueue,
         channels: Mapping[str, Channel],
         options: Mapping[str, ChannelOptions],
         jitter: Callable[[], float] = random.random,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
-        """``jitter`` throws from 0 to 1: how far retries spread."""
-        self._journal = journal
+        """``jitter`` returns a number from 0 to 1, which spreads retries."""
+        self._queue = queue
+        self._idle_seconds = idle_seconds
         self._results: SimpleQueue[tuple[Attempt, Outcome] | None] = SimpleQueue()
         self._to_try: SimpleQueue[str] = SimpleQueue()
         self._log = structlog.get_logger("courier")
-        journal.forget_health(channels)
-        health = journal.health()
+        queue.remove_health_except(channels)
+        health = queue.health()
         self._runners = {
             name: Runner(channel, options.get(name, ChannelOptions()), health.get(name, Health()), self._done,
                          jitter)
             for name, channel in channels.items()
         }  # fmt: skip
-        self._due = DueCache(journal, self._runners)
-        self._notices = HealthAlerts(journal, self._runners, socket.gethostname())
-        self._overdue = DeliveryExpiry(journal, self._runners)
+        self._due = DueCache(queue, self._runners)
+        self._health_alerts = HealthAlerts(alerts, queue, self._runners, socket.gethostname())
+        self._expiry = DeliveryExpiry(queue, self._runners)
         self._deadline: float | None = None
-        self._router_gone = threading.Event()
-        self._ending = threading.Event()
-        """Something new is known of the end: what waits for the journal looks up."""
-        for name in self._runners:  # what has started us anew may have mended any of them
+        self._claims_no_more = threading.Event()
+        self._stopping = threading.Event()
+        """Set when a deadline or the end becomes known, so that a wait for the journal is cut short."""
+        for name in self._runners:  # the restart may be due to a fix of any of them
             self.try_now(name)
         self.is_worn_out = False
-        """Whether it left because too many attempts hang, and wants to be started anew."""
+        """Whether it stopped because too many threads hang, and another courier is to be started."""
 
     def wake(self) -> None:
         """There may be something to deliver."""
         self._results.put(None)
 
     def try_now(self, name: str) -> None:
-        """That channel may work again: if it was let alone, look at once."""
+        """That channel may work again: if its circuit is open, send a probe at once."""
         self._to_try.put(name)
         self.wake()
 
-    def drain(self, seconds: float) -> None:
-        """Deliver what is due now for up to ``seconds``, then leave."""
+    def stop(self, seconds: float) -> None:
+        """Deliver what is due now for up to ``seconds``, then end."""
         self._deadline = time.monotonic() + seconds
-        self._ending.set()
+        self._stopping.set()
         self.wake()
 
-    def leave(self) -> None:
-        """The router is gone: finish what is in flight, claim nothing more."""
-        self._router_gone.set()
-        self._ending.set()
+    def finish(self) -> None:
+        """Claim nothing more, and end once nothing is in flight: the router has ended."""
+        self._claims_no_more.set()
+        self._stopping.set()
         self.wake()
 
     def run(self) -> None:
-        """Work until drained. Raises JournalError where the journal cannot go on."""
+        """Deliver until stopped. Raises JournalError where the journal cannot be used."""
         while not self._finished():
-            self._retrying(self._look_after)
-            self._retrying(self._claim)
+            self._while_journal_busy(self._check_channels)
+            self._while_journal_busy(self._claim)
             self._settle_results(self._sleep_seconds())
 
     def _finished(self) -> bool:
-        if self._router_gone.is_set():
+        if self._claims_no_more.is_set():
             return not any(runner.workers.busy for runner in self._runners.values())
         busy = any(runner.busy for runner in self._runners.values())
         if self._deadline is None:
@@ -106,73 +110,73 @@ class Courier:
         return time.monotonic() >= self._deadline or (not busy and not self._has_due())
 
     def _has_due(self) -> bool:
-        """Whether anything is due now, for a channel that may send before long."""
+        """Whether a channel that works has deliveries that are due now."""
         working = [runner.name for runner in self._runners.values() if runner.health.circuit is Circuit.CLOSED]
-        due = None if self.is_worn_out else self._journal.next_due(working)
+        due = None if self.is_worn_out else self._queue.next_due(working)
         return due is not None and due <= time.time_ns()
 
-    def _look_after(self) -> None:
-        """What is not the deliveries themselves: attempts that hang, letters to give up, news for the operator."""
+    def _check_channels(self) -> None:
+        """Timeouts, recoveries, expiry and health alerts: everything but the deliveries themselves."""
         now_ns = time.time_ns()
         while not self._to_try.empty():
-            if (tried := self._runners.get(self._to_try.get_nowait())) is not None:
-                tried.try_now(now_ns)
+            if (runner := self._runners.get(self._to_try.get_nowait())) is not None:
+                runner.try_now(now_ns)
         for runner in self._runners.values():
-            runner.workers.write_off(runner.options.attempt_timeout)
-            if runner.has_come_back:
-                self._journal.make_due_now(runner.name, now_ns)
-                runner.has_come_back = False
+            runner.workers.apply_timeout(runner.options.attempt_timeout)
+            if runner.has_recovered:
+                self._queue.make_due_now(runner.name, now_ns)
+                runner.has_recovered = False
                 self._due.change(runner.name)
-        self._overdue.look(now_ns)
-        if self._notices.look(now_ns):
+        self._expiry.check(now_ns)
+        if self._health_alerts.check(now_ns):
             self._due.change_all()
-        self._write_health([])
-        if not self.is_worn_out and self._written_off() > MOST_WRITTEN_OFF:
+        self._write([])
+        if not self.is_worn_out and self._hanging_threads() > MAX_HANGING_THREADS:
             self.is_worn_out = True
-            self._log.warning("too many attempts hang; the courier makes room for a new one")
-            self.drain(_LEAVING_SECONDS)
+            self._log.warning("courier worn out", hanging_threads=self._hanging_threads())
+            self.stop(_REPLACED_SECONDS)
 
-    def _written_off(self) -> int:
-        return sum(runner.workers.written_off for runner in self._runners.values())
+    def _hanging_threads(self) -> int:
+        return sum(runner.workers.timed_out for runner in self._runners.values())
 
     def _claim(self) -> None:
-        if self._router_gone.is_set():
+        if self._claims_no_more.is_set():
             return
         now_ns = time.time_ns()
         for runner in self._runners.values():
-            runner.begin_halves(now_ns)
+            runner.start_split_batches(now_ns)
         if self.is_worn_out:
             return
-        room = {
-            name: runner.room(now_ns, lambda most, name=name: self._journal.waiting(name, most))  # type: ignore[misc]
+        capacity = {
+            name: runner.capacity(now_ns, lambda limit, name=name: self._queue.waiting(name, limit))  # type: ignore[misc]
             for name, runner in self._runners.items()
-            if self._due.may_be(name, now_ns)
+            if self._due.may_be_due(name, now_ns)
         }
-        for send in self._journal.claim(now_ns, _LEASE_NS, room):
+        for send in self._queue.claim(now_ns, _LEASE_NS, capacity):
             name = send[0].notification.channel
-            self._runners[name].begin(send, now_ns)
+            self._runners[name].start(send, now_ns)
             self._due.change(name)
 
     def _sleep_seconds(self) -> float:
-        """Until something can be sent, an attempt has taken too long, or the drain ends; a wake or a result ends it."""
+        """Until something can be sent, an attempt times out, or the deadline. A wake or a result ends the sleep."""
         if not self._results.empty():
             return 0.0
         now_ns, now = time.time_ns(), time.monotonic()
-        moments = [now + _LONGEST_SLEEP]
+        times = [now + self._idle_seconds]
         if self._deadline is not None:
-            moments.append(self._deadline)
+            times.append(self._deadline)
         for runner in self._runners.values():
             ready = runner.ready_ns(now_ns)
-            due = now_ns if runner.has_halves else self._due.at(runner.name)
+            due = now_ns if runner.has_split_batches else self._due.next_due(runner.name)
             if ready is not None and due is not None:
-                moments.append(now + (max(ready, due) - now_ns) / _SECOND)
+                times.append(now + (max(ready, due) - now_ns) / _SECOND)
             if (oldest := runner.workers.oldest()) is not None:
-                moments.append(oldest + runner.options.attempt_timeout)
-        return max(min(moments) - now, 0.0)
+                times.append(oldest + runner.options.attempt_timeout)
+        return max(min(times) - now, 0.0)
 
     def _settle_results(self, seconds: float) -> None:
-        """Wait for a result or a wake; settle everything that has come by then in one transaction."""
-        settled: list[Settlement] = []
+        """Wait for a result or a wake, and settle everything that has arrived by then in one transaction."""
+        settlements: list[Settlement] = []
         try:
             result = self._results.get(timeout=seconds) if seconds > 0 else self._results.get_nowait()
         except Empty:
@@ -183,51 +187,44 @@ class Courier:
                 if result is None:
                     self._due.change_all()
                 else:
-                    settled += self._ended(*result)
+                    settlements += self._end(*result)
                 result = self._results.get_nowait()
-        self._retrying(lambda: self._write_health(settled))
+        self._while_journal_busy(lambda: self._write(settlements))
 
-    def _write_health(self, settled: list[Settlement]) -> None:
-        """Settle, and write down the health of the channels where it has changed."""
+    def _write(self, settlements: list[Settlement]) -> None:
+        """Settle, and record the health of the channels where it has changed."""
         changed = {name: runner.health for name, runner in self._runners.items() if runner.changed}
-        self._journal.settle(settled, changed)
+        self._queue.settle(settlements, changed)
         for name, health in changed.items():
             self._runners[name].changed = self._runners[name].health != health
 
-    def _ended(self, attempt: Attempt, outcome: Outcome) -> list[Settlement]:
+    def _end(self, attempt: Attempt, outcome: Outcome) -> list[Settlement]:
         runner = self._runners[attempt.channel]
-        settled = runner.end(attempt, outcome, time.time_ns())
+        settlements = runner.end(attempt, outcome, time.time_ns())
         self._due.change(runner.name)
         self._log.debug(
-            "attempt", channel=attempt.channel, deliveries=len(attempt.send), first=attempt.send[0].id,
+            "attempt ended", channel=attempt.channel, deliveries=len(attempt.send), first=attempt.send[0].id,
             verdict=outcome.verdict.value, status=outcome.status,
         )  # fmt: skip
         if outcome.verdict is not Verdict.DELIVERED and attempt.send[0].attempts == 0:
-            self._log.debug("not delivered", channel=attempt.channel, reason=outcome.reason)
-        return settled
+            self._log.debug("delivery failed", channel=attempt.channel, reason=outcome.reason)
+        return settlements
 
-    def _retrying(self, action: Callable[[], None]) -> None:
-        """A full disk or a long lock passes; what was done by then is written when it has."""
-        told = False
-        while True:
-            try:
-                action()
-            except JournalBusyError as error:
-                if not told:
-                    told = True
-                    self._log.error("journal blocked", problem=str(error))
-                if not self._may_wait():
-                    return
-            else:
-                return
+    def _while_journal_busy(self, action: Callable[[], None]) -> None:
+        """Do it, also after a full disk or a long lock; skip it where the courier has to end first."""
+        with suppress(JournalBusyError):
+            retry_while_busy(action, self._report_blocked, self._wait_for_journal)
 
-    def _may_wait(self) -> bool:
-        """Wait for the journal, but no longer than there is time; False where there is none."""
+    def _report_blocked(self, error: JournalBusyError) -> None:
+        self._log.error("journal blocked", problem=str(error))
+
+    def _wait_for_journal(self) -> bool:
+        """Wait a moment; False where there is no time left."""
         left = _BUSY_SECONDS if self._deadline is None else min(_BUSY_SECONDS, self._deadline - time.monotonic())
-        if self._router_gone.is_set() or left <= 0:
+        if self._claims_no_more.is_set() or left <= 0:
             return False
-        if self._ending.wait(left):
-            self._ending.clear()
+        if self._stopping.wait(left):
+            self._stopping.clear()
         return True
 
     def _done(self, attempt: Attempt, outcome: Outcome) -> None:

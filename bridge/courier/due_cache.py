@@ -1,36 +1,36 @@
-"""When something is due for each channel: the journal is asked only where that may have changed."""
+"""Remembers when the next delivery of each channel is due, so that the journal is queried only after a change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bridge.journal.sqlite import Journal
+from bridge.journal.protocols import DeliveryQueue
 
 
 class DueCache:
-    """So that a channel without work costs nothing while another is busy."""
+    """A channel without deliveries then costs nothing while another is busy."""
 
-    def __init__(self, journal: Journal, names: Iterable[str]) -> None:
-        self._journal = journal
+    def __init__(self, queue: DeliveryQueue, names: Iterable[str]) -> None:
+        self._queue = queue
         self._due: dict[str, int | None] = dict.fromkeys(names)
         self._changed = set(self._due)
 
     def change(self, name: str) -> None:
-        """That channel's deliveries have changed."""
+        """The deliveries of that channel have changed."""
         self._changed.add(name)
 
     def change_all(self) -> None:
-        """Anybody's may have."""
+        """The deliveries of any channel may have changed."""
         self._changed.update(self._due)
 
-    def may_be(self, name: str, now_ns: int) -> bool:
-        """Whether it is worth looking whether something is due now."""
+    def may_be_due(self, name: str, now_ns: int) -> bool:
+        """Whether the journal has to be queried for deliveries that are due now."""
         due = self._due[name]
         return name in self._changed or (due is not None and due <= now_ns)
 
-    def at(self, name: str) -> int | None:
-        """When the next delivery is due, in nanoseconds since the epoch; None without any."""
+    def next_due(self, name: str) -> int | None:
+        """When the next delivery is due, in nanoseconds since the epoch; None if there is none."""
         if name in self._changed:
-            self._due[name] = self._journal.next_due([name])
+            self._due[name] = self._queue.next_due([name])
             self._changed.discard(name)
         return self._due[name]

@@ -1,4 +1,4 @@
 """Exit codes of the courier process."""
 
 WORN_OUT = 75
-"""Too many attempts hang in their channels; start another courier."""
+"""Too many threads hang in channels; another courier is to be started."""

@@ -1,4 +1,4 @@
-"""Tells the operator of a channel's outage: through its fallback, as an alert of the bridge's own in the journal."""
+"""Reports outages: appends health alerts to the journal, for the fallback of the channel that fails."""
 
 from __future__ import annotations
 
@@ -7,53 +7,53 @@ from collections.abc import Mapping
 
 import structlog
 
-from bridge.courier.outage import News, news, notice, told
+from bridge.courier.outage import HealthChange, after_report, health_alert, health_change
 from bridge.courier.runner import Runner
 from bridge.delivery import HEALTH_ALERT_ROUTE, Circuit
-from bridge.journal.sqlite import Entry, Journal
-from bridge.routing import Decision, Notification, Reason, Routed
+from bridge.journal.protocols import AlertLog, DeliveryQueue
+from bridge.routing import Decision, Entry, Notification, Reason, Routed
 
-ROAD = "courier"
-"""Where these alerts come from, in the journal."""
+SOURCE_NAME = "courier"
+"""The source name of health alerts in the journal."""
 
 
 class HealthAlerts:
-    """Looks at every channel's health and tells what is new."""
+    """Checks the health of every channel, and reports changes once each."""
 
-    def __init__(self, journal: Journal, runners: Mapping[str, Runner], host: str) -> None:
-        self._journal = journal
+    def __init__(self, alerts: AlertLog, queue: DeliveryQueue, runners: Mapping[str, Runner], host: str) -> None:
+        self._alerts = alerts
+        self._queue = queue
         self._runners = runners
         self._host = host
         self._log = structlog.get_logger("courier")
 
-    def look(self, now_ns: int) -> bool:
-        """Tell what there is to tell, and whether there was anything. What a crash cut short is not told twice."""
-        anything = False
+    def check(self, now_ns: int) -> bool:
+        """Report what has changed. Returns whether anything has."""
+        changed = False
         for runner in self._runners.values():
-            if not runner.health.failures and not runner.health.told_ns:
+            if not runner.health.failures and not runner.health.notified_ns:
                 continue
-            waits = self._journal.waiting(runner.name, 1) > 0 if runner.health.recovered_ns else False
-            what = news(runner.health, runner.options, now_ns, waits=waits)
-            if what is not None:
-                self._tell(runner, what, self._journal.waiting(runner.name))
-                anything = True
-        return anything
+            waits = self._queue.waiting(runner.name, 1) > 0 if runner.health.recovered_ns else False
+            change = health_change(runner.health, runner.options, now_ns, waits=waits)
+            if change is not None:
+                self._report(runner, change, self._queue.waiting(runner.name))
+                changed = True
+        return changed
 
-    def _tell(self, runner: Runner, what: News, waiting: int) -> None:
+    def _report(self, runner: Runner, change: HealthChange, waiting: int) -> None:
         health = runner.health
-        alert = notice(runner.name, health, what, waiting, runner.options, self._host)
-        listener = self._listener(runner)
-        if self._journal.unknown([alert]):
-            channels = () if listener is None else (listener,)
-            notifications = tuple(Notification(name, (HEALTH_ALERT_ROUTE,), alert.priority) for name in channels)
-            decision = Decision(HEALTH_ALERT_ROUTE, Reason.SENT, channels)
-            self._journal.append(ROAD, time.time_ns(), [Entry(alert, Routed((decision,), notifications))])
-        runner.note(told(health, what, time.time_ns()))
-        say = self._log.error if what is News.FAILING else self._log.info
-        say(f"channel {what.value}", channel=runner.name, told_through=listener, waiting=waiting, reason=health.reason)
+        alert = health_alert(runner.name, health, change, waiting, runner.options, self._host)
+        fallback = self._fallback(runner)
+        channels = () if fallback is None else (fallback,)
+        notifications = tuple(Notification(name, (HEALTH_ALERT_ROUTE,), alert.priority) for name in channels)
+        decision = Decision(HEALTH_ALERT_ROUTE, Reason.SENT, channels)
+        self._alerts.append(SOURCE_NAME, time.time_ns(), [Entry(alert, Routed((decision,), notifications))])
+        runner.note(after_report(health, change, time.time_ns()))
+        log = self._log.error if change is HealthChange.FAILING else self._log.info
+        log(f"channel {change.value}", channel=runner.name, fallback=fallback, waiting=waiting, reason=health.reason)
 
-    def _listener(self, runner: Runner) -> str | None:
-        """The first of its fallbacks that works; where none does, the first: it hears when it works again."""
+    def _fallback(self, runner: Runner) -> str | None:
+        """The first of its fallbacks that works; if none does, the first, which gets the alert once it works again."""
         chain: list[Runner] = []
         following = self._runners.get(runner.options.fallback or "")
         while following is not None and following not in chain:

@@ -1,51 +1,56 @@
-"""What becomes of an attempt: done, a retry after a backoff, a dead letter. Pure: clock and jitter are arguments."""
+"""The settlement of an attempt: delivered, tried again after a backoff, or a dead letter. Pure."""
 
 from __future__ import annotations
 
 from bridge.common.durations import duration_text
-from bridge.delivery import Delivery, DeliveryState, Settlement
-from bridge.delivery.outcome import Outcome, Verdict
+from bridge.delivery import Delivery, DeliveryState, Outcome, Settlement, Verdict
 
 _FIRST_SECONDS = 1.0
 _LONGEST_SECONDS = 300.0
-STEPS_ASIDE_AFTER = 5
-"""Failed attempts; a delivery that has failed so often may be what is wrong: it goes alone, and holds back nobody."""
-TOO_MANY = 429
-"""HTTP's way of saying that a channel works, and is used too fast."""
+_SHORTEST_SECONDS = 0.1
+RELEASED_AFTER = 5
+"""Failed attempts after which a delivery is released from its order key: it may be the cause of the failures, so it is
+sent alone, and the later ones do not wait for it."""
+TOO_MANY_REQUESTS = 429
+"""The HTTP status of a service that works, and is used too often."""
 _SECOND = 1_000_000_000
 _MOST_DOUBLINGS = 20
 
 
-def settlement(delivery: Delivery, outcome: Outcome, now_ns: int, jitter: float, give_up_seconds: float) -> Settlement:
-    """Delivered, a dead letter, or due again later; ``jitter`` is from 0 to 1 and spreads retries out (full jitter)."""
+def settlement(delivery: Delivery, outcome: Outcome, now_ns: int, jitter: float, give_up_after: float) -> Settlement:
+    """The settlement of an attempt that ended at ``now_ns``.
+
+    ``jitter`` is from 0 to 1 and spreads retries (full jitter). A delivery of at least ``give_up_after`` seconds is
+    not tried again.
+    """
     state, due_ns, reason = DeliveryState.PENDING, now_ns, outcome.reason
     age = (now_ns - delivery.created_ns) / _SECOND
     if outcome.verdict is Verdict.DELIVERED:
         state = DeliveryState.DELIVERED
     elif outcome.verdict is Verdict.REJECTED:
         state = DeliveryState.DEAD
-    elif age >= give_up_seconds:
+    elif age >= give_up_after:
         state, reason = DeliveryState.DEAD, given_up(delivery.attempts + 1, age, outcome.reason)
     else:
         due_ns += int(wait_seconds(delivery.attempts, outcome, jitter) * _SECOND)
-    aside = delivery.attempts + 1 >= STEPS_ASIDE_AFTER and outcome.status != TOO_MANY
-    return Settlement(delivery.id, state, now_ns, due_ns, outcome.status, reason, aside=aside)
+    released = delivery.attempts + 1 >= RELEASED_AFTER and outcome.status != TOO_MANY_REQUESTS
+    return Settlement(delivery.id, state, now_ns, due_ns, outcome.status, reason, released_from_order=released)
 
 
 def wait_seconds(attempts: int, outcome: Outcome, jitter: float) -> float:
-    """How long until the next attempt: what the far side asked for, or exponentially longer each time."""
+    """Seconds until the next attempt: what the service asked for, or exponentially longer after each attempt."""
     if outcome.retry_after is not None:
         return outcome.retry_after
     ceiling = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** min(attempts, _MOST_DOUBLINGS))
-    return max(0.1, ceiling * jitter)
+    return max(_SHORTEST_SECONDS, ceiling * jitter)
 
 
 def given_up(attempts: int, age_seconds: float, last: str) -> str:
-    """The reason of a dead letter that was tried for too long."""
+    """The reason of a dead letter that was tried for too long; ``last`` is the last answer."""
     tries = f"{attempts} attempt{'s' * (attempts != 1)}"
-    return f"given up after {tries} in {duration_text(age_seconds)}; the last: {last}"
+    return f"given up after {tries} in {duration_text(age_seconds)}; the last answer: {last}"
 
 
-def given_up_waiting(age_seconds: float, last: str) -> str:
-    """The reason of dead letters that waited for too long behind an open circuit, however often each was tried."""
+def expired(age_seconds: float, last: str) -> str:
+    """The reason of a dead letter that waited for too long behind an open circuit; ``last`` is the channel's answer."""
     return f"given up after {duration_text(age_seconds)}; the channel's last answer: {last}"

@@ -1,4 +1,4 @@
-"""One channel at work: what it may take now, what goes out, and what its answers mean."""
+"""Sends the deliveries of one channel: what it can take now, what is in flight, and what its answers mean."""
 
 from __future__ import annotations
 
@@ -9,53 +9,52 @@ from dataclasses import replace
 
 from bridge.channels.contract import Channel
 from bridge.courier import bucket
-from bridge.courier.batch import folds, next_limit, splits
+from bridge.courier.batch import is_split, next_limit, sends_digests
 from bridge.courier.circuit import after_restart, after_send, before_send
-from bridge.courier.retry import TOO_MANY, settlement, wait_seconds
+from bridge.courier.retry import TOO_MANY_REQUESTS, settlement, wait_seconds
 from bridge.courier.worker import Attempt, Done, Send, Workers
-from bridge.delivery import Capacity, Circuit, DeliveryState, Health, Settlement
+from bridge.delivery import Capacity, Circuit, DeliveryState, Health, Outcome, Settlement, Verdict
 from bridge.delivery.options import ChannelOptions
-from bridge.delivery.outcome import Outcome, Verdict
 
 _SECOND = 1_000_000_000
 
 
 class Runner:
-    """A channel with its options, its health and its threads. Used by the courier's own thread only."""
+    """A channel with its options, its health and its threads. Used by the courier's main thread only."""
 
     def __init__(
         self, channel: Channel, options: ChannelOptions, health: Health, done: Done, jitter: Callable[[], float]
     ) -> None:
-        """``health`` is how the last courier left it; ``done`` hears of each attempt's end, from its thread."""
+        """``health`` is what the previous courier recorded; ``done`` is called from the threads with each result."""
         self.name = channel.name
         self.options = options
         rate = str(options.rate) if options.rate else ""
         self.health = replace(after_restart(health), rate=rate, since_ns=health.since_ns or time.time_ns())
         self.changed = self.health != health
-        """Whether the health is to be written down."""
+        """Whether the health has to be recorded."""
         self.workers = Workers(channel, options.concurrency, done)
         self._channel = channel
-        self._dice = jitter
+        self._jitter = jitter
         self._bucket = bucket.full(options.rate, time.time_ns()) if options.rate else None
         self._paused_ns = 0
-        self._folding = False
+        self._digesting = False
         self._limit = channel.batch_size
-        self._halves: deque[Send] = deque()
-        self.has_come_back = False
-        """Whether its circuit has just closed, or may: what waits for its next attempt need not wait longer."""
+        self._split: deque[Send] = deque()
+        self.has_recovered = False
+        """Whether its circuit has just closed, or may close: retries need not wait any longer."""
 
     @property
     def busy(self) -> bool:
-        """Whether anything is in flight, or is to go out without another claim."""
-        return self.workers.busy or self.has_halves
+        """Whether anything is in flight, or is sent without another claim."""
+        return self.workers.busy or self.has_split_batches
 
     @property
-    def has_halves(self) -> bool:
-        """Whether a refused batch waits to go out again in halves."""
-        return bool(self._halves)
+    def has_split_batches(self) -> bool:
+        """Whether parts of a rejected batch wait to be sent again."""
+        return bool(self._split)
 
     def ready_ns(self, now_ns: int) -> int | None:
-        """When it may send again, at the earliest; None where an attempt has to end first."""
+        """The earliest time of the next send; None where an attempt has to end first."""
         if self.workers.free <= 0:
             return None
         earliest = max(now_ns, self._paused_ns)
@@ -65,97 +64,94 @@ class Runner:
             return earliest
         return max(earliest, bucket.next_ns(self._bucket, self.options.rate, now_ns))
 
-    def room(self, now_ns: int, waiting: Callable[[int], int]) -> Capacity:
-        """What it can take now. ``waiting`` counts what waits for it, up to a number."""
-        if self._halves or not self._may_send(now_ns):
+    def capacity(self, now_ns: int, waiting: Callable[[int], int]) -> Capacity:
+        """What it can take now. ``waiting`` counts the deliveries that wait for it, up to a number."""
+        if self._split or not self._may_send(now_ns):
             return Capacity(0)
         if self.health.circuit is not Circuit.CLOSED:
             return Capacity(1)
         sends = self.workers.free
         if self._bucket is not None and self.options.rate is not None:
-            sends = min(sends, bucket.whole(self._bucket, self.options.rate, now_ns))
-        return Capacity(sends, self._together(waiting))
+            sends = min(sends, bucket.available(self._bucket, self.options.rate, now_ns))
+        return Capacity(sends, self._batch_size(waiting))
 
-    def begin(self, send: Send, now_ns: int) -> None:
-        """Send it."""
+    def start(self, send: Send, now_ns: int) -> None:
+        """Send these deliveries."""
         if self._bucket is not None and self.options.rate is not None:
             self._bucket = bucket.taken(self._bucket, self.options.rate, now_ns)
         self.note(before_send(self.health, now_ns))
-        self.workers.begin(send)
+        self.workers.start(send)
 
-    def begin_halves(self, now_ns: int) -> None:
-        """Send on what a refused batch was split into, as far as there is room."""
-        while self._halves and self._may_send(now_ns):
-            self.begin(self._halves.popleft(), now_ns)
+    def start_split_batches(self, now_ns: int) -> None:
+        """Send the parts of a rejected batch, as many as it can take."""
+        while self._split and self._may_send(now_ns):
+            self.start(self._split.popleft(), now_ns)
 
     def end(self, attempt: Attempt, outcome: Outcome, now_ns: int) -> list[Settlement]:
-        """What the attempt's outcome means for each of its deliveries."""
+        """The settlements of the attempt's deliveries."""
         if attempt.is_late:
             self.note(replace(self.health, delivered=self.health.delivered + len(attempt.send), success_ns=now_ns))
-            return self._settled(attempt.send, outcome, now_ns)
+            return self._settlements(attempt.send, outcome, now_ns)
         self.workers.end(attempt)
         send, size = attempt.send, len(attempt.send)
         self._limit = next_limit(self._limit, size, outcome)
         self._pause(attempt, outcome, now_ns)
-        if splits(size, outcome):
-            self._halves += (send[: size // 2], send[size // 2 :])
+        if is_split(size, outcome):
+            self._split += (send[: size // 2], send[size // 2 :])
             return []
         was_open = self.health.circuit is not Circuit.CLOSED
-        self.note(after_send(self.health, outcome, size, now_ns, self._dice()))
-        self.has_come_back |= was_open and self.health.circuit is Circuit.CLOSED
-        settled = self._settled(send, outcome, now_ns)
-        given_up = sum(each.state is DeliveryState.DEAD for each in settled)
+        self.note(after_send(self.health, outcome, size, now_ns, self._jitter()))
+        self.has_recovered |= was_open and self.health.circuit is Circuit.CLOSED
+        settlements = self._settlements(send, outcome, now_ns)
+        given_up = sum(each.state is DeliveryState.DEAD for each in settlements)
         if given_up and outcome.verdict is not Verdict.REJECTED:
             self.count_dead(given_up)
-        return settled
+        return settlements
 
     def try_now(self, now_ns: int) -> None:
-        """Somebody has reason to think that it works again: let the next probe out at once."""
+        """The channel may work again: send the next probe at once."""
         self._paused_ns = 0
         if self.health.circuit is Circuit.OPEN:
             self.note(replace(self.health, probe_ns=now_ns))
-            self.has_come_back = True
+            self.has_recovered = True
 
     def count_dead(self, count: int) -> None:
-        """So many of its deliveries have been given up."""
+        """Count deliveries that became dead letters."""
         self.note(replace(self.health, dead=self.health.dead + count))
 
-    def close(self) -> None:
-        """Let the channel go."""
-        self._channel.close()
+    def note(self, health: Health) -> None:
+        """Replace the health."""
+        self.changed = self.changed or health != self.health
+        self.health = health
 
     def _may_send(self, now_ns: int) -> bool:
         ready = self.ready_ns(now_ns)
         return ready is not None and ready <= now_ns
 
-    def _together(self, waiting: Callable[[int], int]) -> int:
-        """Batches where the far side takes them; a digest where too many wait for a person."""
-        most = self._channel.batch_size
-        if self.options.digest_after is not None and self._channel.digest_limit > most:
-            self._folding = folds(self._folding, waiting(self.options.digest_after + 1), self.options.digest_after)
-            most = self._channel.digest_limit if self._folding else most
-        return max(1, min(most, self._limit))
+    def _batch_size(self, waiting: Callable[[int], int]) -> int:
+        """The channel's batch size, or its digest limit where too many deliveries wait for a person."""
+        size = self._channel.batch_size
+        if self.options.digest_after is not None and self._channel.digest_limit > size:
+            count = waiting(self.options.digest_after + 1)
+            self._digesting = sends_digests(self._digesting, count, self.options.digest_after)
+            size = self._channel.digest_limit if self._digesting else size
+        return max(1, min(size, self._limit))
 
     def _pause(self, attempt: Attempt, outcome: Outcome, now_ns: int) -> None:
-        """The far side's wish is the whole channel's; where it says too many without a time, the time is ours."""
+        """Pause the whole channel where the service asks for it: as long as it says, else with the usual backoff."""
         if outcome.verdict is not Verdict.RETRY:
             return
-        if outcome.retry_after is not None or outcome.status == TOO_MANY:
-            seconds = wait_seconds(attempt.send[0].attempts, outcome, self._dice())
+        if outcome.retry_after is not None or outcome.status == TOO_MANY_REQUESTS:
+            seconds = wait_seconds(attempt.send[0].attempts, outcome, self._jitter())
             self._paused_ns = now_ns + int(seconds * _SECOND)
 
-    def _settled(self, send: Send, outcome: Outcome, now_ns: int) -> list[Settlement]:
-        """One outcome is that of all, and one throw of the jitter: what failed together is due again together."""
-        jitter = self._dice()
+    def _settlements(self, send: Send, outcome: Outcome, now_ns: int) -> list[Settlement]:
+        """The same outcome and jitter for all: deliveries that failed together are due again together."""
+        jitter = self._jitter()
         settled = [settlement(each, outcome, now_ns, jitter, self.options.give_up_after) for each in send]
         if len(send) > 1:
-            settled = [replace(each, aside=False) for each in settled]
+            settled = [replace(each, released_from_order=False) for each in settled]
         if len(send) > self._channel.batch_size and outcome.verdict is Verdict.DELIVERED:
-            self.note(replace(self.health, folded=self.health.folded + len(send)))
-            settled = [replace(each, digest=send[0].id) for each in settled]
+            self.note(replace(self.health, digested=self.health.digested + len(send)))
+            settled = [replace(each, digest_id=send[0].id) for each in settled]
         return settled
-
-    def note(self, health: Health) -> None:
-        """Its health is this from now on."""
-        self.changed = self.changed or health != self.health
-        self.health = health

@@ -1,8 +1,8 @@
-"""The threads of one channel: each makes one attempt at a time, and none waits for another channel.
+"""The threads of one channel. Each makes one attempt at a time, and none waits for another channel.
 
-An attempt has one result, and whoever brings it first counts: the thread with the channel's answer, or the courier,
-which writes off what takes too long. A written-off thread is replaced; when it comes back after all, it ends. Where
-it has delivered, it says so: what is slow to answer must not be sent again and again.
+An attempt has one result: the channel's answer from its thread, or the timeout, whichever is first. The thread of an
+attempt that timed out is replaced, and ends when the channel answers after all. If the answer is that the message was
+delivered, it is reported late, so that a slow service does not get the message again and again.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from queue import SimpleQueue
 import structlog
 
 from bridge.channels.contract import Channel
-from bridge.delivery import Delivery
-from bridge.delivery.outcome import Outcome, Verdict
+from bridge.delivery import Delivery, Outcome, Verdict
 
 Send = tuple[Delivery, ...]
+"""Deliveries that are sent together."""
 
 
 class Attempt:
-    """One send on its way."""
+    """One send in flight."""
 
     def __init__(self, channel: str, send: Send, *, is_late: bool = False) -> None:
         self.channel = channel
         self.send = send
         self.is_late = is_late
-        """Whether it was written off, and has gone through after all."""
-        self.began = time.monotonic()
+        """Whether it was delivered after its timeout."""
+        self.started = time.monotonic()
         self._result = threading.Lock()
 
     def is_first_result(self) -> bool:
-        """True for the first who asks, and for nobody after."""
+        """True for the first caller, False for every other one."""
         return self._result.acquire(blocking=False)
 
 
@@ -41,55 +41,55 @@ Done = Callable[[Attempt, Outcome], None]
 
 
 class Workers:
-    """A channel with its threads."""
+    """The threads of a channel, and their attempts."""
 
     def __init__(self, channel: Channel, threads: int, done: Done) -> None:
         """``done`` is called from the threads."""
         self.channel = channel
-        self._written_off: set[Attempt] = set()
+        self._timed_out: set[Attempt] = set()
         self._threads = threads
         self._done = done
         self._queue: SimpleQueue[Attempt] = SimpleQueue()
-        self._under_way: set[Attempt] = set()
+        self._in_flight: set[Attempt] = set()
         for _ in range(threads):
             self._add_thread()
 
     @property
     def free(self) -> int:
-        """How many more attempts may begin."""
-        return self._threads - len(self._under_way)
+        """How many more attempts may start."""
+        return self._threads - len(self._in_flight)
 
     @property
-    def written_off(self) -> int:
-        """How many threads hang in the channel, and were replaced."""
-        return len(self._written_off)
+    def timed_out(self) -> int:
+        """How many threads still hang in the channel after their timeout. They were replaced."""
+        return len(self._timed_out)
 
     @property
     def busy(self) -> bool:
-        """Whether any attempt is under way."""
-        return bool(self._under_way)
+        """Whether an attempt is in flight."""
+        return bool(self._in_flight)
 
-    def begin(self, send: Send) -> None:
-        """Let the next free thread send it."""
+    def start(self, send: Send) -> None:
+        """Send these deliveries in the next free thread."""
         attempt = Attempt(self.channel.name, send)
-        self._under_way.add(attempt)
+        self._in_flight.add(attempt)
         self._queue.put(attempt)
 
     def end(self, attempt: Attempt) -> None:
-        """Its result has come in: there is room again."""
-        self._under_way.discard(attempt)
+        """The attempt has a result."""
+        self._in_flight.discard(attempt)
 
-    def write_off(self, seconds: float) -> None:
-        """Give up on attempts that take longer than that: each is a failed one, and its thread is replaced."""
-        for attempt in list(self._under_way):
-            if time.monotonic() - attempt.began > seconds and attempt.is_first_result():
-                self._written_off.add(attempt)
+    def apply_timeout(self, seconds: float) -> None:
+        """End attempts that take longer than that: each counts as failed, and its thread is replaced."""
+        for attempt in list(self._in_flight):
+            if time.monotonic() - attempt.started > seconds and attempt.is_first_result():
+                self._timed_out.add(attempt)
                 self._add_thread()
-                self._done(attempt, Outcome(Verdict.RETRY, None, f"no answer in {seconds:g} s: written off"))
+                self._done(attempt, Outcome(Verdict.RETRY, None, f"timed out: no answer in {seconds:g} s"))
 
     def oldest(self) -> float | None:
-        """When the longest attempt under way began, by the monotonic clock."""
-        return min((attempt.began for attempt in self._under_way), default=None)
+        """When the oldest attempt in flight started, by the monotonic clock."""
+        return min((attempt.started for attempt in self._in_flight), default=None)
 
     def _add_thread(self) -> None:
         threading.Thread(target=self._work, name=f"channel {self.channel.name}", daemon=True).start()
@@ -99,7 +99,7 @@ class Workers:
             attempt = self._queue.get()
             outcome = self._outcome(attempt.send)
             if not attempt.is_first_result():
-                self._written_off.discard(attempt)
+                self._timed_out.discard(attempt)
                 if outcome.verdict is Verdict.DELIVERED:
                     self._done(Attempt(attempt.channel, attempt.send, is_late=True), outcome)
                 return
@@ -108,8 +108,8 @@ class Workers:
     def _outcome(self, send: Send) -> Outcome:
         try:
             return self.channel.send(send)
-        except Exception as error:  # noqa: BLE001  # a delivery is never lost to a fault in its channel
+        except Exception as error:  # noqa: BLE001  # a fault in a channel must not lose a delivery
             structlog.get_logger("courier").error(
-                "channel failed", channel=self.channel.name, error=type(error).__name__
+                "channel raised an error", channel=self.channel.name, error=type(error).__name__
             )
-            return Outcome(Verdict.RETRY, None, f"its channel failed ({type(error).__name__})")
+            return Outcome(Verdict.RETRY, None, f"internal error of the channel ({type(error).__name__})")

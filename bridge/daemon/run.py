@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from bridge.journal import JournalError
-from bridge.journal.sqlite import Journal
+from bridge.journal.protocols import Journal
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.pipeline.intake import Intake
 from bridge.sources.contract import Source
@@ -138,7 +138,7 @@ class Bridge:
     def _undelivered(self) -> int | None:
         """What waits for the next start; None where the journal can no longer say."""
         try:
-            return self._journal.undelivered()
+            return self._journal.deliveries.undelivered()
         except JournalError:
             return None
 

@@ -18,14 +18,14 @@ from bridge.config.sources import (
     SourceSettings,
     StdinSettings,
 )
-from bridge.journal.sqlite import Journal
+from bridge.journal.protocols import AlertLog
 from bridge.sources.contract import Source
 
 if TYPE_CHECKING:
     from bridge.sources.files.followed import ReadFrom
 
 
-def make_source(settings: SourceSettings, journal: Journal) -> Source:
+def make_source(settings: SourceSettings, alerts: AlertLog) -> Source:
     """The source, ready to run. Raises SetupError where it cannot be."""
     match settings:
         case GrpcSettings():
@@ -52,7 +52,7 @@ def make_source(settings: SourceSettings, journal: Journal) -> Source:
             from bridge.sources.files.source import FileSource
 
             read_from: ReadFrom = "start" if settings.begin == "start" else "end"
-            checkpoint = journal.checkpoint(settings.name)
+            checkpoint = alerts.checkpoint(settings.name)
             return FileSource(settings.name, settings.pattern, checkpoint, read_from, settings.zone)
         case SocketSettings():
             from bridge.sources.ingest.source import SocketSource

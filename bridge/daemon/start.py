@@ -20,7 +20,8 @@ from bridge.daemon.secret_watch import SecretWatch
 from bridge.daemon.signals import on_stop_signal
 from bridge.daemon.sources import make_source, renew_guards
 from bridge.journal import JournalError
-from bridge.journal.sqlite import Journal
+from bridge.journal.opening import open_for_router
+from bridge.journal.protocols import Journal
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.render import render_text
 from bridge.operator.inspector import Inspector
@@ -52,8 +53,8 @@ def run_bridge(config_path: Path) -> int:
         return NOT_STARTED
     _open_many_files()
     try:
-        journal = Journal.open_for_router(config.journal)
-        sources = [make_source(each, journal) for each in config.sources]
+        journal = open_for_router(config.journal)
+        sources = [make_source(each, journal.alerts) for each in config.sources]
         operator = OperatorService(config)
     except (JournalError, SetupError) as error:
         return _refuse(str(error))
@@ -90,12 +91,12 @@ def _run(config: Config, router: Router, journal: Journal, sources: list[Source]
         if bridge is not None:
             bridge.fail(fault)
 
-    intake = Intake(journal, router, on_deliveries=courier.wake, on_fault=fail)
+    intake = Intake(journal.alerts, router, on_deliveries=courier.wake, on_fault=fail)
     inspector = Inspector(config.journal, list(config.channels), intake, sources, courier)
     routes = [route.name for route in router.program.routes]
     operator.attach(RunningBridge(inspector, routes, lambda: current, courier.wake, courier.try_now))
     doors: list[BackgroundService] = [operator]
-    doors.append(JournalMaintenance(config.journal, journal, intake, config.keep))
+    doors.append(JournalMaintenance(journal.maintenance, intake.between_batches, config.keep))
     bridge = Bridge(journal, intake, sources, courier, doors, config.drain_seconds)
 
     def stop() -> None:

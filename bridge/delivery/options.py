@@ -1,4 +1,4 @@
-"""How one channel is to be used: how fast, how many at a time, for how long, and who hears when it fails."""
+"""How a channel is used: its rate, concurrency, timeouts, digests and fallback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most ``count`` sends every ``seconds``, spread evenly but for ``burst`` at once after a pause."""
+    """At most ``count`` sends every ``seconds``, evenly spread; after a pause, up to ``burst`` at once."""
 
     count: float
     seconds: float
@@ -15,30 +15,30 @@ class Rate:
 
     @property
     def per_second(self) -> float:
-        """Sends a second in the long run."""
+        """Sends a second on average."""
         return self.count / self.seconds
 
     def __str__(self) -> str:
-        """``5 per 2s``, as a config may say it."""
+        """``5 per 2s``, as a config may write it."""
         every = f"{self.seconds:g}s" if self.seconds != 60 else "1m"
         return f"{self.count:g} per {every}" + (f", burst {self.burst:g}" if self.burst > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelOptions:
-    """What a config may say of a channel beside its URL."""
+    """What a config may set for a channel besides its URL. Durations are seconds."""
 
     rate: Rate | None = None
-    """None is as fast as it goes."""
+    """None is unlimited."""
     concurrency: int = 2
-    """How many sends may be under way at a time; of one route it is always one."""
+    """How many sends may be in flight. Sends with the same order key are sent one at a time."""
     fallback: str | None = None
-    """The channel through which the operator hears that this one fails."""
+    """The channel that receives this channel's health alerts."""
     give_up_after: float = 24 * 3600.0
-    """A delivery that has not gone through for so long becomes a dead letter."""
+    """Age at which a pending delivery becomes a dead letter."""
     digest_after: int | None = None
-    """With more than so many waiting, they go out as digests; None is never."""
+    """How many deliveries may wait before they are sent as digests; None is never."""
     notify_after: float = 60.0
-    """For how long a channel must have failed before the operator hears of it."""
+    """Duration of an outage before its health alert is sent."""
     attempt_timeout: float = 60.0
-    """An attempt that takes longer is written off, and its thread with it."""
+    """Duration of an attempt after which it counts as failed and its thread is replaced."""

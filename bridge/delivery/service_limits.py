@@ -1,4 +1,4 @@
-"""How fast each service lets itself be used, by what it says itself: the defaults where a config says nothing."""
+"""The rate limits that services document: the defaults of a channel's options."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Mapping
 from bridge.delivery.options import ChannelOptions, Rate
 
 DIGEST_AFTER = 50
-"""More than so many waiting messages nobody reads one by one."""
+"""People do not read more waiting messages than this one by one."""
 
 _CHAT = Rate(1, 1)
-"""One message a second: for services of people that name no limit, and kind to those who read."""
+"""One message a second, for services that people read and that document no limit."""
 _LIMITS: Mapping[str, Rate] = {
     # Posting messages is one a second, short bursts of more are allowed (docs.slack.dev/apis/web-api/rate-limits)
     "slack": Rate(1, 1, 3),
     # 5 requests per 2 seconds and webhook (birdie0.github.io/discord-webhooks-guide/other/rate_limits.html)
     "discord": Rate(5, 2),
     # 1 message a second to a chat, 20 a minute to a group (core.telegram.org/bots/faq, "My bot is hitting limits"); a
-    # bridge mostly speaks to a group: one that speaks to a person may say `rate: 1/s`
+    # bridge mostly writes to a group; a chat with one person may set `rate: 1/s`
     "tgram": Rate(20, 60, 5),
     # 120 events a minute and integration key (community.pagerduty.com, "Monitoring API rate limiting")
     "pagerduty": Rate(120, 60, 10),
-    # A token bucket whose size depends on plan and users (docs.opsgenie.com/docs/api-rate-limiting): the figure is ours
+    # A token bucket whose size depends on plan and users (docs.opsgenie.com/docs/api-rate-limiting); this is our choice
     "opsgenie": Rate(60, 60, 10),
     # "Maximum of 4 requests per second, per app against a specific team or channel" (Microsoft Graph throttling limits)
     "workflows": Rate(4, 1),
     "workflow": Rate(4, 1),
-    # RateLimitSettings.PerSec 10 (docs.mattermost.com, rate limiting configuration); a person reads it: less
+    # RateLimitSettings.PerSec 10 (docs.mattermost.com, rate limiting configuration); lower, because people read it
     "mmost": Rate(5, 1, 10),
     "mmosts": Rate(5, 1, 10),
     # "Message rate limit: 30 messages per minute" (learn.microsoft.com, Exchange Online limits); others are as strict
@@ -46,11 +46,11 @@ MACHINES = frozenset(
         "webhook", "webhooks", "xml", "xmls",
     }
 )  # fmt: skip
-"""Schemes that nobody reads as it comes: no limit of ours, and no digests."""
+"""Schemes that programs read: no default limit, and no digests."""
 
 
 def default_options(scheme: str) -> ChannelOptions:
-    """How a channel of that scheme is used where its config says nothing."""
+    """The options of a channel with that scheme where its config sets none."""
     scheme = scheme.lower()
     if scheme in MACHINES:
         return ChannelOptions()

@@ -1,4 +1,4 @@
-"""What was taken in and what was decided, on disk before it is acknowledged."""
+"""The journal: alerts, decisions and deliveries on disk, between the router and the courier."""
 
 from bridge.journal.errors import JournalBusyError, JournalError
 

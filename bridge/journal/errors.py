@@ -1,11 +1,11 @@
-"""What can be wrong with a journal, each told in a sentence that says what to do next."""
+"""Errors of a journal. Each message names the journal, the cause and what to do next."""
 
 from __future__ import annotations
 
 
 class JournalError(Exception):
-    """The journal cannot be used as it is; the message names the file, the cause and the way out."""
+    """The journal cannot be used."""
 
 
 class JournalBusyError(JournalError):
-    """It cannot be written for now (full disk, lock held too long); the same call may work later."""
+    """The journal cannot be written now (disk full, lock held by another program). The same call may work later."""

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from bridge.delivery import Health
 from bridge.journal import JournalError
-from bridge.journal.sqlite import Journal, quarantine
-from bridge.journal.sqlite.dead import dead_counts
+from bridge.journal.opening import open_to_read
+from bridge.journal.protocols import Journal
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
 from bridge.sources.contract import Source, SourceState
@@ -120,8 +120,10 @@ class Inspector:
         with self._lock:
             try:
                 # Opened once, because each opening checks the journal.
-                journal = self._journal = self._journal or Journal.open_to_read(self._path)
-                waiting = {name: journal.waiting(name, _MOST_COUNTED) for name in self.channels}
-                return JournalSnapshot(quarantine.count(journal), waiting, journal.health(), dead_counts(journal))
+                journal = self._journal = self._journal or open_to_read(self._path)
+                waiting = {name: journal.deliveries.waiting(name, _MOST_COUNTED) for name in self.channels}
+                quarantined = journal.history.quarantined_count()
+                health, dead = journal.deliveries.health(), journal.dead_letters.counts()
+                return JournalSnapshot(quarantined, waiting, health, dead)
             except JournalError:
                 return None

@@ -1,4 +1,4 @@
-"""The courier as the bridge sees it: a child that is started, woken, watched, and started again when it dies."""
+"""Starts the courier process, wakes it, and starts another one when it ends."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from bridge.courier.exit_code import WORN_OUT
 _FIRST_RESTART_SECONDS = 0.1
 _SLOWEST_RESTART_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0
-"""A courier that lived this long was well: its next death is answered at once."""
+"""A courier that ran this long is replaced without a pause when it ends."""
 _REPLACED_SECONDS = 35.0
-"""What a courier that is to be replaced has to end its attempts: longer than any HTTP request takes."""
-_LEAVING_SECONDS = 1.0
-"""What the courier has, past its own deadline, to settle and leave."""
+"""How long a courier that is replaced may take for its attempts in flight: longer than any HTTP request takes."""
+_EXIT_SECONDS = 1.0
+"""How long the courier may take to settle and exit after its deadline."""
 
 _NEEDED = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
-"""Variables that a process may need though the config names them too."""
+"""Variables that a process may need although the config names them too."""
 
 
 class CourierProcess:
-    """Runs ``python -m bridge.courier``; the settings, secrets among them, go down its standard input only."""
+    """Runs ``python -m bridge.courier``. The settings hold secrets and are passed through standard input only."""
 
     def __init__(self, settings: Mapping[str, object], secret_names: Collection[str] = ()) -> None:
-        """``secret_names`` are the variables of the environment that are kept from it."""
+        """``secret_names`` are the environment variables that it does not get."""
         self._secret_names = secret_names
         self._settings = _line(settings)
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,37 +46,37 @@ class CourierProcess:
         self._log = structlog.get_logger("courier")
 
     def start(self) -> None:
-        """Start the courier and the thread that watches it."""
+        """Start the courier and the thread that waits for its end."""
         self._launch()
         self._watcher.start()
 
     @property
     def pid(self) -> int | None:
-        """The courier's process id while it runs."""
+        """The courier's process id; None while it does not run."""
         process = self._process
         return None if process is None or process.returncode is not None else process.pid
 
     @property
     def restarts(self) -> int:
-        """How often it was started again after it had died."""
+        """How often it was started again after it failed."""
         return self._restarts
 
     def wake(self) -> None:
-        """Tell the courier that there are deliveries. One that is just being started looks by itself."""
-        self._say(b"\n")
+        """Report new deliveries to the courier. One that is starting checks for them anyway."""
+        self._write(b"\n")
 
     def try_now(self, channel: str) -> None:
-        """Tell the courier that this channel may work again."""
-        self._say(f"try {channel}\n".encode())
+        """Report to the courier that this channel may work again."""
+        self._write(f"try {channel}\n".encode())
 
     def stop(self, seconds: float, hurry: threading.Event) -> bool:
-        """Let the courier deliver what is due for up to ``seconds``, or until ``hurry`` is set, then end it.
+        """Let the courier deliver what is due for up to ``seconds``, or until ``hurry`` is set, then kill it.
 
-        Returns whether it left by itself; what it did not deliver waits in the journal.
+        Returns whether it exited in time. The rest waits in the journal.
         """
         self._stopping.set()
-        self._say(f"drain {max(seconds, 0.0):.3f}\n".encode())
-        deadline = time.monotonic() + max(seconds, 0.0) + _LEAVING_SECONDS
+        self._write(f"stop {max(seconds, 0.0):.3f}\n".encode())
+        deadline = time.monotonic() + max(seconds, 0.0) + _EXIT_SECONDS
         process = self._process
         while process is not None and process.poll() is None:
             if hurry.wait(0.02) or time.monotonic() > deadline:
@@ -86,7 +86,7 @@ class CourierProcess:
         return True
 
     def replace(self, settings: Mapping[str, object]) -> None:
-        """Have a courier with these settings in place of the running one, which first ends what it has begun."""
+        """Replace the courier by one with these settings, once its attempts in flight have ended."""
         with self._lock:
             self._settings = _line(settings)
             if self._process is not None and self._process.stdin is not None:
@@ -97,27 +97,21 @@ class CourierProcess:
                 timer.daemon = True
                 timer.start()
 
-    def kill(self) -> None:
-        """End the courier at once."""
-        self._stopping.set()
-        if self._process is not None:
-            self._process.kill()
-
     def _launch(self) -> None:
         with self._lock:
             self._process = process = start_python("bridge.courier", without=self._secret_names)
             assert process.stdin is not None
             with suppress(BrokenPipeError):
                 process.stdin.write(self._settings)
-            # From here on a full pipe must not hold the router up: unread wake-ups are wake-up enough.
+            # A full pipe must not block the router: the courier wakes up for the unread lines.
             os.set_blocking(process.stdin.fileno(), False)
 
-    def _say(self, line: bytes) -> None:
+    def _write(self, line: bytes) -> None:
         with self._lock:
             process = self._process
             if process is None or process.stdin is None or process.stdin.closed:
                 return
-            # The pipe breaks where the courier has just died; the watcher then starts another, which looks by itself.
+            # The pipe breaks if the courier has just ended. The next one checks for deliveries when it starts.
             with suppress(BrokenPipeError, BlockingIOError):
                 process.stdin.write(line)
 
@@ -135,18 +129,18 @@ class CourierProcess:
                 self._launch()
                 continue
             if code == WORN_OUT:
-                self._log.warning("courier was worn out by attempts that hang; starting another")
+                self._log.warning("courier replaced", reason="too many threads hang in channels")
                 self._launch()
                 continue
             self._restarts += 1
-            self._log.error("courier died; starting another", exit=_told(code), wait_seconds=pause)
+            self._log.error("courier exited", exit=_exit_text(code), restart_seconds=pause)
             if self._stopping.wait(pause):
                 return
             pause = min(pause * 2, _SLOWEST_RESTART_SECONDS)
             self._launch()
 
     def _wait_healthy(self) -> int | None:
-        """The exit code of a courier that died young, or None for one that lived."""
+        """The exit code of a courier that ended early, or None for one that still runs after a while."""
         assert self._process is not None
         try:
             return self._process.wait(_HEALTHY_SECONDS)
@@ -157,10 +151,10 @@ class CourierProcess:
 def start_python(
     module: str, *, stdout: int | None = None, stderr: int | None = None, without: Collection[str] = ()
 ) -> subprocess.Popen[bytes]:
-    """Run one of our own modules with a pipe to its standard input, in a process group of its own.
+    """Run a module of this package with a pipe to its standard input, in a process group of its own.
 
-    ``without`` are variables of the environment that it is not to have. Our own package is found first, and the
-    working folder is not searched: it may be anybody's.
+    ``without`` are environment variables that it does not get. This package is found first, and the working folder,
+    which may belong to anyone, is not searched.
     """
     environ = {name: value for name, value in os.environ.items() if name not in without or name in _NEEDED}
     root = str(Path(__file__).parent.parent.parent)
@@ -171,7 +165,7 @@ def start_python(
         stderr=stderr,
         bufsize=0,
         env=environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
-        process_group=0,  # Ctrl-C is the bridge's to answer
+        process_group=0,  # the bridge handles Ctrl-C
     )
 
 
@@ -179,7 +173,7 @@ def _line(settings: Mapping[str, object]) -> bytes:
     return json.dumps(settings).encode() + b"\n"
 
 
-def _told(code: int) -> str:
+def _exit_text(code: int) -> str:
     """An exit code in words: ``killed by SIGKILL``."""
     if code >= 0:
         return f"exit {code}"

@@ -17,7 +17,8 @@ from bridge.alert.forms.falco_json import falco_json
 from bridge.alert.rejected import RejectedMessage
 from bridge.common.fair_lock import FairLock
 from bridge.journal import JournalBusyError, JournalError
-from bridge.journal.sqlite import Journal
+from bridge.journal.busy import retry_while_busy
+from bridge.journal.protocols import AlertLog
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
 from bridge.routing import Entry
@@ -56,14 +57,14 @@ class Intake:
 
     def __init__(
         self,
-        journal: Journal,
+        alerts: AlertLog,
         router: Router,
         *,
         on_deliveries: Callable[[], None],
         on_fault: Callable[[JournalError], None],
     ) -> None:
         """``on_deliveries`` wakes the courier. ``on_fault`` is called when the journal fails for good."""
-        self._journal = journal
+        self._alerts = alerts
         self._router = router
         self._on_deliveries = on_deliveries
         self._on_fault = on_fault
@@ -99,7 +100,7 @@ class Intake:
         router = self._router
         rejected = [RejectedMessage(each.reason, router.redact_raw(each.raw)) for each in batch.rejected]
         completed = self._isolating(batch.alerts, router.complete, batch.source_name, rejected)
-        fresh = self._retrying(lambda: self._journal.unknown(completed), batch)
+        fresh = self._retrying(lambda: self._alerts.unknown(completed), batch)
         now_ns = batch.received_ns
         started = time.perf_counter()
         route = partial(router.route, NO_STATE, now_ns=now_ns)
@@ -158,30 +159,30 @@ class Intake:
     def _append(self, write: _Write) -> tuple[int, float]:
         """How many deliveries were added, and how many seconds it took to decide and to store."""
         started = time.perf_counter()
-        deliveries = self._journal.append(
+        deliveries = self._alerts.append(
             write.source_name, write.received_ns, write.entries, write.rejected, write.checkpoint
         )
         return deliveries, write.decided_in + time.perf_counter() - started
 
     def _retrying(self, action: Callable[[], _Result], batch: Batch) -> _Result:
         """The result of the action, which is retried while the journal is busy."""
-        while True:
-            try:
-                result = action()
-            except JournalBusyError as error:
-                if not self.blocked:
-                    self.blocked = str(error)
-                    self._log.error("journal blocked", problem=str(error), alerts=len(batch.alerts))
-                if self._aborted.wait(_BUSY_WAIT_SECONDS):
-                    raise Aborted(batch.source_name) from error
-            except JournalError as error:
-                self._on_fault(error)
-                raise Aborted(batch.source_name) from error
-            else:
-                if self.blocked:
-                    self.blocked = ""
-                    self._log.info("journal unblocked")
-                return result
+
+        def block(error: JournalBusyError) -> None:
+            if not self.blocked:
+                self._log.error("journal blocked", problem=str(error), alerts=len(batch.alerts))
+            self.blocked = str(error)
+
+        try:
+            result = retry_while_busy(action, block, lambda: not self._aborted.wait(_BUSY_WAIT_SECONDS))
+        except JournalBusyError as error:
+            raise Aborted(batch.source_name) from error
+        except JournalError as error:
+            self._on_fault(error)
+            raise Aborted(batch.source_name) from error
+        if self.blocked:
+            self.blocked = ""
+            self._log.info("journal unblocked")
+        return result
 
     def _rejected(self, alert: Alert, error: Exception, source_name: str) -> RejectedMessage:
         self._log.error(

@@ -1,83 +1,77 @@
-"""The journal's upkeep, in a thread of its own, a short step at a time between two batches."""
+"""Runs the journal's maintenance in a thread of its own, one short step at a time between two batches."""
 
 from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
+from collections.abc import Callable
 
 import structlog
 
 from bridge.journal import JournalError
-from bridge.journal.sqlite import Journal
-from bridge.journal.sqlite.upkeep import RetentionPolicy, Upkeep, dictionary_due, learned
-from bridge.pipeline.intake import Intake
+from bridge.journal.protocols import Maintenance
+from bridge.journal.retention import RetentionPolicy
 
 _ROUND_SECONDS = 5.0
-_BREATH_SECONDS = 0.05
-"""Between two steps of a round: taking in has the journal for most of the time."""
+_PAUSE_SECONDS = 0.05
+"""Between two steps of a round, so that the intake has the journal for most of the time."""
+_WHY = "the rest is not delivered yet, or dead letters"
+_REMEDY = "see `falco-bridge channels` and `falco-bridge dead list`, or raise the limit"
 
 
 class JournalMaintenance:
-    """Forgets what need not be kept. ``close`` ends it."""
+    """Removes what the retention policy no longer covers, until it is closed."""
 
-    def __init__(self, path: Path, journal: Journal, intake: Intake, keep: RetentionPolicy) -> None:
-        """``journal`` is the one that ``intake`` writes to; ``path`` is its file, for looks beside it."""
-        self._path = path
-        self._journal = journal
-        self._intake = intake
-        self._keep = keep
-        self._upkeep = Upkeep(journal, keep)
-        self._told = False
+    def __init__(
+        self, maintenance: Maintenance, between_batches: Callable[[Callable[[], bool]], bool], policy: RetentionPolicy
+    ) -> None:
+        """``maintenance`` belongs to the journal that the intake writes to; ``between_batches`` is the intake's."""
+        self._maintenance = maintenance
+        self._between_batches = between_batches
+        self._policy = policy
+        self._reported = False
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="journal maintenance", daemon=True)
         self._log = structlog.get_logger("journal")
 
     def start(self) -> None:
-        """From now on."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """No step begins after this."""
+        """Stop the thread; no step runs after this."""
         self._stop.set()
         self._thread.join()
 
     def _run(self) -> None:
         while not self._stop.wait(_ROUND_SECONDS):
             try:
-                self._learn()
-                while self._intake.between_batches(self._step):
-                    if self._stop.wait(_BREATH_SECONDS):
+                self._prepare()
+                while self._between_batches(self._step):
+                    if self._stop.wait(_PAUSE_SECONDS):
                         return
-            except JournalError as error:  # taking in meets it too, and knows what to do
-                self._log.warning("upkeep put off", problem=str(error))
+            except JournalError as error:  # the intake meets it too, and acts on it
+                self._log.warning("maintenance postponed", problem=str(error))
             else:
-                self._tell()
+                self._report()
 
     def _step(self) -> bool:
-        return not self._stop.is_set() and self._upkeep.step(time.time_ns())
+        return not self._stop.is_set() and self._maintenance.step(self._policy, time.time_ns())
 
-    def _learn(self) -> None:
-        looking = Journal.open_to_read(self._path)
-        try:
-            number = dictionary_due(looking)
-            content = b"" if number is None else learned(looking, number)
-        finally:
-            looking.close()
-        if number is not None:
-            self._intake.between_batches(lambda: self._add(number, content))
+    def _prepare(self) -> None:
+        complete = self._maintenance.prepare()
+        if complete is not None:
+            self._between_batches(lambda: self._complete(complete))
 
-    def _add(self, number: int, content: bytes) -> bool:
+    def _complete(self, complete: Callable[[], None]) -> bool:
         if not self._stop.is_set():
-            self._journal.add_dictionary(number, content)
+            complete()
         return False
 
-    def _tell(self) -> None:
-        if self._upkeep.stuck and not self._told:
+    def _report(self) -> None:
+        over_size = self._maintenance.over_size
+        if over_size and not self._reported:
             self._log.warning(
-                "the journal is larger than journal.retention.size",
-                bytes=self._keep.size,
-                why="what is left of it is not delivered yet, or dead letters",
-                remedy="see `falco-bridge channels` and `falco-bridge dead list`, or give it more room",
+                "the journal is larger than journal.retention.size", bytes=self._policy.size, why=_WHY, remedy=_REMEDY
             )
-        self._told = self._upkeep.stuck
+        self._reported = over_size

@@ -14,8 +14,7 @@ from bridge.alert.forms.json_form import decode_json
 from bridge.alert.forms.json_text import encode_json
 from bridge.alert.malformed import Malformed
 from bridge.journal import JournalError
-from bridge.journal.sqlite import Journal
-from bridge.journal.sqlite.history import recorded
+from bridge.journal.opening import open_to_read
 
 _SQLITE_HEADER = b"SQLite format 3\0"
 STANDARD_INPUT = "-"
@@ -78,8 +77,8 @@ def _lines(file: Iterable[bytes]) -> Iterator[Line | NoAlert]:
 
 def _recorded(path: Path) -> Iterator[Line]:
     try:
-        journal = Journal.open_to_read(path)
-        for each in recorded(journal):
+        journal = open_to_read(path)
+        for each in journal.history.alerts():
             yield Line(each.alert, encode_json(each.alert), each.received_ns)
         journal.close()
     except JournalError as error:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from bridge.cli.main import VERBS, make_parser
-from bridge.journal.sqlite import Journal
+from bridge.journal.opening import open_for_router
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -423,7 +423,7 @@ def test_commands_that_are_shown_work(command: str, tmp_path: Path) -> None:
     for path in (ROOT / "examples" / "quickstart").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "falco_rules.yaml").write_text(RULES, encoding="utf-8")
-    Journal.open_for_router(tmp_path / "journal.db").close()  # a bridge has run here
+    open_for_router(tmp_path / "journal.db").close()  # a bridge has run here
     arguments = shlex.split(command)[1:]
     told = tmp_path / "told"
     with (

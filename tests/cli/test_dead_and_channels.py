@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bridge.delivery import Circuit, Health
-from bridge.journal.sqlite import Journal
+from bridge.journal.opening import open_for_router
 from tests.courier.working import entry
 from tests.e2e.harness import Road
 from tests.support.far_side import Answer, FarSide
@@ -139,9 +139,9 @@ def test_a_channel_that_takes_the_test_message_gets_what_waits_at_once(road: Roa
     road.configure(ROUTES, {"hook": f"json://127.0.0.1:{far_side.port}/"})
     now = time.time_ns()
     down = Health(circuit=Circuit.OPEN, since_ns=now, failures=9, failing_ns=now)
-    with closing(Journal.open_for_router(road.journal_path)) as journal:
-        journal.append("s", now, [entry("what waits", "hook")])
-        journal.settle([], {"hook": down})
+    with closing(open_for_router(road.journal_path)) as journal:
+        journal.alerts.append("s", now, [entry("what waits", "hook")])
+        journal.deliveries.settle([], {"hook": down})
     far_side.answer = lambda _: Answer(503, b"", {"Retry-After": "3600"})
     bridge = road.bridge()
     wait_until(lambda: channel_row(road).get("status") == 503, "the probe that a start lets out")

@@ -1,4 +1,4 @@
-"""The courier's memory stays flat, however much it delivers."""
+"""The courier's memory use is constant, however much it delivers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from bridge.alert import Priority, make_alert
 from bridge.channels.native.allowed import Allowed
-from bridge.journal.sqlite import Entry, Journal
+from bridge.journal.opening import open_for_router
+from bridge.journal.protocols import Journal
 from bridge.pipeline.courier_process import start_python
-from bridge.routing import Notification, Routed
+from bridge.routing import Entry
 from tests.conftest import FULL
+from tests.support import builders
+from tests.support.builders import alert
 from tests.support.far_side import Answer, FarSide, Request
 from tests.support.waiting import wait_until
 
 ALERTS = 50_000 if FULL else 1_500
 """Each is two deliveries: one to a file, in batches, one by HTTP, alone."""
 _ALLOWED = 8 << 20
-"""Bytes; what allocators keep, whatever was asked of them."""
+"""Bytes that allocators may hold in reserve."""
 
 
 def resident(process: subprocess.Popen[bytes]) -> int:
@@ -31,22 +33,20 @@ def resident(process: subprocess.Popen[bytes]) -> int:
 
 
 def fill(journal: Journal, count: int) -> None:
-    """So many alerts, of ten routes, each for both channels."""
+    """Append that many alerts, of ten routes, each for both channels."""
     for start in range(0, count, 1000):
-        journal.append("s", time.time_ns(), [entry(number) for number in range(start, min(start + 1000, count))])
+        journal.alerts.append("s", time.time_ns(), [entry(number) for number in range(start, min(start + 1000, count))])
 
 
 def entry(number: int) -> Entry:
-    alert = make_alert(time_ns=number, priority=Priority.ERROR, rule="r", source="s", hostname="h", tags=("t",),
-                       output="o" * 200, fields={f"f{n}": f"{number} {n}" for n in range(20)})  # fmt: skip
-    told = (Notification(name, (f"route {number % 10}",), Priority.ERROR) for name in ("file", "hook"))
-    return Entry(alert, Routed((), tuple(told)))
+    fields = {f"f{n}": f"{number} {n}" for n in range(20)}
+    return builders.entry(alert(number, output="o" * 200, fields=fields), "file", "hook", route=f"route {number % 10}")
 
 
 @pytest.mark.timeout(1200)
-def test_memory_is_flat_over_all_deliveries(tmp_path: Path) -> None:
-    """From the first fifth on; one in a hundred attempts fails on the way, so that retries are part of it."""
-    journal = Journal.open_for_router(tmp_path / "j.db")
+def test_memory_use_is_constant_over_all_deliveries(tmp_path: Path) -> None:
+    """After the first fifth; one attempt in a hundred fails, so that retries are part of it."""
+    journal = open_for_router(tmp_path / "j.db")
     fill(journal, ALERTS)
     taken = 0
 
@@ -68,7 +68,7 @@ def test_memory_is_flat_over_all_deliveries(tmp_path: Path) -> None:
         process.stdin.write(json.dumps(settings).encode() + b"\n")
         wait_until(lambda: taken > ALERTS // 5, "a fifth of the deliveries", seconds=600)
         before = resident(process)
-        wait_until(lambda: journal.undelivered() == 0, "every delivery", seconds=1100)
+        wait_until(lambda: journal.deliveries.undelivered() == 0, "every delivery", seconds=1100)
         after = resident(process)
         process.stdin.close()
         assert process.wait(20) == 0

@@ -1,4 +1,4 @@
-"""The courier as a process: its settings, its leases, its end."""
+"""The courier process: its settings, its claims and its end."""
 
 from __future__ import annotations
 
@@ -7,25 +7,19 @@ import subprocess
 import time
 from pathlib import Path
 
-from bridge.alert import Priority, make_alert
 from bridge.channels.native.allowed import Allowed
 from bridge.delivery import Capacity, DeliveryState
-from bridge.journal.sqlite import Entry, Journal
-from bridge.journal.sqlite.history import deliveries
+from bridge.journal.opening import open_for_router
+from bridge.journal.protocols import Journal
 from bridge.pipeline.courier_process import start_python
-from bridge.routing import Decision, Notification, Reason, Routed
+from tests.support.builders import entries
 from tests.support.waiting import wait_until
 
 
 def journal_with(path: Path, count: int) -> Journal:
-    journal = Journal.open_for_router(path)
-    routed = Routed((Decision("r", Reason.SENT, ("a",)),), (Notification("a", ("r",), Priority.ERROR),))
-    alerts = [
-        make_alert(time_ns=n, priority=Priority.ERROR, rule="r", source="s", hostname="h", tags=(), output=str(n),
-                   fields={})
-        for n in range(count)
-    ]  # fmt: skip
-    journal.append("s", time.time_ns(), [Entry(each, routed) for each in alerts])
+    """A journal with that many deliveries for the channel ``a``."""
+    journal = open_for_router(path)
+    journal.alerts.append("s", time.time_ns(), entries(*range(count), channel="a"))
     return journal
 
 
@@ -36,6 +30,7 @@ def courier(folder: Path) -> subprocess.Popen[bytes]:
         "allow": Allowed(folders=(folder,)).as_settings(),
         "channels": {"a": f"file://{folder}/a.jsonl"},
         "labels": {},
+        "idle_seconds": 3600.0,
         "log": {"level": "info", "format": "json"},
     }
     assert process.stdin is not None
@@ -48,22 +43,22 @@ def lines(folder: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
-def test_what_a_dead_courier_had_claimed_the_next_one_delivers(tmp_path: Path) -> None:
-    """At once: whoever holds the lock knows that nobody else is sending."""
+def test_a_courier_delivers_what_a_dead_one_had_claimed(tmp_path: Path) -> None:
+    """At once: with the lock it knows that no other courier is sending."""
     journal = journal_with(tmp_path / "j.db", 3)
-    ((first, *_),) = journal.claim(time.time_ns(), 10**18, {"a": Capacity(3, 3)})
+    ((first, *_),) = journal.deliveries.claim(time.time_ns(), 10**18, {"a": Capacity(3, 3)})
     assert first.attempts == 0
     process = courier(tmp_path)
     wait_until(lambda: len(lines(tmp_path)) == 3, "the deliveries")
     assert process.stdin is not None
-    process.stdin.write(b"drain 5\n")
+    process.stdin.write(b"stop 5\n")
     assert process.wait(20) == 0
     process.stdin.close()
-    assert {each.state for each in deliveries(journal)} == {DeliveryState.DELIVERED}
+    assert {each.state for each in journal.history.deliveries()} == {DeliveryState.DELIVERED}
 
 
-def test_it_leaves_when_the_router_is_gone(tmp_path: Path) -> None:
-    """The end of its input; what it has not claimed waits for the next start."""
+def test_it_ends_when_the_router_has_ended(tmp_path: Path) -> None:
+    """That is the end of its input; what it has not claimed waits for the next start."""
     journal_with(tmp_path / "j.db", 1)
     process = courier(tmp_path)
     wait_until(lambda: len(lines(tmp_path)) == 1, "the delivery")
@@ -72,24 +67,21 @@ def test_it_leaves_when_the_router_is_gone(tmp_path: Path) -> None:
     assert process.wait(20) == 0
 
 
-def test_a_wake_up_is_answered_at_once(tmp_path: Path) -> None:
-    """Not at the next look, seconds later."""
+def test_it_delivers_at_once_when_it_is_woken(tmp_path: Path) -> None:
+    """Not at its next check, which is an hour later here."""
     journal = journal_with(tmp_path / "j.db", 1)
     process = courier(tmp_path)
-    wait_until(lambda: journal.undelivered() == 0, "the first")
-    routed = Routed((), (Notification("a", ("r",), Priority.ERROR),))
-    alert = make_alert(time_ns=99, priority=Priority.ERROR, rule="q", source="s", hostname="h", tags=(), output="",
-                       fields={})  # fmt: skip
-    journal.append("s", time.time_ns(), [Entry(alert, routed)])
+    wait_until(lambda: journal.deliveries.undelivered() == 0, "the first")
+    journal.alerts.append("s", time.time_ns(), entries(99, channel="a"))
     assert process.stdin is not None
     process.stdin.write(b"\n")
-    wait_until(lambda: journal.undelivered() == 0, "the second", seconds=3)
+    wait_until(lambda: journal.deliveries.undelivered() == 0, "the second")
     process.stdin.close()
     assert process.wait(20) == 0
 
 
 def test_without_settings_it_does_nothing() -> None:
-    """A router that died while starting it."""
+    """The router died while starting it."""
     process = start_python("bridge.courier")
     assert process.stdin is not None
     process.stdin.close()

@@ -1,4 +1,4 @@
-"""A courier at work in this process: a real journal, real threads, and channels that answer as a test says."""
+"""A courier in this process: a real journal, real threads, and channels that answer as a test says."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bridge.alert import Priority, make_alert
 from bridge.courier.courier import Courier
-from bridge.delivery import Delivery
+from bridge.delivery import Delivery, Outcome, Verdict
 from bridge.delivery.options import ChannelOptions
-from bridge.delivery.outcome import Outcome, Verdict
-from bridge.journal.sqlite import Entry, Journal
-from bridge.routing import Decision, Notification, Reason, Routed
+from bridge.journal.opening import open_for_router, open_to_write
+from bridge.journal.protocols import Journal
+from bridge.routing import Entry
+from tests.support import builders
 
-GOOD = Outcome(Verdict.DELIVERED, 200)
+DELIVERED = Outcome(Verdict.DELIVERED, 200)
 Answer = Callable[[Sequence[Delivery]], Outcome]
 
 
 class Answering:
-    """A channel that keeps what it was sent, and answers as told."""
+    """A channel that records what it was sent, and answers as the test says."""
 
     def __init__(
-        self, name: str, answer: Answer = lambda _sent: GOOD, batch_size: int = 1, digest_limit: int = 1
+        self, name: str, answer: Answer = lambda _sent: DELIVERED, batch_size: int = 1, digest_limit: int = 1
     ) -> None:
         self.name = name
         self.batch_size = batch_size
@@ -37,15 +37,12 @@ class Answering:
         return self.answer(deliveries)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """It holds nothing."""
 
 
-def entry(text: str, *channels: str, route: str = "r") -> Entry:
-    """An alert that says ``text``, for these channels."""
-    alert = make_alert(time_ns=1, priority=Priority.ERROR, rule="r", source="s", hostname="h", tags=(), output=text,
-                       fields={"n": text})  # fmt: skip
-    told = tuple(Notification(channel, (route,), Priority.ERROR) for channel in channels)
-    return Entry(alert, Routed((Decision(route, Reason.SENT, channels),), told))
+def entry(text: str, *channels: str, route: str = builders.ROUTE) -> Entry:
+    """An alert whose output is ``text``, for these channels."""
+    return builders.entry(builders.alert(output=text), *channels, route=route)
 
 
 class Working:
@@ -57,31 +54,41 @@ class Working:
         channels: Sequence[Answering],
         options: Mapping[str, ChannelOptions] | None = None,
         jitter: float = 0.1,
+        courier_journal: Journal | None = None,
     ) -> None:
-        self.journal = Journal.open_for_router(folder / "j.db")
-        self.courier_journal = Journal.open(folder / "j.db")
+        self.journal = open_for_router(folder / "j.db")
+        self.courier_journal = courier_journal or open_to_write(folder / "j.db")
         self.courier = Courier(
-            self.courier_journal, {each.name: each for each in channels}, options or {}, lambda: jitter
+            self.courier_journal.alerts,
+            self.courier_journal.deliveries,
+            {each.name: each for each in channels},
+            options or {},
+            lambda: jitter,
         )
         self._thread = threading.Thread(target=self.courier.run, daemon=True)
 
+    @property
+    def undelivered(self) -> int:
+        """How many deliveries are not settled."""
+        return self.journal.deliveries.undelivered()
+
     def add(self, *entries: Entry) -> None:
-        """Take alerts in, as the router does."""
-        self.journal.append("s", time.time_ns(), entries)
+        """Append alerts, as the router does."""
+        self.journal.alerts.append("s", time.time_ns(), entries)
         self.courier.wake()
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
-        self.courier.leave()
-        self._thread.join(10)
+        self.courier.finish()
+        self._thread.join(60)
         assert not self._thread.is_alive()
         self.courier_journal.close()
         self.journal.close()
 
-    def await_end(self, seconds: float) -> bool:
-        """Whether the courier has left by itself within that time."""
+    def ends_within(self, seconds: float) -> bool:
+        """Whether the courier ends within that time."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -89,10 +96,10 @@ class Working:
 @contextmanager
 def working(
     folder: Path, channels: Sequence[Answering], options: Mapping[str, ChannelOptions] | None = None,
-    entries: Sequence[Entry] = (), jitter: float = 0.1,
+    entries: Sequence[Entry] = (), jitter: float = 0.1, courier_journal: Journal | None = None,
 ) -> Iterator[Working]:  # fmt: skip
     """A courier at work; ``entries`` are in the journal before it starts."""
-    work = Working(folder, channels, options, jitter)
+    work = Working(folder, channels, options, jitter, courier_journal)
     work.add(*entries)
     work.start()
     try:

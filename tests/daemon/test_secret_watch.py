@@ -16,7 +16,7 @@ import pytest
 from bridge.config.load import Config, load_config
 from bridge.daemon.secret_watch import SecretWatch
 from bridge.delivery import Circuit, DeliveryState, Health
-from bridge.journal.sqlite import Journal
+from bridge.journal.opening import open_for_router
 from tests.courier.working import entry
 from tests.e2e.harness import Road
 from tests.support.far_side import Answer, FarSide, Request
@@ -127,9 +127,9 @@ def test_a_channel_that_was_let_alone_is_tried_at_once_with_its_new_secret(road:
     """A new token is what it waited for; the next probe would be an hour away."""
     now = time.time_ns()
     down = Health(circuit=Circuit.OPEN, since_ns=now, failures=9, failing_ns=now)
-    with closing(Journal.open_for_router(road.journal_path)) as journal:
-        journal.append("s", now, [entry("what waits", "hook")])
-        journal.settle([], {"hook": down})
+    with closing(open_for_router(road.journal_path)) as journal:
+        journal.alerts.append("s", now, [entry("what waits", "hook")])
+        journal.deliveries.settle([], {"hook": down})
     (road.folder / "token").write_text(OLD, encoding="utf-8")
     busy = Answer(503, b"", {"Retry-After": "3600"})
     with FarSide(lambda request: Answer() if request.headers["X-Token"] == NEW else busy).serving() as server:
@@ -168,7 +168,7 @@ def test_a_running_bridge_sends_with_the_new_secret(road: Road) -> None:
         assert road.stop(bridge) == 0
         assert {each.state for each in road.deliveries()} == {DeliveryState.DELIVERED}
     assert "secrets changed" in road.log
-    assert "courier died" not in road.log
+    assert "courier exited" not in road.log
     everything = road.log + " ".join(each.reason for each in road.deliveries())
     assert "HTTP 401: *** has expired" in everything
     assert [canary for canary in (OLD, NEW) if canary in everything] == []

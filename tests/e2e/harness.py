@@ -15,8 +15,9 @@ from pathlib import Path
 import yaml
 
 from bridge.journal import JournalError
-from bridge.journal.sqlite import Journal
-from bridge.journal.sqlite.history import DeliveryRecord, RecordedAlert, deliveries, recorded
+from bridge.journal.opening import open_to_read
+from bridge.journal.protocols import Journal
+from bridge.journal.records import DeliveryRecord, RecordedAlert
 from tests.support.waiting import wait_until
 
 EVERYTHING = 'route "everything" { to hook }\n'
@@ -82,7 +83,7 @@ class Road:
     @contextmanager
     def journal(self) -> Iterator[Journal]:
         """The journal, for a look."""
-        journal = Journal.open_to_read(self.journal_path)
+        journal = open_to_read(self.journal_path)
         try:
             yield journal
         finally:
@@ -90,16 +91,20 @@ class Road:
 
     def kept(self) -> list[RecordedAlert]:
         with self.journal() as journal:
-            return list(recorded(journal))
+            return list(journal.history.alerts())
 
     def deliveries(self) -> list[DeliveryRecord]:
         with self.journal() as journal:
-            return list(deliveries(journal))
+            return list(journal.history.deliveries())
 
     def attempts(self) -> list[str]:
         """Why each failed attempt failed."""
         with self.journal() as journal:
-            return [str(reason) for (reason,) in journal.read("SELECT reason FROM attempts")]
+            return [
+                attempt.reason
+                for each in journal.history.deliveries()
+                for attempt in journal.dead_letters.attempts(each.id)
+            ]
 
     def await_logged(self, words: str, *, seconds: float = 30.0) -> None:
         """Until the bridge has said it."""
@@ -109,17 +114,19 @@ class Road:
         """Until so many alerts are in the journal."""
         wait_until(self.has_journal, "the journal", seconds=seconds)
         with self.journal() as journal:
-            wait_until(lambda: journal.kept() >= count, f"{count} alerts in the journal", seconds=seconds)
+            wait_until(
+                lambda: journal.history.alert_count() >= count, f"{count} alerts in the journal", seconds=seconds
+            )
 
     def await_settled(self, *, seconds: float = 30.0) -> None:
         """Until no delivery waits."""
         with self.journal() as journal:
-            wait_until(lambda: journal.undelivered() == 0, "every delivery to be settled", seconds=seconds)
+            wait_until(lambda: journal.deliveries.undelivered() == 0, "every delivery to be settled", seconds=seconds)
 
     def has_journal(self) -> bool:
         """Whether the bridge has made it, whole."""
         try:
-            Journal.open_to_read(self.journal_path).close()
+            open_to_read(self.journal_path).close()
         except JournalError:
             return False
         return True

@@ -104,7 +104,7 @@ def test_every_delivery_ends_whatever_fails_and_dies(road: Road) -> None:
         road.await_settled(seconds=PATIENCE)
         assert road.stop(bridge) == 0, road.log[-4000:]
     assert road.log.count("killed by SIGKILL") >= KILLS // 2
-    kept = {each.alert.id for each in road.kept() if each.decisions and each.road != "courier"}
+    kept = {each.alert.id for each in road.kept() if each.decisions and each.source_name != "courier"}
     assert len(kept) > ALERTS // 2
     check_ends(road, kept)
     extra = Counter[str]()

@@ -61,8 +61,8 @@ def test_a_flood_costs_nobody_an_alert_nor_a_turn(road: Road) -> None:
         assert sum(falco.lost for falco in falcos) == 0
     kept = {each.alert.id for each in road.kept()}
     assert len(kept) == 2 * FALCOS * EACH + flood.told
-    roads = Counter(each.road for each in road.kept())
-    assert set(roads.values()) == {FALCOS * EACH, FALCOS * EACH + flood.told}
+    sources = Counter(each.source_name for each in road.kept())
+    assert set(sources.values()) == {FALCOS * EACH, FALCOS * EACH + flood.told}
 
 
 class Flood:

@@ -7,7 +7,7 @@ import re
 import socket
 import threading
 
-from bridge.courier.courier import MOST_WRITTEN_OFF
+from bridge.courier.courier import MAX_HANGING_THREADS
 from bridge.delivery import DeliveryState
 from tests.e2e.harness import Road
 from tests.support.far_side import Answer, FarSide
@@ -59,12 +59,12 @@ def test_an_outage_is_told_through_the_fallback_and_ends_in_digests(road: Road) 
     assert set(re.findall(r"Rule no(\d+)x", told)) == {str(n) for n in range(ALERTS)}
     assert messages < ALERTS / 4
     assert {each.state for each in road.deliveries()} == {DeliveryState.DELIVERED}
-    own = [each.alert for each in road.kept() if each.road == "courier"]
+    own = [each.alert for each in road.kept() if each.source_name == "courier"]
     assert [alert.rule for alert in own] == ["Channel chat fails", "Channel chat works again"]
-    assert f"Delivered since it was told: {ALERTS}, of which" in own[1].output
+    assert f"Delivered since the health alert: {ALERTS}," in own[1].output
     with road.journal() as journal:
-        rows = journal.read("SELECT count(*) FROM deliveries WHERE digest NOT NULL")
-        assert rows[0][0] == journal.health()["chat"].folded > 0  # type: ignore[operator]
+        digested = sum(each.digest_id is not None for each in journal.history.deliveries())
+        assert digested == journal.deliveries.health()["chat"].digested > 0
 
 
 def test_a_courier_that_too_many_attempts_hang_in_is_replaced_and_deliveries_go_on(
@@ -73,14 +73,14 @@ def test_a_courier_that_too_many_attempts_hang_in_is_replaced_and_deliveries_go_
     """The bridge says so; a channel that works has had its delivery long before, and gets the next one."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as deaf:
         url = f"json://127.0.0.1:{deaf.getsockname()[1]}/"
-        deaf_ones = {f"deaf{n}": {"url": url, "attempt_timeout": "500ms"} for n in range(MOST_WRITTEN_OFF + 2)}
+        deaf_ones = {f"deaf{n}": {"url": url, "attempt_timeout": "500ms"} for n in range(MAX_HANGING_THREADS + 2)}
         route = f'route "all" {{ when rule exists to works, {", ".join(deaf_ones)} }}\n'
         road.configure(route, {"works": f"json://127.0.0.1:{far_side.port}/"} | deaf_ones, shutdown={"drain": "1s"})
         road.falco("--generate", "--count", "1")
         bridge = road.bridge()
         wait_until(lambda: len(far_side.requests) == 1, "the healthy channel's delivery", seconds=60)
-        wait_until(lambda: "worn out" in road.log, "another courier", seconds=60)
+        wait_until(lambda: '"courier replaced"' in road.log, "another courier", seconds=60)
         wait_until(lambda: len(road.attempts()) > len(deaf_ones), "attempts of the new one", seconds=60)
         assert road.stop(bridge) == 0
-    assert "died" not in road.log
-    assert all("no answer in 0.5 s: written off" in reason for reason in road.attempts())
+    assert "courier exited" not in road.log
+    assert all("timed out: no answer in 0.5 s" in reason for reason in road.attempts())

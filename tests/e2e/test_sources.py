@@ -125,13 +125,15 @@ def test_a_killed_bridge_reads_a_file_on_without_repeating_or_missing_a_line(for
     bridge = road.bridge()
     road.await_kept(0)
     with road.journal() as journal:
-        wait_until(lambda: journal.checkpoint("file:falco.log"), "the first look")
+        wait_until(lambda: journal.alerts.checkpoint("file:falco.log"), "the first look")
     writer.start()
     chance = random.Random(2)
     for life in range(KILLS):
         with road.journal() as journal:
-            some = journal.kept() + chance.randrange(1, 500)
-            wait_until(lambda journal=journal, some=some: journal.kept() >= some, f"life {life}", seconds=60)
+            some = journal.history.alert_count() + chance.randrange(1, 500)
+            wait_until(
+                lambda journal=journal, some=some: journal.history.alert_count() >= some, f"life {life}", seconds=60
+            )
         bridge.kill()
         bridge.wait()
         bridge = road.bridge()

@@ -19,7 +19,7 @@ import pytest
 from bridge.alert.rejected import RejectedMessage
 from bridge.delivery import Circuit, DeliveryState, Health, Settlement
 from bridge.http.guard import Guard
-from bridge.journal.sqlite import Journal
+from bridge.journal.opening import open_for_router
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.api.access import Access
 from bridge.operator.api.app import api_app
@@ -246,13 +246,17 @@ def test_tcp_checks_host_and_origin(tcp: int) -> None:
 
 def letters(journal: Path, count: int) -> None:
     """A journal with dead letters of channel a, and rejected messages."""
-    with closing(Journal.open_for_router(journal)) as opened:
+    with closing(open_for_router(journal)) as opened:
         entries = [entry(f"n{number}", "a") for number in range(count)]
-        opened.append("s", 1, entries, [RejectedMessage("is no JSON", b"\xff%d" % number) for number in range(count)])
+        opened.alerts.append(
+            "s", 1, entries, [RejectedMessage("is no JSON", b"\xff%d" % number) for number in range(count)]
+        )
         settlements = [
             Settlement(number, DeliveryState.DEAD, 5, 5, 400, "no such field") for number in range(1, count + 1)
         ]
-        opened.settle(settlements, {"a": Health(circuit=Circuit.OPEN, failures=3, reason="HTTP 503", dead=count)})
+        opened.deliveries.settle(
+            settlements, {"a": Health(circuit=Circuit.OPEN, failures=3, reason="HTTP 503", dead=count)}
+        )
 
 
 @pytest.fixture

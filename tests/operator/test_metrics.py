@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bridge.alert.internal import DROP_RULE
 from bridge.common.text import visible
 from bridge.http.guard import Guard
-from bridge.journal.sqlite import Journal
+from bridge.journal.opening import open_for_router
 from bridge.operator.metrics.app import metrics_app
 from bridge.operator.metrics.catalogue import METRICS, Metric
 from bridge.operator.metrics.collector import BridgeCollector, family
@@ -136,7 +136,7 @@ def test_every_metric_is_exported(tmp_path: Path) -> None:
         if "channel_" in each.name or "deliveries" in each.name or "quarantined" in each.name
     }
     assert exported == {each.name.removesuffix("_total") for each in METRICS} - of_the_journal
-    Journal.open_for_router(tmp_path / "journal.db").close()
+    open_for_router(tmp_path / "journal.db").close()
     inspector = an_inspector(tmp_path / "journal.db", ["c"], intake=state)
     assert {each.name for each in BridgeCollector(inspector).collect()} >= of_the_journal
 

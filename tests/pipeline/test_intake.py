@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
 from bridge.journal import JournalBusyError, JournalError
-from bridge.journal.sqlite import Journal, quarantine
+from bridge.journal.opening import open_for_router
+from bridge.journal.protocols import Journal
 from bridge.pipeline import intake as intake_module
 from bridge.pipeline.intake import Intake
 from bridge.routing import Entry
@@ -50,7 +51,7 @@ def good(count: int) -> tuple[Alert, ...]:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = Journal.open_for_router(tmp_path / "journal.db")
+    opened = open_for_router(tmp_path / "journal.db")
     yield opened
     opened.close()
 
@@ -62,7 +63,7 @@ def router() -> CountingRouter:
 
 @pytest.fixture
 def intake(journal: Journal, router: CountingRouter) -> Intake:
-    return Intake(journal, router, on_deliveries=lambda: None, on_fault=lambda fault: pytest.fail(str(fault)))
+    return Intake(journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda fault: pytest.fail(str(fault)))
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +76,7 @@ Append = Callable[[str, int, Sequence[Entry], Sequence[RejectedMessage], Mapping
 
 def wrap_append(journal: Journal, monkeypatch: pytest.MonkeyPatch, before: Callable[[Sequence[Entry]], None]) -> None:
     """Call ``before`` in front of each write to the journal; what it raises is what the write raises."""
-    append: Append = journal.append
+    append: Append = journal.alerts.append
 
     def wrapped(
         source_name: str, received_ns: int, entries: Sequence[Entry], rejected: Sequence[RejectedMessage],
@@ -84,7 +85,7 @@ def wrap_append(journal: Journal, monkeypatch: pytest.MonkeyPatch, before: Calla
         before(entries)
         return append(source_name, received_ns, entries, rejected, checkpoint)
 
-    monkeypatch.setattr(journal, "append", wrapped)
+    monkeypatch.setattr(journal.alerts, "append", wrapped)
 
 
 def test_an_alert_is_decided_once_while_the_journal_is_busy(
@@ -102,7 +103,7 @@ def test_an_alert_is_decided_once_while_the_journal_is_busy(
     with capture_logs() as logs:
         intake.accept(Batch("file", 1, alerts))
     assert router.decided == [each.id for each in alerts]
-    assert (journal.kept(), intake.counts.totals()["alerts"], intake.blocked) == (5, 5, "")
+    assert (journal.history.alert_count(), intake.counts.totals()["alerts"], intake.blocked) == (5, 5, "")
     assert [each["event"] for each in logs] == ["journal blocked", "journal unblocked"]
 
 
@@ -122,8 +123,8 @@ def test_an_alert_is_decided_once_where_the_journal_cannot_store_its_batch(
     intake.accept(Batch("file", 1, alerts, (RejectedMessage("is no alert", b"x"),), {"f": "end"}))
     assert router.decided == [each.id for each in alerts]
     assert sizes == [8, 4, 4, 2, 2, 1, 0, 1]
-    assert (journal.kept(), journal.checkpoint("file")) == (7, {"f": "end"})
-    quarantined = list(quarantine.all_of_it(journal))
+    assert (journal.history.alert_count(), journal.alerts.checkpoint("file")) == (7, {"f": "end"})
+    quarantined = list(journal.history.quarantine())
     assert [each.reason.partition(";")[0] for each in quarantined] == [
         "internal error of the bridge (OverflowError)",
         "is no alert",
@@ -138,7 +139,7 @@ def test_duplicates_are_neither_decided_nor_stored(intake: Intake, journal: Jour
     intake.accept(Batch("http", 1, alerts[:2]))
     intake.accept(Batch("http", 2, (*alerts, alerts[2])))
     assert router.decided == [each.id for each in alerts]
-    assert journal.kept() == 3
+    assert journal.history.alert_count() == 3
     assert (intake.counts.totals()["alerts"], dict(intake.counts.duplicates)) == (3, {"http": 3})
     intake.accept(Batch("http", 3, alerts))
     ((_, node),) = intake.nodes.now()
@@ -152,8 +153,8 @@ def test_an_alert_that_causes_an_error_is_quarantined_and_its_neighbours_are_sto
     alerts = tuple(alert("poison" if number in {0, 7, 8, 99} else "good", number) for number in range(100))
     with capture_logs() as logs:
         intake.accept(Batch("file", 1, alerts, (RejectedMessage("is no alert", b"x"),), {"f": "end"}))
-    quarantined = list(quarantine.all_of_it(journal))
-    assert (journal.kept(), journal.checkpoint("file")) == (96, {"f": "end"})
+    quarantined = list(journal.history.quarantine())
+    assert (journal.history.alert_count(), journal.alerts.checkpoint("file")) == (96, {"f": "end"})
     assert sum("internal error of the bridge (ZeroDivisionError)" in each.reason for each in quarantined) == 4
     assert sum(b'"rule":"poison"' in each.raw for each in quarantined) == 4
     assert not any(SECRET.encode() in each.raw for each in quarantined)
@@ -175,10 +176,10 @@ def test_a_batch_whose_quarantined_alert_cannot_be_stored_is_left_to_its_source(
     wrap_append(journal, monkeypatch, failing)
     with pytest.raises(ZeroDivisionError):
         intake.accept(batch)
-    assert (journal.kept(), journal.checkpoint("file")) == (1, {})
+    assert (journal.history.alert_count(), journal.alerts.checkpoint("file")) == (1, {})
     monkeypatch.undo()
     intake.accept(batch)
-    assert (journal.kept(), journal.checkpoint("file")) == (3, {"f": "end"})
+    assert (journal.history.alert_count(), journal.alerts.checkpoint("file")) == (3, {"f": "end"})
     assert intake.counts.totals()["duplicates"] == 1
 
 
@@ -205,13 +206,13 @@ def test_a_batch_is_aborted_when_intake_is_aborted_while_the_journal_is_busy(
     intake.abort()
     thread.join(60)
     assert len(raised) == 1
-    assert (journal.kept(), intake.counts.totals()["alerts"]) == (0, 0)
+    assert (journal.history.alert_count(), intake.counts.totals()["alerts"]) == (0, 0)
 
 
 def test_a_journal_that_fails_for_good_is_reported_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the batch is aborted, not split."""
     faults: list[JournalError] = []
-    intake = Intake(journal, CountingRouter(), on_deliveries=lambda: None, on_fault=faults.append)
+    intake = Intake(journal.alerts, CountingRouter(), on_deliveries=lambda: None, on_fault=faults.append)
 
     def failing(_entries: Sequence[Entry]) -> None:
         raise JournalError("the file is damaged")
@@ -225,7 +226,7 @@ def test_a_journal_that_fails_for_good_is_reported_once(journal: Journal, monkey
 def test_the_courier_is_woken_only_for_deliveries(journal: Journal) -> None:
     """Not for a batch of duplicates or of rejected messages."""
     woken: list[None] = []
-    intake = Intake(journal, CountingRouter(), on_deliveries=lambda: woken.append(None), on_fault=lambda _: None)
+    intake = Intake(journal.alerts, CountingRouter(), on_deliveries=lambda: woken.append(None), on_fault=lambda _: None)
     intake.accept(Batch("http", 1, good(2)))
     intake.accept(Batch("http", 2, good(2)))
     intake.accept(Batch("http", 3, (), (RejectedMessage("is no alert", b"x"),)))

@@ -28,7 +28,7 @@ from bridge.config.sources import HttpSettings, ServerTls
 from bridge.daemon.sources import make_source
 from bridge.http.guard import Guard
 from bridge.http.request import MAX_BODY_BYTES, RequestHead
-from bridge.journal.sqlite import Journal
+from bridge.journal.opening import open_for_router
 from bridge.language.program.values import parse_network
 from bridge.sources.http.limits import HttpLimits
 from bridge.sources.http.pending import PendingRequests
@@ -251,7 +251,7 @@ def test_renewed_certificates_are_taken_for_the_next_connection(
     key.write_bytes(first.key.read_bytes())
     tls = ServerTls(certificate, key, None)
     asked = HttpSettings("http", "127.0.0.1", 0, Secret(""), Secret(""), (), tls, connections=9, per_peer=9)
-    made = make_source(asked, Journal.open_for_router(tmp_path / "journal.db"))
+    made = make_source(asked, open_for_router(tmp_path / "journal.db").alerts)
     assert isinstance(made, HttpSource)
     trusting_old = ssl.create_default_context(cafile=str(old.certificate))
     trusting_new = ssl.create_default_context(cafile=str(new.certificate))

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from bridge.alert import Alert, Priority, make_alert
 from bridge.alert.forms.json_form import decode_json
 from bridge.delivery import Delivery, DeliveryState, Settlement
-from bridge.journal.sqlite import Entry
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.program import Program
-from bridge.routing import Decision, Notification, Reason, Routed
+from bridge.routing import Decision, Entry, Notification, Reason, Routed
 
 RULE = "Terminal shell"
 ROUTE = "shells"

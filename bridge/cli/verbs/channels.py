@@ -59,14 +59,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace, path: Path) -> int:
-    from bridge.journal.sqlite import Journal
-    from bridge.journal.sqlite.dead import dead_counts
+    from bridge.journal.opening import open_to_read
 
-    journal = Journal.open_to_read(path)
+    journal = open_to_read(path)
     try:
-        health, dead = journal.health(), dead_counts(journal)
-        names = sorted({*health, *dead, *journal.channels_waited_for()})
-        waiting = {name: journal.waiting(name) for name in names}
+        health, dead = journal.deliveries.health(), journal.dead_letters.counts()
+        names = sorted({*health, *dead, *journal.deliveries.waiting_channels()})
+        waiting = {name: journal.deliveries.waiting(name) for name in names}
     finally:
         journal.close()
     if args.json:
@@ -98,7 +97,7 @@ def _print_table(
 
     for name, each in health.items():
         if each.failures:
-            remedy = "; deliveries wait until its URL or secret is fixed" if each.broken else ""
+            remedy = "; deliveries wait until its URL or secret is fixed" if each.channel_fault else ""
             failed = f"{_times(each)}: {one_line(each.reason, 400)}{remedy}"
             print(f"{styled(one_line(name, 100), 'bold red')}: {failed}")
     rows = [_row(name, health.get(name), count, dead.get(name, 0)) for name, count in waiting.items()]
@@ -122,7 +121,7 @@ def _row(name: str, health: Health | None, waiting: int, dead: int) -> tuple[Cel
     if health.circuit.value != "closed":
         circuit = Styled(health.circuit.value, "bold red")
     return (
-        name, circuit, ago(health.since_ns), str(waiting), str(health.delivered), str(health.folded),
+        name, circuit, ago(health.since_ns), str(waiting), str(health.delivered), str(health.digested),
         str(dead), ago(health.success_ns), ago(health.failure_ns), health.rate or "unlimited",
     )  # fmt: skip
 

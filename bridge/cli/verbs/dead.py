@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridge.config.load import InstancePaths
-    from bridge.journal.sqlite import Journal
+    from bridge.journal.protocols import DeadLetterQueue
     from bridge.operator.model import DeadLetterDetail, DeadLetterSummary, SelectDeadLetters
 
 _NONE, _PROBLEM = 1, 2
@@ -95,7 +95,7 @@ def _change(args: argparse.Namespace, paths: InstancePaths) -> int:
 
 def _changed(action: str, paths: InstancePaths, which: SelectDeadLetters) -> list[int]:
     """Change them in the running bridge, or in the journal if none runs."""
-    from bridge.journal.sqlite import Journal
+    from bridge.journal.opening import open_for_router, open_to_read
     from bridge.operator.client import AdminClient, NotRunningError
     from bridge.operator.model import DeadLettersChanged
     from bridge.operator.operations.dead_letters import DeadLetterAction, change
@@ -104,32 +104,32 @@ def _changed(action: str, paths: InstancePaths, which: SelectDeadLetters) -> lis
         target = f"/api/v1/dead-letters/{action}"
         return AdminClient(paths.admin).post(target, DeadLettersChanged, which, seconds=_CHANGE_SECONDS).ids
     except NotRunningError:
-        Journal.open_to_read(paths.journal).close()  # a wrong name must not create a journal
-        journal = Journal.open_for_router(paths.journal)
+        open_to_read(paths.journal).close()  # a wrong name must not create a journal
+        journal = open_for_router(paths.journal)
     try:
-        return change(journal, DeadLetterAction(action), which)
+        return change(journal.dead_letters, DeadLetterAction(action), which)
     finally:
         journal.close()
 
 
 def _read(args: argparse.Namespace, paths: InstancePaths) -> int:
-    from bridge.journal.sqlite import Journal
+    from bridge.journal.opening import open_to_read
 
-    journal = Journal.open_to_read(paths.journal)
+    journal = open_to_read(paths.journal)
     try:
-        return _show(args, journal) if args.action == "show" else _list(args, journal)
+        queue = journal.dead_letters
+        return _show(args, queue) if args.action == "show" else _list(args, queue)
     finally:
         journal.close()
 
 
-def _list(args: argparse.Namespace, journal: Journal) -> int:
+def _list(args: argparse.Namespace, queue: DeadLetterQueue) -> int:
     import msgspec
 
-    from bridge.journal.sqlite.dead import dead_letters
     from bridge.operator.operations.dead_letters import summary
 
     count = 0
-    for letter in dead_letters(journal, args.channel):
+    for letter in queue.letters(args.channel):
         count += 1
         shown = summary(letter)
         print(msgspec.json.encode(shown).decode() if args.json else _line(shown))
@@ -138,13 +138,13 @@ def _list(args: argparse.Namespace, journal: Journal) -> int:
     return 0
 
 
-def _show(args: argparse.Namespace, journal: Journal) -> int:
+def _show(args: argparse.Namespace, queue: DeadLetterQueue) -> int:
     import msgspec
 
     from bridge.operator.operations.dead_letters import show
 
     (identity,) = args.ids
-    letter = show(journal, identity)
+    letter = show(queue, identity)
     if letter is None:
         print(f"falco-bridge dead: there is no dead letter {identity}; see: falco-bridge dead list", file=sys.stderr)
         return _NONE

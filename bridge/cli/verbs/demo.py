@@ -78,15 +78,16 @@ def _count(alerts: Path) -> int:
 def _wait_until_settled(journal_path: Path, expected: int, bridge: subprocess.Popen[bytes]) -> bool:
     """Until every alert is kept and nothing waits to be delivered. False where the bridge died or time ran out."""
     from bridge.journal import JournalError
-    from bridge.journal.sqlite import Journal
+    from bridge.journal.opening import open_to_read
+    from bridge.journal.protocols import Journal
 
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     journal: Journal | None = None
     while bridge.poll() is None and time.monotonic() < deadline:
         if journal is None:
             with suppress(JournalError):  # the bridge has not made it yet
-                journal = Journal.open_to_read(journal_path)
-        if journal is not None and journal.kept() >= expected and journal.undelivered() == 0:
+                journal = open_to_read(journal_path)
+        if journal is not None and journal.history.alert_count() >= expected and not journal.deliveries.undelivered():
             journal.close()
             return True
         time.sleep(_POLL_SECONDS)
@@ -95,12 +96,12 @@ def _wait_until_settled(journal_path: Path, expected: int, bridge: subprocess.Po
 
 def _summary(folder: Path) -> str:
     from bridge.cli.summary import summarise
-    from bridge.journal.sqlite import Journal
+    from bridge.journal.opening import open_to_read
     from bridge.workbench.routes import conditions_of, load_routes
 
-    journal = Journal.open_to_read(folder / "journal.db")
+    journal = open_to_read(folder / "journal.db")
     loaded = load_routes([folder / "quickstart.route"])
-    text = summarise(journal, conditions_of(loaded))
+    text = summarise(journal.history, conditions_of(loaded))
     journal.close()
     archive, kept = folder / "archive.jsonl", folder / "journal.db"
     return f"{text}\n\nEvery delivery is in {archive}, every alert and decision in {kept}."

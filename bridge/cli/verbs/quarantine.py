@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from bridge.cli.running import instance_paths
 
 if TYPE_CHECKING:
-    from bridge.journal.sqlite.journal import Journal
-    from bridge.journal.sqlite.quarantine import QuarantinedMessage
+    from bridge.journal.protocols import History
+    from bridge.journal.records import QuarantinedMessage
 
 _LISTED = 50
 _BEGINNING = 60
@@ -56,7 +56,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """List, show or export."""
     from bridge.journal import JournalError
-    from bridge.journal.sqlite import Journal
+    from bridge.journal.opening import open_to_read
 
     path = args.journal
     if path is None:
@@ -65,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
             return _PROBLEM
         path = paths.journal
     try:
-        journal = Journal.open_to_read(path)
+        journal = open_to_read(path)
         try:
-            return _act(args, journal)
+            return _act(args, journal.history)
         finally:
             journal.close()
     except JournalError as error:
@@ -75,14 +75,12 @@ def run(args: argparse.Namespace) -> int:
         return _PROBLEM
 
 
-def _act(args: argparse.Namespace, journal: Journal) -> int:
-    from bridge.journal.sqlite.quarantine import all_of_it, by_number, newest
-
+def _act(args: argparse.Namespace, history: History) -> int:
     if args.action == "list":
-        return _list(newest(journal, max(args.limit, 0)))
+        return _list(history.newest_quarantined(max(args.limit, 0)))
     if args.number is None:
-        return _export(all_of_it(journal))
-    message = by_number(journal, args.number)
+        return _export(history.quarantine())
+    message = history.quarantined(args.number)
     if message is None:
         print(f"falco-bridge quarantine: message {args.number} is not in the quarantine", file=sys.stderr)
         return _NONE
@@ -98,7 +96,7 @@ def _list(messages: list[QuarantinedMessage]) -> int:
         return 0
     rows = [("number", "received", "source", "the message …", "starts with")]
     rows += [
-        (str(each.number), moment(each.received_ns), one_line(each.road, 40), one_line(each.reason, 100),
+        (str(each.number), moment(each.received_ns), one_line(each.source_name, 40), one_line(each.reason, 100),
          one_line(_text(each.raw[: 4 * _BEGINNING]), _BEGINNING))
         for each in messages
     ]  # fmt: skip
@@ -111,7 +109,7 @@ def _show(message: QuarantinedMessage) -> int:
     from bridge.common.text import one_line, visible
 
     print(f"number    {message.number}")
-    print(f"received  {moment(message.received_ns)}, from {one_line(message.road, 100)}")
+    print(f"received  {moment(message.received_ns)}, from {one_line(message.source_name, 100)}")
     print(f"reason    the message {one_line(message.reason, 500)}")
     print(f"\n{visible(_text(message.raw), keep=chr(10))}")
     return 0

@@ -1,96 +1,127 @@
-"""What the journal can tell of what came in, what was decided and what became of it."""
+"""Reads alerts, deliveries and the quarantine, in SQLite."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from bridge.alert import Alert
-from bridge.delivery.delivery import DeliveryState
+from bridge.delivery import DeliveryState
 from bridge.journal.codec import decode_decisions
-from bridge.journal.sqlite.journal import Journal
-from bridge.routing import Decision
+from bridge.journal.records import DeliveryRecord, QuarantinedMessage, RecordedAlert
+from bridge.journal.sqlite.bodies import Bodies
+from bridge.journal.sqlite.database import Database
+
+_PAGE = 500
+_QUARANTINE_PAGE = 50
+_ALERTS = "SELECT seq, id, received_ns, source_name, body, decisions FROM alerts"
+_QUARANTINE = "SELECT seq, received_ns, source_name, reason, raw FROM quarantine"
+_DELIVERIES = (
+    "SELECT d.id, a.id, d.channel, d.state, d.attempts, d.status, d.reason, d.digest_id "
+    "FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert_seq "
+    f"WHERE d.id > ?1 AND (?2 IS NULL OR d.state = ?2) ORDER BY d.id LIMIT {_PAGE}"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedAlert:
-    """An alert as it was kept, with what the routes made of it."""
-
-    alert: Alert
-    road: str
+class _AlertRow(NamedTuple):
+    seq: int
+    id: bytes
     received_ns: int
-    decisions: tuple[Decision, ...]
+    source_name: str
+    body: bytes
+    decisions: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryRecord:
-    """A delivery's last word, for an operator."""
-
+class _DeliveryRow(NamedTuple):
     id: int
-    alert_id: str
+    alert_id: bytes
     channel: str
     state: DeliveryState
     attempts: int
     status: int | None
     reason: str
-    digest: int | None
-    """The first delivery of the digest that it went in, where it did."""
+    digest_id: int | None
 
 
-def recorded(journal: Journal) -> Iterator[RecordedAlert]:
-    """Every kept alert, oldest first, read in pages so that memory stays flat."""
-    last = 0
-    while rows := journal.read(
-        "SELECT seq, id, received_ns, road, body, decisions FROM alerts WHERE seq > ? ORDER BY seq LIMIT 500",
-        (last,),
-    ):
-        for seq, identity, received_ns, road, body, decisions in rows:
-            assert isinstance(seq, int)
-            assert isinstance(identity, bytes)
-            assert isinstance(received_ns, int)
-            assert isinstance(body, bytes)
-            assert isinstance(decisions, bytes)
-            yield RecordedAlert(journal.alert(identity, body), str(road), received_ns, decode_decisions(decisions))
-            last = seq
+class _CountRow(NamedTuple):
+    channel: str
+    state: DeliveryState
+    number: int
 
 
-def deliveries(journal: Journal, state: DeliveryState | None = None) -> Iterator[DeliveryRecord]:
-    """Every delivery, or those in one state, in the order in which they were made."""
-    rows = journal.read(
-        "SELECT d.id, a.id, d.channel, d.state, d.attempts, d.status, d.reason, d.digest "
-        "FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert WHERE ?1 IS NULL OR d.state = ?1 ORDER BY d.id",
-        (None if state is None else state.value,),
-    )
-    for identity, alert_id, channel, kept_state, attempts, status, reason, digest in rows:
-        assert isinstance(identity, int)
-        assert isinstance(alert_id, bytes)
-        assert isinstance(attempts, int)
-        assert status is None or isinstance(status, int)
-        assert digest is None or isinstance(digest, int)
-        yield DeliveryRecord(
-            identity,
-            alert_id.hex(),
-            str(channel),
-            DeliveryState(str(kept_state)),
-            attempts,
-            status,
-            str(reason),
-            digest,
-        )
+class _QuarantineRow(NamedTuple):
+    number: int
+    received_ns: int
+    source_name: str
+    reason: str
+    raw: bytes
 
 
-def delivery_counts(journal: Journal) -> Counter[tuple[str, DeliveryState]]:
-    """How many deliveries each channel has in each state."""
-    rows = journal.read("SELECT channel, state, count(*) FROM deliveries GROUP BY channel, state")
-    counts: Counter[tuple[str, DeliveryState]] = Counter()
-    for channel, state, count in rows:
-        assert isinstance(count, int)
-        counts[str(channel), DeliveryState(str(state))] = count
-    return counts
+class SqliteHistory:
+    """Implements History."""
 
+    def __init__(self, database: Database, bodies: Bodies) -> None:
+        self._database = database
+        self._bodies = bodies
 
-def quarantined(journal: Journal) -> list[tuple[str, str, bytes]]:
-    """Road, reason and bytes of each refused message that is still kept, oldest first."""
-    rows = journal.read("SELECT road, reason, raw FROM quarantine ORDER BY seq")
-    return [(str(road), str(reason), raw) for road, reason, raw in rows if isinstance(raw, bytes)]
+    def alerts(self) -> Iterator[RecordedAlert]:
+        """As in History."""
+        last = 0
+        while page := self._database.rows(_AlertRow, f"{_ALERTS} WHERE seq > ? ORDER BY seq LIMIT {_PAGE}", (last,)):
+            yield from map(self._recorded, page)
+            last = page[-1].seq
+
+    def alert(self, alert_id: str) -> RecordedAlert | None:
+        """As in History."""
+        try:
+            key = bytes.fromhex(alert_id)
+        except ValueError:
+            return None
+        rows = self._database.rows(_AlertRow, f"{_ALERTS} WHERE id = ?", (key,))
+        return self._recorded(rows[0]) if rows else None
+
+    def alert_count(self) -> int:
+        """As in History."""
+        return self._database.number("SELECT count(*) FROM alerts")
+
+    def deliveries(self, state: DeliveryState | None = None) -> Iterator[DeliveryRecord]:
+        """As in History."""
+        last = 0
+        while page := self._database.rows(_DeliveryRow, _DELIVERIES, (last, None if state is None else state.value)):
+            for row in page:
+                yield DeliveryRecord(
+                    row.id, row.alert_id.hex(), row.channel, row.state, row.attempts, row.status, row.reason,
+                    row.digest_id,
+                )  # fmt: skip
+            last = page[-1].id
+
+    def delivery_counts(self) -> Counter[tuple[str, DeliveryState]]:
+        """As in History."""
+        rows = self._database.rows(_CountRow, "SELECT channel, state, count(*) FROM deliveries GROUP BY channel, state")
+        return Counter({(row.channel, row.state): row.number for row in rows})
+
+    def quarantine(self) -> Iterator[QuarantinedMessage]:
+        """As in History."""
+        last = -1
+        while page := self._messages(f"{_QUARANTINE} WHERE seq > ? ORDER BY seq LIMIT {_QUARANTINE_PAGE}", last):
+            yield from page
+            last = page[-1].number
+
+    def newest_quarantined(self, limit: int) -> list[QuarantinedMessage]:
+        """As in History."""
+        return self._messages(f"{_QUARANTINE} ORDER BY seq DESC LIMIT ?", limit)
+
+    def quarantined(self, number: int) -> QuarantinedMessage | None:
+        """As in History."""
+        return next(iter(self._messages(f"{_QUARANTINE} WHERE seq = ?", number)), None)
+
+    def quarantined_count(self) -> int:
+        """As in History."""
+        return self._database.number("SELECT count(*) FROM quarantine")
+
+    def _recorded(self, row: _AlertRow) -> RecordedAlert:
+        alert = self._bodies.decode(row.id, row.body)
+        return RecordedAlert(alert, row.source_name, row.received_ns, decode_decisions(row.decisions))
+
+    def _messages(self, statement: str, parameter: int) -> list[QuarantinedMessage]:
+        return [QuarantinedMessage(*row) for row in self._database.rows(_QuarantineRow, statement, (parameter,))]

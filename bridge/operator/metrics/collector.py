@@ -120,7 +120,7 @@ def _journal(inspector: Inspector) -> Iterator[Family]:
     def of_each(metric: Metric, value: Callable[[Health], float | None]) -> Family:
         return family(metric, (((channel,), value(each)) for channel, each in health.items()))
 
-    yield of_each(catalogue.DIGESTED, lambda each: each.folded)
+    yield of_each(catalogue.DIGESTED, lambda each: each.digested)
     yield of_each(catalogue.CHANNEL_FAILURES, lambda each: each.failures)
     yield of_each(catalogue.CHANNEL_SUCCESS, lambda each: _seconds(each.success_ns))
 

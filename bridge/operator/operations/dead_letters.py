@@ -11,8 +11,9 @@ from pathlib import Path
 import structlog
 
 from bridge.journal import JournalError
-from bridge.journal.sqlite import Journal
-from bridge.journal.sqlite.dead import AttemptRecord, DeadLetter, attempts_of, dead_ids, dead_letters
+from bridge.journal.opening import open_to_read, open_to_write
+from bridge.journal.protocols import DeadLetterQueue
+from bridge.journal.records import AttemptRecord, DeadLetter
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.model import (
     Attempt,
@@ -48,13 +49,13 @@ class DeadLetterOperations:
 
     def list_page(self, _actor: Actor, request: ListDeadLetters) -> DeadLetterPage:
         """One page of dead letters."""
-        with _reading(self._journal) as journal:
-            return list_page(journal, request)
+        with _reading(self._journal) as queue:
+            return list_page(queue, request)
 
     def show(self, _actor: Actor, request: ShowDeadLetter) -> DeadLetterDetail:
         """One dead letter."""
-        with _reading(self._journal) as journal:
-            found = show(journal, request.id)
+        with _reading(self._journal) as queue:
+            found = show(queue, request.id)
         if found is None:
             raise OperationError(f"there is no dead letter {request.id}; GET /api/v1/dead-letters lists them", 404)
         return found
@@ -71,9 +72,9 @@ class DeadLetterOperations:
         if (request.ids is not None) + (request.channel is not None) + request.all != 1:
             raise OperationError("give exactly one of `ids`, `channel` and `all`", 400)
         try:
-            journal = Journal.open(self._journal)  # the router's own connection is in use
+            journal = open_to_write(self._journal)  # the router's own connection is in use
             try:
-                changed = change(journal, action, request)
+                changed = change(journal.dead_letters, action, request)
             finally:
                 journal.close()
         except JournalError as error:
@@ -84,28 +85,28 @@ class DeadLetterOperations:
         return DeadLettersChanged(ids=changed)
 
 
-def list_page(journal: Journal, request: ListDeadLetters) -> DeadLetterPage:
+def list_page(queue: DeadLetterQueue, request: ListDeadLetters) -> DeadLetterPage:
     """The page that follows ``request.after``."""
-    ids = [identity for identity in dead_ids(journal, request.channel) if identity > request.after]
+    ids = [identity for identity in queue.ids(request.channel) if identity > request.after]
     page = Page[DeadLetterSummary](request.limit)
     for identity in ids:
-        for letter in dead_letters(journal, identity=identity):
+        for letter in queue.letters(delivery_id=identity):
             if not page.add(summary(letter)):
                 return DeadLetterPage(items=page.items, next=page.items[-1].id)
     return DeadLetterPage(items=page.items, next=None)
 
 
-def show(journal: Journal, identity: int) -> DeadLetterDetail | None:
+def show(queue: DeadLetterQueue, identity: int) -> DeadLetterDetail | None:
     """The dead letter with that id and its attempts; None if there is none."""
-    for letter in dead_letters(journal, identity=identity):
-        return detail(letter, attempts_of(journal, identity))
+    for letter in queue.letters(delivery_id=identity):
+        return detail(letter, queue.attempts(identity))
     return None
 
 
-def change(journal: Journal, action: DeadLetterAction, which: SelectDeadLetters) -> list[int]:
+def change(queue: DeadLetterQueue, action: DeadLetterAction, which: SelectDeadLetters) -> list[int]:
     """Retry or discard dead letters in this journal. Returns the ids of those that were changed."""
-    ids: Sequence[int] = dead_ids(journal, which.channel) if which.ids is None else which.ids
-    act = journal.retry_dead if action is DeadLetterAction.RETRY else journal.discard_dead
+    ids: Sequence[int] = queue.ids(which.channel) if which.ids is None else which.ids
+    act = queue.retry if action is DeadLetterAction.RETRY else queue.discard
     changed: list[int] = []
     for start in range(0, len(ids), _BATCH):
         changed += act(ids[start : start + _BATCH], time.time_ns())
@@ -119,8 +120,8 @@ def summary(letter: DeadLetter) -> DeadLetterSummary:
         id=letter.id,
         channel=letter.channel,
         routes=list(letter.routes),
-        created_ns=letter.made_ns,
-        died_ns=letter.died_ns,
+        created_ns=letter.created_ns,
+        died_ns=letter.settled_ns,
         attempts=letter.attempts,
         status=letter.status,
         reason=letter.reason,
@@ -141,18 +142,18 @@ def detail(letter: DeadLetter, attempts: Sequence[AttemptRecord]) -> DeadLetterD
     """The dead letter with its attempts."""
     short = summary(letter)
     tried = [
-        Attempt(number=each.number, attempted_ns=each.at_ns, status=each.status, reason=each.reason)
+        Attempt(number=each.number, attempted_ns=each.attempted_ns, status=each.status, reason=each.reason)
         for each in attempts
     ]
     return DeadLetterDetail(**{name: getattr(short, name) for name in short.__struct_fields__}, tried=tried)
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[Journal]:
+def _reading(path: Path) -> Iterator[DeadLetterQueue]:
     try:
-        journal = Journal.open_to_read(path)
+        journal = open_to_read(path)
         try:
-            yield journal
+            yield journal.dead_letters
         finally:
             journal.close()
     except JournalError as error:

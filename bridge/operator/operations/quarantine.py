@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bridge.journal import JournalError
-from bridge.journal.sqlite import Journal
-from bridge.journal.sqlite.quarantine import QuarantinedMessage, by_number, newest
+from bridge.journal.opening import open_to_read
+from bridge.journal.protocols import History
+from bridge.journal.records import QuarantinedMessage
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.model import ListQuarantine, Quarantined, QuarantinePage, ShowQuarantined
 from bridge.operator.operations.pages import Page
@@ -25,9 +26,9 @@ class QuarantineOperations:
     def list_page(self, _actor: Actor, request: ListQuarantine) -> QuarantinePage:
         """One page of quarantined messages."""
         try:
-            journal = Journal.open_to_read(self._journal)
+            journal = open_to_read(self._journal)
             try:
-                return _page(journal, request)
+                return _page(journal.history, request)
             finally:
                 journal.close()
         except JournalError as error:
@@ -36,9 +37,9 @@ class QuarantineOperations:
     def show(self, _actor: Actor, request: ShowQuarantined) -> Quarantined:
         """One quarantined message."""
         try:
-            journal = Journal.open_to_read(self._journal)
+            journal = open_to_read(self._journal)
             try:
-                found = by_number(journal, request.number)
+                found = journal.history.quarantined(request.number)
             finally:
                 journal.close()
         except JournalError as error:
@@ -54,29 +55,29 @@ def quarantined(message: QuarantinedMessage) -> Quarantined:
     return Quarantined(
         number=message.number,
         received_ns=message.received_ns,
-        source_name=message.road,
+        source_name=message.source_name,
         reason=message.reason,
         raw=message.raw.decode("utf-8", "backslashreplace"),
     )
 
 
-def _page(journal: Journal, request: ListQuarantine) -> QuarantinePage:
+def _page(history: History, request: ListQuarantine) -> QuarantinePage:
     page = Page[Quarantined](request.limit)
-    for message in _from(journal, request):
+    for message in _from(history, request):
         if not page.add(quarantined(message)):
             return QuarantinePage(items=page.items, next=page.items[-1].number)
     return QuarantinePage(items=page.items, next=None)
 
 
-def _from(journal: Journal, request: ListQuarantine) -> Iterator[QuarantinedMessage]:
+def _from(history: History, request: ListQuarantine) -> Iterator[QuarantinedMessage]:
     before = request.before
     if before is None:
-        latest = newest(journal, 1)
+        latest = history.newest_quarantined(1)
         if not latest:
             return
         before = latest[0].number + 1
     # One at a time: a thousand messages of 64 KiB are more than a page should cost in memory.
     for number in range(before - 1, max(before - 1 - 2 * _MOST_STORED, -1), -1):
-        message = by_number(journal, number)
+        message = history.quarantined(number)
         if message is not None:
             yield message

@@ -74,7 +74,7 @@ def _channel(name: str, waiting: int, health: Health, dead: int, known: bool) ->
         circuit_since_ns=health.since_ns or None,
         waiting=waiting,
         delivered=health.delivered,
-        digested=health.folded,
+        digested=health.digested,
         dead_letters=dead,
         consecutive_failures=health.failures,
         last_success_ns=health.success_ns or None,

@@ -1,0 +1,213 @@
+"""What a storage engine implements. `tests/journal/conformance.py` checks an engine against these contracts.
+
+An open journal is used by one thread at a time. Every method raises JournalError, or JournalBusyError where the same
+call may work later; it then changed nothing. A method that writes returns when its transaction is durable, unless it
+says otherwise. SQLite is the first engine: one file, with one router and one courier. "Several routers" and "several
+couriers" mark what an engine needs that is shared by more than one of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bridge.alert import Alert
+from bridge.alert.rejected import RejectedMessage
+from bridge.delivery import Capacity, Delivery, DeliveryState, Health, Settlement
+from bridge.journal.records import (
+    AttemptRecord,
+    DeadLetter,
+    DeliveryRecord,
+    QuarantinedMessage,
+    RecordedAlert,
+)
+from bridge.journal.retention import RetentionPolicy
+from bridge.routing import Entry
+
+
+class AlertLog(Protocol):
+    """Stores alerts with everything that was decided about them, and the checkpoints of sources.
+
+    Alerts are numbered in the order in which they were appended. An id is stored once. The router appends through this
+    protocol, and so does the courier its health alerts.
+
+    Several routers: numbers must come from the database, and `unknown` may not conclude from the ids that this process
+    has appended (SQLite compares with the latest id; the file has one router).
+    """
+
+    def unknown(self, alerts: Iterable[Alert]) -> list[Alert]:
+        """The alerts whose ids are not stored, each id once, in order. Saves routing an alert for nothing."""
+
+    def append(
+        self,
+        source_name: str,
+        received_ns: int,
+        entries: Sequence[Entry],
+        rejected: Sequence[RejectedMessage] = (),
+        checkpoint: Mapping[str, str | None] | None = None,
+    ) -> int:
+        """Store a batch in one transaction, and return the number of deliveries added.
+
+        Entries whose alert is stored already are skipped, so the same batch may be appended again. Rejected messages go
+        to the quarantine, which holds a bounded number. Of the source's checkpoint the named parts change; None removes
+        a part.
+        """
+
+    def checkpoint(self, source_name: str) -> dict[str, str]:
+        """The source's position by part; empty if it has none."""
+
+
+class Memory(Protocol):
+    """The state of routes that depend on earlier alerts. Empty: no clause with memory exists yet.
+
+    Several routers: a partition of the state is owned with a fencing token.
+    """
+
+
+class DeliveryQueue(Protocol):
+    """The deliveries that are pending or claimed, and the health of channels. Used by the courier.
+
+    Deliveries of one channel with the same order key are sent in the order in which they were added: one that is
+    claimed, or that waits for its next attempt, holds back the later ones of its key and no others. A delivery is sent
+    at least once: a claim that is not settled ends with its lease. Health alerts have an order key that precedes all
+    others.
+
+    Several couriers: each channel is owned by one courier with a fencing token, so that rate, circuit and order stay in
+    one place; `release` then covers the channels that this courier owns.
+    """
+
+    def claim(self, now_ns: int, lease_ns: int, capacity: Mapping[str, Capacity]) -> list[tuple[Delivery, ...]]:
+        """Claim deliveries that are due, oldest first: one tuple for each send, all for one channel.
+
+        A channel gets at most `Capacity.sends` tuples of at most `Capacity.batch_size` deliveries. An order key is in
+        one tuple only. A health alert, and a delivery that was released from its order key, has a tuple of its own. The
+        claim ends at `now_ns + lease_ns`. It survives a killed process, and may be lost with the machine.
+        """
+
+    def settle(self, settlements: Sequence[Settlement], health: Mapping[str, Health] | None = None) -> None:
+        """Record the results of attempts and the health of channels in one transaction.
+
+        Only deliveries that are pending or claimed change. Each settlement adds one to the attempts; of the failed ones
+        the first and the latest are stored.
+        """
+
+    def release(self, now_ns: int) -> int:
+        """End every claim, and return how many there were. Only for a courier that knows no other one runs."""
+
+    def make_due_now(self, channel: str, now_ns: int) -> None:
+        """Make every delivery of the channel due that waits for its next attempt."""
+
+    def expire(self, channel: str, before_ns: int, now_ns: int, reason: str, limit: int) -> int:
+        """Turn up to `limit` pending deliveries created by `before_ns` into dead letters, and return how many."""
+
+    def next_due(self, channels: Collection[str]) -> int | None:
+        """The earliest time at which a delivery for one of the channels can be claimed; None if there is none."""
+
+    def waiting(self, channel: str, limit: int | None = None) -> int:
+        """How many deliveries of the channel are pending or claimed, counted up to `limit`."""
+
+    def undelivered(self) -> int:
+        """How many deliveries are pending or claimed, including channels that no config names any more."""
+
+    def waiting_channels(self) -> list[str]:
+        """The channels that have deliveries pending or claimed, in the config or not."""
+
+    def health(self) -> dict[str, Health]:
+        """The last recorded health of each channel."""
+
+    def remove_health_except(self, channels: Collection[str]) -> None:
+        """Remove the health of all other channels."""
+
+
+class DeadLetterQueue(Protocol):
+    """The deliveries that are not tried again. Used by operators while the bridge runs or when it does not."""
+
+    def counts(self) -> dict[str, int]:
+        """How many dead letters each channel has; channels without any are absent."""
+
+    def ids(self, channel: str | None = None) -> list[int]:
+        """The ids of all dead letters, or of one channel's, in ascending order."""
+
+    def letters(self, channel: str | None = None, delivery_id: int | None = None) -> Iterator[DeadLetter]:
+        """All dead letters, one channel's, or the one with that id, in ascending order. Memory use is constant."""
+
+    def attempts(self, delivery_id: int) -> list[AttemptRecord]:
+        """The stored failed attempts of a delivery, in order."""
+
+    def retry(self, ids: Collection[int], now_ns: int) -> list[int]:
+        """Make these dead letters pending and due, with the age of a new delivery. Returns the ids that were dead."""
+
+    def discard(self, ids: Collection[int], now_ns: int) -> list[int]:
+        """Mark these dead letters as discarded. Returns the ids that were dead."""
+
+
+class History(Protocol):
+    """Reads what a journal holds. Iterators read in pages: memory use is constant, and no transaction stays open.
+
+    A reader sees commits of other processes, and blocks none of them.
+    """
+
+    def alerts(self) -> Iterator[RecordedAlert]:
+        """Every stored alert, in the order in which they were appended."""
+
+    def alert(self, alert_id: str) -> RecordedAlert | None:
+        """The alert with that id; None if it is not stored."""
+
+    def alert_count(self) -> int:
+        """How many alerts are stored."""
+
+    def deliveries(self, state: DeliveryState | None = None) -> Iterator[DeliveryRecord]:
+        """Every stored delivery, or those in one state, in the order in which they were added."""
+
+    def delivery_counts(self) -> Counter[tuple[str, DeliveryState]]:
+        """How many deliveries each channel has in each state."""
+
+    def quarantine(self) -> Iterator[QuarantinedMessage]:
+        """Every quarantined message, oldest first."""
+
+    def newest_quarantined(self, limit: int) -> list[QuarantinedMessage]:
+        """The latest quarantined messages, newest first."""
+
+    def quarantined(self, number: int) -> QuarantinedMessage | None:
+        """The quarantined message with that number; None if it is not stored."""
+
+    def quarantined_count(self) -> int:
+        """How many messages are in the quarantine."""
+
+
+class Maintenance(Protocol):
+    """Keeps a journal within its retention policy, in steps short enough for the writers to wait for.
+
+    A delivery that is pending or claimed is never removed, nor is an alert that has a delivery. Numbers are not reused.
+    """
+
+    def used_bytes(self) -> int:
+        """Bytes in use."""
+
+    def step(self, policy: RetentionPolicy, now_ns: int) -> bool:
+        """Remove a few expired rows. Returns whether more are left in this round."""
+
+    @property
+    def over_size(self) -> bool:
+        """Whether two whole rounds left the journal larger than its policy allows."""
+
+    def prepare(self) -> Callable[[], None] | None:
+        """Do long work that may run beside the writers, and return the short write that completes it, or None.
+
+        SQLite trains a compression dictionary.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """An open journal: one implementation of each protocol, over one connection."""
+
+    alerts: AlertLog
+    deliveries: DeliveryQueue
+    dead_letters: DeadLetterQueue
+    history: History
+    maintenance: Maintenance
+    close: Callable[[], None]
+    """Closes the connection and releases the lock, if this journal holds one."""

@@ -1,0 +1,76 @@
+"""The values that are read from a journal. Times are nanoseconds since the epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.alert import Alert
+from bridge.delivery import DeliveryState
+from bridge.routing import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAlert:
+    """A stored alert with its decisions."""
+
+    alert: Alert
+    source_name: str
+    received_ns: int
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """The current state of a delivery, without its alert."""
+
+    id: int
+    alert_id: str
+    channel: str
+    state: DeliveryState
+    attempts: int
+    status: int | None
+    """The service's status for the last attempt (HTTP, SMTP), if it sent one."""
+    reason: str
+    """Why the last attempt failed; empty when delivered."""
+    digest_id: int | None
+    """The first delivery of the digest that this one was sent in; None when it was sent alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """A failed attempt."""
+
+    number: int
+    attempted_ns: int
+    status: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A delivery that is not tried again, with its alert."""
+
+    id: int
+    channel: str
+    routes: tuple[str, ...]
+    alert: Alert
+    created_ns: int
+    settled_ns: int
+    """When it became a dead letter."""
+    attempts: int
+    """All attempts. The journal stores the first and the latest ones."""
+    status: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedMessage:
+    """A rejected message in the quarantine."""
+
+    number: int
+    received_ns: int
+    source_name: str
+    reason: str
+    """Completes the sentence "the message …"."""
+    raw: bytes
+    """Its first 64 KiB, redacted as alerts are."""

@@ -1,0 +1,163 @@
+"""Appends batches of alerts with their deliveries, in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from bridge.alert import Alert
+from bridge.alert.rejected import RejectedMessage
+from bridge.journal.codec import encode_decisions, encode_notification
+from bridge.journal.errors import JournalError
+from bridge.journal.sqlite.bodies import Bodies
+from bridge.journal.sqlite.database import Database
+from bridge.journal.sqlite.order_keys import order_key
+from bridge.routing import Entry, Notification
+
+QUARANTINE_ROWS = 1000
+"""How many rejected messages are stored; the oldest are removed."""
+_QUARANTINE_BYTES = 64 << 10
+_IDS_A_QUERY = 500
+
+
+class SqliteAlertLog:
+    """Implements AlertLog. The journal has one router; the courier may append beside it."""
+
+    def __init__(self, database: Database, bodies: Bodies) -> None:
+        self._database = database
+        self._bodies = bodies
+        self._next_seq = database.number("SELECT coalesce(max(seq), 0) + 1 FROM alerts")
+        newest = database.rows(bytes, "SELECT id FROM alerts ORDER BY id DESC LIMIT 1")
+        self._latest = newest[0].hex() if newest else ""
+        """The last id in order of time."""
+
+    def unknown(self, alerts: Iterable[Alert]) -> list[Alert]:
+        """As in AlertLog. Ids begin with the time: one that is later than all that are stored needs no query."""
+        fresh: dict[str, Alert] = {}
+        for alert in alerts:
+            fresh.setdefault(alert.id, alert)
+        for known in self._known([alert_id for alert_id in fresh if alert_id <= self._latest]):
+            del fresh[known]
+        return list(fresh.values())
+
+    def append(
+        self,
+        source_name: str,
+        received_ns: int,
+        entries: Sequence[Entry],
+        rejected: Sequence[RejectedMessage] = (),
+        checkpoint: Mapping[str, str | None] | None = None,
+    ) -> int:
+        """As in AlertLog. Known ids are looked for only where storing the batch fails because of one."""
+        try:
+            return self._append(source_name, received_ns, entries, rejected, checkpoint)
+        except JournalError as error:
+            if not isinstance(error.__cause__, sqlite3.IntegrityError):
+                raise
+        return self._append(source_name, received_ns, self._fresh(entries), rejected, checkpoint)
+
+    def checkpoint(self, source_name: str) -> dict[str, str]:
+        """As in AlertLog."""
+        rows = self._database.rows(
+            _PartRow, "SELECT part, position FROM checkpoints WHERE source_name = ?", (source_name,)
+        )
+        return {row.part: row.position for row in rows}
+
+    def _append(
+        self,
+        source_name: str,
+        received_ns: int,
+        entries: Sequence[Entry],
+        rejected: Sequence[RejectedMessage],
+        checkpoint: Mapping[str, str | None] | None,
+    ) -> int:
+        first = self._next_seq
+        alerts, deliveries = self._rows(source_name, received_ns, entries, first)
+        with self._database.transaction() as connection:
+            last = connection.execute("SELECT coalesce(max(seq), 0) FROM alerts").fetchone()[0]
+            if last >= first:  # the other process has appended
+                first = last + 1
+                alerts, deliveries = self._rows(source_name, received_ns, entries, first)
+            connection.executemany("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?)", alerts)
+            connection.executemany(
+                "INSERT INTO deliveries (alert_seq, channel, order_key, notification, state, due_ns, created_ns) "
+                "VALUES (?, ?, ?, ?, 'pending', ?, ?)",
+                deliveries,
+            )
+            if rejected:
+                _quarantine(connection, source_name, received_ns, rejected)
+            if checkpoint:
+                _move(connection, source_name, checkpoint)
+        self._next_seq = first + len(entries)
+        self._latest = max(self._latest, *(entry.alert.id for entry in entries)) if entries else self._latest
+        return len(deliveries)
+
+    def _fresh(self, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries whose alert is not stored, each alert once."""
+        fresh: dict[str, Entry] = {}
+        for entry in entries:
+            fresh.setdefault(entry.alert.id, entry)
+        for known in self._known(list(fresh)):
+            del fresh[known]
+        return list(fresh.values())
+
+    def _known(self, ids: Sequence[str]) -> Iterator[str]:
+        """Those of the ids that are stored."""
+        for start in range(0, len(ids), _IDS_A_QUERY):
+            some = [bytes.fromhex(alert_id) for alert_id in ids[start : start + _IDS_A_QUERY]]
+            statement = f"SELECT id FROM alerts WHERE id IN ({', '.join('?' * len(some))})"  # only marks
+            for known in self._database.rows(bytes, statement, some):
+                yield known.hex()
+
+    def _rows(
+        self, source_name: str, received_ns: int, entries: Sequence[Entry], first: int
+    ) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+        """The rows of a batch: alerts numbered from ``first``, and their deliveries."""
+        alerts: list[tuple[object, ...]] = []
+        deliveries: list[tuple[object, ...]] = []
+        encoded: dict[Notification, tuple[int, bytes]] = {}
+        for number, entry in enumerate(entries, first):
+            alert = entry.alert
+            alerts.append(
+                (
+                    number,
+                    bytes.fromhex(alert.id),
+                    received_ns,
+                    source_name,
+                    self._bodies.encode(alert),
+                    encode_decisions(entry.routed.decisions),
+                )
+            )
+            for notification in entry.routed.notifications:
+                known = encoded.get(notification)
+                if known is None:
+                    known = encoded[notification] = (order_key(notification), encode_notification(notification))
+                deliveries.append((number, notification.channel, *known, received_ns, received_ns))
+        return alerts, deliveries
+
+
+class _PartRow(NamedTuple):
+    part: str
+    position: str
+
+
+def _quarantine(
+    connection: sqlite3.Connection, source_name: str, received_ns: int, rejected: Sequence[RejectedMessage]
+) -> None:
+    connection.executemany(
+        "INSERT INTO quarantine (received_ns, source_name, reason, raw) VALUES (?, ?, ?, ?)",
+        [(received_ns, source_name, each.reason, each.raw[:_QUARANTINE_BYTES]) for each in rejected],
+    )
+    connection.execute("DELETE FROM quarantine WHERE seq <= (SELECT max(seq) FROM quarantine) - ?", (QUARANTINE_ROWS,))
+
+
+def _move(connection: sqlite3.Connection, source_name: str, checkpoint: Mapping[str, str | None]) -> None:
+    connection.executemany(
+        "INSERT INTO checkpoints VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET position = excluded.position",
+        [(source_name, part, position) for part, position in checkpoint.items() if position is not None],
+    )
+    connection.executemany(
+        "DELETE FROM checkpoints WHERE source_name = ? AND part = ?",
+        [(source_name, part) for part, position in checkpoint.items() if position is None],
+    )

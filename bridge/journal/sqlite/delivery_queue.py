@@ -1,0 +1,141 @@
+"""Settles deliveries and records the health of channels, in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from bridge.delivery import Capacity, Delivery, DeliveryState, Health, Settlement
+from bridge.journal.sqlite.bodies import Bodies
+from bridge.journal.sqlite.claims import OPEN, Claims
+from bridge.journal.sqlite.database import Database
+from bridge.journal.sqlite.faults import damaged
+
+STORED_ATTEMPTS = 20
+"""How many failed attempts of a delivery are stored: the first one, and the latest ones."""
+
+
+class _HealthRow(NamedTuple):
+    name: str
+    health: bytes
+
+
+class SqliteDeliveryQueue:
+    """Implements DeliveryQueue. The lock of the courier makes it the only one that claims."""
+
+    def __init__(self, database: Database, bodies: Bodies) -> None:
+        self._database = database
+        self._claims = Claims(database, bodies)
+
+    def claim(self, now_ns: int, lease_ns: int, capacity: Mapping[str, Capacity]) -> list[tuple[Delivery, ...]]:
+        """As in DeliveryQueue."""
+        return self._claims.claim(now_ns, lease_ns, capacity)
+
+    def next_due(self, channels: Collection[str]) -> int | None:
+        """As in DeliveryQueue."""
+        return self._claims.next_due(channels)
+
+    def settle(self, settlements: Sequence[Settlement], health: Mapping[str, Health] | None = None) -> None:
+        """As in DeliveryQueue."""
+        if not settlements and not health:
+            return
+        with self._database.transaction() as connection:
+            for each in settlements:
+                _settle(connection, each)
+            connection.executemany(
+                "INSERT INTO channels VALUES (?, ?) ON CONFLICT DO UPDATE SET health = excluded.health",
+                [(name, msgspec.json.encode(each)) for name, each in (health or {}).items()],
+            )
+
+    def release(self, now_ns: int) -> int:
+        """As in DeliveryQueue."""
+        with self._database.transaction() as connection:
+            return connection.execute(
+                "UPDATE deliveries SET state = 'pending', due_ns = ? WHERE state = 'claimed'", (now_ns,)
+            ).rowcount
+
+    def make_due_now(self, channel: str, now_ns: int) -> None:
+        """As in DeliveryQueue."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE deliveries SET due_ns = ?1 "
+                "WHERE channel = ?2 AND state = 'pending' AND due_ns > ?1 AND attempts > 0",
+                (now_ns, channel),
+            )
+
+    def expire(self, channel: str, before_ns: int, now_ns: int, reason: str, limit: int) -> int:
+        """As in DeliveryQueue. Takes the write lock only where something expires."""
+        expired = f"SELECT id FROM deliveries WHERE channel = ?1 AND {OPEN} AND state = 'pending' AND created_ns <= ?2"
+        if not self._database.rows(int, f"{expired} LIMIT 1", (channel, before_ns)):
+            return 0
+        with self._database.transaction() as connection:
+            return connection.execute(
+                "UPDATE deliveries SET state = 'dead', settled_ns = ?3, reason = ?4, status = NULL "
+                f"WHERE id IN ({expired} LIMIT ?5)",
+                (channel, before_ns, now_ns, reason, limit),
+            ).rowcount
+
+    def waiting(self, channel: str, limit: int | None = None) -> int:
+        """As in DeliveryQueue."""
+        return self._database.number(
+            f"SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE channel = ? AND {OPEN} LIMIT ?)",
+            (channel, -1 if limit is None else limit),
+        )
+
+    def undelivered(self) -> int:
+        """As in DeliveryQueue."""
+        return self._database.number(f"SELECT count(*) FROM deliveries WHERE {OPEN}")
+
+    def waiting_channels(self) -> list[str]:
+        """As in DeliveryQueue. Costs by the number of channels, not of deliveries."""
+        return self._database.rows(
+            str,
+            f"""
+            WITH RECURSIVE names (name) AS (
+                SELECT (SELECT min(channel) FROM deliveries WHERE {OPEN})
+                UNION ALL
+                SELECT (SELECT min(channel) FROM deliveries WHERE {OPEN} AND channel > names.name)
+                FROM names WHERE names.name IS NOT NULL
+            )
+            SELECT name FROM names WHERE name IS NOT NULL
+            """,
+        )
+
+    def health(self) -> dict[str, Health]:
+        """As in DeliveryQueue."""
+        rows = self._database.rows(_HealthRow, "SELECT name, health FROM channels")
+        try:
+            return {row.name: msgspec.json.decode(row.health, type=Health) for row in rows}
+        except msgspec.MsgspecError as error:
+            raise damaged(self._database.path, f"the health of a channel cannot be read: {error}") from error
+
+    def remove_health_except(self, channels: Collection[str]) -> None:
+        """As in DeliveryQueue."""
+        with self._database.transaction() as connection:
+            for name in self._database.rows(str, "SELECT name FROM channels"):
+                if name not in channels:
+                    connection.execute("DELETE FROM channels WHERE name = ?", (name,))
+
+
+def _settle(connection: sqlite3.Connection, each: Settlement) -> None:
+    changed = connection.execute(
+        "UPDATE deliveries SET state = ?, due_ns = ?, attempts = attempts + 1, settled_ns = ?, status = ?, reason = ?, "
+        f"digest_id = ?, order_key = iif(?, -id, order_key) WHERE id = ? AND {OPEN} RETURNING attempts",
+        (each.state.value, each.due_ns, each.at_ns, each.status, each.reason, each.digest_id, each.released_from_order,
+         each.delivery_id),
+    ).fetchone()  # fmt: skip
+    if changed is None or each.state is DeliveryState.DELIVERED:
+        return
+    (number,) = changed
+    connection.execute(
+        "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?)",
+        (each.delivery_id, number, each.at_ns, each.status, each.reason),
+    )
+    if number > STORED_ATTEMPTS:
+        connection.execute(
+            "DELETE FROM attempts WHERE delivery_id = ? AND number = ?",
+            (each.delivery_id, number - STORED_ATTEMPTS + 1),
+        )

@@ -1,0 +1,77 @@
+"""Opens an SQLite journal and assembles its parts over one connection.
+
+Router and courier open the file on their own. The write-ahead log lets each read while the other writes, and both keep
+their write transactions short.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bridge.journal.errors import JournalError
+from bridge.journal.protocols import Journal
+from bridge.journal.sqlite.alert_log import SqliteAlertLog
+from bridge.journal.sqlite.bodies import Bodies
+from bridge.journal.sqlite.database import Database
+from bridge.journal.sqlite.dead_letters import SqliteDeadLetterQueue
+from bridge.journal.sqlite.delivery_queue import SqliteDeliveryQueue
+from bridge.journal.sqlite.file import connect, connect_to_read
+from bridge.journal.sqlite.history import SqliteHistory
+from bridge.journal.sqlite.lock import FileLock
+from bridge.journal.sqlite.maintenance import SqliteMaintenance
+
+
+def assemble(database: Database, lock: FileLock | None = None) -> Journal:
+    """A journal over an open database. Closing it releases ``lock``."""
+
+    def close() -> None:
+        database.close()
+        if lock is not None:
+            lock.release()
+
+    bodies = Bodies(database)
+    return Journal(
+        alerts=SqliteAlertLog(database, bodies),
+        deliveries=SqliteDeliveryQueue(database, bodies),
+        dead_letters=SqliteDeadLetterQueue(database, bodies),
+        history=SqliteHistory(database, bodies),
+        maintenance=SqliteMaintenance(database, bodies),
+        close=close,
+    )
+
+
+def open_for_router(path: Path) -> Journal:
+    """As in `bridge.journal.opening`."""
+    lock = FileLock(path.with_name(path.name + ".lock")) if path.parent.is_dir() else None
+    if lock is not None and not lock.try_acquire():
+        raise JournalError(
+            f"another falco-bridge (process {lock.owner()}) is using the journal {path}; "
+            "stop it, or give this one a journal.path of its own"
+        )
+    return _open_locked(path, lock)
+
+
+def open_for_courier(path: Path) -> Journal:
+    """As in `bridge.journal.opening`."""
+    lock = FileLock(path.with_name(path.name + ".courier.lock"))
+    lock.acquire()
+    return _open_locked(path, lock)
+
+
+def open_to_write(path: Path) -> Journal:
+    """As in `bridge.journal.opening`."""
+    return _open_locked(path, None)
+
+
+def open_to_read(path: Path) -> Journal:
+    """As in `bridge.journal.opening`."""
+    return assemble(Database(connect_to_read(path), path))
+
+
+def _open_locked(path: Path, lock: FileLock | None) -> Journal:
+    try:
+        return assemble(Database(connect(path), path), lock)
+    except JournalError:
+        if lock is not None:
+            lock.release()
+        raise
