@@ -110,7 +110,7 @@ class FarSide:
             def handle_one_request(self) -> None:
                 try:
                     super().handle_one_request()
-                except ConnectionError:  # A killed courier closes its connections.
+                except (ConnectionError, ssl.SSLError):  # A killed courier closes its connections.
                     self.close_connection = True
 
             def log_message(self, *_args: object) -> None:

@@ -19,7 +19,7 @@ from tests.support.services import SERVICES, FakeService
 MAX_BYTES = 128 * 1024
 TEAMS_BYTES = 28 * 1024
 MAX_CPU_SECONDS = 5.0
-"""CPU time of the sending thread, which a busy machine hardly changes; about 0.05 s is usual."""
+"""CPU time of the sending thread, which does not include waiting for a busy machine."""
 
 
 def delivery_with(value: str) -> Delivery:
