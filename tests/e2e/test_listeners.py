@@ -67,6 +67,20 @@ def test_status_asks_the_running_bridge(road: Road) -> None:
     assert b"no bridge is running" in done.stderr
 
 
+def test_status_watches_until_the_bridge_stops(road: Road) -> None:
+    """A status at once and again; the end of the bridge ends it."""
+    road.configure(ROUTES, CHANNELS)
+    bridge = start(road)
+    watching = [sys.executable, "-m", "bridge", "status", "--config", "falco-bridge.yaml", "--watch", "--json"]
+    with subprocess.Popen(
+        watching, cwd=road.folder, stdout=subprocess.PIPE, env=os.environ | road.environment
+    ) as watch:
+        assert watch.stdout is not None
+        assert [json.loads(watch.stdout.readline())["not_ready"] for _ in range(2)] == ["", ""]
+        assert road.stop(bridge) == 0, road.log
+        assert watch.wait(60) == 0
+
+
 def test_a_killed_bridge_starts_again_over_its_socket(road: Road) -> None:
     """What it left behind is replaced."""
     road.configure(ROUTES, CHANNELS)

@@ -19,21 +19,21 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "check",
-        help="find every mistake in .route files, or in a config and its routes",
-        description="Prints every problem of every file, with its place and the way out. "
-        "Exits with 1 where something keeps the bridge from running, otherwise with 0.",
+        help="find problems in a config and in .route files",
+        description="Prints all problems of all files, each with its place and a remedy. Exits with 1 if one of them "
+        "would keep the bridge from running, otherwise with 0.",
         example="falco-bridge check --config falco-bridge.yaml",
     )
     parser.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help=".route files that belong together, in order"
+        "files", nargs="*", type=Path, metavar="FILE", help=".route files that are used together, in order"
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="check this config and the routes that it names")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="check this config and its routes")
     parser.add_argument(
         "--rules", type=Path, action="append", default=[], metavar="FILE",
-        help="a rules file of Falco's, or a falco.yaml with append_output: tells which fields the routes will find",
+        help="a Falco rules file, or a falco.yaml with append_output: shows which fields alerts will have",
     )  # fmt: skip
     parser.add_argument(
-        "--format", choices=_FORMATS, default="text", help="text for people, json, or github for annotations (text)"
+        "--format", choices=_FORMATS, default="text", help="text, json, or github for annotations (default text)"
     )
     parser.set_defaults(run=run)
 

@@ -27,7 +27,7 @@ def add_parser(subparsers: Any) -> None:
         example="falco-bridge demo --dir /tmp/demo",
     )
     parser.add_argument("--dir", type=Path, metavar="DIR", help="folder to run in (default: a new one)")
-    parser.add_argument("--rate", type=float, default=20.0, metavar="N", help="alerts per second (20)")
+    parser.add_argument("--rate", type=float, default=20.0, metavar="N", help="alerts per second (default 20)")
     parser.set_defaults(run=run)
 
 

@@ -13,9 +13,9 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "falco-config",
-        help="print the append_output lines for falco.yaml that the routes need",
-        description="An alert holds only the fields that its rule's output names. Prints the part of falco.yaml that "
-        "adds those which the routes read, for every rule that can reach them.",
+        help="print the append_output section for falco.yaml that the routes need",
+        description="An alert contains only the fields that its rule's output names. Prints the section of falco.yaml "
+        "that adds the fields that the routes read, for every rule that can match them.",
         example="falco-bridge falco-config payments.route --rules falco_rules.yaml",
     )
     add_routes(parser, rules=True)

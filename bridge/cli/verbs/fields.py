@@ -26,14 +26,12 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "fields",
         help="list the fields of Falco and its plugins, with their types",
-        description="Names, types, event sources and providers of the fields of Falco 0.43 and its official plugins, "
-        "and of an alert's own attributes. Exits with 1 where none is found.",
+        description="Lists names, types, event sources and providers of the fields of Falco 0.43 and its official "
+        "plugins, and the attributes of an alert. Exits with 1 if none is found.",
         example="falco-bridge fields 'k8s.*'",
     )
-    parser.add_argument(
-        "pattern", nargs="?", default="", metavar="PATTERN", help="a part of the name, or a glob: k8s.*"
-    )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people, or json (text)")
+    parser.add_argument("pattern", nargs="?", default="", metavar="PATTERN", help="part of the name, or a glob: k8s.*")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="text or json (default text)")
     parser.set_defaults(run=run)
 
 

@@ -15,9 +15,9 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "fmt",
-        help="lay out .route files in their one canonical form",
-        description="Rewrites .route files in their one layout; what they mean does not change, and comments stay. "
-        "A file with a syntax error is told and left alone.",
+        help="format .route files",
+        description="Rewrites .route files in the standard layout, comments included. Their meaning does not "
+        "change. A file with a syntax error is reported and not changed.",
         example="falco-bridge fmt --check payments.route",
     )
     parser.add_argument(
@@ -25,11 +25,11 @@ def add_parser(subparsers: Any) -> None:
         nargs="+",
         type=Path,
         metavar="FILE",
-        help=".route files; - is standard input, laid out on standard output",
+        help=".route files; - formats standard input to standard output",
     )
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--check", action="store_true", help="change nothing; exit with 1 where a file would change")
-    how.add_argument("--diff", action="store_true", help="change nothing; show what would; exit as --check")
+    how.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a file would change")
+    how.add_argument("--diff", action="store_true", help="change nothing; show the changes; exit as --check")
     parser.set_defaults(run=run)
 
 

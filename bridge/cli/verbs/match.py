@@ -24,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "match",
-        help="print the alerts that meet a condition, like grep",
+        help="print the alerts that match a condition, as grep does for lines",
         description="Reads alerts from files and prints those that meet CONDITION. Files are Falco's JSON lines, "
         "container logs or the bridge's journal; without FILE, it reads the journal of --config, or else standard "
         "input. Exits as grep does: 0 if an alert matched, 1 if none did, 2 on an error.",
@@ -32,9 +32,12 @@ def add_parser(subparsers: Any) -> None:
         "falco-bridge match 'k8s.ns.name = payments' --config falco-bridge.yaml",
     )
     parser.add_argument(
-        "condition", type=_as_text, metavar="CONDITION", help="as after `when`: 'proc.cmdline contains \"rm -rf\"'"
+        "condition",
+        type=_as_text,
+        metavar="CONDITION",
+        help="a condition, as after `when`: 'proc.cmdline contains \"rm -rf\"'",
     )
-    parser.add_argument("files", nargs="*", metavar="FILE", help="- is standard input")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="files with alerts; - is standard input")
     parser.add_argument("-c", "--count", action="store_true", help="print only the number of matching alerts")
     parser.add_argument("-v", "--invert-match", action="store_true", help="select alerts that do not meet it")
     parser.add_argument("--fields", type=_names, metavar="A,B", help="print these fields as a table")

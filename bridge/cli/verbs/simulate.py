@@ -47,12 +47,14 @@ def _add_what(group: Any) -> None:
     group.add_argument("--json-output", action="store_true", help="as with json_output: true in falco.yaml (gRPC)")
     group.add_argument("--text", action="store_true", help="as with json_output: false in falco.yaml (--http)")
     group.add_argument("--generate", action="store_true", help="generate alerts instead of reading FILE")
-    group.add_argument("--count", type=_count, metavar="N", help=f"number of alerts to generate ({_DEFAULT_COUNT})")
-    group.add_argument("--seed", type=int, metavar="N", help="seed of --generate (0)")
+    group.add_argument(
+        "--count", type=_count, metavar="N", help=f"number of alerts to generate (default {_DEFAULT_COUNT})"
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="seed of --generate (default 0)")
 
 
 def _add_where(group: Any) -> None:
-    group.add_argument("--listen", metavar="ADDRESS", help=f"unix:PATH or HOST:PORT ({_DEFAULT_ADDRESS})")
+    group.add_argument("--listen", metavar="ADDRESS", help=f"unix:PATH or HOST:PORT (default {_DEFAULT_ADDRESS})")
     group.add_argument("--ca", type=Path, metavar="FILE", help="PEM file with the trusted authorities")
     group.add_argument("--cert", type=Path, metavar="FILE", help="PEM file with the certificate; required for TCP")
     group.add_argument("--key", type=Path, metavar="FILE", help="PEM file with the private key")
