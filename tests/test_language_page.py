@@ -1,4 +1,4 @@
-"""The page of the language tells the truth: every example is run, and nothing of the grammar is left out."""
+"""docs/language.md: every example is run, and the grammar is covered completely."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def codes(text: str) -> list[str]:
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the table under a heading, its own head left out."""
+    """The cells of the table under a heading, without its header row."""
     section = PAGE.split(f"# {heading}\n", 1)[1].split("\n#", 1)[0]
     lines = [line for line in section.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[1:]]
@@ -63,15 +63,15 @@ def the_alert() -> Alert:
 
 
 @pytest.mark.parametrize(("text", "holds"), verdicts())
-def test_a_condition_on_the_page_is_as_true_as_it_says(text: str, *, holds: bool) -> None:
-    """Parsed, checked and asked of the alert that the page shows."""
+def test_conditions_on_the_page_have_the_documented_result(text: str, *, holds: bool) -> None:
+    """Each condition has the documented result for the documented alert."""
     condition = check_condition(SourceText("page", text), KNOWN)
     assert not isinstance(condition, tuple), condition
     assert compile_condition(condition, {})(the_alert()) is holds
 
 
-def test_every_operator_and_transformer_is_told_with_both_verdicts() -> None:
-    """Also one that is added tomorrow."""
+def test_every_operator_and_transformer_has_examples() -> None:
+    """Every operator and transformer has examples for true and false."""
     operators = {name for row in rows("Operators") for name in codes(row[0])}
     assert operators >= {*Operator, *Quantifier, "==", "exists", "not", "and", "or"}
     assert {name.removesuffix("()") for row in rows("Transformers") for name in codes(row[0])} == set(NAMES)
@@ -82,15 +82,15 @@ def test_every_operator_and_transformer_is_told_with_both_verdicts() -> None:
 
 
 @pytest.mark.parametrize("operator", Operator)
-def test_what_an_operator_takes_is_what_the_checker_lets_it_take(operator: Operator) -> None:
-    """Type for type."""
+def test_the_types_of_an_operator_are_those_of_the_checker(operator: Operator) -> None:
+    """The documented types of an operator are those of the checker."""
     (takes,) = [row[1] for row in rows("Operators") if operator.value in codes(row[0])]
     said = set[Kind]().union(*(WORDS[word] for word in takes.split(", ")))
     assert said == {kind for kind in Kind if kind is not Kind.UNKNOWN and allows(kind, operator)}
 
 
 def test_every_keyword_of_the_grammar_is_on_the_page() -> None:
-    """In an example or in code's letters."""
+    """Every keyword is in an example or in code format."""
     words = set(re.findall(r"^[A-Z_]+(?:\.\d)?: /([a-z]+)\b", grammar_text(), re.MULTILINE))
     alternatives = re.findall(r"^[A-Z_]+(?:\.\d)?: /\(([a-z|]+)\)", grammar_text(), re.MULTILINE)
     words |= {word for each in alternatives for word in each.split("|")}
@@ -100,8 +100,8 @@ def test_every_keyword_of_the_grammar_is_on_the_page() -> None:
     assert not sorted(word for word in words if not re.search(rf"\b{word}\b", shown))
 
 
-def test_what_a_text_on_the_page_prints_is_what_is_printed() -> None:
-    """Through a route, its decision and the message that is composed."""
+def test_texts_on_the_page_print_the_documented_result() -> None:
+    """Each text prints the documented result in a composed message."""
     alert = the_alert()
     pairs = [pair for row in rows("Texts") for pair in zip(codes(row[0]), codes(row[1]), strict=False)]
     for text, printed in pairs:
@@ -113,7 +113,7 @@ def test_what_a_text_on_the_page_prints_is_what_is_printed() -> None:
 
 
 def test_the_tests_on_the_page_pass() -> None:
-    """Each block's own tests are run on its own routes."""
+    """The tests in the examples pass."""
     ran = 0
     for block in re.findall(r"```route\n(.*?)```", PAGE, re.DOTALL):
         if "\ntest " not in block:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,15 @@ def test_packages_only_export(path: Path) -> None:
     values = [ast.literal_eval(node.value) for node in rest if isinstance(node, ast.Assign)]
     assert len(rest) == sum(isinstance(node, ast.ImportFrom | ast.Assign) for node in rest)
     assert [sorted(value) for value in values] == ([sorted(names)] if names else []), "__all__ differs"
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """The imports of all modules have no cycle, including imports inside functions and for type checking."""
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in modules()
+    }
+    graph = {name: names.keys() & set(imported(path)) - {name} for name, path in names.items()}
+    TopologicalSorter(graph).prepare()
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(BRIDGE)))

@@ -1,4 +1,4 @@
-"""What a real Falco sent comes out as one alert by either road, and nothing that arrives makes the decoder raise."""
+"""Recorded alerts are equal by gRPC and by JSON, and decoders never raise."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def alerts_by_grpc(name: str) -> list[Alert]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recording_decodes(name: str) -> None:
-    """Hostile bytes included: each message is an alert whose texts are whole Unicode."""
+    """Every recorded message is an alert with valid Unicode, including hostile bytes."""
     for alert in alerts_by_grpc(name):
         json.dumps([alert.output, dict(alert.fields)]).encode()
         assert "\ud800" not in alert.output
@@ -34,7 +34,7 @@ def test_every_recording_decodes(name: str) -> None:
 
 @pytest.mark.parametrize("name", FULL_JSON)
 def test_one_alert_by_two_roads_is_equal(name: str) -> None:
-    """The gRPC form and the full JSON form have the same id and are equal."""
+    """The gRPC format and the full JSON format give equal alerts with the same id."""
     by_json = {}
     for body in http_bodies(name):
         alert = decode_json(body, 1)
@@ -49,21 +49,21 @@ def test_one_alert_by_two_roads_is_equal(name: str) -> None:
     assert by_json.keys() - by_grpc.keys() <= internal | (by_json.keys() if "tick" in name else set())
 
 
-def test_missing_is_missing_however_it_is_said() -> None:
-    """null, an absent key and <NA> are one; the empty text is a value."""
+def test_every_spelling_of_missing() -> None:
+    """null, an absent key and <NA> are missing; the empty text is a value."""
     alert = decode_json(b'{"rule":"r","output_fields":{"a":null,"b":"<NA>","c":"","d":false,"e":20072}}', 5)
     assert isinstance(alert, Alert)
     assert dict(alert.fields) == {"c": "", "d": "false", "e": "20072"}
     assert alert.time_ns == 5
 
 
-def test_nanoseconds_are_kept() -> None:
-    """Nine digits in, nine digits kept."""
+def test_nanoseconds_are_preserved() -> None:
+    """All nine digits of a time are preserved."""
     assert parse_time("2016-08-04T16:17:57.882054739Z") == 1470327477882054739
 
 
 def test_ids_sort_as_time_does_and_no_two_contents_share_one() -> None:
-    """Before 1970 too; what stands in one field is not what stands in its neighbour."""
+    """Ids sort by time, also before 1970, and differ if text moves between fields."""
     base = {"priority": Priority.ERROR, "rule": "r", "source": "s", "hostname": "h", "tags": (), "output": "o"}
     times = (-(2**63), -1, 0, 1_714_732_295_913_486_795, 2**63 - 1)
     ids = [make_alert(time_ns=time_ns, fields={}, **base).id for time_ns in times]  # type: ignore[arg-type]
@@ -78,7 +78,7 @@ def test_ids_sort_as_time_does_and_no_two_contents_share_one() -> None:
 
 
 def test_priorities_are_ordered() -> None:
-    """The most severe first."""
+    """Priorities are ordered from the most severe."""
     assert sorted(Priority) == list(Priority)
     assert Priority.CRITICAL.at_least(Priority.WARNING)
     assert not Priority.DEBUG.at_least(Priority.WARNING)
@@ -86,14 +86,14 @@ def test_priorities_are_ordered() -> None:
 
 @given(st.binary(max_size=300))
 def test_no_bytes_make_a_decoder_raise(raw: bytes) -> None:
-    """Alert or Malformed, never an exception."""
+    """Random bytes give an Alert or Malformed, never an exception."""
     assert isinstance(decode_grpc(raw, 1), Alert | Malformed)
     assert isinstance(decode_json(raw, 1), Alert | Malformed)
 
 
 @given(st.sampled_from(MESSAGES), st.data())
 def test_no_damaged_recording_makes_the_decoder_raise(message: bytes, data: st.DataObject) -> None:
-    """Truncated anywhere, any byte changed."""
+    """Truncated and corrupted messages never raise."""
     at = data.draw(st.integers(0, len(message) - 1))
     byte = data.draw(st.binary(min_size=1, max_size=1))
     assert isinstance(decode_grpc(message[:at], 1), Alert | Malformed)

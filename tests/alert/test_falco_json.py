@@ -1,4 +1,4 @@
-"""An alert goes out to machines as Falco itself writes it."""
+"""Alerts are encoded as Falco writes them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def written(body: bytes) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", FULL_JSON)
-def test_what_falco_posted_is_written_again_with_its_types(name: str) -> None:
-    """Member by member, but for nulls, the clock's other spellings and types that no catalogue tells."""
+def test_posted_alerts_are_written_with_their_types(name: str) -> None:
+    """Every member equals Falco's, except nulls, clock fields and types that are not in the catalogue."""
     for body in http_bodies(name):
         posted, again = json.loads(body), written(body)
         fields, fields_again = posted.pop("output_fields"), again.pop("output_fields")
@@ -38,8 +38,8 @@ def test_what_falco_posted_is_written_again_with_its_types(name: str) -> None:
         assert fields_again["evt.time"] > 10**18
 
 
-def test_numbers_are_only_what_json_calls_numbers() -> None:
-    """A text where Falco would have a number stays text, and so does a number of forty digits."""
+def test_only_valid_json_numbers_become_numbers() -> None:
+    """A value that is not a valid number stays text."""
     fields = {"proc.pid": "007", "proc.vpid": "9" * 40, "fd.rport": "443", "proc.is_exe_writable": "maybe"}
     again = written(json.dumps({"rule": "r", "output_fields": fields}).encode())["output_fields"]
     assert again == {"evt.time": 1} | fields | {"fd.rport": 443}

@@ -1,4 +1,4 @@
-"""Falco's alerts about itself are known as such on every road, and nothing else is taken for one."""
+"""Internal alerts are recognized in every format, and no other alert is."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def internal(found: list[object]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", ["drops_json", "metrics_json", "metrics_text"])
-def test_each_recording_is_told_apart_on_either_road(name: str) -> None:
-    """As JSON or as text by http, and by gRPC: those that speak of Falco, and no other."""
+def test_internal_alerts_of_each_recording(name: str) -> None:
+    """Exactly the internal alerts are recognized in JSON, text and gRPC."""
     decode = decode_text if name.endswith("_text") else decode_json
     rule = DROP_RULE if name.startswith("drops") else SNAPSHOT_RULE
     for raw, found in (
@@ -42,8 +42,8 @@ def test_each_recording_is_told_apart_on_either_road(name: str) -> None:
         assert spoken
 
 
-def test_a_text_snapshot_tells_its_node_and_its_counters() -> None:
-    """What JSON would tell."""
+def test_a_text_snapshot_has_node_and_counters() -> None:
+    """A snapshot in text has the node and the counters."""
     found = alerts([decode_text(body, NOW) for body in http_bodies("metrics_text")])
     first = next(each for each in found if each.source == "internal")
     assert first.hostname == "vm"
@@ -52,7 +52,7 @@ def test_a_text_snapshot_tells_its_node_and_its_counters() -> None:
 
 
 def test_a_text_drop_is_one() -> None:
-    """With its counters."""
+    """Event drops have their counters as fields."""
     (found,) = alerts([decode_text(DROP_LINE, NOW)])
     assert (found.rule, found.source, found.fields["n_drops"]) == (DROP_RULE, "internal", "1")
 
@@ -68,14 +68,14 @@ def test_a_text_drop_is_one() -> None:
         DROP_LINE[:-1],
     ],
 )
-def test_what_is_only_like_it_stays_an_alert(line: bytes) -> None:
-    """Nobody hides from `otherwise` by a command line that sounds like Falco."""
+def test_a_similar_line_is_an_ordinary_alert(line: bytes) -> None:
+    """A hostile command line cannot make an alert internal."""
     (found,) = alerts([decode_text(line, NOW)])
     assert (found.rule, found.source) == ("", "syscall")
 
 
-def test_hostile_lines_cost_no_time() -> None:
-    """A line of megabytes that begins right is read once."""
+def test_hostile_lines_take_linear_time() -> None:
+    """A long line is parsed in linear time."""
     start = re.match(rb".*?\(", DROP_LINE)
     assert start is not None
     for tail in (b'a="' + b"\\" * 2_000_000, b'a="b" ' * 300_000, b"a=" + b"9" * 2_000_000, b"=" * 2_000_000):

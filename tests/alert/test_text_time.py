@@ -1,4 +1,4 @@
-"""When a text alert was: its line tells the time of the day by Falco's clock, the zone and the receipt tell the rest."""
+"""The time of text alerts: the time of day from the line, the date from zone and time of receipt."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ WRITTEN = [
     ("08:59:00", "2026-01-05T00:00:30", "Asia/Seoul", "2026-01-04T23:59:00"),
     ("00:00:10", "2026-01-05T15:00:30", "Asia/Seoul", "2026-01-05T15:00:10"),
     ("23:59:50", "2026-01-05T15:00:30", "Asia/Seoul", "2026-01-05T14:59:50"),
-    ("00:00:20", "2026-01-05T14:59:50", "Asia/Seoul", "2026-01-05T15:00:20"),  # its clock is a little ahead
+    ("00:00:20", "2026-01-05T14:59:50", "Asia/Seoul", "2026-01-05T15:00:20"),  # the clock is slightly ahead
     ("18:02:00", "2026-01-05T09:00:30", "Asia/Seoul", "2026-01-04T09:02:00"),  # too far ahead: yesterday
-    ("02:30:00", "2026-10-25T00:31:00", "Europe/Berlin", "2026-10-25T00:30:00"),  # for the first time
-    ("02:30:00", "2026-10-25T01:31:00", "Europe/Berlin", "2026-10-25T01:30:00"),  # and for the second
+    ("02:30:00", "2026-10-25T00:31:00", "Europe/Berlin", "2026-10-25T00:30:00"),  # the first occurrence
+    ("02:30:00", "2026-10-25T01:31:00", "Europe/Berlin", "2026-10-25T01:30:00"),  # the second occurrence
     ("12:00:00", "2026-10-25T11:00:30", "Europe/Berlin", "2026-10-25T11:00:00"),
     ("12:00:00", "2026-03-29T10:00:30", "Europe/Berlin", "2026-03-29T10:00:00"),
 ]
@@ -43,7 +43,7 @@ WRITTEN = [
 
 @pytest.mark.parametrize(("clock", "received", "zone", "expected"), WRITTEN)
 def test_the_last_moment_at_which_it_was_that_time_there(clock: str, received: str, zone: str, expected: str) -> None:
-    """Over midnight and over both changes of the clock."""
+    """Midnight and both changes of daylight saving time."""
     assert told(clock, received, zone) == expected
 
 
@@ -52,8 +52,8 @@ def test_the_last_moment_at_which_it_was_that_time_there(clock: str, received: s
     st.sampled_from(ZONES),
     st.integers(-59, 20 * 3600),
 )
-def test_what_was_written_is_read_back(moment: datetime, zone: str, later: int) -> None:
-    """In any zone, up to twenty hours late or a minute early; of an hour that comes twice, one of both."""
+def test_times_are_recovered(moment: datetime, zone: str, later: int) -> None:
+    """The time is recovered in any zone, up to twenty hours late or a minute early."""
     moment = moment.replace(microsecond=0, tzinfo=UTC)
     received = moment + timedelta(seconds=later)
     found = told(f"{moment.astimezone(ZoneInfo(zone)):%H:%M:%S}", f"{received:%Y-%m-%dT%H:%M:%S}", zone)
@@ -64,14 +64,14 @@ def test_what_was_written_is_read_back(moment: datetime, zone: str, later: int) 
 
 
 @given(st.integers(-(2**63), 2**63 - 1), st.sampled_from(ZONES), st.integers(0, 86_399))
-def test_no_receipt_is_too_odd(received_ns: int, zone: str, second: int) -> None:
-    """A file's date may be anything."""
+def test_any_time_of_receipt_is_accepted(received_ns: int, zone: str, second: int) -> None:
+    """Any time of receipt is accepted."""
     line = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.000000000: Notice x".encode()
     assert isinstance(decode_text(line, received_ns, ZoneInfo(zone)), Alert)
 
 
-def test_iso_8601_tells_its_own_zone() -> None:
-    """Whatever the source's is."""
+def test_iso_8601_has_its_own_zone() -> None:
+    """ISO 8601 times ignore the zone of the source."""
     found = decode_text(b"2026-01-05T12:00:00.000000005+0000: Error x", 0, ZoneInfo("Asia/Seoul"))
     assert isinstance(found, Alert)
     assert found.time_ns == at("2026-01-05T12:00:00") + 5

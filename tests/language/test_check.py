@@ -1,4 +1,4 @@
-"""Every mistake of a file is found in one run, at its place, with a way out."""
+"""Checking: all problems in one run, rendering, error recovery, suggestions and limits."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from bridge.language.syntax.parser import MAX_SYNTAX_ERRORS
 KNOWN = Known(frozenset({"pager", "archive"}), frozenset({"cluster"}))
 
 
-def test_all_problems_of_all_statements_are_told_at_once() -> None:
-    """A syntax error costs its own statement only."""
+def test_all_problems_of_all_statements_are_reported_at_once() -> None:
+    """A syntax error skips its own statement only."""
     text = 'route "a" { when rule == }\nroute "b" { to pagr }\nlist l = (a\nroute "c" { to pager, nowhere }\n'
     codes = [each.code for each in check([SourceText("t.route", text)], KNOWN).diagnostics]
     assert codes == [Code.SYNTAX, Code.UNKNOWN_CHANNEL, Code.SYNTAX, Code.UNKNOWN_CHANNEL]
 
 
-def test_the_text_shows_line_caret_and_way_out() -> None:
-    """As a person reads it."""
+def test_the_text_shows_line_caret_and_hint() -> None:
+    """The text has the code, the place, the line, a caret and the hint."""
     source = SourceText("t.route", 'route "r" {\n  when proc.cmdlin contains rm\n  to pager\n}\n')
     assert render_text(check([source], KNOWN).diagnostics, {"t.route": source}) == (
         "error[R201]: unknown field `proc.cmdlin`\n"
@@ -40,23 +40,23 @@ def test_the_text_shows_line_caret_and_way_out() -> None:
     [('"日本"', 6), ('"e\u0301"', 3), ('"\x1b"', 6), ("x", 1), ('"\u202e"', 8), ('"é"', 3)],
     ids=["wide", "combining", "control", "plain", "format", "composed"],
 )
-def test_the_caret_stands_under_its_place_on_a_terminal(before: str, columns: int) -> None:
-    """Wide letters, those that stand on the one before, tabs, and what is written out because a terminal obeys it."""
+def test_the_caret_marks_its_place_on_a_terminal(before: str, columns: int) -> None:
+    """Wide and combining characters, tabs and escaped control characters take the columns that a terminal gives them."""
     source = SourceText("t.route", f'route "r" {{\twhen rule = {before} and proc.nam = "日" to pager }}')
     caret = render_text(check([source], KNOWN).diagnostics, {"t.route": source}).splitlines()[3]
     assert caret == f"  │ {' ' * 11}\t{' ' * (12 + columns + 5)}^^^^^^^^ did you mean `proc.name`?"
 
 
-def test_doubling_macros_are_refused_and_cost_nothing() -> None:
-    """Thirty macros, each the former twice, would be a billion comparisons."""
+def test_macros_that_double_are_rejected_quickly() -> None:
+    """Thirty macros, each using the previous one twice, would expand to a billion comparisons."""
     lines = ["macro m0 = proc.name = a"] + [f"macro m{n} = m{n - 1} or m{n - 1}" for n in range(1, 31)]
     codes = {each.code for each in check([SourceText("t.route", "\n".join(lines))], KNOWN).diagnostics}
     assert Code.TOO_LARGE in codes
 
 
 @given(st.text(max_size=300))
-def test_any_text_is_checked_without_a_crash(text: str) -> None:
-    """Total: whatever is in the file."""
+def test_any_text_is_checked_without_an_exception(text: str) -> None:
+    """A check never raises, and there is no program exactly if there are errors."""
     checked = check([SourceText("t.route", text)], KNOWN)
     assert (checked.program is None) == (checked.errors > 0)
 
@@ -106,8 +106,8 @@ WORDS = st.sampled_from(
 
 
 @given(st.lists(WORDS, max_size=40))
-def test_any_row_of_the_languages_own_words_is_checked_without_a_crash(words: list[str]) -> None:
-    """Nearly right files are the likeliest."""
+def test_any_sequence_of_words_is_checked_without_an_exception(words: list[str]) -> None:
+    """Almost valid files are checked without an exception."""
     checked = check([SourceText("t.route", " ".join(words))], KNOWN)
     render_text(checked.diagnostics, {})
     assert (checked.program is None) == (checked.errors > 0)
@@ -117,7 +117,7 @@ _WRITTEN = {"\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\
 
 
 def quote(text: str) -> str:
-    """Falco takes a quote behind a backslash for an escaped one: a last backslash is written with a space behind it."""
+    """Falco reads a quote after a backslash as escaped: a final backslash is written with a space after it."""
     written = "".join(_WRITTEN.get(letter, letter) for letter in text)
     return f'"{written[:-1]} "' if text.endswith("\\") else f'"{written}"'
 
@@ -125,7 +125,7 @@ def quote(text: str) -> str:
 @given(st.text(max_size=50))
 @example("C:\\")
 def test_quoted_values_survive_unchanged(value: str) -> None:
-    """What is quoted is what is compared."""
+    """A quoted value is compared unchanged."""
     from bridge.language.program.condition import Compare, Literal
 
     condition = check_condition(SourceText("c", f"proc.name = {quote(value)}"), KNOWN)
@@ -135,7 +135,7 @@ def test_quoted_values_survive_unchanged(value: str) -> None:
 
 
 def test_templates_fill_as_falcos_output_does() -> None:
-    """Fields, widths, percent signs, transformers, missing values; every value escaped."""
+    """Fields, widths, percent signs, transformers and missing values are filled in, and every value is escaped."""
     values = {"proc.name": "Bash<", "evt.arg[0]": "x"}
     template = parse_template("%proc.name|%3proc.name|%8evt.arg[0]|%%|%tolower(proc.name)|%fd.name")
     assert fill(template, values.get, lambda text: text.replace("<", "&lt;")) == (
@@ -201,13 +201,13 @@ def test_templates_fill_as_falcos_output_does() -> None:
         ('route "r" { when k8s.foo.bar = a to x }', "run: falco-bridge fields 'k8s.*'"),
     ],
 )
-def test_the_likely_slip(text: str, hint: str) -> None:
-    """What was most likely meant is told beside what does not fit."""
+def test_the_hint_gives_the_likely_fix(text: str, hint: str) -> None:
+    """The hint of an error gives the likely fix."""
     assert check([SourceText("t", text)], Known(None, None)).diagnostics[0].hint == hint
 
 
-def test_what_cannot_stand_in_a_where_costs_itself_only() -> None:
-    """The routes behind it are checked, and the closing brace is no further mistake."""
+def test_a_misplaced_statement_in_a_where_is_one_error() -> None:
+    """The routes after it are checked, and the closing brace is not another error."""
     text = 'where k8s.ns.name = a {\n list l = (b)\n foo\n route "r" { when proc.nam = x to y }\n}\nroute "s" { to z }'
     assert [(each.code, each.span.line) for each in check([SourceText("t", text)], Known(None, None)).diagnostics] == [
         (Code.SYNTAX, 2),
@@ -217,8 +217,8 @@ def test_what_cannot_stand_in_a_where_costs_itself_only() -> None:
     assert [each.hint for each in unclosed.diagnostics] == ["close it with `}`"]
 
 
-def test_the_caret_of_a_template_stands_under_the_field() -> None:
-    """Under the whole text where it holds escapes."""
+def test_the_caret_of_a_template_marks_the_field() -> None:
+    """The caret marks the whole text if it contains escapes."""
     text = """route "r" { to x title "%rule 5% %12proc.nam" message 'a\\n%tolower(proc.nam)' }"""
     found = check([SourceText("t", text)], Known(None, None)).diagnostics
     assert [text[each.span.start : each.span.end] for each in found] == ["%", "%12proc.nam", "'a\\n%tolower(proc.nam)'"]
@@ -235,8 +235,8 @@ def test_the_caret_of_a_template_stands_under_the_field() -> None:
     ],
     ids=["circle", "syntax", "within", "large"],
 )
-def test_nothing_is_concluded_from_a_list_that_could_not_be_read(lists: str) -> None:
-    """Neither that it is empty nor that its name is a value: the mistake is told where it is, and once."""
+def test_a_list_with_an_error_causes_no_further_diagnostics(lists: str) -> None:
+    """A list with an error is reported once, and its uses cause no further diagnostics."""
     text = f'{lists}\nroute "r" {{ when proc.name in (a) drop }}\nroute "s" {{ when proc.name = a to pager }}'
     checked = check([SourceText("t", text)], KNOWN)
     assert {each.code for each in checked.diagnostics} <= {Code.CYCLE, Code.SYNTAX, Code.TOO_LARGE}
@@ -244,14 +244,14 @@ def test_nothing_is_concluded_from_a_list_that_could_not_be_read(lists: str) -> 
 
 
 @pytest.mark.parametrize("items", ['("shell")', "(sh)", "(bash)", "(shell, x)", "(shells)", "(/bin/shells)"])
-def test_a_value_that_is_meant_is_no_misspelt_list(items: str) -> None:
-    """Quoted, unlike any list's name, one of several, or an item of the very list."""
+def test_an_intended_value_is_not_a_misspelt_list(items: str) -> None:
+    """A value is not reported if it is quoted, unlike any list, one of several, or an item of the list."""
     text = f'list shells = (shella, "b")\nlist bashs = (bash)\nroute "r" {{ when proc.name in {items} or proc.name in (shells, bashs) to pager }}'
     assert [each.code for each in check([SourceText("t", text)], KNOWN).diagnostics] == []
 
 
-def test_a_quote_that_is_never_closed_costs_its_own_route_only() -> None:
-    """What may follow is told of the place itself, though no token begins there."""
+def test_an_unclosed_quote_affects_its_own_route_only() -> None:
+    """The expected tokens are reported although no token starts at that place."""
     text = 'route "r" { when rule = a " to x }\nroute "s" { when proc.nam = x to y }'
     found = check([SourceText("t", text)], Known(None, None)).diagnostics
     assert [(each.code, each.span.line) for each in found] == [(Code.SYNTAX, 1), (Code.UNKNOWN_FIELD, 2)]
@@ -275,8 +275,8 @@ ROUTES = [
         (('t 3"\n}', 't 3"'), 20, "missing `}` before it?"),
     ],
 )
-def test_one_slip_is_one_mistake(slip: tuple[str, str], line: int, said: str) -> None:
-    """Told where it is, though it shows later and turns every quote behind it around; the other routes are checked."""
+def test_one_mistake_is_one_error(slip: tuple[str, str], line: int, said: str) -> None:
+    """A missing quote or brace is one error at its own place, and the other routes are checked."""
     text = "".join(ROUTES).replace(*slip) + 'route "last" { when proc.nam = x to y }'
     first, *others = check([SourceText("t", text)], Known(None, None)).diagnostics
     assert (first.code, first.span.line, first.hint) == (Code.SYNTAX, line, said)
@@ -284,7 +284,7 @@ def test_one_slip_is_one_mistake(slip: tuple[str, str], line: int, said: str) ->
 
 
 def test_quotes_that_never_close_cost_linear_time() -> None:
-    """Two hundred thousand escaped ones; the timeout is the test's."""
+    """Two hundred thousand escaped quotes take less than the timeout of the test."""
     (only,) = check([SourceText("t", 'route "r" { to x }\n' + '"' + '\\"' * 200_000)], Known(None, None)).diagnostics
     assert (only.code, only.span.line) == (Code.SYNTAX, 2)
 
@@ -292,8 +292,8 @@ def test_quotes_that_never_close_cost_linear_time() -> None:
 @pytest.mark.parametrize(
     "head", ["where rule = {", "where rule == a b {", "where rule = a", 'where rule = "a {', "where rule = a and\n  {"]
 )
-def test_a_where_whose_condition_cannot_be_read_keeps_its_routes(head: str) -> None:
-    """They are checked, their names are known, and nothing is concluded from when they act."""
+def test_routes_in_a_where_with_an_invalid_condition_are_checked(head: str) -> None:
+    """Routes inside are checked and their names are known, but they are not analysed."""
     text = f"""{head}
   route "all" {{ drop }}
   route "typo" {{ when proc.nam = x to pager }}
@@ -305,23 +305,23 @@ test "t" {{ event {{ }} expect "b" expect not "all" }}"""
     assert [route.name for route in checked.understood] == ["b"]
 
 
-def test_a_test_may_name_a_route_that_cannot_be_read() -> None:
-    """The mistake is the route's; one that is nowhere is told as ever."""
+def test_a_test_may_name_a_route_with_a_syntax_error() -> None:
+    """A route with a syntax error is not an unknown route; a missing one is."""
     text = 'route "a" { to x y }\ntest "t" { event { } expect "a" expect "c" }'
     assert [each.code for each in check([SourceText("t", text)], Known(None, None)).diagnostics] == [
         Code.SYNTAX, Code.UNKNOWN_ROUTE,
     ]  # fmt: skip
 
 
-def test_past_so_many_mistakes_it_is_told_that_there_may_be_more() -> None:
-    """Not passed over in silence."""
+def test_too_many_errors_end_the_check_of_a_file() -> None:
+    """After the limit, one diagnostic says that the rest is not checked."""
     found = check([SourceText("t", "macro m =\n" * 200)], Known(None, None)).diagnostics
     assert sum("the rest of the file is not checked" in each.message for each in found) == 1
     assert len(found) == MAX_SYNTAX_ERRORS + 1
 
 
-def test_a_list_is_read_once_however_many_routes_name_it() -> None:
-    """Twenty thousand items for each of a thousand routes would take a minute; what is odd is told of each use."""
+def test_a_list_is_checked_once_for_all_routes() -> None:
+    """The items of a list are shared between routes, and warnings are reported for each use."""
     route = 'route "r{}" {{ when proc.name in (l) and fd.name in (m) to pager }}'
     routes = [route.format(number) for number in range(3)]
     checked = check([SourceText("t", "\n".join(["list l = (a, b)", 'list m = (c, "<NA>")', *routes]))], KNOWN)
@@ -331,15 +331,15 @@ def test_a_list_is_read_once_however_many_routes_name_it() -> None:
     assert [each.code for each in checked.diagnostics] == [Code.LITERAL_MISSING] * 3
 
 
-def test_a_list_that_holds_one_in_a_circle_is_in_none_itself() -> None:
-    """Only those of the circle are told."""
+def test_a_list_that_contains_a_cycle_is_not_part_of_it() -> None:
+    """Only the lists of the cycle are reported."""
     text = "list a = (b)\nlist b = (a)\nlist c = (a, x)\nlist d = (c)\nlist e = (e)"
     found = check([SourceText("t", text)], Known(None, None)).diagnostics
     assert [each.span.line for each in found if each.code is Code.CYCLE] == [1, 2, 5]
 
 
-def test_lists_cost_no_more_than_they_hold() -> None:
-    """A long chain of lists is resolved in linear time, and many lists that hold a large one are too large together."""
+def test_nested_lists_take_linear_time() -> None:
+    """A long chain of lists is resolved in linear time, and lists have a limit in total."""
     count = 20_000
     chain = "\n".join(f"list l{n} = (l{n + 1})" for n in range(count))
     for last in ("(x)", f"(l{count})"):

@@ -1,4 +1,4 @@
-"""What Falco's parser takes and refuses, after its own tests (libs, filter/parser), in conditions of ours."""
+"""Falco's parser tests (libs, filter/parser): the same conditions are accepted and rejected."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("condition", TAKEN)
-def test_what_is_taken(condition: str) -> None:
-    """Also with blanks around it, and over lines or with tabs."""
+def test_accepted_conditions(condition: str) -> None:
+    """Conditions that Falco accepts are accepted, also with other white space."""
     blanks = " \n\t" if set(condition).isdisjoint("\"'") else " "
     for text in (condition, *(f" {condition} ".replace(" ", blank) for blank in blanks)):
         assert checked(text, MACROS) is not None, text
 
 
 @pytest.mark.parametrize("condition", REFUSED)
-def test_what_is_refused(condition: str) -> None:
-    """A mistake to Falco is one here."""
+def test_rejected_conditions(condition: str) -> None:
+    """Conditions that Falco rejects are rejected."""
     assert checked(condition, MACROS) is None

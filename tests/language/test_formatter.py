@@ -25,7 +25,7 @@ def formatted(text: str) -> str:
 
 
 def meaning(node: Any) -> Any:
-    """The tree without its places."""
+    """The tree without spans."""
     if isinstance(node, Span):
         return None
     if dataclasses.is_dataclass(node):
@@ -53,8 +53,8 @@ def assert_kept(text: str) -> str:
     return once
 
 
-def test_everything_keeps_its_meaning_and_its_comments() -> None:
-    """Every statement, clause and step of the language, comments at every kind of place."""
+def test_formatting_preserves_the_tree_and_the_comments() -> None:
+    """A formatted file has the same tree and the same comments, and formatting it again changes nothing."""
     assert_kept(EVERYTHING)
 
 
@@ -66,7 +66,7 @@ def test_the_layout_is_the_one_that_the_docs_show() -> None:
 
 
 def test_a_route_is_laid_out_in_columns() -> None:
-    """One clause a line, values in one column, one empty line around blocks."""
+    """One clause per line, values in one column, one empty line around blocks."""
     assert formatted("list  a=(x,'y')\nroute 'r'{when rule=a and b to x,y # why\nstop}route \"s\" {drop}") == (
         'list a = (x, "y")\n\nroute "r" {\n  when      rule = a and b\n  to        x, y  # why\n  stop\n}\n\n'
         'route "s" {\n  drop\n}\n'
@@ -74,7 +74,7 @@ def test_a_route_is_laid_out_in_columns() -> None:
 
 
 def test_brackets_stay_where_they_were() -> None:
-    """Fields' arguments, in quotes only where they must be, and the option that is taken out of getopt()."""
+    """Arguments in brackets are quoted only if necessary."""
     once = assert_kept(
         """macro m = evt.arg["flags"] = a and json.value['/a b'] = b and getopt((proc.args, "x"), "e:")["e"] = c and len(()) = 0"""
     )
@@ -88,7 +88,7 @@ def test_brackets_stay_where_they_were() -> None:
 
 
 def test_long_conditions_break_at_their_joints() -> None:
-    """No line is longer than it must be."""
+    """Lines are broken at the width."""
     terms = [f'proc.cmdline contains "some command number {n}"' for n in range(6)]
     once = assert_kept(
         f'route "r" {{ when ({" or ".join(terms)}) and not rule in ({", ".join("abcdefghij" * 9)}) drop }}'
@@ -97,8 +97,8 @@ def test_long_conditions_break_at_their_joints() -> None:
     assert '\n             or proc.cmdline contains "some command number 1"\n' in once
 
 
-def test_what_stands_around_a_comment_keeps_its_strings_and_its_order() -> None:
-    """A text over several lines too, whose blanks are its own; a quote in a comment begins none."""
+def test_strings_and_order_around_comments_are_preserved() -> None:
+    """Strings are unchanged, also multi-line ones, and a quote in a comment starts no string."""
     once = assert_kept(
         'route "r" {\n when proc.cmdline contains "a\n   b" # it\'s\n   and x.y = \'c\n\n "d" # e\' to x }\n'
         "where # 1\n a # 2\n and b # 3\n { # 4\n }"
@@ -107,7 +107,7 @@ def test_what_stands_around_a_comment_keeps_its_strings_and_its_order() -> None:
 
 
 def test_a_syntax_error_leaves_the_file_alone() -> None:
-    """Diagnostics come back instead of text."""
+    """A file with syntax errors returns diagnostics."""
     assert not isinstance(format_text(SourceText("t", "route {")), str)
 
 
@@ -116,8 +116,8 @@ GAPS = st.sampled_from([" ", "  ", "\n", "\n\n\n", " # c\n", "\n# own\n", "\t"])
 
 
 @given(st.lists(st.tuples(PIECES, GAPS), max_size=60))
-def test_whatever_parses_survives(pairs: list[tuple[str, str]]) -> None:
-    """Rows of the language's own words with comments and blanks in all places."""
+def test_everything_that_parses_is_formatted(pairs: list[tuple[str, str]]) -> None:
+    """Random sequences of words with comments and white space are formatted stably or rejected."""
     text = "".join(piece + gap for piece, gap in pairs)
     if not parse(SourceText("t", text)).diagnostics:
         assert_kept(text)
@@ -127,8 +127,8 @@ TOKENS = [token for token in EVERYTHING.split("\n") if token]
 
 
 @given(st.data())
-def test_blanks_and_comments_may_stand_anywhere(data: st.DataObject) -> None:
-    """The whole language with its white space shuffled: the layout is the same but for line breaks around comments."""
+def test_white_space_and_comments_anywhere(data: st.DataObject) -> None:
+    """White space in the input does not affect the layout, except for line breaks around comments."""
     gaps = st.sampled_from([" ", "\n", "\n\n", " # c\n", "\n # own line\n"])
     inside_string = False
     parts: list[str] = []
@@ -142,6 +142,6 @@ def test_blanks_and_comments_may_stand_anywhere(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "# a\n\n\n# b"])
 def test_files_without_statements_keep_their_comments(text: str) -> None:
-    """Nothing is not an error."""
+    """An empty file stays empty."""
     assert comments(formatted(text)) == comments(text)
     assert formatted(formatted(text)) == formatted(text)

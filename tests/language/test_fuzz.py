@@ -1,4 +1,4 @@
-"""Nothing that stands in a file crashes, hangs or fills the memory: parser, checker, formatter, renderer, evaluator."""
+"""No file makes the parser, checker, formatter, renderer or matcher crash, hang or use too much memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALERT = make_alert(time_ns=0, priority=Priority.ERROR, rule="r", source="s", hos
 
 
 def survive(text: str) -> Checked:
-    """Everything that is ever done with a file."""
+    """Check, render, format and match a file."""
     source = SourceText("t", text)
     checked = check([source], KNOWN)
     render_text(checked.diagnostics, {"t": source})
@@ -43,7 +43,7 @@ def survive(text: str) -> Checked:
 @settings(max_examples=2000 if FULL else 150, deadline=None)
 @given(st.data())
 def test_mutated_files(data: st.DataObject) -> None:
-    """Pieces taken out, doubled, put elsewhere; letters changed."""
+    """Mutated files: pieces removed, repeated and moved, characters changed."""
     text = EVERYTHING
     for _ in range(data.draw(st.integers(1, 6))):
         start = data.draw(st.integers(0, len(text)))
@@ -57,7 +57,7 @@ def test_mutated_files(data: st.DataObject) -> None:
 @settings(max_examples=1000 if FULL else 100, deadline=None)
 @given(st.binary(max_size=400))
 def test_random_bytes(data: bytes) -> None:
-    """As far as they are a text at all."""
+    """Random bytes, decoded as UTF-8."""
     survive(data.decode("utf-8", "replace"))
 
 
@@ -72,26 +72,26 @@ DEEP = [
 
 
 @pytest.mark.parametrize("condition", DEEP, ids=range(len(DEEP)))
-def test_deep_nesting_is_refused(condition: str) -> None:
-    """With a sentence, not a crash."""
+def test_deep_nesting_is_rejected(condition: str) -> None:
+    """Deep nesting is reported as an error."""
     codes = {each.code for each in survive(ROUTE.format(condition)).diagnostics}
     assert codes & {Code.TOO_DEEP, Code.SYNTAX, Code.WRONG_ARGUMENTS}
 
 
 def test_wheres_within_wheres_are_bounded() -> None:
-    """Two thousand of them."""
+    """Two thousand nested blocks are reported as an error."""
     text = "where rule = a { " * 2000 + 'route "r" { drop }' + " }" * 2000
     assert Code.TOO_DEEP in {each.code for each in survive(text).diagnostics}
 
 
 def test_macros_that_lead_to_macros_are_bounded() -> None:
-    """A thousand in a row."""
+    """A chain of a thousand macros is reported as an error."""
     lines = ["macro m0 = rule = a"] + [f"macro m{n} = m{n - 1}" for n in range(1, 1000)]
     assert Code.TOO_DEEP in {each.code for each in survive("\n".join([*lines, ROUTE.format("m999")])).diagnostics}
 
 
 def test_huge_lists_and_long_values() -> None:
-    """Fifty thousand items are taken, more than a hundred thousand refused; a value may be a megabyte."""
+    """Lists are accepted up to their limit, and values of a megabyte are accepted."""
     items = ", ".join(f"item{n}" for n in range(50_000))
     assert survive(f"list l = ({items})\n" + ROUTE.format("proc.name in (l)")).errors == 0
     nested = "\n".join([f"list l = ({items})", "list m = (l, l, l)", ROUTE.format("proc.name in (m)")])
@@ -99,8 +99,8 @@ def test_huge_lists_and_long_values() -> None:
     assert survive(ROUTE.format(f'proc.cmdline = "{"x" * 1_000_000}"')).errors == 0
 
 
-def test_a_file_of_mistakes_is_told_up_to_a_point() -> None:
-    """Not one diagnostic for each of ten thousand broken lines."""
+def test_the_number_of_diagnostics_is_limited() -> None:
+    """Ten thousand broken lines produce a limited number of diagnostics."""
     found = survive("list = (\n" * 3000)
     assert 1 <= len(found.diagnostics) <= 60
 
@@ -118,8 +118,8 @@ PATTERNS = [
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=range(len(PATTERNS)))
-def test_pathological_regexes_are_refused_or_linear(pattern: str) -> None:
-    """RE2 decides; what it takes is run over a long text."""
+def test_pathological_regexes_are_rejected_or_linear(pattern: str) -> None:
+    """A regex is rejected by RE2 or runs on a long text in linear time."""
     quoted = pattern.replace("\\", "\\\\")
     checked = survive(ROUTE.format(f'proc.cmdline regex "{quoted}"'))
     if checked.program is not None:
@@ -131,7 +131,7 @@ def test_pathological_regexes_are_refused_or_linear(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("inner", ["a" * 300_000, '\\"' * 150_000], ids=["letters", "escapes"])
-def test_a_string_that_is_never_closed_is_no_trap(inner: str) -> None:
-    """Hundreds of thousands of letters, and of escapes; the timeout is the test's."""
+def test_a_long_unclosed_string(inner: str) -> None:
+    """Long strings and many escapes take less than the timeout of the test."""
     checked = check([SourceText("t", f'route "r" {{ when proc.name = "{inner}')], KNOWN)
     assert [each.code.id for each in checked.diagnostics] == ["S101"]

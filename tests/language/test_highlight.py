@@ -1,4 +1,4 @@
-"""Editors know every word of the language, and lose not a letter of a file."""
+"""Syntax highlighting covers every keyword and loses no character."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def texts() -> list[str]:
 
 
 @pytest.mark.parametrize("text", texts(), ids=range(len(texts())))
-def test_pygments_reads_every_example_whole(text: str) -> None:
-    """No error token; the pieces make the text again; strings, comments and fields are what they are."""
+def test_pygments_tokenizes_every_example(text: str) -> None:
+    """The tokens reproduce the text without error tokens, with strings, keywords, operators and fields."""
     pieces = list(RouteLexer(ensurenl=False, stripnl=False).get_tokens(text))
     assert "".join(value for _, value in pieces) == text
     assert not [value for kind, value in pieces if kind in Error]
@@ -50,7 +50,7 @@ def test_pygments_finds_the_lexer_by_name_and_by_file() -> None:
 
 
 def test_every_keyword_of_the_grammar_is_coloured_by_both() -> None:
-    """Also one that is added tomorrow."""
+    """Pygments and TextMate highlight every keyword of the grammar."""
     assert len(KEYWORDS) > 30
     for word in KEYWORDS:
         ((kind, value),) = [pair for pair in RouteLexer().get_tokens(word) if pair[1].strip()]
@@ -66,7 +66,7 @@ def scope(word: str) -> str:
 
 
 def tokens(text: str) -> Iterator[tuple[str, str]]:
-    """What an editor makes of one line: the earliest rule wins, the first of those."""
+    """The tokens of a line by the TextMate grammar: the earliest match wins, then the first rule."""
     at = 0
     rules = [GRAMMAR["repository"][each["include"][1:]] for each in GRAMMAR["patterns"]]
     while at < len(text):
@@ -90,8 +90,8 @@ def opening(rule: dict[str, Any]) -> re.Pattern[str]:
     return re.compile(rule.get("match") or rule["begin"])
 
 
-def test_textmate_tells_strings_comments_fields_and_values_apart() -> None:
-    """On a line that has them all."""
+def test_textmate_distinguishes_strings_comments_fields_and_values() -> None:
+    """Strings, comments, fields, transformers and numbers have their own scopes."""
     line = 'when tolower(proc.name) = test and k8s.ns.name in ("a # b", to) to x after 15m  # why'
     found = [(name.removesuffix(".falco-route"), value) for name, value in tokens(line)]
     assert ("string.quoted.double", '"a # b"') in found
@@ -113,7 +113,7 @@ ODD = (
 
 
 def test_values_that_look_like_something_else_stay_values() -> None:
-    """A ``#`` inside a bare word begins no comment, and what stands in a path is neither field nor keyword."""
+    """A ``#`` inside a bare word starts no comment, and parts of paths are neither fields nor keywords."""
     line, strings, fields = ODD
     painted = list(RouteLexer(ensurenl=False, stripnl=False).get_tokens(line))
     assert {value for kind, value in painted if kind in Comment} == {'# why "not" '}

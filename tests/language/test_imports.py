@@ -1,4 +1,4 @@
-"""Files that belong together: imports, Falco's rules, and whose name counts."""
+"""Imports of route files and of Falco's rules, and the precedence of names."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def checked(files: Mapping[str, str], *roots: str, rules: FalcoRules | None = No
     return check([SourceText(root, files[root]) for root in roots], replace(KNOWN, rules=rules), read)
 
 
-def test_items_are_what_falco_makes_of_them() -> None:
-    """Put into a condition as text: with a blank in quotes, with quotes a string with its escapes, else up to a comma."""
+def test_items_are_split_as_in_falco() -> None:
+    """Items of Falco's lists are inserted as text: quoted if they contain a space, split at commas."""
     rules = read_rules((SourceText("r", ITEMS),))
     assert isinstance(rules, FalcoRules)
     for text, expected in (("a b", True), ("c d", True), ('e"f', True), ("g", True), ("h", True), ("g,h", False), (r"i\j", True),
@@ -100,7 +100,7 @@ def rules() -> FalcoRules:
 
 
 def test_names_are_known_where_they_are_imported_and_routes_come_first() -> None:
-    """A file of common parts, imported by two, read once."""
+    """A file that two files import is read once."""
     files = {
         "common": 'list prod = (a)\nmacro m = k8s.ns.name in (prod)\nroute "common" { when m to x }',
         "a": 'import "common"\nroute "a" { when m to x }',
@@ -117,8 +117,8 @@ def test_names_are_known_where_they_are_imported_and_routes_come_first() -> None
     ]  # fmt: skip
 
 
-def test_circles_missing_files_and_doubles_are_told() -> None:
-    """Each at the import that brings it."""
+def test_cycles_missing_files_and_duplicates_are_reported() -> None:
+    """Every error is reported at its import."""
     assert codes(checked({"a": 'import "b"', "b": 'import "a"'}, "a")) == [Code.CYCLE]
     assert codes(checked({"a": 'import "none"'}, "a")) == [Code.CANNOT_IMPORT]
     files = {"a": 'import "b"\nimport "c"', "b": "list l = (a)", "c": "list l = (b)"}
@@ -127,7 +127,7 @@ def test_circles_missing_files_and_doubles_are_told() -> None:
 
 
 def test_falcos_rules_are_read_as_falco_reads_them() -> None:
-    """Append and override, nested lists, plain texts, what each rule emits."""
+    """Append, override, nested lists and output fields are read as in Falco."""
     found = rules()
     assert found.lists == {"shells": ("bash", "sh", "zsh", "0755", "fish"), "replaced": ("b",)}
     assert found.macros == {
@@ -144,7 +144,7 @@ def test_falcos_rules_are_read_as_falco_reads_them() -> None:
 
 
 def test_a_rules_file_of_several_documents_is_read_to_its_end() -> None:
-    """Falco reads on behind `---`."""
+    """All documents of a YAML file are read."""
     found = read_rules(
         (SourceText("r", "# ours\n---\n- list: l\n  items: [a]\n---\n---\n- list: l\n  items: [b]\n  append: true\n"),)
     )
@@ -155,8 +155,8 @@ def test_a_rules_file_of_several_documents_is_read_to_its_end() -> None:
     )
 
 
-def test_what_one_file_appends_finds_what_another_has_imported() -> None:
-    """As if Falco had read both: by way of an imported file, and beside the rules that all files know."""
+def test_appends_find_definitions_of_other_imports() -> None:
+    """Rules from several imports are combined as if Falco had read all files."""
     files = {
         "rules": RULES,
         "local": "- list: shells\n  items: [ash]\n  override: {items: append}\n"
@@ -178,8 +178,8 @@ def test_what_one_file_appends_finds_what_another_has_imported() -> None:
         assert last.rules["Audit"].fields == {"ka.user.name", "ka.verb"}
 
 
-def test_each_rules_file_that_cannot_be_read_is_told_at_its_own_import() -> None:
-    """Not at the first import of any kind."""
+def test_each_invalid_rules_file_is_reported_at_its_import() -> None:
+    """Each invalid rules file is reported at its own import."""
     files = {"a": 'import "c"\nimport falco "r"\nimport falco "s"\nimport falco "t"', "c": "", "r": "}{", "s": RULES,
              "t": "word"}  # fmt: skip
     assert [(each.code, each.span.line) for each in checked(files, "a").diagnostics] == [
@@ -188,8 +188,8 @@ def test_each_rules_file_that_cannot_be_read_is_told_at_its_own_import() -> None
     ]
 
 
-def test_an_outputs_transformers_are_no_fields_and_their_arguments_are() -> None:
-    """Nested ones and lists of fields too; and what Falco's YAML reader takes for true appends."""
+def test_arguments_of_transformers_in_an_output_are_fields() -> None:
+    """Fields inside transformers are found, and every spelling of true is recognized."""
     output = (
         'x %basename(proc.exepath) %toupper(user.name) %join("/", (proc.pname, tolower(proc.aname[2]))) 9%% (fd.name)'
     )
@@ -217,8 +217,8 @@ def test_an_outputs_transformers_are_no_fields_and_their_arguments_are() -> None
     assert found.rules["R"].fields == {"proc.exepath", "user.name", "proc.pname", "proc.aname[2]"}
 
 
-def test_falcos_names_can_be_used_and_ones_own_stand_before_them() -> None:
-    """A macro of Falco's with its lists; a list of one's own in place of Falco's."""
+def test_own_names_take_precedence_over_falcos() -> None:
+    """Falco's macros and lists are usable, and an own list replaces Falco's."""
     files = {
         "rules": RULES,
         "a": 'import falco "rules"\nlist replaced = (mine)\n'
@@ -235,8 +235,8 @@ def test_falcos_names_can_be_used_and_ones_own_stand_before_them() -> None:
     ]
 
 
-def test_a_macro_of_falcos_that_cannot_be_read_costs_only_its_users() -> None:
-    """It is looked at where it is used."""
+def test_an_invalid_falco_macro_affects_only_its_uses() -> None:
+    """An invalid Falco macro is reported only where it is used."""
     files = {"r": "- macro: odd\n  condition: evt.type ==== x", "a": 'import falco "r"\nroute "a" { drop }'}
     assert codes(checked(files, "a")) == []
     files["a"] = 'import falco "r"\nroute "a" { when odd drop }'
@@ -244,7 +244,7 @@ def test_a_macro_of_falcos_that_cannot_be_read_costs_only_its_users() -> None:
 
 
 def test_templates_where_and_use() -> None:
-    """A route's own words stand before the template's; ``where`` is and-ed at every depth."""
+    """Texts of a route take precedence over its template, and nested ``where`` conditions are combined."""
     result = checked(
         {
             "a": 'template t { title "T %rule" message "M" }\n'

@@ -1,4 +1,4 @@
-"""Conditions of the kind that Falco ships are taken as they are, and what is nearly one is refused."""
+"""Conditions of Falco's stock rules are accepted, and mutations are accepted or rejected with a place."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def known() -> Known:
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
-def test_every_stock_condition_is_taken(name: str) -> None:
-    """Pasted after `when`, with Falco's lists and macros imported."""
+def test_every_stock_condition_is_accepted(name: str) -> None:
+    """Each condition is accepted with Falco's lists and macros."""
     found = check_condition(SourceText(name, CONDITIONS[name]), known())
     assert not isinstance(found, tuple), [each.message for each in found if isinstance(each, Diagnostic)]
 
@@ -40,7 +40,7 @@ MUTATIONS = [
 
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_nearly_right_ones_never_crash_the_checker(name: str) -> None:
-    """Each mutation is refused with a place in the text, or means something."""
+    """Each mutation is either rejected with a place in the text or compiled."""
     text = CONDITIONS[name]
     refused = 0
     for old, new in MUTATIONS:

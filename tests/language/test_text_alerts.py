@@ -1,4 +1,4 @@
-"""What text alerts do not say is told from Falco's rules where there is one way to read it, and left out where not."""
+"""Text alerts are completed from Falco's rules where the text is unambiguous."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def alert(said: str, known: TextAlerts | None = None) -> Alert:
 
 
 def written(name: str) -> list[Alert]:
-    """What stood on that Falco's standard output."""
+    """The lines of a recorded standard output of Falco."""
     payload, reader = Payload(), LineReader()
     for each in LineSplitter().feed((RECORDS / f"{name}.stdout.txt").read_bytes()):
         reader.take(each, 10**18, payload)
@@ -59,8 +59,8 @@ def written(name: str) -> list[Alert]:
 
 
 @pytest.mark.parametrize("name", ["tick_text", "cat_text", "tick_invalid_utf8_text"])
-def test_recorded_text_alerts_tell_what_the_same_ones_by_grpc_do(name: str) -> None:
-    """Rule, source, tags, and every field; hostile bytes and line breaks too."""
+def test_completed_text_alerts_equal_those_by_grpc(name: str) -> None:
+    """Rule, source, tags and all fields are recovered, including hostile bytes and line breaks."""
     known, told = rules(NASTY if "utf8" in name else RECORDED), 0
     messages = {
         found.time_ns % 86_400_000_000_000: found
@@ -79,7 +79,7 @@ def test_recorded_text_alerts_tell_what_the_same_ones_by_grpc_do(name: str) -> N
 
 
 def test_falcos_words_about_itself_are_read_in_full() -> None:
-    """A metrics snapshot is the same by text as by gRPC, but for the day; half of one, or another priority, is none."""
+    """A metrics snapshot is equal by text and by gRPC, except for the day. A part of one is not recognized."""
     lines = [body for body in http_bodies("metrics_text") if b"metrics snapshot" in body]
     by_text = [found for line in lines if isinstance(found := decode_text(line, 10**18), Alert)]
     by_grpc = [found for each in grpc_messages("metrics_text") if isinstance(found := decode_grpc(each, 0), Alert)]
@@ -92,8 +92,8 @@ def test_falcos_words_about_itself_are_read_in_full() -> None:
     assert decode_text(lines[0].replace(b"Informational", b"Notice"), 0).rule == ""  # type: ignore[union-attr]
 
 
-def test_what_can_be_read_in_one_way_is_told() -> None:
-    """With missing values left out, and the rest of what the rule says."""
+def test_unambiguous_values_are_set() -> None:
+    """Missing values are left out, and the properties of the rule are set."""
     found = alert("Notice shell (user=root command=sh -c ls parent=<NA>)")
     assert (found.rule, found.source, found.tags) == ("shell", "syscall", ("a", "b"))
     assert found.fields == {"user.name": "root", "proc.cmdline": "sh -c ls"}
@@ -103,8 +103,8 @@ def test_what_can_be_read_in_one_way_is_told() -> None:
     assert alert("Critical sh: 100% root                 /ETC sh.").fields == {"proc.name": "sh"}
 
 
-def test_what_can_be_read_in_two_ways_is_not_told() -> None:
-    """An attacker's value hides itself and its neighbours, and forges none of them."""
+def test_ambiguous_values_are_left_out() -> None:
+    """A hostile value can hide itself and its neighbours but forges none of them."""
     forged = alert("Notice shell (user=bob command=sh parent=init) command=x parent=evil)")
     assert (forged.rule, dict(forged.fields)) == ("shell", {})
     assert alert("Notice shell (user=bob command=sh parent=a parent=b)").fields == {"user.name": "bob"}
@@ -120,8 +120,8 @@ def test_what_can_be_read_in_two_ways_is_not_told() -> None:
     assert rules(SHELL).completed(json).rule == ""
 
 
-def test_what_falco_appends_is_known_where_its_config_is_imported() -> None:
-    """``append_output`` of falco.yaml is a part of the pattern; without it, it hides the last value."""
+def test_appended_fields_are_known_from_falco_yaml() -> None:
+    """``append_output`` of falco.yaml is part of the pattern; if unknown, it hides the last value."""
     said = "Notice file /tmp/x ns=prod"
     more = "append_output: [{match: {rule: other}, extra_output: 'ns=%k8s.ns.name'}]"
     assert alert(said, rules(SHELL, more)).fields == {"fd.name": "/tmp/x", "k8s.ns.name": "prod"}
@@ -137,8 +137,8 @@ PIECES = ["a", " command=", " parent=", ")", "(", " ", "shell (user=", "\n", " x
     st.lists(st.lists(st.sampled_from(PIECES), max_size=5).map("".join), min_size=3, max_size=3),
     st.sampled_from(["", " k=v", " k=v)"]),
 )
-def test_no_value_is_ever_told_that_falco_did_not_mean(values: list[str], tail: str) -> None:
-    """Whatever stands in the values, and whatever Falco wrote behind."""
+def test_no_value_is_ever_wrong(values: list[str], tail: str) -> None:
+    """No value is ever wrong, whatever the values and Falco's additions are."""
     user, command, parent = values
     found = alert(f"Notice shell (user={user} command={command} parent={parent}){tail}")
     assert found.rule == "shell"
@@ -147,7 +147,7 @@ def test_no_value_is_ever_told_that_falco_did_not_mean(values: list[str], tail: 
 
 
 def test_a_hostile_line_is_read_in_linear_time() -> None:
-    """A quarter of a megabyte of the pattern's own words takes no longer than milliseconds."""
+    """A quarter of a megabyte of words of the pattern is processed in linear time."""
     known = rules(SHELL + RECORDED)
     lines = [piece * (250_000 // len(piece)) for piece in (" parent=", ")", ") k=", " k", "shell (user= command=")]
     before = time.process_time()

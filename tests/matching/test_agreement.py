@@ -1,4 +1,4 @@
-"""The index and the definition agree, alert for alert, route for route."""
+"""The matcher and the predicates agree on random routes and alerts."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def alert_with(fields: dict[str, str], rule: str = "r") -> Alert:
 
 
 def defined(program: Program, labels: dict[str, str]) -> Any:
-    """The definition: a predicate for each route."""
+    """The predicate of each route."""
     return [
         (index, asks_for_internal(route.when) if route.when else False,
          compile_condition(route.when, labels) if route.when else lambda _alert: True, route.stop or route.drop,
@@ -151,14 +151,14 @@ def by_definition(predicates: Any, alert: Alert, now_ns: int = 0) -> tuple[int, 
     return tuple(matched)
 
 
-def test_what_is_listed_twice_counts_twice() -> None:
-    """To ``oneof`` the same item two times is two that hold."""
+def test_a_repeated_item_counts_twice() -> None:
+    """A repeated item counts twice for ``oneof``."""
     program = program_of(["fd.name startswith oneof (a, a)", "fd.name startswith oneof (a)"])
     assert Matcher(program, {}).match(alert_with({"fd.name": "ab"}), 0) == (1,)
 
 
-def test_an_alert_may_wake_any_number_at_once() -> None:
-    """Thousands of fields, each of which something sleeps for."""
+def test_an_alert_wakes_any_number_of_alternatives() -> None:
+    """One alert wakes the alternatives of thousands of fields."""
     names = [f"k8s.pod.label[x{number}]" for number in range(2000)]
     program = program_of([f"{name} = a" for name in names])
     alert = alert_with(dict.fromkeys(names, "a"))
@@ -168,7 +168,7 @@ def test_an_alert_may_wake_any_number_at_once() -> None:
 @settings(max_examples=2000 if FULL else 150, deadline=None)
 @given(st.lists(CONDITIONS, min_size=1, max_size=12), st.lists(ALERTS, min_size=1, max_size=8))
 def test_any_routes_and_any_alerts(conditions: list[str], alerts: list[Alert]) -> None:
-    """Missing fields, text values as gRPC carries them, odd and hostile strings; asked twice, the memo too."""
+    """Missing fields, text values of gRPC and hostile strings, each alert matched twice to use the cache."""
     program = program_of(conditions)
     matcher, predicates = Matcher(program, LABELS), defined(program, LABELS)
     for alert in [*alerts, *alerts]:
@@ -181,8 +181,10 @@ def test_any_routes_and_any_alerts(conditions: list[str], alerts: list[Alert]) -
     st.lists(st.tuples(ALERTS, HOURS), min_size=1, max_size=12),
     st.sampled_from([0, 300, 3000]),
 )
-def test_whatever_is_forgotten(routes: list[tuple[str, str]], alerts: list[tuple[Alert, int]], max_bytes: int) -> None:
-    """With memos that hold hardly anything, routes that end others, and schedules; in whatever order the alerts come."""
+def test_small_caches_do_not_change_the_result(
+    routes: list[tuple[str, str]], alerts: list[tuple[Alert, int]], max_bytes: int
+) -> None:
+    """Tiny caches, routes with ``stop`` or ``drop`` and schedules do not change the result, in any order of alerts."""
     program = program_of([condition for condition, _ in routes], [ending for _, ending in routes])
     with pytest.MonkeyPatch.context() as patch:
         for module, name in ((index, "MEMO_BYTES"), (index, "GROUP_BYTES"), (matcher, "_CACHE_BYTES")):
@@ -194,7 +196,7 @@ def test_whatever_is_forgotten(routes: list[tuple[str, str]], alerts: list[tuple
 
 
 def test_a_large_corpus() -> None:
-    """A thousand routes and twenty thousand alerts in full; fewer otherwise."""
+    """The matcher agrees on generated routes and alerts: a thousand routes in the full run."""
     routes, count = (1000, 10_000) if FULL else (300, 400)
     checked = check([SourceText("t", routes_text(routes, seed=5))], Known(None, None))
     assert checked.program is not None
@@ -207,8 +209,8 @@ def test_a_large_corpus() -> None:
     assert matches > 10
 
 
-def test_what_alerts_never_meet_costs_no_bit() -> None:
-    """An alternative sleeps until all that it needs of an alert's rule, place and process has come once."""
+def test_an_alternative_that_never_matches_has_no_bit() -> None:
+    """An alternative gets a bit only after each of its comparisons has held once."""
     program = program_of([f"k8s.ns.name = team-{n} and proc.name = tool{n % 7}" for n in range(100)])
     matcher = Matcher(program, {})
 
@@ -235,21 +237,21 @@ def test_what_alerts_never_meet_costs_no_bit() -> None:
         ("label.cluster = val(proc.name)", False),
     ],
 )
-def test_labels_inside_transformers_and_beside_fields(condition: str, matches: bool) -> None:
-    """The config's value counts, and the alert's where one stands beside it."""
+def test_labels_inside_transformers_and_next_to_fields(condition: str, matches: bool) -> None:
+    """Labels have the value of the config, inside transformers and next to fields."""
     program = program_of([condition])
     alert = alert_with({"k8s.ns.name": "eu-1", "proc.name": "bash"})
     assert Matcher(program, LABELS).match(alert, 0) == by_definition(defined(program, LABELS), alert) == (0,) * matches
 
 
-def test_a_list_that_holds_a_text_twice_is_another_list() -> None:
-    """Of ``oneof (a, a)`` never exactly one holds."""
+def test_repetition_distinguishes_lists() -> None:
+    """``oneof (a, a)`` never matches."""
     program = program_of(["proc.name contains oneof (a, a)", "proc.name contains oneof (a)"])
     assert Matcher(program, {}).match(alert_with({"proc.name": "bash"}), 0) == (1,)
 
 
-def test_an_index_that_fails_to_grow_gives_way_to_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Out of memory halfway, say: nothing that should be told of is passed over."""
+def test_the_predicates_replace_an_index_that_fails_to_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If waking alternatives fails, the predicates are used and no match is lost."""
     program = program_of(["k8s.ns.name = prod", "k8s.ns.name in (prod, etc)"])
     matcher = Matcher(program, {})
 
@@ -263,7 +265,7 @@ def test_an_index_that_fails_to_grow_gives_way_to_the_definition(monkeypatch: py
 
 
 def test_needles_that_end_in_each_other() -> None:
-    """Forty at one place, which are not all looked for in one scan."""
+    """Forty needles that end at one place are all found."""
     needles = [*("a" * number for number in range(1, 40)), *("b" + "a" * number for number in range(1, 20)), "cab", "x"]
     program = program_of(
         [f'proc.cmdline {each} "{needle}"' for needle in needles for each in ("contains", "icontains")]
@@ -274,8 +276,8 @@ def test_needles_that_end_in_each_other() -> None:
         assert matcher.match(alert, 0) == by_definition(predicates, alert)
 
 
-def test_what_no_column_can_tell_is_made_once() -> None:
-    """Not for each of the alternatives: a thousand routes of 256 took 400 MiB."""
+def test_residual_predicates_are_shared() -> None:
+    """A predicate is shared between the alternatives of a route: a thousand routes of 256 took 400 MiB."""
     program = program_of(["(fd.name = a or fd.name = b) and proc.name = val(rule)", "proc.name = val(rule)"])
     made = Matcher(program, {})
     assert len(made._index.residual) == 3
@@ -284,8 +286,8 @@ def test_what_no_column_can_tell_is_made_once() -> None:
     assert made.match(alert_with({"fd.name": "b", "proc.name": "y"}, rule="x"), 0) == ()
 
 
-def test_past_256_alternatives_the_condition_itself_decides() -> None:
-    """A condition that cannot be taken apart is no less exact."""
+def test_more_than_256_alternatives_use_the_predicate() -> None:
+    """A condition with too many alternatives is evaluated as a predicate."""
     wide = " and ".join(f'(proc.name = "a{n}" or fd.name contains "b{n}" or my.own = "c{n}")' for n in range(6))
     program = program_of([wide, "proc.name = a0"])
     alert = alert_with({"proc.name": "a0", "fd.name": "b1b2b3b4b5"})
@@ -298,13 +300,13 @@ def test_past_256_alternatives_the_condition_itself_decides() -> None:
      "proc.cmdline pmatch (/a*a*a*a*a*a*b)", 'proc.cmdline regex "(a|a?)+b"'],
 )  # fmt: skip
 def test_patterns_that_explode_elsewhere_are_linear(condition: str) -> None:
-    """Thirty thousand letters against what takes a backtracking engine for ever; the timeout is the test's."""
+    """Patterns that make backtracking engines hang take less than the timeout of the test."""
     alert = alert_with({"proc.cmdline": "a" * 30_000})
     assert Matcher(program_of([condition]), {}).match(alert, 0) == ()
 
 
-def test_patterns_that_no_set_has_room_for() -> None:
-    """They are put into several, and what stands beside them in the column is found as ever."""
+def test_patterns_that_exceed_one_set() -> None:
+    """Patterns that exceed one set are split into several, and other comparisons still match."""
     sizes = (number % 900 + 100 if 0 < number < 599 else 5 for number in range(600))
     texts = [f".*[ab]{{{size}}}c{number};.*" for number, size in enumerate(sizes)]
     program = program_of([*(f'proc.cmdline regex "{text}"' for text in texts), "proc.cmdline contains hello"])
@@ -315,8 +317,8 @@ def test_patterns_that_no_set_has_room_for() -> None:
     assert matcher._alive(alert_with({"proc.cmdline": "hello"}))
 
 
-def test_a_set_that_runs_out_of_memory_is_found_out() -> None:
-    """Then each pattern is asked by itself."""
+def test_a_set_that_runs_out_of_memory_is_detected() -> None:
+    """After a set runs out of memory, each pattern is tried on its own."""
     from bridge.matching.index.sets import PatternSet, Syntax
 
     patterns = [f"(.*x){{{n}}}.{{200}}y{n}".encode() for n in range(5, 25)]

@@ -1,4 +1,4 @@
-"""Conditions mean what Falco's own engine said of 400 alerts, by the JSON road and by the gRPC road."""
+"""Conditions agree with recorded results of Falco's engine for 400 alerts, by JSON and by gRPC."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NOTHING = Known(None, None)
 OUR_LIMITS = ("levels deep", "invalid regex")
 """The bridge rejects more than 100 levels, and regexes that RE2 rejects. Falco accepts those and never matches."""
 LEXING = {"proc.cmdline = #comment", "proc.cmdline = {a}", "proc.cmdline existsand user.name exists"}
-"""Comments exist, braces end a route, and glued keywords are refused."""
+"""Comments are supported, braces end a route, and keywords must be separated."""
 TEXTUAL_LISTS = {"proc.cmdline = gl_t", "k8s.ns.name = prod", "tolower(gl_a) = abc"}
-"""Falco replaces a list's name anywhere by text; we resolve it where a list item may stand."""
+"""Falco replaces names of lists anywhere; the bridge only where an item is allowed."""
 TAKEN_HERE = {"concat(proc.cmdline, fd.name) = a"}
-"""Since 0.44 there is concat()."""
+"""concat() exists since Falco 0.44."""
 QUIRKS = {"proc.cmdline in (gl_c)"}
-"""Falco does not follow lists in lists in lists."""
+"""Falco does not expand lists that are nested three deep."""
 
 
 def load(name: str) -> list[dict[str, Any]]:
@@ -58,7 +58,7 @@ ROADS = {"json": {i: from_json(row) for i, row in ROWS.items()}, "grpc": {i: fro
 
 
 def undecided(road: str) -> set[str]:
-    """Rows that hold the text <NA>, which is missing by every road; and by gRPC lists that run together."""
+    """Rows with the text <NA>, which is missing from every source, and by gRPC joined lists."""
     unclear = {i for i, row in ROWS.items() if "<NA>" in json.dumps(row["fields"])}
     if road == "grpc":
         groups = {i: row["fields"]["ka.user.groups"] for i, row in ROWS.items()}
@@ -78,7 +78,7 @@ def compiled(case: dict[str, Any]) -> Condition | tuple[Any, ...]:
 
 
 def is_perl(condition: Condition) -> bool:
-    """A regex that Falco, which knows RE2's POSIX syntax alone, takes and never matches; here all of RE2 is allowed."""
+    """A regex outside of RE2's POSIX syntax: Falco never matches it, the bridge does."""
     regexes = [each for each in terms_of(condition) if isinstance(each, Compare) and each.operator is Operator.REGEX]
     return any(isinstance(each.right, Literal) and not is_posix(each.right.text) for each in regexes)
 
@@ -107,8 +107,8 @@ def test_falcos_verdicts(road: str) -> None:
     assert compared > 550
 
 
-def test_what_falco_refuses_is_refused() -> None:
-    """But for values longer than Falco's 255 bytes, and the differences above."""
+def test_conditions_that_falco_rejects() -> None:
+    """Conditions that Falco rejects are rejected, except for the documented differences."""
     taken = [
         case["condition"]
         for case in load("refused.jsonl")
@@ -126,8 +126,8 @@ def test_what_falco_refuses_is_refused() -> None:
     ["proc.name < 1e5", "proc.name < -0x1", "proc.name < .5", "proc.name < 1e+", 'proc.name in "a"', "proc.name in 5",
      "fd.name pmatch /etc", r'fd.name glob "*\\"', r"not proc.name in (a, 'b\\')", r'concat("a\\", proc.name) = b'],
 )  # fmt: skip
-def test_what_falcos_lexer_does_not_take(condition: str) -> None:
-    """Numbers without a sign in the exponent, lists without parentheses, a quote after a backslash."""
+def test_text_that_falcos_lexer_rejects(condition: str) -> None:
+    """Exponents without a sign, lists without parentheses and a quote after a backslash are rejected as in Falco."""
     assert isinstance(check_condition(SourceText("case", condition), NOTHING), tuple)
 
 
@@ -136,13 +136,13 @@ def test_what_falcos_lexer_does_not_take(condition: str) -> None:
     ["proc.name < 0x1F", "proc.name < 1.", "proc.name < +1.e-5", "proc.name in a", "proc.name intersects a_1",
      r'proc.name = "a\ "', r'proc.name contains "a\\b"'],
 )  # fmt: skip
-def test_what_falcos_lexer_takes(condition: str) -> None:
-    """However odd."""
+def test_text_that_falcos_lexer_accepts(condition: str) -> None:
+    """Unusual conditions that Falco accepts are accepted."""
     assert not isinstance(check_condition(SourceText("case", condition), NOTHING), tuple)
 
 
-def test_what_falco_added_in_0_44() -> None:
-    """Quantifiers and the transformers with several arguments."""
+def test_additions_of_falco_0_44() -> None:
+    """The additions of Falco 0.44 are accepted."""
     for case in load("additions-0.44.jsonl"):
         condition = compiled(case)
         if case["expected"] == "error":
@@ -152,8 +152,8 @@ def test_what_falco_added_in_0_44() -> None:
             assert compile_condition(condition, {})(from_json(case)) is case["expected"], case["condition"]
 
 
-def test_the_matcher_keeps_order_and_ends_at_stop() -> None:
-    """Routes match in file order; a stop hides the later ones; internal alerts reach only who asks for them."""
+def test_the_matcher_returns_routes_in_order_up_to_a_stop() -> None:
+    """Routes match in file order, ``stop`` ends the search, internal alerts match only routes that test for them."""
     from bridge.language.checker.check import check
 
     text = """

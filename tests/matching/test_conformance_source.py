@@ -1,4 +1,4 @@
-"""What Falco's own source says of cases that no recorded verdict speaks of (falcosecurity/libs, userspace/libsinsp)."""
+"""Cases from Falco's source without recorded results (falcosecurity/libs, userspace/libsinsp)."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ FIELDS = {
         "fd.net = ::/0",
     ],
 )  # fmt: skip
-def test_what_the_source_refuses(condition: str) -> None:
-    """A mistake is found by the check, never by an alert."""
+def test_conditions_that_falcos_source_rejects(condition: str) -> None:
+    """Conditions that Falco rejects are rejected by the check."""
     assert checked(condition) is None
 
 
@@ -83,6 +83,6 @@ def test_what_the_source_refuses(condition: str) -> None:
         ('fd.sport = " 22"', True), ("evt.rawres = -05", True), ("fd.cip != ::1", True),
     ],
 )  # fmt: skip
-def test_what_the_source_says(condition: str, expected: bool) -> None:
-    """By either road."""
+def test_results_from_falcos_source(condition: str, expected: bool) -> None:
+    """The result is the same by JSON and by gRPC."""
     assert verdicts(condition, FIELDS) == {expected}

@@ -1,4 +1,4 @@
-"""What is proved of routes is true, and what is true of the plain cases is proved."""
+"""Proofs are sound, and simple cases are proved."""
 
 from __future__ import annotations
 
@@ -64,29 +64,29 @@ POSSIBLE = ["rule = a and user.name = b", "rule != a and rule != b", "fd.sport >
 
 
 @pytest.mark.parametrize("text", NEVER)
-def test_what_can_never_hold(text: str) -> None:
-    """Proved; and its negation always holds."""
+def test_never_true_conditions(text: str) -> None:
+    """The condition is never true, and its negation is always true."""
     assert never_holds(condition(text))
     assert always_holds(condition(f"not ({text})"))
 
 
 @pytest.mark.parametrize("text", ALWAYS)
-def test_what_always_holds(text: str) -> None:
-    """Proved."""
+def test_always_true_conditions(text: str) -> None:
+    """The condition is always true."""
     assert always_holds(condition(text))
     assert not never_holds(condition(text))
 
 
 @pytest.mark.parametrize("text", POSSIBLE)
-def test_what_may_hold_is_not_called_impossible(text: str) -> None:
-    """Nor always true."""
+def test_possible_conditions_are_not_reported(text: str) -> None:
+    """The condition is proved neither never true nor always true."""
     assert not never_holds(condition(text))
     assert not always_holds(condition(text))
 
 
 @given(CONDITIONS, CONDITIONS, st.lists(ALERTS, min_size=1, max_size=6))
 def test_no_alert_refutes_a_proof(one: str, other: str, alerts: list[Alert]) -> None:
-    """Whatever is claimed of random conditions holds of random alerts."""
+    """Proofs about random conditions hold for random alerts."""
     first, second = condition(one), condition(other)
     never, always, follows = never_holds(first), always_holds(first), implies(first, second)
     for alert in alerts:
@@ -97,62 +97,62 @@ def test_no_alert_refutes_a_proof(one: str, other: str, alerts: list[Alert]) -> 
             assert compile_condition(second, {})(alert), (one, other)
 
 
-def said(text: str, rules: FalcoRules | None = None) -> list[Code]:
+def lint_codes(text: str, rules: FalcoRules | None = None) -> list[Code]:
     checked = check([SourceText("t", text)], NOTHING)
     assert checked.program is not None, checked.diagnostics
     return [each.code for each in lint(checked.understood, rules)]
 
 
 def test_shadows() -> None:
-    """An earlier route that ends it, over all that a later one would match; not over a part of that."""
+    """A route is shadowed if an earlier one stops all its alerts, not if it stops some."""
     narrow, wide = "k8s.ns.name = a and proc.name = b", "k8s.ns.name in (a, c)"
-    assert said(f'route "1" {{ when {wide} drop }} route "2" {{ when {narrow} to x }}') == [Code.SHADOWED_ROUTE]
-    assert said(f'route "1" {{ when {wide} to x }} route "2" {{ when {narrow} to x }}') == []
-    assert said(f'route "1" {{ when {narrow} drop }} route "2" {{ when {wide} to x }}') == []
-    assert said('route "1" { drop } route "2" { to x }') == [Code.SHADOWED_ROUTE]
-    assert said('route "1" { drop } route "2" { when source = internal to x }') == []
+    assert lint_codes(f'route "1" {{ when {wide} drop }} route "2" {{ when {narrow} to x }}') == [Code.SHADOWED_ROUTE]
+    assert lint_codes(f'route "1" {{ when {wide} to x }} route "2" {{ when {narrow} to x }}') == []
+    assert lint_codes(f'route "1" {{ when {narrow} drop }} route "2" {{ when {wide} to x }}') == []
+    assert lint_codes('route "1" { drop } route "2" { to x }') == [Code.SHADOWED_ROUTE]
+    assert lint_codes('route "1" { drop } route "2" { when source = internal to x }') == []
     scheduled = f'schedule s = mon\nroute "1" {{ when {wide} during s drop }} route "2" {{ when {narrow} to x }}'
-    assert said(scheduled) == []
+    assert lint_codes(scheduled) == []
 
 
-def test_a_schedule_that_is_asked_for_both_ways_never_lets_a_route_act() -> None:
-    """Two schedules may well be asked for, one each way."""
+def test_contradicting_schedules_are_reported() -> None:
+    """Contradicting uses of one schedule are reported; two schedules are not."""
     schedules = "schedule s = mon\nschedule t = tue\n"
-    assert said(f'{schedules}route "1" {{ during s not during s to x }}') == [Code.NEVER_TRUE]
-    assert said(f'{schedules}route "1" {{ during s not during t to x }}') == []
-    assert said(f'{schedules}route "1" {{ during s during s to x }}') == []
+    assert lint_codes(f'{schedules}route "1" {{ during s not during s to x }}') == [Code.NEVER_TRUE]
+    assert lint_codes(f'{schedules}route "1" {{ during s not during t to x }}') == []
+    assert lint_codes(f'{schedules}route "1" {{ during s during s to x }}') == []
 
 
-def test_a_condition_that_lets_internal_alerts_in_is_of_use_even_where_it_always_holds() -> None:
-    """Without it the route would not see them."""
-    assert said('route "1" { when source = internal or not source = internal to x }') == []
+def test_a_condition_for_internal_alerts_may_always_hold() -> None:
+    """A condition that tests for internal alerts is not reported as always true."""
+    assert lint_codes('route "1" { when source = internal or not source = internal to x }') == []
 
 
-def test_a_shadow_is_found_among_many_routes_that_end_it() -> None:
-    """By the one text that both want, or by none."""
+def test_a_shadow_is_found_among_many_routes() -> None:
+    """Shadowing is found through a common equality or without one."""
     ending = "".join(f'route "e{n}" {{ when proc.name = a{n} and fd.name exists drop }}' for n in range(2000))
     later = 'route "l" { when proc.name = a1700 and fd.name exists and evt.type = open to x }'
-    assert said(ending + later) == [Code.SHADOWED_ROUTE]
-    assert said(ending + later.replace("= a1700", "in (a1700, b)")) == []
+    assert lint_codes(ending + later) == [Code.SHADOWED_ROUTE]
+    assert lint_codes(ending + later.replace("= a1700", "in (a1700, b)")) == []
 
 
-def test_what_is_odd_is_told_beside_what_is_wrong() -> None:
-    """All in one run; but nothing is proved with a condition or a schedule that is not understood."""
+def test_warnings_are_reported_along_with_errors() -> None:
+    """Warnings appear along with errors, but not for routes with an invalid condition or schedule."""
 
-    def told(text: str) -> list[Code]:
+    def codes(text: str) -> list[Code]:
         return [each.code for each in lint(check([SourceText("t", text)], NOTHING).understood, None)]
 
     wrong = (
         'route "w" { when proc.nam = a drop } route "s" { during nosuch drop } where no_macro { route "m" { drop } }'
     )
-    assert told(f'{wrong} route "1" {{ when proc.name = a and proc.name = b }}') == [Code.NEVER_TRUE]
-    assert told(f'{wrong} route "1" {{ when rule = a drop }} route "2" {{ when rule = a to x severity high }}') == [
+    assert codes(f'{wrong} route "1" {{ when proc.name = a and proc.name = b }}') == [Code.NEVER_TRUE]
+    assert codes(f'{wrong} route "1" {{ when rule = a drop }} route "2" {{ when rule = a to x severity high }}') == [
         Code.SHADOWED_ROUTE
     ]
 
 
-def test_what_no_rule_tells() -> None:
-    """A field that no rule which can reach the route emits; a route that none can reach."""
+def test_fields_and_rules_that_cannot_match() -> None:
+    """Fields that no matching rule outputs, and routes that no rule can match, are reported."""
     found = read_rules((SourceText("r", "- rule: A\n  output: '%user.name'\n  priority: ERROR\n- rule: B\n  output: '%proc.name'\n"
                                     "  priority: DEBUG\n  tags: [t]\n"),))  # fmt: skip
     assert isinstance(found, FalcoRules)
@@ -165,11 +165,11 @@ def test_what_no_rule_tells() -> None:
         ("rule = C", [Code.NEVER_TRUE]),
         ("rule = A and evt.time exists", []),
     ):
-        assert said(f'route "r" {{ when {text} to x }}', found) == expected, text
+        assert lint_codes(f'route "r" {{ when {text} to x }}', found) == expected, text
 
 
-def test_what_falco_appends_by_itself_is_no_missing_field() -> None:
-    """``suggested_output`` of falco.yaml and the older ``%container.info``, of system calls; without a falco.yaml that is told."""
+def test_suggested_fields_are_not_missing() -> None:
+    """Fields of ``suggested_output`` and ``%container.info`` are known; without a falco.yaml the hint names the setting."""
     rules = (
         "- rule: S\n  output: '%proc.name'\n  priority: ERROR\n- rule: K\n  output: x\n  source: k8s_audit\n  priority: ERROR\n"
         "- rule: I\n  output: '%container.info'\n  priority: ERROR\n"
@@ -190,22 +190,22 @@ def test_what_falco_appends_by_itself_is_no_missing_field() -> None:
         assert hints("K", *more) == ["the alert sources of these rules do not have this field"]
 
 
-def test_falco_is_asked_to_append_only_what_a_rules_source_has() -> None:
-    """It would not start with a system call's field in an audit event's alert; of a plugin of one's own nothing is known."""
+def test_appended_fields_belong_to_the_alert_source() -> None:
+    """Entries contain only fields of the rule's alert source; fields of custom plugins are included."""
     found = read_rules((SourceText("r", "- rule: S\n  output: x\n  priority: ERROR\n- rule: K\n  output: x\n  source: k8s_audit\n"
                                     "  priority: ERROR\n"),))  # fmt: skip
     assert isinstance(found, FalcoRules)
     text = "proc.name = a or ka.verb = b or evt.pluginname = c or own.field = d or json.value[/x] = e"
     routes = check([SourceText("t", f'route "r" {{ when {text} to x }}')], NOTHING).understood
-    told = {extra.match: extra.fields for extra in extras(routes, found.rules.values(), all_rules=True)}
-    assert told == {
+    entries = {extra.match: extra.fields for extra in extras(routes, found.rules.values(), all_rules=True)}
+    assert entries == {
         ("rule", "S"): ("evt.pluginname", "json.value[/x]", "own.field", "proc.name"),
         ("rule", "K"): ("evt.pluginname", "json.value[/x]", "ka.verb", "own.field"),
     }
 
 
-def test_what_falco_yaml_lacks_is_told_as_yaml() -> None:
-    """Whole, for every rule that can reach the route, with arguments and quotes in their names."""
+def test_missing_fields_are_given_as_yaml() -> None:
+    """Entries cover every rule that can match, and quote names if necessary."""
     rules = "".join(
         f"- rule: '{name}'\n  output: '%user.name'\n  priority: ERROR\n" for name in ('A "x"', "B", "C: #d")
     )

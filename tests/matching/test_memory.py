@@ -1,4 +1,4 @@
-"""However many alerts come and whatever they hold, what the matcher remembers of them stays within its bounds."""
+"""The caches of the matcher are bounded for any alerts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def with_fields(number: int, fields: dict[str, str]) -> Alert:
 
 
 def of_wide_letters(number: int) -> Alert:
-    """Every field new, each letter of four bytes."""
+    """Every field is new, and every character has four bytes."""
     return with_fields(number, {name: "\U0001f600" * 150 + str(number) for name in ALERTS[0].fields})
 
 
@@ -59,10 +59,10 @@ MANY = "\n".join(f'route "r{number}" {{ when proc.cmdline contains "<{number}>" 
     ("text", "flood", "count"),
     [(FEW, of_wide_letters, 2500), (FEW, of_many_tags, 1000), (FEW, of_no_address, 300), (MANY, of_many_matches, 400)],
 )
-def test_what_is_remembered_is_bounded(
+def test_caches_are_bounded(
     monkeypatch: pytest.MonkeyPatch, text: str, flood: Callable[[int], Alert], count: int
 ) -> None:
-    """In bytes: of long values, of lists, of texts that are no address, of the routes that matched."""
+    """The bound is in bytes: long values, lists, invalid addresses, combinations of routes."""
     for module, name in ((index, "MEMO_BYTES"), (index, "GROUP_BYTES"), (matcher, "_CACHE_BYTES")):
         monkeypatch.setattr(module, name, BOUND)
     made = Matcher(program_of(text), {})

@@ -1,4 +1,4 @@
-"""``oneof``, ``anyof`` and ``allof`` count items: the verdicts that Falco's own tests ask for (libs, 0.44)."""
+"""``oneof``, ``anyof`` and ``allof``: the results in Falco's tests (libs, 0.44)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FIELDS = {"proc.name": "myexe", "fd.sip": "142.251.111.147", "fd.cip": "2001:486
     ],
 )  # fmt: skip
 def test_every_operator(operator: str, items: str, oneof: bool, anyof: bool, allof: bool) -> None:
-    """Exactly one, one at least, all; none of an empty list."""
+    """Exactly one, at least one, all items; false for an empty list."""
     for word, expected in (("oneof", oneof), ("anyof", anyof), ("allof", allof)):
         assert verdicts(f"proc.name {operator} {word} {items}", FIELDS) == {expected}, word
 
@@ -46,13 +46,13 @@ def test_every_operator(operator: str, items: str, oneof: bool, anyof: bool, all
         ("fd.name == anyof (a)", False), ("fd.name != allof (a)", False),
     ],
 )  # fmt: skip
-def test_whatever_is_compared(condition: str, expected: bool) -> None:
-    """Transformers, addresses, numbers; a missing field is none of them."""
+def test_quantifiers_with_other_operands(condition: str, expected: bool) -> None:
+    """Quantifiers work with transformers; a missing field never matches."""
     assert verdicts(condition, FIELDS) == {expected}
 
 
 def test_the_words_are_values_where_no_list_follows() -> None:
-    """``= anyof`` is a comparison with a text."""
+    """``= anyof`` is a comparison with text."""
     assert verdicts("proc.name = anyof", {"proc.name": "anyof"}) == {True}
     assert checked("proc.name in anyof (a)") is None
     assert checked("fd.sport > anyof (1)") is None

@@ -1,4 +1,4 @@
-"""Transformers with several arguments, as Falco's own tests have them (libs, 0.44), and what its source says beside."""
+"""Transformers with several arguments: cases of Falco's tests and source (libs, 0.44)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FIELDS = {"fd.name": "/tmp/file_to_run", "fd.directory": "/tmp", "fd.types": ["f
     ],
 )  # fmt: skip
 def test_join_and_concat(condition: str, expected: bool) -> None:
-    """By either road; a missing part leaves the whole missing."""
+    """The result is the same by JSON and by gRPC, and missing if an argument is missing."""
     assert verdicts(condition, FIELDS) == {expected}
 
 
@@ -50,7 +50,7 @@ def test_join_and_concat(condition: str, expected: bool) -> None:
     ],
 )  # fmt: skip
 def test_getopt(arguments: str, letters: str, found: str) -> None:
-    """What it gives, an empty text written as ``_``; an empty list is there all the same."""
+    """The options that getopt() returns, with an empty text written as ``_``."""
     items = ["" if item == "_" else item for item in found.split()]
     call = f'getopt({arguments}, "{letters}")'
     assert verdicts(f'join(" ", {call}) = "{" ".join(items)}"', FIELDS) == {True}
@@ -73,7 +73,7 @@ def test_getopt(arguments: str, letters: str, found: str) -> None:
     ],
 )  # fmt: skip
 def test_one_option(condition: str, expected: bool) -> None:
-    """In brackets behind getopt: its last value, its letter where it takes none, missing where it is not given."""
+    """A selected option returns its last value, or its letter if it takes none, or is missing."""
     assert verdicts(condition, FIELDS) == {expected}
 
 
@@ -87,6 +87,6 @@ def test_one_option(condition: str, expected: bool) -> None:
      'getopt(("-n"), "n")[nn] = n', 'getopt(("-n"), "n")[] = n', 'getopt(("-n"), "n") [n] = n', 'getopt(("-n"), "n")[n] in ((a))',
      "tolower(proc.name)[a] = n", 'getopt(("-n"), "n") = n', 'getopt(("-n"), "n")[n] intersects getopt(("-n"), "n")'],
 )  # fmt: skip
-def test_what_is_refused(condition: str) -> None:
-    """Too many or too few arguments, texts where lists should be, brackets where there is nothing to choose from."""
+def test_rejected_arguments(condition: str) -> None:
+    """Wrong numbers or kinds of arguments and misplaced brackets are rejected."""
     assert checked(condition) is None

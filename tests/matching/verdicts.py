@@ -1,4 +1,4 @@
-"""A condition's verdict on one alert, by both roads, from the definition and from the index."""
+"""The result of a condition for an alert, by JSON and by gRPC, from the predicate and from the matcher."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ NOTHING = Known(None, None)
 
 
 def checked(text: str, names: str = "") -> Condition | None:
-    """The condition, or None where the check refuses it; ``names`` defines lists and macros."""
+    """The condition, or None if the check rejects it. ``names`` defines lists and macros."""
     found = check_condition(SourceText("case", text), NOTHING, [SourceText("names", names)])
     return None if isinstance(found, tuple) else found
 
 
 def verdicts(text: str, fields: Mapping[str, Any]) -> set[bool]:
-    """One verdict, unless a road or the index disagrees."""
+    """The result. Fails if JSON and gRPC, or predicate and matcher, disagree."""
     condition = checked(text)
     assert condition is not None, text
     program = check([SourceText("routes", f'route "r" {{ when {text}\n to x }}')], NOTHING).program
@@ -38,7 +38,7 @@ def verdicts(text: str, fields: Mapping[str, Any]) -> set[bool]:
 
 
 def by_each_road(fields: Mapping[str, Any]) -> list[Alert]:
-    """As JSON carries it, typed, and as gRPC does, all text."""
+    """The alert decoded from typed JSON and from gRPC text."""
     roads = (
         decode_json(json.dumps({"rule": "r", "output_fields": fields}).encode(), 0),
         decode_grpc(response(rule="r", output_fields={k: _text(v) for k, v in fields.items()}).SerializeToString(), 0),

@@ -79,7 +79,7 @@ class Scope:
     """The places of the definitions that are used. Shared by the scopes of all files."""
     broken: frozenset[str] = frozenset()
     rule_names: frozenset[str] | None = None
-    """Falco's rules, where they are known."""
+    """The names of Falco's rules. None if they are unknown."""
     names: dict[_Key, Word] = field(default_factory=dict)
     definitions: dict[_Key, Definition] = field(default_factory=dict)
     raw_lists: dict[str, tuple[Word, ...]] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Scope:
     falco: set[_Key] = field(default_factory=set)
 
     def find(self, kind: NameKind, name: str) -> Definition | None:
-        """What the name stands for here, if anything; it then counts as used."""
+        """The definition of a name, which is then marked as used. None if there is none."""
         found = self.definitions.get((kind, name))
         if found is not None:
             self.used.add(self.names[kind, name].span)

@@ -65,7 +65,7 @@ class _Printer:
     # Statements
 
     def _separate(self, before: syntax.Statement | None, statement: syntax.Statement) -> None:
-        """An empty line around every block, and where the author left one."""
+        """Print an empty line around blocks and where the original has one."""
         if before is None:
             return
         blocks = not isinstance(before, _SIMPLE) or not isinstance(statement, _SIMPLE)
