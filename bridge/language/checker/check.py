@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bridge.language.checker.build_scopes import join, make_scopes, unused
 from bridge.language.checker.files import Gathered, Read, RouteFile, gather, read_nothing
 from bridge.language.checker.resolve import Resolver
 from bridge.language.checker.route_check import RouteChecker
-from bridge.language.checker.scope import FALCO_MACRO_PREFIX, FalcoMacro, Known, Scope, join, make_scopes, unused
+from bridge.language.checker.scope import FALCO_MACRO_PREFIX, FalcoMacro, Known, Scope
 from bridge.language.checker.test_check import CaseChecker
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity, by_place
 from bridge.language.diagnostics.source import SourceText, Span

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bridge.alert import Priority, parse_priority
 from bridge.common.durations import parse_duration
 from bridge.common.suggest import did_you_mean
-from bridge.language.checker.operands import unknown_field
 from bridge.language.checker.resolve import Resolver
 from bridge.language.checker.schedule_check import check_schedule
 from bridge.language.checker.scope import NameKind, Scope
+from bridge.language.checker.text_check import TextChecker
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import All, Condition
-from bridge.language.program.kinds import ATTRIBUTES, LABEL, field_kind
+from bridge.language.program.kinds import ATTRIBUTES
 from bridge.language.program.program import During, Escalation, MemoryClause, Redaction, Route
 from bridge.language.program.regex import compile_regex
 from bridge.language.program.schedule import Schedule
-from bridge.language.program.template import parse_template
 from bridge.language.syntax import tree as syntax
 
 _PRIORITIES = tuple(priority.word for priority in Priority)
-_TEMPLATE_NAMES = (*ATTRIBUTES, "route", "severity", "message", "count", "suppressed", "first", "last")
 _REPEATABLE = frozenset({"to", "during", "then"})
 _ALLOWED_WITH_DROP = frozenset({"when", "during", "drop", "stop"})
 _ALLOWED_IN_OTHERWISE = frozenset({"to"})
@@ -32,19 +29,12 @@ MASK = "***"
 """The default replacement of redacted text."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Texts:
-    """The title and the message of a route or a template."""
-
-    title: str | None = None
-    message: str | None = None
-
-
 class RouteChecker:
     """Checks routes in the scope of a file. Problems are added to ``problems``."""
 
     def __init__(self, scope: Scope, problems: list[Diagnostic]) -> None:
         self.resolver = Resolver(scope, problems)
+        self._texts = TextChecker(scope, problems)
         self._scope = scope
         self._problems = problems
         self._schedules: dict[str, Schedule | None] = {}
@@ -61,7 +51,7 @@ class RouteChecker:
             case syntax.TemplateStatement():
                 self._report_repeated(statement.texts)
                 for text in statement.texts:
-                    self._template(text.value)
+                    self._texts.check(text.value)
             case _:
                 pass
 
@@ -78,14 +68,14 @@ class RouteChecker:
         elif not to:
             hint = "add `to CHANNEL`, or `drop` to send nothing"
             self._report(Code.NO_DESTINATION, f'route "{statement.name.text}" has no destination', statement.head, hint)
-        used = self._used_template(values.get("use"))
+        used = self._texts.of_template(values.get("use"))
         return Route(
             statement.name.text,
             self._condition(clauses, enclosing),
             self.channels([clause for clause in to if clause.after is None]),
             self._severity(values.get("severity")),
-            self._template(values.get("title")) or used.title,
-            self._template(values.get("message")) or used.message,
+            self._texts.check(values.get("title")) or used.title,
+            self._texts.check(values.get("message")) or used.message,
             "drop" in flags,
             "stop" in flags,
             statement.head,
@@ -231,48 +221,6 @@ class RouteChecker:
             self._report(Code.UNKNOWN_PRIORITY, f"unknown severity `{word.text}`", word.span, hint)
         return priority
 
-    def _used_template(self, word: syntax.Word | None) -> _Texts:
-        if word is None:
-            return _Texts()
-        definition = self._scope.find(NameKind.TEMPLATE, word.text)
-        if not isinstance(definition, syntax.TemplateStatement):
-            if word.text not in self._scope.broken:
-                hint = did_you_mean(word.text, self._scope.all(NameKind.TEMPLATE)) or (
-                    "define it: template NAME { title … message … }"
-                )
-                self._report(Code.UNKNOWN_TEMPLATE, f"unknown template `{word.text}`", word.span, hint)
-            return _Texts()
-        texts = {each.keyword: each.value.text for each in definition.texts}
-        return _Texts(texts.get("title"), texts.get("message"))
-
-    def _template(self, word: syntax.Word | None) -> str | None:
-        if word is None:
-            return None
-        template = parse_template(word.text)
-        for offset in template.stray:
-            span = _within(word, offset, offset + 1)
-            self._report(Code.BAD_TEMPLATE, "`%` is not followed by a field", span, "for a percent sign: %%")
-        for slot in template.slots:
-            end = word.text.index(slot.name, slot.offset) + len(slot.name)
-            problem = self._slot_problem(slot.name, _within(word, slot.offset, end))
-            if problem is not None:
-                self._problems.append(problem)
-        return word.text
-
-    def _slot_problem(self, name: str, span: Span) -> Diagnostic | None:
-        labels = self._scope.known.labels
-        if name.startswith(LABEL):
-            label = name.removeprefix(LABEL)
-            if labels is None or label in labels:
-                return None
-            return Diagnostic(Code.UNKNOWN_LABEL, f"unknown label `{label}`", span, did_you_mean(label, labels))
-        if name in _TEMPLATE_NAMES or field_kind(name) is not None:
-            return None
-        if "." not in name:
-            hint = did_you_mean(name, _TEMPLATE_NAMES) or "for a percent sign: %%"
-            return Diagnostic(Code.UNKNOWN_FIELD, f"unknown field `%{name}`", span, hint)
-        return unknown_field(name, span)
-
     def _report_repeated(self, clauses: Sequence[syntax.Clause]) -> None:
         first: dict[str, Span] = {}
         for clause in clauses:
@@ -299,14 +247,6 @@ class RouteChecker:
 
     def _report(self, code: Code, message: str, span: Span, hint: str) -> None:
         self._problems.append(Diagnostic(code, message, span, hint))
-
-
-def _within(word: syntax.Word, start: int, end: int) -> Span:
-    """The span of a part of a string; the whole string if it contains escapes or line breaks."""
-    span = word.span
-    if len(word.text) + len('""') != span.end - span.start or "\n" in word.text:
-        return span
-    return Span(span.path, span.start + 1 + start, span.start + 1 + end, span.line, span.column + 1 + start)
 
 
 def _keyword(clause: syntax.Clause) -> str:

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from graphlib import CycleError, TopologicalSorter
 
-from bridge.common.suggest import did_you_mean
-from bridge.language.checker.files import RouteFile
-from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.rules import FalcoRules
-from bridge.language.syntax.escapes import BadEscape, unquote
-from bridge.language.syntax.reserved import RESERVED
 from bridge.language.syntax.tree import (
     ListStatement,
     MacroStatement,
     ScheduleStatement,
-    Statement,
     TemplateStatement,
     Word,
 )
-
-_MAX_ITEMS = 100_000
-_MAX_ITEMS_IN_TOTAL = 1_000_000
-"""Items of all lists of a file, after nested lists are expanded."""
-_QUOTES = frozenset("\"'")
 
 
 class NameKind(StrEnum):
@@ -67,7 +54,7 @@ class FalcoMacro:
 
 Definition = ListStatement | MacroStatement | ScheduleStatement | TemplateStatement | FalcoMacro | Word
 """The definition of a name. A Word is a Falco list."""
-_Key = tuple[NameKind, str]
+Key = tuple[NameKind, str]
 
 
 @dataclass(slots=True)
@@ -80,11 +67,11 @@ class Scope:
     broken: frozenset[str] = frozenset()
     rule_names: frozenset[str] | None = None
     """The names of Falco's rules. None if they are unknown."""
-    names: dict[_Key, Word] = field(default_factory=dict)
-    definitions: dict[_Key, Definition] = field(default_factory=dict)
+    names: dict[Key, Word] = field(default_factory=dict)
+    definitions: dict[Key, Definition] = field(default_factory=dict)
     raw_lists: dict[str, tuple[Word, ...]] = field(default_factory=dict)
     lists: dict[str, tuple[Word, ...]] = field(default_factory=dict)
-    falco: set[_Key] = field(default_factory=set)
+    falco: set[Key] = field(default_factory=set)
 
     def find(self, kind: NameKind, name: str) -> Definition | None:
         """The definition of a name, which is then marked as used. None if there is none."""
@@ -95,38 +82,11 @@ class Scope:
 
     def lacks(self, words: Sequence[Word]) -> bool:
         """Whether one of the items is a list with an error."""
-        return any(_names(word, self.broken) for word in words)
+        return any(names_list(word, self.broken) for word in words)
 
     def all(self, kind: NameKind) -> list[str]:
         """All names of a kind."""
         return [name for of, name in self.definitions if of is kind]
-
-
-def make_scopes(files: Sequence[RouteFile], known: Known) -> tuple[dict[str, Scope], list[Diagnostic]]:
-    """The scope of each file, by path. Imported files must precede the importing ones."""
-    scopes: dict[str, Scope] = {}
-    problems: list[Diagnostic] = []
-    used: set[Span] = set()
-    broken = frozenset[str]().union(*(file.parsed.broken_names for file in files))
-    for file in files:
-        scope = scopes[file.source.path] = Scope(known, used, broken)
-        for statement, imported in file.imports:
-            _merge(scope, scopes[imported.source.path], statement.span, problems)
-        if file.rules is not None:
-            _add_falco(scope, file.rules, file.source.path)
-        _add_own(scope, file.parsed.file.statements, problems)
-        _resolve_lists(scope, problems)
-    return scopes, problems
-
-
-def join(scopes: Mapping[str, Scope], known: Known, span: Span, problems: list[Diagnostic]) -> Scope:
-    """The combined scope of several files, for a condition outside of them at ``span``."""
-    joint = Scope(known, set())
-    for scope in scopes.values():
-        joint.broken |= scope.broken
-        _merge(joint, scope, span, problems)
-    _resolve_lists(joint, problems)
-    return joint
 
 
 def expand(scope: Scope, words: Sequence[Word]) -> tuple[Word, ...]:
@@ -142,176 +102,6 @@ def expand(scope: Scope, words: Sequence[Word]) -> tuple[Word, ...]:
     return tuple(items)
 
 
-def unused(files: Sequence[RouteFile], scopes: dict[str, Scope]) -> list[Diagnostic]:
-    """Warnings about unused names. Files that are imported by others are not checked."""
-    shared = {imported.source.path for file in files for _, imported in file.imports}
-    return [
-        Diagnostic(Code.UNUSED_NAME, f"{kind} `{name}` is never used", word.span, "use it or remove it")
-        for file in files
-        if file.source.path not in shared
-        for (kind, name), word in scopes[file.source.path].names.items()
-        if word.span.path == file.source.path and (kind, name) not in scopes[file.source.path].falco
-        and word.span not in scopes[file.source.path].used
-    ]  # fmt: skip
-
-
-def _merge(scope: Scope, imported: Scope, span: Span, problems: list[Diagnostic]) -> None:
-    for key, word in imported.names.items():
-        mine = scope.names.get(key)
-        if mine is not None and mine.span == word.span:
-            continue
-        if mine is not None and key not in scope.falco and key not in imported.falco:
-            problems.append(_defined_twice(key, span, mine.span))
-        elif mine is None or key in scope.falco:
-            _define(scope, key, word, imported.definitions[key], falco=key in imported.falco)
-            if key[0] is NameKind.LIST:
-                scope.raw_lists[key[1]] = imported.raw_lists[key[1]]
-    if imported.rule_names is not None:
-        scope.rule_names = (scope.rule_names or frozenset()) | imported.rule_names
-
-
-def _define(scope: Scope, key: _Key, word: Word, definition: Definition, *, falco: bool) -> None:
-    scope.names[key] = word
-    scope.definitions[key] = definition
-    (scope.falco.add if falco else scope.falco.discard)(key)
-
-
-def _add_falco(scope: Scope, rules: FalcoRules, path: str) -> None:
-    """Add Falco's lists and macros, unless the name is already defined."""
-    no_place = Span(path, 0, 0, 1, 1)
-    for name, items in rules.lists.items():
-        key, word = (NameKind.LIST, name), Word(name, quoted=False, span=no_place)
-        if key not in scope.names or key in scope.falco:
-            _define(scope, key, word, word, falco=True)
-            scope.raw_lists[name] = tuple(word for item in items for word in _falco_words(item, rules, no_place))
-    for name, text in rules.macros.items():
-        key, word = (NameKind.MACRO, name), Word(name, quoted=False, span=no_place)
-        if key not in scope.names or key in scope.falco:
-            _define(scope, key, word, FalcoMacro(word, text), falco=True)
-    scope.rule_names = (scope.rule_names or frozenset()) | frozenset(rules.rules)
-
-
-def _falco_words(item: str, rules: FalcoRules, no_place: Span) -> Iterator[Word]:
-    """The words of a list item. Falco inserts items into conditions as text and quotes those with a space.
-
-    So an item may contain quotes and escapes, and a comma outside quotes separates items.
-    """
-    if " " in item and item[0] not in _QUOTES:
-        item = f'"{item}"'
-    if len(item) > 1 and item[0] == item[-1] and item[0] in _QUOTES:
-        value = unquote(item)
-        yield Word(item[1:-1] if isinstance(value, BadEscape) else value, quoted=True, span=no_place)
-        return
-    for word in [each for each in item.split(",") if each] or [item]:
-        yield Word(word, quoted=word not in rules.lists, span=no_place)
-
-
-def _add_own(scope: Scope, statements: Sequence[Statement], problems: list[Diagnostic]) -> None:
-    for statement in statements:
-        match statement:
-            case ListStatement(appends=True):
-                _append(scope, statement, problems)
-            case ListStatement():
-                if _defines(scope, (NameKind.LIST, statement.name.text), statement.name, statement, problems):
-                    scope.raw_lists[statement.name.text] = statement.items.words
-            case MacroStatement():
-                _defines(scope, (NameKind.MACRO, statement.name.text), statement.name, statement, problems)
-            case ScheduleStatement():
-                _defines(scope, (NameKind.SCHEDULE, statement.name.text), statement.name, statement, problems)
-            case TemplateStatement():
-                _defines(scope, (NameKind.TEMPLATE, statement.name.text), statement.name, statement, problems)
-            case _:
-                pass
-
-
-def _append(scope: Scope, statement: ListStatement, problems: list[Diagnostic]) -> None:
-    name = statement.name
-    if name.text in scope.raw_lists:
-        scope.raw_lists[name.text] += statement.items.words
-    elif name.text not in scope.broken:
-        hint = did_you_mean(name.text, scope.raw_lists) or "define it first: list NAME = (…)"
-        problems.append(Diagnostic(Code.UNKNOWN_LIST, f"unknown list `{name.text}`", name.span, hint))
-
-
-def _defines(scope: Scope, key: _Key, name: Word, definition: Definition, problems: list[Diagnostic]) -> bool:
-    if name.text in RESERVED:
-        problems.append(
-            Diagnostic(Code.RESERVED_NAME, f"`{name.text}` is a reserved word", name.span, "choose another name")
-        )
-        return False
-    first = scope.names.get(key)
-    if first is not None and key not in scope.falco:
-        problems.append(_defined_twice(key, name.span, first.span))
-        return False
-    _define(scope, key, name, definition, falco=False)
-    return True
-
-
-def _defined_twice(key: _Key, span: Span, first: Span) -> Diagnostic:
-    kind, name = key
-    hint = "to add items: list NAME += (…)" if kind is NameKind.LIST else "choose another name"
-    return Diagnostic(
-        Code.DUPLICATE_NAME, f"{kind} `{name}` is defined twice", span, hint, (("first defined here", first),)
-    )
-
-
-def _resolve_lists(scope: Scope, problems: list[Diagnostic]) -> None:
-    """Expand lists that contain lists, innermost first, without recursion. A cycle is an error."""
-    raw = scope.raw_lists
-    graph = {name: {word.text for word in words if _names(word, raw)} for name, words in raw.items()}
-    total = 0
-    for name in _in_order(graph):
-        if scope.lacks(raw[name]):
-            scope.broken |= {name}
-        size = sum(len(scope.lists[word.text]) if _names(word, scope.lists) else 1 for word in raw[name])
-        if size > _MAX_ITEMS or total + size > _MAX_ITEMS_IN_TOTAL:
-            problems.append(_too_large(name, scope, alone=size > _MAX_ITEMS))
-            scope.used.update(scope.names[NameKind.LIST, inner].span for inner in graph[name])
-            scope.broken |= {name}
-            scope.lists[name] = ()
-        else:
-            total += size
-            scope.lists[name] = expand(scope, raw[name])
-    _report_cycles(scope, graph, problems)
-
-
-def _report_cycles(scope: Scope, graph: Mapping[str, set[str]], problems: list[Diagnostic]) -> None:
-    left = graph.keys() - scope.lists.keys()
-    holders: dict[str, set[str]] = {name: set() for name in left}
-    for name in left:
-        for inner in graph[name] & left:
-            holders[inner].add(name)
-    only_contain_one = frozenset(_in_order(holders))
-    for name in left:
-        place = scope.names[NameKind.LIST, name].span
-        scope.used.add(place)
-        scope.lists[name] = ()
-        if name not in only_contain_one:
-            hint = "to use the name as text, quote it"
-            problems.append(Diagnostic(Code.CYCLE, f"list `{name}` contains itself", place, hint))
-    scope.broken |= left
-
-
-def _in_order(graph: Mapping[str, set[str]]) -> list[str]:
-    """The names in topological order, without those that lead to a cycle."""
-    sorter = TopologicalSorter(graph)
-    with suppress(CycleError):
-        sorter.prepare()
-    order: list[str] = []
-    while sorter.is_active():
-        ready = sorter.get_ready()
-        order += ready
-        sorter.done(*ready)
-    return order
-
-
-def _too_large(name: str, scope: Scope, *, alone: bool) -> Diagnostic:
-    message = (
-        f"list `{name}` has more than {_MAX_ITEMS} items" if alone
-        else f"with list `{name}`, lists have more than {_MAX_ITEMS_IN_TOTAL} items in total"
-    )  # fmt: skip
-    return Diagnostic(Code.TOO_LARGE, message, scope.names[NameKind.LIST, name].span)
-
-
-def _names(word: Word, lists: Collection[str]) -> bool:
+def names_list(word: Word, lists: Collection[str]) -> bool:
+    """Whether a word is the name of one of these lists."""
     return not word.quoted and word.text in lists
