@@ -1,4 +1,4 @@
-"""A stand-in Falco that behaves on the wire as a real one does."""
+"""A stand-in Falco that behaves like a real one on the wire."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Where a stand-in listens, and with whose certificates."""
+"""The address and the certificates of a stand-in Falco."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from bridge.simulate.errors import SimulationError
 
 _MAX_SOCKET_PATH = 107
-"""Bytes, by Linux' sockaddr_un."""
+"""Bytes, as in Linux's sockaddr_un."""
 
 
 @dataclass(frozen=True, slots=True)
 class StandInTls:
-    """Mutual TLS, as Falco demands it over TCP. PEM files: who may come in, and who we are."""
+    """Mutual TLS, which Falco requires over TCP. PEM files: the clients' CA, and our certificate and key."""
 
     ca: Path
     certificate: Path
@@ -23,7 +23,7 @@ class StandInTls:
 def socket_path(address: str) -> Path | None:
     """The unix socket that ``unix:PATH`` or ``unix:///PATH`` names; None for a TCP address.
 
-    Raises SimulationError where the path is empty or too long for a socket.
+    Raises SimulationError if the path is empty or too long for a socket.
     """
     if not address.startswith("unix:"):
         return None
@@ -31,9 +31,7 @@ def socket_path(address: str) -> Path | None:
     if name.startswith("//"):
         name = name.removeprefix("//")
     if not name:
-        raise SimulationError(f"{address}: no path. Write unix:PATH, for example unix:/tmp/falco.sock")
+        raise SimulationError(f"{address}: no path; write unix:PATH, for example unix:/tmp/falco.sock")
     if len(name.encode()) > _MAX_SOCKET_PATH:
-        raise SimulationError(
-            f"{address}: a socket's path may have {_MAX_SOCKET_PATH} bytes; choose a shorter one, in /tmp say"
-        )
+        raise SimulationError(f"{address}: a socket's path has at most {_MAX_SOCKET_PATH} bytes; choose a shorter one")
     return Path(name)

@@ -1,7 +1,7 @@
-"""What can go wrong for a user of the stand-in, told in a sentence."""
+"""The error that the stand-in Falco reports to its user."""
 
 from __future__ import annotations
 
 
 class SimulationError(Exception):
-    """A file that cannot be played or an address that cannot be served; its text names the cause and the remedy."""
+    """A file cannot be played or an address cannot be served. The text names the cause and the remedy."""

@@ -1,4 +1,4 @@
-"""Reads the files that the stand-in plays."""
+"""Reads the files that the stand-in Falco plays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LENGTH = struct.Struct("<I")
 
 
 def read_recordings(path: Path) -> list[Recording]:
-    """All alerts of a file: ``*.bin`` is raw gRPC responses, each after its length; any other, a JSON alert a line.
+    """Read a file of alerts: raw gRPC responses, each after its length, in ``*.bin``; else one JSON alert per line.
 
     The length is an unsigned 32-bit number, little-endian. Raises SimulationError that names the file and the place.
     """
@@ -24,7 +24,7 @@ def read_recordings(path: Path) -> list[Recording]:
         raise SimulationError(f"{path}: cannot be read ({error.strerror})") from None
     found = list(_raw(path, content) if path.suffix == _RAW_SUFFIX else _json_lines(path, content))
     if not found:
-        raise SimulationError(f"{path}: holds no alerts")
+        raise SimulationError(f"{path}: contains no alerts")
     return found
 
 
@@ -52,6 +52,6 @@ def _messages(path: Path, content: bytes) -> Iterator[bytes]:
         start = at + _LENGTH.size
         end = start + _LENGTH.unpack_from(content, at)[0] if start <= len(content) else start
         if end > len(content):
-            raise SimulationError(f"{path}: cut off at byte {at}: a whole response should follow")
+            raise SimulationError(f"{path}: incomplete response at byte {at}")
         yield content[start:end]
         at = end

@@ -1,4 +1,4 @@
-"""Posts alerts as Falco's http_output does: one a request, one after the other, on one connection that is kept."""
+"""Posts alerts as Falco's http_output does: one per request, in sequence, on one keep-alive connection."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from bridge.simulate.errors import SimulationError
 
 USER_AGENT = "falcosecurity/falco"
 MAX_TIMEOUTS = 5
-"""Falco's ``max_consecutive_timeouts``: a time-out is the one thing after which it posts the same alert again."""
+"""Falco's ``max_consecutive_timeouts``. It posts the same alert again only after a timeout."""
 _TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(slots=True)
 class PostCounts:
-    """What became of the alerts."""
+    """The results of the posts."""
 
     accepted: int = 0
     """Answered with a status below 400."""
     refused: int = 0
-    """Answered with 4xx or 5xx. Falco does not post these again: they are gone."""
+    """Answered with 4xx or 5xx. Falco does not post these again."""
     dropped: int = 0
-    """Not answered: nobody listened, or the connection broke."""
+    """Not answered: the connection failed or broke."""
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """All posts."""
         return self.accepted + self.refused + self.dropped
 
 
 class HttpOutput:
-    """One keep-alive connection to ``url``; ``context`` holds the authority and our certificate for https."""
+    """One keep-alive connection to ``url``. ``context`` has the CA and the client's certificate for https."""
 
     def __init__(self, url: str, content_type: str, context: ssl.SSLContext | None = None) -> None:
-        """Raises SimulationError where ``url`` is none that could be posted to."""
+        """Raises SimulationError if ``url`` is not an HTTP URL."""
         parts = _split(url)
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._connection = _connection(parts, context)
@@ -45,7 +45,7 @@ class HttpOutput:
         self.posted = PostCounts()
 
     def post(self, body: bytes) -> None:
-        """Post one alert and wait for the answer. Never raises: what Falco would lose is counted as lost."""
+        """Post one alert and wait for the answer. Never raises: an alert that Falco would lose is counted."""
         status = self._status(body)
         if status is None:
             self.posted.dropped += 1
@@ -55,7 +55,7 @@ class HttpOutput:
             self.posted.accepted += 1
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._connection.close()
 
     def _status(self, body: bytes) -> int | None:
@@ -69,7 +69,7 @@ class HttpOutput:
                 self._forget()
                 if not reused:
                     return None
-                # The far side closed a kept connection between two alerts: a new one is tried, as libcurl does.
+                # The server closed the keep-alive connection between two alerts: try a new one, as libcurl does.
         return None
 
     def _exchange(self, body: bytes) -> int:
@@ -97,7 +97,7 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         usable = False
     if not usable:
-        raise SimulationError(f"--http {url}: not a URL to post to; write http://HOST:PORT/PATH or https://…")
+        raise SimulationError(f"--http {url}: not a URL; write http://HOST:PORT/PATH or https://…")
     return parts
 
 

@@ -1,4 +1,4 @@
-"""When each alert is told: once or over and over, all at once or at a steady rate."""
+"""Decides when each alert is played: once or repeatedly, all at once or at a steady rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge.simulate.recording import Recording
 
 _TICK_SECONDS = 0.005
 _BURST = 1000
-"""Alerts that are handed on together where no rate is asked for."""
+"""Alerts per piece if there is no rate."""
 
 
 Item = TypeVar("Item")
@@ -20,25 +20,24 @@ Item = TypeVar("Item")
 
 
 def paced(alerts: Iterable[Item], rate: float | None, stop: threading.Event) -> Iterator[list[Item]]:
-    """The alerts in pieces, each as it falls due: ``rate`` alerts a second, or None for as fast as they are taken.
+    """Yield the alerts in pieces, ``rate`` alerts per second, or as fast as they are taken if it is None.
 
-    What is due is told from the start, so that a late piece is made up for and the rate does not drift. Ends early
-    once ``stop`` is set.
+    Due alerts are counted from the start, so that the rate does not drift. Ends early once ``stop`` is set.
     """
     remaining = iter(alerts)
     if rate is None:
         yield from _pieces(remaining, stop)
         return
-    start, told = time.monotonic(), 0
+    start, played = time.monotonic(), 0
     while not stop.is_set():
         due = int((time.monotonic() - start) * rate) + 1
-        piece = list(islice(remaining, due - told))
+        piece = list(islice(remaining, due - played))
         if piece:
             yield piece
-        if len(piece) < due - told:
+        if len(piece) < due - played:
             return
-        told = due
-        stop.wait(max(_TICK_SECONDS, start + told / rate - time.monotonic()))
+        played = due
+        stop.wait(max(_TICK_SECONDS, start + played / rate - time.monotonic()))
 
 
 def _pieces(alerts: Iterator[Item], stop: threading.Event) -> Iterator[list[Item]]:
@@ -50,9 +49,9 @@ def _pieces(alerts: Iterator[Item], stop: threading.Event) -> Iterator[list[Item
 
 
 def endlessly(alerts: Sequence[Recording], now_ns: Callable[[], int] = time.time_ns) -> Iterator[Recording]:
-    """The alerts over and over, each happening as it is told: with its own time again it would be the same alert.
+    """Repeat the alerts, each with the current time: with its own time it would be a duplicate.
 
-    Times rise strictly, however coarse the clock.
+    Times increase strictly, even if the clock is coarse.
     """
     last = 0
     while True:
@@ -62,5 +61,5 @@ def endlessly(alerts: Sequence[Recording], now_ns: Callable[[], int] = time.time
 
 
 def from_node(alerts: Iterable[Recording], hostname: str) -> Iterator[Recording]:
-    """The alerts as another node's."""
+    """The alerts, from another node."""
     return (alert.on(hostname) for alert in alerts)

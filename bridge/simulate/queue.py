@@ -12,7 +12,7 @@ reads them: 4,990 of 5,000 were gone when a client read ten, slept and cancelled
 
 
 class SharedQueue:
-    """Unbounded, process-wide, first in first out: an alert popped for one client is gone for all others."""
+    """Unbounded, first in first out. An alert popped for one client is not available to others."""
 
     def __init__(self) -> None:
         self._alerts: deque[bytes] = deque()
@@ -28,7 +28,7 @@ class SharedQueue:
             self._changed.notify_all()
 
     def pop(self, limit: int = WRITE_AHEAD) -> deque[bytes]:
-        """Take up to ``limit`` alerts; empty where none is queued. Tell ``wrote`` and ``lose`` what became of them."""
+        """Take up to ``limit`` alerts. The caller must report each of them to ``wrote`` or ``lose``."""
         with self._changed:
             if len(self._alerts) <= limit:
                 taken, self._alerts = self._alerts, deque()
@@ -39,15 +39,15 @@ class SharedQueue:
             return taken
 
     def wrote(self, count: int) -> None:
-        """``count`` popped alerts were handed to gRPC, all of them before the stream's end."""
+        """``count`` popped alerts were passed to gRPC before the stream ended."""
         self._settle(count, lost=0)
 
     def lose(self, count: int) -> None:
-        """``count`` popped alerts never reached a client: its stream is gone."""
+        """``count`` popped alerts did not reach a client: its stream was cancelled."""
         self._settle(count, lost=count)
 
     def wait_until_drained(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is queued and all that was popped is written or lost; whether that came in time."""
+        """Wait until the queue is empty and every popped alert is written or lost. Returns False after ``seconds``."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._alerts and not self._unwritten, seconds)
 

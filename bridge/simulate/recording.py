@@ -1,4 +1,4 @@
-"""A recorded alert that can be played: in Falco's JSON form, or as the raw bytes of a gRPC response."""
+"""A recorded alert that can be played again, from Falco's JSON form or from the raw bytes of a gRPC response."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from bridge.alert.wire import tolerant_pb2
-from bridge.common.times import iso_text
-from bridge.simulate.clock import moved, parse_time
+from bridge.common.times import iso_text, parse_time
+from bridge.simulate.clock import moved
 from bridge.simulate.errors import SimulationError
 from bridge.simulate.wire_form import grpc_message, json_body, text_line
 
@@ -18,7 +18,7 @@ _CLOCK_SECONDS = b"evt.time.s"
 
 
 class Form(StrEnum):
-    """How Falco is told to write ``output``: ``json_output: false`` or ``true``."""
+    """The form of ``output``: ``json_output: false`` or ``true`` in falco.yaml."""
 
     TEXT = "text"
     JSON = "json"
@@ -29,19 +29,19 @@ class Recording(Protocol):
 
     @property
     def time_ns(self) -> int:
-        """When it happened, in nanoseconds since the epoch."""
+        """Its time, in nanoseconds since the epoch."""
 
     def at(self, time_ns: int) -> Recording:
-        """The same alert, happening then: every writing of its time moves along."""
+        """The same alert at another time, in every field that holds its time."""
 
     def on(self, hostname: str) -> Recording:
-        """The same alert, from another node."""
+        """The same alert from another node."""
 
     def grpc(self, form: Form) -> bytes:
         """The raw ``falco.outputs.response``."""
 
     def http(self, form: Form) -> bytes:
-        """The body that http_output posts. Raises SimulationError where the recording does not hold that form."""
+        """The body that http_output posts. Raises SimulationError if the recording does not have that form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,16 @@ class JsonRecording:
     time_ns: int
 
     def at(self, time_ns: int) -> JsonRecording:
-        """The same alert, happening then."""
+        """The same alert at another time."""
         text = moved(json_body({**self.body, "time": iso_text(self.time_ns)}), self.time_ns, time_ns)
         return make_json_recording(text)
 
     def on(self, hostname: str) -> JsonRecording:
-        """The same alert, from another node."""
+        """The same alert from another node."""
         return replace(self, body={**self.body, "hostname": hostname})
 
     def grpc(self, form: Form) -> bytes:
-        """Values as text, as Falco's gRPC output writes them."""
+        """The response, with values as text, as Falco's gRPC output has them."""
         output = json_body(self.body).decode() if form is Form.JSON else text_line(self.body, self.time_ns)
         return grpc_message(self.body, self.time_ns, output)
 
@@ -72,13 +72,13 @@ class JsonRecording:
 
 @dataclass(frozen=True, slots=True)
 class RawRecording:
-    """The bytes of a gRPC response as they were recorded; invalid UTF-8 and all."""
+    """The recorded bytes of a gRPC response, which may contain invalid UTF-8."""
 
     message: bytes
     time_ns: int
 
     def at(self, time_ns: int) -> RawRecording:
-        """The same alert, happening then."""
+        """The same alert at another time."""
         parsed = tolerant_pb2.Response.FromString(self.message)
         parsed.time.seconds, parsed.time.nanos = divmod(time_ns, _BILLION)
         parsed.output = moved(parsed.output, self.time_ns, time_ns)
@@ -88,27 +88,27 @@ class RawRecording:
         return RawRecording(parsed.SerializeToString(), time_ns)
 
     def on(self, hostname: str) -> RawRecording:
-        """The same alert, from another node."""
+        """The same alert from another node."""
         parsed = tolerant_pb2.Response.FromString(self.message)
         parsed.hostname = hostname.encode()
         return replace(self, message=parsed.SerializeToString())
 
-    def grpc(self, form: Form) -> bytes:  # noqa: ARG002  # a recording has the form in which it was recorded
-        """The bytes, as they are."""
+    def grpc(self, form: Form) -> bytes:  # noqa: ARG002  # a recording has one form
+        """The recorded bytes."""
         return self.message
 
     def http(self, form: Form) -> bytes:
-        """What ``output`` holds, where it is of that form."""
+        """The content of ``output``, if it has that form."""
         output = tolerant_pb2.Response.FromString(self.message).output
         if form is Form.JSON and not output.startswith(b"{"):
-            raise SimulationError("a raw gRPC recording of text output holds no JSON to post; add --text")
+            raise SimulationError("a raw gRPC recording of text output has no JSON to post; add --text")
         if form is Form.TEXT and output.startswith(b"{"):
-            raise SimulationError("a raw gRPC recording of JSON output holds no text line to post; leave out --text")
+            raise SimulationError("a raw gRPC recording of JSON output has no text line to post; omit --text")
         return output
 
 
 def make_json_recording(line: bytes) -> JsonRecording:
-    """Reads one alert in Falco's JSON form. Raises SimulationError that says what is wrong with it."""
+    """Decode one alert in Falco's JSON form. Raises SimulationError with the reason."""
     import msgspec
 
     try:
@@ -118,11 +118,14 @@ def make_json_recording(line: bytes) -> JsonRecording:
     if not isinstance(body, dict):
         raise SimulationError("not a JSON object")
     _check(body)
-    return JsonRecording(body, parse_time(body["time"]))
+    time_ns = parse_time(body["time"])
+    if time_ns is None:
+        raise SimulationError(f'time is "{body["time"][:60]}", not like "2016-08-04T16:17:57.882054739Z"')
+    return JsonRecording(body, time_ns)
 
 
 def make_raw_recording(message: bytes) -> RawRecording:
-    """Reads one raw gRPC response. Raises SimulationError where it is none."""
+    """Decode one raw gRPC response. Raises SimulationError if it is not one."""
     from google.protobuf.message import DecodeError
 
     try:
@@ -135,7 +138,7 @@ def make_raw_recording(message: bytes) -> RawRecording:
 def _check(body: Mapping[str, Any]) -> None:
     for key in ("time", "rule", "priority"):
         if not isinstance(body.get(key), str):
-            raise SimulationError(f'no "{key}", which each of Falco\'s alerts has')
+            raise SimulationError(f'no "{key}"; every Falco alert has one')
     if not isinstance(body.get("output_fields", {}), dict):
         raise SimulationError('"output_fields" is not an object')
     if not isinstance(body.get("tags", []), list):
