@@ -1,4 +1,4 @@
-"""Dead letters and channels as an operator meets them: in real processes, with a bridge that runs and without one."""
+"""The verbs `dead` and `channels` in real processes, with a running bridge and without one."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def far_side() -> Iterator[FarSide]:
         yield server
 
 
-def say(road: Road, *words: str) -> subprocess.CompletedProcess[str]:
+def run_verb(road: Road, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "bridge", *words, "--config", "falco-bridge.yaml"], cwd=road.folder, text=True,
         env=os.environ | road.environment, capture_output=True, timeout=120, check=False,
     )  # fmt: skip
 
 
-def killed(road: Road, far_side: FarSide, count: int) -> subprocess.Popen[bytes]:
-    """A running bridge with so many dead letters."""
+def bridge_with_dead_letters(road: Road, far_side: FarSide, count: int) -> subprocess.Popen[bytes]:
+    """A running bridge that has this many dead letters."""
     hook = {"url": f"json://127.0.0.1:{far_side.port}/hunter2hunter2", "rate": "100/s", "burst": 20}
     road.configure(ROUTES, {"hook": hook})
     road.falco("--generate", "--count", str(count))
@@ -55,15 +55,15 @@ def killed(road: Road, far_side: FarSide, count: int) -> subprocess.Popen[bytes]
     return bridge
 
 
-def test_dead_letters_are_listed_shown_sent_again_and_discarded(road: Road, far_side: FarSide) -> None:
-    """By the running bridge, which goes on; and without one."""
-    bridge = killed(road, far_side, 5)
-    listed = say(road, "dead", "list", "--json")
+def test_dead_letters_are_listed_shown_retried_and_discarded(road: Road, far_side: FarSide) -> None:
+    """By the running bridge, and in the journal without one."""
+    bridge = bridge_with_dead_letters(road, far_side, 5)
+    listed = run_verb(road, "dead", "list", "--json")
     letters = [json.loads(line) for line in listed.stdout.splitlines()]
     assert [each["reason"] for each in letters] == ["HTTP 400: no such field"] * 5
     assert {tuple(each["routes"]) for each in letters} == {("all of it",)}
     first, second, third, *_ = (str(each["id"]) for each in letters)
-    shown = say(road, "dead", "show", first).stdout
+    shown = run_verb(road, "dead", "show", first).stdout
     for part in (
         "all of it",
         letters[0]["alert"]["rule"],
@@ -76,17 +76,17 @@ def test_dead_letters_are_listed_shown_sent_again_and_discarded(road: Road, far_
 
     far_side.answer = lambda _: Answer()
     far_side.requests.clear()
-    done = say(road, "dead", "retry", first, second)
+    done = run_verb(road, "dead", "retry", first, second)
     assert (done.returncode, done.stdout) == (0, "2 dead letters will be sent again\n"), done.stderr
-    wait_until(lambda: len(far_side.requests) == 2, "the letters")
-    assert say(road, "dead", "discard", third).returncode == 0
-    again = say(road, "dead", "retry", third)
+    wait_until(lambda: len(far_side.requests) == 2, "the deliveries")
+    assert run_verb(road, "dead", "discard", third).returncode == 0
+    again = run_verb(road, "dead", "retry", third)
     assert (again.returncode, f"no dead letter {third}" in again.stderr) == (1, True)
     assert '"actor": "' in road.log
 
     assert road.stop(bridge) == 0
-    assert say(road, "dead", "retry", "--channel", "hook").stdout == "2 dead letters will be sent again\n"
-    assert say(road, "dead", "list").stdout == "no dead letters\n"
+    assert run_verb(road, "dead", "retry", "--channel", "hook").stdout == "2 dead letters will be sent again\n"
+    assert run_verb(road, "dead", "list").stdout == "no dead letters\n"
     bridge = road.bridge()
     road.await_settled()
     assert road.stop(bridge) == 0
@@ -94,48 +94,50 @@ def test_dead_letters_are_listed_shown_sent_again_and_discarded(road: Road, far_
     assert sorted(states) == ["delivered"] * 4 + ["discarded"]
 
 
-def test_the_channels_verb_tells_state_counts_rate_and_last_failure(road: Road, far_side: FarSide) -> None:
-    """From the journal, whether a bridge runs or not; never a part of a URL."""
-    bridge = killed(road, far_side, 3)
-    (row,) = json.loads(say(road, "channels", "--json").stdout)
+def test_channels_shows_state_counts_rate_and_last_failure(road: Road, far_side: FarSide) -> None:
+    """From the journal, whether a bridge runs or not. No part of a URL is shown."""
+    bridge = bridge_with_dead_letters(road, far_side, 3)
+    (row,) = json.loads(run_verb(road, "channels", "--json").stdout)
     assert (row["name"], row["circuit"], row["waiting"], row["dead"], row["delivered"]) == ("hook", "closed", 0, 3, 0)
     assert row["dead_letters"] == 3
     assert (row["rate"], row["status"], row["configured"]) == ("100 per 1s, burst 20", 400, True)
     assert road.stop(bridge) == 0
-    text = say(road, "channels").stdout
+    text = run_verb(road, "channels").stdout
     assert "failed 3 times in a row; the last: HTTP 400: no such field" in text
     assert "to list the dead letters: falco-bridge dead list" in text
     assert "hunter2" not in text
-    assert say(road, "dead", "discard", "--all").returncode == 0
-    (row,) = json.loads(say(road, "channels", "--json").stdout)
-    assert (row["dead_letters"], row["dead"]) == (0, 3), "none is there now, three have died"
+    assert run_verb(road, "dead", "discard", "--all").returncode == 0
+    (row,) = json.loads(run_verb(road, "channels", "--json").stdout)
+    assert (row["dead_letters"], row["dead"]) == (0, 3), (
+        "dead_letters counts those in the journal, dead all that ever were"
+    )
 
 
 def test_a_channel_is_tested_with_a_real_message(road: Road, far_side: FarSide) -> None:
-    """Through the running bridge and without one; the far side's own words, and an exit code."""
-    bridge = killed(road, far_side, 1)
+    """Through the running bridge and without one, with the answer of the service and an exit code."""
+    bridge = bridge_with_dead_letters(road, far_side, 1)
     far_side.requests.clear()
-    refused = say(road, "channels", "test", "hook")
+    refused = run_verb(road, "channels", "test", "hook")
     assert refused.returncode == 1
     assert "hook did not accept the message: HTTP 400: no such field (status 400), after " in refused.stdout
-    assert b"Nothing has happened" in far_side.requests[0].body
+    assert b"No action is needed" in far_side.requests[0].body
     assert "hunter2" not in refused.stdout + refused.stderr
-    unknown = say(road, "channels", "test", "hok")
+    unknown = run_verb(road, "channels", "test", "hok")
     assert (unknown.returncode, "did you mean `hook`?" in unknown.stderr) == (2, True)
     assert road.stop(bridge) == 0
     far_side.answer = lambda _: Answer()
-    taken = say(road, "channels", "test", "hook", "--json")
+    taken = run_verb(road, "channels", "test", "hook", "--json")
     assert taken.returncode == 0
     assert (json.loads(taken.stdout)["verdict"], json.loads(taken.stdout)["status"]) == ("delivered", 200)
 
 
 def channel_row(road: Road) -> dict[str, Any]:
-    (row,) = json.loads(say(road, "channels", "--json").stdout)
+    (row,) = json.loads(run_verb(road, "channels", "--json").stdout)
     return dict(row)
 
 
-def test_a_channel_that_takes_the_test_message_gets_what_waits_at_once(road: Road, far_side: FarSide) -> None:
-    """Nobody who has mended it waits for the next probe, which is an hour away here."""
+def test_deliveries_that_wait_are_sent_once_the_channel_accepts_the_test_message(road: Road, far_side: FarSide) -> None:
+    """Without waiting for the next probe, which is an hour away here."""
     road.configure(ROUTES, {"hook": f"json://127.0.0.1:{far_side.port}/"})
     now = time.time_ns()
     down = Health(circuit=Circuit.OPEN, since_ns=now, failures=9, failing_ns=now)
@@ -144,31 +146,31 @@ def test_a_channel_that_takes_the_test_message_gets_what_waits_at_once(road: Roa
         journal.deliveries.settle([], {"hook": down})
     far_side.answer = lambda _: Answer(503, b"", {"Retry-After": "3600"})
     bridge = road.bridge()
-    wait_until(lambda: channel_row(road).get("status") == 503, "the probe that a start lets out")
+    wait_until(lambda: channel_row(road).get("status") == 503, "the probe after the start")
     assert channel_row(road)["circuit"] == "open"
     far_side.answer = lambda _: Answer()
-    assert say(road, "channels", "test", "hook").returncode == 0
-    wait_until(lambda: len(far_side.requests) == 3, "what waits")
+    assert run_verb(road, "channels", "test", "hook").returncode == 0
+    wait_until(lambda: len(far_side.requests) == 3, "the deliveries that waited")
     assert b"what waits" in far_side.requests[2].body
     assert road.stop(bridge) == 0
-    assert json.loads(say(road, "channels", "--json").stdout)[0]["circuit"] == "closed"
+    assert json.loads(run_verb(road, "channels", "--json").stdout)[0]["circuit"] == "closed"
 
 
-def test_a_file_channel_is_tested_where_the_config_lets_it_write(road: Road) -> None:
-    """As the courier would use it, and no further."""
+def test_a_file_channel_is_tested_within_the_folders_that_the_config_allows(road: Road) -> None:
+    """As the courier would use it."""
     road.configure(ROUTES, {"hook": "file://archive.jsonl"})
-    taken = say(road, "channels", "test", "hook")
+    taken = run_verb(road, "channels", "test", "hook")
     assert (taken.returncode, taken.stdout.startswith("hook accepted the message, after ")) == (0, True), taken.stderr
-    assert "Nothing has happened" in (road.folder / "archive.jsonl").read_text(encoding="utf-8")
+    assert "No action is needed" in (road.folder / "archive.jsonl").read_text(encoding="utf-8")
 
 
-def test_mistakes_are_told(road: Road, far_side: FarSide) -> None:
-    """No journal yet, no such letter, nothing named."""
+def test_wrong_commands_are_errors(road: Road, far_side: FarSide) -> None:
+    """No journal yet, no selection, a mistyped action."""
     road.configure(ROUTES, {"hook": f"json://127.0.0.1:{far_side.port}/"})
     for words in (["dead", "list"], ["dead", "retry", "--all"], ["channels"]):
-        done = say(road, *words)
+        done = run_verb(road, *words)
         assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
         assert "no bridge has run with it yet" in done.stderr
     assert not road.journal_path.exists()
-    assert say(road, "dead", "retry").returncode == 2
-    assert say(road, "channels", "tset", "hook").returncode == 2
+    assert run_verb(road, "dead", "retry").returncode == 2
+    assert run_verb(road, "channels", "tset", "hook").returncode == 2

@@ -162,11 +162,11 @@ def test_a_live_socket_and_a_file_are_left_alone(path: Path, tmp_path: Path) -> 
             listen(path)
         assert ask_unix(path, "GET", "/")[0] == 200
         (tmp_path / "link").symlink_to(path)
-        with pytest.raises(SetupError, match="nothing was changed"):
+        with pytest.raises(SetupError, match="is not a socket and was not changed"):
             listen(tmp_path / "link")
     file = tmp_path / "precious"
     file.write_text("x", encoding="utf-8")
-    with pytest.raises(SetupError, match="nothing was changed"):
+    with pytest.raises(SetupError, match="is not a socket and was not changed"):
         listen(file)
     assert file.read_text(encoding="utf-8") == "x"
 
