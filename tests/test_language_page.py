@@ -75,9 +75,9 @@ def test_every_operator_and_transformer_has_examples() -> None:
     operators = {name for row in rows("Operators") for name in codes(row[0])}
     assert operators >= {*Operator, *Quantifier, "==", "exists", "not", "and", "or"}
     assert {name.removesuffix("()") for row in rows("Transformers") for name in codes(row[0])} == set(NAMES)
-    told = " ".join(text for text, holds in verdicts() if holds)
+    examples = " ".join(text for text, holds in verdicts() if holds)
     for name in (*operators, *NAMES):
-        assert name in told, name
+        assert name in examples, name
     assert len(verdicts()) > 60
 
 
@@ -85,8 +85,8 @@ def test_every_operator_and_transformer_has_examples() -> None:
 def test_the_types_of_an_operator_are_those_of_the_checker(operator: Operator) -> None:
     """The documented types of an operator are those of the checker."""
     (takes,) = [row[1] for row in rows("Operators") if operator.value in codes(row[0])]
-    said = set[Kind]().union(*(WORDS[word] for word in takes.split(", ")))
-    assert said == {kind for kind in Kind if kind is not Kind.UNKNOWN and allows(kind, operator)}
+    documented = set[Kind]().union(*(WORDS[word] for word in takes.split(", ")))
+    assert documented == {kind for kind in Kind if kind is not Kind.UNKNOWN and allows(kind, operator)}
 
 
 def test_every_keyword_of_the_grammar_is_on_the_page() -> None:

@@ -42,7 +42,7 @@ def test_one_alert_by_two_roads_is_equal(name: str) -> None:
         by_json[alert.id] = alert
     by_grpc = {alert.id: alert for alert in alerts_by_grpc(name)}
     common = by_json.keys() & by_grpc.keys()
-    assert common, f"{name}: no alert came by both roads"
+    assert common, f"{name}: no alert in both formats"
     for identity in common:
         assert by_json[identity] == by_grpc[identity]
     internal = {alert.id for alert in by_json.values() if alert.source == "internal"}

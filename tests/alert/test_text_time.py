@@ -20,7 +20,7 @@ def at(moment: str) -> int:
     return int(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()) * SECOND
 
 
-def told(clock: str, received: str, zone: str) -> str:
+def decoded_time(clock: str, received: str, zone: str) -> str:
     found = decode_text(f"{clock}.000000007: Warning x".encode(), at(received), ZoneInfo(zone))
     assert isinstance(found, Alert)
     assert found.time_ns % SECOND == 7
@@ -44,7 +44,7 @@ WRITTEN = [
 @pytest.mark.parametrize(("clock", "received", "zone", "expected"), WRITTEN)
 def test_the_last_moment_at_which_it_was_that_time_there(clock: str, received: str, zone: str, expected: str) -> None:
     """Midnight and both changes of daylight saving time."""
-    assert told(clock, received, zone) == expected
+    assert decoded_time(clock, received, zone) == expected
 
 
 @given(
@@ -56,7 +56,7 @@ def test_times_are_recovered(moment: datetime, zone: str, later: int) -> None:
     """The time is recovered in any zone, up to twenty hours late or a minute early."""
     moment = moment.replace(microsecond=0, tzinfo=UTC)
     received = moment + timedelta(seconds=later)
-    found = told(f"{moment.astimezone(ZoneInfo(zone)):%H:%M:%S}", f"{received:%Y-%m-%dT%H:%M:%S}", zone)
+    found = decoded_time(f"{moment.astimezone(ZoneInfo(zone)):%H:%M:%S}", f"{received:%Y-%m-%dT%H:%M:%S}", zone)
     off = datetime.fromisoformat(found).replace(tzinfo=UTC) - moment
     assert off in {timedelta(0), timedelta(hours=1)}
     if off:

@@ -265,7 +265,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(
-    ("slip", "line", "said"),
+    ("change", "line", "hint"),
     [
         (('y 3"', "y 3"), 17, "missing closing quote?"),
         (('t 3"', "t 3"), 19, "missing closing quote?"),
@@ -275,11 +275,11 @@ ROUTES = [
         (('t 3"\n}', 't 3"'), 20, "missing `}` before it?"),
     ],
 )
-def test_one_mistake_is_one_error(slip: tuple[str, str], line: int, said: str) -> None:
+def test_one_mistake_is_one_error(change: tuple[str, str], line: int, hint: str) -> None:
     """A missing quote or brace is one error at its own place, and the other routes are checked."""
-    text = "".join(ROUTES).replace(*slip) + 'route "last" { when proc.nam = x to y }'
+    text = "".join(ROUTES).replace(*change) + 'route "last" { when proc.nam = x to y }'
     first, *others = check([SourceText("t", text)], Known(None, None)).diagnostics
-    assert (first.code, first.span.line, first.hint) == (Code.SYNTAX, line, said)
+    assert (first.code, first.span.line, first.hint) == (Code.SYNTAX, line, hint)
     assert [each.code for each in others] == [Code.UNKNOWN_FIELD]
 
 

@@ -170,8 +170,8 @@ def test_appends_find_definitions_of_other_imports() -> None:
         assert result.program is not None
         match = Matcher(result.program, {}).match
         for name in ("bash", "ash"):
-            said = f'{{"rule":"r","output_fields":{{"evt.type":"execve","proc.name":"{name}"}}}}'
-            assert match(alert(said), 0) == (0,), name
+            line = f'{{"rule":"r","output_fields":{{"evt.type":"execve","proc.name":"{name}"}}}}'
+            assert match(alert(line), 0) == (0,), name
         assert result.gathered is not None
         last = list(result.gathered.files.values())[-1].rules
         assert last is not None

@@ -44,8 +44,8 @@ def rules(text: str, more: str = "") -> TextAlerts:
     return TextAlerts(read.rules.values())
 
 
-def alert(said: str, known: TextAlerts | None = None) -> Alert:
-    found = decode_text(f"10:00:00.000000000: {said}".encode(), 10**18)
+def alert(output: str, known: TextAlerts | None = None) -> Alert:
+    found = decode_text(f"10:00:00.000000000: {output}".encode(), 10**18)
     assert isinstance(found, Alert)
     return (known or rules(SHELL)).completed(found)
 
@@ -61,7 +61,7 @@ def written(name: str) -> list[Alert]:
 @pytest.mark.parametrize("name", ["tick_text", "cat_text", "tick_invalid_utf8_text"])
 def test_completed_text_alerts_equal_those_by_grpc(name: str) -> None:
     """Rule, source, tags and all fields are recovered, including hostile bytes and line breaks."""
-    known, told = rules(NASTY if "utf8" in name else RECORDED), 0
+    known, completed = rules(NASTY if "utf8" in name else RECORDED), 0
     messages = {
         found.time_ns % 86_400_000_000_000: found
         for each in grpc_messages(name)
@@ -71,11 +71,11 @@ def test_completed_text_alerts_equal_those_by_grpc(name: str) -> None:
         found, same = known.completed(read), messages.get(read.time_ns % 86_400_000_000_000)
         if same is None or not found.rule:
             continue
-        told += 1
+        completed += 1
         assert (found.rule, found.source, found.priority) == (same.rule, same.source, same.priority)
         assert found.fields.items() <= same.fields.items()
         assert found.fields == same.fields
-    assert told >= 2
+    assert completed >= 2
 
 
 def test_falcos_words_about_itself_are_read_in_full() -> None:
@@ -122,10 +122,10 @@ def test_ambiguous_values_are_left_out() -> None:
 
 def test_appended_fields_are_known_from_falco_yaml() -> None:
     """``append_output`` of falco.yaml is part of the pattern; if unknown, it hides the last value."""
-    said = "Notice file /tmp/x ns=prod"
+    output = "Notice file /tmp/x ns=prod"
     more = "append_output: [{match: {rule: other}, extra_output: 'ns=%k8s.ns.name'}]"
-    assert alert(said, rules(SHELL, more)).fields == {"fd.name": "/tmp/x", "k8s.ns.name": "prod"}
-    assert alert(said).fields == {}
+    assert alert(output, rules(SHELL, more)).fields == {"fd.name": "/tmp/x", "k8s.ns.name": "prod"}
+    assert alert(output).fields == {}
     tail = alert("Notice shell (user=root command=ls parent=sh) container_id=abc container_name=web")
     assert tail.fields == {"user.name": "root", "proc.cmdline": "ls", "proc.pname": "sh"}
 

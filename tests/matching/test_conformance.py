@@ -54,13 +54,16 @@ def from_grpc(row: dict[str, Any]) -> Alert:
     return alert
 
 
-ROADS = {"json": {i: from_json(row) for i, row in ROWS.items()}, "grpc": {i: from_grpc(row) for i, row in ROWS.items()}}
+ALERTS_BY_FORMAT = {
+    "json": {i: from_json(row) for i, row in ROWS.items()},
+    "grpc": {i: from_grpc(row) for i, row in ROWS.items()},
+}
 
 
-def undecided(road: str) -> set[str]:
+def undecided(format_name: str) -> set[str]:
     """Rows with the text <NA>, which is missing from every source, and by gRPC joined lists."""
     unclear = {i for i, row in ROWS.items() if "<NA>" in json.dumps(row["fields"])}
-    if road == "grpc":
+    if format_name == "grpc":
         groups = {i: row["fields"]["ka.user.groups"] for i, row in ROWS.items()}
         unclear |= {i for i, items in groups.items() if "" in (items or ()) or any("," in item for item in items or ())}
     return unclear
@@ -83,10 +86,10 @@ def is_perl(condition: Condition) -> bool:
     return any(isinstance(each.right, Literal) and not is_posix(each.right.text) for each in regexes)
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_falcos_verdicts(road: str) -> None:
+@pytest.mark.parametrize("format_name", ALERTS_BY_FORMAT)
+def test_falcos_verdicts(format_name: str) -> None:
     """Every condition matches exactly the rows that Falco matched."""
-    unclear, wrong, compared = undecided(road), [], 0
+    unclear, wrong, compared = undecided(format_name), [], 0
     for case in load("verdicts.jsonl"):
         text = case["condition"]
         if text in LEXING | TEXTUAL_LISTS | QUIRKS or "<NA>" in text:
@@ -99,7 +102,7 @@ def test_falcos_verdicts(road: str) -> None:
         if is_perl(condition):
             continue
         predicate = compile_condition(condition, {})
-        matched = {i for i, alert in ROADS[road].items() if i not in unclear and predicate(alert)}
+        matched = {i for i, alert in ALERTS_BY_FORMAT[format_name].items() if i not in unclear and predicate(alert)}
         compared += 1
         if matched != set(case["matched"]) - unclear:
             wrong.append((text, sorted(matched ^ (set(case["matched"]) - unclear))))

@@ -39,12 +39,12 @@ def verdicts(text: str, fields: Mapping[str, Any]) -> set[bool]:
 
 def by_each_road(fields: Mapping[str, Any]) -> list[Alert]:
     """The alert decoded from typed JSON and from gRPC text."""
-    roads = (
+    decoded = (
         decode_json(json.dumps({"rule": "r", "output_fields": fields}).encode(), 0),
         decode_grpc(response(rule="r", output_fields={k: _text(v) for k, v in fields.items()}).SerializeToString(), 0),
     )
-    alerts = [each for each in roads if isinstance(each, Alert)]
-    assert len(alerts) == len(roads)
+    alerts = [each for each in decoded if isinstance(each, Alert)]
+    assert len(alerts) == len(decoded)
     return alerts
 
 
