@@ -270,7 +270,7 @@ def test_test_runs_the_tests_and_says_why_one_fails(tmp_path: Path) -> None:
     done = run("test", "a.route", "--junit", "j.xml", cwd=tmp_path)
     assert done.returncode == 1
     assert "ok    good" in done.stdout
-    assert '`k8s.ns.name` is "Payments" (other case)' in done.stdout
+    assert '`k8s.ns.name` is "Payments" (different case)' in done.stdout
     assert "unexpected" in done.stdout
     suite = ET.parse(tmp_path / "j.xml").getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("3", "2")
@@ -326,7 +326,7 @@ def test_explain_tells_each_route_and_comparison() -> None:
     failed = told["routes"][1]["reason"]
     assert (failed["holds"], failed["why"], failed["values"]["rule"]) == (
         False,
-        "other value",
+        "different value",
         json.loads(line)["rule"],
     )
     assert run("explain", ROUTES, given="").returncode == 2
@@ -357,7 +357,7 @@ def test_explain_shows_what_a_macro_of_falcos_says(tmp_path: Path) -> None:
     alert = '{"rule": "Shell", "output_fields": {"evt.type": "execve", "proc.name": "SH"}}'
     told = run("explain", str(routes), given=alert).stdout
     assert "✓ evt.type = execve [macro spawned]: evt.type is" in told
-    assert '✗ proc.name in (shells) [macro spawned]: proc.name is "SH" (other case)' in told
+    assert '✗ proc.name in (shells) [macro spawned]: proc.name is "SH" (different case)' in told
 
 
 def test_falco_config_prints_what_is_lacking(tmp_path: Path) -> None:

@@ -38,10 +38,10 @@ _FOLDABLE = frozenset(
 class Mismatch(StrEnum):
     """The reason why a comparison does not hold."""
 
-    HOLDS = ""
+    NONE = ""
     MISSING = "missing field"
-    CASE = "other case"
-    VALUE = "other value"
+    CASE = "different case"
+    VALUE = "different value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Explanation:
     """``and``, ``or``, ``not`` or ``comparison``."""
     span: Span
     holds: bool
-    why: Mismatch = Mismatch.HOLDS
+    why: Mismatch = Mismatch.NONE
     found: tuple[OperandValue, ...] = ()
     parts: tuple[Explanation, ...] = ()
 
