@@ -164,7 +164,7 @@ def test_text_lines_tell_the_time_of_the_zone_that_a_source_names(road: Road) ->
     assert b"written to the spool" in command(road, *SEND, given=line(1)).stderr
     bridge = start(road)
     assert command(road, *SEND, given=line(2)).returncode == 0
-    urllib.request.urlopen(f"http://127.0.0.1:{port}/", data=line(3), timeout=20).close()
+    urllib.request.urlopen(f"http://127.0.0.1:{port}/", data=line(3), timeout=60).close()
     road.await_kept(4)
     assert road.stop(bridge) == 0, road.log
     road.configure(ROUTES, CHANNELS, sources=[{"stdin": True} | zone])
@@ -191,7 +191,7 @@ def test_a_send_that_is_kept_alive_hands_over_as_it_goes(road: Road) -> None:
             sender.stdin.flush()
             road.await_kept(number + 1)
         sender.stdin.close()
-        assert sender.wait(30) == 0
+        assert sender.wait(60) == 0
 
 
 def test_killed_again_and_again_what_send_called_safe_is_kept(road: Road) -> None:
@@ -205,7 +205,7 @@ def test_killed_again_and_again_what_send_called_safe_is_kept(road: Road) -> Non
         _PACE.wait(number * 0.01)
         bridge.kill()
         bridge.wait()
-        assert sender.wait(30) == 0, (road.folder / "send.log").read_text(encoding="utf-8")
+        assert sender.wait(60) == 0, (road.folder / "send.log").read_text(encoding="utf-8")
         bridge = start(road)
     road.await_kept(KILLS)
     assert road.stop(bridge) == 0, road.log
@@ -213,14 +213,14 @@ def test_killed_again_and_again_what_send_called_safe_is_kept(road: Road) -> Non
 
 
 def scraped(port: int) -> dict[tuple[str, ...], float]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as page:
         families = text_string_to_metric_families(page.read().decode())
         return {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
 
 
 def ready(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=20) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=60) as page:
             return bool(page.read() == b"ready\n")
     except urllib.error.HTTPError as error:
         error.close()

@@ -77,13 +77,13 @@ def test_killed_again_and_again_what_was_answered_with_200_is_kept(road: Road) -
     chance = random.Random(1)
     for _ in range(KILLS):
         before, some = len(acknowledged), chance.randrange(1, 300)
-        wait_until(lambda before=before, some=some: len(acknowledged) > before + some, "answers", seconds=60)
+        wait_until(lambda before=before, some=some: len(acknowledged) > before + some, "answers")
         bridge.kill()
         bridge.wait()
         bridge = road.bridge()
     stop.set()
     for poster in posters:
-        poster.join(20)
+        poster.join(60)
     wait_until(lambda: road.log.count('"started"') > KILLS, "the start")
     road.await_settled(seconds=120)
     assert road.stop(bridge) == 0, road.log
@@ -94,7 +94,7 @@ def test_killed_again_and_again_what_was_answered_with_200_is_kept(road: Road) -
 
 def post_for_ever(port: int, acknowledged: list[int], stop: threading.Event, numbers: Iterator[int]) -> None:
     """One alert after another, each with a number of its own; notes those that were answered with 200."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     while not stop.is_set():
         number = next(numbers)
         try:
@@ -138,8 +138,8 @@ def test_a_killed_bridge_reads_a_file_on_without_repeating_or_missing_a_line(for
         bridge.wait()
         bridge = road.bridge()
     stop.set()
-    writer.join(20)
-    road.await_kept(len(written), seconds=30)
+    writer.join(60)
+    road.await_kept(len(written))
     road.await_settled(seconds=60)
     assert road.stop(bridge) == 0, road.log
     rules = Counter(each.alert.rule for each in road.kept())

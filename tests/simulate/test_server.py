@@ -85,13 +85,13 @@ def test_sub_answers_a_request_and_is_silent_until_the_next(falco: StandInFalco,
     threading.Thread(target=take, args=(call, answers), daemon=True).start()
     falco.put(b"a")
     requests.put(b"")
-    assert answers.get(timeout=10) == b"a"
+    assert answers.get(timeout=60) == b"a"
     wait_until(lambda: falco.pending == 0, "the queue to be drained")
     falco.put(b"b")
     assert falco.pending == 1
     assert falco.open_streams == 1
     requests.put(b"")
-    assert answers.get(timeout=10) == b"b"
+    assert answers.get(timeout=60) == b"b"
     requests.put(None)  # half-closing does not end it either
     falco.put(b"c")
     assert falco.open_streams == 1

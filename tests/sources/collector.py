@@ -22,7 +22,7 @@ class Collector:
 
     def __call__(self, batch: Batch) -> None:
         self.before(batch)
-        self.hold.wait(30)
+        self.hold.wait(60)
         self.batches.append(batch)
 
     @property
@@ -50,5 +50,5 @@ def running(source: Source, taken: Collector | None = None) -> Iterator[Collecto
     finally:
         taken.hold.set()
         source.stop()
-        thread.join(15)
+        thread.join(60)
         assert not thread.is_alive(), "the source did not stop"

@@ -36,7 +36,7 @@ def by_http(bodies: Sequence[bytes], _: Path, _count: int) -> Collector:
     """One alert a request, as Falco posts them."""
     made = HttpSource("http", "127.0.0.1", 0, Guard())
     with running(made) as taken:
-        connection = http.client.HTTPConnection("127.0.0.1", made.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", made.port, timeout=60)
         for body in bodies:
             connection.request("POST", "/", body)
             answer = connection.getresponse()
@@ -66,7 +66,7 @@ def by_stdin(bodies: Sequence[bytes], _: Path, _count: int) -> Collector:
     for at in range(0, len(data), 5000):
         os.write(write, data[at : at + 5000])
     os.close(write)
-    thread.join(20)
+    thread.join(60)
     os.close(read)
     return taken
 
@@ -74,7 +74,7 @@ def by_stdin(bodies: Sequence[bytes], _: Path, _count: int) -> Collector:
 def from_file(lines: bytes, folder: Path, count: int) -> Collector:
     (folder / "falco.log").write_bytes(lines)
     with running(FileSource("file", str(folder / "falco.log"), read_from="start")) as taken:
-        wait_until(lambda: len(taken.alerts) + len(taken.rejected) >= count, "every line", seconds=10)
+        wait_until(lambda: len(taken.alerts) + len(taken.rejected) >= count, "every line")
     return taken
 
 

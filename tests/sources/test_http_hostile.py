@@ -44,7 +44,7 @@ def at_work() -> Iterator[tuple[HttpSource, Collector]]:
 
 @contextmanager
 def connected(port: int) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         yield connection
 
 
@@ -103,7 +103,7 @@ def test_a_header_without_end_is_cut_off(at_work: tuple[HttpSource, Collector]) 
                 connection.sendall(b"a" * 5000)
         except OSError:
             pass  # it was ended
-        answer.join(10)
+        answer.join(60)
     assert not found[0] or found[0].startswith(b"HTTP/1.1 431 ")
 
 
@@ -157,7 +157,7 @@ def test_a_sender_that_sends_no_handshake_is_disconnected(tmp_path: Path) -> Non
         assert not rest(plain).startswith(b"HTTP")
         assert rest(silent) == b""
         wait_until(lambda: made._listener.count == 0, "the limits")
-        https = http.client.HTTPSConnection("127.0.0.1", made.port, context=ours, timeout=10)
+        https = http.client.HTTPSConnection("127.0.0.1", made.port, context=ours, timeout=60)
         https.request("POST", "/", ALERT)
         assert https.getresponse().status == 200
         https.close()
@@ -326,7 +326,7 @@ def test_a_fault_in_one_request_costs_that_request_only(monkeypatch: pytest.Monk
             wait_until(lambda: len(made._pending._requests) == 3, "the others")
             taken.hold.set()
             answer = rest(connection)
-        first.join(10)
+        first.join(60)
         assert [each[:3] for each in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"500", b"200"]
         monkeypatch.setattr(http_source, "read_body", lambda *_: 1 / 0)
         assert ask(made.port, "POST", "/", ALERT)[0] == 500
@@ -427,7 +427,7 @@ def test_a_fault_of_the_committer_ends_the_source_which_can_be_started_anew(monk
     with connected(made.port) as connection:
         connection.sendall(GOOD)
         assert b" 200 " not in rest(connection)
-    thread.join(10)
+    thread.join(60)
     assert len(raised) == 1
     monkeypatch.undo()
     with running(made, taken):

@@ -55,7 +55,7 @@ def at_work() -> Iterator[tuple[HttpSource, Collector]]:
 
 
 def ask(port: int, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body, named)
     answer = connection.getresponse()
@@ -66,7 +66,7 @@ def ask(port: int, method: str, path: str, body: bytes | None = None, **headers:
 
 def raw(port: int, data: bytes) -> bytes:
     """Bytes as they are, and everything that comes back until the far side hangs up."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(data)
         answer = b""
         while piece := connection.recv(65536):
@@ -77,7 +77,7 @@ def raw(port: int, data: bytes) -> bytes:
 def test_every_recording_is_taken_on_one_kept_connection(at_work: tuple[HttpSource, Collector]) -> None:
     """One alert a request, as Falco posts them, text lines too; the same alerts as decoded by themselves."""
     made, taken = at_work
-    connection = http.client.HTTPConnection("127.0.0.1", made.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", made.port, timeout=60)
     bodies = [body for name in NAMES for body in http_bodies(name)]
     for body in bodies:
         connection.request("POST", "/", body, {"User-Agent": "falcosecurity/falco"})
@@ -101,7 +101,7 @@ def test_an_answer_comes_after_the_commit() -> None:
         thread.join(0.5)
         assert answers == []
         taken.hold.set()
-        thread.join(10)
+        thread.join(60)
     assert answers[0][0] == 200
     assert len(taken.alerts) == 1
 
@@ -271,7 +271,7 @@ def answers(port: int, context: ssl.SSLContext) -> bool:
 
 
 def post_securely(port: int, context: ssl.SSLContext) -> int:
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
     with closing(connection):
         connection.request("POST", "/", ALERT)
         return connection.getresponse().status
@@ -293,7 +293,7 @@ def stopped_amid_a_commit(made: HttpSource, taken: Collector) -> list[tuple[int,
         wait_until(lambda: made._pending._committing, "the commit to begin")
         made.stop()
         taken.hold.set()
-        thread.join(10)
+        thread.join(60)
     return answers
 
 
@@ -341,7 +341,7 @@ def test_being_asked_again_while_it_hangs_up_leaves_nothing_half_done() -> None:
     thread.start()
     wait_until(lambda: ask(made.port, "GET", "/ping", b"")[0] == 200, "the source")
     made.stop()
-    thread.join(10)
+    thread.join(60)
     assert faults == []
     assert made._loop is not None
     assert made._loop.is_closed()
@@ -357,7 +357,7 @@ def test_cancelling_counts_what_was_not_committed() -> None:
         wait_until(lambda: made._pending._committing, "the commit to begin")
         assert made.abort() == 1
         taken.hold.set()
-        thread.join(10)
+        thread.join(60)
 
 
 def try_asking(port: int) -> None:

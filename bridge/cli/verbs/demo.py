@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play it; 0 when every alert was kept and every delivery settled."""
+    """Play the demo. Returns 0 if every alert was committed and every delivery settled."""
     for stop in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(stop, _exit_on_signal)
     folder = _prepare(args.dir)

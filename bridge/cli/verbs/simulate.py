@@ -44,8 +44,8 @@ def _add_what(group: Any) -> None:
     group.add_argument("--rate", type=_rate, metavar="N", help="alerts per second (default: all at once)")
     group.add_argument("--loop", action="store_true", help="repeat without end, each alert with the current time")
     group.add_argument("--hostname", metavar="NAME", help="hostname of all alerts")
-    group.add_argument("--json-output", action="store_true", help="as with json_output: true in falco.yaml (gRPC)")
-    group.add_argument("--text", action="store_true", help="as with json_output: false in falco.yaml (--http)")
+    group.add_argument("--json-output", action="store_true", help="like json_output: true in falco.yaml (gRPC)")
+    group.add_argument("--text", action="store_true", help="like json_output: false in falco.yaml (--http)")
     group.add_argument("--generate", action="store_true", help="generate alerts instead of reading FILE")
     group.add_argument(
         "--count", type=_count, metavar="N", help=f"number of alerts to generate (default {_DEFAULT_COUNT})"
@@ -58,7 +58,7 @@ def _add_where(group: Any) -> None:
     group.add_argument("--ca", type=Path, metavar="FILE", help="PEM file with the trusted authorities")
     group.add_argument("--cert", type=Path, metavar="FILE", help="PEM file with the certificate; required for TCP")
     group.add_argument("--key", type=Path, metavar="FILE", help="PEM file with the private key")
-    group.add_argument("--http", metavar="URL", help="post the alerts to URL instead of serving them")
+    group.add_argument("--http", metavar="URL", help="post the alerts to URL instead of serving gRPC")
     group.add_argument(
         "--exit-when-drained", action="store_true", help="exit when clients have read every alert and disconnected"
     )
@@ -148,7 +148,7 @@ def _post(args: argparse.Namespace, stop: threading.Event) -> int:
 
 
 def _context(args: argparse.Namespace) -> ssl.SSLContext | None:
-    """Who is trusted and who we are, for an https URL."""
+    """The TLS context for an https URL."""
     import ssl
 
     from bridge.simulate.errors import SimulationError
@@ -164,7 +164,7 @@ def _context(args: argparse.Namespace) -> ssl.SSLContext | None:
 
 
 def _alerts(args: argparse.Namespace) -> Iterator[Recording]:
-    """What is to be told, in order. Raises SimulationError where it cannot be read, before anything is told."""
+    """The alerts to play, in order. Raises SimulationError if they cannot be read."""
     from bridge.simulate.files import read_recordings
     from bridge.simulate.generate import generate
     from bridge.simulate.play import endlessly, from_node
