@@ -21,7 +21,7 @@ from bridge.language.program.transformers import NAMES
 from bridge.language.syntax.grammar_file import grammar_text
 from bridge.matching import compile_condition
 from bridge.routing.router import Router
-from bridge.routing.state import NO_STATE
+from bridge.routing.state import State
 from bridge.workbench.route_tests import RouteTestRunner
 
 PAGE = (Path(__file__).parent.parent / "docs" / "language.md").read_text(encoding="utf-8")
@@ -107,7 +107,7 @@ def test_texts_on_the_page_print_the_documented_result() -> None:
     for text, printed in pairs:
         program = check([SourceText("page", f'route "r" {{ to x  message "{text}" }}')], KNOWN).program
         assert program is not None
-        (notification,) = Router(program, {}).step(NO_STATE, alert, alert.time_ns).notifications
+        (notification,) = Router(program, {}).step(State(), alert, alert.time_ns).notifications
         assert printed in plain.body(compose(Delivery(0, alert, notification, 0, 0), {})).splitlines(), text
     assert len(pairs) > 6
 

@@ -23,7 +23,7 @@ from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
 from bridge.routing import Entry
 from bridge.routing.router import Router
-from bridge.routing.state import NO_STATE
+from bridge.routing.state import State
 from bridge.sources.contract import Aborted, Batch
 
 _BUSY_WAIT_SECONDS = 1.0
@@ -103,7 +103,7 @@ class Intake:
         fresh = self._retrying(lambda: self._alerts.unknown(completed), batch)
         now_ns = batch.received_ns
         started = time.perf_counter()
-        route = partial(router.route, NO_STATE, now_ns=now_ns)
+        route = partial(router.route, State(), now_ns=now_ns)
         entries = self._isolating(fresh, route, batch.source_name, rejected)
         decided_in = time.perf_counter() - started
         deliveries = self._store(

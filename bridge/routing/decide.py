@@ -18,7 +18,7 @@ def decide(program: Program, matched: Iterable[int], alert: Alert) -> Routed:
     """Decide about an alert. ``matched`` holds the indices of the routes that matched it, in file order."""
     routes = [program.routes[index] for index in matched]
     if not routes:
-        return _unmatched(program, alert)
+        return unmatched(program, alert)
     decisions = tuple(_decision(route) for route in routes)
     return Routed(decisions, _once_per_channel(routes, alert))
 
@@ -29,7 +29,7 @@ def _decision(route: Route) -> Decision:
     return Decision(route.name, Reason.SENT, route.to)
 
 
-def _unmatched(program: Program, alert: Alert) -> Routed:
+def unmatched(program: Program, alert: Alert) -> Routed:
     """Apply ``otherwise``, except to internal alerts: these reach only routes that test for them."""
     if not program.otherwise or alert.source == INTERNAL_SOURCE:
         return NOTHING
@@ -44,10 +44,10 @@ def _once_per_channel(routes: list[Route], alert: Alert) -> tuple[Notification, 
     for route in routes:
         for channel in route.to:
             by_channel.setdefault(channel, []).append(route)
-    return tuple(_merge(channel, wanting, alert) for channel, wanting in by_channel.items())
+    return tuple(merge(channel, wanting, alert) for channel, wanting in by_channel.items())
 
 
-def _merge(channel: str, routes: list[Route], alert: Alert) -> Notification:
+def merge(channel: str, routes: list[Route], alert: Alert) -> Notification:
     """One notification with the first route's text, the highest severity and the names of all routes."""
     first = routes[0]
     severity = min(alert.priority if route.severity is None else route.severity for route in routes)

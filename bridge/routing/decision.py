@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from bridge.alert import Alert
 from bridge.routing.notification import Notification
 from bridge.routing.reason import Reason
-from bridge.routing.state import Change, Timer
 
 OTHERWISE = "otherwise"
 """The route name in the decisions of an ``otherwise`` statement."""
@@ -20,6 +19,8 @@ class Decision:
     route: str
     reason: Reason
     channels: tuple[str, ...] = ()
+    detail: str = ""
+    """The numbers behind the reason: ``2 of 3``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,7 @@ class Routed:
     decisions: tuple[Decision, ...]
     """In file order."""
     notifications: tuple[Notification, ...]
-    """At most one for each channel."""
-    changes: tuple[Change, ...] = ()
-    """What to change in the state, in the transaction that stores the alert."""
-    timers: tuple[Timer, ...] = ()
-    """The timers to set."""
+    """At most one for each channel is about the alert itself. Others are about earlier alerts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from bridge.alert import Priority
+
+
+class Kind(StrEnum):
+    """What a notification is about."""
+
+    SINGLE = "single"
+    """One alert."""
+    DIGEST = "digest"
+    """The alerts of a group."""
+    SUMMARY = "summary"
+    """Alerts that a throttle held back."""
+    ESCALATION = "escalation"
+    """An incident that nobody acknowledged in time."""
+    RESOLVED = "resolved"
+    """An incident that ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What clauses with memory know about a notification."""
+
+    kind: Kind = Kind.SINGLE
+    count: int = 1
+    """How many alerts it stands for."""
+    suppressed: int = 0
+    """How many alerts the throttle held back before it."""
+    first_ns: int = 0
+    last_ns: int = 0
+    """Event times of the first and the last alert that it stands for."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Fields of other alerts that its texts name: ``2.proc.cmdline``, ``NAME.ka.user.name``; redacted."""
+    alerts: tuple[str, ...] = ()
+    """The ids of all alerts that it names, if there are several."""
+    incident: str = ""
+    """The id of its incident."""
+    key: str = ""
+    """The incident's key as people read it: ``payments/api-0``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +59,7 @@ class Notification:
     """Template source, or None for the default title."""
     message: str | None = None
     """Template source, or None for the default message."""
+    about: str | None = None
+    """The id of the alert that it is about; None for the alert that caused it."""
+    context: Context | None = None
+    """None if no clause with memory has a part in it."""

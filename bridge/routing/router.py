@@ -16,19 +16,45 @@ from bridge.language.program.program import Program
 from bridge.matching import Matcher
 from bridge.routing.decide import NOTHING, decide
 from bridge.routing.decision import Entry, Routed
+from bridge.routing.memory.decide import Turn, decide_with_memory, notify
+from bridge.routing.memory.engine import Engine, IncidentRecord
+from bridge.routing.notification import Notification
 from bridge.routing.redaction import Redactor
+from bridge.routing.silences import NO_SILENCES, Silences
 from bridge.routing.state import State, Timer
 
 
 class Router:
     """A checked program, compiled. A reload replaces the whole router. Used by one thread at a time."""
 
-    def __init__(self, program: Program, labels: Mapping[str, str], falco_rules: Iterable[FalcoRule] = ()) -> None:
-        """``falco_rules`` are the rules that ``complete`` recognises text alerts by."""
+    def __init__(
+        self,
+        program: Program,
+        labels: Mapping[str, str],
+        falco_rules: Iterable[FalcoRule] = (),
+        *,
+        secret: bytes = bytes(16),
+        incident_channels: frozenset[str] = frozenset(),
+    ) -> None:
+        """``falco_rules`` are the rules that ``complete`` recognises text alerts by.
+
+        ``secret`` keys the hashes of keys in the state, 16 to 64 bytes. ``incident_channels`` know incidents: they get
+        resolves, and a notification of each route.
+        """
         self.program = program
         self._matcher = Matcher(program, labels)
         self._text_alerts = TextAlerts(falco_rules)
         self._redactor = Redactor(program.redactions)
+        self._incident_channels = incident_channels
+        self.engine = Engine(program, labels, secret) if any(route.remembers for route in program.routes) else None
+
+    def start(self, state: State, now_ns: int) -> dict[str, int]:
+        """The program runs from now on. Returns the clauses whose state it forgot, with the number of keys."""
+        if self.engine is None:
+            return {clause: state.forget(clause) for clause in list(state.tables)}
+        forgotten = self.engine.forget_others(state)
+        self.engine.start(state, now_ns)
+        return forgotten
 
     def complete(self, alert: Alert) -> Alert:
         """The alert with its rule, source, tags and fields, where a Falco rule explains its text; else the same one.
@@ -37,19 +63,53 @@ class Router:
         """
         return self._text_alerts.completed(alert)
 
-    def step(self, state: State, cause: Alert | Timer, now_ns: int) -> Routed:  # noqa: ARG002  # for clauses with memory
-        """What follows from an alert, as ``complete`` returned it, or from a timer. ``state`` is not modified.
+    def step(self, state: State, cause: Alert | Timer, now_ns: int, silences: Silences = NO_SILENCES) -> Routed:
+        """What follows from an alert, as ``complete`` returned it, or from timers that are due. Changes ``state``.
 
         ``now_ns`` is the time for schedules and timers, in nanoseconds since the epoch.
         """
         if isinstance(cause, Timer):
-            return NOTHING
-        return decide(self.program, self._matcher.match(cause, now_ns), cause)
+            return self._wake(state, cause, now_ns, silences)
+        return self._decide(state, cause, None, now_ns, silences)
 
-    def route(self, state: State, alert: Alert, now_ns: int) -> Entry:
+    def route(self, state: State, alert: Alert, now_ns: int, silences: Silences = NO_SILENCES) -> Entry:
         """What to store for an alert, as ``complete`` returned it: the redacted alert and what follows from it."""
-        return Entry(self._redactor.alert(alert), self.step(state, alert, now_ns))
+        redacted = self._redactor.alert(alert)
+        return Entry(redacted, self._decide(state, alert, redacted, now_ns, silences))
+
+    def incidents(self, state: State) -> list[IncidentRecord]:
+        """The incidents that are open, acknowledged or resolved lately, the latest match first."""
+        return [] if self.engine is None else self.engine.incidents(state)
+
+    def acknowledge(self, state: State, target: str, actor: str, now_ns: int) -> list[IncidentRecord]:
+        """Acknowledge an incident by its id, or all of a route by its name. Returns those that were open."""
+        return [] if self.engine is None else self.engine.acknowledge(state, target, actor, now_ns)
+
+    def resolve(
+        self, state: State, target: str, actor: str, now_ns: int
+    ) -> tuple[list[IncidentRecord], tuple[Notification, ...]]:
+        """Resolve an incident by its id, or all of a route by its name. Returns those that had not ended."""
+        if self.engine is None:
+            return [], ()
+        resolved, emissions = self.engine.resolve(state, target, actor, now_ns)
+        return resolved, notify(self.program, emissions, self._incident_channels)
 
     def redact_raw(self, raw: bytes) -> bytes:
         """A message that is not an alert, without secrets."""
         return self._redactor.raw(raw)
+
+    def _decide(self, state: State, alert: Alert, redacted: Alert | None, now_ns: int, silences: Silences) -> Routed:
+        matched = self._matcher.match(alert, now_ns)
+        if self.engine is None and not silences:
+            return decide(self.program, matched, alert)
+        shown = redacted or self._redactor.alert(alert)
+        turn = Turn(state, now_ns, silences.asked(alert, now_ns))
+        return decide_with_memory(self.program, self.engine, matched, (alert, shown), turn, self._incident_channels)
+
+    def _wake(self, state: State, timer: Timer, now_ns: int, silences: Silences) -> Routed:
+        if self.engine is None:
+            return NOTHING
+        turn = Turn(state, now_ns, silences.asked_of(timer.alerts, now_ns))
+        emissions = self.engine.wake(state, now_ns, turn.silenced)
+        emissions += self.engine.evict(state, now_ns, turn.silenced)
+        return Routed((), notify(self.program, emissions, self._incident_channels))

@@ -11,7 +11,7 @@ from typing import Literal, cast
 from bridge.language.program.program import Program, Route
 from bridge.routing import OTHERWISE
 from bridge.routing.router import Router
-from bridge.routing.state import NO_STATE
+from bridge.routing.state import State
 from bridge.workbench.alert_files import Line
 from bridge.workbench.unsupported import clauses_with_memory
 
@@ -59,7 +59,7 @@ class RoutingCounts:
     def add(self, lines: Iterable[Line]) -> None:
         """Route recorded alerts, each at the time at which it was received."""
         for line in lines:
-            routed = self._router.step(NO_STATE, self._router.complete(line.alert), line.at_ns)
+            routed = self._router.step(State(), self._router.complete(line.alert), line.at_ns)
             self._by_route.update(decision.route for decision in routed.decisions)
             self._by_channel.update(notification.channel for notification in routed.notifications)
 

@@ -11,7 +11,7 @@ from bridge.language.program.program import Route
 from bridge.matching.analysis.explain import Explanation, compile_explanation
 from bridge.routing import Notification, Routed
 from bridge.routing.router import Router
-from bridge.routing.state import NO_STATE
+from bridge.routing.state import State
 
 
 class MatchResult(StrEnum):
@@ -63,7 +63,7 @@ class Explainer:
     def explain(self, alert: Alert, at_ns: int) -> AlertExplanation:
         """What the routes do with an alert that is received at ``at_ns``."""
         completed = self._router.complete(alert)
-        routed = self._router.step(NO_STATE, completed, at_ns)
+        routed = self._router.step(State(), completed, at_ns)
         return AlertExplanation(completed, tuple(self._routes(completed, routed, at_ns)), routed.notifications)
 
     def _routes(self, alert: Alert, routed: Routed, at_ns: int) -> Iterator[RouteExplanation]:

@@ -20,7 +20,7 @@ from bridge.language.program.test_case import (
 from bridge.matching import compile_condition
 from bridge.matching.closures import Predicate
 from bridge.routing.router import Router
-from bridge.routing.state import NO_STATE
+from bridge.routing.state import State
 from bridge.workbench.event_alert import event_alert
 from bridge.workbench.expectations import Failure, Judge, Round, Sent
 from bridge.workbench.unsupported import clauses_with_memory
@@ -99,7 +99,7 @@ class RouteTestRunner:
         run.alerts.append(alert)
         if any(until > run.now_ns and predicate(alert) for predicate, until in run.silences):
             return
-        entry = self._router.route(NO_STATE, alert, run.now_ns)
+        entry = self._router.route(State(), alert, run.now_ns)
         run.matched.update(decision.route for decision in entry.routed.decisions)
         for notification in entry.routed.notifications:
             message = compose(Delivery(0, entry.alert, notification, 0, run.now_ns), self._labels)

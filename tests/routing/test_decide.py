@@ -5,7 +5,7 @@ from __future__ import annotations
 from bridge.alert import Alert, Priority
 from bridge.routing import Reason, Routed
 from bridge.routing.router import Router
-from bridge.routing.state import NO_STATE
+from bridge.routing.state import State
 from tests.support import builders
 
 TEXT = """
@@ -22,7 +22,7 @@ def alert(rule: str, source: str = "syscall") -> Alert:
 
 
 def routed(text: str, what: Alert) -> Routed:
-    return Router(builders.program_of(text), {}).step(NO_STATE, what, 0)
+    return Router(builders.program_of(text), {}).step(State(), what, 0)
 
 
 def test_a_channel_gets_one_notification() -> None:

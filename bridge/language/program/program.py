@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bridge.alert import Priority
 from bridge.language.diagnostics.source import Span
+from bridge.language.program.clauses import Clause
 from bridge.language.program.condition import Condition
 from bridge.language.program.schedule import Schedule
 
@@ -71,6 +72,15 @@ class Route:
     during: tuple[During, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     memory: tuple[MemoryClause, ...] = ()
+    clauses: tuple[Clause, ...] = ()
+    """The clauses with memory."""
+    resolve_after_ns: int | None = None
+    """After how long without a match its incidents are resolved; None is the default of a day."""
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what it does depends on earlier alerts, or on what a person does."""
+        return bool(self.clauses or self.escalations or self.resolve_after_ns)
 
 
 @dataclass(frozen=True, slots=True)

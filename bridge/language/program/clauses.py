@@ -1,0 +1,116 @@
+"""The clauses with memory of a route, checked. Times are in nanoseconds.
+
+``text`` is a clause as ``fmt`` prints it. With the route's name it identifies the clause's state over a reload.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.language.program.condition import Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One field of a key that two kinds of alert share: ``k8s.pod.name = ka.target.name``."""
+
+    own: str
+    """The field of the route's own match."""
+    other: str
+    """The field of the alert that meets the clause's condition. Equal to ``own`` if only one is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """``new F, … in D [by …] [learn L]``: passes combinations that were not seen for D."""
+
+    text: str
+    fields: tuple[str, ...]
+    window_ns: int
+    by: tuple[str, ...] = ()
+    learn_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """``after N [distinct F] in D [by …]``: passes the N-th match, or the N-th value of F, in a sliding window."""
+
+    text: str
+    count: int
+    window_ns: int
+    by: tuple[str, ...] = ()
+    distinct: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``then [not] C within D by …``: one later step of a sequence."""
+
+    condition: Condition
+    window_ns: int
+    by: tuple[Pair, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """All ``then`` clauses of a route, in order. Only the last step may be negated."""
+
+    text: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """``absent D by …``: passes the last alert of a key that has been silent for D."""
+
+    text: str
+    window_ns: int
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unless:
+    """``unless C within D by … [wait W]``: ends the way of an alert if an alert that meets C was received."""
+
+    text: str
+    condition: Condition
+    window_ns: int
+    by: tuple[Pair, ...]
+    wait_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class With:
+    """``with NAME = C within D by … [wait W]``: joins the alert with one that meets C."""
+
+    text: str
+    name: str
+    condition: Condition
+    window_ns: int
+    by: tuple[Pair, ...]
+    wait_ns: int = 10_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``group by … [wait W] [every E] [limit L]``: gathers the alerts of a key in digests."""
+
+    text: str
+    by: tuple[str, ...]
+    wait_ns: int = 30_000_000_000
+    every_ns: int = 300_000_000_000
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """``throttle N per D [by …]``: at most N notifications in any window of D."""
+
+    text: str
+    count: int
+    window_ns: int
+    by: tuple[str, ...] = ()
+
+
+Clause = New | After | Then | Absent | Unless | With | Group | Throttle

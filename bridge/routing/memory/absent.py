@@ -1,0 +1,44 @@
+"""``absent D by …``: passes the last alert of a key that has been silent for D."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bridge.language.program.clauses import Absent
+from bridge.routing.memory.passage import Passage
+from bridge.routing.memory.stage import LATENESS_NS, Outcome
+from bridge.routing.reason import Reason
+from bridge.routing.state import Table
+
+
+class LastSeen(msgspec.Struct, frozen=True):
+    """The latest alert of a key."""
+
+    passage: Passage
+
+
+class AbsentStage:
+    """Watches keys. A key is known from its first match, and forgotten once its silence was reported."""
+
+    def __init__(self, clause: Absent) -> None:
+        self._window_ns = clause.window_ns
+
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+        """The key is not silent."""
+        row: LastSeen | None = table.get(key)
+        latest = passage if row is None or passage.event_ns >= row.passage.event_ns else row.passage
+        due_ns = latest.event_ns + self._window_ns + LATENESS_NS
+        table.put(key, LastSeen(latest), max(due_ns, now_ns + 1))
+        return Outcome(reason=Reason.KEY_PRESENT)
+
+    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:  # noqa: ARG002
+        """The key has been silent for D, and no late alert of it came."""
+        row: LastSeen = table.get(key)  # type: ignore[assignment]
+        table.remove(key)
+        return Outcome((row.passage,))
+
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+        """Report the key: whether it falls silent is not known any more."""
+        return Outcome((row.passage,), Reason.STATE_EVICTED)

@@ -1,0 +1,91 @@
+"""``after N [distinct F] in D [by …]``: passes the N-th match, or the N-th value of F, in a sliding window."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from typing import Any
+
+import msgspec
+
+from bridge.language.program.clauses import After
+from bridge.routing.memory.keys import HASH_SIZE
+from bridge.routing.memory.passage import Passage
+from bridge.routing.memory.stage import LATENESS_NS, Outcome
+from bridge.routing.reason import Reason
+from bridge.routing.state import Table
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The matches of a key in the window."""
+
+    newest_ns: int
+    """The newest event time of the key."""
+    last: Passage
+    """The latest match."""
+    times: tuple[int, ...] = ()
+    """Event times in ascending order; not used with ``distinct``."""
+    values: dict[bytes, int] = {}  # msgspec copies the default
+    """With ``distinct``: the newest event time of each value, by the value's hash."""
+
+
+class Released(msgspec.Struct, frozen=True):
+    """When an evicted key was last let through."""
+
+    at_ns: int
+
+
+RELEASED = b"released"
+"""The key of that row. No other key has this length."""
+
+
+class AfterStage:
+    """Counts matches. The window is ``(newest - D, newest]``; a late match counts if it is in it."""
+
+    def __init__(self, clause: After) -> None:
+        self._count = clause.count
+        self._window_ns = clause.window_ns
+        self._distinct = clause.distinct is not None
+
+    def enter(self, table: Table, passage: Passage, key: bytes, _now_ns: int) -> Outcome:
+        """Pass the N-th match and empty the window. With ``distinct``, the key ends with the hash of F."""
+        key, value = (key[:-HASH_SIZE], key[-HASH_SIZE:]) if self._distinct else (key, b"")
+        row: Window | None = table.get(key)
+        newest = passage.event_ns if row is None else max(row.newest_ns, passage.event_ns)
+        counted = (
+            self._with_value(row, passage, newest, value) if self._distinct else self._with_time(row, passage, newest)
+        )
+        found = len(counted.values) if self._distinct else len(counted.times)
+        if found < self._count:
+            table.put(key, counted, newest + self._window_ns + LATENESS_NS)
+            return Outcome(reason=Reason.BELOW_THRESHOLD, detail=f"{found} of {self._count}")
+        times = sorted(counted.values.values()) if self._distinct else counted.times
+        table.remove(key)
+        passed = msgspec.structs.replace(passage, count=found, first_ns=times[0], last_ns=times[-1])
+        return Outcome((passed,))
+
+    def wake(self, table: Table, key: bytes, _now_ns: int) -> Outcome:
+        """The window is over: nothing in it can count any more."""
+        table.remove(key)
+        return Outcome()
+
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002  # of the contract
+        """Pass the latest match of one evicted key per window, so that a flood of keys cannot silence the route."""
+        if isinstance(row, Released):
+            table.put(RELEASED, row)
+            return Outcome()
+        last: Released | None = table.get(RELEASED)
+        if last is not None and abs(now_ns - last.at_ns) < self._window_ns:
+            return Outcome()
+        table.put(RELEASED, Released(now_ns))
+        return Outcome((row.last,), Reason.STATE_EVICTED)
+
+    def _with_time(self, row: Window | None, passage: Passage, newest: int) -> Window:
+        times = [] if row is None else list(row.times)
+        insort(times, passage.event_ns)
+        return Window(newest, passage, times=tuple(times[bisect_right(times, newest - self._window_ns) :]))
+
+    def _with_value(self, row: Window | None, passage: Passage, newest: int, value: bytes) -> Window:
+        values = {} if row is None else dict(row.values)
+        values[value] = max(values.get(value, passage.event_ns), passage.event_ns)
+        oldest = newest - self._window_ns
+        return Window(newest, passage, values={each: at for each, at in values.items() if at > oldest})

@@ -1,0 +1,184 @@
+"""All routes with memory: what an alert or a timer does to their state, and which notifications follow. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from bridge.alert import Alert
+from bridge.language.diagnostics.source import Span
+from bridge.language.program.program import Program, Route
+from bridge.matching import Matcher
+from bridge.routing.memory.incident import Incident
+from bridge.routing.memory.keys import read_field
+from bridge.routing.memory.pipeline import Emission, Pipeline, Run, SilencedBy, Watch
+from bridge.routing.memory.stage import Seen
+from bridge.routing.state import State, Table
+
+FUTURE_NS = 60_000_000_000
+"""How far ahead of its receipt an event time may be; beyond that the receipt time is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Watcher:
+    """A watched condition with what reads the fields that texts name."""
+
+    pipeline: Pipeline
+    watch: Watch
+    reads: tuple[tuple[str, Callable[[Alert], object]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRecord:
+    """An incident with its id."""
+
+    id: str
+    """16 hexadecimal digits."""
+    route: str
+    key: bytes
+    incident: Incident
+
+
+class Engine:
+    """The compiled clauses with memory of a program. Used by one thread at a time."""
+
+    def __init__(self, program: Program, labels: Mapping[str, str], secret: bytes) -> None:
+        """``secret`` keys the hashes of keys: 16 to 64 bytes."""
+        self.pipelines = {
+            index: Pipeline(index, route, labels, secret)
+            for index, route in enumerate(program.routes)
+            if route.remembers
+        }
+        self._by_identity = {
+            identity: pipeline for pipeline in self.pipelines.values() for identity in pipeline.identities
+        }
+        self._watchers = [
+            _Watcher(pipeline, watch, tuple((name, read_field(name, labels)) for name in watch.fields))
+            for pipeline in self.pipelines.values()
+            for watch in pipeline.watches
+        ]
+        self._watching = Matcher(_watch_program(self._watchers), labels) if self._watchers else None
+
+    def start(self, state: State, now_ns: int) -> None:
+        """The program runs from now on. Routes that ran before keep the time of their start."""
+        for pipeline in self.pipelines.values():
+            pipeline.start(state, now_ns)
+
+    def forget_others(self, state: State) -> dict[str, int]:
+        """Remove the state of clauses that the program does not have, and return how many rows each had."""
+        return {clause: state.forget(clause) for clause in set(state.tables) - self._by_identity.keys()}
+
+    def observe(
+        self, state: State, alert: Alert, redacted: Alert, received_ns: int, now_ns: int, silenced: SilencedBy
+    ) -> list[Emission]:
+        """Offer an alert to the clauses that watch for others. Comes before ``match`` for the same alert."""
+        if self._watching is None:
+            return []
+        emissions: list[Emission] = []
+        event_ns = event_time(alert, received_ns)
+        for index in self._watching.match(alert, now_ns):
+            watcher = self._watchers[index]
+            values = {name: _text(read(redacted)) for name, read in watcher.reads}
+            seen = Seen(alert.id, event_ns, values)
+            run = watcher.pipeline.observe(state, watcher.watch, alert, seen, now_ns, silenced)
+            emissions += run.emissions
+        return emissions
+
+    def match(
+        self,
+        state: State,
+        index: int,
+        alert: Alert,
+        redacted: Alert,
+        received_ns: int,
+        now_ns: int,
+        silenced: SilencedBy,
+    ) -> Run:
+        """The route with this index matched an alert, and has clauses with memory."""
+        event_ns = event_time(alert, received_ns)
+        return self.pipelines[index].match(state, alert, redacted, event_ns, now_ns, silenced)
+
+    def wake(self, state: State, now_ns: int, silenced: SilencedBy, limit: int = 1000) -> list[Emission]:
+        """Fire up to ``limit`` timers that are due."""
+        emissions: list[Emission] = []
+        for _ in range(limit):
+            due = state.pop_due(now_ns)
+            if due is None:
+                break
+            table, key = due
+            pipeline = self._by_identity.get(table.clause)
+            if pipeline is None or table.get(key) is None:
+                continue
+            emissions += pipeline.wake(state, table, key, now_ns, silenced).emissions
+        return emissions
+
+    def evict(self, state: State, now_ns: int, silenced: SilencedBy) -> list[Emission]:
+        """Bring the state within its bounds, the longest unused keys first."""
+        emissions: list[Emission] = []
+        for table in self._too_large(state):
+            pipeline = self._by_identity.get(table.clause)
+            if pipeline is None:
+                state.forget(table.clause)
+            else:
+                emissions += pipeline.evict(state, table, now_ns, silenced).emissions
+        return emissions
+
+    def incidents(self, state: State) -> list[IncidentRecord]:
+        """All incidents that are open, acknowledged or resolved lately, the latest match first."""
+        found = [
+            IncidentRecord(incident_id, pipeline.route.name, key, row)
+            for pipeline in self.pipelines.values()
+            for incident_id, key, row in pipeline.listed(state)
+        ]
+        return sorted(found, key=lambda each: each.incident.matched_ns, reverse=True)
+
+    def acknowledge(self, state: State, target: str, actor: str, now_ns: int) -> list[IncidentRecord]:
+        """Acknowledge an open incident by its id, or all of a route by its name. Returns those that were open."""
+        return [
+            each
+            for each in self._targeted(state, target)
+            if self._pipeline(each.route).acknowledge(state, each.key, actor, now_ns)
+        ]
+
+    def resolve(
+        self, state: State, target: str, actor: str, now_ns: int
+    ) -> tuple[list[IncidentRecord], list[Emission]]:
+        """Resolve the incident with this id, or all of the route with this name: those that had not ended."""
+        resolved: list[IncidentRecord] = []
+        emissions: list[Emission] = []
+        for each in self._targeted(state, target):
+            run = self._pipeline(each.route).resolve(state, each.key, actor, now_ns)
+            if run.emissions:
+                resolved.append(each)
+                emissions += run.emissions
+        return resolved, emissions
+
+    def _targeted(self, state: State, target: str) -> list[IncidentRecord]:
+        return [each for each in self.incidents(state) if target in {each.id, each.route}]
+
+    def _pipeline(self, route: str) -> Pipeline:
+        return next(each for each in self.pipelines.values() if each.route.name == route)
+
+    def _too_large(self, state: State) -> Iterable[Table]:
+        for table in list(state.tables.values()):
+            for _ in range(len(table.rows) - state.keys_per_table):
+                yield table
+        yield from state.overflowing()
+
+
+def event_time(alert: Alert, received_ns: int) -> int:
+    """The alert's event time; its receipt, if the event time is more than a minute after it."""
+    return alert.time_ns if alert.time_ns <= received_ns + FUTURE_NS else received_ns
+
+
+def _watch_program(watchers: list[_Watcher]) -> Program:
+    """The watched conditions as routes, so that one lookup per field finds those that hold."""
+    nowhere = Span("", 0, 0, 1, 1)
+    blank = Route("", None, (), None, None, None, drop=False, stop=False, span=nowhere)
+    return Program(tuple(replace(blank, when=each.watch.condition) for each in watchers), ())
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "<NA>"
+    return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,151 @@
+"""Incidents: what a person acknowledges. An incident is a route and a key; escalations are its timers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from bridge.routing.memory.passage import Passage
+from bridge.routing.memory.stage import Outcome
+from bridge.routing.notification import Kind
+from bridge.routing.reason import Reason
+from bridge.routing.state import Table
+
+DAY_NS = 86_400_000_000_000
+RESOLVE_AFTER_NS = DAY_NS
+_LISTED_NS = DAY_NS
+"""How long a resolved incident can still be listed."""
+_MOST_CHANNELS = 50
+
+
+class IncidentState(StrEnum):
+    """Where an incident stands."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class Incident(msgspec.Struct, frozen=True):
+    """One incident. Times are processing times in nanoseconds since the epoch."""
+
+    passage: Passage
+    """Its latest notification."""
+    opened_ns: int
+    matched_ns: int
+    """When its latest notification went out."""
+    state: IncidentState = IncidentState.OPEN
+    count: int = 0
+    """Alerts in all its notifications."""
+    told: tuple[str, ...] = ()
+    """The channels that were notified, in order."""
+    pending: tuple[tuple[int, str], ...] = ()
+    """Escalations that are due: when, and to which channel."""
+    actor: str = ""
+    """Who acknowledged or resolved it."""
+    changed_ns: int = 0
+    """When its state last changed."""
+
+
+class IncidentStage:
+    """The last stage: opens incidents, escalates, resolves."""
+
+    def __init__(
+        self, to: tuple[str, ...], ladder: tuple[tuple[int, str], ...], resolve_after_ns: int = RESOLVE_AFTER_NS
+    ) -> None:
+        """``ladder`` are the escalations: after how long, and to which channel."""
+        self._to = to
+        self._ladder = ladder
+        self._resolve_after_ns = resolve_after_ns
+
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+        """A notification goes out: it opens the incident of its key, or belongs to the open one."""
+        row: Incident | None = table.get(key)
+        if row is None or row.state is IncidentState.RESOLVED:
+            pending = tuple((now_ns + after_ns, channel) for after_ns, channel in self._ladder)
+            row = Incident(passage, now_ns, now_ns, pending=pending, changed_ns=now_ns)
+        told = tuple(dict.fromkeys((*row.told, *self._to)))[:_MOST_CHANNELS]
+        self._store(
+            table,
+            key,
+            msgspec.structs.replace(
+                row, passage=passage, matched_ns=now_ns, count=row.count + passage.count, told=told
+            ),
+        )
+        return Outcome((passage,))
+
+    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:
+        """Escalate, resolve, or forget."""
+        row: Incident = table.get(key)  # type: ignore[assignment]
+        if row.state is IncidentState.RESOLVED:
+            table.remove(key)
+            return Outcome()
+        if row.matched_ns + self._resolve_after_ns <= now_ns:
+            return self.resolve(table, key, "", now_ns)
+        due = tuple(channel for due_ns, channel in row.pending if due_ns <= now_ns)
+        left = tuple(each for each in row.pending if each[0] > now_ns)
+        if row.state is IncidentState.ACKNOWLEDGED or not due:
+            self._store(table, key, msgspec.structs.replace(row, pending=left))
+            return Outcome(reason=Reason.ACKNOWLEDGED if due else None)
+        told = tuple(dict.fromkeys((*row.told, *due)))[:_MOST_CHANNELS]
+        self._store(table, key, msgspec.structs.replace(row, pending=left, told=told))
+        values = {"waited": str(now_ns - row.opened_ns), "told": ", ".join(row.told)}
+        escalation = msgspec.structs.replace(
+            row.passage, kind=Kind.ESCALATION, to=due, count=row.count, values=row.passage.values | values
+        )
+        return Outcome((escalation,))
+
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+        """Send the escalations that are still due: whether somebody acknowledges is not known any more."""
+        channels = tuple(channel for _, channel in row.pending)
+        if row.state is not IncidentState.OPEN or not channels:
+            return Outcome()
+        escalation = msgspec.structs.replace(row.passage, kind=Kind.ESCALATION, to=channels, count=row.count)
+        return Outcome((escalation,), Reason.STATE_EVICTED)
+
+    def acknowledge(self, table: Table, key: bytes, actor: str, now_ns: int) -> bool:
+        """Cancel the escalations. Returns whether the incident was open."""
+        row: Incident | None = table.get(key)
+        if row is None or row.state is not IncidentState.OPEN:
+            return False
+        self._store(
+            table,
+            key,
+            msgspec.structs.replace(row, state=IncidentState.ACKNOWLEDGED, pending=(), actor=actor, changed_ns=now_ns),
+        )
+        return True
+
+    def resolve(self, table: Table, key: bytes, actor: str, now_ns: int) -> Outcome:
+        """End the incident: the channels that were notified of it may hear of that."""
+        row: Incident | None = table.get(key)
+        if row is None or row.state is IncidentState.RESOLVED:
+            return Outcome()
+        self._store(
+            table,
+            key,
+            msgspec.structs.replace(row, state=IncidentState.RESOLVED, pending=(), actor=actor, changed_ns=now_ns),
+        )
+        resolved = msgspec.structs.replace(row.passage, kind=Kind.RESOLVED, to=row.told, count=row.count)
+        return Outcome((resolved,), Reason.RESOLVED)
+
+    def about(self, row: Any, now_ns: int) -> str | None:
+        """The alert that an escalation would be about, if one is due."""
+        due = row.state is IncidentState.OPEN and any(due_ns <= now_ns for due_ns, _ in row.pending)
+        return row.passage.alert_id if due and row.matched_ns + self._resolve_after_ns > now_ns else None
+
+    def silence(self, table: Table, key: bytes, now_ns: int) -> None:
+        """The escalation that is due is silenced: it is due when the incident next matches after the silence."""
+        row: Incident = table.get(key)  # type: ignore[assignment]
+        later = [due_ns for due_ns, _ in row.pending if due_ns > now_ns]
+        table.put(key, row, min([row.matched_ns + self._resolve_after_ns, *later]))
+
+    def _store(self, table: Table, key: bytes, row: Incident) -> None:
+        if row.state is IncidentState.RESOLVED:
+            table.put(key, row, row.changed_ns + _LISTED_NS)
+            return
+        deadlines = [row.matched_ns + self._resolve_after_ns]
+        if row.state is IncidentState.OPEN:
+            deadlines += [due_ns for due_ns, _ in row.pending]
+        table.put(key, row, min(deadlines))

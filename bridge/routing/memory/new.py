@@ -1,0 +1,75 @@
+"""``new F, … in D [by …] [learn L]``: passes a combination that was not seen in the D before its event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bridge.language.program.clauses import New
+from bridge.routing.memory.passage import Passage
+from bridge.routing.memory.stage import LATENESS_NS, Outcome
+from bridge.routing.reason import Reason
+from bridge.routing.state import Table
+
+STARTED = b"started"
+"""The row that says when the route first ran. No key of a combination has this length."""
+_EXPIRED_PER_MATCH = 2
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """When a combination was last seen, in event time."""
+
+    last_ns: int
+
+
+class NewStage:
+    """Remembers combinations. The key holds the values of ``by`` and of the fields."""
+
+    def __init__(self, clause: New) -> None:
+        self._window_ns = clause.window_ns
+        self._learn_ns = clause.learn_ns
+
+    def start(self, table: Table, now_ns: int) -> None:
+        """The route runs from now on, unless it ran before."""
+        if table.get(STARTED) is None:
+            table.put(STARTED, Sighting(now_ns))
+
+    def enter(self, table: Table, passage: Passage, key: bytes, _now_ns: int) -> Outcome:
+        """Pass the combination if it is new. Every sighting renews it."""
+        event_ns = passage.event_ns
+        row: Sighting | None = table.get(key)
+        self._expire(table, event_ns)
+        table.put(key, Sighting(event_ns if row is None else max(row.last_ns, event_ns)))
+        started: Sighting | None = table.get(STARTED)
+        if started is None:
+            self.start(table, event_ns)
+            started = Sighting(event_ns)
+        if event_ns < started.last_ns + self._learn_ns:
+            return Outcome(reason=Reason.LEARNING, detail=f"until {self._learn_ns // 1_000_000_000} s after the start")
+        if row is not None and row.last_ns > event_ns - self._window_ns:
+            return Outcome(reason=Reason.NOT_NEW)
+        return Outcome((passage,))
+
+    def wake(self, _table: Table, _key: bytes, _now_ns: int) -> Outcome:
+        """There are no timers."""
+        return Outcome()
+
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+        """A forgotten combination counts as new when it is next seen: the clause fails open."""
+        if key == STARTED:
+            table.put(key, row)
+        return Outcome()
+
+    def _expire(self, table: Table, event_ns: int) -> None:
+        """Remove the longest unused combinations that are too old to matter."""
+        for _ in range(_EXPIRED_PER_MATCH):
+            if not table.rows:
+                return
+            key = table.oldest()
+            if key == STARTED:
+                table.put(key, table.rows[key])  # to the end
+            elif table.rows[key].last_ns <= event_ns - self._window_ns - LATENESS_NS:
+                table.remove(key)
+            else:
+                return

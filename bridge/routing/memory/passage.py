@@ -1,0 +1,45 @@
+"""A match on its way through the clauses of its route."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bridge.routing.notification import Kind
+
+
+class Passage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One match, or several that became one. Contains no text of the alert but ``values``, which are redacted.
+
+    It is stored while a clause holds it, so everything that later clauses need is computed when the match occurs: the
+    original values are not available later.
+    """
+
+    alert_id: str
+    """The alert that the texts are about."""
+    event_ns: int
+    """Its event time, at most one minute after it was received."""
+    severity: int
+    """The severity of the route, or the alert's priority."""
+    keys: tuple[bytes, ...]
+    """The key of each clause of the route; empty for a clause without ``by``."""
+    shown: str = ""
+    """The incident's key for people, after redaction."""
+    kind: Kind = Kind.SINGLE
+    count: int = 1
+    """How many alerts it stands for."""
+    first_ns: int = 0
+    last_ns: int = 0
+    """The event times of the first and the last of them."""
+    suppressed: int = 0
+    """How many alerts were throttled before it."""
+    values: dict[str, str] = {}  # msgspec copies the default
+    """Fields of other alerts that texts name: ``2.proc.cmdline`` of a step, ``NAME.ka.user.name`` of a join."""
+    to: tuple[str, ...] = ()
+    """The channels, if they are not the route's own: those of an escalation or a resolve."""
+    alerts: tuple[str, ...] = ()
+    """The ids of all alerts that it names, if there are several: members of a digest, steps, joins."""
+
+
+def single(alert_id: str, event_ns: int, severity: int, keys: tuple[bytes, ...], shown: str) -> Passage:
+    """The passage of one match."""
+    return Passage(alert_id, event_ns, severity, keys, shown, first_ns=event_ns, last_ns=event_ns)

@@ -1,0 +1,304 @@
+"""The clauses with memory of one route, in the order in which an alert passes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from bridge.alert import Alert
+from bridge.language.program.clauses import Absent, After, Clause, Group, New, Pair, Then, Throttle, Unless, With
+from bridge.language.program.condition import Condition
+from bridge.language.program.program import Route
+from bridge.language.program.template import parse_template
+from bridge.routing.memory.absent import AbsentStage
+from bridge.routing.memory.after import AfterStage
+from bridge.routing.memory.group import GroupStage
+from bridge.routing.memory.incident import RESOLVE_AFTER_NS, Incident, IncidentStage
+from bridge.routing.memory.join import JoinStage
+from bridge.routing.memory.keys import KeyOf, key_reader, shown_key
+from bridge.routing.memory.new import NewStage
+from bridge.routing.memory.passage import Passage, single
+from bridge.routing.memory.sequence import SequenceStage
+from bridge.routing.memory.stage import Outcome, Speaking, Stage
+from bridge.routing.memory.throttle import ThrottleStage
+from bridge.routing.memory.unless import UnlessStage
+from bridge.routing.notification import Kind
+from bridge.routing.reason import Reason
+from bridge.routing.state import State, Table
+
+SilencedBy = Callable[[str], str | None]
+"""From an alert's id to the id of the silence that holds it back, or None."""
+
+_ORDER = (New, Unless, After, Then, Absent, With, Group, Throttle)
+"""The order in which clauses act. Silences act between ``Absent`` and ``With``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A condition that alerts of any kind are asked for a clause of this route."""
+
+    stage: int
+    """The place of the clause among the route's stages."""
+    number: int
+    """The number of the condition within the clause."""
+    condition: Condition
+    key: KeyOf
+    """The key of an alert that meets the condition."""
+    fields: tuple[str, ...]
+    """The fields of it that texts name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """A passage that came through all clauses: a notification of the route."""
+
+    route: int
+    passage: Passage | None
+    """None for a route without memory."""
+    reason: Reason | None = None
+    """Why it goes out, if that is not the plain reason: ``state_evicted``."""
+    incident: str = ""
+    """The id of its incident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What became of a match, a timer or a watched alert."""
+
+    emissions: tuple[Emission, ...]
+    reason: Reason | None = None
+    """Why the match did not come through; None if it did, or if there was no match."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A stage, what identifies its rows, and how to read its key."""
+
+    clause: Clause | None
+    stage: Stage
+    identity: str
+    key: KeyOf
+
+
+class Pipeline:
+    """The stages of one route."""
+
+    def __init__(self, index: int, route: Route, labels: Mapping[str, str], secret: bytes) -> None:
+        self.index = index
+        self.route = route
+        clauses = sorted(route.clauses, key=lambda clause: _ORDER.index(type(clause)))
+        self._stages = [
+            _Placed(clause, _stage(clause), f"{route.name}\n{clause.text}", _key(clause, labels, secret))
+            for clause in clauses
+        ]
+        self._silenced_before = sum(isinstance(clause, New | Unless | After | Then | Absent) for clause in clauses)
+        by = _incident_fields(clauses)
+        incident_key = key_reader(by, labels, secret) if by is not None else (lambda alert: bytes.fromhex(alert.id))
+        ladder = tuple(sorted((each.after_ns, each.channel) for each in route.escalations))
+        self.incidents = IncidentStage(route.to, ladder, route.resolve_after_ns or RESOLVE_AFTER_NS)
+        self.incident_table = f"{route.name}\nincident"
+        self._stages.append(_Placed(None, self.incidents, self.incident_table, incident_key))
+        self._shown = shown_key(by or (), labels)
+        self._severity = route.severity
+        self._by_identity = {placed.identity: place for place, placed in enumerate(self._stages)}
+        self.watches = tuple(self._watches(labels, secret))
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """What identifies the state of each clause over a reload."""
+        return tuple(self._by_identity)
+
+    def start(self, state: State, now_ns: int) -> None:
+        """The route runs from now on."""
+        for placed in self._stages:
+            if isinstance(placed.stage, NewStage):
+                placed.stage.start(state.table(placed.identity), now_ns)
+
+    def match(
+        self, state: State, alert: Alert, redacted: Alert, event_ns: int, now_ns: int, silenced: SilencedBy
+    ) -> Run:
+        """The route matched an alert."""
+        keys = tuple(placed.key(alert) for placed in self._stages)
+        severity = alert.priority if self._severity is None else self._severity
+        passage = single(alert.id, event_ns, int(severity), keys, self._shown(redacted))
+        return self._run(state, (passage,), 0, now_ns, silenced)
+
+    def observe(self, state: State, watch: Watch, alert: Alert, seen: Any, now_ns: int, silenced: SilencedBy) -> Run:
+        """An alert meets a condition of one of the clauses."""
+        placed = self._stages[watch.stage]
+        table = state.table(placed.identity)
+        outcome = placed.stage.observe(table, watch.number, watch.key(alert), seen, now_ns)  # type: ignore[attr-defined]
+        return self._continue(state, outcome, watch.stage, now_ns, silenced)
+
+    def wake(self, state: State, table: Table, key: bytes, now_ns: int, silenced: SilencedBy) -> Run:
+        """A timer of one of the clauses has fired."""
+        place = self._by_identity[table.clause]
+        stage = self._stages[place].stage
+        if isinstance(stage, Speaking) and (about := stage.about(table.get(key), now_ns)) and silenced(about):
+            stage.silence(table, key, now_ns)
+            return Run((), Reason.SILENCED)
+        outcome = stage.wake(table, key, now_ns)
+        if place >= self._silenced_before:
+            outcome = replace(outcome, passed=tuple(_loud(outcome.passed, silenced)))
+        return self._continue(state, outcome, place, now_ns, silenced)
+
+    def evict(self, state: State, table: Table, now_ns: int, silenced: SilencedBy) -> Run:
+        """Remove the longest unused row of one of the clauses."""
+        place = self._by_identity[table.clause]
+        key = table.oldest()
+        row = table.get(key)
+        table.remove(key)
+        state.evicted[table.clause] = state.evicted.get(table.clause, 0) + 1
+        outcome = self._stages[place].stage.evict(table, key, row, now_ns)
+        return self._continue(state, outcome, place, now_ns, silenced)
+
+    def _continue(self, state: State, outcome: Outcome, place: int, now_ns: int, silenced: SilencedBy) -> Run:
+        """Let what a stage passed go on behind it."""
+        run = self._run(state, outcome.passed, place + 1, now_ns, silenced)
+        emissions = run.emissions
+        if outcome.reason is Reason.STATE_EVICTED:
+            emissions = tuple(replace(each, reason=outcome.reason) for each in emissions)
+        return Run(emissions, run.reason or outcome.reason, run.detail or outcome.detail)
+
+    def _run(self, state: State, passages: tuple[Passage, ...], first: int, now_ns: int, silenced: SilencedBy) -> Run:
+        """Lead passages through the stages from ``first`` on."""
+        reason: Reason | None = None
+        detail = ""
+        for place in range(first, len(self._stages)):
+            if place == self._silenced_before:
+                loud = tuple(each for each in passages if silenced(each.alert_id) is None)
+                if len(loud) < len(passages):
+                    reason = Reason.SILENCED
+                passages = loud
+            if not passages:
+                break
+            placed = self._stages[place]
+            table = state.table(placed.identity)
+            going: list[Passage] = []
+            for passage in passages:
+                outcome = placed.stage.enter(table, passage, passage.keys[place], now_ns)
+                going += outcome.passed
+                reason, detail = outcome.reason or reason, outcome.detail or detail
+            passages = tuple(going)
+        emissions = tuple(Emission(self.index, each, None, self.incident_id(each.keys[-1])) for each in passages)
+        return Run(emissions, None if emissions else reason, "" if emissions else detail)
+
+    def incident_id(self, key: bytes) -> str:
+        """The id of the incident with this key: 16 hexadecimal digits of the route and the key."""
+        return blake2b(self.route.name.encode() + b"\n" + key, digest_size=8).hexdigest()
+
+    def listed(self, state: State) -> Iterator[tuple[str, bytes, Incident]]:
+        """The incidents of the route: id, key and record, the longest unused first."""
+        table = state.tables.get(self.incident_table)
+        for key, row in () if table is None else list(table.rows.items()):
+            yield self.incident_id(key), key, row
+
+    def acknowledge(self, state: State, key: bytes, actor: str, now_ns: int) -> bool:
+        """Cancel the escalations of an incident. Returns whether it was open."""
+        return self.incidents.acknowledge(state.table(self.incident_table), key, actor, now_ns)
+
+    def resolve(self, state: State, key: bytes, actor: str, now_ns: int) -> Run:
+        """End an incident, unless it has ended."""
+        outcome = self.incidents.resolve(state.table(self.incident_table), key, actor, now_ns)
+        return self._continue(state, outcome, len(self._stages) - 1, now_ns, lambda _alert_id: None)
+
+    def _watches(self, labels: Mapping[str, str], secret: bytes) -> Iterator[Watch]:
+        for place, placed in enumerate(self._stages):
+            match placed.clause:
+                case Then() as clause:
+                    for number, step in enumerate(clause.steps):
+                        fields = self._named(f"{number + 2}.")
+                        yield Watch(place, number, step.condition, _other_key(step.by, labels, secret), fields)
+                case Unless() as clause:
+                    yield Watch(place, 0, clause.condition, _other_key(clause.by, labels, secret), ())
+                case With() as clause:
+                    fields = self._named(f"{clause.name}.")
+                    yield Watch(place, 0, clause.condition, _other_key(clause.by, labels, secret), fields)
+                case _:
+                    pass
+
+    def _named(self, prefix: str) -> tuple[str, ...]:
+        """The fields of a step or a join that the route's texts name."""
+        texts = [text for text in (self.route.title, self.route.message) if text is not None]
+        names = [slot.name for text in texts for slot in parse_template(text).slots]
+        return tuple(dict.fromkeys(name.removeprefix(prefix) for name in names if name.startswith(prefix)))
+
+
+def _loud(passages: tuple[Passage, ...], silenced: SilencedBy) -> Iterator[Passage]:
+    """The passages that are not silenced. Silenced alerts are left out of a digest."""
+    for passage in passages:
+        if passage.kind is not Kind.DIGEST:
+            if silenced(passage.alert_id) is None:
+                yield passage
+            continue
+        loud = tuple(each for each in passage.alerts if silenced(each) is None)
+        if loud:
+            count = passage.count - (len(passage.alerts) - len(loud))
+            about = passage.alert_id if passage.alert_id in loud else loud[0]
+            yield msgspec.structs.replace(passage, alerts=loud, count=count, alert_id=about)
+
+
+def _stage(clause: Clause) -> Stage:
+    match clause:
+        case New():
+            return NewStage(clause)
+        case Unless():
+            return UnlessStage(clause)
+        case After():
+            return AfterStage(clause)
+        case Then():
+            return SequenceStage(clause)
+        case Absent():
+            return AbsentStage(clause)
+        case With():
+            return JoinStage(clause)
+        case Group():
+            return GroupStage(clause)
+        case Throttle():
+            return ThrottleStage(clause)
+
+
+def _key(clause: Clause, labels: Mapping[str, str], secret: bytes) -> KeyOf:
+    """How a stage's key is read from the route's own match."""
+    match clause:
+        case New():
+            return key_reader((*clause.by, *clause.fields), labels, secret)
+        case After() if clause.distinct is not None:
+            return _joined([key_reader(clause.by, labels, secret), key_reader((clause.distinct,), labels, secret)])
+        case After() | Absent() | Group() | Throttle():
+            return key_reader(clause.by, labels, secret)
+        case Then():
+            return _joined([_own_key(step.by, labels, secret) for step in clause.steps])
+        case Unless() | With():
+            return _own_key(clause.by, labels, secret)
+
+
+def _joined(readers: list[KeyOf]) -> KeyOf:
+    return lambda alert: b"".join([read(alert) for read in readers])
+
+
+def _own_key(by: tuple[Pair, ...], labels: Mapping[str, str], secret: bytes) -> KeyOf:
+    return key_reader(tuple(pair.own for pair in by), labels, secret)
+
+
+def _other_key(by: tuple[Pair, ...], labels: Mapping[str, str], secret: bytes) -> KeyOf:
+    return key_reader(tuple(pair.other for pair in by), labels, secret)
+
+
+def _incident_fields(clauses: list[Clause]) -> tuple[str, ...] | None:
+    """The fields of the incident's key, of the clause that gives it; None if each alert is an incident of its own."""
+    for kind in (Group, Throttle, After, Then, Absent):
+        for clause in clauses:
+            match clause:
+                case Then() if kind is Then:
+                    return tuple(dict.fromkeys(pair.own for step in clause.steps for pair in step.by))
+                case Group() | Throttle() | After() | Absent() if isinstance(clause, kind):
+                    return clause.by
+                case _:
+                    pass
+    return None

@@ -1,0 +1,159 @@
+"""``then [not] C within D by …``: a match that is followed, or not followed, by other alerts on the same key.
+
+Each match begins an attempt. An attempt waits at its next step under the key of that step, so an alert that meets the
+step's condition finds all attempts that it completes with one lookup.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bridge.language.program.clauses import Then
+from bridge.routing.memory.keys import HASH_SIZE
+from bridge.routing.memory.passage import Passage
+from bridge.routing.memory.stage import LATENESS_NS, Outcome, Seen
+from bridge.routing.reason import Reason
+from bridge.routing.state import Table
+
+MAX_OPEN = 100
+"""Attempts open on one key; the oldest go first."""
+_MAX_EARLY = 20
+_MAX_NAMED = 20
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """A sequence that has begun."""
+
+    passage: Passage
+    """The first step's match."""
+    last_ns: int
+    """Event time of the last step that happened."""
+    keys: tuple[bytes, ...]
+    """The key of each later step."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What waits for one step on one key."""
+
+    attempts: tuple[Attempt, ...] = ()
+    early: tuple[tuple[int, str, dict[str, str]], ...] = ()
+    """Alerts that met the step's condition: event time, id, values. Their first step may arrive late."""
+
+
+class SequenceStage:
+    """Runs the attempts of all keys."""
+
+    def __init__(self, clause: Then) -> None:
+        self._steps = clause.steps
+
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+        """Begin an attempt. ``key`` holds the keys of all steps, one after the other."""
+        keys = tuple(key[at : at + HASH_SIZE] for at in range(0, len(key), HASH_SIZE))
+        begun = Attempt(passage, passage.event_ns, keys)
+        done = self._advance(table, begun, 0, now_ns)
+        if done:
+            return Outcome(done)
+        return Outcome(reason=Reason.SEQUENCE_OPEN)
+
+    def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> Outcome:
+        """An alert meets the condition of a step."""
+        place = bytes((number,)) + key
+        row: Waiting = table.get(place) or Waiting()
+        step = self._steps[number]
+        met = [each for each in row.attempts if _completes(each, seen.event_ns, seen.alert_id, step.window_ns)]
+        early = (*row.early, (seen.event_ns, seen.alert_id, seen.values))[-_MAX_EARLY:]
+        self._store(table, place, [each for each in row.attempts if each not in met], early, number, now_ns)
+        if step.negated:
+            return Outcome(reason=Reason.SEQUENCE_EXPIRED if met else None)
+        done: list[Passage] = []
+        for attempt in met:
+            done += self._advance(table, _stepped(attempt, number, seen), number + 1, now_ns)
+        return Outcome(_as_one(done))
+
+    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:
+        """Deadlines have passed: an attempt ends, or passes if the step was a ``then not``."""
+        number = key[0]
+        row: Waiting = table.get(key)  # type: ignore[assignment]
+        step = self._steps[number]
+        over = [each for each in row.attempts if each.last_ns + step.window_ns + LATENESS_NS <= now_ns]
+        left = [each for each in row.attempts if each not in over]
+        early = tuple(each for each in row.early if each[0] + LATENESS_NS > now_ns)
+        self._store(table, key, left, early, number, now_ns)
+        if step.negated:
+            return Outcome(tuple(each.passage for each in over))
+        return Outcome(reason=Reason.SEQUENCE_EXPIRED if over else None)
+
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+        """A ``then not`` passes; another sequence cannot be known to be complete, and ends."""
+        if self._steps[key[0]].negated and row.attempts:
+            return Outcome((row.attempts[-1].passage,), Reason.STATE_EVICTED)
+        return Outcome()
+
+    def _advance(self, table: Table, attempt: Attempt, number: int, now_ns: int) -> tuple[Passage, ...]:
+        """Let an attempt wait for the step with this number, or go on if the step's alert is there already."""
+        if number == len(self._steps):
+            return (attempt.passage,)
+        step = self._steps[number]
+        place = bytes((number,)) + attempt.keys[number]
+        row: Waiting = table.get(place) or Waiting()
+        for event_ns, alert_id, values in row.early:
+            if event_ns > attempt.last_ns and _completes(attempt, event_ns, alert_id, step.window_ns):
+                if step.negated:
+                    return ()
+                return self._advance(
+                    table, _stepped(attempt, number, Seen(alert_id, event_ns, values)), number + 1, now_ns
+                )
+        self._store(table, place, [*row.attempts, attempt][-MAX_OPEN:], row.early, number, now_ns)
+        return ()
+
+    def _store(
+        self,
+        table: Table,
+        place: bytes,
+        attempts: list[Attempt],
+        early: tuple[tuple[int, str, dict[str, str]], ...],
+        number: int,
+        now_ns: int,
+    ) -> None:
+        if not attempts and not early:
+            table.remove(place)
+            return
+        window_ns = self._steps[number].window_ns
+        deadlines = [each.last_ns + window_ns + LATENESS_NS for each in attempts]
+        deadlines += [each[0] + LATENESS_NS for each in early]
+        table.put(place, Waiting(tuple(attempts), early), max(min(deadlines), now_ns + 1))
+
+
+def _completes(attempt: Attempt, event_ns: int, alert_id: str, window_ns: int) -> bool:
+    """Whether an alert with this event time is the attempt's next step. Exactly ``window_ns`` later is too late."""
+    passage = attempt.passage
+    if alert_id == passage.alert_id or alert_id in passage.alerts:
+        return False
+    return attempt.last_ns <= event_ns < attempt.last_ns + window_ns
+
+
+def _stepped(attempt: Attempt, number: int, seen: Seen) -> Attempt:
+    """The attempt after one more step. The second step of the sequence is ``%2.field`` in texts."""
+    passage = attempt.passage
+    values = {f"{number + 2}.{name}": value for name, value in seen.values.items()}
+    return Attempt(
+        msgspec.structs.replace(
+            passage,
+            values=passage.values | values,
+            alerts=(*(passage.alerts or (passage.alert_id,)), seen.alert_id),
+            last_ns=max(passage.last_ns, seen.event_ns),
+        ),
+        seen.event_ns,
+        attempt.keys,
+    )
+
+
+def _as_one(done: list[Passage]) -> tuple[Passage, ...]:
+    """One notification names all attempts that one alert completes. Its texts are of the first attempt."""
+    if len(done) < 2:
+        return tuple(done)
+    first = done[0]
+    named = tuple(dict.fromkeys(each for passage in done for each in passage.alerts))[:_MAX_NAMED]
+    return (msgspec.structs.replace(first, count=len(done), alerts=named),)

@@ -1,0 +1,66 @@
+"""The contract of a clause with memory. One file implements one clause; ``pipeline`` runs them in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from bridge.routing.memory.passage import Passage
+from bridge.routing.reason import Reason
+from bridge.routing.state import Table
+
+LATENESS_NS = 30_000_000_000
+"""How late, or out of order, alerts may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An alert that meets the condition of a clause, as far as the clause needs it."""
+
+    alert_id: str
+    event_ns: int
+    values: dict[str, str] = field(default_factory=dict)
+    """The redacted fields that texts name, by field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a clause did."""
+
+    passed: tuple[Passage, ...] = ()
+    """What goes on to the next clause."""
+    reason: Reason | None = None
+    """Why a passage that entered did not go on; None if it did."""
+    detail: str = ""
+    """The numbers behind the reason, for people."""
+
+
+class Stage(Protocol):
+    """One clause of one route. Stages change their own table only. None of the methods raises."""
+
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+        """A match has come this far."""
+
+    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:
+        """The timer of a row has fired. The row is still there; its timer is not."""
+
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:
+        """The row was removed because the table is full: let go on what it held."""
+
+
+class Watching(Stage, Protocol):
+    """A clause that also watches alerts which meet a condition of its own."""
+
+    def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> Outcome:
+        """An alert meets the clause's condition with this number."""
+
+
+@runtime_checkable
+class Speaking(Protocol):
+    """A stage whose timers send notifications of their own, which a silence can hold back."""
+
+    def about(self, row: Any, now_ns: int) -> str | None:
+        """The id of the alert that the row's timer would send a notification about; None if it would send none."""
+
+    def silence(self, table: Table, key: bytes, now_ns: int) -> None:
+        """Do without that notification. The row's timer is set again where one is needed."""

@@ -1,0 +1,94 @@
+"""``throttle N per D [by …]``: at most N notifications of a key in any window of D."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bridge.language.program.clauses import Throttle
+from bridge.routing.memory.passage import Passage
+from bridge.routing.memory.stage import Outcome
+from bridge.routing.notification import Kind
+from bridge.routing.reason import Reason
+from bridge.routing.state import Table
+
+
+class Slots(msgspec.Struct, frozen=True):
+    """What was sent in the window, and what was held back since."""
+
+    sent: tuple[int, ...] = ()
+    """Processing times, ascending."""
+    held: int = 0
+    """Alerts held back since the last notification."""
+    first_ns: int = 0
+    """Event time of the first of them."""
+    last: Passage | None = None
+    """The last of them."""
+
+
+class ThrottleStage:
+    """Spends slots. When something was held back and a slot is free, a summary goes out."""
+
+    def __init__(self, clause: Throttle) -> None:
+        self._count = clause.count
+        self._window_ns = clause.window_ns
+
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+        """Send the notification if a slot is free; it carries how many were held back."""
+        row = self._current(table.get(key) or Slots(), now_ns)
+        if len(row.sent) < self._count:
+            self._store(table, key, Slots((*row.sent, now_ns)), now_ns)
+            return Outcome((msgspec.structs.replace(passage, suppressed=passage.suppressed + row.held),))
+        first_ns = passage.first_ns if row.held == 0 else min(row.first_ns, passage.first_ns)
+        row = Slots(row.sent, row.held + passage.count, first_ns, passage)
+        self._store(table, key, row, now_ns)
+        return Outcome(reason=Reason.THROTTLED, detail=self.describe(row))
+
+    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:
+        """A slot is free: send a summary of what was held back, or forget the key."""
+        row = self._current(table.get(key) or Slots(), now_ns)
+        if row.last is None or len(row.sent) >= self._count:
+            self._store(table, key, row, now_ns)
+            return Outcome()
+        self._store(table, key, Slots((*row.sent, now_ns)), now_ns)
+        return Outcome((_summary(row, row.last),))
+
+    def about(self, row: Any, now_ns: int) -> str | None:
+        """The alert that a summary would be about, if one is due."""
+        current = self._current(row, now_ns)
+        return None if current.last is None or len(current.sent) >= self._count else current.last.alert_id
+
+    def silence(self, table: Table, key: bytes, now_ns: int) -> None:
+        """The summary that is due is silenced: it is not sent, and spends no slot."""
+        row = self._current(table.get(key) or Slots(), now_ns)
+        self._store(table, key, Slots(row.sent), now_ns)
+
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+        """Send the summary now. The key's next notification finds all slots free."""
+        if row.last is None:
+            return Outcome()
+        return Outcome((_summary(row, row.last),), Reason.STATE_EVICTED)
+
+    def describe(self, row: Slots) -> str:
+        """The numbers of a key: sent, held back."""
+        return f"{len(row.sent)} of {self._count} sent, {row.held} held back"
+
+    def _current(self, row: Slots, now_ns: int) -> Slots:
+        """The row without what left the window. A time in the future is from before a step back of the clock."""
+        sent = tuple(min(each, now_ns) for each in row.sent if each > now_ns - self._window_ns)
+        return msgspec.structs.replace(row, sent=sent)
+
+    def _store(self, table: Table, key: bytes, row: Slots, now_ns: int) -> None:
+        if not row.sent and not row.held:
+            table.remove(key)
+            return
+        free_ns = row.sent[0] + self._window_ns if len(row.sent) >= self._count else now_ns + 1
+        forget_ns = row.sent[-1] + self._window_ns if row.sent else now_ns + 1
+        table.put(key, row, max(free_ns if row.held else forget_ns, now_ns + 1))
+
+
+def _summary(row: Slots, last: Passage) -> Passage:
+    return msgspec.structs.replace(
+        last, kind=Kind.SUMMARY, count=row.held, first_ns=row.first_ns, suppressed=row.held, alerts=()
+    )
