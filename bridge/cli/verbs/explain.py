@@ -31,10 +31,10 @@ def add_parser(subparsers: Any) -> None:
         "--alert",
         metavar="FILE",
         help="Falco's JSON lines, a container log or a journal; - is standard input "
-        "(default: the journal of --config, else -)",
+        "(default the journal of --config, else -)",
     )
     parser.add_argument("--id", default="", metavar="ID", help="only alerts whose id starts with ID")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="output format (default: text)")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="text or json (default text)")
     add_routes(parser)
     parser.set_defaults(run=run)
 
