@@ -72,9 +72,11 @@ def _raise_file_limit() -> None:
 def _assemble(generation: Generation, journal: Journal, sources: list[Source], operator: OperatorService) -> Bridge:
     config = generation.config
     courier = CourierProcess(generation.courier_settings(), generation.loaded.secret_names)
-    intake = Intake(
-        journal.alerts, generation.router, on_deliveries=courier.wake, on_fault=lambda fault: bridge.fail(fault)
-    )  # made below
+
+    def fail(fault: JournalError) -> None:
+        bridge.fail(fault)
+
+    intake = Intake(journal.alerts, generation.router, on_deliveries=courier.wake, on_fault=fail)
     inspector = Inspector(config.journal.path, list(config.channels), intake, sources, courier)
     live = LiveGeneration(generation, sources, courier, operator)
     routes = [route.name for route in generation.router.program.routes]
