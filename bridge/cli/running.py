@@ -34,5 +34,6 @@ def instance_paths(args: argparse.Namespace) -> InstancePaths | None:
     found = find_instance_paths(args.config, os.environ)
     if isinstance(found, InstancePaths):
         return found
-    print(found.text(), end="", file=sys.stderr)
+    for problem in found:
+        print(f"falco-bridge: {problem.text()}", file=sys.stderr)
     return None

@@ -1,10 +1,10 @@
-"""A text that must not appear in any output."""
+"""Text that must not be seen."""
 
 from __future__ import annotations
 
 
 class Secret:
-    """A secret text. Printed, logged or in a traceback it is ``***``; ``reveal`` returns it."""
+    """A secret: printed, logged or in a traceback it is ``***``; ``reveal`` gives it to whoever needs it."""
 
     __slots__ = ("_text",)
 
@@ -12,11 +12,8 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text."""
+        """The secret itself."""
         return self._text
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self._text == other._text
@@ -28,8 +25,3 @@ class Secret:
         return "***"
 
     __str__ = __repr__
-
-
-def revealed(secret: Secret | None) -> str:
-    """The text of a secret that may be absent: empty for None."""
-    return "" if secret is None else secret.reveal()

@@ -56,7 +56,7 @@ def test_posted_alerts_arrive(road: Road) -> None:
     road.await_settled()
     assert road.stop(bridge) == 0, road.log
     assert len(road.kept()) == 60
-    assert '"repeated": 60' in road.log
+    assert '"duplicates": 60' in road.log
     assert "0123456789abcdef" not in road.log
 
 

@@ -1,1 +1,0 @@
-"""The declared config: every section and key with its type, default, description and example."""
