@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help run test test-full check bench files stubs format clean
+.PHONY: help run test test-full check bench files docs stubs format clean
 
 help:                    ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 14
@@ -24,6 +24,7 @@ check: $(READY)          ## check lint, formatting, types, docs and the generate
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/falco-bridge fmt --check $(shell find examples -name '*.route')
+	$(BIN)/python -m bridge.config.page docs/config.md --check
 	$(BIN)/python -m pytest tests/test_docs.py tests/test_readme.py
 	proto/generate.sh --check
 
@@ -33,6 +34,9 @@ bench: $(READY)          ## measure throughput and cost on this machine
 files:                   ## list every module with its purpose
 	@find bridge -name '*.py' ! -name '*_pb2.py' ! -name '__*' | LC_ALL=C sort | while read -r file; do \
 		printf '%-42s %s\n' "$$file" "$$(head -n 1 "$$file" | tr -d '"')"; done
+
+docs: $(READY)           ## generate the tables of docs/config.md
+	$(BIN)/python -m bridge.config.page docs/config.md
 
 stubs:                   ## regenerate the protobuf stubs
 	proto/generate.sh

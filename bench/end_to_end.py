@@ -1,10 +1,10 @@
-"""The whole road under load: what is committed a second, how long a batch waits for its commit, what is delivered.
+"""Alerts from gRPC to the journal and on to a channel: throughput, and the time from receipt to commit.
 
-Who is the limit at 20,000/s offered, on two cores: neither fills one, they take turns. The stand-in (a Python server:
-a real Falco's is not) hands a message at a time to a reader that asks for the next, and gives some 28,000/s to one that
-only counts; the router spends about 45 µs of CPU an alert (14 to read it, 9 to decode, 21 to match, decide and commit),
-so 22,000/s is its own end, and while it commits nobody reads. Both in turn make 13,000 to 14,000/s. To commit in
-another thread than reads was no faster, for there is one interpreter, and alerts then waited ten times as long.
+At 20,000 alerts/s offered, on two cores, 13,000 to 14,000/s are committed, and neither core is full: the two sides take
+turns. The simulated Falco is a Python server, which hands over one message when the reader asks for the next, and gives
+about 28,000/s to a reader that only counts. The router needs about 45 µs of CPU per alert: 14 to read, 9 to decode, 21
+to match, decide and commit. So its own limit is 22,000/s, and it does not read while it commits. Committing in another
+thread was not faster, because there is one interpreter, and alerts then waited ten times as long.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from bench.figures import Figure
 from bridge.alert.wire.methods import GET
+from bridge.journal import JournalError
 from bridge.journal.opening import open_for_router, open_to_read
+from bridge.journal.protocols import Journal
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
@@ -43,27 +45,29 @@ otherwise { to archive }
 
 
 def figures() -> Iterator[Figure]:
-    """A stand-in Falco and a courier as processes of their own; the router's half in this one, to see inside."""
-    yield from _stand_in_alone()
+    """The simulated Falco is a process of its own. The router runs in this one, so that its CPU can be measured."""
+    yield from _falco_alone()
     for rate in _RATES:
         yield from _under_load(rate)
     yield from _whole_bridge()
 
 
-def _stand_in_alone() -> Iterator[Figure]:
-    """What it can give: everything is queued, and the reader does nothing but count."""
+def _falco_alone() -> Iterator[Figure]:
+    """Its limit: all alerts are queued before, and the reader only counts them."""
     count = max(_RATES) * _SECONDS
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name, offering(Path(name), count) as falco:
-        before, spent, began = falco.cpu_seconds(), time.process_time(), time.monotonic()
+        falco_before, before, started = falco.cpu_seconds(), time.process_time(), time.monotonic()
         with open_channel(falco.address, None) as channel:
             get: Any = channel.unary_stream(GET, request_serializer=None, response_deserializer=None)
             read = 0
             while read < count:
                 read += sum(1 for _ in get(b""))
-        seconds = time.monotonic() - began
-        yield Figure("the stand-in alone, its alerts only counted", count / seconds, "alerts/s")
-        yield Figure("the stand-in alone: its CPU", (falco.cpu_seconds() - before) / count * 1e6, "µs/alert")
-        yield Figure("the stand-in alone: the counter's CPU", (time.process_time() - spent) / count * 1e6, "µs/alert")
+        seconds = time.monotonic() - started
+        yield Figure("simulated Falco alone, alerts only counted", count / seconds, "alerts/s")
+        yield Figure("simulated Falco alone: its CPU", (falco.cpu_seconds() - falco_before) / count * 1e6, "µs/alert")
+        yield Figure(
+            "simulated Falco alone: the reader's CPU", (time.process_time() - before) / count * 1e6, "µs/alert"
+        )
 
 
 def _under_load(rate: int) -> Iterator[Figure]:
@@ -71,19 +75,19 @@ def _under_load(rate: int) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
         folder = Path(name)
         with offering(folder, count, rate) as falco:
-            before, spent = falco.cpu_seconds(), time.process_time()
-            waits, seconds = _take_in(folder, count)
-            theirs, ours = falco.cpu_seconds() - before, time.process_time() - spent
+            falco_before, before = falco.cpu_seconds(), time.process_time()
+            waits, seconds = _accept(folder, count)
+            falco_spent, spent = falco.cpu_seconds() - falco_before, time.process_time() - before
         waits.sort()
-        yield Figure(f"offered {rate:,}/s: the stand-in", theirs / seconds, "cores")
-        yield Figure(f"offered {rate:,}/s: the router", ours / seconds, "cores")
+        yield Figure(f"offered {rate:,}/s: simulated Falco", falco_spent / seconds, "cores")
+        yield Figure(f"offered {rate:,}/s: the router", spent / seconds, "cores")
         yield Figure(f"offered {rate:,}/s: committed", count / seconds, "alerts/s")
         yield Figure(f"offered {rate:,}/s: receive to commit, median", waits[len(waits) // 2] * 1000, "ms")
         yield Figure(f"offered {rate:,}/s: receive to commit, p99", waits[len(waits) * 99 // 100] * 1000, "ms")
 
 
-def _take_in(folder: Path, count: int) -> tuple[list[float], float]:
-    """Each alert's wait from the read of its batch to the commit, and how long all took."""
+def _accept(folder: Path, count: int) -> tuple[list[float], float]:
+    """Seconds from receipt to commit for each alert, and seconds for all of them."""
     program = check([SourceText("bench.route", _ROUTES)], Known(None, None)).program
     assert program is not None
     journal = open_for_router(folder / "journal.db")
@@ -111,7 +115,7 @@ def _take_in(folder: Path, count: int) -> tuple[list[float], float]:
 
 
 def _whole_bridge() -> Iterator[Figure]:
-    """The real command, its courier writing to a file channel; everything is offered at once."""
+    """The real command with a file channel; all alerts are offered at once."""
     count = 10_000
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
         folder = Path(name)
@@ -125,35 +129,33 @@ def _whole_bridge() -> Iterator[Figure]:
             bridge = start(folder, "--config", "config.yaml")
             started = time.monotonic()
             try:
-                kept = _await(folder, lambda journal: journal.history.alert_count() >= count)
+                committed = _await(folder, lambda journal: journal.history.alert_count() >= count)
                 delivered = _await(folder, lambda journal: journal.deliveries.undelivered() == 0)
             finally:
                 bridge.terminate()
                 bridge.wait(30)
-        yield Figure("all at once: committed, start of the bridge included", count / (kept - started), "alerts/s")
+        yield Figure("all at once: committed, start of the bridge included", count / (committed - started), "alerts/s")
         yield Figure("all at once: delivered to a file with fsync each", count / (delivered - started), "alerts/s")
 
 
-def _await(folder: Path, holds: object) -> float:
-    from bridge.journal import JournalError
-
-    assert callable(holds)
+def _await(folder: Path, holds: Callable[[Journal], bool]) -> float:
+    """The time at which the condition held. Raises TimeoutError."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             journal = open_to_read(folder / "journal.db")
-            found = holds(journal)
+            done = holds(journal)
             journal.close()
         except JournalError:
-            found = False
-        if found:
+            done = False
+        if done:
             return time.monotonic()
         time.sleep(0.1)
     raise TimeoutError("the bridge did not finish")
 
 
 class simulating:  # noqa: N801  # used as a function
-    """A stand-in Falco that offers so many alerts a second, or all at once."""
+    """A simulated Falco that offers ``rate`` alerts per second, or all at once."""
 
     def __init__(self, folder: Path, count: int, rate: int | None) -> None:
         pace = [] if rate is None else ["--rate", str(rate)]
@@ -171,8 +173,8 @@ class simulating:  # noqa: N801  # used as a function
         self._process.wait()
 
 
-class offering:  # noqa: N801  # likewise
-    """A stand-in Falco whose alerts are made before, offered at so many a second, or all at once."""
+class offering:  # noqa: N801  # used as a function
+    """As ``simulating``, but the alerts are generated before, and the CPU of its process can be read."""
 
     def __init__(self, folder: Path, count: int, rate: int | None = None) -> None:
         self._socket = folder / "falco.sock"
@@ -182,9 +184,9 @@ class offering:  # noqa: N801  # likewise
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def cpu_seconds(self) -> float:
-        """What its process has used."""
-        said = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(said[11]) + int(said[12])) / os.sysconf("SC_CLK_TCK")
+        """CPU seconds that its process has used."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def __enter__(self) -> Self:
         while not self._socket.exists():

@@ -29,8 +29,8 @@ def figures() -> Iterator[Figure]:
     yield Figure(f"idle bridge with {_MANY} Falcos", many, "% of a core")
     yield Figure("each further idle Falco", each, "% of a core")
     waits = sorted(_waits(12))
-    yield Figure("an alert after a silence: until it is read, median", waits[len(waits) // 2] * 1000, "ms")
-    yield Figure("an alert after a silence: until it is read, longest", waits[-1] * 1000, "ms")
+    yield Figure("latency of an alert after a pause, median", waits[len(waits) // 2] * 1000, "ms")
+    yield Figure("latency of an alert after a pause, longest", waits[-1] * 1000, "ms")
 
 
 def _share(falcos: int) -> float:

@@ -21,7 +21,7 @@ _ALERTS = 1_000_000 if os.environ.get("FALCO_BRIDGE_FULL") == "1" else 100_000
 _EARLY = _ALERTS // 10
 _CHANNELS = ("archive", *(f"channel{number}" for number in range(20)))
 """The channels that the generated routes name."""
-_PATIENCE_SECONDS = 1800
+_TIMEOUT_SECONDS = 1800
 
 
 def figures() -> Iterator[Figure]:
@@ -38,9 +38,9 @@ def figures() -> Iterator[Figure]:
         with simulating(folder, _ALERTS, None):
             bridge = start(folder, "--config", "config.yaml")
             try:
-                _await_kept(folder, _EARLY)
+                _await_committed(folder, _EARLY)
                 early = megabytes(bridge.pid)
-                _await_kept(folder, _ALERTS)
+                _await_committed(folder, _ALERTS)
                 late = megabytes(bridge.pid)
             finally:
                 bridge.terminate()
@@ -49,8 +49,8 @@ def figures() -> Iterator[Figure]:
         yield Figure(f"router memory after {_ALERTS:,} alerts, 1,000 routes", late, "MiB", late / early, "that")
 
 
-def _await_kept(folder: Path, count: int) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+def _await_committed(folder: Path, count: int) -> None:
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         try:
             journal = open_to_read(folder / "journal.db")
@@ -61,7 +61,7 @@ def _await_kept(folder: Path, count: int) -> None:
         if newest >= count:
             return
         time.sleep(0.5)
-    raise TimeoutError("the bridge did not take in everything")
+    raise TimeoutError("the bridge did not commit all alerts in time")
 
 
 def megabytes(pid: int) -> float:

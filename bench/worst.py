@@ -32,21 +32,21 @@ def figures() -> Iterator[Figure]:
     for size in (1000, 10_000):
         yield from _flooded(size)
         yield from _long(size)
-    for name, conditions, field, told in _strange():
+    for name, conditions, field, value in _strange():
         matcher = _matcher("\n".join(f'route "{n}" {{ when {each} to x }}' for n, each in enumerate(conditions)))
-        yield Figure(name, _worst(matcher, field, told), "ms/alert")
+        yield Figure(name, _worst(matcher, field, value), "ms/alert")
 
 
 def _long(size: int) -> Iterator[Figure]:
     """Hostile alerts against realistic routes."""
     matcher = _matcher(routes_text(size))
-    for name, told in (
-        ("letters", lambda _dice, length: "x" * length),
-        ("letters of four bytes", lambda _dice, length: "\U0001f600" * (length // 4)),
+    for name, value in (
+        ("letters", lambda _rng, length: "x" * length),
+        ("letters of four bytes", lambda _rng, length: "\U0001f600" * (length // 4)),
         ("pieces of the routes' own texts", lambda rng, length: " ".join(rng.choices(_PIECES, k=length // 10))),
     ):
         for length, said in ((_KIB, "64 KiB"), (1 << 20, "1 MiB")):
-            cost = _worst(matcher, "proc.cmdline", lambda rng, _told=told, _length=length: _told(rng, _length))
+            cost = _worst(matcher, "proc.cmdline", lambda rng, _value=value, _length=length: _value(rng, _length))
             yield Figure(f"{size:,} routes, a command line of {said} of {name}", cost, "ms/alert")
 
 
@@ -55,7 +55,7 @@ def _strange() -> Iterator[tuple[str, list[str], str, Callable[[Random], str]]]:
     yield (
         "1,000 needles that end in each other, 64 KiB of their letter",
         [f'proc.cmdline contains "{"a" * number}"' for number in range(1, 1001)],
-        "proc.cmdline", lambda _dice: "a" * _KIB,
+        "proc.cmdline", lambda _rng: "a" * _KIB,
     )  # fmt: skip
     yield (
         "1,000 regexes, 11 KiB that match them one after another",
@@ -70,17 +70,17 @@ def _strange() -> Iterator[tuple[str, list[str], str, Callable[[Random], str]]]:
     yield (
         "5,000 globs, 64 KiB",
         [f'fd.name glob "/var/*/x{number}*y?"' for number in range(5000)],
-        "fd.name", lambda _dice: "/var/lib" + "/x7" * (_KIB // 3),
+        "fd.name", lambda _rng: "/var/lib" + "/x7" * (_KIB // 3),
     )  # fmt: skip
     yield (
         "10,000 comparisons tried one by one (pmatch with wildcards)",
         [f"fd.name pmatch (/var/*/x{number})" for number in range(10_000)],
-        "fd.name", lambda _dice: "/var/lib/x7/y",
+        "fd.name", lambda _rng: "/var/lib/x7/y",
     )  # fmt: skip
     yield (
         "10,000 comparisons of two fields",
         [f"proc.cmdline contains val(my.field{number % 50})" for number in range(10_000)],
-        "proc.cmdline", lambda _dice: "sh",
+        "proc.cmdline", lambda _rng: "sh",
     )  # fmt: skip
     yield (
         "10,000 lists of networks that all hold the address",
@@ -130,15 +130,15 @@ def _matcher(text: str) -> Matcher:
     return Matcher(checked.program, {})
 
 
-def _worst(matcher: Matcher, field: str, told: Callable[[Random], str]) -> float:
+def _worst(matcher: Matcher, field: str, value: Callable[[Random], str]) -> float:
     """CPU milliseconds, after the tables are built and all alternatives are active."""
     rng = Random(9)
-    alerts = [_told(alert, field, f"{told(rng)}{number}") for number, alert in enumerate(alerts_of(5, seed=7))]
+    alerts = [_with_field(alert, field, f"{value(rng)}{number}") for number, alert in enumerate(alerts_of(5, seed=7))]
     costs = [_milliseconds(matcher, alert) for alert in alerts]
     return max(costs[2:])
 
 
-def _told(alert: Alert, field: str, text: str) -> Alert:
+def _with_field(alert: Alert, field: str, text: str) -> Alert:
     return replace(alert, fields={**alert.fields, field: text})
 
 

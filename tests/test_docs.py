@@ -10,8 +10,11 @@ import yaml
 
 from bridge.channels.registry import NATIVE, PARAMETERS
 from bridge.cli.main import VERBS
-from bridge.config.load import Config, load_config
-from bridge.config.sources import _KINDS
+from bridge.config.load import load_config
+from bridge.config.schema.config import Config
+from bridge.config.schema.keys import keys_of, sections_of
+from bridge.config.schema.sources import SourceSettings
+from bridge.daemon.channel_check import check_channels
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code, Severity
 from bridge.language.syntax.reserved import CLAUSES, STATEMENTS, STEPS
@@ -40,7 +43,36 @@ def codes_of(text: str, folder: Path) -> set[Code]:
     return {each.code for each in load_routes([folder / "t.route"], KNOWN).checked.diagnostics}
 
 
-@pytest.mark.parametrize("code", Code, ids=lambda code: code.id)
+ROUTE_CODES = [code for code in Code if not code.id.startswith("C")]
+CONFIG_CODES = [code for code in Code if code.id.startswith("C")]
+REST_OF_A_CONFIG = {
+    "sources": "[{stdin: true}]", "channels": "{archive: 'file://archive.jsonl'}", "routes": "a.route", "journal": "j.db",
+}  # fmt: skip
+
+
+def yaml_blocks(path: Path) -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def config_codes_of(text: str, folder: Path) -> set[Code]:
+    """The codes of a config of which the text gives some sections."""
+    (folder / "a.route").write_text("otherwise { drop }\n", encoding="utf-8")
+    (folder / "secret").write_text("0123456789abcdef\n", encoding="utf-8")
+    rest = (f"{key}: {value}\n" for key, value in REST_OF_A_CONFIG.items() if not text.startswith(f"{key}:"))
+    (folder / "falco-bridge.yaml").write_text(text + "".join(rest), encoding="utf-8")
+    return {each.code for each in check_channels(load_config(folder / "falco-bridge.yaml", {}))}
+
+
+@pytest.mark.parametrize("code", CONFIG_CODES, ids=lambda code: code.id)
+def test_every_code_of_the_config_has_a_page_with_a_bad_and_a_good_example(code: Code, tmp_path: Path) -> None:
+    """The bad one raises it and nothing else; the good one raises nothing at all."""
+    bad, good = yaml_blocks(CODES / f"{code.id}.md")
+    assert config_codes_of(bad, tmp_path) == {code}
+    assert config_codes_of(good, tmp_path) == set()
+    assert f"[{code.id}]" in (CODES / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("code", ROUTE_CODES, ids=lambda code: code.id)
 def test_every_code_has_a_page_with_a_bad_and_a_good_example(code: Code, tmp_path: Path) -> None:
     """The wrong example has exactly this code, the right one has none, and the index has the title."""
     page = (CODES / f"{code.id}.md").read_text(encoding="utf-8")
@@ -112,8 +144,7 @@ FALCO_OUTPUTS = {
 }  # fmt: skip
 
 
-def yaml_blocks(path: Path) -> list[str]:
-    return re.findall(r"```yaml\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+KINDS = {keys_of(section)[0].name for section in sections_of(SourceSettings)}
 
 
 def test_the_sources_of_the_docs_are_a_config(tmp_path: Path) -> None:
@@ -130,9 +161,9 @@ def test_the_sources_of_the_docs_are_a_config(tmp_path: Path) -> None:
             assert set(document) <= FALCO_OUTPUTS, block
             falco |= set(document)
             continue
-        kinds |= {key for source in document["sources"] for key in source} & set(_KINDS)
+        kinds |= {key for source in document["sources"] for key in source} & KINDS
         (tmp_path / "falco-bridge.yaml").write_text(block + rest, encoding="utf-8")
         found = load_config(tmp_path / "falco-bridge.yaml", {"INGEST_PATH": "0123456789abcdef"})
-        assert isinstance(found, Config), [problem.text() for problem in found]
-    assert kinds == set(_KINDS)
+        assert isinstance(found.config, Config), found.errors().text()
+    assert kinds == KINDS
     assert {"http_output", "file_output", "program_output", "grpc_output", "json_output"} <= falco

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.config.load import Config, load_config
+from bridge.config.load import load_config
+from bridge.config.schema.config import Config
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SECRETS = {"slack": "T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", "pagerduty": "a" * 32}
@@ -43,6 +44,12 @@ def prepared(text: str, folder: Path) -> Path:
     config = folder / "falco-bridge.yaml"
     config.write_text(re.sub(r"(?<=[ :/])/?(?=/(?:run|var)/)", lambda _: str(folder), text), encoding="utf-8")
     return config
+
+
+def read_config(path: Path) -> Config:
+    loaded = load_config(path, {})
+    assert loaded.config is not None, loaded.errors().text()
+    return loaded.config
 
 
 def documents(name: str) -> Iterator[dict[str, Any]]:
@@ -82,11 +89,10 @@ def test_the_unit_provides_what_the_production_config_uses(tmp_path: Path) -> No
     credentials = {value.split(":")[0] for value in settings["LoadCredential"]}
     assert {Path("/run/credentials/falco-bridge.service") / name for name in credentials} == set(secrets_of(text))
     shutil.copytree(EXAMPLES / "production", tmp_path, dirs_exist_ok=True)
-    config = load_config(prepared(text, tmp_path), {})
-    assert isinstance(config, Config), config
-    assert config.journal.parent == tmp_path / "var" / "lib" / settings["StateDirectory"][0]
-    assert config.admin.parent == tmp_path / "run" / settings["RuntimeDirectory"][0]
-    assert int(settings["TimeoutStopSec"][0].removesuffix("s")) > config.drain_seconds
+    config = read_config(prepared(text, tmp_path))
+    assert config.journal.path.parent == tmp_path / "var" / "lib" / settings["StateDirectory"][0]
+    assert config.admin.socket.parent == tmp_path / "run" / settings["RuntimeDirectory"][0]
+    assert int(settings["TimeoutStopSec"][0].removesuffix("s")) > config.shutdown.drain.seconds
     assert settings["ExecStart"] == ["/opt/falco-bridge/bin/falco-bridge --config /etc/falco-bridge/falco-bridge.yaml"]
 
 
@@ -115,21 +121,20 @@ def test_the_deployment_provides_what_the_config_uses(tmp_path: Path) -> None:
     found = by_kind("falco-bridge.yaml")
     text = found["ConfigMap"]["data"]["falco-bridge.yaml"]
     (tmp_path / "cluster.route").write_text(found["ConfigMap"]["data"]["cluster.route"], encoding="utf-8")
-    config = load_config(prepared(text, tmp_path), {})
-    assert isinstance(config, Config), config
+    config = read_config(prepared(text, tmp_path))
     assert config.metrics is not None
     pod = found["Deployment"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     ports = {each["name"]: each["containerPort"] for each in container["ports"]}
-    assert ports == {"alerts": config.sources[0].port, "metrics": config.metrics.port}
+    assert ports == {"alerts": config.sources[0].http.port, "metrics": config.metrics.listen.port}
     mounts = {each["name"]: Path(each["mountPath"]) for each in container["volumeMounts"]}
     assert set(mounts) == {volume["name"] for volume in pod["volumes"]}
-    assert tmp_path / mounts["journal"].relative_to("/") == config.journal.parent
-    assert tmp_path / mounts["run"].relative_to("/") == config.admin.parent
+    assert tmp_path / mounts["journal"].relative_to("/") == config.journal.path.parent
+    assert tmp_path / mounts["run"].relative_to("/") == config.admin.socket.parent
     assert {path.parent for path in secrets_of(text)} == {mounts["secrets"]}
     assert container["args"] == ["--config", f"{mounts['config']}/falco-bridge.yaml"]
     assert {container[probe]["httpGet"]["port"] for probe in ("readinessProbe", "livenessProbe")} == {"metrics"}
-    assert pod["terminationGracePeriodSeconds"] > config.drain_seconds
+    assert pod["terminationGracePeriodSeconds"] > config.shutdown.drain.seconds
     assert found["Deployment"]["spec"]["strategy"] == {"type": "Recreate"}
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
@@ -172,12 +177,11 @@ def test_the_source_for_older_falcos_reads_the_headless_service(tmp_path: Path) 
         (certificates / name).touch()
     (tmp_path / "a.route").write_text("otherwise { to a }\n", encoding="utf-8")
     rest = "channels: {a: 'file://a.jsonl'}\nroutes: a.route\njournal: journal.db\n"
-    config = load_config(prepared(source + rest, tmp_path), {})
-    assert isinstance(config, Config), config
+    config = read_config(prepared(source + rest, tmp_path))
     (port,) = service["spec"]["ports"]
     assert service["spec"]["clusterIP"] == "None"
-    assert config.sources[0].dns.host == f"{service['metadata']['name']}.falco.svc.cluster.local"
-    assert config.sources[0].dns.port == port["port"]
+    assert config.sources[0].discover.host == f"{service['metadata']['name']}.falco.svc.cluster.local"
+    assert config.sources[0].discover.port == port["port"]
     assert yaml.safe_load(values)["falco"]["grpc"]["bind_address"].endswith(f":{port['targetPort']}")
 
 

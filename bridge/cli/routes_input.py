@@ -87,7 +87,7 @@ def read_routing_config(config: Path) -> RoutingConfig | None:
     found = find_routing_config(config, os.environ)
     if isinstance(found, RoutingConfig):
         return found
-    _print_errors(*(problem.text() for problem in found))
+    _print_errors(found.text().rstrip())
     return None
 
 

@@ -34,6 +34,5 @@ def instance_paths(args: argparse.Namespace) -> InstancePaths | None:
     found = find_instance_paths(args.config, os.environ)
     if isinstance(found, InstancePaths):
         return found
-    for problem in found:
-        print(f"falco-bridge: {problem.text()}", file=sys.stderr)
+    print(found.text(), end="", file=sys.stderr)
     return None

@@ -1,12 +1,20 @@
-"""Notices what happens to files and folders: told by the kernel, or by looking where it cannot tell."""
+"""Watches files and folders: by inotify where the kernel reports changes, else by polling.
+
+``FileWatch`` is for sources that follow files. ``FilesWatcher`` calls back when one of a few files changes: secrets,
+and later config and routes. ``fingerprint`` tells one content of files from the next, behind every link, so that it
+changes as well when Kubernetes swaps ``..data``.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import select
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -14,38 +22,32 @@ from bridge.common import inotify
 from bridge.common.inotify import Inotify
 
 _FOLDER = inotify.CREATE | inotify.MOVED_TO | inotify.MOVED_FROM | inotify.DELETE | inotify.ONLY_DIRECTORY
-_UNTOLD = (
-    "nfs",
-    "cifs",
-    "smb",
-    "ceph",
-    "9p",
-    "fuse",
-    "gluster",
-    "lustre",
-    "afs",
-    "vboxsf",
-    "virtiofs",
-    "ocfs2",
-    "gfs2",
-)
-"""Beginnings of the types of file systems whose far side changes files without this kernel's knowing."""
+_NETWORK_FILE_SYSTEMS = (
+    "nfs", "cifs", "smb", "ceph", "9p", "fuse", "gluster", "lustre", "afs", "vboxsf", "virtiofs", "ocfs2", "gfs2",
+)  # fmt: skip
+"""Prefixes of the file system types that other machines can write to without this kernel noticing."""
+_POLL_SECONDS = 2.0
+_SETTLE_SECONDS = 0.1
+"""A writer may create a file and write to it a moment later."""
+_CLOSE_SECONDS = 5.0
+
+Fingerprint = tuple[tuple[int, int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What has happened."""
+    """What changed since the last call."""
 
     files: frozenset[int] = frozenset()
-    """Watches of files that were written."""
+    """Watches of files that were written to."""
     folders: bool = False
-    """Files have come, gone or been renamed."""
+    """Files were created, deleted or renamed."""
     anything: bool = False
-    """More than the kernel could note down."""
+    """The kernel's queue overflowed: anything may have changed."""
 
 
 class FileWatch:
-    """Inotify, or, where that cannot be had for something, nothing but a pause: ``polling`` then says so."""
+    """Waits for changes by inotify. ``polling`` is set once something cannot be watched; the user must then poll."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -62,27 +64,27 @@ class FileWatch:
             self._poll(f"inotify: {error.strerror}")
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release every watch and descriptor."""
         os.close(self._wake)
         os.close(self._waker)
         if self._inotify is not None:
             self._inotify.close()
 
     def wake(self) -> None:
-        """Make ``wait`` return. Callable from any thread, while it is open."""
-        with suppress(BlockingIOError):  # it has been woken often enough
+        """Make ``wait`` return. Thread-safe while it is open."""
+        with suppress(BlockingIOError):  # the pipe is full of wake-ups
             os.write(self._waker, b"!")
 
     def folder(self, path: str) -> None:
-        """Notice what comes and goes in it."""
+        """Watch for files that are created, deleted or renamed in it."""
         self._add(path, _FOLDER)
 
     def file(self, descriptor: int, device: int, path: str) -> int | None:
-        """Notice writes to an open file; its number in ``Changes.files``, or None where it cannot be watched."""
+        """Watch for writes to an open file. Returns its number in ``Changes.files``; None if it cannot be watched."""
         if device not in self._known_devices:
             self._known_devices.add(device)
             kind = file_system(device)
-            if kind.startswith(_UNTOLD):
+            if kind.startswith(_NETWORK_FILE_SYSTEMS):
                 self._poll(f"{path} is on a network file system ({kind})")
         watch = self._add(f"/proc/self/fd/{descriptor}", inotify.MODIFY)
         if watch is not None:
@@ -90,13 +92,13 @@ class FileWatch:
         return watch
 
     def forget(self, watch: int) -> None:
-        """A file is no longer of interest."""
+        """Stop watching a file."""
         if self._inotify is not None:
             self._files.discard(watch)
             self._inotify.remove(watch)
 
     def wait(self, seconds: float) -> Changes:
-        """Until something happens, for so long at the most."""
+        """Wait for a change, for at most ``seconds``."""
         watched = [self._wake] if self._inotify is None else [self._wake, self._inotify.descriptor]
         poll = select.poll()
         for descriptor in watched:
@@ -127,10 +129,83 @@ class FileWatch:
             return None
 
     def _poll(self, why: str) -> None:
-        """Said once."""
         if not self.polling:
             self.polling = True
-            self._log.warning("files are looked at instead of watched", source=self._source, problem=why)
+            self._log.warning("files polled instead of watched", source=self._source, problem=why)
+
+
+class FilesWatcher:
+    """A background service that calls ``on_change`` in its own thread when one of the files has changed."""
+
+    def __init__(self, paths: Sequence[Path], on_change: Callable[[], object], *, name: str) -> None:
+        """Without paths, no thread is started. ``on_change`` must not raise."""
+        self._paths = tuple(paths)
+        self._on_change = on_change
+        self._name = name
+        self._seen = fingerprint(self._paths)
+        self._closing = threading.Event()
+        self._watch: FileWatch | None = None
+        self._lock = threading.Lock()
+        """A watch must not be woken after it was closed: another file may have its descriptor by then."""
+        self._thread = threading.Thread(target=self._run, name=f"watch {name}", daemon=True)
+
+    def start(self) -> None:
+        """Start to watch. A change since the object was made is reported as well."""
+        if self._paths:
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._closing.set()
+        with self._lock:
+            if self._watch is not None:
+                self._watch.wake()
+        if self._thread.is_alive():
+            self._thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        watch = FileWatch(self._name)
+        with self._lock:
+            self._watch = watch
+        try:
+            while not self._closing.is_set():
+                for folder in _folders_of(self._paths):
+                    watch.folder(folder)
+                self._check()
+                if watch.wait(_POLL_SECONDS).folders:
+                    self._closing.wait(_SETTLE_SECONDS)
+        finally:
+            with self._lock:
+                self._watch = None
+                watch.close()
+
+    def _check(self) -> None:
+        now = fingerprint(self._paths)
+        if now != self._seen:
+            self._seen = now
+            self._on_change()
+
+
+def fingerprint(paths: Iterable[Path]) -> Fingerprint:
+    """A value that changes whenever one of the files does, or a link on the way to it."""
+    return tuple(_stat(path) for path in paths)
+
+
+def _stat(path: Path) -> tuple[int, int, int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116  # follows links, as reading does
+    except OSError as error:
+        return (-1, -1, -1, error.errno or 0)
+    return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _folders_of(paths: Iterable[Path]) -> set[str]:
+    """The folders in which a change can change one of the files: its own, and the one that links lead to."""
+    return {
+        os.path.dirname(each)  # noqa: PTH120
+        for path in paths
+        for each in (os.path.abspath(path), os.path.realpath(path))  # noqa: PTH100
+    }
 
 
 def file_system(device: int) -> str:

@@ -1,8 +1,7 @@
-"""What is made of files that somebody renews, certificates above all: read from them, and anew when they change."""
+"""Objects made from files, such as TLS certificates: made again when the files change."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,20 +11,20 @@ from typing import Generic, TypeVar
 import structlog
 
 from bridge.common.errors import SetupError
+from bridge.common.file_watch import fingerprint
 
-LOOK_SECONDS = 2.0
-"""How often it is looked whether the files have changed."""
+CHECK_SECONDS = 2.0
+"""How often the files are checked for changes, when the object is used."""
 
 _Made = TypeVar("_Made")
-_Stamp = tuple[tuple[int, int, int, int], ...]
 
 
 class Renewed(Generic[_Made]):
-    """What ``make`` makes of the files. Callable from any thread.
+    """The object that ``make`` makes from the files. Thread-safe.
 
-    Files that cannot be used, or do not belong together, leave what was read before in use. A rotation writes one file
-    after the other: that is told only once they have stayed so for a look. Raises SetupError where they cannot be
-    used at the beginning.
+    Files that cannot be used, or do not belong together, leave the previous object in use. A rotation writes one file
+    after the other, so that is logged only once they have stayed unchanged for a check. Raises SetupError if they
+    cannot be used at the start.
     """
 
     def __init__(self, source: str, files: Sequence[Path], make: Callable[[], _Made]) -> None:
@@ -33,25 +32,25 @@ class Renewed(Generic[_Made]):
         self._files = tuple(files)
         self._make = make
         self._lock = threading.Lock()
-        self._seen = _stamp(self._files)
+        self._seen = fingerprint(self._files)
         self._in_use = self._seen
-        self._looked = time.monotonic()
+        self._checked = time.monotonic()
         self._broken = ""
         self._made = make()
         self._log = structlog.get_logger("tls")
 
     def current(self) -> _Made:
-        """The newest that can be used; the same object for as long as the files do not change."""
+        """The newest usable object. It stays the same while the files do not change."""
         with self._lock:
-            if time.monotonic() - self._looked >= LOOK_SECONDS:
-                self._looked = time.monotonic()
-                self._look()
+            if time.monotonic() - self._checked >= CHECK_SECONDS:
+                self._checked = time.monotonic()
+                self._check()
             return self._made
 
-    def _look(self) -> None:
-        stamp = _stamp(self._files)
-        settled, self._seen = stamp == self._seen, stamp
-        if stamp == self._in_use:
+    def _check(self) -> None:
+        state = fingerprint(self._files)
+        settled, self._seen = state == self._seen, state
+        if state == self._in_use:
             self._broken = ""
             return
         try:
@@ -59,20 +58,9 @@ class Renewed(Generic[_Made]):
         except SetupError as error:
             if settled and str(error) != self._broken:
                 self._broken = str(error)
-                self._log.error("new certificates not used", source=self._source, problem=self._broken)
+                self._log.error(
+                    "new certificates rejected; keeping the previous ones", source=self._source, problem=self._broken
+                )
         else:
-            self._in_use, self._broken = stamp, ""
-            self._log.info("certificates read anew", source=self._source)
-
-
-def _stamp(files: Sequence[Path]) -> _Stamp:
-    """Changes whenever a file does; also where a link leads elsewhere, as Kubernetes renews a mounted secret."""
-    return tuple(_file_stamp(path) for path in files)
-
-
-def _file_stamp(path: Path) -> tuple[int, int, int, int]:
-    try:
-        found = os.stat(path)  # noqa: PTH116  # called all the time
-    except OSError as error:
-        return (-1, -1, -1, error.errno or 0)
-    return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+            self._in_use, self._broken = state, ""
+            self._log.info("certificates reloaded", source=self._source)

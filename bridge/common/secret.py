@@ -1,10 +1,10 @@
-"""Text that must not be seen."""
+"""A text that must not appear in any output."""
 
 from __future__ import annotations
 
 
 class Secret:
-    """A secret: printed, logged or in a traceback it is ``***``; ``reveal`` gives it to whoever needs it."""
+    """A secret text. Printed, logged or in a traceback it is ``***``; ``reveal`` returns it."""
 
     __slots__ = ("_text",)
 
@@ -12,8 +12,11 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The secret itself."""
+        """The text."""
         return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self._text == other._text
@@ -25,3 +28,8 @@ class Secret:
         return "***"
 
     __str__ = __repr__
+
+
+def revealed(secret: Secret | None) -> str:
+    """The text of a secret that may be absent: empty for None."""
+    return "" if secret is None else secret.reveal()

@@ -1,43 +1,45 @@
-"""Whether every channel's URL makes a channel; asked in a process of its own, so that Apprise stays out of this one."""
+"""Checks every channel's URL in a separate process, so that Apprise is not loaded into this one."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Collection
 
-from bridge.config.load import Config
-from bridge.config.reader import Problem
+from bridge.config.load import LoadedConfig
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, by_place
+from bridge.language.diagnostics.source import Span
 from bridge.pipeline.courier_process import start_python
 
-_PATIENCE_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
-def check_channels(config: Config, problems: Collection[Problem] = ()) -> list[Problem]:
-    """``problems``, which the config's text has, and one for each channel more that cannot be used, without its URL."""
-    told = {problem.line for problem in problems}
+def check_channels(loaded: LoadedConfig) -> tuple[Diagnostic, ...]:
+    """The config's diagnostics, and one for each other channel that cannot be used. They never show a URL."""
+    if not loaded.channels:
+        return loaded.diagnostics
     settings = {
-        "channels": {
-            name: secret.reveal() for name, secret in config.channels.items() if config.channel_lines[name] not in told
-        },
-        "labels": dict(config.labels),
-        "allow": config.allowed.as_settings(),
+        "channels": {name: channel.url.reveal() for name, channel in loaded.channels.items()},
+        "labels": dict(loaded.labels),
+        "allow": loaded.allowed.as_settings(),
     }
     process = start_python(
-        "bridge.channels", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, without=config.secret_names
+        "bridge.channels", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, without=loaded.secret_names
     )
     try:
-        answer, _ = process.communicate(json.dumps(settings).encode(), timeout=_PATIENCE_SECONDS)
-        found: dict[str, str] = json.loads(answer)
+        answer, _ = process.communicate(json.dumps(settings).encode(), timeout=_TIMEOUT_SECONDS)
+        problems: dict[str, str] = json.loads(answer)
     except (subprocess.TimeoutExpired, ValueError):
         process.kill()
         process.wait()
-        return [
-            *problems,
-            Problem(config.path, 1, "the channels could not be checked", "is apprise installed? python -m apprise"),
-        ]
+        start = Span(str(loaded.path), 0, 1, 1, 1)
+        unchecked = Diagnostic(
+            Code.UNUSABLE_CHANNEL, "the channels could not be checked", start, "is apprise installed? python -m apprise"
+        )
+        return (*loaded.diagnostics, unchecked)
+    reported = {each.span.line for each in loaded.diagnostics}
     unusable = [
-        Problem(config.path, config.channel_lines[name], f"channel `{name}` {problem}")
-        for name, problem in found.items()
+        Diagnostic(Code.UNUSABLE_CHANNEL, f"channel `{name}` {problem}", loaded.channel_spans[name])
+        for name, problem in problems.items()
+        if loaded.channel_spans[name].line not in reported
     ]
-    return sorted([*problems, *unusable], key=lambda problem: problem.line)
+    return tuple(sorted([*loaded.diagnostics, *unusable], key=by_place))

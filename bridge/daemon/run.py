@@ -1,4 +1,4 @@
-"""The bridge itself: config and routes checked, then two processes at work until somebody says stop."""
+"""Runs the assembled bridge until it is told to stop, then drains it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -18,26 +18,26 @@ from bridge.pipeline.intake import Intake
 from bridge.sources.contract import Source
 from bridge.sources.supervise import supervise
 
-LOST = 1
-"""Exit code: stopped before everything that was being read could be kept, or the journal failed."""
-_LOOK_SECONDS = 0.05
-_IDLE_SECONDS = 0.5
-"""How often it is looked at whether the sources still live; a signal is answered at once."""
-_CANCEL_SECONDS = 1.0
+DRAIN_INCOMPLETE = 1
+"""Exit code: stopped before everything that was read could be stored, or the journal failed."""
+_JOIN_SECONDS = 0.05
+_SOURCES_CHECK_SECONDS = 0.5
+"""How often the threads of the sources are checked. A signal is answered at once."""
+_ABORT_SECONDS = 1.0
 
 
 class BackgroundService(Protocol):
-    """What works beside the sources: where operators and their programs ask things, and the journal's upkeep."""
+    """Works in threads of its own while the sources run: a listener, the maintenance of the journal, a watcher."""
 
     def start(self) -> None:
-        """Work from now on."""
+        """Start to work."""
 
     def close(self) -> None:
-        """Work no more."""
+        """Stop working and release every resource. Never raises."""
 
 
 class Bridge:
-    """One running bridge."""
+    """One running bridge. ``stop`` drains it; a second ``stop`` aborts the drain."""
 
     def __init__(
         self,
@@ -45,52 +45,59 @@ class Bridge:
         intake: Intake,
         sources: Sequence[Source],
         courier: CourierProcess,
-        doors: Sequence[BackgroundService],
+        services: Sequence[BackgroundService],
         drain_seconds: float,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_stop`` is called at each ``stop``, before the drain."""
         self._journal = journal
         self._intake = intake
         self._sources = sources
         self._courier = courier
-        self._doors = doors
+        self._services = services
         self._drain_seconds = drain_seconds
-        self._stop = threading.Event()
-        self._hurry = threading.Event()
+        self._on_stop = on_stop
+        self._stopping = threading.Event()
+        self._aborted = threading.Event()
         self._fault: JournalError | None = None
         self._log = structlog.get_logger("bridge")
 
     def stop(self) -> None:
-        """Drain and leave; asked a second time, leave at once."""
-        if self._stop.is_set():
-            self._hurry.set()
-        self._stop.set()
+        """Drain and stop. Called a second time, it aborts the drain. Thread-safe."""
+        self._on_stop()
+        if self._stopping.is_set():
+            self._aborted.set()
+        self._stopping.set()
 
     def fail(self, fault: JournalError) -> None:
-        """The journal cannot go on: leave, and say why."""
+        """The journal failed: stop, and report the fault. Thread-safe."""
         self._fault = fault
-        self._stop.set()
+        self._stopping.set()
 
     def run(self) -> int:
-        """Work until stopped; returns the exit code."""
+        """Work until stopped. Returns the exit code."""
         threads = [
             threading.Thread(
-                target=supervise, args=(source, self._intake.accept, self._stop), name=source.name, daemon=True
+                target=supervise,
+                args=(source, self._intake.accept, self._stopping),
+                name=f"source {source.name}",
+                daemon=True,
             )
             for source in self._sources
         ]
         self._courier.start()
         for thread in threads:
             thread.start()
-        for door in self._doors:
-            door.start()
+        for service in self._services:
+            service.start()
         self._log.info("started", sources=[source.name for source in self._sources])
-        self._await_end(threads)
+        self._wait(threads)
         return self._drain(threads)
 
-    def _await_end(self, threads: Sequence[threading.Thread]) -> None:
-        """Until somebody says stop, or every source has come to its end by itself."""
+    def _wait(self, threads: Sequence[threading.Thread]) -> None:
+        """Until ``stop``, or until every source has ended, as standard input does."""
         while any(thread.is_alive() for thread in threads):
-            if self._stop.wait(_IDLE_SECONDS):
+            if self._stopping.wait(_SOURCES_CHECK_SECONDS):
                 return
 
     def _drain(self, threads: Sequence[threading.Thread]) -> int:
@@ -98,53 +105,52 @@ class Bridge:
         self._log.info("stopping", drain_seconds=self._drain_seconds)
         for source in self._sources:
             source.stop()
-        drained = self._join(threads, deadline) or self._cut_off(threads)
-        self._courier.stop(deadline - time.monotonic(), self._hurry)
-        for door in self._doors:
-            door.close()
+        drained = self._join(threads, deadline)
+        if not drained:
+            self._abort_reads(threads)
+        self._courier.stop(deadline - time.monotonic(), self._aborted)
+        for service in self._services:
+            service.close()
         self._log.info("stopped", **self._intake.counts.totals(), undelivered=self._undelivered())
         if self._fault is not None:
             self._log.error("journal failed", problem=str(self._fault))
         if any(thread.is_alive() for thread in threads):
-            _leave(LOST)
+            _exit_now(DRAIN_INCOMPLETE)
         self._journal.close()
-        return 0 if drained and self._fault is None else LOST
+        return 0 if drained and self._fault is None else DRAIN_INCOMPLETE
 
     def _join(self, threads: Sequence[threading.Thread], deadline: float) -> bool:
-        """Wait until the sources have handed over what was in flight. Returns whether all did in time."""
+        """Wait until the sources have passed on what was in flight. Returns whether all did in time."""
         for thread in threads:
-            while thread.is_alive() and time.monotonic() < deadline and not self._hurry.is_set():
-                thread.join(_LOOK_SECONDS)
+            while thread.is_alive() and time.monotonic() < deadline and not self._aborted.is_set():
+                thread.join(_JOIN_SECONDS)
         return not any(thread.is_alive() for thread in threads)
 
-    def _cut_off(self, threads: Sequence[threading.Thread]) -> bool:
-        """The deadline, or a second signal: let go of what is being read, and say so."""
-        cut = sum(source.abort() for source in self._sources)
+    def _abort_reads(self, threads: Sequence[threading.Thread]) -> None:
+        """The deadline was reached, or a second signal came."""
+        aborted = sum(source.abort() for source in self._sources)
         self._intake.abort()
-        self._join(threads, time.monotonic() + _CANCEL_SECONDS)
-        self._log.error(
-            "alerts may be lost: stopped before the sources had drained",
-            reads_cut_off=cut,
-            remedy=self._remedy(),
-        )
-        return False
+        deadline = time.monotonic() + _ABORT_SECONDS
+        while any(thread.is_alive() for thread in threads) and time.monotonic() < deadline:
+            time.sleep(_JOIN_SECONDS)
+        self._log.error("drain aborted; alerts may be lost", reads_aborted=aborted, remedy=self._remedy())
 
     def _remedy(self) -> str:
-        """What would have let them drain."""
+        """What would have let the sources drain."""
         if self._intake.blocked:
             return self._intake.blocked
-        return "a second signal cuts the drain short" if self._hurry.is_set() else "give shutdown.drain more time"
+        return "send one signal only" if self._aborted.is_set() else "increase shutdown.drain"
 
     def _undelivered(self) -> int | None:
-        """What waits for the next start; None where the journal can no longer say."""
+        """Deliveries that wait for the next start; None if the journal cannot be read."""
         try:
             return self._journal.deliveries.undelivered()
         except JournalError:
             return None
 
 
-def _leave(code: int) -> None:
-    """Leave while a source still works: it may be inside SQLite or gRPC, which cannot be taken apart under it."""
+def _exit_now(code: int) -> None:
+    """Exit while a source still works: it may be inside SQLite or gRPC, which cannot be closed under it."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -1,101 +1,113 @@
-"""From a source's settings to the source."""
+"""Makes each source of the config."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from bridge.common.errors import SetupError
 from bridge.common.reloading import Renewed
-from bridge.config.sources import (
+from bridge.common.secret import revealed
+from bridge.config.schema.sources import (
+    ClientTlsSettings,
     DiscoverSettings,
     FileSettings,
     GrpcSettings,
     HttpSettings,
-    ServerTls,
+    ServerTlsSettings,
     SocketSettings,
     SourceSettings,
     StdinSettings,
 )
 from bridge.journal.protocols import AlertLog
 from bridge.sources.contract import Source
-
-if TYPE_CHECKING:
-    from bridge.sources.files.followed import ReadFrom
+from bridge.sources.grpc.tls import Certificates, ClientTls
 
 
 def make_source(settings: SourceSettings, alerts: AlertLog) -> Source:
-    """The source, ready to run. Raises SetupError where it cannot be."""
+    """The source, ready to run. Raises SetupError if it cannot be set up."""
     match settings:
         case GrpcSettings():
             return _grpc(settings)
         case DiscoverSettings():
-            from bridge.sources.grpc.fleet import GrpcFleet
-            from bridge.sources.grpc.tls import Certificates
-
-            return GrpcFleet(settings.name, str(settings.dns), settings.dns, Certificates(settings.name, settings.tls))
+            return _discover(settings)
         case HttpSettings():
-            from bridge.http.guard import ConnectionLimits, Guard
-            from bridge.sources.http.limits import HttpLimits
-            from bridge.sources.http.source import HttpSource
-
-            guard = Guard(settings.path.reveal(), settings.token.reveal(), settings.allow)
-            tls = None if settings.tls is None else _server_certificates(settings.name, settings.tls)
-            limits = HttpLimits(ConnectionLimits(settings.connections, settings.per_peer))
-            return HttpSource(settings.name, settings.host, settings.port, guard, tls, limits, settings.zone)
+            return _http(settings)
         case StdinSettings():
             from bridge.sources.stdin_source import StdinSource
 
-            return StdinSource(settings.name, zone=settings.zone)
+            return StdinSource(settings.name, zone=settings.timezone)
         case FileSettings():
             from bridge.sources.files.source import FileSource
 
-            read_from: ReadFrom = "start" if settings.begin == "start" else "end"
             checkpoint = alerts.checkpoint(settings.name)
-            return FileSource(settings.name, settings.pattern, checkpoint, read_from, settings.zone)
+            return FileSource(settings.name, settings.file.pattern, checkpoint, settings.read_from, settings.timezone)
         case SocketSettings():
             from bridge.sources.ingest.source import SocketSource
 
-            return SocketSource(settings.name, settings.path, settings.spool, settings.group, settings.zone)
+            assert settings.spool is not None
+            return SocketSource(settings.name, settings.socket, settings.spool, settings.group, settings.timezone)
 
 
-def renew_guards(sources: Iterable[Source], settings: Iterable[SourceSettings]) -> None:
-    """Let every http source ask for the secrets that stand in its settings now."""
+def rotate_source_secrets(sources: Iterable[Source], settings: Iterable[SourceSettings]) -> None:
+    """Give every http source the secrets of its settings."""
     from bridge.sources.http.source import HttpSource
 
     for source, each in zip(sources, settings, strict=True):
         if isinstance(source, HttpSource) and isinstance(each, HttpSettings):
-            source.guard.rotate(each.path.reveal(), each.token.reveal())
+            source.guard.rotate(revealed(each.path), revealed(each.token))
 
 
 def _grpc(settings: GrpcSettings) -> Source:
     from bridge.sources.grpc.fleet import GrpcFleet
     from bridge.sources.grpc.source import GrpcSource
-    from bridge.sources.grpc.tls import Certificates
 
-    certificates = None if settings.tls is None else Certificates(settings.name, settings.tls)
-    if len(settings.addresses) == 1:
-        return GrpcSource(settings.name, settings.addresses[0], certificates)
-    addresses = frozenset(settings.addresses)
+    certificates = None if settings.tls is None else _client_certificates(settings.name, settings.tls)
+    addresses = frozenset(each.target for each in settings.grpc)
+    if len(addresses) == 1:
+        return GrpcSource(settings.name, settings.grpc[0].target, certificates)
     return GrpcFleet(settings.name, "", lambda: addresses, certificates)
 
 
-def _server_certificates(source: str, tls: ServerTls) -> Renewed[ssl.SSLContext]:
-    files = [file for file in (tls.certificate, tls.key, tls.ca) if file is not None]
+def _discover(settings: DiscoverSettings) -> Source:
+    from bridge.sources.grpc.discovery import DnsName
+    from bridge.sources.grpc.fleet import GrpcFleet
+
+    name = DnsName(settings.discover.host, settings.discover.port, settings.resolver)
+    return GrpcFleet(settings.name, str(name), name, _client_certificates(settings.name, settings.tls))
+
+
+def _http(settings: HttpSettings) -> Source:
+    from bridge.http.guard import ConnectionLimits, Guard
+    from bridge.sources.http.limits import HttpLimits
+    from bridge.sources.http.source import HttpSource
+
+    guard = Guard(revealed(settings.path), revealed(settings.token), settings.allow)
+    tls = None if settings.tls is None else _server_certificates(settings.name, settings.tls)
+    limits = HttpLimits(ConnectionLimits(settings.max_connections, settings.max_connections_per_peer))
+    address = settings.http
+    return HttpSource(settings.name, address.host, address.port, guard, tls, limits, settings.timezone)
+
+
+def _client_certificates(source: str, tls: ClientTlsSettings) -> Certificates:
+    return Certificates(source, ClientTls(tls.ca, tls.cert, tls.key, tls.server_name or None))
+
+
+def _server_certificates(source: str, tls: ServerTlsSettings) -> Renewed[ssl.SSLContext]:
+    files = [file for file in (tls.cert, tls.key, tls.ca) if file is not None]
     return Renewed(source, files, lambda: _server_context(tls))
 
 
-def _server_context(tls: ServerTls) -> ssl.SSLContext:
+def _server_context(tls: ServerTlsSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(tls.certificate, tls.key)
+        context.load_cert_chain(tls.cert, tls.key)
         if tls.ca is not None:
             context.load_verify_locations(tls.ca)
             context.verify_mode = ssl.CERT_REQUIRED
     except OSError as error:  # ssl.SSLError is one
-        files = ", ".join(str(file) for file in (tls.certificate, tls.key, tls.ca) if file is not None)
+        files = ", ".join(str(file) for file in (tls.cert, tls.key, tls.ca) if file is not None)
         why = error.strerror or str(error)
-        raise SetupError(f"{files}: cannot be used ({why}); name PEM files that belong together") from error
+        raise SetupError(f"{files} cannot be used ({why}); name PEM files that belong together") from error
     return context

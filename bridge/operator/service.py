@@ -8,11 +8,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.common.secret import revealed
 from bridge.common.unix_socket import listen
-from bridge.config.load import Config
+from bridge.config.load import LoadedConfig
+from bridge.config.schema.config import Config
+from bridge.config.schema.values import ListenAddress
 from bridge.http.guard import Guard
 from bridge.http.listener import listen_tcp
-from bridge.language.program.values import Network
 from bridge.operator.api.access import Access
 from bridge.operator.api.app import api_app
 from bridge.operator.api.operations import all_operations
@@ -28,25 +30,13 @@ from bridge.operator.serving.server import OperatorServer
 
 
 @dataclass(frozen=True, slots=True)
-class TcpAccess:
-    """Where the operator API listens on TCP, and for whom."""
-
-    host: str
-    port: int
-    token: str
-    allow: tuple[Network, ...] = ()
-    hosts: tuple[str, ...] = ()
-    """Names by which clients may reach it, besides addresses and ``localhost``."""
-
-
-@dataclass(frozen=True, slots=True)
 class RunningBridge:
     """The parts of a running bridge that operators inspect and control."""
 
     inspector: Inspector
     routes: Sequence[str]
     """The names of all routes."""
-    config: Callable[[], Config]
+    config: Callable[[], LoadedConfig]
     """The current config."""
     wake_courier: Callable[[], None]
     try_channel: Callable[[str], None]
@@ -56,21 +46,22 @@ class RunningBridge:
 class OperatorService:
     """Listens from its creation on, answers once started. Raises SetupError where it cannot listen."""
 
-    def __init__(self, config: Config, tcp: TcpAccess | None = None) -> None:
-        self._journal = config.journal
-        self._path: Path = config.admin
-        self._tcp = tcp
-        self._tcp_guard = Guard() if tcp is None else Guard(token=tcp.token, allow=tcp.allow)
+    def __init__(self, config: Config) -> None:
+        self._journal = config.journal.path
+        self._admin, metrics = config.admin, config.metrics
+        assert self._admin.socket is not None
+        self._path: Path = self._admin.socket
+        self._tcp_guard = Guard(token=revealed(self._admin.token), allow=self._admin.allow)
         self._metrics_guard = Guard()
         self._server: OperatorServer | None = None
-        if config.metrics is not None:
-            self._metrics_guard = Guard(token=config.metrics.token.reveal(), allow=config.metrics.allow)
-        metrics, self._opened = config.metrics, ExitStack()
+        if metrics is not None:
+            self._metrics_guard = Guard(token=revealed(metrics.token), allow=metrics.allow)
+        self._opened = ExitStack()
         with ExitStack() as opened:  # closes what is open if the next one fails
             self._admin_socket = opened.enter_context(listen(self._path))
             opened.callback(self._path.unlink, missing_ok=True)
-            self._tcp_sockets = [] if tcp is None else _listen_tcp(opened, tcp.host, tcp.port)
-            self._metrics_sockets = [] if metrics is None else _listen_tcp(opened, metrics.host, metrics.port)
+            self._tcp_sockets = _listen_tcp(opened, self._admin.listen)
+            self._metrics_sockets = [] if metrics is None else _listen_tcp(opened, metrics.listen)
             self._opened = opened.pop_all()
 
     def attach(self, bridge: RunningBridge) -> None:
@@ -83,8 +74,8 @@ class OperatorService:
             QuarantineOperations(self._journal),
         )
         served = [ServedSockets([self._admin_socket], api_app(operations, Access()), max_connections=32)]
-        if self._tcp is not None:
-            access = Access(self._tcp_guard, self._tcp.hosts)
+        if self._tcp_sockets:
+            access = Access(self._tcp_guard, self._admin.hosts)
             served.append(
                 ServedSockets(self._tcp_sockets, api_app(operations, access), allows=_allows(self._tcp_guard))
             )
@@ -94,9 +85,10 @@ class OperatorService:
         self._server = OperatorServer(served)
 
     def rotate(self, config: Config) -> None:
-        """Use the rotated token of the metrics."""
+        """Use the rotated tokens."""
+        self._tcp_guard.rotate("", revealed(config.admin.token))
         if config.metrics is not None:
-            self._metrics_guard.rotate("", config.metrics.token.reveal())
+            self._metrics_guard.rotate("", revealed(config.metrics.token))
 
     def start(self) -> None:
         """Answer requests from now on, in a thread."""
@@ -110,8 +102,8 @@ class OperatorService:
         self._opened.close()
 
 
-def _listen_tcp(opened: ExitStack, host: str, port: int) -> list[socket.socket]:
-    return [opened.enter_context(each) for each in listen_tcp(host, port)]
+def _listen_tcp(opened: ExitStack, address: ListenAddress | None) -> list[socket.socket]:
+    return [] if address is None else [opened.enter_context(each) for each in listen_tcp(address.host, address.port)]
 
 
 def _allows(guard: Guard) -> Callable[[Caller], bool]:

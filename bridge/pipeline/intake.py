@@ -138,20 +138,17 @@ class Intake:
     def _store(self, write: _Write, batch: Batch) -> int:
         """Store it. If the journal cannot, an entry that is the cause is quarantined, and the others are stored."""
         try:
-            return self._commit(write, batch)
+            deliveries, seconds = self._retrying(lambda: self._append(write), batch)
         except Aborted:
             raise
         except Exception as error:
             if not write.entries:
                 raise
-            if len(write.entries) == 1:
-                rejected = self._rejected(write.entries[0].alert, error, write.source_name)
-                return self._commit(replace(write, entries=(), rejected=(*write.rejected, rejected)), batch)
-        first, second = write.halves()
-        return self._store(first, batch) + self._store(second, batch)
-
-    def _commit(self, write: _Write, batch: Batch) -> int:
-        deliveries, seconds = self._retrying(lambda: self._append(write), batch)
+            if len(write.entries) > 1:
+                first, second = write.halves()
+                return self._store(first, batch) + self._store(second, batch)
+            rejected = self._rejected(write.entries[0].alert, error, write.source_name)
+            return self._store(replace(write, entries=(), rejected=(*write.rejected, rejected)), batch)
         self.counts.add(write.source_name, write.received_ns, write.entries, len(write.rejected), seconds)
         self.nodes.add(write.source_name, write.received_ns, write.entries)
         return deliveries

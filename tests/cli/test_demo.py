@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import ALERTS, ROOT, run
+from tests.cli.commands import ALERTS, ROOT, run
 from tests.support.waiting import wait_until
 
 

@@ -15,7 +15,7 @@ def lines(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
 
 
 def test_names_types_sources_and_providers(capsys: pytest.CaptureFixture[str]) -> None:
-    """A part of a name, or a glob; the alert's own attributes too."""
+    """By part of a name, or by a glob. Attributes of the alert are listed too."""
     assert any(line.split() == ["proc.cmdline", "string", "syscall", "libs"] for line in lines(capsys, "CMDLINE"))
     assert all(line.startswith(("NAME", "ka.")) for line in lines(capsys, "ka.*"))
     assert any(line.startswith("priority ") for line in lines(capsys))
@@ -23,7 +23,7 @@ def test_names_types_sources_and_providers(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """For programs."""
+    """A list of objects."""
     found = json.loads("\n".join(lines(capsys, "ka.user.groups", "--format", "json")))
     assert found == [
         {"name": "ka.user.groups", "type": "list of string", "source": "k8s_audit", "provider": found[0]["provider"]}

@@ -1,4 +1,4 @@
-"""What a config may say of a channel, and how each mistake is told."""
+"""The options of a channel: how each is written, its default, and the error for a wrong value."""
 
 from __future__ import annotations
 
@@ -6,31 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from bridge.config.channels import OPTIONS
-from bridge.config.load import Config, load_config
-from bridge.config.reader import Problem
+from bridge.config.schema.channels import ChannelSettings
+from bridge.config.schema.keys import keys_of
 from bridge.delivery.options import ChannelOptions, Rate
+from bridge.language.diagnostics.diagnostic import Code
+from tests.config.reading import errors, read
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "delivery.md"
 
 
-def load(folder: Path, channels: str) -> Config | list[Problem]:
-    """A config whose channels begin in its second line."""
-    (folder / "a.route").write_text("otherwise { to archive }\n", encoding="utf-8")
-    path = folder / "falco-bridge.yaml"
-    path.write_text(f"channels:\n{channels}\nsources: [{{stdin: true}}]\nroutes: a.route\njournal: j.db\n", "utf-8")
-    return load_config(path, {})
+def config(channels: str) -> str:
+    """A config whose channels start in its second line."""
+    return f"channels:\n{channels}\nsources: [{{stdin: true}}]\nroutes: a.route\njournal: j.db\n"
 
 
 def options(folder: Path, channels: str) -> dict[str, ChannelOptions]:
-    config = load(folder, channels)
-    assert isinstance(config, Config), config
-    return dict(config.channel_options)
+    return {name: channel.options() for name, channel in read(folder, config(channels)).channels.items()}
 
 
 def test_every_option_is_read(tmp_path: Path) -> None:
-    """Over the defaults of the service."""
-    read = options(
+    """An option replaces the default of its service."""
+    found = options(
         tmp_path,
         """\
   slack: {url: slack://a/b/c, rate: 3 per 2s, burst: 4, concurrency: 1, fallback: mail, give_up_after: 2d,
@@ -38,9 +34,9 @@ def test_every_option_is_read(tmp_path: Path) -> None:
   mail: {url: "mailto://a", digest_after: never, rate: unlimited}
   hook: json://h""",
     )
-    assert read["slack"] == ChannelOptions(Rate(3, 2, 4), 1, "mail", 172_800, 10, 90, 20)
-    assert (read["mail"].digest_after, read["mail"].rate) == (None, None)
-    assert read["hook"] == ChannelOptions()
+    assert found["slack"] == ChannelOptions(Rate(3, 2, 4), 1, "mail", 172_800, 10, 90, 20)
+    assert (found["mail"].digest_after, found["mail"].rate) == (None, None)
+    assert found["hook"] == ChannelOptions()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +49,7 @@ def test_every_option_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_service_has_its_own_limit_by_default(tmp_path: Path, url: str, rate: Rate | None) -> None:
-    """One that names none gets a message a second; what no person reads is not held back."""
+    """A service of people without a published limit gets one message a second; a service of programs is not limited."""
     assert options(tmp_path, f"  c: {url}")["c"].rate == rate
 
 
@@ -66,44 +62,56 @@ def test_a_rate_may_be_written_either_way(tmp_path: Path, written: str, rate: Ra
 
 
 @pytest.mark.parametrize(
-    ("line", "message", "hint"),
+    ("line", "code", "message", "hint"),
     [
-        ("rate: fast", "`fast` is no rate", "120/min"),
-        ("rate: 0/s", "is no rate", "unlimited"),
-        ("rate: 5 per 2", "is no rate", "5 per 2s"),
-        ("concurrency: 0", "`concurrency` cannot be `0`", "from 1 to 64"),
-        ("digest_after: -1", "`digest_after` cannot be", "or never"),
-        ("give_up_after: a while", "`give_up_after` cannot be", "24h"),
-        ("attempt_timeout: 2d", "longer than an hour", "default"),
-        ("fallback: maill", "is no channel: `maill`", "did you mean `mail`?"),
-        ("fallback: c", "lead in a circle: c → c", "who hears last?"),
-        ("giveup_after: 1h", "unknown key", "did you mean `give_up_after`?"),
+        ("rate: fast", Code.INVALID_VALUE, "invalid `rate`: `fast`", "120/min"),
+        ("rate: 0/s", Code.INVALID_VALUE, "invalid `rate`", "unlimited"),
+        ("rate: 5 per 2", Code.INVALID_VALUE, "invalid `rate`", "5 per 2s"),
+        ("concurrency: 0", Code.INVALID_VALUE, "invalid `concurrency`: `0`", "from 1 to 64"),
+        ("digest_after: -1", Code.INVALID_VALUE, "invalid `digest_after`", "or never"),
+        ("give_up_after: a while", Code.INVALID_VALUE, "invalid `give_up_after`", "24h"),
+        ("attempt_timeout: 2d", Code.INVALID_VALUE, "longer than an hour", "default"),
+        ("fallback: maill", Code.BAD_FALLBACK, "unknown channel `maill`", "did you mean `mail`?"),
+        ("fallback: c", Code.BAD_FALLBACK, "form a cycle: c → c", "remove `fallback`"),
+        ("giveup_after: 1h", Code.UNKNOWN_KEY, "unknown key", "did you mean `give_up_after`?"),
+        ("fallback: [mail]", Code.WRONG_SHAPE, "must be a single value", "mail"),
     ],
 )
-def test_every_mistake_is_told_with_line_and_remedy(tmp_path: Path, line: str, message: str, hint: str) -> None:
-    """And never any other way."""
-    problems = load(tmp_path, f"  mail: mailto://a\n  c:\n    url: json://h\n    {line}")
-    assert not isinstance(problems, Config)
-    (problem,) = problems
-    assert (problem.line, message in problem.message, hint in problem.hint) == (5, True, True), problem
+def test_every_error_has_its_place_and_remedy(tmp_path: Path, line: str, code: Code, message: str, hint: str) -> None:
+    """At the value; an unknown key at the key."""
+    (found,) = errors(tmp_path, config(f"  mail: mailto://a\n  c:\n    url: json://h\n    {line}"))
+    assert (found.code, found.span.line, message in found.message, hint in found.hint) == (code, 5, True, True), found
+    column = line.index(":") + 2 + 4 + 1
+    assert found.span.column in {5, column, column + 1}
 
 
-def test_a_burst_without_a_rate_and_a_longer_circle_are_told(tmp_path: Path) -> None:
-    """At the burst; and at each fallback of the circle."""
-    problems = load(
+def test_a_burst_without_a_rate_and_a_longer_cycle_are_errors(tmp_path: Path) -> None:
+    """At the burst; and at each fallback of the cycle."""
+    found = errors(
         tmp_path,
-        """\
+        config("""\
   a: {url: json://h, burst: 3}
   b: {url: json://h, fallback: c}
   c: {url: json://h, fallback: b}
-  d: {url: json://h, fallback: b}""",
+  d: {url: json://h, fallback: b}"""),
     )
-    assert not isinstance(problems, Config)
-    assert [each.line for each in problems] == [2, 3, 4]
-    assert "b → c → b" in problems[1].message
+    assert [each.span.line for each in found] == [2, 3, 4]
+    assert "b → c → b" in found[1].message
 
 
-def test_the_docs_name_every_option() -> None:
-    """An option that is not told does not exist."""
+def test_a_fallback_that_has_an_error_itself_is_reported_once(tmp_path: Path) -> None:
+    """It is a channel all the same, and no cycle."""
+    (found,) = errors(tmp_path, config("  a: {url: json://h, fallback: b}\n  b: json://${NO_SUCH}"))
+    assert found.code is Code.SECRET_UNAVAILABLE
+
+
+def test_names_are_checked(tmp_path: Path) -> None:
+    """A word of the language, and a name that routes could not write."""
+    found = errors(tmp_path, config("  drop: json://h\n  a b: json://h"))
+    assert [(each.code, each.span.line) for each in found] == [(Code.INVALID_NAME, 2), (Code.INVALID_NAME, 3)]
+
+
+def test_the_delivery_page_names_every_option() -> None:
+    """``url`` apart, which has pages of its own."""
     text = DOCS.read_text(encoding="utf-8")
-    assert [key for key in OPTIONS if f"`{key}`" not in text] == []
+    assert [key.name for key in keys_of(ChannelSettings) if key.name != "url" and f"`{key.name}`" not in text] == []

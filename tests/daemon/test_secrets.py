@@ -92,7 +92,10 @@ def page_of(port: int) -> str:
         return str(answer.read().decode())
 
 
-OURS = ("canaryuser", "canary-tenant", "canary-header", "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5", "canary-query")
+OURS = (
+    "canaryuser", "canary-tenant", "canary-header", "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5", "canary-query",
+    "canary-of-metrics",
+)  # fmt: skip
 
 
 def family(pid: int) -> list[int]:
@@ -104,7 +107,7 @@ def family(pid: int) -> list[int]:
 
 def test_our_own_channels_keep_theirs_too_from_journal_and_processes(road: Road) -> None:
     """While they fail: not in the journal's bytes, in any command line, nor in a child's environment; files are 0600."""
-    for name, canary in zip(("USERNAME_", "TENANT", "HEADER", "SECRET", "QUERY"), OURS, strict=True):
+    for name, canary in zip(("USERNAME_", "TENANT", "HEADER", "SECRET", "QUERY", "METRICS"), OURS, strict=True):
         road.environment[name] = canary
     page = road.folder / "page"
     page.write_text("#!/bin/sh\ntr '\\0' ' ' </proc/$PPID/environ; env; cat; exit 65\n", encoding="utf-8")
@@ -123,6 +126,7 @@ def test_our_own_channels_keep_theirs_too_from_journal_and_processes(road: Road)
             },
             log={"level": "debug", "format": "json"},
             allow={"exec": [str(page)]},
+            metrics={"listen": "127.0.0.1:0", "token": "${METRICS}"},
         )
         road.falco("--generate", "--count", "3")
         bridge = road.bridge()

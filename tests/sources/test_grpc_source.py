@@ -183,7 +183,7 @@ def test_renewed_certificates_are_used_without_cancelling_a_stream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The open stream is read to its end; the next connection uses the new certificates."""
-    monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(reloading, "CHECK_SECONDS", 0.05)
     secured, taken = Secured(tmp_path), Collector()
     with secured.falco as falco, capture_logs() as logs:
         source = GrpcSource("f", falco.address, Certificates("f", secured.tls))
@@ -193,7 +193,7 @@ def test_renewed_certificates_are_used_without_cancelling_a_stream(
             wait_until(lambda: falco.popped, "a stream")
             secured.renew()
             taken.hold.set()
-            wait_until(lambda: any(each["event"] == "certificates read anew" for each in logs), "the new ones")
+            wait_until(lambda: any(each["event"] == "certificates reloaded" for each in logs), "the new ones")
             falco.put(ALL[0])
             wait_until(
                 lambda: len(taken.alerts) + len(taken.rejected) == len(ALL) + 1, "an alert by the new connection"
@@ -204,7 +204,7 @@ def test_renewed_certificates_are_used_without_cancelling_a_stream(
 
 def test_unusable_new_certificates_leave_the_old_ones_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each problem is logged once, with the files. Files that are repaired are used."""
-    monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(reloading, "CHECK_SECONDS", 0.02)
     secured = Secured(tmp_path)
     whole = secured.tls.key.read_bytes()
     certificates = Certificates("f", secured.tls)
@@ -215,7 +215,7 @@ def test_unusable_new_certificates_leave_the_old_ones_in_use(tmp_path: Path, mon
             falco.put(ALL[0])
             wait_until(lambda number=number: len(taken.alerts) == number, "an alert over the old connection")
         secured.tls.key.write_bytes(whole)
-        wait_until(lambda: any(each["event"] == "certificates read anew" for each in logs), "the new ones")
+        wait_until(lambda: any(each["event"] == "certificates reloaded" for each in logs), "the new ones")
     problems = [each["problem"] for each in logs if each["log_level"] == "error"]
     assert all(str(secured.tls.key) in each and "belong together" in each for each in problems)
 

@@ -23,8 +23,8 @@ from bridge.alert.forms.json_form import decode_json
 from bridge.common import reloading
 from bridge.common.errors import SetupError
 from bridge.common.reloading import Renewed
-from bridge.common.secret import Secret
-from bridge.config.sources import HttpSettings, ServerTls
+from bridge.config.schema.sources import HttpSettings, ServerTlsSettings
+from bridge.config.schema.values import ListenAddress
 from bridge.daemon.sources import make_source
 from bridge.http.guard import Guard
 from bridge.http.request import MAX_BODY_BYTES, RequestHead
@@ -241,7 +241,7 @@ def test_renewed_certificates_are_taken_for_the_next_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a restart; files that do not belong together meanwhile leave the old ones in use."""
-    monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(reloading, "CHECK_SECONDS", 0.02)
     (tmp_path / "old").mkdir()
     (tmp_path / "new").mkdir()
     old, new = make_authority(tmp_path / "old"), make_authority(tmp_path / "new")
@@ -249,8 +249,8 @@ def test_renewed_certificates_are_taken_for_the_next_connection(
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     certificate.write_bytes(first.certificate.read_bytes())
     key.write_bytes(first.key.read_bytes())
-    tls = ServerTls(certificate, key, None)
-    asked = HttpSettings("http", "127.0.0.1", 0, Secret(""), Secret(""), (), tls, connections=9, per_peer=9)
+    tls = ServerTlsSettings(cert=certificate, key=key)
+    asked = HttpSettings(name="http", http=ListenAddress("127.0.0.1", 0, "127.0.0.1:0"), tls=tls)
     made = make_source(asked, open_for_router(tmp_path / "journal.db").alerts)
     assert isinstance(made, HttpSource)
     trusting_old = ssl.create_default_context(cafile=str(old.certificate))

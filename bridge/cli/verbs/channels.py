@@ -149,7 +149,7 @@ def _test(args: argparse.Namespace, socket: Path, name: str) -> int:
 
 def _result(path: Path, socket: Path, name: str) -> ChannelTestResult | None:
     """From the running bridge, or from a test without one; None, with the problems printed, if the config is wrong."""
-    from bridge.config.load import Config, load_config
+    from bridge.config.load import load_config
     from bridge.operator.client import AdminClient, NotRunningError, segment
     from bridge.operator.model import ChannelTestResult
     from bridge.operator.operations.channel_test import PATIENCE_SECONDS, test_channel
@@ -159,8 +159,7 @@ def _result(path: Path, socket: Path, name: str) -> ChannelTestResult | None:
         return AdminClient(socket).post(target, ChannelTestResult, seconds=PATIENCE_SECONDS + 10)
     except NotRunningError:
         config = load_config(path, os.environ)
-    if isinstance(config, Config):
+    if config.config is not None:
         return test_channel(config, name)
-    for problem in config:
-        print(f"falco-bridge: {problem.text()}", file=sys.stderr)
+    print(config.errors().text(), end="", file=sys.stderr)
     return None

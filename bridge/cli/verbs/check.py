@@ -1,16 +1,18 @@
-"""``falco-bridge check``: every mistake of config and routes, before it costs a night."""
+"""``falco-bridge check``: every error of a config and its routes."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bridge.config.reader import Problem
-    from bridge.workbench.routes import LoadedRoutes
+    from bridge.config.load import LoadedConfig
+    from bridge.language.diagnostics.diagnostic import Diagnostic
+    from bridge.language.diagnostics.source import SourceText
 
 _FORMATS = ("text", "json", "github")
 
@@ -39,92 +41,66 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check and tell."""
+    """Check and print every diagnostic."""
     if args.config is None and not args.files:
         print("falco-bridge check: name .route files, or --config FILE", file=sys.stderr)
         return 2
     from bridge.workbench.routes import load_routes
 
-    paths, known, readable = list(args.files), None, True
-    problems: list[Problem] = []
+    paths, known = list(args.files), None
+    diagnostics: list[Diagnostic] = []
+    sources: dict[str, SourceText] = {}
+    checkable = True
     if args.config is not None:
-        configured, known, problems = _config(args.config)
-        paths, readable = [*configured, *paths], known is not None
-    loaded = load_routes(paths, known, args.rules) if readable else None
-    _TELL[args.format](problems, loaded)
-    return 1 if problems or (loaded is not None and loaded.checked.errors) else 0
+        config, diagnostics = _read_config(args.config)
+        sources[config.source.path] = config.source
+        paths, known, checkable = [*config.routes, *paths], config.known, bool(config.channel_spans)
+    if checkable:  # without channels, every route would have an error too
+        loaded = load_routes(paths, known, args.rules)
+        diagnostics += loaded.checked.diagnostics
+        sources |= loaded.sources
+    _PRINT[args.format](diagnostics, sources)
+    return 1 if any(each.severity.value == "error" for each in diagnostics) else 0
 
 
-def _config(path: Path) -> tuple[list[Path], Any, list[Problem]]:
-    """The config's routes and names, and what is wrong with it."""
+def _read_config(path: Path) -> tuple[LoadedConfig, list[Diagnostic]]:
     import os
 
-    from bridge.config.load import read_config
+    from bridge.config.load import load_config
     from bridge.daemon.channel_check import check_channels
-    from bridge.language.checker.scope import Known
 
-    config, problems = read_config(path, os.environ)
-    if config is None:
-        return [], None, problems
-    # Without channels, every route would be wrong too.
-    known = Known(frozenset(config.channel_lines), frozenset(config.labels)) if config.channel_lines else None
-    return list(config.routes), known, check_channels(config, problems)
+    config = load_config(path, os.environ)
+    return config, list(check_channels(config))
 
 
-def _tell_text(problems: Sequence[Problem], loaded: LoadedRoutes | None) -> None:
+def _print_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, SourceText]) -> None:
     from bridge.language.diagnostics.diagnostic import Severity
     from bridge.language.diagnostics.render import render_text
 
-    for problem in problems:
-        print(problem.text())
-    diagnostics = () if loaded is None else loaded.checked.diagnostics
-    if loaded is not None:
-        print(render_text(diagnostics, loaded.sources), end="")
-    errors = sum(each.severity is Severity.ERROR for each in diagnostics) + len(problems)
-    warnings = sum(each.severity is Severity.WARNING for each in diagnostics)
-    advice = len(diagnostics) + len(problems) - errors - warnings
-    print(_verdict(errors, warnings, advice))
+    print(render_text(diagnostics, sources), end="")
+    count = Counter(each.severity for each in diagnostics)
+    print(_verdict(count[Severity.ERROR], count[Severity.WARNING], count[Severity.ADVICE]))
 
 
-def _tell_json(problems: Sequence[Problem], loaded: LoadedRoutes | None) -> None:
+def _print_json(diagnostics: Sequence[Diagnostic], _sources: Mapping[str, SourceText]) -> None:
     import json
 
     from bridge.language.diagnostics.render import as_mapping
 
-    told: list[dict[str, object]] = [
-        {
-            "code": "config",
-            "severity": "error",
-            "message": problem.message,
-            "hint": problem.hint,
-            "path": str(problem.path),
-            "line": problem.line,
-            "column": 1,
-        }
-        for problem in problems
-    ]
-    told += [as_mapping(each) for each in (() if loaded is None else loaded.checked.diagnostics)]
-    print(json.dumps(told, indent=1, ensure_ascii=False))
+    print(json.dumps([as_mapping(each) for each in diagnostics], indent=1, ensure_ascii=False))
 
 
-def _tell_github(problems: Sequence[Problem], loaded: LoadedRoutes | None) -> None:
+def _print_github(diagnostics: Sequence[Diagnostic], _sources: Mapping[str, SourceText]) -> None:
     from bridge.language.diagnostics.render import render_github
 
-    for problem in problems:
-        print(
-            render_github("error", str(problem.path), problem.line, 1, "config", _said(problem.message, problem.hint))
-        )
-    for each in () if loaded is None else loaded.checked.diagnostics:
+    for each in diagnostics:
         level = {"advice": "notice"}.get(each.severity.value, each.severity.value)
         span = each.span
-        print(render_github(level, span.path, span.line, span.column, each.code.id, _said(each.message, each.hint)))
+        text = f"{each.message}; {each.hint}" if each.hint else each.message
+        print(render_github(level, span.path, span.line, span.column, each.code.id, text))
 
 
-_TELL = {"text": _tell_text, "json": _tell_json, "github": _tell_github}
-
-
-def _said(message: str, hint: str) -> str:
-    return f"{message}; {hint}" if hint else message
+_PRINT = {"text": _print_text, "json": _print_json, "github": _print_github}
 
 
 def _verdict(errors: int, warnings: int, advice: int) -> str:

@@ -31,10 +31,10 @@ def add_parser(subparsers: Any) -> None:
         "--alert",
         metavar="FILE",
         help="Falco's JSON lines, a container log or a journal; - is standard input "
-        "(default: the journal of --config, else -)",
+        "(default the journal of --config, else -)",
     )
     parser.add_argument("--id", default="", metavar="ID", help="only alerts whose id starts with ID")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="output format (default: text)")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="text or json (default text)")
     add_routes(parser)
     parser.set_defaults(run=run)
 
@@ -82,14 +82,14 @@ def _as_text(explanation: AlertExplanation, identity: str, routes: RoutesInput) 
     time = clock_text("evt.time.iso8601", alert.time_ns)
     yield f"{one_line(alert.rule, _LONGEST)} ({alert.priority}, {one_line(alert.hostname, 60)}, {time}, id {identity})"
     for each in explanation.routes:
-        yield f'\n  route "{each.route.name}": {_verdict(each)}'
+        yield f'\n  route "{each.route.name}": {_result_text(each)}'
         if each.condition is not None:
             yield from _condition_lines(each.condition, routes, "    ")
     notified = [f"{each.channel} ({', '.join(each.routes)})" for each in explanation.notifications]
     yield f"\n  notified: {', '.join(notified) or 'no channel'}\n"
 
 
-def _verdict(explanation: RouteExplanation) -> str:
+def _result_text(explanation: RouteExplanation) -> str:
     return explanation.result.value + (f": {explanation.detail}" if explanation.detail else "")
 
 
@@ -129,12 +129,14 @@ def _as_mapping(explanation: AlertExplanation, identity: str, routes: RoutesInpu
         "routes": [
             {
                 "route": each.route.name,
-                "verdict": _verdict(each),
                 "matched": each.matched,
-                "reason": None if each.condition is None else _condition_mapping(each.condition, routes),
+                "result": each.result.value,
+                "detail": each.detail,
+                "condition": None if each.condition is None else _condition_mapping(each.condition, routes),
             }
             for each in explanation.routes
         ],
+        "notifications": [{"channel": each.channel, "routes": each.routes} for each in explanation.notifications],
     }
 
 
@@ -144,7 +146,7 @@ def _condition_mapping(condition: Explanation, routes: RoutesInput) -> dict[str,
         return mapping | {"parts": [_condition_mapping(part, routes) for part in condition.parts]}
     span = condition.span
     return mapping | {
-        "condition": _source_text(condition, routes),
+        "text": _source_text(condition, routes),
         "macro": routes.loaded.checked.macro_at(span),
         "place": f"{span.path}:{span.line}:{span.column}",
         "values": {each.name: each.value for each in condition.found},

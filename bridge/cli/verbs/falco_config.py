@@ -1,4 +1,4 @@
-"""``falco-bridge falco-config``: what falco.yaml must append so that routes find the fields they read."""
+"""``falco-bridge falco-config``: prints the append_output section that the routes need in falco.yaml."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the fragment; 0 also where nothing is needed, 2 on a mistake."""
+    """Print the section. Returns 0, also if nothing is needed, or 2 on an error."""
     from bridge.matching.analysis.reach import as_yaml, extras
 
     routes = read_routes(args)
@@ -33,12 +33,12 @@ def run(args: argparse.Namespace) -> int:
     if rules is None or not rules.rules:
         print("falco-bridge falco-config: name Falco's rules with --rules FILE, or import them", file=sys.stderr)
         return 2
-    found = extras(routes.program.routes, rules.rules.values(), all_rules=True)
-    if not found:
-        print("# nothing to append: every rule emits what the routes read of its source")
+    extra_fields = extras(routes.program.routes, rules.rules.values(), all_rules=True)
+    if not extra_fields:
+        print("# nothing to append: every rule already outputs the fields that the routes read")
         return 0
     print("append_output:")
-    for extra in found:
+    for extra in extra_fields:
         kind, name = extra.match
         print(f"  - match:\n      {kind}: {_quoted(name)}\n    extra_fields:")
         for field in extra.fields:

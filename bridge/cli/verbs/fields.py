@@ -1,4 +1,4 @@
-"""``falco-bridge fields``: the fields that conditions and texts may name."""
+"""``falco-bridge fields``: lists the fields that conditions and texts can use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _GLOB = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One field for people."""
+    """One field, as it is listed."""
 
     name: str
     type: str
@@ -36,19 +36,19 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """List them."""
+    """List the fields; returns the exit code."""
     rows = _rows()
-    found = [row for row in rows if _fits(row.name, args.pattern)]
-    if not found:
+    matching = [row for row in rows if _matches(row.name, args.pattern)]
+    if not matching:
         from bridge.common.suggest import did_you_mean
 
         hint = did_you_mean(args.pattern, [row.name for row in rows])
         print(
-            f"falco-bridge fields: none has `{args.pattern}` in its name" + (f"; {hint}" if hint else ""),
+            f"falco-bridge fields: no field matches `{args.pattern}`" + (f"; {hint}" if hint else ""),
             file=sys.stderr,
         )
         return 1
-    print(_as_json(found) if args.format == "json" else _as_table(found))
+    print(_as_json(matching) if args.format == "json" else _as_text(matching))
     return 0
 
 
@@ -65,19 +65,18 @@ def _rows() -> list[Row]:
     return [*own, *sorted(known, key=lambda row: row.name)]
 
 
-def _fits(name: str, pattern: str) -> bool:
+def _matches(name: str, pattern: str) -> bool:
     from fnmatch import fnmatchcase
 
     wanted, name = pattern.lower(), name.lower()
     return wanted in name if _GLOB.isdisjoint(wanted) else fnmatchcase(name, wanted)
 
 
-def _as_table(rows: Sequence[Row]) -> str:
-    told = [("NAME", "TYPE", "SOURCE", "PROVIDER"), *((row.name, row.type, row.source, row.provider) for row in rows)]
-    widths = [max(len(row[column]) for row in told) for column in range(4)]
-    return "\n".join(
-        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip() for row in told
-    )
+def _as_text(rows: Sequence[Row]) -> str:
+    from bridge.cli.table import as_table
+
+    header = ("NAME", "TYPE", "SOURCE", "PROVIDER")
+    return as_table([header, *((row.name, row.type, row.source, row.provider) for row in rows)])
 
 
 def _as_json(rows: Sequence[Row]) -> str:

@@ -1,4 +1,4 @@
-"""``falco-bridge fmt``: one layout for every .route file."""
+"""``falco-bridge fmt``: formats .route files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Format; 0 done or nothing to do, 1 something would change, 2 a file cannot be read or has a syntax error."""
+    """Format the files. Returns 0, 1 if a file would change, or 2 if one cannot be read or has a syntax error."""
     code = 0
     for path in args.files:
         code = max(code, _format(path, args))
@@ -49,20 +49,20 @@ def _format(path: Path, args: argparse.Namespace) -> int:
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        return _refuse(f"{path}: cannot be read ({error.strerror})")
+        return _fail(f"{path}: cannot be read ({error.strerror})")
     except UnicodeDecodeError as error:
-        return _refuse(f"{path}: is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8")
+        return _fail(f"{path}: is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8")
     source = SourceText(str(path), text)
     formatted = format_text(source)
     if not isinstance(formatted, str):
-        return _refuse(render_text(formatted, {source.path: source}).rstrip())
+        return _fail(render_text(formatted, {source.path: source}).rstrip())
     changed = formatted != text
     if args.diff:
         lines = unified_diff(text.splitlines(True), formatted.splitlines(True), str(path), f"{path} (formatted)")
         print("".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}\n" for line in lines), end="")
     elif args.check:
         if changed:
-            print(f"{path}: would be laid out anew; run: falco-bridge fmt {path}")
+            print(f"{path}: would be reformatted; run: falco-bridge fmt {path}")
     elif str(path) == "-":
         print(formatted, end="")
     elif changed:
@@ -71,7 +71,7 @@ def _format(path: Path, args: argparse.Namespace) -> int:
 
 
 def _replace(path: Path, text: str) -> int:
-    """Written beside it and moved over it: a crash leaves the one or the other."""
+    """Replace the file atomically: a crash leaves either the old text or the new one."""
     target = path.resolve()
     draft = target.with_name(f".{target.name}.fmt")
     try:
@@ -80,11 +80,11 @@ def _replace(path: Path, text: str) -> int:
         draft.replace(target)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        return _refuse(f"{path}: cannot be written ({error.strerror})")
-    print(f"{path}: laid out anew")
+        return _fail(f"{path}: cannot be written ({error.strerror})")
+    print(f"{path}: reformatted")
     return 0
 
 
-def _refuse(sentence: str) -> int:
+def _fail(sentence: str) -> int:
     print(sentence, file=sys.stderr)
     return 2

@@ -66,6 +66,21 @@ class Code(Enum):
     NEVER_EMITTED = ("L415", Severity.WARNING)
     NO_INDEX = ("L416", Severity.ADVICE)
     NO_EXPECTATION = ("L417", Severity.WARNING)
+    UNREADABLE_CONFIG = ("C501", Severity.ERROR)
+    UNKNOWN_KEY = ("C502", Severity.ERROR)
+    MISSING_KEY = ("C503", Severity.ERROR)
+    REPEATED_KEY = ("C504", Severity.ERROR)
+    WRONG_SHAPE = ("C505", Severity.ERROR)
+    INVALID_VALUE = ("C506", Severity.ERROR)
+    INVALID_NAME = ("C507", Severity.ERROR)
+    SECRET_UNAVAILABLE = ("C508", Severity.ERROR)
+    WEAK_SECRET = ("C509", Severity.ERROR)
+    OPEN_LISTENER = ("C510", Severity.ERROR)
+    NO_SUCH_FILE = ("C511", Severity.ERROR)
+    CONFLICT = ("C512", Severity.ERROR)
+    UNUSABLE_CHANNEL = ("C513", Severity.ERROR)
+    BAD_FALLBACK = ("C514", Severity.ERROR)
+    EXPOSED_SECRET = ("C515", Severity.ERROR)
 
     @property
     def id(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from bridge.common.suggest import did_you_mean
-from bridge.config.load import Config
+from bridge.config.load import LoadedConfig
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.inspector import Inspector
 from bridge.operator.model import ChannelList, ChannelTestResult, NoParameters, TestChannel
@@ -25,7 +25,9 @@ _MOST_TESTS = 4
 class ChannelOperations:
     """The operations of a running bridge. Callable from any thread."""
 
-    def __init__(self, inspector: Inspector, config: Callable[[], Config], try_now: Callable[[str], None]) -> None:
+    def __init__(
+        self, inspector: Inspector, config: Callable[[], LoadedConfig], try_now: Callable[[str], None]
+    ) -> None:
         """``try_now`` makes the courier use a channel again at once; ``config`` returns the current config."""
         self._inspector = inspector
         self._config = config
@@ -53,12 +55,16 @@ class ChannelOperations:
         return result
 
 
-def test_channel(config: Config, name: str) -> ChannelTestResult:
+def test_channel(config: LoadedConfig, name: str) -> ChannelTestResult:
     """Send a test message. Raises OperationError if the config has no such channel."""
     if name not in config.channels:
         hint = did_you_mean(name, config.channels) or f"the channels are {', '.join(config.channels)}"
         raise OperationError(f"the config has no channel `{name}`; {hint}", 404)
-    request: dict[str, object] = {"name": name, "url": config.channels[name].reveal(), "labels": dict(config.labels)}
+    request: dict[str, object] = {
+        "name": name,
+        "url": config.channels[name].url.reveal(),
+        "labels": dict(config.labels),
+    }
     request["allow"] = config.allowed.as_settings()
     process = start_python(
         "bridge.courier.channel_test", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, without=config.secret_names

@@ -1,16 +1,16 @@
-"""What offline verbs make of schedules."""
+"""Schedules in verbs that read recorded alerts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.test_commands import run
+from tests.cli.commands import run
 
 ALERT = '{"time":"2001-03-01T12:00:00Z","rule":"r","priority":"Notice","source":"syscall","output":"o","output_fields":{}}\n'
 
 
-def test_schedules_are_judged_by_when_an_alert_was_taken_in(tmp_path: Path) -> None:
-    """As the bridge judged them; of a file of alerts nothing but their own time is known."""
+def test_the_time_for_schedules_is_when_an_alert_was_received(tmp_path: Path) -> None:
+    """As in the bridge. For a file of alerts, it is the time of the alert itself."""
     (tmp_path / "a.route").write_text(
         'schedule day = 2001-03-01\nroute "then" { during day to out }\n', encoding="utf-8"
     )
@@ -19,8 +19,8 @@ def test_schedules_are_judged_by_when_an_alert_was_taken_in(tmp_path: Path) -> N
         "sources: [{stdin: true}]\nchannels: {out: console://}\nroutes: [a.route]\njournal: j.db\n", "utf-8"
     )
     alerts.write_text(ALERT, encoding="utf-8")
-    taken_in = run("--config", config, given=ALERT)
-    assert (taken_in.returncode, taken_in.stdout) == (0, ""), taken_in.stderr
+    received = run("--config", config, given=ALERT)
+    assert (received.returncode, received.stdout) == (0, ""), received.stderr
     assert 'route "then": no match: schedule `day` does not hold' in run("explain", "--config", config).stdout
     assert 'route "then": matched' in run("explain", "--config", config, "--alert", alerts).stdout
     for bound, path in (("then exactly 0", tmp_path / "j.db"), ("then exactly 1", alerts)):

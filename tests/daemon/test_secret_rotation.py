@@ -1,4 +1,4 @@
-"""Secrets that are rotated under a running bridge."""
+"""Secrets are rotated while the bridge runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from bridge.config.load import Config, load_config
-from bridge.daemon.secret_watch import SecretWatch
+from bridge.daemon.generation import build_generation
+from bridge.daemon.live import LiveGeneration
+from bridge.daemon.secret_rotation import SecretRotation
 from bridge.delivery import Circuit, DeliveryState, Health
 from bridge.journal.opening import open_for_router
+from bridge.operator.service import OperatorService
+from bridge.pipeline.courier_process import CourierProcess
+from bridge.sources.stdin_source import StdinSource
 from tests.courier.working import entry
 from tests.e2e.harness import Road
 from tests.support.far_side import Answer, FarSide, Request
@@ -32,54 +37,76 @@ def road(tmp_path: Path) -> Iterator[Road]:
     road.end()
 
 
-def watched(road: Road) -> tuple[SecretWatch, list[Config]]:
+def watched(road: Road) -> tuple[SecretRotation, LiveGeneration]:
     (road.folder / "token").write_text(OLD, encoding="utf-8")
-    road.configure('route "r" { to hook }\n', {"hook": "webhook://h/?+X-Token=${file:token}"})
-    config = load_config(road.folder / "falco-bridge.yaml", {})
-    assert isinstance(config, Config)
-    taken: list[Config] = []
-    return SecretWatch(config, {}, taken.append), taken
+    road.configure(
+        'route "r" { to hook }\n', {"hook": "webhook://h/?+X-Token=${file:token}"}, sources=[{"stdin": True}]
+    )
+    built = build_generation(road.folder / "falco-bridge.yaml", {})
+    assert built.generation is not None, built.text()
+    courier = CourierProcess(built.generation.courier_settings())
+    operator = OperatorService(built.generation.config)
+    operator.close()
+    live = LiveGeneration(built.generation, [StdinSource("stdin")], courier, operator)
+    return SecretRotation(live, {}), live
 
 
-def test_a_file_that_was_replaced_or_rewritten_is_taken_over(road: Road) -> None:
-    """By rename, in place, or behind a link as Kubernetes does it; not by a touch alone."""
-    watch, taken = watched(road)
+def url_of(live: LiveGeneration) -> str:
+    return live.current.config.channels["hook"].url.reveal()
+
+
+def test_a_file_that_was_replaced_or_rewritten_is_used(road: Road) -> None:
+    """By rename, in place, or behind a link as Kubernetes does it; a touch alone changes nothing."""
+    rotation, live = watched(road)
     token = road.folder / "token"
-    assert not watch.look()
+    first = live.current
+    assert not rotation.rotate()
     os.utime(token, (1, 1))
-    assert not watch.look(), "the content is the old one"
+    assert not rotation.rotate()
+    assert live.current is first
     (road.folder / "new").write_text(NEW, encoding="utf-8")
     (road.folder / "new").rename(token)
-    assert watch.look()
+    assert rotation.rotate()
+    assert url_of(live) == f"webhook://h/?+X-Token={NEW}"
     token.write_text(NEW + "-2", encoding="utf-8")
-    assert watch.look()
-    (road.folder / "other").write_text(NEW + "-three", encoding="utf-8")
-    token.unlink()
-    token.symlink_to(road.folder / "other")
-    assert watch.look()
-    urls = [config.channels["hook"].reveal() for config in taken]
-    assert urls == [f"webhook://h/?+X-Token={NEW}{end}" for end in ("", "-2", "-three")]
+    assert rotation.rotate()
+    assert url_of(live) == f"webhook://h/?+X-Token={NEW}-2"
+    assert {OLD, NEW, NEW + "-2"} <= live.current.masked, "a secret that was replaced may still be valid"
+    assert live.current.router is first.router
 
 
-def test_what_is_of_no_use_changes_nothing(road: Road, capsys: pytest.CaptureFixture[str]) -> None:
-    """Empty, for it is being written; gone; or no header: the old secret stands, and the next look sees the next one."""
-    watch, taken = watched(road)
+def test_a_secret_that_cannot_be_used_changes_nothing(road: Road) -> None:
+    """Empty, because it is being written; not a header; missing. The next one is used."""
+    rotation, live = watched(road)
+    first = live.current
     token = road.folder / "token"
-    for broken in ("", "a\x01b"):
-        token.write_text(broken, encoding="utf-8")
-        assert not watch.look()
-    token.unlink()
-    assert not watch.look()
-    assert taken == []
+    with capture_logs() as logs:
+        for broken in ("", "a\x01b"):
+            token.write_text(broken, encoding="utf-8")
+            assert not rotation.rotate()
+        token.unlink()
+        assert not rotation.rotate()
+        assert live.current is first
     token.write_text(NEW, encoding="utf-8")
-    assert watch.look()
-    said = capsys.readouterr()
-    assert OLD not in said.out + said.err
-    assert NEW not in said.out + said.err
+    assert rotation.rotate()
+    assert [each["event"] for each in logs] == ["new secret rejected; keeping the previous one"] * 3
+    assert "printable ASCII" in logs[1]["problem"]
+    assert OLD not in str(logs)
 
 
-def test_the_doors_secrets_are_taken_over_too(road: Road) -> None:
-    """Alerts are taken with the new token, metrics are shown for it; no courier is replaced for that."""
+def test_only_secrets_are_taken_from_a_changed_config(road: Road) -> None:
+    """Everything else waits for a full reload."""
+    rotation, live = watched(road)
+    (road.folder / "token").write_text(NEW, encoding="utf-8")
+    config = road.folder / "falco-bridge.yaml"
+    config.write_text(config.read_text("utf-8").replace("cluster: test", "cluster: other"), encoding="utf-8")
+    assert rotation.rotate()
+    assert url_of(live) == f"webhook://h/?+X-Token={NEW}"
+    assert live.current.config.labels == {"cluster": "test"}
+
+
+def test_the_secrets_of_listeners_are_rotated(road: Road) -> None:
+    """Alerts are accepted and metrics are served with the new token; the courier is not replaced for that."""
     (road.folder / "token").write_text(OLD, encoding="utf-8")
     ports = [free_port(), free_port()]
     road.configure(
@@ -88,7 +115,7 @@ def test_the_doors_secrets_are_taken_over_too(road: Road) -> None:
         metrics={"listen": f"127.0.0.1:{ports[1]}", "token": "${file:token}"},
     )  # fmt: skip
     bridge = road.bridge()
-    wait_until(lambda: [asked(port, OLD) for port in ports] == [200, 200], "the doors")
+    wait_until(lambda: [asked(port, OLD) for port in ports] == [200, 200], "the listeners")
     lock = road.folder / "journal.db.courier.lock"
     wait_until(lambda: lock.exists() and lock.read_text(encoding="utf-8"), "the courier")
     assert [asked(port, NEW) for port in ports] == [401, 401]
@@ -107,7 +134,7 @@ def free_port() -> int:
 
 
 def asked(port: int, token: str) -> int:
-    """The status of an alert posted, or of the metrics looked at; 0 where nobody listens yet."""
+    """The status of posting an alert, or of getting the metrics; 0 while nothing listens."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     body = json.dumps({"rule": "r", "output": "o", "output_fields": {}, "priority": "Error"})
     try:
@@ -123,8 +150,8 @@ def asked(port: int, token: str) -> int:
         return 0
 
 
-def test_a_channel_that_was_let_alone_is_tried_at_once_with_its_new_secret(road: Road) -> None:
-    """A new token is what it waited for; the next probe would be an hour away."""
+def test_a_failing_channel_is_tried_at_once_with_its_new_secret(road: Road) -> None:
+    """The next probe would be an hour away."""
     now = time.time_ns()
     down = Health(circuit=Circuit.OPEN, since_ns=now, failures=9, failing_ns=now)
     with closing(open_for_router(road.journal_path)) as journal:
@@ -136,15 +163,15 @@ def test_a_channel_that_was_let_alone_is_tried_at_once_with_its_new_secret(road:
         url = f"webhook://127.0.0.1:{server.port}/?+X-Token=${{file:token}}"
         road.configure('route "r" { to hook }\n', {"hook": url})
         bridge = road.bridge()
-        wait_until(lambda: server.requests, "the probe that a start lets out")
+        wait_until(lambda: server.requests, "the probe of the start")
         (road.folder / "token").write_text(NEW, encoding="utf-8")
-        wait_until(lambda: len(server.requests) == 2, "what waits")
+        wait_until(lambda: len(server.requests) == 2, "the waiting delivery")
         assert road.stop(bridge) == 0
     assert [each.headers["X-Token"] for each in server.requests] == [OLD, NEW]
 
 
 def test_a_running_bridge_sends_with_the_new_secret(road: Road) -> None:
-    """Without a restart: what waited while the old token was refused arrives with what comes later; nothing shows."""
+    """Without a restart. Deliveries that waited arrive with the later ones, and no output shows a secret."""
 
     def answer(request: Request) -> Answer:
         token = request.headers["X-Token"]
@@ -167,7 +194,7 @@ def test_a_running_bridge_sends_with_the_new_secret(road: Road) -> None:
         road.await_settled()
         assert road.stop(bridge) == 0
         assert {each.state for each in road.deliveries()} == {DeliveryState.DELIVERED}
-    assert "secrets changed" in road.log
+    assert "secrets rotated" in road.log
     assert "courier exited" not in road.log
     everything = road.log + " ".join(each.reason for each in road.deliveries())
     assert "HTTP 401: *** has expired" in everything

@@ -1,0 +1,274 @@
+"""From the nodes of a config to the values that the schema declares. Every error is noted with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import yaml
+
+from bridge.common.secret import Secret
+from bridge.common.suggest import did_you_mean
+from bridge.config.document import Document
+from bridge.config.references import References
+from bridge.config.schema.keys import NODEFAULT, Key, Section, item_of, keys_of, sections_of, value_of
+from bridge.config.schema.parsing import VALUES, InvalidValueError
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.language.diagnostics.source import Span
+
+FAILED: Any = object()
+"""What a value with an error gives."""
+Place = tuple[str | int, ...]
+"""The keys and list positions that lead to a value: ``("sources", 0, "tls", "ca")``."""
+_LARGEST_NUMBER = 9
+_BOOLEANS = {"true": True, "false": False}
+
+
+class Binder:
+    """Binds one document. ``with_secrets`` False leaves secret values empty and unchecked."""
+
+    def __init__(self, document: Document, environ: Mapping[str, str], *, with_secrets: bool = True) -> None:
+        self.document = document
+        self.diagnostics: list[Diagnostic] = []
+        self.references = References(document.folder, environ)
+        self.spans: dict[Place, Span] = {}
+        """The place in the text of each value that was read."""
+        self.referring: set[Place] = set()
+        """The values that contain a ``${…}``."""
+        self.positions: dict[Place, list[int]] = {}
+        """For each list, the positions in the text of the items that were read."""
+        self._with_secrets = with_secrets
+
+    def root(self, section: type[Section], only: tuple[str, ...] = ()) -> dict[str, Any]:
+        """The values of the root's keys, those with errors left out. ``only`` names the keys that are of interest."""
+        node = self.document.root
+        assert node is not None
+        keys = keys_of(section)
+        if only:
+            keys = tuple(key for key in keys if key.name in only)
+        entries = self._entries(node, section.noun, keys, (), strict=not only)
+        values = {key.name: self._keyed(key, entries, node, section, ()) for key in keys}
+        return {name: value for name, value in values.items() if value is not FAILED}
+
+    def names(self, name: str) -> frozenset[str]:
+        """The names in a mapping of the root, whatever their values are."""
+        node = self.document.root
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        mappings = [value for key, value in pairs if key.value == name and isinstance(value, yaml.MappingNode)]
+        return frozenset(str(key.value) for each in mappings for key, _ in each.value)
+
+    def error(self, code: Code, place: Place, message: str, hint: str = "") -> None:
+        """Note an error of a value that was read, or of what it stands in."""
+        while place not in self.spans:
+            place = place[:-1]
+        self._note(code, self.spans[place], message, hint)
+
+    # Sections
+
+    def _section(self, section: type[Section], node: yaml.Node, place: Place, noun: str = "") -> Any:
+        noun = noun or section.noun
+        keys = keys_of(section)
+        if section.shorthand and not isinstance(node, yaml.MappingNode):
+            key = next(key for key in keys if key.name == section.shorthand)
+            value = self._value(key.type, node, key, (*place, key.name))
+            return FAILED if value is FAILED else section(**{key.name: value})
+        if not isinstance(node, yaml.MappingNode):
+            self._wrong_shape(node, f"{noun} must be a mapping", f"write {{{keys[0].name}: {keys[0].example}}}")
+            return FAILED
+        entries = self._entries(node, noun, keys, place)
+        values = {key.name: self._keyed(key, entries, node, section, place) for key in keys}
+        return FAILED if FAILED in values.values() else section(**values)
+
+    def _keyed(self, key: Key, entries: dict[str, yaml.Node], node: yaml.Node, section: type[Section], place: Place
+               ) -> Any:  # fmt: skip
+        """The value of a key; the default where it is missing, or where it is optional and has an error."""
+        if key.name in entries:
+            value = self._value(key.type, entries[key.name], key, (*place, key.name))
+            return key.default if value is FAILED and not key.required else value
+        if key.default is NODEFAULT:
+            hint = f"add `{key.name}`, such as {key.name}: {key.example}"
+            self._note(Code.MISSING_KEY, self.document.span(node), f"{section.noun} has no `{key.name}`", hint)
+            return FAILED
+        return key.default
+
+    def _entries(self, node: yaml.Node, noun: str, keys: tuple[Key, ...], place: Place, *, strict: bool = True
+                 ) -> dict[str, yaml.Node]:  # fmt: skip
+        """The values by key; unknown keys are errors where it is strict."""
+        known = [key.name for key in keys]
+        if not isinstance(node, yaml.MappingNode):
+            self._wrong_shape(node, f"{noun} must be a mapping", f"start with {known[0]}: {keys[0].example}")
+            return {}
+        entries: dict[str, yaml.Node] = {}
+        for name, key_node, value in self._pairs(node, noun, place):
+            if name in known:
+                entries[name] = value
+            elif strict:
+                hint = did_you_mean(name, known) or f"known keys: {', '.join(known)}"
+                self.document.show(key_node)
+                self._note(Code.UNKNOWN_KEY, self.document.span(key_node), f"unknown key `{name}` in {noun}", hint)
+        return entries
+
+    def _pairs(self, node: yaml.MappingNode, noun: str, place: Place) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+        """Each key with its node and its value's; a repeated one is an error."""
+        self.spans.setdefault(place, self.document.span(node))
+        seen: set[str] = set()
+        for key_node, value in node.value:
+            name = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
+            if not name:
+                self._wrong_shape(key_node, f"a key of {noun} must be a name", "write NAME: VALUE")
+            elif name in seen:
+                self.document.show(key_node)
+                self._note(Code.REPEATED_KEY, self.document.span(key_node), f"`{name}` is given twice", "keep one")
+            else:
+                seen.add(name)
+                self.document.show(key_node)
+                self.spans[*place, name] = self.document.span(value)
+                yield name, key_node, value
+
+    def _one_of(self, sections: tuple[type[Section], ...], node: yaml.Node, place: Place) -> Any:
+        """The section whose first key the mapping has."""
+        kinds = {keys_of(section)[0].name: section for section in sections}
+        names = [each.value for each, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+        given = [kind for kind in kinds if kind in names]
+        if len(given) == 1:
+            return self._section(kinds[given[0]], node, place)
+        self.spans[place] = self.document.span(node)
+        if given:
+            message = f"a source cannot be {' and '.join(given)} at once"
+            self._note(Code.CONFLICT, self.spans[place], message, "make it several sources")
+        elif not self._misspelt(kinds, node):
+            self._note(Code.MISSING_KEY, self.spans[place], "a source has no kind", f"add one of {', '.join(kinds)}")
+        return FAILED
+
+    def _misspelt(self, kinds: Iterable[str], node: yaml.Node) -> bool:
+        """Whether a key of a source without a kind is nearly one. It is then noted."""
+        for each, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            name = each.value if isinstance(each, yaml.ScalarNode) else ""
+            if hint := did_you_mean(name, kinds):
+                self.document.show(each)
+                self._note(Code.UNKNOWN_KEY, self.document.span(each), f"unknown key `{name}` in a source", hint)
+                return True
+        return False
+
+    # Values
+
+    def _value(self, declared: Any, node: yaml.Node, key: Key, place: Place) -> Any:
+        self.spans[place] = self.document.span(node)
+        if (item := item_of(declared)) is not None:
+            return self._list(item, node, key, place)
+        if (value := value_of(declared)) is not None:
+            return self._mapping(value, node, key, place)
+        sections = sections_of(declared)
+        if len(sections) > 1:
+            return self._one_of(sections, node, place)
+        if sections:
+            return self._section(sections[0], node, place)
+        return self._plain(declared, node, key, place)
+
+    def _list(self, item: Any, node: yaml.Node, key: Key, place: Place) -> Any:
+        if isinstance(node, yaml.SequenceNode):
+            nodes = node.value
+        elif key.single:
+            nodes = [node]
+        else:
+            hint = "start each item with `- ` on a line of its own"
+            self._wrong_shape(node, f"`{key.name}` must be a list", hint)
+            return FAILED
+        if not nodes and key.default is NODEFAULT:
+            self._note(Code.MISSING_KEY, self.document.span(node), f"`{key.name}` is empty", f"such as {key.example}")
+            return FAILED
+        flat = item in VALUES and VALUES[item].flat
+        values: list[Any] = []
+        self.positions[place] = positions = []
+        for at, each in enumerate(nodes):
+            value = self._value(item, each, key, (*place, at))
+            if value is not FAILED:
+                values += value if flat else [value]
+                positions.append(at)
+        return tuple(dict.fromkeys(values)) if flat else tuple(values)
+
+    def _mapping(self, declared: Any, node: yaml.Node, key: Key, place: Place) -> Any:
+        if not isinstance(node, yaml.MappingNode):
+            self._wrong_shape(node, f"`{key.name}` must be a mapping of names to values", f"write {key.example}")
+            return FAILED
+        values: dict[str, Any] = {}
+        for name, key_node, value in self._pairs(node, f"`{key.name}`", place):
+            if name in key.reserved:
+                self._note(Code.INVALID_NAME, self.document.span(key_node), f"`{name}` is a word of the language",
+                           "choose another name")  # fmt: skip
+            elif not re.fullmatch(key.names, name):
+                self._note(Code.INVALID_NAME, self.document.span(key_node), f"invalid name `{name}`",
+                           "use letters, digits, `_` and `-`; start with a letter")  # fmt: skip
+            bound = self._value(declared, value, key, (*place, name))
+            if bound is not FAILED:
+                values[name] = bound
+        return values
+
+    def _plain(self, declared: Any, node: yaml.Node, key: Key, place: Place) -> Any:
+        secret = isinstance(declared, type) and issubclass(declared, Secret)
+        if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
+            self._wrong_shape(node, f"`{key.name}` must be a single value", f"such as {key.example}")
+            return FAILED
+        if secret:
+            self.document.show_partly(node)
+        else:
+            self.document.show(node)
+        if secret and not self._with_secrets:
+            return declared("")
+        text = self.references.resolve(node.value)
+        if self.references.used:
+            self.referring.add(place)
+        for message, hint in self.references.take_problems():
+            self._note(Code.SECRET_UNAVAILABLE, self.document.span(node), message, hint)
+        if text is None:
+            return FAILED
+        if key.none_word and text == key.none_word:
+            return None
+        shown = "" if secret or place in self.referring else f": `{text}`"
+        try:
+            return _parsed(declared, text, key, self.document.folder)
+        except InvalidValueError as error:
+            hint = error.hint or f"write {_expected(declared, key)}"
+            self._note(error.code, self.document.span(node), error.message or f"invalid `{key.name}`{shown}", hint)
+            return FAILED
+
+    def _wrong_shape(self, node: yaml.Node, message: str, hint: str) -> None:
+        self._note(Code.WRONG_SHAPE, self.document.span(node), message, hint)
+
+    def _note(self, code: Code, span: Span, message: str, hint: str) -> None:
+        self.diagnostics.append(Diagnostic(code, message, span, hint))
+
+
+def _parsed(declared: Any, text: str, key: Key, folder: Path) -> Any:
+    """Raises InvalidValueError."""
+    if get_origin(declared) is Literal:
+        if text not in get_args(declared):
+            raise InvalidValueError(did_you_mean(text, get_args(declared)))
+        return text
+    if declared is bool:
+        if text not in _BOOLEANS:
+            raise InvalidValueError
+        return _BOOLEANS[text]
+    if declared is int:
+        assert key.least is not None
+        assert key.most is not None
+        if not re.fullmatch(rf"[0-9]{{1,{_LARGEST_NUMBER}}}", text) or not key.least <= int(text) <= key.most:
+            raise InvalidValueError
+        return int(text)
+    return VALUES[declared].parse(text, folder)
+
+
+def _expected(declared: Any, key: Key) -> str:
+    """What to write."""
+    if get_origin(declared) is Literal:
+        *others, last = get_args(declared)
+        said = f"{', '.join(others)} or {last}" if others else last
+    elif declared is bool:
+        said = "true or false"
+    elif declared is int:
+        said = f"a whole number from {key.least} to {key.most}"
+    else:
+        said = VALUES[declared].expected
+    return f"{said}, or {key.none_word}" if key.none_word else said

@@ -1,0 +1,155 @@
+"""What several keys of a config must be together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import UNSET
+
+from bridge.common.suggest import did_you_mean
+from bridge.common.unix_socket import too_long
+from bridge.config.binding import Binder, Place
+from bridge.config.schema.channels import ChannelSettings
+from bridge.config.schema.listeners import AdminSettings, MetricsSettings
+from bridge.config.schema.sources import DiscoverSettings, GrpcSettings, HttpSettings, SourceSettings
+from bridge.language.diagnostics.diagnostic import Code
+
+_LONGEST_ATTEMPT_SECONDS = 3600.0
+
+
+def check_rules(binder: Binder, values: Mapping[str, Any]) -> None:
+    """Note every broken rule in the binder. ``values`` are the root's, defaults filled in."""
+    channels: Mapping[str, ChannelSettings] = values.get("channels", {})
+    _sources(binder, values.get("sources", ()))
+    for name, channel in channels.items():
+        _channel(binder, ("channels", name), channel)
+    _fallbacks(binder, channels)
+    _metrics(binder, values["metrics"])
+    _admin(binder, values["admin"])
+
+
+# Sources
+
+
+def _sources(binder: Binder, sources: tuple[SourceSettings, ...]) -> None:
+    names: set[str] = set()
+    falcos: set[str] = set()
+    for at, source in zip(binder.positions.get(("sources",), ()), sources, strict=True):
+        place: Place = ("sources", at)
+        if source.name in names:
+            binder.error(Code.CONFLICT, place, f"two sources are named `{source.name}`", "give each its own `name`")
+        names.add(source.name)
+        for address in _falcos(source):
+            if address in falcos:
+                message = f"{address} is read twice, and a Falco gives each alert to one reader only"
+                binder.error(Code.CONFLICT, place, message, "name it once")
+            falcos.add(address)
+        if isinstance(source, GrpcSettings):
+            _grpc(binder, place, source)
+        elif isinstance(source, HttpSettings):
+            _http(binder, place, source)
+
+
+def _falcos(source: SourceSettings) -> tuple[str, ...]:
+    """The Falcos that a source reads by gRPC, each by one name."""
+    match source:
+        case GrpcSettings():
+            return tuple(_one_name(each.target) for each in source.grpc)
+        case DiscoverSettings():
+            return (str(source.discover),)
+        case _:
+            return ()
+
+
+def _one_name(address: str) -> str:
+    path = address.removeprefix("unix:")
+    return address if path == address else f"unix:{Path(path).resolve()}"
+
+
+def _grpc(binder: Binder, place: Place, source: GrpcSettings) -> None:
+    over_tcp = any(not each.is_unix for each in source.grpc)
+    if over_tcp and (*place, "tls") not in binder.spans:
+        message = "Falco serves gRPC over TCP with mutual TLS only"
+        binder.error(Code.MISSING_KEY, (*place, "grpc"), message, "add tls: {ca: …, cert: …, key: …}")
+    if source.grpc and not over_tcp and source.tls is not None:
+        binder.error(Code.CONFLICT, (*place, "tls"), "a unix socket has no TLS", "remove `tls`")
+
+
+def _http(binder: Binder, place: Place, source: HttpSettings) -> None:
+    """People are notified by what is posted here."""
+    guarded = _given(binder, place, "path", "token", "allow") or (*place, "tls", "ca") in binder.spans
+    if not guarded and not source.insecure and not source.http.is_loopback:
+        hint = "add `path`, `token`, `allow` or `tls` with `ca`; or listen on 127.0.0.1; or set insecure: true"
+        message = f"anyone who can connect to {source.http.host} could post alerts"
+        binder.error(Code.OPEN_LISTENER, (*place, "http"), message, hint)
+
+
+# Channels
+
+
+def _channel(binder: Binder, place: Place, channel: ChannelSettings) -> None:
+    url_place = (*place, "url")
+    if channel.scheme == "exec" and url_place in binder.referring:
+        message = "every user of this machine can see the arguments of a program"
+        binder.error(Code.EXPOSED_SECRET, url_place, message, "let the program read the secret itself")
+    if channel.rate is None and channel.burst is not UNSET:
+        hint = "add `rate`, or remove `burst`: the channel has no rate limit"
+        binder.error(Code.CONFLICT, (*place, "burst"), "`burst` needs a `rate`", hint)
+    if channel.attempt_timeout.seconds > _LONGEST_ATTEMPT_SECONDS:
+        binder.error(Code.INVALID_VALUE, (*place, "attempt_timeout"),
+                     "`attempt_timeout` is longer than an hour", "write at most 1h; the default is 60s")  # fmt: skip
+
+
+def _fallbacks(binder: Binder, channels: Mapping[str, ChannelSettings]) -> None:
+    """Every fallback must be another channel, and no chain of them may return to its start."""
+    names = {name for place in binder.spans if len(place) == 2 and place[0] == "channels" for name in place[1:]}
+    for name, channel in channels.items():
+        place = ("channels", name, "fallback")
+        if channel.fallback is None:
+            continue
+        if channel.fallback not in names:
+            hint = did_you_mean(channel.fallback, channels) or f"the channels are {', '.join(channels)}"
+            binder.error(Code.BAD_FALLBACK, place, f"unknown channel `{channel.fallback}` as fallback", hint)
+        elif len(chain := _chain(name, channels)) > 1 and chain[-1] == name:
+            message = f"the fallbacks form a cycle: {' → '.join(chain)}"
+            binder.error(Code.BAD_FALLBACK, place, message, "remove `fallback` from one of them")
+
+
+def _chain(name: str, channels: Mapping[str, ChannelSettings]) -> list[str]:
+    """The channels from one to its last fallback, or until one repeats."""
+    chain = [name]
+    while (following := channels[chain[-1]].fallback) in channels:
+        assert following is not None
+        chain.append(following)
+        if following in chain[:-1]:
+            break
+    return chain
+
+
+# Listeners
+
+
+def _metrics(binder: Binder, metrics: MetricsSettings | None) -> None:
+    if metrics is None or metrics.insecure or metrics.listen.is_loopback:
+        return
+    if _given(binder, ("metrics",), "token", "allow"):
+        return
+    message = f"anyone who can connect to {metrics.listen.host} could read the names of nodes, routes and channels"
+    hint = "add `token` or `allow`; or listen on 127.0.0.1; or set insecure: true"
+    binder.error(Code.OPEN_LISTENER, ("metrics", "listen"), message, hint)
+
+
+def _admin(binder: Binder, admin: AdminSettings) -> None:
+    if admin.socket is not None and ("admin", "socket") not in binder.spans and (why := too_long(admin.socket)):
+        place: Place = ("admin",) if ("admin",) in binder.spans else ("journal",)
+        binder.error(Code.INVALID_VALUE, place, why, "name a shorter one, such as admin: /run/falco-bridge/admin.sock")
+    if admin.listen is not None and not admin.insecure and not _given(binder, ("admin",), "token"):
+        message = f"anyone who can connect to {admin.listen.host} could operate the bridge"
+        binder.error(Code.OPEN_LISTENER, ("admin", "listen"), message, "add `token`, or set insecure: true")
+
+
+def _given(binder: Binder, place: Place, *names: str) -> bool:
+    """Whether one of these keys is written, be its value right or wrong: that is an error of its own."""
+    return any((*place, name) in binder.spans for name in names)

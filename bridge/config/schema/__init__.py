@@ -1,0 +1,1 @@
+"""The declared config: every section and key with its type, default, description and example."""

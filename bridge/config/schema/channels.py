@@ -1,0 +1,68 @@
+"""The declared keys of a channel."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from msgspec import UNSET, UnsetType
+
+from bridge.config.schema.keys import Section, key
+from bridge.config.schema.values import ChannelUrl, Duration
+from bridge.delivery.options import ChannelOptions, Rate
+
+RESERVED_NAMES = frozenset({"to", "when", "severity", "title", "message", "drop", "stop"})
+"""Words of the language that cannot name a channel."""
+
+
+class ChannelSettings(Section, frozen=True, kw_only=True):
+    """Where notifications go. A plain text is the URL."""
+
+    noun: ClassVar[str] = "a channel"
+    shorthand: ClassVar[str] = "url"
+    url: Annotated[ChannelUrl, key("The channel's URL.", "slack://${file:/run/secrets/slack}")]
+    rate: Annotated[
+        Rate | UnsetType | None,
+        key("Maximum rate of messages, or `unlimited`.", "5 per 2s", default="the service's own limit",
+            none="unlimited"),
+    ] = UNSET  # fmt: skip
+    burst: Annotated[
+        int | UnsetType,
+        key("Messages that may be sent at once after a pause.", "10", default="`1`, or the service's own limit",
+            least=1, most=1_000_000),
+    ] = UNSET  # fmt: skip
+    concurrency: Annotated[
+        int, key("Maximum number of requests in flight. Messages of one route are always sent one at a time.", "8",
+                 least=1, most=64)
+    ] = 2  # fmt: skip
+    fallback: Annotated[
+        str | None, key("Channel that receives the health alerts of this one.", "mail", default="none")
+    ] = None
+    notify_after: Annotated[Duration, key("Outage duration before `fallback` is notified.", "5m")] = Duration.of("1m")
+    give_up_after: Annotated[Duration, key("Age at which an undelivered delivery becomes a dead letter.", "3d")] = (
+        Duration.of("24h")
+    )
+    digest_after: Annotated[
+        int | UnsetType | None,
+        key("Number of waiting deliveries above which digests are sent, or `never`.", "20",
+            default="`50` for services that people read, else `never`", none="never", least=1, most=1_000_000),
+    ] = UNSET  # fmt: skip
+    attempt_timeout: Annotated[Duration, key("Maximum duration of an attempt, at most 1h.", "10s")] = Duration.of("60s")
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of its URL."""
+        return self.url.reveal().partition("://")[0]
+
+    def options(self) -> ChannelOptions:
+        """What the courier needs besides the URL. The defaults must be filled in."""
+        assert not isinstance(self.rate, UnsetType)
+        assert not isinstance(self.digest_after, UnsetType)
+        return ChannelOptions(
+            rate=self.rate,
+            concurrency=self.concurrency,
+            fallback=self.fallback,
+            give_up_after=self.give_up_after.seconds,
+            digest_after=self.digest_after,
+            notify_after=self.notify_after.seconds,
+            attempt_timeout=self.attempt_timeout.seconds,
+        )

@@ -1,0 +1,127 @@
+"""The declared root of the config, and its small sections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from bridge.channels.native.allowed import Allowed
+from bridge.config.schema.channels import RESERVED_NAMES, ChannelSettings
+from bridge.config.schema.keys import Section, key
+from bridge.config.schema.listeners import AdminSettings, MetricsSettings
+from bridge.config.schema.sources import SourceSettings
+from bridge.config.schema.values import AbsolutePath, Duration, RouteFile, Size
+
+
+class RetentionSettings(Section, frozen=True, kw_only=True):
+    """How long, and how much, the journal stores."""
+
+    noun: ClassVar[str] = "`retention`"
+    alerts: Annotated[Duration, key("How long alerts are stored.", "90d")] = Duration.of("30d")
+    deliveries: Annotated[Duration, key("How long finished deliveries are stored.", "14d")] = Duration.of("7d")
+    size: Annotated[Size, key("Maximum size; above it the oldest are deleted first.", "500MB")] = Size(10**10, "10GB")
+
+
+class JournalSettings(Section, frozen=True, kw_only=True):
+    """The database of alerts and deliveries. A plain text is its path."""
+
+    noun: ClassVar[str] = "`journal`"
+    shorthand: ClassVar[str] = "path"
+    path: Annotated[Path, key("The file.", "/var/lib/falco-bridge/journal.db")]
+    retention: Annotated[
+        RetentionSettings,
+        key("[How long](operations.md#retention) alerts and deliveries are stored.", "{alerts: 90d}",
+            default="as below"),
+    ] = RetentionSettings()  # fmt: skip
+
+
+class LogSettings(Section, frozen=True, kw_only=True):
+    """How the bridge logs, on standard error."""
+
+    noun: ClassVar[str] = "`log`"
+    level: Annotated[Literal["debug", "info", "warning", "error"], key("Lowest level that is logged.", "warning")] = (
+        "info"
+    )
+    format: Annotated[
+        Literal["auto", "json", "console"],
+        key("`json`, `console` for people, or `auto`: `console` on a terminal, else `json`.", "json"),
+    ] = "auto"
+
+
+class ShutdownSettings(Section, frozen=True, kw_only=True):
+    """How the bridge stops."""
+
+    noun: ClassVar[str] = "`shutdown`"
+    drain: Annotated[Duration, key("Maximum time for reads and deliveries in flight to finish.", "10s")] = Duration.of(
+        "30s"
+    )
+
+
+class AllowSettings(Section, frozen=True, kw_only=True):
+    """What channels may use on this machine."""
+
+    noun: ClassVar[str] = "`allow`"
+    exec: Annotated[
+        tuple[AbsolutePath, ...], key("Programs that `exec://` may start.", "[/usr/local/bin/page]", default="none")
+    ] = ()
+    files: Annotated[
+        tuple[AbsolutePath, ...],
+        key("Folders that `file://` may write to.", "[/var/log/falco-bridge]",
+            default="the folders of the config and the journal"),
+    ] = ()  # fmt: skip
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """A whole config."""
+
+    noun: ClassVar[str] = "the config"
+    sources: Annotated[tuple[SourceSettings, ...], key("Where alerts come from: a list.", "[{http: 127.0.0.1:2801}]")]
+    channels: Annotated[
+        Mapping[str, ChannelSettings],
+        key("Where routes can send to: names with URLs.", "{secops: console://}", names=r"[A-Za-z0-9_][A-Za-z0-9_.-]*",
+            reserved=RESERVED_NAMES),
+    ]  # fmt: skip
+    routes: Annotated[
+        tuple[RouteFile, ...],
+        key("`.route` files, in order. `*` matches any name; matching files are sorted bytewise.",
+            "[common.route, teams/*.route]", single=True),
+    ]  # fmt: skip
+    journal: Annotated[JournalSettings, key("The database of alerts and deliveries: its path, or a mapping.",
+                                    "/var/lib/falco-bridge/journal.db")]  # fmt: skip
+    labels: Annotated[
+        Mapping[str, str],
+        key("Labels of every alert: `label.NAME` in conditions, labels for Loki and Alertmanager.", "{cluster: eu-1}",
+            default="none", names=r"[A-Za-z][A-Za-z0-9_-]*"),
+    ] = {}  # msgspec copies it  # fmt: skip
+    log: Annotated[
+        LogSettings, key("How the bridge logs, on standard error.", "{level: debug}", default="as below")
+    ] = LogSettings()
+    shutdown: Annotated[ShutdownSettings, key("How the bridge stops.", "{drain: 10s}", default="as below")] = (
+        ShutdownSettings()
+    )
+    admin: Annotated[
+        AdminSettings,
+        key("The [operator API](operations.md#the-admin-socket): the path of its socket, or a mapping.",
+            "/run/falco-bridge/admin.sock", default="as below"),
+    ] = AdminSettings()  # fmt: skip
+    allow: Annotated[
+        AllowSettings,
+        key("[What channels may use](channels.md#what-channels-may-access) on this machine.",
+            "{exec: [/usr/local/bin/page]}", default="as below"),
+    ] = AllowSettings()  # fmt: skip
+    metrics: Annotated[
+        MetricsSettings | None,
+        key("The listener for [Prometheus](metrics.md): an address, or a mapping.", "127.0.0.1:9376",
+            default="no metrics"),
+    ] = None  # fmt: skip
+
+    @property
+    def allowed(self) -> Allowed:
+        """What channels may use, as channels take it."""
+        return allowed_by(self.allow, self.journal)
+
+
+def allowed_by(allow: AllowSettings, journal: JournalSettings) -> Allowed:
+    """The programs and folders, and the journal that no channel may write to."""
+    return Allowed(tuple(allow.exec), tuple(allow.files), journal.path)

@@ -1,0 +1,59 @@
+"""The declared keys of ``metrics`` and ``admin``: where programs and operators connect."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from bridge.config.schema.keys import Section, key
+from bridge.config.schema.values import ListenAddress, SocketPath, Token
+from bridge.language.program.values import Network
+
+
+class MetricsSettings(Section, frozen=True, kw_only=True):
+    """The listener for Prometheus and for health checks. A plain text is the address."""
+
+    noun: ClassVar[str] = "`metrics`"
+    shorthand: ClassVar[str] = "listen"
+    listen: Annotated[ListenAddress, key("Address to listen on.", "0.0.0.0:9376")]
+    allow: Annotated[
+        tuple[Network, ...], key("Addresses and networks that may connect.", "[10.0.0.0/8]", default="all")
+    ] = ()
+    token: Annotated[
+        Token | None,
+        key("Token that `Authorization: Bearer` must contain for `/metrics`, at least 8 characters.",
+            "${file:/run/secrets/metrics-token}", default="none"),
+    ] = None  # fmt: skip
+    insecure: Annotated[bool, key("Serve other machines without `token` or `allow`.", "true")] = False
+
+
+class AdminSettings(Section, frozen=True, kw_only=True):
+    """The operator API. A plain text is the path of its unix socket."""
+
+    noun: ClassVar[str] = "`admin`"
+    shorthand: ClassVar[str] = "socket"
+    socket: Annotated[
+        SocketPath | None,
+        key("Unix socket, for the bridge's user and root.", "/run/falco-bridge/admin.sock",
+            default="the journal's path, followed by `.admin.sock`"),
+    ] = None  # fmt: skip
+    listen: Annotated[
+        ListenAddress | None, key("TCP address to listen on as well.", "127.0.0.1:9377", default="none")
+    ] = None
+    token: Annotated[
+        Token | None,
+        key("Token that `Authorization: Bearer` must contain over TCP, at least 8 characters.",
+            "${file:/run/secrets/admin-token}", default="none"),
+    ] = None  # fmt: skip
+    allow: Annotated[
+        tuple[Network, ...], key("Addresses and networks that may connect over TCP.", "[10.0.0.0/8]", default="all")
+    ] = ()
+    hosts: Annotated[
+        tuple[str, ...],
+        key(
+            "Names by which TCP clients may reach it, besides addresses and `localhost`. Requests for other names are "
+            "rejected, which protects browsers from DNS rebinding.",
+            "[bridge.example.org]",
+            default="none",
+        ),
+    ] = ()
+    insecure: Annotated[bool, key("Serve TCP without `token`.", "true")] = False

@@ -1,0 +1,100 @@
+"""Config, routes and secrets that are in use together. A reload builds the next generation and swaps one reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from bridge.config.load import LoadedConfig, load_config
+from bridge.config.schema.config import Config
+from bridge.config.secrets import masked_texts, with_secrets
+from bridge.daemon.channel_check import check_channels
+from bridge.language.diagnostics.diagnostic import Diagnostic
+from bridge.language.diagnostics.render import render_text
+from bridge.language.diagnostics.source import SourceText
+from bridge.routing.router import Router
+from bridge.workbench.routes import load_routes
+from bridge.workbench.unsupported import unsupported_clauses
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What the bridge works with until the next one replaces it."""
+
+    loaded: LoadedConfig
+    config: Config
+    router: Router
+    masked: frozenset[str]
+    """Texts that must not appear in any output: the secrets, and those that they replaced."""
+
+    def courier_settings(self) -> dict[str, object]:
+        """What the courier's process gets on its standard input."""
+        config = self.config
+        return {
+            "journal": str(config.journal.path),
+            "channels": {name: channel.url.reveal() for name, channel in config.channels.items()},
+            "options": msgspec.to_builtins({name: channel.options() for name, channel in config.channels.items()}),
+            "labels": dict(config.labels),
+            "allow": config.allowed.as_settings(),
+            "log": {"level": config.log.level, "format": config.log.format},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The outcome of building a generation: it, or the errors; warnings come with either."""
+
+    generation: Generation | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, SourceText]
+    unsupported: tuple[str, ...] = ()
+    """Sentences about clauses that are checked but not implemented yet."""
+
+    def text(self) -> str:
+        """Everything that the operator must read, with excerpts."""
+        return render_text(self.diagnostics, self.sources) + "".join(
+            f"falco-bridge: {each}\n" for each in self.unsupported
+        )
+
+
+def build_generation(path: Path, environ: Mapping[str, str]) -> Built:
+    """Read a config, its routes and its secrets. Never raises for what is wrong with them."""
+    loaded = load_config(path, environ)
+    diagnostics = check_channels(loaded)
+    sources = {loaded.source.path: loaded.source}
+    if not loaded.channel_spans:  # without channels, every route would have an error too
+        return Built(None, diagnostics, sources)
+    routes = load_routes(loaded.routes, loaded.known)
+    failed = bool(diagnostics) or loaded.config is None
+    diagnostics = (*diagnostics, *routes.checked.diagnostics)
+    sources |= routes.sources
+    program = routes.checked.program
+    unsupported = () if program is None else tuple(unsupported_clauses(program))
+    if failed or program is None or unsupported or loaded.config is None:
+        return Built(None, diagnostics, sources, unsupported)
+    router = routes.router(loaded.labels)
+    generation = Generation(loaded, loaded.config, router, masked_texts(loaded.config))
+    return Built(generation, diagnostics, sources)
+
+
+def with_new_secrets(running: Generation, environ: Mapping[str, str]) -> Built:
+    """The running generation with the secrets that its files and variables contain now.
+
+    The same generation where no secret changed. Everything else of the config stays until a full reload.
+    """
+    loaded = load_config(running.loaded.path, environ)
+    sources = {loaded.source.path: loaded.source}
+    if loaded.config is None:
+        return Built(None, loaded.diagnostics, sources)
+    config = with_secrets(running.config, loaded.config)
+    if config == running.config:
+        return Built(running, (), sources)
+    changed = replace(running.loaded, config=config, channels=config.channels)
+    diagnostics = check_channels(changed)
+    if diagnostics:
+        return Built(None, diagnostics, sources)
+    masked = running.masked | masked_texts(config)
+    return Built(replace(running, loaded=changed, config=config, masked=masked), (), sources)

@@ -1,0 +1,45 @@
+"""Replaces secrets while the bridge runs: a changed file of ``${file:…}`` gives the next generation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from bridge.common.file_watch import FilesWatcher
+from bridge.daemon.generation import with_new_secrets
+from bridge.daemon.live import LiveGeneration
+
+
+class SecretRotation:
+    """A background service that watches the files of secrets."""
+
+    def __init__(self, live: LiveGeneration, environ: Mapping[str, str]) -> None:
+        self._live = live
+        self._environ = environ
+        self._log = structlog.get_logger("secrets")
+        self._watcher = FilesWatcher(live.current.loaded.secret_files, self.rotate, name="secrets")
+
+    def start(self) -> None:
+        """Start to watch."""
+        self._watcher.start()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._watcher.close()
+
+    def rotate(self) -> bool:
+        """Read the secrets again. Returns whether some changed and are in use now."""
+        try:
+            built = with_new_secrets(self._live.current, self._environ)
+        except Exception:  # noqa: BLE001  # the previous secrets remain valid
+            self._log.error("secrets not read; keeping the previous ones")  # no traceback: it may contain one
+            return False
+        for each in built.diagnostics:
+            self._log.error("new secret rejected; keeping the previous one", problem=each.message, remedy=each.hint,
+                            config=each.span.path, line=each.span.line)  # fmt: skip
+        if built.generation is None or built.generation is self._live.current:
+            return False
+        self._live.swap(built.generation)
+        self._log.info("secrets rotated")
+        return True

@@ -1,0 +1,27 @@
+"""``falco-bridge fmt`` as a user types it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.commands import run
+
+
+def test_fmt_rewrites_checks_and_shows_differences(tmp_path: Path) -> None:
+    """--check and --diff change no file, and a file with a syntax error is not changed. - is standard input."""
+    path = tmp_path / "a.route"
+    path.write_text("list a=(x)\n", encoding="utf-8")
+    path.chmod(0o640)
+    assert run("fmt", "--check", path).returncode == 1
+    assert "+list a = (x)" in run("fmt", "--diff", path).stdout
+    assert path.read_text(encoding="utf-8") == "list a=(x)\n"
+    assert run("fmt", path).returncode == 0
+    assert path.read_text(encoding="utf-8") == "list a = (x)\n"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert run("fmt", "--check", path).returncode == 0
+    path.write_text("list a=(x\n", encoding="utf-8")
+    assert run("fmt", path).returncode == 2
+    assert path.read_text(encoding="utf-8") == "list a=(x\n"
+    assert run("fmt", "-", given="list a=(x)").stdout == "list a = (x)\n"
+    path.write_text("list a=(x)", encoding="utf-8")
+    assert "\n-list a=(x)\n\\ No newline at end of file\n+list a = (x)\n" in run("fmt", "--diff", path).stdout
