@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 VERBS = (
     "check",
+    "config",
+    "config_schema",
     "fmt",
     "test",
     "match",

@@ -1,4 +1,4 @@
-"""Secrets taken out of whatever is about to be said."""
+"""Masks secrets in text: logs, errors, reasons of failed deliveries."""
 
 from __future__ import annotations
 
@@ -9,35 +9,40 @@ from collections.abc import Collection, Iterator
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 _SHORTEST = 6
-"""Shorter parts of a URL are no secrets, and would blot out ordinary words."""
+"""Shorter parts of a URL are not masked: they would hide ordinary words."""
 _TOP = re.compile(r"[a-z]{2,24}|xn--[a-z0-9-]{1,20}|[0-9]{1,3}")
 """A top-level domain, or the last part of an IPv4 address."""
-HIDDEN = "***"
-_OPEN = ("console://", "file://", "exec://")
-"""Channels of ours whose URLs name a place on this machine and hold no secret: an operator must be able to read it."""
+MASK = "***"
+_PUBLIC_SCHEMES = ("console://", "file://", "exec://")
+"""Channels whose URLs name a place on this machine and contain no secret. Operators must be able to read them."""
+
+
+def is_public_url(url: str) -> bool:
+    """Whether a channel's URL contains no secret."""
+    return url.startswith(_PUBLIC_SCHEMES)
 
 
 def secrets_in(url: str) -> frozenset[str]:
-    """Every part of a channel's URL that may be a token: user, password, path, values of the query, the URL itself.
+    """Every part of a channel's URL that can be a token: user, password, path, query values, the URL itself.
 
-    Each as written, decoded, and as a header, a JSON text or ``repr`` would show it.
+    Each part as written, decoded, and as headers, JSON and ``repr`` show it.
     """
-    if url.startswith(_OPEN):
+    if is_public_url(url):
         return frozenset()
-    return frozenset(shown for part in _parts(url) for shown in _shown(part) if len(shown) >= _SHORTEST)
+    return frozenset(form for part in _parts(url) for form in forms_of(part))
 
 
 def redacted(text: str, secrets: Collection[str]) -> str:
-    """The text with every secret blotted out, the longest first."""
+    """The text with every secret masked, the longest first."""
     if not text:
         return text
     for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+        text = text.replace(secret, MASK)
     return text
 
 
 def redacted_bytes(data: bytes, secrets: Collection[str]) -> bytes:
-    """The same for what a far side said: before it is cut, for half a secret is not known again."""
+    """The same for a response. Mask before cutting it: half a secret would not be recognised."""
     return redacted(data.decode("utf-8", "replace"), secrets).encode()
 
 
@@ -55,20 +60,25 @@ def _parts(url: str) -> Iterator[str]:
     if user or password:
         yield base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
     host, _, port = split.netloc.rpartition("@")[2].partition(":")
-    if not _is_a_hosts(host):
-        yield host  # many of Apprise's URLs hold a token there
+    if not _is_host(host):
+        yield host  # many of Apprise's URLs have a token there
     if port and not port.isdigit():
-        yield from (port, f"{host}:{port}")  # and Telegram's has a colon in it
+        yield from (port, f"{host}:{port}")  # Telegram's token contains a colon
 
 
-def _is_a_hosts(name: str) -> bool:
-    """Whether it is a name in DNS or an address; Zoho's tokens have dots too, but end in no domain."""
+def _is_host(name: str) -> bool:
+    """Whether it is a DNS name or an address. Zoho's tokens contain dots too, but do not end in a domain."""
     last = name.lower().rpartition(".")[2]
     return (
         name.lower() == "localhost"
         or name.startswith("[")
         or (last != name.lower() and _TOP.fullmatch(last) is not None)
     )
+
+
+def forms_of(secret: str) -> frozenset[str]:
+    """A secret as written, decoded, and as headers, JSON and ``repr`` show it."""
+    return frozenset(shown for shown in _shown(secret) if len(shown) >= _SHORTEST)
 
 
 def _shown(part: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bridge.common.masking import secrets_in
+from bridge.common.masking import forms_of, secrets_in
 from bridge.common.secret import Secret
 from bridge.config.schema.config import Config
 from bridge.config.schema.keys import Section
@@ -74,4 +74,4 @@ def _replaced(value: Any, place: SecretPlace, found: Mapping[SecretPlace, Secret
 
 def _masked(secret: Secret) -> frozenset[str]:
     text = secret.reveal()
-    return secrets_in(text) if isinstance(secret, ChannelUrl) else frozenset({text})
+    return secrets_in(text) if isinstance(secret, ChannelUrl) else forms_of(text)
