@@ -19,7 +19,8 @@ from bridge.common.errors import SetupError
 from bridge.simulate.address import StandInTls
 from bridge.simulate.server import StandInFalco
 from bridge.sources.grpc.failure import describe_failure
-from bridge.sources.grpc.source import MAX_BATCH, GrpcSource
+from bridge.sources.grpc.gathering import MAX_MESSAGES
+from bridge.sources.grpc.source import GrpcSource
 from bridge.sources.grpc.tls import Certificates, ClientTls
 from tests.sources.collector import Collector, running
 from tests.support.certificates import make_authority
@@ -70,7 +71,7 @@ def test_batches_are_bounded(tmp_path: Path) -> None:
         falco.put(*(ALL[:1] * 2500))
         with running(GrpcSource("f", falco.address)) as taken:
             wait_until(lambda: count(taken) == 2500, "all messages")
-    assert max(len(batch.alerts) for batch in taken.batches) == MAX_BATCH
+    assert max(len(batch.alerts) for batch in taken.batches) == MAX_MESSAGES
 
 
 def test_a_falco_that_starts_late_or_restarts_is_read(tmp_path: Path) -> None:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+AFTER_ALERTS_SECONDS = 0.005
+"""The pause after a read that returned messages.
+
+A Falco that stops while a ``get`` is open may abort: the thread that ends the call asks for the next one on a
+completion queue that is being shut down (userspace/falco/grpc_request_context.cpp, ``end``). Without a pause, a call is
+open nearly all the time while alerts arrive. Alerts of the pause are read together, which costs less.
+"""
 IDLE_SECONDS = 0.25
 """The longest pause while there is nothing to read, and so the longest delay of an alert."""
 _FIRST_IDLE_SECONDS = 0.01
@@ -11,7 +18,7 @@ MAX_FAILURE_SECONDS = 1.0
 
 
 class Pacing:
-    """No pause while alerts arrive. Pauses double while none do, or while reads fail."""
+    """A short pause while alerts arrive. Pauses double while none do, or while reads fail."""
 
     def __init__(self) -> None:
         self._idle = 0.0
@@ -20,7 +27,10 @@ class Pacing:
     def after_read(self, count: int) -> float:
         """Seconds to wait after a read that returned ``count`` messages."""
         self._failure = 0.0
-        self._idle = 0.0 if count else min(max(self._idle * 2, _FIRST_IDLE_SECONDS), IDLE_SECONDS)
+        if count:
+            self._idle = 0.0
+            return AFTER_ALERTS_SECONDS
+        self._idle = min(max(self._idle * 2, _FIRST_IDLE_SECONDS), IDLE_SECONDS)
         return self._idle
 
     def after_failure(self) -> float:
