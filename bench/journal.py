@@ -1,4 +1,4 @@
-"""What a commit costs for each alert, and a claim with its settlement for each delivery, by the size of the batch."""
+"""Cost of a commit per alert, and of a claim with its settlement per delivery, by batch size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIZES = (1, 10, 100, 1000)
 
 
 def figures() -> Iterator[Figure]:
-    """Microseconds an alert with 1.5 deliveries, committed with synchronous=FULL, against batches of one."""
+    """Microseconds per alert with 1.5 deliveries, committed with synchronous=FULL, compared with batches of one."""
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
         yield Figure("one fsync on this disk", _fsync_microseconds(Path(folder)), "µs")
         journal = open_for_router(Path(folder) / "journal.db")
@@ -35,7 +35,7 @@ def figures() -> Iterator[Figure]:
 
 
 def _claims(journal: Journal) -> Iterator[Figure]:
-    """Microseconds a delivery that is claimed and settled, from what the commits have left."""
+    """Microseconds per delivery that is claimed and settled, of those that the commits added."""
     for size in (1, 100):
         started, done = time.perf_counter(), 0
         while time.perf_counter() - started < _SECONDS:

@@ -1,6 +1,6 @@
-"""What keeping costs as the journal grows: an insert, bytes an alert, a search, how long a step takes.
+"""Cost of a growing journal: an insert, bytes per alert, a search, a step of maintenance.
 
-``FALCO_BRIDGE_FULL=1`` grows it to five million alerts, otherwise to two hundred thousand.
+It grows to two hundred thousand alerts, with ``FALCO_BRIDGE_FULL=1`` to five million.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ROUTED = Routed(
 
 
 def figures() -> Iterator[Figure]:
-    """Each alert has one delivery; ids ascend as a cluster's do. Wall time, so to be run alone."""
+    """Each alert has one delivery, and ids ascend as those of a cluster do. Wall time: run it alone."""
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
         path = Path(folder) / "journal.db"
         journal = open_for_router(path)
@@ -52,13 +52,13 @@ def figures() -> Iterator[Figure]:
             connection.execute("UPDATE deliveries SET state = 'delivered', settled_ns = 0")
             connection.commit()
         steps = sorted(_forget(journal))
-        yield Figure("upkeep: the longest step", steps[-1] * 1000, "ms")
-        yield Figure("upkeep: p99 of its steps", steps[len(steps) * 99 // 100] * 1000, "ms")
+        yield Figure("maintenance: the longest step", steps[-1] * 1000, "ms")
+        yield Figure("maintenance: p99 of its steps", steps[len(steps) * 99 // 100] * 1000, "ms")
         journal.close()
 
 
 def _grow(journal: Journal) -> Iterator[float]:
-    """Microseconds an alert of one part after the other."""
+    """Microseconds per alert, one part after the other."""
     made = generate(_ALERTS)
     for _ in range(_ALERTS // _PART):
         spent = 0.0
@@ -76,7 +76,7 @@ def _grow(journal: Journal) -> Iterator[float]:
 
 
 def _bytes(path: Path) -> tuple[float, float]:
-    """Of an alert and of a delivery: the pages of their tables and indexes."""
+    """Bytes per alert and per delivery: the pages of their tables and indexes."""
     with closing(sqlite3.connect(path)) as connection:
         sizes = dict(connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"))
     alerts = sum(size for name, size in sizes.items() if "alerts" in name)
@@ -89,7 +89,7 @@ def _raw_bytes() -> float:
 
 
 def _forget(journal: Journal) -> Iterator[float]:
-    """Seconds that each step of a round took: everything is old."""
+    """Seconds that each step of a round took, in which everything is removed."""
     policy = RetentionPolicy(alerts_ns=1, deliveries_ns=1)
     more = True
     while more:

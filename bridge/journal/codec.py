@@ -1,4 +1,4 @@
-"""Alerts, decisions and notifications as the bytes that the journal keeps."""
+"""Encodes alerts, decisions and notifications as the bytes that a journal stores."""
 
 from __future__ import annotations
 
@@ -66,18 +66,18 @@ def encode_alert(alert: Alert) -> bytes:
 
 def decode_alert(identity: str, body: bytes) -> Alert:
     """The alert that ``encode_alert`` wrote."""
-    kept = _alert_decoder.decode(body)
+    stored = _alert_decoder.decode(body)
     return Alert(
         identity,
-        kept.time_ns,
-        Priority(kept.priority),
-        kept.rule,
-        kept.source,
-        kept.hostname,
-        kept.tags,
-        kept.output,
-        kept.fields,
-        kept.lists,
+        stored.time_ns,
+        Priority(stored.priority),
+        stored.rule,
+        stored.source,
+        stored.hostname,
+        stored.tags,
+        stored.output,
+        stored.fields,
+        stored.lists,
     )
 
 
@@ -90,8 +90,8 @@ def encode_notification(notification: Notification) -> bytes:
 
 def decode_notification(channel: str, body: bytes) -> Notification:
     """The notification that ``encode_notification`` wrote."""
-    kept = _notification_decoder.decode(body)
-    return Notification(channel, kept.routes, Priority(kept.severity), kept.title, kept.message)
+    stored = _notification_decoder.decode(body)
+    return Notification(channel, stored.routes, Priority(stored.severity), stored.title, stored.message)
 
 
 def encode_decisions(decisions: tuple[Decision, ...]) -> bytes:

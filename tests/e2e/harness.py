@@ -1,4 +1,4 @@
-"""The whole road in real processes: a stand-in Falco, the bridge with its courier, and what they leave behind."""
+"""A bridge with its courier and a simulated Falco, in real processes, and the files that they write."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVERYTHING = 'route "everything" { to hook }\n'
 
 @dataclass
 class Road:
-    """One test's folder, with the processes that were started in it."""
+    """The folder of one test, with the processes that were started in it."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Road:
 
     @property
     def log(self) -> str:
-        """What the bridge wrote on its standard error, in all its lives."""
+        """What the bridge wrote to standard error, over all its restarts."""
         return (self.folder / "bridge.log").read_text(encoding="utf-8", errors="replace")
 
     def configure(self, routes: str, channels: Mapping[str, object], **more: object) -> None:
@@ -54,7 +54,7 @@ class Road:
         (self.folder / "falco-bridge.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
 
     def falco(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a stand-in Falco on the folder's socket."""
+        """Start a simulated Falco on the folder's socket."""
         return self.start("simulate", *arguments, "--listen", "unix:falco.sock", output="falco.log")
 
     def bridge(self) -> subprocess.Popen[bytes]:
@@ -75,14 +75,16 @@ class Road:
         return process
 
     def stop(self, bridge: subprocess.Popen[bytes], *, seconds: float = 30.0) -> int:
-        """Ask the bridge to drain and leave; its exit code."""
-        wait_until(lambda: bridge.poll() is not None or catches(bridge.pid, signal.SIGTERM), "a bridge that listens")
+        """Stop the bridge, and return its exit code."""
+        wait_until(
+            lambda: bridge.poll() is not None or catches(bridge.pid, signal.SIGTERM), "the bridge to handle signals"
+        )
         bridge.terminate()
         return bridge.wait(seconds)
 
     @contextmanager
     def journal(self) -> Iterator[Journal]:
-        """The journal, for a look."""
+        """The journal, opened for reading."""
         journal = open_to_read(self.journal_path)
         try:
             yield journal
@@ -107,11 +109,11 @@ class Road:
             ]
 
     def await_logged(self, words: str, *, seconds: float = 30.0) -> None:
-        """Until the bridge has said it."""
+        """Wait until the bridge has logged it."""
         wait_until(lambda: words in self.log, words, seconds=seconds)
 
     def await_kept(self, count: int, *, seconds: float = 30.0) -> None:
-        """Until so many alerts are in the journal."""
+        """Wait until that many alerts are in the journal."""
         wait_until(self.has_journal, "the journal", seconds=seconds)
         with self.journal() as journal:
             wait_until(
@@ -119,12 +121,12 @@ class Road:
             )
 
     def await_settled(self, *, seconds: float = 30.0) -> None:
-        """Until no delivery waits."""
+        """Wait until no delivery is pending or claimed."""
         with self.journal() as journal:
             wait_until(lambda: journal.deliveries.undelivered() == 0, "every delivery to be settled", seconds=seconds)
 
     def has_journal(self) -> bool:
-        """Whether the bridge has made it, whole."""
+        """Whether the bridge has created the journal."""
         try:
             open_to_read(self.journal_path).close()
         except JournalError:
@@ -137,7 +139,7 @@ class Road:
         return int(lock.read_text(encoding="ascii"))
 
     def await_courier(self) -> int:
-        """The courier's process, once there is one."""
+        """Wait for a courier, and return its process id."""
         lock = self.folder / "journal.db.courier.lock"
         wait_until(lambda: lock.exists() and lock.read_bytes().endswith(b"\n"), "the courier")
         return self.courier_pid()
@@ -151,12 +153,12 @@ class Road:
 
 
 def catches(process: int, number: signal.Signals) -> bool:
-    """Whether a process handles a signal by now; one that is only starting dies of it."""
+    """Whether the process handles a signal. One that is still starting would be killed by it."""
     return _in_mask(process, "SigCgt:", number)
 
 
 def holds_back(process: int, number: signal.Signals) -> bool:
-    """Whether a signal waits until the process is ready for it."""
+    """Whether the process blocks a signal."""
     return _in_mask(process, "SigBlk:", number)
 
 

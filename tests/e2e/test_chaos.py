@@ -1,4 +1,4 @@
-"""Everything goes wrong at once: three of six channels fail, each in its way, and both processes are killed at random."""
+"""Everything fails at once: three of six channels, each in its own way, while both processes are killed at random."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ ALERTS = 10_000 if FULL else 300
 KILLS = 50 if FULL else 4
 RATE = 80
 PATIENCE = 1500 if FULL else 200
-"""Seconds: how long deliveries may take once everything is up again."""
+"""Seconds that deliveries may take once everything runs again."""
 GIVE_UP = "3m" if FULL else "10s"
 ANSWERS_AFTER = 0.015
-"""Seconds that a far side takes to say yes, as services do: where a kill falls in between, nobody knows that it has it."""
+"""Seconds that a service takes to answer. After a kill in between, it has the message and the bridge does not know."""
 CHANNELS = ("hook", "second", "archive", "shaky", "deaf", "gone")
 ROUTES = f"""
 route "even" {{ when priority >= debug and priority <= warning to {", ".join(CHANNELS)} }}
@@ -45,7 +45,7 @@ _PACE = threading.Event()
 
 @dataclass
 class Taken:
-    """A far side's own ledger: how often it took each alert."""
+    """How often a service accepted each alert."""
 
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -69,7 +69,7 @@ class Shaky(Taken):
 
 @contextmanager
 def world(road: Road) -> Iterator[dict[str, Taken]]:
-    """Six far sides and the config that leads to them; the ledgers of those that take anything."""
+    """Six services and the config that names them. Yields what those accepted that accept anything."""
     ledgers = {"hook": Taken(), "second": Taken(), "shaky": Shaky(30 if FULL else 6)}
     with ExitStack() as stack:
         urls: dict[str, object] = {"archive": "file://archive.jsonl"}
@@ -89,7 +89,7 @@ def world(road: Road) -> Iterator[dict[str, Taken]]:
 
 @pytest.mark.timeout(3000)
 def test_every_delivery_ends_whatever_fails_and_dies(road: Road) -> None:
-    """Delivered or dead with its reason; twice only what was between answer and settlement when a kill fell."""
+    """Delivered, or a dead letter with its reason; twice only what was claimed when a process was killed."""
     moments = jitter("chaos")
     held: dict[str, set[str]] = {name: set() for name in CHANNELS}
     with world(road) as ledgers:
@@ -122,7 +122,7 @@ def test_every_delivery_ends_whatever_fails_and_dies(road: Road) -> None:
 def strike(
     road: Road, bridge: subprocess.Popen[bytes], held: dict[str, set[str]], *, both: bool
 ) -> subprocess.Popen[bytes]:
-    """Kill the courier, or both processes; note what was in flight. The bridge that runs then."""
+    """Kill the courier, or both processes, and note what was claimed. Returns the bridge that runs then."""
     os.kill(bridge.pid, signal.SIGSTOP)
     courier = road.courier_pid()
     os.kill(courier, signal.SIGKILL)
@@ -140,21 +140,21 @@ def strike(
 
 
 def working_courier(road: Road) -> bool:
-    """Whether a courier holds its lock, and lives."""
+    """Whether a courier holds its lock and runs."""
     with suppress(FileNotFoundError, ValueError):  # there has been none yet
         return lives(road.courier_pid())
     return False
 
 
 def lives(process: int) -> bool:
-    """Whether a process is there, and more than what its parent has not asked after yet."""
+    """Whether a process runs and is no zombie."""
     with suppress(ProcessLookupError, FileNotFoundError):
         return "State:\tZ" not in Path(f"/proc/{process}/status").read_text(encoding="ascii")
     return False
 
 
 def check_ends(road: Road, kept: set[str]) -> None:
-    """Six deliveries an alert; each delivered, or dead with the reason that its channel has."""
+    """Six deliveries for each alert, each delivered, or a dead letter with the reason of its channel."""
     ends: dict[str, list[DeliveryState]] = {name: [] for name in CHANNELS}
     for each in road.deliveries():
         if each.alert_id not in kept:

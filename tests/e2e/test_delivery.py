@@ -1,4 +1,4 @@
-"""From Falco's wire to the bytes that the services receive, in real processes."""
+"""From Falco to the bytes that the services receive, in real processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ route "rm -rf in prod" {
 
 
 def destructive_in_prod() -> list[dict[str, object]]:
-    """The alerts of the samples that the route must pick, told without the bridge."""
+    """The samples that the route must match, found without the bridge."""
     alerts = [json.loads(line) for line in SAMPLES.read_text(encoding="utf-8").splitlines() if line.strip()]
     picked = [
         alert
@@ -59,7 +59,7 @@ def play(road: Road) -> None:
 
 @pytest.fixture
 def services(tmp_path: Path, road: Road) -> Iterator[FarSide]:
-    """A TLS server that stands where Slack's and PagerDuty's APIs would, reached as from behind a proxy."""
+    """A TLS server in place of Slack's and PagerDuty's APIs, reached through a proxy."""
     authority = make_authority(tmp_path)
     pair = authority.issue("services", ("hooks.slack.com", "events.pagerduty.com", "api.opsgenie.com"))
     with FarSide(answer_as_the_services_do, pair).serving() as server, connect_proxy(server.port) as proxy:
@@ -107,8 +107,8 @@ def test_pagerduty_receives_an_event_for_each_alert(road: Road, services: FarSid
         assert "rm -rf" in json.dumps(event)
 
 
-def test_opsgenie_hears_of_notices_too(road: Road, services: FarSide) -> None:
-    """Apprise by itself makes no call for them and says that it succeeded."""
+def test_opsgenie_receives_notices_too(road: Road, services: FarSide) -> None:
+    """Apprise alone sends no request for them and reports success."""
     road.configure(
         'route "all" { when rule exists to ops severity notice }\n',
         {"ops": {"url": "opsgenie://0a1b2c3d-key/", "rate": "unlimited", "digest_after": "never"}},
@@ -119,8 +119,8 @@ def test_opsgenie_hears_of_notices_too(road: Road, services: FarSide) -> None:
     assert {request.path for request in services.requests} == {"/v2/alerts"}
 
 
-def test_what_an_attacker_typed_pings_nobody_in_slack(road: Road, services: FarSide) -> None:
-    """On the wire: no channel is called, no link is forged, no entity survives."""
+def test_text_of_an_attacker_mentions_nobody_in_slack(road: Road, services: FarSide) -> None:
+    """In the request: no mention of a channel, no link and no entity."""
     hostile = {"time": "2026-01-01T00:00:00.1Z", "rule": "Shell", "priority": "Notice", "source": "syscall",
                "hostname": "h", "tags": [], "output": "out <!channel> <http://evil|bank> & <@U1>",
                "output_fields": {"proc.cmdline": "echo <!here> <http://evil|click>", "evt.time": 1}}  # fmt: skip
@@ -152,7 +152,7 @@ def test_a_json_webhook_receives_every_alert_once(road: Road, far_side: FarSide)
 
 
 class Mailbox:
-    """A real SMTP server's handler: keeps what arrived."""
+    """Records what a real SMTP server received."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[list[str], Message]] = []
@@ -186,7 +186,7 @@ def test_mail_arrives_with_its_headline_as_subject(road: Road) -> None:
 
 
 def test_a_busy_channel_is_tried_again_and_a_refusing_one_leaves_a_dead_letter(road: Road) -> None:
-    """503 and then 200: delivered. 400: a dead letter that keeps status and reason, while the other goes on."""
+    """503 and then 200: delivered. 400: a dead letter with status and reason, while the other is delivered."""
     seen: set[bytes] = set()
 
     def busy_at_first(request: Request) -> Answer:

@@ -1,4 +1,4 @@
-"""A disk that is full: everything waits, says so, and goes on by itself."""
+"""A full disk: the bridge waits, says so, and continues once there is space."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from tests.support.limits import give_room, largest_file
 ROUTES = 'route "all" { to archive }\n'
 CHANNELS = {"archive": "file://archive.jsonl"}
 ROOM = 400 << 10
-"""Enough for a journal's beginnings, not for the alerts to come."""
+"""Enough to create a journal, not for all alerts."""
 ALERTS = 2000
 
 
 def test_it_waits_for_space_and_loses_nothing(road: Road) -> None:
-    """One line says that the journal is blocked, one that it is not any more; both processes live on."""
+    """One log line says that the journal is blocked, one that it no longer is; both processes keep running."""
     road.configure(ROUTES, CHANNELS)
     road.falco("--generate", "--count", str(ALERTS))
     with largest_file(ROOM):
@@ -30,8 +30,8 @@ def test_it_waits_for_space_and_loses_nothing(road: Road) -> None:
     assert log_lines(road.log)[-1]["undelivered"] == 0
 
 
-def test_asked_to_leave_meanwhile_it_names_the_disk(road: Road) -> None:
-    """Not the deadline, which more time would not have helped."""
+def test_stopped_meanwhile_it_names_the_disk(road: Road) -> None:
+    """Not the deadline: more time would not have helped."""
     road.configure(ROUTES, CHANNELS, shutdown={"drain": "500ms"})
     road.falco("--generate", "--count", str(ALERTS))
     with largest_file(ROOM):
@@ -42,8 +42,8 @@ def test_asked_to_leave_meanwhile_it_names_the_disk(road: Road) -> None:
     assert "the disk that holds the journal" in str(lost["remedy"])
 
 
-def test_a_disk_that_is_full_at_the_start_is_told_in_a_sentence(road: Road) -> None:
-    """And it leaves, for nothing has been taken in yet."""
+def test_a_full_disk_at_the_start_is_reported(road: Road) -> None:
+    """The bridge exits, because it has accepted nothing yet."""
     road.configure(ROUTES, CHANNELS)
     with largest_file(4 << 10):
         bridge = road.bridge()

@@ -1,4 +1,4 @@
-"""Many Falcos at once, by gRPC and by http, one of them flooding: nothing is lost, and nobody starves."""
+"""Many Falcos at once, by gRPC and http, one of them flooding: nothing is lost, and none of the others starves."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tests.e2e.harness import Road
 from tests.support.waiting import wait_until
 
 FALCOS = 100 if FULL else 24
-"""By each of the two roads."""
+"""For each of the two kinds of source."""
 EACH = 20
 PIECE = 2000
 FEWEST_FLOODED = 4 * PIECE
 
 
 @pytest.mark.timeout(300)
-def test_a_flood_costs_nobody_an_alert_nor_a_turn(road: Road) -> None:
-    """The flood goes on until every alert of all the quiet ones is in the journal: they do not wait for its end."""
+def test_a_flood_neither_loses_nor_delays_the_alerts_of_others(road: Road) -> None:
+    """The flood lasts until every alert of the others is in the journal: they do not wait for its end."""
     port = free_port()
     road.configure(
         'route "everything" { drop }\n',
@@ -54,41 +54,41 @@ def test_a_flood_costs_nobody_an_alert_nor_a_turn(road: Road) -> None:
                 poster.join(120)
             wait_until(lambda: not any(falco.pending for falco in falcos[1:]), "the quiet ones", seconds=120)
         finally:
-            flood.end()
-        assert flood.told >= FEWEST_FLOODED, "it was no flood"
+            flood.stop()
+        assert flood.sent >= FEWEST_FLOODED, "it was no flood"
         falcos[0].wait_until_drained(60)
         assert road.stop(bridge) == 0, road.log
         assert sum(falco.lost for falco in falcos) == 0
     kept = {each.alert.id for each in road.kept()}
-    assert len(kept) == 2 * FALCOS * EACH + flood.told
+    assert len(kept) == 2 * FALCOS * EACH + flood.sent
     sources = Counter(each.source_name for each in road.kept())
-    assert set(sources.values()) == {FALCOS * EACH, FALCOS * EACH + flood.told}
+    assert set(sources.values()) == {FALCOS * EACH, FALCOS * EACH + flood.sent}
 
 
 class Flood:
-    """Keeps a Falco's queue full until told to end."""
+    """Keeps a Falco's queue full until it is stopped."""
 
     def __init__(self, falco: StandInFalco) -> None:
-        self.told = 0
+        self.sent = 0
         self._falco = falco
-        self._end = threading.Event()
+        self._stop = threading.Event()
         self._alerts = generate(1_000_000, seed=3)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._end.is_set() or self.told < FEWEST_FLOODED:
+        while not self._stop.is_set() or self.sent < FEWEST_FLOODED:
             if self._falco.pending < PIECE:
                 self._falco.put(*(alert.grpc(Form.TEXT) for alert in islice(self._alerts, PIECE)))
-                self.told += PIECE
+                self.sent += PIECE
             else:
-                self._end.wait(0.01)
+                self._stop.wait(0.01)
 
     def wait_until_read(self) -> None:
         wait_until(lambda: self._falco.popped, "the flood")
 
-    def end(self) -> None:
-        self._end.set()
+    def stop(self) -> None:
+        self._stop.set()
         self._thread.join(60)
 
 

@@ -1,4 +1,4 @@
-"""Our own channels, from Falco's wire to what their far sides keep, in real processes."""
+"""The bridge's own channels, from Falco to what their services receive, in real processes."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def test_a_webhook_receives_falcos_objects_in_batches(road: Road, far_side: FarS
     assert {body["falco_bridge"]["labels"]["cluster"] for body in bodies} == {"test"}
 
 
-def test_loki_and_alertmanager_are_told_of_every_alert(road: Road, far_side: FarSide) -> None:
-    """Both of one bridge, each in the form of its own API."""
+def test_loki_and_alertmanager_receive_every_alert(road: Road, far_side: FarSide) -> None:
+    """From one bridge, each in the form of its API."""
     here = f"127.0.0.1:{far_side.port}"
     road.configure('route "all" { to logs, am }\n', {"logs": f"loki://{here}", "am": f"alertmanager://{here}"})
     play(road)
@@ -54,7 +54,7 @@ def test_loki_and_alertmanager_are_told_of_every_alert(road: Road, far_side: Far
 
 
 def test_an_allowed_program_is_given_every_alert(road: Road) -> None:
-    """And one that is not allowed keeps the bridge from starting."""
+    """A program that is not allowed prevents the start."""
     page = road.folder / "page"
     page.write_text(f'#!/bin/sh\nread -r line\nprintf "%s\\n" "$line" >>{road.folder}/paged\n', encoding="utf-8")
     page.chmod(0o755)

@@ -1,4 +1,4 @@
-"""A chat service goes down while alerts come in: what its people, and its operator through mail's stand-in, see."""
+"""A chat service fails while alerts arrive: what the chat and the fallback channel receive."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOWN = Answer(503, b"<html>maintenance</html>")
 
 
 def write_alerts(road: Road) -> None:
-    """Each of a rule of its own, so that it can be told from the others in a message."""
+    """Each with a rule of its own, which identifies it in a message."""
     lines = [
         {"time": f"2026-01-01T00:00:00.{n:09}Z", "rule": f"Rule no{n}x", "priority": "Warning", "source": "syscall",
          "hostname": "h", "tags": [], "output": f"alert {n}", "output_fields": {"proc.cmdline": f"run {n}"}}
@@ -27,8 +27,8 @@ def write_alerts(road: Road) -> None:
     (road.folder / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
-def test_an_outage_is_told_through_the_fallback_and_ends_in_digests(road: Road) -> None:
-    """Two messages to the operator; then a handful to the people, which name every alert; a record of it all."""
+def test_an_outage_is_reported_to_the_fallback_and_ends_in_digests(road: Road) -> None:
+    """Two health alerts to the fallback, and a few digests to the chat, which name every alert; all of it is recorded."""
     up = threading.Event()
     write_alerts(road)
     with FarSide(lambda _: Answer() if up.is_set() else DOWN).serving() as chat, FarSide().serving() as other:
@@ -45,18 +45,18 @@ def test_an_outage_is_told_through_the_fallback_and_ends_in_digests(road: Road) 
         road.falco("a.jsonl")
         bridge = road.bridge()
         road.await_kept(ALERTS)
-        wait_until(lambda: len(other.requests) == 1, "the bad news", seconds=60)
+        wait_until(lambda: len(other.requests) == 1, "the health alert", seconds=60)
         assert b"Channel chat fails" in other.requests[0].body
         assert b"HTTP 503" in other.requests[0].body
         failed = len(chat.requests)
         up.set()
-        wait_until(lambda: len(other.requests) == 2, "the good news", seconds=60)
+        wait_until(lambda: len(other.requests) == 2, "the second health alert", seconds=60)
         assert b"Channel chat works again" in other.requests[1].body
         road.await_settled()
         assert road.stop(bridge) == 0
-        told = "".join(request.body.decode() for request in chat.requests[failed:])
+        text = "".join(request.body.decode() for request in chat.requests[failed:])
         messages = len(chat.requests) - failed
-    assert set(re.findall(r"Rule no(\d+)x", told)) == {str(n) for n in range(ALERTS)}
+    assert set(re.findall(r"Rule no(\d+)x", text)) == {str(n) for n in range(ALERTS)}
     assert messages < ALERTS / 4
     assert {each.state for each in road.deliveries()} == {DeliveryState.DELIVERED}
     own = [each.alert for each in road.kept() if each.source_name == "courier"]
@@ -67,20 +67,18 @@ def test_an_outage_is_told_through_the_fallback_and_ends_in_digests(road: Road) 
         assert digested == journal.deliveries.health()["chat"].digested > 0
 
 
-def test_a_courier_that_too_many_attempts_hang_in_is_replaced_and_deliveries_go_on(
-    road: Road, far_side: FarSide
-) -> None:
-    """The bridge says so; a channel that works has had its delivery long before, and gets the next one."""
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as deaf:
-        url = f"json://127.0.0.1:{deaf.getsockname()[1]}/"
-        deaf_ones = {f"deaf{n}": {"url": url, "attempt_timeout": "500ms"} for n in range(MAX_HANGING_THREADS + 2)}
-        route = f'route "all" {{ when rule exists to works, {", ".join(deaf_ones)} }}\n'
-        road.configure(route, {"works": f"json://127.0.0.1:{far_side.port}/"} | deaf_ones, shutdown={"drain": "1s"})
+def test_a_courier_with_too_many_hanging_threads_is_replaced(road: Road, far_side: FarSide) -> None:
+    """The bridge logs it; deliveries of a channel that works continue."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        url = f"json://127.0.0.1:{silent.getsockname()[1]}/"
+        hanging = {f"hanging{n}": {"url": url, "attempt_timeout": "500ms"} for n in range(MAX_HANGING_THREADS + 2)}
+        route = f'route "all" {{ when rule exists to works, {", ".join(hanging)} }}\n'
+        road.configure(route, {"works": f"json://127.0.0.1:{far_side.port}/"} | hanging, shutdown={"drain": "1s"})
         road.falco("--generate", "--count", "1")
         bridge = road.bridge()
         wait_until(lambda: len(far_side.requests) == 1, "the healthy channel's delivery", seconds=60)
         wait_until(lambda: '"courier replaced"' in road.log, "another courier", seconds=60)
-        wait_until(lambda: len(road.attempts()) > len(deaf_ones), "attempts of the new one", seconds=60)
+        wait_until(lambda: len(road.attempts()) > len(hanging), "attempts of the new one", seconds=60)
         assert road.stop(bridge) == 0
     assert "courier exited" not in road.log
     assert all("timed out: no answer in 0.5 s" in reason for reason in road.attempts())

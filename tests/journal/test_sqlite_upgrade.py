@@ -15,6 +15,7 @@ from bridge.delivery import Capacity, Circuit, DeliveryState, Health
 from bridge.journal.opening import open_for_router, open_to_read
 from bridge.journal.protocols import Journal
 from bridge.journal.sqlite.schema import VERSION
+from bridge.routing import Reason
 from tests.support.builders import entry
 
 DUMPS = Path(__file__).parent.parent / "data" / "journals"
@@ -48,11 +49,11 @@ def check_content(journal: Journal, version: int) -> None:
         (f"alert {number}", "file", 100) for number in range(1, 5)
     ]
     assert alerts[1].alert.fields == {"proc.cmdline": "rm 2"}
-    assert [[(each.route, each.channels) for each in found.decisions] for found in alerts] == [
-        [("shells", ("chat",))],
-        [("shells", ("chat", "pager"))],
-        [("quiet", ())],
-        [("otherwise", ("chat",))],
+    assert [[(each.route, each.reason, each.channels) for each in found.decisions] for found in alerts] == [
+        [("shells", Reason.SENT, ("chat",))],
+        [("shells", Reason.SENT, ("chat", "pager"))],
+        [("quiet", Reason.DROPPED, ())],
+        [("otherwise", Reason.UNMATCHED, ("chat",))],
     ]
     records = list(journal.history.deliveries())
     assert [(each.channel, each.state, each.attempts, each.digest_id) for each in records] == [
