@@ -1,4 +1,4 @@
-"""``python -m bridge`` and the command ``falco-bridge``: where a process begins."""
+"""The entry point of ``python -m bridge`` and of the command ``falco-bridge``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 
 
 def main() -> int:
-    """Run the command line; returns the exit code.
+    """Run the command line. Returns the exit code.
 
-    Whoever starts a bridge may stop it again at once: SIGTERM then waits until the bridge answers it
-    (``daemon/signals.py``), which is before anything is read. So this comes before all that takes time.
+    A bridge can be stopped right after it was started. SIGTERM is therefore blocked first, until the bridge handles it
+    (``daemon/signals.py``).
     """
     if sys.argv[1:] and sys.argv[1].startswith("--config"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

@@ -1,7 +1,7 @@
-"""What is wrong with a source's settings, told before it runs."""
+"""Errors that several rooms raise."""
 
 from __future__ import annotations
 
 
 class SetupError(Exception):
-    """The source cannot be set up; its text names the file or address, the cause and the remedy."""
+    """A source or listener cannot be set up. The text names the file or address, the cause and the remedy."""

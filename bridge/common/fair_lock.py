@@ -1,7 +1,8 @@
-"""A lock that is taken in the order in which it was asked for.
+"""A lock that threads acquire in the order in which they asked for it.
 
-``threading.Lock`` goes to whoever runs first, which is the one that has just let it go: of a hundred quiet Falcos
-beside one that floods the unluckiest waited 285 to 560 ms for its commit; with this 190 ms (measured, two cores).
+``threading.Lock`` goes to the thread that runs first, which is often the one that has just released it. With one
+flooding Falco and a hundred quiet ones, the slowest commit of a quiet one took 285 to 560 ms; with this lock it takes
+190 ms (measured on two cores).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import deque
 
 
 class FairLock:
-    """First come, first served; a context manager."""
+    """First come, first served. A context manager."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Linux's inotify, as far as files are followed with it: a few calls of the C library, and no more."""
+"""Linux's inotify, by calls of the C library: the part that watching files needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 MODIFY, MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x2, 0x40, 0x80, 0x100, 0x200
 OVERFLOW = 0x4000
-"""The kernel's queue ran over: anything may have happened."""
+"""The kernel's queue overflowed: anything may have changed."""
 ONLY_DIRECTORY = 0x0100_0000
 _EVENT = struct.Struct("iIII")
 _READ = 1 << 16
@@ -18,33 +18,33 @@ _READ = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something happened to what is watched."""
+    """A change of a watched file or folder."""
 
     watch: int
-    """What ``add`` returned; -1 where the queue ran over."""
+    """The number that ``add`` returned; -1 if the queue overflowed."""
     mask: int
 
 
 class Inotify:
-    """One inotify descriptor. Raises OSError where the kernel gives none, as past ``fs.inotify.max_user_instances``."""
+    """One inotify descriptor. Raises OSError if there is none left (``fs.inotify.max_user_instances``)."""
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self.descriptor = self._checked(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
 
     def add(self, path: str, mask: int) -> int:
-        """Watch a file or folder; the same number again for one that is watched already.
+        """Watch a file or folder. Returns the same number for one that is watched already.
 
-        Raises OSError: the path is gone, or ``fs.inotify.max_user_watches`` is reached (ENOSPC).
+        Raises OSError if the path does not exist, or at the limit of ``fs.inotify.max_user_watches`` (ENOSPC).
         """
         return self._checked(self._libc.inotify_add_watch(self.descriptor, os.fsencode(path), ctypes.c_uint32(mask)))
 
     def remove(self, watch: int) -> None:
-        """Watch it no longer; one that the kernel let go of already is fine."""
+        """Stop watching. A watch that the kernel has removed already is ignored."""
         self._libc.inotify_rm_watch(self.descriptor, watch)
 
     def read(self) -> Iterator[Event]:
-        """What has happened since."""
+        """The changes since the last call."""
         try:
             data = os.read(self.descriptor, _READ)
         except BlockingIOError:
@@ -56,7 +56,7 @@ class Inotify:
             at += _EVENT.size + length
 
     def close(self) -> None:
-        """Let go of every watch."""
+        """Close the descriptor, which removes every watch."""
         os.close(self.descriptor)
 
     @staticmethod

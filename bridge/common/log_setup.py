@@ -1,4 +1,4 @@
-"""How every process of the bridge logs: readable on a terminal, JSON otherwise, secrets blotted out everywhere."""
+"""Sets up logging for every process of the bridge: text on a terminal, JSON otherwise, secrets masked."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any, TextIO
 
 from bridge.common.masking import redacted
 
-LEVELS = ("debug", "info", "warning", "error")
-FORMS = ("auto", "json", "console")
 
+def configure_logging(level: str, format_: str, secrets: Collection[str], stream: TextIO | None = None) -> None:
+    """Set up logging for this process, on standard error. Can be called again when secrets change.
 
-def configure_logging(level: str, form: str, secrets: Collection[str], stream: TextIO | None = None) -> None:
-    """Set logging up for this process. ``level`` is one of LEVELS, ``form`` of FORMS; lines go to standard error."""
+    ``level`` is debug, info, warning or error; ``format_`` is auto, json or console.
+    """
     import structlog
 
     out = sys.stderr if stream is None else stream
-    as_json = form == "json" or (form == "auto" and not out.isatty())
+    as_json = format_ == "json" or (format_ == "auto" and not out.isatty())
     renderer: Any = (
         structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=out.isatty())
     )
-    hidden = frozenset(secrets)
+    masked = frozenset(secrets)
 
-    def blot(_logger: Any, _method: str, line: str) -> str:
-        return redacted(line, hidden)
+    def mask(_logger: Any, _method: str, line: str) -> str:
+        return redacted(line, masked)
 
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -36,40 +36,40 @@ def configure_logging(level: str, form: str, secrets: Collection[str], stream: T
     if as_json:
         processors.append(structlog.processors.format_exc_info)
     structlog.configure(
-        processors=[*processors, renderer, blot],  # type: ignore[list-item]  # blot works on the rendered line
+        processors=[*processors, renderer, mask],  # type: ignore[list-item]  # mask works on the rendered line
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=_Lossy(out)),  # type: ignore[arg-type]  # all that it uses
+        logger_factory=structlog.WriteLoggerFactory(file=_LossyStream(out)),  # type: ignore[arg-type]  # all that it uses
         cache_logger_on_first_use=False,
     )
-    _quieten_libraries(hidden, out)
+    _quieten_libraries(masked, out)
 
 
-def _quieten_libraries(hidden: frozenset[str], out: TextIO) -> None:
-    """Libraries log tokens at their lower levels, and may at the higher ones."""
+def _quieten_libraries(masked: frozenset[str], out: TextIO) -> None:
+    """Some libraries log tokens at their lower levels, and may do so at the higher ones."""
 
-    class Blot(logging.Formatter):
+    class MaskingFormatter(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
-            return redacted(super().format(record), hidden)
+            return redacted(super().format(record), masked)
 
     handler = logging.StreamHandler(out)
-    handler.setFormatter(Blot("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(MaskingFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
     for name in ("apprise", "requests", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-class _Lossy:
-    """A log whose disk is full or whose terminal is gone loses lines; alerts are taken in all the same."""
+class _LossyStream:
+    """A stream that drops what cannot be written. A full disk or a closed terminal must not stop the bridge."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
     def write(self, text: str) -> None:
-        """Or not."""
+        """Write, or drop the text."""
         with suppress(OSError):
             self._out.write(text)
 
     def flush(self) -> None:
-        """Or not."""
+        """Flush, or drop what is left."""
         with suppress(OSError):
             self._out.flush()

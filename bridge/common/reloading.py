@@ -19,7 +19,7 @@ CHECK_SECONDS = 2.0
 _Made = TypeVar("_Made")
 
 
-class Renewed(Generic[_Made]):
+class Reloading(Generic[_Made]):
     """The object that ``make`` makes from the files. Thread-safe.
 
     Files that cannot be used, or do not belong together, leave the previous object in use. A rotation writes one file

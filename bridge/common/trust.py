@@ -1,4 +1,4 @@
-"""How this process reaches others: by which proxy, trusting which authorities. Both are told by the environment."""
+"""Proxies and trusted certificate authorities for outgoing connections, as the environment sets them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from functools import lru_cache
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""The first that is set names the authorities to trust, and replaces the public ones."""
+"""The first that is set names the certificate authorities to trust, instead of the public ones."""
 
 
 def trusted(cafile: str = "") -> ssl.SSLContext:
-    """A context that verifies the far side, made once for each set of authorities: reading them takes 20 ms.
+    """A context that verifies the server. Cached for each set of authorities, because reading them takes 20 ms.
 
-    ``cafile`` is a PEM bundle that stands for this channel in place of the environment's. Raises OSError where it
-    cannot be read.
+    ``cafile`` is a PEM bundle that replaces the environment's for one channel. Raises OSError if it cannot be read.
     """
     path = cafile or bundle()
-    return _context(path, os.stat(path).st_mtime_ns)  # noqa: PTH116  # a plain question
+    return _context(path, os.stat(path).st_mtime_ns)  # noqa: PTH116  # cheap, and called often
 
 
 def bundle() -> str:
-    """The file or folder of the authorities to trust."""
+    """The file or folder of the certificate authorities to trust."""
     from certifi import where
 
     return next((os.environ[name] for name in _BUNDLES if os.environ.get(name)), where())
@@ -38,14 +37,14 @@ def _context(path: str, _changed: int) -> ssl.SSLContext:
 
 @lru_cache(1024)
 def proxies(url: str) -> Mapping[str, str]:
-    """The proxies by scheme for this address, as ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` say."""
+    """The proxies for this address by scheme, from ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``."""
     from requests.utils import get_environ_proxies
 
     return get_environ_proxies(url, no_proxy=None)
 
 
 def proxy(url: str) -> str | None:
-    """The proxy for this address, or None to reach it directly."""
+    """The proxy for this address; None for a direct connection."""
     from requests.utils import select_proxy
 
     return select_proxy(url, dict(proxies(url)))

@@ -36,7 +36,7 @@ def _section(section: type[Section]) -> dict[str, Any]:
 def _key(key: Key) -> dict[str, Any]:
     default = default_of(key)
     description = f"{key.description} Default: {default}." if default else key.description
-    return {"description": description, **_value(key)}
+    return {**_value(key), "description": description}
 
 
 def _value(key: Key) -> dict[str, Any]:

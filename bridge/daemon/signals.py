@@ -1,4 +1,4 @@
-"""Being asked to stop, from the terminal or by whoever runs us."""
+"""Stop signals: SIGTERM, SIGINT and SIGHUP."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from types import FrameType
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SAME_SECONDS = 0.1
-"""What comes within so long is the same wish: ``timeout`` signals its child, and then its child's group."""
+"""Signals within this time count as one: ``timeout`` signals its child, and then its child's process group."""
 
 
 def on_stop_signal(action: Callable[[], None]) -> None:
-    """Call ``action`` in a thread of its own each time that one of them comes, or has come and was held back.
+    """Call ``action`` in a thread of its own for each stop signal, those included that came while they were blocked.
 
-    SIGHUP tells that the terminal was closed; where it is ignored, as under ``nohup``, it stays so.
-    Not in the handler itself: that runs in the midst of whatever the main thread does, and were it just then inside
-    the very Event that the action sets, both would wait for ever. A SimpleQueue may be put into at any moment.
+    SIGHUP means that the terminal was closed. Where it is ignored, as under ``nohup``, it stays ignored.
+    The handler only fills a queue: it runs in the middle of what the main thread does, and an Event that is just
+    being set there would deadlock. A SimpleQueue can be filled at any moment.
     """
-    asked: SimpleQueue[float] = SimpleQueue()
+    received: SimpleQueue[float] = SimpleQueue()
 
-    def answer(_number: int, _frame: FrameType | None) -> None:
-        asked.put(time.monotonic())
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        received.put(time.monotonic())
 
     def act() -> None:
-        answered = -_SAME_SECONDS
+        last = -_SAME_SECONDS
         while True:
-            at = asked.get()
-            if at - answered >= _SAME_SECONDS:
-                answered = at
+            at = received.get()
+            if at - last >= _SAME_SECONDS:
+                last = at
                 action()
 
     threading.Thread(target=act, name="signals", daemon=True).start()
     for number in STOP_SIGNALS:
         if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
             continue
-        signal.signal(number, answer)
+        signal.signal(number, handle)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterable
 
 from bridge.common.errors import SetupError
-from bridge.common.reloading import Renewed
+from bridge.common.reloading import Reloading
 from bridge.common.secret import revealed
 from bridge.config.schema.sources import (
     ClientTlsSettings,
@@ -93,9 +93,9 @@ def _client_certificates(source: str, tls: ClientTlsSettings) -> Certificates:
     return Certificates(source, ClientTls(tls.ca, tls.cert, tls.key, tls.server_name or None))
 
 
-def _server_certificates(source: str, tls: ServerTlsSettings) -> Renewed[ssl.SSLContext]:
+def _server_certificates(source: str, tls: ServerTlsSettings) -> Reloading[ssl.SSLContext]:
     files = [file for file in (tls.cert, tls.key, tls.ca) if file is not None]
-    return Renewed(source, files, lambda: _server_context(tls))
+    return Reloading(source, files, lambda: _server_context(tls))
 
 
 def _server_context(tls: ServerTlsSettings) -> ssl.SSLContext:

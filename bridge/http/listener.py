@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from bridge.common.errors import SetupError
-from bridge.common.reloading import Renewed
+from bridge.common.reloading import Reloading
 from bridge.http.connection import HttpConnection, RequestHandler
 from bridge.http.guard import Admission, ConnectionLimits, Guard, Timeouts
 from bridge.http.request import Reply
@@ -46,7 +46,7 @@ class Listener:
         port: int,
         guard: Guard,
         limits: ConnectionLimits,
-        tls: Renewed[ssl.SSLContext] | None = None,
+        tls: Reloading[ssl.SSLContext] | None = None,
         timeouts: Timeouts = _TIMEOUTS,
     ) -> None:
         self._host = host

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bridge.common.reloading import Renewed
+from bridge.common.reloading import Reloading
 from bridge.http.guard import Admission, ConnectionLimits, Guard, Timeouts
 from bridge.sources.contract import Batch
 from bridge.sources.http import source as http_source
@@ -150,7 +150,7 @@ def test_a_sender_that_sends_no_handshake_is_disconnected(tmp_path: Path) -> Non
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server.certificate, server.key)
     limits = HttpLimits(ConnectionLimits(total=2), Timeouts(handshake=5.0))
-    made = HttpSource("http", "127.0.0.1", 0, Guard(), Renewed("http", (), lambda: context), limits)
+    made = HttpSource("http", "127.0.0.1", 0, Guard(), Reloading("http", (), lambda: context), limits)
     ours = ssl.create_default_context(cafile=str(authority.certificate))
     with capture_logs() as logs, running(made) as taken, connected(made.port) as silent, connected(made.port) as plain:
         plain.sendall(GOOD)

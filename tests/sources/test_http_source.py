@@ -22,7 +22,7 @@ from bridge.alert import Alert
 from bridge.alert.forms.json_form import decode_json
 from bridge.common import reloading
 from bridge.common.errors import SetupError
-from bridge.common.reloading import Renewed
+from bridge.common.reloading import Reloading
 from bridge.config.schema.sources import HttpSettings, ServerTlsSettings
 from bridge.config.schema.values import ListenAddress
 from bridge.daemon.sources import make_source
@@ -43,7 +43,7 @@ ALERT = json.dumps({"rule": "r", "time": "2026-01-01T00:00:00Z", "output": "o", 
 
 
 def source(guard: Guard | None = None, tls: ssl.SSLContext | None = None, **limits: Any) -> HttpSource:
-    certificates = None if tls is None else Renewed("http", (), lambda: tls)
+    certificates = None if tls is None else Reloading("http", (), lambda: tls)
     return HttpSource("http", "127.0.0.1", 0, guard or Guard(), certificates, HttpLimits(**limits))
 
 

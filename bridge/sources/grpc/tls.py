@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.common.errors import SetupError
-from bridge.common.reloading import Renewed
+from bridge.common.reloading import Reloading
 
 if TYPE_CHECKING:
     import grpc
@@ -25,7 +25,7 @@ class ClientTls:
     """The name in Falco's certificate, if it differs from the address."""
 
 
-class Certificates(Renewed["grpc.ChannelCredentials"]):
+class Certificates(Reloading["grpc.ChannelCredentials"]):
     """The current credentials, for all Falcos of a source. Raises SetupError if the files cannot be used."""
 
     def __init__(self, source: str, tls: ClientTls) -> None:

@@ -20,7 +20,7 @@ import structlog
 
 from bridge.alert.malformed import Malformed
 from bridge.alert.rejected import RejectedMessage
-from bridge.common.reloading import Renewed
+from bridge.common.reloading import Reloading
 from bridge.http.connection import HttpConnection, Respond
 from bridge.http.guard import Guard
 from bridge.http.listener import Listener
@@ -49,7 +49,7 @@ class HttpSource:
         host: str,
         port: int,
         guard: Guard,
-        tls: Renewed[ssl.SSLContext] | None = None,
+        tls: Reloading[ssl.SSLContext] | None = None,
         limits: HttpLimits = _DEFAULT_LIMITS,
         zone: ZoneInfo | None = None,
     ) -> None:

@@ -1,0 +1,138 @@
+"""Changed files are noticed however they are changed: in place, by rename, by a swapped link, by deletion."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bridge.common import file_watch
+from bridge.common.file_watch import FilesWatcher, fingerprint
+from tests.support.waiting import wait_until
+
+
+def kubernetes_volume(folder: Path, content: str) -> Path:
+    """A mounted secret: ``token`` → ``..data/token``, and ``..data`` → a folder of the moment."""
+    (folder / "..first").mkdir(parents=True)
+    (folder / "..first" / "token").write_text(content, encoding="utf-8")
+    (folder / "..data").symlink_to("..first")
+    (folder / "token").symlink_to("..data/token")
+    return folder / "token"
+
+
+def swap(folder: Path, content: str) -> None:
+    """As kubelet updates it: a new folder, and ``..data`` replaced by one rename."""
+    (folder / "..second").mkdir()
+    (folder / "..second" / "token").write_text(content, encoding="utf-8")
+    (folder / "..data_tmp").symlink_to("..second")
+    (folder / "..data_tmp").rename(folder / "..data")
+
+
+def rename(path: Path) -> None:
+    path.with_name("new").write_text("other", encoding="utf-8")
+    path.with_name("new").rename(path)
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "rewritten": lambda path: path.write_text("second", encoding="utf-8"),
+    "renamed": rename,
+    "deleted": Path.unlink,
+    "a link in its place": lambda path: (path.unlink(), path.symlink_to("/dev/null")),
+    "same size, other time": lambda path: os.utime(path, (1, 1)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_fingerprint_changes_with_the_file(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "f"
+    path.write_text("first", encoding="utf-8")
+    before = fingerprint([path])
+    assert fingerprint([path]) == before
+    CHANGES[change](path)
+    assert fingerprint([path]) != before
+
+
+def test_a_swap_of_kubernetes_changes_the_fingerprint(tmp_path: Path) -> None:
+    """Also where the new content has the same size."""
+    path = kubernetes_volume(tmp_path / "v", "first!")
+    before = fingerprint([path])
+    swap(tmp_path / "v", "second")
+    assert path.read_text("utf-8") == "second"
+    assert fingerprint([path]) != before
+
+
+@contextmanager
+def watching(*paths: Path) -> Iterator[list[str]]:
+    """The contents at each call of a watcher; what is missing is empty."""
+    calls: list[str] = []
+
+    def note() -> None:
+        calls.append(" ".join(path.read_text("utf-8") if path.exists() else "" for path in paths))
+
+    watcher = FilesWatcher(paths, note, name="test")
+    watcher.start()
+    try:
+        yield calls
+    finally:
+        watcher.close()
+
+
+@pytest.mark.parametrize("poll_seconds", [0.02, 60.0], ids=["by polling", "by inotify"])
+def test_the_watcher_reports_a_swapped_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poll_seconds: float
+) -> None:
+    """The kernel reports it; where it cannot, polling finds it."""
+    monkeypatch.setattr(file_watch, "_POLL_SECONDS", poll_seconds)
+    if poll_seconds < 1:
+        monkeypatch.setattr(file_watch, "Inotify", _no_inotify)
+    path = kubernetes_volume(tmp_path / "v", "first")
+    with watching(path) as calls:
+        wait_until(lambda: "watch test" in {thread.name for thread in threading.enumerate()}, "the thread")
+        swap(tmp_path / "v", "second")
+        wait_until(lambda: calls and calls[-1] == "second", "the swap")
+
+
+def _no_inotify() -> None:
+    raise OSError(24, "no instance is left")
+
+
+def test_the_watcher_reports_a_file_that_is_missing_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted, and created again with another content."""
+    monkeypatch.setattr(file_watch, "_POLL_SECONDS", 0.02)
+    path = tmp_path / "f"
+    path.write_text("first", encoding="utf-8")
+    with watching(path) as calls:
+        path.unlink()
+        wait_until(lambda: calls == [""], "the deletion")
+        path.write_text("second", encoding="utf-8")
+        wait_until(lambda: calls[-1] == "second", "the new file")
+
+
+def test_a_change_between_creation_and_start_is_reported(tmp_path: Path) -> None:
+    """The config was read before the watcher starts."""
+    path = tmp_path / "f"
+    path.write_text("first", encoding="utf-8")
+    called = threading.Event()
+    watcher = FilesWatcher([path], called.set, name="test")
+    path.write_text("second", encoding="utf-8")
+    watcher.start()
+    assert called.wait(60)
+    watcher.close()
+
+
+def test_a_closed_watcher_reports_nothing_and_leaves_no_thread(tmp_path: Path) -> None:
+    """Nor does one without files start any."""
+    path = tmp_path / "f"
+    path.write_text("first", encoding="utf-8")
+    with watching(path) as calls:
+        pass
+    rename(path)
+    assert calls == []
+    FilesWatcher([], lambda: None, name="none").start()
+    assert not any(thread.name in {"watch test", "watch none"} for thread in threading.enumerate())
