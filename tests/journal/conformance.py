@@ -180,6 +180,13 @@ class OrderConformance(Base):
         assert claimed(journal, Capacity(0, 4)) == []
         assert claimed(journal, Capacity(2, 4)) == [["a0", "a2", "a4", "b1"], ["c3"]]
 
+    def test_a_batch_ends_before_a_delivery_of_its_key_that_is_not_due(self, journal: Journal) -> None:
+        """And before the later ones of that key: a dead letter that is retried does not hurry them."""
+        journal.alerts.append("falco", 0, of_routes("aaab"))
+        journal.deliveries.settle([settlement(1, DeliveryState.DEAD), retry_at(2, 900)])
+        assert journal.dead_letters.retry([1], 10) == [1]
+        assert claimed(journal, Capacity(1, 10), 20) == [["a0", "b3"]]
+
     def test_health_alerts_are_sent_first_and_each_alone(self, journal: Journal) -> None:
         """In order among themselves."""
         journal.alerts.append("falco", 0, of_routes("aabb"))
@@ -302,6 +309,7 @@ class QueueConformance(Base):
         assert journal.deliveries.expire("chat", 3, 100, "too old", 2) == 0
         dead = list(journal.history.deliveries(DeliveryState.DEAD))
         assert [(each.channel, each.reason) for each in dead] == [("chat", "too old")] * 3
+        assert {each.settled_ns for each in journal.dead_letters.letters()} == {100}
         assert (journal.deliveries.waiting("chat"), journal.deliveries.waiting("pager")) == (2, 5)
 
     def test_health_is_recorded_with_the_settlements(self, journal: Journal) -> None:
