@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from bridge.alert import Alert, Priority
-from bridge.routing import Decision, Notification, Reason
+from bridge.routing import Context, Decision, Kind, Notification, Reason
 
 _Value = TypeVar("_Value")
 
@@ -30,12 +30,26 @@ class _NotificationBody(msgspec.Struct, omit_defaults=True):
     severity: int
     title: str | None = None
     message: str | None = None
+    context: _ContextBody | None = None
+
+
+class _ContextBody(msgspec.Struct, omit_defaults=True):
+    kind: str = "single"
+    count: int = 1
+    suppressed: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    values: dict[str, str] = {}
+    alerts: tuple[str, ...] = ()
+    incident: str = ""
+    key: str = ""
 
 
 class _DecisionBody(msgspec.Struct, array_like=True):
     route: str
     reason: str
     channels: tuple[str, ...] = ()
+    detail: str = ""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -84,24 +98,50 @@ def decode_alert(identity: str, body: bytes) -> Alert:
 def encode_notification(notification: Notification) -> bytes:
     """The notification without its channel, which has a column of its own."""
     return _encode(
-        _NotificationBody(notification.routes, int(notification.severity), notification.title, notification.message)
+        _NotificationBody(
+            notification.routes,
+            int(notification.severity),
+            notification.title,
+            notification.message,
+            None if notification.context is None else _context_body(notification.context),
+        )
     )
 
 
 def decode_notification(channel: str, body: bytes) -> Notification:
     """The notification that ``encode_notification`` wrote."""
     stored = _notification_decoder.decode(body)
-    return Notification(channel, stored.routes, Priority(stored.severity), stored.title, stored.message)
+    context = None if stored.context is None else _context(stored.context)
+    return Notification(
+        channel, stored.routes, Priority(stored.severity), stored.title, stored.message, context=context
+    )
+
+
+def _context_body(context: Context) -> _ContextBody:
+    return _ContextBody(
+        context.kind, context.count, context.suppressed, context.first_ns, context.last_ns, dict(context.values),
+        context.alerts, context.incident, context.key,
+    )  # fmt: skip
+
+
+def _context(body: _ContextBody) -> Context:
+    return Context(
+        Kind(body.kind), body.count, body.suppressed, body.first_ns, body.last_ns, body.values, body.alerts,
+        body.incident, body.key,
+    )  # fmt: skip
 
 
 def encode_decisions(decisions: tuple[Decision, ...]) -> bytes:
     """What the routes made of an alert, as JSON."""
-    return _encode([_DecisionBody(each.route, each.reason, each.channels) for each in decisions])
+    return _encode([_DecisionBody(each.route, each.reason, each.channels, each.detail) for each in decisions])
 
 
 def decode_decisions(body: bytes) -> tuple[Decision, ...]:
     """The decisions that ``encode_decisions`` wrote."""
-    return tuple(Decision(each.route, _REASONS[each.reason], each.channels) for each in _decisions_decoder.decode(body))
+    return tuple(
+        Decision(each.route, _REASONS[each.reason], each.channels, each.detail)
+        for each in _decisions_decoder.decode(body)
+    )
 
 
 def _as_dict(mapping: Mapping[str, _Value]) -> dict[str, _Value]:

@@ -17,11 +17,14 @@ from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
 from bridge.delivery import Capacity, Delivery, DeliveryState, Health, Settlement
 from bridge.journal.records import (
+    NO_MEMORY,
     AttemptRecord,
     DeadLetter,
     DeliveryRecord,
+    MemoryWrite,
     QuarantinedMessage,
     RecordedAlert,
+    StateRow,
 )
 from bridge.journal.retention import RetentionPolicy
 from bridge.routing import Entry
@@ -47,12 +50,13 @@ class AlertLog(Protocol):
         entries: Sequence[Entry],
         rejected: Sequence[RejectedMessage] = (),
         checkpoint: Mapping[str, str | None] | None = None,
+        memory: MemoryWrite = NO_MEMORY,
     ) -> int:
         """Store a batch in one transaction, and return the number of deliveries added.
 
         Entries whose alert is stored already are skipped, so the same batch may be appended again. Rejected messages go
         to the quarantine, which holds a bounded number. Of the source's checkpoint the named parts change; None removes
-        a part.
+        a part. The state of clauses with memory changes with them.
         """
 
     def checkpoint(self, source_name: str) -> dict[str, str]:
@@ -60,10 +64,16 @@ class AlertLog(Protocol):
 
 
 class Memory(Protocol):
-    """The state of routes that depend on earlier alerts. Empty: no clause with memory exists yet.
+    """The state of routes that depend on earlier alerts. `AlertLog.append` writes it, in the transaction of the alert.
 
     Several routers: a partition of the state is owned with a fencing token.
     """
+
+    def load(self) -> Iterator[StateRow]:
+        """Every row, in no order. Rows that cannot be read are left out and logged: their clause forgets the key."""
+
+    def secret(self) -> bytes:
+        """The secret of the hashes of keys, created at the first call: 32 bytes in a file beside the journal."""
 
 
 class DeliveryQueue(Protocol):
@@ -205,6 +215,7 @@ class Journal:
     """An open journal: one implementation of each protocol, over one connection."""
 
     alerts: AlertLog
+    memory: Memory
     deliveries: DeliveryQueue
     dead_letters: DeadLetterQueue
     history: History

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bridge.alert import Alert
 from bridge.delivery import DeliveryState
-from bridge.routing import Decision
+from bridge.routing import Decision, Notification
+from bridge.routing.state import Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +77,27 @@ class QuarantinedMessage:
     """Completes the sentence "the message …"."""
     raw: bytes
     """Its first 64 KiB, redacted as alerts are."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """One row of the state of a clause with memory."""
+
+    clause: str
+    """The identity of the clause: its route's name and its text."""
+    key: bytes
+    row: Any
+    due_ns: int | None
+    """When its timer fires; None without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryWrite:
+    """What clauses with memory add to a transaction."""
+
+    changes: Sequence[Change] = ()
+    notifications: Sequence[Notification] = ()
+    """Notifications that no alert of the batch caused: those of timers. Each says which alert it is about."""
+
+
+NO_MEMORY = MemoryWrite()

@@ -19,13 +19,16 @@ from bridge.common.fair_lock import FairLock
 from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.busy import retry_while_busy
 from bridge.journal.protocols import AlertLog
+from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
 from bridge.routing import Entry
 from bridge.routing.router import Router
-from bridge.routing.state import State
+from bridge.routing.state import State, Timer
 from bridge.sources.contract import Aborted, Batch
 
+TIMERS = "timers"
+"""The source name of what timers cause."""
 _BUSY_WAIT_SECONDS = 1.0
 
 _Result = TypeVar("_Result")
@@ -40,11 +43,12 @@ class _Write:
     entries: Sequence[Entry]
     rejected: Sequence[RejectedMessage] = ()
     checkpoint: Mapping[str, str | None] = field(default_factory=dict)
+    memory: MemoryWrite = NO_MEMORY
     decided_in: float = 0.0
     """Seconds that deciding took."""
 
     def halves(self) -> tuple[_Write, _Write]:
-        """The write in two. Only the second moves the checkpoint, because it holds once both are stored."""
+        """The write in two. Only the second moves the checkpoint and the state, which hold once both are stored."""
         middle = len(self.entries) // 2
         return (
             _Write(self.source_name, self.received_ns, self.entries[:middle]),
@@ -62,10 +66,15 @@ class Intake:
         *,
         on_deliveries: Callable[[], None],
         on_fault: Callable[[JournalError], None],
+        state: State | None = None,
     ) -> None:
-        """``on_deliveries`` wakes the courier. ``on_fault`` is called when the journal fails for good."""
+        """``on_deliveries`` wakes the courier. ``on_fault`` is called when the journal fails for good.
+
+        ``state`` is what the clauses with memory remember, as ``load_state`` returns it.
+        """
         self._alerts = alerts
         self._router = router
+        self._state = State() if state is None else state
         self._on_deliveries = on_deliveries
         self._on_fault = on_fault
         self._lock = FairLock()
@@ -91,6 +100,23 @@ class Intake:
         with self._lock:
             return action()
 
+    def next_timer(self) -> int | None:
+        """When the next timer of a clause is due, in nanoseconds since the epoch; None if there is none."""
+        with self._lock:
+            return self._state.next_due()
+
+    def fire_timers(self, now_ns: int, limit: int) -> None:
+        """Fire up to ``limit`` timers that are due, and store what follows. Raises Aborted as ``accept`` does."""
+        with self._lock:
+            routed = self._router.step(self._state, Timer(limit=limit), now_ns)
+            memory = MemoryWrite(self._state.changes(), routed.notifications)
+            if memory == NO_MEMORY:
+                return
+            batch = Batch(TIMERS, now_ns, ())
+            deliveries = self._store(_Write(TIMERS, now_ns, (), memory=memory), batch)
+        if deliveries:
+            self._on_deliveries()
+
     def abort(self) -> None:
         """Stop waiting for the disk: the deadline for stopping has been reached."""
         self._aborted.set()
@@ -103,11 +129,12 @@ class Intake:
         fresh = self._retrying(lambda: self._alerts.unknown(completed), batch)
         now_ns = batch.received_ns
         started = time.perf_counter()
-        route = partial(router.route, State(), now_ns=now_ns)
+        route = partial(router.route, self._state, now_ns=now_ns)
         entries = self._isolating(fresh, route, batch.source_name, rejected)
         decided_in = time.perf_counter() - started
+        memory = MemoryWrite(self._state.changes())
         deliveries = self._store(
-            _Write(batch.source_name, now_ns, entries, rejected, batch.checkpoint, decided_in), batch
+            _Write(batch.source_name, now_ns, entries, rejected, batch.checkpoint, memory, decided_in), batch
         )
         duplicates = len(completed) - len(fresh)
         if duplicates:
@@ -157,7 +184,7 @@ class Intake:
         """How many deliveries were added, and how many seconds it took to decide and to store."""
         started = time.perf_counter()
         deliveries = self._alerts.append(
-            write.source_name, write.received_ns, write.entries, write.rejected, write.checkpoint
+            write.source_name, write.received_ns, write.entries, write.rejected, write.checkpoint, write.memory
         )
         return deliveries, write.decided_in + time.perf_counter() - started
 

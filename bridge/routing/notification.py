@@ -36,7 +36,7 @@ class Context:
     first_ns: int = 0
     last_ns: int = 0
     """Event times of the first and the last alert that it stands for."""
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Fields of other alerts that its texts name: ``2.proc.cmdline``, ``NAME.ka.user.name``; redacted."""
     alerts: tuple[str, ...] = ()
     """The ids of all alerts that it names, if there are several."""

@@ -77,6 +77,10 @@ class Router:
         redacted = self._redactor.alert(alert)
         return Entry(redacted, self._decide(state, alert, redacted, now_ns, silences))
 
+    def due_alerts(self, state: State, now_ns: int, limit: int) -> set[str]:
+        """The ids of stored alerts that a timer needs while there are silences."""
+        return set() if self.engine is None else self.engine.due_alerts(state, now_ns, limit)
+
     def incidents(self, state: State) -> list[IncidentRecord]:
         """The incidents that are open, acknowledged or resolved lately, the latest match first."""
         return [] if self.engine is None else self.engine.incidents(state)
@@ -110,6 +114,6 @@ class Router:
         if self.engine is None:
             return NOTHING
         turn = Turn(state, now_ns, silences.asked_of(timer.alerts, now_ns))
-        emissions = self.engine.wake(state, now_ns, turn.silenced)
+        emissions = self.engine.wake(state, now_ns, turn.silenced, timer.limit)
         emissions += self.engine.evict(state, now_ns, turn.silenced)
         return Routed((), notify(self.program, emissions, self._incident_channels))

@@ -19,6 +19,8 @@ class Timer:
 
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     """Stored alerts by id, redacted, that silences are asked about. A missing one counts as not silenced."""
+    limit: int = 1000
+    """How many timers fire at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,10 +18,13 @@ from bridge.alert.rejected import RejectedMessage
 from bridge.delivery import HEALTH_ALERT_ROUTE, Capacity, DeliveryState, Health, Settlement
 from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.protocols import Journal
+from bridge.journal.records import MemoryWrite, StateRow
 from bridge.journal.retention import RetentionPolicy
-from bridge.routing import Entry
+from bridge.routing import Context, Entry, Kind, Notification, Routed
+from bridge.routing.memory.new import Sighting
+from bridge.routing.state import Change
 from tests.journal.engine import Engine, claimed
-from tests.support.builders import alert, entries, entry, settlement
+from tests.support.builders import alert, entries, entry, notification, settlement
 
 DAY = 86_400 * 10**9
 POLICY = RetentionPolicy(alerts_ns=30 * DAY, deliveries_ns=7 * DAY)
@@ -537,3 +541,57 @@ class MaintenanceConformance(Base):
                     complete()
             assert [each.alert for each in reader.history.alerts()] == [alert(number) for number in range(3000)]
         assert journal.maintenance.prepare() is None
+
+
+class MemoryConformance(Base):
+    """The state of clauses with memory is written with its alert, and read back at start."""
+
+    def test_state_is_what_was_last_written(self, engine: Engine) -> None:
+        """Rows by clause and key, with their timers; None deletes one."""
+        with closing(engine.open_for_router()) as journal:
+            write = MemoryWrite((change("a", b"x", 1, 10), change("a", b"y", 2), change("b", b"x", 3, 30)))
+            journal.alerts.append("s", 0, entries(1), memory=write)
+            journal.alerts.append("s", 0, [], memory=MemoryWrite((change("a", b"x", 4), change("b", b"x", None))))
+        with closing(engine.open_for_router()) as journal:
+            assert sorted(journal.memory.load(), key=lambda row: row.key) == [
+                StateRow("a", b"x", Sighting(4), None), StateRow("a", b"y", Sighting(2), None),
+            ]  # fmt: skip
+
+    def test_state_that_cannot_be_written_changes_nothing(self, engine: Engine) -> None:
+        """All or nothing, with the alert."""
+        with closing(engine.open_for_router()) as journal:
+            journal.alerts.append("s", 0, entries(1), memory=MemoryWrite((change("a", b"x", 1),)))
+        with engine.full() as journal, pytest.raises(JournalBusyError):
+            journal.alerts.append("s", 0, entries(*range(2, 2000)), memory=MemoryWrite((change("a", b"x", 2),)))
+        with closing(engine.open_for_router()) as journal:
+            assert [row.row for row in journal.memory.load()] == [Sighting(1)]
+            assert journal.history.alert_count() == 1
+
+    def test_a_notification_may_be_about_an_earlier_alert(self, engine: Engine) -> None:
+        """Of a batch or of a timer; where that alert is gone, about another one that it names."""
+        with closing(engine.open_for_router()) as journal:
+            journal.alerts.append("s", 0, [Entry(alert(1), routed_to()), Entry(alert(2), routed_to())])
+            digest = replace(notification("chat"), about=alert(1).id, context=Context(Kind.DIGEST, 2))
+            gone = replace(notification("chat"), about=alert(9).id, context=Context(alerts=(alert(9).id, alert(2).id)))
+            lost = replace(notification("chat"), about=alert(9).id)
+            assert journal.alerts.append("timers", 5, [], memory=MemoryWrite((), (digest, gone, lost))) == 2
+            assert journal.alerts.append("s", 6, [Entry(alert(3), routed_to(digest))]) == 1
+            (sends,) = journal.deliveries.claim(10, 1000, {"chat": Capacity(1, 10)})
+            assert [each.alert.time_ns for each in sends] == [1, 2, 1]
+            assert sends[0].notification.context == digest.context
+
+    def test_the_secret_of_keys_stays(self, engine: Engine) -> None:
+        """It is created once."""
+        with closing(engine.open_for_router()) as journal:
+            first = journal.memory.secret()
+        with closing(engine.open_for_router()) as journal:
+            assert journal.memory.secret() == first
+        assert len(first) == 32
+
+
+def change(clause: str, key: bytes, seen_ns: int | None, due_ns: int | None = None) -> Change:
+    return Change(clause, key, None if seen_ns is None else Sighting(seen_ns), due_ns)
+
+
+def routed_to(*notifications: Notification) -> Routed:
+    return Routed((), notifications)

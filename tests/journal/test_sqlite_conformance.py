@@ -68,3 +68,7 @@ class TestHistory(conformance.HistoryConformance):
 
 class TestMaintenance(conformance.MaintenanceConformance):
     """Retention."""
+
+
+class TestMemory(conformance.MemoryConformance):
+    """State of clauses with memory."""

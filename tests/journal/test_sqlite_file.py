@@ -17,6 +17,7 @@ from bridge.journal import JournalError
 from bridge.journal.opening import open_for_courier, open_for_router, open_to_read, open_to_write
 from bridge.journal.records import RecordedAlert
 from bridge.journal.sqlite.lock import FileLock
+from bridge.journal.sqlite.schema import VERSION
 from tests.support.builders import alert, entries
 from tests.support.limits import largest_file
 
@@ -57,7 +58,15 @@ def no_database(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [damage_the_header, damage_a_page, with_format(5), with_format(99), with_format(1), another_database, no_database],
+    [
+        damage_the_header,
+        damage_a_page,
+        with_format(VERSION + 1),
+        with_format(99),
+        with_format(1),
+        another_database,
+        no_database,
+    ],
     ids=lambda change: change.__name__,
 )
 def test_a_file_that_is_not_a_journal_of_ours_is_refused_unchanged(

@@ -19,7 +19,8 @@ from bridge.routing import Reason
 from tests.support.builders import entry
 
 DUMPS = Path(__file__).parent.parent / "data" / "journals"
-CHECKPOINTS = {2: {"": "", "0": '["/var/log/falco.log",7]'}, 3: {"f": "line 7"}}
+CHECKPOINTS = {2: {"": "", "0": '["/var/log/falco.log",7]'}, 3: {"f": "line 7"}, 4: {"f": "line 7"}}
+SOURCE_COLUMN = {2: "road", 3: "road", 4: "source_name"}
 CHAT = Health(
     circuit=Circuit.OPEN, since_ns=5, failures=7, failing_ns=6, probe_ns=8, notified_ns=9, before=(4, 2, 1),
     delivered=11, digested=3, dead=1, success_ns=10, failure_ns=12, status=503, reason="HTTP 503: busy",
@@ -125,10 +126,11 @@ def test_a_failed_upgrade_changes_nothing(path: Path, version: int) -> None:
 
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE whole_checkpoints (x)")
+        connection.execute("CREATE TABLE state (x)")
         connection.execute("UPDATE channels SET health = x'00'")
         connection.commit()
     with pytest.raises(JournalError):
         open_for_router(path)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (version,)
-        assert connection.execute("SELECT road FROM alerts LIMIT 1").fetchone() == ("file",)
+        assert connection.execute(f"SELECT {SOURCE_COLUMN[version]} FROM alerts LIMIT 1").fetchone() == ("file",)

@@ -14,6 +14,7 @@ from bridge.alert.rejected import RejectedMessage
 from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
+from bridge.journal.records import MemoryWrite
 from bridge.pipeline import intake as intake_module
 from bridge.pipeline.intake import Intake
 from bridge.routing import Entry
@@ -80,10 +81,10 @@ def wrap_append(journal: Journal, monkeypatch: pytest.MonkeyPatch, before: Calla
 
     def wrapped(
         source_name: str, received_ns: int, entries: Sequence[Entry], rejected: Sequence[RejectedMessage],
-        checkpoint: Mapping[str, str | None],
+        checkpoint: Mapping[str, str | None], memory: MemoryWrite,
     ) -> int:  # fmt: skip
         before(entries)
-        return append(source_name, received_ns, entries, rejected, checkpoint)
+        return append(source_name, received_ns, entries, rejected, checkpoint, memory)
 
     monkeypatch.setattr(journal.alerts, "append", wrapped)
 

@@ -10,8 +10,10 @@ from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
 from bridge.journal.codec import encode_decisions, encode_notification
 from bridge.journal.errors import JournalError
+from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
+from bridge.journal.sqlite.memory import write_changes
 from bridge.journal.sqlite.order_keys import order_key
 from bridge.routing import Entry, Notification
 
@@ -48,14 +50,15 @@ class SqliteAlertLog:
         entries: Sequence[Entry],
         rejected: Sequence[RejectedMessage] = (),
         checkpoint: Mapping[str, str | None] | None = None,
+        memory: MemoryWrite = NO_MEMORY,
     ) -> int:
         """As in AlertLog. Known ids are looked for only where storing the batch fails because of one."""
         try:
-            return self._append(source_name, received_ns, entries, rejected, checkpoint)
+            return self._append(source_name, received_ns, entries, rejected, checkpoint, memory)
         except JournalError as error:
             if not isinstance(error.__cause__, sqlite3.IntegrityError):
                 raise
-        return self._append(source_name, received_ns, self._fresh(entries), rejected, checkpoint)
+        return self._append(source_name, received_ns, self._fresh(entries), rejected, checkpoint, memory)
 
     def checkpoint(self, source_name: str) -> dict[str, str]:
         """As in AlertLog."""
@@ -71,6 +74,7 @@ class SqliteAlertLog:
         entries: Sequence[Entry],
         rejected: Sequence[RejectedMessage],
         checkpoint: Mapping[str, str | None] | None,
+        memory: MemoryWrite,
     ) -> int:
         first = self._next_seq
         alerts, deliveries = self._rows(source_name, received_ns, entries, first)
@@ -80,6 +84,7 @@ class SqliteAlertLog:
                 first = last + 1
                 alerts, deliveries = self._rows(source_name, received_ns, entries, first)
             connection.executemany("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?)", alerts)
+            deliveries += _about_earlier(connection, entries, memory.notifications, received_ns)
             connection.executemany(
                 "INSERT INTO deliveries (alert_seq, channel, order_key, notification, state, due_ns, created_ns) "
                 "VALUES (?, ?, ?, ?, 'pending', ?, ?)",
@@ -87,6 +92,8 @@ class SqliteAlertLog:
             )
             if rejected:
                 _quarantine(connection, source_name, received_ns, rejected)
+            if memory.changes:
+                write_changes(connection, memory.changes)
             if checkpoint:
                 _move(connection, source_name, checkpoint)
         self._next_seq = first + len(entries)
@@ -130,11 +137,34 @@ class SqliteAlertLog:
                 )
             )
             for notification in entry.routed.notifications:
+                if notification.about is not None:
+                    continue
                 known = encoded.get(notification)
                 if known is None:
                     known = encoded[notification] = (order_key(notification), encode_notification(notification))
                 deliveries.append((number, notification.channel, *known, received_ns, received_ns))
         return alerts, deliveries
+
+
+def _about_earlier(
+    connection: sqlite3.Connection, entries: Sequence[Entry], notifications: Sequence[Notification], received_ns: int
+) -> list[tuple[object, ...]]:
+    """The deliveries that are about alerts stored earlier, or in this batch.
+
+    An alert may be gone, because its notification waited for longer than alerts are stored; then another alert that the
+    notification names takes its place. If all are gone, there is nothing left to send.
+    """
+    earlier = [each for entry in entries for each in entry.routed.notifications if each.about is not None]
+    deliveries: list[tuple[object, ...]] = []
+    for notification in (*earlier, *notifications):
+        named = notification.context.alerts if notification.context is not None else ()
+        for alert_id in dict.fromkeys(each for each in (notification.about, *named) if each is not None):
+            found = connection.execute("SELECT seq FROM alerts WHERE id = ?", (bytes.fromhex(alert_id),)).fetchone()
+            if found is not None:
+                key, body = order_key(notification), encode_notification(notification)
+                deliveries.append((found[0], notification.channel, key, body, received_ns, received_ns))
+                break
+    return deliveries
 
 
 class _PartRow(NamedTuple):

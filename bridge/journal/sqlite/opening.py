@@ -19,6 +19,7 @@ from bridge.journal.sqlite.file import connect, connect_to_read
 from bridge.journal.sqlite.history import SqliteHistory
 from bridge.journal.sqlite.lock import FileLock
 from bridge.journal.sqlite.maintenance import SqliteMaintenance
+from bridge.journal.sqlite.memory import SqliteMemory
 
 
 def assemble(database: Database, lock: FileLock | None = None) -> Journal:
@@ -32,6 +33,7 @@ def assemble(database: Database, lock: FileLock | None = None) -> Journal:
     bodies = Bodies(database)
     return Journal(
         alerts=SqliteAlertLog(database, bodies),
+        memory=SqliteMemory(database),
         deliveries=SqliteDeliveryQueue(database, bodies),
         dead_letters=SqliteDeadLetterQueue(database, bodies),
         history=SqliteHistory(database, bodies),

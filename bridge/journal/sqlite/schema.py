@@ -2,13 +2,14 @@
 
 Format 1, from before the first release, stored alerts uncompressed under random ids, and is refused. Format 2 stored
 the checkpoint of a source in one text. Format 3 had other names for columns and for members of a channel's health.
+Format 4 had no state of clauses with memory.
 """
 
 from __future__ import annotations
 
 APPLICATION_ID = 0x46427267
 """SQLite's application_id of a journal: ``FBrg``."""
-VERSION = 4
+VERSION = 5
 OLDEST = 2
 """The oldest format that is upgraded; older ones are refused."""
 
@@ -26,6 +27,23 @@ BEGIN
     DELETE FROM attempts WHERE delivery_id = OLD.id;
 END
 """
+_MEMORY = (
+    """
+CREATE TABLE clauses (
+    number INTEGER PRIMARY KEY,
+    identity TEXT NOT NULL UNIQUE
+)
+""",
+    """
+CREATE TABLE state (
+    clause INTEGER NOT NULL REFERENCES clauses (number),
+    key BLOB NOT NULL,
+    row BLOB NOT NULL,
+    due_ns INTEGER,
+    PRIMARY KEY (clause, key)
+) WITHOUT ROWID
+""",
+)
 SCHEMA = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
@@ -92,6 +110,7 @@ CREATE TABLE quarantine (
 )
 """,
     _REMOVE_ATTEMPTS,
+    *_MEMORY,
 )
 """The statements that make an empty journal."""
 
@@ -126,6 +145,7 @@ UPGRADES = {
         _REMOVE_ATTEMPTS,
         f"UPDATE channels SET health = {_HEALTH_OF_3}",  # a constant
     ),
+    4: _MEMORY,
 }
 """The statements that turn each format into the next one."""
 

@@ -13,7 +13,7 @@ from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
 
-class LastSeen(msgspec.Struct, frozen=True):
+class LastSeen(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The latest alert of a key."""
 
     passage: Passage

@@ -15,7 +15,7 @@ from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
 
-class Window(msgspec.Struct, frozen=True):
+class Window(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The matches of a key in the window."""
 
     newest_ns: int
@@ -28,7 +28,7 @@ class Window(msgspec.Struct, frozen=True):
     """With ``distinct``: the newest event time of each value, by the value's hash."""
 
 
-class Released(msgspec.Struct, frozen=True):
+class Released(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """When an evicted key was last let through."""
 
     at_ns: int

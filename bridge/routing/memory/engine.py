@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from bridge.matching import Matcher
 from bridge.routing.memory.incident import Incident
 from bridge.routing.memory.keys import read_field
 from bridge.routing.memory.pipeline import Emission, Pipeline, Run, SilencedBy, Watch
+from bridge.routing.memory.rows import named_alerts
 from bridge.routing.memory.stage import Seen
 from bridge.routing.state import State, Table
 
@@ -98,7 +100,7 @@ class Engine:
         event_ns = event_time(alert, received_ns)
         return self.pipelines[index].match(state, alert, redacted, event_ns, now_ns, silenced)
 
-    def wake(self, state: State, now_ns: int, silenced: SilencedBy, limit: int = 1000) -> list[Emission]:
+    def wake(self, state: State, now_ns: int, silenced: SilencedBy, limit: int) -> list[Emission]:
         """Fire up to ``limit`` timers that are due."""
         emissions: list[Emission] = []
         for _ in range(limit):
@@ -111,6 +113,15 @@ class Engine:
                 continue
             emissions += pipeline.wake(state, table, key, now_ns, silenced).emissions
         return emissions
+
+    def due_alerts(self, state: State, now_ns: int, limit: int = 1000) -> set[str]:
+        """The ids of the alerts that silences are asked about when up to ``limit`` due timers fire."""
+        found: set[str] = set()
+        for due_ns, clause, key in heapq.nsmallest(limit, state.timers):
+            table = state.tables.get(clause)
+            if due_ns <= now_ns and table is not None and (row := table.get(key)) is not None:
+                found.update(named_alerts(row))
+        return found
 
     def evict(self, state: State, now_ns: int, silenced: SilencedBy) -> list[Emission]:
         """Bring the state within its bounds, the longest unused keys first."""

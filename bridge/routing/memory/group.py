@@ -14,7 +14,7 @@ from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
 
-class Gathered(msgspec.Struct, frozen=True):
+class Gathered(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """An open group."""
 
     count: int = 0

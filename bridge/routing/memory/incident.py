@@ -28,7 +28,7 @@ class IncidentState(StrEnum):
     RESOLVED = "resolved"
 
 
-class Incident(msgspec.Struct, frozen=True):
+class Incident(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """One incident. Times are processing times in nanoseconds since the epoch."""
 
     passage: Passage

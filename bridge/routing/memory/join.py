@@ -23,7 +23,7 @@ class Held(msgspec.Struct, frozen=True):
     until_ns: int
 
 
-class Partners(msgspec.Struct, frozen=True):
+class Partners(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """What is known of a key."""
 
     partners: tuple[tuple[int, str, dict[str, str]], ...] = ()

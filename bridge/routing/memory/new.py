@@ -17,7 +17,7 @@ STARTED = b"started"
 _EXPIRED_PER_MATCH = 2
 
 
-class Sighting(msgspec.Struct, frozen=True):
+class Sighting(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """When a combination was last seen, in event time."""
 
     last_ns: int

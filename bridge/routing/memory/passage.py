@@ -7,7 +7,7 @@ import msgspec
 from bridge.routing.notification import Kind
 
 
-class Passage(msgspec.Struct, frozen=True, omit_defaults=True):
+class Passage(msgspec.Struct, frozen=True, array_like=True):
     """One match, or several that became one. Contains no text of the alert but ``values``, which are redacted.
 
     It is stored while a clause holds it, so everything that later clauses need is computed when the match occurs: the

@@ -34,7 +34,7 @@ class Attempt(msgspec.Struct, frozen=True):
     """The key of each later step."""
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class Waiting(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """What waits for one step on one key."""
 
     attempts: tuple[Attempt, ...] = ()

@@ -14,7 +14,7 @@ from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
 
-class Slots(msgspec.Struct, frozen=True):
+class Slots(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """What was sent in the window, and what was held back since."""
 
     sent: tuple[int, ...] = ()

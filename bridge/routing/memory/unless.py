@@ -17,7 +17,7 @@ _MAX_TIMES = 50
 _MAX_HELD = 100
 
 
-class Sightings(msgspec.Struct, frozen=True):
+class Sightings(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """What is known of a key."""
 
     times: tuple[tuple[int, str], ...] = ()

@@ -13,6 +13,7 @@ from bridge.matching import Matcher
 from bridge.routing.memory.engine import Engine
 from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.pipeline import Emission
+from bridge.routing.memory.rows import decode_row, encode_row
 from bridge.routing.state import State
 from tests.support.builders import program_of
 
@@ -86,7 +87,7 @@ class Bench:
         until = START + round(at * SECOND)
         while (due := self.state.next_due()) is not None and due <= until:
             self.now = max(self.now, due)
-            self._record(self.engine.wake(self.state, self.now, self.silenced))
+            self._record(self.engine.wake(self.state, self.now, self.silenced, 1000))
         self.now = max(self.now, until)
 
     def _record(self, emissions: list[Emission] | tuple[Emission, ...]) -> None:
@@ -98,7 +99,7 @@ class Bench:
         stored = State(self.state.keys_per_table)
         for table in self.state.tables.values():
             for key, row in table.rows.items():
-                stored.load(table.clause, key, row, table.due.get(key))
+                stored.load(table.clause, key, decode_row(encode_row(row)), table.due.get(key))
         self.state = stored
         self.engine = Engine(self.program, {}, SECRET)
         self.engine.start(self.state, self.now)

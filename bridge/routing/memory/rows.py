@@ -1,0 +1,51 @@
+"""The rows of all clauses as bytes, for the journal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bridge.routing.memory.absent import LastSeen
+from bridge.routing.memory.after import Released, Window
+from bridge.routing.memory.group import Gathered
+from bridge.routing.memory.incident import Incident
+from bridge.routing.memory.join import Partners
+from bridge.routing.memory.new import Sighting
+from bridge.routing.memory.sequence import Waiting
+from bridge.routing.memory.throttle import Slots
+from bridge.routing.memory.unless import Sightings
+
+Row = LastSeen | Released | Window | Gathered | Incident | Partners | Sighting | Waiting | Slots | Sightings
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Row)
+
+
+def encode_row(row: Any) -> bytes:
+    """A row as MessagePack, with the name of its type."""
+    return _encoder.encode(row)
+
+
+def decode_row(data: bytes) -> Any:
+    """The row that ``encode_row`` wrote. Raises msgspec.MsgspecError if it is damaged."""
+    return _decoder.decode(data)
+
+
+def named_alerts(row: Row) -> tuple[str, ...]:
+    """The ids of the alerts that a notification of this row can be about."""
+    match row:
+        case LastSeen() | Incident():
+            return (row.passage.alert_id,)
+        case Window() | Slots():
+            return () if row.last is None else (row.last.alert_id,)
+        case Gathered():
+            return tuple(each[2] for each in row.worst)
+        case Partners():
+            return tuple(each.passage.alert_id for each in row.held)
+        case Sightings():
+            return tuple(each.alert_id for each in row.held)
+        case Waiting():
+            return tuple(each.passage.alert_id for each in row.attempts)
+        case Released() | Sighting():
+            return ()

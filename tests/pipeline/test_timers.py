@@ -1,0 +1,71 @@
+"""State and timers of clauses with memory through intake and journal: stored with the alert, read back at start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from bridge.delivery import Capacity
+from bridge.journal.opening import open_for_router
+from bridge.journal.protocols import Journal
+from bridge.language.program.clauses import Clause, Group, Throttle
+from bridge.pipeline.intake import Intake
+from bridge.pipeline.timers import Timers, load_state
+from bridge.routing import Kind
+from bridge.routing.router import Router
+from bridge.sources.contract import Batch
+from tests.support.builders import alert, program_of
+from tests.support.waiting import wait_until
+
+SECOND = 1_000_000_000
+
+
+def intake_of(journal: Journal, clause: Clause, woken: Callable[[], None] = lambda: None) -> Intake:
+    """An intake whose only route has this clause, with the state that the journal holds."""
+    program = program_of('route "r" { to chat }')
+    program = replace(program, routes=(replace(program.routes[0], clauses=(clause,)),))
+    router = Router(program, {}, secret=journal.memory.secret())
+    state = load_state(journal.memory)
+    router.start(state, 0)
+    return Intake(journal.alerts, router, on_deliveries=woken, on_fault=lambda _fault: None, state=state)
+
+
+def kinds(journal: Journal) -> list[tuple[Kind, int]]:
+    """Kind and count of each delivery that waits, as a claim returns it."""
+    sends = journal.deliveries.claim(time.time_ns() + 3600 * SECOND, SECOND, {"chat": Capacity(1, 100)})
+    contexts = [each.notification.context for send in sends for each in send]
+    return [(each.kind, each.count) for each in contexts if each is not None]
+
+
+def test_a_throttle_holds_over_a_restart(tmp_path: Path) -> None:
+    """The window and what was held back are in the journal, and the summary goes out when its slot is free."""
+    now = time.time_ns()
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        intake = intake_of(journal, Throttle("t", 1, 60 * SECOND))
+        intake.accept(Batch("s", now, (alert(1), alert(2))))
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        intake = intake_of(journal, Throttle("t", 1, 60 * SECOND))
+        intake.accept(Batch("s", now + SECOND, (alert(3),)))
+        assert intake.next_timer() == now + 60 * SECOND
+        intake.fire_timers(now + 60 * SECOND, 100)
+        assert kinds(journal) == [(Kind.SINGLE, 1), (Kind.SUMMARY, 2)]
+
+
+def test_timers_fire_by_themselves(tmp_path: Path) -> None:
+    """A digest goes out after the wait, and the courier is woken; nothing is sent twice."""
+    woken: list[None] = []
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        intake = intake_of(journal, Group("g", (), 50_000_000, 3600 * SECOND), lambda: woken.append(None))
+        timers = Timers(intake)
+        timers.start()
+        try:
+            intake.accept(Batch("s", time.time_ns(), (alert(1), alert(2), alert(3))))
+            wait_until(lambda: woken, "the digest")
+        finally:
+            timers.close()
+        assert kinds(journal) == [(Kind.DIGEST, 3)]
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        assert journal.deliveries.undelivered() == 1
