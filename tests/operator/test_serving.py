@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from bridge.common.errors import SetupError
@@ -31,7 +32,16 @@ async def large(_request: Request) -> Response:
     return PlainTextResponse("x" * (64 << 20))
 
 
-APP = Starlette(routes=[Route("/", who, methods=["GET", "POST"]), Route("/large", large)])
+async def endless(_request: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0)
+            yield b"x" * 65536
+
+    return StreamingResponse(pieces())
+
+
+APP = Starlette(routes=[Route("/endless", endless), Route("/", who, methods=["GET", "POST"]), Route("/large", large)])
 
 
 @pytest.fixture
@@ -91,11 +101,12 @@ def test_a_request_that_does_not_arrive_is_given_up(begun: bytes) -> None:
             pass
 
 
-def test_an_answer_that_is_not_read_is_given_up() -> None:
-    """The server does not hold it for ever."""
+@pytest.mark.parametrize("target", [b"/large", b"/endless"])
+def test_an_answer_that_is_not_read_is_given_up(target: bytes) -> None:
+    """Whether it is complete or a stream, the server does not hold it for ever."""
     listener = ServedSockets(tcp_sockets(), APP)
     with served(listener, request_seconds=0.3), socket.create_connection(("127.0.0.1", port_of(listener))) as slow:
-        slow.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        slow.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % target)
         deadline = time.monotonic() + 60
         while not listener.connections:
             assert time.monotonic() < deadline

@@ -119,7 +119,10 @@ class OperatorConnection(H11Protocol):
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        self._stop_deadline()
+        if self.is_idle:
+            self._start_deadline()  # the answer is written; the next request is awaited
+        else:
+            self._stop_deadline()
         super().resume_writing()
 
     def on_response_complete(self) -> None:
