@@ -1,4 +1,4 @@
-"""The bridge as a process: how it starts, stops, hurries and complains."""
+"""The bridge as a process: start, drain, abort, and the errors that keep it from starting."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def started(road: Road) -> subprocess.Popen[bytes]:
     return bridge
 
 
-def test_sigterm_drains_and_leaves_with_zero(road: Road) -> None:
-    """And the last line sums up."""
+def test_sigterm_drains_and_exits_with_zero(road: Road) -> None:
+    """The last line of the log has the totals."""
     road.configure(ROUTES, CHANNELS)
     road.falco("--generate", "--count", "50")
     bridge = road.bridge()
@@ -99,7 +99,7 @@ def test_a_terminal_that_is_closed_stops_it_as_sigterm_does(road: Road) -> None:
 
 
 def test_a_log_that_cannot_be_written_costs_no_alert(tmp_path: Path) -> None:
-    """Its disk is full: what it had to say is lost, and nothing else."""
+    """Its disk is full: log lines are lost, and nothing else."""
     (tmp_path / "all.route").write_text(ROUTES, encoding="utf-8")
     config = tmp_path / "falco-bridge.yaml"
     config.write_text(
@@ -117,8 +117,8 @@ def test_a_log_that_cannot_be_written_costs_no_alert(tmp_path: Path) -> None:
     assert len(told) == sum(json.loads(line)["source"] != "internal" for line in alerts.splitlines())
 
 
-def test_no_line_an_alert(road: Road) -> None:
-    """However many alerts, the log at info stays as short."""
+def test_alerts_are_not_logged_one_by_one(road: Road) -> None:
+    """The log at info does not grow with the alerts."""
     road.configure(ROUTES, CHANNELS)
     road.falco("--generate", "--count", "300")
     bridge = road.bridge()
@@ -127,8 +127,8 @@ def test_no_line_an_alert(road: Road) -> None:
     assert len(log_lines(road.log)) < 12
 
 
-def test_a_read_that_never_ends_is_cut_off_at_the_deadline(road: Road) -> None:
-    """It says that alerts may be lost, and leaves with an exit code that is not zero."""
+def test_a_read_that_never_ends_is_aborted_at_the_deadline(road: Road) -> None:
+    """The log says that alerts may be lost, and the exit code is 1."""
     road.configure(ROUTES, CHANNELS, shutdown={"drain": "700ms"})
     with stuck_falco(road.folder / "falco.sock") as falco:
         bridge = started(road)
@@ -137,7 +137,7 @@ def test_a_read_that_never_ends_is_cut_off_at_the_deadline(road: Road) -> None:
     assert "alerts may be lost" in road.log
 
 
-def test_a_signal_that_comes_twice_at_once_is_one(road: Road) -> None:
+def test_two_signals_at_once_count_as_one(road: Road) -> None:
     """As GNU timeout sends it: to its child, and to its child's group."""
     road.configure(ROUTES, CHANNELS)
     with stuck_falco(road.folder / "falco.sock") as falco:
@@ -151,7 +151,7 @@ def test_a_signal_that_comes_twice_at_once_is_one(road: Road) -> None:
     assert "alerts may be lost" not in road.log
 
 
-def test_a_second_signal_leaves_at_once(road: Road) -> None:
+def test_a_second_signal_aborts_the_drain(road: Road) -> None:
     """Long before the deadline."""
     road.configure(ROUTES, CHANNELS, shutdown={"drain": "5m"})
     with stuck_falco(road.folder / "falco.sock") as falco:
@@ -171,8 +171,8 @@ def test_a_second_signal_leaves_at_once(road: Road) -> None:
 _PAUSE = threading.Event()
 
 
-def test_a_bridge_that_is_stopped_in_its_first_moments_leaves_cleanly(road: Road) -> None:
-    """SIGTERM amid the start is answered once it has started: with zero, and no line that says otherwise."""
+def test_a_bridge_that_is_stopped_while_it_starts_exits_cleanly(road: Road) -> None:
+    """SIGTERM during the start is handled once it has started."""
     road.configure(ROUTES, CHANNELS)
     bridge = road.bridge()
     wait_until(lambda: holds_back(bridge.pid, signal.SIGTERM), "the first moment")
@@ -181,8 +181,8 @@ def test_a_bridge_that_is_stopped_in_its_first_moments_leaves_cleanly(road: Road
     assert [line["event"] for line in log_lines(road.log)][-1] == "stopped"
 
 
-def test_a_channel_that_hangs_does_not_keep_it_from_leaving(road: Road) -> None:
-    """Nothing is lost by that: the delivery waits in the journal, and the exit code is zero."""
+def test_a_hanging_channel_does_not_hold_up_the_stop(road: Road) -> None:
+    """The delivery stays in the journal, and the exit code is 0."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         road.configure(ROUTES, {"archive": f"json://127.0.0.1:{deaf.getsockname()[1]}/"}, shutdown={"drain": "1s"})
         road.falco("--generate", "--count", "3")
@@ -192,8 +192,8 @@ def test_a_channel_that_hangs_does_not_keep_it_from_leaving(road: Road) -> None:
     assert log_lines(road.log)[-1]["undelivered"] == 3
 
 
-def test_a_second_bridge_on_one_journal_is_refused(road: Road) -> None:
-    """With the number of the process that has it; the first goes on."""
+def test_a_second_bridge_on_one_journal_is_rejected(road: Road) -> None:
+    """The error names the process that has the journal; the first bridge is not affected."""
     road.configure(ROUTES, CHANNELS)
     first = started(road)
     second = subprocess.run(
@@ -206,15 +206,15 @@ def test_a_second_bridge_on_one_journal_is_refused(road: Road) -> None:
 
 
 def test_a_clause_that_is_not_implemented_keeps_it_from_starting(road: Road) -> None:
-    """Better told now than found out at night."""
+    """The error names the clause and its place."""
     road.configure('route "r" { to archive throttle 3 per 10m }\n', CHANNELS)
     bridge = road.bridge()
     assert bridge.wait(60) == 2
     assert "`throttle`, which is not implemented yet" in road.log
 
 
-def test_what_is_redacted_is_nowhere_on_the_disk(road: Road) -> None:
-    """Neither in the journal nor in what a channel was sent."""
+def test_redacted_text_is_nowhere_on_the_disk(road: Road) -> None:
+    """Neither in the journal nor in what a channel received."""
     road.configure('redact proc.cmdline, output matching "rm -rf \\\\S+"\n' + ROUTES, CHANNELS)
     road.falco("--generate", "--count", "400")
     bridge = road.bridge()
@@ -227,8 +227,8 @@ def test_what_is_redacted_is_nowhere_on_the_disk(road: Road) -> None:
     assert any(b"***" in path.read_bytes() for path in files)
 
 
-def test_a_dead_courier_is_replaced(road: Road) -> None:
-    """The log says so, and deliveries go on."""
+def test_a_killed_courier_is_restarted(road: Road) -> None:
+    """The log reports it, and deliveries continue."""
     road.configure(ROUTES, CHANNELS)
     bridge = started(road)
     wait_until((road.folder / "journal.db.courier.lock").exists, "the courier")

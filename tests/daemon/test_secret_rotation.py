@@ -106,23 +106,23 @@ def test_only_secrets_are_taken_from_a_changed_config(road: Road) -> None:
 
 
 def test_the_secrets_of_listeners_are_rotated(road: Road) -> None:
-    """Alerts are accepted and metrics are served with the new token; the courier is not replaced for that."""
+    """Alerts, metrics and the operator API, with the new token; the courier is not replaced for that."""
     (road.folder / "token").write_text(OLD, encoding="utf-8")
-    ports = [free_port(), free_port()]
+    ports = [free_port(), free_port(), free_port()]
     road.configure(
         'route "r" { to hook }\n', {"hook": "console://"},
         sources=[{"http": f"127.0.0.1:{ports[0]}", "token": "${file:token}"}],
         metrics={"listen": f"127.0.0.1:{ports[1]}", "token": "${file:token}"},
+        admin={"listen": f"127.0.0.1:{ports[2]}", "token": "${file:token}"},
     )  # fmt: skip
     bridge = road.bridge()
-    wait_until(lambda: [asked(port, OLD) for port in ports] == [200, 200], "the listeners")
+    wait_until(lambda: [asked(port, OLD) for port in ports] == [200, 200, 200], "the listeners")
     lock = road.folder / "journal.db.courier.lock"
     wait_until(lambda: lock.exists() and lock.read_text(encoding="utf-8"), "the courier")
-    assert [asked(port, NEW) for port in ports] == [401, 401]
+    assert [asked(port, NEW) for port in ports] == [401, 401, 401]
     courier = road.courier_pid()
     (road.folder / "token").write_text(NEW, encoding="utf-8")
-    wait_until(lambda: asked(ports[1], NEW) == 200, "the new token")
-    assert asked(ports[0], NEW) == 200
+    wait_until(lambda: [asked(port, NEW) for port in ports] == [200, 200, 200], "the new token")
     assert road.courier_pid() == courier
     assert road.stop(bridge) == 0
     assert [canary for canary in (OLD, NEW) if canary in road.log] == []
@@ -134,12 +134,12 @@ def free_port() -> int:
 
 
 def asked(port: int, token: str) -> int:
-    """The status of posting an alert, or of getting the metrics; 0 while nothing listens."""
+    """The status of the request that the listener answers; 0 while nothing listens."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     body = json.dumps({"rule": "r", "output": "o", "output_fields": {}, "priority": "Error"})
     try:
         with closing(connection):
-            for method, path in (("POST", "/"), ("GET", "/metrics")):
+            for method, path in (("POST", "/"), ("GET", "/metrics"), ("GET", "/api/v1/status")):
                 connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
                 answer = connection.getresponse()
                 answer.read()

@@ -1,4 +1,4 @@
-"""A secret is nowhere but on the wire to its own channel."""
+"""A secret appears only in the requests to its own channel."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def road(tmp_path: Path) -> Iterator[Road]:
 
 
 def echo(request: Request) -> Answer:
-    """Refuses, and repeats whatever secret it was sent."""
+    """Rejects the request, and repeats every secret in it."""
     return Answer(403 if "path" in request.path else 500, f"{request.path} {request.headers}".encode())
 
 
-def test_no_canary_is_seen_anywhere(road: Road) -> None:
-    """In debug logs, in reasons, in metrics, in what any verb prints: not with channels that fail and repeat them."""
+def test_no_secret_appears_in_any_output(road: Road) -> None:
+    """Debug logs, reasons, metrics, the output of every verb: also with channels that fail and repeat their secrets."""
     road.environment["TOKEN"] = CANARIES[0]
     (road.folder / "secret").write_text(CANARIES[1] + "\n", encoding="utf-8")
     with FarSide(echo).serving() as server:
@@ -74,7 +74,7 @@ def test_no_canary_is_seen_anywhere(road: Road) -> None:
 
 
 def said(road: Road, *words: str) -> str:
-    """What a verb prints, on both its outputs."""
+    """What a verb prints on both outputs."""
     done = subprocess.run(
         [sys.executable, "-m", "bridge", *words, "--config", "falco-bridge.yaml"], cwd=road.folder, text=True,
         capture_output=True, timeout=60, check=False, env=os.environ | road.environment,
@@ -105,8 +105,8 @@ def family(pid: int) -> list[int]:
     return [pid, *(each for child in below for each in family(child))]
 
 
-def test_our_own_channels_keep_theirs_too_from_journal_and_processes(road: Road) -> None:
-    """While they fail: not in the journal's bytes, in any command line, nor in a child's environment; files are 0600."""
+def test_no_secret_appears_in_the_journal_or_in_other_processes(road: Road) -> None:
+    """Not in the journal's bytes, a command line or the environment of a child; the journal's files have mode 0600."""
     for name, canary in zip(("USERNAME_", "TENANT", "HEADER", "SECRET", "QUERY", "METRICS"), OURS, strict=True):
         road.environment[name] = canary
     page = road.folder / "page"
@@ -154,7 +154,7 @@ def test_our_own_channels_keep_theirs_too_from_journal_and_processes(road: Road)
 
 
 def test_logs_are_json_unless_asked_otherwise(road: Road) -> None:
-    """Readable lines where the config asks for them."""
+    """Text lines if the config says so."""
     road.configure('route "r" { to a }\n', {"a": "file://a.jsonl"}, log={"level": "info", "format": "console"})
     bridge = road.bridge()
     wait_until(lambda: "started" in road.log, "the start")
