@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from bridge.alert import Alert
 from bridge.alert.forms.falco_json import falco_json
@@ -34,15 +34,14 @@ _BUSY_WAIT_SECONDS = 1.0
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
+class _Write(msgspec.Struct, frozen=True):
     """One transaction: what is decided about a batch, or about a part of one."""
 
     source_name: str
     received_ns: int
     entries: Sequence[Entry]
     rejected: Sequence[RejectedMessage] = ()
-    checkpoint: Mapping[str, str | None] = field(default_factory=dict)
+    checkpoint: Mapping[str, str | None] = {}
     memory: MemoryWrite = NO_MEMORY
     decided_in: float = 0.0
     """Seconds that deciding took."""
@@ -190,14 +189,8 @@ class Intake:
 
     def _retrying(self, action: Callable[[], _Result], batch: Batch) -> _Result:
         """The result of the action, which is retried while the journal is busy."""
-
-        def block(error: JournalBusyError) -> None:
-            if not self.blocked:
-                self._log.error("journal blocked", problem=str(error), alerts=len(batch.alerts))
-            self.blocked = str(error)
-
         try:
-            result = retry_while_busy(action, block, lambda: not self._aborted.wait(_BUSY_WAIT_SECONDS))
+            result = retry_while_busy(action, partial(self._block, batch), self._wait)
         except JournalBusyError as error:
             raise Aborted(batch.source_name) from error
         except JournalError as error:
@@ -207,6 +200,15 @@ class Intake:
             self.blocked = ""
             self._log.info("journal unblocked")
         return result
+
+    def _block(self, batch: Batch, error: JournalBusyError) -> None:
+        if not self.blocked:
+            self._log.error("journal blocked", problem=str(error), alerts=len(batch.alerts))
+        self.blocked = str(error)
+
+    def _wait(self) -> bool:
+        """Wait before the next try. False once intake is aborted."""
+        return not self._aborted.wait(_BUSY_WAIT_SECONDS)
 
     def _rejected(self, alert: Alert, error: Exception, source_name: str) -> RejectedMessage:
         self._log.error(

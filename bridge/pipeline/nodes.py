@@ -81,15 +81,18 @@ class Nodes:
 
     def add(self, source_name: str, received_ns: int, entries: Sequence[Entry]) -> None:
         """Alerts were committed."""
-        self.seen(source_name, received_ns, (entry.alert for entry in entries))
+        self._seen_all(source_name, received_ns, [entry.alert.hostname for entry in entries])
         for entry in entries:
             if entry.alert.source == INTERNAL_SOURCE:
                 self._add_drops(entry.alert, received_ns)
 
     def seen(self, source_name: str, received_ns: int, alerts: Iterable[Alert]) -> None:
         """Alerts were received. A duplicate shows that its node is alive; its drops are already counted."""
-        for hostname in dict.fromkeys(map(_label, alerts)):
-            self._seen(hostname, source_name, received_ns)
+        self._seen_all(source_name, received_ns, [alert.hostname for alert in alerts])
+
+    def _seen_all(self, source_name: str, now_ns: int, hostnames: Sequence[str]) -> None:
+        for hostname in dict.fromkeys(hostnames):
+            self._seen(hostname[:LONGEST_LABEL], source_name, now_ns)
 
     def _seen(self, hostname: str, source_name: str, now_ns: int) -> None:
         node = self._nodes.get(hostname)

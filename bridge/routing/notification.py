@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from bridge.alert import Priority
 
 
@@ -46,8 +48,7 @@ class Context:
     """The incident's key as people read it: ``payments/api-0``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(msgspec.Struct, frozen=True):
     """One message for one channel. Texts are templates, which the channel renders with its own escaping."""
 
     channel: str

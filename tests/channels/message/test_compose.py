@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from bridge.alert import Priority
 from bridge.channels.message.compose import compose, message_of
@@ -114,7 +115,7 @@ def test_a_long_command_is_cut_in_the_middle() -> None:
 def test_the_first_two_lines_of_a_digest_start_with_the_worst_alert() -> None:
     """However frequent the others are."""
     noise = [make_delivery(n, rule=f"Noise {n % 4}", hostname="node-9") for n in range(90)]
-    quiet = [replace(each, notification=replace(each.notification, severity=Priority.NOTICE)) for each in noise]
+    quiet = [replace(each, notification=structs.replace(each.notification, severity=Priority.NOTICE)) for each in noise]
     message = message_of([*quiet, make_delivery(99, rule="Reverse shell", hostname="node-7")], {})
     assert message.subject.startswith("[CRITICAL] 91 alerts: Reverse shell, Noise 0 x23, ")
     assert message.summary.startswith("payments on node-7, payments on node-9 x90")

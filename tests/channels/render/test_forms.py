@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bridge.alert import Alert, Priority
 from bridge.alert.alert import is_clock_field
@@ -55,7 +56,7 @@ def several() -> Message:
     """A digest."""
     names = ("Terminal shell", "Sudo", "Terminal shell")
     alerts = [make_delivery(number, rule=name, hostname=f"node-{number}") for number, name in enumerate(names)]
-    worst = replace(alerts[1], notification=replace(alerts[1].notification, severity=Priority.EMERGENCY))
+    worst = replace(alerts[1], notification=structs.replace(alerts[1].notification, severity=Priority.EMERGENCY))
     return compose_digest([alerts[0], worst, alerts[2]], LABELS)
 
 
