@@ -145,9 +145,9 @@ def _admin(binder: Binder, admin: AdminSettings) -> None:
     if admin.socket is not None and ("admin", "socket") not in binder.spans and (why := too_long(admin.socket)):
         place: Place = ("admin",) if ("admin",) in binder.spans else ("journal",)
         binder.error(Code.INVALID_VALUE, place, why, "name a shorter one, such as admin: /run/falco-bridge/admin.sock")
-    if admin.listen is not None and not admin.insecure and not _given(binder, ("admin",), "token"):
+    if admin.listen is not None and not _given(binder, ("admin",), "token"):
         message = f"anyone who can connect to {admin.listen.host} could operate the bridge"
-        binder.error(Code.OPEN_LISTENER, ("admin", "listen"), message, "add `token`, or set insecure: true")
+        binder.error(Code.OPEN_LISTENER, ("admin", "listen"), message, "add `token`")
 
 
 def _given(binder: Binder, place: Place, *names: str) -> bool:

@@ -351,13 +351,12 @@ def test_metrics_at_other_addresses_need_a_guard(tmp_path: Path, guard: str) -> 
 
 
 def test_admin_is_a_path_or_a_mapping(tmp_path: Path) -> None:
-    """Over TCP it needs a token, or an explicit ``insecure``."""
+    """Over TCP it needs a token."""
     assert read(tmp_path, f"{GOOD}admin: a.sock\n").admin.socket == tmp_path / "a.sock"
     admin = read(tmp_path, f"{GOOD}admin: {{listen: '127.0.0.1:9377', token: 0123456789abcdef}}\n").admin
     assert admin.socket == tmp_path / "journal.db.admin.sock"
     assert admin.listen is not None
     assert (admin.listen.host, admin.listen.port) == ("127.0.0.1", 9377)
-    assert read(tmp_path, f"{GOOD}admin: {{listen: '127.0.0.1:9377', insecure: true}}\n").admin.token is None
 
 
 def test_a_path_too_long_for_a_socket_is_an_error(tmp_path: Path) -> None:

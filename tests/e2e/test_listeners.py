@@ -81,6 +81,26 @@ def test_status_watches_until_the_bridge_stops(road: Road) -> None:
         assert watch.wait(60) == 0
 
 
+def test_the_operator_api_over_tcp_requires_its_token(road: Road) -> None:
+    """It shows the same bridge as the admin socket does."""
+    port = free_port()
+    admin = {"listen": f"127.0.0.1:{port}", "token": "0123456789abcdef"}
+    road.configure(ROUTES, CHANNELS, admin=admin)
+    bridge = start(road)
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/status")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=60)
+    refused.value.close()
+    assert refused.value.code == 401
+    request.add_header("Authorization", f"Bearer {admin['token']}")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        over_tcp = json.loads(answer.read())
+    on_the_socket = json.loads(command(road, "status", "--config", "falco-bridge.yaml", "--json").stdout)
+    assert over_tcp["started_ns"] == on_the_socket["started_ns"]
+    assert road.stop(bridge) == 0, road.log
+    assert admin["token"] not in road.log
+
+
 def test_a_killed_bridge_starts_again_over_its_socket(road: Road) -> None:
     """What it left behind is replaced."""
     road.configure(ROUTES, CHANNELS)

@@ -56,4 +56,3 @@ class AdminSettings(Section, frozen=True, kw_only=True):
             default="none",
         ),
     ] = ()
-    insecure: Annotated[bool, key("Serve TCP without `token`.", "true")] = False
