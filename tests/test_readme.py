@@ -15,7 +15,7 @@ from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
 from bridge.routing.router import Router
-from bridge.routing.state import NO_STATE
+from bridge.routing.state import State
 from bridge.workbench.routes import load_routes
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +49,7 @@ def printed_by_the_console(routes: str, capsys: pytest.CaptureFixture[str]) -> s
     for line in (ROOT / "examples" / "quickstart" / "alerts.jsonl").read_bytes().splitlines():
         alert = decode_json(line, 0)
         assert isinstance(alert, Alert)
-        for notification in router.step(NO_STATE, alert, alert.time_ns).notifications:
+        for notification in router.step(State(), alert, alert.time_ns).notifications:
             if notification.channel == console.name:
                 console.send([Delivery(0, alert, notification, 0, 0)])
     return capsys.readouterr().out
