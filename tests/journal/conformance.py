@@ -8,11 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bridge.alert.rejected import RejectedMessage
 from bridge.delivery import HEALTH_ALERT_ROUTE, Capacity, DeliveryState, Health, Settlement
@@ -571,9 +571,11 @@ class MemoryConformance(Base):
         """Of a batch or of a timer; where that alert is gone, about another one that it names."""
         with closing(engine.open_for_router()) as journal:
             journal.alerts.append("s", 0, [Entry(alert(1), routed_to()), Entry(alert(2), routed_to())])
-            digest = replace(notification("chat"), about=alert(1).id, context=Context(Kind.DIGEST, 2))
-            gone = replace(notification("chat"), about=alert(9).id, context=Context(alerts=(alert(9).id, alert(2).id)))
-            lost = replace(notification("chat"), about=alert(9).id)
+            digest = structs.replace(notification("chat"), about=alert(1).id, context=Context(Kind.DIGEST, 2))
+            gone = structs.replace(
+                notification("chat"), about=alert(9).id, context=Context(alerts=(alert(9).id, alert(2).id))
+            )
+            lost = structs.replace(notification("chat"), about=alert(9).id)
             assert journal.alerts.append("timers", 5, [], memory=MemoryWrite((), (digest, gone, lost))) == 2
             assert journal.alerts.append("s", 6, [Entry(alert(3), routed_to(digest))]) == 1
             (sends,) = journal.deliveries.claim(10, 1000, {"chat": Capacity(1, 10)})
