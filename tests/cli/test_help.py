@@ -66,7 +66,7 @@ def test_a_mistyped_verb_is_corrected() -> None:
     assert run("falco_confg").stderr.endswith("did you mean `falco-config`?\n")
     nothing = run("frobnicate")
     assert nothing.returncode == 2
-    assert nothing.stderr.startswith("falco-bridge: there is no verb `frobnicate`; the verbs are check, fmt, ")
+    assert nothing.stderr.startswith("falco-bridge: there is no verb `frobnicate`; the verbs are check, config, ")
 
 
 def test_a_usage_error_exits_with_two_and_a_sentence() -> None:
