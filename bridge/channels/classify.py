@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from bridge.channels.channel_faults import is_channel_fault
 from bridge.channels.contract import Outcome, Verdict
+from bridge.channels.refusals import refusal, smtp_refusal
 from bridge.channels.response import Response
 from bridge.common.text import one_line
 
 _MAX_REASON = 300
 _MAX_WAIT = 24 * 3600.0
 _RETRY_STATUSES = frozenset({408, 425, 429})
-_SMTP_LOGIN = frozenset({530, 534, 535})
 _TEMPORARY = ("rate", "timeout", "unavailable", "internal", "fatal_error", "try again")
 """Words in a service's error text that mark it as temporary."""
 
@@ -41,22 +40,14 @@ def classify(response: Response, *, succeeded: bool, is_success: IsSuccess | Non
         return Outcome(Verdict.RETRY, None, response.error or "no usable response")
     reason = _reason(response)
     if response.is_smtp:
-        return Outcome(smtp_verdict(status), status, reason)
+        return Outcome(smtp_refusal(status, response.body.decode("utf-8", "replace")), status, reason)
     if status in _RETRY_STATUSES or status >= 500:
         return Outcome(Verdict.RETRY, status, reason, wait)
     if status < 300:
         return Outcome(Verdict.RETRY, status, f"HTTP {status}: the response is not from the service itself")
     if status < 400:
         reason = f"HTTP {status}: redirects are not followed"
-    fault = is_channel_fault(status, parsed, response.body)
-    return Outcome(Verdict.CHANNEL_FAULT if fault else Verdict.REJECTED, status, reason)
-
-
-def smtp_verdict(status: int) -> Verdict:
-    """The verdict of an SMTP code of 400 or more. 530, 534 and 535 mean that the login failed (RFC 4954)."""
-    if status < 500:
-        return Verdict.RETRY
-    return Verdict.CHANNEL_FAULT if status in _SMTP_LOGIN else Verdict.REJECTED
+    return Outcome(refusal(status, parsed, response.body), status, reason)
 
 
 def _error_in_body(response: Response, parsed: dict[str, Any], wait: float | None) -> Outcome:
@@ -65,8 +56,7 @@ def _error_in_body(response: Response, parsed: dict[str, Any], wait: float | Non
     reason = f"service error: {error}"
     if wait is not None or any(word in error.lower() for word in _TEMPORARY):
         return Outcome(Verdict.RETRY, response.status, reason, wait)
-    fault = is_channel_fault(response.status or 200, parsed, response.body)
-    return Outcome(Verdict.CHANNEL_FAULT if fault else Verdict.REJECTED, response.status, reason)
+    return Outcome(refusal(response.status or 200, parsed, response.body), response.status, reason)
 
 
 def _reason(response: Response) -> str:

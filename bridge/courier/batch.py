@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.delivery import Outcome, Verdict
+from bridge.delivery import Circuit, Outcome, Verdict
 
 
 def sends_digests(before: bool, waiting: int, digest_after: int | None) -> bool:  # noqa: FBT001  # the state before
@@ -22,6 +22,13 @@ def next_limit(limit: int, size: int, outcome: Outcome) -> int:
     return max(limit, size * 2) if outcome.verdict is Verdict.DELIVERED else limit
 
 
-def is_split(size: int, outcome: Outcome) -> bool:
-    """Whether a rejected batch is sent again in two parts, since only some of its deliveries may be the cause."""
-    return outcome.verdict is Verdict.REJECTED and size > 1 and not outcome.applies_to_whole_batch
+def is_split(size: int, outcome: Outcome, circuit: Circuit) -> bool:
+    """Whether a refused batch is sent again in two parts, since only some of its deliveries may be the cause.
+
+    If the refusal is ambiguous, only while the circuit is closed: a channel at fault would refuse the parts, too.
+    """
+    if size == 1 or outcome.applies_to_whole_batch:
+        return False
+    if outcome.verdict is Verdict.AMBIGUOUS:
+        return circuit is Circuit.CLOSED
+    return outcome.verdict is Verdict.REJECTED

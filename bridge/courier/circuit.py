@@ -1,9 +1,9 @@
 """The circuit of a channel: how outcomes change its health. Pure: clock and jitter are arguments.
 
 A circuit opens after failed sends in a row. While it is open, only probes are sent: one delivery at a time, at growing
-intervals. A successful probe closes it. A fault of the channel (a revoked token) opens it sooner than an outage of the
-service. A rejection is an answer of a channel that works, and does not open it; a channel that rejects everything is
-reported all the same. Neither does a rate limit of the service (429).
+intervals. A successful probe closes it. A fault of the channel (a revoked token), or a refusal that may be one, opens
+it sooner than an outage of the service. A rejection is an answer of a channel that works, and does not open it; a
+channel that rejects everything is reported all the same. Neither does a rate limit of the service (429).
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from bridge.delivery import Circuit, Health, Outcome, Verdict
 OPENS_AFTER = 5
 """Failed sends in a row."""
 _REJECTIONS = 2
-"""Rejections, or faults of the channel, in a row after which it counts as failing."""
+"""Rejections, refusals or faults of the channel, in a row after which it counts as failing."""
+_REFUSED_PROBE_SECONDS = 30.0
+_REFUSED_PROBES = 100
+"""A refused probe may be an invalid message, so the next one, with another message, is sent soon; after as many as this
+the channel is hardly right."""
 _SECOND = 1_000_000_000
 
 
@@ -32,7 +36,7 @@ def after_send(health: Health, outcome: Outcome, count: int, now_ns: int, jitter
         status=outcome.status,
         reason=outcome.reason,
         rejected=outcome.verdict is Verdict.REJECTED,
-        channel_fault=outcome.verdict is Verdict.CHANNEL_FAULT,
+        channel_fault=outcome.verdict in {Verdict.AMBIGUOUS, Verdict.CHANNEL_FAULT},
         recovered_ns=0,
     )
     if outcome.verdict is Verdict.REJECTED:
@@ -40,6 +44,8 @@ def after_send(health: Health, outcome: Outcome, count: int, now_ns: int, jitter
     probing = health.circuit is not Circuit.CLOSED
     if probing or (health.failures >= _opens_after(health) and outcome.status != TOO_MANY_REQUESTS):
         wait = wait_seconds(max(health.failures - OPENS_AFTER, 0), outcome, jitter)
+        if outcome.verdict is Verdict.AMBIGUOUS and health.failures <= _REFUSED_PROBES:
+            wait = min(wait, _REFUSED_PROBE_SECONDS)
         return replace(_moved(health, Circuit.OPEN, now_ns), probe_ns=now_ns + int(wait * _SECOND))
     return health
 

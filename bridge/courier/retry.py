@@ -34,6 +34,7 @@ def settlement(delivery: Delivery, outcome: Outcome, now_ns: int, jitter: float,
     else:
         due_ns += int(wait_seconds(delivery.attempts, outcome, jitter) * _SECOND)
     released = delivery.attempts + 1 >= RELEASED_AFTER and outcome.status != TOO_MANY_REQUESTS
+    released = released or outcome.verdict is Verdict.AMBIGUOUS  # the next one shows which is at fault
     return Settlement(delivery.id, state, now_ns, due_ns, outcome.status, reason, released_from_order=released)
 
 

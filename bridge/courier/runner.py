@@ -12,6 +12,7 @@ from bridge.courier import bucket
 from bridge.courier.batch import is_split, next_limit, sends_digests
 from bridge.courier.circuit import after_restart, after_send, before_send
 from bridge.courier.retry import TOO_MANY_REQUESTS, settlement, wait_seconds
+from bridge.courier.suspects import Suspects
 from bridge.courier.worker import Attempt, Done, Send, Workers
 from bridge.delivery import Capacity, Circuit, DeliveryState, Health, Outcome, Settlement, Verdict
 from bridge.delivery.options import ChannelOptions
@@ -23,7 +24,13 @@ class Runner:
     """A channel with its options, its health and its threads. Used by the courier's main thread only."""
 
     def __init__(
-        self, channel: Channel, options: ChannelOptions, health: Health, done: Done, jitter: Callable[[], float]
+        self,
+        channel: Channel,
+        options: ChannelOptions,
+        health: Health,
+        done: Done,
+        jitter: Callable[[], float],
+        workers: type[Workers] = Workers,
     ) -> None:
         """``health`` is what the previous courier recorded; ``done`` is called from the threads with each result."""
         self.name = channel.name
@@ -32,7 +39,7 @@ class Runner:
         self.health = replace(after_restart(health), rate=rate, since_ns=health.since_ns or time.time_ns())
         self.changed = self.health != health
         """Whether the health has to be recorded."""
-        self.workers = Workers(channel, options.concurrency, done)
+        self.workers = workers(channel, options.concurrency, done)
         self._channel = channel
         self._jitter = jitter
         self._bucket = bucket.full(options.rate, time.time_ns()) if options.rate else None
@@ -40,8 +47,10 @@ class Runner:
         self._digesting = False
         self._limit = channel.batch_size
         self._split: deque[Send] = deque()
+        self._suspects = Suspects()
         self.has_recovered = False
-        """Whether its circuit has just closed, or may close: retries need not wait any longer."""
+        """Whether retries need not wait any longer: the circuit has just closed, or may close, or suspects are to be
+        sent again."""
 
     @property
     def busy(self) -> bool:
@@ -50,7 +59,7 @@ class Runner:
 
     @property
     def has_split_batches(self) -> bool:
-        """Whether parts of a rejected batch wait to be sent again."""
+        """Whether parts of a refused batch wait to be sent again."""
         return bool(self._split)
 
     def ready_ns(self, now_ns: int) -> int | None:
@@ -69,7 +78,7 @@ class Runner:
         if self._split or not self._may_send(now_ns):
             return Capacity(0)
         if self.health.circuit is not Circuit.CLOSED:
-            return Capacity(1)
+            return Capacity(1, released_last=True)
         sends = self.workers.free
         if self._bucket is not None and self.options.rate is not None:
             sends = min(sends, bucket.available(self._bucket, self.options.rate, now_ns))
@@ -80,15 +89,18 @@ class Runner:
         if self._bucket is not None and self.options.rate is not None:
             self._bucket = bucket.taken(self._bucket, self.options.rate, now_ns)
         self.note(before_send(self.health, now_ns))
+        self._suspects.start(send)
         self.workers.start(send)
 
     def start_split_batches(self, now_ns: int) -> None:
-        """Send the parts of a rejected batch, as many as it can take."""
+        """Send the parts of a refused batch, as many as it can take."""
         while self._split and self._may_send(now_ns):
             self.start(self._split.popleft(), now_ns)
 
     def end(self, attempt: Attempt, outcome: Outcome, now_ns: int) -> list[Settlement]:
         """The settlements of the attempt's deliveries."""
+        outcome = self._suspects.end(attempt.send, outcome)
+        self.has_recovered |= outcome.verdict is Verdict.DELIVERED and self._suspects.have_evidence
         if attempt.is_late:
             self.note(replace(self.health, delivered=self.health.delivered + len(attempt.send), success_ns=now_ns))
             return self._settlements(attempt.send, outcome, now_ns)
@@ -96,13 +108,15 @@ class Runner:
         send, size = attempt.send, len(attempt.send)
         self._limit = next_limit(self._limit, size, outcome)
         self._pause(attempt, outcome, now_ns)
-        if is_split(size, outcome):
-            self._split += (send[: size // 2], send[size // 2 :])
+        if is_split(size, outcome, self.health.circuit):
+            self._split.extendleft((send[size // 2 :], send[: size // 2]))  # down to single ones first
             return []
         was_open = self.health.circuit is not Circuit.CLOSED
         self.note(after_send(self.health, outcome, size, now_ns, self._jitter()))
         self.has_recovered |= was_open and self.health.circuit is Circuit.CLOSED
         settlements = self._settlements(send, outcome, now_ns)
+        while self._split and self.health.circuit is Circuit.OPEN:
+            settlements += self._settlements(self._split.popleft(), outcome, now_ns)
         given_up = sum(each.state is DeliveryState.DEAD for each in settlements)
         if given_up and outcome.verdict is not Verdict.REJECTED:
             self.count_dead(given_up)
@@ -116,7 +130,8 @@ class Runner:
             self.has_recovered = True
 
     def count_dead(self, count: int) -> None:
-        """Count deliveries that became dead letters."""
+        """Count deliveries that became dead letters because of their age."""
+        self._suspects.clear()  # it would remember some of them for ever
         self.note(replace(self.health, dead=self.health.dead + count))
 
     def note(self, health: Health) -> None:

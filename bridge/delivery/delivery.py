@@ -67,3 +67,5 @@ class Capacity:
     """How many more sends may be in flight."""
     batch_size: int = 1
     """How many deliveries each send may hold."""
+    released_last: bool = False
+    """Whether deliveries that were released from their order key are claimed only if no other one is due."""

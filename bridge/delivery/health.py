@@ -51,6 +51,6 @@ class Health:
     rejected: bool = False
     """Whether the last send failed because the channel rejected its content."""
     channel_fault: bool = False
-    """Whether the last send failed because of the channel itself, which must be fixed."""
+    """Whether the last send failed because of the channel itself, or may have: it must be fixed."""
     rate: str = ""
     """The channel's rate limit as the config writes it; empty without one."""

@@ -13,7 +13,10 @@ class Verdict(StrEnum):
     RETRY = "retry"
     """It may work later: busy, down, timed out."""
     REJECTED = "rejected"
-    """This delivery will never be accepted: malformed, too large, blocked by a firewall. It becomes a dead letter."""
+    """The service says that this message is invalid: malformed, too large. It becomes a dead letter."""
+    AMBIGUOUS = "ambiguous"
+    """Refused without saying whether the message or the channel is at fault: a plain 400 or 403. It counts as a fault
+    of the channel until the channel accepts another message and refuses this one again."""
     CHANNEL_FAULT = "channel_fault"
     """No delivery will be accepted until the channel is fixed: revoked token, deleted webhook. Deliveries wait."""
 

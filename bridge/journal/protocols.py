@@ -92,8 +92,9 @@ class DeliveryQueue(Protocol):
         """Claim deliveries that are due, oldest first: one tuple for each send, all for one channel.
 
         A channel gets at most `Capacity.sends` tuples of at most `Capacity.batch_size` deliveries. An order key is in
-        one tuple only. A health alert, and a delivery that was released from its order key, has a tuple of its own. The
-        claim ends at `now_ns + lease_ns`. It survives a killed process, and may be lost with the machine.
+        one tuple only. A health alert, and a delivery that was released from its order key, has a tuple of its own; the
+        released ones come last if `Capacity.released_last` is set. The claim ends at `now_ns + lease_ns`. It survives a
+        killed process, and may be lost with the machine.
         """
 
     def settle(self, settlements: Sequence[Settlement], health: Mapping[str, Health] | None = None) -> None:

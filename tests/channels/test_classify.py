@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.channels.classify import classify, smtp_verdict
+from bridge.channels.classify import classify
 from bridge.channels.contract import Outcome, Verdict
+from bridge.channels.refusals import smtp_refusal
 from bridge.channels.response import Response
 
 
@@ -73,16 +74,17 @@ def test_a_2xx_that_is_not_from_the_service_is_tried_again() -> None:
     [
         (421, Verdict.RETRY),
         (499, Verdict.RETRY),
-        (500, Verdict.REJECTED),
+        (500, Verdict.AMBIGUOUS),
         (530, Verdict.CHANNEL_FAULT),
         (534, Verdict.CHANNEL_FAULT),
         (535, Verdict.CHANNEL_FAULT),
-        (554, Verdict.REJECTED),
+        (552, Verdict.REJECTED),
+        (554, Verdict.AMBIGUOUS),
     ],
 )
 def test_an_smtp_code_decides(code: int, verdict: Verdict) -> None:
     """4xx is temporary; the codes of RFC 4954 are about the login."""
-    assert smtp_verdict(code) is verdict
+    assert smtp_refusal(code, "no") is verdict
     assert classify(Response(code, body=b"no", is_smtp=True), succeeded=False) == Outcome(
         verdict, code, f"SMTP {code}: no"
     )

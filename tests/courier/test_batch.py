@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.courier.batch import is_split, next_limit, sends_digests
-from bridge.delivery import Outcome, Verdict
+from bridge.delivery import Circuit, Outcome, Verdict
 
 BUSY, GOOD = Outcome(Verdict.RETRY, 500, "no"), Outcome(Verdict.DELIVERED, 200)
 
@@ -35,8 +35,10 @@ def test_a_delivery_that_makes_its_batches_fail_is_soon_alone(batch_size: int, c
 
 def test_a_batch_is_split_only_if_its_content_may_be_the_cause() -> None:
     """A firewall rejects what looks like an attack; with a wrong token everything fails."""
-    assert is_split(2, Outcome(Verdict.REJECTED, 403))
-    assert not is_split(2, Outcome(Verdict.CHANNEL_FAULT, 401))
-    assert not is_split(2, Outcome(Verdict.REJECTED, 401, applies_to_whole_batch=True))
-    assert not is_split(1, Outcome(Verdict.REJECTED, 400))
-    assert not is_split(9, BUSY)
+    for circuit in Circuit:
+        assert is_split(2, Outcome(Verdict.REJECTED, 403), circuit)
+        assert is_split(2, Outcome(Verdict.AMBIGUOUS, 400), circuit) == (circuit is Circuit.CLOSED)
+        assert not is_split(2, Outcome(Verdict.CHANNEL_FAULT, 401), circuit)
+        assert not is_split(2, Outcome(Verdict.REJECTED, 401, applies_to_whole_batch=True), circuit)
+        assert not is_split(1, Outcome(Verdict.REJECTED, 400), circuit)
+        assert not is_split(9, BUSY, circuit)

@@ -208,6 +208,16 @@ class OrderConformance(Base):
             [("pager", 2)],
         ]
 
+    def test_released_deliveries_come_last_where_the_capacity_says_so(self, journal: Journal) -> None:
+        """Also after newer ones; without it the oldest comes first."""
+        journal.alerts.append("falco", 0, of_routes("abc"))
+        assert claimed(journal, Capacity(1)) == [["a0"]]
+        journal.deliveries.settle([retry_at(1, 0, released=True)])
+        assert claimed(journal, Capacity(1, released_last=True)) == [["b1"]]
+        assert claimed(journal, Capacity(1)) == [["a0"]]
+        journal.deliveries.release(0)
+        assert claimed(journal, Capacity(9, released_last=True)) == [["b1"], ["c2"], ["a0"]]
+
     @given(st.text("abc", min_size=1, max_size=30), st.integers(1, 4), st.integers(1, 7), st.integers())
     def test_every_key_is_delivered_in_order(
         self, engines: Engines, routes: str, sends: int, batch_size: int, seed: int

@@ -21,9 +21,9 @@ from typing import Any
 from bridge.channels import transport_errors
 from bridge.channels.apprise.intercept import timeouts
 from bridge.channels.apprise.targets import Targets
-from bridge.channels.classify import smtp_verdict
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.message.compose import message_of
+from bridge.channels.refusals import smtp_refusal
 from bridge.channels.render.mail import DIGEST_LIMIT, MailContent, mail_content
 from bridge.common.masking import redacted, secrets_in
 from bridge.common.text import one_line
@@ -105,7 +105,7 @@ class MailChannel:
             return _failure(error)
         if address in rejected:  # The server accepted a copy, but not the recipient.
             code, text = rejected[address]
-            return replace(_outcome(smtp_verdict(code), code, text), applies_to_whole_batch=True)
+            return replace(_outcome(_copy_verdict(code), code, text), applies_to_whole_batch=True)
         return Outcome(Verdict.DELIVERED, 250)
 
     @property
@@ -154,8 +154,9 @@ def _failure(error: Exception) -> Outcome:
         return _outcome(_verdict_before_data(code), code, text)
     if isinstance(error, smtplib.SMTPResponseException):
         concerns_content = isinstance(error, smtplib.SMTPDataError) or error.smtp_code == _TOO_LARGE
-        verdict = smtp_verdict if concerns_content else _verdict_before_data
-        return _outcome(verdict(error.smtp_code), error.smtp_code, error.smtp_error)
+        if not concerns_content:
+            return _outcome(_verdict_before_data(error.smtp_code), error.smtp_code, error.smtp_error)
+        return _outcome(smtp_refusal(error.smtp_code, _text(error.smtp_error)), error.smtp_code, error.smtp_error)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return Outcome(Verdict.RETRY, None, f"the mail server lacks a feature that the URL requires: {error}")
     return Outcome(Verdict.RETRY, None, transport_errors.describe(error))
@@ -166,6 +167,14 @@ def _verdict_before_data(code: int) -> Verdict:
     return Verdict.CHANNEL_FAULT if code >= 500 else Verdict.RETRY
 
 
+def _copy_verdict(code: int) -> Verdict:
+    """Only a copy was accepted. Sending the e-mail again would repeat the copy."""
+    return Verdict.REJECTED if code >= 500 else Verdict.RETRY
+
+
 def _outcome(verdict: Verdict, code: int, text: bytes | str) -> Outcome:
-    decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return Outcome(verdict, code, f"SMTP {code}: {decoded}")
+    return Outcome(verdict, code, f"SMTP {code}: {_text(text)}")
+
+
+def _text(text: bytes | str) -> str:
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text

@@ -16,7 +16,8 @@ from bridge.channels.contract import Outcome, Verdict
 from bridge.delivery.delivery import Delivery
 
 _MAX_REMEMBERED = 1000
-_WORST_FIRST = (Verdict.RETRY, Verdict.REJECTED, Verdict.CHANNEL_FAULT)
+_WORST_FIRST = (Verdict.RETRY, Verdict.REJECTED, Verdict.AMBIGUOUS, Verdict.CHANNEL_FAULT)
+_TARGET_FAULTS = frozenset({Verdict.AMBIGUOUS, Verdict.CHANNEL_FAULT})
 _Key = tuple[int, str]
 _Target = TypeVar("_Target")
 
@@ -91,8 +92,8 @@ class Targets(Generic[_Target]):
             return worst
         if has_remaining:
             worst = replace(worst, verdict=Verdict.RETRY)
-        elif worst.verdict is Verdict.CHANNEL_FAULT and len(failed) < len(self._targets):
-            # The other targets work and have the message.
+        elif worst.verdict in _TARGET_FAULTS and len(failed) < len(self._targets):
+            # The other targets work and have the message, so it is not at fault.
             worst = replace(worst, verdict=Verdict.REJECTED, applies_to_whole_batch=True)
         return replace(worst, reason=f"{len(failed)} of {len(self._targets)} targets: {worst.reason}")
 

@@ -63,7 +63,7 @@ class Claims:
 
     def claim(self, now_ns: int, lease_ns: int, capacity: Mapping[str, Capacity]) -> list[tuple[Delivery, ...]]:
         """As in DeliveryQueue."""
-        heads = {name: self._due_heads(name, now_ns) for name, room in capacity.items() if room.sends > 0}
+        heads = {name: self._due_heads(name, now_ns, room) for name, room in capacity.items() if room.sends > 0}
         if not any(heads.values()):  # a check that finds nothing must not take the write lock
             return []
         with self._database.transaction(durable=False) as connection:
@@ -85,12 +85,13 @@ class Claims:
         ]
         return min(times, default=None)
 
-    def _due_heads(self, channel: str, now_ns: int) -> list[_Head]:
+    def _due_heads(self, channel: str, now_ns: int, capacity: Capacity) -> list[_Head]:
         """The first delivery of each order key that may be claimed now, health alerts first, then oldest first."""
         return self._database.rows(
             _Head,
-            f"SELECT order_key, id FROM ({_HEADS}) WHERE due_ns <= ?2 ORDER BY order_key <> {HEALTH_ALERT_KEY}, id",
-            (channel, now_ns),
+            f"SELECT order_key, id FROM ({_HEADS}) WHERE due_ns <= ?2 "
+            f"ORDER BY order_key <> {HEALTH_ALERT_KEY}, ?3 AND order_key < {HEALTH_ALERT_KEY}, id",
+            (channel, now_ns, capacity.released_last),
         )
 
     def _sends(

@@ -79,9 +79,13 @@ ANSWERS = {
         Verdict.CHANNEL_FAULT,
         None,
     ),
-    "firewall": (Answer(403, b"<html>blocked: invalid_token</html>"), Verdict.REJECTED, None),
-    "malformed": (Answer(400, b'{"ok":false,"description":"Bad Request"}'), Verdict.REJECTED, None),
-    "text of the alert in the error": (Answer(400, b'{"error":"bad text: sh -c routing_key"}'), Verdict.REJECTED, None),
+    "firewall": (Answer(403, b"<html>blocked: invalid_token</html>"), Verdict.AMBIGUOUS, None),
+    "no reason given": (Answer(400, b'{"ok":false,"description":"Bad Request"}'), Verdict.AMBIGUOUS, None),
+    "text of the alert in the error": (
+        Answer(400, b'{"error":"bad text: sh -c routing_key"}'),
+        Verdict.AMBIGUOUS,
+        None,
+    ),
     "200 with a fault of the channel": (
         Answer(200, b'{"ok":false,"error":"channel_not_found"}'),
         Verdict.CHANNEL_FAULT,

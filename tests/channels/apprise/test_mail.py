@@ -90,10 +90,15 @@ def test_a_rejected_recipient_is_tried_again_or_a_channel_fault(
 
 
 @pytest.mark.parametrize(
-    ("reply", "verdict"), [("451 4.7.1 try later", Verdict.RETRY), ("554 5.7.1 spam", Verdict.REJECTED)]
+    ("reply", "verdict"),
+    [
+        ("451 4.7.1 try later", Verdict.RETRY),
+        ("554 5.7.1 spam", Verdict.AMBIGUOUS),
+        ("554 5.6.0 malformed", Verdict.REJECTED),
+    ],
 )
-def test_rejected_content_is_tried_again_or_a_dead_letter(server: MailServer, reply: str, verdict: Verdict) -> None:
-    """4xx and 5xx after DATA."""
+def test_refused_content_is_tried_again_or_a_dead_letter(server: MailServer, reply: str, verdict: Verdict) -> None:
+    """4xx and 5xx after DATA. Servers refuse unwelcome senders there, too, so the enhanced code decides."""
     server.data_reply = reply
     outcome = send(server)
     assert (outcome.verdict, outcome.status) == (verdict, int(reply[:3]))

@@ -108,7 +108,7 @@ def test_an_endless_response_is_cut_off() -> None:
         assert send(port).verdict is Verdict.RETRY
     with server_sending(b"HTTP/1.1 400 Bad\r\nContent-Length: 99999999999\r\n\r\n", b"y" * MAX_BODY) as port:
         outcome = send(port)
-    assert (outcome.verdict, outcome.status) == (Verdict.REJECTED, 400)
+    assert (outcome.verdict, outcome.status) == (Verdict.AMBIGUOUS, 400)
 
 
 def test_a_connection_that_the_server_closed_is_not_reused() -> None:

@@ -89,6 +89,7 @@ def test_a_hostile_label_is_visible_and_bounded() -> None:
         (Answer(500, b"at least 2 live replicas required"), Verdict.RETRY, None),
         (Answer(400, b"entry too far behind, oldest acceptable timestamp is: x"), Verdict.REJECTED, None),
         (Answer(401, b"no org id"), Verdict.CHANNEL_FAULT, None),
+        (Answer(403, b"forbidden"), Verdict.AMBIGUOUS, None),
     ],
 )
 def test_the_status_of_loki_decides(answer: Answer, verdict: Verdict, wait: float | None) -> None:
