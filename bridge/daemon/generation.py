@@ -12,12 +12,12 @@ from bridge.config.load import LoadedConfig, load_config
 from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
 from bridge.daemon.channel_check import check_channels
+from bridge.delivery.service_limits import KNOW_INCIDENTS
 from bridge.language.diagnostics.diagnostic import Diagnostic
 from bridge.language.diagnostics.render import render_text
 from bridge.language.diagnostics.source import SourceText
 from bridge.routing.router import Router
 from bridge.workbench.routes import load_routes
-from bridge.workbench.unsupported import unsupported_clauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,10 @@ class Built:
     generation: Generation | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, SourceText]
-    unsupported: tuple[str, ...] = ()
-    """Sentences about clauses that are checked but not implemented yet."""
 
     def text(self) -> str:
         """Everything that the operator must read, with excerpts."""
-        return render_text(self.diagnostics, self.sources) + "".join(
-            f"falco-bridge: {each}\n" for each in self.unsupported
-        )
+        return render_text(self.diagnostics, self.sources)
 
 
 def build_generation(path: Path, environ: Mapping[str, str]) -> Built:
@@ -72,10 +68,9 @@ def build_generation(path: Path, environ: Mapping[str, str]) -> Built:
     diagnostics = (*diagnostics, *routes.checked.diagnostics)
     sources |= routes.sources
     program = routes.checked.program
-    unsupported = () if program is None else tuple(unsupported_clauses(program))
-    if failed or program is None or unsupported or loaded.config is None:
-        return Built(None, diagnostics, sources, unsupported)
-    router = routes.router(loaded.labels)
+    if failed or program is None or loaded.config is None:
+        return Built(None, diagnostics, sources)
+    router = routes.router(loaded.labels, incident_channels=_incident_channels(loaded.config))
     generation = Generation(loaded, loaded.config, router, masked_texts(loaded.config))
     return Built(generation, diagnostics, sources)
 
@@ -98,3 +93,8 @@ def with_new_secrets(running: Generation, environ: Mapping[str, str]) -> Built:
         return Built(None, diagnostics, sources)
     masked = running.masked | masked_texts(config)
     return Built(replace(running, loaded=changed, config=config, masked=masked), (), sources)
+
+
+def _incident_channels(config: Config) -> frozenset[str]:
+    """The channels whose services know incidents."""
+    return frozenset(name for name, channel in config.channels.items() if channel.scheme in KNOW_INCIDENTS)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import resource
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
+
+from structlog import get_logger
 
 from bridge.common.errors import SetupError
 from bridge.common.log_setup import configure_logging
@@ -25,6 +28,8 @@ from bridge.operator.service import OperatorService, RunningBridge
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.maintenance import JournalMaintenance
+from bridge.pipeline.timers import Timers, load_state
+from bridge.routing.state import State
 from bridge.sources.contract import Source
 
 _MAX_OPEN_FILES = 65_536
@@ -46,10 +51,11 @@ def run_bridge(config_path: Path) -> int:
         journal = open_for_router(config.journal.path)
         sources = [make_source(each, journal.alerts) for each in config.sources]
         operator = OperatorService(config)
+        state = _state(generation, journal)
     except (JournalError, SetupError) as error:
         _report(f"falco-bridge: {error}\n")
         return NOT_STARTED
-    bridge = _assemble(generation, journal, sources, operator)
+    bridge = _assemble(generation, journal, state, sources, operator)
     on_stop_signal(bridge.stop)
     return bridge.run()
 
@@ -69,14 +75,27 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _assemble(generation: Generation, journal: Journal, sources: list[Source], operator: OperatorService) -> Bridge:
+def _state(generation: Generation, journal: Journal) -> State:
+    """What the clauses with memory remember; logs which clauses no route has any more."""
+    router = generation.router
+    router.use_secret(journal.memory.secret())
+    state = load_state(journal.memory)
+    for clause, keys in router.start(state, time.time_ns()).items():
+        route, _, text = clause.partition("\n")
+        get_logger("bridge").info("state forgotten", route=route, clause=text, keys=keys)
+    return state
+
+
+def _assemble(
+    generation: Generation, journal: Journal, state: State, sources: list[Source], operator: OperatorService
+) -> Bridge:
     config = generation.config
     courier = CourierProcess(generation.courier_settings(), generation.loaded.secret_names)
 
     def fail(fault: JournalError) -> None:
         bridge.fail(fault)
 
-    intake = Intake(journal.alerts, generation.router, on_deliveries=courier.wake, on_fault=fail)
+    intake = Intake(journal.alerts, generation.router, on_deliveries=courier.wake, on_fault=fail, state=state)
     inspector = Inspector(config.journal.path, list(config.channels), intake, sources, courier)
     live = LiveGeneration(generation, sources, courier, operator)
     routes = [route.name for route in generation.router.program.routes]
@@ -85,6 +104,7 @@ def _assemble(generation: Generation, journal: Journal, sources: list[Source], o
         operator,
         JournalMaintenance(journal.maintenance, intake.between_batches, _retention(generation)),
         SecretRotation(live, os.environ),
+        Timers(intake),
     ]
     bridge = Bridge(journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop)
     return bridge

@@ -38,6 +38,8 @@ class Delivery:
     """How many attempts were made before."""
     created_ns: int
     """When it was added, in nanoseconds since the epoch."""
+    others: tuple[Alert, ...] = ()
+    """The alerts that a digest of a group names, as far as they are stored; empty for other notifications."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ _LIMITS: Mapping[str, Rate] = {
     "ntfy": Rate(1, 5, 60),
     "ntfys": Rate(1, 5, 60),
 }
+KNOW_INCIDENTS = frozenset({"pagerduty", "alertmanager", "alertmanagers"})
+"""Schemes of services that are notified when an incident is resolved."""
 MACHINES = frozenset(
     {
         "alertmanager", "alertmanagers", "amqp", "amqps", "apprise", "apprises", "console", "exec", "file", "form",

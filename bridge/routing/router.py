@@ -42,11 +42,17 @@ class Router:
         resolves, and a notification of each route.
         """
         self.program = program
+        self._labels = labels
         self._matcher = Matcher(program, labels)
         self._text_alerts = TextAlerts(falco_rules)
         self._redactor = Redactor(program.redactions)
         self._incident_channels = incident_channels
         self.engine = Engine(program, labels, secret) if any(route.remembers for route in program.routes) else None
+
+    def use_secret(self, secret: bytes) -> None:
+        """Key the hashes of keys with this secret. Comes before the first step."""
+        if self.engine is not None:
+            self.engine = Engine(self.program, self._labels, secret)
 
     def start(self, state: State, now_ns: int) -> dict[str, int]:
         """The program runs from now on. Returns the clauses whose state it forgot, with the number of keys."""

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from bridge.language.program.program import Program, Route
-from bridge.routing import OTHERWISE
+from bridge.language.program.program import Program
+from bridge.routing import OTHERWISE, Notification
 from bridge.routing.router import Router
-from bridge.routing.state import State
+from bridge.routing.state import State, Timer
 from bridge.workbench.alert_files import Line
-from bridge.workbench.unsupported import clauses_with_memory
 
 _BOUND = re.compile(r'(?P<what>to\s+\S+|"[^"]+"|\S.*?)\s+(?P<how>exactly|at most|at least)\s+(?P<count>\d+)')
+_NEVER_NS = 2**62
 Comparison = Literal["exactly", "at most", "at least"]
 
 
@@ -44,7 +44,10 @@ class Bound:
     def is_known(self, program: Program) -> bool:
         """Whether the program has the route or channel."""
         if self.channel:
-            return self.name in {*program.otherwise, *(name for route in program.routes for name in route.to)}
+            named = {
+                name for route in program.routes for name in (*route.to, *(each.channel for each in route.escalations))
+            }
+            return self.name in {*program.otherwise, *named}
         return self.name == OTHERWISE or any(route.name == self.name for route in program.routes)
 
 
@@ -53,37 +56,34 @@ class RoutingCounts:
 
     def __init__(self, router: Router) -> None:
         self._router = router
+        self._state = State()
         self._by_route: Counter[str] = Counter()
         self._by_channel: Counter[str] = Counter()
 
     def add(self, lines: Iterable[Line]) -> None:
-        """Route recorded alerts, each at the time at which it was received."""
+        """Route recorded alerts, each at the time at which it was received. Timers fire in between."""
         for line in lines:
-            routed = self._router.step(State(), self._router.complete(line.alert), line.at_ns)
+            self._fire_timers(line.at_ns)
+            routed = self._router.step(self._state, self._router.complete(line.alert), line.at_ns)
             self._by_route.update(decision.route for decision in routed.decisions)
-            self._by_channel.update(notification.channel for notification in routed.notifications)
+            self._count(routed.notifications)
+
+    def finish(self) -> None:
+        """Fire the timers that are still set: what is held is sent."""
+        while (due_ns := self._state.next_due()) is not None and due_ns < _NEVER_NS:
+            self._fire_timers(due_ns)
+
+    def _fire_timers(self, until_ns: int) -> None:
+        while (due_ns := self._state.next_due()) is not None and due_ns <= until_ns:
+            self._count(self._router.step(self._state, Timer(), due_ns).notifications)
+
+    def _count(self, notifications: Iterable[Notification]) -> None:
+        self._by_channel.update(each.channel for each in notifications)
 
     def failure(self, bound: Bound) -> str | None:
         """Why the bound does not hold, in one sentence; None where it does."""
-        unsupported = self._unsupported(bound)
-        if unsupported is not None:
-            clause = clauses_with_memory(unsupported)[0]
-            return f'cannot be counted yet: route "{unsupported.name}" uses `{clause}`, which is not implemented yet'
         count = (self._by_channel if bound.channel else self._by_route)[bound.name]
         return None if bound.holds(count) else f"expected {bound.comparison} {bound.count}, counted {count}"
-
-    def _unsupported(self, bound: Bound) -> Route | None:
-        """A route that the bound counts, that matched, and that uses a clause which is not implemented."""
-        for route in self._router.program.routes:
-            if route.name in self._by_route and clauses_with_memory(route) and _counts(bound, route):
-                return route
-        return None
-
-
-def _counts(bound: Bound, route: Route) -> bool:
-    if not bound.channel:
-        return bound.name == route.name
-    return bound.name in {*route.to, *(each.channel for each in route.escalations)}
 
 
 def parse_bound(text: str) -> Bound:

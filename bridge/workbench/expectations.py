@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.alert import Alert
 from bridge.common.text import one_line
@@ -11,7 +11,7 @@ from bridge.language.diagnostics.source import Span
 from bridge.language.program.program import Program, Route
 from bridge.language.program.test_case import Expectation
 from bridge.matching.analysis.explain import Explanation, Mismatch, compile_explanation, decisive
-from bridge.routing import Notification
+from bridge.routing import Decision, Notification
 
 _LONGEST_VALUE = 80
 _LONGEST_TITLE = 100
@@ -53,6 +53,8 @@ class Round:
     alerts: Sequence[Alert]
     sent: Sequence[Sent]
     expected: Sequence[Expectation]
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    """The last decision of each route that matched an alert."""
 
 
 class Judge:
@@ -109,7 +111,10 @@ class Judge:
             explanation = compile_explanation(route.when, self._labels)(happened.alerts[-1])
             if not explanation.holds:
                 return "; ".join(dict.fromkeys(_mismatch(each) for each in decisive(explanation)))
-        return "it matched, and drops" if route.drop else "an earlier route stopped the alert, or it was silenced"
+        decision = happened.decisions.get(route.name)
+        if decision is None:
+            return "an earlier route stopped the alert"
+        return decision.reason.meaning + (f" ({decision.detail})" if decision.detail else "")
 
 
 def _expected(what: str, sent: Sequence[Sent]) -> str | None:

@@ -17,13 +17,12 @@ from bridge.language.program.test_case import (
     TestCase,
     TimePassed,
 )
-from bridge.matching import compile_condition
-from bridge.matching.closures import Predicate
+from bridge.routing import Decision, Kind, Notification
 from bridge.routing.router import Router
-from bridge.routing.state import State
+from bridge.routing.silences import Silence, Silences
+from bridge.routing.state import State, Timer
 from bridge.workbench.event_alert import event_alert
 from bridge.workbench.expectations import Failure, Judge, Round, Sent
-from bridge.workbench.unsupported import clauses_with_memory
 
 START_NS = 1_767_614_400_000_000_000
 """When every test starts: 2026-01-05T12:00:00Z, a Monday."""
@@ -38,15 +37,16 @@ class _Run:
     """Since the last expectations, as ``sent``."""
     sent: list[Sent] = field(default_factory=list)
     expected: list[Expectation] = field(default_factory=list)
-    silences: list[tuple[Predicate, int]] = field(default_factory=list)
-    """Conditions with the time at which they end."""
-    matched: set[str] = field(default_factory=set)
-    """The names of the routes that matched any alert."""
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    silences: list[Silence] = field(default_factory=list)
+    state: State = field(default_factory=State)
+    received: dict[str, Alert] = field(default_factory=dict)
+    """All alerts of the test by id, redacted."""
 
     def end_round(self) -> Round:
         """What happened since the last expectations."""
-        ended = Round(self.now_ns, self.alerts, self.sent, self.expected)
-        self.alerts, self.sent, self.expected = [], [], []
+        ended = Round(self.now_ns, self.alerts, self.sent, self.expected, self.decisions)
+        self.alerts, self.sent, self.expected, self.decisions = [], [], [], {}
         return ended
 
 
@@ -57,20 +57,11 @@ class RouteTestRunner:
         self._router = router
         self._labels = labels
         self._judge = Judge(router.program, labels)
-        self._unsupported = {
-            route.name: f'cannot be run yet: route "{route.name}" uses `{clauses[0]}`, which is not implemented yet'
-            for route in router.program.routes
-            if (clauses := clauses_with_memory(route))
-        }
+        self._labels = labels
 
     def run(self, case: TestCase) -> list[Failure]:
         """What went wrong; empty if the test passes."""
-        if self._unsupported and any(isinstance(step, IncidentAcknowledged | TimePassed) for step in case.steps):
-            return [Failure(case.span, next(iter(self._unsupported.values())))]
-        run = _Run()
-        failures = list(self._failures(case, run))
-        unsupported = [message for route, message in self._unsupported.items() if route in run.matched]
-        return [Failure(case.span, unsupported[0])] if unsupported else failures
+        return list(self._failures(case, _Run()))
 
     def _failures(self, case: TestCase, run: _Run) -> Iterator[Failure]:
         for step in case.steps:
@@ -80,12 +71,14 @@ class RouteTestRunner:
                 case AlertReceived():
                     self._receive(step, run, first=step is case.steps[0])
                 case TimePassed():
-                    run.now_ns += step.nanoseconds
+                    self._pass_until(run, run.now_ns + step.nanoseconds)
                 case SilenceAdded():
-                    predicate = compile_condition(step.condition, self._labels)
-                    run.silences.append((predicate, run.now_ns + step.nanoseconds))
+                    number = len(run.silences) + 1
+                    run.silences.append(
+                        Silence(f"silence {number}", step.condition, run.now_ns, run.now_ns + step.nanoseconds)
+                    )
                 case IncidentAcknowledged():
-                    continue  # an acknowledgement only cancels escalations, which are not implemented yet
+                    self._router.acknowledge(run.state, step.route, "test", run.now_ns)
                 case Expectation():
                     run.expected.append(step)
         if run.expected or run.sent:
@@ -94,13 +87,31 @@ class RouteTestRunner:
     def _receive(self, event: AlertReceived, run: _Run, *, first: bool) -> None:
         """Route the event's alert. Its time moves the clock forward; that of the first event also back."""
         alert = self._router.complete(event_alert(event, run.now_ns, len(run.alerts)))
-        if alert.time_ns > run.now_ns or first:
+        if first:
             run.now_ns = alert.time_ns
+            self._router.start(run.state, run.now_ns)
+        self._pass_until(run, alert.time_ns)
         run.alerts.append(alert)
-        if any(until > run.now_ns and predicate(alert) for predicate, until in run.silences):
-            return
-        entry = self._router.route(State(), alert, run.now_ns)
-        run.matched.update(decision.route for decision in entry.routed.decisions)
-        for notification in entry.routed.notifications:
-            message = compose(Delivery(0, entry.alert, notification, 0, run.now_ns), self._labels)
+        entry = self._router.route(run.state, alert, run.now_ns, Silences(run.silences, self._labels))
+        run.received[alert.id] = entry.alert
+        run.decisions |= {decision.route: decision for decision in entry.routed.decisions}
+        self._send(run, entry.routed.notifications, entry.alert)
+
+    def _pass_until(self, run: _Run, until_ns: int) -> None:
+        """Let time pass. Each timer fires when it is due."""
+        while (due_ns := run.state.next_due()) is not None and due_ns <= until_ns:
+            run.now_ns = max(run.now_ns, due_ns)
+            timer = Timer(run.received)
+            routed = self._router.step(run.state, timer, run.now_ns, Silences(run.silences, self._labels))
+            self._send(run, routed.notifications, None)
+        run.now_ns = max(run.now_ns, until_ns)
+
+    def _send(self, run: _Run, notifications: tuple[Notification, ...], cause: Alert | None) -> None:
+        for notification in notifications:
+            alert = cause if notification.about is None else run.received[notification.about]
+            assert alert is not None, "a timer's notification says which alert it is about"
+            context = notification.context
+            digest = context is not None and context.kind is Kind.DIGEST
+            others = tuple(run.received[each] for each in context.alerts) if context is not None and digest else ()
+            message = compose(Delivery(0, alert, notification, 0, run.now_ns, others), self._labels)
             run.sent.append(Sent(notification, f"{message.subject}\n{plain.body(message)}"))

@@ -27,12 +27,21 @@ class LoadedRoutes:
     falco_rules: FalcoRules | None = None
     """Falco's rules from ``--rules`` and from every ``import falco``, merged."""
 
-    def router(self, labels: Mapping[str, str], program: Program | None = None) -> Router:
-        """A router for ``program``, by default the checked one. Raises ValueError if that has errors."""
+    def router(
+        self,
+        labels: Mapping[str, str],
+        program: Program | None = None,
+        incident_channels: frozenset[str] = frozenset(),
+    ) -> Router:
+        """A router for ``program``, by default the checked one. Raises ValueError if that has errors.
+
+        ``incident_channels`` are the channels whose services know incidents.
+        """
         program = program or self.checked.program
         if program is None:
             raise ValueError("routes with errors cannot be compiled")
-        return Router(program, labels, () if self.falco_rules is None else self.falco_rules.rules.values())
+        rules = () if self.falco_rules is None else self.falco_rules.rules.values()
+        return Router(program, labels, rules, incident_channels=incident_channels)
 
 
 def load_routes(paths: Sequence[Path], known: Known | None = None, rules: Sequence[Path] = ()) -> LoadedRoutes:

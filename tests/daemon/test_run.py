@@ -205,12 +205,18 @@ def test_a_second_bridge_on_one_journal_is_rejected(road: Road) -> None:
     assert road.stop(first) == 0
 
 
-def test_a_clause_that_is_not_implemented_keeps_it_from_starting(road: Road) -> None:
-    """The error names the clause and its place."""
-    road.configure('route "r" { to archive throttle 3 per 10m }\n', CHANNELS)
-    bridge = road.bridge()
-    assert bridge.wait(60) == 2
-    assert "`throttle`, which is not implemented yet" in road.log
+def test_a_throttle_holds_in_a_running_bridge(road: Road) -> None:
+    """Over a restart as well: one notification of all."""
+    road.configure('route "r" { to archive throttle 1 per 10h }\n', CHANNELS)
+    road.falco("--generate", "--count", "200")
+    first = started(road)
+    road.await_kept(200)
+    assert road.stop(first) == 0
+    road.falco("--generate", "--count", "100", "--seed", "7")
+    second = started(road)
+    road.await_kept(300)
+    assert road.stop(second) == 0
+    assert len((road.folder / "archive.jsonl").read_text(encoding="utf-8").splitlines()) == 1
 
 
 def test_redacted_text_is_nowhere_on_the_disk(road: Road) -> None:

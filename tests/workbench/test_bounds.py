@@ -58,15 +58,12 @@ def test_routes_and_channels_are_counted() -> None:
     assert counted.failure(parse_bound("to pager at least 3")) == "expected at least 3, counted 2"
 
 
-def test_a_route_whose_clause_is_not_implemented_cannot_be_counted_once_it_matched() -> None:
-    """Nor can the channels that it notifies; what it does not touch can."""
-    counted = counts("a", "m")
-    wanted = 'cannot be counted yet: route "m" uses `throttle`, which is not implemented yet'
-    assert [
-        counted.failure(parse_bound(text)) for text in ("m at most 9", "to chat at most 9", "to pager at most 9")
-    ] == [wanted] * 3
-    assert counted.failure(parse_bound("a b exactly 1")) is None
-    assert counts("a").failure(parse_bound("to pager exactly 1")) is None
+def test_clauses_with_memory_count_what_they_send() -> None:
+    """In the time of the recorded alerts; what is held at their end is sent."""
+    counted = counts("m", "m", "m")
+    counted.finish()
+    assert counted.failure(parse_bound("m exactly 3")) is None
+    assert counted.failure(parse_bound("to chat exactly 2")) is None
 
 
 def test_names_that_the_program_does_not_have_are_found() -> None:

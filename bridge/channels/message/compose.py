@@ -7,12 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
+import msgspec
+
 from bridge.alert import Alert, Priority
 from bridge.channels.message.message import AlertCounts, Fact, Message
+from bridge.channels.message.remembered import with_context
 from bridge.common.text import isolated, one_line, shortened, visible
 from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
 from bridge.language.program.template import Lookup, fill, parse_template
+from bridge.routing import Context
 
 _HEADLINE = 200
 _PART = 160
@@ -63,6 +67,39 @@ _NO_CONTAINER = "host"
 
 def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     """The message of one delivery. ``labels`` are the config's."""
+    context = delivery.notification.context
+    if context is None:
+        return _compose(delivery, labels)
+    if len(delivery.others) > 1:
+        return _compose_group(delivery, context, labels)
+    return replace(
+        with_context(_compose(delivery, labels), context, _WHO_FIELDS), incident=_incident(delivery, context)
+    )
+
+
+def _compose_group(delivery: Delivery, context: Context, labels: Mapping[str, str]) -> Message:
+    """The digest of a group: the alerts that it names, and how many there were in all."""
+    plain = msgspec.structs.replace(delivery.notification, context=None)
+    named = [replace(delivery, alert=alert, notification=plain, others=()) for alert in delivery.others]
+    digest = compose_digest(named, labels)
+    more = context.count - len(named)
+    return replace(
+        digest,
+        kind=context.kind,
+        severity=delivery.notification.severity,
+        headline=shortened(f"{context.count} alerts: {digest.headline.partition(': ')[2]}", _HEADLINE),
+        incident=_incident(delivery, context),
+        counts=AlertCounts(context.count, context.suppressed, context.first_ns, context.last_ns),
+        text=f"{more} more alerts are in the journal." if more > 0 else "",
+    )
+
+
+def _incident(delivery: Delivery, context: Context) -> str:
+    """The key of the incident for services that know incidents."""
+    return _key(delivery.notification.routes[0], context.incident or delivery.alert.id)
+
+
+def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     alert, notification = delivery.alert, delivery.notification
     text = _block(alert.output.strip())
     if notification.message is not None:
@@ -142,6 +179,7 @@ def message_of(deliveries: Sequence[Delivery], labels: Mapping[str, str]) -> Mes
 def _lookup(delivery: Delivery, labels: Mapping[str, str]) -> Lookup:
     """The values of a template: attributes and fields of the alert, labels, and the route."""
     alert, notification = delivery.alert, delivery.notification
+    context = notification.context
     attributes = {
         "rule": alert.rule,
         "source": alert.source,
@@ -153,16 +191,19 @@ def _lookup(delivery: Delivery, labels: Mapping[str, str]) -> Lookup:
         "tags": ", ".join(alert.tags),
         "route": notification.routes[0],
         "time": iso_text(alert.time_ns),
-        "first": iso_text(alert.time_ns),
-        "last": iso_text(alert.time_ns),
-        "count": "1",
-        "suppressed": "0",
+        "first": iso_text(alert.time_ns if context is None else context.first_ns),
+        "last": iso_text(alert.time_ns if context is None else context.last_ns),
+        "count": str(1 if context is None else context.count),
+        "suppressed": str(0 if context is None else context.suppressed),
     }
+    others = {} if context is None else context.values
 
     def value(name: str) -> str | None:
         if name.startswith("label."):
             return labels.get(name.removeprefix("label."))
-        return (attributes[name] or None) if name in attributes else alert.get(name)
+        if name in attributes:
+            return attributes[name] or None
+        return others.get(name) or alert.get(name)
 
     return value
 

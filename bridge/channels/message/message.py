@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bridge.alert import Priority
 from bridge.common.text import isolated
 from bridge.common.times import SECOND_NS, iso_text
-from bridge.routing import OTHERWISE
+from bridge.routing import OTHERWISE, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Message:
     incident: str
     """The key of the incident. Pagers group messages with the same key."""
     counts: AlertCounts
+    kind: Kind = Kind.SINGLE
     links: tuple[MessageLink, ...] = ()
     fields_left_out: int = 0
     alerts: tuple[Message, ...] = ()

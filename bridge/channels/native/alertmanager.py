@@ -20,6 +20,7 @@ from bridge.channels.native.labels import alert_labels, label_name, label_value,
 from bridge.common.text import shortened, visible
 from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
+from bridge.routing import Kind
 
 PARAMETERS = ("hold", "generator", "cafile")
 _ALERTS = "/api/v2/alerts"
@@ -72,7 +73,7 @@ class AlertmanagerChannel:
             "labels": self._static | _labels(delivery),
             "annotations": self._annotations(delivery),
             "startsAt": iso_text(min(alert.time_ns, now_ns)),
-            "endsAt": iso_text(now_ns + self._hold_ns),
+            "endsAt": iso_text(now_ns if _is_resolved(delivery) else now_ns + self._hold_ns),
         }
         return body | ({"generatorURL": self._generator} if self._generator else {})
 
@@ -98,6 +99,12 @@ def _labels(delivery: Delivery) -> dict[str, str]:
     values = {"alertname": alert.rule or "Falco alert", "severity": delivery.notification.severity.word}
     values |= {label_name(field): value for field in _LABEL_FIELDS if (value := alert.get(field))}
     return alert_labels(alert) | {name: label_value(value) for name, value in values.items()}
+
+
+def _is_resolved(delivery: Delivery) -> bool:
+    """Whether the delivery says that its incident has ended."""
+    context = delivery.notification.context
+    return context is not None and context.kind is Kind.RESOLVED
 
 
 def _generator(url: str) -> str:

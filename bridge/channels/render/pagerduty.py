@@ -10,6 +10,7 @@ from typing import Any
 from bridge.alert import Priority
 from bridge.channels.message.message import Message
 from bridge.common.text import shortened
+from bridge.routing import Kind
 
 DIGEST_LIMIT = 100
 _SUMMARY = 1024
@@ -44,7 +45,7 @@ def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
         members
         | ({"links": links} if links else {})
         | {
-            "event_action": "trigger",
+            "event_action": "resolve" if message.kind is Kind.RESOLVED else "trigger",
             "dedup_key": message.incident,
             "payload": {name: value for name, value in event.items() if value},
         }

@@ -97,6 +97,7 @@ def _bound_tests(router: Router, files: Sequence[str], bounds: Sequence[Bound]) 
     counts = RoutingCounts(router)
     for path in files:
         counts.add(_alerts_of(path))
+    counts.finish()
     for bound in bounds:
         failure = counts.failure(bound)
         yield TestResult(bound.text, ", ".join(files), () if failure is None else (failure,))

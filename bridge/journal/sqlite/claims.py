@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from bridge.alert import Alert
 from bridge.delivery import Capacity, Delivery
 from bridge.journal.codec import decode_notification
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.order_keys import HEALTH_ALERT_KEY
+from bridge.routing import Kind, Notification
 
 OPEN = "state IN ('pending', 'claimed')"
 """The condition of the index over open deliveries."""
@@ -52,6 +54,11 @@ class _DeliveryRow(NamedTuple):
     alert_id: bytes
     body: bytes
     due_ns: int
+
+
+class _AlertRow(NamedTuple):
+    id: bytes
+    body: bytes
 
 
 class Claims:
@@ -123,5 +130,16 @@ class Claims:
                 break
             alert = self._bodies.decode(row.alert_id, row.body)
             notification = decode_notification(row.channel, row.notification)
-            run.append(Delivery(row.id, alert, notification, row.attempts, row.created_ns))
+            others = self._named(notification)
+            run.append(Delivery(row.id, alert, notification, row.attempts, row.created_ns, others))
         return run
+
+    def _named(self, notification: Notification) -> tuple[Alert, ...]:
+        """The alerts that a digest of a group names."""
+        context = notification.context
+        if context is None or context.kind is not Kind.DIGEST:
+            return ()
+        ids = [bytes.fromhex(each) for each in context.alerts]
+        marks = ", ".join("?" * len(ids))
+        rows = self._database.rows(_AlertRow, f"SELECT id, body FROM alerts WHERE id IN ({marks}) ORDER BY id", ids)
+        return tuple(self._bodies.decode(row.id, row.body) for row in rows)

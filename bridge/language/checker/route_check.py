@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bridge.alert import Priority, parse_priority
 from bridge.common.durations import parse_duration
 from bridge.common.suggest import did_you_mean
+from bridge.language.checker.memory_check import MemoryChecker
 from bridge.language.checker.resolve import Resolver
 from bridge.language.checker.schedule_check import check_schedule
 from bridge.language.checker.scope import NameKind, Scope
@@ -15,7 +16,7 @@ from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import All, Condition
 from bridge.language.program.kinds import ATTRIBUTES
-from bridge.language.program.program import During, Escalation, MemoryClause, Redaction, Route
+from bridge.language.program.program import During, Escalation, Redaction, Route
 from bridge.language.program.regex import compile_regex
 from bridge.language.program.schedule import Schedule
 from bridge.language.syntax import tree as syntax
@@ -69,6 +70,8 @@ class RouteChecker:
             hint = "add `to CHANNEL`, or `drop` to send nothing"
             self._report(Code.NO_DESTINATION, f'route "{statement.name.text}" has no destination', statement.head, hint)
         used = self._texts.of_template(values.get("use"))
+        windowed = [clause for clause in clauses if isinstance(clause, syntax.WindowedClause)]
+        memory = MemoryChecker(self.resolver.resolve, self.duration, self.count, self._keys)
         return Route(
             statement.name.text,
             self._condition(clauses, enclosing),
@@ -81,7 +84,8 @@ class RouteChecker:
             statement.head,
             self._during(clauses),
             self._escalations(to),
-            tuple(self._memory(clause) for clause in clauses if isinstance(clause, syntax.WindowedClause)),
+            memory.clauses(windowed),
+            memory.resolve_after(windowed),
         )
 
     def otherwise(self, statement: syntax.RouteStatement) -> tuple[str, ...]:
@@ -189,27 +193,7 @@ class RouteChecker:
             for channel in self.channels([clause])
         )
 
-    def _memory(self, clause: syntax.WindowedClause) -> MemoryClause:
-        condition = None if clause.condition is None else self.resolver.resolve(clause.condition)
-
-        def optional(word: syntax.Word | None) -> int | None:
-            return None if word is None else self.duration(word)
-
-        return MemoryClause(
-            clause.keyword,
-            clause.span,
-            self._keys(clause.fields),
-            self._keys(clause.by),
-            clause.negated,
-            condition,
-            None if clause.count is None else self.count(clause.count),
-            optional(clause.window),
-            optional(clause.learn),
-            optional(clause.wait),
-            optional(clause.every),
-        )
-
-    def _keys(self, fields: Sequence[syntax.FieldName]) -> tuple[str, ...]:
+    def _keys(self, fields: Iterable[syntax.FieldName]) -> tuple[str, ...]:
         return tuple(name for each in fields if (name := self.resolver.operands.field_name(each)) is not None)
 
     def _severity(self, word: syntax.Word | None) -> Priority | None:

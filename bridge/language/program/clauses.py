@@ -114,3 +114,18 @@ class Throttle:
 
 
 Clause = New | After | Then | Absent | Unless | With | Group | Throttle
+
+
+def own_fields(clause: Clause) -> tuple[str, ...]:
+    """The fields of the route's own match that a clause reads."""
+    match clause:
+        case New():
+            return (*clause.fields, *clause.by)
+        case After():
+            return clause.by if clause.distinct is None else (clause.distinct, *clause.by)
+        case Absent() | Group() | Throttle():
+            return clause.by
+        case Then():
+            return tuple(pair.own for step in clause.steps for pair in step.by)
+        case Unless() | With():
+            return tuple(pair.own for pair in clause.by)

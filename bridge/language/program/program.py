@@ -36,24 +36,6 @@ class Escalation:
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryClause:
-    """A clause with memory. Times are in nanoseconds."""
-
-    keyword: str
-    """``new after then absent group throttle resolve``."""
-    span: Span
-    fields: tuple[str, ...] = ()
-    by: tuple[str, ...] = ()
-    negated: bool = False
-    condition: Condition | None = None
-    count: int | None = None
-    window_ns: int | None = None
-    learn_ns: int | None = None
-    wait_ns: int | None = None
-    every_ns: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Route:
     """A checked route."""
 
@@ -71,11 +53,15 @@ class Route:
     span: Span
     during: tuple[During, ...] = ()
     escalations: tuple[Escalation, ...] = ()
-    memory: tuple[MemoryClause, ...] = ()
     clauses: tuple[Clause, ...] = ()
     """The clauses with memory."""
     resolve_after_ns: int | None = None
     """After how long without a match its incidents are resolved; None is the default of a day."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """All channels that it can notify, those of escalations too."""
+        return (*self.to, *(each.channel for each in self.escalations))
 
     @property
     def remembers(self) -> bool:

@@ -11,6 +11,7 @@ from bridge.alert import Alert, make_alert
 from bridge.alert.alert import is_clock_field
 from bridge.alert.catalogue import find_field
 from bridge.language.falco.rules import FalcoRule
+from bridge.language.program.clauses import own_fields
 from bridge.language.program.condition import All, Any, Condition, Not
 from bridge.language.program.kinds import ATTRIBUTES, LABEL
 from bridge.language.program.program import Route
@@ -66,10 +67,8 @@ def wanted_fields(route: Route) -> frozenset[str]:
     for template in (route.title, route.message):
         if template is not None:
             names.update(slot.name for slot in parse_template(template).slots)
-    for clause in route.memory:
-        names.update((*clause.fields, *clause.by))
-        if clause.condition is not None:
-            names.update(fields_of(clause.condition))
+    for clause in route.clauses:
+        names.update(own_fields(clause))
     return frozenset(
         name
         for name in names

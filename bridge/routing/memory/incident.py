@@ -91,7 +91,7 @@ class IncidentStage:
             return Outcome(reason=Reason.ACKNOWLEDGED if due else None)
         told = tuple(dict.fromkeys((*row.told, *due)))[:_MOST_CHANNELS]
         self._store(table, key, msgspec.structs.replace(row, pending=left, told=told))
-        values = {"waited": str(now_ns - row.opened_ns), "told": ", ".join(row.told)}
+        values = {"waited": str(now_ns - row.opened_ns), "notified": ", ".join(row.told)}
         escalation = msgspec.structs.replace(
             row.passage, kind=Kind.ESCALATION, to=due, count=row.count, values=row.passage.values | values
         )

@@ -1,0 +1,84 @@
+"""What clauses with memory add to a message: digests, summaries, escalations, resolved incidents. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bridge.channels.message.message import AlertCounts, Fact, Message
+from bridge.common.durations import duration_text
+from bridge.common.text import one_line, shortened
+from bridge.common.times import SECOND_NS, iso_text
+from bridge.routing import Context, Kind
+
+_HEADLINE = 200
+_VALUE = 2000
+_NAME = 100
+WAITED = "waited"
+NOTIFIED = "notified"
+"""Values of an escalation: how long the incident has waited in nanoseconds, and who was notified."""
+_OWN_VALUES = frozenset({WAITED, NOTIFIED})
+
+
+def with_context(message: Message, context: Context, who_fields: tuple[str, ...]) -> Message:
+    """The message of one alert with what is known about its notification.
+
+    ``who_fields`` are the fields that name a person: one of a joined alert says who it was.
+    """
+    values = {name: value for name, value in context.values.items() if name not in _OWN_VALUES}
+    return replace(
+        message,
+        kind=context.kind,
+        headline=shortened(_headline(message, context), _HEADLINE),
+        who=_joined_person(values, who_fields) or message.who,
+        text=_text(message, context),
+        counts=AlertCounts(context.count, _suppressed(context), context.first_ns, context.last_ns),
+        fields=(*message.fields, *(_fact(name, value) for name, value in sorted(values.items()))),
+    )
+
+
+def _headline(message: Message, context: Context) -> str:
+    match context.kind:
+        case Kind.SUMMARY:
+            return f"{context.count} more since {_clock(context.first_ns)}, the last: {message.headline}"
+        case Kind.ESCALATION:
+            return f"Not acknowledged for {_waited(context)}: {message.headline}"
+        case Kind.RESOLVED:
+            return f"Resolved: {message.headline}"
+        case Kind.SINGLE | Kind.DIGEST if context.count > 1:
+            return f"{message.headline} ({context.count} alerts since {_clock(context.first_ns)})"
+        case _:
+            return message.headline
+
+
+def _text(message: Message, context: Context) -> str:
+    """Who was notified of an incident before it was escalated stands above the alert's own text."""
+    if context.kind is not Kind.ESCALATION:
+        return message.text
+    notified = one_line(context.values.get(NOTIFIED, ""), _VALUE) or "unknown"
+    return f"Nobody acknowledged this for {_waited(context)}. First notified: {notified}.\n{message.text}"
+
+
+def _waited(context: Context) -> str:
+    waited = context.values.get(WAITED, "")
+    return duration_text(int(waited) / SECOND_NS) if waited.isdigit() else "some time"
+
+
+def _suppressed(context: Context) -> int:
+    """A summary is about the alerts that were held back; it does not count them twice."""
+    return 0 if context.kind is Kind.SUMMARY else context.suppressed
+
+
+def _joined_person(values: dict[str, str], who_fields: tuple[str, ...]) -> str:
+    for name, value in values.items():
+        if name.partition(".")[2] in who_fields and not name[0].isdigit() and value != "<NA>":
+            return one_line(value, _NAME)
+    return ""
+
+
+def _clock(time_ns: int) -> str:
+    """``12:04 UTC``."""
+    return f"{iso_text(time_ns)[11:16]} UTC"
+
+
+def _fact(name: str, value: str) -> Fact:
+    return Fact(one_line(name, _NAME), one_line(value, _VALUE))

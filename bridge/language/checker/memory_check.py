@@ -1,0 +1,116 @@
+"""From the clauses with memory as written to checked ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+
+from bridge.language.diagnostics.source import Span
+from bridge.language.program.clauses import Absent, After, Clause, Group, New, Pair, Step, Then, Throttle
+from bridge.language.program.condition import Condition
+from bridge.language.syntax import tree as syntax
+
+
+class MemoryChecker:
+    """Builds the clauses of one route. The functions that it is given report what is wrong."""
+
+    def __init__(
+        self,
+        resolve: Callable[[syntax.ConditionNode], Condition | None],
+        duration: Callable[[syntax.Word], int],
+        count: Callable[[syntax.Word], int],
+        keys: Callable[[Iterable[syntax.FieldName]], tuple[str, ...]],
+    ) -> None:
+        """``resolve`` returns None for a condition with an error; ``duration`` returns nanoseconds."""
+        self._resolve = resolve
+        self._duration = duration
+        self._count = count
+        self._keys = keys
+
+    def clauses(self, written: Iterable[syntax.WindowedClause]) -> tuple[Clause, ...]:
+        """The clauses in the order in which they are written; all ``then`` of a route are one clause."""
+        found: list[Clause] = []
+        steps: list[Step] = []
+        for clause in written:
+            if clause.keyword == "then":
+                if (step := self._step(clause)) is not None:
+                    steps.append(step)
+            elif (checked := self._clause(clause)) is not None:
+                found.append(checked)
+        if steps:
+            found.append(Then(f"then {_digest(steps)}", tuple(steps)))
+        return tuple(found)
+
+    def resolve_after(self, written: Iterable[syntax.WindowedClause]) -> int | None:
+        """What ``resolve after`` says, in nanoseconds."""
+        for clause in written:
+            if clause.keyword == "resolve" and clause.window is not None:
+                return self._duration(clause.window)
+        return None
+
+    def _clause(self, clause: syntax.WindowedClause) -> Clause | None:
+        text, by = _text(clause), self._keys(clause.by)
+        match clause.keyword:
+            case "new":
+                return New(text, self._keys(clause.fields), self._time(clause.window), by, self._time(clause.learn))
+            case "after":
+                return After(text, self._number(clause.count), self._time(clause.window), by)
+            case "absent":
+                return Absent(text, self._time(clause.window), by)
+            case "throttle":
+                return Throttle(text, self._number(clause.count), self._time(clause.window), by)
+            case "group":
+                return self._group(text, clause, by)
+            case _:
+                return None
+
+    def _group(self, text: str, clause: syntax.WindowedClause, by: tuple[str, ...]) -> Group:
+        group = Group(text, by)
+        return Group(
+            text,
+            by,
+            group.wait_ns if clause.wait is None else self._duration(clause.wait),
+            group.every_ns if clause.every is None else self._duration(clause.every),
+            group.limit if clause.count is None else self._count(clause.count),
+        )
+
+    def _step(self, clause: syntax.WindowedClause) -> Step | None:
+        condition = None if clause.condition is None else self._resolve(clause.condition)
+        if condition is None:
+            return None
+        by = tuple(Pair(name, name) for name in self._keys(clause.by))
+        return Step(condition, self._time(clause.window), by, clause.negated)
+
+    def _time(self, word: syntax.Word | None) -> int:
+        return 0 if word is None else self._duration(word)
+
+    def _number(self, word: syntax.Word | None) -> int:
+        return 1 if word is None else self._count(word)
+
+
+def _text(clause: syntax.WindowedClause) -> str:
+    """The clause on one line, whatever its layout: ``throttle 3 10m by k8s.pod.name``."""
+    words = [clause.keyword]
+    words += [each.text for each in clause.fields]
+    for part in (clause.count, clause.window, clause.learn, clause.wait, clause.every):
+        words.append("-" if part is None else part.text)
+    if clause.by:
+        words += ["by", *(each.text for each in clause.by)]
+    return " ".join(words)
+
+
+def _digest(steps: list[Step]) -> str:
+    """Eight hexadecimal digits of what the steps mean, whatever their layout and their macros' names."""
+    return blake2b(repr([_without_spans(step) for step in steps]).encode(), digest_size=4).hexdigest()
+
+
+def _without_spans(value: object) -> object:
+    if isinstance(value, Span):
+        return None
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = [_without_spans(getattr(value, each.name)) for each in dataclasses.fields(value)]
+        return (type(value).__name__, *parts)
+    if isinstance(value, tuple):
+        return tuple(_without_spans(each) for each in value)
+    return value
