@@ -9,7 +9,8 @@ thread of one event loop. The connection does no I/O except through its transpor
 
 States. Reading and responding are independent; a connection closes when both have ended.
 
-    idle         no request has begun                          closed after ``Timeouts.idle``
+    silent       no request has begun yet                      closed after ``Timeouts.first_byte``
+    idle         the last request is answered                  closed after ``Timeouts.idle``
     in request   the first byte came, the last did not         408 after ``Timeouts.request``
     responding   complete requests wait for their responses    no deadline: the handler is responsible
     draining     reading has ended, responses are pending      the last response carries ``Connection: close``
@@ -28,11 +29,13 @@ Who closes what:
     the connection   after its last response: EOF first, so that unread bytes do not make TCP reset the response away
     the listener     all connections: ``stop`` (after the pending responses), ``abort_connections`` (at once) and
                      ``tick`` (those past their deadline; the owner of the loop calls it about once a second)
+                     also the connection that ``Admission.replaceable`` names, when a limit is reached
     the handler      none; ``on_closed`` notifies it once for each connection whose handshake succeeded
 
-Bounds: MAX_HEAD_BYTES and MAX_HEADERS for a head, MAX_BODY_BYTES for a body before and after decompression,
-``RequestHandler.reserve`` for the unfinished bodies of all connections together, ``ConnectionLimits`` for their number,
-and the deadlines above.
+Bounds: MAX_HEAD_BYTES and MAX_HEADERS for a head, MAX_BODY_BYTES for a body before and after decompression and
+_MAX_PIECES for its chunks, ``RequestHandler.reserve`` for the unfinished bodies of all connections together,
+``ConnectionLimits`` for their number, and the deadlines above. Decompression and decoding are the handler's, in
+another thread.
 """
 
 from __future__ import annotations
@@ -41,13 +44,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from math import inf
 from typing import Any, Protocol
 
 import httptools
 
+from bridge.http.admission import Admission
 from bridge.http.guard import Timeouts
 from bridge.http.request import (
     INTERNAL_ERROR,
@@ -67,8 +69,13 @@ _PIECE = 16 << 10
 """Bytes given to the parser in one call."""
 _MAX_PENDING = 16
 """Pending responses of one connection before reading pauses. Falco sends one request at a time."""
+_MAX_PIECES = 16 << 10
+"""Pieces of one body. Each costs a call, so a chunk must not be a byte."""
 _HEAD_TOO_LARGE = Reply(431, f"the head of a request holds at most {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} headers")
 
+_TOO_MANY_PIECES = Reply(413, f"a body has at most {_MAX_PIECES} chunks")
+_TOO_MANY_AT_ONCE = Reply(503, "too many requests at once; try again later")
+_FIRST_ERROR = 400
 _TIMEOUTS = Timeouts()
 
 Respond = Callable[[Reply], None]
@@ -80,6 +87,9 @@ class RequestHandler(Protocol):
 
     def on_closed(self, connection: HttpConnection) -> None:
         """The connection has ended."""
+
+    def is_health_check(self, head: RequestHead) -> bool:
+        """Whether the request is answered even if there are too many connections."""
 
     def check_head(self, head: RequestHead) -> Reply | None:
         """Check a request before its body is read. A reply refuses it."""
@@ -97,28 +107,50 @@ class RequestHandler(Protocol):
         """Handling a request raised an error: a bug in the bridge."""
 
 
-@dataclass(slots=True)
 class _PendingResponse:
     """The response to a complete request, or a refusal. ``reply`` is None until the handler responds."""
 
-    last: bool
-    """The connection ends with this response."""
-    head_only: bool = False
-    reply: Reply | None = None
+    __slots__ = ("connection", "delivers", "head_only", "last", "reply")
+
+    def __init__(self, connection: HttpConnection, method: str, *, last: bool, reply: Reply | None = None) -> None:
+        """``last``: the connection ends with this response."""
+        self.connection = connection
+        self.last = last
+        self.reply = reply
+        self.head_only = method == "HEAD"
+        self.delivers = method in {"POST", "PUT"}
+
+    def respond(self, reply: Reply) -> None:
+        """Answer the request."""
+        self.reply = reply
+        if self.delivers and reply.status < _FIRST_ERROR:
+            self.connection.prove()
+        self.connection.flush()
 
 
 class HttpConnection(asyncio.Protocol):
     """A connection in the states that the module describes."""
 
     def __init__(
-        self, handler: RequestHandler, peer: str, refusal: Reply | None = None, timeouts: Timeouts = _TIMEOUTS
+        self,
+        handler: RequestHandler,
+        peer: str,
+        admission: Admission,
+        refusal: Reply | None = None,
+        timeouts: Timeouts = _TIMEOUTS,
+        *,
+        spare: bool = False,
     ) -> None:
-        """``refusal``: the reply to whatever the sender sends, or None to serve it."""
+        """``refusal``: the reply to everything that the sender sends; health checks are answered if it is ``spare``."""
         self.peer = peer
+        self.spare = spare
+        """Whether it was accepted beyond the limits, for a health check."""
         self._timeouts = timeouts
-        self.deadline = time.monotonic() + timeouts.request
+        self.deadline = time.monotonic() + timeouts.handshake
         """When ``tick`` ends the connection, by the monotonic clock."""
         self._handler = handler
+        self._admission = admission
+        self._proven = False
         self._refusal = refusal
         self._transport: Any = None
         self._parser = httptools.HttpRequestParser(self)
@@ -135,6 +167,7 @@ class HttpConnection(asyncio.Protocol):
         """Received bytes that have not been given to the parser."""
         self._stalled_bytes = 0
         """Bytes that the parser took without reporting a part of a request."""
+        self._body_size = self._reserved = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -142,7 +175,7 @@ class HttpConnection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._head_size = 0
         self._head: RequestHead | None = None
-        self._body = bytearray()
+        self._body: list[bytes] = []
         self._progressed = True
 
     # Called by asyncio
@@ -150,8 +183,8 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """A sender has connected, after the TLS handshake if there is one."""
         self._transport = transport
-        self.deadline = time.monotonic() + self._timeouts.idle
-        if self._refusal is not None:
+        self.deadline = time.monotonic() + self._timeouts.first_byte
+        if self._refusal is not None and not self.spare:
             self._refuse(self._refusal)
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -163,6 +196,11 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse bytes. If too many responses are pending, the rest waits for them."""
+        if not self._proven:
+            self._admission.heard(self)
+        if len(data) <= _PIECE and len(self._pending_responses) < _MAX_PENDING:
+            self._feed(data)
+            return
         for at in range(0, len(data), _PIECE):
             if len(self._pending_responses) >= _MAX_PENDING:
                 self._unfed = data[at:]
@@ -184,7 +222,8 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(INTERNAL_ERROR)
         except httptools.HttpParserError:
             self._refuse(Reply(400, "not an HTTP/1.1 request"))
-        self._limit_stalled_parser(len(data))
+        if self._in_request:
+            self._limit_unfinished(len(data))
 
     def eof_received(self) -> bool:
         """The sender has closed its side. It may still read the pending responses, except over TLS."""
@@ -229,10 +268,21 @@ class HttpConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def prove(self) -> None:
+        """The connection has delivered an alert."""
+        if not self._proven:
+            self._proven = True
+            self._admission.prove(self)
+
     @property
-    def rejected_on_connect(self) -> bool:
-        """Whether the connection was accepted only to send a refusal."""
+    def refused(self) -> bool:
+        """Whether the connection was accepted only to send a refusal, or to answer a health check."""
         return self._refusal is not None
+
+    @property
+    def answering(self) -> bool:
+        """Whether a response is pending."""
+        return bool(self._pending_responses)
 
     @property
     def unsent(self) -> bool:
@@ -252,26 +302,31 @@ class HttpConnection(asyncio.Protocol):
     def on_url(self, url: bytes) -> None:
         """A piece of the request's target."""
         self._target += url
-        self._count_head(len(url))
+        self._head_size += len(url)
+        if self._head_size > MAX_HEAD_BYTES:
+            self._refuse(_HEAD_TOO_LARGE)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header. Trailers of a chunked body are counted and ignored."""
-        self._count_head(len(name) + len(value) + 4)
+        self._head_size += len(name) + len(value) + 4
         if self._head is None:
             self._headers[name.lower()] = value
-            if len(self._headers) > MAX_HEADERS:
-                self._refuse(_HEAD_TOO_LARGE)
+        if self._head_size > MAX_HEAD_BYTES or len(self._headers) > MAX_HEADERS:
+            self._refuse(_HEAD_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         """The head is complete. A request that must be refused is refused before its body is read."""
         if self._reading_closed:
             return
         self._progressed = True
-        self._head = read_head(self._parser.get_method(), self._target, self._headers)
-        refused = self._handler.check_head(self._head) or refuse_head(self._head, self._headers)
+        headers = self._headers
+        head = self._head = read_head(self._parser.get_method(), self._target, headers)
+        refused = self._handler.check_head(head) or refuse_head(head, headers)
+        if self._refusal is not None and not self._handler.is_health_check(head):
+            refused = self._refusal
         if refused is not None:
             self._refuse(refused)
-        elif not self._pending_responses and self._headers.get(b"expect", b"").lower() == b"100-continue":
+        elif b"expect" in headers and not self._pending_responses and headers[b"expect"].lower() == b"100-continue":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, data: bytes) -> None:
@@ -279,45 +334,43 @@ class HttpConnection(asyncio.Protocol):
         if self._reading_closed:
             return
         self._progressed = True
-        if len(self._body) + len(data) > MAX_BODY_BYTES:
+        self._body_size += len(data)
+        self._body.append(data)
+        if self._body_size > MAX_BODY_BYTES:
             self._refuse(TOO_LARGE)
-        elif not self._handler.reserve(len(data)):
-            self._refuse(Reply(503, "too many requests at once; try again later"))
-        else:
-            self._body += data
+        elif len(self._body) > _MAX_PIECES:
+            self._refuse(_TOO_MANY_PIECES)
 
     def on_message_complete(self) -> None:
         """The request is complete."""
         if self._reading_closed:
             return
-        assert self._head is not None
+        head = self._head
+        assert head is not None
         self._in_request = False
-        self._reading_closed = not self._parser.should_keep_alive()
-        pending = _PendingResponse(last=self._reading_closed, head_only=self._head.method == "HEAD")
+        self._reading_closed = self.spare or not self._parser.should_keep_alive()
+        pending = _PendingResponse(self, head.method, last=self._reading_closed)
         self._pending_responses.append(pending)
         self.deadline = inf
-        body = bytes(self._body)
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._release_body()
         try:
-            self._handler.handle(self._head, body, partial(self._respond, pending))
+            self._handler.handle(head, body, pending.respond)
         except Exception as error:  # noqa: BLE001  # a bug must affect this request only
             self._handler.on_internal_error(error)
-            self._respond(pending, INTERNAL_ERROR)
+            pending.respond(INTERNAL_ERROR)
 
-    def _respond(self, pending: _PendingResponse, reply: Reply) -> None:
-        pending.reply = reply
-        self._flush()
-
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """Write the responses that are ready, up to the first that is not."""
-        while self._pending_responses and (reply := self._pending_responses[0].reply) is not None:
-            pending = self._pending_responses.popleft()
+        responses = self._pending_responses
+        while responses and (reply := responses[0].reply) is not None:
+            pending = responses.popleft()
             if self._transport.is_closing():
                 continue
             self._transport.write(encode_reply(reply, last=pending.last, head_only=pending.head_only))
             if pending.last:
                 self._finish()
-        if not self._pending_responses:
+        if not responses:
             self._resume_reading()
 
     def _resume_reading(self) -> None:
@@ -339,10 +392,9 @@ class HttpConnection(asyncio.Protocol):
         self._in_request = False
         self._release_body()
         self._handler.on_refused(reply)
-        self._pending_responses.append(
-            _PendingResponse(True, self._head is not None and self._head.method == "HEAD", reply)
-        )
-        self._flush()
+        method = "" if self._head is None else self._head.method
+        self._pending_responses.append(_PendingResponse(self, method, last=True, reply=reply))
+        self.flush()
 
     def _finish(self) -> None:
         """Send EOF and let the sender read the response: closing a socket with unread bytes would reset it."""
@@ -353,18 +405,20 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def _count_head(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > MAX_HEAD_BYTES:
-            self._refuse(_HEAD_TOO_LARGE)
-
-    def _limit_stalled_parser(self, size: int) -> None:
-        """Refuse a header, or anything else that the parser buffers, that never ends."""
-        self._stalled_bytes = 0 if self._progressed or not self._in_request else self._stalled_bytes + size
+    def _limit_unfinished(self, size: int) -> None:
+        """Bound what an incomplete request holds: a header that never ends, and its body so far."""
+        self._stalled_bytes = 0 if self._progressed else self._stalled_bytes + size
+        added = self._body_size - self._reserved
         if self._stalled_bytes > MAX_HEAD_BYTES:
             self._refuse(_HEAD_TOO_LARGE)
+        elif added and not self._handler.reserve(added):
+            self._refuse(_TOO_MANY_AT_ONCE)
+        else:
+            self._reserved = self._body_size
 
     def _release_body(self) -> None:
-        if self._body:
-            self._handler.reserve(-len(self._body))
-            self._body = bytearray()
+        if self._reserved:
+            self._handler.reserve(-self._reserved)
+            self._reserved = 0
+        self._body_size = 0
+        self._body = []

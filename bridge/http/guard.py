@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from bridge.http.request import Reply, RequestHead
+from bridge.http.request import RequestHead
 from bridge.language.program.values import Network
 
 _GRACE_SECONDS = 900.0
@@ -39,7 +38,7 @@ class Guard:
         """Whether this address may connect."""
         if not self.allow:
             return True
-        address = _address(peer)
+        address = parse_address(peer)
         return address is not None and any(
             address.version == each.version and address in each for each in self.allow
         )  # fmt: skip
@@ -80,8 +79,10 @@ class ConnectionLimits:
 class Timeouts:
     """The time limits of a connection, in seconds."""
 
-    handshake: float = 10.0
+    handshake: float = 5.0
     """For the TLS handshake."""
+    first_byte: float = 5.0
+    """From the connection to the first byte of a request."""
     request: float = 10.0
     """From the first byte of a request to its last."""
     idle: float = 75.0
@@ -90,54 +91,15 @@ class Timeouts:
     """For the sender to read the last response."""
 
 
-class Admission:
-    """Counts the connections and decides which senders may connect."""
-
-    def __init__(self, guard: Guard, limits: ConnectionLimits) -> None:
-        self._guard = guard
-        self._limits = limits
-        self._peers: Counter[str] = Counter()
-        self.count = 0
-
-    def refusal(self, peer: str) -> Reply | None:
-        """The reply to an address that must not connect now, or None."""
-        if not self._guard.allows(peer):
-            return Reply(403, "this address is not allowed")
-        if self.count >= self._limits.total:
-            return Reply(503, "too many connections; try again later")
-        if self._peers[_group(peer)] >= self._limits.per_peer:
-            return Reply(503, "too many connections from this address; try again later")
-        return None
-
-    def add(self, peer: str) -> None:
-        """An allowed sender has connected."""
-        self.count += 1
-        self._peers[_group(peer)] += 1
-
-    def remove(self, peer: str) -> None:
-        """The sender's connection has ended."""
-        self.count -= 1
-        group = _group(peer)
-        self._peers[group] -= 1
-        if self._peers[group] <= 0:
-            del self._peers[group]
-
-
 def _same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
 
 
-def _address(peer: str) -> IPv4Address | IPv6Address | None:
+def parse_address(peer: str) -> IPv4Address | IPv6Address | None:
+    """The address of a peer, IPv4 also where it came mapped into IPv6. None for an invalid one."""
     try:
         address = ip_address(peer.partition("%")[0])
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
-
-
-def _group(peer: str) -> str:
-    address = _address(peer)
-    if isinstance(address, IPv6Address):
-        return address.exploded[:19]
-    return str(address)

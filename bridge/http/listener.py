@@ -12,13 +12,16 @@ import structlog
 
 from bridge.common.errors import SetupError
 from bridge.common.reloading import Reloading
+from bridge.http.admission import Admission, Admitted
 from bridge.http.connection import HttpConnection, RequestHandler
-from bridge.http.guard import Admission, ConnectionLimits, Guard, Timeouts
+from bridge.http.guard import ConnectionLimits, Guard, Timeouts
 from bridge.http.request import Reply
 
 _BACKLOG = 1024
 _ACCEPT_BATCH = 64
-"""Connections accepted in one call, and concurrent connections that only receive a refusal."""
+"""Connections accepted in one call."""
+_MAX_REFUSED = 64
+"""Concurrent connections that only receive a refusal, and those beyond the limits that may ask for a health check."""
 _TIMEOUTS = Timeouts()
 _SHUTDOWN_SECONDS = 2.0
 _MAX_LOGGED_CAUSES = 20
@@ -55,12 +58,16 @@ class Listener:
         self._admission = Admission(guard, limits)
         self._tls = tls
         self._timeouts = timeouts
-        self._rejected = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._refused: dict[HttpConnection, None] = {}
+        self._spare: dict[HttpConnection, None] = {}
+        """Connections beyond the limits, the oldest first."""
+        self._tasks: dict[HttpConnection, asyncio.Task[None]] = {}
         self._logged: set[str] = set()
         self._log = structlog.get_logger("http")
         self.connections: set[HttpConnection] = set()
         self.failed_handshakes = 0
+        self.replaced = 0
+        """Connections that were closed in favor of others."""
 
     @property
     def count(self) -> int:
@@ -96,9 +103,10 @@ class Listener:
         """Close all connections at once."""
         for connection in list(self.connections):
             connection.abort()
-        for task in list(self._tasks):
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)
 
     def remove(self, connection: HttpConnection) -> None:
@@ -106,10 +114,11 @@ class Listener:
         if connection not in self.connections:
             return
         self.connections.remove(connection)
-        if connection.rejected_on_connect:
-            self._rejected -= 1
+        if connection.refused:
+            self._refused.pop(connection, None)
+            self._spare.pop(connection, None)
         else:
-            self._admission.remove(connection.peer)
+            self._admission.remove(connection)
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(_ACCEPT_BATCH):
@@ -136,26 +145,59 @@ class Listener:
             self._loop.add_reader(listening.fileno(), self._accept, listening)
 
     def _admit(self, accepted: socket.socket, peer: str) -> None:
-        refusal = self._admission.refusal(peer)
-        if refusal is None:
-            self._start(accepted, peer)
+        refusal = self._admission.forbids(peer)
+        if refusal is not None:
+            self._admit_refused(accepted, peer, refusal)
             return
-        if self._tls is not None or self._rejected >= _ACCEPT_BATCH:
+        refusal = self._admission.full(peer)
+        if refusal is not None:
+            replaced = self._admission.replaceable(peer)
+            if replaced is None:
+                self._admit_spare(accepted, peer, refusal)
+                return
+            self._replace(replaced)
+        connection = HttpConnection(self._handler, peer, self._admission, None, self._timeouts)
+        self._admission.add(connection)
+        self._start(accepted, connection)
+
+    def _admit_refused(self, accepted: socket.socket, peer: str, refusal: Reply) -> None:
+        """Answer a sender that may not connect, without a TLS handshake."""
+        if self._tls is not None or len(self._refused) >= _MAX_REFUSED:
             self._handler.on_refused(refusal)
             accepted.close()
-        else:
-            self._start(accepted, peer, refusal)
+            return
+        connection = HttpConnection(self._handler, peer, self._admission, refusal, self._timeouts)
+        self._refused[connection] = None
+        self._start(accepted, connection)
 
-    def _start(self, accepted: socket.socket, peer: str, refusal: Reply | None = None) -> None:
-        connection = HttpConnection(self._handler, peer, refusal, self._timeouts)
+    def _admit_spare(self, accepted: socket.socket, peer: str, refusal: Reply) -> None:
+        """Every place is taken by a sender that delivers: answer a health check, and refuse anything else."""
+        if len(self._spare) >= _MAX_REFUSED:
+            self._replace(next(iter(self._spare)))
+        connection = HttpConnection(self._handler, peer, self._admission, refusal, self._timeouts, spare=True)
+        self._spare[connection] = None
+        self._start(accepted, connection)
+
+    def _replace(self, connection: Admitted) -> None:
+        """Close a connection now, to make room for another."""
+        assert isinstance(connection, HttpConnection)
+        self.replaced += 1
+        self.remove(connection)
+        connection.abort()
+        task = self._tasks.get(connection)
+        if task is not None:
+            task.cancel()
+
+    def _start(self, accepted: socket.socket, connection: HttpConnection) -> None:
         self.connections.add(connection)
-        if refusal is None:
-            self._admission.add(peer)
-        else:
-            self._rejected += 1
         task = self._loop.create_task(self._connect(accepted, connection))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[connection] = task
+        task.add_done_callback(lambda _: self._connected(accepted, connection))
+
+    def _connected(self, accepted: socket.socket, connection: HttpConnection) -> None:
+        task = self._tasks.pop(connection)
+        if task.cancelled():  # before it began
+            accepted.close()
 
     async def _connect(self, accepted: socket.socket, connection: HttpConnection) -> None:
         limits: dict[str, Any] = {}

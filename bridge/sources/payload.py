@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -18,10 +19,16 @@ from bridge.common.times import iso_text
 
 MAX_ALERTS_PER_BODY = 10_000
 
-_MAX_COMMAS = 100 * MAX_ALERTS_PER_BODY
+MAX_VALUES_PER_ALERT = 100_000
+"""Falco's alerts have below a hundred; those of plugins may list thousands. Decoding them costs CPU, not memory."""
+
+_MAX_VALUES = 100 * MAX_ALERTS_PER_BODY
+_MAX_LINES = 20 * MAX_ALERTS_PER_BODY
+"""Lines of a body, of which blank ones and those that continue a text alert are no alerts."""
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _LOOSE = json.JSONDecoder(strict=False)
 _BLANK = b" \t\r\n"
+_SPACE = re.compile(r"[ \t\r\n]+")
 
 
 @dataclass(slots=True)
@@ -42,15 +49,20 @@ class Payload:
             self.alerts.append(decoded)
 
 
+_TOO_MANY_VALUES = Malformed(f"has more than {MAX_VALUES_PER_ALERT} values")
+
+
 def decode_one(piece: bytes, received_ns: int, zone: ZoneInfo | None = None) -> Alert | Malformed:
     """Decode one alert in JSON or text form."""
+    if len(piece) > MAX_VALUES_PER_ALERT and piece.count(b",") > MAX_VALUES_PER_ALERT:
+        return _TOO_MANY_VALUES
     if piece.lstrip(_BLANK)[:1] == b"{":
         return decode_json(piece, received_ns)
     return decode_text(piece, received_ns, zone)
 
 
 class TooManyAlerts(Exception):  # noqa: N818  # caused by the sender, not a fault
-    """The body holds more than ``MAX_ALERTS_PER_BODY`` alerts."""
+    """The body holds more than ``MAX_ALERTS_PER_BODY`` alerts, or more lines or values than these would have."""
 
 
 def read_body(body: bytes, received_ns: int, zone: ZoneInfo | None = None) -> Payload:
@@ -58,6 +70,8 @@ def read_body(body: bytes, received_ns: int, zone: ZoneInfo | None = None) -> Pa
 
     A malformed piece is rejected without affecting the others. Raises TooManyAlerts.
     """
+    if len(body) > _MAX_LINES and (body.count(b",") > _MAX_VALUES or _has_too_many_lines(body)):
+        raise TooManyAlerts
     body = body.removeprefix(b"\xef\xbb\xbf")
     start = body.lstrip(_BLANK)[:1]
     if not start:
@@ -102,13 +116,17 @@ def _read_pieces(pieces: Iterator[bytes], body: bytes, received_ns: int, zone: Z
     return payload
 
 
+def _has_too_many_lines(body: bytes) -> bool:
+    """An array may have any number of them: a pretty printer breaks lines."""
+    return body.count(b"\n") > _MAX_LINES and body.lstrip(b"\xef\xbb\xbf" + _BLANK)[:1] != b"["
+
+
 def _elements(body: bytes) -> Iterator[bytes]:
     """The elements of an array. If the array is malformed, the unreadable rest is one more element."""
-    if body.count(b",") <= _MAX_COMMAS:
-        try:
-            return (bytes(raw) for raw in _LIST.decode(body))
-        except (ValueError, RecursionError):
-            pass
+    try:
+        return (bytes(raw) for raw in _LIST.decode(body))
+    except (ValueError, RecursionError):
+        pass
     return _loose_elements(body.decode("utf-8", "replace").strip())
 
 
@@ -135,9 +153,8 @@ def _end_of_value(text: str, at: int) -> int:
 
 
 def _skip(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n":
-        at += 1
-    return at
+    blank = _SPACE.match(text, at)
+    return at if blank is None else blank.end()
 
 
 def _lines(body: bytes) -> Iterator[bytes]:

@@ -18,10 +18,13 @@ class Collector:
         self.batches: list[Batch] = []
         self.hold = threading.Event()
         self.hold.set()
+        self.entered = 0
+        """Commits that have begun."""
         self.before: Callable[[Batch], None] = lambda _batch: None
 
     def __call__(self, batch: Batch) -> None:
         self.before(batch)
+        self.entered += 1
         self.hold.wait(60)
         self.batches.append(batch)
 

@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from bridge.common.reloading import Reloading
-from bridge.http.guard import Admission, ConnectionLimits, Guard, Timeouts
+from bridge.http.guard import ConnectionLimits, Guard, Timeouts
 from bridge.sources.contract import Batch
-from bridge.sources.http import source as http_source
+from bridge.sources.http import committing
+from bridge.sources.http.committing import Committer
 from bridge.sources.http.limits import HttpLimits
 from bridge.sources.http.source import HttpSource
 from bridge.sources.payload import MAX_ALERTS_PER_BODY, read_body
@@ -137,10 +138,13 @@ def test_a_drop_now_and_then_buys_no_time() -> None:
 
 
 def test_an_idle_connection_is_closed() -> None:
-    """Empty lines do not keep it."""
-    with running(made := source(timeouts=Timeouts(idle=0.5))), connected(made.port) as connection:
+    """Before its first request and between two. Empty lines do not keep it open."""
+    with running(made := source(timeouts=Timeouts(first_byte=0.5))), connected(made.port) as connection:
         connection.sendall(b"\r\n\r\n")
         assert rest(connection) == b""
+    with running(made := source(timeouts=Timeouts(idle=0.5))), connected(made.port) as connection:
+        connection.sendall(GOOD)
+        assert rest(connection).startswith(b"HTTP/1.1 200")
 
 
 def test_a_sender_that_sends_no_handshake_is_disconnected(tmp_path: Path) -> None:
@@ -166,26 +170,6 @@ def test_a_sender_that_sends_no_handshake_is_disconnected(tmp_path: Path) -> Non
     (told,) = [each for each in logs if each.get("problem") == "HTTP_REQUEST"]
     assert "https://" in told["remedy"]
     assert (told["listening"], told["peer"]) == (f"127.0.0.1:{made.port}", "127.0.0.1")
-
-
-def test_one_address_cannot_take_all_places() -> None:
-    """Nor one network of IPv6; a place is free again once its connection is gone."""
-    made = source(connections=ConnectionLimits(total=10, per_peer=2))
-    with running(made) as taken:
-        with connected(made.port) as first, connected(made.port):
-            first.sendall(GOOD)
-            assert first.recv(100).startswith(b"HTTP/1.1 200")
-            status, text = ask(made.port, "POST", "/", ALERT)
-            assert (status, "from this address" in text) == (503, True)
-        wait_until(lambda: made._listener.count == 0, "the limits")
-        assert ask(made.port, "POST", "/", ALERT)[0] == 200
-        assert len(taken.alerts) == 2
-        assert "1 answered 503" in made.state()[0].detail
-    admission = Admission(Guard(), ConnectionLimits(total=3, per_peer=1))
-    admission.add("2001:db8::1")
-    assert admission.refusal("2001:db8::2") is not None
-    assert admission.refusal("2001:db8:0:1::2") is None
-    assert admission.refusal("192.0.2.1") is None
 
 
 def test_half_closed_senders_hear_their_answer(at_work: tuple[HttpSource, Collector]) -> None:
@@ -283,7 +267,7 @@ def test_answers_keep_the_order_of_their_requests() -> None:
         connection.sendall(
             GOOD + b"GET /ping HTTP/1.1\r\n\r\n" + POST % (1, b"x") + GOOD.replace(b"Host: x", b"Connection: close")
         )
-        wait_until(lambda: made._pending._committing, "the commit to begin")
+        wait_until(lambda: taken.entered, "the commit to begin")
         taken.hold.set()
         answer = rest(connection)
     assert [each[:3] for each in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"400", b"200"]
@@ -319,16 +303,16 @@ def test_a_fault_in_one_request_costs_that_request_only(monkeypatch: pytest.Monk
             target=lambda: answers.append(raw(made.port, GOOD.replace(b"Host: x", b"Connection: close")))
         )
         first.start()
-        wait_until(lambda: made._pending._committing, "the commit to begin")
+        wait_until(lambda: taken.entered, "the commit to begin")
         with connected(made.port) as connection:
             last = GOOD.replace(b"Host: x", b"Connection: close")
             connection.sendall(GOOD + POST % (len(poison), poison) + last)
-            wait_until(lambda: len(made._pending._requests) == 3, "the others")
+            wait_until(lambda: made._pending is not None and len(made._pending._open) == 4, "the others")
             taken.hold.set()
             answer = rest(connection)
         first.join(60)
         assert [each[:3] for each in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"500", b"200"]
-        monkeypatch.setattr(http_source, "read_body", lambda *_: 1 / 0)
+        monkeypatch.setattr(committing, "read_body", lambda *_: 1 / 0)
         assert ask(made.port, "POST", "/", ALERT)[0] == 500
         monkeypatch.undo()
         assert ask(made.port, "POST", "/", ALERT)[0] == 200
@@ -421,7 +405,7 @@ def test_a_fault_of_the_committer_ends_the_source_which_can_be_started_anew(monk
         except ZeroDivisionError as error:
             raised.append(error)
 
-    monkeypatch.setattr(HttpSource, "_commit_batch", lambda *_: 1 / 0)
+    monkeypatch.setattr(Committer, "_commit", lambda *_: 1 / 0)
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     with connected(made.port) as connection:

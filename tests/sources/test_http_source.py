@@ -30,8 +30,8 @@ from bridge.http.guard import Guard
 from bridge.http.request import MAX_BODY_BYTES, RequestHead
 from bridge.journal.opening import open_for_router
 from bridge.language.program.values import parse_network
+from bridge.sources.http.committing import Answers
 from bridge.sources.http.limits import HttpLimits
-from bridge.sources.http.pending import PendingRequests
 from bridge.sources.http.source import HttpSource
 from bridge.sources.payload import read_body
 from tests.sources.collector import Collector, running
@@ -290,7 +290,7 @@ def stopped_amid_a_commit(made: HttpSource, taken: Collector) -> list[tuple[int,
     with running(made, taken):
         thread = threading.Thread(target=lambda: answers.append(ask(made.port, "POST", "/", ALERT)))
         thread.start()
-        wait_until(lambda: made._pending._committing, "the commit to begin")
+        wait_until(lambda: taken.entered, "the commit to begin")
         made.stop()
         taken.hold.set()
         thread.join(60)
@@ -306,15 +306,15 @@ def test_stopping_answers_what_has_come() -> None:
     assert [status for status, _ in answers] == [200]
 
 
-def test_who_leaves_while_a_commit_ends_still_answers_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even where everything happens between the commit's end and whatever its thread does next."""
-    made, taken, done, pause = source(), Collector(), PendingRequests.done, threading.Event()
+def test_stopping_waits_for_answers_that_are_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if the committer's thread does not run between the end of a commit and the answer."""
+    made, taken, schedule, pause = source(), Collector(), HttpSource._schedule_answers, threading.Event()
 
-    def slowly(waiting: PendingRequests) -> None:
-        done(waiting)
+    def slowly(made: HttpSource, answers: Answers) -> None:
         pause.wait(0.5)
+        schedule(made, answers)
 
-    monkeypatch.setattr(PendingRequests, "done", slowly)
+    monkeypatch.setattr(HttpSource, "_schedule_answers", slowly)
     answers = stopped_amid_a_commit(made, taken)
     assert [status for status, _ in answers] == [200]
 
@@ -354,7 +354,7 @@ def test_cancelling_counts_what_was_not_committed() -> None:
     with running(made, taken):
         thread = threading.Thread(target=try_asking, args=(made.port,))
         thread.start()
-        wait_until(lambda: made._pending._committing, "the commit to begin")
+        wait_until(lambda: taken.entered, "the commit to begin")
         assert made.abort() == 1
         taken.hold.set()
         thread.join(60)

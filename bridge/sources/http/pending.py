@@ -1,38 +1,37 @@
-"""The requests that wait for their commit: bounded, and shared by the connections' thread and the committer's."""
+"""The requests that wait for their commit: bounded, in order, and passed from the loop's thread to the committer's."""
 
 from __future__ import annotations
 
-import threading
 import time
+from asyncio import AbstractEventLoop
 from collections import deque
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 from bridge.http.connection import Respond
 from bridge.http.request import Reply
 from bridge.sources.http.limits import HttpLimits
-from bridge.sources.payload import Payload
 
-_ALERT_OVERHEAD = 2048
-"""The approximate memory of a decoded alert, in bytes, in addition to the size of its body."""
+_OVERHEAD = 2048
+"""The approximate memory of a waiting request, in bytes, in addition to its body."""
 _MAX_BATCH = 1000
+"""Requests that are taken at once."""
+_MAX_BATCH_BYTES = 1 << 20
+"""The bodies that are taken at once have less than this and one body more."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class PendingRequest:
-    """One request."""
+    """One request. Its body is still encoded."""
 
-    payload: Payload
-    size: int
-    """The size of its body in bytes."""
+    body: bytes
+    encoding: bytes
     respond: Respond
+    is_test: bool = False
+    """Whether it asks for a test alert."""
     since: float = field(default_factory=time.monotonic)
     answered: bool = False
-    """Used by the loop's thread only."""
-
-    @property
-    def weight(self) -> int:
-        """The approximate memory that it takes, in bytes."""
-        return self.size + _ALERT_OVERHEAD * (len(self.payload.alerts) + len(self.payload.rejected))
+    """Set by the loop's thread only."""
 
     def reply(self, reply: Reply) -> None:
         """Respond, unless that was done already."""
@@ -42,74 +41,84 @@ class PendingRequest:
 
 
 class PendingRequests:
-    """A queue of requests in the order in which they came. Thread-safe."""
+    """A queue of requests in the order in which they came.
 
-    def __init__(self, limits: HttpLimits) -> None:
+    Requests of one turn of the loop are passed on together. All methods but ``take`` and ``abort`` are for the loop's
+    thread, so that only the queue itself is shared.
+    """
+
+    def __init__(self, limits: HttpLimits, loop: AbstractEventLoop) -> None:
         self._limits = limits
-        self._requests: deque[PendingRequest] = deque()
-        self._committing: list[PendingRequest] = []
-        self._commit_started = 0.0
+        self._loop = loop
+        self._arrived: list[PendingRequest] = []
+        """Requests of this turn."""
+        self._queue: SimpleQueue[list[PendingRequest] | None] = SimpleQueue()
+        self._open: deque[PendingRequest] = deque()
+        """Requests that are not committed."""
         self._weight = 0
-        self._changed = threading.Condition()
-        self._stopping = False
+        self._left: deque[PendingRequest] = deque()
+        """Requests that the committer took from the queue and has not begun to commit."""
+        self._stopped = False
         self._aborted = False
 
     def put(self, request: PendingRequest) -> bool:
         """Queue a request. Returns False if the memory for waiting requests is full."""
-        with self._changed:
-            if self._aborted or (self._weight and self._weight + request.weight > self._limits.held):
-                return False
-            self._weight += request.weight
-            self._requests.append(request)
-            self._changed.notify_all()
+        weight = len(request.body) + _OVERHEAD
+        if self._aborted or (self._weight and self._weight + weight > self._limits.held):
+            return False
+        self._weight += weight
+        self._open.append(request)
+        if not self._arrived:
+            self._loop.call_soon(self._pass_on)
+        self._arrived.append(request)
         return True
 
     def take(self) -> list[PendingRequest] | None:
-        """Wait for requests and take up to a batch of them. Returns None once stopped."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._requests or self._stopping)
-            if self._aborted or not self._requests:
-                return None
-            alerts = 0
-            while self._requests and alerts < _MAX_BATCH:
-                alerts += len(self._requests[0].payload.alerts)
-                self._committing.append(self._requests.popleft())
-            self._commit_started = time.monotonic()
-            return self._committing
+        """Wait for requests and take up to a batch of them. Returns None once stopped. For the committer's thread."""
+        left = self._left
+        while not self._stopped and (not left or not self._queue.empty()):
+            arrived = self._queue.get()
+            if arrived is None:
+                self._stopped = True
+            else:
+                left.extend(arrived)
+        if self._aborted or not left:
+            return None
+        taken: list[PendingRequest] = []
+        size = 0
+        while left and len(taken) < _MAX_BATCH and size < _MAX_BATCH_BYTES:
+            request = left.popleft()
+            size += len(request.body)
+            taken.append(request)
+        return taken
 
-    def done(self) -> None:
-        """The requests that were taken are committed, or failed."""
-        with self._changed:
-            self._weight -= sum(request.weight for request in self._committing)
-            self._committing = []
+    def done(self, requests: int) -> None:
+        """The oldest requests, as many as this, are committed or failed."""
+        for _ in range(requests):
+            self._weight -= len(self._open.popleft().body) + _OVERHEAD
 
     def stop(self) -> None:
         """Let ``take`` return what is queued, and then None."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
+        self._pass_on()
+        self._queue.put(None)
 
     def abort(self) -> int:
-        """Let ``take`` return None at once. Returns the number of requests that were not committed."""
-        with self._changed:
-            self._stopping = self._aborted = True
-            self._changed.notify_all()
-            return len(self._requests) + len(self._committing)
+        """Let ``take`` return None at once. Returns the number of requests that were not committed. Thread-safe."""
+        self._aborted = True
+        self._queue.put(None)
+        return len(self._open)
 
     @property
     def empty(self) -> bool:
         """Whether no request waits, or none will be committed any more."""
-        with self._changed:
-            return self._aborted or not (self._requests or self._committing)
-
-    @property
-    def stuck(self) -> bool:
-        """Whether the current commit takes longer than ``hold_after``."""
-        with self._changed:
-            return bool(self._committing) and time.monotonic() - self._commit_started > self._limits.hold_after
+        return self._aborted or not self._open
 
     def overdue(self) -> list[PendingRequest]:
-        """The requests that have waited longer than ``hold_after``, answered or not."""
+        """The requests that have waited longer than ``hold_after`` and are not answered."""
         late = time.monotonic() - self._limits.hold_after
-        with self._changed:
-            return [request for request in (*self._committing, *self._requests) if request.since < late]
+        return [request for request in self._open if request.since < late and not request.answered]
+
+    def _pass_on(self) -> None:
+        if self._arrived:
+            arrived, self._arrived = self._arrived, []
+            self._queue.put(arrived)

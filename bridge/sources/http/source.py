@@ -1,8 +1,8 @@
 """Accepts alerts by HTTP from Falco's http_output and from falcosidekick's senders, and answers 200 after the commit.
 
-One thread serves the connections. Another commits everything that has arrived by then as one batch, so batches grow
-with the load. While the disk is full or stalled, requests are held in memory up to a limit and answered 202. Beyond the
-limit the answer is 507.
+One thread serves the connections. Another decodes and commits everything that has arrived by then as one batch, so
+batches grow with the load, and a body that is expensive to decode does not keep others from being served. While the
+disk is full or stalled, requests are held in memory up to a limit and answered 202. Beyond the limit the answer is 507.
 """
 
 from __future__ import annotations
@@ -18,25 +18,26 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from bridge.alert.malformed import Malformed
-from bridge.alert.rejected import RejectedMessage
 from bridge.common.reloading import Reloading
 from bridge.http.connection import HttpConnection, Respond
 from bridge.http.guard import Guard
 from bridge.http.listener import Listener
-from bridge.http.request import INTERNAL_ERROR, Reply, RequestHead, decompress
-from bridge.sources.contract import Aborted, Accept, Batch, SourceState
+from bridge.http.request import Reply, RequestHead
+from bridge.sources.contract import Accept, SourceState
+from bridge.sources.http.committing import Answers, Committer
 from bridge.sources.http.limits import HttpLimits
 from bridge.sources.http.pending import PendingRequest, PendingRequests
-from bridge.sources.payload import MAX_ALERTS_PER_BODY, Payload, TooManyAlerts, make_test_alert, read_body
 from bridge.sources.state import StateTracker
 
 _CHECK_SECONDS = 0.25
 _STOP_CHECK_SECONDS = 0.025
 _FLUSH_CHECKS = 20
-_MAX_REASON = 200
 _DEFAULT_LIMITS = HttpLimits()
 _HELD = Reply(202, "held in memory until the disk can be written; lost if the bridge dies before that")
+_OK, _PONG = Reply(200, '{"status": "ok"}'), Reply(200, "pong")
+_NO_SECRET = Reply(401, "the secret path or the token is missing or wrong")
+_NO_POST = Reply(405, "send alerts with POST, as Falco's http_output does")
+_HEALTH_PATHS = {"ping", "healthz"}
 _FULL = Reply(507, "the disk cannot be written and the memory for held alerts is full; the alert was not accepted")
 
 
@@ -59,7 +60,10 @@ class HttpSource:
         self._zone = zone
         self._listener = Listener(host, port, guard, limits.connections, tls, limits.timeouts)
         self.port = self._listener.port
-        self._pending = PendingRequests(limits)
+        self._pending: PendingRequests | None = None
+        self._committer: Committer | None = None
+        self._stuck = False
+        """Whether the current commit waits for the disk, at the last check."""
         self._error: Exception | None = None
         self._unfinished = 0
         self._held = 0
@@ -74,11 +78,13 @@ class HttpSource:
 
     def run(self, accept: Accept) -> None:
         """Serve until stopped. Every alert that was answered with 200 is committed."""
-        self._pending, self._error, self._unfinished, self._closing = PendingRequests(self._limits), None, 0, False
         loop = self._loop = asyncio.new_event_loop()
-        committer = threading.Thread(
-            target=self._commit, args=(self._state.counting(accept),), name=f"{self.name} commit", daemon=True
+        pending = self._pending = PendingRequests(self._limits, loop)
+        self._error, self._unfinished, self._closing, self._stuck = None, 0, False, False
+        self._committer = Committer(
+            self.name, pending, self._state.counting(accept), self._schedule_answers, self._zone
         )
+        committer = threading.Thread(target=self._commit, name=f"{self.name} commit", daemon=True)
         self._state.connected()
         self._listener.open(loop, self)
         loop.call_soon(self._check)
@@ -88,7 +94,7 @@ class HttpSource:
         try:
             loop.run_forever()
         finally:
-            self._pending.stop()
+            pending.stop()
             self._listener.close()
             self._closing = True
             loop.run_until_complete(self._close_connections())
@@ -105,13 +111,15 @@ class HttpSource:
     def abort(self) -> int:
         """The drain deadline was reached. Returns the number of requests that were not committed."""
         self._stopping = True
-        uncommitted = self._pending.abort()
+        uncommitted = 0 if self._pending is None else self._pending.abort()
         self._call_soon(self._stop_loop)
         return uncommitted
 
     def state(self) -> tuple[SourceState, ...]:
         """Listening since when; the numbers of connections, of refusals by status, and of alerts held in memory."""
         parts = [f"{self._listener.count} connections"]
+        if self._listener.replaced:
+            parts.append(f"{self._listener.replaced} idle connections closed for others")
         parts += [f"{count} answered {status}" for status, count in sorted(self._refusals.items())]
         if self._held:
             parts.append(f"{self._held} held in memory so far")
@@ -133,12 +141,14 @@ class HttpSource:
             self._loop.stop()
 
     def _begin_stop(self) -> None:
+        assert self._pending is not None
         self._listener.stop()
         self._pending.stop()  # no request can arrive any more
         self._stop_when_empty()
 
     def _stop_when_empty(self) -> None:
         assert self._loop is not None
+        assert self._pending is not None
         if self._pending.empty:
             self._stop_loop()
         else:
@@ -173,42 +183,30 @@ class HttpSource:
         """Log a bug that affected one request."""
         self._log.error("request failed", source=self.name, exc_info=error)
 
+    def is_health_check(self, head: RequestHead) -> bool:
+        """Whether the request asks whether the source is alive."""
+        return head.method in {"GET", "HEAD"} and head.path.strip("/") in _HEALTH_PATHS
+
     def check_head(self, head: RequestHead) -> Reply | None:
         """Check the secret and the method before the body is read."""
-        if _is_health_check(head):
+        if head.method not in {"POST", "PUT"} and self.is_health_check(head):
             return None
         if not self.guard.authorizes(head):
-            return Reply(401, "the secret path or the token is missing or wrong")
-        if head.method not in {"POST", "PUT"}:
-            return Reply(405, "send alerts with POST, as Falco's http_output does")
-        return None
+            return _NO_SECRET
+        return None if head.method in {"POST", "PUT"} else _NO_POST
 
     def handle(self, head: RequestHead, body: bytes, respond: Respond) -> None:
         """Respond at once, or after the commit."""
-        if _is_health_check(head):
-            respond(Reply(200, "pong" if head.path.strip("/") == "ping" else '{"status": "ok"}'))
+        if head.method not in {"POST", "PUT"}:
+            respond(_PONG if head.path.strip("/") == "ping" else _OK)
             return
-        try:
-            payload = self._payload(head, body)
-        except TooManyAlerts:
-            payload = Reply(413, f"a body holds at most {MAX_ALERTS_PER_BODY} alerts")
-        if isinstance(payload, Reply):
-            self._refuse(payload, respond)
-            return
-        request = PendingRequest(payload, len(body), respond)
+        assert self._pending is not None
+        is_test = head.path != "/" and self.guard.public_path(head) == "test"
+        request = PendingRequest(body, head.encoding, respond, is_test)
         if not self._pending.put(request):
             self._refuse(_FULL, respond)
-        elif self._pending.stuck:
+        elif self._stuck:
             self._answer_held([request])
-
-    def _payload(self, head: RequestHead, body: bytes) -> Payload | Reply:
-        now_ns = time.time_ns()
-        if self.guard.public_path(head) == "test":
-            return read_body(make_test_alert(now_ns), now_ns)
-        content = decompress(body, head.encoding)
-        if isinstance(content, Malformed):
-            return Payload(rejected=[RejectedMessage(content.reason, body)])
-        return content if isinstance(content, Reply) else read_body(content, now_ns, self._zone)
 
     def _refuse(self, reply: Reply, respond: Respond) -> None:
         self.on_refused(reply)
@@ -219,8 +217,12 @@ class HttpSource:
     def _check(self) -> None:
         """Called four times a second: end slow connections, and answer requests whose commit takes too long."""
         assert self._loop is not None
+        assert self._committer is not None
+        assert self._pending is not None
         self._listener.tick(time.monotonic())
-        self._answer_held([request for request in self._pending.overdue() if not request.answered])
+        self._stuck = self._committer.current.longer_than(self._limits.hold_after)
+        if self._stuck:
+            self._answer_held(self._pending.overdue())
         self._loop.call_later(_CHECK_SECONDS, self._check)
 
     def _answer_held(self, requests: list[PendingRequest]) -> None:
@@ -234,55 +236,25 @@ class HttpSource:
             self._held += 1
             request.reply(_HELD)
 
-    def _answer(self, done: list[tuple[PendingRequest, Reply]]) -> None:
-        for request, reply in done:
+    def _answer(self, answers: Answers) -> None:
+        assert self._pending is not None
+        self._stuck = False
+        for request, reply in answers:
             if reply.status >= 400:
                 self.on_refused(reply)
             request.reply(reply)
+        self._pending.done(len(answers))
 
     # In the committer's thread
 
-    def _commit(self, accept: Accept) -> None:
+    def _schedule_answers(self, answers: Answers) -> None:
+        self._call_soon(lambda: self._answer(answers))
+
+    def _commit(self) -> None:
         """Commit until stopped. An error ends the source, which is then restarted, so that no sender waits for ever."""
+        assert self._committer is not None
         try:
-            self._commit_all(accept)
+            self._committer.run()
         except Exception as error:  # noqa: BLE001  # raised again by ``run``
             self._error = error
             self._call_soon(self._stop_loop)
-
-    def _commit_all(self, accept: Accept) -> None:
-        while (requests := self._pending.take()) is not None:
-            try:
-                done = self._commit_batch(requests, accept)
-            except Aborted:
-                return
-            # The answers must be scheduled first: once no request is pending, a source that stops closes connections.
-            self._call_soon(lambda done=done: self._answer(done))  # type: ignore[misc]
-            self._pending.done()
-
-    def _commit_batch(self, requests: list[PendingRequest], accept: Accept) -> list[tuple[PendingRequest, Reply]]:
-        """Commit the requests as one batch and return the reply to each. If that fails, commit them one by one."""
-        alerts = tuple(alert for request in requests for alert in request.payload.alerts)
-        rejected = tuple(message for request in requests for message in request.payload.rejected)
-        try:
-            accept(Batch(self.name, time.time_ns(), alerts, rejected))
-        except Aborted:
-            raise
-        except Exception:  # noqa: BLE001  # a bug must affect one request only
-            if len(requests) > 1:
-                return [each for request in requests for each in self._commit_batch([request], accept)]
-            self._log.exception("commit failed", source=self.name)
-            return [(requests[0], INTERNAL_ERROR)]
-        return [(request, _reply_to(request.payload)) for request in requests]
-
-
-def _is_health_check(head: RequestHead) -> bool:
-    return head.method in {"GET", "HEAD"} and head.path.strip("/") in {"ping", "healthz"}
-
-
-def _reply_to(payload: Payload) -> Reply:
-    """The reply to a request whose alerts are committed and whose rejected messages are quarantined."""
-    if payload.alerts:
-        rejected = f", {len(payload.rejected)} rejected and quarantined" if payload.rejected else ""
-        return Reply(200, f"{len(payload.alerts)} accepted{rejected}")
-    return Reply(400, f"not an alert: the body {payload.rejected[0].reason[:_MAX_REASON]}; it was quarantined")
