@@ -16,15 +16,13 @@ from structlog.testing import capture_logs
 from bridge.alert import Alert
 from bridge.alert.forms.json_form import decode_json
 from bridge.alert.forms.text_form import decode_text
-from bridge.sources.files.followed import FollowTimes
+from bridge.sources.files.schedule import DEFAULT_TIMES, FollowTimes, ScanSchedule
 from bridge.sources.files.source import FileSource
 from bridge.sources.lines import MAX_LINE_BYTES, LineSplitter
 from bridge.sources.stdin_source import StdinSource
 from tests.sources.collector import Collector, running
 from tests.support.recordings import NAMES, RECORDS
 from tests.support.waiting import wait_until
-
-DEFAULT_TIMES = FollowTimes()
 
 
 def line(number: int) -> bytes:
@@ -46,7 +44,8 @@ def follow(
     read_from: str = "start",
     times: FollowTimes = DEFAULT_TIMES,
 ) -> FileSource:
-    return FileSource("file", str(path), checkpoint, "start" if read_from == "start" else "end", times=times)
+    start = "start" if read_from == "start" else "end"
+    return FileSource("file", str(path), checkpoint, start, schedule=ScanSchedule(times))
 
 
 def test_what_is_appended_is_read(tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ from bridge.common import file_watch
 from bridge.common.file_watch import FileWatch, file_system
 from bridge.common.inotify import Inotify
 from bridge.sources.contract import Batch
-from bridge.sources.files.followed import FollowTimes, folders_of
+from bridge.sources.files.followed import folders_of
 from bridge.sources.files.position import STARTED, Position, copy_of
+from bridge.sources.files.schedule import FollowTimes
 from bridge.sources.files.source import FileSource
 from bridge.sources.files.tail import open_tail
 from bridge.sources.line_reader import LineReader
@@ -237,6 +238,53 @@ def test_lines_that_copytruncate_removed_while_the_bridge_was_down_are_read_from
     assert [each for each in logs if "may be lost" in each["event"]]
 
 
+def test_files_written_after_a_deleted_one_are_read(tmp_path: Path) -> None:
+    """The known file was rotated away and deleted while the bridge was down; a later one still exists."""
+    path = tmp_path / "falco.log"
+    append(path, 1)
+    with running(follow(path)) as first:
+        wait_until(lambda: rules(first) == ["r1"], "the first")
+    path.rename(tmp_path / "falco.log.2")
+    append(path, 2)
+    path.rename(tmp_path / "falco.log.1")
+    append(path, 3)
+    (tmp_path / "falco.log.2").unlink()
+    with capture_logs() as logs, running(follow(path, first.checkpoint), Collector(first.checkpoint)) as second:
+        wait_until(lambda: rules(second) == ["r2", "r3"], "the later files, in order")
+    assert [each for each in logs if "may be lost" in each["event"]]
+    with running(follow(path, second.checkpoint)) as third:
+        append(path, 4)
+        wait_until(lambda: rules(third) == ["r4"], "the last")
+
+
+def test_the_copy_of_a_file_that_was_found_but_not_read_is_recognized(tmp_path: Path) -> None:
+    """Its beginning is stored when it is found, however short it is."""
+    path = tmp_path / "falco.log"
+    for lines in ([1], range(1, 20)):
+        path.write_bytes(b"")
+        append(path, *lines)
+        tail = open_tail(str(path), str(path), 0)
+        assert tail is not None
+        shutil.copy(path, tmp_path / "falco.log.1")
+        path.write_bytes(line(20) * 40)
+        assert tail.was_truncated()
+        assert copy_of(tail.known_position()) == f"{path}.1"
+        os.close(tail.descriptor)
+
+
+def test_a_checkpoint_of_an_older_version_is_read(tmp_path: Path) -> None:
+    """It has neither the time of the last write nor the length of the beginning."""
+    path = tmp_path / "falco.log"
+    append(path, *range(20))
+    with running(follow(path)) as first:
+        wait_until(lambda: len(first.alerts) == 20, "the first lines")
+    older = {part: json.dumps(json.loads(text)[:6]) if text else "" for part, text in first.checkpoint.items()}
+    path.rename(tmp_path / "falco.log.1")
+    append(path, 20)
+    with running(follow(path, older)) as second:
+        wait_until(lambda: rules(second) == ["r20"], "the new line")
+
+
 def test_a_position_describes_the_content_that_was_read(tmp_path: Path) -> None:
     """Not the content after copytruncate, by which the copy could not be found."""
     path = tmp_path / "falco.log"
@@ -288,8 +336,8 @@ def test_a_renamed_file_is_followed_until_it_has_a_successor(tmp_path: Path) -> 
     with running(source := follow(path, times=FollowTimes(renamed=0.0, scan=0.05))) as taken:
         wait_until(lambda: rules(taken) == ["r1"], "the first")
         path.rename(renamed)
-        scan = source._files.next_scan
-        wait_until(lambda: source._files.next_scan > scan + 0.2, "some scans")
+        scan = source.schedule.next_scan
+        wait_until(lambda: source.schedule.next_scan > scan + 0.2, "some scans")
         append(renamed, 2)
         wait_until(lambda: rules(taken) == ["r1", "r2"], "the second")
         append(path, 3)
@@ -441,8 +489,8 @@ def test_thousands_of_files_are_followed_and_cost_nothing_while_idle(tmp_path: P
             append(tmp_path / f"{number}.log", count + number)
         wait_until(lambda: len(rules(taken)) == count + len(range(0, count, 7)), "the second lines")
         batches = len(taken.batches)
-        before, scan = time.process_time(), source._files.next_scan
-        wait_until(lambda: source._files.next_scan > scan, "the next scan")
+        before, scan = time.process_time(), source.schedule.next_scan
+        wait_until(lambda: source.schedule.next_scan > scan, "the next scan")
         assert time.process_time() - before < 2.0  # CPU time, not wall time
         assert len(taken.batches) == batches
 

@@ -1,4 +1,7 @@
-"""Random histories of a file that is written and rotated while the bridge runs, waits, is killed, or is down."""
+"""Random histories of a file that is written and rotated while the bridge runs, waits, is killed, or is down.
+
+A history takes place in one thread. Its seed alone decides when the bridge scans, so it is the same at any load.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from bridge.sources.contract import Batch
+from bridge.sources.files.schedule import ScanSchedule
 from bridge.sources.files.source import FileSource
 from tests.conftest import FULL
 
@@ -24,10 +28,26 @@ class Killed(BaseException):
     """Ends the source as SIGKILL does."""
 
 
+class SeededSchedule(ScanSchedule):
+    """Scans take place after a random number of rounds, not after a time."""
+
+    def __init__(self, chance: random.Random, likelihood: float) -> None:
+        super().__init__()
+        self._chance = chance
+        self._likelihood = likelihood
+
+    def due(self) -> bool:
+        return self._chance.random() < self._likelihood
+
+    def wait_seconds(self) -> float:
+        return 0.0
+
+
 class History:
     """A log, its writer, and a journal."""
 
-    def __init__(self, folder: Path, chance: random.Random) -> None:
+    def __init__(self, folder: Path, chance: random.Random, scans: float) -> None:
+        self.scans = scans
         self.path = folder / "falco.log"
         self.checkpoint: dict[str, str] = {}
         self.read_rules: list[str] = []
@@ -40,7 +60,10 @@ class History:
     def write(self) -> None:
         with self.path.open("a") as file:
             for _ in range(self._chance.randint(1, 8)):
-                alert = {"rule": f"r{self.written}", "time": "2026-01-01T00:00:00Z", "output": "x" * 300}
+                size = self._chance.choice(
+                    (1, 300, 300)
+                )  # also files that are shorter than the beginning that is stored
+                alert = {"rule": f"r{self.written}", "priority": "Notice", "output": "x" * size, "output_fields": {}}
                 file.write(json.dumps(alert) + "\n")
                 self.written += 1
         self._set_time(self.path)
@@ -65,17 +88,13 @@ class History:
         os.utime(path, ns=(self._now_ns, self._now_ns))
 
     def change(self) -> None:
-        """Write or rotate, once or several times. A copy is recognized only if the file's beginning had been read."""
-        with self.path.open() as file:
-            first = file.readline()
-        known = bool(first) and json.loads(first)["rule"] in self.read_rules
+        """Write or rotate, once or several times."""
         for _ in range(self._chance.randint(1, 4)):
             match self._chance.choice(("write", "rename", "copy", "copy")):
-                case "copy" if known:
+                case "copy":
                     self.rotate(by_copy=True)
                 case "rename":
                     self.rotate(by_copy=False)
-                    known = False
                 case _:
                     self.write()
 
@@ -84,7 +103,8 @@ class History:
 
         Without a number, read what the file holds and stop.
         """
-        source = FileSource("files", str(self.path), dict(self.checkpoint), "start", max_batch=3)
+        schedule = SeededSchedule(self._chance, self.scans)
+        source = FileSource("files", str(self.path), dict(self.checkpoint), "start", schedule=schedule, max_batch=3)
         left = commits
 
         def accept(batch: Batch) -> None:
@@ -110,9 +130,9 @@ class History:
 
 @pytest.mark.parametrize("seed", range(HISTORIES))
 def test_every_line_is_read_once(seed: int, tmp_path: Path) -> None:
-    """Through kills at every commit, and any rotations in between."""
+    """Through kills at every commit, any rotations in between, and scans that come late."""
     chance = random.Random(seed)
-    history = History(tmp_path, chance)
+    history = History(tmp_path, chance, scans=chance.choice((1.0, 0.5, 0.2, 0.05)))
     for _ in range(chance.randint(2, 6)):
         history.read(chance.choice((1, 2, 3, 5, 8)))
         history.change()

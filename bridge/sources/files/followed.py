@@ -6,8 +6,8 @@ import errno
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from glob import glob, has_magic
+from itertools import count
 from typing import Literal
 
 import structlog
@@ -15,29 +15,13 @@ import structlog
 from bridge.common.file_watch import FileWatch
 from bridge.sources.files import position as file_position
 from bridge.sources.files.position import Position
+from bridge.sources.files.schedule import FollowTimes
 from bridge.sources.files.tail import Tail, open_tail
 from bridge.sources.payload import Payload
 
 ReadFrom = Literal["start", "end"]
-_MIN_PAUSE_SECONDS = 0.02
 _TOO_MANY_FILES = "raise the limit of open files (LimitNOFILE in the unit, ulimit -n), or name fewer files in `file`"
 _REMEDIES: dict[int | None, str] = {errno.EMFILE: _TOO_MANY_FILES, errno.ENFILE: _TOO_MANY_FILES}
-
-
-@dataclass(frozen=True, slots=True)
-class FollowTimes:
-    """How often all files are checked, and how long files without a name are kept open. Seconds."""
-
-    scan: float = 5.0
-    """Between two scans while the kernel reports changes."""
-    poll: float = 0.25
-    """Between two scans while it cannot, for example on a network file system."""
-    share: float = 200
-    """A scan takes at most one part in ``share`` of the time, and ten parts while files come and go."""
-    renamed: float = 60.0
-    """A renamed file is read for so long after its last line, because its writer may reopen it late."""
-    deleted: float = 5.0
-    """The same for a deleted file."""
 
 
 class FollowedFiles:
@@ -49,8 +33,6 @@ class FollowedFiles:
         self.tails: dict[tuple[int, int], Tail] = {}
         """By device and inode."""
         self.truncations = 0
-        self.next_scan = self.earliest_scan = 0.0
-        """When the next scan is due, and the earliest time for it, by the monotonic clock."""
         self._source_name = source_name
         self._pattern = pattern
         self._times = times
@@ -66,22 +48,30 @@ class FollowedFiles:
         self._log = structlog.get_logger("file")
 
     def resume(self, watch: FileWatch) -> None:
-        """Open the files of the checkpoint, including those that were renamed since."""
+        """Open the files of the checkpoint, including those that were renamed since, and those written after them."""
         known = file_position.read(self._checkpoint)
         self._dirty.update(known)
+        chain: list[Tail] = []
+        gone: list[tuple[int, int, Position]] = []
         for (number, position), path in zip(known.items(), file_position.find(known.values()), strict=True):
-            tail = self._open_copy(position) if path is None else self._try_open(path, position.path, position.offset)
-            if tail is not None:
-                self._add(watch, tail, number)
-            elif path is None:
-                self._log.warning(
-                    "file missing or truncated since the last run; its last lines may be lost",
-                    source=self._source_name, path=position.path, read_bytes=position.offset,
-                )  # fmt: skip
+            tail = None if path is None else self._try_open(path, position.path, position.offset)
+            if path is None:
+                gone.append((len(chain), number, position))
+            elif tail is not None:
+                tail.number = number
+                tail.resume_at(position)
+                chain.append(tail)
+                self.tails[tail.key] = tail
+        for place, number, position in reversed(gone):
+            self._recover(chain, place, number, position)
+        numbers = sorted(tail.number for tail in chain if tail.number)
+        fresh = count(max(known, default=0) + 1)
+        numbers += [next(fresh) for _ in range(len(chain) - len(numbers))]
+        for number, tail in zip(numbers, chain, strict=True):
+            self._add(watch, tail, number)
 
     def scan(self, watch: FileWatch, payload: Payload) -> None:
         """Open new files, and close rotated ones that are no longer written. Their last lines go into the payload."""
-        started = time.monotonic()
         for folder in folders_of(self._pattern):
             watch.folder(folder)
         current: set[tuple[int, int]] = set()
@@ -95,16 +85,16 @@ class FollowedFiles:
             tail = self.tails.get(key)
             if tail is None:
                 self._open(watch, path, path, None if self._read_from == "end" else 0)
-            elif found.st_size >= tail.seen:
+            elif found.st_size > tail.seen or (found.st_size == tail.seen and found.st_mtime_ns == tail.written_ns):
+                tail.identify(found.st_size)
                 tail.seen = found.st_size
             else:
-                tail.seen = -1  # truncated: differs from ``read``, so that the file is read at once
+                tail.seen = -1  # perhaps truncated: differs from ``read``, so that the file is read at once
         self._read_from = "start"  # files that appear later are new
         for tail in [tail for key, tail in self.tails.items() if key not in current]:
             self._retire(watch, tail, payload)
         for folder in {os.path.dirname(tail.real) for tail in self.tails.values()}:  # noqa: PTH120
             watch.folder(folder)
-        self._schedule(time.monotonic() - started, polling=watch.polling)
 
     def unread(self) -> set[Tail]:
         """The files that have something to read."""
@@ -123,12 +113,13 @@ class FollowedFiles:
     def handle_truncation(self, watch: FileWatch, tail: Tail) -> None:
         """Read a truncated file from its start. Lines that were not read are read from its copy, if there is one."""
         self.truncations += 1
-        copy = self._open_copy(tail.position_before())
+        position = tail.known_position()
+        copy = self._open_copy(position)
         lost = tail.reset()
         if copy is not None:
             self._insert_before(watch, copy, tail)
-            for between in self._files_between(copy, tail):
-                self._insert_before(watch, between, tail)
+        for earlier in self._open_rotated(tail.path, position.written_ns if copy is None else copy.written_ns):
+            self._insert_before(watch, earlier, tail)
         self._log.warning(
             "file truncated; lines written shortly before may be lost", source=self._source_name, path=tail.path,
             lost_bytes_at_least=lost if copy is None else 0,
@@ -159,15 +150,33 @@ class FollowedFiles:
         for index in (self.tails, self._named, self._numbered, self._watched, self._dirty):
             index.clear()
 
-    def _schedule(self, taken: float, *, polling: bool) -> None:
-        """Set the time of the next scan after one that took ``taken`` seconds."""
-        now, times = time.monotonic(), self._times
-        self.earliest_scan = now + max(_MIN_PAUSE_SECONDS, taken * times.share / 10)
-        self.next_scan = now + max(times.poll if polling else times.scan, taken * times.share)
+    def _recover(self, chain: list[Tail], place: int, number: int, position: Position) -> None:
+        """Add what is left of a file that was truncated or deleted while the bridge was down.
+
+        That is its copy, and the files that had its name afterwards. ``place``: where it was among the others.
+        """
+        copy = self._open_copy(position)
+        since_ns = position.written_ns
+        if copy is None:
+            self._log.warning(
+                "file missing or truncated since the last run; its last lines may be lost",
+                source=self._source_name, path=position.path, read_bytes=position.offset,
+            )  # fmt: skip
+        else:
+            copy.number, since_ns = number, copy.written_ns
+            self.tails[copy.key] = copy
+            chain.insert(place, copy)
+            place += 1
+        for tail in self._open_rotated(position.path, since_ns) if since_ns else ():
+            later = (at for at in range(place, len(chain)) if chain[at].path == tail.path)
+            place = next((at for at in later if chain[at].written_ns > tail.written_ns), len(chain))
+            self.tails[tail.key] = tail
+            chain.insert(place, tail)
+            place += 1
 
     def _open_copy(self, position: Position) -> Tail | None:
         """Open the copy of a truncated file at the position up to which the file had been read."""
-        path = file_position.copy_of(position)
+        path = file_position.copy_of(position, self.tails)
         return None if path is None else self._try_open(path, position.path, position.offset)
 
     def _retire(self, watch: FileWatch, tail: Tail, payload: Payload) -> None:
@@ -197,18 +206,17 @@ class FollowedFiles:
         tail = self._try_open(path, name, offset)
         before = self._named.get(name)
         if tail is not None and before is not None:
-            for between in self._files_between(before, tail):
+            for between in self._open_rotated(name, os.fstat(before.descriptor).st_mtime_ns, tail.key):
                 self._add(watch, between)
         if tail is not None:
             self._add(watch, tail)
 
-    def _files_between(self, before: Tail, tail: Tail) -> Iterator[Tail]:
-        """The files that had the name after ``before`` and before ``tail``, and were rotated between two scans."""
-        since_ns = os.fstat(before.descriptor).st_mtime_ns
-        for path in file_position.rotated_between(tail.path, since_ns, {tail.key, *self.tails}):
-            between = self._try_open(path, tail.path, 0)
-            if between is not None:
-                yield between
+    def _open_rotated(self, path: str, since_ns: int, *known: tuple[int, int]) -> Iterator[Tail]:
+        """The unknown files that had this name and were last written at ``since_ns`` or later, oldest first."""
+        for rotated in file_position.rotated_between(path, since_ns, {*self.tails, *known}):
+            tail = self._try_open(rotated, path, 0)
+            if tail is not None:
+                yield tail
 
     def _try_open(self, path: str, name: str, offset: int | None) -> Tail | None:
         try:
@@ -238,13 +246,20 @@ class FollowedFiles:
 
     def _insert_before(self, watch: FileWatch, tail: Tail, successor: Tail) -> None:
         """Follow ``tail``, which has earlier content of ``successor`` and must be read first, even after a restart."""
+        newest = self._named[successor.path]
         self._add(watch, tail)
-        tail.number, successor.number = successor.number, tail.number
-        for each in (tail, successor):
-            self._numbered[each.number] = each
-            self.mark_dirty(each)
+        self._named[successor.path] = newest
         tail.follows, successor.follows = successor.follows, tail
-        self._named[successor.path] = successor
+        later = [
+            each
+            for number, each in sorted(self._numbered.items())
+            if each.path == successor.path and number >= successor.number and each is not tail
+        ]
+        chain = [tail, *later]
+        for number, each in zip(sorted(each.number for each in chain), chain, strict=True):
+            each.number = number
+            self._numbered[number] = each
+            self.mark_dirty(each)
 
     def _warn_once(self, path: str, problem: str, remedy: str) -> None:
         if path not in self._warned:

@@ -24,9 +24,18 @@ class Position:
     inode: int
     offset: int
     head: int
-    """The checksum of the part of its beginning that was read, because inode numbers are reused."""
+    """The checksum of its beginning, because inode numbers are reused."""
     real: str = ""
     """The path with links resolved."""
+    written_ns: int = 0
+    """When it was last written before it was read, in nanoseconds since the epoch. 0 in older checkpoints."""
+    head_bytes: int = -1
+    """The length of the beginning that ``head`` covers. -1 in older checkpoints, where it follows from ``offset``."""
+
+    @property
+    def head_length(self) -> int:
+        """The length of the beginning that ``head`` covers, in bytes."""
+        return min(HEAD_BYTES, self.offset) if self.head_bytes < 0 else self.head_bytes
 
     def text(self) -> str:
         """The form that is stored in the checkpoint."""
@@ -39,9 +48,19 @@ def read(checkpoint: Mapping[str, str]) -> dict[int, Position]:
     return {number: Position(*json.loads(texts[number])) for number in sorted(texts)}
 
 
-def head_of(descriptor: int, offset: int) -> int:
-    """The checksum of a file's first bytes, up to ``offset`` or HEAD_BYTES."""
-    return zlib.crc32(os.pread(descriptor, min(HEAD_BYTES, offset), 0))
+def head_of(descriptor: int, length: int) -> int:
+    """The checksum of a file's first bytes, up to HEAD_BYTES."""
+    return zlib.crc32(os.pread(descriptor, min(HEAD_BYTES, length), 0))
+
+
+def head_of_file(descriptor: int) -> tuple[int, int]:
+    """The length and the checksum of a file's beginning, up to HEAD_BYTES."""
+    return head_of_data(os.pread(descriptor, HEAD_BYTES, 0))
+
+
+def head_of_data(data: bytes) -> tuple[int, int]:
+    """The same of the first bytes of a file that were read."""
+    return min(HEAD_BYTES, len(data)), zlib.crc32(data[:HEAD_BYTES])
 
 
 def find(positions: Iterable[Position]) -> list[str | None]:
@@ -65,16 +84,19 @@ def rotated_between(path: str, since_ns: int, known: Container[tuple[int, int]])
     return [each for _, each in sorted(found)]
 
 
-def copy_of(position: Position) -> str | None:
+def copy_of(position: Position, known: Container[tuple[int, int]] = ()) -> str | None:
     """The copy that copytruncate made of a file: in the same folder, with the same beginning, and no shorter.
 
-    None if there is none, or if too little was read to recognize it.
+    If the known beginning is shorter than HEAD_BYTES, the copy is the oldest such file that is not ``known`` by device
+    and inode and was written since the file was read. None if there is none.
     """
+    if position.head_length < HEAD_BYTES:
+        since_ns = position.written_ns
+        others = rotated_between(position.real or position.path, since_ns, known) if since_ns else []
+        return next((path for path in others if _matches(path, position)), None)
     folder, name = os.path.split(position.real or position.path)
-    if position.offset < HEAD_BYTES:
-        return None
-    others = (path for path, _ in _files_by_inode(folder).values() if _rotated(path[len(folder) + 1 :], name))
-    return next((path for path in others if _matches(path, position)), None)
+    found = (path for path, _ in _files_by_inode(folder).values() if _rotated(path[len(folder) + 1 :], name))
+    return next((path for path in found if _matches(path, position)), None)
 
 
 _COMPRESSED = (".gz", ".xz", ".zst", ".bz2", ".lz4")
@@ -118,6 +140,9 @@ def _matches(path: str, position: Position) -> bool:
     except OSError:
         return False
     try:
-        return os.fstat(descriptor).st_size >= position.offset and head_of(descriptor, position.offset) == position.head
+        length = position.head_length
+        return os.fstat(descriptor).st_size >= max(position.offset, length) and (
+            head_of(descriptor, length) == position.head
+        )
     finally:
         os.close(descriptor)

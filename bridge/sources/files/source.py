@@ -16,13 +16,13 @@ import structlog
 
 from bridge.common.file_watch import FileWatch
 from bridge.sources.contract import Accept, Batch, SourceState
-from bridge.sources.files.followed import FollowedFiles, FollowTimes, ReadFrom
+from bridge.sources.files.followed import FollowedFiles, ReadFrom
+from bridge.sources.files.schedule import ScanSchedule
 from bridge.sources.files.tail import READ_BYTES, Tail
 from bridge.sources.payload import Payload
 from bridge.sources.state import StateTracker
 
 _MAX_BATCH = 1000
-_DEFAULT_TIMES = FollowTimes()
 
 
 class FileSource:
@@ -36,13 +36,14 @@ class FileSource:
         read_from: ReadFrom = "end",
         zone: ZoneInfo | None = None,
         *,
-        times: FollowTimes = _DEFAULT_TIMES,
+        schedule: ScanSchedule | None = None,
         max_batch: int = _MAX_BATCH,
     ) -> None:
         """``checkpoint``: the committed one. ``zone``: the time zone of text alerts. ``max_batch``: messages."""
         self.name = name
+        self.schedule = schedule or ScanSchedule()
         self._pattern = pattern
-        self._files = FollowedFiles(name, pattern, checkpoint or {}, read_from, times)
+        self._files = FollowedFiles(name, pattern, checkpoint or {}, read_from, self.schedule.times)
         self._zone = zone
         self._max_batch = max_batch
         self._payload = Payload(zone=zone)
@@ -60,7 +61,7 @@ class FileSource:
         self._payload = Payload(zone=self._zone)
         try:
             self._files.resume(watch)
-            self._files.scan(watch, self._payload)
+            self._scan(watch)
             if not self._files.tails:
                 self._log.warning("no file matches yet", source=self.name, pattern=self._pattern)
             self._state.connected()
@@ -97,25 +98,30 @@ class FileSource:
                 self._watch.wake()
 
     def _follow(self, watch: FileWatch, accept: Accept) -> None:
-        files = self._files
+        files, schedule = self._files, self.schedule
         unread = files.unread()
         while not self._aborted:
             if self._stopping:
                 self._read_rest(watch, accept)
                 return
             unread = self._round(watch, unread, accept)
-            changes = watch.wait(0.0 if unread else max(0.0, files.next_scan - time.monotonic()))
+            changes = watch.wait(0.0 if unread else schedule.wait_seconds())
             if changes.folders:
-                files.next_scan = min(files.next_scan, files.earliest_scan)
-            if changes.anything or time.monotonic() >= files.next_scan:
-                files.scan(watch, self._payload)
+                schedule.folder_changed()
+            if changes.anything or schedule.due():
+                self._scan(watch)
                 self._save(accept)
                 unread |= files.unread()
             unread |= files.changed(changes.files)
 
+    def _scan(self, watch: FileWatch) -> None:
+        started = time.monotonic()
+        self._files.scan(watch, self._payload)
+        self.schedule.scanned(time.monotonic() - started, polling=watch.polling)
+
     def _read_rest(self, watch: FileWatch, accept: Accept) -> None:
         """Read what the files hold now, but not what is written meanwhile."""
-        self._files.scan(watch, self._payload)
+        self._scan(watch)
         until = {tail: tail.seen for tail in self._files.tails.values()}
         unread = self._files.unread()
         while unread and not self._aborted:

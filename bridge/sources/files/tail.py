@@ -36,6 +36,8 @@ class Tail:
     watch: int | None = None
     read: int = 0
     """The offset up to which it was read."""
+    written_ns: int = 0
+    """When it was last written, as of the last read."""
     seen: int = 0
     """Its size at the last check."""
     quiet_since: float = field(default_factory=time.monotonic)
@@ -48,7 +50,7 @@ class Tail:
     _lines: LineSplitter = field(default_factory=LineSplitter)
     _reader: LineReader = field(default_factory=LineReader)
     _head: tuple[int, int] = (0, 0)
-    """The length and the checksum of its beginning."""
+    """The length and the checksum of its beginning, up to HEAD_BYTES."""
     _text: tuple[int, str] = (-1, "")
 
     @property
@@ -59,27 +61,33 @@ class Tail:
     def position(self) -> str:
         """Its position, in the form that is stored in the checkpoint."""
         if self._text[0] != self.offset:
-            length, head = self._head
-            if length != min(HEAD_BYTES, self.offset):
-                head = file_position.head_of(self.descriptor, self.offset)
-            position = Position(self.path, self.device, self.inode, self.offset, head, self.real)
-            self._text = self.offset, position.text()
+            self._text = self.offset, self.known_position().text()
         return self._text[1]
 
+    def resume_at(self, position: Position) -> None:
+        """Keep the position of an earlier run, which need not be committed again, until the file is read."""
+        self.real = position.real or self.real
+        self._text = position.offset, position.text()
+
+    def known_position(self) -> Position:
+        """Its position in the content that was read or identified, which a truncation may have removed since."""
+        length, head = self._head
+        return Position(self.path, self.device, self.inode, self.offset, head, self.real, self.written_ns, length)
+
     def was_truncated(self) -> bool:
-        """Whether the file no longer holds the bytes that were read."""
-        size = os.fstat(self.descriptor).st_size
+        """Whether the file no longer holds the bytes that were read or identified."""
+        found = os.fstat(self.descriptor)
         length, checksum = self._head
-        if size < self.read or file_position.head_of(self.descriptor, length) != checksum:
+        if found.st_size < max(self.read, length) or file_position.head_of(self.descriptor, length) != checksum:
             return True
-        self.seen = size
+        self.seen, self.written_ns = found.st_size, found.st_mtime_ns
         return False
 
-    def position_before(self) -> Position:
-        """The position in its content before the truncation."""
-        length, head = self._head
-        offset = self.offset if length == HEAD_BYTES else 0
-        return Position(self.path, self.device, self.inode, offset, head, self.real)
+    def identify(self, size: int) -> None:
+        """Remember the beginning of a file of this size, so that a copy of it can be recognized before it is read."""
+        if self._head[0] < min(size, HEAD_BYTES) and not self.was_truncated():
+            self._head = file_position.head_of_file(self.descriptor)
+            self._text = (-1, "")
 
     def reset(self) -> int:
         """Start again at the beginning of a truncated file. Returns the number of bytes known to be lost."""
@@ -101,6 +109,8 @@ class Tail:
             self.read = max(self._end_of_hole(), self.read + skipped)
             self._advance(self.read)
             return skipped
+        if self.read == 0:
+            self._head = file_position.head_of_data(data)
         at = self.read - self._lines.waiting
         self.read += len(data)
         for line in self._lines.feed(data):
@@ -111,7 +121,7 @@ class Tail:
         if len(data) < READ_BYTES:
             self._finish_piece(at, received_ns, payload)
         if self._head[0] < HEAD_BYTES:
-            self._head = min(HEAD_BYTES, self.read), file_position.head_of(self.descriptor, self.read)
+            self._head = file_position.head_of_file(self.descriptor)
         return len(data)
 
     def end(self, received_ns: int, payload: Payload) -> None:
@@ -168,6 +178,6 @@ def open_tail(path: str, name: str, offset: int | None) -> Tail | None:
         return None
     start = found.st_size if offset is None else offset
     tail = Tail(name, os.path.realpath(path), descriptor, found.st_dev, found.st_ino, start, read=start)
-    tail.seen = found.st_size
-    tail._head = min(HEAD_BYTES, start), file_position.head_of(descriptor, start)  # noqa: SLF001  # under construction
+    tail.seen, tail.written_ns = found.st_size, found.st_mtime_ns
+    tail._head = file_position.head_of_file(descriptor)  # noqa: SLF001  # under construction
     return tail
