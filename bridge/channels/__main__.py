@@ -1,4 +1,4 @@
-"""Checks channel URLs in a separate process, so that Apprise is never loaded into the router.
+"""Checks URLs of Apprise's channels in a separate process, so that Apprise is never loaded into the router.
 
 Reads ``{"channels": {"NAME": "URL"}, "labels": …, "allow": …}`` from standard input and writes
 ``{"NAME": "problem"}`` for each URL that cannot be used.

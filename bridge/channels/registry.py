@@ -21,6 +21,12 @@ PARAMETERS = frozenset({"format", "batch", "secret", "cafile", "tenant", "hold",
 """Every parameter of the bridge's own channels."""
 
 
+def is_native(url: str) -> bool:
+    """Whether a channel of the bridge's own opens this URL. A text that is no URL counts as one."""
+    scheme, separator, _ = url.partition("://")
+    return not separator or scheme.lower() in NATIVE
+
+
 def open_channel(name: str, url: str, labels: Mapping[str, str], allowed: Allowed = NOTHING) -> Channel:
     """The channel of a URL. Raises ChannelError."""
     scheme, separator, _ = url.partition("://")

@@ -6,11 +6,13 @@ import os
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """The first that is set names the certificate authorities to trust, instead of the public ones."""
+_NO_PROXIES: Mapping[str, str] = MappingProxyType({})
 
 
 def trusted(cafile: str = "") -> ssl.SSLContext:
@@ -38,6 +40,8 @@ def _context(path: str, _changed: int) -> ssl.SSLContext:
 @lru_cache(1024)
 def proxies(url: str) -> Mapping[str, str]:
     """The proxies for this address by scheme, from ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``."""
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return _NO_PROXIES  # requests takes 20 ms and 3 MB to import
     from requests.utils import get_environ_proxies
 
     return get_environ_proxies(url, no_proxy=None)
@@ -45,6 +49,9 @@ def proxies(url: str) -> Mapping[str, str]:
 
 def proxy(url: str) -> str | None:
     """The proxy for this address; None for a direct connection."""
+    found = proxies(url)
+    if not found:
+        return None
     from requests.utils import select_proxy
 
-    return select_proxy(url, dict(proxies(url)))
+    return select_proxy(url, dict(found))

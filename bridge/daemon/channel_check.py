@@ -1,10 +1,12 @@
-"""Checks every channel's URL in a separate process, so that Apprise is not loaded into this one."""
+"""Checks every channel's URL. Apprise's are checked in a separate process, so that Apprise is not loaded here."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping
 
+from bridge.channels.registry import is_native, problem_with
 from bridge.config.load import LoadedConfig
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, by_place
 from bridge.language.diagnostics.source import Span
@@ -15,31 +17,58 @@ _TIMEOUT_SECONDS = 60.0
 
 def check_channels(loaded: LoadedConfig) -> tuple[Diagnostic, ...]:
     """The config's diagnostics, and one for each other channel that cannot be used. They never show a URL."""
-    if not loaded.channels:
-        return loaded.diagnostics
-    settings = {
-        "channels": {name: channel.url.reveal() for name, channel in loaded.channels.items()},
-        "labels": dict(loaded.labels),
-        "allow": loaded.allowed.as_settings(),
-    }
+    return ChannelCheck(loaded).diagnostics()
+
+
+class ChannelCheck:
+    """A check that has started. Apprise's channels are checked in the background until ``diagnostics`` is called."""
+
+    def __init__(self, loaded: LoadedConfig) -> None:
+        self._loaded = loaded
+        urls = {name: channel.url.reveal() for name, channel in loaded.channels.items()}
+        self._native = {name: url for name, url in urls.items() if is_native(url)}
+        others = {name: url for name, url in urls.items() if name not in self._native}
+        self._process = _start(loaded, others) if others else None
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """As `check_channels`. Called once."""
+        loaded = self._loaded
+        results = {name: problem_with(url, loaded.labels, loaded.allowed) for name, url in self._native.items()}
+        problems = {name: problem for name, problem in results.items() if problem is not None}
+        unchecked: list[Diagnostic] = []
+        if self._process is not None:
+            try:
+                answer, _ = self._process.communicate(timeout=_TIMEOUT_SECONDS)
+                problems |= json.loads(answer)
+            except (subprocess.TimeoutExpired, ValueError):
+                self._process.kill()
+                self._process.wait()
+                unchecked = [_unchecked(loaded)]
+        reported = {each.span.line for each in loaded.diagnostics}
+        unusable = [
+            Diagnostic(Code.UNUSABLE_CHANNEL, f"channel `{name}` {problem}", loaded.channel_spans[name])
+            for name, problem in problems.items()
+            if loaded.channel_spans[name].line not in reported
+        ]
+        return (*sorted([*loaded.diagnostics, *unusable], key=by_place), *unchecked)
+
+
+def _start(loaded: LoadedConfig, urls: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    settings = {"channels": urls, "labels": dict(loaded.labels), "allow": loaded.allowed.as_settings()}
     process = start_python(
         "bridge.channels", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, without=loaded.secret_names
     )
+    assert process.stdin is not None
     try:
-        answer, _ = process.communicate(json.dumps(settings).encode(), timeout=_TIMEOUT_SECONDS)
-        problems: dict[str, str] = json.loads(answer)
-    except (subprocess.TimeoutExpired, ValueError):
-        process.kill()
-        process.wait()
-        start = Span(str(loaded.path), 0, 1, 1, 1)
-        unchecked = Diagnostic(
-            Code.UNUSABLE_CHANNEL, "the channels could not be checked", start, "is apprise installed? python -m apprise"
-        )
-        return (*loaded.diagnostics, unchecked)
-    reported = {each.span.line for each in loaded.diagnostics}
-    unusable = [
-        Diagnostic(Code.UNUSABLE_CHANNEL, f"channel `{name}` {problem}", loaded.channel_spans[name])
-        for name, problem in problems.items()
-        if loaded.channel_spans[name].line not in reported
-    ]
-    return tuple(sorted([*loaded.diagnostics, *unusable], key=by_place))
+        process.stdin.write(json.dumps(settings).encode())
+        process.stdin.close()
+    except BrokenPipeError:  # it ended early: its answer cannot be read
+        pass
+    process.stdin = None
+    return process
+
+
+def _unchecked(loaded: LoadedConfig) -> Diagnostic:
+    start = Span(str(loaded.path), 0, 1, 1, 1)
+    hint = "is apprise installed? python -m apprise"
+    return Diagnostic(Code.UNUSABLE_CHANNEL, "the channels could not be checked", start, hint)

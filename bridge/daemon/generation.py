@@ -11,7 +11,7 @@ import msgspec
 from bridge.config.load import LoadedConfig, load_config
 from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
-from bridge.daemon.channel_check import check_channels
+from bridge.daemon.channel_check import ChannelCheck, check_channels
 from bridge.delivery.service_limits import KNOW_INCIDENTS
 from bridge.language.diagnostics.diagnostic import Diagnostic
 from bridge.language.diagnostics.render import render_text
@@ -58,12 +58,17 @@ class Built:
 
 def build_generation(path: Path, environ: Mapping[str, str]) -> Built:
     """Read a config, its routes and its secrets. Never raises for what is wrong with them."""
-    loaded = load_config(path, environ)
-    diagnostics = check_channels(loaded)
+    return build_from(load_config(path, environ))
+
+
+def build_from(loaded: LoadedConfig) -> Built:
+    """The generation of a config that has been read. Its channels are checked while its routes are."""
     sources = {loaded.source.path: loaded.source}
     if not loaded.channel_spans:  # without channels, every route would have an error too
-        return Built(None, diagnostics, sources)
+        return Built(None, check_channels(loaded), sources)
+    check = ChannelCheck(loaded)
     routes = load_routes(loaded.routes, loaded.known)
+    diagnostics = check.diagnostics()
     failed = bool(diagnostics) or loaded.config is None
     diagnostics = (*diagnostics, *routes.checked.diagnostics)
     sources |= routes.sources
