@@ -82,7 +82,7 @@ def _http(settings: HttpSettings) -> Source:
     from bridge.sources.http.limits import HttpLimits
     from bridge.sources.http.source import HttpSource
 
-    guard = Guard(revealed(settings.path), revealed(settings.token), settings.allow)
+    guard = Guard(revealed(settings.path), revealed(settings.token), settings.allow, settings.origins)
     tls = None if settings.tls is None else _server_certificates(settings.name, settings.tls)
     limits = HttpLimits(ConnectionLimits(settings.max_connections, settings.max_connections_per_peer))
     address = settings.http

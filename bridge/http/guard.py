@@ -21,6 +21,8 @@ class Guard:
     """A secret first path segment. Falco's http_output cannot send a header."""
     token: str = field(default="", repr=False)
     allow: tuple[Network, ...] = ()
+    origins: tuple[str, ...] = ()
+    """The web pages that may send requests. Programs send no ``Origin`` and are not affected."""
     _previous: tuple[str, str] = field(default=("", ""), repr=False)
     _previous_until: float = 0.0
 
@@ -42,6 +44,13 @@ class Guard:
         return address is not None and any(
             address.version == each.version and address in each for each in self.allow
         )  # fmt: skip
+
+    def accepts_origin(self, head: RequestHead) -> bool:
+        """Whether the request comes from no web page, or from a listed one.
+
+        A page of any site can make its visitor's browser post ``text/plain`` to the visitor's machine and network.
+        """
+        return not head.origin or head.origin.lower() in {each.lower().rstrip("/") for each in self.origins}
 
     def authorizes(self, head: RequestHead) -> bool:
         """Whether the request has the secret path or the token. Always true if neither is configured."""

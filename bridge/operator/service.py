@@ -53,9 +53,11 @@ class OperatorService:
         self._path: Path = self._admin.socket
         self._tcp_guard = Guard(token=revealed(self._admin.token), allow=self._admin.allow)
         self._metrics_guard = Guard()
+        self._metrics_hosts: tuple[str, ...] = ()
         self._server: OperatorServer | None = None
         if metrics is not None:
             self._metrics_guard = Guard(token=revealed(metrics.token), allow=metrics.allow)
+            self._metrics_hosts = (*metrics.hosts, metrics.listen.host)
         self._opened = ExitStack()
         with ExitStack() as opened:  # closes what is open if the next one fails
             self._admin_socket = opened.enter_context(listen(self._path))
@@ -80,7 +82,8 @@ class OperatorService:
                 ServedSockets(self._tcp_sockets, api_app(operations, access), allows=_allows(self._tcp_guard))
             )
         if self._metrics_sockets:
-            app = metrics_app(self._metrics_guard, BridgeCollector(inspector), inspector.not_ready)
+            collector = BridgeCollector(inspector)
+            app = metrics_app(self._metrics_guard, collector, inspector.not_ready, self._metrics_hosts)
             served.append(ServedSockets(self._metrics_sockets, app, allows=_allows(self._metrics_guard)))
         self._server = OperatorServer(served)
 

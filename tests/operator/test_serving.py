@@ -21,6 +21,7 @@ from bridge.common.errors import SetupError
 from bridge.common.unix_socket import listen
 from bridge.operator.serving.connection import CALLER, ServedSockets
 from tests.operator.serving import ask_tcp, ask_unix, port_of, served, tcp_sockets, unix_sockets
+from tests.support.waiting import wait_until
 
 
 async def who(request: Request) -> Response:
@@ -82,6 +83,17 @@ def test_half_requests_do_not_shut_out_a_request(listener: ServedSockets) -> Non
             half = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(listener))))
             half.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
         assert ask_tcp(port_of(listener), "GET", "/")[0] == 200
+
+
+def test_unread_answers_do_not_shut_out_a_request(listener: ServedSockets) -> None:
+    """Of connections that are all busy, one whose client does not read is closed."""
+    with ExitStack() as stack:
+        for _ in range(8):
+            unread = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(listener))))
+            unread.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_until(lambda: sum(each.is_unread for each in list(listener.connections)) == 8, "unread answers")
+        for _ in range(3):
+            assert ask_tcp(port_of(listener), "GET", "/")[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,22 @@ def test_who_may_post() -> None:
     assert "tokentoken" not in repr(Guard(token="tokentoken"))
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:2801", "", "http://[", "\u00e9"])
+def test_web_pages_may_not_post(origin: str) -> None:
+    """A page can make a browser post text/plain anywhere. With DNS rebinding, its origin is even the listener's."""
+    named = {"Origin": origin, "Content-Type": "text/plain"}
+    with running(made := source()) as taken:
+        status, text = ask(made.port, "POST", "/", ALERT, **named)
+        assert (status, "origins" in text) == (403, True)
+        assert ask(made.port, "POST", "/", ALERT, Content_Type="text/plain")[0] == 200, "Falco's text alerts"
+        assert ask(made.port, "GET", "/healthz", **named)[0] == 200
+        assert len(taken.alerts) == 1
+    with running(made := source(Guard(origins=("https://Tools.example/",)))) as taken:
+        assert ask(made.port, "POST", "/", ALERT, Origin="https://tools.example")[0] == 200
+        assert ask(made.port, "POST", "/", ALERT, **named)[0] == 403
+        assert len(taken.alerts) == 1
+
+
 def test_a_secret_that_was_replaced_is_good_for_a_while_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Falco posts an alert once, and has the new secret a little later than the bridge; then the old one is refused."""
     now = 1000.0

@@ -23,6 +23,16 @@ class MetricsSettings(Section, frozen=True, kw_only=True):
         key("Token that `Authorization: Bearer` must contain for `/metrics`, at least 8 characters.",
             "${file:/run/secrets/metrics-token}", default="none"),
     ] = None  # fmt: skip
+    hosts: Annotated[
+        tuple[str, ...],
+        key(
+            "Names by which clients may reach `/metrics`, besides addresses and internal names (`localhost`, one "
+            "label, `.svc`, `.local`, `.internal`). Requests for other names are rejected, which protects browsers "
+            "from DNS rebinding.",
+            "[bridge.example.org]",
+            default="none",
+        ),
+    ] = ()
     insecure: Annotated[bool, key("Serve other machines without `token` or `allow`.", "true")] = False
 
 

@@ -99,6 +99,11 @@ class HttpSettings(Section, frozen=True, kw_only=True):
     allow: Annotated[
         tuple[Network, ...], key("Addresses and networks that may connect.", "[10.0.0.0/8]", default="all")
     ] = ()
+    origins: Annotated[
+        tuple[str, ...],
+        key("Origins of web pages that may post. Others are rejected, so that no page can post through a browser.",
+            "[https://tools.example.org]", default="none"),
+    ] = ()  # fmt: skip
     insecure: Annotated[
         bool, key("Accept alerts from other machines without `path`, `token`, `allow` or `tls.ca`.", "true")
     ] = False

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from bridge.http.guard import Guard
+from bridge.http.hosts import is_known_host, is_other_origin
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.serving.connection import CALLER, Caller
 from bridge.operator.serving.tokens import authorizes
@@ -46,28 +45,10 @@ class Access:
 
     def _check_names(self, request: Request) -> None:
         host = request.headers.get("host", "")
-        if not self._is_known(_host_name(host)):
+        if not is_known_host(host, self.hosts):
             raise OperationError(
                 "the Host header names neither an address nor a host of this listener; add it to admin.hosts in the "
                 "config", 403,
             )  # fmt: skip
-        origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if is_other_origin(request.headers.get("origin"), host):
             raise OperationError("requests from pages of other origins are not accepted", 403)
-
-    def _is_known(self, name: str) -> bool:
-        if name == "localhost" or name in {each.lower() for each in self.hosts}:
-            return True
-        try:
-            ip_address(name)
-        except ValueError:
-            return False
-        return True
-
-
-def _host_name(host: str) -> str:
-    """The name or address without the port, in lower case; empty if the header makes no sense."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""

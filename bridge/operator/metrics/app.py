@@ -6,7 +6,7 @@ It has a listener of its own, so that whoever can post alerts does not need acce
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bridge.http.guard import Guard
+from bridge.http.hosts import is_internal_host, is_known_host, is_other_origin
 from bridge.operator.serving.tokens import authorizes
 from bridge.operator.serving.work import in_thread
 
@@ -29,16 +30,27 @@ _NOT_FOUND = "this listener serves GET /metrics, /healthz and /readyz\n"
 _FAILED = "the bridge failed to answer; its log has the error\n"
 _TOO_MANY = "other scrapes are still running; scrape less often\n"
 _MOST_SCRAPES = 4
+_OTHER_ORIGIN = "requests from pages of other origins are not accepted\n"
+_OTHER_HOST = (
+    "the Host header names neither an address nor an internal name of this listener; add it to metrics.hosts in the "
+    "config\n"
+)
 _UNAUTHORIZED = "send the token of `metrics` in the config as Authorization: Bearer …\n"
 
 
-def metrics_app(guard: Guard, collector: Collector, not_ready: Callable[[], str]) -> ASGIApp:
+def metrics_app(
+    guard: Guard, collector: Collector, not_ready: Callable[[], str], hosts: Collection[str] = ()
+) -> ASGIApp:
     """The ASGI application.
+
+    ``/metrics`` is served for ``Host`` headers that no page of another site can have (against DNS rebinding). The
+    health checks are served for every name, because load balancers send names of their own.
 
     Args:
         guard: its token is required for ``/metrics``. Health checks need none: a kubelet cannot send one.
         collector: gathers the metrics.
         not_ready: why the bridge is not ready, or an empty text.
+        hosts: further names by which clients may reach it.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
@@ -47,6 +59,9 @@ def metrics_app(guard: Guard, collector: Collector, not_ready: Callable[[], str]
     scrapes = asyncio.Semaphore(_MOST_SCRAPES)
 
     async def metrics(request: Request) -> Response:
+        host = request.headers.get("host", "")
+        if not is_known_host(host, hosts) and not is_internal_host(host):
+            return PlainTextResponse(_OTHER_HOST, 403)
         if not authorizes(guard, request):
             return PlainTextResponse(_UNAUTHORIZED, 401, {"WWW-Authenticate": "Bearer"})
         if scrapes.locked():  # they wait for the journal; more of them would only take threads
@@ -74,5 +89,17 @@ def metrics_app(guard: Guard, collector: Collector, not_ready: Callable[[], str]
     async def not_found(_request: Request, _error: Exception) -> Response:
         return PlainTextResponse(_NOT_FOUND, 404)
 
-    routes = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
+    endpoints = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz}
+    routes = [Route(path, _without_other_origins(endpoint)) for path, endpoint in endpoints.items()]
     return Starlette(routes=routes, exception_handlers={404: not_found, 405: not_found, Exception: failed})
+
+
+def _without_other_origins(
+    endpoint: Callable[[Request], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        if is_other_origin(request.headers.get("origin"), request.headers.get("host", "")):
+            return PlainTextResponse(_OTHER_ORIGIN, 403)
+        return await endpoint(request)
+
+    return answer

@@ -3,7 +3,7 @@
 uvicorn speaks HTTP and runs the ASGI application. This subclass adds what uvicorn does not do: it identifies the
 caller (SO_PEERCRED or address), limits connections per listener, and closes connections whose request does not arrive,
 or whose answer is not read, in time. At the limit, the connection that has been idle for longest is closed in favour of
-the new one, so idle connections cannot shut out a health check.
+the new one, or else one whose client does not read its answer, so neither can shut out a health check.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ class OperatorConnection(H11Protocol):
         self._served = served
         self._request_seconds = request_seconds
         self._deadline: asyncio.TimerHandle | None = None
+        self.is_unread = False
+        """Whether the client does not read its answer."""
 
     @property
     def is_idle(self) -> bool:
@@ -114,11 +116,13 @@ class OperatorConnection(H11Protocol):
 
     def pause_writing(self) -> None:
         """The client does not read its answer."""
+        self.is_unread = True
         self._start_deadline()
         super().pause_writing()
 
     def resume_writing(self) -> None:
         """The client reads again."""
+        self.is_unread = False
         if self.is_idle:
             self._start_deadline()  # the answer is written; the next request is awaited
         else:
@@ -136,11 +140,13 @@ class OperatorConnection(H11Protocol):
         connections = self._served.connections
         if len(connections) < self._served.max_connections:
             return True
-        idle = next((each for each in connections if each.is_idle), None)
-        if idle is None:
+        idle = (each for each in connections if each.is_idle)
+        unread = (each for each in connections if each.is_unread)
+        replaced = next(idle, None) or next(unread, None)
+        if replaced is None:
             return False
-        del connections[idle]
-        idle.abort()
+        del connections[replaced]
+        replaced.abort()
         return True
 
     def _start_deadline(self) -> None:

@@ -36,6 +36,7 @@ _DEFAULT_LIMITS = HttpLimits()
 _HELD = Reply(202, "held in memory until the disk can be written; lost if the bridge dies before that")
 _OK, _PONG = Reply(200, '{"status": "ok"}'), Reply(200, "pong")
 _NO_SECRET = Reply(401, "the secret path or the token is missing or wrong")
+_OTHER_ORIGIN = Reply(403, "web pages may not post; add the page's origin to the source's `origins`")
 _NO_POST = Reply(405, "send alerts with POST, as Falco's http_output does")
 _HEALTH_PATHS = {"ping", "healthz"}
 _FULL = Reply(507, "the disk cannot be written and the memory for held alerts is full; the alert was not accepted")
@@ -193,6 +194,8 @@ class HttpSource:
             return None
         if not self.guard.authorizes(head):
             return _NO_SECRET
+        if not self.guard.accepts_origin(head):
+            return _OTHER_ORIGIN
         return None if head.method in {"POST", "PUT"} else _NO_POST
 
     def handle(self, head: RequestHead, body: bytes, respond: Respond) -> None:
