@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +37,10 @@ def _deliver(settings: dict[str, Any]) -> int:
     from bridge.channels.apprise import intercept
     from bridge.channels.native.allowed import from_settings
     from bridge.channels.registry import open_channels
+    from bridge.common.clock import Timeline
     from bridge.common.log_setup import configure_logging
     from bridge.common.masking import secrets_in
+    from bridge.courier.clock_steps import follow_start
     from bridge.courier.courier import IDLE_SECONDS, Courier
     from bridge.delivery.options import ChannelOptions
     from bridge.journal import JournalError
@@ -51,12 +52,14 @@ def _deliver(settings: dict[str, Any]) -> int:
     log = structlog.get_logger("courier")
     try:
         journal = open_for_courier(Path(settings["journal"]))
-        journal.deliveries.release(time.time_ns())
+        timeline = Timeline()
+        follow_start(journal.deliveries, timeline.now_ns())
+        journal.deliveries.release(timeline.now_ns())
         intercept.install()
         opened = open_channels(channels, settings["labels"], from_settings(settings["allow"]))
         options = msgspec.convert(settings.get("options", {}), dict[str, ChannelOptions])
         idle_seconds = settings.get("idle_seconds", IDLE_SECONDS)
-        courier = Courier(journal.alerts, journal.deliveries, opened, options, idle_seconds=idle_seconds)
+        courier = Courier(journal.alerts, journal.deliveries, opened, options, timeline, idle_seconds=idle_seconds)
         threading.Thread(target=_read_commands, args=(courier,), daemon=True).start()
         courier.run()
         if courier.is_worn_out:

@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from bridge.channels.contract import Channel
+from bridge.common.clock import Timeline
 from bridge.courier.due_cache import DueCache
 from bridge.courier.expiry import DeliveryExpiry
 from bridge.courier.health_alerts import HealthAlerts
@@ -45,11 +46,13 @@ class Courier:
         queue: DeliveryQueue,
         channels: Mapping[str, Channel],
         options: Mapping[str, ChannelOptions],
+        timeline: Timeline,
         jitter: Callable[[], float] = random.random,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         """``jitter`` returns a number from 0 to 1, which spreads retries."""
         self._queue = queue
+        self._timeline = timeline
         self._idle_seconds = idle_seconds
         self._results: SimpleQueue[tuple[Attempt, Outcome] | None] = SimpleQueue()
         self._to_try: SimpleQueue[str] = SimpleQueue()
@@ -58,7 +61,7 @@ class Courier:
         health = queue.health()
         self._runners = {
             name: Runner(channel, options.get(name, ChannelOptions()), health.get(name, Health()), self._done,
-                         jitter)
+                         timeline.now_ns(), jitter)
             for name, channel in channels.items()
         }  # fmt: skip
         self._due = DueCache(queue, self._runners)
@@ -97,9 +100,23 @@ class Courier:
     def run(self) -> None:
         """Deliver until stopped. Raises JournalError where the journal cannot be used."""
         while not self._finished():
+            self._follow_clock()
             self._while_journal_busy(self._check_channels)
             self._while_journal_busy(self._claim)
             self._settle_results(self._sleep_seconds())
+
+    def _follow_clock(self) -> None:
+        """Where the wall clock was set, move every stored time, so that nothing waits for it or ages by it."""
+        step = self._timeline.take_step()
+        if step is None:
+            return
+        self._log.warning("clock was set", seconds=step.seconds)
+        for runner in self._runners.values():
+            runner.follow(step)
+        self._expiry.follow(step)
+        self._due.change_all()
+        health = {name: runner.health for name, runner in self._runners.items()}
+        self._while_journal_busy(lambda: self._queue.follow(step, health))
 
     def _finished(self) -> bool:
         if self._claims_no_more.is_set():
@@ -113,11 +130,11 @@ class Courier:
         """Whether a channel that works has deliveries that are due now."""
         working = [runner.name for runner in self._runners.values() if runner.health.circuit is Circuit.CLOSED]
         due = None if self.is_worn_out else self._queue.next_due(working)
-        return due is not None and due <= time.time_ns()
+        return due is not None and due <= self._timeline.now_ns()
 
     def _check_channels(self) -> None:
         """Timeouts, recoveries, expiry and health alerts: everything but the deliveries themselves."""
-        now_ns = time.time_ns()
+        now_ns = self._timeline.now_ns()
         while not self._to_try.empty():
             if (runner := self._runners.get(self._to_try.get_nowait())) is not None:
                 runner.try_now(now_ns)
@@ -142,7 +159,7 @@ class Courier:
     def _claim(self) -> None:
         if self._claims_no_more.is_set():
             return
-        now_ns = time.time_ns()
+        now_ns = self._timeline.now_ns()
         for runner in self._runners.values():
             runner.start_split_batches(now_ns)
         if self.is_worn_out:
@@ -161,7 +178,7 @@ class Courier:
         """Until something can be sent, an attempt times out, or the deadline. A wake or a result ends the sleep."""
         if not self._results.empty():
             return 0.0
-        now_ns, now = time.time_ns(), time.monotonic()
+        now_ns, now = self._timeline.now_ns(), time.monotonic()
         times = [now + self._idle_seconds]
         if self._deadline is not None:
             times.append(self._deadline)
@@ -200,7 +217,7 @@ class Courier:
 
     def _end(self, attempt: Attempt, outcome: Outcome) -> list[Settlement]:
         runner = self._runners[attempt.channel]
-        settlements = runner.end(attempt, outcome, time.time_ns())
+        settlements = runner.end(attempt, outcome, self._timeline.now_ns())
         self._due.change(runner.name)
         self._log.debug(
             "attempt ended", channel=attempt.channel, deliveries=len(attempt.send), first=attempt.send[0].id,

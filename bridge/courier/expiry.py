@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bridge.common.clock import Step
 from bridge.courier.retry import expired
 from bridge.courier.runner import Runner
 from bridge.journal.protocols import DeliveryQueue
@@ -26,6 +27,10 @@ class DeliveryExpiry:
         for name, runner in self._runners.items():
             if runner.health.failures and now_ns >= self._next_ns[name]:
                 self._expire(name, runner, now_ns)
+
+    def follow(self, step: Step) -> None:
+        """The wall clock was set."""
+        self._next_ns = {name: step.moved_if_set(at_ns) for name, at_ns in self._next_ns.items()}
 
     def _expire(self, name: str, runner: Runner, now_ns: int) -> None:
         allowed_ns = int(runner.options.give_up_after * _SECOND)

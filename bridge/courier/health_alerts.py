@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 import structlog
@@ -36,19 +35,19 @@ class HealthAlerts:
             waits = self._queue.waiting(runner.name, 1) > 0 if runner.health.recovered_ns else False
             change = health_change(runner.health, runner.options, now_ns, waits=waits)
             if change is not None:
-                self._report(runner, change, self._queue.waiting(runner.name))
+                self._report(runner, change, now_ns, self._queue.waiting(runner.name))
                 changed = True
         return changed
 
-    def _report(self, runner: Runner, change: HealthChange, waiting: int) -> None:
+    def _report(self, runner: Runner, change: HealthChange, now_ns: int, waiting: int) -> None:
         health = runner.health
         alert = health_alert(runner.name, health, change, waiting, runner.options, self._host)
         fallback = self._fallback(runner)
         channels = () if fallback is None else (fallback,)
         notifications = tuple(Notification(name, (HEALTH_ALERT_ROUTE,), alert.priority) for name in channels)
         decision = Decision(HEALTH_ALERT_ROUTE, Reason.SENT, channels)
-        self._alerts.append(SOURCE_NAME, time.time_ns(), [Entry(alert, Routed((decision,), notifications))])
-        runner.note(after_report(health, change, time.time_ns()))
+        self._alerts.append(SOURCE_NAME, now_ns, [Entry(alert, Routed((decision,), notifications))])
+        runner.note(after_report(health, change, now_ns))
         log = self._log.error if change is HealthChange.FAILING else self._log.info
         log(f"channel {change.value}", channel=runner.name, fallback=fallback, waiting=waiting, reason=health.reason)
 

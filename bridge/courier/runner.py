@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
 from bridge.channels.contract import Channel
+from bridge.common.clock import Step
 from bridge.courier import bucket
 from bridge.courier.batch import is_split, next_limit, sends_digests
 from bridge.courier.circuit import after_restart, after_send, before_send
+from bridge.courier.clock_steps import moved_deliveries, moved_health
 from bridge.courier.retry import TOO_MANY_REQUESTS, settlement, wait_seconds
 from bridge.courier.suspects import Suspects
 from bridge.courier.worker import Attempt, Done, Send, Workers
@@ -29,6 +30,7 @@ class Runner:
         options: ChannelOptions,
         health: Health,
         done: Done,
+        now_ns: int,
         jitter: Callable[[], float],
         workers: type[Workers] = Workers,
     ) -> None:
@@ -36,13 +38,13 @@ class Runner:
         self.name = channel.name
         self.options = options
         rate = str(options.rate) if options.rate else ""
-        self.health = replace(after_restart(health), rate=rate, since_ns=health.since_ns or time.time_ns())
+        self.health = replace(after_restart(health), rate=rate, since_ns=health.since_ns or now_ns)
         self.changed = self.health != health
         """Whether the health has to be recorded."""
         self.workers = workers(channel, options.concurrency, done)
         self._channel = channel
         self._jitter = jitter
-        self._bucket = bucket.full(options.rate, time.time_ns()) if options.rate else None
+        self._bucket = bucket.full(options.rate, now_ns) if options.rate else None
         self._paused_ns = 0
         self._digesting = False
         self._limit = channel.batch_size
@@ -128,6 +130,15 @@ class Runner:
         if self.health.circuit is Circuit.OPEN:
             self.note(replace(self.health, probe_ns=now_ns))
             self.has_recovered = True
+
+    def follow(self, step: Step) -> None:
+        """The wall clock was set: its rate, pause, circuit and outage continue where they were."""
+        if self._bucket is not None:
+            self._bucket = replace(self._bucket, at_ns=step.moved(self._bucket.at_ns))
+        self._paused_ns = step.moved_if_set(self._paused_ns)
+        self._split = deque(moved_deliveries(each, step) for each in self._split)
+        self.workers.follow(step)
+        self.note(moved_health(self.health, step))
 
     def count_dead(self, count: int) -> None:
         """Count deliveries that became dead letters because of their age."""

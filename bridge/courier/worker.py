@@ -15,6 +15,8 @@ from queue import SimpleQueue
 import structlog
 
 from bridge.channels.contract import Channel
+from bridge.common.clock import Step
+from bridge.courier.clock_steps import moved_deliveries
 from bridge.delivery import Delivery, Outcome, Verdict
 
 Send = tuple[Delivery, ...]
@@ -78,6 +80,11 @@ class Workers:
     def end(self, attempt: Attempt) -> None:
         """The attempt has a result."""
         self._in_flight.discard(attempt)
+
+    def follow(self, step: Step) -> None:
+        """The wall clock was set: what is in flight gets no older by it."""
+        for attempt in self._in_flight:
+            attempt.send = moved_deliveries(attempt.send, step)
 
     def apply_timeout(self, seconds: float) -> None:
         """End attempts that take longer than that: each counts as failed, and its thread is replaced."""

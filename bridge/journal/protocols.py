@@ -15,6 +15,7 @@ from typing import Protocol
 
 from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
+from bridge.common.clock import Step
 from bridge.delivery import Capacity, Delivery, DeliveryState, Health, Settlement
 from bridge.journal.records import (
     NO_MEMORY,
@@ -107,6 +108,16 @@ class DeliveryQueue(Protocol):
     def release(self, now_ns: int) -> int:
         """End every claim, and return how many there were. Only for a courier that knows no other one runs."""
 
+    def follow(self, step: Step, health: Mapping[str, Health]) -> None:
+        """The wall clock was set: move the times of open deliveries, so that they are as old as they were.
+
+        Records the health of channels, with its times moved, in the same transaction. A delivery that waits for its
+        next attempt waits as long as it would have; one that was never tried is due.
+        """
+
+    def latest_ns(self) -> int:
+        """The latest time at which an open delivery was added or tried; 0 if there is none."""
+
     def make_due_now(self, channel: str, now_ns: int) -> None:
         """Make every delivery of the channel due that waits for its next attempt."""
 
@@ -198,7 +209,13 @@ class Maintenance(Protocol):
         """Bytes in use."""
 
     def step(self, policy: RetentionPolicy, now_ns: int) -> bool:
-        """Remove a few expired rows. Returns whether more are left in this round."""
+        """Remove a few expired rows. Returns whether more are left in this round.
+
+        A row from the future, which a clock that was set back left, counts as received or settled now.
+        """
+
+    def latest_ns(self) -> int:
+        """When the newest alert was received; 0 if there is none."""
 
     @property
     def over_size(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _DAY_NS = 86_400 * 1_000_000_000
 
@@ -17,3 +17,7 @@ class RetentionPolicy:
     """Age at which a delivered or discarded delivery is removed, in nanoseconds since it was settled."""
     size: int = 10_000_000_000
     """Bytes in use; above it the oldest alerts and settled deliveries are removed first."""
+
+    def extended(self, by_ns: int) -> RetentionPolicy:
+        """The policy with ages that are greater by ``by_ns``."""
+        return replace(self, alerts_ns=self.alerts_ns + by_ns, deliveries_ns=self.deliveries_ns + by_ns)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 import structlog
 
+from bridge.common.clock import SYSTEM_CLOCK, Clock, Timeline
 from bridge.journal import JournalError
 from bridge.journal.protocols import Maintenance
 from bridge.journal.retention import RetentionPolicy
+from bridge.pipeline.doubted_time import DoubtedTime
 
 _ROUND_SECONDS = 5.0
 _PAUSE_SECONDS = 0.05
@@ -23,12 +24,17 @@ class JournalMaintenance:
     """Removes what the retention policy no longer covers, until it is closed."""
 
     def __init__(
-        self, maintenance: Maintenance, between_batches: Callable[[Callable[[], bool]], bool], policy: RetentionPolicy
+        self,
+        maintenance: Maintenance,
+        between_batches: Callable[[Callable[[], bool]], bool],
+        policy: RetentionPolicy,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """``maintenance`` belongs to the journal that the intake writes to; ``between_batches`` is the intake's."""
         self._maintenance = maintenance
         self._between_batches = between_batches
         self._policy = policy
+        self._doubted = DoubtedTime(Timeline(clock), maintenance.latest_ns())
         self._reported = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal maintenance", daemon=True)
@@ -56,7 +62,10 @@ class JournalMaintenance:
                 self._report()
 
     def _step(self) -> bool:
-        return not self._stop.is_set() and self._maintenance.step(self._policy, time.time_ns())
+        if self._stop.is_set():
+            return False
+        now_ns, doubted_ns = self._doubted.check()
+        return self._maintenance.step(self._policy.extended(doubted_ns), now_ns)
 
     def _prepare(self) -> None:
         complete = self._maintenance.prepare()

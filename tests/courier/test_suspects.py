@@ -160,7 +160,7 @@ class Model:
         channel = Answering("c", self._answer, self.batch_size, self.batch_size)
         options = ChannelOptions(concurrency=self.concurrency, give_up_after=1e12)
         health = self.journal.deliveries.health().get("c", Health())
-        self.runner = Runner(channel, options, health, self._done, lambda: 0.5, InlineWorkers)
+        self.runner = Runner(channel, options, health, self._done, 0, lambda: 0.5, InlineWorkers)
         self.journal.deliveries.release(self.now_ns)
 
     def _done(self, attempt: Attempt, outcome: Outcome) -> None:

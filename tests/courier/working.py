@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bridge.common.clock import SYSTEM_CLOCK, Clock, Timeline
 from bridge.courier.courier import Courier
 from bridge.delivery import Delivery, Outcome, Verdict
 from bridge.delivery.options import ChannelOptions
@@ -55,14 +55,18 @@ class Working:
         options: Mapping[str, ChannelOptions] | None = None,
         jitter: float = 0.1,
         courier_journal: Journal | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.journal = open_for_router(folder / "j.db")
+        self._clock = clock
+        self.journal_path = folder / "j.db"
+        self.journal = open_for_router(self.journal_path)
         self.courier_journal = courier_journal or open_to_write(folder / "j.db")
         self.courier = Courier(
             self.courier_journal.alerts,
             self.courier_journal.deliveries,
             {each.name: each for each in channels},
             options or {},
+            Timeline(clock),
             lambda: jitter,
         )
         self._thread = threading.Thread(target=self.courier.run, daemon=True)
@@ -74,7 +78,7 @@ class Working:
 
     def add(self, *entries: Entry) -> None:
         """Append alerts, as the router does."""
-        self.journal.alerts.append("s", time.time_ns(), entries)
+        self.journal.alerts.append("s", self._clock.wall_ns(), entries)
         self.courier.wake()
 
     def start(self) -> None:
@@ -97,9 +101,10 @@ class Working:
 def working(
     folder: Path, channels: Sequence[Answering], options: Mapping[str, ChannelOptions] | None = None,
     entries: Sequence[Entry] = (), jitter: float = 0.1, courier_journal: Journal | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Iterator[Working]:  # fmt: skip
     """A courier at work; ``entries`` are in the journal before it starts."""
-    work = Working(folder, channels, options, jitter, courier_journal)
+    work = Working(folder, channels, options, jitter, courier_journal, clock)
     work.add(*entries)
     work.start()
     try:

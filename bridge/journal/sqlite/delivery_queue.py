@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from bridge.common.clock import Step
 from bridge.delivery import Capacity, Delivery, DeliveryState, Health, Settlement
+from bridge.journal.sqlite import clock_steps
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.claims import OPEN, Claims
 from bridge.journal.sqlite.database import Database
@@ -56,6 +58,14 @@ class SqliteDeliveryQueue:
             return connection.execute(
                 "UPDATE deliveries SET state = 'pending', due_ns = ? WHERE state = 'claimed'", (now_ns,)
             ).rowcount
+
+    def follow(self, step: Step, health: Mapping[str, Health]) -> None:
+        """As in DeliveryQueue."""
+        clock_steps.follow(self._database, step, health)
+
+    def latest_ns(self) -> int:
+        """As in DeliveryQueue."""
+        return clock_steps.latest_ns(self._database)
 
     def make_due_now(self, channel: str, now_ns: int) -> None:
         """As in DeliveryQueue."""

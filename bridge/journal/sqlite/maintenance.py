@@ -14,6 +14,8 @@ from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.dictionaries import train_due_dictionary
 
 _FEWEST_ROWS, _MOST_ROWS = 10, 1000
+_FUTURE_NS = 60 * 1_000_000_000
+"""A row that is this far ahead of the clock was stored before the clock was set back."""
 _SHORT_SECONDS, _LONG_SECONDS = 0.005, 0.015
 """After a step that took less, the next one checks more rows; after one that took longer, fewer."""
 
@@ -60,9 +62,9 @@ class SqliteMaintenance:
         started = time.monotonic()
         crowded = self.used_bytes() > policy.size
         settled_before = now_ns if crowded else now_ns - policy.deliveries_ns
-        more = self._remove_deliveries(settled_before, now_ns - policy.alerts_ns)
+        more = self._remove_deliveries(settled_before, now_ns - policy.alerts_ns, now_ns)
         if crowded or not more:
-            more |= self._remove_alerts(now_ns if crowded else now_ns - policy.alerts_ns)
+            more |= self._remove_alerts(now_ns if crowded else now_ns - policy.alerts_ns, now_ns)
         took = time.monotonic() - started
         if took < _SHORT_SECONDS:
             self._rows = min(self._rows * 2, _MOST_ROWS)
@@ -73,41 +75,54 @@ class SqliteMaintenance:
             self._rounds_over_size = self._rounds_over_size + 1 if crowded else 0
         return more
 
+    def latest_ns(self) -> int:
+        """As in Maintenance."""
+        return self._database.number("SELECT coalesce((SELECT received_ns FROM alerts ORDER BY seq DESC LIMIT 1), 0)")
+
     def prepare(self) -> Callable[[], None] | None:
         """As in Maintenance: reads on a connection of its own."""
         trained = train_due_dictionary(self._database.path)
         return None if trained is None else partial(self._add_dictionary, *trained)
 
-    def _remove_deliveries(self, settled_before: int, died_before: int) -> bool:
+    def _remove_deliveries(self, settled_before: int, died_before: int, now_ns: int) -> bool:
         rows = self._database.rows(
             _DeliveryRow,
             f"SELECT id, state = 'dead', created_ns, iif({OPEN}, NULL, settled_ns) FROM deliveries "
             "WHERE id > ? AND id < (SELECT max(id) FROM deliveries) ORDER BY id LIMIT ?",
             (self._delivery_id, self._rows),
         )
+        self._write(
+            f"UPDATE deliveries SET created_ns = min(created_ns, {now_ns}), settled_ns = min(settled_ns, {now_ns}) "
+            f"WHERE id = ? AND NOT {OPEN}",
+            [row.id for row in rows if max(row.settled_ns or 0, row.created_ns) > now_ns + _FUTURE_NS],
+        )
         expired = [
             row.id for row in rows if row.settled_ns is not None
             and row.settled_ns < (died_before if row.dead else settled_before)
         ]  # fmt: skip
-        self._delete(f"DELETE FROM deliveries WHERE id = ? AND NOT {OPEN}", expired)  # it may have been retried since
+        self._write(f"DELETE FROM deliveries WHERE id = ? AND NOT {OPEN}", expired)  # it may have been retried since
         self._delivery_id = rows[-1].id if rows else self._delivery_id
         return len(rows) == self._rows and rows[-1].created_ns < settled_before
 
-    def _remove_alerts(self, received_before: int) -> bool:
+    def _remove_alerts(self, received_before: int, now_ns: int) -> bool:
         rows = self._database.rows(
             _AlertRow,
             "SELECT seq, received_ns FROM alerts WHERE seq > ? AND seq < (SELECT max(seq) FROM alerts) "
             "ORDER BY seq LIMIT ?",
             (self._alert_seq, self._rows),
         )
-        self._delete(
+        self._write(
+            f"UPDATE alerts SET received_ns = {now_ns} WHERE seq = ?",
+            [row.seq for row in rows if row.received_ns > now_ns + _FUTURE_NS],
+        )
+        self._write(
             "DELETE FROM alerts WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE alert_seq = ?1)",
             [row.seq for row in rows if row.received_ns < received_before],
         )
         self._alert_seq = rows[-1].seq if rows else self._alert_seq
         return len(rows) == self._rows and rows[-1].received_ns < received_before
 
-    def _delete(self, statement: str, numbers: Sequence[int]) -> None:
+    def _write(self, statement: str, numbers: Sequence[int]) -> None:
         if numbers:
             with self._database.transaction() as connection:
                 connection.executemany(statement, [(number,) for number in numbers])
