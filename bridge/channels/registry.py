@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from bridge.channels.contract import Channel, Outcome, Verdict
 from bridge.channels.errors import ChannelError
@@ -14,7 +13,6 @@ from bridge.channels.native.allowed import NOTHING, Allowed
 from bridge.delivery.delivery import Delivery
 
 _FILE = "file://"
-_WEBHOOK_SCHEMES = {"http": "webhook", "https": "webhooks"}
 NATIVE = frozenset({"console", "file", "exec", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers"})
 """The schemes of the bridge's own channels; all others are Apprise's."""
 PARAMETERS = frozenset({"format", "batch", "secret", "cafile", "tenant", "hold", "generator", "arg", "limit"})
@@ -59,16 +57,18 @@ def open_channel(name: str, url: str, labels: Mapping[str, str], allowed: Allowe
             address = parse_address(url, alertmanager_channel.PARAMETERS)
             return alertmanager_channel.AlertmanagerChannel(name, address, labels)
         case _:
-            return _apprise_channel(name, url, scheme, labels)
+            return _apprise_channel(name, url, labels)
 
 
-def _apprise_channel(name: str, url: str, scheme: str, labels: Mapping[str, str]) -> Channel:
+def _apprise_channel(name: str, url: str, labels: Mapping[str, str]) -> Channel:
     from bridge.channels.apprise.channel import AppriseChannel
     from bridge.channels.apprise.plugin import is_mail, make_plugin
+    from bridge.channels.apprise.urls import problem, with_native_scheme
 
+    url = with_native_scheme(url)
     plugin = make_plugin(url)
-    if plugin is None:
-        raise ChannelError(_apprise_problem(scheme))
+    if found := problem(url, plugin, NATIVE):
+        raise ChannelError(found)
     if is_mail(plugin):
         from bridge.channels.apprise.mail import MailChannel
 
@@ -122,22 +122,3 @@ def _file_path(url: str) -> Path:
     if not path or path.endswith("/"):
         raise ChannelError("names no file; write file://NAME.jsonl or file:///var/lib/NAME.jsonl")
     return Path(path)
-
-
-def _apprise_problem(scheme: str) -> str:
-    """Why Apprise cannot use a URL of this scheme."""
-    from apprise.manager_plugins import NotificationManager
-
-    manager: Any = NotificationManager
-    plugins = manager()
-    if scheme.lower() in plugins.schemas():
-        plugin = plugins[scheme.lower()]
-        form = plugin.templates[0].replace("{schema}", scheme)
-        return f"is not a valid {scheme}:// URL; its form is {form}, see {plugin.setup_url}"
-    if scheme.lower() in _WEBHOOK_SCHEMES:
-        webhook = _WEBHOOK_SCHEMES[scheme.lower()]
-        return f"has the unknown scheme {scheme}://; to post alerts as JSON, write {webhook}://"
-    from bridge.common.suggest import did_you_mean
-
-    hint = did_you_mean(scheme, set(plugins.schemas()) | NATIVE)
-    return f"has the unknown scheme {scheme}://" + (f"; {hint}" if hint else "")

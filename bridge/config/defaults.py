@@ -68,7 +68,7 @@ def _name(source: SourceSettings) -> str:
 
 
 def _channel(channel: ChannelSettings) -> ChannelSettings:
-    service = default_options(channel.scheme)
+    service = default_options(channel.url.reveal())
     rate = service.rate if channel.rate is UNSET else channel.rate
     digest_after = service.digest_after if channel.digest_after is UNSET else channel.digest_after
     if rate is not None and channel.burst is not UNSET:

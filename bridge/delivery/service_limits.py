@@ -1,7 +1,8 @@
-"""The rate limits that services document: the defaults of a channel's options."""
+"""The service behind a channel's URL, and the rate limit that it documents: the defaults of a channel's options."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from bridge.delivery.options import ChannelOptions, Rate
@@ -44,16 +45,43 @@ KNOW_INCIDENTS = frozenset({"pagerduty", "alertmanager", "alertmanagers"})
 MACHINES = frozenset(
     {
         "alertmanager", "alertmanagers", "amqp", "amqps", "apprise", "apprises", "console", "exec", "file", "form",
-        "forms", "http", "https", "json", "jsons", "loki", "lokis", "mqtt", "mqtts", "rsyslog", "splunk", "syslog",
-        "webhook", "webhooks", "xml", "xmls",
+        "forms", "json", "jsons", "loki", "lokis", "mqtt", "mqtts", "rsyslog", "syslog", "webhook", "webhooks", "xml",
+        "xmls",
     }
 )  # fmt: skip
 """Schemes that programs read: no default limit, and no digests."""
 
+_HTTP = frozenset({"http", "https"})
+_NATIVE = (
+    ("slack", r"hooks\.slack(?:-gov)?\.com"),
+    ("discord", r"discord(?:app)?\.com"),
+    ("workflows", r"[\w.-]+\.(?:logic\.azure\.[a-z]{2,12}|(?:power|apps)platform(?:\.[a-z0-9-]{2,24}){1,3})"),
+    ("gchat", r"chat\.googleapis\.com"),
+    ("webex", r"api\.ciscospark\.com|webexapis\.com"),
+    ("ntfys", r"ntfy\.sh"),
+    ("matrixs", r"webhooks\.t2bot\.io"),
+)
+"""The hosts of URLs that a service gives out, by the scheme of the service in Apprise."""
+_HOSTS = re.compile("|".join(f"(?P<{scheme}>{host})" for scheme, host in _NATIVE), re.IGNORECASE)
+_HOST = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#:@]*)", re.IGNORECASE)
 
-def default_options(scheme: str) -> ChannelOptions:
-    """The options of a channel with that scheme where its config sets none."""
-    scheme = scheme.lower()
-    if scheme in MACHINES:
+
+def service_of(url: str) -> str:
+    """The scheme of the URL's service: also ``slack`` for ``https://hooks.slack.com/…``. ``https`` if it is unknown."""
+    scheme = url.partition("://")[0].lower()
+    if scheme not in _HTTP:
+        return scheme
+    host = _HOST.match(url)
+    found = _HOSTS.fullmatch(host[1]) if host is not None else None
+    return scheme if found is None or found.lastgroup is None else found.lastgroup
+
+
+def default_options(url: str) -> ChannelOptions:
+    """The options of a channel with that URL where its config sets none.
+
+    An unknown ``https://`` URL can only be one that Apprise knows, of a service that people read.
+    """
+    service = service_of(url)
+    if service in MACHINES:
         return ChannelOptions()
-    return ChannelOptions(rate=_LIMITS.get(scheme, _CHAT), digest_after=DIGEST_AFTER)
+    return ChannelOptions(rate=_LIMITS.get(service, _CHAT), digest_after=DIGEST_AFTER)

@@ -11,6 +11,7 @@ from bridge.alert import Priority
 from bridge.channels.apprise.intercept import PLACEHOLDER, start_interception
 from bridge.channels.apprise.known_services import known_service
 from bridge.channels.apprise.targets import Targets, split_targets
+from bridge.channels.apprise.telegram import follow_migration
 from bridge.channels.classify import IsSuccess, classify
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.message.compose import message_of
@@ -20,10 +21,10 @@ from bridge.channels.response import Response
 from bridge.common.masking import redacted, redacted_bytes, secrets_in
 from bridge.common.text import escape_mentions, shortened, without_isolates
 from bridge.delivery.delivery import Delivery
-from bridge.delivery.service_limits import MACHINES
+from bridge.delivery.service_limits import MACHINES, service_of
 
 _WITHOUT_MENTIONS = (MACHINES - {"apprise", "apprises"}) | {
-    "dbus", "glib", "gnome", "growl", "kafka", "macosx", "redis", "rediss", "sns", "victorops", "windows",
+    "dbus", "glib", "gnome", "growl", "kafka", "macosx", "redis", "rediss", "sns", "splunk", "victorops", "windows",
 }  # fmt: skip
 """Schemes of services without mentions: they get the text unescaped. ``apprise://`` forwards to other services."""
 _ROOM_PER_ALERT = 100
@@ -44,7 +45,7 @@ class AppriseChannel:
         self._targets = Targets(split_targets(plugin))
         self._labels = labels
         self._secrets = secrets_in(url)
-        self._escapes_mentions = url.partition(":")[0].lower() not in _WITHOUT_MENTIONS
+        self._escapes_mentions = service_of(url) not in _WITHOUT_MENTIONS
         self._service = known_service(plugin)
         self._counts_bytes = type(plugin).__name__ in _MAX_JSON_BYTES
         self._room = _MAX_JSON_BYTES.get(type(plugin).__name__, min(int(plugin.body_maxlen), _MAX_ROOM))
@@ -61,11 +62,15 @@ class AppriseChannel:
     def _send_to(self, target: Any, deliveries: Sequence[Delivery]) -> Outcome:
         message = message_of(deliveries, self._labels)
         try:
-            return self._send_rendered(target, message) or self._send_plain(target, message)
+            outcome, response = self._send_message(target, message)
+            return self._send_message(target, message)[0] if follow_migration(target, response, self.name) else outcome
         except Exception as error:  # noqa: BLE001  # a plugin may raise anything
             return Outcome(Verdict.RETRY, None, f"the Apprise plugin failed ({type(error).__name__})")
 
-    def _send_rendered(self, target: Any, message: Message) -> Outcome | None:
+    def _send_message(self, target: Any, message: Message) -> tuple[Outcome, Response]:
+        return self._send_rendered(target, message) or self._send_plain(target, message)
+
+    def _send_rendered(self, target: Any, message: Message) -> tuple[Outcome, Response] | None:
         """Send the service's own form; None if there is none, or if the plugin's request was not intercepted."""
         service = self._service
         if service is None:
@@ -76,7 +81,7 @@ class AppriseChannel:
             return None
         return self._outcome(interception.response, succeeded=succeeded, is_success=service.is_success)
 
-    def _send_plain(self, target: Any, message: Message) -> Outcome:
+    def _send_plain(self, target: Any, message: Message) -> tuple[Outcome, Response]:
         interception = start_interception()
         succeeded = _notify(target, message.severity, *self._plain(message))
         return self._outcome(interception.response, succeeded=succeeded)
@@ -99,10 +104,12 @@ class AppriseChannel:
     def _size(self, text: str) -> int:
         return len(json.dumps(text)) if self._counts_bytes else len(text)
 
-    def _outcome(self, response: Response, *, succeeded: bool, is_success: IsSuccess | None = None) -> Outcome:
-        response.body = redacted_bytes(response.body, self._secrets)
-        outcome = classify(response, succeeded=succeeded, is_success=is_success)
-        return replace(outcome, reason=redacted(outcome.reason, self._secrets))
+    def _outcome(
+        self, response: Response, *, succeeded: bool, is_success: IsSuccess | None = None
+    ) -> tuple[Outcome, Response]:
+        shown = replace(response, body=redacted_bytes(response.body, self._secrets))
+        outcome = classify(shown, succeeded=succeeded, is_success=is_success)
+        return replace(outcome, reason=redacted(outcome.reason, self._secrets)), response
 
 
 def _notify(plugin: Any, severity: Priority, title: str, body: str) -> bool:

@@ -97,7 +97,7 @@ def parse_address(url: str, known: Collection[str]) -> Address:
             case "+":
                 headers[_header(name[1:], value)] = value
             case "-":
-                query.append(raw[1:])
+                query.append(raw[1:].replace("+", "%2B"))
             case ":":
                 labels[_label(name[1:])] = value
             case _:
