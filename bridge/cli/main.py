@@ -31,6 +31,10 @@ VERBS = (
     "dead",
     "channels",
     "quarantine",
+    "silence",
+    "incidents",
+    "ack",
+    "resolve",
     "completion",
 )
 """Each is a module in ``bridge.cli.verbs``. Its ``add_parser(subparsers)`` sets ``run``: arguments to exit code."""

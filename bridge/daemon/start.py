@@ -6,11 +6,13 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from structlog import get_logger
 
+from bridge.alert import Alert
 from bridge.common.errors import SetupError
 from bridge.common.log_setup import configure_logging
 from bridge.daemon.generation import Generation, build_generation
@@ -25,6 +27,7 @@ from bridge.journal.protocols import Journal
 from bridge.journal.retention import RetentionPolicy
 from bridge.operator.inspector import Inspector
 from bridge.operator.service import OperatorService, RunningBridge
+from bridge.pipeline.controls import Controls
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.maintenance import JournalMaintenance
@@ -95,11 +98,21 @@ def _assemble(
     def fail(fault: JournalError) -> None:
         bridge.fail(fault)
 
-    intake = Intake(journal.alerts, generation.router, on_deliveries=courier.wake, on_fault=fail, state=state)
+    intake = Intake(
+        journal.alerts,
+        generation.router,
+        on_deliveries=courier.wake,
+        on_fault=fail,
+        state=state,
+        stored_alerts=lambda ids: _stored_alerts(journal, ids),
+    )
     inspector = Inspector(config.journal.path, list(config.channels), intake, sources, courier)
+    controls = Controls(intake, journal.memory, config.journal.path, dict(config.labels))
     live = LiveGeneration(generation, sources, courier, operator)
     routes = [route.name for route in generation.router.program.routes]
-    operator.attach(RunningBridge(inspector, routes, lambda: live.current.loaded, courier.wake, courier.try_now))
+    operator.attach(
+        RunningBridge(inspector, controls, routes, lambda: live.current.loaded, courier.wake, courier.try_now)
+    )
     services: list[BackgroundService] = [
         operator,
         JournalMaintenance(journal.maintenance, intake.between_batches, _retention(generation)),
@@ -108,6 +121,11 @@ def _assemble(
     ]
     bridge = Bridge(journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop)
     return bridge
+
+
+def _stored_alerts(journal: Journal, ids: Iterable[str]) -> dict[str, Alert]:
+    found = (journal.history.alert(each) for each in ids)
+    return {each.alert.id: each.alert for each in found if each is not None}
 
 
 def _retention(generation: Generation) -> RetentionPolicy:

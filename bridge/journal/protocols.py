@@ -25,6 +25,7 @@ from bridge.journal.records import (
     MemoryWrite,
     QuarantinedMessage,
     RecordedAlert,
+    SilenceRecord,
     StateRow,
 )
 from bridge.journal.retention import RetentionPolicy
@@ -72,6 +73,15 @@ class Memory(Protocol):
 
     def load(self) -> Iterator[StateRow]:
         """Every row, in no order. Rows that cannot be read are left out and logged: their clause forgets the key."""
+
+    def silences(self) -> list[SilenceRecord]:
+        """All stored silences, the oldest first."""
+
+    def put_silence(self, silence: SilenceRecord) -> None:
+        """Store a silence, or replace the one with its id."""
+
+    def remove_silences(self, ids: Collection[str]) -> None:
+        """Remove silences."""
 
     def secret(self) -> bytes:
         """The secret of the hashes of keys, created at the first call: 32 bytes in a file beside the journal."""
@@ -171,8 +181,8 @@ class History(Protocol):
     A reader sees commits of other processes, and blocks none of them.
     """
 
-    def alerts(self) -> Iterator[RecordedAlert]:
-        """Every stored alert, in the order in which they were appended."""
+    def alerts(self, since_ns: int | None = None) -> Iterator[RecordedAlert]:
+        """Every stored alert, or those received at ``since_ns`` or later, in the order in which they were appended."""
 
     def alert(self, alert_id: str) -> RecordedAlert | None:
         """The alert with that id; None if it is not stored."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from bridge.alert import Alert
 from bridge.delivery import DeliveryState
 from bridge.routing import Decision, Notification
@@ -89,6 +91,21 @@ class StateRow:
     row: Any
     due_ns: int | None
     """When its timer fires; None without one."""
+
+
+class SilenceRecord(msgspec.Struct, frozen=True):
+    """A silence as it was added. Times are nanoseconds since the epoch."""
+
+    id: str
+    """8 hexadecimal digits."""
+    condition: str
+    schedule: str
+    """A recurring silence acts only while this schedule holds: ``mon-fri 09:00-18:00``; empty for the whole time."""
+    from_ns: int
+    until_ns: int
+    author: str
+    comment: str
+    created_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -273,3 +273,110 @@ class ChannelTestResult(Answer, frozen=True):
     status: Annotated[int | None, Meta(description="The status of the answer (HTTP or SMTP), if there was one.")]
     reason: str
     seconds: float
+
+
+# Silences
+
+
+class Silence(Answer, frozen=True):
+    """A silence: what matches its condition notifies nobody while it acts."""
+
+    id: str
+    condition: str
+    schedule: Annotated[str, Meta(description="When a recurring silence acts; empty for the whole time.")]
+    from_ns: int
+    until_ns: int
+    author: str
+    comment: str
+    created_ns: int
+    state: Annotated[str, Meta(description="`active`, `pending` or `ended`.")]
+
+
+class SilenceList(Answer, frozen=True):
+    """The silences that act, those to come, and those that ended in the last 24 hours."""
+
+    items: list[Silence]
+
+
+class AddSilence(Request, frozen=True):
+    """A silence to add."""
+
+    condition: Annotated[str, Meta(min_length=1, max_length=10_000, description="As after `when` in a route.")]
+    seconds: Annotated[float, Meta(gt=0, le=366 * 86_400, description="How long it lasts.")]
+    comment: Annotated[str, Meta(max_length=1000)] = ""
+    starts_in: Annotated[float, Meta(ge=0, le=366 * 86_400, description="Seconds until it begins.")] = 0.0
+    during: Annotated[str, Meta(max_length=1000, description='For example `mon-fri 09:00-18:00 in "Asia/Seoul"`.')] = ""
+
+
+class PreviewSilence(Request, frozen=True):
+    """A condition to look back with."""
+
+    condition: Annotated[str, Meta(min_length=1, max_length=10_000)]
+    seconds: Annotated[float, Meta(gt=0, le=31 * 86_400, description="How far back.")] = 86_400.0
+
+
+class MutedAlert(Answer, frozen=True):
+    """An alert that a silence would have held back."""
+
+    id: str
+    time_ns: int
+    rule: str
+    priority: str
+    hostname: str
+    output: str
+
+
+class SilencePreview(Answer, frozen=True):
+    """What a silence would have held back. Stored alerts are redacted, so it may find fewer than the silence will."""
+
+    alerts: int
+    routes: dict[str, int]
+    channels: dict[str, int]
+    examples: list[MutedAlert]
+
+
+class ExpireSilence(Request, frozen=True):
+    """Which silence to end."""
+
+    id: str
+
+
+# Incidents
+
+
+class Incident(Answer, frozen=True):
+    """What a person acknowledges: a route and a key."""
+
+    id: str
+    route: str
+    key: Annotated[str, Meta(description="The values of the key, redacted: `payments/api-0`.")]
+    state: Annotated[str, Meta(description="`open`, `acknowledged` or `resolved`.")]
+    severity: str
+    count: Annotated[int, Meta(description="Alerts in all its notifications.")]
+    opened_ns: int
+    matched_ns: Annotated[int, Meta(description="When its latest notification was sent.")]
+    channels: Annotated[list[str], Meta(description="The channels that were notified.")]
+    next_escalation_ns: int | None
+    actor: Annotated[str, Meta(description="Who acknowledged or resolved it; empty for nobody.")]
+    changed_ns: int
+    alert_id: str
+
+
+class IncidentList(Answer, frozen=True):
+    """Incidents, the latest match first."""
+
+    items: list[Incident]
+
+
+class ListIncidents(Request, frozen=True):
+    """Which incidents to list."""
+
+    open: Annotated[bool, Meta(description="Only those that are open.")] = False
+
+
+class ChangeIncidents(Request, frozen=True):
+    """Which incidents to acknowledge or resolve."""
+
+    target: Annotated[
+        str, Meta(min_length=1, max_length=1000, description="The id of an incident or the name of a route.")
+    ]

@@ -23,10 +23,13 @@ from bridge.operator.metrics.app import metrics_app
 from bridge.operator.metrics.collector import BridgeCollector
 from bridge.operator.operations.channel_test import ChannelOperations
 from bridge.operator.operations.dead_letters import DeadLetterOperations
+from bridge.operator.operations.incidents import IncidentOperations
 from bridge.operator.operations.quarantine import QuarantineOperations
+from bridge.operator.operations.silences import SilenceOperations
 from bridge.operator.operations.status import read_status
 from bridge.operator.serving.connection import Caller, ServedSockets
 from bridge.operator.serving.server import OperatorServer
+from bridge.pipeline.controls import Controls
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class RunningBridge:
     """The parts of a running bridge that operators inspect and control."""
 
     inspector: Inspector
+    controls: Controls
+    """Silences and incidents."""
     routes: Sequence[str]
     """The names of all routes."""
     config: Callable[[], LoadedConfig]
@@ -74,6 +79,8 @@ class OperatorService:
             ChannelOperations(inspector, bridge.config, bridge.try_channel),
             DeadLetterOperations(self._journal, bridge.wake_courier),
             QuarantineOperations(self._journal),
+            SilenceOperations(bridge.controls),
+            IncidentOperations(bridge.controls),
         )
         served = [ServedSockets([self._admin_socket], api_app(operations, Access()), max_connections=32)]
         if self._tcp_sockets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -22,8 +22,10 @@ from bridge.journal.protocols import AlertLog
 from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
-from bridge.routing import Entry
+from bridge.routing import Entry, Notification
+from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.router import Router
+from bridge.routing.silences import NO_SILENCES, Silences
 from bridge.routing.state import State, Timer
 from bridge.sources.contract import Aborted, Batch
 
@@ -66,14 +68,18 @@ class Intake:
         on_deliveries: Callable[[], None],
         on_fault: Callable[[JournalError], None],
         state: State | None = None,
+        stored_alerts: Callable[[Iterable[str]], Mapping[str, Alert]] = lambda _ids: {},
     ) -> None:
         """``on_deliveries`` wakes the courier. ``on_fault`` is called when the journal fails for good.
 
-        ``state`` is what the clauses with memory remember, as ``load_state`` returns it.
+        ``state`` is what the clauses with memory remember, as ``load_state`` returns it. ``stored_alerts`` reads alerts
+        by id, for silences over what is held.
         """
         self._alerts = alerts
         self._router = router
         self._state = State() if state is None else state
+        self._silences = NO_SILENCES
+        self._stored_alerts = stored_alerts
         self._on_deliveries = on_deliveries
         self._on_fault = on_fault
         self._lock = FairLock()
@@ -99,6 +105,31 @@ class Intake:
         with self._lock:
             return action()
 
+    def use_silences(self, silences: Silences) -> None:
+        """Hold back what these silences match, from the next batch on. Called between two batches."""
+        self._silences = silences
+
+    def incidents(self) -> list[IncidentRecord]:
+        """As in Router."""
+        with self._lock:
+            return self._router.incidents(self._state)
+
+    def acknowledge(self, target: str, actor: str, now_ns: int) -> list[IncidentRecord]:
+        """As in Router. Raises Aborted as ``accept`` does."""
+        with self._lock:
+            found = self._router.acknowledge(self._state, target, actor, now_ns)
+            self._store_memory((), now_ns)
+        return found
+
+    def resolve(self, target: str, actor: str, now_ns: int) -> list[IncidentRecord]:
+        """As in Router. Raises Aborted as ``accept`` does."""
+        with self._lock:
+            found, notifications = self._router.resolve(self._state, target, actor, now_ns)
+            deliveries = self._store_memory(notifications, now_ns)
+        if deliveries:
+            self._on_deliveries()
+        return found
+
     def next_timer(self) -> int | None:
         """When the next timer of a clause is due, in nanoseconds since the epoch; None if there is none."""
         with self._lock:
@@ -107,14 +138,19 @@ class Intake:
     def fire_timers(self, now_ns: int, limit: int) -> None:
         """Fire up to ``limit`` timers that are due, and store what follows. Raises Aborted as ``accept`` does."""
         with self._lock:
-            routed = self._router.step(self._state, Timer(limit=limit), now_ns)
-            memory = MemoryWrite(self._state.changes(), routed.notifications)
-            if memory == NO_MEMORY:
-                return
-            batch = Batch(TIMERS, now_ns, ())
-            deliveries = self._store(_Write(TIMERS, now_ns, (), memory=memory), batch)
+            named = self._router.due_alerts(self._state, now_ns, limit) if self._silences else ()
+            timer = Timer(self._stored_alerts(named) if named else {}, limit)
+            routed = self._router.step(self._state, timer, now_ns, self._silences)
+            deliveries = self._store_memory(routed.notifications, now_ns)
         if deliveries:
             self._on_deliveries()
+
+    def _store_memory(self, notifications: Sequence[Notification], now_ns: int) -> int:
+        """Store what changed without an alert. Returns how many deliveries were added."""
+        memory = MemoryWrite(self._state.changes(), notifications)
+        if memory == NO_MEMORY:
+            return 0
+        return self._store(_Write(TIMERS, now_ns, (), memory=memory), Batch(TIMERS, now_ns, ()))
 
     def abort(self) -> None:
         """Stop waiting for the disk: the deadline for stopping has been reached."""
@@ -128,7 +164,7 @@ class Intake:
         fresh = self._retrying(lambda: self._alerts.unknown(completed), batch)
         now_ns = batch.received_ns
         started = time.perf_counter()
-        route = partial(router.route, self._state, now_ns=now_ns)
+        route = partial(router.route, self._state, now_ns=now_ns, silences=self._silences)
         entries = self._isolating(fresh, route, batch.source_name, rejected)
         decided_in = time.perf_counter() - started
         memory = MemoryWrite(self._state.changes())

@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bridge.alert import Alert
+from bridge.language.checker.check import check, check_condition
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
+from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.program.condition import Condition
 from bridge.language.program.schedule import Schedule
 from bridge.matching import Predicate, compile_condition
@@ -60,6 +64,32 @@ class Silences:
             return None if alert is None else self.silencing(alert, now_ns)
 
         return silenced
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceText:
+    """A checked condition and schedule."""
+
+    condition: Condition
+    schedule: Schedule | None
+
+
+def parse_silence(condition: str, schedule: str, labels: Mapping[str, str]) -> SilenceText | tuple[Diagnostic, ...]:
+    """The checked condition and schedule of a silence, or what is wrong with them."""
+    known = Known(None, frozenset(labels))
+    checked = check_condition(SourceText("condition", condition), known)
+    if isinstance(checked, tuple):
+        return checked
+    if not schedule:
+        return SilenceText(checked, None)
+    source = SourceText("schedule", f'schedule silenced = {schedule}\nroute "r" {{ during silenced to x }}')
+    program = check([source], Known(None, None))
+    errors = tuple(each for each in program.diagnostics if each.severity is Severity.ERROR)
+    if program.program is None or errors or len(program.program.routes) != 1:
+        place = Span("schedule", 0, 0, 1, 1)
+        wrong = Diagnostic(Code.SYNTAX, "this is not a schedule", place, "write, for example, mon-fri 09:00-18:00")
+        return errors or (wrong,)
+    return SilenceText(checked, program.program.routes[0].during[0].schedule)
 
 
 NO_SILENCES = Silences((), {})

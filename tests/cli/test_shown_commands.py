@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 LONG_RUNNING = {"--config": "started", "simulate": "listening on"}
 """Commands that run until they are stopped, and what they print once they have started."""
-NEEDS_BRIDGE = {"status", "quarantine", "send"}
+NEEDS_BRIDGE = {"status", "quarantine", "send", "silence", "incidents"}
 """Verbs that need a running bridge."""
 
 

@@ -219,6 +219,33 @@ def test_a_throttle_holds_in_a_running_bridge(road: Road) -> None:
     assert len((road.folder / "archive.jsonl").read_text(encoding="utf-8").splitlines()) == 1
 
 
+def test_silences_and_incidents_by_command(road: Road) -> None:
+    """A silence is added, listed and expired; an incident is listed, acknowledged and resolved."""
+    road.configure('route "r" { to archive throttle 1 per 10h }\n', CHANNELS)
+    road.falco("--generate", "--count", "20")
+    bridge = started(road)
+    road.await_kept(20)
+
+    def command(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "bridge", *words, "--config", "falco-bridge.yaml"], cwd=road.folder,
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    added = command("silence", "add", "rule exists", "--for", "1h", "--comment", "a test")
+    assert "it would have held back 1 alert" in added
+    silence = added.rpartition("silence ")[2].split()[0]
+    assert f"{silence}  active" in command("silence", "list")
+    assert "ended" in command("silence", "expire", silence)
+    assert "  open  " in command("incidents", "--open")
+    assert "acknowledged by" in command("ack", "r")
+    assert command("incidents", "--open") == "no incidents\n"
+    assert "resolved by" in command("resolve", "r")
+    assert road.stop(bridge) == 0
+
+
 def test_redacted_text_is_nowhere_on_the_disk(road: Road) -> None:
     """Neither in the journal nor in what a channel received."""
     road.configure('redact proc.cmdline, output matching "rm -rf \\\\S+"\n' + ROUTES, CHANNELS)

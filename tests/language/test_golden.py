@@ -45,9 +45,9 @@ def test_a_file_produces_the_diagnostics_that_it_expects(path: Path) -> None:
     assert found == sorted(_EXPECT.findall(text))
 
 
-@pytest.mark.parametrize("code", Code, ids=lambda code: code.id)
+@pytest.mark.parametrize("code", [each for each in Code if each.id[0] != "C"], ids=lambda code: code.id)
 def test_every_code_has_a_case(code: Code) -> None:
-    """A file that is named after the code expects it."""
+    """A file that is named after the code expects it. The codes of the config have their tests in tests/config."""
     named = [path for path in CASES if path.stem.startswith(code.id)]
     assert named
     for path in named:

@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bridge.journal.opening import open_to_write
 from bridge.operator.inspector import Inspector
+from bridge.pipeline.controls import Controls
 from bridge.pipeline.counts import Counts
+from bridge.pipeline.intake import Intake
 from bridge.pipeline.nodes import Nodes
+from bridge.routing.router import Router
 from bridge.sources.contract import SourceState
+from tests.support.builders import program_of
 
 
 @dataclass
@@ -49,3 +54,11 @@ def an_inspector(
 ) -> Inspector:  # fmt: skip
     """An inspector of a bridge with that journal."""
     return Inspector(journal, channels, intake or IntakeState(), [OneSource(tuple(sources))], courier or CourierState())
+
+
+def controls_of(path: Path) -> Controls:
+    """Silences and incidents of a bridge with that journal, whose only route sends everything to ``a``."""
+    journal = open_to_write(path)
+    router = Router(program_of('route "r" { to a }'), {})
+    intake = Intake(journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda _fault: None)
+    return Controls(intake, journal.memory, path, {})

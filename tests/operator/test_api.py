@@ -27,21 +27,30 @@ from bridge.operator.api.openapi import openapi_document
 from bridge.operator.api.operations import PREFIX, Operation, all_operations
 from bridge.operator.client import AdminClient, AdminError, NotRunningError
 from bridge.operator.model import (
+    AddSilence,
     Answer,
+    ChangeIncidents,
     DeadLettersChanged,
+    IncidentList,
     NoParameters,
+    PreviewSilence,
     Problem,
     Request,
     SelectDeadLetters,
+    Silence,
+    SilenceList,
+    SilencePreview,
     Status,
 )
 from bridge.operator.operations.channel_test import ChannelOperations
 from bridge.operator.operations.dead_letters import DeadLetterOperations
+from bridge.operator.operations.incidents import IncidentOperations
 from bridge.operator.operations.quarantine import QuarantineOperations
+from bridge.operator.operations.silences import SilenceOperations
 from bridge.operator.serving.connection import ServedSockets
 from tests.courier.working import entry
 from tests.operator.serving import ask_tcp, ask_unix, port_of, served, tcp_sockets, unix_sockets
-from tests.operator.state import an_inspector
+from tests.operator.state import an_inspector, controls_of
 from tests.support.waiting import wait_until
 
 
@@ -274,7 +283,7 @@ def bridge(journal: Path, path: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 def operations_of(journal: Path, notified: list[str]) -> tuple[Operation, ...]:
-    inspector = an_inspector(journal, ["a"])
+    inspector, controls = an_inspector(journal, ["a"]), controls_of(journal)
     from bridge.operator.operations.status import read_status
 
     return all_operations(
@@ -282,6 +291,8 @@ def operations_of(journal: Path, notified: list[str]) -> tuple[Operation, ...]:
         ChannelOperations(inspector, lambda: pytest.fail("no config"), notified.append),
         DeadLetterOperations(journal, lambda: notified.append("wake")),
         QuarantineOperations(journal),
+        SilenceOperations(controls),
+        IncidentOperations(controls),
     )
 
 
@@ -461,3 +472,21 @@ def test_the_client_says_what_is_wrong_with_the_socket(tmp_path: Path) -> None:
     with listening, pytest.raises(AdminError, match="does not answer as this version of the bridge does"):
         AdminClient(tmp_path / "other.sock").get("/", Status)
     thread.join()
+
+
+def test_silences_are_previewed_added_listed_and_expired(bridge: tuple[Path, list[str]]) -> None:
+    """In the name of the user on the socket; errors are sentences."""
+    client = AdminClient(bridge[0])
+    preview = client.post("/api/v1/silences/preview", SilencePreview, PreviewSilence("rule exists"))
+    assert (preview.alerts, len(preview.examples)) == (0, 0)  # the alerts of the fixture are from 1970
+    added = client.post("/api/v1/silences", Silence, AddSilence("rule = x", 60.0, "why", during="mon-fri 09:00-18:00"))
+    assert (added.state, added.comment, added.author) == ("active", "why", Actor.of_user(os.getuid()).name)
+    assert [each.id for each in client.get("/api/v1/silences", SilenceList).items] == [added.id]
+    assert client.post(f"/api/v1/silences/{added.id}/expire", Silence).state == "ended"
+    with pytest.raises(AdminError, match="has not ended"):
+        client.post(f"/api/v1/silences/{added.id}/expire", Silence)
+    with pytest.raises(AdminError, match="unknown field"):
+        client.post("/api/v1/silences", Silence, AddSilence("proc.nmae = x", 60.0))
+    with pytest.raises(AdminError, match="lists them"):
+        client.post("/api/v1/incidents/acknowledge", IncidentList, ChangeIncidents("nothing"))
+    assert client.get("/api/v1/incidents?open=true", IncidentList).items == []

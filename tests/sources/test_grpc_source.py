@@ -135,7 +135,7 @@ def test_the_core_writes_nothing_to_standard_error(tmp_path: Path) -> None:
     secured, theirs = Secured(tmp_path), make_authority(tmp_path / "theirs")
     with secured.falco as falco:
         command = [sys.executable, "-c", READ_BADLY, falco.address]
-        files = [str(file) for file in (theirs.certificate, secured.tls.certificate, secured.tls.key)]
+        files = [str(file) for file in (theirs.certificate, secured.tls.cert, secured.tls.key)]
         environ = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
         done = subprocess.run(command + files, env=environ, capture_output=True, text=True, timeout=120, check=False)
     assert done.stderr == ""
@@ -176,7 +176,7 @@ class Secured:
     def renew(self) -> None:
         """Replace the client's certificate and key, one file after the other."""
         pair = self.authority.issue("next")
-        pair.certificate.replace(self.tls.certificate)
+        pair.certificate.replace(self.tls.cert)
         pair.key.replace(self.tls.key)
 
 
@@ -226,7 +226,7 @@ def test_certificates_that_do_not_belong_together_are_an_error_at_the_start(tmp_
     secured = Secured(tmp_path)
     other = secured.authority.issue("other")
     with pytest.raises(SetupError, match="belong together"):
-        Certificates("f", ClientTls(secured.tls.ca, secured.tls.certificate, other.key))
+        Certificates("f", ClientTls(secured.tls.ca, secured.tls.cert, other.key))
     key = serialization.load_pem_private_key(other.key.read_bytes(), None)
     other.key.write_bytes(
         key.private_bytes(

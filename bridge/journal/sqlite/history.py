@@ -64,12 +64,26 @@ class SqliteHistory:
         self._database = database
         self._bodies = bodies
 
-    def alerts(self) -> Iterator[RecordedAlert]:
+    def alerts(self, since_ns: int | None = None) -> Iterator[RecordedAlert]:
         """As in History."""
-        last = 0
+        last = 0 if since_ns is None else self._last_before(since_ns)
         while page := self._database.rows(_AlertRow, f"{_ALERTS} WHERE seq > ? ORDER BY seq LIMIT {_PAGE}", (last,)):
             yield from map(self._recorded, page)
             last = page[-1].seq
+
+    def _last_before(self, since_ns: int) -> int:
+        """The number of the last alert received before ``since_ns``, found by halving: numbers grow with time."""
+        low, high = 0, self._database.number("SELECT coalesce(max(seq), 0) FROM alerts") + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            found = self._database.rows(
+                int, "SELECT received_ns FROM alerts WHERE seq >= ? ORDER BY seq LIMIT 1", (middle,)
+            )
+            if found and found[0] < since_ns:
+                low = middle
+            else:
+                high = middle
+        return low
 
     def alert(self, alert_id: str) -> RecordedAlert | None:
         """As in History."""

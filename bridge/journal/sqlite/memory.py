@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -14,13 +14,14 @@ import msgspec
 import structlog
 
 from bridge.journal.errors import JournalError
-from bridge.journal.records import StateRow
+from bridge.journal.records import SilenceRecord, StateRow
 from bridge.journal.sqlite.database import Database
 from bridge.routing.memory.rows import decode_row, encode_row
 from bridge.routing.state import Change
 
 _SECRET_BYTES = 32
 _PAGE = 1000
+_silence_decoder = msgspec.json.Decoder(SilenceRecord)
 
 
 class _Row(NamedTuple):
@@ -57,6 +58,24 @@ class SqliteMemory:
             after = (rows[-1].clause, rows[-1].key)
         if damaged:
             self._log.error("state of clauses lost: rows cannot be read", rows=damaged)
+
+    def silences(self) -> list[SilenceRecord]:
+        """As in Memory."""
+        rows = self._database.rows(bytes, "SELECT body FROM silences ORDER BY created_ns, id")
+        return [_silence_decoder.decode(row) for row in rows]
+
+    def put_silence(self, silence: SilenceRecord) -> None:
+        """As in Memory."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO silences VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
+                (silence.id, silence.created_ns, msgspec.json.encode(silence)),
+            )
+
+    def remove_silences(self, ids: Collection[str]) -> None:
+        """As in Memory."""
+        with self._database.transaction() as connection:
+            connection.executemany("DELETE FROM silences WHERE id = ?", [(each,) for each in ids])
 
     def secret(self) -> bytes:
         """As in Memory. The file has the journal's name and ends with ``.key``; only the bridge's user can read it."""

@@ -43,6 +43,13 @@ CREATE TABLE state (
     PRIMARY KEY (clause, key)
 ) WITHOUT ROWID
 """,
+    """
+CREATE TABLE silences (
+    id TEXT PRIMARY KEY,
+    created_ns INTEGER NOT NULL,
+    body BLOB NOT NULL
+) WITHOUT ROWID
+""",
 )
 SCHEMA = (
     f"PRAGMA application_id = {APPLICATION_ID}",

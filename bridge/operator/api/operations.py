@@ -11,26 +11,37 @@ import msgspec
 
 from bridge.operator.actor import Actor
 from bridge.operator.model import (
+    AddSilence,
+    ChangeIncidents,
     ChannelList,
     ChannelTestResult,
     DeadLetterDetail,
     DeadLetterPage,
     DeadLettersChanged,
+    ExpireSilence,
+    IncidentList,
     ListDeadLetters,
+    ListIncidents,
     ListQuarantine,
     NoParameters,
+    PreviewSilence,
     Quarantined,
     QuarantinePage,
     SelectDeadLetters,
     ShowDeadLetter,
     ShowQuarantined,
+    Silence,
+    SilenceList,
+    SilencePreview,
     Status,
     TestChannel,
     WatchEvents,
 )
 from bridge.operator.operations.channel_test import ChannelOperations
 from bridge.operator.operations.dead_letters import DeadLetterOperations
+from bridge.operator.operations.incidents import IncidentOperations
 from bridge.operator.operations.quarantine import QuarantineOperations
+from bridge.operator.operations.silences import SilenceOperations
 
 PREFIX = "/api/v1"
 
@@ -74,6 +85,8 @@ def all_operations(
     channels: ChannelOperations,
     dead_letters: DeadLetterOperations,
     quarantine: QuarantineOperations,
+    silences: SilenceOperations,
+    incidents: IncidentOperations,
 ) -> tuple[Operation, ...]:
     """Every operation of a running bridge."""
 
@@ -114,5 +127,25 @@ def all_operations(
         Operation(
             "GET", f"{PREFIX}/quarantine/{{number}}", "One quarantined message.", ShowQuarantined, Quarantined,
             quarantine.show,
+        ),
+        Operation("GET", f"{PREFIX}/silences", "All silences.", NoParameters, SilenceList, silences.list_all),
+        Operation("POST", f"{PREFIX}/silences", "Add a silence.", AddSilence, Silence, silences.add),
+        Operation(
+            "POST", f"{PREFIX}/silences/preview", "What a silence would have held back.", PreviewSilence,
+            SilencePreview, silences.preview,
+        ),
+        Operation(
+            "POST", f"{PREFIX}/silences/{{id}}/expire", "End a silence now.", ExpireSilence, Silence, silences.expire,
+        ),
+        Operation(
+            "GET", f"{PREFIX}/incidents", "Incidents, the latest match first.", ListIncidents, IncidentList,
+            incidents.list_all,
+        ),
+        Operation(
+            "POST", f"{PREFIX}/incidents/acknowledge", "Cancel the escalations of incidents.", ChangeIncidents,
+            IncidentList, incidents.acknowledge,
+        ),
+        Operation(
+            "POST", f"{PREFIX}/incidents/resolve", "End incidents.", ChangeIncidents, IncidentList, incidents.resolve,
         ),
     )  # fmt: skip

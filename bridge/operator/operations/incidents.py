@@ -1,0 +1,73 @@
+"""Incidents: list, acknowledge, resolve."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bridge.alert import Priority
+from bridge.operator.actor import Actor, OperationError
+from bridge.operator.model import ChangeIncidents, Incident, IncidentList, ListIncidents
+from bridge.routing.memory.engine import IncidentRecord
+from bridge.routing.memory.incident import IncidentState
+
+
+class IncidentControls(Protocol):
+    """The part of the running bridge that has incidents."""
+
+    def incidents(self) -> list[IncidentRecord]:
+        """As in Controls."""
+
+    def acknowledge(self, target: str, actor: str) -> list[IncidentRecord]:
+        """As in Controls."""
+
+    def resolve(self, target: str, actor: str) -> list[IncidentRecord]:
+        """As in Controls."""
+
+
+class IncidentOperations:
+    """The operations of a running bridge. Callable from any thread."""
+
+    def __init__(self, controls: IncidentControls) -> None:
+        self._controls = controls
+
+    def list_all(self, _actor: Actor, request: ListIncidents) -> IncidentList:
+        """The incidents, the latest match first."""
+        found = self._controls.incidents()
+        if request.open:
+            found = [each for each in found if each.incident.state is IncidentState.OPEN]
+        return IncidentList(items=[_incident(each) for each in found])
+
+    def acknowledge(self, actor: Actor, request: ChangeIncidents) -> IncidentList:
+        """Cancel the escalations of incidents."""
+        return self._changed(self._controls.acknowledge(request.target, actor.name), request.target, "open")
+
+    def resolve(self, actor: Actor, request: ChangeIncidents) -> IncidentList:
+        """End incidents."""
+        return self._changed(self._controls.resolve(request.target, actor.name), request.target, "open or acknowledged")
+
+    def _changed(self, changed: list[IncidentRecord], target: str, state: str) -> IncidentList:
+        """The incidents as they are now."""
+        if not changed:
+            raise OperationError(f"no incident of `{target[:100]}` is {state}; GET /api/v1/incidents lists them", 404)
+        ids = {each.id for each in changed}
+        return IncidentList(items=[_incident(each) for each in self._controls.incidents() if each.id in ids])
+
+
+def _incident(record: IncidentRecord) -> Incident:
+    incident = record.incident
+    pending = incident.pending if incident.state is IncidentState.OPEN else ()
+    return Incident(
+        id=record.id,
+        route=record.route,
+        key=incident.passage.shown,
+        state=incident.state.value,
+        severity=str(Priority(incident.passage.severity)),
+        count=incident.count,
+        opened_ns=incident.opened_ns,
+        matched_ns=incident.matched_ns,
+        channels=list(incident.told),
+        next_escalation_ns=min((due_ns for due_ns, _ in pending), default=None),
+        actor=incident.actor,
+        changed_ns=incident.changed_ns,
+        alert_id=incident.passage.alert_id,
+    )
