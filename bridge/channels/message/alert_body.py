@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 from bridge.alert.forms.falco_json import falco_json
 from bridge.channels.message.compose import headline_of
+from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
+from bridge.routing import Context
 
 BRIDGE_MEMBER = "falco_bridge"
 """The member that the bridge adds to Falco's object."""
@@ -25,7 +27,23 @@ def alert_body(delivery: Delivery, labels: Mapping[str, str]) -> dict[str, objec
             "severity": notification.severity.word,
             "title": headline(delivery, labels),
             "labels": labels,
+            **({} if notification.context is None else _context(notification.context)),
         },
+    }
+
+
+def _context(context: Context) -> dict[str, object]:
+    """What clauses with memory add to the bridge's member."""
+    return {
+        "kind": context.kind.value,
+        "count": context.count,
+        "suppressed": context.suppressed,
+        "first": iso_text(context.first_ns),
+        "last": iso_text(context.last_ns),
+        "incident": context.incident,
+        "key": context.key,
+        "alerts": context.alerts,
+        "values": context.values,
     }
 
 

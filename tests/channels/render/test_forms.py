@@ -22,7 +22,7 @@ from bridge.channels.message.message import Message, MessageLink
 from bridge.channels.render import discord, mattermost, opsgenie, pagerduty, plain, slack, teams, telegram
 from bridge.channels.render.mail import mail_content
 from bridge.delivery import Delivery
-from bridge.routing import Notification
+from bridge.routing import Context, Kind, Notification
 from tests.channels.deliveries import TIME_NS, make_delivery
 from tests.support.recordings import FULL_JSON, http_bodies
 
@@ -60,6 +60,33 @@ def several() -> Message:
     return compose_digest([alerts[0], worst, alerts[2]], LABELS)
 
 
+def remembered(context: Context, others: int = 0) -> Message:
+    """The message of a notification of a route with memory."""
+    made = make_delivery(output=OUTPUT, output_fields=FIELDS)
+    notification = Notification("c", ("rm -rf in prod",), Priority.CRITICAL, "rm -rf in %k8s.ns.name", context=context)
+    named = tuple(
+        make_delivery(number, output_fields=FIELDS | {"proc.cmdline": f"rm -rf /{number}"}).alert
+        for number in range(others)
+    )
+    return compose(replace(made, notification=notification, others=named), LABELS)
+
+
+SPAN = {"first_ns": TIME_NS - 600 * 10**9, "last_ns": TIME_NS, "incident": "881db239e2ee21e2", "key": "payments/api-0"}
+JOINED = {"audit.ka.user.name": "alice@corp", "audit.ka.verb": "create"}
+MESSAGES: dict[str, Callable[[], Message]] = {
+    "one": one,
+    "several": several,
+    "group": lambda: remembered(Context(Kind.DIGEST, 132, suppressed=7, alerts=("a", "b", "c"), **SPAN), 3),
+    "summary": lambda: remembered(Context(Kind.SUMMARY, 132, **SPAN)),
+    "threshold": lambda: remembered(Context(Kind.SINGLE, 5, **SPAN)),
+    "joined": lambda: remembered(Context(Kind.SINGLE, values=JOINED, **SPAN)),
+    "escalation": lambda: remembered(
+        Context(Kind.ESCALATION, 3, values={"waited": str(900 * 10**9), "notified": "secops, chat"}, **SPAN)
+    ),
+    "resolved": lambda: remembered(Context(Kind.RESOLVED, 3, **SPAN)),
+}
+
+
 def as_json(
     render: Callable[[dict[str, Any], Message], dict[str, Any]], requested: dict[str, Any]
 ) -> Callable[[Message], str]:
@@ -83,10 +110,10 @@ FORMS: dict[str, Callable[[Message], str]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("which", ["one", "several"])
+@pytest.mark.parametrize("which", MESSAGES)
 def test_a_form_equals_its_golden_file(which: str, form: str) -> None:
     """The whole payload."""
-    rendered = FORMS[form](one() if which == "one" else several())
+    rendered = FORMS[form](MESSAGES[which]())
     path = GOLDEN / f"{which}-{form}"
     if os.environ.get("FALCO_BRIDGE_GOLDEN") == "rewrite":
         path.write_text(rendered, encoding="utf-8")
@@ -95,9 +122,7 @@ def test_a_form_equals_its_golden_file(which: str, form: str) -> None:
 
 def test_every_golden_file_belongs_to_a_form() -> None:
     """None is left over."""
-    assert {path.name for path in GOLDEN.iterdir()} == {
-        f"{which}-{form}" for which in ("one", "several") for form in FORMS
-    }
+    assert {path.name for path in GOLDEN.iterdir()} == {f"{which}-{form}" for which in MESSAGES for form in FORMS}
 
 
 @pytest.mark.parametrize(
