@@ -21,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
         "that are open, acknowledged, or resolved in the last 24 hours; the latest match comes first.",
         example="falco-bridge incidents --open --config falco-bridge.yaml",
     )
-    parser.add_argument("--open", action="store_true", help="only those that nobody has acknowledged")
+    parser.add_argument("--open", action="store_true", help="only those that are not acknowledged")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_running(parser)
     parser.set_defaults(run=run)
