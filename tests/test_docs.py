@@ -38,6 +38,7 @@ def blocks(path: Path) -> list[str]:
 def codes_of(text: str, folder: Path) -> set[Code]:
     (folder / "rules.yaml").write_text(RULES, encoding="utf-8")
     (folder / "falco_rules.yaml").write_text(RULES, encoding="utf-8")
+    (folder / "falco_rules.local.yaml").write_text("# none yet\n", encoding="utf-8")
     (folder / "common.route").write_text("list shells = (bash, sh)\n", encoding="utf-8")
     (folder / "t.route").write_text(text, encoding="utf-8")
     return {each.code for each in load_routes([folder / "t.route"], KNOWN).checked.diagnostics}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,23 +23,42 @@ class FieldType:
     """``libs``, or the plugin that provides it."""
 
 
-_RETIRED = [{"name": "evt.dir", "type": "string", "list": False, "source": "syscall", "provider": "libs"}]
-"""Fields that Falco 0.43 removed and older rules use."""
+RETIRED = "evt.dir"
+"""The field that Falco 0.43 removed and older rules use."""
+_RETIRED = [{"name": RETIRED, "type": "string", "list": False, "source": "syscall", "provider": "libs"}]
+_ADDED: dict[str, FieldType] = {}
 
 
 @cache
 def catalogue() -> Mapping[str, FieldType]:
     """All known fields by name, without arguments."""
     rows = _RETIRED + json.loads((Path(__file__).parent / "fields.json").read_text(encoding="utf-8"))
-    return {
+    known = {
         row["name"]: FieldType(row["name"], row["type"], row["list"], row["source"], row["provider"]) for row in rows
     }
+    return {**_ADDED, **known}
+
+
+def add_fields(fields: Iterable[FieldType]) -> None:
+    """Add fields of other plugins, or of newer versions. Known ones stay as they are. Call it before any check."""
+    _ADDED.update({each.name: each for each in fields})
+    for cached in (catalogue, families, alert_sources, _dot_argument_prefixes):
+        cached.cache_clear()
 
 
 @cache
-def families() -> frozenset[str]:
-    """The first components of all known names: ``proc``, ``k8s``, ``ka``."""
-    return frozenset(name.partition(".")[0] for name in catalogue())
+def families() -> Mapping[str, frozenset[str]]:
+    """The providers of fields by the first component of their names: ``proc``, ``k8s``, ``ka``."""
+    found: dict[str, set[str]] = {}
+    for field in catalogue().values():
+        found.setdefault(field.name.partition(".")[0], set()).add(field.provider)
+    return {family: frozenset(providers) for family, providers in found.items()}
+
+
+@cache
+def alert_sources() -> frozenset[str]:
+    """The alert sources of Falco and the known plugins."""
+    return frozenset(field.source for field in catalogue().values()) - {"*"} | {"syscall", "internal"}
 
 
 @cache

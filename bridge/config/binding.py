@@ -11,7 +11,7 @@ import yaml
 
 from bridge.common.secret import Secret
 from bridge.common.suggest import did_you_mean
-from bridge.config.document import Document
+from bridge.config.document import REFERENCE, Document
 from bridge.config.references import References
 from bridge.config.schema.keys import NODEFAULT, Key, Section, item_of, keys_of, sections_of, value_of
 from bridge.config.schema.parsing import VALUES, InvalidValueError
@@ -27,9 +27,19 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 class Binder:
-    """Binds one document. ``with_secrets`` False leaves secret values empty and unchecked."""
+    """Binds one document. ``with_secrets`` False leaves secret values empty and unchecked.
 
-    def __init__(self, document: Document, environ: Mapping[str, str], *, with_secrets: bool = True) -> None:
+    With ``check_plain_secrets`` that applies to those with a reference only.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        environ: Mapping[str, str],
+        *,
+        with_secrets: bool = True,
+        check_plain_secrets: bool = False,
+    ) -> None:
         self.document = document
         self.diagnostics: list[Diagnostic] = []
         self.references = References(document.folder, environ)
@@ -40,6 +50,7 @@ class Binder:
         self.positions: dict[Place, list[int]] = {}
         """For each list, the positions in the text of the items that were read."""
         self._with_secrets = with_secrets
+        self._check_plain_secrets = check_plain_secrets
 
     def root(self, section: type[Section], only: tuple[str, ...] = ()) -> dict[str, Any]:
         """The values of the root's keys, those with errors left out. ``only`` names the keys that are of interest."""
@@ -215,7 +226,10 @@ class Binder:
             self.document.show_partly(node)
         else:
             self.document.show(node)
-        if secret and not self._with_secrets:
+        refers = REFERENCE.search(node.value) is not None
+        if secret and not self._with_secrets and (refers or not self._check_plain_secrets):
+            if refers:
+                self.referring.add(place)
             return declared("")
         text = self.references.resolve(node.value)
         if self.references.used:

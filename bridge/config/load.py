@@ -87,10 +87,10 @@ class ConfigErrors:
         return render_text(self.diagnostics, {self.source.path: self.source})
 
 
-def load_config(path: Path, environ: Mapping[str, str]) -> LoadedConfig:
-    """Read a whole config. Never raises."""
+def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = True) -> LoadedConfig:
+    """Read a whole config. Never raises. ``with_secrets`` False neither reads nor checks what contains a ``${…}``."""
     document = Document(path)
-    binder = Binder(document, environ)
+    binder = Binder(document, environ, with_secrets=with_secrets, check_plain_secrets=True)
     if document.root is None:
         return LoadedConfig(
             path, None, tuple(document.problems), document.source(), {}, {}, (), {}, NOTHING, (), frozenset()

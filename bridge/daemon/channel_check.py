@@ -26,6 +26,7 @@ class ChannelCheck:
     def __init__(self, loaded: LoadedConfig) -> None:
         self._loaded = loaded
         urls = {name: channel.url.reveal() for name, channel in loaded.channels.items()}
+        urls = {name: url for name, url in urls.items() if url}  # empty if secrets are not read
         self._native = {name: url for name, url in urls.items() if is_native(url)}
         others = {name: url for name, url in urls.items() if name not in self._native}
         self._process = _start(loaded, others) if others else None

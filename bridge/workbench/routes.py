@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
+from bridge.common.suggest import did_you_mean
 from bridge.language.checker.check import Checked, check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, by_place
@@ -15,6 +17,9 @@ from bridge.language.falco.rules import FalcoRules, read_rules, read_together
 from bridge.language.program.program import Program
 from bridge.matching.analysis.lint import lint
 from bridge.routing.router import Router
+
+_CAUSES = frozenset({Code.UNKNOWN_RULE, Code.MISSPELT_SOURCE, Code.EMPTY_VALUE, Code.LITERAL_MISSING})
+"""Warnings that explain why a condition is never true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +49,49 @@ class LoadedRoutes:
         return Router(program, labels, rules, incident_channels=incident_channels)
 
 
-def load_routes(paths: Sequence[Path], known: Known | None = None, rules: Sequence[Path] = ()) -> LoadedRoutes:
+def load_routes(
+    paths: Sequence[Path],
+    known: Known | None = None,
+    rules: Sequence[Path] = (),
+    *,
+    texts: Mapping[str, str] = MappingProxyType({}),
+) -> LoadedRoutes:
     """Read and check route files in this order. ``rules`` are Falco's rules files.
 
-    A file that cannot be read is a diagnostic like any other; the other files are checked all the same.
+    A file that cannot be read is a diagnostic like any other; the other files are checked all the same. ``texts`` are
+    taken in place of what files contain, by path.
     """
+
+    def read(importer: str, written: str) -> SourceText | str:
+        found = read_import(importer, written)
+        return _replaced(found, texts) if isinstance(found, SourceText) else found
+
     known = known or Known(channels=None, labels=None)
     unread: list[Diagnostic] = []
     if rules:
         known = replace(known, rules=_read_rules(rules, unread))
-    checked = check(_readable(paths, unread), known, read_import)
+    checked = check([_replaced(source, texts) for source in _readable(paths, unread)], known, read)
     imported = () if checked.gathered is None else checked.gathered.files.values()
     falco_rules = merge_rules([known.rules, *(file.rules for file in imported)])
     incomplete = any(each.code is Code.CANNOT_IMPORT for each in (*checked.diagnostics, *unread))
     advice = [] if incomplete else lint(checked.understood, falco_rules)
+    advice = [each for each in advice if not _explained(each, checked.diagnostics)]
     diagnostics = tuple(sorted((*checked.diagnostics, *advice, *unread), key=by_place))
     program = None if unread else checked.program
     return LoadedRoutes(replace(checked, program=program, diagnostics=diagnostics), checked.sources, falco_rules)
+
+
+def _replaced(source: SourceText, texts: Mapping[str, str]) -> SourceText:
+    return SourceText(source.path, texts.get(source.path, source.text))
+
+
+def _explained(advice: Diagnostic, diagnostics: Sequence[Diagnostic]) -> bool:
+    """Whether another diagnostic in the same condition says why it is never true."""
+    span = advice.span
+    return advice.code is Code.NEVER_TRUE and any(
+        each.code in _CAUSES and each.span.path == span.path and span.start <= each.span.start < span.end
+        for each in diagnostics
+    )
 
 
 def read_import(importer: str, written: str) -> SourceText | str:
@@ -111,10 +142,22 @@ def _read(path: Path) -> SourceText | str:
     """The file's text, without a byte order mark; or a sentence that says why it cannot be read."""
     try:
         return SourceText(os.path.normpath(path), path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return f"{path}: no such file{_similar_file(path)}"
     except OSError as error:
         return f"{path}: cannot be read ({error.strerror}); check the file name"
     except UnicodeDecodeError as error:
         return f"{path}: is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
+
+
+def _similar_file(path: Path) -> str:
+    """``; did you mean `falco_rules.yaml`?`` if a file beside it has nearly the same name."""
+    try:
+        names = [each.name for each in path.parent.iterdir() if each.suffix == path.suffix]
+    except OSError:
+        return "; check the folder"
+    hint = did_you_mean(path.name, names)
+    return f"; {hint}" if hint else "; check the file name"
 
 
 def merge_rules(several: Iterable[FalcoRules | None]) -> FalcoRules | None:

@@ -146,47 +146,47 @@ def test_templates_fill_as_falcos_output_does() -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ('route "r" { when proc.name not in (a) to x }', "`not` precedes the field: not FIELD in (…)"),
+        ('route "r" { when proc.name not in (a) to x }', "write `not proc.name in …`"),
         ('route "r" { to x throttle 3 for 10m }', "write `per`"),
-        ('route "r" { to x\nroute "q" { to x }', "missing `}` before it?"),
-        ('route "r" { when (proc.name = a to x }', "missing `)` before it?"),
-        ('route "r" { when proc.name in (a, b to x }', "missing `)` before it?"),
+        ('route "r" { to x\nroute "q" { to x }', "close it with `}`, probably after line 1"),
+        ('route "r" { when (proc.name = a to x }', "close it with `)`, probably at the end of line 1"),
+        ('route "r" { when proc.name in (a, b to x }', "close it with `)`, probably at the end of line 1"),
         ('route "r" { when proc.name in "a" to x }', "put values in parentheses, even a single one"),
         ('list l = (a)\nroute "r" { when proc.name in l to x }', "put values in parentheses, even a single one"),
         ('route "r" { when NOT rule = a to x }', "write `not` instead of `NOT`"),
-        ('route "r" { when exists proc.name to x }', "`exists` follows its field: FIELD exists"),
+        ('route "r" { when exists proc.name to x }', "write `proc.name exists`"),
         ('route "r" { when rule = a and to x }', "missing condition before `to`?"),
         ('route "r" { when rule = “a b” to x }', 'use straight quotes: "'),
         ('route\xa0"r" { to x }', "invisible character: use a plain space"),
         ('route "r" { when rule = a\xa0to x }', "invisible character before it: use a plain space"),
         ('route "r" { when rule = a\u200b to x }', "remove it, or quote the value"),
-        ('route "r" { when rule in [a, b] to x }', "write lists in parentheses: (a, b)"),
-        ('route "r" { when rule = a, b to x }', "for several values: FIELD in (a, b)"),
-        ('route "r" { when rule = a or b to x }', "define it: macro NAME = …; for several values: FIELD in (a, b)"),
-        ('route "r" { when rule not in (a) to x }', "`not` precedes the field: not FIELD in (…)"),
-        ('route "r" { when $rule = a to x }', "remove `$`: fields are written without it"),
+        ('route "r" { when rule in [a, b] to x }', "write `(a, b)`"),
+        ('route "r" { when rule = a, b to x }', "for several values: rule in (a, b)"),
+        ('route "r" { when rule = a or b to x }', "for several values: rule in (a, b)"),
+        ('route "r" { when rule not in (a) to x }', "write `not rule in …`"),
+        ('route "r" { when $rule = a to x }', "write `rule`"),
         ('route "r" { when proc.aname[2 = x to y }', "write arguments in brackets: proc.aname[2]"),
         ('route "r" { where rule = a to x }', "inside a route write `when`; or missing `}` before it?"),
-        ('route "r" { to x, }', "remove the comma before it"),
+        ('route "r" { to x, }', "remove the comma"),
         ('route "r" { to "x" }', "remove the quotes"),
-        ('route "r" { to "x }', "missing closing quote?"),
+        ('route "r" { to "x }', "missing closing quote, probably at column 18"),
         ('route "r" { to x throttle 3 per 10min }', "write `10m`"),
         ('route "r" { to x } // why', "write `#`"),
         ('route "r" { when priority >= warn to x }', "did you mean `warning`?"),
         ("redact proc.args 'x'", "missing `matching` before it?"),
-        ("import falco_rules.yaml", 'quote it: "falco_rules.yaml"'),
+        ("import rules.route", 'quote it: "rules.route"'),
         ("macro m: rule = a", "write `=`"),
         ('list prod = (prod, "prod-eu")', "to use the name as text, quote it"),
-        ("list l = a", "write lists in parentheses: (a, b)"),
+        ("list l = a", "write `(a)`"),
         ("schedule s = Mon-Fri", "write `mon-fri`"),
         ("schedule s = mon 09:00-17:00 in Europe/Berlin", 'quote it: "Europe/Berlin"'),
         ('template t { titel "x" }', "did you mean `title`?"),
-        ('test "t" { event { rule = a, source = b } }', "remove the comma"),
+        ('test "t" { event { rule = a, source = b } expect nothing }', "remove the comma"),
         ('route "r" { if rule = a to x }', "write `when`"),
         ('route "r" { when rule = a notify x }', "write `to`"),
         ('route "r" { to x priority critical }', "write `severity`"),
-        ('route "r" { when rule ~= "a.*" to x }', 'for a regex: FIELD regex "…"'),
-        ('route "r" { when rule =~ "a.*" to x }', 'for a regex: FIELD regex "…"'),
+        ('route "r" { when rule ~= "a.*" to x }', "write `regex`"),
+        ('route "r" { when rule =~ "a.*" to x }', "write `regex`"),
         (
             'route "r" { to x during 9-17 }',
             "define `schedule office = mon-fri 09:00-18:00`, then write `during office`",
@@ -214,7 +214,7 @@ def test_a_misplaced_statement_in_a_where_is_one_error() -> None:
         (Code.UNKNOWN_FIELD, 4),
     ]
     unclosed = check([SourceText("t", 'where k8s.ns.name = a { route "r" { drop }')], Known(None, None))
-    assert [each.hint for each in unclosed.diagnostics] == ["close it with `}`"]
+    assert [each.hint for each in unclosed.diagnostics] == ["close it with `}`, probably after line 1"]
 
 
 def test_the_caret_of_a_template_marks_the_field() -> None:
@@ -236,11 +236,12 @@ def test_the_caret_of_a_template_marks_the_field() -> None:
     ids=["circle", "syntax", "within", "large"],
 )
 def test_a_list_with_an_error_causes_no_further_diagnostics(lists: str) -> None:
-    """A list with an error is reported once, and its uses cause no further diagnostics."""
+    """A list with an error is reported once, and its uses cause no further diagnostics. A repaired one is used."""
     text = f'{lists}\nroute "r" {{ when proc.name in (a) drop }}\nroute "s" {{ when proc.name = a to pager }}'
     checked = check([SourceText("t", text)], KNOWN)
     assert {each.code for each in checked.diagnostics} <= {Code.CYCLE, Code.SYNTAX, Code.TOO_LARGE}
-    assert [route.name for route in checked.understood] == ["s"]
+    repaired = Code.SYNTAX in {each.code for each in checked.diagnostics}
+    assert [route.name for route in checked.understood] == (["r", "s"] if repaired else ["s"])
 
 
 @pytest.mark.parametrize("items", ['("shell")', "(sh)", "(bash)", "(shell, x)", "(shells)", "(/bin/shells)"])
@@ -251,11 +252,13 @@ def test_an_intended_value_is_not_a_misspelt_list(items: str) -> None:
 
 
 def test_an_unclosed_quote_affects_its_own_route_only() -> None:
-    """The expected tokens are reported although no token starts at that place."""
+    """A quote where no value can start is reported at its place."""
     text = 'route "r" { when rule = a " to x }\nroute "s" { when proc.nam = x to y }'
     found = check([SourceText("t", text)], Known(None, None)).diagnostics
     assert [(each.code, each.span.line) for each in found] == [(Code.SYNTAX, 1), (Code.UNKNOWN_FIELD, 2)]
-    assert "`and`, `or`, the next clause" in found[0].message
+    assert (found[0].message, found[0].hint) == (
+        "this quote closes nothing", "remove it, or open the quotes before the value"
+    )  # fmt: skip
 
 
 ROUTES = [
@@ -267,12 +270,12 @@ ROUTES = [
 @pytest.mark.parametrize(
     ("change", "line", "hint"),
     [
-        (('y 3"', "y 3"), 17, "missing closing quote?"),
-        (('t 3"', "t 3"), 19, "missing closing quote?"),
-        (('t 3"', "t 3'"), 19, "missing closing quote?"),
-        (('route "r3" {', 'list l = (a, "b\nroute "r3" {'), 16, "missing closing quote?"),
+        (('y 3"', "y 3"), 17, "missing closing quote, probably at column 50"),
+        (('t 3"', "t 3"), 19, "missing closing quote, probably at column 13"),
+        (('t 3"', "t 3'"), 19, "missing closing quote, probably at column 14"),
+        (('route "r3" {', 'list l = (a, "b\nroute "r3" {'), 16, "missing closing quote, probably at column 16"),
         (('"r3" {', '"r3"'), 17, "missing `{` before it?"),
-        (('t 3"\n}', 't 3"'), 20, "missing `}` before it?"),
+        (('t 3"\n}', 't 3"'), 16, "close it with `}`, probably after line 19"),
     ],
 )
 def test_one_mistake_is_one_error(change: tuple[str, str], line: int, hint: str) -> None:

@@ -33,7 +33,7 @@ def test_every_stock_condition_is_accepted(name: str) -> None:
 
 
 MUTATIONS = [
-    ("and", "AND"), ("and", "&&"), (" in (", " in "), (")", ""), ("=", "=="), ("contains", "contain"), ("'", ""),
+    ("and", "AND"), ("and", "&&"), (" in (", " in "), (")", ""), ("=", "=="), ("=", "= ("), ("contains", "contain"), ("'", ""),
     ("proc.name", "proc.nam"), ("evt.type", "evt.typ"), ("ka.target.resource", "ka.target.resourc"), ("ka.uri", "ka.url"), ("shell_binaries", "(shell_binaries"), (" not ", " nott "),
 ]  # fmt: skip
 

@@ -23,14 +23,14 @@ def test_macros_lists_and_labels_can_be_used(tmp_path: Path) -> None:
 
 
 def test_errors_are_diagnostics_with_the_texts_that_they_quote(tmp_path: Path) -> None:
-    """Of the condition, and of files that cannot be read."""
+    """Of the condition, and of files that no such file."""
     wrong = load_condition("proc.name =", [], {})
     assert isinstance(wrong, ConditionErrors)
     assert [each.span.path for each in wrong.diagnostics] == ["CONDITION"]
     assert wrong.sources["CONDITION"].text == "proc.name ="
     missing = load_condition("rule exists", [tmp_path / "none.route"], {})
     assert isinstance(missing, ConditionErrors)
-    assert "cannot be read" in missing.diagnostics[0].message
+    assert "no such file" in missing.diagnostics[0].message
 
 
 def test_a_recorded_text_alert_is_completed_by_every_offline_tool(tmp_path: Path) -> None:

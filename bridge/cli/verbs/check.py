@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridge.config.load import LoadedConfig
+    from bridge.language.checker.scope import Known
     from bridge.language.diagnostics.diagnostic import Diagnostic
     from bridge.language.diagnostics.source import SourceText
 
@@ -23,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
         "check",
         help="find problems in a config and in .route files",
         description="Prints all problems of all files, each with its place and a remedy. Exits with 1 if one of them "
-        "would keep the bridge from running, otherwise with 0.",
+        "would keep the bridge from running, with --strict also for warnings, otherwise with 0.",
         example="falco-bridge check --config falco-bridge.yaml",
     )
     parser.add_argument(
@@ -37,6 +38,16 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--format", choices=_FORMATS, default="text", help="text, json, or github for annotations (default text)"
     )
+    parser.add_argument("--fix", action="store_true", help="apply the certain fixes to the .route files, and show them")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings as well")
+    parser.add_argument(
+        "--no-secrets", action="store_true",
+        help="with --config: do not read secrets, and do not check what depends on them, for CI",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fields", type=Path, action="append", default=[], metavar="FILE",
+        help="further fields: the output of falco --list",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -45,31 +56,70 @@ def run(args: argparse.Namespace) -> int:
     if args.config is None and not args.files:
         print("falco-bridge check: name .route files, or --config FILE", file=sys.stderr)
         return 2
-    from bridge.workbench.routes import load_routes
-
+    if not _read_fields(args.fields):
+        return 2
     paths, known = list(args.files), None
     diagnostics: list[Diagnostic] = []
     sources: dict[str, SourceText] = {}
     checkable = True
     if args.config is not None:
-        config, diagnostics = _read_config(args.config)
+        config, diagnostics = _read_config(args.config, with_secrets=not args.no_secrets)
         sources[config.source.path] = config.source
         paths, known, checkable = [*config.routes, *paths], config.known, bool(config.channel_spans)
+    unfixed = 0
     if checkable:  # without channels, every route would have an error too
+        from bridge.workbench.routes import load_routes
+
+        unfixed = _fix(paths, known, args.rules, args.format) if args.fix else 0
         loaded = load_routes(paths, known, args.rules)
         diagnostics += loaded.checked.diagnostics
         sources |= loaded.sources
     _PRINT[args.format](diagnostics, sources)
-    return 1 if any(each.severity.value == "error" for each in diagnostics) else 0
+    failing = {"error", "warning"} if args.strict else {"error"}
+    return 1 if unfixed or any(each.severity.value in failing for each in diagnostics) else 0
 
 
-def _read_config(path: Path) -> tuple[LoadedConfig, list[Diagnostic]]:
+def _read_fields(paths: Sequence[Path]) -> bool:
+    """Add the fields that files list to the catalogue. False, with the reason printed, if one of them lists none."""
+    from bridge.alert.catalogue import add_fields
+    from bridge.alert.field_list import read_field_list
+
+    for path in paths:
+        try:
+            fields = read_field_list(path.read_text(encoding="utf-8", errors="replace"))
+        except OSError as error:
+            print(f"falco-bridge check: {path}: cannot be read ({error.strerror})", file=sys.stderr)
+            return False
+        if not fields:
+            print(
+                f"falco-bridge check: {path}: lists no fields; write the output of `falco --list` to it",
+                file=sys.stderr,
+            )
+            return False
+        add_fields(fields)
+    return True
+
+
+def _fix(paths: Sequence[Path], known: Known | None, rules: Sequence[Path], form: str) -> int:
+    """Apply certain fixes and show them. Returns the number of files that could not be written."""
+    from bridge.workbench.fixes import fix_files
+
+    result = fix_files(paths, known, rules)
+    stream = sys.stdout if form == "text" else sys.stderr  # standard output must stay JSON or annotations
+    for file in result.files:
+        print(file.diff(), file=stream)
+    for problem in result.unwritable:
+        print(f"falco-bridge check: {problem}", file=sys.stderr)
+    return len(result.unwritable)
+
+
+def _read_config(path: Path, *, with_secrets: bool) -> tuple[LoadedConfig, list[Diagnostic]]:
     import os
 
     from bridge.config.load import load_config
     from bridge.daemon.channel_check import check_channels
 
-    config = load_config(path, os.environ)
+    config = load_config(path, os.environ, with_secrets=with_secrets)
     return config, list(check_channels(config))
 
 

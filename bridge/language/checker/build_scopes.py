@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bridge.common.suggest import did_you_mean
 from bridge.language.checker.files import RouteFile
 from bridge.language.checker.lists import resolve_lists
 from bridge.language.checker.scope import Definition, FalcoMacro, Key, Known, NameKind, Scope
@@ -32,7 +31,7 @@ def make_scopes(files: Sequence[RouteFile], known: Known) -> tuple[dict[str, Sco
     used: set[Span] = set()
     broken = frozenset[str]().union(*(file.parsed.broken_names for file in files))
     for file in files:
-        scope = scopes[file.source.path] = Scope(known, used, broken)
+        scope = scopes[file.source.path] = Scope(known, used, broken, incomplete=file.incomplete)
         for statement, imported in file.imports:
             _merge(scope, scopes[imported.source.path], statement.span, problems)
         if file.rules is not None:
@@ -76,6 +75,7 @@ def _merge(scope: Scope, imported: Scope, span: Span, problems: list[Diagnostic]
             _define(scope, key, word, imported.definitions[key], falco=key in imported.falco)
             if key[0] is NameKind.LIST:
                 scope.raw_lists[key[1]] = imported.raw_lists[key[1]]
+    scope.incomplete |= imported.incomplete
     if imported.rule_names is not None:
         scope.rule_names = (scope.rule_names or frozenset()) | imported.rule_names
 
@@ -98,7 +98,8 @@ def _add_falco(scope: Scope, rules: FalcoRules, path: str) -> None:
         key, word = (NameKind.MACRO, name), Word(name, quoted=False, span=no_place)
         if key not in scope.names or key in scope.falco:
             _define(scope, key, word, FalcoMacro(word, text), falco=True)
-    scope.rule_names = (scope.rule_names or frozenset()) | frozenset(rules.rules)
+    if rules.rules:
+        scope.rule_names = (scope.rule_names or frozenset()) | frozenset(rules.rules)
 
 
 def _falco_words(item: str, rules: FalcoRules, no_place: Span) -> Iterator[Word]:
@@ -138,8 +139,8 @@ def _append(scope: Scope, statement: ListStatement, problems: list[Diagnostic]) 
     name = statement.name
     if name.text in scope.raw_lists:
         scope.raw_lists[name.text] += statement.items.words
-    elif name.text not in scope.broken:
-        hint = did_you_mean(name.text, scope.raw_lists) or "define it first: list NAME = (…)"
+    elif name.text not in scope.broken and not scope.incomplete:
+        hint = scope.suggest(NameKind.LIST, name.text) or "define it first: list NAME = (…)"
         problems.append(Diagnostic(Code.UNKNOWN_LIST, f"unknown list `{name.text}`", name.span, hint))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bridge.language.checker.build_scopes import join, make_scopes, unused
@@ -61,12 +61,12 @@ def check(sources: Sequence[SourceText], known: Known, read: Read = read_nothing
     files = list(gathered.files.values())
     scopes, problems = make_scopes(files, known)
     problems = [*gathered.problems, *problems]
-    checker = _Checker(scopes, problems)
+    checker = _Checker(scopes, problems, _guesses(files))
     program = checker.program(files)
     tests = checker.tests(files)
     if not gathered.problems:  # a file that cannot be read may use them
         problems += unused(files, scopes)
-    diagnostics = tuple(sorted(dict.fromkeys(problems), key=by_place))
+    diagnostics = tuple(sorted(_without_noise(problems), key=by_place))
     failed = any(each.severity is Severity.ERROR for each in diagnostics)
     texts = {**gathered.sources, **_falco_macros(scopes)}
     return Checked(None if failed else program, diagnostics, tests, texts, gathered, tuple(checker.understood))
@@ -90,6 +90,31 @@ def check_condition(
     return errors if condition is None or errors else condition
 
 
+def _guesses(files: Sequence[RouteFile]) -> frozenset[tuple[str, int]]:
+    """The places of syntax errors that were repaired as they were probably meant."""
+    return frozenset(
+        (each.span.path, at)
+        for file in files
+        for each in file.parsed.diagnostics
+        if each.fix is not None and not each.fix.certain
+        for at in (each.span.start, each.fix.start)
+    )
+
+
+def _without_noise(problems: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Each problem once, without those of a place that a syntax error has."""
+    places = [each.span for each in problems if each.code is Code.SYNTAX]
+    return [
+        each
+        for each in dict.fromkeys(problems)
+        if each.code is Code.SYNTAX
+        or not any(
+            place.path == each.span.path and place.start < each.span.end and each.span.start < place.end
+            for place in places
+        )
+    ]
+
+
 def _falco_macros(scopes: Mapping[str, Scope]) -> dict[str, SourceText]:
     macros = (each for scope in scopes.values() for each in scope.definitions.values() if isinstance(each, FalcoMacro))
     return {macro.source.path: macro.source for macro in macros}
@@ -98,8 +123,13 @@ def _falco_macros(scopes: Mapping[str, Scope]) -> dict[str, SourceText]:
 class _Checker:
     """Checks the files of one program."""
 
-    def __init__(self, scopes: Mapping[str, Scope], problems: list[Diagnostic]) -> None:
+    def __init__(
+        self, scopes: Mapping[str, Scope], problems: list[Diagnostic], guesses: Collection[tuple[str, int]]
+    ) -> None:
         self._problems = problems
+        self._guesses = guesses
+        self._guessed = False
+        """Whether the present statement was repaired as it was probably meant."""
         self._checkers = {path: RouteChecker(scope, problems) for path, scope in scopes.items()}
         self._routes: list[Route] = []
         self.understood: list[Route] = []
@@ -134,6 +164,8 @@ class _Checker:
                     yield checker.case(statement)
 
     def _statement(self, checker: RouteChecker, statement: syntax.Statement) -> None:
+        span = statement.span
+        self._guessed = any(path == span.path and span.start <= at <= span.end for path, at in self._guesses)
         match statement:
             case syntax.WhereStatement():
                 self._where(checker, statement, ())
@@ -181,7 +213,7 @@ class _Checker:
             )  # fmt: skip
         route = checker.route(statement, enclosing)
         self._routes.append(route)
-        if checker.understood:
+        if checker.understood and not self._guessed:
             self.understood.append(route)
 
     def _otherwise_of(self, checker: RouteChecker, statement: syntax.RouteStatement) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
+from bridge.alert.catalogue import RETIRED, alert_sources
 from bridge.common.suggest import did_you_mean, nearest
 from bridge.language.checker.field_comparison import never_matches, objection
+from bridge.language.checker.foreign import better_operator, foreign_value
 from bridge.language.checker.literals import literal_problems
 from bridge.language.checker.operands import Broken, Operands
-from bridge.language.checker.scope import NameKind, expand
-from bridge.language.diagnostics.diagnostic import Code, Diagnostic
-from bridge.language.program.condition import Call, Compare, Items, Kind, Literal, Operand, Operator, Quantifier
+from bridge.language.checker.scope import FALCO_MACRO_PREFIX, NameKind, expand
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
+from bridge.language.falco.stock_names import STOCK_LISTS
+from bridge.language.program.condition import Call, Compare, Field, Items, Kind, Literal, Operand, Operator, Quantifier
 from bridge.language.program.kinds import LIST_OPERATORS, ORDERING, allows, kind_name, operators_for
 from bridge.language.program.transformers import kind_of
 from bridge.language.syntax import tree as syntax
@@ -22,6 +26,12 @@ _BARE_LIST = re.compile("[a-zA-Z][a-zA-Z0-9_]*")
 """A list without parentheses, as Falco accepts it: a single name, which is the only item."""
 _MAX_LENGTH_DIFFERENCE = 2
 """Letters by which a misspelt name of a list may be longer or shorter."""
+_SOURCES = {
+    "kubernetes": "k8s_audit", "k8s": "k8s_audit", "audit": "k8s_audit", "k8s_audit": "k8s_audit",
+    "syscalls": "syscall", "kernel": "syscall", "cloudtrail": "aws_cloudtrail", "aws": "aws_cloudtrail",
+    "falco": "internal",
+}  # fmt: skip
+"""Other names of alert sources."""
 _EXACT = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 _Use = tuple[str, Kind, Operator, bool]
 
@@ -37,15 +47,10 @@ class Comparisons:
     def comparison(self, written: syntax.Comparison) -> Compare:
         """Check a comparison. Raises Broken."""
         operator = Operator.EQ if written.operator.text == "==" else Operator(written.operator.text)
-        left = self.operands.left(written.left)
+        left = self._left(written, operator)
         kind = kind_of(left)
         if not allows(kind, operator):
-            raise self.operands.wrong(
-                Code.WRONG_OPERATOR,
-                f"`{operator.value}` does not support {_label(written.left)}, which is {kind_name(kind)}",
-                written.operator.span,
-                f"use one of: {operators_for(kind)}",
-            )
+            raise self._wrong_operator(written, kind, operator)
         quantifier = None if written.quantifier is None else Quantifier(written.quantifier.text)
         if quantifier is not None and operator in ORDERING:
             raise self.operands.wrong(
@@ -64,13 +69,38 @@ class Comparisons:
             right = Items((), right.span)
         return Compare(left, operator, right, quantifier, written.span)
 
+    def _left(self, written: syntax.Comparison, operator: Operator) -> Field | Call:
+        """Check the left side. If it has an error, the values are checked all the same."""
+        try:
+            left = self.operands.left(written.left)
+        except Broken:
+            unknown = Field("", Kind.UNKNOWN, written.left.span)
+            with suppress(Broken):
+                self._right(written, unknown, operator)
+            raise
+        if isinstance(left, Field) and left.name == RETIRED and not left.span.path.startswith(FALCO_MACRO_PREFIX):
+            self.operands.problems.append(
+                Diagnostic(
+                    Code.NEVER_EMITTED,
+                    f"Falco 0.43 and later have no `{RETIRED}`: rules see only the end of a system call",
+                    written.span,
+                    "remove this comparison",
+                )
+            )
+        return left
+
+    def _wrong_operator(self, written: syntax.Comparison, kind: Kind, operator: Operator) -> Broken:
+        better = better_operator(written, kind, operator)
+        hint, fix = (f"use one of: {operators_for(kind)}", None) if better is None else better
+        message = f"`{operator.value}` does not support {_label(written.left)}, which is {kind_name(kind)}"
+        return self.operands.wrong(Code.WRONG_OPERATOR, message, written.operator.span, hint, fix)
+
     def _right(self, written: syntax.Comparison, left: Operand, operator: Operator) -> Operand:
         right, kind = written.right, kind_of(left)
         if isinstance(right, syntax.Transform):
             return self._right_call(written, right, left, operator)
         if isinstance(right, syntax.Word) and operator not in LIST_OPERATORS:
-            self._check_word(kind, operator, right)
-            self._check_rule(written.left, operator, right)
+            self._check_word(written, kind, operator, right)
             return Literal(right.text, right.quoted, right.span)
         if isinstance(right, syntax.Word) and (not _BARE_LIST.fullmatch(right.text) or self._needs_parentheses(right)):
             message = f"`{operator.value}` needs a list"
@@ -102,8 +132,7 @@ class Comparisons:
         if isinstance(right, syntax.WordList) and len(right.words) == 1:
             self._check_item(right.words[0])
         for word in words:
-            self.operands.problems.extend(literal_problems(kind, operator, word))
-            self._check_rule(written.left, operator, word)
+            self._check_value(written, kind, operator, word)
         if self._errors() > before:
             raise Broken
         return tuple(Literal(word.text, word.quoted, word.span) for word in words)
@@ -121,17 +150,28 @@ class Comparisons:
     def _check_item(self, word: syntax.Word) -> None:
         """Report a single value in parentheses that is almost the name of a list and not one of its items."""
         lists = self.operands.scope.lists
-        meant = (
-            None
-            if word.quoted or word.text in lists or not _BARE_LIST.fullmatch(word.text)
-            else nearest(word.text, lists)
-        )
+        if word.quoted or word.text in lists or not _BARE_LIST.fullmatch(word.text):
+            return
+        if word.text in STOCK_LISTS and self.operands.scope.rule_names is None:
+            file = STOCK_LISTS[word.text]
+            self.operands.problems.append(
+                Diagnostic(
+                    Code.MISSPELT_LIST,
+                    f"`{word.text}` is compared as text: it is a list of Falco's {file}, which is not imported",
+                    word.span,
+                    f'add: import falco "{file}"',
+                    fix=Fix(0, 0, f'import falco "{file}"\n'),
+                )
+            )
+            return
+        meant = nearest(word.text, lists)
         if (
             meant is None
             or abs(len(meant) - len(word.text)) > _MAX_LENGTH_DIFFERENCE
             or word.text in {item.text for item in lists[meant]}
         ):
             return
+        self.operands.scope.find(NameKind.LIST, meant)
         self.operands.problems.append(
             Diagnostic(
                 Code.MISSPELT_LIST,
@@ -145,11 +185,26 @@ class Comparisons:
         """A quoted word, or the name of a list, which Falco would replace by its items without parentheses."""
         return word.quoted or self.operands.scope.find(NameKind.LIST, word.text) is not None
 
-    def _check_word(self, kind: Kind, operator: Operator, word: syntax.Word) -> None:
+    def _check_word(self, written: syntax.Comparison, kind: Kind, operator: Operator, word: syntax.Word) -> None:
         before = self._errors()
-        self.operands.problems.extend(literal_problems(kind, operator, word))
+        self._check_value(written, kind, operator, word)
         if self._errors() > before:
             raise Broken
+
+    def _check_value(self, written: syntax.Comparison, kind: Kind, operator: Operator, word: syntax.Word) -> None:
+        """Report everything about one value. ``FIELD`` in a hint becomes the left side."""
+        foreign = foreign_value(written, operator, word)
+        if foreign is not None:
+            self.operands.problems.append(foreign)
+            if kind not in (Kind.TEXT, Kind.UNKNOWN, Kind.BYTES):
+                raise Broken
+            return
+        name = written.left.text if isinstance(written.left, syntax.FieldName) else "FIELD"
+        self.operands.problems.extend(
+            replace(each, hint=each.hint.replace("FIELD", name)) for each in literal_problems(kind, operator, word)
+        )
+        self._check_rule(written.left, operator, word)
+        self._check_source(written.left, operator, word)
 
     def _check_rule(self, left: syntax.LeftOperand, operator: Operator, word: syntax.Word) -> None:
         """Report the name of a rule that no imported rules file defines."""
@@ -159,6 +214,18 @@ class Comparisons:
         if isinstance(left, syntax.FieldName) and left.text == "rule":
             hint = did_you_mean(word.text, names) or "no imported rules file defines it"
             self.operands.problems.append(Diagnostic(Code.UNKNOWN_RULE, f"unknown rule `{word.text}`", word.span, hint))
+
+    def _check_source(self, left: syntax.LeftOperand, operator: Operator, word: syntax.Word) -> None:
+        """Report an alert source that is nearly a known one. Custom plugins have sources of their own."""
+        if operator not in _EXACT or not isinstance(left, syntax.FieldName) or left.text != "source":
+            return
+        known = alert_sources()
+        found = None if word.text in known else _SOURCES.get(word.text.lower()) or nearest(word.text, known)
+        if found is not None:
+            message = f"no known plugin has the source `{word.text}`"
+            self.operands.problems.append(
+                Diagnostic(Code.MISSPELT_SOURCE, message, word.span, f"did you mean `{found}`?")
+            )
 
     def _errors(self) -> int:
         return sum(problem.severity.value == "error" for problem in self.operands.problems)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.diagnostics.source import SourceText
-from bridge.language.falco.rules import FalcoRules, read_rules, read_together
+from bridge.language.falco.rules import FalcoRules, is_empty, read_rules, read_together
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import Parsed, parse
 
@@ -29,6 +29,8 @@ class RouteFile:
     source: SourceText
     parsed: Parsed
     imports: list[tuple[syntax.Import, RouteFile]] = field(default_factory=list)
+    incomplete: bool = False
+    """Whether one of its imports cannot be read."""
     rules: FalcoRules | None = None
     """The rules of its ``import falco`` statements, and of those in imported files."""
 
@@ -65,15 +67,14 @@ class Gathered:
         for statement in file.parsed.file.statements:
             if not isinstance(statement, syntax.Import):
                 continue
-            if not statement.falco and statement.path.text.endswith(_YAML):
-                self._wrong(
-                    statement, f"`{statement.path.text}` is not a .route file", "for rules of Falco: import falco …"
-                )
-                continue
+            rules = statement.falco or statement.path.text.endswith(_YAML)
+            if rules and not statement.falco:
+                self._not_a_route_file(statement)
             found = self._found(file, statement)
             if found is None:
+                file.incomplete = True
                 continue
-            if statement.falco:
+            if rules:
                 falco.append((statement, found))
             else:
                 file.imports.append((statement, self.add(found)))
@@ -82,16 +83,39 @@ class Gathered:
         if known or falco:
             self._take_rules(file, known, falco)
 
+    def _not_a_route_file(self, statement: syntax.Import) -> None:
+        span = statement.path.span
+        self.problems.append(
+            Diagnostic(
+                Code.CANNOT_IMPORT,
+                f"`{statement.path.text}` is not a .route file",
+                span,
+                f'for rules of Falco: import falco "{statement.path.text}"',
+                fix=Fix(span.start, span.start, "falco ", certain=True),
+            )
+        )
+
     def _take_rules(
         self, file: RouteFile, known: Sequence[FalcoRules], falco: Sequence[tuple[syntax.Import, SourceText]]
     ) -> None:
         rules = read_together(known, [source for _, source in falco])
+        for statement, source in falco:
+            if is_empty(source):
+                self.problems.append(
+                    Diagnostic(
+                        Code.NOTHING_IMPORTED,
+                        f"{source.path} is empty",
+                        statement.path.span,
+                        "import the file that contains Falco's rules",
+                    )
+                )
         if not isinstance(rules, str):
             file.rules = rules
             return
         for statement, source in falco:
             result = read_rules((source,))
             if isinstance(result, str):
+                file.incomplete = True
                 self._wrong(statement, result, "import a rules file of Falco")
 
     def _found(self, file: RouteFile, statement: syntax.Import) -> SourceText | None:

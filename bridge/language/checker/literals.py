@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bridge.alert import MISSING, Priority, parse_priority
 from bridge.common.suggest import did_you_mean
-from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.language.checker.places import within
+from bridge.language.checker.regex_error import explain
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.program.condition import Kind, Operator
 from bridge.language.program.kinds import HEX_OPERATORS, ORDERING, field_kind
 from bridge.language.program.regex import compile_as_falco
@@ -25,6 +28,9 @@ _NUMBERS = {Kind.UNSIGNED: parse_unsigned, Kind.INTEGER: parse_signed, Kind.DOUB
 _SUBSTRING = frozenset({Operator.CONTAINS, Operator.ICONTAINS, Operator.STARTSWITH, Operator.ENDSWITH})
 _WHOLE = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 _SMART_QUOTES = frozenset("“”‘’„«»")
+_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "1": "true", "no": "false", "off": "false", "n": "false",
+             "0": "false"}  # fmt: skip
+_RANGE = re.compile(r"(\d+)(?:-|\.\.|:)(\d+)")
 _HEX = frozenset("0123456789abcdefABCDEF")
 _PRIORITIES = tuple(priority.word for priority in Priority)
 
@@ -44,11 +50,17 @@ def _errors(  # noqa: C901  # one case per line
             hint = did_you_mean(text, _PRIORITIES) or f"one of {', '.join(_PRIORITIES)}"
             yield Diagnostic(Code.UNKNOWN_PRIORITY, f"unknown priority `{text}`", word.span, hint)
     elif operator in ORDERING and (word.quoted or not is_number_token(text)):
-        yield _wrong(word, f"`{operator.value}` needs a number without quotes", "to compare two fields: val(FIELD)")
+        number = is_number_token(text)
+        fix = Fix(word.span.start, word.span.end, text, certain=True) if number else None
+        hint = f"write `{text}`" if number else "to compare two fields: val(…)"
+        yield _wrong(word, f"`{operator.value}` needs a number without quotes", hint, fix)
     elif kind in _NUMBERS and _NUMBERS[kind](text) is None:
-        yield _wrong(word, f"`{text}` is not {'a number' if kind is Kind.DOUBLE else 'an integer'}", "")
+        yield _wrong(word, f"`{text}` is not {'a number' if kind is Kind.DOUBLE else 'an integer'}", _range_hint(text))
     elif kind is Kind.BOOL and parse_bool(text) is None:
-        yield _wrong(word, f"`{text}` is not a boolean", "write `true` or `false`")
+        meant = _BOOLEANS.get(text.lower())
+        fix = None if meant is None else Fix(word.span.start, word.span.end, meant, certain=True)
+        hint = "write `true` or `false`" if meant is None else f"write `{meant}`"
+        yield _wrong(word, f"`{text}` is not a boolean", hint, fix)
     elif kind is Kind.IP and parse_address(text) is None and parse_network(text) is None:
         yield _wrong(word, f"`{text}` is not an IP address", "like 10.0.0.1, 2001:db8::1, or a network 10.0.0.0/8")
     elif kind is Kind.NET and not _is_net(text):
@@ -58,8 +70,14 @@ def _errors(  # noqa: C901  # one case per line
     elif operator is Operator.REGEX:
         compiled = compile_as_falco(text)
         if isinstance(compiled, str):
-            hint = "RE2 does not support look-around and back-references" if "(?" in text or "\\" in text else ""
-            yield Diagnostic(Code.BAD_REGEX, f"invalid regex: {compiled}", word.span, hint)
+            error = explain(text, compiled)
+            span = within(word, error.start, error.end)
+            yield Diagnostic(Code.BAD_REGEX, f"invalid regex: {error.message}", span, error.hint)
+
+
+def _range_hint(text: str) -> str:
+    found = _RANGE.fullmatch(text)
+    return "" if found is None else f"for a range: FIELD >= {found[1]} and FIELD <= {found[2]}"
 
 
 def _is_net(text: str) -> bool:
@@ -94,12 +112,27 @@ def _warnings(kind: Kind, operator: Operator, word: Word) -> Iterator[Diagnostic
         )
     elif not word.quoted and not _SMART_QUOTES.isdisjoint(text):
         yield Diagnostic(
-            Code.SMART_QUOTE, "this value contains a typographic quote", word.span, 'use straight quotes: "'
-        )
+            Code.SMART_QUOTE, "this value contains a typographic quote", word.span, 'use straight quotes: "',
+            fix=_straight_quotes(word),
+        )  # fmt: skip
     elif not word.quoted and not text.isprintable():
-        yield Diagnostic(
-            Code.SMART_QUOTE, "this value contains an invisible character", word.span, "remove it, or quote the value"
-        )
+        trimmed = text.strip()
+        at = next(at for at, letter in enumerate(text) if not letter.isprintable())
+        span = within(word, at, at + 1)
+        if trimmed == text or not trimmed.isprintable():
+            hint, fix = "remove it, or quote the value", None
+        else:
+            hint = "use a plain space"
+            text = f"{' ' if text[0].isspace() else ''}{trimmed}{' ' if text[-1].isspace() else ''}"
+            fix = Fix(word.span.start, word.span.end, text, certain=True)
+        yield Diagnostic(Code.SMART_QUOTE, "this value contains an invisible character", span, hint, fix=fix)
+
+
+def _straight_quotes(word: Word) -> Fix | None:
+    inner = word.text[1:-1]
+    if not (len(word.text) > 1 and word.text[0] in _SMART_QUOTES and word.text[-1] in _SMART_QUOTES):
+        return None
+    return Fix(word.span.start, word.span.end, f'"{inner}"', certain=_SMART_QUOTES.isdisjoint(inner))
 
 
 def _has_wildcard(text: str) -> bool:
@@ -107,5 +140,5 @@ def _has_wildcard(text: str) -> bool:
     return "*" in text and len(text) > 1 and (text.endswith("*") or " " not in text)
 
 
-def _wrong(word: Word, message: str, hint: str) -> Diagnostic:
-    return Diagnostic(Code.WRONG_VALUE, message, word.span, hint)
+def _wrong(word: Word, message: str, hint: str, fix: Fix | None = None) -> Diagnostic:
+    return Diagnostic(Code.WRONG_VALUE, message, word.span, hint, fix=fix)

@@ -8,10 +8,10 @@ from typing import assert_never
 from bridge.alert.catalogue import catalogue, families
 from bridge.common.suggest import did_you_mean, suggest_field
 from bridge.language.checker.scope import Scope
-from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix, Severity
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import Call, Field, Kind, Literal, Operand, Pack
-from bridge.language.program.kinds import ATTRIBUTES, LABEL, argument_problem, field_kind, kind_name
+from bridge.language.program.kinds import ATTRIBUTES, BUILT_IN, LABEL, argument_problem, field_kind, kind_name
 from bridge.language.program.transformers import NAMES, VAL, kind_of, result_kind
 from bridge.language.syntax import tree as syntax
 
@@ -56,7 +56,8 @@ class Operands:
             unknown = unknown_field(written.text, written.span)
             if unknown is not None:
                 self.problems.append(unknown)
-                raise Broken
+                if unknown.severity is Severity.ERROR:
+                    raise Broken
         return Field(written.text, kind or Kind.UNKNOWN, written.span)
 
     def _check_label(self, written: syntax.FieldName) -> None:
@@ -112,16 +113,25 @@ class Operands:
             )
         return self.call(written)
 
-    def wrong(self, code: Code, message: str, span: Span, hint: str = "") -> Broken:
+    def wrong(self, code: Code, message: str, span: Span, hint: str = "", fix: Fix | None = None) -> Broken:
         """Record an error. The caller raises the result."""
-        self.problems.append(Diagnostic(code, message, span, hint))
+        self.problems.append(Diagnostic(code, message, span, hint, fix=fix))
         return Broken()
 
 
 def unknown_field(name: str, span: Span) -> Diagnostic | None:
-    """The error of an unknown field. None if its first word belongs to no known plugin: it may be a custom plugin."""
+    """The problem of an unknown field. None if its first word belongs to no known plugin: it may be a custom plugin.
+
+    A field of a known plugin is a warning: a newer version of the plugin may have it.
+    """
     base = name.partition("[")[0]
+    family = base.partition(".")[0]
+    if family in families() and not families()[family] & BUILT_IN:
+        hint = did_you_mean(base, (each for each in catalogue() if each.startswith(f"{family}.")))
+        hint = hint or f"known ones: falco-bridge fields '{family}.*'; add others with check --fields FILE"
+        plugin = min(families()[family])
+        return Diagnostic(Code.UNLISTED_FIELD, f"`{name}` is not in the catalogue of the plugin {plugin}", span, hint)
     hint = suggest_field(base) or did_you_mean(base, (*catalogue(), *ATTRIBUTES))
-    if not hint and (family := base.partition(".")[0]) in families():
+    if not hint and family in families():
         hint = f"run: falco-bridge fields '{family}.*'"
     return Diagnostic(Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint) if hint else None

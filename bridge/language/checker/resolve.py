@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from bridge.common.suggest import did_you_mean
 from bridge.language.checker.comparison import Comparisons
 from bridge.language.checker.operands import Broken, Operands
 from bridge.language.checker.scope import FalcoMacro, NameKind, Scope
-from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.diagnostics.source import Span
+from bridge.language.falco.stock_names import STOCK_MACROS
 from bridge.language.program.condition import All, Any, Condition, Exists, Not
 from bridge.language.program.kinds import ATTRIBUTES
 from bridge.language.syntax import tree as syntax
@@ -81,6 +81,7 @@ class Resolver:
                 case syntax.Conjunction():
                     return All(self._several(written.conditions), written.span)
                 case syntax.Disjunction():
+                    self._values_meant(written)
                     return Any(self._several(written.conditions), written.span)
                 case syntax.Negation():
                     return Not(self._condition(written.condition), written.span)
@@ -114,12 +115,7 @@ class Resolver:
 
     def _macro(self, use: syntax.MacroUse) -> Condition:
         if self.scope.find(NameKind.MACRO, use.name) is None:
-            if use.name in self.scope.broken:
-                raise Broken
-            hint = did_you_mean(use.name, self.scope.all(NameKind.MACRO)) or _NO_SUCH_MACRO
-            if use.name in ATTRIBUTES:
-                hint = f"`{use.name}` needs an operator and a value"
-            raise self.operands.wrong(Code.UNKNOWN_MACRO, f"unknown macro `{use.name}`", use.span, hint)
+            raise self._unknown_macro(use)
         found = self._expand(use.name, use.span)
         self._max_depth = max(self._max_depth, self._depth + found.depth)
         if self._max_depth > MAX_DEPTH:
@@ -127,6 +123,38 @@ class Resolver:
             raise self.operands.wrong(Code.TOO_DEEP, message, use.span, _SIMPLIFY)
         self._count(found.size, use.span)
         return found.condition
+
+    def _unknown_macro(self, use: syntax.MacroUse) -> Broken:
+        hint, fix, message = self.scope.suggest(NameKind.MACRO, use.name), None, f"unknown macro `{use.name}`"
+        if use.name in self.scope.broken or (not hint and self.scope.incomplete):
+            return Broken()
+        if use.name in STOCK_MACROS and not hint:
+            file = STOCK_MACROS[use.name]
+            message += f": it is a macro of Falco's {file}, which is not imported"
+            hint, fix = f'add: import falco "{file}"', Fix(0, 0, f'import falco "{file}"\n')
+        if use.name in ATTRIBUTES:
+            hint = f"`{use.name}` needs an operator and a value"
+        return self.operands.wrong(Code.UNKNOWN_MACRO, message, use.span, hint or _NO_SUCH_MACRO, fix)
+
+    def _values_meant(self, written: syntax.Disjunction) -> None:
+        """Report ``FIELD = a or b``, where b is no macro. Raises Broken."""
+        first, *others = written.conditions
+        names = [each.name for each in others if isinstance(each, syntax.MacroUse)]
+        if (
+            len(names) < len(others)
+            or not isinstance(first, syntax.Comparison)
+            or not isinstance(first.left, syntax.FieldName)
+            or not isinstance(first.right, syntax.Word)
+            or first.operator.text not in ("=", "==")
+            or any(self.scope.definitions.get((NameKind.MACRO, name)) or name in STOCK_MACROS for name in names)
+        ):
+            return
+        value = f'"{first.right.text}"' if first.right.quoted else first.right.text
+        meant = f"{first.left.text} in ({', '.join([value, *names])})"
+        fix = Fix(written.span.start, written.span.end, meant)
+        raise self.operands.wrong(
+            Code.UNKNOWN_MACRO, f"unknown macro `{names[0]}`", others[0].span, f"for several values: {meant}", fix
+        )
 
     def _expand(self, name: str, span: Span) -> _Expanded:
         if name in self._open:

@@ -8,6 +8,8 @@ from bridge.alert import Priority, parse_priority
 from bridge.common.durations import parse_duration
 from bridge.common.suggest import did_you_mean
 from bridge.language.checker.memory_check import MemoryChecker
+from bridge.language.checker.places import within
+from bridge.language.checker.regex_error import explain
 from bridge.language.checker.resolve import Resolver
 from bridge.language.checker.schedule_check import check_schedule
 from bridge.language.checker.scope import NameKind, Scope
@@ -117,7 +119,9 @@ class RouteChecker:
                            "only output fields and `output` can")  # fmt: skip
         compiled = compile_regex(statement.pattern.text)
         if isinstance(compiled, str):
-            self._report(Code.BAD_REGEX, f"invalid regex: {compiled}", statement.pattern.span, "")
+            error = explain(statement.pattern.text, compiled)
+            span = within(statement.pattern, error.start, error.end)
+            self._report(Code.BAD_REGEX, f"invalid regex: {error.message}", span, error.hint)
             return None
         mask = MASK if statement.replacement is None else statement.replacement.text
         return Redaction(fields, statement.pattern.text, mask)
@@ -177,8 +181,8 @@ class RouteChecker:
             definition = self._scope.find(NameKind.SCHEDULE, name)
             if isinstance(definition, syntax.ScheduleStatement):
                 self._schedules[name] = check_schedule(definition, self._problems)
-            elif name not in self._scope.broken:
-                hint = did_you_mean(name, self._scope.all(NameKind.SCHEDULE))
+            elif name not in self._scope.broken and not self._scope.incomplete:
+                hint = self._scope.suggest(NameKind.SCHEDULE, name)
                 self._report(Code.UNKNOWN_SCHEDULE, f"unknown schedule `{name}`", word.span,
                            hint or "define it: schedule NAME = mon-fri 09:00-18:00")  # fmt: skip
                 return None

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bridge.common.suggest import nearest
 from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.rules import FalcoRules
 from bridge.language.syntax.tree import (
@@ -65,6 +66,8 @@ class Scope:
     used: set[Span]
     """The places of the definitions that are used. Shared by the scopes of all files."""
     broken: frozenset[str] = frozenset()
+    incomplete: bool = False
+    """Whether an import could not be read, so that unknown names may be its names."""
     rule_names: frozenset[str] | None = None
     """The names of Falco's rules. None if they are unknown."""
     names: dict[Key, Word] = field(default_factory=dict)
@@ -79,6 +82,14 @@ class Scope:
         if found is not None:
             self.used.add(self.names[kind, name].span)
         return found
+
+    def suggest(self, kind: NameKind, name: str) -> str:
+        """``did you mean …?``, or an empty string. The suggested name then counts as used."""
+        found = nearest(name, self.all(kind))
+        if found is None:
+            return ""
+        self.find(kind, found)
+        return f"did you mean `{found}`?"
 
     def lacks(self, words: Sequence[Word]) -> bool:
         """Whether one of the items is a list with an error."""

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bridge.common.suggest import did_you_mean
 from bridge.language.checker.operands import unknown_field
+from bridge.language.checker.places import within
 from bridge.language.checker.scope import NameKind, Scope
-from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.kinds import ATTRIBUTES, LABEL, field_kind
 from bridge.language.program.template import parse_template
 from bridge.language.syntax import tree as syntax
 
+_NAME = r"[A-Za-z]\w*(?:\.[A-Za-z][\w-]*)*(?:\[[^\]\n]{1,80}\])?"
+_FOREIGN = re.compile(
+    rf"[%$]\{{(?P<braced>{_NAME})\}}|\$(?P<dollar>{_NAME})|\{{\{{-?\s*\.(?P<go>{_NAME})\s*-?\}}\}}"
+    rf"|\{{\{{-?\s*index\s+\.OutputFields\s+[\"`'](?P<index>{_NAME})[\"`']\s*-?\}}\}}"
+)
+_GO_NAMES = {
+    "Rule": "rule", "Priority": "priority", "Source": "source", "Output": "output", "Hostname": "hostname",
+    "Tags": "tags", "Time": "time",
+}  # fmt: skip
+"""Falcosidekick's names of an alert's attributes."""
 _TEMPLATE_NAMES = (*ATTRIBUTES, "route", "severity", "message", "count", "suppressed", "first", "last")
 
 
@@ -37,8 +50,8 @@ class TextChecker:
             return Texts()
         definition = self._scope.find(NameKind.TEMPLATE, word.text)
         if not isinstance(definition, syntax.TemplateStatement):
-            if word.text not in self._scope.broken:
-                hint = did_you_mean(word.text, self._scope.all(NameKind.TEMPLATE)) or (
+            if word.text not in self._scope.broken and not self._scope.incomplete:
+                hint = self._scope.suggest(NameKind.TEMPLATE, word.text) or (
                     "define it: template NAME { title … message … }"
                 )
                 self._report(Code.UNKNOWN_TEMPLATE, f"unknown template `{word.text}`", word.span, hint)
@@ -51,12 +64,20 @@ class TextChecker:
         if word is None:
             return None
         template = parse_template(word.text)
+        foreign = [(match.start(), match.end(), field) for match, field in foreign_fields(word.text)]
+        for start, end, field in foreign:
+            span = within(word, start, end)
+            code = Code.BAD_TEMPLATE if word.text[start] == "%" else Code.FOREIGN_SYNTAX
+            fix = None if span is word.span else Fix(span.start, span.end, f"%{field}", certain=True)
+            message = f"`{word.text[start:end]}` is printed as it is: fields are written as `%field`"
+            self._problems.append(Diagnostic(code, message, span, f"write `%{field}`", fix=fix))
         for offset in template.stray:
-            span = _within(word, offset, offset + 1)
-            self._report(Code.BAD_TEMPLATE, "`%` is not followed by a field", span, "for a percent sign: %%")
+            if not any(start <= offset < end for start, end, _ in foreign):
+                span = within(word, offset, offset + 1)
+                self._report(Code.BAD_TEMPLATE, "`%` is not followed by a field", span, "for a percent sign: %%")
         for slot in template.slots:
             end = word.text.index(slot.name, slot.offset) + len(slot.name)
-            problem = self._slot_problem(slot.name, _within(word, slot.offset, end))
+            problem = self._slot_problem(slot.name, within(word, slot.offset, end))
             if problem is not None:
                 self._problems.append(problem)
         return word.text
@@ -79,9 +100,10 @@ class TextChecker:
         self._problems.append(Diagnostic(code, message, span, hint))
 
 
-def _within(word: syntax.Word, start: int, end: int) -> Span:
-    """The span of a part of a string; the whole string if it contains escapes or line breaks."""
-    span = word.span
-    if len(word.text) + len('""') != span.end - span.start or "\n" in word.text:
-        return span
-    return Span(span.path, span.start + 1 + start, span.start + 1 + end, span.line, span.column + 1 + start)
+def foreign_fields(text: str) -> Iterator[tuple[re.Match[str], str]]:
+    """Fields in the syntax of other tools: ``%{proc.name}``, ``{{ .Rule }}``, ``$proc.name``; each with its name."""
+    for match in _FOREIGN.finditer(text):
+        name = match["braced"] or match["dollar"] or match["go"] or match["index"] or ""
+        name = _GO_NAMES.get(name, name.removeprefix("OutputFields."))
+        if name in _TEMPLATE_NAMES or ("." in name and field_kind(name) is not None):
+            yield match, name

@@ -42,6 +42,9 @@ class Code(Enum):
     UNKNOWN_ROUTE = ("R214", Severity.ERROR)
     CANNOT_IMPORT = ("R215", Severity.ERROR)
     MISSPELT_LIST = ("R216", Severity.WARNING)
+    UNLISTED_FIELD = ("R217", Severity.WARNING)
+    MISSPELT_SOURCE = ("R218", Severity.WARNING)
+    NOTHING_IMPORTED = ("R219", Severity.WARNING)
     WRONG_OPERATOR = ("T301", Severity.ERROR)
     WRONG_VALUE = ("T302", Severity.ERROR)
     BAD_REGEX = ("T303", Severity.ERROR)
@@ -66,6 +69,7 @@ class Code(Enum):
     NEVER_EMITTED = ("L415", Severity.WARNING)
     NO_INDEX = ("L416", Severity.ADVICE)
     NO_EXPECTATION = ("L417", Severity.WARNING)
+    FOREIGN_SYNTAX = ("L418", Severity.WARNING)
     UNREADABLE_CONFIG = ("C501", Severity.ERROR)
     UNKNOWN_KEY = ("C502", Severity.ERROR)
     MISSING_KEY = ("C503", Severity.ERROR)
@@ -94,6 +98,17 @@ class Code(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """The replacement of a range of the diagnostic's file that removes the problem."""
+
+    start: int
+    end: int
+    text: str
+    certain: bool = False
+    """Whether it can only mean this. ``check --fix`` applies certain fixes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One problem."""
 
@@ -104,6 +119,8 @@ class Diagnostic:
     """The remedy, shown next to the caret."""
     related: tuple[tuple[str, Span], ...] = ()
     """Other places that are involved, each with a label."""
+    fix: Fix | None = None
+    """The edit that the hint describes, where there is one."""
 
     @property
     def severity(self) -> Severity:

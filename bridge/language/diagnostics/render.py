@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from unicodedata import category, east_asian_width
 
-from bridge.language.diagnostics.diagnostic import Diagnostic
+from bridge.language.diagnostics.diagnostic import Diagnostic, Fix
 from bridge.language.diagnostics.source import SourceText, Span
 
 _MAX_LINE = 200
+_MAX_CHANGED_LINES = 8
 _COMBINING = frozenset({"Mn", "Me"})
 _WIDE = frozenset("WF")
 
@@ -27,6 +29,7 @@ def as_mapping(diagnostic: Diagnostic) -> dict[str, object]:
         "hint": diagnostic.hint,
         **_mapped(diagnostic.span),
         "related": [{"message": label, **_mapped(span)} for label, span in diagnostic.related],
+        "fix": None if diagnostic.fix is None else asdict(diagnostic.fix),
     }
 
 
@@ -58,9 +61,29 @@ def _rendered(diagnostic: Diagnostic, sources: Mapping[str, SourceText]) -> str:
     span = diagnostic.span
     head = f"{diagnostic.severity.value}[{diagnostic.code.id}]: {_visible(diagnostic.message)}"
     lines = [head, *_place(span, diagnostic.hint, sources)]
+    source = sources.get(span.path)
+    if diagnostic.fix is not None and source is not None:
+        lines += _changed_lines(diagnostic.fix, source.text, " " * (len(str(span.line)) - 1))
     for label, place in diagnostic.related:
         lines += _place(place, label, sources)
     return "\n".join(lines)
+
+
+def _changed_lines(fix: Fix, text: str, margin: str) -> Iterator[str]:
+    """The lines that the fix changes, before and after it. Nothing if they are too long to compare by eye."""
+    start = text.rfind("\n", 0, fix.start) + 1
+    end = text.find("\n", fix.end)
+    end = len(text) if end < 0 else end
+    before = text[start:end].split("\n")
+    after = f"{text[start : fix.start]}{fix.text}{text[fix.end : end]}".split("\n")
+    while before and after and before[0] == after[0]:
+        del before[0], after[0]
+    while before and after and before[-1] == after[-1]:
+        del before[-1], after[-1]
+    if max(map(len, [*before, *after, ""])) > _MAX_LINE or len(before) + len(after) > _MAX_CHANGED_LINES:
+        return
+    yield from (f"{margin}- │ {_visible(line)}" for line in before)
+    yield from (f"{margin}+ │ {_visible(line)}" for line in after)
 
 
 def _place(span: Span, label: str, sources: Mapping[str, SourceText]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from bridge.alert import Priority, parse_priority
+from bridge.common.yaml_errors import explain_yaml
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.template import parse_template
 from bridge.language.program.transformers import NAMES
@@ -85,10 +86,15 @@ def read_rules(sources: tuple[SourceText, ...]) -> FalcoRules | str:
         try:
             documents = list(yaml.load_all(source.text, Loader=_LOADER))  # the base loader constructs only text
         except (yaml.YAMLError, RecursionError) as error:
-            mark = getattr(error, "problem_mark", None)
-            return f"{source.path} is not YAML" + (f" (line {mark.line + 1})" if mark else "")
-        if not all(_accepts(draft, document) for document in documents):
-            return f"{source.path} is not a rules file: it contains no list of rules"
+            problem = explain_yaml(error, source.text)
+            line = f", line {problem.line}" if problem.line else ""
+            remedy = f"; {problem.hint}" if problem.hint else ""
+            return f"{source.path} is not YAML{line}: {problem.message}{remedy}"
+        for document in documents:
+            if wrong := _other_file(document):
+                return f"{source.path} {wrong}"
+            if not _accepts(draft, document):
+                return f"{source.path} is not a rules file: it contains no list of rules"
     return replace(_finished(draft), sources=sources)
 
 
@@ -98,6 +104,24 @@ def read_together(several: Sequence[FalcoRules], more: Sequence[SourceText] = ()
     sources = tuple({source.path: source for source in (*before, *more)}.values())
     same = next((rules for rules in several if rules.sources == sources), None)
     return read_rules(sources) if same is None else same
+
+
+def is_empty(source: SourceText) -> bool:
+    """Whether a rules file contains nothing but comments."""
+    return all(line.partition("#")[0].strip() in ("", "---", "[]", "...") for line in source.text.splitlines())
+
+
+def _other_file(document: object) -> str:
+    """What a YAML document is that contains rules as texts, and what to do; empty for any other document."""
+    if not isinstance(document, dict):
+        return ""
+    if isinstance(document.get("customRules"), dict):
+        return "is a values file of Falco's Helm chart: save each text under `customRules` as a file and import that"
+    if document.get("kind") == "ConfigMap":
+        return "is a Kubernetes ConfigMap: save each text under `data` as a file and import that"
+    if {"apiVersion", "kind"} <= document.keys():
+        return f"is a Kubernetes {document['kind']}, not a rules file of Falco"
+    return ""
 
 
 def _mappings(value: object) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ _INDEXED = frozenset(
     ("proc.apid", "proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline", "proc.aargs", "evt.around")
 )
 _ARGUMENT_ALLOWED = _INDEXED | (_ARGUMENT_REQUIRED - _DOT_ARGUMENT) | {"proc.env", "proc.aenv", "fd.types"}
-_BUILT_IN = frozenset({"libs", "container"})
+BUILT_IN = frozenset({"libs", "container"})
 """Providers of fields whose arguments are known. Those of plugins depend on the version of the plugin."""
 _NUMBER = re.compile(r"\s*[+-]?[0-9]+")
 
@@ -110,7 +110,7 @@ def argument_problem(name: str) -> tuple[str, str] | None:
     known = find_field(base)
     if not bracket and (base in _ARGUMENT_REQUIRED or (base.endswith(".label") and known is not None)):
         return f"`{base}` needs an argument", f"write `{base}.NAME`" if base in _DOT_ARGUMENT else f"write `{base}[…]`"
-    if not bracket or known is None or known.provider not in _BUILT_IN or known.name != base:
+    if not bracket or known is None or known.provider not in BUILT_IN or known.name != base:
         return None
     if base in _INDEXED and not _NUMBER.fullmatch(rest.removesuffix("]")):
         return f"the argument of `{base}` must be a number", f"like `{base}[1]`"

@@ -8,10 +8,11 @@ from typing import Any
 
 from lark import Token, Transformer
 
-from bridge.language.diagnostics.diagnostic import Code, Diagnostic
-from bridge.language.diagnostics.source import Span
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
+from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.escapes import BadEscape, unquote
+from bridge.language.syntax.repaired_text import RepairedText
 
 _QUOTED_ARGUMENT = re.compile(r"""\[(["'])([^\[\]"'\s\\]+)\1\]$""")
 """A field's argument in unnecessary quotes. Falco uses the same name without quotes."""
@@ -22,11 +23,18 @@ class ConditionBuilder(Transformer[Token, syntax.File]):
 
     def __init__(self) -> None:
         super().__init__(visit_tokens=False)
-        self.path = ""
+        self._text = RepairedText(SourceText("", ""))
         self.problems: list[Diagnostic] = []
         self._unfinished: list[Diagnostic] = []
         """Errors of strings that Falco rejects in conditions, until it is known whether they are in one."""
         self.comments: list[Token] = []
+
+    def start(self, text: RepairedText) -> None:
+        """Begin a file or a condition. Nothing of an earlier one remains, even if its parsing stopped at an error."""
+        self._text = text
+        self.problems = []
+        self.comments = []
+        self._unfinished.clear()
 
     def comment(self, token: Token) -> Token:
         """Collect a comment. Called by the lexer."""
@@ -37,7 +45,9 @@ class ConditionBuilder(Transformer[Token, syntax.File]):
         start, line, column = token.start_pos, token.line, token.column
         if start is None or line is None or column is None:
             raise ValueError("a token has no position")
-        return Span(self.path, start, start + len(token), line, column)
+        if self._text.edited:
+            return self._text.span(start, start + len(token))
+        return Span(self._text.source.path, start, start + len(token), line, column)
 
     def _across(self, first: Any, last: Any) -> Span:
         """From the first child's start to the last one's end; a child is a token or a node."""
@@ -66,11 +76,12 @@ class ConditionBuilder(Transformer[Token, syntax.File]):
                     Code.BAD_ESCAPE,
                     f"unknown escape `{value.text}`",
                     place,
-                    "for a backslash: `\\\\`",
+                    f"write `\\{value.text}` for a backslash",
+                    fix=Fix(place.start, place.start, "\\", certain=not self._text.edited),
                 )
             )
             value = str(token)[1:-1]
-        return syntax.Word(value, quoted=True, span=span)
+        return syntax.Word(value, quoted=True, span=span, escaped=str(token) if "\\" in token else "")
 
     def _report_unfinished(self) -> None:
         self.problems += self._unfinished

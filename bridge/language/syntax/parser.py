@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -10,16 +11,20 @@ from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.syntax.grammar_file import grammar_text
 from bridge.language.syntax.recovery import open_quote, remove_error
-from bridge.language.syntax.syntax_error import describe, describe_quote, expected_by
+from bridge.language.syntax.repaired_text import RepairedText
+from bridge.language.syntax.syntax_error import context_of, describe, remedy_of
 from bridge.language.syntax.tree import ConditionNode, File, Statement
 
 if TYPE_CHECKING:
     from lark import Lark, UnexpectedInput
 
+    from bridge.language.syntax.mistakes.remedy import Context
     from bridge.language.syntax.tree_builder import TreeBuilder
 
 MAX_SYNTAX_ERRORS = 50
 """After this many errors in a file, the rest of it is not checked."""
+_MAX_ERRORS_OF_LINE = 5
+"""After this many repairs of a line, its statement is removed: the line is in another language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +50,35 @@ class Parsed:
 
 
 def parse(source: SourceText) -> Parsed:
-    """Parse a file, collecting all its syntax errors. Never raises."""
+    """Parse a file, collecting all its syntax errors. Never raises.
+
+    An error with a likely fix is repaired for the rest of the parsing, so that the errors after it are found as well.
+    Any other error removes its statement.
+    """
     parser, builder = _parser()
-    text, diagnostics, broken, routes = source.text, list[Diagnostic](), set[str](), set[str]()
-    builder.path, builder.problems = source.path, []
+    repaired = RepairedText(source)
+    diagnostics, broken, routes = list[Diagnostic](), set[str](), set[str]()
     statements: tuple[Statement, ...] = ()
+    last, lines = -1, Counter[int]()
     while len(diagnostics) < MAX_SYNTAX_ERRORS:
-        file, error = _attempt(parser, builder, text, "file")
+        file, error = _attempt(parser, builder, repaired, "file")
         if error is None:
             statements = file.statements
             break
-        offset = _offset(error, text)
-        quote = open_quote(text, offset)
-        diagnostics.append(describe(error, source) if quote is None else describe_quote(quote, offset, source))
-        recovered = remove_error(text, offset if quote is None else quote, expected_by(error))
-        text = recovered.text
-        broken |= recovered.names
-        routes |= recovered.routes
+        context = context_of(error, repaired.text)
+        quote = open_quote(repaired.text, context.start)
+        remedy = remedy_of(context, quote)
+        place = repaired.source_offset(context.start)
+        found = describe(context, remedy, repaired)
+        lines[found.span.line] += 1
+        repairable = place > last and lines[found.span.line] < _MAX_ERRORS_OF_LINE
+        if place > last or not diagnostics:
+            diagnostics.append(found)
+        if remedy is not None and remedy.edit is not None and repairable:
+            repaired.replace(remedy.edit.start, remedy.edit.end, remedy.edit.text)
+        elif not _remove(repaired, context, quote, broken, routes):
+            break
+        last = max(last, place)
     else:
         diagnostics.append(_too_many(diagnostics[-1]))
     comments = tuple(Comment(str(token).rstrip(), token.start_pos or 0) for token in builder.comments)
@@ -69,13 +86,25 @@ def parse(source: SourceText) -> Parsed:
     return Parsed(File(statements), problems, frozenset(broken), frozenset(routes), comments)
 
 
+def _remove(repaired: RepairedText, context: Context, quote: int | None, broken: set[str], routes: set[str]) -> bool:
+    """Remove the statement with the error. False if nothing is left to remove."""
+    recovered = remove_error(repaired.text, context.start if quote is None else quote, context.expected)
+    if recovered.text == repaired.text:
+        return False
+    repaired.blank(recovered.text)
+    broken |= recovered.names
+    routes |= recovered.routes
+    return True
+
+
 def parse_condition(source: SourceText) -> ConditionNode | tuple[Diagnostic, ...]:
     """Parse a condition on its own. Returns the errors if there are any. Never raises."""
     parser, builder = _parser()
-    builder.path, builder.problems = source.path, []
-    condition, error = _attempt(parser, builder, source.text, "condition")
+    text = RepairedText(source)
+    condition, error = _attempt(parser, builder, text, "condition")
     if error is not None:
-        return (describe(error, source),)
+        context = context_of(error, text.text)
+        return (describe(context, remedy_of(context, None), text),)
     return tuple(builder.problems) or condition
 
 
@@ -98,19 +127,12 @@ def _parser() -> tuple[Lark, TreeBuilder]:
     return lark, builder
 
 
-def _attempt(parser: Lark, builder: TreeBuilder, text: str, start: str) -> tuple[Any, UnexpectedInput | None]:
+def _attempt(parser: Lark, builder: TreeBuilder, text: RepairedText, start: str) -> tuple[Any, UnexpectedInput | None]:
     """The tree, or the error at which the parser stopped."""
     from lark import UnexpectedInput
 
-    builder.problems, builder.comments = [], []
+    builder.start(text)
     try:
-        return parser.parse(text, start=start), None
+        return parser.parse(text.text, start=start), None
     except UnexpectedInput as error:
         return None, error
-
-
-def _offset(error: UnexpectedInput, text: str) -> int:
-    """The offset at which the parser stopped."""
-    token = getattr(error, "token", None)
-    at_end = token is not None and token.type == "$END"
-    return len(text) if at_end or error.pos_in_stream is None else error.pos_in_stream

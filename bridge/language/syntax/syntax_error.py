@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bridge.language.diagnostics.diagnostic import Code, Diagnostic
-from bridge.language.diagnostics.source import SourceText, Span
-from bridge.language.syntax.common_mistakes import likely_fix
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
+from bridge.language.syntax.mistakes.brackets import unclosed_quote
+from bridge.language.syntax.mistakes.find import likely_fix
+from bridge.language.syntax.mistakes.remedy import Context, Remedy
+from bridge.language.syntax.repaired_text import RepairedText
 from bridge.language.syntax.reserved import STEPS
 
 if TYPE_CHECKING:
@@ -36,34 +38,46 @@ _CATEGORIES = (
     (frozenset({"BARE"}), "a value"),
 )
 """Sets of terminals that are described together; the first matching entry is used."""
+_QUOTABLE = frozenset({"STRING", "CHANNEL", "NAME"})
 _MAX_FOUND = 40
+_FOUND = re.compile(r"\w[\w.-]*|&&|\|\||//|/\*|[^\w]")
 
 
-def describe(error: UnexpectedInput, source: SourceText) -> Diagnostic:
-    """The diagnostic of a syntax error."""
-    text = source.text
-    token, expected = getattr(error, "token", None), expected_by(error)
+def context_of(error: UnexpectedInput, text: str) -> Context:
+    """The error with its surroundings."""
+    token = getattr(error, "token", None)
     at_end = token is not None and token.type == "$END"
     start = len(text) if at_end or error.pos_in_stream is None else error.pos_in_stream
-    found = _found(text, start)
-    span = _span(source, start, start + max(len(found), 1))
-    if not found:
-        message = f"expected {_describe(expected)}, found the end of the file"
-        return Diagnostic(Code.SYNTAX, message, span, _closing(expected))
+    match = _FOUND.match(text, start)
+    return Context(text, start, "" if match is None else match[0][:_MAX_FOUND], expected_by(error))
+
+
+def remedy_of(context: Context, quote: int | None) -> Remedy | None:
+    """The likely fix. ``quote`` is the start of a string before the error that is probably not closed."""
+    if quote is not None:
+        return unclosed_quote(context.text, quote, context.start)
+    if context.found and context.found in "\"'" and context.expected & _QUOTABLE and _never_closed(context):
+        return unclosed_quote(context.text, context.start, len(context.text))
+    return likely_fix(context)
+
+
+def describe(context: Context, remedy: Remedy | None, text: RepairedText) -> Diagnostic:
+    """The diagnostic of a syntax error."""
+    remedy = remedy or Remedy(_closing(context) if not context.found else "")
+    start, end = remedy.place or (context.start, context.start + max(len(context.found), 1))
+    start = min(start, max(len(text.text) - 1, 0))
+    found = f"`{context.found}`" if context.found else "the end of the file"
     return Diagnostic(
         Code.SYNTAX,
-        f"expected {_describe(expected)}, found `{found}`",
-        span,
-        likely_fix(found, expected, text, start),
-    )
-
-
-def describe_quote(start: int, end: int, source: SourceText) -> Diagnostic:
-    """The diagnostic of a string whose closing quote is most likely missing."""
-    line_end = source.text.find("\n", start)
-    span = _span(source, start, line_end)
-    closed = span.line + source.text.count("\n", start, end)
-    return Diagnostic(Code.SYNTAX, f"this string continues to line {closed}", span, "missing closing quote?")
+        remedy.message or f"expected {_describe(context.expected)}, found {found}",
+        text.span(start, max(end, start + 1)),
+        remedy.hint,
+        tuple((label, text.span(first, last)) for label, first, last in remedy.related),
+        None if remedy.edit is None
+        else Fix(
+            text.source_offset(remedy.edit.start), text.source_offset(remedy.edit.end), remedy.edit.text, remedy.certain
+        ),
+    )  # fmt: skip
 
 
 def expected_by(error: UnexpectedInput) -> frozenset[str]:
@@ -72,15 +86,10 @@ def expected_by(error: UnexpectedInput) -> frozenset[str]:
     return frozenset(getattr(error, "allowed", None) or () if parser is None else parser.accepts())
 
 
-def _found(text: str, start: int) -> str:
-    match = re.compile(r"\w[\w.-]*|&&|\|\||//|/\*|[^\w]").match(text, start)
-    return "" if match is None else match[0][:_MAX_FOUND]
-
-
-def _span(source: SourceText, start: int, end: int) -> Span:
-    start = min(start, max(len(source.text) - 1, 0))
-    line = source.text.count("\n", 0, start) + 1
-    return Span(source.path, start, end, line, start - source.text.rfind("\n", 0, start))
+def _never_closed(context: Context) -> bool:
+    """Whether the quote at the error has no partner on its line."""
+    quote = re.escape(context.found)
+    return re.match(rf"{quote}(?:[^{quote}\\\n]|\\.)*{quote}", context.rest_of_line) is None
 
 
 def _describe(expected: frozenset[str]) -> str:
@@ -92,7 +101,7 @@ def _describe(expected: frozenset[str]) -> str:
     return " or ".join(names) if names else "nothing"
 
 
-def _closing(expected: frozenset[str]) -> str:
-    if "RBRACE" in expected:
+def _closing(context: Context) -> str:
+    if "RBRACE" in context.expected:
         return "close it with `}`"
-    return "close the list with `)`" if "RPAR" in expected else ""
+    return "close the list with `)`" if "RPAR" in context.expected else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.language.diagnostics.source import Span
 
@@ -14,6 +14,8 @@ class Word:
     text: str
     quoted: bool
     span: Span
+    escaped: str = field(default="", compare=False)
+    """As written, with quotes, if it contains escapes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.falco.rules import SUGGESTED_FIELDS, FalcoRule, FalcoRules, supports_suggested
-from bridge.language.program.condition import Compare, Condition, Items, Literal, Operator
+from bridge.language.program.condition import All, Compare, Condition, Field, Items, Literal, Operator
 from bridge.language.program.program import Route
 from bridge.matching.analysis.proofs import always_holds, implies, keys_of, never_holds
 from bridge.matching.analysis.reach import extras, never_emitted, reaching
@@ -38,7 +38,7 @@ def _constant_conditions(routes: Sequence[Route]) -> Iterator[Diagnostic]:
                 Code.NEVER_TRUE,
                 f'the condition of route "{route.name}" is never true',
                 route.when.span,
-                "its parts exclude each other; did you mean `or`?",
+                _exclusion(route.when),
             )
         elif always_holds(route.when) and not _takes_internal(route):
             yield Diagnostic(
@@ -54,6 +54,30 @@ def _constant_conditions(routes: Sequence[Route]) -> Iterator[Diagnostic]:
                 route.when.span,
                 "comparisons of two fields and more than 256 alternatives cannot be indexed",
             )
+
+
+def _exclusion(condition: Condition) -> str:
+    """Why a condition is never true: two bounds that exclude each other, where there are such."""
+    lower: dict[str, Compare] = {}
+    upper: dict[str, Compare] = {}
+    for each in condition.conditions if isinstance(condition, All) else ():
+        match each:
+            case Compare(left=Field(name=name), operator=Operator.GT | Operator.GE, right=Literal()):
+                lower[name] = each
+            case Compare(left=Field(name=name), operator=Operator.LT | Operator.LE, right=Literal()):
+                upper[name] = each
+            case _:
+                pass
+    for name in lower.keys() & upper.keys():
+        low, high = lower[name], upper[name]
+        if never_holds(All((low, high), low.span)):
+            low_text, high_text = (f"{name} {each.operator.value} {_literal(each)}" for each in (low, high))
+            return f"`{low_text}` and `{high_text}` exclude each other: swap the bounds, or write `or`"
+    return "its parts exclude each other; did you mean `or`?"
+
+
+def _literal(compare: Compare) -> str:
+    return compare.right.text if isinstance(compare.right, Literal) else ""
 
 
 def _contradicting_schedules(route: Route) -> Iterator[Diagnostic]:

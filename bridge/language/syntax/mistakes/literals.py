@@ -1,0 +1,165 @@
+"""Quotes, durations, days and hours."""
+
+from __future__ import annotations
+
+import re
+
+from bridge.language.syntax.mistakes.remedy import Context, Edit, Remedy
+
+_CLOSED = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
+_UNQUOTED = re.compile(r"""[^\s{}"':;]+""")
+_AMOUNT = re.compile(
+    r"(\d+)\s*(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|w)\b", re.IGNORECASE
+)
+_UNIT = re.compile(r"(second|minute|hour|day|week)s?\b")
+_DAY_NAMES = {
+    "monday": "mon", "tuesday": "tue", "wednesday": "wed", "thursday": "thu", "friday": "fri", "saturday": "sat",
+    "sunday": "sun", "tues": "tue", "weds": "wed", "thur": "thu", "thurs": "thu",
+}  # fmt: skip
+_DAYS = {"weekdays": "mon-fri", "weekday": "mon-fri", "weekend": "sat, sun", "weekends": "sat, sun", "daily": "mon-sun",
+         "everyday": "mon-sun"}  # fmt: skip
+_DAY = r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*"
+_A_DAY = re.compile(rf"({_DAY})(?:(?:\s*(?:-|\u2013|to|\.\.)\s*)({_DAY}))?\b", re.IGNORECASE)
+_JOINED_DAY = re.compile(rf"({_DAY})$", re.IGNORECASE)
+_SECOND_DAY = re.compile(rf"(?:-|\u2013|to|\.\.)\s*({_DAY})\b", re.IGNORECASE)
+_TIME = r"(\d{1,2})(?:[:.h]?(\d\d))?\s*(am|pm)?"
+_HOURS = re.compile(rf"{_TIME}\s*(?:-|\u2013|to|\.\.)\s*{_TIME}(?![\w:])", re.IGNORECASE)
+_SCHEDULE = "define `schedule office = mon-fri 09:00-18:00`, then write `during office`"
+_AFTER_DURING = re.compile(r"\bduring(?:\s+\S*)?$")
+_OPEN_TEXT = frozenset({"title", "message"})
+
+
+def quotes(context: Context) -> Remedy | None:
+    """Missing or unnecessary quotes."""
+    if context.found and context.found[0] in "\"'":
+        closed = _CLOSED.match(context.text, context.start)
+        if closed is None:
+            edit = Edit(context.start, context.end, "") if context.ends_condition else None
+            return Remedy("remove it, or open the quotes before the value", edit, message="this quote closes nothing")
+        if context.expected & {"CHANNEL", "NAME"} and not context.expected & {"LIST"}:
+            edit = Edit(context.start, closed.end(), closed[0][1:-1])
+            return Remedy("remove the quotes", edit, certain=re.fullmatch(r"[\w.-]+", closed[0][1:-1]) is not None)
+        return None
+    inside = _quote_inside(context)
+    if inside is not None:
+        return inside
+    if "STRING" in context.expected and context.expected <= {"STRING", "FALCO", "NOT", "NOTHING"}:
+        return _quoted(context)
+    return None
+
+
+def _quoted(context: Context) -> Remedy | None:
+    """Words where a quoted string is required."""
+    keyword = context.before.rsplit(None, 1)[-1] if context.before else ""
+    if keyword in _OPEN_TEXT:
+        text = re.split(r"\s*[}\"]", context.rest_of_line)[0].rstrip()
+    else:
+        found = _UNQUOTED.match(context.text, context.start)
+        text = "" if found is None else found[0].rstrip(",")
+    if not text or not re.match(r"[\w%./*(-]", text):
+        return None
+    edit = Edit(context.start, context.start + len(text), f'"{text}"')
+    return Remedy(f'quote it: "{text}"', edit, certain=keyword not in _OPEN_TEXT and "\\" not in text)
+
+
+def _quote_inside(context: Context) -> Remedy | None:
+    """A word right after a closing quote: the quote is most likely part of the text."""
+    line = context.line_before
+    if not line.endswith('"') or not context.found[0].isalnum():
+        return None
+    first = line.find('"')
+    rest = context.rest_of_line
+    last = rest.rfind('"')
+    if last < 0 or (line + rest).count('"') % 2:
+        return None
+    start = context.start - len(line) + first + 1
+    end = context.start + last
+    inner = context.text[start:end]
+    if "\\" in inner:
+        return None
+    edit = Edit(start, end, inner.replace('"', '\\"'))
+    return Remedy('write quotes inside a text as `\\"`', edit)
+
+
+def durations(context: Context) -> Remedy | None:
+    """Durations in words or without a unit, and rates with a slash."""
+    if "PER" in context.expected and context.found == "/":
+        return Remedy("write `per`", Edit(context.start, context.end, " per "), certain=True)
+    if context.expected == {"PER"} and context.found in {"for", "in", "every"}:
+        return context.replace("per")
+    if context.expected != {"DURATION"}:
+        return None
+    amount = _AMOUNT.match(context.text, context.start)
+    if amount is not None:
+        unit = "ms" if amount[2].lower() in {"ms", "millisecond", "milliseconds"} else amount[2][0].lower()
+        text = f"{amount[1]}{unit}"
+        return Remedy(f"write `{text}`", Edit(context.start, amount.end(), text), certain=True,
+                      place=(context.start, amount.end()))  # fmt: skip
+    unit_only = _UNIT.match(context.text, context.start)
+    if unit_only is not None:
+        text = f"1{unit_only[1][0]}"
+        return Remedy(f"write `{text}`", Edit(context.start, unit_only.end(), text), certain=True)
+    if context.found.isdigit():
+        edit = Edit(context.start, context.end, f"{context.found}m")
+        return Remedy(f"add a unit: {context.found}m, {context.found}h, {context.found}d", edit)
+    return None
+
+
+def schedules(context: Context) -> Remedy | None:
+    """Days and hours in other forms."""
+    if _AFTER_DURING.search(context.before) and not context.found.isalpha():
+        place = re.compile(r"\bduring\s+").search(context.before)
+        start = context.offset(place) + len(place[0]) if place is not None else context.start
+        return Remedy(_SCHEDULE, place=(min(start, context.start), context.end))
+    if context.expected == {"NAME"} and re.match(rf"{_DAY}-", context.found, re.IGNORECASE):
+        return Remedy(_SCHEDULE)
+    if not context.expected & {"DAYS", "HOURS"}:
+        return None
+    return _days(context) or _hours(context)
+
+
+def _days(context: Context) -> Remedy | None:
+    if context.found.lower() in _DAYS:
+        return context.replace(_DAYS[context.found.lower()])
+    joined = _JOINED_DAY.search(context.before)
+    second = _SECOND_DAY.match(context.rest_of_line)
+    if joined is not None and second is not None:
+        text = f"{_short(joined[1])}-{_short(second[1])}"
+        edit = Edit(context.offset(joined), context.start + second.end(), text)
+        return Remedy(f"write `{text}`", edit, certain=True)
+    found = _A_DAY.match(context.rest_of_line)
+    if found is None or not all(_known(day) for day in found.groups() if day):
+        return None
+    text = _short(found[1]) + (f"-{_short(found[2])}" if found[2] else "")
+    return Remedy(f"write `{text}`", Edit(context.start, context.start + found.end(), text), certain=True,
+                  place=(context.start, context.start + found.end()))  # fmt: skip
+
+
+def _known(day: str) -> bool:
+    return day.lower() in _DAY_NAMES or len(day) == len("mon")
+
+
+def _short(day: str) -> str:
+    return _DAY_NAMES.get(day.lower(), day.lower()[:3])
+
+
+def _hours(context: Context) -> Remedy | None:
+    found = _HOURS.match(context.rest_of_line)
+    if found is None:
+        return None
+    start, end = _clock(found[1], found[2], found[3]), _clock(found[4], found[5], found[6])
+    if start is None or end is None:
+        return None
+    text = f"{start}-{end}"
+    certain = bool(found[3] or found[6]) or int(found[1]) <= int(found[4])
+    return Remedy(f"write `{text}`", Edit(context.start, context.start + found.end(), text), certain,
+                  place=(context.start, context.start + found.end()))  # fmt: skip
+
+
+def _clock(hour: str, minute: str | None, half: str | None) -> str | None:
+    hours, minutes = int(hour), int(minute or 0)
+    if half:
+        if not 1 <= hours <= 12:
+            return None
+        hours = hours % 12 + (12 if half.lower() == "pm" else 0)
+    return f"{hours:02}:{minutes:02}" if hours <= 24 and minutes < 60 else None
