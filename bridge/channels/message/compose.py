@@ -103,7 +103,7 @@ def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     alert, notification = delivery.alert, delivery.notification
     text = _block(alert.output.strip())
     if notification.message is not None:
-        text = shortened(fill(parse_template(notification.message), _lookup(delivery, labels), _block), _TEXT)
+        text = shortened(fill(parse_template(notification.message), _lookup(delivery, labels), _block), _TEXT).strip()
     fields = sorted(alert.fields.items())
     return Message(
         headline=headline_of(delivery, labels),
@@ -112,11 +112,11 @@ def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
         who=_first(alert, _WHO_FIELDS),
         action=_first(alert, _ACTION_FIELDS),
         text=text,
-        rule=one_line(alert.rule, _HEADLINE),
+        rule=one_line(alert.rule.strip(), _HEADLINE),
         priority=alert.priority,
-        source=one_line(alert.source, _NAME),
+        source=one_line(alert.source.strip(), _NAME),
         hostname=one_line(alert.hostname.strip(), _HEADLINE),
-        tags=tuple(one_line(tag, _NAME) for tag in alert.tags[:_MAX_FIELDS]),
+        tags=tuple(one_line(tag, _NAME) for tag in alert.tags[:_MAX_FIELDS] if tag.strip()),
         time_ns=alert.time_ns,
         fields=tuple(_fact(name, value) for name, value in fields[:_MAX_FIELDS]),
         labels=tuple(_fact(f"label.{name}", value) for name, value in sorted(labels.items())),
@@ -255,8 +255,12 @@ def _most_important(alerts: Sequence[Message], part: Callable[[Message], str]) -
 
 
 def _fact(name: str, value: str) -> Fact:
-    """A row. A blank value is shown in quotes, to distinguish it from a missing one."""
-    return Fact(one_line(name, _NAME), one_line(value if value.strip() else f'"{value}"', _VALUE))
+    """A row. A blank name or value is shown in quotes: services refuse a message with an empty one."""
+    return Fact(one_line(_quoted_if_blank(name), _NAME), one_line(_quoted_if_blank(value), _VALUE))
+
+
+def _quoted_if_blank(text: str) -> str:
+    return text if text.strip() else f'"{text}"'
 
 
 def _block(text: str) -> str:

@@ -74,3 +74,16 @@ def _alert_line(message: Message, line: str, limit: int) -> str:
     if len(line) <= limit or left < _MIN_ALERT:
         return shortened(line if len(line) <= limit else message.subject, limit)
     return f"{message.subject} — {shortened(message.summary, left)}"
+
+
+def utf16(text: str) -> int:
+    """The length in UTF-16 code units, as Telegram and Discord count."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def fit_utf16(limit: int, make: Callable[[int], str]) -> str:
+    """The text that ``make`` returns for at most ``limit`` characters, with fewer if they are more code units."""
+    room = limit
+    while (size := utf16(text := make(room))) > limit:
+        room = room * limit // size
+    return text

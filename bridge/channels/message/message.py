@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bridge.alert import Priority
 from bridge.common.text import isolated
@@ -16,6 +18,17 @@ class Fact:
 
     name: str
     value: str
+
+
+def by_name(facts: Iterable[Fact], own: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """The values by name, after ``own``. A name that occurs again gets a number, such as ``id (2)``."""
+    named = dict(own)
+    for fact in facts:
+        name, number = fact.name, 2
+        while name in named:
+            name, number = f"{fact.name} ({number})", number + 1
+        named[name] = fact.value
+    return named
 
 
 @dataclass(frozen=True, slots=True)

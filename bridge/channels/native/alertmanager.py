@@ -16,7 +16,14 @@ from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import headline
 from bridge.channels.native.address import Address
 from bridge.channels.native.endpoint import Endpoint
-from bridge.channels.native.labels import alert_labels, label_name, label_value, static_labels
+from bridge.channels.native.labels import (
+    ALERT_LABELS,
+    alert_labels,
+    label_name,
+    label_value,
+    static_labels,
+    with_label_names,
+)
 from bridge.common.text import shortened, visible
 from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
@@ -27,6 +34,7 @@ _ALERTS = "/api/v2/alerts"
 _DEFAULT_HOLD = "1h"
 _MAX_HOLD = 7 * 24 * 3600.0
 _LABEL_FIELDS = ("k8s.pod.name", "container.name")
+_ALERT_NAMES = (*ALERT_LABELS, "alertname", "severity", *map(label_name, _LABEL_FIELDS))
 _MAX_VALUE = 1000
 _MAX_OUTPUT = 4000
 _MAX_FIELDS = 100
@@ -46,7 +54,7 @@ class AlertmanagerChannel:
         """Raises ChannelError if the address cannot be used."""
         self.name = name
         self._labels = labels
-        self._static = static_labels(labels, address.labels)
+        self._static = static_labels(labels, address.labels, _ALERT_NAMES)
         self._hold_ns = int(address.seconds("hold", _DEFAULT_HOLD, _MAX_HOLD) * _SECOND)
         self._generator = _generator(address.one("generator"))
         self._now = now
@@ -55,8 +63,11 @@ class AlertmanagerChannel:
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Post all deliveries in one request."""
-        body = _encode([self._alert(each) for each in deliveries])
-        return self._endpoint.post(body, {"Content-Type": "application/json"})
+        return self._endpoint.post(self.body(deliveries), {"Content-Type": "application/json"})
+
+    def body(self, deliveries: Sequence[Delivery]) -> bytes:
+        """The body of the request."""
+        return _encode([self._alert(each) for each in deliveries])
 
     def close(self) -> None:
         """Close the connections."""
@@ -79,11 +90,11 @@ class AlertmanagerChannel:
 
     def _annotations(self, delivery: Delivery) -> dict[str, str]:
         alert = delivery.alert
-        fields = sorted(alert.fields.items())[:_MAX_FIELDS]
-        annotations = {
-            label_name(name): shortened(visible(value[: _MAX_VALUE * 2]), _MAX_VALUE) for name, value in fields
+        fields = {
+            name: shortened(visible(value[: _MAX_VALUE * 2]), _MAX_VALUE)
+            for name, value in sorted(alert.fields.items())[:_MAX_FIELDS]
         }
-        annotations |= {
+        own = {
             "summary": headline(delivery, self._labels),
             "description": shortened(visible(shortened(alert.output, _MAX_OUTPUT), keep="\n"), _MAX_OUTPUT),
             "routes": ", ".join(delivery.notification.routes),
@@ -91,12 +102,13 @@ class AlertmanagerChannel:
             "time": iso_text(alert.time_ns),
             "alert_id": alert.id,
         }
+        annotations = own | with_label_names(fields, own)
         return {name: value for name, value in annotations.items() if value}
 
 
 def _labels(delivery: Delivery) -> dict[str, str]:
     alert = delivery.alert
-    values = {"alertname": alert.rule or "Falco alert", "severity": delivery.notification.severity.word}
+    values = {"alertname": alert.rule.strip() or "Falco alert", "severity": delivery.notification.severity.word}
     values |= {label_name(field): value for field in _LABEL_FIELDS if (value := alert.get(field))}
     return alert_labels(alert) | {name: label_value(value) for name, value in values.items()}
 

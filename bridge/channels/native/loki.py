@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -20,14 +21,19 @@ from bridge.channels.message.alert_body import alert_body
 from bridge.channels.native.address import Address
 from bridge.channels.native.endpoint import Endpoint
 from bridge.channels.native.labels import ALERT_LABELS, alert_labels, label_value, static_labels
+from bridge.common.text import shortened
 from bridge.delivery.delivery import Delivery
 
 PARAMETERS = ("tenant", "cafile")
 _PUSH = "/loki/api/v1/push"
 _TENANT = re.compile(r"[A-Za-z0-9!._*'()-]{1,150}")
 """Valid tenant names. Several names joined by ``|`` are for queries only."""
+_ALERT_NAMES = ("rule", *ALERT_LABELS)
 _MAX_LABELS = 15
 """Loki's ``max_label_names_per_series``."""
+_MAX_LINE = 256 * 1024
+"""Loki's ``max_line_size``. Loki refuses longer lines."""
+_MIN_VALUE = 64
 _MIN_COMPRESSED = 4096
 """Bytes. A hundred alerts shrink to a tenth for 1.5 ms of CPU; for one alert the gain is small."""
 _GZIP = 31
@@ -44,8 +50,8 @@ class LokiChannel:
         """Raises ChannelError if the address cannot be used."""
         self.name = name
         self._labels = labels
-        self._static = static_labels(labels, address.labels)
-        maximum = _MAX_LABELS - len(("rule", *ALERT_LABELS))
+        self._static = static_labels(labels, address.labels, _ALERT_NAMES)
+        maximum = _MAX_LABELS - len(_ALERT_NAMES)
         if len(self._static) > maximum:
             raise ChannelError(
                 f"has {len(self._static)} labels, but Loki accepts only {maximum} in addition to an alert's"
@@ -60,7 +66,7 @@ class LokiChannel:
         """Body and headers of the request."""
         streams: dict[tuple[tuple[str, str], ...], list[tuple[int, str]]] = {}
         for each in deliveries:
-            line = _encode(alert_body(each, self._labels)).decode()
+            line = _line(alert_body(each, self._labels))
             streams.setdefault(tuple(_labels(each.alert)), []).append((each.alert.time_ns, line))
         body = _encode({"streams": [self._stream(dict(labels), entries) for labels, entries in streams.items()]})
         headers = {"Content-Type": "application/json"}
@@ -81,8 +87,33 @@ class LokiChannel:
         self._endpoint.close()
 
 
+def _line(body: dict[str, Any]) -> str:
+    """The JSON of an alert within Loki's ``max_line_size``: the longest values are cut, then fields are left out."""
+    line = _encode(body)
+    room = _MAX_LINE // 4
+    while len(line) > _MAX_LINE:
+        fields = list(body["output_fields"].items())
+        kept = fields if room >= _MIN_VALUE else fields[: len(fields) // 2]
+        body = _cut(body, room) | {"output_fields": {name: _cut(value, room) for name, value in kept}}
+        line = _encode(body)
+        room = max(room // 2, _MIN_VALUE // 2)
+    return line.decode()
+
+
+def _cut(value: Any, room: int) -> Any:
+    """Texts in it in at most ``room`` characters; a list as text."""
+    match value:
+        case str():
+            return shortened(value, room)
+        case dict():
+            return {name: _cut(inner, room) for name, inner in value.items()}
+        case list() | tuple():
+            return shortened(_encode(value).decode(), room)
+    return value
+
+
 def _labels(alert: Alert) -> Iterator[tuple[str, str]]:
-    if alert.rule:
+    if alert.rule.strip():
         yield "rule", label_value(alert.rule)
     yield from alert_labels(alert).items()
 

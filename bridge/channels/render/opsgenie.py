@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge.alert import Priority
 from bridge.channels.message.fit import fit_facts
-from bridge.channels.message.message import Message
+from bridge.channels.message.message import Message, by_name
 from bridge.channels.render import plain
 from bridge.common.text import shortened
 
@@ -35,7 +35,7 @@ _PRIORITIES = {
 def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
     """The JSON to post. Responders, entity, user and tags are those of ``requested``, the plugin's JSON."""
     rows, _ = fit_facts(message.facts, _DETAILS, 0)
-    tags = [*requested.get("tags", []), *message.tags]
+    tags = [tag for tag in (*map(str, requested.get("tags", [])), *message.tags) if tag.strip()]
     members = {name: requested[name] for name in ("responders", "entity", "user") if name in requested}
     return (
         {"entity": shortened(message.where or message.hostname, _ENTITY)}
@@ -46,7 +46,7 @@ def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
             "description": plain.body(message, _DESCRIPTION),
             "priority": _PRIORITIES.get(message.severity, "P5"),
             "source": "falco-bridge",
-            "tags": [shortened(str(tag), _TAG) for tag in tags[:_MAX_TAGS]],
-            "details": {row.name: row.value for row in rows} | {"id": message.id},
+            "tags": [shortened(tag, _TAG) for tag in tags[:_MAX_TAGS]],
+            "details": by_name(rows, {"id": message.id}),
         }
     )

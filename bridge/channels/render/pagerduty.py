@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.alert import Priority
-from bridge.channels.message.message import Message
+from bridge.channels.message.fit import fit_facts
+from bridge.channels.message.message import Message, by_name
 from bridge.common.text import shortened
 from bridge.routing import Kind
 
@@ -16,6 +17,8 @@ DIGEST_LIMIT = 100
 _SUMMARY = 1024
 _PART = 255
 _TEXT = 4000
+_FIELDS = 80_000
+"""Characters for the fields: at most four bytes each."""
 
 _SEVERITIES = {
     Priority.EMERGENCY: "critical",
@@ -54,6 +57,7 @@ def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
 
 def _details(message: Message) -> dict[str, Any]:
     """The details, nested for PagerDuty's tables; the alerts of a digest are a list."""
+    fields, left_out = fit_facts(message.fields, _FIELDS, 0)
     details = {
         "output": shortened(message.text, _TEXT),
         "rule": message.rule,
@@ -66,8 +70,8 @@ def _details(message: Message) -> dict[str, Any]:
         "where": message.where,
         "who": message.who,
         "action": message.action,
-        "output_fields": {fact.name: fact.value for fact in message.fields},
-        "fields_left_out": message.fields_left_out,
+        "output_fields": by_name(fields),
+        "fields_left_out": message.fields_left_out + left_out,
         "labels": {fact.name.removeprefix("label."): fact.value for fact in message.labels},
         "alerts": [f"{each.subject} — {each.summary}" for each in message.alerts],
         "count": message.counts.count,

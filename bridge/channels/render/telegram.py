@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.channels.message.fit import fit_facts, more_fields
+from bridge.channels.message.fit import fit_facts, more_fields, utf16
 from bridge.channels.message.message import Message
 from bridge.channels.render.plain import main_text
 from bridge.common.text import escape_mentions, shortened
@@ -79,8 +79,3 @@ def _rows(text: _EntityText, message: Message, room: int) -> None:
         text.add(row.value, "code")
     if left_out:
         text.add(f"\n… {more_fields(left_out)}")
-
-
-def utf16(text: str) -> int:
-    """The length in UTF-16 code units, as Telegram counts."""
-    return len(text.encode("utf-16-le")) // 2

@@ -18,6 +18,7 @@ from bridge.alert import Alert, Priority
 from bridge.alert.alert import is_clock_field
 from bridge.alert.forms.json_form import decode_json
 from bridge.channels.message.compose import compose, compose_digest, message_of
+from bridge.channels.message.fit import utf16
 from bridge.channels.message.message import Message, MessageLink
 from bridge.channels.render import discord, mattermost, opsgenie, pagerduty, plain, slack, teams, telegram
 from bridge.channels.render.mail import mail_content
@@ -178,7 +179,7 @@ def test_no_form_exceeds_the_limits_of_its_service(fields: dict[str, str], rule:
     assert len(embed["title"]) <= 256
     assert len(embed["description"]) <= 4096
     sent = telegram.payload({"chat_id": "1"}, message)
-    assert telegram.utf16(sent["text"]) <= 4096
+    assert utf16(sent["text"]) <= 4096
     assert len(sent["entities"]) <= 100
     assert len(json.dumps(teams.payload({}, message), ensure_ascii=False).encode()) <= 28 * 1024
     blocks = slack.payload({}, message)["attachments"][0]["blocks"]
