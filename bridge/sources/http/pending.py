@@ -6,7 +6,7 @@ import time
 from asyncio import AbstractEventLoop
 from collections import deque
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from bridge.http.connection import Respond
 from bridge.http.request import Reply
@@ -18,6 +18,8 @@ _MAX_BATCH = 1000
 """Requests that are taken at once."""
 _MAX_BATCH_BYTES = 1 << 20
 """The bodies that are taken at once have less than this and one body more."""
+_MAX_GATHERING_SECONDS = 0.001
+"""The longest that a request waits for others."""
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +61,9 @@ class PendingRequests:
         self._left: deque[PendingRequest] = deque()
         """Requests that the committer took from the queue and has not begun to commit."""
         self._stopped = False
+        self._expected = 0
+        """Requests that were open when the last batch was taken."""
+        self._taken_at = 0.0
         self._aborted = False
 
     def put(self, request: PendingRequest) -> bool:
@@ -75,19 +80,49 @@ class PendingRequests:
 
     def take(self) -> list[PendingRequest] | None:
         """Wait for requests and take up to a batch of them. Returns None once stopped. For the committer's thread."""
-        left = self._left
-        while not self._stopped and (not left or not self._queue.empty()):
-            arrived = self._queue.get()
-            if arrived is None:
-                self._stopped = True
-            else:
-                left.extend(arrived)
-        if self._aborted or not left:
+        gathering = self._gathering_time()
+        while not self._stopped and (not self._left or not self._queue.empty()):
+            self._get(None)
+        self._gather(time.monotonic() + gathering)
+        if self._aborted or not self._left:
             return None
+        taken = self._batch()
+        self._expected = len(taken) + len(self._left)
+        self._taken_at = time.monotonic()
+        return taken
+
+    def _gathering_time(self) -> float:
+        """How long to wait for more requests: half as long as the last commit took, if it had more than one.
+
+        The senders of that commit are answered now and post again soon. Without the wait, the requests that came
+        meanwhile would be a commit of their own, and commits would be half as large and twice as many.
+        """
+        if self._expected <= 1:
+            return 0.0
+        return min((time.monotonic() - self._taken_at) / 2, _MAX_GATHERING_SECONDS)
+
+    def _gather(self, deadline: float) -> None:
+        while len(self._left) < self._expected and not self._stopped:
+            wait = deadline - time.monotonic()
+            if wait <= 0:
+                return
+            self._get(wait)
+
+    def _get(self, timeout: float | None) -> None:
+        try:
+            arrived = self._queue.get(timeout=timeout)
+        except Empty:
+            return
+        if arrived is None:
+            self._stopped = True
+        else:
+            self._left.extend(arrived)
+
+    def _batch(self) -> list[PendingRequest]:
         taken: list[PendingRequest] = []
         size = 0
-        while left and len(taken) < _MAX_BATCH and size < _MAX_BATCH_BYTES:
-            request = left.popleft()
+        while self._left and len(taken) < _MAX_BATCH and size < _MAX_BATCH_BYTES:
+            request = self._left.popleft()
             size += len(request.body)
             taken.append(request)
         return taken
