@@ -112,18 +112,18 @@ def split_list(text: str) -> tuple[str, ...]:
     return tuple(text.split(",")) if text else ()
 
 
-_CLOCK_FIELDS = frozenset({"evt.time", "evt.time.s", "evt.time.iso8601", "evt.datetime", "evt.datetime.s"})
+CLOCK_FIELDS = frozenset({"evt.time", "evt.time.s", "evt.time.iso8601", "evt.datetime", "evt.datetime.s"})
 
 
 def is_clock_field(name: str) -> bool:
     """Whether the field is the time of the event, which is in ``Alert.time_ns``."""
-    return name in _CLOCK_FIELDS
+    return name in CLOCK_FIELDS
 
 
 def stored_fields(fields: dict[str, str]) -> dict[str, str]:
     """``output_fields`` without missing values and clock fields. May return ``fields`` itself."""
-    if MISSING in fields.values() or not _CLOCK_FIELDS.isdisjoint(fields):
-        return {name: text for name, text in fields.items() if text != MISSING and name not in _CLOCK_FIELDS}
+    if MISSING in fields.values() or not CLOCK_FIELDS.isdisjoint(fields):
+        return {name: text for name, text in fields.items() if text != MISSING and name not in CLOCK_FIELDS}
     return fields
 
 

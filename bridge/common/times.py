@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 
 SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = date(1970, 1, 1).toordinal()
 _LIMIT = 2**63
 """Times are stored as signed 64-bit integers of nanoseconds: the years 1677 to 2262."""
 _MAX_LENGTH = 64
 """Characters of a time."""
+_FALCO_LENGTH = 30
+"""Characters of a time as Falco writes it, with nine digits and ``Z``."""
+_MAX_DAYS = 64
+"""Days whose first second is cached."""
 
 
 def epoch_ns(seconds: int, nanos: int) -> int | None:
@@ -27,6 +32,9 @@ def parse_time(text: str) -> int | None:
     """
     if not text.isascii() or len(text) > _MAX_LENGTH:
         return None
+    if len(text) == _FALCO_LENGTH and text[19] == "." and text[29] == "Z" and text[20:29].isdigit():
+        whole = _whole_seconds(text[:19])
+        return None if whole is None else epoch_ns(whole, int(text[20:29]))
     seconds = _whole_seconds(text[:19])
     nanos, zone = _split_fraction(text[19:])
     offset = _zone_seconds(zone)
@@ -42,19 +50,27 @@ def iso_text(time_ns: int) -> str:
 
 
 def _whole_seconds(text: str) -> int | None:
-    if len(text) != 19 or text[4] + text[7] + text[13] + text[16] != "--::" or text[10] not in "Tt ":
+    if len(text) != 19 or text[13] != ":" or text[16] != ":" or text[10] not in "Tt ":
         return None
-    parts = (text[:4], text[5:7], text[8:10], text[11:13], text[14:16], text[17:])
-    if not all(part.isdigit() for part in parts):
+    day, clock = _day_seconds(text[:10]), text[11:13] + text[14:16] + text[17:]
+    if day is None or not clock.isdigit():
         return None
-    year, month, day, hour, minute, second = map(int, parts)
-    leap = second == 60
+    hour, rest = divmod(int(clock), 10_000)
+    minute, second = divmod(rest, 100)
+    if hour > 23 or minute > 59 or second > 60:
+        return None
+    return day + hour * 3600 + minute * 60 + second
+
+
+@lru_cache(_MAX_DAYS)
+def _day_seconds(text: str) -> int | None:
+    """The first second of ``2016-08-04``."""
+    if text[4] != "-" or text[7] != "-" or not (text[:4] + text[5:7] + text[8:]).isdigit():
+        return None
     try:
-        moment = datetime(year, month, day, hour, minute, 59 if leap else second, tzinfo=UTC)
+        return (date(int(text[:4]), int(text[5:7]), int(text[8:])).toordinal() - _EPOCH) * 86_400
     except ValueError:
         return None
-    elapsed = moment - _EPOCH
-    return elapsed.days * 86_400 + elapsed.seconds + leap
 
 
 def _split_fraction(text: str) -> tuple[int | None, str]:

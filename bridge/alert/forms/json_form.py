@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.alert.alert import INTERNAL_SOURCE, Alert, make_alert, stored_fields
+from bridge.alert.alert import INTERNAL_SOURCE, Alert, make_alert
 from bridge.alert.forms.json_body import Body, read_body
 from bridge.alert.forms.json_value import list_items, split_values
 from bridge.alert.malformed import NO_CONTENT, Malformed, too_large
@@ -41,7 +41,7 @@ def _alert(body: Body, received_ns: int) -> Alert | Malformed:
         hostname=body.text("hostname"),
         tags=list_items(body.tags) if isinstance(body.tags, list) else (),
         output=output,
-        fields=stored_fields(fields),
+        fields=fields,
         lists=lists,
     )
 

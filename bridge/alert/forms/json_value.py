@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from bridge.alert.alert import MISSING
+from bridge.alert.alert import CLOCK_FIELDS, MISSING
 
 
 def value_text(value: object) -> str | None:
@@ -54,17 +54,22 @@ def _verbatim(value: object) -> str:
 
 
 def split_values(values: Mapping[str, object]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """The fields with a value as text, and the exact items of list fields."""
+    """The fields with a value as text, and the exact items of list fields. Both without clock fields."""
     fields: dict[str, str] = {}
     lists: dict[str, tuple[str, ...]] = {}
     for name, value in values.items():
+        if name in CLOCK_FIELDS:
+            continue
         if isinstance(value, str):
-            text: str | None = value
+            if value != MISSING:
+                fields[name] = value
         elif isinstance(value, list):
             lists[name] = list_items(value)
-            text = list_text(lists[name])
+            fields[name] = list_text(lists[name])
+        elif type(value) is int:
+            fields[name] = str(value)
         else:
             text = value_text(value)
-        if text is not None and text != MISSING:
-            fields[name] = text
+            if text is not None and text != MISSING:
+                fields[name] = text
     return fields, lists
