@@ -35,6 +35,7 @@ VERBS = (
     "incidents",
     "ack",
     "resolve",
+    "reload",
     "completion",
 )
 """Each is a module in ``bridge.cli.verbs``. Its ``add_parser(subparsers)`` sets ``run``: arguments to exit code."""

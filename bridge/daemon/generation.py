@@ -27,6 +27,8 @@ class Generation:
     loaded: LoadedConfig
     config: Config
     router: Router
+    files: tuple[Path, ...]
+    """The route files, and all that they import."""
     masked: frozenset[str]
     """Texts that must not appear in any output: the secrets, and those that they replaced."""
 
@@ -76,7 +78,8 @@ def build_from(loaded: LoadedConfig) -> Built:
     if failed or program is None or loaded.config is None:
         return Built(None, diagnostics, sources)
     router = routes.router(loaded.labels, incident_channels=_incident_channels(loaded.config))
-    generation = Generation(loaded, loaded.config, router, masked_texts(loaded.config))
+    files = tuple(Path(each) for each in routes.sources)
+    generation = Generation(loaded, loaded.config, router, files, masked_texts(loaded.config))
     return Built(generation, diagnostics, sources)
 
 

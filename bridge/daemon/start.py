@@ -17,6 +17,7 @@ from bridge.common.errors import SetupError
 from bridge.common.log_setup import configure_logging
 from bridge.daemon.generation import Generation, build_generation
 from bridge.daemon.live import LiveGeneration
+from bridge.daemon.reload import Reload
 from bridge.daemon.run import BackgroundService, Bridge
 from bridge.daemon.secret_rotation import SecretRotation
 from bridge.daemon.signals import on_stop_signal
@@ -108,15 +109,34 @@ def _assemble(
     )
     inspector = Inspector(config.journal.path, list(config.channels), intake, sources, courier)
     controls = Controls(intake, journal.memory, config.journal.path, dict(config.labels))
-    live = LiveGeneration(generation, sources, courier, operator)
-    routes = [route.name for route in generation.router.program.routes]
+    maintenance = JournalMaintenance(journal.maintenance, intake.between_batches, _retention(generation))
+
+    def use_routes(new: Generation) -> dict[str, int]:
+        new.router.use_secret(journal.memory.secret())
+        forgotten = intake.use_router(new.router, time.time_ns())
+        controls.use_labels(dict(new.config.labels))
+        maintenance.use(_retention(new))
+        inspector.channels = tuple(new.config.channels)
+        return forgotten
+
+    live = LiveGeneration(generation, sources, courier, operator, use_routes)
+    reload = Reload(live, os.environ)
     operator.attach(
-        RunningBridge(inspector, controls, routes, lambda: live.current.loaded, courier.wake, courier.try_now)
+        RunningBridge(
+            inspector,
+            controls,
+            reload,
+            lambda: [route.name for route in live.current.router.program.routes],
+            lambda: live.current.loaded,
+            courier.wake,
+            courier.try_now,
+        )
     )
     services: list[BackgroundService] = [
         operator,
-        JournalMaintenance(journal.maintenance, intake.between_batches, _retention(generation)),
+        maintenance,
         SecretRotation(live, os.environ),
+        reload,
         Timers(intake),
     ]
     bridge = Bridge(journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop)

@@ -275,6 +275,18 @@ class ChannelTestResult(Answer, frozen=True):
     seconds: float
 
 
+# Reload
+
+
+class ReloadResult(Answer, frozen=True):
+    """What a reload did."""
+
+    applied: Annotated[bool, Meta(description="Whether the files on disk are in use now.")]
+    report: Annotated[str, Meta(description="Errors and warnings, with excerpts.")]
+    restart: Annotated[list[str], Meta(description="Changed sections that take effect at the next start only.")]
+    forgotten: Annotated[list[str], Meta(description="Clauses that no route has any more; their state was removed.")]
+
+
 # Silences
 
 

@@ -25,6 +25,7 @@ from bridge.operator.operations.channel_test import ChannelOperations
 from bridge.operator.operations.dead_letters import DeadLetterOperations
 from bridge.operator.operations.incidents import IncidentOperations
 from bridge.operator.operations.quarantine import QuarantineOperations
+from bridge.operator.operations.reload import Reloading, ReloadOperations
 from bridge.operator.operations.silences import SilenceOperations
 from bridge.operator.operations.status import read_status
 from bridge.operator.serving.connection import Caller, ServedSockets
@@ -39,7 +40,8 @@ class RunningBridge:
     inspector: Inspector
     controls: Controls
     """Silences and incidents."""
-    routes: Sequence[str]
+    reload: Reloading
+    routes: Callable[[], Sequence[str]]
     """The names of all routes."""
     config: Callable[[], LoadedConfig]
     """The current config."""
@@ -75,12 +77,13 @@ class OperatorService:
         """Serve this bridge. Called once, before ``start``."""
         inspector = bridge.inspector
         operations = all_operations(
-            lambda: read_status(inspector, bridge.routes),
+            lambda: read_status(inspector, bridge.routes(), bridge.reload),
             ChannelOperations(inspector, bridge.config, bridge.try_channel),
             DeadLetterOperations(self._journal, bridge.wake_courier),
             QuarantineOperations(self._journal),
             SilenceOperations(bridge.controls),
             IncidentOperations(bridge.controls),
+            ReloadOperations(bridge.reload),
         )
         served = [ServedSockets([self._admin_socket], api_app(operations, Access()), max_connections=32)]
         if self._tcp_sockets:
@@ -89,7 +92,7 @@ class OperatorService:
                 ServedSockets(self._tcp_sockets, api_app(operations, access), allows=_allows(self._tcp_guard))
             )
         if self._metrics_sockets:
-            collector = BridgeCollector(inspector)
+            collector = BridgeCollector(inspector, bridge.reload)
             app = metrics_app(self._metrics_guard, collector, inspector.not_ready, self._metrics_hosts)
             served.append(ServedSockets(self._metrics_sockets, app, allows=_allows(self._metrics_guard)))
         self._server = OperatorServer(served)

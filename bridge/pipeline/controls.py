@@ -55,6 +55,11 @@ class Controls:
         self._log = structlog.get_logger("bridge")
         intake.between_batches(self._load)
 
+    def use_labels(self, labels: Mapping[str, str]) -> None:
+        """Compile the silences with these labels of the config."""
+        self._labels = labels
+        self._intake.between_batches(self._load)
+
     def silences(self) -> list[SilenceRecord]:
         """Those that act, those to come, and those that ended in the last 24 hours."""
         found: list[SilenceRecord] = []

@@ -105,6 +105,17 @@ class Intake:
         with self._lock:
             return action()
 
+    def use_router(self, router: Router, now_ns: int) -> dict[str, int]:
+        """Decide with another router from the next batch on. State of clauses that it has too is kept.
+
+        Returns the clauses whose state is forgotten, with the number of keys.
+        """
+        with self._lock:
+            forgotten = router.start(self._state, now_ns)
+            self._router = router
+            self._store_memory((), now_ns)
+        return forgotten
+
     def use_silences(self, silences: Silences) -> None:
         """Hold back what these silences match, from the next batch on. Called between two batches."""
         self._silences = silences

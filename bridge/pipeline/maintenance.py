@@ -40,6 +40,10 @@ class JournalMaintenance:
         self._thread = threading.Thread(target=self._run, name="journal maintenance", daemon=True)
         self._log = structlog.get_logger("journal")
 
+    def use(self, policy: RetentionPolicy) -> None:
+        """Keep to another policy from the next step on."""
+        self._policy = policy
+
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()

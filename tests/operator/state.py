@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bridge.daemon.reload import ReloadOutcome
 from bridge.journal.opening import open_to_write
 from bridge.operator.inspector import Inspector
 from bridge.pipeline.controls import Controls
@@ -62,3 +63,15 @@ def controls_of(path: Path) -> Controls:
     router = Router(program_of('route "r" { to a }'), {})
     intake = Intake(journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda _fault: None)
     return Controls(intake, journal.memory, path, {})
+
+
+@dataclass
+class NoReload:
+    """A bridge whose files are in use."""
+
+    problem: str = ""
+    since_ns: int = 0
+    last_success_ns: int = 1_000_000_000
+
+    def reload(self, cause: str) -> ReloadOutcome:
+        return ReloadOutcome(True, f"cause: {cause}")

@@ -46,11 +46,12 @@ from bridge.operator.operations.channel_test import ChannelOperations
 from bridge.operator.operations.dead_letters import DeadLetterOperations
 from bridge.operator.operations.incidents import IncidentOperations
 from bridge.operator.operations.quarantine import QuarantineOperations
+from bridge.operator.operations.reload import ReloadOperations
 from bridge.operator.operations.silences import SilenceOperations
 from bridge.operator.serving.connection import ServedSockets
 from tests.courier.working import entry
 from tests.operator.serving import ask_tcp, ask_unix, port_of, served, tcp_sockets, unix_sockets
-from tests.operator.state import an_inspector, controls_of
+from tests.operator.state import NoReload, an_inspector, controls_of
 from tests.support.waiting import wait_until
 
 
@@ -293,6 +294,7 @@ def operations_of(journal: Path, notified: list[str]) -> tuple[Operation, ...]:
         QuarantineOperations(journal),
         SilenceOperations(controls),
         IncidentOperations(controls),
+        ReloadOperations(NoReload()),
     )
 
 

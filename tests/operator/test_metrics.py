@@ -28,7 +28,7 @@ from bridge.operator.serving.connection import ServedSockets
 from bridge.pipeline.counts import LONGEST_LABEL
 from bridge.sources.contract import SourceState
 from tests.operator.serving import ask_tcp, port_of, served, tcp_sockets
-from tests.operator.state import IntakeState, an_inspector
+from tests.operator.state import IntakeState, NoReload, an_inspector
 from tests.support.builders import alert, entry
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
@@ -129,7 +129,7 @@ def test_every_metric_is_exported(tmp_path: Path) -> None:
     state.counts.add("s", 1, entries, 1, 0.1)
     state.nodes.add("s", 1, entries)
     inspector = an_inspector(tmp_path / "none.db", intake=state, sources=[SourceState("s", last_alert_ns=1)])
-    exported = {each.name for each in BridgeCollector(inspector).collect()}
+    exported = {each.name for each in BridgeCollector(inspector, NoReload()).collect()}
     of_the_journal = {
         each.name.removesuffix("_total")
         for each in METRICS
@@ -138,7 +138,7 @@ def test_every_metric_is_exported(tmp_path: Path) -> None:
     assert exported == {each.name.removesuffix("_total") for each in METRICS} - of_the_journal
     open_for_router(tmp_path / "journal.db").close()
     inspector = an_inspector(tmp_path / "journal.db", ["c"], intake=state)
-    assert {each.name for each in BridgeCollector(inspector).collect()} >= of_the_journal
+    assert {each.name for each in BridgeCollector(inspector, NoReload()).collect()} >= of_the_journal
 
 
 # The listener

@@ -27,6 +27,7 @@ from bridge.operator.model import (
     PreviewSilence,
     Quarantined,
     QuarantinePage,
+    ReloadResult,
     SelectDeadLetters,
     ShowDeadLetter,
     ShowQuarantined,
@@ -41,6 +42,7 @@ from bridge.operator.operations.channel_test import ChannelOperations
 from bridge.operator.operations.dead_letters import DeadLetterOperations
 from bridge.operator.operations.incidents import IncidentOperations
 from bridge.operator.operations.quarantine import QuarantineOperations
+from bridge.operator.operations.reload import ReloadOperations
 from bridge.operator.operations.silences import SilenceOperations
 
 PREFIX = "/api/v1"
@@ -87,6 +89,7 @@ def all_operations(
     quarantine: QuarantineOperations,
     silences: SilenceOperations,
     incidents: IncidentOperations,
+    reload: ReloadOperations,
 ) -> tuple[Operation, ...]:
     """Every operation of a running bridge."""
 
@@ -147,5 +150,9 @@ def all_operations(
         ),
         Operation(
             "POST", f"{PREFIX}/incidents/resolve", "End incidents.", ChangeIncidents, IncidentList, incidents.resolve,
+        ),
+        Operation(
+            "POST", f"{PREFIX}/reload", "Read config, routes and secrets again.", NoParameters, ReloadResult,
+            reload.reload,
         ),
     )  # fmt: skip

@@ -20,6 +20,12 @@ _SOURCE = ("source_name", "peer")
 
 BUILD_INFO = Metric("falco_bridge_build_info", "gauge", ("version",), "Always 1. The label holds the version.")
 START_TIME = Metric("falco_bridge_start_time_seconds", "gauge", (), "Start of the bridge, in seconds since 1970.")
+CONFIG_CURRENT = Metric(
+    "falco_bridge_config_current", "gauge", (), "1 while the files on disk are in use; 0 after a rejected reload."
+)
+CONFIG_LOADED = Metric(
+    "falco_bridge_config_last_load_timestamp_seconds", "gauge", (), "When the config in use was read."
+)
 ALERTS = Metric(
     "falco_bridge_alerts_total",
     "counter",

@@ -15,6 +15,7 @@ from bridge.delivery import Circuit, Health
 from bridge.operator.inspector import Inspector
 from bridge.operator.metrics import catalogue
 from bridge.operator.metrics.catalogue import Metric
+from bridge.operator.operations.reload import Reloading
 from bridge.pipeline.counts import COMMIT_BUCKETS, LONGEST_LABEL, Histogram
 from bridge.pipeline.nodes import Node
 from bridge.sources.contract import SourceState
@@ -27,8 +28,9 @@ Samples = Iterable[tuple[tuple[str, ...], float | None]]
 class BridgeCollector(Collector):
     """Collects all metrics of one bridge. Callable from any thread."""
 
-    def __init__(self, inspector: Inspector) -> None:
+    def __init__(self, inspector: Inspector, reloading: Reloading | None = None) -> None:
         self._inspector = inspector
+        self._reloading = reloading
 
     def collect(self) -> Iterator[Family]:
         """All metrics at this moment."""
@@ -36,6 +38,9 @@ class BridgeCollector(Collector):
         counts = inspector.counts
         yield family(catalogue.BUILD_INFO, [((__version__,), 1)])
         yield _single(catalogue.START_TIME, inspector.started_ns / _SECOND)
+        if self._reloading is not None:
+            yield _single(catalogue.CONFIG_CURRENT, not self._reloading.problem)
+            yield _single(catalogue.CONFIG_LOADED, self._reloading.last_success_ns / _SECOND)
         alerts = counts.alerts.copy().items()
         yield family(catalogue.ALERTS, (((source, priority.word), count) for (source, priority), count in alerts))
         yield _by_name(catalogue.DUPLICATES, counts.duplicates)

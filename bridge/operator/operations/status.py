@@ -8,6 +8,7 @@ from itertools import islice
 import msgspec
 
 from bridge import __version__
+from bridge.common.times import iso_text
 from bridge.delivery import Health
 from bridge.operator.inspector import Inspector, JournalSnapshot
 from bridge.operator.model import (
@@ -18,15 +19,18 @@ from bridge.operator.model import (
     RouteStatus,
     SourceStatus,
     Status,
+    StatusProblem,
 )
 from bridge.operator.operations.problems import problems_of
+from bridge.operator.operations.reload import Reloading
 from bridge.sources.contract import SourceState
 
+_REMEDY = "run `falco-bridge check`, correct the file and save it, or run `falco-bridge reload`"
 _MOST_LISTED = 1000
 """Sources, routes or nodes in one answer."""
 
 
-def read_status(inspector: Inspector, routes: Sequence[str]) -> Status:
+def read_status(inspector: Inspector, routes: Sequence[str], reloading: Reloading | None = None) -> Status:
     """The status at this moment. ``routes`` are the names of all routes."""
     counts = inspector.counts
     sources = inspector.sources()
@@ -49,7 +53,11 @@ def read_status(inspector: Inspector, routes: Sequence[str]) -> Status:
         journal_bytes=JournalFiles(journal=files.get("journal", 0), wal=files.get("wal", 0)),
         courier=CourierStatus(pid=inspector.courier_pid, restarts=inspector.courier_restarts),
     )
-    return msgspec.structs.replace(status, problems=problems_of(status))
+    problems = problems_of(status)
+    if reloading is not None and reloading.problem:
+        since = iso_text(reloading.since_ns)
+        problems.insert(0, StatusProblem(subject="config", text=f"{reloading.problem} (since {since})", remedy=_REMEDY))
+    return msgspec.structs.replace(status, problems=problems)
 
 
 def channel_statuses(snapshot: JournalSnapshot) -> list[ChannelStatus]:

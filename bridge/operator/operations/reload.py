@@ -1,0 +1,64 @@
+"""Reload: read config, routes and secrets again."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bridge.operator.actor import Actor
+from bridge.operator.model import NoParameters, ReloadResult
+
+
+class Outcome(Protocol):
+    """What a reload did, as in the daemon."""
+
+    @property
+    def applied(self) -> bool:
+        """Whether the files on disk are in use now."""
+
+    @property
+    def report(self) -> str:
+        """Errors and warnings."""
+
+    @property
+    def restart(self) -> tuple[str, ...]:
+        """Sections that wait for a restart."""
+
+    @property
+    def forgotten(self) -> tuple[str, ...]:
+        """Clauses whose state was removed."""
+
+
+class Reloading(Protocol):
+    """The part of the running bridge that reloads."""
+
+    @property
+    def problem(self) -> str:
+        """Why the files on disk are not in use; empty while they are."""
+
+    @property
+    def since_ns(self) -> int:
+        """Since when."""
+
+    @property
+    def last_success_ns(self) -> int:
+        """When the running config was read."""
+
+    def reload(self, cause: str) -> Outcome:
+        """Read everything again."""
+
+
+class ReloadOperations:
+    """The operation of a running bridge. Callable from any thread."""
+
+    def __init__(self, reloading: Reloading) -> None:
+        self._reloading = reloading
+
+    def reload(self, actor: Actor, _request: NoParameters) -> ReloadResult:
+        """Reload in the name of the caller."""
+        outcome = self._reloading.reload(f"asked by {actor.name}")
+        return ReloadResult(
+            applied=outcome.applied,
+            report=outcome.report,
+            restart=list(outcome.restart),
+            forgotten=[each.replace("\n", ": ") for each in outcome.forgotten],
+        )

@@ -1,0 +1,106 @@
+"""Reload of a running bridge: on a change of a file, on command; on an error the running config stays."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import Road
+from tests.support.waiting import wait_until
+
+CHANNELS = {"a": "file://a.jsonl", "b": "file://b.jsonl"}
+THROTTLED = 'route "r" { to a throttle 1 per 10h }\n'
+
+
+class Running:
+    """A bridge that alerts are sent to one by one."""
+
+    def __init__(self, folder: Path, routes: str) -> None:
+        self.road = Road(folder)
+        self._sent = 0
+        self.configure(routes)
+        self.bridge = self.road.bridge()
+        self.road.await_logged("started")
+
+    def configure(self, routes: str, channels: dict[str, str] | None = None) -> None:
+        self.road.configure(routes, channels or CHANNELS, sources=[{"socket": "in.sock"}])
+
+    def change(self, routes: str) -> None:
+        """Write the route file, and wait until it is in use or was rejected."""
+        before = self.reloads()
+        (self.road.folder / "test.route").write_text(routes, encoding="utf-8")
+        wait_until(lambda: self.reloads() > before, "the reload")
+
+    def reloads(self) -> int:
+        return self.road.log.count('"reloaded"') + self.road.log.count('"reload rejected')
+
+    def send(self) -> None:
+        self._sent += 1
+        alert = {"rule": "x", "output": f"o{self._sent}", "priority": "Error", "time": "2026-03-04T05:06:07.1Z",
+                 "output_fields": {"evt.num": self._sent}}  # fmt: skip
+        (self.road.folder / "one.jsonl").write_text(json.dumps(alert) + "\n", encoding="utf-8")
+        assert self.command("send", "one.jsonl", "--socket", "in.sock").returncode == 0
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "bridge", *words], cwd=self.road.folder, capture_output=True, text=True, timeout=120,
+            check=False,
+        )  # fmt: skip
+
+    def lines(self, channel: str) -> int:
+        path = self.road.folder / f"{channel}.jsonl"
+        return len(path.read_text(encoding="utf-8").splitlines()) if path.exists() else 0
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path, THROTTLED)
+    yield running
+    running.road.end()
+
+
+def test_a_changed_route_file_is_used_and_the_state_of_unchanged_clauses_is_kept(running: Running) -> None:
+    """A throttle whose text stays holds on; one that changed begins again, and the log names it."""
+    running.send()
+    wait_until(lambda: running.lines("a") == 1, "the first notification")
+    running.change(THROTTLED + 'route "s" { to b }\n')
+    running.send()
+    wait_until(lambda: running.lines("b") == 1, "the new route")
+    assert running.lines("a") == 1
+    running.change('route "r" { to a throttle 2 per 10h }\n')
+    assert '"state forgotten"' in running.road.log
+    running.send()
+    wait_until(lambda: running.lines("a") == 2, "the new throttle")
+
+
+def test_an_error_keeps_the_running_routes_and_is_shown_until_it_is_fixed(running: Running) -> None:
+    """In the log, in the status and by the command, whose exit code is 1."""
+    running.change('route "r" { when proc.nmae = x to a }\n')
+    rejected = running.command("reload", "--config", "falco-bridge.yaml")
+    assert (rejected.returncode, "unknown field `proc.nmae`" in rejected.stderr) == (1, True)
+    status = running.command("status", "--config", "falco-bridge.yaml")
+    assert "the changed config is not in use" in status.stdout
+    running.send()
+    wait_until(lambda: running.lines("a") == 1, "the running route")
+    running.change('route "r" { to b }\n')
+    assert "not in use" not in running.command("status", "--config", "falco-bridge.yaml").stdout
+    running.send()
+    wait_until(lambda: running.lines("b") == 1, "the fixed route")
+
+
+def test_channels_are_replaced_and_sections_that_need_a_restart_are_named(running: Running) -> None:
+    """The source stays open throughout."""
+    running.road.configure(
+        'route "r" { to c }\n', {"c": "file://c.jsonl"}, sources=[{"socket": "in.sock"}, {"socket": "other.sock"}]
+    )
+    done = running.command("reload", "--config", "falco-bridge.yaml")
+    assert (done.returncode, "`sources` has changed; restart" in done.stdout) == (0, True), done.stderr
+    running.send()
+    wait_until(lambda: running.lines("c") == 1, "the new channel")
+    assert not (running.road.folder / "other.sock").exists()
+    assert running.road.stop(running.bridge) == 0
