@@ -72,7 +72,9 @@ class Document:
             self.text = self.path.read_text(encoding="utf-8")
             self.root = yaml.compose(self.text, Loader=yaml.SafeLoader)
         except OSError as error:
-            self._fail(f"the config cannot be read ({error.strerror})", "name an existing file with --config")
+            self._fail(
+                f"the config cannot be read ({error.strerror})", "name an existing file with --config", may_pass=True
+            )
         except UnicodeDecodeError:
             self._fail("the config is not UTF-8", "save it as UTF-8")
         except RecursionError:
@@ -84,8 +86,8 @@ class Document:
             if self.root is None:
                 self._fail("the config is empty", "it needs `sources`, `channels`, `routes` and `journal`")
 
-    def _fail(self, message: str, hint: str, mark: yaml.Mark | None = None) -> None:
+    def _fail(self, message: str, hint: str, mark: yaml.Mark | None = None, *, may_pass: bool = False) -> None:
         self._visible += [match.span(1) for match in _LINE_KEY.finditer(self.text)]
         at, line, column = (0, 0, 0) if mark is None else (mark.index, mark.line, mark.column)
         span = Span(str(self.path), at, at + 1, line + 1, column + 1)
-        self.problems.append(Diagnostic(Code.UNREADABLE_CONFIG, message, span, hint))
+        self.problems.append(Diagnostic(Code.UNREADABLE_CONFIG, message, span, hint, may_pass=may_pass))

@@ -72,4 +72,4 @@ def _start(loaded: LoadedConfig, urls: Mapping[str, str]) -> subprocess.Popen[by
 def _unchecked(loaded: LoadedConfig) -> Diagnostic:
     start = Span(str(loaded.path), 0, 1, 1, 1)
     hint = "is apprise installed? python -m apprise"
-    return Diagnostic(Code.UNUSABLE_CHANNEL, "the channels could not be checked", start, hint)
+    return Diagnostic(Code.UNUSABLE_CHANNEL, "the channels could not be checked", start, hint, may_pass=True)

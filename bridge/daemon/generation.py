@@ -13,7 +13,7 @@ from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
 from bridge.daemon.channel_check import ChannelCheck, check_channels
 from bridge.delivery.service_limits import KNOW_INCIDENTS
-from bridge.language.diagnostics.diagnostic import Diagnostic
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.diagnostics.render import render_text
 from bridge.language.diagnostics.source import SourceText
 from bridge.routing.router import Router
@@ -53,9 +53,19 @@ class Built:
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, SourceText]
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether no error is about the text of the config or a route: the same start may succeed later."""
+        errors = [each for each in self.diagnostics if each.severity is Severity.ERROR]
+        return bool(errors) and all(map(_may_pass, errors))
+
     def text(self) -> str:
         """Everything that the operator must read, with excerpts."""
         return render_text(self.diagnostics, self.sources)
+
+
+def _may_pass(error: Diagnostic) -> bool:
+    return error.may_pass or error.code in {Code.SECRET_UNAVAILABLE, Code.NO_SUCH_FILE}
 
 
 def build_generation(path: Path, environ: Mapping[str, str]) -> Built:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from bridge.daemon.exit_codes import FAILED, STOPPED
 from bridge.journal import JournalError
 from bridge.journal.protocols import Journal
 from bridge.pipeline.courier_process import CourierProcess
@@ -18,8 +19,6 @@ from bridge.pipeline.intake import Intake
 from bridge.sources.contract import Source
 from bridge.sources.supervise import supervise
 
-DRAIN_INCOMPLETE = 1
-"""Exit code: stopped before everything that was read could be stored, or the journal failed."""
 _JOIN_SECONDS = 0.05
 _SOURCES_CHECK_SECONDS = 0.5
 """How often the threads of the sources are checked. A signal is answered at once."""
@@ -115,9 +114,9 @@ class Bridge:
         if self._fault is not None:
             self._log.error("journal failed", problem=str(self._fault))
         if any(thread.is_alive() for thread in threads):
-            _exit_now(DRAIN_INCOMPLETE)
+            _exit_now(FAILED)
         self._journal.close()
-        return 0 if drained and self._fault is None else DRAIN_INCOMPLETE
+        return STOPPED if drained and self._fault is None else FAILED
 
     def _join(self, threads: Sequence[threading.Thread], deadline: float) -> bool:
         """Wait until the sources have passed on what was in flight. Returns whether all did in time."""

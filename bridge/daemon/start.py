@@ -15,6 +15,7 @@ from structlog import get_logger
 from bridge.alert import Alert
 from bridge.common.errors import SetupError
 from bridge.common.log_setup import configure_logging
+from bridge.daemon.exit_codes import CANNOT_START, INVALID
 from bridge.daemon.generation import Generation, build_generation
 from bridge.daemon.live import LiveGeneration
 from bridge.daemon.reload import Reload
@@ -31,14 +32,13 @@ from bridge.operator.service import OperatorService, RunningBridge
 from bridge.pipeline.controls import Controls
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.pipeline.intake import Intake
+from bridge.pipeline.journal_watch import JournalWatch
 from bridge.pipeline.maintenance import JournalMaintenance
 from bridge.pipeline.timers import Timers, load_state
 from bridge.routing.state import State
 from bridge.sources.contract import Source
 
 _MAX_OPEN_FILES = 65_536
-NOT_STARTED = 2
-"""Exit code: something is wrong with the config, the routes or the journal."""
 
 
 def run_bridge(config_path: Path) -> int:
@@ -47,7 +47,7 @@ def run_bridge(config_path: Path) -> int:
     _report(built.text())
     generation = built.generation
     if generation is None:
-        return NOT_STARTED
+        return CANNOT_START if built.may_pass else INVALID
     config = generation.config
     configure_logging(config.log.level, config.log.format, generation.masked)
     _raise_file_limit()
@@ -58,7 +58,7 @@ def run_bridge(config_path: Path) -> int:
         state = _state(generation, journal)
     except (JournalError, SetupError) as error:
         _report(f"falco-bridge: {error}\n")
-        return NOT_STARTED
+        return CANNOT_START
     bridge = _assemble(generation, journal, state, sources, operator)
     on_stop_signal(bridge.stop)
     return bridge.run()
@@ -138,6 +138,7 @@ def _assemble(
         SecretRotation(live, os.environ),
         reload,
         Timers(intake),
+        JournalWatch(journal.verify, fail),
     ]
     bridge = Bridge(journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop)
     return bridge

@@ -248,5 +248,7 @@ class Journal:
     dead_letters: DeadLetterQueue
     history: History
     maintenance: Maintenance
+    verify: Callable[[], None]
+    """Raises JournalError where the journal was deleted or replaced since it was opened. Cheap."""
     close: Callable[[], None]
     """Closes the connection and releases the lock, if this journal holds one."""

@@ -135,7 +135,7 @@ def _readable(paths: Sequence[Path], unread: list[Diagnostic]) -> list[SourceTex
 
 
 def _cannot_import(path: Path, problem: str) -> Diagnostic:
-    return Diagnostic(Code.CANNOT_IMPORT, problem, Span(os.path.normpath(path), 0, 0, 1, 1))
+    return Diagnostic(Code.CANNOT_IMPORT, problem, Span(os.path.normpath(path), 0, 0, 1, 1), may_pass=not path.exists())
 
 
 def _read(path: Path) -> SourceText | str:

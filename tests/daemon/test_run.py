@@ -200,7 +200,7 @@ def test_a_second_bridge_on_one_journal_is_rejected(road: Road) -> None:
         [sys.executable, "-m", "bridge", "--config", "falco-bridge.yaml"], cwd=road.folder, capture_output=True,
         text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert second.returncode == 2
+    assert second.returncode == 3
     assert f"process {first.pid}" in second.stderr
     assert road.stop(first) == 0
 

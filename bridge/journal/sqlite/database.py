@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bridge.journal.sqlite.faults import damaged, explain
+from bridge.journal.sqlite.faults import damaged, explain, lost
 
 _Row = TypeVar("_Row")
 
@@ -21,10 +21,17 @@ class Database:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.path = path
         self._connection = connection
+        self._file = _file_at(path)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def verify(self) -> None:
+        """Raise JournalError where the file was deleted or replaced since it was opened: writes to it would be lost."""
+        found = _file_at(self.path)
+        if found != self._file:
+            raise lost(self.path, "deleted" if found is None else "replaced")
 
     def rows(self, row: type[_Row], statement: str, parameters: Sequence[object] = ()) -> list[_Row]:
         """The rows of a query, each converted to a ``row``: a NamedTuple or a plain type for queries of one column."""
@@ -52,12 +59,14 @@ class Database:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self.verify()
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+            self.verify()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -65,3 +74,12 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """The device and inode of a file; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -48,6 +48,14 @@ def damaged(path: Path, detail: str) -> JournalError:
     )
 
 
+def lost(path: Path, what: str) -> JournalError:
+    """The error for a journal that was deleted, or replaced by another file, while it was open."""
+    return JournalError(
+        f"the journal {path} was {what} while the bridge ran; alerts are no longer acknowledged. "
+        "Put it back before the bridge starts again, otherwise it starts with what is there"
+    )
+
+
 def no_journal(path: Path) -> JournalError:
     """The error for a reader where no journal is, or only the beginning of one."""
     return JournalError(f"there is no journal {path}: no bridge has run with it yet")

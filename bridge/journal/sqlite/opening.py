@@ -38,6 +38,7 @@ def assemble(database: Database, lock: FileLock | None = None) -> Journal:
         dead_letters=SqliteDeadLetterQueue(database, bodies),
         history=SqliteHistory(database, bodies),
         maintenance=SqliteMaintenance(database, bodies),
+        verify=database.verify,
         close=close,
     )
 

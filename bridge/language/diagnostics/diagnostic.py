@@ -121,6 +121,8 @@ class Diagnostic:
     """Other places that are involved, each with a label."""
     fix: Fix | None = None
     """The edit that the hint describes, where there is one."""
+    may_pass: bool = False
+    """Whether it may be gone at the next start without a change of the text: a file that is not there yet."""
 
     @property
     def severity(self) -> Severity:

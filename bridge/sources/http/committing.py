@@ -26,6 +26,7 @@ _BUSY_RATIO = 30
 """A commit that waited for less than this many times its CPU time is not stuck: the machine is busy."""
 _MAX_REASON = 200
 _ACCEPTED = Reply(200, "1 accepted")
+_NOT_STORED = Reply(503, "the bridge stops and cannot store the alert; send it again")
 _TOO_MANY_ALERTS = Reply(413, f"a body holds at most {MAX_ALERTS_PER_BODY} alerts")
 
 Answers = list[tuple[PendingRequest, Reply]]
@@ -97,12 +98,9 @@ class Committer:
         self._log = structlog.get_logger("http")
 
     def run(self) -> None:
-        """Commit until stopped. Returns at once if aborted."""
+        """Commit until stopped. Once the bridge cannot store them, requests are answered with 503."""
         while (requests := self._pending.take()) is not None:
-            try:
-                self._commit(requests)
-            except Aborted:
-                return
+            self._commit(requests)
 
     def _commit(self, requests: list[PendingRequest]) -> None:
         """Decode requests and commit them whenever enough alerts have gathered."""
@@ -152,8 +150,6 @@ class Committer:
         """Commit the group and answer its requests. If that fails, commit the requests one by one."""
         try:
             self._store(group.alerts, group.rejected)
-        except Aborted:
-            raise
         except Exception:  # noqa: BLE001  # a bug must affect one request only
             group.answers = [
                 (request, reply if payload is None else self._commit_one(payload, reply))
@@ -165,7 +161,7 @@ class Committer:
         try:
             self._store(payload.alerts, payload.rejected)
         except Aborted:
-            raise
+            return _NOT_STORED
         except Exception:  # noqa: BLE001  # the same
             self._log.exception("commit failed", source=self._source_name)
             return INTERNAL_ERROR

@@ -1,0 +1,75 @@
+"""A journal that is deleted or replaced under a running bridge."""
+
+from __future__ import annotations
+
+import shutil
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.e2e.harness import Road
+from tests.e2e.test_listeners import free_port, start
+from tests.support.builders import falco_json
+from tests.support.waiting import wait_until
+
+ROUTES = 'route "all" { to archive }\n'
+CHANNELS = {"archive": "file://archive.jsonl"}
+
+
+def post(port: int, number: int) -> int:
+    """The status of the answer; 0 without one."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/",
+        falco_json(output=f"alert {number}", time=f"2026-03-04T05:06:0{number}Z"),
+        method="POST",
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def listening(road: Road) -> int:
+    port = free_port()
+    road.configure(ROUTES, CHANNELS, sources=[{"http": f"127.0.0.1:{port}"}], shutdown={"drain": "5s"})
+    return port
+
+
+@pytest.mark.parametrize("what", ["deleted", "replaced"])
+def test_nothing_is_acknowledged_any_more(road: Road, what: str) -> None:
+    """Not one alert more, the bridge says so and exits for its restart; with the journal back nothing is missing."""
+    port = listening(road)
+    bridge = start(road)
+    assert post(port, 0) == 200
+    files = [road.folder / f"journal.db{suffix}" for suffix in ("", "-wal", "-shm")]
+    saved = road.folder / "saved"
+    saved.mkdir()
+    for each in files:
+        each.rename(saved / each.name)
+    if what == "replaced":
+        for each in files:
+            shutil.copyfile(saved / each.name, each)
+    assert post(port, 1) in {503, 0}
+    assert bridge.wait(60) == 1, road.log
+    assert f"journal.db was {what} while the bridge ran" in road.log
+    for each in files:
+        each.unlink(missing_ok=True)
+        (saved / each.name).rename(each)
+    bridge = start(road)
+    assert post(port, 2) == 200
+    road.await_settled()
+    assert road.stop(bridge) == 0, road.log
+    assert {each.alert.output for each in road.kept()} >= {"alert 0", "alert 2"}
+
+
+def test_a_bridge_without_alerts_notices_too(road: Road) -> None:
+    listening(road)
+    bridge = start(road)
+    road.journal_path.rename(road.folder / "elsewhere")
+    wait_until(lambda: bridge.poll() is not None, "the end of the bridge")
+    assert bridge.returncode == 1
+    assert "deleted while the bridge ran" in road.log
