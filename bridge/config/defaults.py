@@ -23,7 +23,7 @@ from bridge.config.schema.sources import (
     SourceSettings,
 )
 from bridge.config.schema.values import AbsolutePath, SocketPath
-from bridge.delivery.service_limits import default_options
+from bridge.delivery.service_limits import default_concurrency, default_options
 
 
 def with_defaults(values: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -74,7 +74,10 @@ def _channel(channel: ChannelSettings) -> ChannelSettings:
     if rate is not None and channel.burst is not UNSET:
         rate = replace(rate, burst=float(channel.burst))
     burst = int(rate.burst) if rate is not None else channel.burst
-    return changed(channel, rate=rate, burst=burst, digest_after=digest_after)
+    concurrency = (
+        default_concurrency(channel.url.reveal(), rate) if channel.concurrency is UNSET else channel.concurrency
+    )
+    return changed(channel, rate=rate, burst=burst, digest_after=digest_after, concurrency=concurrency)
 
 
 def _admin(admin: AdminSettings, journal: Path) -> AdminSettings:

@@ -53,8 +53,7 @@ class Workers:
         self._done = done
         self._queue: SimpleQueue[Attempt] = SimpleQueue()
         self._in_flight: set[Attempt] = set()
-        for _ in range(threads):
-            self._add_thread()
+        self._started = 0
 
     @property
     def free(self) -> int:
@@ -75,6 +74,9 @@ class Workers:
         """Send these deliveries in the next free thread."""
         attempt = Attempt(self.channel.name, send)
         self._in_flight.add(attempt)
+        if self._started < len(self._in_flight):
+            self._started += 1
+            self._add_thread()
         self._queue.put(attempt)
 
     def end(self, attempt: Attempt) -> None:

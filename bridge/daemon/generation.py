@@ -87,7 +87,11 @@ def build_from(loaded: LoadedConfig) -> Built:
     program = routes.checked.program
     if failed or program is None or loaded.config is None:
         return Built(None, diagnostics, sources)
-    router = routes.router(loaded.labels, incident_channels=_incident_channels(loaded.config))
+    router = routes.router(
+        loaded.labels,
+        incident_channels=_incident_channels(loaded.config),
+        ordered_channels=frozenset(name for name, channel in loaded.config.channels.items() if channel.ordered),
+    )
     files = tuple(Path(each) for each in routes.sources)
     generation = Generation(loaded, loaded.config, router, files, masked_texts(loaded.config))
     return Built(generation, diagnostics, sources)

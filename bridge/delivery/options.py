@@ -31,7 +31,7 @@ class ChannelOptions:
     rate: Rate | None = None
     """None is unlimited."""
     concurrency: int = 2
-    """How many sends may be in flight. Sends with the same order key are sent one at a time."""
+    """How many sends may be in flight. Deliveries with the same order key are sent one at a time."""
     fallback: str | None = None
     """The channel that receives this channel's health alerts."""
     give_up_after: float = 24 * 3600.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -51,6 +52,11 @@ MACHINES = frozenset(
 )  # fmt: skip
 """Schemes that programs read: no default limit, and no digests."""
 
+_MOST_IN_FLIGHT = 16
+_IN_FLIGHT = {"console": 1, "file": 1, "exec": 2, "alertmanager": 2, "alertmanagers": 2, "loki": 2, "lokis": 2}
+"""A file and the console are written in order; a program is a process each; the others take hundreds in one request."""
+_SECONDS_A_SEND = 2.0
+"""How long a service that people read may take for a message, and still be used as often as its rate allows."""
 _HTTP = frozenset({"http", "https"})
 _NATIVE = (
     ("slack", r"hooks\.slack(?:-gov)?\.com"),
@@ -83,5 +89,14 @@ def default_options(url: str) -> ChannelOptions:
     """
     service = service_of(url)
     if service in MACHINES:
-        return ChannelOptions()
-    return ChannelOptions(rate=_LIMITS.get(service, _CHAT), digest_after=DIGEST_AFTER)
+        return ChannelOptions(concurrency=default_concurrency(url, None))
+    rate = _LIMITS.get(service, _CHAT)
+    return ChannelOptions(rate=rate, concurrency=default_concurrency(url, rate), digest_after=DIGEST_AFTER)
+
+
+def default_concurrency(url: str, rate: Rate | None) -> int:
+    """How many sends of a channel with that rate may be in flight where its config does not say it."""
+    most = _IN_FLIGHT.get(service_of(url), _MOST_IN_FLIGHT)
+    if rate is None:
+        return most
+    return min(most, max(2, math.ceil(rate.per_second * _SECONDS_A_SEND)))

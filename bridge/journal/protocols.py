@@ -90,10 +90,11 @@ class Memory(Protocol):
 class DeliveryQueue(Protocol):
     """The deliveries that are pending or claimed, and the health of channels. Used by the courier.
 
-    Deliveries of one channel with the same order key are sent in the order in which they were added: one that is
-    claimed, or that waits for its next attempt, holds back the later ones of its key and no others. A delivery is sent
-    at least once: a claim that is not settled ends with its lease. Health alerts have an order key that precedes all
-    others.
+    The order key of a delivery is its incident, or on a channel in strict order its route. Deliveries of one channel
+    with the same order key are sent in the order in which they were added: one that is claimed, or that waits for its
+    next attempt, holds back the later ones of its key and no others. A delivery without an order key holds back none.
+    Health alerts have an order key that precedes all others. A delivery is sent at least once: a claim that is not
+    settled ends with its lease.
 
     Several couriers: each channel is owned by one courier with a fencing token, so that rate, circuit and order stay in
     one place; `release` then covers the channels that this courier owns.
@@ -127,6 +128,12 @@ class DeliveryQueue(Protocol):
 
     def latest_ns(self) -> int:
         """The latest time at which an open delivery was added or tried; 0 if there is none."""
+
+    def put_back(self, ids: Collection[int], now_ns: int) -> None:
+        """End the claims of these deliveries, which were not sent. They are due now.
+
+        As a claim, this survives a killed process, and may be lost with the machine.
+        """
 
     def make_due_now(self, channel: str, now_ns: int) -> None:
         """Make every delivery of the channel due that waits for its next attempt."""

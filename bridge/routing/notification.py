@@ -64,3 +64,5 @@ class Notification(msgspec.Struct, frozen=True):
     """The id of the alert that it is about; None for the alert that caused it."""
     context: Context | None = None
     """None if no clause with memory has a part in it."""
+    ordered: bool = False
+    """Whether its channel gets the notifications of each route in order. The journal stores only the order key."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from bridge.alert import Alert
 from bridge.language.falco.rules import FalcoRule
 from bridge.language.falco.text_alerts import TextAlerts
@@ -35,11 +37,12 @@ class Router:
         *,
         secret: bytes = bytes(16),
         incident_channels: frozenset[str] = frozenset(),
+        ordered_channels: frozenset[str] = frozenset(),
     ) -> None:
         """``falco_rules`` are the rules that ``complete`` recognises text alerts by.
 
         ``secret`` keys the hashes of keys in the state, 16 to 64 bytes. ``incident_channels`` know incidents: they get
-        resolves, and a notification of each route.
+        resolves, and a notification of each route. ``ordered_channels`` get the notifications of each route in order.
         """
         self.program = program
         self._labels = labels
@@ -47,6 +50,7 @@ class Router:
         self._text_alerts = TextAlerts(falco_rules)
         self._redactor = Redactor(program.redactions)
         self._incident_channels = incident_channels
+        self._ordered_channels = ordered_channels
         self.engine = Engine(program, labels, secret) if any(route.remembers for route in program.routes) else None
 
     def use_secret(self, secret: bytes) -> None:
@@ -75,13 +79,13 @@ class Router:
         ``now_ns`` is the time for schedules and timers, in nanoseconds since the epoch.
         """
         if isinstance(cause, Timer):
-            return self._wake(state, cause, now_ns, silences)
-        return self._decide(state, cause, None, now_ns, silences)
+            return self._in_order(self._wake(state, cause, now_ns, silences))
+        return self._in_order(self._decide(state, cause, None, now_ns, silences))
 
     def route(self, state: State, alert: Alert, now_ns: int, silences: Silences = NO_SILENCES) -> Entry:
         """What to store for an alert, as ``complete`` returned it: the redacted alert and what follows from it."""
         redacted = self._redactor.alert(alert)
-        return Entry(redacted, self._decide(state, alert, redacted, now_ns, silences))
+        return Entry(redacted, self._in_order(self._decide(state, alert, redacted, now_ns, silences)))
 
     def due_alerts(self, state: State, now_ns: int, limit: int) -> set[str]:
         """The ids of stored alerts that a timer needs while there are silences."""
@@ -102,11 +106,22 @@ class Router:
         if self.engine is None:
             return [], ()
         resolved, emissions = self.engine.resolve(state, target, actor, now_ns)
-        return resolved, notify(self.program, emissions, self._incident_channels)
+        notifications = notify(self.program, emissions, self._incident_channels)
+        return resolved, self._in_order(Routed((), notifications)).notifications
 
     def redact_raw(self, raw: bytes) -> bytes:
         """A message that is not an alert, without secrets."""
         return self._redactor.raw(raw)
+
+    def _in_order(self, routed: Routed) -> Routed:
+        """The same, with the notifications of ordered channels marked."""
+        if self._ordered_channels.isdisjoint(each.channel for each in routed.notifications):
+            return routed
+        marked = (
+            msgspec.structs.replace(each, ordered=each.channel in self._ordered_channels)
+            for each in routed.notifications
+        )
+        return Routed(routed.decisions, tuple(marked))
 
     def _decide(self, state: State, alert: Alert, redacted: Alert | None, now_ns: int, silences: Silences) -> Routed:
         matched = self._matcher.match(alert, now_ns)

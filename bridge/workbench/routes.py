@@ -37,16 +37,18 @@ class LoadedRoutes:
         labels: Mapping[str, str],
         program: Program | None = None,
         incident_channels: frozenset[str] = frozenset(),
+        ordered_channels: frozenset[str] = frozenset(),
     ) -> Router:
         """A router for ``program``, by default the checked one. Raises ValueError if that has errors.
 
-        ``incident_channels`` are the channels whose services know incidents.
+        ``incident_channels`` are the channels whose services know incidents, ``ordered_channels`` those that get the
+        notifications of a route in order.
         """
         program = program or self.checked.program
         if program is None:
             raise ValueError("routes with errors cannot be compiled")
         rules = () if self.falco_rules is None else self.falco_rules.rules.values()
-        return Router(program, labels, rules, incident_channels=incident_channels)
+        return Router(program, labels, rules, incident_channels=incident_channels, ordered_channels=ordered_channels)
 
 
 def load_routes(

@@ -36,7 +36,7 @@ def test_every_option_is_read(tmp_path: Path) -> None:
     )
     assert found["slack"] == ChannelOptions(Rate(3, 2, 4), 1, "mail", 172_800, 10, 90, 20)
     assert (found["mail"].digest_after, found["mail"].rate) == (None, None)
-    assert found["hook"] == ChannelOptions()
+    assert found["hook"] == ChannelOptions(concurrency=16)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,24 @@ def test_every_option_is_read(tmp_path: Path) -> None:
 def test_a_service_has_its_own_limit_by_default(tmp_path: Path, url: str, rate: Rate | None) -> None:
     """A service of people without a published limit gets one message a second; a service of programs is not limited."""
     assert options(tmp_path, f"  c: {url}")["c"].rate == rate
+
+
+@pytest.mark.parametrize(
+    ("channel", "concurrency"),
+    [
+        ("webhook://h", 16),
+        ("{url: json://h, rate: 5/s}", 10),
+        ("file://x", 1),
+        ("Loki://h", 2),
+        ("slack://a/b/c", 2),
+        ("mmost://h/3ccdd113474722377935511fc85d3dd4", 10),
+        ("{url: slack://a/b/c, rate: unlimited}", 16),
+        ("{url: slack://a/b/c, concurrency: 5}", 5),
+    ],
+)
+def test_the_concurrency_is_by_kind_of_channel(tmp_path: Path, channel: str, concurrency: int) -> None:
+    """As much as the rate needs."""
+    assert options(tmp_path, f"  c: {channel}")["c"].concurrency == concurrency
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ def test_a_wait_is_as_long_as_it_would_have_been(tmp_path: Path, by_ns: int) -> 
     clock = TestClock()
     first = Outcome(Verdict.RETRY, 503, "down", retry_after=1800)
     channel = Answering("c", lambda _sent: first if len(channel.sent) == 1 else DELIVERED)
-    with working(tmp_path, [channel], entries=[entry("1", "c"), entry("2", "c")], clock=clock) as work:
+    with working(
+        tmp_path, [channel], entries=[entry("1", "c", ordered=True), entry("2", "c", ordered=True)], clock=clock
+    ) as work:
         wait_until(lambda: near(times(work)[1], clock.wall_ns() + 1800 * SECOND), "the first attempt")
         clock.step(by_ns)
         work.courier.wake()

@@ -65,7 +65,7 @@ def test_a_delivery_that_always_fails_is_released_from_its_order_key(tmp_path: P
         return DOWN if any(each.alert.output == "0" for each in sent) else DELIVERED
 
     channel = Answering("c", fail_one)
-    with working(tmp_path, [channel], entries=[entry(str(n), "c") for n in range(20)]) as work:
+    with working(tmp_path, [channel], entries=[entry(str(n), "c", ordered=True) for n in range(20)]) as work:
         await_all_delivered(work, but=1)
         assert work.journal.deliveries.health()["c"].circuit is Circuit.CLOSED
     assert [each for each in channel.sent if each != ["0"]] == [[str(n)] for n in range(1, 20)]
@@ -164,7 +164,7 @@ def test_deliveries_for_a_faulty_channel_wait_until_it_is_fixed(tmp_path: Path) 
     channel = Answering("chat", lambda _sent: DELIVERED if fixed.is_set() else GONE)
     mail = Answering("mail")
     options = {"chat": ChannelOptions(fallback="mail", notify_after=0.1)}
-    entries = [entry(str(n), "chat") for n in range(30)]
+    entries = [entry(str(n), "chat", ordered=True) for n in range(30)]
     with working(tmp_path, [channel, mail], options, entries=entries, jitter=1.0) as work:
         wait_until(lambda: len(mail.sent) == 1, "the health alert")
         health = work.journal.deliveries.health()["chat"]
@@ -223,7 +223,7 @@ def test_a_start_sends_the_next_probe_at_once(tmp_path: Path) -> None:
     """A channel that was fixed in the config does not wait for the probe that the previous courier planned."""
     hour, now = 3600 * 10**9, time.time_ns()
     with closing(open_for_router(tmp_path / "j.db")) as journal:
-        journal.alerts.append("s", now, [entry("first", "c"), entry("second", "c")])
+        journal.alerts.append("s", now, [entry(each, "c", ordered=True) for each in ("first", "second")])
         retry = Settlement(1, DeliveryState.PENDING, now, now + hour, 404, "gone")
         journal.deliveries.settle([retry], {"c": Health(circuit=Circuit.OPEN, failures=9, probe_ns=now + hour)})
     channel = Answering("c")

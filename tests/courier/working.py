@@ -40,9 +40,9 @@ class Answering:
         """It holds nothing."""
 
 
-def entry(text: str, *channels: str, route: str = builders.ROUTE) -> Entry:
+def entry(text: str, *channels: str, route: str = builders.ROUTE, ordered: bool = False) -> Entry:
     """An alert whose output is ``text``, for these channels."""
-    return builders.entry(builders.alert(output=text), *channels, route=route)
+    return builders.entry(builders.alert(output=text), *channels, route=route, ordered=ordered)
 
 
 class Working:

@@ -31,9 +31,11 @@ POLICY = RetentionPolicy(alerts_ns=30 * DAY, deliveries_ns=7 * DAY)
 Engines = Callable[[], Engine]
 
 
-def of_routes(routes: str, first: int = 0) -> list[Entry]:
-    """An alert for the channel ``chat`` for each letter, which is its route."""
-    return [entry(number, "chat", route=route) for number, route in enumerate(routes, first)]
+def of_incidents(letters: str, first: int = 0) -> list[Entry]:
+    """An alert for the channel ``chat`` for each letter, which is its route and its incident; none for a dot."""
+    return [
+        entry(number, "chat", route=letter, incident=letter.strip(".")) for number, letter in enumerate(letters, first)
+    ]
 
 
 def retry_at(delivery_id: int, due_ns: int, *, released: bool = False) -> Settlement:
@@ -153,7 +155,7 @@ class AlertLogConformance(Base):
 class OrderConformance(Base):
     def test_an_order_key_is_in_one_send_at_a_time(self, journal: Journal) -> None:
         """The next of a key may be claimed when the one before it is settled."""
-        journal.alerts.append("falco", 0, of_routes("aabab"))
+        journal.alerts.append("falco", 0, of_incidents("aabab"))
         assert claimed(journal, Capacity(5)) == [["a0"], ["b2"]]
         assert claimed(journal, Capacity(5)) == []
         journal.deliveries.settle([settlement(1)])
@@ -161,7 +163,7 @@ class OrderConformance(Base):
 
     def test_a_delivery_that_waits_for_its_retry_holds_back_its_own_key_only(self, journal: Journal) -> None:
         """Until it is due."""
-        journal.alerts.append("falco", 0, of_routes("aaab"))
+        journal.alerts.append("falco", 0, of_incidents("aaab"))
         assert claimed(journal, Capacity(1)) == [["a0"]]
         journal.deliveries.settle([retry_at(1, 500)])
         assert claimed(journal, Capacity(1)) == [["b3"]]
@@ -171,7 +173,7 @@ class OrderConformance(Base):
 
     def test_a_delivery_released_from_its_order_key_holds_back_none_and_is_sent_alone(self, journal: Journal) -> None:
         """Although a batch has room for it."""
-        journal.alerts.append("falco", 0, of_routes("aaa"))
+        journal.alerts.append("falco", 0, of_incidents("aaa"))
         assert claimed(journal, Capacity(1)) == [["a0"]]
         journal.deliveries.settle([retry_at(1, 900, released=True)])
         assert claimed(journal, Capacity(1, 10), 600) == [["a1", "a2"]]
@@ -180,20 +182,20 @@ class OrderConformance(Base):
 
     def test_a_batch_holds_several_keys_oldest_first_and_each_key_once(self, journal: Journal) -> None:
         """As many as the capacity says, and no more sends than that."""
-        journal.alerts.append("falco", 0, of_routes("abacab"))
+        journal.alerts.append("falco", 0, of_incidents("abacab"))
         assert claimed(journal, Capacity(0, 4)) == []
         assert claimed(journal, Capacity(2, 4)) == [["a0", "a2", "a4", "b1"], ["c3"]]
 
     def test_a_batch_ends_before_a_delivery_of_its_key_that_is_not_due(self, journal: Journal) -> None:
         """And before the later ones of that key: a dead letter that is retried does not hurry them."""
-        journal.alerts.append("falco", 0, of_routes("aaab"))
+        journal.alerts.append("falco", 0, of_incidents("aaab"))
         journal.deliveries.settle([settlement(1, DeliveryState.DEAD), retry_at(2, 900)])
         assert journal.dead_letters.retry([1], 10) == [1]
         assert claimed(journal, Capacity(1, 10), 20) == [["a0", "b3"]]
 
     def test_health_alerts_are_sent_first_and_each_alone(self, journal: Journal) -> None:
         """In order among themselves."""
-        journal.alerts.append("falco", 0, of_routes("aabb"))
+        journal.alerts.append("falco", 0, of_incidents("aabb"))
         journal.alerts.append("courier", 0, [entry(number, "chat", route=HEALTH_ALERT_ROUTE) for number in (4, 5)])
         assert claimed(journal, Capacity(1, 10)) == [[f"{HEALTH_ALERT_ROUTE}4"]]
         journal.deliveries.settle([settlement(5)])
@@ -210,7 +212,7 @@ class OrderConformance(Base):
 
     def test_released_deliveries_come_last_where_the_capacity_says_so(self, journal: Journal) -> None:
         """Also after newer ones; without it the oldest comes first."""
-        journal.alerts.append("falco", 0, of_routes("abc"))
+        journal.alerts.append("falco", 0, of_incidents("abc"))
         assert claimed(journal, Capacity(1)) == [["a0"]]
         journal.deliveries.settle([retry_at(1, 0, released=True)])
         assert claimed(journal, Capacity(1, released_last=True)) == [["b1"]]
@@ -218,7 +220,68 @@ class OrderConformance(Base):
         journal.deliveries.release(0)
         assert claimed(journal, Capacity(9, released_last=True)) == [["b1"], ["c2"], ["a0"]]
 
-    @given(st.text("abc", min_size=1, max_size=30), st.integers(1, 4), st.integers(1, 7), st.integers())
+    def test_deliveries_without_an_incident_hold_back_none(self, journal: Journal) -> None:
+        """They are claimed one by one or in batches, beside those that have one, oldest first."""
+        journal.alerts.append("falco", 0, of_incidents("..aa."))
+        assert claimed(journal, Capacity(2)) == [[".0"], [".1"]]
+        journal.deliveries.settle([retry_at(1, 500)])
+        assert claimed(journal, Capacity(1, 2)) == [["a2", "a3"]]
+        assert claimed(journal, Capacity(9)) == [[".4"]]
+        journal.deliveries.settle([settlement(2), settlement(3)])
+        assert claimed(journal, Capacity(9), 499) == []
+        assert journal.deliveries.next_due(["chat"]) == 500
+        assert claimed(journal, Capacity(9), 500) == [[".0"]]
+
+    def test_a_channel_in_strict_order_has_one_key_for_each_route(self, journal: Journal) -> None:
+        """Whatever the incident."""
+        of_two = [entry(number, "chat", route=route, incident=f"i{number}", ordered=True) for number, route in
+                  enumerate("aab")]  # fmt: skip
+        journal.alerts.append("falco", 0, of_two)
+        assert claimed(journal, Capacity(5)) == [["a0"], ["b2"]]
+        assert claimed(journal, Capacity(5)) == []
+        journal.deliveries.settle([settlement(1)])
+        assert claimed(journal, Capacity(5)) == [["a1"]]
+
+    def test_a_key_continues_behind_a_delivery_that_expires_or_is_a_dead_letter(self, journal: Journal) -> None:
+        """And a new delivery waits behind what is open, however long ago that was appended."""
+        journal.alerts.append("falco", 5, of_incidents("aaa"))
+        journal.alerts.append("falco", 6, of_incidents("a", first=3))
+        assert journal.deliveries.expire("chat", 5, 7, "too old", 1) == 1
+        assert claimed(journal, Capacity(5), 7) == [["a1"]]
+        journal.deliveries.settle([settlement(2, DeliveryState.DEAD)])
+        assert claimed(journal, Capacity(5), 7) == [["a2"]]
+        journal.deliveries.settle([settlement(3), settlement(3)])
+        assert claimed(journal, Capacity(5), 7) == [["a3"]]
+        journal.deliveries.settle([settlement(4)])
+        journal.alerts.append("falco", 8, of_incidents("a", first=4))
+        assert claimed(journal, Capacity(5), 8) == [["a4"]]
+
+    def test_a_retried_dead_letter_waits_for_its_key(self, journal: Journal) -> None:
+        """It is behind one that is in flight, and before those that wait."""
+        journal.alerts.append("falco", 0, of_incidents("aaaa"))
+        journal.deliveries.settle([settlement(1, DeliveryState.DEAD)])
+        assert claimed(journal, Capacity(5)) == [["a1"]]
+        assert journal.dead_letters.retry([1], 1) == [1]
+        assert claimed(journal, Capacity(5), 1) == []
+        journal.deliveries.settle([settlement(2)])
+        assert claimed(journal, Capacity(5), 1) == [["a0"]]
+        journal.deliveries.settle([settlement(1, DeliveryState.DEAD)])
+        assert journal.dead_letters.retry([1], 2) == [1]
+        assert claimed(journal, Capacity(5), 2) == [["a0"]]
+        journal.deliveries.settle([settlement(1)])
+        assert claimed(journal, Capacity(5), 2) == [["a2"]]
+
+    def test_deliveries_that_were_not_sent_are_put_back(self, journal: Journal) -> None:
+        """Due at once, without an attempt; what was settled since stays as it is."""
+        journal.alerts.append("falco", 0, of_incidents(".aa."))
+        assert claimed(journal, Capacity(5, 2)) == [[".0", "a1"], [".3"]]
+        journal.deliveries.settle([settlement(4)])
+        journal.deliveries.put_back([1, 2, 4], 9)
+        assert claimed(journal, Capacity(9), 8) == []
+        sends = journal.deliveries.claim(9, 10, {"chat": Capacity(9)})
+        assert [(each.id, each.attempts) for (each,) in sends] == [(1, 0), (2, 0)]
+
+    @given(st.text("abc..", min_size=1, max_size=30), st.integers(1, 4), st.integers(1, 7), st.integers())
     def test_every_key_is_delivered_in_order(
         self, engines: Engines, routes: str, sends: int, batch_size: int, seed: int
     ) -> None:
@@ -226,18 +289,21 @@ class OrderConformance(Base):
         chance, now_ns = random.Random(seed), 0
         arrived: dict[str, list[int]] = {}
         with closing(engines().open_for_router()) as journal:
-            journal.alerts.append("falco", 0, of_routes(routes))
+            journal.alerts.append("falco", 0, of_incidents(routes))
             while journal.deliveries.undelivered():
                 now_ns += 1000
                 for send in journal.deliveries.claim(now_ns, 10, {"chat": Capacity(sends, batch_size)}):
                     if chance.random() < 0.3:
                         journal.deliveries.settle([retry_at(each.id, now_ns) for each in send])
                         continue
+                    if chance.random() < 0.2:
+                        journal.deliveries.put_back([each.id for each in send], now_ns)
+                        continue
                     for each in send:
                         arrived.setdefault(each.notification.routes[0], []).append(each.id)
                     journal.deliveries.settle([settlement(each.id) for each in send])
         assert sum(map(len, arrived.values())) == len(routes)
-        assert all(ids == sorted(ids) for ids in arrived.values())
+        assert all(ids == sorted(ids) for route, ids in arrived.items() if route != ".")
 
 
 class LeaseConformance(Base):
@@ -260,7 +326,7 @@ class LeaseConformance(Base):
 
     def test_claims_of_a_killed_process_are_released(self, engine: Engine, journal: Journal) -> None:
         """They survive the process that made them, and the next courier takes them over at once."""
-        journal.alerts.append("falco", 0, of_routes("ab"))
+        journal.alerts.append("falco", 0, of_incidents("ab"))
         code = (
             "import os, signal\nfrom pathlib import Path\nfrom bridge.delivery import Capacity\n"
             "from bridge.journal.opening import open_to_write\n"
@@ -300,7 +366,7 @@ class QueueConformance(Base):
     def test_the_next_due_time_is_that_of_a_delivery_that_can_be_claimed(self, journal: Journal) -> None:
         """Not of one that waits behind an earlier one of its order key."""
         assert journal.deliveries.next_due(["chat"]) is None
-        journal.alerts.append("falco", 5, of_routes("aab"))
+        journal.alerts.append("falco", 5, of_incidents("aab"))
         journal.deliveries.settle([retry_at(1, 900), retry_at(3, 700)])
         assert journal.deliveries.next_due(["chat", "absent"]) == 700
         assert journal.deliveries.next_due([]) is None
@@ -396,8 +462,9 @@ class DeadLetterConformance(Base):
     def test_dead_letters_are_retried_with_the_age_of_a_new_delivery(self, letters: Journal) -> None:
         """Only those that are dead; the attempts go on counting."""
         assert letters.dead_letters.retry([4, 1, 9], 70) == [1]
-        assert letters.deliveries.claim(69, 1, {"chat": Capacity(5)}) == []
-        ((delivery,), *_) = letters.deliveries.claim(70, 1, {"chat": Capacity(5)})
+        ((other,),) = letters.deliveries.claim(69, 100, {"chat": Capacity(5)})
+        assert other.id == 4
+        ((delivery,),) = letters.deliveries.claim(70, 1, {"chat": Capacity(5)})
         assert (delivery.id, delivery.created_ns, delivery.attempts) == (1, 70, 1)
 
     def test_dead_letters_are_discarded(self, letters: Journal) -> None:

@@ -19,8 +19,8 @@ from bridge.routing import Reason
 from tests.support.builders import entry
 
 DUMPS = Path(__file__).parent.parent / "data" / "journals"
-CHECKPOINTS = {2: {"": "", "0": '["/var/log/falco.log",7]'}, 3: {"f": "line 7"}, 4: {"f": "line 7"}}
-SOURCE_COLUMN = {2: "road", 3: "road", 4: "source_name"}
+CHECKPOINTS = {2: {"": "", "0": '["/var/log/falco.log",7]'}, 3: {"f": "line 7"}, 4: {"f": "line 7"}, 5: {"f": "line 7"}}
+SOURCE_COLUMN = {2: "road", 3: "road", 4: "source_name", 5: "source_name"}
 CHAT = Health(
     circuit=Circuit.OPEN, since_ns=5, failures=7, failing_ns=6, probe_ns=8, notified_ns=9, before=(4, 2, 1),
     delivered=11, digested=3, dead=1, success_ns=10, failure_ns=12, status=503, reason="HTTP 503: busy",
@@ -97,7 +97,7 @@ def test_a_router_upgrades_an_older_format(path: Path, version: int) -> None:
 def test_an_upgraded_journal_goes_on_where_it_was(path: Path) -> None:
     """Deliveries keep their order keys, released ones included; new rows follow the old ones."""
     with closing(open_for_router(path)) as journal:
-        journal.alerts.append("file", 1000, [entry(9, "chat", route="otherwise")], (), {"f": "line 9"})
+        journal.alerts.append("file", 1000, [entry(9, "chat", route="otherwise", ordered=True)], (), {"f": "line 9"})
         sends = journal.deliveries.claim(1000, 10, {"chat": Capacity(5, 10)})
         assert [[each.id for each in send] for send in sends] == [[2], [4, 5]]
 
@@ -126,7 +126,8 @@ def test_a_failed_upgrade_changes_nothing(path: Path, version: int) -> None:
 
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE whole_checkpoints (x)")
-        connection.execute("CREATE TABLE state (x)")
+        connection.execute("CREATE TABLE IF NOT EXISTS state (x)")
+        connection.execute("CREATE TABLE old_deliveries (x)")
         connection.execute("UPDATE channels SET health = x'00'")
         connection.commit()
     with pytest.raises(JournalError):

@@ -15,7 +15,7 @@ from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.program import Program
-from bridge.routing import Decision, Entry, Notification, Reason, Routed
+from bridge.routing import Context, Decision, Entry, Notification, Reason, Routed
 
 RULE = "Terminal shell"
 ROUTE = "shells"
@@ -75,21 +75,27 @@ def notification(
     severity: Priority = Priority.ERROR,
     title: str | None = None,
     message: str | None = None,
+    incident: str = "",
+    ordered: bool = False,
 ) -> Notification:
     """A notification for one channel, asked for by ``routes`` (by default one route)."""
-    return Notification(channel, routes or (ROUTE,), severity, title, message)
+    context = Context(incident=incident) if incident else None
+    return Notification(channel, routes or (ROUTE,), severity, title, message, context=context, ordered=ordered)
 
 
-def routed(*channels: str, route: str = ROUTE) -> Routed:
+def routed(*channels: str, route: str = ROUTE, incident: str = "", ordered: bool = False) -> Routed:
     """What one route decides: a notification for each channel; by default for one channel."""
     channels = channels or (CHANNEL,)
-    notifications = tuple(notification(channel, route) for channel in channels)
+    notifications = tuple(notification(channel, route, incident=incident, ordered=ordered) for channel in channels)
     return Routed((Decision(route, Reason.SENT, channels),), notifications)
 
 
-def entry(what: Alert | int = 1, *channels: str, route: str = ROUTE) -> Entry:
+def entry(
+    what: Alert | int = 1, *channels: str, route: str = ROUTE, incident: str = "", ordered: bool = False
+) -> Entry:
     """An alert, or the alert of that number, with what one route decided about it."""
-    return Entry(alert(what) if isinstance(what, int) else what, routed(*channels, route=route))
+    decided = routed(*channels, route=route, incident=incident, ordered=ordered)
+    return Entry(alert(what) if isinstance(what, int) else what, decided)
 
 
 def entries(*numbers: int, channel: str = CHANNEL) -> list[Entry]:

@@ -31,9 +31,13 @@ class ChannelSettings(Section, frozen=True, kw_only=True):
             least=1, most=1_000_000),
     ] = UNSET  # fmt: skip
     concurrency: Annotated[
-        int, key("Maximum number of requests in flight. Messages of one route are always sent one at a time.", "8",
-                 least=1, most=64)
-    ] = 2  # fmt: skip
+        int | UnsetType,
+        key("Maximum number of requests in flight. Messages of one incident are sent one at a time.", "8",
+            default="`1` to `16`, by kind of channel", least=1, most=64),
+    ] = UNSET  # fmt: skip
+    ordered: Annotated[
+        bool, key("Send the messages of each route one at a time, in the order of their alerts.", "true")
+    ] = False
     fallback: Annotated[
         str | None, key("Channel that receives the health alerts of this one.", "mail", default="none")
     ] = None
@@ -57,6 +61,7 @@ class ChannelSettings(Section, frozen=True, kw_only=True):
         """What the courier needs besides the URL. The defaults must be filled in."""
         assert not isinstance(self.rate, UnsetType)
         assert not isinstance(self.digest_after, UnsetType)
+        assert not isinstance(self.concurrency, UnsetType)
         return ChannelOptions(
             rate=self.rate,
             concurrency=self.concurrency,

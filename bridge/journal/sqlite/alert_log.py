@@ -14,7 +14,7 @@ from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.memory import write_changes
-from bridge.journal.sqlite.order_keys import order_key
+from bridge.journal.sqlite.order_keys import INSERT, order_key
 from bridge.routing import Entry, Notification
 
 QUARANTINE_ROWS = 1000
@@ -85,11 +85,7 @@ class SqliteAlertLog:
                 alerts, deliveries = self._rows(source_name, received_ns, entries, first)
             connection.executemany("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?)", alerts)
             deliveries += _about_earlier(connection, entries, memory.notifications, received_ns)
-            connection.executemany(
-                "INSERT INTO deliveries (alert_seq, channel, order_key, notification, state, due_ns, created_ns) "
-                "VALUES (?, ?, ?, ?, 'pending', ?, ?)",
-                deliveries,
-            )
+            connection.executemany(INSERT, deliveries)
             if rejected:
                 _quarantine(connection, source_name, received_ns, rejected)
             if memory.changes:
@@ -123,7 +119,7 @@ class SqliteAlertLog:
         """The rows of a batch: alerts numbered from ``first``, and their deliveries."""
         alerts: list[tuple[object, ...]] = []
         deliveries: list[tuple[object, ...]] = []
-        encoded: dict[Notification, tuple[int, bytes]] = {}
+        encoded: dict[Notification, tuple[int | None, bytes]] = {}
         for number, entry in enumerate(entries, first):
             alert = entry.alert
             alerts.append(
@@ -142,7 +138,7 @@ class SqliteAlertLog:
                 known = encoded.get(notification)
                 if known is None:
                     known = encoded[notification] = (order_key(notification), encode_notification(notification))
-                deliveries.append((number, notification.channel, *known, received_ns, received_ns))
+                deliveries.append((number, notification.channel, *known, received_ns))
         return alerts, deliveries
 
 
@@ -162,7 +158,7 @@ def _about_earlier(
             found = connection.execute("SELECT seq FROM alerts WHERE id = ?", (bytes.fromhex(alert_id),)).fetchone()
             if found is not None:
                 key, body = order_key(notification), encode_notification(notification)
-                deliveries.append((found[0], notification.channel, key, body, received_ns, received_ns))
+                deliveries.append((found[0], notification.channel, key, body, received_ns))
                 break
     return deliveries
 

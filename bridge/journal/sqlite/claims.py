@@ -1,8 +1,7 @@
 """Chooses and claims the deliveries that may be sent now, in SQLite.
 
-Of one order key only the oldest open delivery, and those directly behind it, may be claimed. An index over the open
-deliveries leads from one order key to the next, so the cost of a claim depends on the number of keys, not on how many
-deliveries wait.
+An index over the open deliveries that are not blocked, in the order of their due times, leads to them: the cost of a
+claim depends on what it claims, not on how many deliveries wait or how many order keys they have.
 """
 
 from __future__ import annotations
@@ -15,45 +14,43 @@ from bridge.delivery import Capacity, Delivery
 from bridge.journal.codec import decode_notification
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.order_keys import HEALTH_ALERT_KEY
+from bridge.journal.sqlite.order_keys import HEALTH_ALERT_KEY, OPEN
 from bridge.routing import Kind, Notification
 
-OPEN = "state IN ('pending', 'claimed')"
-"""The condition of the index over open deliveries."""
-_RUN = (
-    "SELECT d.id, d.channel, d.notification, d.attempts, d.created_ns, a.id, a.body, d.due_ns "
+_COLUMNS = (
+    "SELECT d.id, d.channel, d.order_key, d.notification, d.attempts, d.created_ns, a.id, a.body, d.due_ns "
     "FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert_seq "
-    f"WHERE d.channel = ? AND d.{OPEN} AND d.order_key = ? AND d.id >= ? ORDER BY d.id LIMIT ?"
+    f"WHERE d.channel = ?1 AND d.{OPEN} AND "
 )
-_HEADS = f"""
-WITH RECURSIVE keys (order_key) AS (
-    SELECT (SELECT min(order_key) FROM deliveries WHERE channel = ?1 AND {OPEN})
-    UNION ALL
-    SELECT (SELECT min(order_key) FROM deliveries WHERE channel = ?1 AND {OPEN} AND order_key > keys.order_key)
-    FROM keys WHERE keys.order_key IS NOT NULL
-)
-SELECT keys.order_key, d.id, d.due_ns FROM keys JOIN deliveries AS d ON d.id = (
-    SELECT min(id) FROM deliveries WHERE channel = ?1 AND {OPEN} AND order_key = keys.order_key
-)
-WHERE keys.order_key IS NOT NULL
-"""
-"""The oldest open delivery of each order key of a channel."""
+_DUE = "d.blocked = 0 AND d.due_ns <= ?2"
+_READY = f"{_COLUMNS} {_DUE} ORDER BY d.due_ns, d.id LIMIT ?3"
+_READY_IN_ORDER = f"{_COLUMNS} {_DUE} AND ifnull(d.order_key, 1) > {HEALTH_ALERT_KEY} ORDER BY d.due_ns, d.id LIMIT ?3"
+_HEALTH_ALERTS = f"{_COLUMNS} d.order_key = {HEALTH_ALERT_KEY} AND +d.blocked = 0 AND +d.due_ns <= ?2"
+"""The signs make SQLite use the index over order keys."""
+_FOLLOWERS = f"{_COLUMNS} d.order_key = ?2 AND d.id > ?3 ORDER BY d.id LIMIT ?4"
+_NEXT_DUE = f"SELECT due_ns FROM deliveries WHERE channel = ? AND {OPEN} AND blocked = 0 ORDER BY due_ns LIMIT 1"
 
 
-class _Head(NamedTuple):
-    order_key: int
-    id: int
-
-
-class _DeliveryRow(NamedTuple):
+class _Row(NamedTuple):
     id: int
     channel: str
+    order_key: int | None
     notification: bytes
     attempts: int
     created_ns: int
     alert_id: bytes
     body: bytes
     due_ns: int
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it has a send of its own: a health alert, or one that was released from its order key."""
+        return self.order_key is not None and self.order_key <= HEALTH_ALERT_KEY
+
+    @property
+    def is_released(self) -> bool:
+        """Whether it was released from its order key."""
+        return self.order_key is not None and self.order_key < HEALTH_ALERT_KEY
 
 
 class _AlertRow(NamedTuple):
@@ -70,69 +67,65 @@ class Claims:
 
     def claim(self, now_ns: int, lease_ns: int, capacity: Mapping[str, Capacity]) -> list[tuple[Delivery, ...]]:
         """As in DeliveryQueue."""
-        heads = {name: self._due_heads(name, now_ns, room) for name, room in capacity.items() if room.sends > 0}
-        if not any(heads.values()):  # a check that finds nothing must not take the write lock
+        sends = [
+            send
+            for channel, room in capacity.items() if room.sends > 0
+            for send in self._sends(channel, room, now_ns)
+        ]  # fmt: skip
+        if not sends:  # a check that finds nothing must not take the write lock
             return []
         with self._database.transaction(durable=False) as connection:
-            claimed = [
-                send for name, found in heads.items() for send in self._sends(name, found, capacity[name], now_ns)
-            ]
             connection.executemany(
                 "UPDATE deliveries SET state = 'claimed', due_ns = ? WHERE id = ?",
-                [(now_ns + lease_ns, each.id) for send in claimed for each in send],
+                [(now_ns + lease_ns, each.id) for send in sends for each in send],
             )
-        return claimed
+        return [tuple(map(self._delivery, send)) for send in sends]
 
     def next_due(self, channels: Collection[str]) -> int | None:
         """As in DeliveryQueue."""
-        times = [
-            due_ns
-            for channel in channels
-            for due_ns in self._database.rows(int, f"SELECT due_ns FROM ({_HEADS}) ORDER BY due_ns LIMIT 1", (channel,))
-        ]
+        times = [due_ns for channel in channels for due_ns in self._database.rows(int, _NEXT_DUE, (channel,))]
         return min(times, default=None)
 
-    def _due_heads(self, channel: str, now_ns: int, capacity: Capacity) -> list[_Head]:
-        """The first delivery of each order key that may be claimed now, health alerts first, then oldest first."""
-        return self._database.rows(
-            _Head,
-            f"SELECT order_key, id FROM ({_HEADS}) WHERE due_ns <= ?2 "
-            f"ORDER BY order_key <> {HEALTH_ALERT_KEY}, ?3 AND order_key < {HEALTH_ALERT_KEY}, id",
-            (channel, now_ns, capacity.released_last),
-        )
+    def _ready(self, channel: str, capacity: Capacity, now_ns: int) -> Iterator[_Row]:
+        """The deliveries that may begin a send, health alerts first, then oldest first."""
+        yield from self._database.rows(_Row, _HEALTH_ALERTS, (channel, now_ns))
+        limit = capacity.sends * capacity.batch_size
+        if capacity.released_last:
+            yield from sorted(self._database.rows(_Row, _READY_IN_ORDER, (channel, now_ns, limit)))
+        rows = self._database.rows(_Row, _READY, (channel, now_ns, limit))
+        yield from sorted(row for row in rows if row.is_released or not (row.is_alone or capacity.released_last))
 
-    def _sends(
-        self, channel: str, heads: Sequence[_Head], capacity: Capacity, now_ns: int
-    ) -> Iterator[tuple[Delivery, ...]]:
-        """Up to ``capacity.sends`` tuples of deliveries."""
-        sends, gathered = 0, list[Delivery]()
-        for key, head in heads:
-            alone = key <= HEALTH_ALERT_KEY
-            if sends + bool(gathered) == capacity.sends and (alone or not gathered):
-                return
-            if alone:
+    def _sends(self, channel: str, capacity: Capacity, now_ns: int) -> Iterator[list[_Row]]:
+        """Up to ``capacity.sends`` lists of deliveries."""
+        sends, gathered = 0, list[_Row]()
+        for row in self._ready(channel, capacity, now_ns):
+            if sends + bool(gathered) == capacity.sends and (row.is_alone or not gathered):
+                break
+            if row.is_alone:
                 sends += 1
-                yield tuple(self._run(channel, key, head, 1, now_ns))
+                yield [row]
                 continue
-            gathered += self._run(channel, key, head, capacity.batch_size - len(gathered), now_ns)
+            gathered.append(row)
+            gathered += self._followers(row, capacity.batch_size - len(gathered), now_ns)
             if len(gathered) == capacity.batch_size:
                 sends += 1
-                yield tuple(gathered)
+                yield gathered
                 gathered = []
         if gathered:
-            yield tuple(gathered)
+            yield gathered
 
-    def _run(self, channel: str, key: int, head: int, limit: int, now_ns: int) -> list[Delivery]:
-        """The deliveries of an order key from its first one on, up to one that is not due."""
-        run: list[Delivery] = []
-        for row in self._database.rows(_DeliveryRow, _RUN, (channel, key, head, limit)):
-            if row.due_ns > now_ns:
-                break
-            alert = self._bodies.decode(row.alert_id, row.body)
-            notification = decode_notification(row.channel, row.notification)
-            others = self._named(notification)
-            run.append(Delivery(row.id, alert, notification, row.attempts, row.created_ns, others))
-        return run
+    def _followers(self, row: _Row, limit: int, now_ns: int) -> Sequence[_Row]:
+        """The deliveries behind the first one of an order key, up to one that is not due."""
+        if row.order_key is None or limit == 0:
+            return ()
+        followers = self._database.rows(_Row, _FOLLOWERS, (row.channel, row.order_key, row.id, limit))
+        not_due = next((index for index, each in enumerate(followers) if each.due_ns > now_ns), len(followers))
+        return followers[:not_due]
+
+    def _delivery(self, row: _Row) -> Delivery:
+        alert = self._bodies.decode(row.alert_id, row.body)
+        notification = decode_notification(row.channel, row.notification)
+        return Delivery(row.id, alert, notification, row.attempts, row.created_ns, self._named(notification))
 
     def _named(self, notification: Notification) -> tuple[Alert, ...]:
         """The alerts that a digest of a group names."""

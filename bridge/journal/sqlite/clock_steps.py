@@ -10,8 +10,8 @@ import msgspec
 from bridge.common.clock import Step
 from bridge.delivery import Health
 from bridge.journal.sqlite.database import Database
+from bridge.journal.sqlite.order_keys import OPEN
 
-_OPEN = "state IN ('pending', 'claimed')"
 _MOVED = "CASE WHEN {column} BETWEEN ?2 AND ?3 THEN {column} ELSE {column} + ?1 END"
 """As ``Step.moved``."""
 
@@ -23,7 +23,7 @@ def follow(database: Database, step: Step, health: Mapping[str, Health]) -> None
             f"UPDATE deliveries SET created_ns = min({_MOVED.format(column='created_ns')}, ?3), "
             "due_ns = CASE WHEN state = 'pending' AND attempts = 0 THEN min(due_ns, ?3) "
             f"WHEN state = 'pending' THEN {_MOVED.format(column='due_ns')} ELSE due_ns + ?1 END, "
-            f"settled_ns = {_MOVED.format(column='settled_ns')} WHERE {_OPEN}",
+            f"settled_ns = {_MOVED.format(column='settled_ns')} WHERE {OPEN}",
             (step.by_ns, step.checked_ns, step.now_ns),
         )
         write_health(connection, health)
@@ -32,7 +32,7 @@ def follow(database: Database, step: Step, health: Mapping[str, Health]) -> None
 def latest_ns(database: Database) -> int:
     """As in DeliveryQueue."""
     latest = "max(created_ns, coalesce(settled_ns, 0))"
-    return database.number(f"SELECT coalesce(max({latest}), 0) FROM deliveries WHERE {_OPEN}")
+    return database.number(f"SELECT coalesce(max({latest}), 0) FROM deliveries WHERE {OPEN}")
 
 
 def write_health(connection: sqlite3.Connection, health: Mapping[str, Health]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from bridge.journal.codec import decode_notification
 from bridge.journal.records import AttemptRecord, DeadLetter
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
+from bridge.journal.sqlite.order_keys import reopen
 
 _PAGE = 200
 _LETTERS = (
@@ -84,20 +86,28 @@ class SqliteDeadLetterQueue:
 
     def retry(self, ids: Collection[int], now_ns: int) -> list[int]:
         """As in DeadLetterQueue."""
-        return self._change(ids, "state = 'pending', due_ns = ?1, created_ns = ?1", now_ns)
+        return self._change(ids, "state = 'pending', due_ns = ?1, created_ns = ?1", now_ns, reopen)
 
     def discard(self, ids: Collection[int], now_ns: int) -> list[int]:
         """As in DeadLetterQueue."""
         return self._change(ids, "state = 'discarded', settled_ns = ?1", now_ns)
 
-    def _change(self, ids: Collection[int], change: str, now_ns: int) -> list[int]:
+    def _change(
+        self,
+        ids: Collection[int],
+        change: str,
+        now_ns: int,
+        then: Callable[[sqlite3.Connection, int], None] = lambda _connection, _id: None,
+    ) -> list[int]:
         changed: list[int] = []
         with self._database.transaction() as connection:
             for delivery_id in sorted(ids):
                 done = connection.execute(
                     f"UPDATE deliveries SET {change} WHERE id = ?2 AND state = 'dead'", (now_ns, delivery_id)
                 )
-                changed += [delivery_id] * done.rowcount
+                if done.rowcount:
+                    changed.append(delivery_id)
+                    then(connection, delivery_id)
         return changed
 
     def _letter(self, row: _LetterRow) -> DeadLetter:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from bridge.common.clock import Step
-from bridge.delivery import Capacity, Delivery, DeliveryState, Health, Settlement
+from bridge.delivery import Capacity, Delivery, Health, Settlement
 from bridge.journal.sqlite import clock_steps
 from bridge.journal.sqlite.bodies import Bodies
-from bridge.journal.sqlite.claims import OPEN, Claims
+from bridge.journal.sqlite.claims import Claims
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.faults import damaged
-
-STORED_ATTEMPTS = 20
-"""How many failed attempts of a delivery are stored: the first one, and the latest ones."""
+from bridge.journal.sqlite.order_keys import OPEN, unblock_first
+from bridge.journal.sqlite.settlements import apply
 
 
 class _HealthRow(NamedTuple):
@@ -45,8 +43,7 @@ class SqliteDeliveryQueue:
         if not settlements and not health:
             return
         with self._database.transaction() as connection:
-            for each in settlements:
-                _settle(connection, each)
+            apply(connection, settlements)
             connection.executemany(
                 "INSERT INTO channels VALUES (?, ?) ON CONFLICT DO UPDATE SET health = excluded.health",
                 [(name, msgspec.json.encode(each)) for name, each in (health or {}).items()],
@@ -56,8 +53,16 @@ class SqliteDeliveryQueue:
         """As in DeliveryQueue."""
         with self._database.transaction() as connection:
             return connection.execute(
-                "UPDATE deliveries SET state = 'pending', due_ns = ? WHERE state = 'claimed'", (now_ns,)
+                f"UPDATE deliveries SET state = 'pending', due_ns = ? WHERE {OPEN} AND state = 'claimed'", (now_ns,)
             ).rowcount
+
+    def put_back(self, ids: Collection[int], now_ns: int) -> None:
+        """As in DeliveryQueue."""
+        with self._database.transaction(durable=False) as connection:
+            connection.executemany(
+                "UPDATE deliveries SET state = 'pending', due_ns = ? WHERE id = ? AND state = 'claimed'",
+                [(now_ns, delivery_id) for delivery_id in ids],
+            )
 
     def follow(self, step: Step, health: Mapping[str, Health]) -> None:
         """As in DeliveryQueue."""
@@ -71,8 +76,8 @@ class SqliteDeliveryQueue:
         """As in DeliveryQueue."""
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE deliveries SET due_ns = ?1 "
-                "WHERE channel = ?2 AND state = 'pending' AND due_ns > ?1 AND attempts > 0",
+                f"UPDATE deliveries SET due_ns = ?1 WHERE channel = ?2 AND {OPEN} AND blocked IN (0, 1) "
+                "AND due_ns > ?1 AND state = 'pending' AND attempts > 0",
                 (now_ns, channel),
             )
 
@@ -82,11 +87,13 @@ class SqliteDeliveryQueue:
         if not self._database.rows(int, f"{expired} LIMIT 1", (channel, before_ns)):
             return 0
         with self._database.transaction() as connection:
-            return connection.execute(
+            keys = connection.execute(
                 "UPDATE deliveries SET state = 'dead', settled_ns = ?3, reason = ?4, status = NULL "
-                f"WHERE id IN ({expired} LIMIT ?5)",
+                f"WHERE id IN ({expired} LIMIT ?5) RETURNING order_key",
                 (channel, before_ns, now_ns, reason, limit),
-            ).rowcount
+            ).fetchall()
+            unblock_first(connection, [(channel, key) for (key,) in keys if key is not None])
+            return len(keys)
 
     def waiting(self, channel: str, limit: int | None = None) -> int:
         """As in DeliveryQueue."""
@@ -128,24 +135,3 @@ class SqliteDeliveryQueue:
             for name in self._database.rows(str, "SELECT name FROM channels"):
                 if name not in channels:
                     connection.execute("DELETE FROM channels WHERE name = ?", (name,))
-
-
-def _settle(connection: sqlite3.Connection, each: Settlement) -> None:
-    changed = connection.execute(
-        "UPDATE deliveries SET state = ?, due_ns = ?, attempts = attempts + 1, settled_ns = ?, status = ?, reason = ?, "
-        f"digest_id = ?, order_key = iif(?, -id, order_key) WHERE id = ? AND {OPEN} RETURNING attempts",
-        (each.state.value, each.due_ns, each.at_ns, each.status, each.reason, each.digest_id, each.released_from_order,
-         each.delivery_id),
-    ).fetchone()  # fmt: skip
-    if changed is None or each.state is DeliveryState.DELIVERED:
-        return
-    (number,) = changed
-    connection.execute(
-        "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?)",
-        (each.delivery_id, number, each.at_ns, each.status, each.reason),
-    )
-    if number > STORED_ATTEMPTS:
-        connection.execute(
-            "DELETE FROM attempts WHERE delivery_id = ? AND number = ?",
-            (each.delivery_id, number - STORED_ATTEMPTS + 1),
-        )

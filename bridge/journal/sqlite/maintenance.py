@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from bridge.journal.retention import RetentionPolicy
 from bridge.journal.sqlite.bodies import Bodies
-from bridge.journal.sqlite.claims import OPEN
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.dictionaries import train_due_dictionary
+from bridge.journal.sqlite.order_keys import OPEN
 
 _FEWEST_ROWS, _MOST_ROWS = 10, 1000
 _FUTURE_NS = 60 * 1_000_000_000

@@ -2,14 +2,14 @@
 
 Format 1, from before the first release, stored alerts uncompressed under random ids, and is refused. Format 2 stored
 the checkpoint of a source in one text. Format 3 had other names for columns and for members of a channel's health.
-Format 4 had no state of clauses with memory.
+Format 4 had no state of clauses with memory. Format 5 gave every delivery an order key, that of its route.
 """
 
 from __future__ import annotations
 
 APPLICATION_ID = 0x46427267
 """SQLite's application_id of a journal: ``FBrg``."""
-VERSION = 5
+VERSION = 6
 OLDEST = 2
 """The oldest format that is upgraded; older ones are refused."""
 
@@ -21,6 +21,33 @@ CREATE TABLE checkpoints (
     PRIMARY KEY ({source}, part)
 ) WITHOUT ROWID
 """
+_DELIVERIES = """
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY,
+    alert_seq INTEGER NOT NULL REFERENCES alerts (seq),
+    channel TEXT NOT NULL,
+    order_key INTEGER,
+    notification BLOB NOT NULL,
+    state TEXT NOT NULL,
+    due_ns INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    created_ns INTEGER NOT NULL,
+    settled_ns INTEGER,
+    status INTEGER,
+    reason TEXT NOT NULL DEFAULT '',
+    digest_id INTEGER,
+    blocked INTEGER NOT NULL DEFAULT 0
+)
+"""
+_DELIVERY_INDEXES = (
+    "CREATE INDEX deliveries_open ON deliveries (channel, blocked, due_ns) WHERE state IN ('pending', 'claimed')",
+    """
+CREATE INDEX deliveries_order ON deliveries (channel, order_key, id)
+WHERE state IN ('pending', 'claimed') AND order_key IS NOT NULL
+""",
+    "CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 'dead'",
+    "CREATE INDEX deliveries_alert ON deliveries (alert_seq)",
+)
 _REMOVE_ATTEMPTS = """
 CREATE TRIGGER remove_attempts AFTER DELETE ON deliveries
 BEGIN
@@ -71,26 +98,8 @@ CREATE TABLE dictionaries (
     content BLOB NOT NULL
 )
 """,
-    """
-CREATE TABLE deliveries (
-    id INTEGER PRIMARY KEY,
-    alert_seq INTEGER NOT NULL REFERENCES alerts (seq),
-    channel TEXT NOT NULL,
-    order_key INTEGER NOT NULL,
-    notification BLOB NOT NULL,
-    state TEXT NOT NULL,
-    due_ns INTEGER NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    created_ns INTEGER NOT NULL,
-    settled_ns INTEGER,
-    status INTEGER,
-    reason TEXT NOT NULL DEFAULT '',
-    digest_id INTEGER
-)
-""",
-    "CREATE INDEX deliveries_open ON deliveries (channel, order_key, id) WHERE state IN ('pending', 'claimed')",
-    "CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 'dead'",
-    "CREATE INDEX deliveries_alert ON deliveries (alert_seq)",
+    _DELIVERIES,
+    *_DELIVERY_INDEXES,
     """
 CREATE TABLE attempts (
     delivery_id INTEGER NOT NULL,
@@ -153,6 +162,20 @@ UPGRADES = {
         f"UPDATE channels SET health = {_HEALTH_OF_3}",  # a constant
     ),
     4: _MEMORY,
+    5: (
+        "DROP TRIGGER remove_attempts",
+        "ALTER TABLE deliveries RENAME TO old_deliveries",
+        _DELIVERIES,
+        """
+INSERT INTO deliveries SELECT d.*, d.state IN ('pending', 'claimed') AND d.order_key >= 0 AND EXISTS (
+    SELECT 1 FROM old_deliveries AS o
+    WHERE o.channel = d.channel AND o.order_key = d.order_key AND o.id < d.id AND o.state IN ('pending', 'claimed')
+) FROM old_deliveries AS d
+""",
+        "DROP TABLE old_deliveries",
+        *_DELIVERY_INDEXES,
+        _REMOVE_ATTEMPTS,
+    ),
 }
 """The statements that turn each format into the next one."""
 
@@ -161,7 +184,7 @@ _VIEWS_OF_3 = (
     """
 CREATE TEMP VIEW deliveries AS
 SELECT id, alert AS alert_seq, channel, lane AS order_key, notification, state, due_ns, attempts, created_ns,
-    settled_ns, status, reason, digest AS digest_id
+    settled_ns, status, reason, digest AS digest_id, 0 AS blocked
 FROM main.deliveries
 """,
     """
@@ -171,5 +194,6 @@ SELECT delivery AS delivery_id, number, at_ns AS attempted_ns, status, reason FR
     "CREATE TEMP VIEW quarantine AS SELECT seq, received_ns, road AS source_name, reason, raw FROM main.quarantine",
     f"CREATE TEMP VIEW channels AS SELECT name, {_HEALTH_OF_3} AS health FROM main.channels",  # a constant
 )
-VIEWS = {2: _VIEWS_OF_3, 3: _VIEWS_OF_3}
+_VIEWS_OF_5 = ("CREATE TEMP VIEW deliveries AS SELECT *, 0 AS blocked FROM main.deliveries",)
+VIEWS = {2: _VIEWS_OF_3, 3: _VIEWS_OF_3, 4: _VIEWS_OF_5, 5: _VIEWS_OF_5}
 """Views through which a reader, which cannot upgrade the file, sees an older format. Nothing reads checkpoints."""
