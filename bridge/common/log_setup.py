@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, TextIO
 
 from bridge.common.masking import redacted
+from bridge.common.text import visible
+
+_NAMES = frozenset(
+    {
+        "event", "level", "timestamp", "channel", "channels", "fallback", "source", "sources", "source_name", "route",
+        "rule", "action", "operation",
+    }
+)  # fmt: skip
+"""Keys whose values are texts of the bridge, or names that the config or a route gives. They are no secrets."""
 
 
 def configure_logging(level: str, format_: str, secrets: Collection[str], stream: TextIO | None = None) -> None:
@@ -25,18 +34,21 @@ def configure_logging(level: str, format_: str, secrets: Collection[str], stream
     )
     masked = frozenset(secrets)
 
-    def mask(_logger: Any, _method: str, line: str) -> str:
-        return redacted(line, masked)
+    def mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """In values only: a key or a name may be a word that is also part of a URL. Nothing acts on the terminal."""
+        for key, value in event.items():
+            event[key] = _shown(value, frozenset() if key in _NAMES else masked, escaped=not as_json)
+        return event
 
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        mask,
     ]
-    if as_json:
-        processors.append(structlog.processors.format_exc_info)
     structlog.configure(
-        processors=[*processors, renderer, mask],  # type: ignore[list-item]  # mask works on the rendered line
+        processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.WriteLoggerFactory(file=_LossyStream(out)),  # type: ignore[arg-type]  # all that it uses
         cache_logger_on_first_use=False,
@@ -44,12 +56,24 @@ def configure_logging(level: str, format_: str, secrets: Collection[str], stream
     _quieten_libraries(masked, out)
 
 
+def _shown(value: Any, masked: Collection[str], *, escaped: bool) -> Any:
+    """The value with the secrets in its texts masked. ``escaped`` is for a terminal, which acts on some characters."""
+    if isinstance(value, Mapping):
+        return {key: _shown(each, masked, escaped=escaped) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_shown(each, masked, escaped=escaped) for each in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = redacted(str(value), masked)
+    return visible(text, keep="\n\t") if escaped else text
+
+
 def _quieten_libraries(masked: frozenset[str], out: TextIO) -> None:
     """Some libraries log tokens at their lower levels, and may do so at the higher ones."""
 
     class MaskingFormatter(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
-            return redacted(super().format(record), masked)
+            return visible(redacted(super().format(record), masked), keep="\n\t")
 
     handler = logging.StreamHandler(out)
     handler.setFormatter(MaskingFormatter("%(levelname)s %(name)s: %(message)s"))

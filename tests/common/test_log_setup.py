@@ -61,3 +61,44 @@ def test_a_stream_that_cannot_be_written_loses_lines_only() -> None:
 
     configure_logging("info", "json", set(), Full())
     structlog.get_logger("test").info("started")
+
+
+@pytest.mark.parametrize("format_", ["json", "console"])
+def test_names_and_keys_are_not_masked(format_: str) -> None:
+    """A channel `secops` may post to a path of the same name; only a value that may repeat the URL is masked."""
+    out = io.StringIO()
+    configure_logging("info", format_, {"secops", "channel", "failing", "warning", "reason", "source"}, out)
+    structlog.get_logger("test").warning(
+        "channel failing", channel="secops", channels=["secops"], source="source", reason="no hook secops",
+        more={"reason": ["secops", 5]}, waiting=5,
+    )  # fmt: skip
+    text = out.getvalue()
+    assert "no hook ***" in text
+    assert text.count("secops") == 2
+    assert "channel failing" in text
+    if format_ == "json":
+        line = json.loads(text)
+        assert (line["channel"], line["channels"], line["level"]) == ("secops", ["secops"], "warning")
+        assert (line["more"], line["waiting"], line["source"]) == ({"reason": ["***", 5]}, 5, "source")
+
+
+@pytest.mark.parametrize("secret", ['a"b\\c-1234', "p\u00e4ssword", "line\nbreak-1"])
+def test_a_secret_is_masked_before_it_is_escaped(secret: str) -> None:
+    """However JSON would write it."""
+    out = io.StringIO()
+    configure_logging("info", "json", {secret}, out)
+    structlog.get_logger("test").info("sent", reason=f"the answer was {secret}!")
+    assert json.loads(out.getvalue())["reason"] == "the answer was ***!"
+
+
+def test_nothing_acts_on_a_terminal() -> None:
+    """Escape sequences, C1 controls and bidirectional characters in values and in tracebacks."""
+    out = io.StringIO()
+    configure_logging("info", "console", set(), out)
+    hostile = "\x1b]0;x\x07 \x9b31m \x7f \u202e \u2066"
+    try:
+        int(hostile)
+    except ValueError:
+        structlog.get_logger("test").exception("failed", reason=hostile, more=[hostile])
+    logging.getLogger("library").error(hostile)
+    assert not set("\x1b\x07\x9b\x7f\u202e\u2066") & set(out.getvalue())

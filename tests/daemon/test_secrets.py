@@ -29,7 +29,7 @@ def road(tmp_path: Path) -> Iterator[Road]:
 
 def echo(request: Request) -> Answer:
     """Rejects the request, and repeats every secret in it."""
-    return Answer(403 if "path" in request.path else 500, f"{request.path} {request.headers}".encode())
+    return Answer(413 if "path" in request.path else 500, f"{request.path} {request.headers}".encode())
 
 
 def test_no_secret_appears_in_any_output(road: Road) -> None:
@@ -62,13 +62,13 @@ def test_no_secret_appears_in_any_output(road: Road) -> None:
         arrived = " ".join(f"{request.path} {request.headers}" for request in server.requests)
         assert CANARIES[0] in arrived, "the channel itself needs it"
     reasons = " ".join(each.reason for each in road.deliveries())
-    assert "HTTP 403" in reasons
+    assert "HTTP 413" in reasons
     checked = subprocess.run(
         [sys.executable, "-m", "bridge", "check", "--config", "falco-bridge.yaml"], cwd=road.folder,
         capture_output=True, text=True, timeout=60, check=False, env={"PATH": "/usr/bin:/bin", "TOKEN": CANARIES[0]},
     )  # fmt: skip
     assert "falco_bridge_deliveries_total" in shown
-    assert "HTTP 403" in shown
+    assert "HTTP 413" in shown
     everything = road.log + reasons + checked.stdout + checked.stderr + shown
     assert [canary for canary in CANARIES if canary in everything] == []
 
@@ -112,16 +112,16 @@ def test_no_secret_appears_in_the_journal_or_in_other_processes(road: Road) -> N
     page = road.folder / "page"
     page.write_text("#!/bin/sh\ntr '\\0' ' ' </proc/$PPID/environ; env; cat; exit 65\n", encoding="utf-8")
     page.chmod(0o755)
-    with FarSide(lambda request: Answer(403 if "403" in request.path else 503,
+    with FarSide(lambda request: Answer(413 if "413" in request.path else 503,
                  f"{request.path} {request.headers}".encode())).serving() as server:  # fmt: skip
         here = f"127.0.0.1:{server.port}"
         road.configure(
             'route "r" { to hook, hook2, logs, am, page }\n',
             {
-                "hook": f"webhook://${{USERNAME_}}:x@{here}/403?+X-Token=${{HEADER}}&secret=${{SECRET}}&-k=${{QUERY}}",
+                "hook": f"webhook://${{USERNAME_}}:x@{here}/413?+X-Token=${{HEADER}}&secret=${{SECRET}}&-k=${{QUERY}}",
                 "hook2": f"webhook://${{USERNAME_}}:x@{here}/503?+X-Token=${{HEADER}}&-k=${{QUERY}}",
-                "logs": f"loki://{here}/403?tenant=${{TENANT}}&+Authorization=Bearer%20${{HEADER}}",
-                "am": f"alertmanager://${{USERNAME_}}:${{HEADER}}@{here}/403",
+                "logs": f"loki://{here}/413?tenant=${{TENANT}}&+Authorization=Bearer%20${{HEADER}}",
+                "am": f"alertmanager://${{USERNAME_}}:${{HEADER}}@{here}/413",
                 "page": f"exec://{page}",
             },
             log={"level": "debug", "format": "json"},
@@ -146,7 +146,7 @@ def test_no_secret_appears_in_the_journal_or_in_other_processes(road: Road) -> N
         arrived = " ".join(f"{request.path} {request.headers}" for request in server.requests)
     assert all(canary in arrived for canary in ("canary-tenant", "canary-header", "canary-query"))
     reasons = " ".join(each.reason for each in road.deliveries())
-    assert "HTTP 403" in reasons
+    assert "HTTP 413" in reasons
     assert "exited with status 65" in reasons
     everything = (seen + road.log.encode() + reasons.encode()).decode("utf-8", "replace")
     everything += (road.folder / "journal.db").read_bytes().decode("utf-8", "replace")
