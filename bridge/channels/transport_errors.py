@@ -13,10 +13,30 @@ from bridge.common.text import one_line
 _MAX_DETAIL = 160
 
 
-def describe(error: BaseException) -> str:
-    """A short phrase for the exception that ended an attempt, whichever library wrapped it."""
+_CLIENT_CERTIFICATE = ("CERTIFICATE_REQUIRED", "ALERT_HANDSHAKE_FAILURE", "ALERT_BAD_CERTIFICATE")
+"""OpenSSL's names of the alerts with which a server rejects a client without a certificate."""
+_REMEDIES = (
+    ("local issuer", "trust the CA that signed it: add it to the bundle, or use another bundle"),
+    ("self-signed", "trust its CA: add it to the bundle, or use another bundle"),
+    ("self signed", "trust its CA: add it to the bundle, or use another bundle"),
+    ("ostname mismatch", "write the name that is in the certificate"),
+    ("IP address mismatch", "write the name that is in the certificate"),
+    ("expired", "renew the certificate, or correct this machine's clock"),
+    ("not yet valid", "correct this machine's clock"),
+)
+"""Parts of OpenSSL's verification errors, and what to do."""
+
+
+def describe(error: BaseException, host: str = "", authorities: str = "") -> str:
+    """A short phrase for the exception that ended an attempt, whichever library wrapped it.
+
+    ``authorities`` says where the trusted CAs come from. For an error of TLS the phrase has host, CAs and remedy.
+    """
     causes = list(_causes(error))
-    for describe_cause in (_tls, _dns, _refused, _proxy, _timeout, _closed):
+    for cause in causes:
+        if text := _tls(cause, host, authorities):
+            return text
+    for describe_cause in (_dns, _refused, _proxy, _timeout, _closed):
         for cause in causes:
             if text := describe_cause(cause):
                 return text
@@ -36,12 +56,22 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         pending += [other for other in linked if isinstance(other, BaseException)]
 
 
-def _tls(error: BaseException) -> str:
+def _tls(error: BaseException, host: str, authorities: str) -> str:
+    of_host, with_host = (f" of {host}", f" with {host}") if host else ("", "")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"TLS certificate not trusted: {one_line(error.verify_message.rstrip('.'), _MAX_DETAIL)}"
+        message = one_line(error.verify_message.rstrip("."), _MAX_DETAIL)
+        remedy = next((text for part, text in _REMEDIES if part in message), "")
+        verified = f"verified with {authorities}" if authorities else ""
+        return "; ".join(filter(None, (f"TLS certificate{of_host} not trusted: {message}", verified, remedy)))
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        reason = (error.reason or "").lower().replace("_", " ") or "no reason given"
-        return f"TLS handshake failed: {one_line(reason, _MAX_DETAIL)}"
+        code = error.reason or ""
+        if any(part in code for part in _CLIENT_CERTIFICATE):
+            return (
+                f"TLS handshake{with_host} failed: the server requires a client certificate (mutual TLS), which "
+                "channels do not have; let a proxy in between add one"
+            )
+        reason = code.lower().replace("_", " ") or "no reason given"
+        return f"TLS handshake{with_host} failed: {one_line(reason, _MAX_DETAIL)}"
     return ""
 
 

@@ -31,6 +31,19 @@ def bundle() -> str:
     return next((os.environ[name] for name in _BUNDLES if os.environ.get(name)), where())
 
 
+def authorities(cafile: str = "", *, system: bool = False) -> str:
+    """Where the trusted certificate authorities come from, for error messages.
+
+    ``system``: for connections that Python's defaults verify, as those of e-mail.
+    """
+    if cafile:
+        return "the file in `cafile`"
+    named = next((name for name in (_BUNDLES[2:] if system else _BUNDLES) if os.environ.get(name)), "")
+    if named:
+        return f"{named}={os.environ[named]}"
+    return "the system's CAs (SSL_CERT_FILE is not set)" if system else "the public CAs (SSL_CERT_FILE is not set)"
+
+
 @lru_cache(32)
 def _context(path: str, _changed: int) -> ssl.SSLContext:
     folder = os.path.isdir(path)  # noqa: PTH112

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from threading import get_ident
@@ -57,7 +58,7 @@ def session(host: str) -> Outcome:
         try:
             status = pooled.post(f"https://{host}/x", data=b"{}", timeout=60).status_code
         except requests.exceptions.SSLError as error:
-            return Outcome(Verdict.RETRY, None, transport_errors.describe(error))
+            return Outcome(Verdict.RETRY, None, transport_errors.describe(error, "localhost", trust.authorities()))
     return Outcome(Verdict.DELIVERED, status)
 
 
@@ -76,7 +77,8 @@ def test_a_private_ca_is_trusted_if_the_environment_names_it(
         environment.setenv(variable, str(authority.certificate))
         trusted = send(f"localhost:{server.port}")
     assert untrusted.verdict is Verdict.RETRY
-    assert "TLS certificate not trusted: unable to get local issuer certificate" in untrusted.reason
+    assert "TLS certificate of localhost not trusted: unable to get local issuer certificate" in untrusted.reason
+    assert "verified with the public CAs (SSL_CERT_FILE is not set); trust the CA that signed it" in untrusted.reason
     assert trusted.verdict is Verdict.DELIVERED
     assert len(server.requests) == 1
 
@@ -91,6 +93,9 @@ def test_a_certificate_for_another_host_is_not_trusted(
     with FarSide(pair=authority.issue("far", ("hooks.example.com",))).serving() as server:
         reason = send(f"localhost:{server.port}").reason
         assert "not trusted: Hostname mismatch, certificate is not valid for 'localhost'" in reason
+        assert (
+            f"verified with SSL_CERT_FILE={authority.certificate}; write the name that is in the certificate" in reason
+        )
     assert server.requests == []
 
 
@@ -117,6 +122,25 @@ def test_a_channel_may_have_its_own_ca_bundle(authority: Authority) -> None:
     with FarSide(pair=authority.issue("far")).serving() as server:
         assert native(f"localhost:{server.port}", f"?cafile={authority.certificate}").verdict is Verdict.DELIVERED
         assert native(f"localhost:{server.port}").verdict is Verdict.RETRY
+        other = make_authority(authority.certificate.parent, "other").certificate
+        reason = native(f"localhost:{server.port}", f"?cafile={other}").reason
+    assert "verified with the file in `cafile`; trust the CA that signed it" in reason
+
+
+def test_a_server_that_requires_a_client_certificate_is_reported(
+    authority: Authority, environment: pytest.MonkeyPatch
+) -> None:
+    """Mutual TLS: the reason says what is missing, and what to do.
+
+    With TLS 1.3 the server may reset the connection while the request is sent, and the reason is lost.
+    """
+    environment.setenv("SSL_CERT_FILE", str(authority.certificate))
+    pair, version = authority.issue("far"), ssl.TLSVersion.TLSv1_2
+    with FarSide(pair=pair, client_authority=authority.certificate, version=version).serving() as server:
+        outcomes = [send(f"localhost:{server.port}") for send in (native, session)]
+    for outcome in outcomes:
+        assert outcome.verdict is Verdict.RETRY
+        assert "TLS handshake with localhost failed: the server requires a client certificate" in outcome.reason
 
 
 def test_an_unsupported_proxy_is_reported_at_start(environment: pytest.MonkeyPatch) -> None:

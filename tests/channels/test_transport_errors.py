@@ -78,4 +78,4 @@ def test_a_closed_connection_is_reported(scheme: str) -> None:
 def test_a_server_without_tls_is_reported(scheme: str) -> None:
     """The scheme is wrong, or the port."""
     with server_sending(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
-        assert reason(f"{scheme}://localhost:{port}/").startswith("TLS handshake failed: ")
+        assert reason(f"{scheme}://localhost:{port}/").startswith("TLS handshake with localhost failed: ")

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -264,6 +265,26 @@ def test_a_falco_that_is_killed_during_a_stream_is_reported_as_disconnected(tmp_
         falco.wait()
         wait_until(lambda: any("Falco disconnected" in each.get("problem", "") for each in logs), "the message")
     assert not any("TLS" in each.get("problem", "") for each in logs)
+
+
+def test_the_error_of_one_address_is_not_hidden_by_another_that_refuses(tmp_path: Path) -> None:
+    """Like ``localhost`` with ``::1`` and ``127.0.0.1``: gRPC reports the last of them, in turns."""
+    authority = make_authority(tmp_path)
+    server, client = authority.issue("falco", ("falco.example",)), authority.issue("client", ("client",))
+    certificates = Certificates("f", ClientTls(authority.certificate, client.certificate, client.key, "other.example"))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as free,
+        StandInFalco("127.0.0.1:0", StandInTls(authority.certificate, server.certificate, server.key)) as falco,
+    ):
+        port = free.getsockname()[1]
+        free.close()
+        for addresses in (f"127.0.0.1:{port},{falco.address}", f"{falco.address},127.0.0.1:{port}"):
+            source = GrpcSource("f", f"ipv4:{addresses}", certificates)
+            with capture_logs() as logs, running(source):
+                wait_until(lambda logs=logs: any("another name" in each["problem"] for each in logs), "the real error")
+                seen = {source.state()[0].problem for _ in range(200) if not time.sleep(0.01)}
+            assert len(logs) <= 2, "each cause is logged once"
+            assert all("another name" in problem for problem in seen), seen
 
 
 def test_a_wrong_address_has_its_own_message(tmp_path: Path) -> None:

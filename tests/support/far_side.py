@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from tests.support.certificates import Pair
 
@@ -48,7 +49,14 @@ class Answer:
 class FarSide:
     """An HTTP(S) server that records its requests and responds as configured."""
 
-    def __init__(self, answer: Callable[[Request], Answer] | None = None, pair: Pair | None = None) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Request], Answer] | None = None,
+        pair: Pair | None = None,
+        client_authority: Path | None = None,
+        version: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
+    ) -> None:
+        """With ``client_authority`` a client needs a certificate of that CA."""
         self.requests: list[Request] = []
         self._stopping = threading.Event()
         self.answer: Callable[[Request], Answer] = answer or (lambda _request: Answer())
@@ -57,6 +65,10 @@ class FarSide:
         if pair is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(pair.certificate, pair.key)
+            context.maximum_version = version
+            if client_authority is not None:
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(client_authority)
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port: int = self._server.server_address[1]
 

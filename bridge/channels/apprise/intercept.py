@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from urllib3.connection import HTTPConnection
@@ -25,6 +26,7 @@ from bridge.channels import transport_errors
 from bridge.channels.apprise.sessions import PooledSession
 from bridge.channels.apprise.timeouts import RequestTimeouts, response_class
 from bridge.channels.response import Response
+from bridge.common.trust import authorities
 
 PLACEHOLDER = "FalcoBridgePlaceholder"
 """The text that a plugin sends where the body is ours. Letters only, so that no plugin escapes it."""
@@ -75,7 +77,9 @@ class _InterceptedSession(PooledSession):
             received = super().send(request, **kwargs)
             _read(received)
         except requests.RequestException as error:
-            interception.response.status, interception.response.error = None, transport_errors.describe(error)
+            host = urlsplit(request.url or "").hostname or ""
+            interception.response.status = None
+            interception.response.error = transport_errors.describe(error, host, authorities())
             raise
         interception.add(received)
         return received

@@ -27,9 +27,10 @@ from bridge.channels.refusals import smtp_refusal
 from bridge.channels.render.mail import DIGEST_LIMIT, MailContent, mail_content
 from bridge.common.masking import redacted, secrets_in
 from bridge.common.text import one_line
+from bridge.common.trust import authorities
 from bridge.delivery.delivery import Delivery
 
-_MAX_REASON = 300
+_MAX_REASON = 400
 _MAX_HEADER = 998
 _TOO_LARGE = 552
 """Servers answer this to MAIL FROM already, which announces the size (RFC 1870)."""
@@ -54,7 +55,7 @@ class MailChannel:
             with self._connected() as server:
                 outcome = self._targets.send(deliveries, lambda target, missing: self._send_to(server, target, missing))
         except Exception as error:  # noqa: BLE001  # a channel never raises
-            outcome = _failure(error)
+            outcome = _failure(error, str(self._plugin.smtp_host))
         # Redact before cutting: half a secret would not be found.
         reason = one_line(redacted(outcome.reason, self._secrets), _MAX_REASON)
         return replace(outcome, reason=reason)
@@ -102,7 +103,7 @@ class MailChannel:
         except smtplib.SMTPServerDisconnected:
             raise
         except smtplib.SMTPException as error:
-            return _failure(error)
+            return _failure(error, str(self._plugin.smtp_host))
         if address in rejected:  # The server accepted a copy, but not the recipient.
             code, text = rejected[address]
             return replace(_outcome(_copy_verdict(code), code, text), applies_to_whole_batch=True)
@@ -147,7 +148,7 @@ def _address(name: str, address: str) -> Address:
     return Address(name, addr_spec=address)
 
 
-def _failure(error: Exception) -> Outcome:
+def _failure(error: Exception, host: str) -> Outcome:
     """The outcome for an exception of an SMTP session."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, text = max(error.recipients.values())
@@ -159,7 +160,7 @@ def _failure(error: Exception) -> Outcome:
         return _outcome(smtp_refusal(error.smtp_code, _text(error.smtp_error)), error.smtp_code, error.smtp_error)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return Outcome(Verdict.RETRY, None, f"the mail server lacks a feature that the URL requires: {error}")
-    return Outcome(Verdict.RETRY, None, transport_errors.describe(error))
+    return Outcome(Verdict.RETRY, None, transport_errors.describe(error, host, authorities(system=True)))
 
 
 def _verdict_before_data(code: int) -> Verdict:

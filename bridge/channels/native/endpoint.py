@@ -28,7 +28,7 @@ from bridge.channels.native.address import Address
 from bridge.channels.native.exchange import ResponseParser, exchange
 from bridge.channels.response import Response
 from bridge.common.masking import redacted, redacted_bytes
-from bridge.common.trust import CONNECT_SECONDS, READ_SECONDS, proxy, trusted
+from bridge.common.trust import CONNECT_SECONDS, READ_SECONDS, authorities, proxy, trusted
 
 _MAX_IDLE = 64
 """Idle connections; equal to the maximum number of a channel's workers."""
@@ -62,6 +62,7 @@ class Endpoint:
         target = f"{url.scheme}://{own['Host']}{url.request_uri}" if proxy_headers else url.request_uri
         all_headers = {**own, **headers, **address.http_headers(), **proxy_headers}
         self._head = f"POST {target} HTTP/1.1\r\n" + _header_lines(all_headers)
+        self._host, self._cafile = str(url.host), address.one("cafile")
         self._secrets = address.secrets
         self._read_seconds = read_seconds
         self._idle: deque[HTTPConnection] = deque(maxlen=_MAX_IDLE)
@@ -79,7 +80,7 @@ class Endpoint:
         try:
             parsed = self._exchange(head.encode("latin-1") + body)
         except (HTTPError, InvalidResponseError, OSError) as error:
-            return Response(error=transport_errors.describe(error))
+            return Response(error=transport_errors.describe(error, self._host, authorities(self._cafile)))
         return Response(parsed.status, parsed.retry_after, bytes(parsed.body))
 
     def _exchange(self, request: bytes) -> ResponseParser:

@@ -13,6 +13,10 @@ _DISCONNECTED = "Falco disconnected during a read; alerts that it had not sent a
 
 _HANDSHAKE = "Falco rejected the TLS handshake; check tls.cert and tls.key, and that both sides use mutual TLS"
 _UNTRUSTED = "Falco's certificate is not signed by the CA in tls.ca; set tls.ca to the CA that signed it"
+_OTHER_NAME = "Falco's certificate is for another name; set tls.server_name to the name in the certificate"
+_NOT_TLS = "the server does not use TLS; check that this is Falco's grpc.bind_address"
+_REFUSED = "connection refused; check that Falco is running and that this is its grpc.bind_address"
+_TLS = (_UNTRUSTED, _OTHER_NAME, _NOT_TLS)
 _UNRESOLVED = "the host name does not resolve; check the address"
 
 _SENTENCES = (
@@ -26,23 +30,29 @@ _SENTENCES = (
     ),
     ("CERTIFICATE_VERIFY_FAILED", _UNTRUSTED),
     ("certificate signature failure", _UNTRUSTED),
-    (
-        "Hostname Verification Check failed",
-        "Falco's certificate is for another name; set tls.server_name to the name in the certificate",
-    ),
+    ("Hostname Verification Check failed", _OTHER_NAME),
     ("Socket closed", _HANDSHAKE),
     ("Connection reset", _HANDSHAKE),
-    ("WRONG_VERSION_NUMBER", "the server does not use TLS; check that this is Falco's grpc.bind_address"),
+    ("WRONG_VERSION_NUMBER", _NOT_TLS),
     ("Handshake read failed", "the server accepts connections and does not answer; check Falco's grpc.bind_address"),
     ("before receiving SETTINGS", "the server accepts connections and does not answer; it may be starting or hanging"),
     ("more than 107 characters", "the socket's path is longer than 107 bytes; give Falco's socket a shorter path"),
     ("target uri is not valid", "not a valid address; the path of a socket has at most 107 bytes"),
     ("errors resolving", _UNRESOLVED),
-    ("Connection refused", "connection refused; check that Falco is running and that this is its grpc.bind_address"),
+    ("Connection refused", _REFUSED),
     ("timed out", "the connection timed out; check that Falco is running and that no firewall blocks the port"),
     ("DNS resolution failed", _UNRESOLVED),
 )
 """Parts of gRPC's messages, and what the bridge says instead."""
+
+
+def is_less_specific(sentence: str, previous: str) -> bool:
+    """Whether a failure to connect follows a TLS error of the same Falco.
+
+    A host name may have several addresses, such as ``localhost``. gRPC tries them in turn and reports the last failure.
+    If Falco listens on one of them, the others refuse the connection, which hides the error of the one.
+    """
+    return sentence.endswith(_REFUSED) and previous.endswith(_TLS)
 
 
 def describe_failure(address: str, code: grpc.StatusCode, details: str, *, was_read: bool = False) -> str:

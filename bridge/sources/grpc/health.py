@@ -11,7 +11,7 @@ from bridge.sources.contract import Accept, Batch, SourceState
 from bridge.sources.grpc import competing_client
 from bridge.sources.grpc.competing_client import GapDetector
 from bridge.sources.grpc.connection import falco_version
-from bridge.sources.grpc.failure import describe_failure
+from bridge.sources.grpc.failure import describe_failure, is_less_specific
 from bridge.sources.state import StateTracker
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS_SECONDS = 30.0
 """How often the connections to a unix socket are counted."""
+_SPECIFIC_SECONDS = 60.0
+"""How long a TLS error hides the refusals of other addresses of the same name."""
 _REMEDY = "each client gets part of the alerts; let only one client read this Falco"
 
 
@@ -33,6 +35,7 @@ class FalcoHealth:
         self._gap = GapDetector()
         self._readable = False
         self._logged_problem = ""
+        self._specific_at = 0.0
         self._logged_missing = 0
         self._version = ""
         self._competitor = ""
@@ -61,6 +64,11 @@ class FalcoHealth:
         """A read failed. Each cause is logged once, not each attempt."""
         sentence = describe_failure(self._address, error.code(), error.details() or "", was_read=self._readable)
         self.unreadable()
+        now = time.monotonic()
+        if is_less_specific(sentence, self._logged_problem) and now - self._specific_at < _SPECIFIC_SECONDS:
+            sentence = self._logged_problem
+        else:
+            self._specific_at = now
         self._state.failed(sentence)
         if sentence != self._logged_problem:
             self._logged_problem = sentence

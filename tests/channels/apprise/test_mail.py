@@ -181,7 +181,7 @@ def test_email_is_encrypted_and_the_login_is_used(tmp_path: Path, monkeypatch: p
         url = f"mailtos://user:PASSWORD@localhost:{server.port}?from=falco@example.com&to=secops@example.com"
         right, wrong = (url.replace("PASSWORD", word) for word in ("right-password", "wrong-password"))
         untrusted = open_channel("mail", right, {}).send([make_delivery()])
-        assert untrusted.reason.startswith("TLS certificate not trusted: ")
+        assert untrusted.reason.startswith("TLS certificate of localhost not trusted: ")
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
         assert open_channel("mail", right, {}).send([make_delivery()]).verdict is Verdict.DELIVERED
         assert (server.received[0].encrypted, server.received[0].login) == (True, "user")
