@@ -52,6 +52,11 @@ route "often" { when rule = a after 3 in 5m by user.name to pager }
 route "burst" { when rule = b throttle 1 per 10m to chat }
 route "noise" { when rule = c group by k8s.pod.name wait 30s to chat }
 route "page"  { when rule = d to pager to boss after 15m throttle 1 per 1h }
+route "who"   { when rule = g with audit = source = k8s_audit within 30s by k8s.pod.name = ka.target.name to chat
+                title "%audit.ka.user.name in %k8s.pod.name" }
+route "quiet" { when rule = h unless rule = i within 5m by user.name to chat }
+route "wide"  { when rule in (j, k, l) after 3 distinct rule in 10m by k8s.pod.name to chat }
+route "chain" { when rule = m then rule = n within 1m by user.name to chat title "%user.name, then %2.proc.cmdline" }
 route "left"  { when rule = e then not rule = f within 1m by user.name to chat }
 test "after" {
   event { rule = a user.name = root } event { rule = a user.name = bob } event { rule = a user.name = root }
@@ -80,6 +85,25 @@ test "escalation" {
   expect "page" to boss message contains "Not acknowledged for 15 min: d"
 }
 test "acknowledged" { event { rule = d } expect "page" to pager ack "page" after 1h expect nothing }
+test "with" {
+  event { rule = g k8s.pod.name = api-0 }
+  event { source = k8s_audit rule = audit ka.target.name = api-0 ka.user.name = alice }
+  expect "who" to chat message contains "alice in api-0"
+}
+test "unless" {
+  event { rule = i user.name = root } event { rule = h user.name = root } event { rule = h user.name = bob }
+  expect "quiet" to chat count 1
+}
+test "distinct" {
+  event { rule = j k8s.pod.name = a } event { rule = j k8s.pod.name = a } event { rule = k k8s.pod.name = a }
+  expect nothing
+  event { rule = l k8s.pod.name = a }
+  expect "wide" to chat
+}
+test "steps" {
+  event { rule = m user.name = root } event { rule = n user.name = root proc.cmdline = "curl x" }
+  expect "chain" to chat message contains "root, then curl x"
+}
 test "then not" {
   event { rule = e user.name = root } event { rule = e user.name = bob } event { rule = f user.name = root }
   expect nothing
@@ -96,7 +120,20 @@ test "silence" {
 }
 """
     assert results(text) == dict.fromkeys(
-        ("after", "throttle", "group", "escalation", "acknowledged", "then not", "silence"), ()
+        (
+            "after",
+            "throttle",
+            "group",
+            "escalation",
+            "acknowledged",
+            "with",
+            "unless",
+            "distinct",
+            "steps",
+            "then not",
+            "silence",
+        ),
+        (),
     )
 
 

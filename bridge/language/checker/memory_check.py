@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 
 from bridge.language.diagnostics.source import Span
-from bridge.language.program.clauses import Absent, After, Clause, Group, New, Pair, Step, Then, Throttle
+from bridge.language.program.clauses import Absent, After, Clause, Group, New, Pair, Step, Then, Throttle, Unless, With
 from bridge.language.program.condition import Condition
 from bridge.language.syntax import tree as syntax
 
@@ -55,7 +56,10 @@ class MemoryChecker:
             case "new":
                 return New(text, self._keys(clause.fields), self._time(clause.window), by, self._time(clause.learn))
             case "after":
-                return After(text, self._number(clause.count), self._time(clause.window), by)
+                distinct = None if clause.distinct is None else next(iter(self._keys([clause.distinct])), None)
+                return After(text, self._number(clause.count), self._time(clause.window), by, distinct)
+            case "unless" | "with":
+                return self._watching(clause)
             case "absent":
                 return Absent(text, self._time(clause.window), by)
             case "throttle":
@@ -79,8 +83,28 @@ class MemoryChecker:
         condition = None if clause.condition is None else self._resolve(clause.condition)
         if condition is None:
             return None
-        by = tuple(Pair(name, name) for name in self._keys(clause.by))
-        return Step(condition, self._time(clause.window), by, clause.negated)
+        return Step(condition, self._time(clause.window), self._pairs(clause.pairs), clause.negated)
+
+    def _watching(self, clause: syntax.WindowedClause) -> Clause | None:
+        """An ``unless`` or a ``with``; None if its condition has an error."""
+        condition = None if clause.condition is None else self._resolve(clause.condition)
+        if condition is None:
+            return None
+        pairs, window_ns = self._pairs(clause.pairs), self._time(clause.window)
+        wait_ns = None if clause.wait is None else self._duration(clause.wait)
+        text = f"{_text(clause)} {_digest([condition, pairs])}"
+        if clause.name is None:
+            return Unless(text, condition, window_ns, pairs, wait_ns)
+        join = With(text, clause.name.text, condition, window_ns, pairs)
+        return join if wait_ns is None else replace(join, wait_ns=wait_ns)
+
+    def _pairs(self, written: Iterable[syntax.KeyPair]) -> tuple[Pair, ...]:
+        found: list[Pair] = []
+        for pair in written:
+            names = self._keys([pair.own] if pair.other is None else [pair.own, pair.other])
+            if len(names) == (1 if pair.other is None else 2):
+                found.append(Pair(names[0], names[-1]))
+        return tuple(found)
 
     def _time(self, word: syntax.Word | None) -> int:
         return 0 if word is None else self._duration(word)
@@ -93,6 +117,7 @@ def _text(clause: syntax.WindowedClause) -> str:
     """The clause on one line, whatever its layout: ``throttle 3 10m by k8s.pod.name``."""
     words = [clause.keyword]
     words += [each.text for each in clause.fields]
+    words += [each.text for each in (clause.name, clause.distinct) if each is not None]
     for part in (clause.count, clause.window, clause.learn, clause.wait, clause.every):
         words.append("-" if part is None else part.text)
     if clause.by:
@@ -100,8 +125,8 @@ def _text(clause: syntax.WindowedClause) -> str:
     return " ".join(words)
 
 
-def _digest(steps: list[Step]) -> str:
-    """Eight hexadecimal digits of what the steps mean, whatever their layout and their macros' names."""
+def _digest(steps: Sequence[object]) -> str:
+    """Eight hexadecimal digits of what these mean, whatever their layout and their macros' names."""
     return blake2b(repr([_without_spans(step) for step in steps]).encode(), digest_size=4).hexdigest()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bridge.alert import Priority, parse_priority
+from bridge.alert.catalogue import families
 from bridge.common.durations import parse_duration
 from bridge.common.suggest import did_you_mean
 from bridge.language.checker.memory_check import MemoryChecker
@@ -24,7 +25,7 @@ from bridge.language.program.schedule import Schedule
 from bridge.language.syntax import tree as syntax
 
 _PRIORITIES = tuple(priority.word for priority in Priority)
-_REPEATABLE = frozenset({"to", "during", "then"})
+_REPEATABLE = frozenset({"to", "during", "then", "with", "unless"})
 _ALLOWED_WITH_DROP = frozenset({"when", "during", "drop", "stop"})
 _ALLOWED_IN_OTHERWISE = frozenset({"to"})
 _MAX_COUNT = 1_000_000
@@ -73,14 +74,15 @@ class RouteChecker:
             self._report(Code.NO_DESTINATION, f'route "{statement.name.text}" has no destination', statement.head, hint)
         used = self._texts.of_template(values.get("use"))
         windowed = [clause for clause in clauses if isinstance(clause, syntax.WindowedClause)]
+        others = self._other_alerts(windowed)
         memory = MemoryChecker(self.resolver.resolve, self.duration, self.count, self._keys)
         return Route(
             statement.name.text,
             self._condition(clauses, enclosing),
             self.channels([clause for clause in to if clause.after is None]),
             self._severity(values.get("severity")),
-            self._texts.check(values.get("title")) or used.title,
-            self._texts.check(values.get("message")) or used.message,
+            self._texts.check(values.get("title"), others) or used.title,
+            self._texts.check(values.get("message"), others) or used.message,
             "drop" in flags,
             "stop" in flags,
             statement.head,
@@ -89,6 +91,23 @@ class RouteChecker:
             memory.clauses(windowed),
             memory.resolve_after(windowed),
         )
+
+    def _other_alerts(self, clauses: Sequence[syntax.WindowedClause]) -> list[str]:
+        """The names under which texts use fields of other alerts: those of joins, and ``2`` for the second step."""
+        steps = [clause for clause in clauses if clause.keyword == "then"]
+        for step in steps[:-1]:
+            if step.negated:
+                self._report(
+                    Code.MISPLACED_CLAUSE, "`then not` is not the last step", step.span, "make it the last `then`"
+                )
+        joins = [clause.name for clause in clauses if clause.name is not None]
+        for number, join in enumerate(joins):
+            if join.text in families():
+                hint = f"choose a name that no field begins with: `%{join.text}.…` is a field of Falco"
+                self._report(Code.RESERVED_NAME, f"`{join.text}` cannot name a `with`", join.span, hint)
+            elif join.text in {each.text for each in joins[:number]}:
+                self._report(Code.DUPLICATE_NAME, f"`{join.text}` names two `with`s", join.span, "rename one of them")
+        return [*(str(number + 2) for number in range(len(steps))), *(join.text for join in joins)]
 
     def otherwise(self, statement: syntax.RouteStatement) -> tuple[str, ...]:
         """Check an ``otherwise`` and return its channels."""

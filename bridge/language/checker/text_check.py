@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from bridge.common.suggest import did_you_mean
@@ -59,8 +59,8 @@ class TextChecker:
         texts = {each.keyword: each.value.text for each in definition.texts}
         return Texts(texts.get("title"), texts.get("message"))
 
-    def check(self, word: syntax.Word | None) -> str | None:
-        """Check a text and return it."""
+    def check(self, word: syntax.Word | None, others: Collection[str] = ("2",)) -> str | None:
+        """Check a text and return it. ``others`` are the steps and joins of the route: ``2``, ``audit``."""
         if word is None:
             return None
         template = parse_template(word.text)
@@ -77,7 +77,7 @@ class TextChecker:
                 self._report(Code.BAD_TEMPLATE, "`%` is not followed by a field", span, "for a percent sign: %%")
         for slot in template.slots:
             end = word.text.index(slot.name, slot.offset) + len(slot.name)
-            problem = self._slot_problem(slot.name, within(word, slot.offset, end))
+            problem = self._slot_problem(_without(slot.name, others), within(word, slot.offset, end))
             if problem is not None:
                 self._problems.append(problem)
         return word.text
@@ -98,6 +98,12 @@ class TextChecker:
 
     def _report(self, code: Code, message: str, span: Span, hint: str) -> None:
         self._problems.append(Diagnostic(code, message, span, hint))
+
+
+def _without(name: str, others: Collection[str]) -> str:
+    """The field of another alert: ``ka.user.name`` of ``audit.ka.user.name``."""
+    first, _, rest = name.partition(".")
+    return rest if first in others and rest else name
 
 
 def foreign_fields(text: str) -> Iterator[tuple[re.Match[str], str]]:

@@ -190,14 +190,21 @@ class _Printer:
     def _memory(self, clause: syntax.WindowedClause, room: int) -> list[str]:
         head = _padded(clause.keyword)
         window = "" if clause.window is None else clause.window.text
-        by = f" by {_keys(clause.by)}" if clause.by else ""
+        by = f" by {_keys(clause.by)}" if clause.by else f" by {_pairs(clause.pairs)}" if clause.pairs else ""
         count = "" if clause.count is None else clause.count.text
         match clause.keyword:
             case "new":
                 learn = "" if clause.learn is None else f" learn {clause.learn.text}"
                 return [f"{head}{_keys(clause.fields)} in {window}{by}{learn}"]
             case "after":
-                return [f"{head}{count} in {window}{by}"]
+                distinct = "" if clause.distinct is None else f" distinct {clause.distinct.text}"
+                return [f"{head}{count}{distinct} in {window}{by}"]
+            case "unless" | "with":
+                assert clause.condition is not None
+                name = "" if clause.name is None else f"{clause.name.text} = "
+                wait = "" if clause.wait is None else f" wait {clause.wait.text}"
+                lines = condition_lines(head + name, clause.condition, self._text, room)
+                return [*lines[:-1], f"{lines[-1]} within {window}{by}{wait}"]
             case "then":
                 assert clause.condition is not None
                 lines = condition_lines(head + ("not " if clause.negated else ""), clause.condition, self._text, room)
@@ -330,6 +337,10 @@ def _padded(keyword: str) -> str:
 
 def _names(words: Sequence[syntax.Word]) -> str:
     return ", ".join(word.text for word in words)
+
+
+def _pairs(pairs: Sequence[syntax.KeyPair]) -> str:
+    return ", ".join(each.own.text + ("" if each.other is None else f" = {each.other.text}") for each in pairs)
 
 
 def _keys(fields: Sequence[syntax.FieldName]) -> str:

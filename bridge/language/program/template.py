@@ -14,7 +14,8 @@ from bridge.alert import MISSING
 
 _NAME = r"[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_-]*)*(?:\[[^\]\n]{1,200}\])?"
 _PART = re.compile(
-    rf"%%|%(?P<width>[0-9]{{1,4}})?(?:(?P<call>tolower|toupper)\((?P<inner>{_NAME})\)|(?P<name>{_NAME}))|%"
+    rf"%%|%(?P<step>[2-9]\.{_NAME})"
+    rf"|%(?P<width>[0-9]{{1,4}})?(?:(?P<call>tolower|toupper)\((?P<inner>{_NAME})\)|(?P<name>{_NAME}))|%"
 )
 """Applied to templates only, never to the content of alerts."""
 _MAX_WIDTH = 1000
@@ -66,7 +67,7 @@ def parse_template(text: str) -> Template:
                 stray.append(match.start())
             continue
         width = min(int(match["width"] or 0), _MAX_WIDTH)
-        parts.append(Slot(match["name"] or match["inner"], width, match["call"] or "", match.start()))
+        parts.append(Slot(match["step"] or match["name"] or match["inner"], width, match["call"] or "", match.start()))
     parts.append(text[at:])
     return Template(tuple(part for part in parts if part != ""), tuple(stray))
 

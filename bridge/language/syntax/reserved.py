@@ -9,13 +9,13 @@ STATEMENTS = (
     "import", "list", "macro", "schedule", "template", "redact", "where", "route", "otherwise", "test",
 )  # fmt: skip
 CLAUSES = (
-    "when", "during", "new", "after", "then", "absent", "group", "throttle", "to", "severity", "title", "message",
-    "use", "resolve", "drop", "stop",
+    "when", "during", "unless", "new", "after", "then", "absent", "with", "group", "throttle", "to", "severity",
+    "title", "message", "use", "resolve", "drop", "stop",
 )  # fmt: skip
 STEPS = ("event", "after", "ack", "silence", "expect")
 CONNECTIVES = (
     "and", "or", "not", "exists", "falco", "matching", "with", "by", "learn", "within", "wait", "every", "limit", "per",
-    "for", "nothing", "count", "true", "false",
+    "for", "nothing", "count", "distinct", "true", "false",
 )  # fmt: skip
 
 RESERVED = frozenset((*STATEMENTS, *CLAUSES, *STEPS, *CONNECTIVES, *Operator, *Quantifier, *ATTRIBUTES))

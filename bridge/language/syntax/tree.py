@@ -225,8 +225,17 @@ class ToClause:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPair:
+    """``f = g`` of a key; ``other`` is None for plain ``f``."""
+
+    own: FieldName
+    other: FieldName | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class WindowedClause:
-    """A clause with memory: ``new``, ``after``, ``then``, ``absent``, ``group``, ``throttle`` or ``resolve``."""
+    """A clause with memory. ``keyword`` says which one."""
 
     keyword: str
     span: Span
@@ -240,6 +249,12 @@ class WindowedClause:
     window: Word | None = None
     """The duration of every clause but ``group``."""
     by: tuple[FieldName, ...] = ()
+    pairs: tuple[KeyPair, ...] = ()
+    """The key of ``then``, ``unless`` and ``with``."""
+    distinct: FieldName | None = None
+    """The field of ``after N distinct``."""
+    name: Word | None = None
+    """The name of ``with``."""
     learn: Word | None = None
     wait: Word | None = None
     every: Word | None = None

@@ -99,15 +99,33 @@ class TreeBuilder(ConditionBuilder):
         return self._windowed(children, fields=children[1], window=self._word(children[3]), **options)
 
     def after(self, children: list[Any]) -> syntax.WindowedClause:
-        """``after N in window by keys``."""
-        options = self._options(children[4:])
-        return self._windowed(children, count=self._word(children[1]), window=self._word(children[3]), **options)
+        """``after N distinct field in window by keys``."""
+        field = children[3] if children[2].type == "DISTINCT" else None
+        rest = children[4 if field is not None else 2 :]
+        options = self._options(rest[2:])
+        return self._windowed(
+            children, count=self._word(children[1]), distinct=field, window=self._word(rest[1]), **options
+        )
+
+    def unless(self, children: list[Any]) -> syntax.WindowedClause:
+        """``unless condition within window by pairs wait window``."""
+        _, condition, _, window, _, pairs, *rest = children
+        options = self._options(rest)
+        return self._windowed(children, condition=condition, window=self._word(window), pairs=pairs, **options)
+
+    def with_join(self, children: list[Any]) -> syntax.WindowedClause:
+        """``with name = condition within window by pairs wait window``."""
+        _, name, _, condition, _, window, _, pairs, *rest = children
+        options = self._options(rest)
+        return self._windowed(
+            children, name=self._word(name), condition=condition, window=self._word(window), pairs=pairs, **options
+        )
 
     def then(self, children: list[Any]) -> syntax.WindowedClause:
-        """``then not condition within window by keys``."""
-        keyword, condition, _, window, _, by = children
+        """``then not condition within window by pairs``."""
+        keyword, condition, _, window, _, pairs = children
         negated = keyword.type == "THEN_NOT"
-        return self._windowed(children, negated=negated, condition=condition, window=self._word(window), by=by)
+        return self._windowed(children, negated=negated, condition=condition, window=self._word(window), pairs=pairs)
 
     def absent(self, children: list[Any]) -> syntax.WindowedClause:
         """``absent window by keys``."""
@@ -161,6 +179,14 @@ class TreeBuilder(ConditionBuilder):
     def keys(self, children: list[Any]) -> tuple[syntax.FieldName, ...]:
         """``a, b``."""
         return tuple(children[::2])
+
+    def pairs(self, children: list[Any]) -> tuple[syntax.KeyPair, ...]:
+        """``a, b = c``."""
+        return tuple(children[::2])
+
+    def pair(self, children: list[Any]) -> syntax.KeyPair:
+        """``b = c``."""
+        return syntax.KeyPair(children[0], children[2] if len(children) > 1 else None, self._whole(children))
 
     # Tests
 
