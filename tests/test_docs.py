@@ -14,6 +14,7 @@ from bridge.config.load import load_config
 from bridge.config.schema.config import Config
 from bridge.config.schema.keys import keys_of, sections_of
 from bridge.config.schema.sources import SourceSettings
+from bridge.config.warn import config_warnings
 from bridge.daemon.channel_check import check_channels
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code, Severity
@@ -61,7 +62,8 @@ def config_codes_of(text: str, folder: Path) -> set[Code]:
     (folder / "secret").write_text("0123456789abcdef\n", encoding="utf-8")
     rest = (f"{key}: {value}\n" for key, value in REST_OF_A_CONFIG.items() if not text.startswith(f"{key}:"))
     (folder / "falco-bridge.yaml").write_text(text + "".join(rest), encoding="utf-8")
-    return {each.code for each in check_channels(load_config(folder / "falco-bridge.yaml", {}))}
+    loaded = load_config(folder / "falco-bridge.yaml", {})
+    return {each.code for each in (*check_channels(loaded), *config_warnings(loaded))}
 
 
 @pytest.mark.parametrize("code", CONFIG_CODES, ids=lambda code: code.id)

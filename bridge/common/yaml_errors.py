@@ -59,7 +59,14 @@ def explain_yaml(error: Exception, text: str) -> YamlProblem:
         return _character(line, mark, lines)
     for part, message, hint in _KNOWN:
         if part in problem:
-            opened = part in ("',' or '}'", "',' or ']'", "unexpected end of stream") and started is not None
+            opened = part in (
+                "',' or '}'",
+                "',' or ']'",
+                "unexpected end of stream",
+                "could not find expected ':'",
+                "alphabetic or numeric character",
+                "undefined alias",
+            )  # fmt: skip and started is not None
             place = started if opened else mark
             return YamlProblem(message, hint, place.line + 1, place.column + 1, _offset(lines, place))
     return YamlProblem(problem or "malformed", "", mark.line + 1, mark.column + 1, _offset(lines, mark))

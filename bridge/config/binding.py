@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 
 from bridge.common.secret import Secret
-from bridge.common.suggest import did_you_mean
+from bridge.common.suggest import did_you_mean, nearest
 from bridge.config.document import REFERENCE, Document
 from bridge.config.references import References
 from bridge.config.schema.keys import NODEFAULT, Key, Section, item_of, keys_of, sections_of, value_of
@@ -23,7 +23,11 @@ FAILED: Any = object()
 Place = tuple[str | int, ...]
 """The keys and list positions that lead to a value: ``("sources", 0, "tls", "ca")``."""
 _LARGEST_NUMBER = 9
+_BARE_VARIABLE = re.compile(r"\$([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b")
 _BOOLEANS = {"true": True, "false": False}
+_OTHER_BOOLEANS = {"true": "true", "yes": "true", "on": "true", "1": "true", "false": "false", "no": "false",
+                   "off": "false", "0": "false"}  # fmt: skip
+_ROUTE_TEXT = re.compile(r"(?:\s|#[^\n]*\n)*(?:route|where|otherwise|macro|list|import|schedule|test)\s+[\"'{\w]")
 
 
 class Binder:
@@ -42,11 +46,14 @@ class Binder:
     ) -> None:
         self.document = document
         self.diagnostics: list[Diagnostic] = []
+        self.warnings: list[Diagnostic] = []
         self.references = References(document.folder, environ)
         self.spans: dict[Place, Span] = {}
         """The place in the text of each value that was read."""
         self.referring: set[Place] = set()
         """The values that contain a ``${…}``."""
+        self._suggested: set[Place] = set()
+        """The keys that a misspelt key probably means."""
         self.positions: dict[Place, list[int]] = {}
         """For each list, the positions in the text of the items that were read."""
         self._with_secrets = with_secrets
@@ -60,6 +67,8 @@ class Binder:
         if only:
             keys = tuple(key for key in keys if key.name in only)
         entries = self._entries(node, section.noun, keys, (), strict=not only)
+        if not isinstance(node, yaml.MappingNode):
+            return {}
         values = {key.name: self._keyed(key, entries, node, section, ()) for key in keys}
         return {name: value for name, value in values.items() if value is not FAILED}
 
@@ -98,6 +107,8 @@ class Binder:
         if key.name in entries:
             value = self._value(key.type, entries[key.name], key, (*place, key.name))
             return key.default if value is FAILED and not key.required else value
+        if key.default is NODEFAULT and (*place, key.name) in self._suggested:
+            return FAILED  # reported as a misspelt key
         if key.default is NODEFAULT:
             hint = f"add `{key.name}`, such as {key.name}: {key.example}"
             self._note(Code.MISSING_KEY, self.document.span(node), f"{section.noun} has no `{key.name}`", hint)
@@ -109,17 +120,39 @@ class Binder:
         """The values by key; unknown keys are errors where it is strict."""
         known = [key.name for key in keys]
         if not isinstance(node, yaml.MappingNode):
-            self._wrong_shape(node, f"{noun} must be a mapping", f"start with {known[0]}: {keys[0].example}")
+            if not place and _ROUTE_TEXT.match(self.document.text):
+                hint = "name it in the config with `routes`, and give --config the config"
+                self._wrong_shape(node, "this is a .route file, not a config", hint)
+            else:
+                self._wrong_shape(node, f"{noun} must be a mapping", f"start with {known[0]}: {keys[0].example}")
             return {}
         entries: dict[str, yaml.Node] = {}
+        empty = ""
         for name, key_node, value in self._pairs(node, noun, place):
             if name in known:
                 entries[name] = value
+                empty = name if value.tag.endswith(":null") else ""
             elif strict:
-                hint = did_you_mean(name, known) or f"known keys: {', '.join(known)}"
+                hint = self._unknown_hint(name, known, place, empty)
                 self.document.show(key_node)
                 self._note(Code.UNKNOWN_KEY, self.document.span(key_node), f"unknown key `{name}` in {noun}", hint)
         return entries
+
+    def _unknown_hint(self, name: str, known: list[str], place: Place, empty: str) -> str:
+        """What to do about an unknown key. ``empty`` is the key without a value that precedes it."""
+        found = nearest(name, known)
+        if found is not None:
+            self._suggested.add((*place, found))
+            return f"did you mean `{found}`?"
+        if empty:
+            return f"indent it below `{empty}`"
+        home = _home_of(name)
+        if place and home == "":
+            return f"`{name}` is a section of its own: indent it less"
+        if not place and home:
+            *outer, _ = [*home.split("."), ""]
+            return f"`{name}` belongs in `{home}`: {': {'.join(outer)}: {{{name}: …}}{'}' * (len(outer) - 1)}"
+        return f"known keys: {', '.join(known)}"
 
     def _pairs(self, node: yaml.MappingNode, noun: str, place: Place) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
         """Each key with its node and its value's; a repeated one is an error."""
@@ -185,6 +218,10 @@ class Binder:
             nodes = [node]
         else:
             hint = "start each item with `- ` on a line of its own"
+            first = node.value[0][0] if isinstance(node, yaml.MappingNode) and node.value else None
+            known = {each.name for part in sections_of(item) for each in keys_of(part)}
+            if isinstance(first, yaml.ScalarNode) and first.value in known:
+                hint = f"write `- ` before `{first.value}`: each item of the list starts with it"
             self._wrong_shape(node, f"`{key.name}` must be a list", hint)
             return FAILED
         if not nodes and key.default is NODEFAULT:
@@ -202,16 +239,29 @@ class Binder:
 
     def _mapping(self, declared: Any, node: yaml.Node, key: Key, place: Place) -> Any:
         if not isinstance(node, yaml.MappingNode):
-            self._wrong_shape(node, f"`{key.name}` must be a mapping of names to values", f"write {key.example}")
+            hint = f"write {key.example}"
+            if isinstance(node, yaml.SequenceNode) and all(isinstance(each, yaml.MappingNode) for each in node.value):
+                hint = "write it without the `- ` before each name"
+            elif node.tag.endswith(":null"):
+                hint = "indent its entries below it"
+            self._wrong_shape(node, f"`{key.name}` must be a mapping of names to values", hint)
             return FAILED
         values: dict[str, Any] = {}
+        options = {each.name for part in sections_of(declared) for each in keys_of(part)}
         for name, key_node, value in self._pairs(node, f"`{key.name}`", place):
+            if name in options and isinstance(value, yaml.ScalarNode) and "://" not in value.value:
+                owner = next((str(each) for each in values), "NAME")
+                hint = f"write it with the channel: {owner}: {{url: …, {name}: …}}"
+                self._note(
+                    Code.INVALID_NAME, self.document.span(key_node), f"`{name}` is an option, not a channel", hint
+                )
+                continue
             if name in key.reserved:
                 self._note(Code.INVALID_NAME, self.document.span(key_node), f"`{name}` is a word of the language",
                            "choose another name")  # fmt: skip
             elif not re.fullmatch(key.names, name):
                 self._note(Code.INVALID_NAME, self.document.span(key_node), f"invalid name `{name}`",
-                           "use letters, digits, `_` and `-`; start with a letter")  # fmt: skip
+                           f"write `{_valid_name(name)}`: letters, digits, `_` and `-`")  # fmt: skip
             bound = self._value(declared, value, key, (*place, name))
             if bound is not FAILED:
                 values[name] = bound
@@ -222,15 +272,14 @@ class Binder:
         if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
             self._wrong_shape(node, f"`{key.name}` must be a single value", f"such as {key.example}")
             return FAILED
-        if secret:
-            self.document.show_partly(node)
-        else:
-            self.document.show(node)
+        (self.document.show_partly if secret else self.document.show)(node)
         refers = REFERENCE.search(node.value) is not None
         if secret and not self._with_secrets and (refers or not self._check_plain_secrets):
             if refers:
                 self.referring.add(place)
             return declared("")
+        if secret:
+            self._warn_of_variable(node)
         text = self.references.resolve(node.value)
         if self.references.used:
             self.referring.add(place)
@@ -248,6 +297,13 @@ class Binder:
             self._note(error.code, self.document.span(node), error.message or f"invalid `{key.name}`{shown}", hint)
             return FAILED
 
+    def _warn_of_variable(self, node: yaml.ScalarNode) -> None:
+        variable = _BARE_VARIABLE.search(node.value)
+        if variable is not None:
+            hint = f"write `${{{variable[1]}}}` for the value of the variable"
+            message = f"`${variable[1]}` is not replaced"
+            self.warnings.append(Diagnostic(Code.UNREPLACED_VARIABLE, message, self.document.span(node), hint))
+
     def _wrong_shape(self, node: yaml.Node, message: str, hint: str) -> None:
         self._note(Code.WRONG_SHAPE, self.document.span(node), message, hint)
 
@@ -263,7 +319,8 @@ def _parsed(declared: Any, text: str, key: Key, folder: Path) -> Any:
         return text
     if declared is bool:
         if text not in _BOOLEANS:
-            raise InvalidValueError
+            meant = _OTHER_BOOLEANS.get(text.lower(), "")
+            raise InvalidValueError(f"write `{meant}`" if meant else "")
         return _BOOLEANS[text]
     if declared is int:
         assert key.least is not None
@@ -286,3 +343,19 @@ def _expected(declared: Any, key: Key) -> str:
     else:
         said = VALUES[declared].expected
     return f"{said}, or {key.none_word}" if key.none_word else said
+
+
+def _valid_name(name: str) -> str:
+    """The nearest name that channels and labels may have."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "name"
+
+
+def _home_of(name: str) -> str | None:
+    """The section of a key by its place: empty for the root; None if no section, or several, have it."""
+    from bridge.config.schema.tree import sections
+
+    homes = [place for place, section in sections().items() if any(key.name == name for key in keys_of(section))]
+    if "" in homes:
+        return ""
+    homes = [each for each in homes if not each.startswith(("sources", "channels"))]
+    return homes[0] if len(homes) == 1 else None

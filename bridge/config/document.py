@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from bridge.common.yaml_errors import YamlProblem, explain_yaml
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText, Span
 
@@ -80,14 +81,15 @@ class Document:
         except RecursionError:
             self._fail("the config is nested too deeply", "the deepest key of a config has four levels")
         except yaml.YAMLError as error:
-            self._fail(f"the config is not YAML: {getattr(error, 'problem', None) or 'malformed'}",
-                       "fix the syntax here", getattr(error, "problem_mark", None))  # fmt: skip
+            problem = explain_yaml(error, self.text)
+            hint = problem.hint or "fix the syntax here"
+            self._fail(f"the config is not YAML: {problem.message}", hint, problem)
         else:
             if self.root is None:
                 self._fail("the config is empty", "it needs `sources`, `channels`, `routes` and `journal`")
 
-    def _fail(self, message: str, hint: str, mark: yaml.Mark | None = None, *, may_pass: bool = False) -> None:
+    def _fail(self, message: str, hint: str, problem: YamlProblem | None = None, *, may_pass: bool = False) -> None:
         self._visible += [match.span(1) for match in _LINE_KEY.finditer(self.text)]
-        at, line, column = (0, 0, 0) if mark is None else (mark.index, mark.line, mark.column)
-        span = Span(str(self.path), at, at + 1, line + 1, column + 1)
+        known = problem if problem is not None and problem.line else YamlProblem("", "", 1, 1, 0)
+        span = Span(str(self.path), known.offset, known.offset + 1, known.line, known.column)
         self.problems.append(Diagnostic(Code.UNREADABLE_CONFIG, message, span, hint, may_pass=may_pass))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.channels.native.allowed import NOTHING, Allowed
-from bridge.config.binding import Binder
+from bridge.config.binding import Binder, Place
 from bridge.config.defaults import with_defaults
 from bridge.config.document import Document
 from bridge.config.rules import check_rules
@@ -35,6 +35,9 @@ class LoadedConfig:
     """The channels without errors."""
     channel_spans: Mapping[str, Span]
     """Where each channel's URL is written, those with errors included."""
+    warnings: tuple[Diagnostic, ...]
+    spans: Mapping[Place, Span]
+    """Where each value is written."""
     routes: tuple[Path, ...]
     labels: Mapping[str, str]
     allowed: Allowed
@@ -93,7 +96,7 @@ def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = 
     binder = Binder(document, environ, with_secrets=with_secrets, check_plain_secrets=True)
     if document.root is None:
         return LoadedConfig(
-            path, None, tuple(document.problems), document.source(), {}, {}, (), {}, NOTHING, (), frozenset()
+            path, None, tuple(document.problems), document.source(), {}, {}, (), {}, (), {}, NOTHING, (), frozenset()
         )
     values = with_defaults(binder.root(Config), document.folder)
     check_rules(binder, values)
@@ -105,6 +108,8 @@ def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = 
         document.source(),
         values.get("channels", {}),
         _channel_spans(binder),
+        tuple(binder.warnings),
+        binder.spans,
         values.get("routes", ()),
         values["labels"],
         allowed_by(values["allow"], values["journal"]) if "journal" in values else NOTHING,

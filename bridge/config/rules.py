@@ -80,6 +80,9 @@ def _grpc(binder: Binder, place: Place, source: GrpcSettings) -> None:
 def _http(binder: Binder, place: Place, source: HttpSettings) -> None:
     """People are notified by what is posted here."""
     guarded = _given(binder, place, "path", "token", "allow") or (*place, "tls", "ca") in binder.spans
+    wrong = binder.spans.get((*place, "insecure"))  # `insecure: yes` is an error of its own
+    if any(each.span == wrong for each in binder.diagnostics):
+        return
     if not guarded and not source.insecure and not source.http.is_loopback:
         hint = "add `path`, `token`, `allow` or `tls` with `ca`; or listen on 127.0.0.1; or set insecure: true"
         message = f"anyone who can connect to {source.http.host} could post alerts"

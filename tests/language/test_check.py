@@ -353,3 +353,31 @@ def test_nested_lists_take_linear_time() -> None:
     text = large + "".join(f"list l{n} = (big)\n" for n in range(200))
     found = [each for each in check([SourceText("t", text)], KNOWN).diagnostics if each.code is Code.TOO_LARGE]
     assert len(found) == 190
+
+
+def test_an_error_does_not_leak_into_the_next_parse() -> None:
+    """The first text ends with a list that Falco would reject in a condition, and the parser stops before the list ends."""
+    stopped = check([SourceText("a", 'list l = ("x\\\\", \nroute "r" { to pager }')], KNOWN)
+    assert stopped.errors
+    found = check_condition(SourceText("b", "innocent"), KNOWN, [SourceText("c", "macro innocent = proc.name = bash")])
+    assert not isinstance(found, tuple)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'route "r" { when proc.name ~ ~ ~ ~ ~ ~ ~ ~ to pager }',
+        "; ; ; ; ; ; ; ; ; ; ; ;",
+        'route "r" { to a b c d e f g h i j k l m n o p q r s t }',
+        "if (x) {\n" * 40,
+        "{" * 300 + "}" * 299,
+        "where rule = a {\n" * 60,
+        'route "r" { when (((((((((( to x }\n' * 20,
+    ],
+)
+def test_a_text_in_another_language_gives_few_errors(text: str) -> None:
+    """Repairs end: a line is given up after a few errors, and each error lies after the one before."""
+    found = [each for each in check([SourceText("t", text)], KNOWN).diagnostics if each.code is Code.SYNTAX]
+    assert 1 <= len(found) <= MAX_SYNTAX_ERRORS + 1
+    starts = [each.span.line for each in found]
+    assert max(starts.count(line) for line in starts) <= 6

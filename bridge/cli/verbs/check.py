@@ -117,10 +117,13 @@ def _read_config(path: Path, *, with_secrets: bool) -> tuple[LoadedConfig, list[
     import os
 
     from bridge.config.load import load_config
+    from bridge.config.warn import config_warnings
     from bridge.daemon.channel_check import check_channels
+    from bridge.language.diagnostics.diagnostic import by_place
 
     config = load_config(path, os.environ, with_secrets=with_secrets)
-    return config, list(check_channels(config))
+    warnings = config_warnings(config) if with_secrets else config.warnings  # the folders of CI say nothing
+    return config, sorted([*check_channels(config), *warnings], key=by_place)
 
 
 def _print_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, SourceText]) -> None:

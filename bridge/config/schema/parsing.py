@@ -29,6 +29,16 @@ from bridge.config.schema.values import (
     SocketPath,
     Token,
 )
+from bridge.config.schema.written_otherwise import (
+    address_hint,
+    duration_hint,
+    file_hint,
+    grpc_hint,
+    pattern_hint,
+    rate_hint,
+    size_hint,
+    slashes_hint,
+)
 from bridge.delivery.options import Rate
 from bridge.language.diagnostics.diagnostic import Code
 from bridge.language.program.values import Network, parse_address, parse_network
@@ -72,7 +82,7 @@ class ValueType:
 def _duration(text: str, _folder: Path) -> Duration:
     ns = parse_duration(text)
     if ns is None:
-        raise InvalidValueError
+        raise InvalidValueError(duration_hint(text))
     return Duration(ns, text)
 
 
@@ -80,26 +90,26 @@ def _size(text: str, _folder: Path) -> Size:
     match = _SIZE.fullmatch(text)
     size = 0 if match is None else int(match[1]) * _BYTES[match[2]]
     if size < _SMALLEST:
-        raise InvalidValueError
+        raise InvalidValueError("" if match else size_hint(text))
     return Size(size, text)
 
 
 def _rate(text: str, _folder: Path) -> Rate:
     match = _RATE.fullmatch(text)
     if match is None or float(match["count"]) <= 0:
-        raise InvalidValueError
+        raise InvalidValueError(rate_hint(text))
     if match["unit"] is not None:
         return Rate(float(match["count"]), _UNITS[match["unit"][0]])
     ns = parse_duration(match["span"])
     if ns is None:
-        raise InvalidValueError
+        raise InvalidValueError(rate_hint(text))
     return Rate(float(match["count"]), ns / 1e9)
 
 
 def _listen(text: str, _folder: Path) -> ListenAddress:
     match = _LISTEN.fullmatch(text)
     if match is None or int(match[2]) > _LARGEST_PORT:
-        raise InvalidValueError
+        raise InvalidValueError(address_hint(text, "127.0.0.1:2801"))
     return ListenAddress(match[1].strip("[]") or "0.0.0.0", int(match[2]), text)  # noqa: S104  # as the user wrote it
 
 
@@ -112,19 +122,21 @@ def _network(text: str, _folder: Path) -> Network:
 
 
 def _grpc(text: str, folder: Path) -> GrpcAddress:
+    if hint := slashes_hint(text):
+        raise InvalidValueError(hint)
     if text.startswith("unix:"):
         path = folder / text.removeprefix("unix:").removeprefix("//")
         _check_length(path, "move Falco's socket to a shorter path, such as /run/falco/falco.sock")
         return GrpcAddress(f"unix:{path}", text)
-    if not re.fullmatch(r"[^\s/]+:\d{1,5}", text):
-        raise InvalidValueError
+    if not re.fullmatch(r"[^\s/]+:\d{1,5}", text) or int(text.rpartition(":")[2]) > _LARGEST_PORT:
+        raise InvalidValueError(grpc_hint(text))
     return GrpcAddress(text, text)
 
 
 def _dns(text: str, _folder: Path) -> DnsAddress:
     match = _DNS_NAME.fullmatch(text)
     if match is None or not 0 < int(match[2]) <= _LARGEST_PORT:
-        raise InvalidValueError
+        raise InvalidValueError(f"write `dns://{text}`" if _DNS_NAME.fullmatch(f"dns://{text}") else "")
     return DnsAddress(match[1], int(match[2]))
 
 
@@ -163,7 +175,8 @@ def _check_length(path: Path, hint: str) -> None:
 def _pem(text: str, folder: Path) -> PemFile:
     path = _path(text, folder)
     if not path.is_file():
-        raise InvalidValueError("name a PEM file", f"there is no file {path}", Code.NO_SUCH_FILE)
+        hint = file_hint(text, folder) or "name a PEM file"
+        raise InvalidValueError(hint, f"there is no file {path}", Code.NO_SUCH_FILE)
     return PemFile(path)
 
 
@@ -183,10 +196,11 @@ def _routes(text: str, folder: Path) -> tuple[RouteFile, ...]:
     base = Path("/") if text.startswith("/") else folder
     try:
         paths = [path for path in base.glob(text.lstrip("/")) if path.is_file()]
-    except (ValueError, NotImplementedError):
+    except (ValueError, NotImplementedError, IndexError, AttributeError):  # pathlib's for `.`, `./`, `` and `a**`
         paths = []
     if not paths:
-        raise InvalidValueError(f"relative paths start at {folder}", f"no file matches {text}", Code.NO_SUCH_FILE)
+        hint = pattern_hint(text, folder) or f"relative paths start at {folder}"
+        raise InvalidValueError(hint, f"no file matches {text}", Code.NO_SUCH_FILE)
     return tuple(RouteFile(path) for path in sorted(paths, key=lambda path: str(path).encode()))
 
 

@@ -85,6 +85,8 @@ class Code(Enum):
     UNUSABLE_CHANNEL = ("C513", Severity.ERROR)
     BAD_FALLBACK = ("C514", Severity.ERROR)
     EXPOSED_SECRET = ("C515", Severity.ERROR)
+    MISSING_FOLDER = ("C516", Severity.WARNING)
+    UNREPLACED_VARIABLE = ("C517", Severity.WARNING)
 
     @property
     def id(self) -> str:
