@@ -157,10 +157,10 @@ class Model:
 
     def restart(self) -> None:
         """Another courier takes over: it knows what the journal holds."""
-        channel = Answering("c", self._answer, self.batch_size, self.batch_size)
+        self.channel = Answering("c", self._answer, self.batch_size, self.batch_size)
         options = ChannelOptions(concurrency=self.concurrency, give_up_after=1e12)
         health = self.journal.deliveries.health().get("c", Health())
-        self.runner = Runner(channel, options, health, self._done, 0, lambda: 0.5, InlineWorkers)
+        self.runner = Runner(self.channel, options, health, self._done, 0, lambda: 0.5, InlineWorkers)
         self.journal.deliveries.release(self.now_ns)
 
     def _done(self, attempt: Attempt, outcome: Outcome) -> None:
@@ -259,6 +259,20 @@ def test_whatever_the_channel_answers_only_invalid_messages_become_dead_letters(
                 break
         for output, state in model.states().items():
             assert state is (DeliveryState.DEAD if output.endswith("invalid") else DeliveryState.DELIVERED), output
+
+
+def test_a_channel_at_fault_sees_few_requests_for_a_large_batch(make_journal: Callable[[], Journal]) -> None:
+    """The batch is split down to single deliveries; when two are refused, the rest waits in the journal."""
+    with closing(make_journal()) as journal:
+        model = Model(journal, 500, 1)
+        for _ in range(500):
+            model.add("a", valid=True)
+        model.tick(REFUSED, 0.0)
+        sizes = [len(each) for each in model.channel.sent]
+        assert sizes == [500, 250, 125, 62, 31, 15, 7, 3, 1, 2, 1]
+        assert not model.runner.has_split_batches
+        model.tick(DELIVERED, 300.0)
+        assert set(model.states().values()) == {DeliveryState.DELIVERED}
 
 
 def test_any_number_of_invalid_messages_in_a_row_is_passed_in_time(make_journal: Callable[[], Journal]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bridge.channels.contract import Channel
 from bridge.common.clock import SYSTEM_CLOCK, Clock, Timeline
 from bridge.courier.courier import Courier
 from bridge.delivery import Delivery, Outcome, Verdict
@@ -51,7 +52,7 @@ class Working:
     def __init__(
         self,
         folder: Path,
-        channels: Sequence[Answering],
+        channels: Sequence[Channel],
         options: Mapping[str, ChannelOptions] | None = None,
         jitter: float = 0.1,
         courier_journal: Journal | None = None,
@@ -99,7 +100,7 @@ class Working:
 
 @contextmanager
 def working(
-    folder: Path, channels: Sequence[Answering], options: Mapping[str, ChannelOptions] | None = None,
+    folder: Path, channels: Sequence[Channel], options: Mapping[str, ChannelOptions] | None = None,
     entries: Sequence[Entry] = (), jitter: float = 0.1, courier_journal: Journal | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Iterator[Working]:  # fmt: skip
