@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bridge.operator.client import AdminClient
-    from bridge.operator.model import Incident, IncidentList
+    from bridge.operator.model import IncidentList, IncidentStatus
 
 _WIDTH = 100
 
@@ -43,7 +43,7 @@ def change(client: AdminClient, action: str, target: str) -> IncidentList:
     return client.post(f"/api/v1/incidents/{action}", IncidentList, ChangeIncidents(target))
 
 
-def _lines(incident: Incident) -> Iterator[str]:
+def _lines(incident: IncidentStatus) -> Iterator[str]:
     from bridge.cli.table import many, moment
     from bridge.common.text import one_line
 

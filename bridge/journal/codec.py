@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from bridge.alert import Alert, Priority
-from bridge.routing import Context, Decision, Kind, Notification, Reason
+from bridge.routing import Decision, Notification, NotificationContext, NotificationKind, Reason
 
 _Value = TypeVar("_Value")
 
@@ -117,16 +117,16 @@ def decode_notification(channel: str, body: bytes) -> Notification:
     )
 
 
-def _context_body(context: Context) -> _ContextBody:
+def _context_body(context: NotificationContext) -> _ContextBody:
     return _ContextBody(
         context.kind, context.count, context.suppressed, context.first_ns, context.last_ns, dict(context.values),
         context.alerts, context.incident, context.key,
     )  # fmt: skip
 
 
-def _context(body: _ContextBody) -> Context:
-    return Context(
-        Kind(body.kind), body.count, body.suppressed, body.first_ns, body.last_ns, body.values, body.alerts,
+def _context(body: _ContextBody) -> NotificationContext:
+    return NotificationContext(
+        NotificationKind(body.kind), body.count, body.suppressed, body.first_ns, body.last_ns, body.values, body.alerts,
         body.incident, body.key,
     )  # fmt: skip
 

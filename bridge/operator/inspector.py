@@ -29,7 +29,7 @@ class IntakeState(Protocol):
     blocked: str
 
 
-class Courier(Protocol):
+class InspectedCourier(Protocol):
     """The parts of the courier process that are inspected."""
 
     @property
@@ -57,7 +57,12 @@ class Inspector:
     """Reads the state of one running bridge. Callable from any thread."""
 
     def __init__(
-        self, journal: Path, channels: Sequence[str], intake: IntakeState, sources: Sequence[Source], courier: Courier
+        self,
+        journal: Path,
+        channels: Sequence[str],
+        intake: IntakeState,
+        sources: Sequence[Source],
+        courier: InspectedCourier,
     ) -> None:
         self.started_ns = time.time_ns()
         self.channels = tuple(channels)

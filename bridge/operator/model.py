@@ -180,7 +180,7 @@ class DeadLetterSummary(Answer, frozen=True):
     alert: DeadLetterAlert
 
 
-class Attempt(Answer, frozen=True):
+class AttemptStatus(Answer, frozen=True):
     """One failed attempt to send a delivery."""
 
     number: int
@@ -192,7 +192,7 @@ class Attempt(Answer, frozen=True):
 class DeadLetterDetail(DeadLetterSummary, frozen=True):
     """A dead letter with its recorded attempts: the first and the last nineteen."""
 
-    tried: list[Attempt]
+    tried: list[AttemptStatus]
 
 
 class DeadLetterPage(Answer, frozen=True):
@@ -290,7 +290,7 @@ class ReloadResult(Answer, frozen=True):
 # Silences
 
 
-class Silence(Answer, frozen=True):
+class SilenceStatus(Answer, frozen=True):
     """A silence: what matches its condition notifies nobody while it acts."""
 
     id: str
@@ -307,7 +307,7 @@ class Silence(Answer, frozen=True):
 class SilenceList(Answer, frozen=True):
     """The silences that act, those to come, and those that ended in the last 24 hours."""
 
-    items: list[Silence]
+    items: list[SilenceStatus]
 
 
 class AddSilence(Request, frozen=True):
@@ -356,7 +356,7 @@ class ExpireSilence(Request, frozen=True):
 # Incidents
 
 
-class Incident(Answer, frozen=True):
+class IncidentStatus(Answer, frozen=True):
     """What a person acknowledges: a route and a key."""
 
     id: str
@@ -377,7 +377,7 @@ class Incident(Answer, frozen=True):
 class IncidentList(Answer, frozen=True):
     """Incidents, the latest match first."""
 
-    items: list[Incident]
+    items: list[IncidentStatus]
 
 
 class ListIncidents(Request, frozen=True):

@@ -25,7 +25,7 @@ from bridge.operator.operations.channel_test import ChannelOperations
 from bridge.operator.operations.dead_letters import DeadLetterOperations
 from bridge.operator.operations.incidents import IncidentOperations
 from bridge.operator.operations.quarantine import QuarantineOperations
-from bridge.operator.operations.reload import Reloading, ReloadOperations
+from bridge.operator.operations.reload import ReloadControls, ReloadOperations
 from bridge.operator.operations.silences import SilenceOperations
 from bridge.operator.operations.status import read_status
 from bridge.operator.serving.connection import Caller, ServedSockets
@@ -40,7 +40,7 @@ class RunningBridge:
     inspector: Inspector
     controls: Controls
     """Silences and incidents."""
-    reload: Reloading
+    reload: ReloadControls
     routes: Callable[[], Sequence[str]]
     """The names of all routes."""
     config: Callable[[], LoadedConfig]

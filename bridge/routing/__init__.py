@@ -5,7 +5,16 @@ Exports only values, so that channels and the courier import neither the languag
 """
 
 from bridge.routing.decision import OTHERWISE, Decision, Entry, Routed
-from bridge.routing.notification import Context, Kind, Notification
+from bridge.routing.notification import Notification, NotificationContext, NotificationKind
 from bridge.routing.reason import Reason
 
-__all__ = ["OTHERWISE", "Context", "Decision", "Entry", "Kind", "Notification", "Reason", "Routed"]
+__all__ = [
+    "OTHERWISE",
+    "Decision",
+    "Entry",
+    "Notification",
+    "NotificationContext",
+    "NotificationKind",
+    "Reason",
+    "Routed",
+]

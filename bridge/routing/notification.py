@@ -11,7 +11,7 @@ import msgspec
 from bridge.alert import Priority
 
 
-class Kind(StrEnum):
+class NotificationKind(StrEnum):
     """What a notification is about."""
 
     SINGLE = "single"
@@ -27,10 +27,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class NotificationContext:
     """What clauses with memory know about a notification."""
 
-    kind: Kind = Kind.SINGLE
+    kind: NotificationKind = NotificationKind.SINGLE
     count: int = 1
     """How many alerts it stands for."""
     suppressed: int = 0
@@ -62,7 +62,7 @@ class Notification(msgspec.Struct, frozen=True):
     """Template source, or None for the default message."""
     about: str | None = None
     """The id of the alert that it is about; None for the alert that caused it."""
-    context: Context | None = None
+    context: NotificationContext | None = None
     """None if no clause with memory has a part in it."""
     ordered: bool = False
     """Whether its channel gets the notifications of each route in order. The journal stores only the order key."""

@@ -20,7 +20,7 @@ from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.protocols import Journal
 from bridge.journal.records import MemoryWrite, StateRow
 from bridge.journal.retention import RetentionPolicy
-from bridge.routing import Context, Entry, Kind, Notification, Routed
+from bridge.routing import Entry, Notification, NotificationContext, NotificationKind, Routed
 from bridge.routing.memory.new import Sighting
 from bridge.routing.state import Change
 from tests.journal.engine import Engine, claimed
@@ -648,9 +648,11 @@ class MemoryConformance(Base):
         """Of a batch or of a timer; where that alert is gone, about another one that it names."""
         with closing(engine.open_for_router()) as journal:
             journal.alerts.append("s", 0, [Entry(alert(1), routed_to()), Entry(alert(2), routed_to())])
-            digest = structs.replace(notification("chat"), about=alert(1).id, context=Context(Kind.DIGEST, 2))
+            digest = structs.replace(
+                notification("chat"), about=alert(1).id, context=NotificationContext(NotificationKind.DIGEST, 2)
+            )
             gone = structs.replace(
-                notification("chat"), about=alert(9).id, context=Context(alerts=(alert(9).id, alert(2).id))
+                notification("chat"), about=alert(9).id, context=NotificationContext(alerts=(alert(9).id, alert(2).id))
             )
             lost = structs.replace(notification("chat"), about=alert(9).id)
             assert journal.alerts.append("timers", 5, [], memory=MemoryWrite((), (digest, gone, lost))) == 2

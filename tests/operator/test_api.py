@@ -37,9 +37,9 @@ from bridge.operator.model import (
     Problem,
     Request,
     SelectDeadLetters,
-    Silence,
     SilenceList,
     SilencePreview,
+    SilenceStatus,
     Status,
 )
 from bridge.operator.operations.channel_test import ChannelOperations
@@ -481,14 +481,16 @@ def test_silences_are_previewed_added_listed_and_expired(bridge: tuple[Path, lis
     client = AdminClient(bridge[0])
     preview = client.post("/api/v1/silences/preview", SilencePreview, PreviewSilence("rule exists"))
     assert (preview.alerts, len(preview.examples)) == (0, 0)  # the alerts of the fixture are from 1970
-    added = client.post("/api/v1/silences", Silence, AddSilence("rule = x", 60.0, "why", during="mon-fri 09:00-18:00"))
+    added = client.post(
+        "/api/v1/silences", SilenceStatus, AddSilence("rule = x", 60.0, "why", during="mon-fri 09:00-18:00")
+    )
     assert (added.state, added.comment, added.author) == ("active", "why", Actor.of_user(os.getuid()).name)
     assert [each.id for each in client.get("/api/v1/silences", SilenceList).items] == [added.id]
-    assert client.post(f"/api/v1/silences/{added.id}/expire", Silence).state == "ended"
+    assert client.post(f"/api/v1/silences/{added.id}/expire", SilenceStatus).state == "ended"
     with pytest.raises(AdminError, match="has not ended"):
-        client.post(f"/api/v1/silences/{added.id}/expire", Silence)
+        client.post(f"/api/v1/silences/{added.id}/expire", SilenceStatus)
     with pytest.raises(AdminError, match="unknown field"):
-        client.post("/api/v1/silences", Silence, AddSilence("proc.nmae = x", 60.0))
+        client.post("/api/v1/silences", SilenceStatus, AddSilence("proc.nmae = x", 60.0))
     with pytest.raises(AdminError, match="lists them"):
         client.post("/api/v1/incidents/acknowledge", IncidentList, ChangeIncidents("nothing"))
     assert client.get("/api/v1/incidents?open=true", IncidentList).items == []

@@ -14,7 +14,7 @@ from bridge.journal.protocols import Journal
 from bridge.language.program.clauses import Clause, Group, Throttle
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.timers import Timers, load_state
-from bridge.routing import Kind
+from bridge.routing import NotificationKind
 from bridge.routing.router import Router
 from bridge.sources.contract import Batch
 from tests.support.builders import alert, program_of
@@ -33,7 +33,7 @@ def intake_of(journal: Journal, clause: Clause, woken: Callable[[], None] = lamb
     return Intake(journal.alerts, router, on_deliveries=woken, on_fault=lambda _fault: None, state=state)
 
 
-def kinds(journal: Journal) -> list[tuple[Kind, int]]:
+def kinds(journal: Journal) -> list[tuple[NotificationKind, int]]:
     """Kind and count of each delivery that waits, as a claim returns it."""
     sends = journal.deliveries.claim(time.time_ns() + 3600 * SECOND, SECOND, {"chat": Capacity(1, 100)})
     contexts = [each.notification.context for send in sends for each in send]
@@ -51,7 +51,7 @@ def test_a_throttle_holds_over_a_restart(tmp_path: Path) -> None:
         intake.accept(Batch("s", now + SECOND, (alert(3),)))
         assert intake.next_timer() == now + 60 * SECOND
         intake.fire_timers(now + 60 * SECOND, 100)
-        assert kinds(journal) == [(Kind.SINGLE, 1), (Kind.SUMMARY, 2)]
+        assert kinds(journal) == [(NotificationKind.SINGLE, 1), (NotificationKind.SUMMARY, 2)]
 
 
 def test_timers_fire_by_themselves(tmp_path: Path) -> None:
@@ -66,6 +66,6 @@ def test_timers_fire_by_themselves(tmp_path: Path) -> None:
             wait_until(lambda: woken, "the digest")
         finally:
             timers.close()
-        assert kinds(journal) == [(Kind.DIGEST, 3)]
+        assert kinds(journal) == [(NotificationKind.DIGEST, 3)]
     with closing(open_for_router(tmp_path / "j.db")) as journal:
         assert journal.deliveries.undelivered() == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 from bridge.alert import Alert, Priority, make_alert
 from bridge.language.program.clauses import After, Group, Throttle
 from bridge.language.program.program import Escalation, Program
-from bridge.routing import Kind, Notification, Reason
+from bridge.routing import Notification, NotificationKind, Reason
 from bridge.routing.router import Router
 from bridge.routing.silences import Silence, Silences
 from bridge.routing.state import State, Timer
@@ -83,7 +83,7 @@ def test_a_timer_sends_a_digest_about_earlier_alerts() -> None:
     chat = routed.notifications[0]
     assert chat.about == alerts[0].id
     assert chat.context is not None
-    assert (chat.context.kind, chat.context.count, chat.context.key) == (Kind.DIGEST, 2, "root")
+    assert (chat.context.kind, chat.context.count, chat.context.key) == (NotificationKind.DIGEST, 2, "root")
     assert chat.context.alerts == tuple(each.id for each in alerts)
     assert [each.id for each in router.incidents(state)] == [chat.context.incident]
 
@@ -102,7 +102,9 @@ def test_an_acknowledged_incident_does_not_escalate_and_a_resolved_one_is_told_t
     assert (record.incident.state.value, record.incident.actor) == ("acknowledged", "alice")
     resolved, notifications = router.resolve(state, record.id, "alice", at(700))
     assert [each.id for each in resolved] == [record.id]
-    assert [(each.channel, each.context.kind) for each in notifications if each.context] == [("pager", Kind.RESOLVED)]
+    assert [(each.channel, each.context.kind) for each in notifications if each.context] == [
+        ("pager", NotificationKind.RESOLVED)
+    ]
 
 
 def test_a_silence_holds_back_plain_routes_otherwise_and_escalations() -> None:

@@ -15,7 +15,7 @@ from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.program import Program
-from bridge.routing import Context, Decision, Entry, Notification, Reason, Routed
+from bridge.routing import Decision, Entry, Notification, NotificationContext, Reason, Routed
 
 RULE = "Terminal shell"
 ROUTE = "shells"
@@ -79,7 +79,7 @@ def notification(
     ordered: bool = False,
 ) -> Notification:
     """A notification for one channel, asked for by ``routes`` (by default one route)."""
-    context = Context(incident=incident) if incident else None
+    context = NotificationContext(incident=incident) if incident else None
     return Notification(channel, routes or (ROUTE,), severity, title, message, context=context, ordered=ordered)
 
 

@@ -9,7 +9,7 @@ from bridge.alert.forms.falco_json import falco_json
 from bridge.channels.message.compose import headline_of
 from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
-from bridge.routing import Context
+from bridge.routing import NotificationContext
 
 BRIDGE_MEMBER = "falco_bridge"
 """The member that the bridge adds to Falco's object."""
@@ -32,7 +32,7 @@ def alert_body(delivery: Delivery, labels: Mapping[str, str]) -> dict[str, objec
     }
 
 
-def _context(context: Context) -> dict[str, object]:
+def _context(context: NotificationContext) -> dict[str, object]:
     """What clauses with memory add to the bridge's member."""
     return {
         "kind": context.kind.value,

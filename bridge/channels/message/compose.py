@@ -16,7 +16,7 @@ from bridge.common.text import isolated, one_line, shortened, visible
 from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
 from bridge.language.program.template import Lookup, fill, parse_template
-from bridge.routing import Context
+from bridge.routing import NotificationContext
 
 _HEADLINE = 200
 _PART = 160
@@ -77,7 +77,7 @@ def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     )
 
 
-def _compose_group(delivery: Delivery, context: Context, labels: Mapping[str, str]) -> Message:
+def _compose_group(delivery: Delivery, context: NotificationContext, labels: Mapping[str, str]) -> Message:
     """The digest of a group: the alerts that it names, and how many there were in all."""
     plain = msgspec.structs.replace(delivery.notification, context=None)
     named = [replace(delivery, alert=alert, notification=plain, others=()) for alert in delivery.others]
@@ -94,7 +94,7 @@ def _compose_group(delivery: Delivery, context: Context, labels: Mapping[str, st
     )
 
 
-def _incident(delivery: Delivery, context: Context) -> str:
+def _incident(delivery: Delivery, context: NotificationContext) -> str:
     """The key of the incident for services that know incidents."""
     return _key(delivery.notification.routes[0], context.incident or delivery.alert.id)
 

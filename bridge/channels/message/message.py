@@ -9,7 +9,7 @@ from types import MappingProxyType
 from bridge.alert import Priority
 from bridge.common.text import isolated
 from bridge.common.times import SECOND_NS, iso_text
-from bridge.routing import OTHERWISE, Kind
+from bridge.routing import OTHERWISE, NotificationKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Message:
     incident: str
     """The key of the incident. Pagers group messages with the same key."""
     counts: AlertCounts
-    kind: Kind = Kind.SINGLE
+    kind: NotificationKind = NotificationKind.SINGLE
     links: tuple[MessageLink, ...] = ()
     fields_left_out: int = 0
     alerts: tuple[Message, ...] = ()

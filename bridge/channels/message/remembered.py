@@ -8,7 +8,7 @@ from bridge.channels.message.message import AlertCounts, Fact, Message
 from bridge.common.durations import duration_text
 from bridge.common.text import one_line, shortened
 from bridge.common.times import SECOND_NS, iso_text
-from bridge.routing import Context, Kind
+from bridge.routing import NotificationContext, NotificationKind
 
 _HEADLINE = 200
 _VALUE = 2000
@@ -19,7 +19,7 @@ NOTIFIED = "notified"
 _OWN_VALUES = frozenset({WAITED, NOTIFIED})
 
 
-def with_context(message: Message, context: Context, who_fields: tuple[str, ...]) -> Message:
+def with_context(message: Message, context: NotificationContext, who_fields: tuple[str, ...]) -> Message:
     """The message of one alert with what is known about its notification.
 
     ``who_fields`` are the fields that name a person: one of a joined alert says who it was.
@@ -36,36 +36,36 @@ def with_context(message: Message, context: Context, who_fields: tuple[str, ...]
     )
 
 
-def _headline(message: Message, context: Context) -> str:
+def _headline(message: Message, context: NotificationContext) -> str:
     match context.kind:
-        case Kind.SUMMARY:
+        case NotificationKind.SUMMARY:
             return f"{context.count} more since {_clock(context.first_ns)}, the last: {message.headline}"
-        case Kind.ESCALATION:
+        case NotificationKind.ESCALATION:
             return f"Not acknowledged for {_waited(context)}: {message.headline}"
-        case Kind.RESOLVED:
+        case NotificationKind.RESOLVED:
             return f"Resolved: {message.headline}"
-        case Kind.SINGLE | Kind.DIGEST if context.count > 1:
+        case NotificationKind.SINGLE | NotificationKind.DIGEST if context.count > 1:
             return f"{message.headline} ({context.count} alerts since {_clock(context.first_ns)})"
         case _:
             return message.headline
 
 
-def _text(message: Message, context: Context) -> str:
+def _text(message: Message, context: NotificationContext) -> str:
     """Who was notified of an incident before it was escalated stands above the alert's own text."""
-    if context.kind is not Kind.ESCALATION:
+    if context.kind is not NotificationKind.ESCALATION:
         return message.text
     notified = one_line(context.values.get(NOTIFIED, ""), _VALUE) or "unknown"
     return f"Nobody acknowledged this for {_waited(context)}. First notified: {notified}.\n{message.text}"
 
 
-def _waited(context: Context) -> str:
+def _waited(context: NotificationContext) -> str:
     waited = context.values.get(WAITED, "")
     return duration_text(int(waited) / SECOND_NS) if waited.isdigit() else "some time"
 
 
-def _suppressed(context: Context) -> int:
+def _suppressed(context: NotificationContext) -> int:
     """A summary is about the alerts that were held back; it does not count them twice."""
-    return 0 if context.kind is Kind.SUMMARY else context.suppressed
+    return 0 if context.kind is NotificationKind.SUMMARY else context.suppressed
 
 
 def _joined_person(values: dict[str, str], who_fields: tuple[str, ...]) -> str:

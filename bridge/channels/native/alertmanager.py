@@ -27,7 +27,7 @@ from bridge.channels.native.labels import (
 from bridge.common.text import shortened, visible
 from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
-from bridge.routing import Kind
+from bridge.routing import NotificationKind
 
 PARAMETERS = ("hold", "generator", "cafile")
 _ALERTS = "/api/v2/alerts"
@@ -116,7 +116,7 @@ def _labels(delivery: Delivery) -> dict[str, str]:
 def _is_resolved(delivery: Delivery) -> bool:
     """Whether the delivery says that its incident has ended."""
     context = delivery.notification.context
-    return context is not None and context.kind is Kind.RESOLVED
+    return context is not None and context.kind is NotificationKind.RESOLVED
 
 
 def _generator(url: str) -> str:

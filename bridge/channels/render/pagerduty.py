@@ -11,7 +11,7 @@ from bridge.alert import Priority
 from bridge.channels.message.fit import fit_facts
 from bridge.channels.message.message import Message, by_name
 from bridge.common.text import shortened
-from bridge.routing import Kind
+from bridge.routing import NotificationKind
 
 DIGEST_LIMIT = 100
 _SUMMARY = 1024
@@ -48,7 +48,7 @@ def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
         members
         | ({"links": links} if links else {})
         | {
-            "event_action": "resolve" if message.kind is Kind.RESOLVED else "trigger",
+            "event_action": "resolve" if message.kind is NotificationKind.RESOLVED else "trigger",
             "dedup_key": message.incident,
             "payload": {name: value for name, value in event.items() if value},
         }

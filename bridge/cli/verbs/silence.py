@@ -11,7 +11,7 @@ from bridge.cli.running import add_running
 
 if TYPE_CHECKING:
     from bridge.operator.client import AdminClient
-    from bridge.operator.model import Silence, SilencePreview
+    from bridge.operator.model import SilencePreview, SilenceStatus
 
 _SECOND_NS = 1_000_000_000
 _WIDTH = 100
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add(args: argparse.Namespace, client: AdminClient) -> int:
-    from bridge.operator.model import AddSilence, PreviewSilence, Silence, SilencePreview
+    from bridge.operator.model import AddSilence, PreviewSilence, SilencePreview, SilenceStatus
 
     seconds, starts_in = _seconds(args.length), 0.0 if args.starts_in is None else _seconds(args.starts_in)
     if seconds is None or starts_in is None:
@@ -90,7 +90,7 @@ def _add(args: argparse.Namespace, client: AdminClient) -> int:
     if args.dry_run:
         return 0
     request = AddSilence(args.condition, seconds, args.comment, starts_in, args.during)
-    added = client.post("/api/v1/silences", Silence, request)
+    added = client.post("/api/v1/silences", SilenceStatus, request)
     _print(args, added, [f"silence {added.id} added: {_when(added)}"])
     return 0
 
@@ -105,9 +105,9 @@ def _list(args: argparse.Namespace, client: AdminClient) -> int:
 
 def _expire(args: argparse.Namespace, client: AdminClient) -> int:
     from bridge.operator.client import segment
-    from bridge.operator.model import Silence
+    from bridge.operator.model import SilenceStatus
 
-    ended = client.post(f"/api/v1/silences/{segment(args.id)}/expire", Silence)
+    ended = client.post(f"/api/v1/silences/{segment(args.id)}/expire", SilenceStatus)
     _print(args, ended, [f"silence {ended.id} ended"])
     return 0
 
@@ -145,7 +145,7 @@ def _muted_lines(preview: SilencePreview) -> Iterator[str]:
         yield f"  {one_line(shown, 2 * _WIDTH)}"
 
 
-def _lines(silence: Silence) -> Iterator[str]:
+def _lines(silence: SilenceStatus) -> Iterator[str]:
     from bridge.common.text import one_line
 
     yield f"{silence.id}  {silence.state:<7}  {one_line(silence.condition, 2 * _WIDTH)}"
@@ -153,7 +153,7 @@ def _lines(silence: Silence) -> Iterator[str]:
     yield f"          {_when(silence)}, by {one_line(silence.author, _WIDTH)}{comment}"
 
 
-def _when(silence: Silence) -> str:
+def _when(silence: SilenceStatus) -> str:
     from bridge.cli.table import moment
     from bridge.common.text import one_line
 

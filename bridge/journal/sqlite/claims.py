@@ -15,7 +15,7 @@ from bridge.journal.codec import decode_notification
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.order_keys import HEALTH_ALERT_KEY, OPEN
-from bridge.routing import Kind, Notification
+from bridge.routing import Notification, NotificationKind
 
 _COLUMNS = (
     "SELECT d.id, d.channel, d.order_key, d.notification, d.attempts, d.created_ns, a.id, a.body, d.due_ns "
@@ -130,7 +130,7 @@ class Claims:
     def _named(self, notification: Notification) -> tuple[Alert, ...]:
         """The alerts that a digest of a group names."""
         context = notification.context
-        if context is None or context.kind is not Kind.DIGEST:
+        if context is None or context.kind is not NotificationKind.DIGEST:
             return ()
         ids = [bytes.fromhex(each) for each in context.alerts]
         marks = ", ".join("?" * len(ids))

@@ -8,7 +8,19 @@ from dataclasses import replace
 from hashlib import blake2b
 
 from bridge.language.diagnostics.source import Span
-from bridge.language.program.clauses import Absent, After, Clause, Group, New, Pair, Step, Then, Throttle, Unless, With
+from bridge.language.program.clauses import (
+    Absent,
+    After,
+    Clause,
+    Group,
+    New,
+    Pair,
+    SequenceStep,
+    Then,
+    Throttle,
+    Unless,
+    With,
+)
 from bridge.language.program.condition import Condition
 from bridge.language.syntax import tree as syntax
 
@@ -32,7 +44,7 @@ class MemoryChecker:
     def clauses(self, written: Iterable[syntax.WindowedClause]) -> tuple[Clause, ...]:
         """The clauses in the order in which they are written; all ``then`` of a route are one clause."""
         found: list[Clause] = []
-        steps: list[Step] = []
+        steps: list[SequenceStep] = []
         for clause in written:
             if clause.keyword == "then":
                 if (step := self._step(clause)) is not None:
@@ -79,11 +91,11 @@ class MemoryChecker:
             group.limit if clause.count is None else self._count(clause.count),
         )
 
-    def _step(self, clause: syntax.WindowedClause) -> Step | None:
+    def _step(self, clause: syntax.WindowedClause) -> SequenceStep | None:
         condition = None if clause.condition is None else self._resolve(clause.condition)
         if condition is None:
             return None
-        return Step(condition, self._time(clause.window), self._pairs(clause.pairs), clause.negated)
+        return SequenceStep(condition, self._time(clause.window), self._pairs(clause.pairs), clause.negated)
 
     def _watching(self, clause: syntax.WindowedClause) -> Clause | None:
         """An ``unless`` or a ``with``; None if its condition has an error."""

@@ -43,7 +43,7 @@ class After:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SequenceStep:
     """``then [not] C within D by …``: one later step of a sequence."""
 
     condition: Condition
@@ -57,7 +57,7 @@ class Then:
     """All ``then`` clauses of a route, in order. Only the last step may be negated."""
 
     text: str
-    steps: tuple[Step, ...]
+    steps: tuple[SequenceStep, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,9 @@ from bridge.operator.model import (
     SelectDeadLetters,
     ShowDeadLetter,
     ShowQuarantined,
-    Silence,
     SilenceList,
     SilencePreview,
+    SilenceStatus,
     Status,
     TestChannel,
     WatchEvents,
@@ -107,6 +107,57 @@ def all_operations(
             "POST", f"{PREFIX}/channels/{{channel}}/test", "Send a test message to a channel.",
             TestChannel, ChannelTestResult, channels.test,
         ),
+        *_dead_letters(dead_letters),
+        Operation(
+            "GET", f"{PREFIX}/quarantine", "Quarantined messages, newest first.", ListQuarantine, QuarantinePage,
+            quarantine.list_page,
+        ),
+        Operation(
+            "GET", f"{PREFIX}/quarantine/{{number}}", "One quarantined message.", ShowQuarantined, Quarantined,
+            quarantine.show,
+        ),
+        *_silences(silences),
+        *_incidents(incidents),
+        Operation(
+            "POST", f"{PREFIX}/reload", "Read config, routes and secrets again.", NoParameters, ReloadResult,
+            reload.reload,
+        ),
+    )  # fmt: skip
+
+
+def _silences(silences: SilenceOperations) -> tuple[Operation, ...]:
+    return (
+        Operation("GET", f"{PREFIX}/silences", "All silences.", NoParameters, SilenceList, silences.list_all),
+        Operation("POST", f"{PREFIX}/silences", "Add a silence.", AddSilence, SilenceStatus, silences.add),
+        Operation(
+            "POST", f"{PREFIX}/silences/preview", "What a silence would have held back.", PreviewSilence,
+            SilencePreview, silences.preview,
+        ),
+        Operation(
+            "POST", f"{PREFIX}/silences/{{id}}/expire", "End a silence now.", ExpireSilence, SilenceStatus,
+            silences.expire,
+        ),
+    )  # fmt: skip
+
+
+def _incidents(incidents: IncidentOperations) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "GET", f"{PREFIX}/incidents", "Incidents, the latest match first.", ListIncidents, IncidentList,
+            incidents.list_all,
+        ),
+        Operation(
+            "POST", f"{PREFIX}/incidents/acknowledge", "Cancel the escalations of incidents.", ChangeIncidents,
+            IncidentList, incidents.acknowledge,
+        ),
+        Operation(
+            "POST", f"{PREFIX}/incidents/resolve", "End incidents.", ChangeIncidents, IncidentList, incidents.resolve,
+        ),
+    )  # fmt: skip
+
+
+def _dead_letters(dead_letters: DeadLetterOperations) -> tuple[Operation, ...]:
+    return (
         Operation(
             "GET", f"{PREFIX}/dead-letters", "Dead letters, oldest first.", ListDeadLetters, DeadLetterPage,
             dead_letters.list_page,
@@ -122,37 +173,5 @@ def all_operations(
         Operation(
             "POST", f"{PREFIX}/dead-letters/discard", "Discard dead letters.", SelectDeadLetters, DeadLettersChanged,
             dead_letters.discard,
-        ),
-        Operation(
-            "GET", f"{PREFIX}/quarantine", "Quarantined messages, newest first.", ListQuarantine, QuarantinePage,
-            quarantine.list_page,
-        ),
-        Operation(
-            "GET", f"{PREFIX}/quarantine/{{number}}", "One quarantined message.", ShowQuarantined, Quarantined,
-            quarantine.show,
-        ),
-        Operation("GET", f"{PREFIX}/silences", "All silences.", NoParameters, SilenceList, silences.list_all),
-        Operation("POST", f"{PREFIX}/silences", "Add a silence.", AddSilence, Silence, silences.add),
-        Operation(
-            "POST", f"{PREFIX}/silences/preview", "What a silence would have held back.", PreviewSilence,
-            SilencePreview, silences.preview,
-        ),
-        Operation(
-            "POST", f"{PREFIX}/silences/{{id}}/expire", "End a silence now.", ExpireSilence, Silence, silences.expire,
-        ),
-        Operation(
-            "GET", f"{PREFIX}/incidents", "Incidents, the latest match first.", ListIncidents, IncidentList,
-            incidents.list_all,
-        ),
-        Operation(
-            "POST", f"{PREFIX}/incidents/acknowledge", "Cancel the escalations of incidents.", ChangeIncidents,
-            IncidentList, incidents.acknowledge,
-        ),
-        Operation(
-            "POST", f"{PREFIX}/incidents/resolve", "End incidents.", ChangeIncidents, IncidentList, incidents.resolve,
-        ),
-        Operation(
-            "POST", f"{PREFIX}/reload", "Read config, routes and secrets again.", NoParameters, ReloadResult,
-            reload.reload,
         ),
     )  # fmt: skip

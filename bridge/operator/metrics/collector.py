@@ -15,7 +15,7 @@ from bridge.delivery import Circuit, Health
 from bridge.operator.inspector import Inspector
 from bridge.operator.metrics import catalogue
 from bridge.operator.metrics.catalogue import Metric
-from bridge.operator.operations.reload import Reloading
+from bridge.operator.operations.reload import ReloadControls
 from bridge.pipeline.counts import COMMIT_BUCKETS, LONGEST_LABEL, Histogram
 from bridge.pipeline.nodes import Node
 from bridge.sources.contract import SourceState
@@ -28,7 +28,7 @@ Samples = Iterable[tuple[tuple[str, ...], float | None]]
 class BridgeCollector(Collector):
     """Collects all metrics of one bridge. Callable from any thread."""
 
-    def __init__(self, inspector: Inspector, reloading: Reloading | None = None) -> None:
+    def __init__(self, inspector: Inspector, reloading: ReloadControls | None = None) -> None:
         self._inspector = inspector
         self._reloading = reloading
 

@@ -16,7 +16,7 @@ from bridge.journal.protocols import DeadLetterQueue
 from bridge.journal.records import AttemptRecord, DeadLetter
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.model import (
-    Attempt,
+    AttemptStatus,
     DeadLetterAlert,
     DeadLetterDetail,
     DeadLetterPage,
@@ -142,7 +142,7 @@ def detail(letter: DeadLetter, attempts: Sequence[AttemptRecord]) -> DeadLetterD
     """The dead letter with its attempts."""
     short = summary(letter)
     tried = [
-        Attempt(number=each.number, attempted_ns=each.attempted_ns, status=each.status, reason=each.reason)
+        AttemptStatus(number=each.number, attempted_ns=each.attempted_ns, status=each.status, reason=each.reason)
         for each in attempts
     ]
     return DeadLetterDetail(**{name: getattr(short, name) for name in short.__struct_fields__}, tried=tried)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bridge.alert import Priority
 from bridge.operator.actor import Actor, OperationError
-from bridge.operator.model import ChangeIncidents, Incident, IncidentList, ListIncidents
+from bridge.operator.model import ChangeIncidents, IncidentList, IncidentStatus, ListIncidents
 from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.memory.incident import IncidentState
 
@@ -53,10 +53,10 @@ class IncidentOperations:
         return IncidentList(items=[_incident(each) for each in self._controls.incidents() if each.id in ids])
 
 
-def _incident(record: IncidentRecord) -> Incident:
+def _incident(record: IncidentRecord) -> IncidentStatus:
     incident = record.incident
     pending = incident.pending if incident.state is IncidentState.OPEN else ()
-    return Incident(
+    return IncidentStatus(
         id=record.id,
         route=record.route,
         key=incident.passage.shown,

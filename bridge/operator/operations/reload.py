@@ -8,7 +8,7 @@ from bridge.operator.actor import Actor
 from bridge.operator.model import NoParameters, ReloadResult
 
 
-class Outcome(Protocol):
+class ReloadReport(Protocol):
     """What a reload did, as in the daemon."""
 
     @property
@@ -28,7 +28,7 @@ class Outcome(Protocol):
         """Clauses whose state was removed."""
 
 
-class Reloading(Protocol):
+class ReloadControls(Protocol):
     """The part of the running bridge that reloads."""
 
     @property
@@ -43,14 +43,14 @@ class Reloading(Protocol):
     def last_success_ns(self) -> int:
         """When the running config was read."""
 
-    def reload(self, cause: str) -> Outcome:
+    def reload(self, cause: str) -> ReloadReport:
         """Read everything again."""
 
 
 class ReloadOperations:
     """The operation of a running bridge. Callable from any thread."""
 
-    def __init__(self, reloading: Reloading) -> None:
+    def __init__(self, reloading: ReloadControls) -> None:
         self._reloading = reloading
 
     def reload(self, actor: Actor, _request: NoParameters) -> ReloadResult:

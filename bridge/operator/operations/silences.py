@@ -14,9 +14,9 @@ from bridge.operator.model import (
     MutedAlert,
     NoParameters,
     PreviewSilence,
-    Silence,
     SilenceList,
     SilencePreview,
+    SilenceStatus,
 )
 from bridge.pipeline.controls import Preview, SilenceError
 
@@ -52,7 +52,7 @@ class SilenceOperations:
         now_ns = time.time_ns()
         return SilenceList(items=[_silence(each, now_ns) for each in self._controls.silences()])
 
-    def add(self, actor: Actor, request: AddSilence) -> Silence:
+    def add(self, actor: Actor, request: AddSilence) -> SilenceStatus:
         """Add a silence in the name of the caller."""
         now_ns = time.time_ns()
         from_ns = now_ns + round(request.starts_in * _SECOND_NS)
@@ -65,7 +65,7 @@ class SilenceOperations:
             raise OperationError(str(error), 400) from error
         return _silence(added, now_ns)
 
-    def expire(self, actor: Actor, request: ExpireSilence) -> Silence:
+    def expire(self, actor: Actor, request: ExpireSilence) -> SilenceStatus:
         """End a silence now."""
         ended = self._controls.expire_silence(request.id, actor.name)
         if ended is None:
@@ -96,9 +96,9 @@ class SilenceOperations:
         )  # fmt: skip
 
 
-def _silence(record: SilenceRecord, now_ns: int) -> Silence:
+def _silence(record: SilenceRecord, now_ns: int) -> SilenceStatus:
     members = {name: getattr(record, name) for name in record.__struct_fields__}
-    return Silence(**members, state=_state(record, now_ns))
+    return SilenceStatus(**members, state=_state(record, now_ns))
 
 
 def _state(record: SilenceRecord, now_ns: int) -> str:

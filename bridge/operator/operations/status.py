@@ -22,7 +22,7 @@ from bridge.operator.model import (
     StatusProblem,
 )
 from bridge.operator.operations.problems import problems_of
-from bridge.operator.operations.reload import Reloading
+from bridge.operator.operations.reload import ReloadControls
 from bridge.sources.contract import SourceState
 
 _REMEDY = "run `falco-bridge check`, correct the file and save it, or run `falco-bridge reload`"
@@ -30,7 +30,7 @@ _MOST_LISTED = 1000
 """Sources, routes or nodes in one answer."""
 
 
-def read_status(inspector: Inspector, routes: Sequence[str], reloading: Reloading | None = None) -> Status:
+def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadControls | None = None) -> Status:
     """The status at this moment. ``routes`` are the names of all routes."""
     counts = inspector.counts
     sources = inspector.sources()

@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.language.program.clauses import Absent
 from bridge.routing.memory.passage import Passage
-from bridge.routing.memory.stage import LATENESS_NS, Outcome
+from bridge.routing.memory.stage import LATENESS_NS, StageResult
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
@@ -25,20 +25,20 @@ class AbsentStage:
     def __init__(self, clause: Absent) -> None:
         self._window_ns = clause.window_ns
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """The key is not silent."""
         row: LastSeen | None = table.get(key)
         latest = passage if row is None or passage.event_ns >= row.passage.event_ns else row.passage
         due_ns = latest.event_ns + self._window_ns + LATENESS_NS
         table.put(key, LastSeen(latest), max(due_ns, now_ns + 1))
-        return Outcome(reason=Reason.KEY_PRESENT)
+        return StageResult(reason=Reason.KEY_PRESENT)
 
-    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:  # noqa: ARG002
+    def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:  # noqa: ARG002
         """The key has been silent for D, and no late alert of it came."""
         row: LastSeen = table.get(key)  # type: ignore[assignment]
         table.remove(key)
-        return Outcome((row.passage,))
+        return StageResult((row.passage,))
 
-    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
         """Report the key: whether it falls silent is not known any more."""
-        return Outcome((row.passage,), Reason.STATE_EVICTED)
+        return StageResult((row.passage,), Reason.STATE_EVICTED)

@@ -10,7 +10,7 @@ import msgspec
 from bridge.language.program.clauses import After
 from bridge.routing.memory.keys import HASH_SIZE
 from bridge.routing.memory.passage import Passage
-from bridge.routing.memory.stage import LATENESS_NS, Outcome
+from bridge.routing.memory.stage import LATENESS_NS, StageResult
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
@@ -46,7 +46,7 @@ class AfterStage:
         self._window_ns = clause.window_ns
         self._distinct = clause.distinct is not None
 
-    def enter(self, table: Table, passage: Passage, key: bytes, _now_ns: int) -> Outcome:
+    def enter(self, table: Table, passage: Passage, key: bytes, _now_ns: int) -> StageResult:
         """Pass the N-th match and empty the window. With ``distinct``, the key ends with the hash of F."""
         key, value = (key[:-HASH_SIZE], key[-HASH_SIZE:]) if self._distinct else (key, b"")
         row: Window | None = table.get(key)
@@ -57,27 +57,27 @@ class AfterStage:
         found = len(counted.values) if self._distinct else len(counted.times)
         if found < self._count:
             table.put(key, counted, newest + self._window_ns + LATENESS_NS)
-            return Outcome(reason=Reason.BELOW_THRESHOLD, detail=f"{found} of {self._count}")
+            return StageResult(reason=Reason.BELOW_THRESHOLD, detail=f"{found} of {self._count}")
         times = sorted(counted.values.values()) if self._distinct else counted.times
         table.remove(key)
         passed = msgspec.structs.replace(passage, count=found, first_ns=times[0], last_ns=times[-1])
-        return Outcome((passed,))
+        return StageResult((passed,))
 
-    def wake(self, table: Table, key: bytes, _now_ns: int) -> Outcome:
+    def wake(self, table: Table, key: bytes, _now_ns: int) -> StageResult:
         """The window is over: nothing in it can count any more."""
         table.remove(key)
-        return Outcome()
+        return StageResult()
 
-    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002  # of the contract
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002  # of the contract
         """Pass the latest match of one evicted key per window, so that a flood of keys cannot silence the route."""
         if isinstance(row, Released):
             table.put(RELEASED, row)
-            return Outcome()
+            return StageResult()
         last: Released | None = table.get(RELEASED)
         if last is not None and abs(now_ns - last.at_ns) < self._window_ns:
-            return Outcome()
+            return StageResult()
         table.put(RELEASED, Released(now_ns))
-        return Outcome((row.last,), Reason.STATE_EVICTED)
+        return StageResult((row.last,), Reason.STATE_EVICTED)
 
     def _with_time(self, row: Window | None, passage: Passage, newest: int) -> Window:
         times = [] if row is None else list(row.times)

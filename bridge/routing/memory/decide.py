@@ -13,7 +13,7 @@ from bridge.routing.decide import merge, unmatched
 from bridge.routing.decision import OTHERWISE, Decision, Routed
 from bridge.routing.memory.engine import Engine
 from bridge.routing.memory.pipeline import Emission
-from bridge.routing.notification import Context, Kind, Notification
+from bridge.routing.notification import Notification, NotificationContext, NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import State
 
@@ -78,7 +78,7 @@ def notify(
         assert passage is not None
         route = program.routes[emission.route]
         channels = passage.to or route.to
-        if passage.kind is Kind.RESOLVED:
+        if passage.kind is NotificationKind.RESOLVED:
             channels = tuple(each for each in channels if each in incident_channels)
         severity = Priority(passage.severity)
         found += [
@@ -107,7 +107,7 @@ def _is_plain(emission: Emission, alert: Alert) -> bool:
     """Whether it is about the alert itself, at its own arrival."""
     passage = emission.passage
     assert passage is not None
-    return passage.alert_id == alert.id and passage.kind is Kind.SINGLE and emission.reason is None
+    return passage.alert_id == alert.id and passage.kind is NotificationKind.SINGLE and emission.reason is None
 
 
 def _merge_emissions(
@@ -130,10 +130,10 @@ def _merge_routes(program: Program, channel: str, emissions: list[Emission], ale
     return replace(notification, context=_context(remembered))
 
 
-def _context(emission: Emission) -> Context:
+def _context(emission: Emission) -> NotificationContext:
     passage = emission.passage
     assert passage is not None
-    return Context(
+    return NotificationContext(
         passage.kind,
         passage.count,
         passage.suppressed,

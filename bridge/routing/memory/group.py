@@ -8,13 +8,13 @@ import msgspec
 
 from bridge.language.program.clauses import Group
 from bridge.routing.memory.passage import Passage
-from bridge.routing.memory.stage import Outcome
-from bridge.routing.notification import Kind
+from bridge.routing.memory.stage import StageResult
+from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
 
-class Gathered(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class OpenGroup(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """An open group."""
 
     count: int = 0
@@ -35,37 +35,37 @@ class GroupStage:
         self._every_ns = clause.every_ns
         self._limit = clause.limit
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Add the alert to the group of its key."""
-        row: Gathered | None = table.get(key)
+        row: OpenGroup | None = table.get(key)
         due_ns = now_ns + self._wait_ns if row is None else table.due.get(key, now_ns + self._every_ns)
-        row = row or Gathered()
+        row = row or OpenGroup()
         names = [(passage.severity, passage.event_ns, each) for each in (passage.alert_id,)]
         worst = tuple(sorted((*row.worst, *names))[: self._limit])
         count = row.count + passage.count
         first_ns = passage.first_ns if row.count == 0 else min(row.first_ns, passage.first_ns)
-        table.put(key, Gathered(count, first_ns, max(row.last_ns, passage.last_ns), worst, passage), due_ns)
-        return Outcome(reason=Reason.GROUPED, detail=f"{count} in the group")
+        table.put(key, OpenGroup(count, first_ns, max(row.last_ns, passage.last_ns), worst, passage), due_ns)
+        return StageResult(reason=Reason.GROUPED, detail=f"{count} in the group")
 
-    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:
+    def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """Send the digest. A group that gathered nothing for E is closed."""
-        row: Gathered = table.get(key)  # type: ignore[assignment]
+        row: OpenGroup = table.get(key)  # type: ignore[assignment]
         if row.count == 0:
             table.remove(key)
-            return Outcome()
-        table.put(key, Gathered(), now_ns + self._every_ns)
-        return Outcome((_digest(row),))
+            return StageResult()
+        table.put(key, OpenGroup(), now_ns + self._every_ns)
+        return StageResult((_digest(row),))
 
-    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
         """Send the digest now."""
-        return Outcome((_digest(row),), Reason.STATE_EVICTED) if row.count else Outcome()
+        return StageResult((_digest(row),), Reason.STATE_EVICTED) if row.count else StageResult()
 
 
-def _digest(row: Gathered) -> Passage:
+def _digest(row: OpenGroup) -> Passage:
     """The digest's passage. It is about its worst alert, and goes on under the keys of its latest."""
     assert row.latest is not None
     severity, event_ns, alert_id = row.worst[0]
-    kind = Kind.DIGEST if row.count > 1 else Kind.SINGLE
+    kind = NotificationKind.DIGEST if row.count > 1 else NotificationKind.SINGLE
     return msgspec.structs.replace(
         row.latest,
         alert_id=alert_id,

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from bridge.routing.memory.passage import Passage
-from bridge.routing.memory.stage import Outcome
-from bridge.routing.notification import Kind
+from bridge.routing.memory.stage import StageResult
+from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
@@ -60,7 +60,7 @@ class IncidentStage:
         self._ladder = ladder
         self._resolve_after_ns = resolve_after_ns
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """A notification goes out: it opens the incident of its key, or belongs to the open one."""
         row: Incident | None = table.get(key)
         if row is None or row.state is IncidentState.RESOLVED:
@@ -74,36 +74,38 @@ class IncidentStage:
                 row, passage=passage, matched_ns=now_ns, count=row.count + passage.count, told=told
             ),
         )
-        return Outcome((passage,))
+        return StageResult((passage,))
 
-    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:
+    def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """Escalate, resolve, or forget."""
         row: Incident = table.get(key)  # type: ignore[assignment]
         if row.state is IncidentState.RESOLVED:
             table.remove(key)
-            return Outcome()
+            return StageResult()
         if row.matched_ns + self._resolve_after_ns <= now_ns:
             return self.resolve(table, key, "", now_ns)
         due = tuple(channel for due_ns, channel in row.pending if due_ns <= now_ns)
         left = tuple(each for each in row.pending if each[0] > now_ns)
         if row.state is IncidentState.ACKNOWLEDGED or not due:
             self._store(table, key, msgspec.structs.replace(row, pending=left))
-            return Outcome(reason=Reason.ACKNOWLEDGED if due else None)
+            return StageResult(reason=Reason.ACKNOWLEDGED if due else None)
         told = tuple(dict.fromkeys((*row.told, *due)))[:_MOST_CHANNELS]
         self._store(table, key, msgspec.structs.replace(row, pending=left, told=told))
         values = {"waited": str(now_ns - row.opened_ns), "notified": ", ".join(row.told)}
         escalation = msgspec.structs.replace(
-            row.passage, kind=Kind.ESCALATION, to=due, count=row.count, values=row.passage.values | values
+            row.passage, kind=NotificationKind.ESCALATION, to=due, count=row.count, values=row.passage.values | values
         )
-        return Outcome((escalation,))
+        return StageResult((escalation,))
 
-    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
         """Send the escalations that are still due: whether somebody acknowledges is not known any more."""
         channels = tuple(channel for _, channel in row.pending)
         if row.state is not IncidentState.OPEN or not channels:
-            return Outcome()
-        escalation = msgspec.structs.replace(row.passage, kind=Kind.ESCALATION, to=channels, count=row.count)
-        return Outcome((escalation,), Reason.STATE_EVICTED)
+            return StageResult()
+        escalation = msgspec.structs.replace(
+            row.passage, kind=NotificationKind.ESCALATION, to=channels, count=row.count
+        )
+        return StageResult((escalation,), Reason.STATE_EVICTED)
 
     def acknowledge(self, table: Table, key: bytes, actor: str, now_ns: int) -> bool:
         """Cancel the escalations. Returns whether the incident was open."""
@@ -117,18 +119,18 @@ class IncidentStage:
         )
         return True
 
-    def resolve(self, table: Table, key: bytes, actor: str, now_ns: int) -> Outcome:
+    def resolve(self, table: Table, key: bytes, actor: str, now_ns: int) -> StageResult:
         """End the incident: the channels that were notified of it may hear of that."""
         row: Incident | None = table.get(key)
         if row is None or row.state is IncidentState.RESOLVED:
-            return Outcome()
+            return StageResult()
         self._store(
             table,
             key,
             msgspec.structs.replace(row, state=IncidentState.RESOLVED, pending=(), actor=actor, changed_ns=now_ns),
         )
-        resolved = msgspec.structs.replace(row.passage, kind=Kind.RESOLVED, to=row.told, count=row.count)
-        return Outcome((resolved,), Reason.RESOLVED)
+        resolved = msgspec.structs.replace(row.passage, kind=NotificationKind.RESOLVED, to=row.told, count=row.count)
+        return StageResult((resolved,), Reason.RESOLVED)
 
     def about(self, row: Any, now_ns: int) -> str | None:
         """The alert that an escalation would be about, if one is due."""

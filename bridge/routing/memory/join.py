@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.language.program.clauses import With
 from bridge.routing.memory.passage import Passage
-from bridge.routing.memory.stage import LATENESS_NS, Outcome, Seen
+from bridge.routing.memory.stage import LATENESS_NS, Seen, StageResult
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
@@ -39,39 +39,39 @@ class JoinStage:
         self._window_ns = clause.window_ns
         self._wait_ns = clause.wait_ns
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Join with a partner that is there, or wait for one."""
         row: Partners = table.get(key) or Partners()
         fitting = [each for each in row.partners if self._fits(passage, each[0], each[1])]
         if fitting:
             event_ns, alert_id, values = max(fitting, key=lambda each: each[0])
-            return Outcome((self._joined(passage, Seen(alert_id, event_ns, values)),))
+            return StageResult((self._joined(passage, Seen(alert_id, event_ns, values)),))
         held = (*row.held, Held(passage, now_ns + self._wait_ns))
         released, held = held[:-_MAX_HELD], held[-_MAX_HELD:]
         self._store(table, key, Partners(row.partners, held), now_ns)
-        return Outcome(tuple(each.passage for each in released), Reason.WAITING)
+        return StageResult(tuple(each.passage for each in released), Reason.WAITING)
 
-    def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> Outcome:  # noqa: ARG002
+    def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> StageResult:  # noqa: ARG002
         """An alert meets the condition: alerts that wait for it go on."""
         row: Partners = table.get(key) or Partners()
         met = [each for each in row.held if self._fits(each.passage, seen.event_ns, seen.alert_id)]
         partners = sorted((*row.partners, (seen.event_ns, seen.alert_id, seen.values)), key=lambda each: each[0])
         left = tuple(each for each in row.held if each not in met)
         self._store(table, key, Partners(tuple(partners[-_MAX_PARTNERS:]), left), now_ns)
-        return Outcome(tuple(self._joined(each.passage, seen) for each in met))
+        return StageResult(tuple(self._joined(each.passage, seen) for each in met))
 
-    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:
+    def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """Let go on what has waited long enough, and forget partners that are too old."""
         row: Partners = table.get(key)  # type: ignore[assignment]
         passed = tuple(each.passage for each in row.held if each.until_ns <= now_ns)
         held = tuple(each for each in row.held if each.until_ns > now_ns)
         partners = tuple(each for each in row.partners if each[0] + self._window_ns + LATENESS_NS > now_ns)
         self._store(table, key, Partners(partners, held), now_ns)
-        return Outcome(passed)
+        return StageResult(passed)
 
-    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
         """Let go on what was held, unjoined."""
-        return Outcome(tuple(each.passage for each in row.held), Reason.STATE_EVICTED if row.held else None)
+        return StageResult(tuple(each.passage for each in row.held), Reason.STATE_EVICTED if row.held else None)
 
     def _fits(self, passage: Passage, event_ns: int, alert_id: str) -> bool:
         """Whether the other alert is within D before the passage, or up to W after it."""

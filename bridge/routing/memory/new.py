@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.language.program.clauses import New
 from bridge.routing.memory.passage import Passage
-from bridge.routing.memory.stage import LATENESS_NS, Outcome
+from bridge.routing.memory.stage import LATENESS_NS, StageResult
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
@@ -35,7 +35,7 @@ class NewStage:
         if table.get(STARTED) is None:
             table.put(STARTED, Sighting(now_ns))
 
-    def enter(self, table: Table, passage: Passage, key: bytes, _now_ns: int) -> Outcome:
+    def enter(self, table: Table, passage: Passage, key: bytes, _now_ns: int) -> StageResult:
         """Pass the combination if it is new. Every sighting renews it."""
         event_ns = passage.event_ns
         row: Sighting | None = table.get(key)
@@ -46,20 +46,22 @@ class NewStage:
             self.start(table, event_ns)
             started = Sighting(event_ns)
         if event_ns < started.last_ns + self._learn_ns:
-            return Outcome(reason=Reason.LEARNING, detail=f"until {self._learn_ns // 1_000_000_000} s after the start")
+            return StageResult(
+                reason=Reason.LEARNING, detail=f"until {self._learn_ns // 1_000_000_000} s after the start"
+            )
         if row is not None and row.last_ns > event_ns - self._window_ns:
-            return Outcome(reason=Reason.NOT_NEW)
-        return Outcome((passage,))
+            return StageResult(reason=Reason.NOT_NEW)
+        return StageResult((passage,))
 
-    def wake(self, _table: Table, _key: bytes, _now_ns: int) -> Outcome:
+    def wake(self, _table: Table, _key: bytes, _now_ns: int) -> StageResult:
         """There are no timers."""
-        return Outcome()
+        return StageResult()
 
-    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
         """A forgotten combination counts as new when it is next seen: the clause fails open."""
         if key == STARTED:
             table.put(key, row)
-        return Outcome()
+        return StageResult()
 
     def _expire(self, table: Table, event_ns: int) -> None:
         """Remove the longest unused combinations that are too old to matter."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bridge.routing.notification import Kind
+from bridge.routing.notification import NotificationKind
 
 
 class Passage(msgspec.Struct, frozen=True, array_like=True):
@@ -24,7 +24,7 @@ class Passage(msgspec.Struct, frozen=True, array_like=True):
     """The key of each clause of the route; empty for a clause without ``by``."""
     shown: str = ""
     """The incident's key for people, after redaction."""
-    kind: Kind = Kind.SINGLE
+    kind: NotificationKind = NotificationKind.SINGLE
     count: int = 1
     """How many alerts it stands for."""
     first_ns: int = 0

@@ -23,10 +23,10 @@ from bridge.routing.memory.keys import KeyOf, key_reader, shown_key
 from bridge.routing.memory.new import NewStage
 from bridge.routing.memory.passage import Passage, single
 from bridge.routing.memory.sequence import SequenceStage
-from bridge.routing.memory.stage import Outcome, Speaking, Stage
+from bridge.routing.memory.stage import Speaking, Stage, StageResult
 from bridge.routing.memory.throttle import ThrottleStage
 from bridge.routing.memory.unless import UnlessStage
-from bridge.routing.notification import Kind
+from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import State, Table
 
@@ -157,7 +157,7 @@ class Pipeline:
         outcome = self._stages[place].stage.evict(table, key, row, now_ns)
         return self._continue(state, outcome, place, now_ns, silenced)
 
-    def _continue(self, state: State, outcome: Outcome, place: int, now_ns: int, silenced: SilencedBy) -> Run:
+    def _continue(self, state: State, outcome: StageResult, place: int, now_ns: int, silenced: SilencedBy) -> Run:
         """Let what a stage passed go on behind it."""
         run = self._run(state, outcome.passed, place + 1, now_ns, silenced)
         emissions = run.emissions
@@ -232,7 +232,7 @@ class Pipeline:
 def _loud(passages: tuple[Passage, ...], silenced: SilencedBy) -> Iterator[Passage]:
     """The passages that are not silenced. Silenced alerts are left out of a digest."""
     for passage in passages:
-        if passage.kind is not Kind.DIGEST:
+        if passage.kind is not NotificationKind.DIGEST:
             if silenced(passage.alert_id) is None:
                 yield passage
             continue

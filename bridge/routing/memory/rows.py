@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.routing.memory.absent import LastSeen
 from bridge.routing.memory.after import Released, Window
-from bridge.routing.memory.group import Gathered
+from bridge.routing.memory.group import OpenGroup
 from bridge.routing.memory.incident import Incident
 from bridge.routing.memory.join import Partners
 from bridge.routing.memory.new import Sighting
@@ -16,7 +16,7 @@ from bridge.routing.memory.sequence import Waiting
 from bridge.routing.memory.throttle import Slots
 from bridge.routing.memory.unless import Sightings
 
-Row = LastSeen | Released | Window | Gathered | Incident | Partners | Sighting | Waiting | Slots | Sightings
+Row = LastSeen | Released | Window | OpenGroup | Incident | Partners | Sighting | Waiting | Slots | Sightings
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Row)
@@ -39,7 +39,7 @@ def named_alerts(row: Row) -> tuple[str, ...]:
             return (row.passage.alert_id,)
         case Window() | Slots():
             return () if row.last is None else (row.last.alert_id,)
-        case Gathered():
+        case OpenGroup():
             return tuple(each[2] for each in row.worst)
         case Partners():
             return tuple(each.passage.alert_id for each in row.held)

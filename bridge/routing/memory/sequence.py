@@ -13,7 +13,7 @@ import msgspec
 from bridge.language.program.clauses import Then
 from bridge.routing.memory.keys import HASH_SIZE
 from bridge.routing.memory.passage import Passage
-from bridge.routing.memory.stage import LATENESS_NS, Outcome, Seen
+from bridge.routing.memory.stage import LATENESS_NS, Seen, StageResult
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
@@ -23,7 +23,7 @@ _MAX_EARLY = 20
 _MAX_NAMED = 20
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class OpenSequence(msgspec.Struct, frozen=True):
     """A sequence that has begun."""
 
     passage: Passage
@@ -37,7 +37,7 @@ class Attempt(msgspec.Struct, frozen=True):
 class Waiting(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """What waits for one step on one key."""
 
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[OpenSequence, ...] = ()
     early: tuple[tuple[int, str, dict[str, str]], ...] = ()
     """Alerts that met the step's condition: event time, id, values. Their first step may arrive late."""
 
@@ -48,16 +48,16 @@ class SequenceStage:
     def __init__(self, clause: Then) -> None:
         self._steps = clause.steps
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Begin an attempt. ``key`` holds the keys of all steps, one after the other."""
         keys = tuple(key[at : at + HASH_SIZE] for at in range(0, len(key), HASH_SIZE))
-        begun = Attempt(passage, passage.event_ns, keys)
+        begun = OpenSequence(passage, passage.event_ns, keys)
         done = self._advance(table, begun, 0, now_ns)
         if done:
-            return Outcome(done)
-        return Outcome(reason=Reason.SEQUENCE_OPEN)
+            return StageResult(done)
+        return StageResult(reason=Reason.SEQUENCE_OPEN)
 
-    def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> Outcome:
+    def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> StageResult:
         """An alert meets the condition of a step."""
         place = bytes((number,)) + key
         row: Waiting = table.get(place) or Waiting()
@@ -66,13 +66,13 @@ class SequenceStage:
         early = (*row.early, (seen.event_ns, seen.alert_id, seen.values))[-_MAX_EARLY:]
         self._store(table, place, [each for each in row.attempts if each not in met], early, number, now_ns)
         if step.negated:
-            return Outcome(reason=Reason.SEQUENCE_EXPIRED if met else None)
+            return StageResult(reason=Reason.SEQUENCE_EXPIRED if met else None)
         done: list[Passage] = []
         for attempt in met:
             done += self._advance(table, _stepped(attempt, number, seen), number + 1, now_ns)
-        return Outcome(_as_one(done))
+        return StageResult(_as_one(done))
 
-    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:
+    def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """Deadlines have passed: an attempt ends, or passes if the step was a ``then not``."""
         number = key[0]
         row: Waiting = table.get(key)  # type: ignore[assignment]
@@ -82,16 +82,16 @@ class SequenceStage:
         early = tuple(each for each in row.early if each[0] + LATENESS_NS > now_ns)
         self._store(table, key, left, early, number, now_ns)
         if step.negated:
-            return Outcome(tuple(each.passage for each in over))
-        return Outcome(reason=Reason.SEQUENCE_EXPIRED if over else None)
+            return StageResult(tuple(each.passage for each in over))
+        return StageResult(reason=Reason.SEQUENCE_EXPIRED if over else None)
 
-    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
         """A ``then not`` passes; another sequence cannot be known to be complete, and ends."""
         if self._steps[key[0]].negated and row.attempts:
-            return Outcome((row.attempts[-1].passage,), Reason.STATE_EVICTED)
-        return Outcome()
+            return StageResult((row.attempts[-1].passage,), Reason.STATE_EVICTED)
+        return StageResult()
 
-    def _advance(self, table: Table, attempt: Attempt, number: int, now_ns: int) -> tuple[Passage, ...]:
+    def _advance(self, table: Table, attempt: OpenSequence, number: int, now_ns: int) -> tuple[Passage, ...]:
         """Let an attempt wait for the step with this number, or go on if the step's alert is there already."""
         if number == len(self._steps):
             return (attempt.passage,)
@@ -112,7 +112,7 @@ class SequenceStage:
         self,
         table: Table,
         place: bytes,
-        attempts: list[Attempt],
+        attempts: list[OpenSequence],
         early: tuple[tuple[int, str, dict[str, str]], ...],
         number: int,
         now_ns: int,
@@ -126,7 +126,7 @@ class SequenceStage:
         table.put(place, Waiting(tuple(attempts), early), max(min(deadlines), now_ns + 1))
 
 
-def _completes(attempt: Attempt, event_ns: int, alert_id: str, window_ns: int) -> bool:
+def _completes(attempt: OpenSequence, event_ns: int, alert_id: str, window_ns: int) -> bool:
     """Whether an alert with this event time is the attempt's next step. Exactly ``window_ns`` later is too late."""
     passage = attempt.passage
     if alert_id == passage.alert_id or alert_id in passage.alerts:
@@ -134,11 +134,11 @@ def _completes(attempt: Attempt, event_ns: int, alert_id: str, window_ns: int) -
     return attempt.last_ns <= event_ns < attempt.last_ns + window_ns
 
 
-def _stepped(attempt: Attempt, number: int, seen: Seen) -> Attempt:
+def _stepped(attempt: OpenSequence, number: int, seen: Seen) -> OpenSequence:
     """The attempt after one more step. The second step of the sequence is ``%2.field`` in texts."""
     passage = attempt.passage
     values = {f"{number + 2}.{name}": value for name, value in seen.values.items()}
-    return Attempt(
+    return OpenSequence(
         msgspec.structs.replace(
             passage,
             values=passage.values | values,

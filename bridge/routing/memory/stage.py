@@ -24,7 +24,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StageResult:
     """What a clause did."""
 
     passed: tuple[Passage, ...] = ()
@@ -38,20 +38,20 @@ class Outcome:
 class Stage(Protocol):
     """One clause of one route. Stages change their own table only. None of the methods raises."""
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """A match has come this far."""
 
-    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:
+    def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """The timer of a row has fired. The row is still there; its timer is not."""
 
-    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:
         """The row was removed because the table is full: let go on what it held."""
 
 
 class Watching(Stage, Protocol):
     """A clause that also watches alerts which meet a condition of its own."""
 
-    def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> Outcome:
+    def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> StageResult:
         """An alert meets the clause's condition with this number."""
 
 

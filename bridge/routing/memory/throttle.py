@@ -8,8 +8,8 @@ import msgspec
 
 from bridge.language.program.clauses import Throttle
 from bridge.routing.memory.passage import Passage
-from bridge.routing.memory.stage import Outcome
-from bridge.routing.notification import Kind
+from bridge.routing.memory.stage import StageResult
+from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
@@ -34,25 +34,25 @@ class ThrottleStage:
         self._count = clause.count
         self._window_ns = clause.window_ns
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Send the notification if a slot is free; it carries how many were held back."""
         row = self._current(table.get(key) or Slots(), now_ns)
         if len(row.sent) < self._count:
             self._store(table, key, Slots((*row.sent, now_ns)), now_ns)
-            return Outcome((msgspec.structs.replace(passage, suppressed=passage.suppressed + row.held),))
+            return StageResult((msgspec.structs.replace(passage, suppressed=passage.suppressed + row.held),))
         first_ns = passage.first_ns if row.held == 0 else min(row.first_ns, passage.first_ns)
         row = Slots(row.sent, row.held + passage.count, first_ns, passage)
         self._store(table, key, row, now_ns)
-        return Outcome(reason=Reason.THROTTLED, detail=self.describe(row))
+        return StageResult(reason=Reason.THROTTLED, detail=self.describe(row))
 
-    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:
+    def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """A slot is free: send a summary of what was held back, or forget the key."""
         row = self._current(table.get(key) or Slots(), now_ns)
         if row.last is None or len(row.sent) >= self._count:
             self._store(table, key, row, now_ns)
-            return Outcome()
+            return StageResult()
         self._store(table, key, Slots((*row.sent, now_ns)), now_ns)
-        return Outcome((_summary(row, row.last),))
+        return StageResult((_summary(row, row.last),))
 
     def about(self, row: Any, now_ns: int) -> str | None:
         """The alert that a summary would be about, if one is due."""
@@ -64,11 +64,11 @@ class ThrottleStage:
         row = self._current(table.get(key) or Slots(), now_ns)
         self._store(table, key, Slots(row.sent), now_ns)
 
-    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
         """Send the summary now. The key's next notification finds all slots free."""
         if row.last is None:
-            return Outcome()
-        return Outcome((_summary(row, row.last),), Reason.STATE_EVICTED)
+            return StageResult()
+        return StageResult((_summary(row, row.last),), Reason.STATE_EVICTED)
 
     def describe(self, row: Slots) -> str:
         """The numbers of a key: sent, held back."""
@@ -90,5 +90,5 @@ class ThrottleStage:
 
 def _summary(row: Slots, last: Passage) -> Passage:
     return msgspec.structs.replace(
-        last, kind=Kind.SUMMARY, count=row.held, first_ns=row.first_ns, suppressed=row.held, alerts=()
+        last, kind=NotificationKind.SUMMARY, count=row.held, first_ns=row.first_ns, suppressed=row.held, alerts=()
     )

@@ -9,7 +9,7 @@ import msgspec
 
 from bridge.language.program.clauses import Unless
 from bridge.routing.memory.passage import Passage
-from bridge.routing.memory.stage import LATENESS_NS, Outcome, Seen
+from bridge.routing.memory.stage import LATENESS_NS, Seen, StageResult
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
@@ -33,39 +33,39 @@ class UnlessStage:
         self._window_ns = clause.window_ns
         self._wait_ns = clause.wait_ns
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Outcome:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """End the way of the alert, hold it, or let it pass."""
         row: Sightings = table.get(key) or Sightings()
         if any(self._suppresses(each, passage) for each in row.times):
-            return Outcome(reason=Reason.SUPPRESSED_BY_UNLESS)
+            return StageResult(reason=Reason.SUPPRESSED_BY_UNLESS)
         if self._wait_ns is None or self._deadline(passage) <= now_ns:
-            return Outcome((passage,))
+            return StageResult((passage,))
         held = (*row.held, passage)
         released, held = held[:-_MAX_HELD], held[-_MAX_HELD:]
         self._store(table, key, Sightings(row.times, held), now_ns)
-        return Outcome(released, Reason.WAITING)
+        return StageResult(released, Reason.WAITING)
 
-    def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> Outcome:  # noqa: ARG002
+    def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> StageResult:  # noqa: ARG002
         """An alert meets the condition: what it suppresses ends here."""
         row: Sightings = table.get(key) or Sightings()
         times = list(row.times)
         insort(times, (seen.event_ns, seen.alert_id))
         held = tuple(each for each in row.held if not self._suppresses((seen.event_ns, seen.alert_id), each))
         self._store(table, key, Sightings(tuple(times[-_MAX_TIMES:]), held), now_ns)
-        return Outcome(reason=Reason.SUPPRESSED_BY_UNLESS if len(held) < len(row.held) else None)
+        return StageResult(reason=Reason.SUPPRESSED_BY_UNLESS if len(held) < len(row.held) else None)
 
-    def wake(self, table: Table, key: bytes, now_ns: int) -> Outcome:
+    def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """Pass what has waited long enough, and forget what is too old."""
         row: Sightings = table.get(key)  # type: ignore[assignment]
         passed = tuple(each for each in row.held if self._deadline(each) <= now_ns)
         held = tuple(each for each in row.held if self._deadline(each) > now_ns)
         times = tuple(each for each in row.times if each[0] + self._window_ns + LATENESS_NS > now_ns)
         self._store(table, key, Sightings(times, held), now_ns)
-        return Outcome(passed)
+        return StageResult(passed)
 
-    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> Outcome:  # noqa: ARG002
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
         """Pass what was held: the condition may have been met, which is not known any more."""
-        return Outcome(row.held, Reason.STATE_EVICTED if row.held else None)
+        return StageResult(row.held, Reason.STATE_EVICTED if row.held else None)
 
     def _suppresses(self, sighting: tuple[int, str], passage: Passage) -> bool:
         """Whether another alert is in the D before the passage, or in the W after it."""

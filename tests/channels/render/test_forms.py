@@ -23,7 +23,7 @@ from bridge.channels.message.message import Message, MessageLink
 from bridge.channels.render import discord, mattermost, opsgenie, pagerduty, plain, slack, teams, telegram
 from bridge.channels.render.mail import mail_content
 from bridge.delivery import Delivery
-from bridge.routing import Context, Kind, Notification
+from bridge.routing import Notification, NotificationContext, NotificationKind
 from tests.channels.deliveries import TIME_NS, make_delivery
 from tests.support.recordings import FULL_JSON, http_bodies
 
@@ -61,7 +61,7 @@ def several() -> Message:
     return compose_digest([alerts[0], worst, alerts[2]], LABELS)
 
 
-def remembered(context: Context, others: int = 0) -> Message:
+def remembered(context: NotificationContext, others: int = 0) -> Message:
     """The message of a notification of a route with memory."""
     made = make_delivery(output=OUTPUT, output_fields=FIELDS)
     notification = Notification("c", ("rm -rf in prod",), Priority.CRITICAL, "rm -rf in %k8s.ns.name", context=context)
@@ -77,14 +77,18 @@ JOINED = {"audit.ka.user.name": "alice@corp", "audit.ka.verb": "create"}
 MESSAGES: dict[str, Callable[[], Message]] = {
     "one": one,
     "several": several,
-    "group": lambda: remembered(Context(Kind.DIGEST, 132, suppressed=7, alerts=("a", "b", "c"), **SPAN), 3),
-    "summary": lambda: remembered(Context(Kind.SUMMARY, 132, **SPAN)),
-    "threshold": lambda: remembered(Context(Kind.SINGLE, 5, **SPAN)),
-    "joined": lambda: remembered(Context(Kind.SINGLE, values=JOINED, **SPAN)),
-    "escalation": lambda: remembered(
-        Context(Kind.ESCALATION, 3, values={"waited": str(900 * 10**9), "notified": "secops, chat"}, **SPAN)
+    "group": lambda: remembered(
+        NotificationContext(NotificationKind.DIGEST, 132, suppressed=7, alerts=("a", "b", "c"), **SPAN), 3
     ),
-    "resolved": lambda: remembered(Context(Kind.RESOLVED, 3, **SPAN)),
+    "summary": lambda: remembered(NotificationContext(NotificationKind.SUMMARY, 132, **SPAN)),
+    "threshold": lambda: remembered(NotificationContext(NotificationKind.SINGLE, 5, **SPAN)),
+    "joined": lambda: remembered(NotificationContext(NotificationKind.SINGLE, values=JOINED, **SPAN)),
+    "escalation": lambda: remembered(
+        NotificationContext(
+            NotificationKind.ESCALATION, 3, values={"waited": str(900 * 10**9), "notified": "secops, chat"}, **SPAN
+        )
+    ),
+    "resolved": lambda: remembered(NotificationContext(NotificationKind.RESOLVED, 3, **SPAN)),
 }
 
 

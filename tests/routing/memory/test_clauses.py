@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.alert import Priority
-from bridge.language.program.clauses import Absent, After, Group, New, Pair, Step, Then, Throttle, Unless, With
+from bridge.language.program.clauses import Absent, After, Group, New, Pair, SequenceStep, Then, Throttle, Unless, With
 from bridge.language.program.program import Escalation
 from tests.routing.memory.harness import MINUTE, SECOND, Bench, condition
 
@@ -160,7 +160,7 @@ def test_a_digest_is_one_notification_of_the_throttle() -> None:
 
 def test_a_sequence_passes_when_its_steps_follow() -> None:
     """Exactly D later is too late, and the texts are those of the first step."""
-    then = Then("", (Step(condition("rule = b"), MINUTE, PAIR),))
+    then = Then("", (SequenceStep(condition("rule = b"), MINUTE, PAIR),))
     bench = Bench(then)
     bench.event(0, k8s__pod__name="api-0")
     bench.event(5, "b", k8s__pod__name="api-1")
@@ -174,7 +174,7 @@ def test_a_sequence_passes_when_its_steps_follow() -> None:
 
 def test_one_alert_completes_all_open_attempts_with_one_notification() -> None:
     """It names them; none is completed twice."""
-    bench = Bench(Then("", (Step(condition("rule = b"), MINUTE, PAIR),)))
+    bench = Bench(Then("", (SequenceStep(condition("rule = b"), MINUTE, PAIR),)))
     events(bench, 0, 10)
     bench.event(20, "b")
     bench.event(21, "b")
@@ -183,7 +183,7 @@ def test_one_alert_completes_all_open_attempts_with_one_notification() -> None:
 
 def test_a_step_that_arrives_before_its_first_step_completes_it() -> None:
     """If its event time is later."""
-    then = Then("", (Step(condition("rule = b"), MINUTE, PAIR),))
+    then = Then("", (SequenceStep(condition("rule = b"), MINUTE, PAIR),))
     bench = Bench(then)
     bench.event(10, "b")
     bench.event(5, late=10)
@@ -196,7 +196,10 @@ def test_a_step_that_arrives_before_its_first_step_completes_it() -> None:
 
 def test_a_sequence_of_three_steps() -> None:
     """Each step has its time from the step before; an alert is one step of an attempt only."""
-    steps = (Step(condition("rule in (b, c)"), MINUTE, PAIR), Step(condition("rule in (b, c)"), MINUTE, PAIR))
+    steps = (
+        SequenceStep(condition("rule in (b, c)"), MINUTE, PAIR),
+        SequenceStep(condition("rule in (b, c)"), MINUTE, PAIR),
+    )
     bench = Bench(Then("", steps))
     bench.event(0)
     bench.event(50, "b")
@@ -207,7 +210,7 @@ def test_a_sequence_of_three_steps() -> None:
 
 def test_then_not_passes_when_the_step_does_not_come() -> None:
     """Decided at the deadline and the lateness, by timer."""
-    bench = Bench(Then("", (Step(condition("rule = b"), MINUTE, PAIR, negated=True),)))
+    bench = Bench(Then("", (SequenceStep(condition("rule = b"), MINUTE, PAIR, negated=True),)))
     bench.event(0, k8s__pod__name="api-0")
     bench.event(1, k8s__pod__name="api-1")
     bench.event(30, "b", k8s__pod__name="api-0")

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.language.program.clauses import After, Group, New, Pair, Step, Then, Throttle, Unless
+from bridge.language.program.clauses import After, Group, New, Pair, SequenceStep, Then, Throttle, Unless
 from tests.routing.memory.harness import SECOND, Bench, condition
 
 WINDOW = 10
@@ -133,7 +133,7 @@ def _digests(received: list[int], wait: int, every: int) -> list[tuple[int, int]
 @given(moments, st.booleans())
 def test_a_sequence_is_its_definition(history: list[tuple[int, int, str, str, bool]], negated: bool) -> None:
     """Every ``a`` is completed by the first ``b`` on its key that is later, by less than D; each once."""
-    step = Step(condition("rule = b"), WINDOW * SECOND, PAIR, negated)
+    step = SequenceStep(condition("rule = b"), WINDOW * SECOND, PAIR, negated)
     bench = Bench(Then("", (step,)), when="rule = a")
     play(bench, history)
     alerts = Past(history).alerts
