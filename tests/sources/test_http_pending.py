@@ -1,0 +1,115 @@
+"""Requests wait in order, are gathered into large commits, and are bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+from bridge.http.request import Reply
+from bridge.sources.http.limits import HttpLimits
+from bridge.sources.http.pending import PendingRequest, PendingRequests
+from tests.sources.collector import Collector, running
+from tests.sources.test_http_hostile import GOOD, connected
+from tests.sources.test_http_source import source
+
+
+def ignore(_reply: Reply) -> None:
+    return
+
+
+def request(size: int = 10) -> PendingRequest:
+    return PendingRequest(b"x" * size, b"identity", ignore)
+
+
+def test_requests_of_one_turn_are_passed_on_together_and_in_order() -> None:
+    """Up to a batch; stopping returns what is queued, and then None."""
+
+    async def scenario() -> None:
+        pending = PendingRequests(HttpLimits(), asyncio.get_running_loop())
+        requests = [request() for _ in range(1500)]
+        assert all(pending.put(each) for each in requests)
+        await asyncio.sleep(0)
+        first = pending.take()
+        pending.stop()
+        second = pending.take()
+        assert first is not None
+        assert second is not None
+        assert len(first) == 1000
+        assert first + second == requests
+        assert pending.take() is None
+        assert not pending.empty
+        pending.done(1500)
+        assert pending.empty
+
+    asyncio.run(scenario())
+
+
+def test_large_bodies_are_taken_a_few_at_a_time() -> None:
+    """The bodies of one batch are bounded by size."""
+
+    async def scenario() -> None:
+        pending = PendingRequests(HttpLimits(), asyncio.get_running_loop())
+        for _ in range(10):
+            assert pending.put(request(600_000))
+        await asyncio.sleep(0)
+        assert [len(pending.take() or []) for _ in range(5)] == [2] * 5
+
+    asyncio.run(scenario())
+
+
+def test_requests_beyond_the_memory_are_refused_until_there_is_room() -> None:
+    """One request always fits, whatever its size."""
+
+    async def scenario() -> None:
+        pending = PendingRequests(HttpLimits(held=10_000), asyncio.get_running_loop())
+        assert pending.put(request(50_000))
+        assert not pending.put(request())
+        pending.done(1)
+        assert pending.put(request())
+        assert pending.abort() == 1
+        assert pending.take() is None
+        assert not pending.put(request())
+
+    asyncio.run(scenario())
+
+
+def test_a_sender_alone_does_not_wait_for_others() -> None:
+    """Gathering begins after a commit of several requests, and never takes longer than a millisecond."""
+
+    async def scenario() -> None:
+        pending = PendingRequests(HttpLimits(), asyncio.get_running_loop())
+        pending.put(request())
+        await asyncio.sleep(0)
+        pending.take()
+        await asyncio.sleep(0.01)
+        assert pending._gathering_time() == 0
+        for _ in range(2):
+            pending.put(request())
+        await asyncio.sleep(0)
+        pending.take()
+        await asyncio.sleep(0.01)
+        assert pending._gathering_time() == 0.001
+
+    asyncio.run(scenario())
+
+
+def test_senders_that_post_again_after_their_answers_share_commits() -> None:
+    """Sixteen senders, each with one request at a time: a commit has several of them."""
+    taken = Collector()
+    taken.before = lambda _batch: time.sleep(0.01)
+
+    def post(port: int) -> None:
+        with connected(port) as connection:
+            for _ in range(10):
+                connection.sendall(GOOD)
+                assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+
+    with running(made := source(), taken):
+        threads = [threading.Thread(target=post, args=(made.port,)) for _ in range(16)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(60)
+    assert len(taken.alerts) == 160
+    assert len(taken.batches) < 120
