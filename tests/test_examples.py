@@ -195,11 +195,22 @@ def test_the_image_copies_what_the_build_needs() -> None:
     assert all((EXAMPLES.parent / name).exists() for name in copied)
 
 
+def test_systemd_listens_at_the_production_configs_address() -> None:
+    """A socket at another address would not be used."""
+    text = (EXAMPLES / "production" / "falco-bridge.yaml").read_text(encoding="utf-8")
+    lines = (EXAMPLES / "systemd" / "falco-bridge.socket").read_text(encoding="utf-8").splitlines()
+    (address,) = [line.removeprefix("ListenStream=") for line in lines if line.startswith("ListenStream=")]
+    assert f"- http: {address}\n" in text
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this machine has no systemd")
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["falco-bridge.service", "falco-bridge.socket"])
+def test_systemd_accepts_the_unit(tmp_path: Path, name: str) -> None:
     """systemd-analyze reports no unknown key and no malformed value."""
-    text = (EXAMPLES / "systemd" / "falco-bridge.service").read_text(encoding="utf-8")
-    path = tmp_path / "falco-bridge.service"
-    path.write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", text), encoding="utf-8")
-    done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, timeout=60, check=False)
-    assert "falco-bridge.service:" not in done.stderr
+    for unit_file in (EXAMPLES / "systemd").iterdir():
+        text = re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", unit_file.read_text(encoding="utf-8"))
+        (tmp_path / unit_file.name).write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", tmp_path / name], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert f"{name}:" not in done.stderr

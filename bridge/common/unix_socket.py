@@ -35,6 +35,28 @@ def peer_of(connection: socket.socket) -> Peer:
     return Peer(pid, uid)
 
 
+@dataclass(slots=True)
+class UnixListener:
+    """A socket that listens at a path."""
+
+    socket: socket.socket
+    path: Path
+    keep_path: bool = False
+    """Leave the path when it is closed: another process listens at it, or it is removed already."""
+
+    def close(self) -> None:
+        """Stop listening, and remove the path. Can be called twice."""
+        if self.socket.fileno() >= 0:
+            self.remove_path()
+            self.socket.close()
+
+    def remove_path(self) -> None:
+        """Let nobody connect any more, where no other process listens at the path."""
+        if not self.keep_path:
+            self.keep_path = True  # from now on, it may be another's
+            self.path.unlink(missing_ok=True)
+
+
 def too_long(path: Path) -> str:
     """The error message for a path that is too long for a socket, or an empty text."""
     size = len(os.fsencode(path))
@@ -74,6 +96,11 @@ def listen(path: Path, group: str = "") -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def listen_unix(path: Path, group: str = "") -> UnixListener:
+    """As ``listen``, with the path."""
+    return UnixListener(listen(path, group), path)
 
 
 def _bind(listener: socket.socket, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Runs the assembled bridge until it is told to stop, then drains it."""
+"""Runs the assembled bridge until it must stop or is replaced by a new process, then drains it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from bridge.daemon.exit_codes import FAILED, STOPPED
+from bridge.daemon.sources import hand_over
 from bridge.journal import JournalError
 from bridge.journal.protocols import Journal
 from bridge.pipeline.courier_process import CourierProcess
@@ -23,6 +24,8 @@ _JOIN_SECONDS = 0.05
 _SOURCES_CHECK_SECONDS = 0.5
 """How often the threads of the sources are checked. A signal is answered at once."""
 _ABORT_SECONDS = 1.0
+_LEAST_HANDOVER_SECONDS = 5.0
+"""An http source takes two seconds for it."""
 
 
 class BackgroundService(Protocol):
@@ -36,7 +39,11 @@ class BackgroundService(Protocol):
 
 
 class Bridge:
-    """One running bridge. ``stop`` drains it; a second ``stop`` aborts the drain."""
+    """One running bridge. ``stop`` drains it; a second ``stop`` aborts the drain.
+
+    ``hand_over`` drains it for another process that has the same listening sockets. Its senders wait meanwhile, so the
+    drain leaves the deliveries to that process.
+    """
 
     def __init__(
         self,
@@ -57,6 +64,8 @@ class Bridge:
         self._drain_seconds = drain_seconds
         self._on_stop = on_stop
         self._stopping = threading.Event()
+        self._stop_requested = False
+        self._handing_over = False
         self._aborted = threading.Event()
         self._fault: JournalError | None = None
         self._log = structlog.get_logger("bridge")
@@ -64,8 +73,14 @@ class Bridge:
     def stop(self) -> None:
         """Drain and stop. Called a second time, it aborts the drain. Thread-safe."""
         self._on_stop()
-        if self._stopping.is_set():
+        if self._stop_requested:
             self._aborted.set()
+        self._stop_requested = True
+        self._stopping.set()
+
+    def hand_over(self) -> None:
+        """Drain for another process. Thread-safe."""
+        self._handing_over = True
         self._stopping.set()
 
     def fail(self, fault: JournalError) -> None:
@@ -73,8 +88,8 @@ class Bridge:
         self._fault = fault
         self._stopping.set()
 
-    def run(self) -> int:
-        """Work until stopped. Returns the exit code."""
+    def run(self, on_started: Callable[[], None]) -> int:
+        """Work until stopped. Returns the exit code. ``on_started`` is called once everything has started."""
         threads = [
             threading.Thread(
                 target=supervise,
@@ -90,6 +105,7 @@ class Bridge:
         for service in self._services:
             service.start()
         self._log.info("started", sources=[source.name for source in self._sources])
+        on_started()
         self._wait(threads)
         return self._drain(threads)
 
@@ -100,14 +116,22 @@ class Bridge:
                 return
 
     def _drain(self, threads: Sequence[threading.Thread]) -> int:
-        deadline = time.monotonic() + self._drain_seconds
-        self._log.info("stopping", drain_seconds=self._drain_seconds)
+        handing_over = self._handing_over
+        seconds = max(self._drain_seconds, _LEAST_HANDOVER_SECONDS) if handing_over else self._drain_seconds
+        deadline = time.monotonic() + seconds
+        self._log.info("handing over" if handing_over else "stopping", drain_seconds=seconds)
         for source in self._sources:
-            source.stop()
+            if handing_over:
+                hand_over(source)
+            else:
+                source.stop()
         drained = self._join(threads, deadline)
         if not drained:
             self._abort_reads(threads)
-        self._courier.stop(deadline - time.monotonic(), self._aborted)
+        if handing_over:
+            self._courier.finish()
+        else:
+            self._courier.stop(deadline - time.monotonic(), self._aborted)
         for service in self._services:
             service.close()
         self._log.info("stopped", **self._intake.counts.totals(), undelivered=self._undelivered())

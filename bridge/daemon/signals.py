@@ -1,11 +1,11 @@
-"""Stop signals: SIGTERM, SIGINT and SIGHUP."""
+"""Signals: SIGTERM, SIGINT and SIGHUP stop the bridge, SIGUSR2 replaces its process."""
 
 from __future__ import annotations
 
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from types import FrameType
 
@@ -21,6 +21,15 @@ def on_stop_signal(action: Callable[[], None]) -> None:
     The handler only fills a queue: it runs in the middle of what the main thread does, and an Event that is just
     being set there would deadlock. A SimpleQueue can be filled at any moment.
     """
+    _on_signals(STOP_SIGNALS, action)
+
+
+def on_restart_signal(action: Callable[[], None]) -> None:
+    """Call ``action`` in a thread of its own for each SIGUSR2."""
+    _on_signals((signal.SIGUSR2,), action)
+
+
+def _on_signals(numbers: Sequence[signal.Signals], action: Callable[[], None]) -> None:
     received: SimpleQueue[float] = SimpleQueue()
 
     def handle(_number: int, _frame: FrameType | None) -> None:
@@ -35,8 +44,8 @@ def on_stop_signal(action: Callable[[], None]) -> None:
                 action()
 
     threading.Thread(target=act, name="signals", daemon=True).start()
-    for number in STOP_SIGNALS:
+    for number in numbers:
         if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
             continue
         signal.signal(number, handle)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from bridge.common.errors import SetupError
+from bridge.common.listening import ListeningSockets
 from bridge.common.reloading import Reloading
 from bridge.common.secret import revealed
 from bridge.config.schema.sources import (
@@ -23,30 +25,51 @@ from bridge.journal.protocols import AlertLog
 from bridge.sources.contract import Source
 from bridge.sources.grpc.tls import Certificates, ClientTls
 
+Prepared = Callable[[AlertLog], Source]
+"""Gives the source, once the journal is open."""
 
-def make_source(settings: SourceSettings, alerts: AlertLog) -> Source:
-    """The source, ready to run. Raises SetupError if it cannot be set up."""
+
+def prepare_source(settings: SourceSettings, listening: ListeningSockets) -> Prepared:
+    """Set the source up as far as possible without the journal. Raises SetupError where that fails."""
+    if isinstance(settings, FileSettings):
+        return partial(_file, settings)
+    source = _make_source(settings, listening)
+    return lambda _alerts: source
+
+
+def hand_over(source: Source) -> None:
+    """Stop a source whose listener another process takes over. Senders notice nothing."""
+    from bridge.sources.http.source import HttpSource
+
+    if isinstance(source, HttpSource):
+        source.hand_over()
+    else:
+        source.stop()
+
+
+def _make_source(
+    settings: GrpcSettings | DiscoverSettings | HttpSettings | StdinSettings | SocketSettings,
+    listening: ListeningSockets,
+) -> Source:
     match settings:
         case GrpcSettings():
             return _grpc(settings)
         case DiscoverSettings():
             return _discover(settings)
         case HttpSettings():
-            return _http(settings)
+            return _http(settings, listening)
         case StdinSettings():
             from bridge.sources.stdin_source import StdinSource
 
             return StdinSource(settings.name, zone=settings.timezone)
-        case FileSettings():
-            from bridge.sources.files.source import FileSource
-
-            checkpoint = alerts.checkpoint(settings.name)
-            return FileSource(settings.name, settings.file.pattern, checkpoint, settings.read_from, settings.timezone)
         case SocketSettings():
             from bridge.sources.ingest.source import SocketSource
 
             assert settings.spool is not None
-            return SocketSource(settings.name, settings.socket, settings.spool, settings.group, settings.timezone)
+            listener = listening.unix(settings.socket, settings.group)
+            return SocketSource(
+                settings.name, settings.socket, settings.spool, settings.group, settings.timezone, listener=listener
+            )
 
 
 def rotate_source_secrets(sources: Iterable[Source], settings: Iterable[SourceSettings]) -> None:
@@ -56,6 +79,13 @@ def rotate_source_secrets(sources: Iterable[Source], settings: Iterable[SourceSe
     for source, each in zip(sources, settings, strict=True):
         if isinstance(source, HttpSource) and isinstance(each, HttpSettings):
             source.guard.rotate(revealed(each.path), revealed(each.token))
+
+
+def _file(settings: FileSettings, alerts: AlertLog) -> Source:
+    from bridge.sources.files.source import FileSource
+
+    checkpoint = alerts.checkpoint(settings.name)
+    return FileSource(settings.name, settings.file.pattern, checkpoint, settings.read_from, settings.timezone)
 
 
 def _grpc(settings: GrpcSettings) -> Source:
@@ -77,7 +107,7 @@ def _discover(settings: DiscoverSettings) -> Source:
     return GrpcFleet(settings.name, str(name), name, _client_certificates(settings.name, settings.tls))
 
 
-def _http(settings: HttpSettings) -> Source:
+def _http(settings: HttpSettings, listening: ListeningSockets) -> Source:
     from bridge.http.guard import ConnectionLimits, Guard
     from bridge.sources.http.limits import HttpLimits
     from bridge.sources.http.source import HttpSource
@@ -86,7 +116,11 @@ def _http(settings: HttpSettings) -> Source:
     tls = None if settings.tls is None else _server_certificates(settings.name, settings.tls)
     limits = HttpLimits(ConnectionLimits(settings.max_connections, settings.max_connections_per_peer))
     address = settings.http
-    return HttpSource(settings.name, address.host, address.port, guard, tls, limits, settings.timezone)
+    sockets = listening.tcp(address.host, address.port)
+    return HttpSource(
+        settings.name, address.host, address.port, guard, tls, limits, settings.timezone, sockets,
+        stays_bound=listening.is_managed(sockets),
+    )  # fmt: skip
 
 
 def _client_certificates(source: str, tls: ClientTlsSettings) -> Certificates:

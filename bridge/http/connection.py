@@ -17,9 +17,9 @@ States. Reading and responding are independent; a connection closes when both ha
     finishing    the last response is written, EOF was sent    aborted after ``Timeouts.linger``
 
 A sender that closes the connection ends it in any state. ``_reading_closed`` ends reading for good: after a refused
-request, after a request without keep-alive, after ``stop``. Bytes that arrive later are discarded. ``_reading_paused``
-is temporary: at most _MAX_PENDING responses are pending, and a sender that does not read its responses
-(``pause_writing``) is not read either.
+request, after a request without keep-alive, after the next request where ``retire`` was called, after ``stop``. Bytes
+that arrive later are discarded. ``_reading_paused`` is temporary: at most _MAX_PENDING responses are pending, and a
+sender that does not read its responses (``pause_writing``) is not read either.
 
 Responses. Pipelined requests are handled as they complete and answered in the order in which they came. A refusal is
 the last response of its connection: what follows it could be misread as a request.
@@ -157,6 +157,8 @@ class HttpConnection(asyncio.Protocol):
         self._pending_responses: deque[_PendingResponse] = deque()
         self._reading_closed = False
         """Nothing is read any more."""
+        self._retiring = False
+        """The next request is the last."""
         self._in_request = False
         """A request has begun and is not complete."""
         self._writing_paused = False
@@ -263,6 +265,12 @@ class HttpConnection(asyncio.Protocol):
         elif self._transport is not None:
             self._transport.close()
 
+    def retire(self) -> None:
+        """End with the response to the current request, or to the next one. An idle connection stays open."""
+        self._retiring = True
+        if self._pending_responses and not self._in_request and not self._unfed:
+            self.stop()
+
     def abort(self) -> None:
         """Close at once. Pending responses are not sent."""
         if self._transport is not None:
@@ -348,7 +356,7 @@ class HttpConnection(asyncio.Protocol):
         head = self._head
         assert head is not None
         self._in_request = False
-        self._reading_closed = self.spare or not self._parser.should_keep_alive()
+        self._reading_closed = self.spare or self._retiring or not self._parser.should_keep_alive()
         pending = _PendingResponse(self, head.method, last=self._reading_closed)
         self._pending_responses.append(pending)
         self.deadline = inf

@@ -6,18 +6,18 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 
-from bridge.common.errors import SetupError
 from bridge.common.reloading import Reloading
+from bridge.common.tcp_socket import listen_tcp
 from bridge.http.admission import Admission, Admitted
 from bridge.http.connection import HttpConnection, RequestHandler
 from bridge.http.guard import ConnectionLimits, Guard, Timeouts
 from bridge.http.request import Reply
 
-_BACKLOG = 1024
 _ACCEPT_BATCH = 64
 """Connections accepted in one call."""
 _MAX_REFUSED = 64
@@ -41,7 +41,11 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Listener:
-    """Listening sockets and their open connections. Raises SetupError if it cannot listen."""
+    """Listening sockets and their open connections. Raises SetupError if it cannot listen.
+
+    ``retire`` lets senders move to another process that has the same sockets: every connection ends with the response
+    to its next request, and no request is refused or lost meanwhile.
+    """
 
     def __init__(
         self,
@@ -51,9 +55,11 @@ class Listener:
         limits: ConnectionLimits,
         tls: Reloading[ssl.SSLContext] | None = None,
         timeouts: Timeouts = _TIMEOUTS,
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
+        """``sockets`` already listen at this address; without them, it is bound."""
         self._host = host
-        self._sockets = listen_tcp(host, port)
+        self._sockets = list(sockets) or listen_tcp(host, port)
         self.port: int = self._sockets[0].getsockname()[1]
         self._admission = Admission(guard, limits)
         self._tls = tls
@@ -65,6 +71,7 @@ class Listener:
         self._logged: set[str] = set()
         self._log = structlog.get_logger("http")
         self.connections: set[HttpConnection] = set()
+        self._retiring = False
         self.failed_handshakes = 0
         self.replaced = 0
         """Connections that were closed in favor of others."""
@@ -75,9 +82,8 @@ class Listener:
         return self._admission.count
 
     def open(self, loop: asyncio.AbstractEventLoop, handler: RequestHandler) -> None:
-        """Accept connections and pass their requests to the handler. Can be called again after ``close``."""
+        """Accept connections and pass their requests to the handler. Can be called again after ``pause``."""
         self._loop, self._handler = loop, handler
-        self._sockets = self._sockets or listen_tcp(self._host, self.port)
         for each in self._sockets:
             loop.add_reader(each.fileno(), self._accept, each)
 
@@ -92,10 +98,21 @@ class Listener:
         for connection in list(self.connections):
             connection.stop()
 
-    def close(self) -> None:
-        """Stop listening. Open connections are not affected."""
+    def retire(self) -> None:
+        """End each connection with its next response, those included that are accepted from now on."""
+        self._retiring = True
+        for connection in self.connections:
+            connection.retire()
+
+    def pause(self) -> None:
+        """Accept no connections for now. They wait in the backlog."""
         for each in self._sockets:
             self._loop.remove_reader(each.fileno())
+
+    def close(self) -> None:
+        """Stop listening. Open connections are not affected."""
+        self.pause()
+        for each in self._sockets:
             each.close()
         self._sockets = []
 
@@ -190,6 +207,8 @@ class Listener:
 
     def _start(self, accepted: socket.socket, connection: HttpConnection) -> None:
         self.connections.add(connection)
+        if self._retiring:
+            connection.retire()
         task = self._loop.create_task(self._connect(accepted, connection))
         self._tasks[connection] = task
         task.add_done_callback(lambda _: self._connected(accepted, connection))
@@ -224,32 +243,3 @@ class Listener:
                 "tls handshake failed", listening=f"{self._host}:{self.port}", peer=peer,
                 problem=why, remedy=_REMEDIES.get(why, _COMPARE),
             )  # fmt: skip
-
-
-def listen_tcp(host: str, port: int) -> list[socket.socket]:
-    """A socket for each address of the host. ``::`` listens on IPv4 and IPv6. Raises SetupError."""
-    sockets: list[socket.socket] = []
-    try:
-        if host == "::" and socket.has_dualstack_ipv6():
-            return [
-                _non_blocking(
-                    socket.create_server(("::", port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True)
-                )
-            ]
-        for family, _, _, _, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            chosen = sockets[0].getsockname()[1] if sockets else address[1]
-            sockets.append(_non_blocking(socket.create_server((address[0], chosen), family=family, backlog=_BACKLOG)))
-    except (OSError, OverflowError) as error:
-        for each in sockets:
-            each.close()
-        raise SetupError(
-            f"{host}:{port}: cannot listen ({error}); check that the address is this host's and the port is free"
-        ) from error
-    return sockets
-
-
-def _non_blocking(listening: socket.socket) -> socket.socket:
-    listening.setblocking(False)
-    return listening

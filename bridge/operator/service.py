@@ -6,15 +6,13 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
+from bridge.common.listening import ListeningSockets
 from bridge.common.secret import revealed
-from bridge.common.unix_socket import listen
 from bridge.config.load import LoadedConfig
 from bridge.config.schema.config import Config
 from bridge.config.schema.values import ListenAddress
 from bridge.http.guard import Guard
-from bridge.http.listener import listen_tcp
 from bridge.operator.api.access import Access
 from bridge.operator.api.app import api_app
 from bridge.operator.api.operations import all_operations
@@ -53,11 +51,10 @@ class RunningBridge:
 class OperatorService:
     """Listens from its creation on, answers once started. Raises SetupError where it cannot listen."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, listening: ListeningSockets) -> None:
         self._journal = config.journal.path
         self._admin, metrics = config.admin, config.metrics
         assert self._admin.socket is not None
-        self._path: Path = self._admin.socket
         self._tcp_guard = Guard(token=revealed(self._admin.token), allow=self._admin.allow)
         self._metrics_guard = Guard()
         self._metrics_hosts: tuple[str, ...] = ()
@@ -67,10 +64,12 @@ class OperatorService:
             self._metrics_hosts = (*metrics.hosts, metrics.listen.host)
         self._opened = ExitStack()
         with ExitStack() as opened:  # closes what is open if the next one fails
-            self._admin_socket = opened.enter_context(listen(self._path))
-            opened.callback(self._path.unlink, missing_ok=True)
-            self._tcp_sockets = _listen_tcp(opened, self._admin.listen)
-            self._metrics_sockets = [] if metrics is None else _listen_tcp(opened, metrics.listen)
+            admin = listening.unix(self._admin.socket)
+            opened.callback(admin.close)
+            self._admin_socket = admin.socket
+            opened.callback(admin.remove_path)
+            self._tcp_sockets = _listen_tcp(opened, listening, self._admin.listen)
+            self._metrics_sockets = [] if metrics is None else _listen_tcp(opened, listening, metrics.listen)
             self._opened = opened.pop_all()
 
     def attach(self, bridge: RunningBridge) -> None:
@@ -115,8 +114,8 @@ class OperatorService:
         self._opened.close()
 
 
-def _listen_tcp(opened: ExitStack, address: ListenAddress | None) -> list[socket.socket]:
-    return [] if address is None else [opened.enter_context(each) for each in listen_tcp(address.host, address.port)]
+def _listen_tcp(opened: ExitStack, listening: ListeningSockets, address: ListenAddress | None) -> list[socket.socket]:
+    return [] if address is None else [opened.enter_context(each) for each in listening.tcp(address.host, address.port)]
 
 
 def _allows(guard: Guard) -> Callable[[Caller], bool]:

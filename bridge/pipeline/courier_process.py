@@ -85,6 +85,14 @@ class CourierProcess:
                 return False
         return True
 
+    def finish(self) -> None:
+        """Let the courier finish the attempts in flight and end. Does not wait: the next one waits for its lock."""
+        self._stopping.set()
+        with self._lock:
+            if self._process is not None and self._process.stdin is not None:
+                with suppress(BrokenPipeError, BlockingIOError):
+                    self._process.stdin.close()
+
     def replace(self, settings: Mapping[str, object]) -> None:
         """Replace the courier by one with these settings, once its attempts in flight have ended."""
         with self._lock:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.common.listening import ListeningSockets
 from bridge.daemon.generation import build_generation
 from bridge.daemon.live import LiveGeneration
 from bridge.daemon.secret_rotation import SecretRotation
@@ -45,9 +46,9 @@ def watched(road: Road) -> tuple[SecretRotation, LiveGeneration]:
     built = build_generation(road.folder / "falco-bridge.yaml", {})
     assert built.generation is not None, built.text()
     courier = CourierProcess(built.generation.courier_settings())
-    operator = OperatorService(built.generation.config)
+    operator = OperatorService(built.generation.config, ListeningSockets())
     operator.close()
-    live = LiveGeneration(built.generation, [StdinSource("stdin")], courier, operator)
+    live = LiveGeneration(built.generation, [StdinSource("stdin")], courier, operator, lambda _generation: {})
     return SecretRotation(live, {}), live
 
 

@@ -8,11 +8,12 @@ disk is full or stalled, requests are held in memory up to a limit and answered 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,10 @@ from bridge.sources.state import StateTracker
 _CHECK_SECONDS = 0.25
 _STOP_CHECK_SECONDS = 0.025
 _FLUSH_CHECKS = 20
+_RETIRE_SECONDS = 1.0
+"""How long a source that is handed over still accepts, so that busy senders open other connections."""
+_LAST_REQUEST_SECONDS = 1.0
+"""How long connections may take for one more request after that."""
 _DEFAULT_LIMITS = HttpLimits()
 _HELD = Reply(202, "held in memory until the disk can be written; lost if the bridge dies before that")
 _OK, _PONG = Reply(200, '{"status": "ok"}'), Reply(200, "pong")
@@ -54,12 +59,16 @@ class HttpSource:
         tls: Reloading[ssl.SSLContext] | None = None,
         limits: HttpLimits = _DEFAULT_LIMITS,
         zone: ZoneInfo | None = None,
+        sockets: Sequence[socket.socket] = (),
+        *,
+        stays_bound: bool = False,
     ) -> None:
+        """``sockets`` already listen at this address; without them, it is bound."""
         self.name = name
         self.guard = guard
         self._limits = limits
         self._zone = zone
-        self._listener = Listener(host, port, guard, limits.connections, tls, limits.timeouts)
+        self._listener = Listener(host, port, guard, limits.connections, tls, limits.timeouts, sockets)
         self.port = self._listener.port
         self._pending: PendingRequests | None = None
         self._committer: Committer | None = None
@@ -69,7 +78,10 @@ class HttpSource:
         self._unfinished = 0
         self._held = 0
         self._refusals: Counter[int] = Counter()
+        self.stays_bound = stays_bound
+        """Whether another process, such as systemd, listens on the same sockets, so that senders wait for the next."""
         self._stopping = False
+        self._retiring = False
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._state = StateTracker(name)
@@ -89,14 +101,17 @@ class HttpSource:
         self._state.connected()
         self._listener.open(loop, self)
         loop.call_soon(self._check)
-        if self._stopping:
-            loop.call_soon(self._begin_stop)
+        if self._stopping or self._retiring:
+            loop.call_soon(self._begin_stop if self._stopping else self._retire)
         committer.start()
         try:
             loop.run_forever()
         finally:
             pending.stop()
-            self._listener.close()
+            if self._stopping:
+                self._listener.close()
+            else:
+                self._listener.pause()
             self._closing = True
             loop.run_until_complete(self._close_connections())
             loop.close()
@@ -106,8 +121,22 @@ class HttpSource:
 
     def stop(self) -> None:
         """Accept no more connections, and answer the requests that have arrived."""
+        if self.stays_bound:
+            self.hand_over()
+        else:
+            self._stop_now()
+
+    def _stop_now(self) -> None:
         self._stopping = True
         self._call_soon(self._begin_stop)
+
+    def hand_over(self) -> None:
+        """Stop, because another process listens on the same sockets from now on. No request is refused or lost.
+
+        Connections end with their next response. Those that send no request for a while are closed.
+        """
+        self._retiring = True
+        self._call_soon(self._retire)
 
     def abort(self) -> int:
         """The drain deadline was reached. Returns the number of requests that were not committed."""
@@ -140,6 +169,23 @@ class HttpSource:
         assert self._loop is not None
         if not self._closing:
             self._loop.stop()
+
+    def _retire(self) -> None:
+        assert self._loop is not None
+        self._listener.retire()
+        self._loop.call_later(_RETIRE_SECONDS, self._leave_backlog)
+
+    def _leave_backlog(self) -> None:
+        """Accept no more. The connections that have just been accepted may still send their request."""
+        self._listener.pause()
+        self._stop_when_unconnected(time.monotonic() + _LAST_REQUEST_SECONDS)
+
+    def _stop_when_unconnected(self, deadline: float) -> None:
+        assert self._loop is not None
+        if self._listener.connections and time.monotonic() < deadline:
+            self._loop.call_later(_STOP_CHECK_SECONDS, self._stop_when_unconnected, deadline)
+        else:
+            self._stop_now()
 
     def _begin_stop(self) -> None:
         assert self._pending is not None

@@ -6,6 +6,7 @@ comes after the commit: ``200`` and the number of alerts, or ``400`` and what wa
 
 from __future__ import annotations
 
+import selectors
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bridge.common.unix_socket import listen
+from bridge.common.unix_socket import UnixListener, listen_unix
 from bridge.sources.contract import Aborted, Accept, Batch, SourceState
 from bridge.sources.ingest.client import ACCEPTED, MAX_BYTES, REJECTED, TOO_LARGE, TOO_SLOW
 from bridge.sources.ingest.spool import Spool
@@ -51,13 +52,16 @@ class SocketSource:
         group: str = "",
         zone: ZoneInfo | None = None,
         limits: IngestLimits = _DEFAULT_LIMITS,
+        listener: UnixListener | None = None,
     ) -> None:
+        """``listener`` already listens at this path; without it, the path is bound."""
         self.name = name
-        self._path = path
         self._zone = zone
         self._limits = limits
         self._spool = Spool(spool, group, zone, limits.bytes)
-        self._listener = listen(path, group)
+        self._listener = listener or listen_unix(path, group)
+        self._listener.socket.setblocking(False)
+        self._wake, self._woken = socket.socketpair()
         self._state = StateTracker(name)
         self._stop = threading.Event()
         self._connections: set[socket.socket] = set()
@@ -68,7 +72,7 @@ class SocketSource:
         """Serve until stopped. Connections that are open by then are still served."""
         accept = self._state.counting(accept)
         self._state.connected()
-        if self._acceptor is None:
+        if self._acceptor is None and not self._stop.is_set():
             self._acceptor = threading.Thread(
                 target=self._accept_connections, args=(accept,), name=f"{self.name} accept", daemon=True
             )
@@ -79,7 +83,8 @@ class SocketSource:
             self._state.note(f"{count} unusable files in the spool" if count else "")
             if self._stop.wait(_CHECK_SECONDS):
                 break
-        self._acceptor.join()
+        if self._acceptor is not None:
+            self._acceptor.join()
         with self._changed:
             self._changed.wait_for(lambda: not self._connections)
 
@@ -87,10 +92,10 @@ class SocketSource:
         """Stop listening. Senders then use the spool."""
         if not self._stop.is_set():
             self._stop.set()
-            self._path.unlink(missing_ok=True)
-            with suppress(OSError):
-                self._listener.shutdown(socket.SHUT_RDWR)
-            self._listener.close()
+            self._listener.remove_path()
+            if self._acceptor is None:
+                self._listener.close()
+            self._wake.close()
 
     def abort(self) -> int:
         """Close all connections. Nothing is lost: a sender without an answer uses the spool."""
@@ -108,21 +113,33 @@ class SocketSource:
     # In the acceptor's thread
 
     def _accept_connections(self, accept: Accept) -> None:
-        while not self._stop.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:  # closed, or out of file descriptors
-                self._stop.wait(_RETRY_SECONDS)
-                continue
-            with self._changed:
-                full = len(self._connections) >= self._limits.connections
-                if not full:
-                    self._connections.add(connection)
-            if full:
-                connection.close()
-            else:
-                thread = threading.Thread(target=self._serve, args=(connection, accept), name=self.name, daemon=True)
-                thread.start()
+        """Until ``stop``, which must not shut the socket down: another process may listen on it as well."""
+        with selectors.DefaultSelector() as selector:
+            for each in (self._listener.socket, self._woken):
+                selector.register(each, selectors.EVENT_READ)
+            while not self._stop.is_set():
+                selector.select()
+                self._accept_one(accept)
+        self._listener.close()
+        self._woken.close()
+
+    def _accept_one(self, accept: Accept) -> None:
+        try:
+            connection, _ = self._listener.socket.accept()
+        except BlockingIOError:
+            return
+        except OSError:  # out of file descriptors
+            self._stop.wait(_RETRY_SECONDS)
+            return
+        with self._changed:
+            full = len(self._connections) >= self._limits.connections
+            if not full:
+                self._connections.add(connection)
+        if full:
+            connection.close()
+        else:
+            thread = threading.Thread(target=self._serve, args=(connection, accept), name=self.name, daemon=True)
+            thread.start()
 
     # In one thread for each connection
 

@@ -1,0 +1,122 @@
+"""Assembles a bridge from a checked config, an open journal and prepared sources."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from structlog import get_logger
+
+from bridge.alert import Alert
+from bridge.common.listening import ListeningSockets
+from bridge.daemon.generation import Generation
+from bridge.daemon.live import LiveGeneration
+from bridge.daemon.reload import Reload
+from bridge.daemon.run import BackgroundService, Bridge
+from bridge.daemon.secret_rotation import SecretRotation
+from bridge.daemon.sources import Prepared, prepare_source
+from bridge.journal import JournalError
+from bridge.journal.protocols import Journal
+from bridge.journal.retention import RetentionPolicy
+from bridge.operator.inspector import Inspector
+from bridge.operator.service import OperatorService, RunningBridge
+from bridge.pipeline.controls import Controls
+from bridge.pipeline.courier_process import CourierProcess
+from bridge.pipeline.intake import Intake
+from bridge.pipeline.journal_watch import JournalWatch
+from bridge.pipeline.maintenance import JournalMaintenance
+from bridge.pipeline.timers import Timers, load_state
+from bridge.routing.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedParts:
+    """The parts of a bridge that need no journal."""
+
+    sources: Sequence[Prepared]
+    operator: OperatorService
+
+
+def prepare(generation: Generation, listening: ListeningSockets) -> PreparedParts:
+    """Set up what needs no journal. Raises SetupError."""
+    config = generation.config
+    sources = [prepare_source(each, listening) for each in config.sources]
+    return PreparedParts(sources, OperatorService(config, listening))
+
+
+def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> tuple[Bridge, LiveGeneration]:
+    """The bridge, ready to run. Raises JournalError."""
+    config = generation.config
+    state = _state(generation, journal)
+    sources = [make(journal.alerts) for make in parts.sources]
+    courier = CourierProcess(generation.courier_settings(), generation.loaded.secret_names)
+
+    def fail(fault: JournalError) -> None:
+        bridge.fail(fault)
+
+    intake = Intake(
+        journal.alerts,
+        generation.router,
+        on_deliveries=courier.wake,
+        on_fault=fail,
+        state=state,
+        stored_alerts=lambda ids: _stored_alerts(journal, ids),
+    )
+    inspector = Inspector(config.journal.path, list(config.channels), intake, sources, courier)
+    controls = Controls(intake, journal.memory, config.journal.path, dict(config.labels))
+    maintenance = JournalMaintenance(journal.maintenance, intake.between_batches, _retention(generation))
+
+    def use_routes(new: Generation) -> dict[str, int]:
+        new.router.use_secret(journal.memory.secret())
+        forgotten = intake.use_router(new.router, time.time_ns())
+        controls.use_labels(dict(new.config.labels))
+        maintenance.use(_retention(new))
+        inspector.channels = tuple(new.config.channels)
+        return forgotten
+
+    live = LiveGeneration(generation, sources, courier, parts.operator, use_routes)
+    reload = Reload(live, os.environ)
+    parts.operator.attach(
+        RunningBridge(
+            inspector,
+            controls,
+            reload,
+            lambda: [route.name for route in live.current.router.program.routes],
+            lambda: live.current.loaded,
+            courier.wake,
+            courier.try_now,
+        )
+    )
+    services: list[BackgroundService] = [
+        parts.operator,
+        maintenance,
+        SecretRotation(live, os.environ),
+        reload,
+        Timers(intake),
+        JournalWatch(journal.verify, fail),
+    ]
+    bridge = Bridge(journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop)
+    return bridge, live
+
+
+def _stored_alerts(journal: Journal, ids: Iterable[str]) -> dict[str, Alert]:
+    found = (journal.history.alert(each) for each in ids)
+    return {each.alert.id: each.alert for each in found if each is not None}
+
+
+def _retention(generation: Generation) -> RetentionPolicy:
+    retention = generation.config.journal.retention
+    return RetentionPolicy(retention.alerts.ns, retention.deliveries.ns, retention.size.bytes)
+
+
+def _state(generation: Generation, journal: Journal) -> State:
+    """What the clauses with memory remember; logs which clauses no route has any more."""
+    router = generation.router
+    router.use_secret(journal.memory.secret())
+    state = load_state(journal.memory)
+    for clause, keys in router.start(state, time.time_ns()).items():
+        route, _, text = clause.partition("\n")
+        get_logger("bridge").info("state forgotten", route=route, clause=text, keys=keys)
+    return state
