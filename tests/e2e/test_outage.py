@@ -10,7 +10,7 @@ import threading
 from bridge.courier.courier import MAX_HANGING_THREADS
 from bridge.delivery import DeliveryState
 from tests.e2e.harness import Road
-from tests.support.far_side import Answer, FarSide
+from tests.support.far_side import Answer, FarSide, Request
 from tests.support.waiting import wait_until
 
 ALERTS = 120
@@ -82,3 +82,37 @@ def test_a_courier_with_too_many_hanging_threads_is_replaced(road: Road, far_sid
         assert road.stop(bridge) == 0
     assert "courier exited" not in road.log
     assert all("timed out: no answer in 0.5 s" in reason for reason in road.attempts())
+
+
+def test_a_channel_that_refuses_everything_costs_no_alert_but_the_invalid_one(road: Road) -> None:
+    """A gateway answers 403 to all, then only to one alert, which a digest contains. Every other alert arrives."""
+    fixed = threading.Event()
+    write_alerts(road)
+
+    def answer(request: Request) -> Answer:
+        is_refused = not fixed.is_set() or b"Rule no7x" in request.body
+        return Answer(403, b'{"message":"Forbidden"}') if is_refused else Answer()
+
+    with FarSide(answer).serving() as chat, FarSide().serving() as other:
+        url = f"mmost://127.0.0.1:{chat.port}/3ccdd113474722377935511fc85d3dd4"
+        channels: dict[str, object] = {
+            "chat": {"url": url, "fallback": "other", "notify_after": "1s", "digest_after": 20, "rate": "unlimited"},
+            "other": f"json://127.0.0.1:{other.port}/",
+        }
+        road.configure('route "all" { to chat }\n', channels)
+        road.falco("a.jsonl")
+        bridge = road.bridge()
+        road.await_kept(ALERTS)
+        wait_until(lambda: len(other.requests) == 1, "the first health alert", seconds=60)
+        assert b"403" in other.requests[0].body
+        assert not any(each.state is DeliveryState.DEAD for each in road.deliveries())
+        refused = len(chat.requests)
+        fixed.set()
+        road.await_settled(seconds=120)
+        assert road.stop(bridge) == 0
+        accepted = "".join(
+            request.body.decode() for request in chat.requests[refused:] if b"Rule no7x" not in request.body
+        )
+    dead = [each for each in road.deliveries() if each.state is DeliveryState.DEAD]
+    assert [(each.id, each.status) for each in dead] == [(8, 403)]
+    assert set(re.findall(r"Rule no(\d+)x", accepted)) == {str(n) for n in range(ALERTS) if n != 7}
