@@ -16,7 +16,7 @@ from bridge.language.checker.check import check, check_condition
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.condition import Kind, Operator, Quantifier
-from bridge.language.program.kinds import allows
+from bridge.language.program.kinds import NUMERIC, allows
 from bridge.language.program.transformers import NAMES
 from bridge.language.syntax.grammar_file import grammar_text
 from bridge.matching import compile_condition
@@ -29,7 +29,7 @@ KNOWN = Known(None, None)
 WORDS = {
     "text": {Kind.TEXT},
     "bytes": {Kind.BYTES},
-    "numbers": {Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE},
+    "numbers": set(NUMERIC),
     "priority": {Kind.PRIORITY},
     "booleans": {Kind.BOOL},
     "addresses": {Kind.IP},

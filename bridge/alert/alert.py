@@ -52,6 +52,10 @@ class Alert(msgspec.Struct, frozen=True, eq=False, gc=False):
             return NotImplemented
         return self._compared() == other._compared()
 
+    def __ne__(self, other: object) -> bool:
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
     def __hash__(self) -> int:
         return hash(self.id)
 

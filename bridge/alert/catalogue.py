@@ -1,12 +1,29 @@
-"""The field catalogue: names and types of Falco 0.43 and its official plugins, from ``fields.json``."""
+"""The field catalogue: the fields of Falco 0.43 and its official plugins, from ``fields.json``.
+
+Types and properties of Falco's own fields are those in falcosecurity/libs 0.23.2, which Falco 0.43.1 uses
+(``userspace/libsinsp/sinsp_filtercheck_*.cpp``).
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+
+class Output(StrEnum):
+    """What Falco does with a field in an output."""
+
+    VALUE = "value"
+    """Prints its value."""
+    MISSING = "missing"
+    """Prints no value (``null`` or ``<NA>``), although conditions inside Falco can be true for it."""
+    REFUSED = "refused"
+    """Does not start, or ends at the first alert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,28 +32,34 @@ class FieldType:
 
     name: str
     type: str
-    """Falco's type: string, uint64, int64, bool, reltime, abstime, ipaddr, ipnet, double, bytes or any."""
+    """Falco's type: string, uint64, uint32, int64, int32, int16, port, bool, reltime, abstime, ipaddr, ipnet, double,
+    bytes or any."""
     is_list: bool
     source: str
     """The alert source that has the field; ``*`` for all."""
     provider: str
     """``libs``, or the plugin that provides it."""
+    output: Output = Output.VALUE
+    """What Falco does with the field, without an argument, in an output."""
+    hexadecimal: bool = False
+    """Whether Falco prints the number in hexadecimal, without a prefix."""
+    comparable: bool = True
+    """Whether Falco can compare the field with other fields."""
+    transformable: bool = True
+    """Whether Falco's transformers take the field."""
 
 
 RETIRED = "evt.dir"
 """The field that Falco 0.43 removed and older rules use."""
-_RETIRED = [{"name": RETIRED, "type": "string", "list": False, "source": "syscall", "provider": "libs"}]
+_RETIRED = FieldType(RETIRED, "string", is_list=False, source="syscall", provider="libs")
 _ADDED: dict[str, FieldType] = {}
 
 
 @cache
 def catalogue() -> Mapping[str, FieldType]:
     """All known fields by name, without arguments."""
-    rows = _RETIRED + json.loads((Path(__file__).parent / "fields.json").read_text(encoding="utf-8"))
-    known = {
-        row["name"]: FieldType(row["name"], row["type"], row["list"], row["source"], row["provider"]) for row in rows
-    }
-    return {**_ADDED, **known}
+    rows = json.loads((Path(__file__).parent / "fields.json").read_text(encoding="utf-8"))
+    return {**_ADDED, **{field.name: field for field in (_RETIRED, *map(_field, rows))}}
 
 
 def add_fields(fields: Iterable[FieldType]) -> None:
@@ -44,6 +67,20 @@ def add_fields(fields: Iterable[FieldType]) -> None:
     _ADDED.update({each.name: each for each in fields})
     for cached in (catalogue, families, alert_sources, _dot_argument_prefixes):
         cached.cache_clear()
+
+
+def _field(row: Mapping[str, Any]) -> FieldType:
+    return FieldType(
+        row["name"],
+        row["type"],
+        row["list"],
+        row["source"],
+        row["provider"],
+        Output(row.get("output", Output.VALUE)),
+        row.get("hexadecimal", False),
+        row.get("comparable", True),
+        row.get("transformable", True),
+    )
 
 
 @cache
@@ -69,10 +106,17 @@ def _dot_argument_prefixes() -> tuple[str, ...]:
 
 
 def find_field(name: str) -> FieldType | None:
-    """The field of a name with or without an argument (``evt.arg[flags]``, ``k8s.pod.label.app``), or None."""
+    """The field of a name with or without an argument (``evt.arg.flags``, ``k8s.pod.label[app]``), or None."""
     base = name.partition("[")[0]
     known = catalogue().get(base)
     if known is not None:
         return known
     prefix = next((prefix for prefix in _dot_argument_prefixes() if base.startswith(prefix)), None)
     return None if prefix is None else catalogue()[prefix[:-1]]
+
+
+@cache
+def service_ports() -> Mapping[str, int]:
+    """The ports of service names, as in Debian's ``/etc/services`` (netbase 6.4), where Falco looks them up."""
+    ports: dict[str, int] = json.loads((Path(__file__).parent / "services.json").read_text(encoding="utf-8"))
+    return ports

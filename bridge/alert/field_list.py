@@ -7,9 +7,9 @@ import re
 from bridge.alert.catalogue import FieldType
 
 _TYPES = {
-    "STRING": "string", "CHARBUF": "string", "UINT64": "uint64", "UINT32": "uint64", "UINT16": "uint64",
-    "UINT8": "uint64", "INT64": "int64", "INT32": "int64", "INT16": "int64", "INT8": "int64",
-    "PORT": "uint64", "BOOL": "bool",
+    "STRING": "string", "CHARBUF": "string", "UINT64": "uint64", "UINT32": "uint32", "UINT16": "uint64",
+    "UINT8": "uint64", "INT64": "int64", "INT32": "int32", "INT16": "int16", "INT8": "int64",
+    "PORT": "port", "BOOL": "bool",
     "RELTIME": "reltime", "ABSTIME": "abstime", "IPADDR": "ipaddr", "IPV4ADDR": "ipaddr", "IPV6ADDR": "ipaddr",
     "IPNET": "ipnet", "DOUBLE": "double", "BYTEBUF": "bytes",
 }  # fmt: skip

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from bridge.alert import Alert
+from bridge.language.program.carriers import Carriers, carriers_of
 from bridge.language.program.condition import (
     All,
     Any,
@@ -16,11 +18,12 @@ from bridge.language.program.condition import (
     Items,
     Literal,
     Not,
+    Operator,
     Quantifier,
 )
 from bridge.language.program.transformers import kind_of
 from bridge.matching.operators import Test, items_test, literal_test, relation
-from bridge.matching.values import Read, read_operand, read_text
+from bridge.matching.values import Read, read_carried, read_operand, read_text, typed_texts
 
 Predicate = Callable[[Alert], bool]
 
@@ -80,17 +83,42 @@ def _any(predicates: list[Predicate]) -> Predicate:
 def _exists(condition: Exists, labels: Mapping[str, str]) -> Predicate:
     """Presence only: a value that does not parse as the field's kind is present."""
     operand = condition.operand
+    carriers = carriers_of(operand.name) if isinstance(operand, Field) else None
+    if carriers is not None:
+        assert isinstance(operand, Field)
+        read = read_carried(operand.name, carriers)
+        return lambda alert: read(alert) is not None
     read = read_text(operand, labels) if isinstance(operand, Field) else read_operand(operand, labels)
     return lambda alert: read(alert) is not None
 
 
 def _compare(condition: Compare, labels: Mapping[str, str]) -> Predicate:
+    carriers = carriers_of(condition.left.name) if isinstance(condition.left, Field) else None
+    if carriers is not None:
+        return _compare_carried(condition, carriers, labels)
     read = read_operand(condition.left, labels)
     test = value_test(condition)
     if test is not None:
         return _tested(read, test)
     compare = relation(kind_of(condition.left), condition.operator)
     return _related(read, read_operand(condition.right, labels), compare)
+
+
+def _compare_carried(condition: Compare, carriers: Carriers, labels: Mapping[str, str]) -> Predicate:
+    """Compare each of the values that the alert carries for a field."""
+    field = condition.left
+    assert isinstance(field, Field)
+    every = condition.operator is Operator.NE and condition.quantifier is None and not carriers.any_differs
+    combine = all if every else any
+    read, test = typed_texts(field.kind, read_carried(field.name, carriers)), value_test(condition)
+    if test is not None:
+        return _tested(read, lambda values: combine(map(test, values)))
+    compare = relation(field.kind, condition.operator)
+
+    def related(values: typing.Any, right: typing.Any) -> bool:
+        return combine([compare(value, right) for value in values])
+
+    return _related(read, read_operand(condition.right, labels), related)
 
 
 def _texts(items: Items) -> list[str]:

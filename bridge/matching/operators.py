@@ -14,7 +14,7 @@ from bridge.language.program.regex import compile_as_falco
 from bridge.language.program.values import parse_address, parse_double, parse_network
 from bridge.matching.glob import glob_test, runtime_glob_matches
 from bridge.matching.text import as_bytes, lower, path_components, regex_test, starts_with_path
-from bridge.matching.values import PARSERS
+from bridge.matching.values import LITERAL_PARSERS
 
 Test = Callable[[Any], bool]
 """Tests the left value against a right side that is already known."""
@@ -105,7 +105,7 @@ def _fixed(compare: Relation, right: Any) -> Test:
 def _parsed(kind: Kind, text: str) -> Any:
     if kind is Kind.PRIORITY:
         return parse_priority(text)
-    parse = PARSERS.get(kind)
+    parse = LITERAL_PARSERS.get(kind)
     return text if parse is None else parse(text)
 
 

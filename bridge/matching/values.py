@@ -6,15 +6,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.alert import Alert
+from bridge.language.program.carriers import Carriers
 from bridge.language.program.condition import Call, Field, Items, Kind, Literal, Operand, Pack
 from bridge.language.program.kinds import ATTRIBUTES, LABEL
+from bridge.language.program.numbers import LITERALS
 from bridge.language.program.transformers import ELEMENTWISE, VAL
 from bridge.language.program.values import (
     parse_any_address,
     parse_bool,
+    parse_device,
     parse_double,
+    parse_int16,
+    parse_int32,
     parse_network,
+    parse_port,
     parse_signed,
+    parse_uint32,
     parse_unsigned,
 )
 from bridge.matching.text import as_bytes, basename, decode_base64, get_option, get_options, lower, upper
@@ -24,13 +31,20 @@ Read = Callable[[Alert], Any]
 
 PARSERS: Mapping[Kind, Callable[[str], Any]] = {
     Kind.UNSIGNED: parse_unsigned,
+    Kind.UINT32: parse_uint32,
     Kind.INTEGER: parse_signed,
+    Kind.INT32: parse_int32,
+    Kind.INT16: parse_int16,
+    Kind.PORT: parse_port,
+    Kind.DEVICE: parse_device,
     Kind.DOUBLE: parse_double,
     Kind.BOOL: parse_bool,
     Kind.IP: parse_any_address,
     Kind.NET: lambda text: parse_network(text) or parse_any_address(text),
 }
 """Kinds that are not compared as text. A value that does not parse is treated as missing."""
+LITERAL_PARSERS: Mapping[Kind, Callable[[str], Any]] = {**PARSERS, **LITERALS}
+"""The same for values in conditions."""
 
 _TEXT_FUNCTIONS: Mapping[str, Callable[[str], str | None]] = {
     "tolower": lower,
@@ -67,6 +81,31 @@ def read_text(field: Field, labels: Mapping[str, str]) -> Read:
     if field.kind is Kind.LIST:
         return lambda alert: alert.items(name)
     return lambda alert: alert.get(name)
+
+
+def read_carried(name: str, carriers: Carriers) -> Read:
+    """A function from an alert to the texts of the fields that carry a field's values, as a tuple."""
+    names = carriers.names | {name}
+
+    def texts(alert: Alert) -> tuple[str, ...] | None:
+        return tuple([text for each, text in alert.fields.items() if each in names]) or None
+
+    return texts
+
+
+def typed_texts(kind: Kind, read: Read) -> Read:
+    """The same, parsed as the field's kind."""
+    parse = PARSERS.get(kind)
+    if parse is None:
+        return read
+
+    def values(alert: Alert) -> tuple[Any, ...] | None:
+        texts = read(alert)
+        if texts is None:
+            return None
+        return tuple([value for text in texts if (value := parse(text)) is not None]) or None
+
+    return values
 
 
 def _attribute(name: str) -> Read:

@@ -17,7 +17,7 @@ TAKEN = [
     "not (my.b=1)", "my.b = 1 and not a", "not not a", "(not not a)", "not not(a)", "not(not(a))", "not(a)and(not(b))",
     "not not not not not(not not(not not_macro))", "my.b = not", "my.g in (1, 'a', b.c)", "fd.name=*.log", "my.b = my.a",
     "a and notb", "notz and a and b", "a and not(not_macro)", "((a) and (and_macro))", "a and or_macro", "order or a",
-    "evt.arg[0] contains /bin", "evt.arg[a] contains /bin",
+    "evt.arg[0] contains /bin", "evt.arg.a contains /bin",
     "my.s = 0a!@:/\\.;!$%^&*[]|", 'my.s = "0a!@#456:/.; !$%^&*[]{}|"', "my.s[0a!@#456:/\\.;!$%^&*(){}|] = x",
     "my.s[+0.25e+10] = a", 'my.s[""] = empty', "my.s['a aa'] = a", 'my.s["test \\"with\\" escaping"] = a',
     'my.s = "escape double quote \\" "', "my.s = 'escape single quote \\' '", "my.s = 'mixed \"'", 'my.s = "bad escape \\ "',

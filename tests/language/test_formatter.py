@@ -76,10 +76,10 @@ def test_a_route_is_laid_out_in_columns() -> None:
 def test_brackets_stay_where_they_were() -> None:
     """Arguments in brackets are quoted only if necessary."""
     once = assert_kept(
-        """macro m = evt.arg["flags"] = a and json.value['/a b'] = b and getopt((proc.args, "x"), "e:")["e"] = c and len(()) = 0"""
+        """macro m = proc.env["HOME"] = a and json.value['/a b'] = b and getopt((proc.args, "x"), "e:")["e"] = c and len(()) = 0"""
     )
     for part in (
-        "evt.arg[flags] = a",
+        "proc.env[HOME] = a",
         "json.value['/a b'] = b",
         'getopt((proc.args, "x"), "e:")[e] = c',
         "len(()) = 0",

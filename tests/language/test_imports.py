@@ -13,6 +13,7 @@ from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.falco.rules import FalcoRules, read_rules
+from bridge.language.program.condition import Compare, Items
 from bridge.matching import Matcher, compile_condition
 
 KNOWN = Known(frozenset({"x"}), None)
@@ -261,3 +262,27 @@ def test_templates_where_and_use() -> None:
     assert match(alert('{"rule":"r","output_fields":{"proc.name":"p","user.name":"u"}}'), 0) == (0, 1)
     assert match(alert('{"rule":"r","output_fields":{"user.name":"u"}}'), 0) == (1,)
     assert match(alert('{"rule":"q","output_fields":{"proc.name":"p","user.name":"u"}}'), 0) == ()
+
+
+def test_a_field_without_a_dot_from_falco_yaml() -> None:
+    """``extra_fields`` may name a field without a dot: conditions, texts and tests can use it."""
+    rules = SourceText("rules.yaml", "- rule: R\n  output: x\n  priority: ERROR\n")
+    config = SourceText("falco.yaml", 'append_output:\n- extra_fields:\n  - home_directory: "${HOME}"\n')
+    known = read_rules((rules, config))
+    assert isinstance(known, FalcoRules)
+    text = """route "r" { when home_directory = /root and home_directory exists title "%home_directory" to x }
+    test "t" { event { rule = R home_directory = /root } expect "r" }"""
+    assert [d.message for d in check([SourceText("t", text)], Known(None, None, known)).diagnostics] == []
+    unknown = check([SourceText("t", text)], Known(None, None)).diagnostics
+    assert any("unknown field `home_directory`" in each.message for each in unknown)
+
+
+def test_an_empty_item_of_an_imported_list_does_not_count() -> None:
+    """Falco inserts items as text. A quoted empty item counts."""
+    known = read_rules((SourceText("r", "- list: l\n  items: ['', a]\n- list: q\n  items: ['\"\"', a]\n"),))
+    assert isinstance(known, FalcoRules)
+    for name, expected in (("l", ["a"]), ("q", ["", "a"])):
+        found = check_condition(SourceText("c", f"proc.name in ({name})"), Known(None, None, known))
+        assert isinstance(found, Compare)
+        assert isinstance(found.right, Items)
+        assert [literal.text for literal in found.right.values] == expected

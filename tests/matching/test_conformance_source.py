@@ -9,7 +9,7 @@ from tests.matching.verdicts import checked, verdicts
 FIELDS = {
     "proc.name": "bash", "fd.name": "/etc/a\nb", "fd.sport": 22, "evt.buffer": "abc", "fd.cip": "10.0.0.1",
     "proc.aname[2]": "c:\\bin/cron", "evt.rawres": -5, "user.name": "YQA=", "evt.num": 1, "container.duration": 22,
-    "evt.arg[flags]": "O_CREAT", "proc.exe": "", "user.loginname": "bash", "ka.user.groups": ["A", "b"],
+    "evt.arg.flags": "O_CREAT", "proc.exe": "", "user.loginname": "bash", "ka.user.groups": ["A", "b"],
     "container.privileged": True, "proc.args": "\u00e9", "proc.env": "yQ==",
 }  # fmt: skip
 
@@ -32,7 +32,8 @@ FIELDS = {
         # filter/parser.cpp: lex_blank knows no form feed and no vertical tab
         "proc.name\f= bash", "proc.name = bash\v",
         # EPF_ARG_REQUIRED
-        "evt.arg exists", "k8s.pod.label = x", "json.value = x",
+        "evt.arg exists", "evt.arg[flags] = a", 'evt.arg["flags"] = a', "evt.rawarg[res] = 1", "evt.rawarg[0] = 1",
+        "proc.args[x] = a", "k8s.pod.label = x", "json.value = x",
         # sinsp_utils ipv6net: a prefix of nothing
         "fd.net = ::/0",
     ],
@@ -78,11 +79,38 @@ def test_conditions_that_falcos_source_rejects(condition: str) -> None:
         ('proc.exe regex ".+?"', True), ('proc.exe regex "(?i).+?"', False), ('proc.name regex "(b|a|s|h)**"', True),
         ('fd.name regex "/etc/a$[^x]^b"', True), ('proc.name regex "b{2}?ash"', False), ('proc.name regex "b{3}?bash"', True),
         # sinsp_filter_compiler: create_filtercheck_name has no quotes
-        ('evt.arg["flags"] = O_CREAT', True), ("evt.arg['flags'] startswith O_", True),
+        ('proc.aname["2"] contains cron', True), ("proc.aname['2'] endswith cron", True),
         # value_parser.cpp: string_to_rawval
-        ('fd.sport = " 22"', True), ("evt.rawres = -05", True), ("fd.cip != ::1", True),
+        ('evt.num = " 1"', True), ("evt.rawres = -05", True), ("fd.cip != ::1", True),
     ],
 )  # fmt: skip
 def test_results_from_falcos_source(condition: str, expected: bool) -> None:
     """The result is the same by JSON and by gRPC."""
     assert verdicts(condition, FIELDS) == {expected}
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        # filter/parser.cpp: lex_blank
+        ("proc.name\b=\bbash", True), ("\bproc.name exists\b", True), ("proc.name = bash\b", False),
+        # value_parser.cpp: a value is a C string
+        (r'proc.name = "bash\x00x"', True), (r'proc.name in (a, "bash\x00")', True), (r'proc.name startswith "b\x00z"', True),
+        (r'evt.buffer contains "b\x00"', False), (r'concat("b\x00a", proc.name) = bbash', True),
+        # sinsp_filter_transformer_base64.cpp, _len.cpp take a buffer, the others do not
+        ("len(evt.buffer) = 3", True), ("b64(evt.buffer) exists", True),
+    ],
+)  # fmt: skip
+def test_bytes_that_end_words_and_values(condition: str, expected: bool) -> None:
+    """A backspace is a blank between words; a zero byte ends a value, except for bytes."""
+    assert verdicts(condition, FIELDS) == {expected}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["tolower(evt.buffer) = a", "toupper(evt.buffer) = a", "basename(evt.buffer) = a", 'concat(evt.buffer, "a") = a',
+     "b64(evt.buffer) glob a*", "len(proc.aname[2]) = 4", "tolower(fd.sip.name) = a"],
+)  # fmt: skip
+def test_transformers_that_falco_does_not_apply(condition: str) -> None:
+    """Transformers take the types of sinsp_filter_transformers, and not fields flagged EPF_NO_TRANSFORMER."""
+    assert checked(condition) is None

@@ -56,7 +56,8 @@ ALWAYS = [
 ]
 POSSIBLE = ["rule = a and user.name = b", "rule != a and rule != b", "fd.sport >= 5 and fd.sport <= 5", "proc.name startswith a and proc.name startswith ab",
             "fd.cip = 10.0.0.1 and fd.cip = 10.0.0.0/8", "tags intersects (a) and tags intersects (b)",
-            "fd.sport > 5 and fd.sport < -1", 'time = " 22"', "time = -1 and time > 3",
+            "evt.num > 5 and evt.num < -1", "user.uid > 5 and user.uid < -1", "fd.port < 5 and fd.port > 9",
+            "proc.aname = a and proc.aname = b", "proc.aname startswith a and proc.aname startswith b", 'time = " 22"', "time = -1 and time > 3",
             "evt.rawtime >= 9007199254740992 and evt.rawtime < 9007199254740993",
             "proc.duration >= 99999999999999999999 and proc.duration <= 18446744073709551615",
             "proc.name contains oneof (a) and not proc.name contains oneof (a, a)",
@@ -199,8 +200,8 @@ def test_appended_fields_belong_to_the_alert_source() -> None:
     routes = check([SourceText("t", f'route "r" {{ when {text} to x }}')], NOTHING).understood
     entries = {extra.match: extra.fields for extra in extras(routes, found.rules.values(), all_rules=True)}
     assert entries == {
-        ("rule", "S"): ("evt.pluginname", "json.value[/x]", "own.field", "proc.name"),
-        ("rule", "K"): ("evt.pluginname", "json.value[/x]", "ka.verb", "own.field"),
+        ("rule", "S"): ("evt.pluginname", "json.value[/x]", "proc.name"),
+        ("rule", "K"): ("evt.pluginname", "json.value[/x]", "ka.verb"),
     }
 
 
@@ -211,11 +212,11 @@ def test_missing_fields_are_given_as_yaml() -> None:
     )
     found = read_rules((SourceText("r", rules),))
     assert isinstance(found, FalcoRules)
-    text = 'route "r" { when proc.aname[2] = a and evt.arg[flags] = b and user.name = c to x }'
+    text = 'route "r" { when proc.aname[2] = a and evt.arg.flags = b and user.name = c to x }'
     (only,) = lint(check([SourceText("t", text)], NOTHING).understood, found)
     assert yaml.safe_load(only.hint.removeprefix("add to falco.yaml: ")) == {
         "append_output": [
-            {"match": {"rule": name}, "extra_fields": ["evt.arg[flags]", "proc.aname[2]"]}
+            {"match": {"rule": name}, "extra_fields": ["evt.arg.flags", "proc.aname[2]"]}
             for name in ('A "x"', "B", "C: #d")
         ]
     }

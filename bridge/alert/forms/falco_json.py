@@ -14,7 +14,7 @@ from bridge.common.times import iso_text
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?")
-_INTEGERS = frozenset({"uint64", "int64", "reltime", "abstime"})
+_INTEGERS = frozenset({"uint64", "uint32", "int64", "int32", "int16", "port", "reltime", "abstime"})
 _BOOLEANS = {"true": True, "false": False}
 _MAX_NAMES = 4096
 _COUNTERS = ("falco.", "scap.")
@@ -58,7 +58,7 @@ def _fields(alert: Alert) -> Mapping[str, object]:
 @lru_cache(_MAX_NAMES)
 def _type_of(name: str) -> str:
     known = find_field(name)
-    return "string" if known is None or known.is_list else known.type
+    return "string" if known is None or known.is_list or known.hexadecimal else known.type
 
 
 def _typed(kind: str, text: str) -> object:

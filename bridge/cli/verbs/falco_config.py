@@ -24,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the section. Returns 0, also if nothing is needed, or 2 on an error."""
-    from bridge.matching.analysis.reach import as_yaml, extras
+    from bridge.matching.analysis.reach import as_yaml, extras, is_unverified, never_emitted, unprintable
 
     routes = read_routes(args)
     if routes is None:
@@ -33,7 +33,13 @@ def run(args: argparse.Namespace) -> int:
     if rules is None or not rules.rules:
         print("falco-bridge falco-config: name Falco's rules with --rules FILE, or import them", file=sys.stderr)
         return 2
-    extra_fields = extras(routes.program.routes, rules.rules.values(), all_rules=True)
+    falco_rules = list(rules.rules.values())
+    for route in routes.program.routes:
+        for name, remedy in unprintable(route).items():
+            print(f"# {name} (route {_quoted(route.name)}): no alert contains it; {remedy}")
+        for name in sorted(filter(is_unverified, never_emitted(route, falco_rules))):
+            print(f"# {name} (route {_quoted(route.name)}) is left out: Falco may not know it; see falco --list")
+    extra_fields = extras(routes.program.routes, falco_rules, all_rules=True)
     if not extra_fields:
         print("# nothing to append: every rule already outputs the fields that the routes read")
         return 0

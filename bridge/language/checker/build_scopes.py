@@ -76,6 +76,7 @@ def _merge(scope: Scope, imported: Scope, span: Span, problems: list[Diagnostic]
             if key[0] is NameKind.LIST:
                 scope.raw_lists[key[1]] = imported.raw_lists[key[1]]
     scope.incomplete |= imported.incomplete
+    scope.added_fields |= imported.added_fields
     if imported.rule_names is not None:
         scope.rule_names = (scope.rule_names or frozenset()) | imported.rule_names
 
@@ -100,13 +101,17 @@ def _add_falco(scope: Scope, rules: FalcoRules, path: str) -> None:
             _define(scope, key, word, FalcoMacro(word, text), falco=True)
     if rules.rules:
         scope.rule_names = (scope.rule_names or frozenset()) | frozenset(rules.rules)
+    outputs = frozenset[str]().union(*(rule.fields for rule in rules.rules.values()))
+    scope.added_fields |= {name for name in outputs if "." not in name}
 
 
 def _falco_words(item: str, rules: FalcoRules, no_place: Span) -> Iterator[Word]:
     """The words of a list item. Falco inserts items into conditions as text and quotes those with a space.
 
-    So an item may contain quotes and escapes, and a comma outside quotes separates items.
+    So an item may contain quotes and escapes, and a comma outside quotes separates items. An empty item has no text.
     """
+    if not item:
+        return
     if " " in item and item[0] not in _QUOTES:
         item = f'"{item}"'
     if len(item) > 1 and item[0] == item[-1] and item[0] in _QUOTES:

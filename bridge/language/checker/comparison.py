@@ -100,6 +100,7 @@ class Comparisons:
         if isinstance(right, syntax.Transform):
             return self._right_call(written, right, left, operator)
         if isinstance(right, syntax.Word) and operator not in LIST_OPERATORS:
+            right = _until_zero_byte(right, kind)
             self._check_word(written, kind, operator, right)
             return Literal(right.text, right.quoted, right.span)
         if isinstance(right, syntax.Word) and (not _BARE_LIST.fullmatch(right.text) or self._needs_parentheses(right)):
@@ -120,6 +121,7 @@ class Comparisons:
         self, written: syntax.Comparison, right: syntax.Word | syntax.WordList, kind: Kind, operator: Operator
     ) -> tuple[Literal, ...]:
         words = (right,) if isinstance(right, syntax.Word) else expand(self.operands.scope, right.words)
+        words = tuple(_until_zero_byte(word, kind) for word in words)
         if isinstance(right, syntax.WordList) and self.operands.scope.lacks(right.words):
             raise Broken
         if not words:
@@ -238,6 +240,13 @@ class Comparisons:
         if wrong is not None:
             raise self.operands.wrong(Code.WRONG_RIGHT_SIDE, wrong[0], right.span, wrong[1])
         return call
+
+
+def _until_zero_byte(word: syntax.Word, kind: Kind) -> syntax.Word:
+    """The part of a value that Falco compares: a zero byte ends every value but bytes."""
+    if "\0" not in word.text or kind is Kind.BYTES:
+        return word
+    return replace(word, text=word.text.partition("\0")[0])
 
 
 def _label(left: syntax.LeftOperand) -> str:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from bridge.alert.catalogue import find_field
 from bridge.language.program.condition import Call, Field, Kind, Operand, Operator
-from bridge.language.program.kinds import kind_name
+from bridge.language.program.kinds import NUMERIC, kind_name
 from bridge.language.program.transformers import ELEMENTWISE, kind_of
 
 _VALUES_ONLY = frozenset({Operator.REGEX, Operator.PMATCH})
 _MEMBERSHIP = frozenset({Operator.IN, Operator.INTERSECTS})
-_SPECIAL_FIELDS = frozenset((
-    "evt.around", "evt.rawarg", "fd.ip", "fd.port", "fd.proto", "fd.cip.name", "fd.sip.name", "fd.lip.name",
-    "fd.rip.name", "proc.apid", "proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline", "proc.aenv",
-))  # fmt: skip
-"""Fields with a comparison of their own in Falco. They cannot be compared with other fields."""
 
 
 def objection(left: Operand, right: Call, operator: Operator, label: str) -> tuple[str, str] | None:
@@ -21,11 +16,17 @@ def objection(left: Operand, right: Call, operator: Operator, label: str) -> tup
     if operator in _VALUES_ONLY:
         return f"`{operator.value}` cannot compare with a field", ""
     names = [each.name for each in (left, _innermost(right)) if isinstance(each, Field)]
-    special = [name for name in names if kind_of(left) is Kind.NET or name.partition("[")[0] in _SPECIAL_FIELDS]
+    special = [name for name in names if kind_of(left) is Kind.NET or not _is_comparable(name)]
     if special:
         return f"Falco compares `{special[0]}` only with values, not with other fields", ""
     types = _different_types(left, right)
     return types and (f"this is {types[1]}, but {label} is {types[0]}", "both sides must have the same type")
+
+
+def _is_comparable(name: str) -> bool:
+    """Whether Falco has no comparison of its own for the field."""
+    known = find_field(name)
+    return known is None or known.comparable
 
 
 def _innermost(operand: Operand) -> Operand:
@@ -55,12 +56,12 @@ def _different_types(left: Operand, right: Operand) -> tuple[str, str] | None:
     kind, other = kind_of(left), kind_of(right)
     if Kind.UNKNOWN in {kind, other}:
         return None
-    if kind is not other:
-        return kind_name(kind), kind_name(other)
     left_type, right_type = _falco_type(left), _falco_type(right)
+    if kind is not other and (left_type is None or right_type is None or not {kind, other} <= NUMERIC):
+        return kind_name(kind), kind_name(other)
     if left_type is None or right_type is None or left_type == right_type:
         return None
-    return f"a {left_type}", f"a {right_type}"
+    return f"of type {left_type}", f"of type {right_type}"
 
 
 def _falco_type(operand: Operand) -> str | None:

@@ -6,25 +6,24 @@ import re
 from collections.abc import Iterator
 
 from bridge.alert import MISSING, Priority, parse_priority
+from bridge.alert.catalogue import service_ports
 from bridge.common.suggest import did_you_mean
 from bridge.language.checker.places import within
 from bridge.language.checker.regex_error import explain
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.program.condition import Kind, Operator
 from bridge.language.program.kinds import HEX_OPERATORS, ORDERING, field_kind
+from bridge.language.program.numbers import LITERALS, changed_value
 from bridge.language.program.regex import compile_as_falco
 from bridge.language.program.values import (
     is_number_token,
     parse_address,
     parse_bool,
-    parse_double,
     parse_network,
-    parse_signed,
-    parse_unsigned,
 )
 from bridge.language.syntax.tree import Word
 
-_NUMBERS = {Kind.UNSIGNED: parse_unsigned, Kind.INTEGER: parse_signed, Kind.DOUBLE: parse_double}
+_FORMS = {Kind.DOUBLE: "a number", Kind.PORT: "a port"}
 _SUBSTRING = frozenset({Operator.CONTAINS, Operator.ICONTAINS, Operator.STARTSWITH, Operator.ENDSWITH})
 _WHOLE = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 _SMART_QUOTES = frozenset("“”‘’„«»")
@@ -54,8 +53,9 @@ def _errors(  # noqa: C901  # one case per line
         fix = Fix(word.span.start, word.span.end, text, certain=True) if number else None
         hint = f"write `{text}`" if number else "to compare two fields: val(…)"
         yield _wrong(word, f"`{operator.value}` needs a number without quotes", hint, fix)
-    elif kind in _NUMBERS and _NUMBERS[kind](text) is None:
-        yield _wrong(word, f"`{text}` is not {'a number' if kind is Kind.DOUBLE else 'an integer'}", _range_hint(text))
+    elif kind in LITERALS and LITERALS[kind](text) is None:
+        hint = _range_hint(text) or _port_hint(text) * (kind is Kind.PORT)
+        yield _wrong(word, f"`{text}` is not {_FORMS.get(kind, 'an integer')}", hint)
     elif kind is Kind.BOOL and parse_bool(text) is None:
         meant = _BOOLEANS.get(text.lower())
         fix = None if meant is None else Fix(word.span.start, word.span.end, meant, certain=True)
@@ -86,6 +86,10 @@ def _is_net(text: str) -> bool:
     return network is not None and (network.version, network.prefixlen) != (6, 0)
 
 
+def _port_hint(text: str) -> str:
+    return did_you_mean(text, service_ports()) or "a number from 0 to 65535, or the name of a service, such as ssh"
+
+
 def _warnings(kind: Kind, operator: Operator, word: Word) -> Iterator[Diagnostic]:
     text = word.text
     if text == MISSING:
@@ -94,6 +98,13 @@ def _warnings(kind: Kind, operator: Operator, word: Word) -> Iterator[Diagnostic
             f"a comparison with `{MISSING}` is always false: Falco prints missing values this way",
             word.span,
             "write `not FIELD exists`",
+        )
+    elif (changed := changed_value(kind, text)) is not None:
+        yield Diagnostic(
+            Code.NUMBER_RANGE,
+            f"`{text}` does not fit the field: Falco compares with {changed}",
+            word.span,
+            "write a number in the range of the field",
         )
     elif text == "" and operator in _SUBSTRING:
         yield Diagnostic(

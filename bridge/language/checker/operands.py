@@ -11,12 +11,12 @@ from bridge.language.checker.scope import Scope
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix, Severity
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import Call, Field, Kind, Literal, Operand, Pack
-from bridge.language.program.kinds import ATTRIBUTES, BUILT_IN, LABEL, argument_problem, field_kind, kind_name
+from bridge.language.program.kinds import ATTRIBUTES, BUILT_IN, LABEL, NUMERIC, argument_problem, field_kind, kind_name
 from bridge.language.program.transformers import NAMES, VAL, kind_of, result_kind
 from bridge.language.syntax import tree as syntax
 
 _TEXTUAL = frozenset({Kind.TEXT, Kind.BYTES, Kind.UNKNOWN, Kind.LIST})
-_ITEMS = _TEXTUAL | {Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE}
+_ITEMS = _TEXTUAL | NUMERIC
 """Kinds of fields allowed in a list inside a transformer."""
 
 
@@ -41,6 +41,8 @@ class Operands:
     def field(self, written: syntax.FieldName) -> Field:
         """Check a field."""
         kind = field_kind(written.text)
+        if kind is None and written.text in self.scope.added_fields:
+            return Field(written.text, Kind.TEXT, written.span)
         if kind is None and "." not in written.text:
             hint = (
                 suggest_field(written.text)
@@ -84,7 +86,7 @@ class Operands:
             case syntax.FieldName():
                 return self.field(written)
             case syntax.Word():
-                return Literal(written.text, written.quoted, written.span)
+                return Literal(written.text.partition("\0")[0], written.quoted, written.span)
             case syntax.Arguments():
                 return self._pack(written)
             case syntax.Transform():

@@ -70,6 +70,8 @@ class Scope:
     """Whether an import could not be read, so that unknown names may be its names."""
     rule_names: frozenset[str] | None = None
     """The names of Falco's rules. None if they are unknown."""
+    added_fields: frozenset[str] = frozenset()
+    """Output fields without a dot, which ``append_output`` in falco.yaml adds."""
     names: dict[Key, Word] = field(default_factory=dict)
     definitions: dict[Key, Definition] = field(default_factory=dict)
     raw_lists: dict[str, tuple[Word, ...]] = field(default_factory=dict)

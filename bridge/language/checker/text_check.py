@@ -12,7 +12,7 @@ from bridge.language.checker.places import within
 from bridge.language.checker.scope import NameKind, Scope
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.diagnostics.source import Span
-from bridge.language.program.kinds import ATTRIBUTES, LABEL, field_kind
+from bridge.language.program.kinds import ATTRIBUTES, LABEL, argument_problem, field_kind
 from bridge.language.program.template import parse_template
 from bridge.language.syntax import tree as syntax
 
@@ -89,7 +89,9 @@ class TextChecker:
             if labels is None or label in labels:
                 return None
             return Diagnostic(Code.UNKNOWN_LABEL, f"unknown label `{label}`", span, did_you_mean(label, labels))
-        if name in _TEMPLATE_NAMES or field_kind(name) is not None:
+        if problem := argument_problem(name):
+            return Diagnostic(Code.UNKNOWN_FIELD, problem[0], span, problem[1])
+        if name in _TEMPLATE_NAMES or name in self._scope.added_fields or field_kind(name) is not None:
             return None
         if "." not in name:
             hint = did_you_mean(name, _TEMPLATE_NAMES) or "for a percent sign: %%"

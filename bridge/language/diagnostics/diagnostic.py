@@ -70,6 +70,8 @@ class Code(Enum):
     NO_INDEX = ("L416", Severity.ADVICE)
     NO_EXPECTATION = ("L417", Severity.WARNING)
     FOREIGN_SYNTAX = ("L418", Severity.WARNING)
+    NUMBER_RANGE = ("L421", Severity.WARNING)
+    NOT_IN_ALERTS = ("L422", Severity.WARNING)
     UNREADABLE_CONFIG = ("C501", Severity.ERROR)
     UNKNOWN_KEY = ("C502", Severity.ERROR)
     MISSING_KEY = ("C503", Severity.ERROR)

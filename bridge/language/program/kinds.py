@@ -31,6 +31,10 @@ _KINDS = {
     "reltime": Kind.UNSIGNED,
     "abstime": Kind.UNSIGNED,
     "int64": Kind.INTEGER,
+    "uint32": Kind.UINT32,
+    "int32": Kind.INT32,
+    "int16": Kind.INT16,
+    "port": Kind.PORT,
     "double": Kind.DOUBLE,
     "bool": Kind.BOOL,
     "ipaddr": Kind.IP,
@@ -44,16 +48,20 @@ _ARGUMENT_REQUIRED = frozenset((
     "container.mount.source", "container.mount.dest", "container.mount.mode", "container.mount.rdwr",
     "container.mount.propagation", "evt.type.is", "thread.cgroup",
 ))  # fmt: skip
-_DOT_ARGUMENT = frozenset({"evt.type.is", "thread.cgroup"})
+_DOT_ARGUMENT = frozenset({"evt.type.is", "thread.cgroup", "evt.rawarg"})
 """Fields whose argument follows a dot, never in brackets: ``evt.type.is.open``."""
-_INDEXED = frozenset(
-    ("proc.apid", "proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline", "proc.aargs", "evt.around")
-)
+_INDEXED = frozenset((
+    "proc.apid", "proc.aname", "proc.aexe", "proc.aexepath", "proc.acmdline", "proc.aargs", "proc.args", "evt.around",
+    "evt.arg",
+))  # fmt: skip
+"""Fields whose argument in brackets is a number."""
 _ARGUMENT_ALLOWED = _INDEXED | (_ARGUMENT_REQUIRED - _DOT_ARGUMENT) | {"proc.env", "proc.aenv", "fd.types"}
 BUILT_IN = frozenset({"libs", "container"})
 """Providers of fields whose arguments are known. Those of plugins depend on the version of the plugin."""
 _NUMBER = re.compile(r"\s*[+-]?[0-9]+")
 
+INTEGERS = frozenset({Kind.INTEGER, Kind.INT32, Kind.INT16, Kind.UNSIGNED, Kind.UINT32, Kind.PORT, Kind.DEVICE})
+NUMERIC = INTEGERS | {Kind.DOUBLE}
 ORDERING = frozenset({Operator.LT, Operator.LE, Operator.GT, Operator.GE})
 LIST_OPERATORS = frozenset({Operator.IN, Operator.INTERSECTS, Operator.PMATCH})
 HEX_OPERATORS = frozenset({Operator.BCONTAINS, Operator.BSTARTSWITH})
@@ -65,9 +73,7 @@ _ALLOWED = {
     Kind.TEXT: _TEXT,
     Kind.BYTES: _BYTES,
     Kind.UNKNOWN: frozenset(Operator),
-    Kind.INTEGER: _EQUALITY | ORDERING,
-    Kind.UNSIGNED: _EQUALITY | ORDERING,
-    Kind.DOUBLE: _EQUALITY | ORDERING,
+    **dict.fromkeys(NUMERIC, _EQUALITY | ORDERING),
     Kind.PRIORITY: _EQUALITY | ORDERING,
     Kind.BOOL: _EQUALITY,
     Kind.IP: _EQUALITY,
@@ -77,9 +83,8 @@ _ALLOWED = {
 _NAMES = {
     Kind.TEXT: "text",
     Kind.BYTES: "bytes",
-    Kind.INTEGER: "a number",
-    Kind.UNSIGNED: "a number",
-    Kind.DOUBLE: "a number",
+    **dict.fromkeys(NUMERIC, "a number"),
+    Kind.PORT: "a port",
     Kind.BOOL: "a boolean",
     Kind.IP: "an IP address",
     Kind.NET: "a network",
@@ -98,7 +103,9 @@ def field_kind(name: str) -> Kind | None:
     known = find_field(name)
     if known is None:
         return None
-    return Kind.LIST if known.is_list else _KINDS[known.type]
+    if known.is_list:
+        return Kind.LIST
+    return Kind.DEVICE if known.hexadecimal else _KINDS[known.type]
 
 
 def argument_problem(name: str) -> tuple[str, str] | None:
@@ -109,14 +116,26 @@ def argument_problem(name: str) -> tuple[str, str] | None:
     base, bracket, rest = name.partition("[")
     known = find_field(base)
     if not bracket and (base in _ARGUMENT_REQUIRED or (base.endswith(".label") and known is not None)):
-        return f"`{base}` needs an argument", f"write `{base}.NAME`" if base in _DOT_ARGUMENT else f"write `{base}[…]`"
+        return f"`{base}` needs an argument", f"write {_with_argument(base)}"
     if not bracket or known is None or known.provider not in BUILT_IN or known.name != base:
         return None
-    if base in _INDEXED and not _NUMBER.fullmatch(rest.removesuffix("]")):
-        return f"the argument of `{base}` must be a number", f"like `{base}[1]`"
+    argument = rest.removesuffix("]")
+    if base in _INDEXED and not _NUMBER.fullmatch(argument):
+        hint = f"write `{base}.{argument}`" if base == "evt.arg" else f"like `{base}[1]`"
+        return f"the argument of `{base}` in brackets must be a number", hint
     if base in _ARGUMENT_ALLOWED or base.endswith(".label"):
         return None
-    return f"`{base}` takes no argument in brackets", f"write `{base}{'.NAME' if base in _DOT_ARGUMENT else ''}`"
+    if base in _DOT_ARGUMENT:
+        name = "NAME" if _NUMBER.fullmatch(argument) else argument
+        return f"the argument of `{base}` follows a dot", f"write `{base}.{name}`"
+    return f"`{base}` takes no argument in brackets", f"write `{base}`"
+
+
+def _with_argument(base: str) -> str:
+    """The spellings of a field with an argument, for a message."""
+    if base == "evt.arg":
+        return "`evt.arg.NAME` or `evt.arg[0]`"
+    return f"`{base}.NAME`" if base in _DOT_ARGUMENT else f"`{base}[…]`"
 
 
 def allows(kind: Kind, operator: Operator) -> bool:

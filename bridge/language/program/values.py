@@ -1,14 +1,23 @@
-"""Parses numbers, booleans and addresses as Falco does, in literals and in alerts."""
+"""Parses numbers, booleans and addresses as Falco does, in literals and in alerts.
+
+Falco's numbers have widths. A literal is read with 64 bits and cut to the width of the field: ``user.uid = -1`` means
+4294967295.
+"""
 
 from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from bridge.alert.catalogue import service_ports
+
 MAX_UNSIGNED = 2**64 - 1
 _MAX_SIGNED = 2**63 - 1
 _MIN_SIGNED = -(2**63)
 _DIGITS = frozenset("0123456789")
+_MAX_PORT_NUMBER = 2**31 - 1
+"""Falco reads the digits of a port with 31 bits and cuts them to 16."""
+_DEVICE = re.compile(r"[0-9A-Fa-f]{1,16}")
 _SPACES = " \t\n\v\f\r"
 _MAX_NUMBER = 64
 _MAX_ADDRESS = 64
@@ -21,7 +30,7 @@ Network = IPv4Network | IPv6Network
 
 def parse_unsigned(text: str) -> int | None:
     """Like C's strtoull: leading blanks and a sign are allowed; negative numbers wrap, large ones saturate."""
-    value = _integer(text)
+    value = parse_integer(text)
     if value is None:
         return None
     if value < 0:
@@ -31,8 +40,46 @@ def parse_unsigned(text: str) -> int | None:
 
 def parse_signed(text: str) -> int | None:
     """Like C's strtoll: leading blanks and a sign are allowed; large numbers saturate."""
-    value = _integer(text)
+    value = parse_integer(text)
     return None if value is None else max(_MIN_SIGNED, min(value, _MAX_SIGNED))
+
+
+def parse_uint32(text: str) -> int | None:
+    """As ``parse_unsigned``, cut to 32 bits."""
+    value = parse_unsigned(text)
+    return None if value is None else value % 2**32
+
+
+def parse_int32(text: str) -> int | None:
+    """As ``parse_signed``, cut to 32 bits."""
+    value = parse_signed(text)
+    return None if value is None else _signed(value, 32)
+
+
+def parse_int16(text: str) -> int | None:
+    """As ``parse_signed``, cut to 16 bits."""
+    value = parse_signed(text)
+    return None if value is None else _signed(value, 16)
+
+
+def parse_port(text: str) -> int | None:
+    """Decimal digits without blanks or a sign, cut to 16 bits; the name of a service; the empty text is 0."""
+    if not text:
+        return 0
+    if not _DIGITS.issuperset(text):
+        return service_ports().get(text)
+    value = parse_integer(text)
+    return None if value is None or value > _MAX_PORT_NUMBER else value % 2**16
+
+
+def parse_device(text: str) -> int | None:
+    """A device number in an alert: hexadecimal digits without a prefix."""
+    return _signed(int(text, 16), 32) if _DEVICE.fullmatch(text) else None
+
+
+def _signed(value: int, bits: int) -> int:
+    half = 1 << (bits - 1)
+    return (value + half) % (1 << bits) - half
 
 
 def parse_double(text: str) -> float | None:
@@ -98,7 +145,8 @@ def _ipv6(text: str) -> IPv6Address:
     return IPv6Address(text)
 
 
-def _integer(text: str) -> int | None:
+def parse_integer(text: str) -> int | None:
+    """A decimal number of any size, with leading blanks and a sign allowed."""
     body = text.lstrip(_SPACES)
     digits = body[1:] if body[:1] in ("+", "-") else body
     if not digits or not _DIGITS.issuperset(digits):

@@ -119,7 +119,7 @@ class ConditionBuilder(Transformer[Token, syntax.File]):
         return syntax.Comparison(children[0], self._word(children[1]), quantifier, children[-1], self._whole(children))
 
     def field(self, children: list[Any]) -> syntax.FieldName:
-        """A name with a dot; ``evt.arg["flags"]`` is ``evt.arg[flags]``."""
+        """A name with a dot; ``proc.env["HOME"]`` is ``proc.env[HOME]``."""
         return syntax.FieldName(_QUOTED_ARGUMENT.sub(r"[\2]", children[0]), self._span(children[0]))
 
     attribute = key = field

@@ -20,7 +20,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class FieldName:
-    """A field with its argument (``evt.arg[flags]``), or an attribute (``rule``)."""
+    """A field with its argument (``proc.aname[2]``), or an attribute (``rule``)."""
 
     text: str
     span: Span

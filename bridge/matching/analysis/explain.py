@@ -9,6 +9,7 @@ from functools import cache
 
 from bridge.alert import Alert, Priority
 from bridge.language.diagnostics.source import Span
+from bridge.language.program.carriers import carriers_of
 from bridge.language.program.condition import (
     All,
     Any,
@@ -18,6 +19,7 @@ from bridge.language.program.condition import (
     Exists,
     Field,
     Items,
+    Kind,
     Literal,
     Not,
     Operand,
@@ -28,7 +30,7 @@ from bridge.language.program.transformers import VAL, kind_of
 from bridge.matching.closures import Predicate, compile_condition
 from bridge.matching.operators import Test, literal_test
 from bridge.matching.text import lower
-from bridge.matching.values import read_operand, read_text
+from bridge.matching.values import Read, read_carried, read_operand, read_text
 
 _FOLDABLE = frozenset(
     {Operator.EQ, Operator.IN, Operator.CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH, Operator.GLOB}
@@ -128,7 +130,7 @@ def _compile_values(operand: Operand, labels: Mapping[str, str]) -> Values:
     """Reads the value of the operand and of the fields inside it."""
     match operand:
         case Field():
-            read_field, name = read_text(operand, labels), operand.name
+            read_field, name = _reader(operand, labels), operand.name
             return lambda alert: (OperandValue(name, _text(read_field(alert))),)
         case Call(name=name) if name == VAL:
             return _compile_values(operand.arguments[0], labels)
@@ -144,6 +146,12 @@ def _compile_values(operand: Operand, labels: Mapping[str, str]) -> Values:
             return lambda alert: tuple(value for each in items for value in each(alert))
         case Literal() | Items():
             return lambda _: ()
+
+
+def _reader(field: Operand, labels: Mapping[str, str]) -> Read:
+    assert isinstance(field, Field)
+    carriers = carriers_of(field.name)
+    return read_text(field, labels) if carriers is None else read_carried(field.name, carriers)
 
 
 def _label(call: Call) -> str:
@@ -174,7 +182,9 @@ def _differs_in_case(compare: Compare, labels: Mapping[str, str]) -> Predicate:
     if compare.operator not in _FOLDABLE:
         return lambda _: False
     operator = Operator.EQ if compare.operator is Operator.IN else compare.operator
-    read, kind = read_operand(compare.left, labels), kind_of(compare.left)
+    left, kind = compare.left, kind_of(compare.left)
+    textual = isinstance(left, Field) and kind is Kind.TEXT
+    read = _reader(left, labels) if textual else read_operand(left, labels)
 
     @cache
     def tests() -> list[Test]:
@@ -183,6 +193,7 @@ def _differs_in_case(compare: Compare, labels: Mapping[str, str]) -> Predicate:
 
     def differs(alert: Alert) -> bool:
         value = read(alert)
-        return isinstance(value, str) and any(test(lower(value)) for test in tests())
+        values = value if isinstance(value, tuple) and kind is not Kind.LIST else (value,)
+        return any(isinstance(each, str) and test(lower(each)) for each in values for test in tests())
 
     return differs

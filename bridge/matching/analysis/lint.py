@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.language.diagnostics.source import Span
 from bridge.language.falco.rules import SUGGESTED_FIELDS, FalcoRule, FalcoRules, supports_suggested
 from bridge.language.program.condition import All, Compare, Condition, Field, Items, Literal, Operator
 from bridge.language.program.program import Route
 from bridge.matching.analysis.proofs import always_holds, implies, keys_of, never_holds
-from bridge.matching.analysis.reach import extras, never_emitted, reaching
+from bridge.matching.analysis.reach import extras, is_unverified, never_emitted, reaching, unprintable
 from bridge.matching.internal import asks_for_internal
-from bridge.matching.normal import Key, Term, alternatives
+from bridge.matching.normal import Key, Term, alternatives, fields_in, terms_of
 
 _Equality = tuple[Key, str] | None
 _MAX_PAIRS = 200_000
@@ -25,7 +26,12 @@ _SUGGEST = (
 
 def lint(routes: Sequence[Route], rules: FalcoRules | None) -> list[Diagnostic]:
     """All warnings about these routes. ``rules`` are Falco's rules; None if they are unknown."""
-    return [*_constant_conditions(routes), *_shadowed(routes), *_unreachable(routes, rules)]
+    return [
+        *_constant_conditions(routes),
+        *_shadowed(routes),
+        *_not_in_alerts(routes),
+        *_unreachable(routes, rules),
+    ]
 
 
 def _constant_conditions(routes: Sequence[Route]) -> Iterator[Diagnostic]:
@@ -171,6 +177,29 @@ def _shadow(route: Route, earlier: Route) -> Diagnostic:
     )
 
 
+def _not_in_alerts(routes: Sequence[Route]) -> Iterator[Diagnostic]:
+    """Fields that Falco compares and cannot print."""
+    for route in routes:
+        for name, remedy in unprintable(route).items():
+            yield Diagnostic(
+                Code.NOT_IN_ALERTS,
+                f'no alert contains `{name}`, which route "{route.name}" reads: Falco cannot print its value',
+                _place_of(route, name),
+                remedy,
+            )
+
+
+def _place_of(route: Route, name: str) -> Span:
+    """The first use of the field in the condition; the whole route if it is only in a text or a clause."""
+    if route.when is not None:
+        for term in terms_of(route.when):
+            operands = (term.left, term.right) if isinstance(term, Compare) else (term.operand,)
+            for field in (field for operand in operands for field in fields_in(operand)):
+                if field.name == name:
+                    return field.span
+    return route.span
+
+
 def _unreachable(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[Diagnostic]:
     """Routes that no known rule can match, and fields that no such rule outputs."""
     if rules is None or not rules.rules:
@@ -196,12 +225,14 @@ def _unreachable(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[
                 Code.NEVER_EMITTED,
                 f'no rule that can match route "{route.name}" outputs {", ".join(f"`{n}`" for n in sorted(missing))}',
                 place,
-                _SUGGEST if suggested else _append(route, known),
+                _SUGGEST if suggested else _append(route, known, missing),
             )
 
 
-def _append(route: Route, known: Sequence[FalcoRule]) -> str:
+def _append(route: Route, known: Sequence[FalcoRule], missing: frozenset[str]) -> str:
     lines = [extra.line().removeprefix("- ") for extra in extras([route], known, all_rules=False)]
+    if not lines and any(map(is_unverified, missing)):
+        return "Falco may not know this field: compare it with `falco --list` before you add it to append_output"
     if not lines:
         return "the alert sources of these rules do not have this field"
     return f"add to falco.yaml: append_output: [{', '.join(lines)}]"

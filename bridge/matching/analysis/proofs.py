@@ -11,15 +11,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from bridge.alert import Alert, Priority, make_alert
+from bridge.language.program.carriers import carriers_of
 from bridge.language.program.condition import Compare, Condition, Exists, Field, Items, Kind, Literal, Operator
-from bridge.language.program.kinds import ATTRIBUTES, LABEL, ORDERING
+from bridge.language.program.kinds import ATTRIBUTES, INTEGERS, LABEL, NUMERIC, ORDERING
 from bridge.language.program.values import parse_unsigned
 from bridge.matching.closures import compile_condition
 from bridge.matching.normal import Alternative, Key, Term, alternatives
-from bridge.matching.values import PARSERS
+from bridge.matching.values import LITERAL_PARSERS
 
 _MAX_CANDIDATES = 1000
-_NUMERIC = frozenset({Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE})
+_ENUMERABLE = frozenset({Kind.TEXT, Kind.BYTES}) | INTEGERS - {Kind.DEVICE}
+"""Kinds whose literals can be the value of a field."""
 _NO_LABELS: Mapping[str, str] = {}
 
 
@@ -64,6 +66,8 @@ def _exclude(terms: Sequence[Term]) -> bool:
     present = [term for term in terms if not term.negated]
     if present and any(term.negated and isinstance(term.test, Exists) for term in terms):
         return True
+    if _may_have_several_values(terms[0]):
+        return False
     candidates = _priorities(terms) or _candidates(present)
     if candidates is not None:
         return not any(_all_hold(terms, alert) for alert in candidates)
@@ -87,7 +91,7 @@ def _candidates(present: Sequence[Term]) -> list[Alert] | None:
         if field.kind is Kind.BOOL:
             return [_alert(field, text) for text in ("true", "false", "neither")]
         texts = _equal_texts(term.test)
-        if texts is not None and field.kind in {Kind.TEXT, Kind.INTEGER, Kind.UNSIGNED, Kind.BYTES}:
+        if texts is not None and field.kind in _ENUMERABLE:
             return [_alert(field, text) for text in texts]
     return None
 
@@ -95,6 +99,11 @@ def _candidates(present: Sequence[Term]) -> list[Alert] | None:
 def _plain_field(term: Term) -> Field | None:
     operand = term.test.left if isinstance(term.test, Compare) else term.test.operand
     return operand if isinstance(operand, Field) and operand.kind is not Kind.LIST else None
+
+
+def _may_have_several_values(term: Term) -> bool:
+    operand = term.test.left if isinstance(term.test, Compare) else term.test.operand
+    return isinstance(operand, Field) and carriers_of(operand.name) is not None
 
 
 def _equal_texts(test: Compare | Exists) -> list[str] | None:
@@ -148,7 +157,7 @@ def _out_of_bounds(present: Sequence[Term]) -> bool:
         if not isinstance(test, Compare) or test.operator not in ORDERING or not isinstance(test.right, Literal):
             continue
         field = _plain_field(term)
-        number = PARSERS[field.kind](test.right.text) if field is not None and field.kind in _NUMERIC else None
+        number = LITERAL_PARSERS[field.kind](test.right.text) if field and field.kind in NUMERIC else None
         if number is None:
             continue
         if test.operator in {Operator.LT, Operator.GT}:

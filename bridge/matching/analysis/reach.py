@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from bridge.alert import Alert, make_alert
 from bridge.alert.alert import is_clock_field
 from bridge.alert.catalogue import find_field
 from bridge.language.falco.rules import FalcoRule
+from bridge.language.program.carriers import carriers_of, is_printable, substitute
 from bridge.language.program.clauses import own_fields
 from bridge.language.program.condition import All, Any, Condition, Not
 from bridge.language.program.kinds import ATTRIBUTES, LABEL
@@ -62,13 +64,30 @@ def reaching(route: Route, rules: Iterable[FalcoRule]) -> list[FalcoRule]:
 
 
 def wanted_fields(route: Route) -> frozenset[str]:
-    """The output fields that the route's conditions and texts read."""
-    names = set() if route.when is None else set(fields_of(route.when))
-    for template in (route.title, route.message):
-        if template is not None:
-            names.update(slot.name for slot in parse_template(template).slots)
-    for clause in route.clauses:
-        names.update(own_fields(clause))
+    """The output fields that the route's conditions and texts read, and that an alert can contain."""
+    compared = {name for name in _compared(route) if carriers_of(name) is not None or is_printable(name)}
+    return _of_output(compared | {name for name in _read_as_text(route) if is_printable(name)})
+
+
+def unprintable(route: Route) -> dict[str, str]:
+    """The fields that the route reads and no alert contains, each with what to do instead."""
+    compared = {name for name in _compared(route) if carriers_of(name) is None}
+    names = _of_output(compared | _read_as_text(route))
+    return {name: substitute(name) for name in sorted(names) if not is_printable(name)}
+
+
+def _compared(route: Route) -> frozenset[str]:
+    return frozenset() if route.when is None else fields_of(route.when)
+
+
+def _read_as_text(route: Route) -> set[str]:
+    """The fields in the route's texts and in its clauses with memory."""
+    templates = [parse_template(text) for text in (route.title, route.message) if text is not None]
+    names = {slot.name for template in templates for slot in template.slots}
+    return names.union(*(own_fields(clause) for clause in route.clauses))
+
+
+def _of_output(names: AbstractSet[str]) -> frozenset[str]:
     return frozenset(
         name
         for name in names
@@ -79,7 +98,33 @@ def wanted_fields(route: Route) -> frozenset[str]:
 def never_emitted(route: Route, rules: Iterable[FalcoRule]) -> frozenset[str]:
     """The fields that the route reads and that no rule that can match it outputs."""
     reached = reaching(route, rules)
-    return frozenset(name for name in wanted_fields(route) if reached and not any(name in r.fields for r in reached))
+    return frozenset(name for name in wanted_fields(route) if reached and not any(_has(rule, name) for rule in reached))
+
+
+def _has(rule: FalcoRule, name: str) -> bool:
+    """Whether the rule outputs the field, or one that carries its values."""
+    carriers = carriers_of(name)
+    return name in rule.fields if carriers is None else not carriers.names.isdisjoint(rule.fields)
+
+
+def _lacks(rule: FalcoRule, name: str, proposed: str) -> bool:
+    """Whether the rule does not output ``proposed``, which is the field ``name`` or carries its values."""
+    carriers = carriers_of(name)
+    return proposed not in rule.fields if carriers is None else not carriers.carried(proposed, rule.fields)
+
+
+def _proposed(name: str) -> tuple[str, ...]:
+    """The output fields that give an alert the values of a field. Empty if Falco may not start with them."""
+    carriers = carriers_of(name)
+    if carriers is not None:
+        return carriers.proposed
+    return () if is_unverified(name) else (name,)
+
+
+def is_unverified(name: str) -> bool:
+    """Whether Falco may reject the field: it is not in the catalogue, or a label with a dot (before Falco 0.41)."""
+    known = find_field(name)
+    return known is None or (known.name.endswith(".label") and name.startswith(f"{known.name}."))
 
 
 def extras(routes: Iterable[Route], rules: Iterable[FalcoRule], *, all_rules: bool) -> tuple[Extra, ...]:
@@ -93,16 +138,17 @@ def extras(routes: Iterable[Route], rules: Iterable[FalcoRule], *, all_rules: bo
     for route in routes:
         reached = reaching(route, rules)
         for name in wanted_fields(route) if all_rules else never_emitted(route, rules):
-            lacking = [rule for rule in reached if name not in rule.fields and _can_emit(rule, name)]
-            for match in _matches(lacking):
-                fields.setdefault(match, set()).add(name)
+            for proposed in _proposed(name):
+                lacking = [rule for rule in reached if _lacks(rule, name, proposed) and _can_emit(rule, proposed)]
+                for match in _matches(lacking):
+                    fields.setdefault(match, set()).add(proposed)
     return tuple(Extra(match, tuple(sorted(names))) for match, names in sorted(fields.items()))
 
 
 def _can_emit(rule: FalcoRule, name: str) -> bool:
-    """Whether the rule's alert source has the field. True for fields that are not in the catalogue."""
+    """Whether the rule's alert source has the field."""
     field = find_field(name)
-    return field is None or field.source in ("*", rule.source) or field.name in _ALL_EVENTS
+    return field is not None and (field.source in ("*", rule.source) or field.name in _ALL_EVENTS)
 
 
 def _matches(rules: list[FalcoRule]) -> set[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bridge.alert import Alert, Priority
 from bridge.alert.alert import is_clock_field
+from bridge.language.program.carriers import Carriers, carriers_of
 from bridge.language.program.condition import Call, Compare, Exists, Field, Kind, Literal, Operand, Operator
 from bridge.language.program.kinds import ATTRIBUTES, ORDERING
 from bridge.language.program.transformers import kind_of
@@ -15,7 +16,7 @@ from bridge.matching.index.families import family
 from bridge.matching.index.memo import ENTRY_BYTES, Memo, size_of
 from bridge.matching.index.tables import Tables
 from bridge.matching.normal import Key, Term, fields_in
-from bridge.matching.values import PARSERS, read_operand, read_text
+from bridge.matching.values import PARSERS, read_carried, read_operand, read_text
 
 MEMO_BYTES = 16 << 20
 """The memory of all columns."""
@@ -51,9 +52,11 @@ class Column(Memo[Any, int]):
     def __init__(self, operand: Operand, labels: Mapping[str, str]) -> None:
         super().__init__(0)
         source = _source(operand)
-        self.place = _place(source)
+        self._carriers = carriers_of(operand.name) if isinstance(operand, Field) else None
+        """The fields that carry the values, if there are several. The value is then a tuple of texts."""
+        self.place = "" if self._carriers else _place(source)
         """The output field or attribute that holds the value; empty if only ``read`` can get it."""
-        self.read = _reader(source, labels)
+        self.read = _reader(source, self._carriers, labels)
         self.leading = bool(family(self.place))
         """Whether every alert is looked up here, so that a comparison seen for the first time can wake alternatives."""
         self.uses = 0
@@ -78,7 +81,7 @@ class Column(Memo[Any, int]):
         self.uses += 1
         if isinstance(term.test, Exists):
             (excluded if term.negated else required).append(self._atom(_PRESENT, None))
-        elif _is_unequal(term.test) and not term.negated:
+        elif self._excludes_equal(term.test) and not term.negated:
             required.append(self._atom(_PARSED, None))
             excluded.append(self._atom((Operator.EQ, *term.identity[1:]), _as_equal(term.test)))
         else:
@@ -163,6 +166,8 @@ class Column(Memo[Any, int]):
         """All comparisons that hold for the value."""
         if not self._sealed:
             self._seal_tables()
+        if self._carriers is not None:
+            return self._hits_of_any(value)
         parsed = value if self._parse is None else self._parse(value)
         hits = [] if parsed is None else self._tables.find(parsed)
         if self._present is not None and not (parsed is None and self._present_where_parsed):
@@ -170,6 +175,23 @@ class Column(Memo[Any, int]):
         if self._parsed is not None and parsed is not None:
             hits.append(self._parsed)
         return hits
+
+    def _hits_of_any(self, texts: tuple[str, ...]) -> list[Atom]:
+        """All comparisons that hold for one of the values."""
+        found: dict[Atom, None] = {}
+        for text in texts:
+            parsed = text if self._parse is None else self._parse(text)
+            if parsed is not None:
+                found.update(dict.fromkeys(self._tables.find(parsed)))
+                if self._parsed is not None:
+                    found[self._parsed] = None
+        if self._present is not None:
+            found[self._present] = None
+        return list(found)
+
+    def _excludes_equal(self, test: Compare) -> bool:
+        """Whether the comparison is: there is a value, and none is equal."""
+        return _is_unequal(test) and not (self._carriers is not None and self._carriers.any_differs)
 
     def _seal_tables(self) -> None:
         """Build the tables at the first lookup: many columns never have one. A failure leaves the column unsealed."""
@@ -194,7 +216,10 @@ def _place(source: Operand) -> str:
     return "" if source.kind is Kind.LIST and source.name not in ATTRIBUTES else source.name
 
 
-def _reader(source: Operand, labels: Mapping[str, str]) -> Callable[[Alert], Any]:
+def _reader(source: Operand, carriers: Carriers | None, labels: Mapping[str, str]) -> Callable[[Alert], Any]:
+    if carriers is not None:
+        assert isinstance(source, Field)
+        return read_carried(source.name, carriers)
     return read_text(source, labels) if isinstance(source, Field) else read_operand(source, labels)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from bridge.alert import parse_priority
 from bridge.language.program.condition import Compare, Items, Kind, Literal, Operator, Quantifier
+from bridge.language.program.kinds import NUMERIC
 from bridge.language.program.regex import is_posix
 from bridge.language.program.values import parse_address, parse_network
 from bridge.matching.glob import translated
@@ -19,10 +20,9 @@ from bridge.matching.index.lookups import Affixes, Networks, Patterns, Threshold
 from bridge.matching.index.sets import Syntax
 from bridge.matching.index.substrings import Substrings
 from bridge.matching.text import lower, path_components
-from bridge.matching.values import PARSERS
+from bridge.matching.values import LITERAL_PARSERS
 
 _Hits = list[Atom]
-_NUMERIC = frozenset({Kind.INTEGER, Kind.UNSIGNED, Kind.DOUBLE})
 _ADDRESSES = frozenset({Kind.IP})
 _WILDCARDS = frozenset("*?[\\")
 _QUANTIFIABLE = frozenset(
@@ -138,8 +138,8 @@ class Tables:
             case Operator.GLOB | Operator.IGLOB:
                 pattern = translated(text, fold=operator is Operator.IGLOB)
                 self._patterns.setdefault(Syntax.BYTES, []).append((pattern, atom))
-            case Operator.LT | Operator.LE | Operator.GT | Operator.GE if kind in _NUMERIC:
-                self._thresholds.setdefault(operator, []).append((PARSERS[kind](text), atom))
+            case Operator.LT | Operator.LE | Operator.GT | Operator.GE if kind in NUMERIC:
+                self._thresholds.setdefault(operator, []).append((LITERAL_PARSERS[kind](text), atom))
             case _:
                 return False
         return True
@@ -168,7 +168,7 @@ class Tables:
             return True
         if self._kind is Kind.NET or self._kind is Kind.LIST:
             return False
-        parse = parse_priority if self._kind is Kind.PRIORITY else PARSERS.get(self._kind, _itself)
+        parse = parse_priority if self._kind is Kind.PRIORITY else LITERAL_PARSERS.get(self._kind, _itself)
         for value in {parse(text) for text in texts}:
             self._equal.setdefault(value, []).append(atom)
         return True

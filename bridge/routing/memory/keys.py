@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.alert import Alert
 from bridge.language.diagnostics.source import Span
-from bridge.language.program.condition import Field
+from bridge.language.program.condition import Field, Kind
 from bridge.language.program.kinds import field_kind
 from bridge.matching.values import read_text
 
@@ -34,9 +34,7 @@ def key_reader(fields: Sequence[str], labels: Mapping[str, str], secret: bytes) 
 
 def read_field(name: str, labels: Mapping[str, str]) -> Callable[[Alert], Any]:
     """A function from an alert to the text of a field, an attribute or a label; None if it is missing."""
-    kind = field_kind(name)
-    assert kind is not None, "the checker accepts no unknown field"
-    return read_text(Field(name, kind, _NO_SPAN), labels)
+    return read_text(Field(name, field_kind(name) or Kind.UNKNOWN, _NO_SPAN), labels)
 
 
 def hash_values(values: Iterable[Any], secret: bytes) -> bytes:
