@@ -155,7 +155,7 @@ def test_templates_fill_as_falcos_output_does() -> None:
         ('list l = (a)\nroute "r" { when proc.name in l to x }', "put values in parentheses, even a single one"),
         ('route "r" { when NOT rule = a to x }', "write `not` instead of `NOT`"),
         ('route "r" { when exists proc.name to x }', "write `proc.name exists`"),
-        ('route "r" { when rule = a and to x }', "missing condition before `to`?"),
+        ('route "r" { when rule = a and to x }', "remove it, or write the condition"),
         ('route "r" { when rule = “a b” to x }', 'use straight quotes: "'),
         ('route\xa0"r" { to x }', "invisible character: use a plain space"),
         ('route "r" { when rule = a\xa0to x }', "invisible character before it: use a plain space"),
@@ -381,3 +381,12 @@ def test_a_text_in_another_language_gives_few_errors(text: str) -> None:
     assert 1 <= len(found) <= MAX_SYNTAX_ERRORS + 1
     starts = [each.span.line for each in found]
     assert max(starts.count(line) for line in starts) <= 6
+
+
+def test_fields_of_newer_k8saudit_plugins_are_known() -> None:
+    """A condition of the plugin's own rules, with the container lists that it added."""
+    condition = (
+        "ka.req.pod.initContainers.privileged intersects (true) or ka.req.pod.initContainers.host_port intersects (22)"
+        " or ka.req.pod.ephemeralContainers.privileged intersects (true)"
+    )
+    assert check([SourceText("t", f'route "r" {{ when {condition} to pager }}')], KNOWN).diagnostics == ()

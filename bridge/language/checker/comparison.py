@@ -131,8 +131,8 @@ class Comparisons:
                 )
             )
         before = self._errors()
-        if isinstance(right, syntax.WordList) and len(right.words) == 1:
-            self._check_item(right.words[0])
+        if isinstance(right, syntax.Word) or len(right.words) == 1:
+            self._check_item(right if isinstance(right, syntax.Word) else right.words[0])
         for word in words:
             self._check_value(written, kind, operator, word)
         if self._errors() > before:

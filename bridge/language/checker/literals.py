@@ -30,6 +30,7 @@ _SMART_QUOTES = frozenset("“”‘’„«»")
 _BOOLEANS = {"yes": "true", "on": "true", "y": "true", "1": "true", "no": "false", "off": "false", "n": "false",
              "0": "false"}  # fmt: skip
 _RANGE = re.compile(r"(\d+)(?:-|\.\.|:)(\d+)")
+_IP_PREFIX = re.compile(r"((?:\d{1,3}\.){1,3})[*x]?(?:\.[*x])*")
 _HEX = frozenset("0123456789abcdefABCDEF")
 _PRIORITIES = tuple(priority.word for priority in Priority)
 
@@ -62,7 +63,8 @@ def _errors(  # noqa: C901  # one case per line
         hint = "write `true` or `false`" if meant is None else f"write `{meant}`"
         yield _wrong(word, f"`{text}` is not a boolean", hint, fix)
     elif kind is Kind.IP and parse_address(text) is None and parse_network(text) is None:
-        yield _wrong(word, f"`{text}` is not an IP address", "like 10.0.0.1, 2001:db8::1, or a network 10.0.0.0/8")
+        hint = network_hint(text) or "like 10.0.0.1, 2001:db8::1, or a network 10.0.0.0/8"
+        yield _wrong(word, f"`{text}` is not an IP address", hint)
     elif kind is Kind.NET and not _is_net(text):
         yield _wrong(word, f"`{text}` is not a network", "like 10.0.0.0/8 or 2001:db8::/32")
     elif operator in HEX_OPERATORS and (len(text) % 2 or not _HEX.issuperset(text)):
@@ -73,6 +75,16 @@ def _errors(  # noqa: C901  # one case per line
             error = explain(text, compiled)
             span = within(word, error.start, error.end)
             yield Diagnostic(Code.BAD_REGEX, f"invalid regex: {error.message}", span, error.hint)
+
+
+def network_hint(text: str) -> str:
+    """The network that a prefix of an address stands for: ``10.0.*``; else an empty string."""
+    found = _IP_PREFIX.fullmatch(text)
+    if found is None:
+        return ""
+    parts = found[1].strip(".").split(".")
+    network = ".".join([*parts, *["0"] * (4 - len(parts))])
+    return f"write `FIELD in ({network}/{8 * len(parts)})`"
 
 
 def _range_hint(text: str) -> str:

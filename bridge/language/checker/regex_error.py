@@ -41,6 +41,12 @@ def explain(pattern: str, error: str) -> RegexError:
         return RegexError(f"`{part}` has nothing to repeat", hint, start, end)
     if problem == "invalid character class range" and (reverse := "-".join(reversed(part.split("-")))) != part:
         return RegexError(f"the range `{part}` is reversed", f"write `{reverse}`", start, end)
+    if problem == "invalid repetition size":
+        bounds = part.strip("{}").split(",")
+        swapped = "{" + ",".join(reversed(bounds)) + "}"
+        is_reversed = len(bounds) > 1 and all(bounds) and int(bounds[0]) > int(bounds[1])
+        hint = f"write `{swapped}`" if is_reversed else "RE2 allows up to 1000"
+        return RegexError(f"the repetition `{part}` is {'reversed' if is_reversed else 'too large'}", hint, start, end)
     if problem == "missing ]":
         return RegexError("this `[` is never closed", "add `]`, or escape it with a backslash", start, start + 1)
     if problem == "invalid escape sequence" and part[1:2].isdigit():

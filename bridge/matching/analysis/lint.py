@@ -79,6 +79,15 @@ def _exclusion(condition: Condition) -> str:
         if never_holds(All((low, high), low.span)):
             low_text, high_text = (f"{name} {each.operator.value} {_literal(each)}" for each in (low, high))
             return f"`{low_text}` and `{high_text}` exclude each other: swap the bounds, or write `or`"
+    equal: dict[str, str] = {}
+    for each in condition.conditions if isinstance(condition, All) else ():
+        match each:
+            case Compare(left=Field(name=name), operator=Operator.EQ, right=Literal(text=text), quantifier=None):
+                first = equal.setdefault(name, text)
+                if first != text:
+                    return f"`{name}` cannot be both `{first}` and `{text}`; did you mean `or`?"
+            case _:
+                pass
     return "its parts exclude each other; did you mean `or`?"
 
 

@@ -47,6 +47,18 @@ def unclosed_brace(context: Context) -> Remedy | None:
     )  # fmt: skip
 
 
+def unclosed_event(context: Context) -> Remedy | None:
+    """``expect`` inside an event, whose brace is not closed."""
+    if context.expected != {"EQ"} or not context.before.endswith("expect"):
+        return None
+    opener = _suspect(context.text, context.start, "{")
+    if opener is None:
+        return None
+    at = len(context.text[: context.before_end - len("expect")].rstrip())
+    return Remedy("close it with `}` before `expect`", Edit(at, at, " }"), message="this `{` is never closed",
+                  place=(opener, opener + 1))  # fmt: skip
+
+
 def unclosed_parenthesis(context: Context) -> Remedy | None:
     """A keyword, a brace or the end of the file inside parentheses."""
     new_line = "\n" in context.text[context.before_end : context.start]

@@ -27,6 +27,7 @@ _ODD_OPERATORS = (
 )
 _PERCENT_FIELD = re.compile(rf"[%$]\{{?({_FIELD})\}}?")
 _QUOTED_FIELD = re.compile(r"""(["'])([A-Za-z]\w*(?:\.[\w-]+)+(?:\[[^\]\s"']*\])?)\1""")
+_IS_NULL = re.compile(r"is\s+(not\s+)?(?:null|nil|none|empty)\b", re.IGNORECASE)
 _BEFORE_PARENTHESIS = re.compile(rf"({_FIELD})\s*(==?|!=|contains|icontains|startswith|endswith|glob|iglob|regex)$")
 
 
@@ -47,6 +48,28 @@ def negated_operator(context: Context) -> Remedy | None:
     if context.found in OPERATORS and context.expected == {"DURING"}:
         return Remedy("`not` precedes the field: not FIELD in (…)")
     return None
+
+
+def null_words(context: Context) -> Remedy | None:
+    """``FIELD is null``, ``FIELD is not null``."""
+    found = _IS_NULL.match(context.rest_of_line) if "WORD_OPERATOR" in context.expected else None
+    field = re.search(rf"({_FIELD})$", context.before) if found is not None else None
+    if found is None or field is None:
+        return None
+    meant = f"{field[1]} exists" if found[1] else f"not {field[1]} exists"
+    edit = Edit(context.offset(field), context.start + len(found[0]), meant)
+    return Remedy(f"write `{meant}`", edit, certain=True, place=(context.start, context.start + len(found[0])))
+
+
+def missing_comma(context: Context) -> Remedy | None:
+    """Two values of a list without a comma."""
+    if not {"COMMA", "RPAR"} <= context.expected or not re.match(r"[\w\"'/.-]", context.found):
+        return None
+    if "\n" in context.text[context.before_end : context.start]:
+        return None
+    return Remedy(
+        "separate values with `,`, or quote a value with spaces", Edit(context.before_end, context.before_end, ",")
+    )
 
 
 def odd_operators(context: Context) -> Remedy | None:
@@ -98,6 +121,8 @@ def lists(context: Context) -> Remedy | None:
         return _in_brackets(context, context.offset(bracket, 1))
     if context.found in {"[", "{"} and "LPAR" in context.expected and "BARE" in context.expected:
         return _in_brackets(context, context.start)
+    if context.found == "," and context.ends_condition and not context.rest_of_line[1:].strip():
+        return Remedy("remove the comma", Edit(context.start, context.end, ""), certain=True)
     if context.found == "," and context.ends_condition:
         return _listed(context)
     if context.found == "(" and "BARE" in context.expected and "LPAR" not in context.expected:
@@ -189,7 +214,14 @@ def cause_before(context: Context) -> Remedy | None:  # one case per line
             return Remedy(f"write `{context.found} exists`", edit, certain=True)
         return Remedy("`exists` follows its field: FIELD exists")
     if word is not None and word[1] in RESERVED:
-        return Remedy(f"missing condition before `{word[1]}`?")
+        start = context.offset(word)
+        connective = re.match(r"and|or|not", word[0])
+        if connective is None:
+            return Remedy(f"missing condition before `{word[1]}`?")
+        return Remedy(
+            "remove it, or write the condition", message=f"`{connective[0]}` has no condition after it",
+            place=(start, start + len(connective[0])),
+        )  # fmt: skip
     if _SMART_QUOTED.search(context.before):
         return Remedy('use straight quotes: "')
     if not _BLANKS.split(context.before)[-1].isprintable():

@@ -8,6 +8,9 @@ from bridge.language.syntax.mistakes.remedy import Context, Remedy
 _AT_END = (brackets.unclosed_parenthesis, brackets.unclosed_brace)
 _RULES = (
     words.pasted_rule,
+    words.pasted_yaml,
+    brackets.unclosed_event,
+    conditions.null_words,
     words.punctuation,
     words.channels,
     words.other_words,
@@ -21,6 +24,7 @@ _RULES = (
     brackets.unclosed_parenthesis,
     brackets.unclosed_brace,
     brackets.extra_bracket,
+    conditions.missing_comma,
     conditions.cause_before,
     literals.schedules,
     words.unnamed_route,

@@ -11,6 +11,7 @@ _UNQUOTED = re.compile(r"""[^\s{}"':;]+""")
 _AMOUNT = re.compile(
     r"(\d+)\s*(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|w)\b", re.IGNORECASE
 )
+_RATE = re.compile(r"/\s*(s|m|h|d|sec|min|second|minute|hour|day)\b", re.IGNORECASE)
 _UNIT = re.compile(r"(second|minute|hour|day|week)s?\b")
 _DAY_NAMES = {
     "monday": "mon", "tuesday": "tue", "wednesday": "wed", "thursday": "thu", "friday": "fri", "saturday": "sat",
@@ -83,6 +84,13 @@ def _quote_inside(context: Context) -> Remedy | None:
 
 def durations(context: Context) -> Remedy | None:
     """Durations in words or without a unit, and rates with a slash."""
+    if context.expected == {"COUNT"}:
+        return Remedy("write a number first, such as: throttle 3 per 10m" if context.before.endswith("throttle")
+                      else "write a number")  # fmt: skip
+    rate = _RATE.match(context.rest_of_line) if "PER" in context.expected else None
+    if rate is not None:
+        edit = Edit(context.start, context.start + len(rate[0]), f" per 1{rate[1][0].lower()}")
+        return Remedy("write `per`", edit, certain=True)
     if "PER" in context.expected and context.found == "/":
         return Remedy("write `per`", Edit(context.start, context.end, " per "), certain=True)
     if context.expected == {"PER"} and context.found in {"for", "in", "every"}:

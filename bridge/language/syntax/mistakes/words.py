@@ -31,6 +31,8 @@ _LAST_WORD = re.compile(r"(\w+)$")
 _CHANNEL_LIST = re.compile(r"\bto\s+[\w.-]+(?:\s*,\s*[\w.-]+)*$")
 _URL = re.compile(r"\bto\s+(?:[\w.-]+\s*,\s*)*([A-Za-z][\w.+-]*)$")
 _FALCO_ITEM = re.compile(r"-\s+(rule|macro|list|required_engine_version)\s*:")
+_YAML_KEY = re.compile(r"([\w-]+):(?=\s|$)")
+_SEND_TO = re.compile(r"(?:send|notify|deliver|alert|route)\s+to\b")
 _CONDITION = re.compile(
     r"(?:not\s+)?\(*\w[\w.\[\]-]*\s*(?:==?|!=|>=?|<=?|(?:in|contains|icontains|startswith|endswith|exists|regex|glob"
     r"|intersects|pmatch)\b)"
@@ -47,6 +49,17 @@ def pasted_rule(context: Context) -> Remedy | None:
         message=f"this is a {found[1]} of a Falco rules file, not a route",
         place=(context.start, context.start + len(found[0])),
     )
+
+
+def pasted_yaml(context: Context) -> Remedy | None:
+    """A key of a YAML file."""
+    found = _YAML_KEY.match(context.rest_of_line) if context.wants_statement and not context.ends_condition else None
+    if found is None or found[1] in STATEMENTS:
+        return None
+    return Remedy(
+        'routes are written: route "NAME" { when … to CHANNEL }', message="this is YAML, not a route",
+        place=(context.start, context.start + len(found[0])),
+    )  # fmt: skip
 
 
 def punctuation(context: Context) -> Remedy | None:
@@ -70,6 +83,14 @@ def punctuation(context: Context) -> Remedy | None:
     if context.found == "=" and last is not None and last[1] in CLAUSES:
         end = context.end + (context.rest_of_line[1:2] == " ")
         return Remedy("remove `=`", Edit(context.start, end, ""), certain=True)
+    if context.found == ":" and context.expected == {"LBRACE"}:
+        return Remedy("write `{`, and `}` at the end of the block", Edit(context.start, context.end, " {"))
+    if context.found == "[" and context.expected == {"CHANNEL"}:
+        listed = re.match(r"\[([^\]]*)\]", context.rest_of_line)
+        if listed is not None:
+            end = context.start + len(listed[0])
+            edit = Edit(context.start, end, listed[1].strip())
+            return Remedy("write channels without brackets", edit, certain=True, place=(context.start, end))
     if context.found == ";":
         return Remedy("remove `;`", Edit(context.start, context.end, ""), certain=True)
     return None
@@ -78,12 +99,18 @@ def punctuation(context: Context) -> Remedy | None:
 def other_words(context: Context) -> Remedy | None:
     """Another word or character is used here."""
     found, expected = context.found, context.expected
+    sent = _SEND_TO.match(context.rest_of_line) if "SEVERITY" in expected else None
+    if sent is not None:
+        return Remedy("write `to`", Edit(context.start, context.start + len(sent[0]), "to"), certain=True)
+    if found.lower() in OPERATORS and found != found.lower() and "WORD_OPERATOR" in expected:
+        return context.replace(found.lower())
     logic = _LOGIC.get(found)
     if logic is not None and ("AND" in expected) == (logic != "not") and not _CHANNEL_LIST.search(context.before):
         return _spaced(context, logic)
     for words, wanted in ((_COMPARISONS, "WORD_OPERATOR"), (_CLAUSES, "SEVERITY"), (_COMMENTS, "")):
-        if found in words and (wanted in expected or not wanted):
-            return context.replace(words[found])
+        word = words.get(found) or (words.get(found.lower()) if found.isupper() else None)
+        if word is not None and (wanted in expected or not wanted):
+            return context.replace(word)
     if found in _STATEMENTS and context.wants_statement and not context.ends_condition:
         return context.replace(_STATEMENTS[found], certain=found == "include")
     if found == "if" and context.wants_statement:
@@ -152,7 +179,8 @@ def similar_word(context: Context) -> Remedy | None:
     found = nearest(context.found, _candidates(context.expected))
     if found is None or found == context.found:
         return None
-    return Remedy(f"did you mean `{found}`?", Edit(context.start, context.end, found))
+    certain = found == context.found.lower()
+    return Remedy(f"did you mean `{found}`?", Edit(context.start, context.end, found), certain)
 
 
 def _candidates(expected: frozenset[str]) -> tuple[str, ...]:
