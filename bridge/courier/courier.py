@@ -6,7 +6,8 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -31,6 +32,8 @@ _LEASE_NS = 365 * 86_400 * 1_000_000_000
 """Practically for ever: a courier ends each of its attempts, and the next courier releases the claims of a dead one."""
 IDLE_SECONDS = 5.0
 """How long a courier sleeps without a reason to wake up."""
+SETTLE_EVERY, SETTLE_SECONDS = 10, 0.02
+"""Results are settled together: as many as this, or after this time."""
 _BUSY_SECONDS = 1.0
 _REPLACED_SECONDS = 10.0
 """How long attempts in flight may take when another courier is to be started."""
@@ -54,7 +57,10 @@ class Courier:
         self._queue = queue
         self._timeline = timeline
         self._idle_seconds = idle_seconds
-        self._results: SimpleQueue[tuple[Attempt, Outcome] | None] = SimpleQueue()
+        self._results: deque[tuple[Attempt, Outcome]] = deque()
+        self._first_result = 0.0
+        """When the first of them was noticed, by the monotonic clock."""
+        self._signals: SimpleQueue[None] = SimpleQueue()
         self._to_try: SimpleQueue[str] = SimpleQueue()
         self._log = structlog.get_logger("courier")
         queue.remove_health_except(channels)
@@ -68,6 +74,8 @@ class Courier:
         self._health_alerts = HealthAlerts(alerts, queue, self._runners, socket.gethostname())
         self._expiry = DeliveryExpiry(queue, self._runners)
         self._deadline: float | None = None
+        self._woken = threading.Event()
+        """Whether there may be deliveries that the due cache does not know of."""
         self._claims_no_more = threading.Event()
         self._stopping = threading.Event()
         """Set when a deadline or the end becomes known, so that a wait for the journal is cut short."""
@@ -78,7 +86,8 @@ class Courier:
 
     def wake(self) -> None:
         """There may be something to deliver."""
-        self._results.put(None)
+        self._woken.set()
+        self._signals.put(None)
 
     def try_now(self, name: str) -> None:
         """That channel may work again: if its circuit is open, send a probe at once."""
@@ -103,7 +112,10 @@ class Courier:
             self._follow_clock()
             self._while_journal_busy(self._check_channels)
             self._while_journal_busy(self._claim)
-            self._settle_results(self._sleep_seconds())
+            self._sleep(self._sleep_seconds())
+            if self._is_time_to_settle():
+                self._settle_results()
+        self._settle_results()
 
     def _follow_clock(self) -> None:
         """Where the wall clock was set, move every stored time, so that nothing waits for it or ages by it."""
@@ -158,6 +170,7 @@ class Courier:
 
     def _claim(self) -> None:
         if self._claims_no_more.is_set():
+            self._put_back(self._runners.values())
             return
         now_ns = self._timeline.now_ns()
         for runner in self._runners.values():
@@ -176,12 +189,12 @@ class Courier:
 
     def _sleep_seconds(self) -> float:
         """Until something can be sent, an attempt times out, or the deadline. A wake or a result ends the sleep."""
-        if not self._results.empty():
-            return 0.0
         now_ns, now = self._timeline.now_ns(), time.monotonic()
         times = [now + self._idle_seconds]
         if self._deadline is not None:
             times.append(self._deadline)
+        if self._results:
+            times.append(self._first_result + SETTLE_SECONDS)
         for runner in self._runners.values():
             ready = runner.ready_ns(now_ns)
             due = now_ns if runner.has_split_batches else self._due.next_due(runner.name)
@@ -191,22 +204,50 @@ class Courier:
                 times.append(oldest + runner.options.attempt_timeout)
         return max(min(times) - now, 0.0)
 
-    def _settle_results(self, seconds: float) -> None:
-        """Wait for a result or a wake, and settle everything that has arrived by then in one transaction."""
-        settlements: list[Settlement] = []
-        try:
-            result = self._results.get(timeout=seconds) if seconds > 0 else self._results.get_nowait()
-        except Empty:
-            self._due.change_all()
-            return
+    def _sleep(self, seconds: float) -> None:
+        """Until a signal. Without one in all that time, anything may have changed."""
+        had_results = bool(self._results)
         with suppress(Empty):
+            if seconds > 0 and not self._is_time_to_settle():
+                self._signals.get(timeout=seconds)
             while True:
-                if result is None:
-                    self._due.change_all()
-                else:
-                    settlements += self._end(*result)
-                result = self._results.get_nowait()
-        self._while_journal_busy(lambda: self._write(settlements))
+                self._signals.get_nowait()
+        if self._woken.is_set() or not (had_results or self._results):
+            self._woken.clear()
+            self._due.change_all()
+        if self._results and not self._first_result:
+            self._first_result = time.monotonic()
+
+    def _is_time_to_settle(self) -> bool:
+        """Whether enough results wait, one failed, the first has waited for long, or a channel waits for all of its."""
+        results = list(self._results)
+        if not results:
+            return False
+        if len(results) >= SETTLE_EVERY or 0 < self._first_result <= time.monotonic() - SETTLE_SECONDS:
+            return True
+        if any(outcome.verdict is not Verdict.DELIVERED for _, outcome in results):
+            return True
+        ended = Counter(attempt.channel for attempt, _ in results)
+        return any(self._runners[name].workers.in_flight <= count for name, count in ended.items())
+
+    def _settle_results(self) -> None:
+        """Settle everything that has arrived in one transaction."""
+        settlements: list[Settlement] = []
+        while self._results:
+            settlements += self._end(*self._results.popleft())
+        self._first_result = 0.0
+        if settlements:
+            self._while_journal_busy(lambda: self._write(settlements))
+        self._put_back([runner for runner in self._runners.values() if runner.taken_back])
+
+    def _put_back(self, runners: Iterable[Runner]) -> None:
+        """Put back what these have claimed and have not begun to send."""
+        for runner in runners:
+            runner.take_back()
+            if ids := runner.taken_back:
+                self._while_journal_busy(lambda ids=ids: self._queue.put_back(ids, self._timeline.now_ns()))  # type: ignore[misc]
+                runner.taken_back = []
+                self._due.change(runner.name)
 
     def _write(self, settlements: list[Settlement]) -> None:
         """Settle, and record the health of the channels where it has changed."""
@@ -245,4 +286,8 @@ class Courier:
         return True
 
     def _done(self, attempt: Attempt, outcome: Outcome) -> None:
-        self._results.put((attempt, outcome))
+        """Called from the threads. The courier is not woken for every result."""
+        self._results.append((attempt, outcome))
+        count = len(self._results)
+        if count == 1 or count % SETTLE_EVERY == 0 or outcome.verdict is not Verdict.DELIVERED or attempt.is_last:
+            self._signals.put(None)

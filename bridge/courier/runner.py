@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,10 @@ from bridge.courier.worker import Attempt, Done, Send, Workers
 from bridge.delivery import Capacity, Circuit, DeliveryState, Health, Outcome, Settlement, Verdict
 from bridge.delivery.options import ChannelOptions
 
+AHEAD = 10
+"""Attempts of a channel that may wait for a thread, or for their settlement, besides those that threads make."""
+_FILLS_BATCH_SECONDS = 0.5
+"""How long the next batch is held until it is full."""
 _SECOND = 1_000_000_000
 
 
@@ -41,7 +46,8 @@ class Runner:
         self.health = replace(after_restart(health), rate=rate, since_ns=health.since_ns or now_ns)
         self.changed = self.health != health
         """Whether the health has to be recorded."""
-        self.workers = workers(channel, options.concurrency, done)
+        takes_more = channel.batch_size == 1 and options.rate is None and options.digest_after is None
+        self.workers = workers(channel, options.concurrency, done, AHEAD if takes_more else 0)
         self._channel = channel
         self._jitter = jitter
         self._bucket = bucket.full(options.rate, now_ns) if options.rate else None
@@ -50,6 +56,10 @@ class Runner:
         self._limit = channel.batch_size
         self._split: deque[Send] = deque()
         self._suspects = Suspects()
+        self._fills_batch = False
+        """Whether the next batch is held until it is full, or until one in flight has ended."""
+        self.taken_back: list[int] = []
+        """The ids of claimed deliveries that are not sent now, to be put back."""
         self.has_recovered = False
         """Whether retries need not wait any longer: the circuit has just closed, or may close, or suspects are to be
         sent again."""
@@ -68,6 +78,8 @@ class Runner:
         """The earliest time of the next send; None where an attempt has to end first."""
         if self.workers.free <= 0:
             return None
+        if self._fills_batch and (oldest := self.workers.oldest()) is not None:
+            now_ns += max(int((oldest + _FILLS_BATCH_SECONDS - time.monotonic()) * _SECOND), 0)
         earliest = max(now_ns, self._paused_ns)
         if self.health.circuit is not Circuit.CLOSED:
             return None if self.workers.busy else max(earliest, self.health.probe_ns)
@@ -77,6 +89,7 @@ class Runner:
 
     def capacity(self, now_ns: int, waiting: Callable[[int], int]) -> Capacity:
         """What it can take now. ``waiting`` counts the deliveries that wait for it, up to a number."""
+        self._fills_batch = False
         if self._split or not self._may_send(now_ns):
             return Capacity(0)
         if self.health.circuit is not Circuit.CLOSED:
@@ -84,7 +97,19 @@ class Runner:
         sends = self.workers.free
         if self._bucket is not None and self.options.rate is not None:
             sends = min(sends, bucket.available(self._bucket, self.options.rate, now_ns))
+        if self._channel.batch_size > 1:
+            sends = self._full_batches(sends, waiting)
         return Capacity(sends, self._batch_size(waiting))
+
+    def _full_batches(self, most: int, waiting: Callable[[int], int]) -> int:
+        """Beside a batch in flight only full ones are sent: the more a service is used, the fewer requests it gets."""
+        oldest = self.workers.oldest()
+        if oldest is None or time.monotonic() - oldest > _FILLS_BATCH_SECONDS:
+            return most
+        size, sent = min(self._channel.batch_size, self._limit), self.workers.deliveries
+        full = (waiting(sent + most * size) - sent) // size
+        self._fills_batch = full == 0
+        return min(most, full)
 
     def start(self, send: Send, now_ns: int) -> None:
         """Send these deliveries."""
@@ -108,6 +133,7 @@ class Runner:
             return self._settlements(attempt.send, outcome, now_ns)
         self.workers.end(attempt)
         send, size = attempt.send, len(attempt.send)
+        self._fills_batch = False
         self._limit = next_limit(self._limit, size, outcome)
         self._pause(attempt, outcome, now_ns)
         if is_split(size, outcome, self.health.circuit):
@@ -119,10 +145,18 @@ class Runner:
         settlements = self._settlements(send, outcome, now_ns)
         while self._split and self.health.circuit is Circuit.OPEN:
             settlements += self._settlements(self._split.popleft(), outcome, now_ns)
+        if self.health.circuit is not Circuit.CLOSED or self._paused_ns > now_ns:
+            self.take_back()
         given_up = sum(each.state is DeliveryState.DEAD for each in settlements)
         if given_up and outcome.verdict is not Verdict.REJECTED:
             self.count_dead(given_up)
         return settlements
+
+    def take_back(self) -> None:
+        """Send nothing more of what waits for a thread."""
+        for send in self.workers.take_back():
+            self._suspects.take_back(send)
+            self.taken_back += [each.id for each in send]
 
     def try_now(self, now_ns: int) -> None:
         """The channel may work again: send the next probe at once."""

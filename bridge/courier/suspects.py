@@ -40,6 +40,10 @@ class Suspects:
         if len(send) == 1 and self._suspects.get(send[0].id, False):
             self._conclusive.add(send[0].id)
 
+    def take_back(self, send: Sequence[Delivery]) -> None:
+        """These deliveries are not sent after all."""
+        self._conclusive.discard(send[0].id)
+
     def end(self, send: Sequence[Delivery], outcome: Outcome) -> Outcome:
         """The outcome of the send, with a verdict: a conclusive refusal is a rejection of the message."""
         first, verdict = send[0].id, outcome.verdict
