@@ -7,5 +7,9 @@ class JournalError(Exception):
     """The journal cannot be used."""
 
 
+class UnreadableError(JournalError):
+    """One row cannot be read; the others can."""
+
+
 class JournalBusyError(JournalError):
     """The journal cannot be written now (disk full, lock held by another program). The same call may work later."""

@@ -106,7 +106,7 @@ class DeliveryQueue(Protocol):
         A channel gets at most `Capacity.sends` tuples of at most `Capacity.batch_size` deliveries. An order key is in
         one tuple only. A health alert, and a delivery that was released from its order key, has a tuple of its own; the
         released ones come last if `Capacity.released_last` is set. The claim ends at `now_ns + lease_ns`. It survives a
-        killed process, and may be lost with the machine.
+        killed process, and may be lost with the machine. A delivery that cannot be read becomes a dead letter.
         """
 
     def settle(self, settlements: Sequence[Settlement], health: Mapping[str, Health] | None = None) -> None:
@@ -165,6 +165,9 @@ class DeadLetterQueue(Protocol):
 
     def counts(self) -> dict[str, int]:
         """How many dead letters each channel has; channels without any are absent."""
+
+    def unreadable_count(self) -> int:
+        """How many dead letters there are because they could not be read: the journal is damaged."""
 
     def ids(self, channel: str | None = None) -> list[int]:
         """The ids of all dead letters, or of one channel's, in ascending order."""

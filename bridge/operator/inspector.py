@@ -51,6 +51,8 @@ class JournalSnapshot:
     health: Mapping[str, Health]
     dead: Mapping[str, int]
     """Dead letters by channel."""
+    unreadable: int
+    """How many of them could not be read."""
 
 
 class Inspector:
@@ -111,6 +113,14 @@ class Inspector:
             return "the journal cannot be written"
         return "" if self.courier_pid else "the courier is restarting"
 
+    def damage(self) -> str:
+        """What of the journal cannot be read; empty if nothing is known. The bridge is ready all the same."""
+        snapshot = self.journal_snapshot()
+        if snapshot is None or not snapshot.unreadable:
+            return ""
+        noun = "delivery" if snapshot.unreadable == 1 else "deliveries"
+        return f"the journal is damaged: {snapshot.unreadable} {noun} could not be read"
+
     def sources(self) -> list[SourceState]:
         """The state of each source, and of each Falco behind it."""
         return [state for source in self._sources for state in source.state()]
@@ -129,6 +139,6 @@ class Inspector:
                 waiting = {name: journal.deliveries.waiting(name, _MOST_COUNTED) for name in self.channels}
                 quarantined = journal.history.quarantined_count()
                 health, dead = journal.deliveries.health(), journal.dead_letters.counts()
-                return JournalSnapshot(quarantined, waiting, health, dead)
+                return JournalSnapshot(quarantined, waiting, health, dead, journal.dead_letters.unreadable_count())
             except JournalError:
                 return None

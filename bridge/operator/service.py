@@ -92,7 +92,9 @@ class OperatorService:
             )
         if self._metrics_sockets:
             collector = BridgeCollector(inspector, bridge.reload)
-            app = metrics_app(self._metrics_guard, collector, inspector.not_ready, self._metrics_hosts)
+            app = metrics_app(
+                self._metrics_guard, collector, inspector.not_ready, self._metrics_hosts, inspector.damage
+            )
             served.append(ServedSockets(self._metrics_sockets, app, allows=_allows(self._metrics_guard)))
         self._server = OperatorServer(served)
 

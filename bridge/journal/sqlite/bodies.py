@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import msgspec
+import structlog
 import zstandard
 
-from bridge.alert import Alert
+from bridge.alert import INTERNAL_SOURCE, Alert, Priority
 from bridge.journal.codec import decode_alert, encode_alert
-from bridge.journal.errors import JournalError
+from bridge.journal.errors import UnreadableError
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.faults import damaged
 
 LEVEL = 3
 
@@ -30,6 +30,7 @@ class Bodies:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._log = structlog.get_logger("journal")
         self._compressor = zstandard.ZstdCompressor(LEVEL)
         self._decompressors = {0: zstandard.ZstdDecompressor()}
         self.refresh()
@@ -39,8 +40,12 @@ class Bodies:
         for number, content in self._database.rows(
             _DictionaryRow, "SELECT number, content FROM dictionaries WHERE length(content) ORDER BY number"
         ):
-            dictionary = zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_FULLDICT)
-            dictionary.precompute_compress(LEVEL)
+            try:
+                dictionary = zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_FULLDICT)
+                dictionary.precompute_compress(LEVEL)
+            except zstandard.ZstdError as error:
+                self._log.error("dictionary unreadable", number=number, problem=str(error))  # it says all
+                continue
             self._compressor = zstandard.ZstdCompressor(LEVEL, dict_data=dictionary)
             self._decompressors[number] = zstandard.ZstdDecompressor(dict_data=dictionary)
 
@@ -49,7 +54,7 @@ class Bodies:
         return self._compressor.compress(encode_alert(alert))
 
     def decode(self, alert_id: bytes, body: bytes) -> Alert:
-        """The alert that ``encode`` compressed. Raises JournalError where the body is damaged."""
+        """The alert that ``encode`` compressed. Raises UnreadableError where the body is damaged."""
         try:
             frame = zstandard.get_frame_parameters(body)
             if frame.dict_id not in self._decompressors:  # another process has added it
@@ -58,5 +63,14 @@ class Bodies:
         except (zstandard.ZstdError, msgspec.MsgspecError, ValueError, KeyError, MemoryError) as error:
             raise self._damaged(alert_id, error) from error
 
-    def _damaged(self, alert_id: bytes, error: Exception) -> JournalError:
-        return damaged(self._database.path, f"alert {alert_id.hex()} cannot be read: {error}")
+    def _damaged(self, alert_id: bytes, error: Exception) -> UnreadableError:
+        return UnreadableError(f"alert {alert_id.hex()} cannot be read in the journal {self._database.path} ({error})")
+
+    def decode_or_stand_in(self, alert_id: bytes, body: bytes) -> Alert:
+        """As ``decode``; an internal alert with the same id that says why where the body is damaged."""
+        try:
+            return self.decode(alert_id, body)
+        except UnreadableError as error:
+            return Alert(
+                alert_id.hex(), 0, Priority.ERROR, "Unreadable alert", INTERNAL_SOURCE, "", (), str(error), {}, {}
+            )

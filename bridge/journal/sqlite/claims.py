@@ -6,15 +6,19 @@ claim depends on what it claims, not on how many deliveries wait or how many ord
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from bridge.alert import Alert
 from bridge.delivery import Capacity, Delivery
 from bridge.journal.codec import decode_notification
+from bridge.journal.errors import UnreadableError
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.order_keys import HEALTH_ALERT_KEY, OPEN
+from bridge.journal.sqlite.unreadable import bury
 from bridge.routing import Notification, NotificationKind
 
 _COLUMNS = (
@@ -74,12 +78,15 @@ class Claims:
         ]  # fmt: skip
         if not sends:  # a check that finds nothing must not take the write lock
             return []
+        unreadable: list[tuple[int, str]] = []
+        claimed = [tuple(self._deliveries(send, unreadable)) for send in sends]
         with self._database.transaction(durable=False) as connection:
             connection.executemany(
                 "UPDATE deliveries SET state = 'claimed', due_ns = ? WHERE id = ?",
-                [(now_ns + lease_ns, each.id) for send in sends for each in send],
+                [(now_ns + lease_ns, each.id) for send in claimed for each in send],
             )
-        return [tuple(map(self._delivery, send)) for send in sends]
+            bury(connection, unreadable, now_ns)
+        return [send for send in claimed if send]
 
     def next_due(self, channels: Collection[str]) -> int | None:
         """As in DeliveryQueue."""
@@ -122,9 +129,20 @@ class Claims:
         not_due = next((index for index, each in enumerate(followers) if each.due_ns > now_ns), len(followers))
         return followers[:not_due]
 
+    def _deliveries(self, send: Iterable[_Row], unreadable: list[tuple[int, str]]) -> Iterator[Delivery]:
+        """The deliveries of these rows; those that cannot be read are added to ``unreadable``."""
+        for row in send:
+            try:
+                yield self._delivery(row)
+            except UnreadableError as error:
+                unreadable.append((row.id, str(error)))
+
     def _delivery(self, row: _Row) -> Delivery:
         alert = self._bodies.decode(row.alert_id, row.body)
-        notification = decode_notification(row.channel, row.notification)
+        try:
+            notification = decode_notification(row.channel, row.notification)
+        except (msgspec.MsgspecError, ValueError, KeyError, IndexError) as error:
+            raise UnreadableError(f"the notification of delivery {row.id} cannot be read ({error})") from error
         return Delivery(row.id, alert, notification, row.attempts, row.created_ns, self._named(notification))
 
     def _named(self, notification: Notification) -> tuple[Alert, ...]:
@@ -135,4 +153,4 @@ class Claims:
         ids = [bytes.fromhex(each) for each in context.alerts]
         marks = ", ".join("?" * len(ids))
         rows = self._database.rows(_AlertRow, f"SELECT id, body FROM alerts WHERE id IN ({marks}) ORDER BY id", ids)
-        return tuple(self._bodies.decode(row.id, row.body) for row in rows)
+        return tuple(self._bodies.decode_or_stand_in(row.id, row.body) for row in rows)

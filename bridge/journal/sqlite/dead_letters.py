@@ -6,11 +6,14 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from bridge.journal.codec import decode_notification
 from bridge.journal.records import AttemptRecord, DeadLetter
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.order_keys import reopen
+from bridge.journal.sqlite.unreadable import REASON
 
 _PAGE = 200
 _LETTERS = (
@@ -59,6 +62,12 @@ class SqliteDeadLetterQueue:
             _CountRow, "SELECT channel, count(*) FROM deliveries WHERE state = 'dead' GROUP BY channel"
         )
         return {row.channel: row.number for row in rows}
+
+    def unreadable_count(self) -> int:
+        """As in DeadLetterQueue."""
+        return self._database.number(
+            "SELECT count(*) FROM deliveries WHERE state = 'dead' AND substr(reason, 1, ?) = ?", (len(REASON), REASON)
+        )
 
     def ids(self, channel: str | None = None) -> list[int]:
         """As in DeadLetterQueue."""
@@ -111,8 +120,11 @@ class SqliteDeadLetterQueue:
         return changed
 
     def _letter(self, row: _LetterRow) -> DeadLetter:
-        alert = self._bodies.decode(row.alert_id, row.body)
-        routes = decode_notification(row.channel, row.notification).routes
+        alert = self._bodies.decode_or_stand_in(row.alert_id, row.body)
+        try:
+            routes = decode_notification(row.channel, row.notification).routes
+        except (msgspec.MsgspecError, ValueError, KeyError):
+            routes = ()
         return DeadLetter(
             row.id, row.channel, routes, alert, row.created_ns, row.settled_ns, row.attempts, row.status, row.reason
         )

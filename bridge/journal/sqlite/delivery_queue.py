@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from bridge.common.clock import Step
 from bridge.delivery import Capacity, Delivery, Health, Settlement
@@ -13,7 +14,6 @@ from bridge.journal.sqlite import clock_steps
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.claims import Claims
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.faults import damaged
 from bridge.journal.sqlite.order_keys import OPEN, unblock_first
 from bridge.journal.sqlite.settlements import apply
 
@@ -124,10 +124,7 @@ class SqliteDeliveryQueue:
     def health(self) -> dict[str, Health]:
         """As in DeliveryQueue."""
         rows = self._database.rows(_HealthRow, "SELECT name, health FROM channels")
-        try:
-            return {row.name: msgspec.json.decode(row.health, type=Health) for row in rows}
-        except msgspec.MsgspecError as error:
-            raise damaged(self._database.path, f"the health of a channel cannot be read: {error}") from error
+        return {row.name: _health(row) for row in rows}
 
     def remove_health_except(self, channels: Collection[str]) -> None:
         """As in DeliveryQueue."""
@@ -135,3 +132,12 @@ class SqliteDeliveryQueue:
             for name in self._database.rows(str, "SELECT name FROM channels"):
                 if name not in channels:
                     connection.execute("DELETE FROM channels WHERE name = ?", (name,))
+
+
+def _health(row: _HealthRow) -> Health:
+    """The stored health; that of a channel that was never used where it cannot be read."""
+    try:
+        return msgspec.json.decode(row.health, type=Health)
+    except msgspec.MsgspecError as error:
+        structlog.get_logger("journal").error("health unreadable", channel=row.name, problem=str(error))
+        return Health()

@@ -6,8 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+import structlog
+
 from bridge.delivery import DeliveryState
 from bridge.journal.codec import decode_decisions
+from bridge.journal.errors import UnreadableError
 from bridge.journal.records import DeliveryRecord, QuarantinedMessage, RecordedAlert
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
@@ -63,12 +67,17 @@ class SqliteHistory:
     def __init__(self, database: Database, bodies: Bodies) -> None:
         self._database = database
         self._bodies = bodies
+        self._log = structlog.get_logger("journal")
 
     def alerts(self, since_ns: int | None = None) -> Iterator[RecordedAlert]:
         """As in History."""
         last = 0 if since_ns is None else self._last_before(since_ns)
         while page := self._database.rows(_AlertRow, f"{_ALERTS} WHERE seq > ? ORDER BY seq LIMIT {_PAGE}", (last,)):
-            yield from map(self._recorded, page)
+            for row in page:
+                try:
+                    yield self._recorded(row)
+                except UnreadableError as error:
+                    self._log.error("alert unreadable; skipped", problem=str(error))  # it says all
             last = page[-1].seq
 
     def _last_before(self, since_ns: int) -> int:
@@ -135,7 +144,11 @@ class SqliteHistory:
 
     def _recorded(self, row: _AlertRow) -> RecordedAlert:
         alert = self._bodies.decode(row.id, row.body)
-        return RecordedAlert(alert, row.source_name, row.received_ns, decode_decisions(row.decisions))
+        try:
+            decisions = decode_decisions(row.decisions)
+        except (msgspec.MsgspecError, ValueError, KeyError) as error:
+            raise UnreadableError(f"the decisions about alert {row.id.hex()} cannot be read ({error})") from error
+        return RecordedAlert(alert, row.source_name, row.received_ns, decisions)
 
     def _messages(self, statement: str, parameter: int) -> list[QuarantinedMessage]:
         return [QuarantinedMessage(*row) for row in self._database.rows(_QuarantineRow, statement, (parameter,))]

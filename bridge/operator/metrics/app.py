@@ -39,7 +39,11 @@ _UNAUTHORIZED = "send the token of `metrics` in the config as Authorization: Bea
 
 
 def metrics_app(
-    guard: Guard, collector: Collector, not_ready: Callable[[], str], hosts: Collection[str] = ()
+    guard: Guard,
+    collector: Collector,
+    not_ready: Callable[[], str],
+    hosts: Collection[str] = (),
+    damage: Callable[[], str] = lambda: "",
 ) -> ASGIApp:
     """The ASGI application.
 
@@ -50,6 +54,7 @@ def metrics_app(
         guard: its token is required for ``/metrics``. Health checks need none: a kubelet cannot send one.
         collector: gathers the metrics.
         not_ready: why the bridge is not ready, or an empty text.
+        damage: what of the journal cannot be read, or an empty text.
         hosts: further names by which clients may reach it.
     """
     registry = CollectorRegistry(auto_describe=False)
@@ -79,8 +84,7 @@ def metrics_app(
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        problem = not_ready()
-        return PlainTextResponse(f"{problem}\n", 503) if problem else PlainTextResponse("ready\n")
+        return await _readiness(not_ready, damage)
 
     async def failed(_request: Request, error: Exception) -> Response:
         log.error("request failed", exc_info=error)
@@ -92,6 +96,13 @@ def metrics_app(
     endpoints = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz}
     routes = [Route(path, _without_other_origins(endpoint)) for path, endpoint in endpoints.items()]
     return Starlette(routes=routes, exception_handlers={404: not_found, 405: not_found, Exception: failed})
+
+
+async def _readiness(not_ready: Callable[[], str], damage: Callable[[], str]) -> Response:
+    if problem := not_ready():
+        return PlainTextResponse(f"{problem}\n", 503)
+    warning = await in_thread(damage)
+    return PlainTextResponse(f"ready; {warning}\n" if warning else "ready\n")
 
 
 def _without_other_origins(

@@ -54,10 +54,20 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
         courier=CourierStatus(pid=inspector.courier_pid, restarts=inspector.courier_restarts),
     )
     problems = problems_of(status)
+    if snapshot is not None and snapshot.unreadable:
+        problems.insert(0, _damage(snapshot.unreadable))
     if reloading is not None and reloading.problem:
         since = iso_text(reloading.since_ns)
         problems.insert(0, StatusProblem(subject="config", text=f"{reloading.problem} (since {since})", remedy=_REMEDY))
     return msgspec.structs.replace(status, problems=problems)
+
+
+def _damage(unreadable: int) -> StatusProblem:
+    noun = "delivery" if unreadable == 1 else "deliveries"
+    return StatusProblem(
+        subject="journal", text=f"it is damaged: {unreadable} {noun} could not be read, and were not sent",
+        remedy="see: falco-bridge dead list",
+    )  # fmt: skip
 
 
 def channel_statuses(snapshot: JournalSnapshot) -> list[ChannelStatus]:
