@@ -85,7 +85,7 @@ def read_text(field: Field, labels: Mapping[str, str]) -> Read:
 
 def read_carried(name: str, carriers: Carriers) -> Read:
     """A function from an alert to the texts of the fields that carry a field's values, as a tuple."""
-    names = carriers.names | {name}
+    names = carriers.names | {name} if carriers.own else carriers.names
 
     def texts(alert: Alert) -> tuple[str, ...] | None:
         return tuple([text for each, text in alert.fields.items() if each in names]) or None

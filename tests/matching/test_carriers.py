@@ -48,6 +48,13 @@ def test_either_end_of_a_connection(condition: str, expected: bool) -> None:
     assert verdicts(condition, CONNECTION) == {expected}
 
 
+def test_the_environment_of_the_process_is_not_that_of_an_ancestor() -> None:
+    """Falco prints a bare ``proc.aenv`` as ``proc.env``. The event of a test may give a bare ``proc.aname``."""
+    assert verdicts('proc.aenv contains "A=1"', {"proc.aenv": "A=1"}) == {False}
+    assert verdicts('proc.aenv contains "A=1"', {"proc.aenv[3]": "A=1"}) == {True}
+    assert verdicts("proc.aname = bash", {"proc.aname": "bash"}) == {True}
+
+
 @pytest.mark.parametrize("alert", [{}, {"proc.aname": None}, {"fd.sip": None, "proc.name": "bash"}])
 def test_no_value_is_carried(alert: dict[str, Any]) -> None:
     """Every comparison of a missing value is false."""

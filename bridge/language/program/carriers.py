@@ -22,6 +22,8 @@ _PARENTS = {
     "proc.aenv": None,
 }
 """Fields of ancestors, and the field of the parent, which is the first ancestor."""
+_ENVIRONMENT = "proc.aenv"
+"""Falco prints the environment of the process itself for it, and compares those of the ancestors."""
 _MAX_ANCESTORS = 99
 _PROPOSED_ANCESTORS = 8
 """The number of ancestors that ``falco-config`` proposes."""
@@ -39,6 +41,8 @@ class Carriers:
     """All fields that carry a value."""
     any_differs: bool
     """Whether ``!=`` holds if any of the values differs. Otherwise all of them must differ."""
+    own: bool = True
+    """Whether a value under the field's own name counts, such as one that the event of a test gives."""
 
     def carried(self, proposed: str, fields: frozenset[str]) -> bool:
         """Whether an output with these fields has the value of a proposed field."""
@@ -49,7 +53,7 @@ class Carriers:
 def _ancestors(base: str, parent: str | None) -> Carriers:
     names = [f"{base}[{level}]" for level in range(1, _MAX_ANCESTORS + 1)]
     every = frozenset(names) if parent is None else frozenset({*names, parent})
-    return Carriers(tuple(names[:_PROPOSED_ANCESTORS]), every, any_differs=True)
+    return Carriers(tuple(names[:_PROPOSED_ANCESTORS]), every, any_differs=True, own=base != _ENVIRONMENT)
 
 
 def _ends(*proposed: str, more: tuple[str, ...] = ()) -> Carriers:
