@@ -24,6 +24,7 @@ _BENCHES = (
     "fairness",
     "idle",
     "memory",
+    "remembering",
     "delivery",
     "in_and_out",
 )

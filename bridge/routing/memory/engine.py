@@ -171,9 +171,10 @@ class Engine:
         return next(each for each in self.pipelines.values() if each.route.name == route)
 
     def _too_large(self, state: State) -> Iterable[Table]:
-        for table in list(state.tables.values()):
-            for _ in range(len(table.rows) - state.keys_per_table):
-                yield table
+        if state.size > state.keys_per_table:
+            for table in list(state.tables.values()):
+                for _ in range(len(table.rows) - state.keys_per_table):
+                    yield table
         yield from state.overflowing()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -24,10 +25,23 @@ def key_reader(fields: Sequence[str], labels: Mapping[str, str], secret: bytes) 
     """A function from an alert to the key of these fields. A missing value is a value of its own."""
     if not fields:
         return lambda _alert: b""
-    reads = [read_field(name, labels) for name in fields]
+    return _key_reader(tuple(fields), tuple(sorted(labels.items())), secret)
+
+
+@lru_cache(4096)
+def _key_reader(fields: tuple[str, ...], labels: tuple[tuple[str, str], ...], secret: bytes) -> KeyOf:
+    """The same function for the same fields: it remembers the key of the last alert, which several clauses ask for."""
+    reads = [read_field(name, dict(labels)) for name in fields]
+    last: tuple[Alert | None, bytes] = (None, b"")
+    begin = blake2b(key=secret, digest_size=HASH_SIZE).copy
 
     def key(alert: Alert) -> bytes:
-        return hash_values((read(alert) for read in reads), secret)
+        nonlocal last
+        if last[0] is not alert:
+            hashed = begin()
+            hashed.update(b"".join([_part(read(alert)) for read in reads]))
+            last = (alert, hashed.digest())
+        return last[1]
 
     return key
 
@@ -37,18 +51,13 @@ def read_field(name: str, labels: Mapping[str, str]) -> Callable[[Alert], Any]:
     return read_text(Field(name, field_kind(name) or Kind.UNKNOWN, _NO_SPAN), labels)
 
 
-def hash_values(values: Iterable[Any], secret: bytes) -> bytes:
-    """The key of these values. Each is preceded by its length, so that no two lists of values are alike."""
-    found = blake2b(key=secret, digest_size=HASH_SIZE)
-    for value in values:
-        if value is None:
-            found.update(b"-")
-            continue
-        text = ",".join(value) if isinstance(value, tuple) else str(value)
-        data = text.encode("utf-8", "replace")
-        found.update(b"%d:" % len(data))
-        found.update(data)
-    return found.digest()
+def _part(value: Any) -> bytes:
+    """One value with its length in front, so that no two lists of values are alike."""
+    if value is None:
+        return b"-"
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    data = text.encode("utf-8", "replace")
+    return b"%d:%s" % (len(data), data)
 
 
 def shown_key(fields: Sequence[str], labels: Mapping[str, str]) -> Callable[[Alert], str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from bridge.alert import Alert
 from bridge.language.program.clauses import Absent, After, Clause, Group, New, Pair, Then, Throttle, Unless, With
@@ -52,8 +53,7 @@ class Watch:
     """The fields of it that texts name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Emission:
+class Emission(msgspec.Struct, frozen=True):
     """A passage that came through all clauses: a notification of the route."""
 
     route: int
@@ -65,8 +65,7 @@ class Emission:
     """The id of its incident."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """What became of a match, a timer or a watched alert."""
 
     emissions: tuple[Emission, ...]
@@ -103,6 +102,7 @@ class Pipeline:
         self.incidents = IncidentStage(route.to, ladder, route.resolve_after_ns or RESOLVE_AFTER_NS)
         self.incident_table = f"{route.name}\nincident"
         self._stages.append(_Placed(None, self.incidents, self.incident_table, incident_key))
+        self._key_readers = [placed.key for placed in self._stages]
         self._shown = shown_key(by or (), labels)
         self._severity = route.severity
         self._by_identity = {placed.identity: place for place, placed in enumerate(self._stages)}
@@ -123,7 +123,7 @@ class Pipeline:
         self, state: State, alert: Alert, redacted: Alert, event_ns: int, now_ns: int, silenced: SilencedBy
     ) -> Run:
         """The route matched an alert."""
-        keys = tuple(placed.key(alert) for placed in self._stages)
+        keys = tuple([read(alert) for read in self._key_readers])
         severity = alert.priority if self._severity is None else self._severity
         passage = single(alert.id, event_ns, int(severity), keys, self._shown(redacted))
         return self._run(state, (passage,), 0, now_ns, silenced)
@@ -144,7 +144,7 @@ class Pipeline:
             return Run((), Reason.SILENCED)
         outcome = stage.wake(table, key, now_ns)
         if place >= self._silenced_before:
-            outcome = replace(outcome, passed=tuple(_loud(outcome.passed, silenced)))
+            outcome = structs.replace(outcome, passed=tuple(_loud(outcome.passed, silenced)))
         return self._continue(state, outcome, place, now_ns, silenced)
 
     def evict(self, state: State, table: Table, now_ns: int, silenced: SilencedBy) -> Run:
@@ -162,7 +162,7 @@ class Pipeline:
         run = self._run(state, outcome.passed, place + 1, now_ns, silenced)
         emissions = run.emissions
         if outcome.reason is Reason.STATE_EVICTED:
-            emissions = tuple(replace(each, reason=outcome.reason) for each in emissions)
+            emissions = tuple(structs.replace(each, reason=outcome.reason) for each in emissions)
         return Run(emissions, run.reason or outcome.reason, run.detail or outcome.detail)
 
     def _run(self, state: State, passages: tuple[Passage, ...], first: int, now_ns: int, silenced: SilencedBy) -> Run:
@@ -240,7 +240,7 @@ def _loud(passages: tuple[Passage, ...], silenced: SilencedBy) -> Iterator[Passa
         if loud:
             count = passage.count - (len(passage.alerts) - len(loud))
             about = passage.alert_id if passage.alert_id in loud else loud[0]
-            yield msgspec.structs.replace(passage, alerts=loud, count=count, alert_id=about)
+            yield structs.replace(passage, alerts=loud, count=count, alert_id=about)
 
 
 def _stage(clause: Clause) -> Stage:

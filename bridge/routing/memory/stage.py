@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+import msgspec
+
 from bridge.routing.memory.passage import Passage
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
@@ -23,8 +25,7 @@ class Seen:
     """The redacted fields that texts name, by field."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageResult:
+class StageResult(msgspec.Struct, frozen=True):
     """What a clause did."""
 
     passed: tuple[Passage, ...] = ()
