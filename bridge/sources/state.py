@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bridge.sources.contract import Accept, Batch, SourceState
 
@@ -31,49 +31,65 @@ class StateTracker:
     """Keeps one state up to date. Thread-safe."""
 
     def __init__(self, source_name: str, peer: str = "") -> None:
-        self._state = SourceState(source_name, peer)
+        self._source_name = source_name
+        self._peer = peer
+        self._connected_since_ns: int | None = None
+        self._last_alert_ns: int | None = None
+        self._alerts = self._rejected = self._failures = 0
+        self._problem = self._detail = ""
         self._rate = _Rate()
         self._lock = threading.Lock()
 
     def now(self) -> SourceState:
         """The current state."""
         with self._lock:
-            return replace(self._state, alerts_per_second=self._rate.now(time.monotonic()))
+            return SourceState(
+                self._source_name,
+                self._peer,
+                self._connected_since_ns,
+                self._last_alert_ns,
+                self._alerts,
+                self._rate.now(time.monotonic()),
+                self._rejected,
+                self._failures,
+                self._problem,
+                self._detail,
+            )
 
     def connected(self) -> None:
         """The source can be read, or listens. Clears the problem."""
         with self._lock:
-            since = self._state.connected_since_ns or time.time_ns()
-            self._state = replace(self._state, connected_since_ns=since, problem="")
+            self._connected_since_ns = self._connected_since_ns or time.time_ns()
+            self._problem = ""
 
     def failed(self, problem: str) -> None:
         """An attempt to read failed for this reason. The source is not connected."""
         with self._lock:
-            failures = self._state.failures + 1
-            self._state = replace(self._state, connected_since_ns=None, failures=failures, problem=problem)
+            self._connected_since_ns = None
+            self._failures += 1
+            self._problem = problem
 
     def ended(self) -> None:
         """The source has ended without a problem."""
         with self._lock:
-            self._state = replace(self._state, connected_since_ns=None, problem="")
+            self._connected_since_ns = None
+            self._problem = ""
 
     def note(self, detail: str) -> None:
         """Set the detail that is shown to people."""
         with self._lock:
-            self._state = replace(self._state, detail=detail)
+            self._detail = detail
 
     def committed(self, batch: Batch) -> None:
         """A batch was committed. This also means that the source is connected."""
         with self._lock:
-            state = self._state
-            self._state = replace(
-                state,
-                connected_since_ns=state.connected_since_ns or time.time_ns(),
-                problem=state.problem if state.connected_since_ns else "",
-                alerts=state.alerts + len(batch.alerts),
-                rejected=state.rejected + len(batch.rejected),
-                last_alert_ns=batch.received_ns if batch.alerts else state.last_alert_ns,
-            )
+            if not self._connected_since_ns:
+                self._connected_since_ns = time.time_ns()
+                self._problem = ""
+            self._alerts += len(batch.alerts)
+            self._rejected += len(batch.rejected)
+            if batch.alerts:
+                self._last_alert_ns = batch.received_ns
             self._rate.add(len(batch.alerts), time.monotonic())
 
     def counting(self, accept: Accept) -> Accept:
