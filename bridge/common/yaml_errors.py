@@ -21,6 +21,7 @@ class YamlProblem:
     offset: int
 
 
+_QUOTED_VALUE = re.compile(r"""(\s*(?:- )?[\w.-]+:\s+)(["'][^#]*)$""")
 _KNOWN = (
     ("mapping values are not allowed", "a `:` where no key can be",
      "indent this key like its siblings, or quote the value before it if it contains `: `"),
@@ -55,6 +56,18 @@ def explain_yaml(error: Exception, text: str) -> YamlProblem:
     line = lines[mark.line] if mark.line < len(lines) else ""
     problem = str(getattr(error, "problem", "") or "")
     started: Any = getattr(error, "context_mark", None)
+    for number, each in enumerate(lines):
+        if each.startswith(("<<<<<<< ", ">>>>>>> ")):
+            return YamlProblem(
+                "an unresolved merge conflict", "resolve it", number + 1, 1, sum(map(len, lines[:number])) + number
+            )
+    if opened_at := _open_quote(lines[: mark.line]):
+        number, column = opened_at
+        offset = sum(map(len, lines[:number])) + number + column
+        return YamlProblem("a quote is never closed", "add the closing quote", number + 1, column + 1, offset)
+    if "<scalar>" in problem and line[: mark.column].rstrip().endswith(("'", '"')):
+        return YamlProblem("text after a closing quote", "write a quote inside quotes twice, or use the other quotes",
+                           mark.line + 1, mark.column + 1, _offset(lines, mark))  # fmt: skip
     if "cannot start any token" in problem or "\t" in line[: len(line) - len(line.lstrip())]:
         return _character(line, mark, lines)
     for part, message, hint in _KNOWN:
@@ -81,6 +94,15 @@ def _character(line: str, mark: Any, lines: list[str]) -> YamlProblem:
     letter = line[mark.column : mark.column + 1]
     message = f"an unquoted value cannot start with `{letter}`" if letter in _SPECIAL else f"unexpected `{letter}`"
     return YamlProblem(message, "quote the value", mark.line + 1, mark.column + 1, _offset(lines, mark))
+
+
+def _open_quote(lines: list[str]) -> tuple[int, int] | None:
+    """The line and column of the last value that opens a quote and does not close it on its line."""
+    for number in range(len(lines) - 1, -1, -1):
+        found = _QUOTED_VALUE.match(lines[number])
+        if found is not None and found[2].count(found[2][0]) == 1:
+            return number, found.start(2)
+    return None
 
 
 def _offset(lines: list[str], mark: Any) -> int:

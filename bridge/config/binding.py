@@ -23,6 +23,7 @@ FAILED: Any = object()
 Place = tuple[str | int, ...]
 """The keys and list positions that lead to a value: ``("sources", 0, "tls", "ca")``."""
 _LARGEST_NUMBER = 9
+_OPEN_REFERENCE = re.compile(r"(?<!\$)\$\{[^}]*$")
 _BARE_VARIABLE = re.compile(r"\$([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b")
 _BOOLEANS = {"true": True, "false": False}
 _OTHER_BOOLEANS = {"true": "true", "yes": "true", "on": "true", "1": "true", "false": "false", "no": "false",
@@ -298,6 +299,9 @@ class Binder:
             return FAILED
 
     def _warn_of_variable(self, node: yaml.ScalarNode) -> None:
+        if _OPEN_REFERENCE.search(node.value) is not None:
+            span = self.document.span(node)
+            self.warnings.append(Diagnostic(Code.UNREPLACED_VARIABLE, "a `${` is never closed", span, "add `}`"))
         variable = _BARE_VARIABLE.search(node.value)
         if variable is not None:
             hint = f"write `${{{variable[1]}}}` for the value of the variable"

@@ -50,12 +50,16 @@ class References:
 
     def _from_environment(self, name: str) -> str:
         self.names.append(name)
-        if name not in self._environ:
-            missing = f"the environment has no {name}" if name else "`${}` names no variable"
-            self._problems.append((missing, "set it where the bridge is started"))
+        if not name:
+            self._problems.append(("`${}` names no variable", "write `${NAME}`"))
+        elif name not in self._environ:
+            self._problems.append((f"the environment has no {name}", "set it where the bridge is started"))
         return self._environ.get(name, "")
 
     def _from_file(self, name: str) -> str:
+        if not name:
+            self._problems.append(("`${file:}` names no file", "write `${file:PATH}`"))
+            return ""
         path = self._folder / name
         self.files.append(path)
         try:

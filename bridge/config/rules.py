@@ -12,11 +12,14 @@ from bridge.common.suggest import did_you_mean
 from bridge.common.unix_socket import too_long
 from bridge.config.binding import Binder, Place
 from bridge.config.schema.channels import ChannelSettings
+from bridge.config.schema.config import JournalSettings
 from bridge.config.schema.listeners import AdminSettings, MetricsSettings
 from bridge.config.schema.sources import DiscoverSettings, GrpcSettings, HttpSettings, SourceSettings
+from bridge.config.schema.values import ListenAddress
 from bridge.language.diagnostics.diagnostic import Code
 
 _LONGEST_ATTEMPT_SECONDS = 3600.0
+_ALL_HOSTS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared, not bound
 
 
 def check_rules(binder: Binder, values: Mapping[str, Any]) -> None:
@@ -26,6 +29,8 @@ def check_rules(binder: Binder, values: Mapping[str, Any]) -> None:
     for name, channel in channels.items():
         _channel(binder, ("channels", name), channel)
     _fallbacks(binder, channels)
+    _journal(binder, values.get("journal"))
+    _listeners(binder, values)
     _metrics(binder, values["metrics"])
     _admin(binder, values["admin"])
 
@@ -131,7 +136,34 @@ def _chain(name: str, channels: Mapping[str, ChannelSettings]) -> list[str]:
     return chain
 
 
+def _journal(binder: Binder, journal: JournalSettings | None) -> None:
+    if journal is not None and journal.path.is_dir():
+        place: Place = ("journal", "path") if ("journal", "path") in binder.spans else ("journal",)
+        binder.error(Code.INVALID_VALUE, place, f"the journal is a file, and {journal.path} is a folder",
+                     "name a file in it, such as journal.db")  # fmt: skip
+
+
 # Listeners
+
+
+def _listeners(binder: Binder, values: Mapping[str, Any]) -> None:
+    """No two listeners may use one port of one address."""
+    places: list[tuple[Place, str, ListenAddress]] = [
+        (("sources", at, "http"), "an http source", source.http)
+        for at, source in zip(binder.positions.get(("sources",), ()), values.get("sources", ()), strict=True)
+        if isinstance(source, HttpSettings)
+    ]
+    if values["metrics"] is not None:
+        places.append((("metrics", "listen"), "metrics", values["metrics"].listen))
+    if values["admin"].listen is not None:
+        places.append((("admin", "listen"), "admin", values["admin"].listen))
+    for number, (place, noun, address) in enumerate(places):
+        for _, other, earlier in places[:number]:
+            hosts = {address.host, earlier.host}
+            if address.port == earlier.port != 0 and (len(hosts) == 1 or hosts & _ALL_HOSTS):
+                message = f"{other} and {noun} both listen on port {address.port}"
+                binder.error(Code.CONFLICT, place, message, "give each a port of its own")
+                break
 
 
 def _metrics(binder: Binder, metrics: MetricsSettings | None) -> None:

@@ -119,11 +119,13 @@ def _read_config(path: Path, *, with_secrets: bool) -> tuple[LoadedConfig, list[
     from bridge.config.load import load_config
     from bridge.config.warn import config_warnings
     from bridge.daemon.channel_check import check_channels
+    from bridge.daemon.tls_check import check_tls
     from bridge.language.diagnostics.diagnostic import by_place
 
     config = load_config(path, os.environ, with_secrets=with_secrets)
     warnings = config_warnings(config) if with_secrets else config.warnings  # the folders of CI say nothing
-    return config, sorted([*check_channels(config), *warnings], key=by_place)
+    certificates = check_tls(config) if with_secrets else []
+    return config, sorted([*check_channels(config), *certificates, *warnings], key=by_place)
 
 
 def _print_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, SourceText]) -> None:

@@ -89,6 +89,7 @@ class Code(Enum):
     EXPOSED_SECRET = ("C515", Severity.ERROR)
     MISSING_FOLDER = ("C516", Severity.WARNING)
     UNREPLACED_VARIABLE = ("C517", Severity.WARNING)
+    UNUSABLE_CERTIFICATE = ("C518", Severity.ERROR)
 
     @property
     def id(self) -> str:
