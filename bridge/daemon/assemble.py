@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from structlog import get_logger
 
 from bridge.alert import Alert
+from bridge.common.clock import STEP_NS, Step
 from bridge.common.listening import ListeningSockets
 from bridge.daemon.generation import Generation
 from bridge.daemon.live import LiveGeneration
@@ -28,6 +29,7 @@ from bridge.pipeline.intake import Intake
 from bridge.pipeline.journal_watch import JournalWatch
 from bridge.pipeline.maintenance import JournalMaintenance
 from bridge.pipeline.timers import Timers, load_state
+from bridge.routing.memory.clock_steps import follow
 from bridge.routing.state import State
 
 
@@ -116,7 +118,11 @@ def _state(generation: Generation, journal: Journal) -> State:
     router = generation.router
     router.use_secret(journal.memory.secret())
     state = load_state(journal.memory)
-    for clause, keys in router.start(state, time.time_ns()).items():
+    now_ns = time.time_ns()
+    set_back_ns = journal.maintenance.latest_ns() - now_ns
+    if set_back_ns > STEP_NS:  # what was stored later than now was stored before the clock was set back
+        follow(state, Step(-set_back_ns, now_ns, now_ns))
+    for clause, keys in router.start(state, now_ns).items():
         route, _, text = clause.partition("\n")
         get_logger("bridge").info("state forgotten", route=route, clause=text, keys=keys)
     return state

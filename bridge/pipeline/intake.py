@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from bridge.alert import Alert
 from bridge.alert.forms.falco_json import falco_json
 from bridge.alert.rejected import RejectedMessage
+from bridge.common.clock import SYSTEM_CLOCK, Clock, Timeline
 from bridge.common.fair_lock import FairLock
 from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.busy import retry_while_busy
@@ -23,6 +24,7 @@ from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
 from bridge.routing import Entry, Notification
+from bridge.routing.memory.clock_steps import follow
 from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.router import Router
 from bridge.routing.silences import NO_SILENCES, Silences
@@ -69,6 +71,7 @@ class Intake:
         on_fault: Callable[[JournalError], None],
         state: State | None = None,
         stored_alerts: Callable[[Iterable[str]], Mapping[str, Alert]] = lambda _ids: {},
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """``on_deliveries`` wakes the courier. ``on_fault`` is called when the journal fails for good.
 
@@ -82,6 +85,7 @@ class Intake:
         self._stored_alerts = stored_alerts
         self._on_deliveries = on_deliveries
         self._on_fault = on_fault
+        self._timeline = Timeline(clock)
         self._lock = FairLock()
         self._aborted = threading.Event()
         self._log = structlog.get_logger("intake")
@@ -96,6 +100,7 @@ class Intake:
         Waits while the disk is full. Raises Aborted if the bridge stops before the batch could be stored.
         """
         with self._lock:
+            self._follow_clock()
             deliveries = self._accept(batch)
         if deliveries:
             self._on_deliveries()
@@ -144,11 +149,13 @@ class Intake:
     def next_timer(self) -> int | None:
         """When the next timer of a clause is due, in nanoseconds since the epoch; None if there is none."""
         with self._lock:
+            self._follow_clock()
             return self._state.next_due()
 
     def fire_timers(self, now_ns: int, limit: int) -> None:
         """Fire up to ``limit`` timers that are due, and store what follows. Raises Aborted as ``accept`` does."""
         with self._lock:
+            self._follow_clock()
             named = self._router.due_alerts(self._state, now_ns, limit) if self._silences else ()
             timer = Timer(self._stored_alerts(named) if named else {}, limit)
             routed = self._router.step(self._state, timer, now_ns, self._silences)
@@ -163,6 +170,15 @@ class Intake:
             return 0
         return self._store(_Write(TIMERS, now_ns, (), memory=memory), Batch(TIMERS, now_ns, ()))
 
+    def _follow_clock(self) -> None:
+        """Where the wall clock was set, move what the clauses with memory remember, before anything is decided."""
+        step = self._timeline.take_step()
+        if step is None:
+            return
+        rows = follow(self._state, step)
+        self._log.warning("clock was set", seconds=step.seconds, rows=rows)
+        self._store_memory((), step.now_ns)
+
     def abort(self) -> None:
         """Stop waiting for the disk: the deadline for stopping has been reached."""
         self._aborted.set()
@@ -173,7 +189,7 @@ class Intake:
         rejected = [RejectedMessage(each.reason, router.redact_raw(each.raw)) for each in batch.rejected]
         completed = self._isolating(batch.alerts, router.complete, batch.source_name, rejected)
         fresh = self._retrying(lambda: self._alerts.unknown(completed), batch)
-        now_ns = batch.received_ns
+        now_ns = min(batch.received_ns, self._timeline.now_ns())  # the clock may have been set back since
         started = time.perf_counter()
         route = partial(router.route, self._state, now_ns=now_ns, silences=self._silences)
         entries = self._isolating(fresh, route, batch.source_name, rejected)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import structlog
 
+from bridge.common.clock import SYSTEM_CLOCK, Clock
 from bridge.journal.protocols import Memory
 from bridge.pipeline.intake import Intake
 from bridge.routing.state import State
@@ -21,7 +21,8 @@ _TIMERS_PER_STEP = 200
 class Timers:
     """Runs until it is closed."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self._intake = intake
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
@@ -40,7 +41,7 @@ class Timers:
         while not self._stop.wait(_CHECK_SECONDS):
             try:
                 while not self._stop.is_set() and self._is_due():
-                    self._intake.fire_timers(time.time_ns(), _TIMERS_PER_STEP)
+                    self._intake.fire_timers(self._clock.wall_ns(), _TIMERS_PER_STEP)
             except Aborted:
                 return
             except Exception:  # noqa: BLE001  # a fault of one timer must not end the others
@@ -48,7 +49,7 @@ class Timers:
 
     def _is_due(self) -> bool:
         due_ns = self._intake.next_timer()
-        return due_ns is not None and due_ns <= time.time_ns()
+        return due_ns is not None and due_ns <= self._clock.wall_ns()
 
 
 def load_state(memory: Memory) -> State:

@@ -58,6 +58,13 @@ class Table:
         self._set_timer(key, due_ns)
         self.state.mark(self, key)
 
+    def replace(self, key: bytes, row: Any, due_ns: int | None) -> None:
+        """Replace the row of a key without using it: it stays as long unused as it was."""
+        if row != self.rows[key] or due_ns != self.due.get(key):
+            self.rows[key] = row
+            self._set_timer(key, due_ns)
+            self.state.mark(self, key)
+
     def remove(self, key: bytes) -> None:
         """Forget a key."""
         if self.rows.pop(key, None) is not None:

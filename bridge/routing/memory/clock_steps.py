@@ -1,0 +1,82 @@
+"""Moves what clauses remember when the bridge's wall clock was set. Pure.
+
+Times of the bridge (what was sent, when a timer fires) move by the step, so that nothing waits longer or ends sooner by
+it. Event times come from other machines and stay; one that is now in the future counts as received now.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from bridge.common.clock import Step
+from bridge.routing.memory.absent import LastSeen
+from bridge.routing.memory.after import Released, Window
+from bridge.routing.memory.incident import Incident
+from bridge.routing.memory.join import Partners
+from bridge.routing.memory.new import Sighting
+from bridge.routing.memory.sequence import Waiting
+from bridge.routing.memory.throttle import Slots
+from bridge.routing.memory.unless import Sightings
+from bridge.routing.state import State
+
+FUTURE_NS = 60_000_000_000
+"""How far ahead of the clock an event time may be."""
+
+
+def follow(state: State, step: Step) -> int:
+    """Move every time in the state. Returns how many rows there are."""
+    for table in state.tables.values():
+        for key, row in list(table.rows.items()):
+            due_ns = table.due.get(key)
+            table.replace(key, _moved(row, step), None if due_ns is None else step.moved(due_ns))
+    return state.size
+
+
+def _moved(row: Any, step: Step) -> Any:  # noqa: C901  # one case for each kind of row
+    latest_ns = step.now_ns + FUTURE_NS
+
+    def event(at_ns: int) -> int:
+        return at_ns if at_ns <= latest_ns else step.now_ns
+
+    match row:
+        case Slots():
+            return replace(row, sent=tuple(step.moved(each) for each in row.sent))
+        case Incident():
+            return replace(
+                row,
+                opened_ns=step.moved(row.opened_ns),
+                matched_ns=step.moved(row.matched_ns),
+                changed_ns=step.moved_if_set(row.changed_ns),
+                pending=tuple((step.moved(due_ns), channel) for due_ns, channel in row.pending),
+            )
+        case Partners():
+            held = tuple(replace(each, until_ns=step.moved(each.until_ns)) for each in row.held)
+            return replace(row, held=held, partners=tuple((event(each[0]), *each[1:]) for each in row.partners))
+        case Sighting():
+            return replace(row, last_ns=event(row.last_ns))
+        case Released():
+            return replace(row, at_ns=event(row.at_ns))
+        case Window():
+            return replace(
+                row,
+                newest_ns=event(row.newest_ns),
+                times=tuple(map(event, row.times)),
+                values={value: event(at_ns) for value, at_ns in row.values.items()},
+            )
+        case LastSeen():
+            return replace(row, passage=replace(row.passage, event_ns=event(row.passage.event_ns)))
+        case Waiting():
+            return replace(
+                row,
+                attempts=tuple(replace(each, last_ns=event(each.last_ns)) for each in row.attempts),
+                early=tuple((event(each[0]), *each[1:]) for each in row.early),
+            )
+        case Sightings():
+            return replace(
+                row,
+                times=tuple((event(at_ns), alert_id) for at_ns, alert_id in row.times),
+                held=tuple(replace(each, event_ns=event(each.event_ns)) for each in row.held),
+            )
+    return row  # an open group has no time but its timer
