@@ -15,9 +15,8 @@ _VALIDATION = range(600, 700)
 """Codes of Alertmanager's API for a request that does not fit its schema (github.com/go-openapi/errors)."""
 _SMTP_CHANNEL = frozenset({530, 534, 535})
 """The login failed (RFC 4954)."""
-_SMTP_TOO_LARGE = 552
 _SMTP_MESSAGE = re.compile(r"5\.(?:2\.3|3\.4|6\.\d{1,3})\b")
-"""Enhanced codes (RFC 3463): too long, too large, content or media of the message."""
+"""Enhanced codes (RFC 3463): too long, too large, content or media of the message. 552 alone may be a full mailbox."""
 
 
 def refusal(status: int, parsed: Any, body: bytes) -> Verdict:
@@ -43,7 +42,7 @@ def smtp_refusal(status: int, text: str) -> Verdict:
         return Verdict.RETRY
     if status in _SMTP_CHANNEL:
         return Verdict.CHANNEL_FAULT
-    return Verdict.REJECTED if status == _SMTP_TOO_LARGE or _SMTP_MESSAGE.match(text) else Verdict.AMBIGUOUS
+    return Verdict.REJECTED if _SMTP_MESSAGE.match(text) else Verdict.AMBIGUOUS
 
 
 def _texts(parsed: dict[str, Any]) -> Iterator[str]:

@@ -78,7 +78,7 @@ def test_a_2xx_that_is_not_from_the_service_is_tried_again() -> None:
         (530, Verdict.CHANNEL_FAULT),
         (534, Verdict.CHANNEL_FAULT),
         (535, Verdict.CHANNEL_FAULT),
-        (552, Verdict.REJECTED),
+        (552, Verdict.AMBIGUOUS),
         (554, Verdict.AMBIGUOUS),
     ],
 )

@@ -118,7 +118,9 @@ def test_text_of_an_alert_that_a_service_repeats_decides_nothing(text: str) -> N
     [
         (450, "later", Verdict.RETRY),
         (535, "5.7.8 authentication failed", CHANNEL),
-        (552, "too large", MESSAGE),
+        (552, "5.3.4 too large", MESSAGE),
+        (552, "5.2.2 mailbox full", UNDECIDED),
+        (552, "", UNDECIDED),
         (554, "5.2.3 message too long", MESSAGE),
         (554, "5.3.4 message too big", MESSAGE),
         (550, "5.6.1 media not supported", MESSAGE),

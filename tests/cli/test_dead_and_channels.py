@@ -33,7 +33,7 @@ def road(tmp_path: Path) -> Iterator[Road]:
 
 @pytest.fixture
 def far_side() -> Iterator[FarSide]:
-    with FarSide(lambda _: Answer(400, b"no such field")).serving() as server:
+    with FarSide(lambda _: Answer(413, b"too large")).serving() as server:
         yield server
 
 
@@ -60,7 +60,7 @@ def test_dead_letters_are_listed_shown_retried_and_discarded(road: Road, far_sid
     bridge = bridge_with_dead_letters(road, far_side, 5)
     listed = run_verb(road, "dead", "list", "--json")
     letters = [json.loads(line) for line in listed.stdout.splitlines()]
-    assert [each["reason"] for each in letters] == ["HTTP 400: no such field"] * 5
+    assert [each["reason"] for each in letters] == ["HTTP 413: too large"] * 5
     assert {tuple(each["routes"]) for each in letters} == {("all of it",)}
     first, second, third, *_ = (str(each["id"]) for each in letters)
     shown = run_verb(road, "dead", "show", first).stdout
@@ -69,8 +69,8 @@ def test_dead_letters_are_listed_shown_retried_and_discarded(road: Road, far_sid
         letters[0]["alert"]["rule"],
         letters[0]["alert"]["id"],
         "attempt 1 ",
-        "400",
-        "no such field",
+        "413",
+        "too large",
     ):
         assert part in shown
 
@@ -100,10 +100,10 @@ def test_channels_shows_state_counts_rate_and_last_failure(road: Road, far_side:
     (row,) = json.loads(run_verb(road, "channels", "--json").stdout)
     assert (row["name"], row["circuit"], row["waiting"], row["dead"], row["delivered"]) == ("hook", "closed", 0, 3, 0)
     assert row["dead_letters"] == 3
-    assert (row["rate"], row["status"], row["configured"]) == ("100 per 1s, burst 20", 400, True)
+    assert (row["rate"], row["status"], row["configured"]) == ("100 per 1s, burst 20", 413, True)
     assert road.stop(bridge) == 0
     text = run_verb(road, "channels").stdout
-    assert "failed 3 times in a row; the last: HTTP 400: no such field" in text
+    assert "failed 3 times in a row; the last: HTTP 413: too large" in text
     assert "to list the dead letters: falco-bridge dead list" in text
     assert "hunter2" not in text
     assert run_verb(road, "dead", "discard", "--all").returncode == 0
@@ -119,7 +119,7 @@ def test_a_channel_is_tested_with_a_real_message(road: Road, far_side: FarSide) 
     far_side.requests.clear()
     refused = run_verb(road, "channels", "test", "hook")
     assert refused.returncode == 1
-    assert "hook did not accept the message: HTTP 400: no such field (status 400), after " in refused.stdout
+    assert "hook did not accept the message: HTTP 413: too large (status 413), after " in refused.stdout
     assert b"No action is needed" in far_side.requests[0].body
     assert "hunter2" not in refused.stdout + refused.stderr
     unknown = run_verb(road, "channels", "test", "hok")

@@ -81,7 +81,7 @@ def world(road: Road) -> Iterator[dict[str, Taken]]:
             "url": f"json://127.0.0.1:{deaf.getsockname()[1]}/", "give_up_after": GIVE_UP, "attempt_timeout": "1s",
             "fallback": "archive", "notify_after": "2s",
         }  # fmt: skip
-        gone = stack.enter_context(FarSide(lambda _: Answer(400, b"no such field")).serving())
+        gone = stack.enter_context(FarSide(lambda _: Answer(413, b"too large")).serving())
         urls["gone"] = f"json://127.0.0.1:{gone.port}/"
         road.configure(ROUTES, urls)
         yield ledgers
@@ -161,7 +161,7 @@ def check_ends(road: Road, kept: set[str]) -> None:
             continue
         ends[each.channel].append(each.state)
         if each.state is DeliveryState.DEAD:
-            expected = "HTTP 400: no such field" if each.channel == "gone" else "given up after"
+            expected = "HTTP 413: too large" if each.channel == "gone" else "given up after"
             assert expected in each.reason, each
     for name, states in ends.items():
         wanted = DeliveryState.DEAD if name in {"deaf", "gone"} else DeliveryState.DELIVERED

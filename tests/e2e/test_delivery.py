@@ -186,7 +186,7 @@ def test_mail_arrives_with_its_headline_as_subject(road: Road) -> None:
 
 
 def test_a_busy_channel_is_tried_again_and_a_refusing_one_leaves_a_dead_letter(road: Road) -> None:
-    """503 and then 200: delivered. 400: a dead letter with status and reason, while the other is delivered."""
+    """503 and then 200: delivered. 413: a dead letter with status and reason, while the other is delivered."""
     seen: set[bytes] = set()
 
     def busy_at_first(request: Request) -> Answer:
@@ -194,7 +194,7 @@ def test_a_busy_channel_is_tried_again_and_a_refusing_one_leaves_a_dead_letter(r
         seen.add(request.body)
         return Answer(503, b"busy", {"Retry-After": "0"}) if first else Answer()
 
-    with FarSide(busy_at_first).serving() as busy, FarSide(lambda _: Answer(400, b"no such field")).serving() as gone:
+    with FarSide(busy_at_first).serving() as busy, FarSide(lambda _: Answer(413, b"too large")).serving() as gone:
         road.configure(
             RM_IN_PROD.replace("CHANNEL", "busy, gone"),
             {"busy": f"json://127.0.0.1:{busy.port}/", "gone": f"json://127.0.0.1:{gone.port}/"},
@@ -204,7 +204,7 @@ def test_a_busy_channel_is_tried_again_and_a_refusing_one_leaves_a_dead_letter(r
     by_channel = {name: [each for each in road.deliveries() if each.channel == name] for name in ("busy", "gone")}
     assert [each.state for each in by_channel["busy"]] == [DeliveryState.DELIVERED] * expected
     assert [each.state for each in by_channel["gone"]] == [DeliveryState.DEAD] * expected
-    assert all(each.status == 400 for each in by_channel["gone"])
+    assert all(each.status == 413 for each in by_channel["gone"])
     assert len(busy.requests) == 2 * expected
     assert len(gone.requests) == expected
 
