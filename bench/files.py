@@ -94,7 +94,7 @@ def _commit(files: int) -> float:
         for path in paths:
             path.touch()
         journal = open_for_router(folder / "journal.db")
-        source = FileSource("bench", str(folder / "falco-*.log"), read_from="start")
+        source = FileSource("bench", str(folder / "*.log"), read_from="start")
         committed = threading.Semaphore(0)
         moments: list[float] = []
 

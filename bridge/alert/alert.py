@@ -43,7 +43,7 @@ class Alert(msgspec.Struct, frozen=True, eq=False, gc=False):
     output: str
     """The text line, with its time prefix if Falco wrote one. Empty if Falco is configured to omit it."""
     fields: Mapping[str, str]
-    """``output_fields``, without missing values."""
+    """``output_fields``, without missing values. A process may have the name ``<NA>``, which only JSON shows."""
     lists: Mapping[str, tuple[str, ...]] = NO_LISTS
     """Exact items of list fields, if JSON provided them; gRPC text joins the items. Ignored by ``==``."""
 
@@ -101,7 +101,7 @@ def make_alert(
     lists: Mapping[str, tuple[str, ...]] = NO_LISTS,
 ) -> Alert:
     """Create an alert with its id. ``fields`` must not contain missing values or clock fields."""
-    identity = alert_id(time_ns, hostname, source, rule, priority, fields, output)
+    identity = alert_id(time_ns, hostname, source, rule, priority, fields, output, tags)
     return Alert(identity, time_ns, priority, rule, source, hostname, tags, output, fields, lists)
 
 
@@ -117,6 +117,7 @@ def split_list(text: str) -> tuple[str, ...]:
 
 
 CLOCK_FIELDS = frozenset({"evt.time", "evt.time.s", "evt.time.iso8601", "evt.datetime", "evt.datetime.s"})
+"""The time of the event, which is in ``Alert.time_ns``. They are not stored."""
 
 
 def is_clock_field(name: str) -> bool:
@@ -125,10 +126,25 @@ def is_clock_field(name: str) -> bool:
 
 
 def stored_fields(fields: dict[str, str]) -> dict[str, str]:
-    """``output_fields`` without missing values and clock fields. May return ``fields`` itself."""
-    if MISSING in fields.values() or not CLOCK_FIELDS.isdisjoint(fields):
-        return {name: text for name, text in fields.items() if text != MISSING and name not in CLOCK_FIELDS}
-    return fields
+    """Fields of a gRPC message without missing values and clock fields. May return ``fields`` itself."""
+    if MISSING in fields.values() or fields.get("fd.types") == _EMPTY_LIST:
+        fields = {
+            name: text
+            for name, text in fields.items()
+            if text != MISSING and not (name == "fd.types" and text == _EMPTY_LIST)
+        }
+    return without_clock_fields(fields)
+
+
+_EMPTY_LIST = "()"
+"""``fd.types`` without an item by gRPC. By JSON it is null."""
+
+
+def without_clock_fields(fields: dict[str, str]) -> dict[str, str]:
+    """Fields without clock fields. May return ``fields`` itself."""
+    if CLOCK_FIELDS.isdisjoint(fields):
+        return fields
+    return {name: text for name, text in fields.items() if name not in CLOCK_FIELDS}
 
 
 def clock_text(name: str, time_ns: int) -> str:

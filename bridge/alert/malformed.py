@@ -25,3 +25,5 @@ def too_large(message: bytes) -> Malformed | None:
 
 NO_CONTENT = Malformed("has neither a rule nor an output text")
 """An alert needs at least one of the two."""
+NOT_FROM_FALCO = Malformed("is JSON, but not an alert of Falco")
+"""Log lines of other programs, which may have members with the same names."""

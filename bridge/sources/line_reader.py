@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum, auto
 
 from bridge.alert.forms.container_log import Unwrapper
+from bridge.alert.forms.log_prefix import Prefix, cut_prefix, cut_same_prefix
+from bridge.alert.forms.message import is_falcos_log
 from bridge.alert.forms.text_form import starts_text_alert
-from bridge.alert.malformed import Malformed
 from bridge.alert.rejected import RejectedMessage
 from bridge.sources.lines import RawLine
-from bridge.sources.payload import Payload, decode_one
+from bridge.sources.payload import Payload
 
-_BLANK = b" \t\r\n"
-_LOG_LINE = re.compile(
-    rb"Events detected: \d+$|Rule counts by severity:|Triggered rules by rule name:"
-    rb"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}: |\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}: "
-)
-"""The beginnings of Falco's own log lines and of the summary that it prints when it exits."""
 _MAX_CONTINUED_BYTES = 64 << 10
 """The size to which a text alert may grow by continuation lines."""
 
@@ -40,6 +34,8 @@ class LineReader:
         self._unwrapper = Unwrapper()
         self._text = bytearray()
         self._text_stream = b""
+        self._text_prefix: Prefix | None = None
+        """What stood before the held text alert."""
 
     @property
     def mid_line(self) -> bool:
@@ -65,36 +61,47 @@ class LineReader:
     def flush(self, received_ns: int, payload: Payload) -> None:
         """Nothing more to read for now: a held text alert ends here."""
         if self._text:
-            _decode(bytes(self._text), received_ns, payload)
+            payload.take_line(bytes(self._text), received_ns)
             self._text.clear()
 
-    def _content(self, content: bytes, received_ns: int, payload: Payload) -> Progress:
-        if content[:1] != b"{" and starts_text_alert(content):
-            self.flush(received_ns, payload)
-            self._text += content
-            self._text_stream = self._unwrapper.stream
-            return Progress.CONTINUED if self.mid_line else Progress.HELD
-        if self._text and content[:1] != b"{" and self._unwrapper.stream != self._text_stream:
-            return Progress.CONTINUED  # a log line of the container's other stream
-        if self._text and self._continues(content):
-            self._text += b"\n" + content
-            return Progress.CONTINUED
+    def end(self, received_ns: int, payload: Payload) -> None:
+        """The stream has ended: a held text alert and the parts of a container's line end here."""
+        for content in self._unwrapper.end():
+            self._content(content, received_ns, payload)
         self.flush(received_ns, payload)
-        if content.strip(_BLANK):
-            _decode(content, received_ns, payload)
+
+    def _content(self, content: bytes, received_ns: int, payload: Payload) -> Progress:
+        if content[:1] != b"{" and (progress := self._hold(content, received_ns, payload)) is not None:
+            return progress
+        self.flush(received_ns, payload)
+        payload.take_line(content, received_ns)
         return Progress.CONTINUED if self.mid_line else Progress.COMPLETE
 
-    def _continues(self, content: bytes) -> bool:
-        return (
-            not content.startswith(b'{"')
-            and not _LOG_LINE.match(content)
-            and len(self._text) + len(content) < _MAX_CONTINUED_BYTES
-        )
+    def _hold(self, content: bytes, received_ns: int, payload: Payload) -> Progress | None:
+        """Hold a text alert, or add to the one that is held. None if the line is neither."""
+        prefix, text = None, content
+        if not starts_text_alert(content):
+            prefix, text = cut_prefix(content) or (None, content)
+        if starts_text_alert(text):
+            self.flush(received_ns, payload)
+            self._text += text
+            self._text_stream, self._text_prefix = self._unwrapper.stream, prefix
+            return Progress.CONTINUED if self.mid_line else Progress.HELD
+        if not self._text or text[:1] == b"{":
+            return None
+        if self._unwrapper.stream != self._text_stream:
+            return Progress.CONTINUED  # a log line of the container's other stream
+        continuation = self._continuation(content)
+        if continuation is None:
+            return None
+        self._text += b"\n" + continuation
+        return Progress.CONTINUED
 
-
-def _decode(content: bytes, received_ns: int, payload: Payload) -> None:
-    decoded = decode_one(content, received_ns, payload.zone)
-    if not isinstance(decoded, Malformed):
-        payload.alerts.append(decoded)
-    elif content.lstrip(_BLANK)[:1] == b"{":
-        payload.rejected.append(RejectedMessage(decoded.reason, content))
+    def _continuation(self, content: bytes) -> bytes | None:
+        """The line as a part of the held text alert: its value had a line break."""
+        if self._text_prefix is Prefix.SYSLOG:
+            return None  # syslog writes one line, and the next may be another program's
+        text = content if self._text_prefix is None else cut_same_prefix(content, self._text_prefix)
+        if text is None or is_falcos_log(text) or len(self._text) + len(text) >= _MAX_CONTINUED_BYTES:
+            return None
+        return text

@@ -11,8 +11,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bridge.alert import Alert
+from bridge.alert.forms.json_body import NOT_JSON
 from bridge.alert.forms.json_form import decode_json
-from bridge.alert.forms.text_form import decode_text, starts_text_alert
+from bridge.alert.forms.log_prefix import cut_prefix, starts_alert
+from bridge.alert.forms.message import decode_message, is_falcos_log
+from bridge.alert.forms.text_form import starts_text_alert
 from bridge.alert.malformed import Malformed
 from bridge.alert.rejected import RejectedMessage
 from bridge.common.times import iso_text
@@ -28,6 +31,7 @@ _MAX_LINES = 20 * MAX_ALERTS_PER_BODY
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _LOOSE = json.JSONDecoder(strict=False)
 _BLANK = b" \t\r\n"
+_MAX_PREFIX_BYTES = 2048
 _SPACE = re.compile(r"[ \t\r\n]+")
 
 
@@ -39,26 +43,45 @@ class Payload:
     rejected: list[RejectedMessage] = field(default_factory=list)
     zone: ZoneInfo | None = None
     """The time zone of text lines; None is UTC."""
+    unrecognized: int = 0
+    """Lines that hold no alert and are not from Falco's log."""
 
     def take(self, piece: bytes, received_ns: int) -> None:
-        """Decode one alert and add it, or add a rejected message."""
-        decoded = decode_one(piece, received_ns, self.zone)
-        if isinstance(decoded, Malformed):
-            self.rejected.append(RejectedMessage(decoded.reason, piece))
-        else:
+        """Decode a piece of a body and add its alerts, or add rejected messages. Falco's log lines are skipped."""
+        if not self._add(piece, received_ns) and not is_falcos_log(piece):
+            self.rejected.append(RejectedMessage("is neither JSON nor a text line of Falco", piece))
+
+    def take_line(self, line: bytes, received_ns: int) -> None:
+        """Decode a line and add its alerts and rejected messages. A line without an alert is skipped."""
+        if not self._add(line, received_ns) and line.strip(_BLANK) and not is_falcos_log(line):
+            self.unrecognized += 1
+
+    def _add(self, piece: bytes, received_ns: int) -> bool:
+        """Whether the piece holds an alert or something to reject."""
+        decoded = decode_one(piece, received_ns) if piece[:1] == b"{" else None
+        if isinstance(decoded, Alert):
             self.alerts.append(decoded)
+            return True
+        if decoded is _TOO_MANY_VALUES:
+            self.rejected.append(RejectedMessage(_TOO_MANY_VALUES.reason, piece))
+            return True
+        found = decode_message(piece, received_ns, self.zone)
+        for each in found:
+            if isinstance(each, Alert):
+                self.alerts.append(each)
+            else:
+                self.rejected.append(each)
+        return bool(found)
 
 
 _TOO_MANY_VALUES = Malformed(f"has more than {MAX_VALUES_PER_ALERT} values")
 
 
-def decode_one(piece: bytes, received_ns: int, zone: ZoneInfo | None = None) -> Alert | Malformed:
-    """Decode one alert in JSON or text form."""
+def decode_one(piece: bytes, received_ns: int) -> Alert | Malformed:
+    """Decode an object that is one alert."""
     if len(piece) > MAX_VALUES_PER_ALERT and piece.count(b",") > MAX_VALUES_PER_ALERT:
         return _TOO_MANY_VALUES
-    if piece.lstrip(_BLANK)[:1] == b"{":
-        return decode_json(piece, received_ns)
-    return decode_text(piece, received_ns, zone)
+    return decode_json(piece, received_ns)
 
 
 class TooManyAlerts(Exception):  # noqa: N818  # caused by the sender, not a fault
@@ -78,7 +101,8 @@ def read_body(body: bytes, received_ns: int, zone: ZoneInfo | None = None) -> Pa
         return Payload(rejected=[RejectedMessage("is empty; post an alert as Falco's http_output does", body[:1])])
     if start == b"{":
         return _objects(body, received_ns, zone)
-    return _read_pieces(_elements(body) if start == b"[" else _text_lines(body), body, received_ns, zone)
+    is_array = start == b"[" and cut_prefix(body.lstrip(_BLANK)[:_MAX_PREFIX_BYTES]) is None
+    return _read_pieces(_elements(body) if is_array else _text_lines(body), body, received_ns, zone)
 
 
 def make_test_alert(now_ns: int) -> bytes:
@@ -102,7 +126,12 @@ def _objects(body: bytes, received_ns: int, zone: ZoneInfo | None) -> Payload:
     if not isinstance(single, Malformed):
         return Payload([single])
     lines = _read_pieces(_lines(body), body, received_ns, zone)
-    return lines if lines.alerts else Payload(rejected=[RejectedMessage(single.reason, body)])
+    if lines.alerts:
+        return lines
+    whole = Payload(zone=zone)
+    if single is not NOT_JSON:  # a shipper's record with line breaks
+        whole.take(body, received_ns)
+    return whole if whole.alerts else Payload(rejected=[RejectedMessage(single.reason, body)])
 
 
 def _read_pieces(pieces: Iterator[bytes], body: bytes, received_ns: int, zone: ZoneInfo | None) -> Payload:
@@ -111,6 +140,8 @@ def _read_pieces(pieces: Iterator[bytes], body: bytes, received_ns: int, zone: Z
         if count == MAX_ALERTS_PER_BODY:
             raise TooManyAlerts
         payload.take(piece, received_ns)
+        if len(payload.alerts) + len(payload.rejected) > MAX_ALERTS_PER_BODY:
+            raise TooManyAlerts
     if not payload.alerts and not payload.rejected:
         payload.rejected.append(RejectedMessage("contains no alert", body))
     return payload
@@ -167,15 +198,21 @@ def _lines(body: bytes) -> Iterator[bytes]:
         start = end + 1
 
 
+def _starts_piece(line: bytes) -> bool:
+    return starts_alert(line) or is_falcos_log(line) or cut_prefix(line) is not None
+
+
 def _text_lines(body: bytes) -> Iterator[bytes]:
     """Text alerts. A line that does not begin like an alert continues the one before: its value had a line break."""
-    piece = bytearray()
+    piece, continues = bytearray(), False
     for line in body.split(b"\n"):
-        if piece and (starts_text_alert(line) or not starts_text_alert(bytes(piece[:64]))):
+        if piece and (not continues or _starts_piece(line)):
             yield bytes(piece)
             piece.clear()
         elif piece:
             piece += b"\n"
+        if not piece:
+            continues = starts_text_alert(line)
         if piece or line.strip(_BLANK):
             piece += line
     if piece.strip(_BLANK):

@@ -18,6 +18,7 @@ from bridge.sources.line_reader import LineReader
 from bridge.sources.lines import LineSplitter
 from bridge.sources.payload import Payload
 from bridge.sources.state import StateTracker
+from bridge.sources.unrecognized import UnrecognizedLines
 
 _READ_BYTES = 1 << 18
 _CHECK_SECONDS = 0.25
@@ -34,6 +35,7 @@ class StdinSource:
         self._stop = threading.Event()
         self._aborted = threading.Event()
         self._state = StateTracker(name)
+        self._unrecognized = UnrecognizedLines(name)
         self._log = structlog.get_logger("stdin")
 
     def run(self, accept: Accept) -> None:
@@ -60,9 +62,13 @@ class StdinSource:
             if len(payload.alerts) >= _MAX_BATCH:
                 self._commit_payload(payload, accept)
                 payload = Payload(zone=self._zone)
-        if not splitter.waiting:
+        if not data:
+            reader.end(received_ns, payload)
+        elif not splitter.waiting:
             reader.flush(received_ns, payload)
         self._commit_payload(payload, accept)
+        if lines := self._unrecognized.count:
+            self._state.note(f"{lines} lines without an alert")
         if not data:
             self._state.ended()
             self._state.note("ended")
@@ -70,6 +76,7 @@ class StdinSource:
         return bool(data)
 
     def _commit_payload(self, payload: Payload, accept: Accept) -> None:
+        self._unrecognized.note(payload)
         if payload.alerts or payload.rejected:
             accept(Batch(self.name, time.time_ns(), tuple(payload.alerts), tuple(payload.rejected)))
 

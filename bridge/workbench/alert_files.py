@@ -10,9 +10,8 @@ from pathlib import Path
 
 from bridge.alert import Alert
 from bridge.alert.forms.container_log import Unwrapper
-from bridge.alert.forms.json_form import decode_json
 from bridge.alert.forms.json_text import encode_json
-from bridge.alert.malformed import Malformed
+from bridge.alert.forms.message import decode_message
 from bridge.journal import JournalError
 from bridge.journal.opening import open_to_read
 
@@ -67,12 +66,28 @@ def _lines(file: Iterable[bytes]) -> Iterator[Line | NoAlert]:
     unwrapper, number = Unwrapper(), 0
     for number, line in enumerate(file, 1):
         content = unwrapper.feed(line)
-        if content is None or not content.strip():
-            continue
-        alert = decode_json(content, time.time_ns())
-        yield NoAlert(number, alert.reason) if isinstance(alert, Malformed) else Line(alert, content, alert.time_ns)
-    if unwrapper.pending:
-        yield NoAlert(number, "the file ends within a line")
+        if content is not None and content.strip():
+            yield from _read_line(content, number)
+    for content in unwrapper.end():
+        found = list(_read_line(content, number))
+        yield from (
+            found if any(isinstance(each, Line) for each in found) else [NoAlert(number, "the file ends within a line")]
+        )
+
+
+def _read_line(content: bytes, number: int) -> Iterator[Line | NoAlert]:
+    """The alerts of a line, in every form that the sources accept except text, which lacks rule and fields."""
+    found = decode_message(content, time.time_ns())
+    for each in found:
+        if not isinstance(each, Alert):
+            yield NoAlert(number, each.reason)
+        elif not each.rule and content[:1] != b"{":
+            yield NoAlert(number, "is text; set json_output: true in falco.yaml")
+        else:
+            text = content if len(found) == 1 and content[:1] == b"{" else encode_json(each)
+            yield Line(each, text, each.time_ns)
+    if not found:
+        yield NoAlert(number, "is neither JSON nor a text line of Falco")
 
 
 def _recorded(path: Path) -> Iterator[Line]:

@@ -16,10 +16,10 @@ import pytest
 
 from bridge.alert import Alert
 from bridge.alert.forms.grpc_form import decode_grpc
+from bridge.alert.forms.message import decode_message
 from bridge.http.guard import Guard
 from bridge.sources.files.source import FileSource
 from bridge.sources.http.source import HttpSource
-from bridge.sources.payload import decode_one
 from bridge.sources.stdin_source import StdinSource
 from tests.conftest import FULL
 from tests.sources.collector import Collector, running
@@ -143,7 +143,7 @@ def test_recorded_text_and_lean_forms_are_the_same_by_every_road(road: Road, tmp
 
 
 def one(body: bytes) -> Alert:
-    found = decode_one(body, time.time_ns())
+    (found,) = decode_message(body, time.time_ns())
     assert isinstance(found, Alert)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from structlog.testing import capture_logs
 from bridge.alert import Alert
 from bridge.alert.forms.json_form import decode_json
 from bridge.alert.forms.text_form import decode_text
+from bridge.sources.files.position import STARTED
 from bridge.sources.files.schedule import DEFAULT_TIMES, FollowTimes, ScanSchedule
 from bridge.sources.files.source import FileSource
 from bridge.sources.lines import MAX_LINE_BYTES, LineSplitter
@@ -23,6 +25,9 @@ from bridge.sources.stdin_source import StdinSource
 from tests.sources.collector import Collector, running
 from tests.support.recordings import NAMES, RECORDS
 from tests.support.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
+INPUTS = ROOT / "tests" / "data" / "inputs"
 
 
 def line(number: int) -> bytes:
@@ -130,15 +135,65 @@ def test_container_logs_are_unwrapped(tmp_path: Path) -> None:
         json.dumps({"log": line(2).decode(), "stream": "stdout", "time": "x"}).encode(),
         b"2026-01-01T00:00:00.4Z stdout P " + line(3)[:10],
     ]
-    path = tmp_path / "falco-abc.log"
+    path = tmp_path / "falco-abc_falco_falco-0123.log"
     path.write_bytes(b"\n".join(cri) + b"\n")
-    with running(follow(tmp_path / "falco-*.log")) as first:
+    with running(follow(tmp_path / "falco-*_falco_falco-*.log")) as first:
         wait_until(lambda: rules(first) == ["r1", "r2"], "both")
         assert first.rejected == []
     with path.open("ab") as file:
         file.write(b"2026-01-01T00:00:00.5Z stdout F " + line(3)[10:])
-    with running(follow(tmp_path / "falco-*.log", first.checkpoint)) as second:
+    with running(follow(tmp_path / "falco-*_falco_falco-*.log", first.checkpoint)) as second:
         wait_until(lambda: rules(second) == ["r3"], "the third")
+
+
+def test_the_documented_pattern_names_falcos_containers_only(tmp_path: Path) -> None:
+    """Not a pod of the same name in another namespace, which could forge alerts, and not the other containers."""
+    names = re.findall(r"- file: /var/log/containers/(\S+)", (ROOT / "docs" / "sources.md").read_text(encoding="utf-8"))
+    assert set(names) == {"falco-*_falco_falco-*.log"}
+    for number, name in enumerate((
+        "falco-x7k2p_default_app-0123.log", "falco-x7k2p_falco_falcoctl-artifact-follow-0123.log",
+        "falco-falcosidekick-7d_falco_falcosidekick-0123.log", "falco-x7k2p_falco_falco-0123.log",
+    )):  # fmt: skip
+        append(tmp_path / name, number)
+    with running(follow(tmp_path / names[0])) as taken:
+        wait_until(lambda: "r3" in rules(taken), "Falco's container")
+        wait_until(lambda: taken.checkpoint, "the position")
+    assert rules(taken) == ["r3"]
+
+
+def test_a_last_part_without_an_end_is_read_when_its_file_is_closed(tmp_path: Path) -> None:
+    """The container was killed while it wrote the line, and its log was deleted later."""
+    path = tmp_path / "0.log"
+    path.write_bytes((INPUTS / "files" / "cri.log").read_bytes())
+    with running(follow(path, times=FollowTimes(deleted=0.1, scan=0.1))) as taken:
+        wait_until(lambda: len(taken.alerts) == 3, "the complete lines")
+        path.unlink()
+        wait_until(lambda: rules(taken)[-1] == "CRI no F", "the last part")
+        wait_until(lambda: taken.checkpoint == {STARTED: ""}, "the end of the file")
+
+
+@pytest.mark.parametrize("alert_first", [False, True])
+def test_lines_without_an_alert_are_counted_and_logged_once(alert_first: bool, tmp_path: Path) -> None:
+    """Falco's own log lines are not counted."""
+    path = tmp_path / "x.log"
+    path.write_bytes(
+        (line(1) if alert_first else b"")
+        + b"Fri May 17 08:16:53 2024: Falco version: 0.37.1\n" * 30
+        + b"GET / HTTP/1.1\n" * 25
+        + line(2)
+    )
+    with capture_logs() as logs, running(source := follow(path)) as taken:
+        wait_until(lambda: rules(taken)[-1:] == ["r2"], "the alert")
+        assert "25 lines without an alert" in source.state()[0].detail
+    assert not [each for each in logs if each["event"] == "no alert in lines"]
+    other = tmp_path / "other.log"
+    other.write_bytes(b"GET / HTTP/1.1\n" * 25)
+    with capture_logs() as logs, running(source := follow(other)):
+        wait_until(lambda: "25 lines without" in source.state()[0].detail, "the lines")
+        with other.open("ab") as file:
+            file.write(b"GET / HTTP/1.1\n" * 25)
+        wait_until(lambda: "50 lines without" in source.state()[0].detail, "more lines")
+    assert [(each["lines"], each["source"]) for each in logs if each["event"] == "no alert in lines"] == [(25, "file")]
 
 
 def test_a_malformed_line_is_rejected_and_its_neighbours_are_read(tmp_path: Path) -> None:

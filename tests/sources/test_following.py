@@ -60,8 +60,8 @@ def test_links_are_followed_while_their_targets_are_rotated(tmp_path: Path) -> N
     pods, containers = tmp_path / "pods" / "falco", tmp_path / "containers"
     pods.mkdir(parents=True)
     containers.mkdir()
-    (containers / "falco-abc.log").symlink_to(pods / "0.log")
-    pattern = containers / "falco-*.log"
+    (containers / "falco-abc_falco_falco-0123.log").symlink_to(pods / "0.log")
+    pattern = containers / "falco-*_falco_falco-*.log"
     append(pods / "0.log", 1)
     with running(follow(pattern)) as first:
         wait_until(lambda: rules(first) == ["r1"], "the first")

@@ -38,6 +38,43 @@ class Body(msgspec.Struct, frozen=True, gc=False):
         return self.output_fields if isinstance(self.output_fields, dict) else {}
 
 
+class _FalcosMembers(msgspec.Struct, forbid_unknown_fields=True):
+    """What Falco writes, and falcosidekick's ``uuid``."""
+
+    time: msgspec.Raw = msgspec.Raw()
+    rule: msgspec.Raw = msgspec.Raw()
+    priority: msgspec.Raw = msgspec.Raw()
+    source: msgspec.Raw = msgspec.Raw()
+    hostname: msgspec.Raw = msgspec.Raw()
+    tags: msgspec.Raw = msgspec.Raw()
+    output: msgspec.Raw = msgspec.Raw()
+    message: msgspec.Raw = msgspec.Raw()
+    output_fields: msgspec.Raw = msgspec.Raw()
+    uuid: msgspec.Raw = msgspec.Raw()
+
+
+_FALCOS_MEMBERS = msgspec.json.Decoder(_FalcosMembers)
+
+
+def has_foreign_members(text: bytes) -> bool:
+    """Whether the object in ``text`` has members that Falco does not write."""
+    try:
+        _FALCOS_MEMBERS.decode(text)
+    except msgspec.ValidationError:
+        return True
+    except (ValueError, RecursionError):
+        return not _names(text) <= set(_FalcosMembers.__struct_fields__)
+    return False
+
+
+def _names(text: bytes) -> set[str]:
+    try:
+        loose = json.loads(text.decode("utf-8-sig", "replace"), strict=False, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return set()
+    return set(loose) if isinstance(loose, dict) else set()
+
+
 def _as_written(number: str) -> msgspec.Raw:
     return msgspec.Raw(number.encode())
 
@@ -62,6 +99,7 @@ def read_body(text: bytes) -> Body | Malformed:
 
 
 _TOO_DEEP = Malformed("nests its JSON too deeply")
+NOT_JSON = Malformed("is not JSON")
 _MAX_NUMBER = 4000
 """Digits. Longer numbers become text, because Python refuses to convert them."""
 
@@ -81,7 +119,7 @@ def _read_repaired(text: bytes) -> Body | Malformed:
     except msgspec.ValidationError:
         return Malformed("is not a JSON object")
     except ValueError:
-        return Malformed("is not JSON")
+        return NOT_JSON
 
 
 def _number(text: str) -> msgspec.Raw | str:

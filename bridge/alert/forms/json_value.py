@@ -54,18 +54,23 @@ def _verbatim(value: object) -> str:
 
 
 def split_values(values: Mapping[str, object]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """The fields with a value as text, and the exact items of list fields. Both without clock fields."""
+    """The fields with a value as text, without clock fields, and the exact items of list fields.
+
+    The text ``<NA>`` is a missing value, for example of ``user.name``, except in the fields of processes: a process can
+    have that name, and Falco writes null if it knows none.
+    """
     fields: dict[str, str] = {}
     lists: dict[str, tuple[str, ...]] = {}
     for name, value in values.items():
-        if name in CLOCK_FIELDS:
+        if value is None or name in CLOCK_FIELDS:
             continue
         if isinstance(value, str):
-            if value != MISSING:
+            if value != MISSING or name.startswith("proc."):
                 fields[name] = value
         elif isinstance(value, list):
-            lists[name] = list_items(value)
-            fields[name] = list_text(lists[name])
+            if value or name != "fd.types":
+                lists[name] = list_items(value)
+                fields[name] = list_text(lists[name])
         elif type(value) is int:
             fields[name] = str(value)
         else:

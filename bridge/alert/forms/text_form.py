@@ -11,19 +11,18 @@ from __future__ import annotations
 import re
 from datetime import datetime, time, timedelta, tzinfo
 
-from bridge.alert.alert import INTERNAL_SOURCE, Alert, is_clock_field, make_alert
+from bridge.alert.alert import INTERNAL_SOURCE, Alert, make_alert
+from bridge.alert.forms.internal_text import dropped_by_log, internal_message
 from bridge.alert.forms.json_form import SYSCALL_SOURCE
-from bridge.alert.internal import DROP_RULE, SNAPSHOT_RULE
+from bridge.alert.internal import DROP_RULE
 from bridge.alert.malformed import Malformed, too_large
 from bridge.alert.priority import Priority, parse_priority
 from bridge.common.times import DAY_NS, SECOND_NS, parse_time
 
-_LINE = re.compile(r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)\.(\d{9}): ([A-Z][a-z]+) ")
-_FULL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})[+-]\d{4}: ([A-Z][a-z]+) ")
+_PRIORITIES = "Emergency|Alert|Critical|Error|Warning|Notice|Info(?:rmational)?|Debug"
+_LINE = re.compile(rf"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)\.(\d{{9}}): ({_PRIORITIES}) ")
+_FULL = re.compile(rf"(\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{{9}})[+-]\d{{4}}: ({_PRIORITIES}) ")
 """With ``time_format_iso_8601``."""
-_SNAPSHOT = re.compile(r"Falco metrics snapshot \(")
-_DROP = re.compile(r"Falco internal: syscall event drop\. \d{1,20} system calls dropped in last second\. \(")
-_PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.-]*)=("[^"]*"|[-+.0-9A-Za-z]+)([ )])')
 _MAX_AHEAD_NS = 60 * SECOND_NS
 """How far Falco's clock may be ahead. A time that is further ahead is from yesterday."""
 
@@ -85,18 +84,15 @@ def _inferred_in(zone: tzinfo, of_day: int, latest_ns: int) -> int:
 
 
 def _alert(line: str, time_ns: int, priority: str) -> Alert:
-    severity = parse_priority(priority) or Priority.EMERGENCY
-    output = output_of_line(line) or ""
-    fields = _internal_fields(output, severity)
-    if fields is None:
-        rule, source, fields = "", SYSCALL_SOURCE, {}
-    else:
-        rule, source = (SNAPSHOT_RULE if severity is Priority.INFORMATIONAL else DROP_RULE), INTERNAL_SOURCE
+    severity = parse_priority(priority)
+    assert severity is not None, "the pattern of a line names the priorities"
+    found = internal_message(output_of_line(line) or "", severity)
+    rule, fields = ("", {}) if found is None else found
     return make_alert(
         time_ns=time_ns,
         priority=severity,
         rule=rule,
-        source=source,
+        source=SYSCALL_SOURCE if found is None else INTERNAL_SOURCE,
         hostname=fields.get("evt.hostname", ""),
         tags=(),
         output=line,
@@ -104,18 +100,21 @@ def _alert(line: str, time_ns: int, priority: str) -> Alert:
     )
 
 
-def _internal_fields(output: str, priority: Priority) -> dict[str, str] | None:
-    """The fields of a metrics snapshot or an event drop. None if the line is not entirely one."""
-    form = {Priority.INFORMATIONAL: _SNAPSHOT, Priority.DEBUG: _DROP}.get(priority)
-    head = None if form is None else form.match(output)
-    if head is None or not output.endswith(")"):
-        return None
-    start = head.end()
-    fields: dict[str, str] = {}
-    while start < len(output):
-        pair = _PAIR.match(output, start)
-        if pair is None or (pair[3] == ")") is not (pair.end() == len(output)):
-            return None
-        fields[pair[1]] = pair[2].strip('"')
-        start = pair.end()
-    return {name: value for name, value in fields.items() if not is_clock_field(name)}
+def decode_drop_log(line: bytes, received_ns: int) -> Alert | None:
+    """The internal alert for a line of Falco's log about event drops, or None."""
+    text = line[:512].decode("utf-8", "replace")
+    fields = dropped_by_log(text)
+    return (
+        None
+        if fields is None
+        else make_alert(
+            time_ns=received_ns,
+            priority=Priority.DEBUG,
+            rule=DROP_RULE,
+            source=INTERNAL_SOURCE,
+            hostname="",
+            tags=(),
+            output=text.strip(),
+            fields=fields,
+        )
+    )

@@ -252,7 +252,7 @@ VALUES: Mapping[Any, ValueType] = {
     PemFile: ValueType("a PEM file", _pem),
     AbsolutePath: ValueType("an absolute path", _absolute, _string(r"^/|\$\{")),
     RouteFile: ValueType("a pattern that names .route files, such as routes/*.route", _routes, flat=True),
-    FilePattern: ValueType("a file or a pattern, such as /var/log/containers/falco-*.log", _pattern),
+    FilePattern: ValueType("a file or a pattern, such as /var/log/containers/falco-*_falco_falco-*.log", _pattern),
     ChannelUrl: ValueType("a URL, such as slack://TOKEN_A/TOKEN_B/TOKEN_C", _url),
     Token: ValueType("at least 8 characters", _token),
     PathSecret: ValueType("at least 8 characters", _path_secret),

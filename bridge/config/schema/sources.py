@@ -127,7 +127,7 @@ class FileSettings(Section, frozen=True, kw_only=True):
     """Follows files."""
 
     noun: ClassVar[str] = "a file source"
-    file: Annotated[FilePattern, key("File to follow, or a pattern.", "/var/log/containers/falco-*.log")]
+    file: Annotated[FilePattern, key("File to follow, or a pattern.", "/var/log/containers/falco-*_falco_falco-*.log")]
     name: Annotated[str, _NAME] = ""
     read_from: Annotated[
         Literal["start", "end"],

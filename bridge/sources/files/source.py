@@ -21,6 +21,7 @@ from bridge.sources.files.schedule import ScanSchedule
 from bridge.sources.files.tail import READ_BYTES, Tail
 from bridge.sources.payload import Payload
 from bridge.sources.state import StateTracker
+from bridge.sources.unrecognized import UnrecognizedLines
 
 _MAX_BATCH = 1000
 
@@ -52,6 +53,7 @@ class FileSource:
         self._watch_lock = threading.Lock()
         """Held to wake or drop the watch: the descriptor of a closed watch may belong to another file."""
         self._state = StateTracker(name)
+        self._unrecognized = UnrecognizedLines(name)
         self._log = structlog.get_logger("file")
 
     def run(self, accept: Accept) -> None:
@@ -87,9 +89,12 @@ class FileSource:
     def state(self) -> tuple[SourceState, ...]:
         """Following since when, the number of files, and their unread bytes."""
         tails = list(self._files.tails.values())
-        truncations = self._files.truncations
         detail = f"{len(tails)} files, {sum(max(0, tail.seen - tail.read) for tail in tails)} bytes behind"
-        self._state.note(detail + (f", truncated {truncations} times" if truncations else ""))
+        if truncations := self._files.truncations:
+            detail += f", truncated {truncations} times"
+        if lines := self._unrecognized.count:
+            detail += f", {lines} lines without an alert"
+        self._state.note(detail)
         return (self._state.now(),)
 
     def _wake(self) -> None:
@@ -152,6 +157,7 @@ class FileSource:
             before.hand_over_to(tail)
         self._files.mark_dirty(tail)
         count = tail.take(time.time_ns(), self._payload)
+        self._unrecognized.note(self._payload)
         return count == READ_BYTES
 
     def _commit_payload(self, accept: Accept) -> None:

@@ -128,7 +128,7 @@ class Tail:
         """The file is finished: the bytes after the last line break are a line."""
         for line in self._lines.end():
             self._reader.take(line, received_ns, payload)
-        self._reader.flush(received_ns, payload)
+        self._reader.end(received_ns, payload)
         self._advance(self.read)
 
     def hand_over_to(self, successor: Tail) -> None:
