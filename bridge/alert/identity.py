@@ -42,7 +42,7 @@ def alert_id(
     to the same bytes.
     """
     hashed = fields
-    if not _UNSTABLE.isdisjoint(fields) or _MISSING in fields.values():
+    if not fields.keys().isdisjoint(_UNSTABLE) or _MISSING in fields.values():
         hashed = {name: text for name, text in fields.items() if name not in _UNSTABLE and text != _MISSING}
     content: tuple[object, ...] = (hostname, source, rule, priority, hashed or output)
     if time_ns % _COARSE_NS == 0:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bridge.alert.alert import MISSING
 from bridge.alert.forms.json_value import value_text
 from bridge.alert.malformed import Malformed
 
@@ -27,7 +28,10 @@ class Body(msgspec.Struct, frozen=True, gc=False):
 
     def text(self, name: str) -> str:
         """A member as text; empty if it is missing."""
-        return value_text(getattr(self, name)) or ""
+        value = getattr(self, name)
+        if type(value) is str:
+            return "" if value == MISSING else value
+        return value_text(value) or ""
 
     def output_text(self) -> str:
         """The text line; the message without prefix if Falco is configured to omit the line."""

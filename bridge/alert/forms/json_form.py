@@ -36,11 +36,12 @@ def _alert(body: Body, written: bytes, received_ns: int) -> Alert | Malformed:
     if not rule and not output:
         return NO_CONTENT
     priority = _priority(body.text("priority"))
-    if not isinstance(body.output_fields, dict) and not _is_without_fields(rule, output, priority, written):
+    values = body.output_fields
+    if not isinstance(values, dict) and not _is_without_fields(rule, output, priority, written):
         return NOT_FROM_FALCO
     if priority is None and not rule:
         return NOT_FROM_FALCO
-    fields, lists = split_values(body.values())
+    fields, lists = split_values(values if isinstance(values, dict) else {})
     time_ns = parse_time(body.text("time"))
     return make_alert(
         time_ns=received_ns if time_ns is None else time_ns,
