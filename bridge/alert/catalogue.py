@@ -120,3 +120,20 @@ def service_ports() -> Mapping[str, int]:
     """The ports of service names, as in Debian's ``/etc/services`` (netbase 6.4), where Falco looks them up."""
     ports: dict[str, int] = json.loads((Path(__file__).parent / "services.json").read_text(encoding="utf-8"))
     return ports
+
+
+EVENT_ARGUMENTS = ("evt.arg.", "evt.rawarg.")
+"""The prefixes of fields that name an argument of an event."""
+
+
+@cache
+def event_arguments() -> frozenset[str]:
+    """The names of the arguments of all events, in falcosecurity/libs 0.20 to 0.25 (``driver/event_table.c``)."""
+    return frozenset(json.loads((Path(__file__).parent / "event_arguments.json").read_text(encoding="utf-8")))
+
+
+def unknown_argument(name: str) -> str | None:
+    """The argument in the name of a field such as ``evt.arg.flags``, if no event has it; otherwise None."""
+    prefix = next((prefix for prefix in EVENT_ARGUMENTS if name.startswith(prefix)), None)
+    argument = name.removeprefix(prefix or "")
+    return None if prefix is None or argument in event_arguments() else argument

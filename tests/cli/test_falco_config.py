@@ -38,7 +38,7 @@ def test_only_lines_with_which_falco_starts(tmp_path: Path) -> None:
     )
     (tmp_path / "a.route").write_text(
         'route "r" { when proc.aname = sshd and fd.ip = 10.0.0.1 and fd.port = ssh and fd.snet = 10.0.0.0/8\n'
-        "  and fd.lnet = 10.0.0.0/8 and evt.rawarg.res = 0 and evt.arg.flags contains O and my.own = x\n"
+        "  and fd.lnet = 10.0.0.0/8 and evt.rawarg.res = 0 and evt.arg.flags contains O and my.own = x and evt.arg.flag = O\n"
         "  and (fd.sip.name = a or evt.type.is.open = 1 or evt.rawarg.flags = 1 or k8s.pod.label.app = a) to c }\n",
         encoding="utf-8",
     )
@@ -48,7 +48,14 @@ def test_only_lines_with_which_falco_starts(tmp_path: Path) -> None:
     assert fields == ["evt.arg.flags", "evt.rawres", "fd.cip", "fd.cport", "fd.lip", "fd.sport",
                       *(f'"proc.aname[{level}]"' for level in range(2, 9))]  # fmt: skip
     comments = [line.split()[1] for line in lines if line.startswith("#")]
-    assert comments == ["evt.rawarg.flags", "evt.type.is.open", "fd.sip.name", "k8s.pod.label.app", "my.own"]
+    assert comments == [
+        "evt.rawarg.flags",
+        "evt.type.is.open",
+        "fd.sip.name",
+        "evt.arg.flag",
+        "k8s.pod.label.app",
+        "my.own",
+    ]
     found = run("check", "a.route", "--rules", "rules.yaml", cwd=tmp_path).stdout
     assert found.count("warning[L422]") == 3
     hint = next(line for line in found.splitlines() if "append_output" in line)

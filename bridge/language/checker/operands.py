@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from bridge.alert.catalogue import catalogue, families
+from bridge.alert.catalogue import catalogue, event_arguments, families, unknown_argument
 from bridge.common.suggest import did_you_mean, suggest_field
 from bridge.language.checker.scope import Scope
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix, Severity
@@ -52,6 +52,10 @@ class Operands:
             raise self.wrong(Code.UNKNOWN_FIELD, f"unknown field `{written.text}`", written.span, hint)
         if problem := argument_problem(written.text):
             raise self.wrong(Code.UNKNOWN_FIELD, problem[0], written.span, problem[1])
+        if argument := unknown_argument(written.text):
+            hint = did_you_mean(argument, event_arguments()) or "see the events in Falco's documentation"
+            message = f"no event of Falco 0.44 has the argument `{argument}`: Falco does not start with this field"
+            self.problems.append(Diagnostic(Code.UNLISTED_FIELD, message, written.span, hint))
         if written.text.startswith(LABEL):
             self._check_label(written)
         elif kind is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bridge.alert import Alert, make_alert
 from bridge.alert.alert import is_clock_field
-from bridge.alert.catalogue import find_field
+from bridge.alert.catalogue import find_field, unknown_argument
 from bridge.language.falco.rules import FalcoRule
 from bridge.language.program.carriers import carriers_of, is_printable, substitute
 from bridge.language.program.clauses import own_fields
@@ -122,9 +122,13 @@ def _proposed(name: str) -> tuple[str, ...]:
 
 
 def is_unverified(name: str) -> bool:
-    """Whether Falco may reject the field: it is not in the catalogue, or a label with a dot (before Falco 0.41)."""
+    """Whether Falco may reject the field: it or its argument is unknown, or a label with a dot (before Falco 0.41)."""
     known = find_field(name)
-    return known is None or (known.name.endswith(".label") and name.startswith(f"{known.name}."))
+    return (
+        known is None
+        or unknown_argument(name) is not None
+        or (known.name.endswith(".label") and name.startswith(f"{known.name}."))
+    )
 
 
 def extras(routes: Iterable[Route], rules: Iterable[FalcoRule], *, all_rules: bool) -> tuple[Extra, ...]:
