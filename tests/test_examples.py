@@ -52,6 +52,12 @@ def read_config(path: Path) -> Config:
     return loaded.config
 
 
+def make_folders(root: Path) -> None:
+    """The folders that the machine has where the example runs."""
+    for folder in ("var/lib/falco-bridge", "var/log/falco", "run/falco-bridge", "run/falco"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+
+
 def documents(name: str) -> Iterator[dict[str, Any]]:
     yield from yaml.safe_load_all((EXAMPLES / "kubernetes" / name).read_text(encoding="utf-8"))
 
@@ -69,6 +75,7 @@ def test_the_production_config_checks_and_its_tests_pass(tmp_path: Path) -> None
     """No diagnostics once the secrets exist, and all route tests pass."""
     shutil.copytree(EXAMPLES / "production", tmp_path, dirs_exist_ok=True)
     config = prepared((EXAMPLES / "production" / "falco-bridge.yaml").read_text(encoding="utf-8"), tmp_path)
+    make_folders(tmp_path)
     assert run("check", "--config", config) == "no problems\n"
     assert run("test", "--config", config).endswith("3 passed, 0 failed\n")
 
@@ -112,6 +119,7 @@ def test_the_config_map_checks_and_its_tests_pass(tmp_path: Path) -> None:
     (tmp_path / "cluster.route").write_text(data["cluster.route"], encoding="utf-8")
     config = prepared(data["falco-bridge.yaml"], tmp_path)
     run("fmt", "--check", tmp_path / "cluster.route")
+    make_folders(tmp_path)
     assert run("check", "--config", config) == "no problems\n"
     assert run("test", "--config", config).endswith("1 passed, 0 failed\n")
 
