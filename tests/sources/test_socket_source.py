@@ -186,7 +186,7 @@ def test_the_socket_and_the_spool_are_private_to_the_user_or_the_group(tmp_path:
     path, spool = tmp_path / "g.sock", tmp_path / "g.spool"
     with running(SocketSource("socket", path, spool, name)):
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
-        assert stat.S_IMODE(spool.stat().st_mode) == 0o2770
+        assert stat.S_IMODE(spool.stat().st_mode) == 0o3770
         assert spool.stat().st_gid == os.getegid()
     write_to_spool(str(spool), alert(1))
     (file,) = spool.iterdir()
@@ -263,6 +263,29 @@ def test_hostile_files_in_the_spool_do_no_harm(ingest: Ingest, tmp_path: Path) -
     for part in ("symbolic link", "hard link", "was a pipe", "more than 1048576 bytes", "was a socket", "neither JSON"):
         assert part in reasons
     assert max(len(each.raw) for batch in ingest.taken.batches for each in batch.rejected) <= 64 << 10
+
+
+def test_odd_entries_hide_no_file_and_take_no_room(ingest: Ingest) -> None:
+    """More folders and unfinished files than a batch holds, all with names that sort first."""
+    ingest.spool.mkdir(0o700)
+    for number in range(600):
+        (ingest.spool / f"!{number}").mkdir()
+        (ingest.spool / f".{number}").write_bytes(b"")
+    write_to_spool(str(ingest.spool), alert(1), max_files=700)
+    with ingest.open() as source:
+        wait_until(lambda: ingest.rules() == ["r1"], "the alert")
+        wait_until(lambda: "600 unusable files" in source.state()[0].detail, "the count")
+    with pytest.raises(SpoolError, match=r"full \(600 files, 600 of them unfinished, 0 bytes\); remove the unfinished"):
+        write_to_spool(str(ingest.spool), alert(1), max_files=600)
+    with pytest.raises(SpoolError, match="holds 400 folders, links or other entries"):
+        write_to_spool(_folders_only(ingest, 400), alert(1), max_files=100)
+
+
+def _folders_only(ingest: Ingest, count: int) -> str:
+    folder = ingest.spool.with_name("folders")
+    for number in range(count):
+        (folder / str(number)).mkdir(parents=True)
+    return str(folder)
 
 
 def test_an_unfinished_file_is_removed_once_it_is_old(ingest: Ingest) -> None:

@@ -79,9 +79,7 @@ def write_to_spool(
     try:
         if os.fstat(directory).st_mode & stat.S_IWOTH:
             raise SpoolError(f"anybody can write to the spool {folder}; run: chmod o-w {folder}")
-        files, size = _measure(directory, max_files)
-        if files >= max_files or size + len(alerts) > max_spool_bytes:
-            raise SpoolError(f"the spool {folder} is full ({files} files, {size} bytes); start the bridge to empty it")
+        _check_room(folder, directory, max_files, max_spool_bytes - len(alerts))
         _write(directory, alerts)
     except OSError as error:
         raise SpoolError(
@@ -97,16 +95,32 @@ def _remedy(error: OSError) -> str:
     return "it must be a folder, and this user must be in its group"
 
 
-def _measure(directory: int, max_files: int) -> tuple[int, int]:
-    """The number of files, counted up to ``max_files``, and their size."""
-    files = size = 0
+_ENTRIES_PER_FILE = 4
+"""How many entries of any kind the folder may hold for each file that it may hold."""
+
+
+def _check_room(folder: str, directory: int, max_files: int, max_size: int) -> None:
+    """Raise SpoolError if the spool is full. Folders and the like do not count as files."""
+    files = size = unfinished = other = 0
     with os.scandir(directory) as entries:
         for entry in entries:
-            files += 1
-            if files >= max_files:
-                break
-            size += entry.stat(follow_symlinks=False).st_size
-    return files, size
+            if entry.is_file(follow_symlinks=False):
+                files += 1
+                unfinished += entry.name.startswith(UNFINISHED)
+                size += entry.stat(follow_symlinks=False).st_size
+            else:
+                other += 1
+            if files >= max_files or size > max_size:
+                remedy = "remove the unfinished ones" if unfinished > files // 2 else "start the bridge to empty it"
+                raise SpoolError(
+                    f"the spool {folder} is full ({files} files, {unfinished} of them unfinished, {size} bytes); "
+                    f"{remedy}"
+                )
+            if other >= max_files * _ENTRIES_PER_FILE:
+                raise SpoolError(
+                    f"the spool {folder} holds {other} folders, links or other entries, which the bridge does not "
+                    "read; remove them"
+                )
 
 
 def _write(directory: int, alerts: bytes) -> None:

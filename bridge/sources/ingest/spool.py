@@ -11,7 +11,6 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -68,7 +67,7 @@ class Spool:
             names = self._names()
             if not names:
                 return
-            self._take_batch(names, source_name, accept)
+            self._take_files(names, source_name, accept)
 
     def _has_changed(self) -> bool:
         changed_ns = os.fstat(self._directory).st_mtime_ns
@@ -79,27 +78,42 @@ class Spool:
         return True
 
     def _names(self) -> list[str]:
-        """The names of the files, oldest first: ``send`` begins each name with the time."""
+        """The names of the files, oldest first: ``send`` begins each name with the time.
+
+        Unfinished and unusable entries do not count towards the limit, so they cannot hide a file.
+        """
+        names: list[str] = []
+        unusable: set[str] = set()
         with os.scandir(self._directory) as entries:
-            names = [entry.name for entry in islice(entries, _MAX_LISTED)]
-        self._unusable.intersection_update(names)
-        for name in names:
-            if name.startswith(UNFINISHED):
-                self._remove_abandoned(name)
-        return sorted(name for name in names if not name.startswith(UNFINISHED) and name not in self._unusable)
+            for entry in entries:
+                if entry.name.startswith(UNFINISHED):
+                    self._remove_abandoned(entry.name)
+                elif entry.name in self._unusable:
+                    unusable.add(entry.name)
+                else:
+                    names.append(entry.name)
+                if len(names) >= _MAX_LISTED:
+                    break
+            else:
+                self._unusable = unusable
+        return sorted(names)
 
-    def _take_batch(self, names: list[str], source_name: str, accept: Accept) -> None:
-        payload = Payload(zone=self._zone)
-        done = list(self._read_into(payload, names))
-        if payload.alerts or payload.rejected:
-            accept(Batch(source_name, time.time_ns(), tuple(payload.alerts), tuple(payload.rejected)))
-        for name in done:
-            self._remove(name)
+    def _take_files(self, names: list[str], source_name: str, accept: Accept) -> None:
+        left = iter(names)
+        while True:
+            payload = Payload(zone=self._zone)
+            done = list(self._read_into(payload, left))
+            if payload.alerts or payload.rejected:
+                accept(Batch(source_name, time.time_ns(), tuple(payload.alerts), tuple(payload.rejected)))
+            for name in done:
+                self._remove(name)
+            if not done:
+                return
 
-    def _read_into(self, payload: Payload, names: list[str]) -> Iterator[str]:
+    def _read_into(self, payload: Payload, names: Iterator[str]) -> Iterator[str]:
         """Add files to the payload up to a batch. Yields their names."""
-        size = 0
-        for name in names[:_MAX_BATCH]:
+        count = size = 0
+        for name in names:
             file = self._read(name)
             if isinstance(file, RejectedMessage):
                 payload.rejected.append(file)
@@ -107,8 +121,9 @@ class Spool:
                 _decode_into(payload, file)
                 size += len(file.content)
             if file is not None:
+                count += 1
                 yield name
-            if size >= _MAX_BATCH_BYTES:
+            if count >= _MAX_BATCH or size >= _MAX_BATCH_BYTES:
                 return
 
     def _read(self, name: str) -> _File | RejectedMessage | None:
@@ -203,11 +218,15 @@ def _open_folder(folder: Path, group: str) -> int:
 
 
 def _create(folder: Path, group: str) -> None:
-    """Create the folder for the group only, with setgid for its files. An existing folder is not changed."""
+    """Create the folder for the group only. An existing folder is not changed.
+
+    Its mode has setgid, which gives its files the group, and the sticky bit: a member of the group cannot remove or
+    rename the files of another.
+    """
     try:
         folder.mkdir(0o700)
     except FileExistsError:
         return
     if group:
         os.chown(folder, -1, group_number(group), follow_symlinks=False)
-        folder.chmod(0o2770)
+        folder.chmod(0o3770)
