@@ -30,3 +30,9 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Close connections and files."""
+
+
+def address_of(channel: Channel) -> tuple[str, int] | None:
+    """Host and port that the channel connects to without a proxy, from its ``address``; None if they are not known."""
+    address: tuple[str, int] | None = getattr(channel, "address", None)
+    return address

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from bridge.channels.errors import InvalidResponseError
 from bridge.common.text import one_line
+from bridge.delivery.outcome import CONNECTION_REFUSED
 
 _MAX_DETAIL = 160
 
@@ -80,7 +81,7 @@ def _dns(error: BaseException) -> str:
 
 
 def _refused(error: BaseException) -> str:
-    return "connection refused: nothing listens on this port" if isinstance(error, ConnectionRefusedError) else ""
+    return f"{CONNECTION_REFUSED}: nothing listens on this port" if isinstance(error, ConnectionRefusedError) else ""
 
 
 def _proxy(error: BaseException) -> str:

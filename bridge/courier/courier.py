@@ -18,6 +18,7 @@ from bridge.common.clock import Timeline
 from bridge.courier.due_cache import DueCache
 from bridge.courier.expiry import DeliveryExpiry
 from bridge.courier.health_alerts import HealthAlerts
+from bridge.courier.port_check import PortChecks
 from bridge.courier.runner import Runner
 from bridge.courier.worker import Attempt
 from bridge.delivery import Circuit, Health, Outcome, Settlement, Verdict
@@ -73,6 +74,7 @@ class Courier:
         self._due = DueCache(queue, self._runners)
         self._health_alerts = HealthAlerts(alerts, queue, self._runners, socket.gethostname())
         self._expiry = DeliveryExpiry(queue, self._runners)
+        self._port_checks = PortChecks(self.try_now)
         self._deadline: float | None = None
         self._woken = threading.Event()
         """Whether there may be deliveries that the due cache does not know of."""
@@ -156,6 +158,8 @@ class Courier:
                 self._queue.make_due_now(runner.name, now_ns)
                 runner.has_recovered = False
                 self._due.change(runner.name)
+        addresses = {name: runner.refusing_address for name, runner in self._runners.items()}
+        self._port_checks.watch({name: address for name, address in addresses.items() if address is not None})
         self._expiry.check(now_ns)
         if self._health_alerts.check(now_ns):
             self._due.change_all()

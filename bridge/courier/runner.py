@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from bridge.channels.contract import Channel
+from bridge.channels.contract import Channel, address_of
 from bridge.common.clock import Step
 from bridge.courier import bucket
 from bridge.courier.batch import is_split, next_limit, sends_digests
@@ -18,6 +18,7 @@ from bridge.courier.suspects import Suspects
 from bridge.courier.worker import Attempt, Done, Send, Workers
 from bridge.delivery import Capacity, Circuit, DeliveryState, Health, Outcome, Settlement, Verdict
 from bridge.delivery.options import ChannelOptions
+from bridge.delivery.outcome import CONNECTION_REFUSED
 
 AHEAD = 10
 """Attempts of a channel that may wait for a thread, or for their settlement, besides those that threads make."""
@@ -158,12 +159,18 @@ class Runner:
             self._suspects.take_back(send)
             self.taken_back += [each.id for each in send]
 
+    @property
+    def refusing_address(self) -> tuple[str, int] | None:
+        """Its host and port, if it refused the last connection."""
+        is_refused = self.health.failures > 0 and self.health.reason.startswith(CONNECTION_REFUSED)
+        return address_of(self._channel) if is_refused else None
+
     def try_now(self, now_ns: int) -> None:
-        """The channel may work again: send the next probe at once."""
+        """The channel may work again: send the next probe, or what waits for another attempt, at once."""
         self._paused_ns = 0
+        self.has_recovered |= self.health.failures > 0
         if self.health.circuit is Circuit.OPEN:
             self.note(replace(self.health, probe_ns=now_ns))
-            self.has_recovered = True
 
     def follow(self, step: Step) -> None:
         """The wall clock was set: its rate, pause, circuit and outage continue where they were."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+CONNECTION_REFUSED = "connection refused"
+"""How the reason of an attempt begins whose connection was refused."""
+
 
 class Verdict(StrEnum):
     """The kind of answer."""

@@ -10,6 +10,7 @@ from typing import Any
 from bridge.alert import Priority
 from bridge.channels.apprise.intercept import PLACEHOLDER, start_interception
 from bridge.channels.apprise.known_services import known_service
+from bridge.channels.apprise.plugin import address_of_plugin
 from bridge.channels.apprise.targets import Targets, split_targets
 from bridge.channels.apprise.telegram import follow_migration
 from bridge.channels.classify import IsSuccess, classify
@@ -42,6 +43,7 @@ class AppriseChannel:
     def __init__(self, name: str, url: str, plugin: Any, labels: Mapping[str, str]) -> None:
         self.name = name
         self._plugin = plugin
+        self.address = address_of_plugin(plugin)
         self._targets = Targets(split_targets(plugin))
         self._labels = labels
         self._secrets = secrets_in(url)

@@ -20,6 +20,7 @@ from typing import Any
 
 from bridge.channels import transport_errors
 from bridge.channels.apprise.intercept import timeouts
+from bridge.channels.apprise.plugin import address_of_plugin
 from bridge.channels.apprise.targets import Targets
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.message.compose import message_of
@@ -44,6 +45,7 @@ class MailChannel:
 
     def __init__(self, name: str, url: str, plugin: Any, labels: Mapping[str, str]) -> None:
         self.name = name
+        self.address = address_of_plugin(plugin)
         self._plugin = plugin
         self._labels = labels
         self._secrets = secrets_in(url)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bridge.common.trust import proxy
+
 
 def make_plugin(url: str) -> Any:
     """Apprise's plugin object for a URL, or None if Apprise cannot use the URL."""
@@ -37,3 +39,21 @@ def is_mail(plugin: Any) -> bool:
     """Whether the bridge sends this plugin's e-mail itself. Apprise sends those that PGP signs or encrypts."""
     uses_pgp = getattr(plugin, "use_pgp", False) or getattr(plugin, "pgp_mode", "no") != "no"
     return type(plugin).__name__ == "NotifyEmail" and not uses_pgp
+
+
+def address_of_plugin(plugin: Any) -> tuple[str, int] | None:
+    """Host and port that the plugin connects to; None where they are not known, or behind a proxy.
+
+    Where any form of the plugin's URL has no host, the host may be a token, which must not be looked up in DNS.
+    """
+    if type(plugin).__name__ == "NotifyEmail":
+        return (str(plugin.smtp_host), int(plugin.port)) if plugin.smtp_host and plugin.port else None
+    host, secure, forms = (
+        getattr(plugin, "host", ""),
+        getattr(plugin, "secure", False),
+        getattr(plugin, "templates", ()),
+    )
+    if not host or not all("{host}" in form for form in forms):
+        return None
+    port = int(getattr(plugin, "port", 0) or (443 if secure else 80))
+    return None if proxy(f"{'https' if secure else 'http'}://{host}:{port}/") else (str(host), port)

@@ -60,6 +60,7 @@ class AlertmanagerChannel:
         self._now = now
         path = address.path.rstrip("/")
         self._endpoint = Endpoint(address, path if path.endswith(_ALERTS) else path + _ALERTS)
+        self.address = self._endpoint.address
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Post all deliveries in one request."""

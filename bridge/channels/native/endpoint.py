@@ -58,6 +58,8 @@ class Endpoint:
         except LocationParseError:
             raise ChannelError("has an invalid host or port") from None
         self._connect, proxy_headers = _connector(url, address.one("cafile"))
+        self.address = _direct_address(url)
+        """Host and port; None behind a proxy."""
         own = {"Host": _host(url), "User-Agent": f"falco-bridge/{__version__}", "Accept-Encoding": "identity"}
         target = f"{url.scheme}://{own['Host']}{url.request_uri}" if proxy_headers else url.request_uri
         all_headers = {**own, **headers, **address.http_headers(), **proxy_headers}
@@ -148,6 +150,12 @@ def _connector(url: Url, cafile: str) -> tuple[Callable[[], HTTPConnection], dic
         return connection
 
     return tunnel, {}
+
+
+def _direct_address(url: Url) -> tuple[str, int] | None:
+    if proxy(url.url) is not None:
+        return None
+    return (url.host or "").strip("[]"), url.port or _PORTS[str(url.scheme)]
 
 
 def _make_connection(host: str, port: int, context: ssl.SSLContext | None) -> HTTPConnection:

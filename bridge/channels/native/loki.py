@@ -57,6 +57,7 @@ class LokiChannel:
                 f"has {len(self._static)} labels, but Loki accepts only {maximum} in addition to an alert's"
             )
         self._endpoint = Endpoint(address, _push_path(address.path), _tenant(address))
+        self.address = self._endpoint.address
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Push all deliveries in one request; the entries of a stream are in order of time."""

@@ -85,6 +85,7 @@ class WebhookChannel:
         self._signer = make_signer(address.parameters.get("secret", ()))
         self._now = now
         self._endpoint = Endpoint(address, address.path)
+        self.address = self._endpoint.address
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Post one object, or all deliveries as one array or as lines."""
