@@ -22,6 +22,7 @@ _BENCHES = (
     "files",
     "end_to_end",
     "fairness",
+    "start",
     "idle",
     "memory",
     "remembering",

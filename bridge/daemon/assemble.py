@@ -22,7 +22,8 @@ from bridge.journal import JournalError
 from bridge.journal.protocols import Journal
 from bridge.journal.retention import RetentionPolicy
 from bridge.operator.inspector import Inspector
-from bridge.operator.service import OperatorService, RunningBridge
+from bridge.operator.running import RunningBridge
+from bridge.operator.service import OperatorService
 from bridge.pipeline.controls import Controls
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.pipeline.intake import Intake
