@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from bridge.common.collection import collection_paused
 from bridge.config.load import LoadedConfig, load_config
 from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
@@ -73,6 +74,7 @@ def build_generation(path: Path, environ: Mapping[str, str]) -> Built:
     return build_from(load_config(path, environ))
 
 
+@collection_paused()
 def build_from(loaded: LoadedConfig) -> Built:
     """The generation of a config that has been read. Its channels are checked while its routes are."""
     sources = {loaded.source.path: loaded.source}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from bridge.common.collection import collection_paused
 from bridge.common.listening import ListeningSockets
 from bridge.config.load import load_config
 from bridge.config.schema.config import Config
@@ -18,11 +19,12 @@ from bridge.daemon.handover import inherited
 
 def run_bridge(config_path: Path) -> int:
     """Run until stopped. Returns the exit code."""
-    predecessor, listening = inherited(os.environ)
-    loaded = load_config(config_path, os.environ)
-    if loaded.config is not None:
-        bind_all(loaded.config, listening)
-    from bridge.daemon.process import run
+    with collection_paused():
+        predecessor, listening = inherited(os.environ)
+        loaded = load_config(config_path, os.environ)
+        if loaded.config is not None:
+            bind_all(loaded.config, listening)
+        from bridge.daemon.process import run
 
     try:
         return run(loaded, listening, predecessor)

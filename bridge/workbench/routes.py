@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from bridge.common.collection import collection_paused
 from bridge.common.suggest import did_you_mean
 from bridge.language.checker.check import Checked, check
 from bridge.language.checker.scope import Known
@@ -51,6 +52,7 @@ class LoadedRoutes:
         return Router(program, labels, rules, incident_channels=incident_channels, ordered_channels=ordered_channels)
 
 
+@collection_paused()
 def load_routes(
     paths: Sequence[Path],
     known: Known | None = None,

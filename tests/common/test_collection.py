@@ -1,0 +1,33 @@
+"""The garbage collector is paused and resumed."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from bridge.common.collection import collection_paused
+
+
+def test_collection_is_resumed_also_after_an_error() -> None:
+    """As it was before."""
+    seen: list[bool] = []
+
+    @collection_paused()
+    def fail() -> None:
+        seen.append(gc.isenabled())
+        raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        fail()
+    assert seen == [False]
+    assert gc.isenabled()
+
+
+def test_collection_that_is_off_stays_off() -> None:
+    """Nested pauses end with the outer one."""
+    with collection_paused():
+        with collection_paused():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
