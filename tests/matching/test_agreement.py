@@ -195,6 +195,35 @@ def test_any_routes_and_any_alerts(conditions: list[str], alerts: list[Alert]) -
         assert matcher.match(alert, 0) == by_definition(predicates, alert), (conditions, alert)
 
 
+CARRIED = st.one_of(
+    join(st.sampled_from(["fd.port", "fd.proto"]), st.sampled_from(["=", "!=", "<", ">"]), st.sampled_from(["22", "1024", "0"])),
+    join(just("fd.ip"), st.sampled_from(["=", "!="]), st.sampled_from(["10.0.0.1", "10.0.0.0/8", "2001:db8::2"])),
+    join(st.sampled_from(["fd.net", "fd.snet"]), st.sampled_from(["= 10.0.0.0/8", "!= 10.0.0.0/8", "in (10.0.0.0/8)"])),
+    join(just("proc.aname"), SIMPLE, TEXT),
+    join(just("proc.apid"), st.sampled_from(["=", "!=", "<", ">"]), st.sampled_from(["5", "22"])),
+    join(st.sampled_from(["proc.aname", "proc.apid", "fd.ip", "fd.port"]), just("exists")),
+)  # fmt: skip
+CARRYING = ("fd.sport", "fd.cport", "fd.cip", "fd.sip", "proc.pname", "proc.aname[2]", "proc.aname[7]", "proc.ppid",
+            "proc.apid[2]")  # fmt: skip
+
+
+@settings(max_examples=2000 if FULL else 100, deadline=None)
+@given(
+    st.lists(st.tuples(st.booleans(), CARRIED, CARRIED), min_size=1, max_size=6),
+    st.lists(
+        st.fixed_dictionaries({}, optional={n: st.sampled_from([*FIELDS[n], ""]) for n in CARRYING}),
+        min_size=1,
+        max_size=5,
+    ),
+)
+def test_fields_with_several_values(pairs: list[tuple[bool, str, str]], alerts: list[dict[str, str]]) -> None:
+    """Comparisons of fields that others carry, negated or together, have the meaning of the predicates."""
+    program = program_of([f"not ({one} or not {other})" if no else f"{one} and {other}" for no, one, other in pairs])
+    matcher, predicates = Matcher(program, LABELS), defined(program, LABELS)
+    for alert in [alert_with(fields) for fields in (*alerts, *alerts)]:
+        assert matcher.match(alert, 0) == by_definition(predicates, alert), (pairs, alert)
+
+
 @settings(max_examples=2000 if FULL else 100, deadline=None)
 @given(
     st.lists(st.tuples(CONDITIONS, ENDINGS), min_size=1, max_size=30),

@@ -21,6 +21,7 @@ CONNECTION = {"fd.cip": "10.1.2.3", "fd.sip": "8.8.8.8", "fd.cport": 40000, "fd.
         ("proc.aname = bash", True), ("proc.aname = sshd", True), ("proc.aname = zsh", False), ("proc.aname exists", True),
         ("proc.aname in (zsh, systemd)", True), ("proc.aname startswith sys and proc.aname = bash", True),
         ("not proc.aname = bash", False), ("not proc.aname = zsh", True), ("proc.aname != bash", True),
+        ("not proc.aname != bash", False),
         ("proc.aname contains oneof (sys, temd)", False), ("proc.aname pmatch (ba*)", True), ("proc.aname regex s.*d", True),
         ("proc.apid = 5", True), ("proc.apid < 6", True), ("proc.apid > 7", False), ("proc.apid = 7 and proc.apid = 5", True),
         ("proc.aname[2] = bash", True), ("proc.aname[3] exists", False), ("proc.acmdline exists", False),
@@ -37,7 +38,8 @@ def test_a_bare_ancestor_is_any_ancestor(condition: str, expected: bool) -> None
     [
         ("fd.ip = 8.8.8.8", True), ("fd.ip = 10.1.2.3", True), ("fd.ip != 8.8.8.8", False), ("fd.ip != 8.8.4.4", True),
         ("fd.ip in (8.8.8.8, 1.1.1.1)", True), ("fd.port = 443", True), ("fd.port = https", True), ("fd.port > 30000", True),
-        ("fd.port < 30000 and fd.port > 30000", True), ("fd.port != 443", False), ("fd.proto = https", True),
+        ("fd.port < 30000 and fd.port > 30000", True), ("fd.port != 443", False), ("not fd.port != 443", True), ("not fd.port != 80", False), ("not fd.ip != 10.0.0.0/8", True),
+        ("fd.proto = https", True),
         ("fd.net = 10.0.0.0/8", True), ("fd.net != 10.0.0.0/8", False), ("fd.net != 192.168.0.0/16", True),
         ("fd.cnet = 10.0.0.0/8", True), ("fd.snet = 10.0.0.0/8", False), ("fd.snet in (8.0.0.0/8)", True),
         ("fd.lnet exists", False), ("evt.rawarg.res = -2", True), ("fd.sip.name = dns.google", False),

@@ -178,16 +178,19 @@ class Column(Memo[Any, int]):
 
     def _hits_of_any(self, texts: tuple[str, ...]) -> list[Atom]:
         """All comparisons that hold for one of the values."""
-        found: dict[Atom, None] = {}
-        for text in texts:
-            parsed = text if self._parse is None else self._parse(text)
-            if parsed is not None:
-                found.update(dict.fromkeys(self._tables.find(parsed)))
-                if self._parsed is not None:
-                    found[self._parsed] = None
+        read = texts if self._parse is None else [self._parse(text) for text in texts]
+        values = [value for value in read if value is not None]
+        found = dict.fromkeys(atom for value in values for atom in self._tables.find(value))
+        hits = [atom for atom in found if not self._needs_all(atom) or all(map(atom.holds, values))]
+        if self._parsed is not None and values:
+            hits.append(self._parsed)
         if self._present is not None:
-            found[self._present] = None
-        return list(found)
+            hits.append(self._present)
+        return hits
+
+    def _needs_all(self, atom: Atom) -> bool:
+        """Whether the comparison holds only if it holds for each of the values."""
+        return atom.compare is not None and _is_unequal(atom.compare) and self._excludes_equal(atom.compare)
 
     def _excludes_equal(self, test: Compare) -> bool:
         """Whether the comparison is: there is a value, and none is equal."""
