@@ -12,9 +12,17 @@ _FALCO_NAMES = {
     "k8s.namespace": "k8s.ns.name", "k8s.namespace.name": "k8s.ns.name", "k8s.ns": "k8s.ns.name",
     "k8s.pod": "k8s.pod.name", "message": "output", "namespace": "k8s.ns.name", "pod": "k8s.pod.name",
     "proc.cmd": "proc.cmdline", "process": "proc.name", "process.name": "proc.name", "severity": "priority",
-    "user": "user.name",
+    "user": "user.name", "kubernetes.namespace": "k8s.ns.name", "kubernetes.namespace.name": "k8s.ns.name",
+    "kubernetes.namespace_name": "k8s.ns.name", "kubernetes.pod": "k8s.pod.name", "kubernetes.pod.name": "k8s.pod.name",
+    "kubernetes.pod_name": "k8s.pod.name", "process.cmdline": "proc.cmdline", "process.command_line": "proc.cmdline",
+    "process.executable": "proc.exepath", "process.pid": "proc.pid", "process.parent.name": "proc.pname",
+    "container.image.name": "container.image.repository", "user.username": "user.name",
 }  # fmt: skip
 """The names of fields in other tools, and Falco's names for them."""
+
+
+_PREFIXES = ("output_fields.", "output.fields.", "falco.output_fields.", "OutputFields.")
+"""What precedes the names of fields in Falco's JSON, as other tools write it."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -49,4 +57,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def suggest_field(name: str) -> str:
     """``did you mean `k8s.ns.name`?`` for a name that other tools use, or an empty string."""
+    for prefix in _PREFIXES:
+        if name.startswith(prefix) and len(name) > len(prefix):
+            return f"did you mean `{name.removeprefix(prefix)}`?"
     return f"did you mean `{_FALCO_NAMES[name]}`?" if name in _FALCO_NAMES else ""

@@ -48,6 +48,8 @@ def _errors(  # noqa: C901  # one case per line
     if kind is Kind.PRIORITY:
         if parse_priority(text) is None:
             hint = did_you_mean(text, _PRIORITIES) or f"one of {', '.join(_PRIORITIES)}"
+            if text.isdecimal() and int(text) < len(_PRIORITIES):
+                hint = f"priorities are names: {text} is `{Priority(int(text)).word}`"
             yield Diagnostic(Code.UNKNOWN_PRIORITY, f"unknown priority `{text}`", word.span, hint)
     elif operator in ORDERING and (word.quoted or not is_number_token(text)):
         number = is_number_token(text)
