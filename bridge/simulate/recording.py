@@ -25,7 +25,7 @@ class Form(StrEnum):
 
 
 class Recording(Protocol):
-    """One alert that Falco told once and the stand-in can fire again."""
+    """One recorded alert, which the simulated Falco can send again."""
 
     @property
     def time_ns(self) -> int:

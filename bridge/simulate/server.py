@@ -1,7 +1,7 @@
 """A stand-in Falco's gRPC server: real protocol, recorded bytes, one shared queue.
 
 Responses are handed over as they are, without a serialiser between: what was recorded goes out byte for byte, invalid
-UTF-8 included. What streams do is told in ``streams``.
+UTF-8 included. Streams are in ``streams``.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class StandInFalco:
 def _bind_socket(server: grpc.Server, path: Path) -> None:
     if path.exists() and not path.is_socket():
         raise SimulationError(f"{path}: a file that is no socket is in the way; choose another path or remove it")
-    # gRPC would take a stale socket away by itself; a live one too, as Falco does.
+    # gRPC removes a stale socket, and also a live one, as Falco does.
     with suppress(FileNotFoundError):
         path.unlink()
     try:

@@ -27,10 +27,10 @@ class StockRule:
     def fire(self, time_ns: int, hostname: str, values: Mapping[str, Value]) -> JsonRecording:
         """The alert with these values; what the rule prints and ``values`` lacks is missing."""
         fields: dict[str, Value] = {field: values.get(field) for _, field in self.shown}
-        told = " ".join(f"{key}={_text(fields[field])}" for key, field in self.shown)
+        pairs = " ".join(f"{key}={_text(fields[field])}" for key, field in self.shown)
         body = {
             "hostname": hostname,
-            "output": f"{day_text(time_ns)}: {self.priority} {self.text} ({told})",
+            "output": f"{day_text(time_ns)}: {self.priority} {self.text} ({pairs})",
             "output_fields": {"evt.time": time_ns, **dict(sorted(fields.items()))},
             "priority": self.priority,
             "rule": self.name,

@@ -47,7 +47,7 @@ class Streams:
             yield from self._drain()
 
     def sub(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        """Drain the queue once for each request; never end by itself, not even when the client half-closes."""
+        """Drain the queue once for each request; do not end, not even when the client half-closes."""
         gone = threading.Event()
         if not context.add_callback(gone.set):
             return

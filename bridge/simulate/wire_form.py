@@ -1,6 +1,6 @@
-"""One alert in Falco's JSON form, told as Falco would fire it by gRPC, as a text line, or as a JSON body.
+"""Encodes an alert in Falco's JSON form as Falco sends it by gRPC, as a text line, or as a JSON body.
 
-Read off recordings of a Falco 0.43.1 that told the same alerts by both roads: gRPC's values are text, ``<NA>`` stands
+Taken from recordings of Falco 0.43.1 that sent the same alerts by both outputs: gRPC's values are text, ``<NA>`` stands
 for null, a list is ``(a,b c,d)``, ``evt.time`` is there only if the rule prints it.
 """
 
@@ -30,8 +30,8 @@ def text_line(body: Mapping[str, Any], time_ns: int) -> str:
     output = str(body.get("output", ""))
     if body.get("source") != INTERNAL_SOURCE or output.startswith(day_text(time_ns)):
         return output
-    told = " ".join(f"{name}={_json_text(value)}" for name, value in sorted(_fields(body).items()))
-    return f"{day_text(time_ns)}: {body.get('priority')} {output} ({told})"
+    pairs = " ".join(f"{name}={_json_text(value)}" for name, value in sorted(_fields(body).items()))
+    return f"{day_text(time_ns)}: {body.get('priority')} {output} ({pairs})"
 
 
 def grpc_message(body: Mapping[str, Any], time_ns: int, output: str) -> bytes:
@@ -54,13 +54,13 @@ def grpc_message(body: Mapping[str, Any], time_ns: int, output: str) -> bytes:
 
 def _field_texts(body: Mapping[str, Any], time_ns: int) -> dict[str, str]:
     internal = body.get("source") == INTERNAL_SOURCE
-    told: dict[str, str] = {}
+    shown: dict[str, str] = {}
     for name, value in _fields(body).items():
         if internal or not is_clock_field(name):
-            told[_clean(name)] = _clean(_field_text(value))
+            shown[_clean(name)] = _clean(_field_text(value))
         elif name not in _ALWAYS_IN_JSON or _prints_clock(body, time_ns, name):
-            told[name] = clock_text(name, time_ns)
-    return told
+            shown[name] = clock_text(name, time_ns)
+    return shown
 
 
 def _prints_clock(body: Mapping[str, Any], time_ns: int, name: str) -> bool:

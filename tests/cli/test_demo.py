@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
 def test_a_demo_that_is_stopped_leaves_nothing_running(stop: signal.Signals, tmp_path: Path) -> None:
     """Its bridge and its stand-in Falco end before it does."""
-    played = tmp_path / "told"
+    played = tmp_path / "played"
     with (
         played.open("wb") as output,
         subprocess.Popen(
@@ -34,7 +34,7 @@ def test_a_demo_that_is_stopped_leaves_nothing_running(stop: signal.Signals, tmp
 
 
 def test_a_config_names_the_routes_and_the_history_without_its_secrets(tmp_path: Path) -> None:
-    """What was told, and why, is found without typing paths; where the secrets are not, as in CI, tests run all the same."""
+    """Decisions are found without typing paths; without the secrets, as in CI, tests still run."""
     assert run("demo", "--dir", tmp_path, "--rate", "500").returncode == 0
     path = tmp_path / "falco-bridge.yaml"
     path.write_text(path.read_text("utf-8").replace("console://", "slack://${file:not-here}"), encoding="utf-8")
@@ -47,12 +47,12 @@ def test_a_config_names_the_routes_and_the_history_without_its_secrets(tmp_path:
     condition = "destructive and k8s.ns.name in (prod) and label.cluster = quickstart"
     assert run("match", condition, "--config", path, "-c").stdout == "7\n"
     assert run("match", condition, "--config", path, "-c", ALERTS).stdout == "7\n"
-    told = run("match", condition, "--config", path).stdout.splitlines()[0]
+    found = run("match", condition, "--config", path).stdout.splitlines()[0]
     explained = run("explain", "--config", path).stdout
-    assert json.loads(told)["output_fields"]["proc.cmdline"] in explained
+    assert json.loads(found)["output_fields"]["proc.cmdline"] in explained
     one = re.findall(r"id ([0-9a-f]{32})\)", explained)[0]
     assert run("explain", "--config", path, "--id", one[:12]).stdout.count(f"id {one}") == 1
-    assert run("explain", "--config", path, "--alert", "-", given=told).stdout.count("id ") == 1
+    assert run("explain", "--config", path, "--alert", "-", given=found).stdout.count("id ") == 1
     for verb in ("test", "explain", "match"):
         wrong = run(verb, *(["rule = a"] if verb == "match" else []), "--config", tmp_path / "none.yaml")
         assert (wrong.returncode, "cannot be read" in wrong.stderr) == (2, True), verb

@@ -44,7 +44,7 @@ def read(address: str, enough: int) -> list[Alert]:
 
 
 def test_a_loop_tells_every_alert_anew(tmp_path: Path) -> None:
-    """With its own time again it would be the same alert, told once for ever."""
+    """With its own time again it would be a duplicate."""
     with simulate("--loop", "--rate", "2000", "--listen", "unix:f.sock", cwd=tmp_path) as process:
         try:
             found = read(f"unix:{tmp_path}/f.sock", 200)
@@ -67,9 +67,9 @@ def test_posts_as_falcos_http_output_does(tmp_path: Path) -> None:
         first = server.requests[0]
         assert first.headers["User-Agent"] == "falcosecurity/falco"
         assert first.headers["Content-Type"] == "application/json"
-        told = [decode_json(request.body, 0) for request in server.requests]
+        sent = [decode_json(request.body, 0) for request in server.requests]
         made = [decode_json(alert.http(Form.JSON), 0) for alert in generate(5)]
-        assert told == made
+        assert sent == made
 
 
 def test_the_same_seed_makes_the_same_alerts() -> None:
@@ -100,30 +100,30 @@ MISTAKES = [
 @pytest.mark.parametrize(
     ("arguments", "said"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
 )
-def test_mistakes_are_told_in_a_sentence(arguments: list[str], said: str, tmp_path: Path) -> None:
+def test_mistakes_are_reported_in_a_sentence(arguments: list[str], said: str, tmp_path: Path) -> None:
     """Exit 2, no traceback."""
     process = simulate(*arguments, cwd=tmp_path)
-    _, told = process.communicate(timeout=60)
+    _, written = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert said in told
-    assert "Traceback" not in told
+    assert said in written
+    assert "Traceback" not in written
 
 
-def test_a_certificate_with_another_ones_key_is_told(tmp_path: Path) -> None:
+def test_a_certificate_with_the_key_of_another_is_reported(tmp_path: Path) -> None:
     """Not as an address that cannot be listened at."""
     authority = make_authority(tmp_path)
     server, other = authority.issue("server"), authority.issue("other")
     files = ("--ca", str(authority.certificate), "--cert", str(server.certificate), "--key", str(other.key))
     process = simulate("--listen", "127.0.0.1:0", *files, cwd=tmp_path)
-    _, told = process.communicate(timeout=60)
+    _, written = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "belong together" in told
+    assert "belong together" in written
 
 
 def test_a_broken_line_of_a_file_is_named(tmp_path: Path) -> None:
     """With its number."""
     (tmp_path / "a.jsonl").write_bytes(next(generate(1)).http(Form.JSON) + b"\n{\n")
     process = simulate("a.jsonl", "--listen", "unix:f.sock", cwd=tmp_path)
-    _, told = process.communicate(timeout=60)
+    _, written = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "a.jsonl:2:" in told
+    assert "a.jsonl:2:" in written

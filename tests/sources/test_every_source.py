@@ -1,4 +1,4 @@
-"""What a real Falco sent is the same by every road; what is broken on its way costs itself only, on every road."""
+"""Recorded alerts are the same by every source, and a broken message affects no other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.sources.collector import Collector, running
 from tests.support.recordings import FULL_JSON, NAMES, grpc_messages, http_bodies
 from tests.support.waiting import wait_until
 
-Road = Callable[[Sequence[bytes], Path, int], Collector]
+Reader = Callable[[Sequence[bytes], Path, int], Collector]
 MARK = b'{"rule": "the end", "time": "2026-01-01T00:00:00Z"}'
 GOOD = b'{"rule": "neighbour", "time": "2026-01-01T00:00:00.%09dZ", "output_fields": {"proc.name": "sh"}}'
 MUTATIONS = 400 if FULL else 25
@@ -108,18 +108,18 @@ def by_docker(bodies: Sequence[bytes], folder: Path, count: int) -> Collector:
     return from_file(bytes(lines), folder, count)
 
 
-ROADS = (by_http, by_http_at_once, by_http_array, by_stdin, by_file, by_cri, by_docker)
+READERS = (by_http, by_http_at_once, by_http_array, by_stdin, by_file, by_cri, by_docker)
 
 
-@pytest.mark.parametrize("road", ROADS, ids=lambda road: road.__name__)
-def test_recorded_json_is_the_same_by_every_road(road: Road, tmp_path: Path) -> None:
+@pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
+def test_recorded_json_is_the_same_by_every_source(read: Reader, tmp_path: Path) -> None:
     """Equal to what the same Falco sent by gRPC, in order, where it sent everything."""
     for name in FULL_JSON:
         expected = [each for message in grpc_messages(name) if isinstance(each := decode_grpc(message, 0), Alert)]
         bodies = http_bodies(name)
         folder = tmp_path / name
         folder.mkdir()
-        taken = road(bodies, folder, len(bodies))
+        taken = read(bodies, folder, len(bodies))
         assert taken.rejected == []
         ours = {alert.id: alert for alert in taken.alerts}
         same = [each for each in expected if each.id in ours]
@@ -129,14 +129,16 @@ def test_recorded_json_is_the_same_by_every_road(road: Road, tmp_path: Path) -> 
             assert len(same) == len(expected), name
 
 
-@pytest.mark.parametrize("road", [each for each in ROADS if each is not by_http_array], ids=lambda road: road.__name__)
-def test_recorded_text_and_lean_forms_are_the_same_by_every_road(road: Road, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "read", [each for each in READERS if each is not by_http_array], ids=lambda read: read.__name__
+)
+def test_recorded_text_and_lean_forms_are_the_same_by_every_source(read: Reader, tmp_path: Path) -> None:
     """Line breaks in values too; only the day is inferred."""
     for name in [each for each in NAMES if each not in FULL_JSON]:
         bodies = http_bodies(name)
         folder = tmp_path / name
         folder.mkdir()
-        taken = road(bodies, folder, len(bodies))
+        taken = read(bodies, folder, len(bodies))
         assert [alert.output for alert in taken.alerts] == [one(body).output for body in bodies], name
         assert [alert.rule for alert in taken.alerts] == [one(body).rule for body in bodies]
         assert taken.rejected == []
@@ -148,9 +150,9 @@ def one(body: bytes) -> Alert:
     return found
 
 
-@pytest.mark.parametrize("road", [by_http, by_stdin, by_file, by_cri, by_docker], ids=lambda road: road.__name__)
-def test_mutated_and_truncated_recordings_cost_no_neighbour(road: Road, tmp_path: Path) -> None:
-    """Between any two broken ones stands a whole one, and each of those comes in, once; refusals have reasons."""
+@pytest.mark.parametrize("read", [by_http, by_stdin, by_file, by_cri, by_docker], ids=lambda read: read.__name__)
+def test_mutated_and_truncated_recordings_cost_no_neighbour(read: Reader, tmp_path: Path) -> None:
+    """Every complete alert between two broken ones is read once, and each rejection has a reason."""
     chance = random.Random(4)
     bodies: list[bytes] = []
     for name in NAMES:
@@ -160,13 +162,13 @@ def test_mutated_and_truncated_recordings_cost_no_neighbour(road: Road, tmp_path
     bodies.append(MARK)
     tmp_path.joinpath("x").mkdir()
     whole = sum(body.startswith(b'{"rule": "neighbour"') for body in bodies)
-    taken = road(bodies, tmp_path / "x", len(bodies) // 2)
+    taken = read(bodies, tmp_path / "x", len(bodies) // 2)
     wait_until(lambda: any(alert.rule == "the end" for alert in taken.alerts), "the last one")
     rules = Counter(alert.rule for alert in taken.alerts)
     assert rules["neighbour"] == whole
     assert all(taken.rejected)
     assert len(taken.alerts) + len(taken.rejected) <= len(bodies)
-    if road is by_http:
+    if read is by_http:
         assert len(taken.alerts) + len(taken.rejected) == len(bodies)
 
 

@@ -330,7 +330,7 @@ def test_a_deleted_file_is_read_to_its_end_and_closed(tmp_path: Path) -> None:
 
 
 def test_a_renamed_file_is_followed_until_it_has_a_successor(tmp_path: Path) -> None:
-    """Falco writes to it until it is told to reopen its log."""
+    """Falco writes to it until it reopens its log."""
     path, renamed = tmp_path / "falco.log", tmp_path / "falco.log.1"
     append(path, 1)
     with running(source := follow(path, times=FollowTimes(renamed=0.0, scan=0.05))) as taken:

@@ -21,7 +21,7 @@ from tests.conftest import FULL
 
 HISTORIES = 200 if FULL else 25
 _STEP_NS = 1_000_000_000
-"""Between two writes. Writes within one tick of the file system's clock cannot be told apart."""
+"""Between two writes. Writes within one tick of the file system's clock cannot be distinguished."""
 
 
 class Killed(BaseException):

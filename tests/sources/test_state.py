@@ -28,8 +28,8 @@ def test_a_failure_ends_the_connection_and_a_success_the_problem() -> None:
     keeper.connected()
     assert since is not None
     assert keeper.now().connected_since_ns == since
-    keeper.failed("nobody is there")
-    assert (keeper.now().connected_since_ns, keeper.now().problem) == (None, "nobody is there")
+    keeper.failed("no answer")
+    assert (keeper.now().connected_since_ns, keeper.now().problem) == (None, "no answer")
     keeper.connected()
     assert (keeper.now().problem, keeper.now().failures) == ("", 1)
 
@@ -50,7 +50,7 @@ def test_only_what_was_committed_counts() -> None:
     assert (keeper.now().rejected, keeper.now().last_alert_ns) == (1, None)
 
 
-def test_a_falco_is_told_with_its_alerts_and_its_end(tmp_path: Path) -> None:
+def test_the_state_shows_a_falcos_alerts_and_its_end(tmp_path: Path) -> None:
     """Each Falco by its address."""
     address = f"unix:{tmp_path}/f.sock"
     source = GrpcSource("f", address)
