@@ -12,6 +12,7 @@ from urllib3.connection import HTTPConnection
 
 from bridge.channels.apprise import intercept
 from bridge.channels.apprise.timeouts import RequestTimeouts
+from bridge.common import trust
 from tests.support.certificates import make_authority
 from tests.support.far_side import FarSide, connect_proxy
 from tests.support.services import HOSTS, success_response
@@ -55,7 +56,9 @@ def services(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", authority)
+    trust.proxies.cache_clear()  # another test may have used another proxy for the same hosts
     server.requests.clear()
     server.answer = success_response
     yield server
     server.requests.clear()
+    trust.proxies.cache_clear()
