@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import pytest
 
+from bridge.courier.runner import AHEAD
 from bridge.delivery import DeliveryState
 from tests.conftest import FULL
 from tests.e2e.harness import Road
@@ -20,6 +21,8 @@ from tests.support.waiting import wait_until
 KILLS = 30 if FULL else 3
 ALERTS = 6000 if FULL else 900
 RATE = 200
+CONCURRENCY = 16
+"""That of channels that programs read."""
 ROUTES = 'route "everything" { when priority >= debug to hook }'
 PATIENCE = 300 if FULL else 120
 """Seconds: how long deliveries may take once everything is up again."""
@@ -86,6 +89,7 @@ def test_killing_the_courier_loses_nothing(road: Road) -> None:
         road.await_settled(seconds=PATIENCE)
         assert road.stop(bridge) == 0, road.log
     assert twice(ledger) <= held
+    assert len(twice(ledger)) <= KILLS * (CONCURRENCY + AHEAD)
 
 
 def kill_courier(road: Road, router: int) -> set[str]:
