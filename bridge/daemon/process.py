@@ -67,6 +67,8 @@ class BridgeProcess:
         self._bridge: Bridge
         self._live: LiveGeneration
         self._successor: Successor | None = None
+        self._thread: threading.Thread | None = None
+        """Starts a successor and waits for it."""
         self._stopped = threading.Event()
         self._restarting = threading.Lock()
         """Held while a successor checks, starts, or has taken over."""
@@ -103,6 +105,10 @@ class BridgeProcess:
                 return code
             self._log.error("restart failed; this process continues", exit=successor.exit_code())
             code = self._resume()
+        if self._stopped.is_set() and self._thread is not None:
+            self._thread.join()  # it ends the new process, which would take over otherwise
+            if self._successor is not None:
+                self._successor.end()
         return code
 
     def stop(self) -> None:
@@ -117,7 +123,8 @@ class BridgeProcess:
         if problem:
             self._log.error("restart refused", problem=problem)
         elif self._restarting.acquire(blocking=False):
-            threading.Thread(target=self._replace, name="restart", daemon=True).start()
+            self._thread = threading.Thread(target=self._replace, name="restart", daemon=True)
+            self._thread.start()
 
     def _restart_problem(self) -> str:
         if os.getpid() == 1:
