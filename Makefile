@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help run test test-full check bench files docs stubs format clean
+.PHONY: help run test test-full check bench files docs stubs lock format clean
 
 help:                    ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 14
@@ -41,6 +41,13 @@ docs: $(READY)           ## generate the tables of docs/config.md
 stubs:                   ## regenerate the protobuf stubs
 	proto/generate.sh
 
+lock: $(READY)           ## write requirements.lock again, with the latest versions that pyproject.toml allows
+	test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv; }
+	.venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --output-file requirements.lock pyproject.toml
+	echo 'hatchling>=1.24' | .venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --output-file requirements-build.lock -
+
 format: $(READY)         ## fix formatting and lint errors that have an automatic fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -52,4 +59,4 @@ $(READY): pyproject.toml
 	touch $@
 
 clean:                   ## delete .venv, caches and build output
-	rm -rf $(VENV) .venv-stubs dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-stubs .venv-lock dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

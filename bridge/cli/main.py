@@ -59,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         # The locale may lack a character, and a file name may be any bytes.
         sys.stdout.reconfigure(errors="backslashreplace")
+        if list(given[:1]) != ["fmt"]:  # its output is a route file, which must stay as it is
+            _escape_output()
     try:
         return _run(given)
     except KeyboardInterrupt:
@@ -71,6 +73,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _PIPE_CLOSED
     except OSError as error:
         return _unwritable(error)
+
+
+def _escape_output() -> None:
+    """No text in an alert, a file or a name acts on the terminal or on what reads the output."""
+    import os
+
+    from bridge.common.control_characters import EscapingOutput
+
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None or not hasattr(stream, "buffer"):
+            continue
+        colours = stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
+        encoding, errors, buffered = stream.encoding, stream.errors, stream.line_buffering
+        stream.flush()
+        escaping = EscapingOutput(stream.detach(), encoding, errors, line_buffering=buffered or name == "stderr")
+        escaping.colours = colours
+        setattr(sys, name, escaping)
 
 
 def make_parser(verbs: Sequence[str]) -> Parser:

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from bridge.common.control_characters import escaped
 from bridge.http.guard import Guard
 from bridge.http.hosts import is_internal_host, is_known_host, is_other_origin
 from bridge.operator.serving.tokens import authorizes
@@ -74,7 +75,7 @@ def metrics_app(
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         try:
             async with scrapes:
-                page = await in_thread(lambda: encode(registry))
+                page = await in_thread(lambda: escaped(encode(registry).decode()))
         except Exception:  # a fault in a metric must not end the health checks
             log.exception("metrics failed")
             return PlainTextResponse(_FAILED, 500)

@@ -1,0 +1,48 @@
+"""The lock files name every dependency with a version that pyproject.toml allows and with hashes."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def locked(name: str) -> dict[str, str]:
+    """The version of each package; several versions of one have markers."""
+    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
+    versions: dict[str, str] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        found = re.match(r"([A-Za-z0-9_.-]+)==([^ ;]+)[^#]*?( --hash=sha256:[0-9a-f]{64}|\s)+$", line + " ")
+        assert found is not None, line
+        assert "--hash=sha256:" in line, line
+        versions[canonicalize_name(found[1])] = found[2]
+    return versions
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("requirements.lock", PROJECT["project"]["dependencies"]),
+        ("requirements-build.lock", PROJECT["build-system"]["requires"]),
+    ],
+)
+def test_every_dependency_is_locked(name: str, wanted: list[str]) -> None:
+    versions = locked(name)
+    for each in map(Requirement, wanted):
+        version = versions.get(canonicalize_name(each.name))
+        assert version is not None, f"{each.name} is missing; run make lock"
+        assert version in each.specifier, f"{each} does not allow {version}; run make lock"
+
+
+def test_the_image_installs_nothing_without_a_hash() -> None:
+    """And nothing from an index but what the lock files name."""
+    dockerfile = (ROOT / "examples/kubernetes/Dockerfile").read_text(encoding="utf-8")
+    for command in re.findall(r"pip install[^&\n]*", dockerfile):
+        assert "--require-hashes" in command or "--no-index" in command, command
