@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         # The locale may lack a character, and a file name may be any bytes.
         sys.stdout.reconfigure(errors="backslashreplace")
-        if list(given[:1]) != ["fmt"]:  # its output is a route file, which must stay as it is
+        if arguments is None and list(given[:1]) != ["fmt"]:  # its output is a route file, which must stay as it is
             _escape_output()
     try:
         return _run(given)

@@ -1,6 +1,6 @@
-r"""Escapes characters on which a terminal acts, in text that is complete: JSON, a metrics page, the output of a verb.
+"""Escapes characters on which a terminal acts, in text that is complete: JSON, a metrics page, the output of a verb.
 
-The form ``\u001b`` leaves JSON equal. Text for people is escaped earlier and more strictly by ``text.visible``.
+The form ``\\u001b`` leaves JSON equal. Text for people is escaped earlier and more strictly by ``text.visible``.
 """
 
 from __future__ import annotations
