@@ -1,6 +1,6 @@
 """Escapes characters on which a terminal acts, in text that is complete: JSON, a metrics page, the output of a verb.
 
-They become the escapes of JSON, which leave JSON equal. Text for people is escaped earlier and more strictly by ``text.visible``.
+They become the escapes of JSON, which leave JSON equal. Text for people is escaped earlier by ``text.visible``.
 """
 
 from __future__ import annotations
