@@ -199,7 +199,8 @@ def test_the_image_copies_what_the_build_needs() -> None:
     copied = {
         word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]
     }
-    assert copied == {"pyproject.toml", "README.md", "LICENSE", "bridge", "grammar", "examples/quickstart"}
+    locks = {"requirements.lock", "requirements-build.lock"}
+    assert copied == locks | {"pyproject.toml", "README.md", "LICENSE", "bridge", "grammar", "examples/quickstart"}
     assert all((EXAMPLES.parent / name).exists() for name in copied)
 
 
