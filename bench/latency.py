@@ -15,6 +15,7 @@ from bench.figures import Figure
 
 _CASES = (("a far side of 100 ms", 100, 0.1, 1500), ("a fast far side", 1000, 0.0, 10_000))
 _CONNECTIONS = 8
+_WARM = 20
 _PATIENCE_SECONDS = 60.0
 
 
@@ -50,7 +51,10 @@ def _run(rate: int, delay: float, count: int) -> tuple[dict[int, float], dict[in
         threading.Thread(target=_read, args=(far.stdout, arrived), daemon=True).start()
         try:
             _await_source(source)
-            time.sleep(1)  # the start's own work is over
+            _post(source, {}, time.monotonic(), rate, range(count, count + _WARM))
+            while len(arrived) < _WARM:
+                time.sleep(0.1)
+            arrived.clear()
             start = time.monotonic() + 0.1
             posters = [
                 threading.Thread(target=_post, args=(source, sent, start, rate, range(first, count, _CONNECTIONS)))
