@@ -37,10 +37,10 @@ def figures() -> Iterator[Figure]:
     _only_errors()
     calm, flood = _run("calm"), _run("flood")
     for name, run in (("calm", calm), ("one floods", flood)):
-        for road, waits in (("gRPC, read to commit", run.commits), ("http, post to answer", run.posts)):
+        for instance, waits in (("gRPC, read to commit", run.commits), ("http, post to answer", run.posts)):
             waits.sort()
             for what, at in (("median", len(waits) // 2), ("p99", len(waits) * 99 // 100), ("worst", -1)):
-                yield Figure(f"{_FALCOS} + {_FALCOS} Falcos, {name}: {road}, {what}", waits[at] * 1000, "ms")
+                yield Figure(f"{_FALCOS} + {_FALCOS} Falcos, {name}: {instance}, {what}", waits[at] * 1000, "ms")
         yield Figure(f"{_FALCOS} + {_FALCOS} Falcos, {name}: told by the quiet ones and not taken", run.lost, "alerts")
     yield Figure("the flooding Falco meanwhile", flood.flooded / _SECONDS, "alerts/s")
 

@@ -15,7 +15,7 @@ import pytest
 
 from bridge.common.control_characters import escaped, escaped_but_colours
 from tests.cli.commands import run
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.e2e.test_listeners import free_port, start
 from tests.support.builders import falco_json
 from tests.support.waiting import wait_until
@@ -32,10 +32,10 @@ def assert_harmless(what: object, done: subprocess.CompletedProcess[str]) -> Non
 
 
 @pytest.fixture
-def road(tmp_path: Path) -> Iterator[Road]:
-    road = Road(tmp_path)
-    yield road
-    road.end()
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    instance = Instance(tmp_path)
+    yield instance
+    instance.end()
 
 
 @pytest.fixture
@@ -91,32 +91,32 @@ def test_json_stays_equal(folder: Path) -> None:
     assert first["output_fields"]["proc.cmdline"] == HOSTILE
 
 
-def test_nor_does_a_running_bridge(road: Road) -> None:
+def test_nor_does_a_running_bridge(instance: Instance) -> None:
     """Its metrics, its status, dead letters and the quarantine, as text and as JSON, and its log."""
     port, metrics = free_port(), free_port()
-    road.configure(
+    instance.configure(
         'route "r" { to archive }\n', {"archive": "file://archive.jsonl"},
         sources=[{"http": f"127.0.0.1:{port}"}], metrics=f"127.0.0.1:{metrics}",
     )  # fmt: skip
-    bridge = start(road)
+    bridge = start(instance)
     for body in (falco_json(output=HOSTILE, rule=HOSTILE, hostname=HOSTILE), HOSTILE.encode()):
         request = urllib.request.Request(f"http://127.0.0.1:{port}/", body, method="POST")
         try:
             urllib.request.urlopen(request, timeout=60).close()
         except urllib.error.HTTPError as error:
             error.close()
-    wait_until(lambda: len(road.kept()) == 1, "the alert")
+    wait_until(lambda: len(instance.kept()) == 1, "the alert")
     for words in (["status"], ["status", "--json"], ["dead", "list"], ["quarantine", "list"], ["channels"],
                   ["quarantine", "list", "--json"], ["quarantine", "show", "1"]):  # fmt: skip
         done = subprocess.run(
-            [sys.executable, "-m", "bridge", *words, "--config", "falco-bridge.yaml"], cwd=road.folder,
+            [sys.executable, "-m", "bridge", *words, "--config", "falco-bridge.yaml"], cwd=instance.folder,
             capture_output=True, timeout=60, check=False, text=True,
         )  # fmt: skip
         assert_harmless(words, done)
     with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=60) as page:
         assert not ACTING.search(page.read().decode())
-    assert road.stop(bridge) == 0
-    assert not ACTING.search(road.log)
+    assert instance.stop(bridge) == 0
+    assert not ACTING.search(instance.log)
 
 
 def test_colours_of_the_bridge_pass_on_a_terminal() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.support.waiting import wait_until
 
 CHANNELS = {"a": "file://a.jsonl", "b": "file://b.jsonl"}
@@ -21,39 +21,39 @@ class Running:
     """A bridge that alerts are sent to one by one."""
 
     def __init__(self, folder: Path, routes: str) -> None:
-        self.road = Road(folder)
+        self.instance = Instance(folder)
         self._sent = 0
         self.configure(routes)
-        self.bridge = self.road.bridge()
-        self.road.await_logged("started")
+        self.bridge = self.instance.bridge()
+        self.instance.await_logged("started")
 
     def configure(self, routes: str, channels: dict[str, str] | None = None) -> None:
-        self.road.configure(routes, channels or CHANNELS, sources=[{"socket": "in.sock"}])
+        self.instance.configure(routes, channels or CHANNELS, sources=[{"socket": "in.sock"}])
 
     def change(self, routes: str) -> None:
         """Write the route file, and wait until it is in use or was rejected."""
         before = self.reloads()
-        (self.road.folder / "test.route").write_text(routes, encoding="utf-8")
+        (self.instance.folder / "test.route").write_text(routes, encoding="utf-8")
         wait_until(lambda: self.reloads() > before, "the reload")
 
     def reloads(self) -> int:
-        return self.road.log.count('"reloaded"') + self.road.log.count('"reload rejected')
+        return self.instance.log.count('"reloaded"') + self.instance.log.count('"reload rejected')
 
     def send(self) -> None:
         self._sent += 1
         alert = {"rule": "x", "output": f"o{self._sent}", "priority": "Error", "time": "2026-03-04T05:06:07.1Z",
                  "output_fields": {"evt.num": self._sent}}  # fmt: skip
-        (self.road.folder / "one.jsonl").write_text(json.dumps(alert) + "\n", encoding="utf-8")
+        (self.instance.folder / "one.jsonl").write_text(json.dumps(alert) + "\n", encoding="utf-8")
         assert self.command("send", "one.jsonl", "--socket", "in.sock").returncode == 0
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "bridge", *words], cwd=self.road.folder, capture_output=True, text=True, timeout=120,
+            [sys.executable, "-m", "bridge", *words], cwd=self.instance.folder, capture_output=True, text=True, timeout=120,
             check=False,
         )  # fmt: skip
 
     def lines(self, channel: str) -> int:
-        path = self.road.folder / f"{channel}.jsonl"
+        path = self.instance.folder / f"{channel}.jsonl"
         return len(path.read_text(encoding="utf-8").splitlines()) if path.exists() else 0
 
 
@@ -61,7 +61,7 @@ class Running:
 def running(tmp_path: Path) -> Iterator[Running]:
     running = Running(tmp_path, THROTTLED)
     yield running
-    running.road.end()
+    running.instance.end()
 
 
 def test_a_changed_route_file_is_used_and_the_state_of_unchanged_clauses_is_kept(running: Running) -> None:
@@ -73,7 +73,7 @@ def test_a_changed_route_file_is_used_and_the_state_of_unchanged_clauses_is_kept
     wait_until(lambda: running.lines("b") == 1, "the new route")
     assert running.lines("a") == 1
     running.change('route "r" { to a throttle 2 per 10h }\n')
-    assert '"state forgotten"' in running.road.log
+    assert '"state forgotten"' in running.instance.log
     running.send()
     wait_until(lambda: running.lines("a") == 2, "the new throttle")
 
@@ -95,12 +95,12 @@ def test_an_error_keeps_the_running_routes_and_is_shown_until_it_is_fixed(runnin
 
 def test_channels_are_replaced_and_sections_that_need_a_restart_are_named(running: Running) -> None:
     """The source stays open throughout."""
-    running.road.configure(
+    running.instance.configure(
         'route "r" { to c }\n', {"c": "file://c.jsonl"}, sources=[{"socket": "in.sock"}, {"socket": "other.sock"}]
     )
     done = running.command("reload", "--config", "falco-bridge.yaml")
     assert (done.returncode, "`sources` has changed; restart" in done.stdout) == (0, True), done.stderr
     running.send()
     wait_until(lambda: running.lines("c") == 1, "the new channel")
-    assert not (running.road.folder / "other.sock").exists()
-    assert running.road.stop(running.bridge) == 0
+    assert not (running.instance.folder / "other.sock").exists()
+    assert running.instance.stop(running.bridge) == 0

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import Road, catches
+from tests.e2e.harness import Instance, catches
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "all" { to archive }\n'
@@ -24,12 +24,12 @@ CHANNELS = {"archive": "file://archive.jsonl"}
 
 
 @pytest.fixture
-def road(tmp_path: Path) -> Iterator[Road]:
-    road = Road(tmp_path)
-    yield road
-    for process in pids_of(road):
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    instance = Instance(tmp_path)
+    yield instance
+    for process in pids_of(instance):
         os.kill(process, signal.SIGKILL)
-    road.end()
+    instance.end()
 
 
 def free_port() -> int:
@@ -81,158 +81,158 @@ def _alert(rule: str) -> bytes:
     ).encode()  # fmt: skip
 
 
-def pids_of(road: Road) -> list[int]:
+def pids_of(instance: Instance) -> list[int]:
     """The bridge's processes that run in the folder, without couriers."""
-    return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal() and _is_bridge(each, road)]
+    return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal() and _is_bridge(each, instance)]
 
 
-def _is_bridge(process: Path, road: Road) -> bool:
+def _is_bridge(process: Path, instance: Instance) -> bool:
     try:
         state = (process / "stat").read_text("utf-8").rpartition(")")[2].split()[0]
-        runs_here = (process / "cwd").readlink() == road.folder and state != "Z"
+        runs_here = (process / "cwd").readlink() == instance.folder and state != "Z"
         return runs_here and b"--config" in (process / "cmdline").read_bytes()
     except OSError:  # it has ended
         return False
 
 
-def started(road: Road, count: int) -> None:
+def started(instance: Instance, count: int) -> None:
     """Wait until a bridge has started for the ``count``-th time."""
-    wait_until(lambda: road.log.count('"started"') >= count, f"start {count}")
+    wait_until(lambda: instance.log.count('"started"') >= count, f"start {count}")
 
 
-def restart(road: Road, old: int) -> int:
+def restart(instance: Instance, old: int) -> int:
     """Send SIGUSR2, and return the process that took over."""
-    before = road.log.count('"started"')
+    before = instance.log.count('"started"')
     os.kill(old, signal.SIGUSR2)
-    started(road, before + 1)
-    wait_until(lambda: old not in pids_of(road), "the end of the old process")
-    (new,) = pids_of(road)
+    started(instance, before + 1)
+    wait_until(lambda: old not in pids_of(instance), "the end of the old process")
+    (new,) = pids_of(instance)
     return new
 
 
-def configure(road: Road, port: int, **more: object) -> None:
-    road.configure(ROUTES, CHANNELS, sources=[{"http": f"127.0.0.1:{port}"}, {"socket": "in.sock"}], **more)
+def configure(instance: Instance, port: int, **more: object) -> None:
+    instance.configure(ROUTES, CHANNELS, sources=[{"http": f"127.0.0.1:{port}"}, {"socket": "in.sock"}], **more)
 
 
-def test_no_post_is_refused_or_lost_over_restarts(road: Road) -> None:
+def test_no_post_is_refused_or_lost_over_restarts(instance: Instance) -> None:
     """Nor with a config that is broken meanwhile: the old process then continues."""
     port = free_port()
-    configure(road, port)
-    bridge = road.bridge()
-    started(road, 1)
+    configure(instance, port)
+    bridge = instance.bridge()
+    started(instance, 1)
     senders = [Sender(port, f"s{at}", keep_alive=at % 2 == 0) for at in range(4)]
     process = bridge.pid
     for _ in range(2):
-        process = restart(road, process)
-    (road.folder / "test.route").write_text('route "broken" { to nowhere }\n', encoding="utf-8")
+        process = restart(instance, process)
+    (instance.folder / "test.route").write_text('route "broken" { to nowhere }\n', encoding="utf-8")
     os.kill(process, signal.SIGUSR2)
-    road.await_logged("restart failed", seconds=60)
-    assert pids_of(road) == [process]
-    (road.folder / "test.route").write_text('route "renamed" { to archive }\n', encoding="utf-8")
-    process = restart(road, process)
+    instance.await_logged("restart failed", seconds=60)
+    assert pids_of(instance) == [process]
+    (instance.folder / "test.route").write_text('route "renamed" { to archive }\n', encoding="utf-8")
+    process = restart(instance, process)
     posted = sum(sum(each.answers.values()) for each in senders)
     wait_until(lambda: sum(sum(each.answers.values()) for each in senders) > posted + 20, "further posts")
     for each in senders:
         each.stop()
     answers = sum((each.answers for each in senders), Counter[str]())
-    assert set(answers) == {"200"}, (answers, road.log)
+    assert set(answers) == {"200"}, (answers, instance.log)
     os.kill(process, signal.SIGTERM)
-    wait_until(lambda: not pids_of(road), "the end of the bridge")
-    assert len(road.kept()) == answers["200"]
-    rules = {each.alert.rule for each in road.kept()}
+    wait_until(lambda: not pids_of(instance), "the end of the bridge")
+    assert len(instance.kept()) == answers["200"]
+    rules = {each.alert.rule for each in instance.kept()}
     assert len(rules) == answers["200"]
-    archived = (road.folder / "archive.jsonl").read_text("utf-8").splitlines()
+    archived = (instance.folder / "archive.jsonl").read_text("utf-8").splitlines()
     assert {json.loads(line)["rule"] for line in archived} == rules
-    assert not (road.folder / "in.sock").exists()
+    assert not (instance.folder / "in.sock").exists()
 
 
-def test_the_unix_sockets_are_handed_over(road: Road) -> None:
+def test_the_unix_sockets_are_handed_over(instance: Instance) -> None:
     """``send`` and ``status`` reach the new process at the same paths."""
-    configure(road, free_port())
-    bridge = road.bridge()
-    started(road, 1)
-    inode = (road.folder / "in.sock").stat().st_ino
-    process = restart(road, bridge.pid)
-    assert (road.folder / "in.sock").stat().st_ino == inode
-    (road.folder / "alert.json").write_bytes(_alert("sent"))
-    sent = road.start("send", "--socket", "in.sock", "alert.json", output="send.log")
-    assert sent.wait(60) == 0, (road.folder / "send.log").read_text()
-    status = road.start("status", "--config", "falco-bridge.yaml", output="status.log")
-    assert status.wait(60) == 0, (road.folder / "status.log").read_text()
-    road.await_kept(1)
+    configure(instance, free_port())
+    bridge = instance.bridge()
+    started(instance, 1)
+    inode = (instance.folder / "in.sock").stat().st_ino
+    process = restart(instance, bridge.pid)
+    assert (instance.folder / "in.sock").stat().st_ino == inode
+    (instance.folder / "alert.json").write_bytes(_alert("sent"))
+    sent = instance.start("send", "--socket", "in.sock", "alert.json", output="send.log")
+    assert sent.wait(60) == 0, (instance.folder / "send.log").read_text()
+    status = instance.start("status", "--config", "falco-bridge.yaml", output="status.log")
+    assert status.wait(60) == 0, (instance.folder / "status.log").read_text()
+    instance.await_kept(1)
     os.kill(process, signal.SIGTERM)
-    wait_until(lambda: not pids_of(road), "the end of the bridge")
-    assert not [each for each in road.folder.iterdir() if each.name.endswith(".sock")]
+    wait_until(lambda: not pids_of(instance), "the end of the bridge")
+    assert not [each for each in instance.folder.iterdir() if each.name.endswith(".sock")]
 
 
-def test_the_old_process_continues_where_the_new_one_cannot_open_the_journal(road: Road) -> None:
+def test_the_old_process_continues_where_the_new_one_cannot_open_the_journal(instance: Instance) -> None:
     """The new one had checked everything, and the old one had already closed it."""
     port = free_port()
-    configure(road, port)
-    bridge = road.bridge()
-    started(road, 1)
-    configure(road, port, journal="missing/folder/journal.db", admin=str(road.folder / "journal.db.admin.sock"))
+    configure(instance, port)
+    bridge = instance.bridge()
+    started(instance, 1)
+    configure(instance, port, journal="missing/folder/journal.db", admin=str(instance.folder / "journal.db.admin.sock"))
     sender = Sender(port, "s", keep_alive=False)
     os.kill(bridge.pid, signal.SIGUSR2)
-    started(road, 2)
-    assert "restart failed" in road.log
-    assert pids_of(road) == [bridge.pid]
+    started(instance, 2)
+    assert "restart failed" in instance.log
+    assert pids_of(instance) == [bridge.pid]
     posted = sum(sender.answers.values())
     wait_until(lambda: sum(sender.answers.values()) > posted + 5, "further posts")
     sender.stop()
     assert set(sender.answers) == {"200"}
-    configure(road, port)
-    process = restart(road, bridge.pid)
+    configure(instance, port)
+    process = restart(instance, bridge.pid)
     os.kill(process, signal.SIGTERM)
-    wait_until(lambda: not pids_of(road), "the end of the bridge")
-    assert len(road.kept()) == sender.answers["200"]
+    wait_until(lambda: not pids_of(instance), "the end of the bridge")
+    assert len(instance.kept()) == sender.answers["200"]
 
 
-def test_standard_input_is_not_handed_over(road: Road) -> None:
+def test_standard_input_is_not_handed_over(instance: Instance) -> None:
     """Two processes would each read a part of a line."""
-    road.configure(ROUTES, CHANNELS, sources=[{"socket": "in.sock"}, {"stdin": True}])
-    bridge = road.bridge()
-    started(road, 1)
+    instance.configure(ROUTES, CHANNELS, sources=[{"socket": "in.sock"}, {"stdin": True}])
+    bridge = instance.bridge()
+    started(instance, 1)
     bridge.send_signal(signal.SIGUSR2)
-    road.await_logged("restart refused")
-    assert pids_of(road) == [bridge.pid]
+    instance.await_logged("restart refused")
+    assert pids_of(instance) == [bridge.pid]
 
 
-def test_a_stop_during_a_restart_ends_both_processes(road: Road) -> None:
+def test_a_stop_during_a_restart_ends_both_processes(instance: Instance) -> None:
     """The new process serves nobody yet."""
-    configure(road, free_port())
-    bridge = road.bridge()
-    started(road, 1)
+    configure(instance, free_port())
+    bridge = instance.bridge()
+    started(instance, 1)
     bridge.send_signal(signal.SIGUSR2)
-    road.await_logged('"restarting"')
+    instance.await_logged('"restarting"')
     bridge.terminate()
-    assert bridge.wait(60) == 0, road.log
-    wait_until(lambda: not pids_of(road), "the end of the new process")
+    assert bridge.wait(60) == 0, instance.log
+    wait_until(lambda: not pids_of(instance), "the end of the new process")
 
 
-def test_the_service_manager_follows(road: Road) -> None:
+def test_the_service_manager_follows(instance: Instance) -> None:
     """It learns when the bridge is ready, which process is the main one, and that it stops."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(road.folder / "notify"))
+        manager.bind(str(instance.folder / "notify"))
         manager.settimeout(60)
-        road.environment["NOTIFY_SOCKET"] = str(road.folder / "notify")
-        configure(road, free_port())
-        bridge = road.bridge()
+        instance.environment["NOTIFY_SOCKET"] = str(instance.folder / "notify")
+        configure(instance, free_port())
+        bridge = instance.bridge()
         assert manager.recv(100) == b"READY=1"
-        process = restart(road, bridge.pid)
+        process = restart(instance, bridge.pid)
         assert {manager.recv(100), manager.recv(100)} == {b"READY=1", f"MAINPID={process}".encode()}
         wait_until(lambda: catches(process, signal.SIGTERM), "the bridge to handle signals")
         os.kill(process, signal.SIGTERM)
         assert manager.recv(100) == b"STOPPING=1"
 
 
-def test_connections_wait_while_the_bridge_starts(road: Road) -> None:
+def test_connections_wait_while_the_bridge_starts(instance: Instance) -> None:
     """It listens before it checks the routes; a channel that Apprise checks takes longest."""
     port = free_port()
-    configure(road, port)
+    configure(instance, port)
     many = "".join(f'route "r{at}" {{\n  when rule = "x{at}"\n  to archive\n}}\n' for at in range(1000))
-    (road.folder / "test.route").write_text(many + "otherwise { to archive }\n", encoding="utf-8")
-    road.bridge()
+    (instance.folder / "test.route").write_text(many + "otherwise { to archive }\n", encoding="utf-8")
+    instance.bridge()
 
     def connect() -> socket.socket | None:
         try:
@@ -243,7 +243,7 @@ def test_connections_wait_while_the_bridge_starts(road: Road) -> None:
     connection: list[socket.socket | None] = []
     wait_until(lambda: connection.append(connect()) or connection[-1], "the listener")
     (accepted,) = [each for each in connection if each is not None]
-    was_started = '"started"' in road.log
+    was_started = '"started"' in instance.log
     with accepted:
         body = _alert("early")
         accepted.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
@@ -251,38 +251,38 @@ def test_connections_wait_while_the_bridge_starts(road: Road) -> None:
     assert not was_started
 
 
-def activated(road: Road, *listening: socket.socket) -> subprocess.Popen[bytes]:
+def activated(instance: Instance, *listening: socket.socket) -> subprocess.Popen[bytes]:
     """A bridge that systemd started: the sockets are its descriptors from 3 on."""
     numbers = " ".join(f"{3 + at}<&{each.fileno()}" for at, each in enumerate(listening))
     script = f'exec {numbers}; export LISTEN_FDS={len(listening)} LISTEN_PID=$$; exec "$@"'
-    with (road.folder / "bridge.log").open("ab") as log:
+    with (instance.folder / "bridge.log").open("ab") as log:
         bridge = subprocess.Popen(
             ["bash", "-c", script, "bash", sys.executable, "-m", "bridge", "--config", "falco-bridge.yaml"],
-            cwd=road.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            cwd=instance.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             pass_fds=[each.fileno() for each in listening],
         )  # fmt: skip
-    road.processes.append(bridge)
+    instance.processes.append(bridge)
     return bridge
 
 
-def test_no_post_is_refused_or_lost_where_systemd_listens(road: Road) -> None:
+def test_no_post_is_refused_or_lost_where_systemd_listens(instance: Instance) -> None:
     """Before the first start, over a SIGUSR2, and over a stop and a start."""
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as other:
         port = listening.getsockname()[1]
-        configure(road, port)
+        configure(instance, port)
         senders = [Sender(port, f"s{at}", keep_alive=at % 2 == 0) for at in range(4)]
-        bridge = activated(road, listening, other)
-        started(road, 1)
-        assert f"127.0.0.1:{other.getsockname()[1]}" in road.log, "no listener uses it"
-        process = restart(road, bridge.pid)
+        bridge = activated(instance, listening, other)
+        started(instance, 1)
+        assert f"127.0.0.1:{other.getsockname()[1]}" in instance.log, "no listener uses it"
+        process = restart(instance, bridge.pid)
         os.kill(process, signal.SIGTERM)
-        wait_until(lambda: not pids_of(road), "the end of the bridge")
-        activated(road, listening)
-        started(road, 3)
+        wait_until(lambda: not pids_of(instance), "the end of the bridge")
+        activated(instance, listening)
+        started(instance, 3)
         posted = sum(sum(each.answers.values()) for each in senders)
         wait_until(lambda: sum(sum(each.answers.values()) for each in senders) > posted + 20, "further posts")
         for each in senders:
             each.stop()
     answers = sum((each.answers for each in senders), Counter[str]())
-    assert set(answers) == {"200"}, (answers, road.log)
-    assert len({each.alert.rule for each in road.kept()}) == answers["200"]
+    assert set(answers) == {"200"}, (answers, instance.log)
+    assert len({each.alert.rule for each in instance.kept()}) == answers["200"]

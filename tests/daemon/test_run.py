@@ -19,7 +19,7 @@ import grpc
 import pytest
 
 from bridge.alert.wire.methods import GET
-from tests.e2e.harness import Road, holds_back, log_lines
+from tests.e2e.harness import Instance, holds_back, log_lines
 from tests.support.recordings import grpc_messages
 from tests.support.waiting import wait_until
 
@@ -29,10 +29,10 @@ CHANNELS = {"archive": "file://archive.jsonl"}
 
 
 @pytest.fixture
-def road(tmp_path: Path) -> Iterator[Road]:
-    road = Road(tmp_path)
-    yield road
-    road.end()
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    instance = Instance(tmp_path)
+    yield instance
+    instance.end()
 
 
 class StuckFalco:
@@ -66,35 +66,35 @@ def stuck_falco(path: Path) -> Iterator[StuckFalco]:
         server.stop(None).wait()
 
 
-def started(road: Road) -> subprocess.Popen[bytes]:
-    bridge = road.bridge()
-    wait_until(lambda: '"started"' in road.log, "the bridge to start")
+def started(instance: Instance) -> subprocess.Popen[bytes]:
+    bridge = instance.bridge()
+    wait_until(lambda: '"started"' in instance.log, "the bridge to start")
     return bridge
 
 
-def test_sigterm_drains_and_exits_with_zero(road: Road) -> None:
+def test_sigterm_drains_and_exits_with_zero(instance: Instance) -> None:
     """The last line of the log has the totals."""
-    road.configure(ROUTES, CHANNELS)
-    road.falco("--generate", "--count", "50")
-    bridge = road.bridge()
-    road.await_kept(50)
-    assert road.stop(bridge) == 0, road.log
-    last = log_lines(road.log)[-1]
+    instance.configure(ROUTES, CHANNELS)
+    instance.falco("--generate", "--count", "50")
+    bridge = instance.bridge()
+    instance.await_kept(50)
+    assert instance.stop(bridge) == 0, instance.log
+    last = log_lines(instance.log)[-1]
     assert (last["event"], last["alerts"], last["undelivered"]) == ("stopped", 50, 0)
 
 
-def test_a_terminal_that_is_closed_stops_it_as_sigterm_does(road: Road) -> None:
+def test_a_terminal_that_is_closed_stops_it_as_sigterm_does(instance: Instance) -> None:
     """Its courier gets the signal as well, and finishes first."""
-    road.configure(ROUTES, CHANNELS)
-    road.falco("--generate", "--count", "50")
-    bridge = road.bridge()
-    road.await_kept(50)
-    road.await_courier()
+    instance.configure(ROUTES, CHANNELS)
+    instance.falco("--generate", "--count", "50")
+    bridge = instance.bridge()
+    instance.await_kept(50)
+    instance.await_courier()
     (courier,) = Path(f"/proc/{bridge.pid}/task/{bridge.pid}/children").read_text("ascii").split()
     for process in (int(courier), bridge.pid):
         os.kill(process, signal.SIGHUP)
-    assert bridge.wait(30) == 0, road.log
-    last = log_lines(road.log)[-1]
+    assert bridge.wait(30) == 0, instance.log
+    last = log_lines(instance.log)[-1]
     assert (last["event"], last["alerts"], last["undelivered"]) == ("stopped", 50, 0)
 
 
@@ -117,118 +117,118 @@ def test_a_log_that_cannot_be_written_costs_no_alert(tmp_path: Path) -> None:
     assert len(told) == sum(json.loads(line)["source"] != "internal" for line in alerts.splitlines())
 
 
-def test_alerts_are_not_logged_one_by_one(road: Road) -> None:
+def test_alerts_are_not_logged_one_by_one(instance: Instance) -> None:
     """The log at info does not grow with the alerts."""
-    road.configure(ROUTES, CHANNELS)
-    road.falco("--generate", "--count", "300")
-    bridge = road.bridge()
-    road.await_kept(300)
-    assert road.stop(bridge) == 0
-    assert len(log_lines(road.log)) < 12
+    instance.configure(ROUTES, CHANNELS)
+    instance.falco("--generate", "--count", "300")
+    bridge = instance.bridge()
+    instance.await_kept(300)
+    assert instance.stop(bridge) == 0
+    assert len(log_lines(instance.log)) < 12
 
 
-def test_a_read_that_never_ends_is_aborted_at_the_deadline(road: Road) -> None:
+def test_a_read_that_never_ends_is_aborted_at_the_deadline(instance: Instance) -> None:
     """The log says that alerts may be lost, and the exit code is 1."""
-    road.configure(ROUTES, CHANNELS, shutdown={"drain": "700ms"})
-    with stuck_falco(road.folder / "falco.sock") as falco:
-        bridge = started(road)
+    instance.configure(ROUTES, CHANNELS, shutdown={"drain": "700ms"})
+    with stuck_falco(instance.folder / "falco.sock") as falco:
+        bridge = started(instance)
         wait_until(falco.reading.is_set, "the read")
-        assert road.stop(bridge) == 1, road.log
-    assert "alerts may be lost" in road.log
+        assert instance.stop(bridge) == 1, instance.log
+    assert "alerts may be lost" in instance.log
 
 
-def test_two_signals_at_once_count_as_one(road: Road) -> None:
+def test_two_signals_at_once_count_as_one(instance: Instance) -> None:
     """As GNU timeout sends it: to its child, and to its child's group."""
-    road.configure(ROUTES, CHANNELS)
-    with stuck_falco(road.folder / "falco.sock") as falco:
-        bridge = started(road)
+    instance.configure(ROUTES, CHANNELS)
+    with stuck_falco(instance.folder / "falco.sock") as falco:
+        bridge = started(instance)
         wait_until(falco.reading.is_set, "the read")
         bridge.send_signal(signal.SIGTERM)
         bridge.send_signal(signal.SIGINT)  # of two that are alike, a process may see one
-        wait_until(lambda: '"stopping"' in road.log, "the drain")
+        wait_until(lambda: '"stopping"' in instance.log, "the drain")
         falco.release.set()
-        assert bridge.wait(20) == 0, road.log
-    assert "alerts may be lost" not in road.log
+        assert bridge.wait(20) == 0, instance.log
+    assert "alerts may be lost" not in instance.log
 
 
-def test_a_second_signal_aborts_the_drain(road: Road) -> None:
+def test_a_second_signal_aborts_the_drain(instance: Instance) -> None:
     """Long before the deadline."""
-    road.configure(ROUTES, CHANNELS, shutdown={"drain": "5m"})
-    with stuck_falco(road.folder / "falco.sock") as falco:
-        bridge = started(road)
+    instance.configure(ROUTES, CHANNELS, shutdown={"drain": "5m"})
+    with stuck_falco(instance.folder / "falco.sock") as falco:
+        bridge = started(instance)
         wait_until(falco.reading.is_set, "the read")
         bridge.send_signal(signal.SIGINT)
-        wait_until(lambda: '"stopping"' in road.log, "the drain")
+        wait_until(lambda: '"stopping"' in instance.log, "the drain")
         begun = time.monotonic()
         _PAUSE.wait(0.2)
         bridge.send_signal(signal.SIGTERM)
         assert bridge.wait(20) == 1
         assert time.monotonic() - begun < 15
-    assert "alerts may be lost" in road.log
-    assert "send one signal only" in road.log
+    assert "alerts may be lost" in instance.log
+    assert "send one signal only" in instance.log
 
 
 _PAUSE = threading.Event()
 
 
-def test_a_bridge_that_is_stopped_while_it_starts_exits_cleanly(road: Road) -> None:
+def test_a_bridge_that_is_stopped_while_it_starts_exits_cleanly(instance: Instance) -> None:
     """SIGTERM during the start is handled once it has started."""
-    road.configure(ROUTES, CHANNELS)
-    bridge = road.bridge()
+    instance.configure(ROUTES, CHANNELS)
+    bridge = instance.bridge()
     wait_until(lambda: holds_back(bridge.pid, signal.SIGTERM), "the first moment")
     bridge.terminate()
-    assert bridge.wait(60) == 0, road.log
-    assert [line["event"] for line in log_lines(road.log)][-1] == "stopped"
+    assert bridge.wait(60) == 0, instance.log
+    assert [line["event"] for line in log_lines(instance.log)][-1] == "stopped"
 
 
-def test_a_hanging_channel_does_not_hold_up_the_stop(road: Road) -> None:
+def test_a_hanging_channel_does_not_hold_up_the_stop(instance: Instance) -> None:
     """The delivery stays in the journal, and the exit code is 0."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        road.configure(ROUTES, {"archive": f"json://127.0.0.1:{deaf.getsockname()[1]}/"}, shutdown={"drain": "1s"})
-        road.falco("--generate", "--count", "3")
-        bridge = road.bridge()
-        road.await_kept(3)
-        assert road.stop(bridge) == 0, road.log
-    assert log_lines(road.log)[-1]["undelivered"] == 3
+        instance.configure(ROUTES, {"archive": f"json://127.0.0.1:{deaf.getsockname()[1]}/"}, shutdown={"drain": "1s"})
+        instance.falco("--generate", "--count", "3")
+        bridge = instance.bridge()
+        instance.await_kept(3)
+        assert instance.stop(bridge) == 0, instance.log
+    assert log_lines(instance.log)[-1]["undelivered"] == 3
 
 
-def test_a_second_bridge_on_one_journal_is_rejected(road: Road) -> None:
+def test_a_second_bridge_on_one_journal_is_rejected(instance: Instance) -> None:
     """The error names the process that has the journal; the first bridge is not affected."""
-    road.configure(ROUTES, CHANNELS)
-    first = started(road)
+    instance.configure(ROUTES, CHANNELS)
+    first = started(instance)
     second = subprocess.run(
-        [sys.executable, "-m", "bridge", "--config", "falco-bridge.yaml"], cwd=road.folder, capture_output=True,
+        [sys.executable, "-m", "bridge", "--config", "falco-bridge.yaml"], cwd=instance.folder, capture_output=True,
         text=True, timeout=60, check=False,
     )  # fmt: skip
     assert second.returncode == 3
     assert f"process {first.pid}" in second.stderr
-    assert road.stop(first) == 0
+    assert instance.stop(first) == 0
 
 
-def test_a_throttle_holds_in_a_running_bridge(road: Road) -> None:
+def test_a_throttle_holds_in_a_running_bridge(instance: Instance) -> None:
     """Over a restart as well: one notification of all."""
-    road.configure('route "r" { to archive throttle 1 per 10h }\n', CHANNELS)
-    road.falco("--generate", "--count", "200")
-    first = started(road)
-    road.await_kept(200)
-    assert road.stop(first) == 0
-    road.falco("--generate", "--count", "100", "--seed", "7")
-    second = started(road)
-    road.await_kept(300)
-    assert road.stop(second) == 0
-    assert len((road.folder / "archive.jsonl").read_text(encoding="utf-8").splitlines()) == 1
+    instance.configure('route "r" { to archive throttle 1 per 10h }\n', CHANNELS)
+    instance.falco("--generate", "--count", "200")
+    first = started(instance)
+    instance.await_kept(200)
+    assert instance.stop(first) == 0
+    instance.falco("--generate", "--count", "100", "--seed", "7")
+    second = started(instance)
+    instance.await_kept(300)
+    assert instance.stop(second) == 0
+    assert len((instance.folder / "archive.jsonl").read_text(encoding="utf-8").splitlines()) == 1
 
 
-def test_silences_and_incidents_by_command(road: Road) -> None:
+def test_silences_and_incidents_by_command(instance: Instance) -> None:
     """A silence is added, listed and expired; an incident is listed, acknowledged and resolved."""
-    road.configure('route "r" { to archive throttle 1 per 10h }\n', CHANNELS)
-    road.falco("--generate", "--count", "20")
-    bridge = started(road)
-    road.await_kept(20)
+    instance.configure('route "r" { to archive throttle 1 per 10h }\n', CHANNELS)
+    instance.falco("--generate", "--count", "20")
+    bridge = started(instance)
+    instance.await_kept(20)
 
     def command(*words: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "bridge", *words, "--config", "falco-bridge.yaml"], cwd=road.folder,
+            [sys.executable, "-m", "bridge", *words, "--config", "falco-bridge.yaml"], cwd=instance.folder,
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -243,42 +243,42 @@ def test_silences_and_incidents_by_command(road: Road) -> None:
     assert "acknowledged by" in command("ack", "r")
     assert command("incidents", "--open") == "no incidents\n"
     assert "resolved by" in command("resolve", "r")
-    assert road.stop(bridge) == 0
+    assert instance.stop(bridge) == 0
 
 
-def test_redacted_text_is_nowhere_on_the_disk(road: Road) -> None:
+def test_redacted_text_is_nowhere_on_the_disk(instance: Instance) -> None:
     """Neither in the journal nor in what a channel received."""
-    road.configure('redact proc.cmdline, output matching "rm -rf \\\\S+"\n' + ROUTES, CHANNELS)
-    road.falco("--generate", "--count", "400")
-    bridge = road.bridge()
-    road.await_kept(400)
-    road.await_settled()
-    assert road.stop(bridge) == 0
-    files = [path for path in road.folder.iterdir() if path.name.startswith(("journal", "archive"))]
+    instance.configure('redact proc.cmdline, output matching "rm -rf \\\\S+"\n' + ROUTES, CHANNELS)
+    instance.falco("--generate", "--count", "400")
+    bridge = instance.bridge()
+    instance.await_kept(400)
+    instance.await_settled()
+    assert instance.stop(bridge) == 0
+    files = [path for path in instance.folder.iterdir() if path.name.startswith(("journal", "archive"))]
     assert files
     assert all(b"rm -rf /" not in path.read_bytes() for path in files)
     assert any(b"***" in path.read_bytes() for path in files)
 
 
-def test_a_killed_courier_is_restarted(road: Road) -> None:
+def test_a_killed_courier_is_restarted(instance: Instance) -> None:
     """The log reports it, and deliveries continue."""
-    road.configure(ROUTES, CHANNELS)
-    bridge = started(road)
-    wait_until((road.folder / "journal.db.courier.lock").exists, "the courier")
-    wait_until(lambda: _pid(road) is not None, "the courier's number")
-    first = _pid(road)
+    instance.configure(ROUTES, CHANNELS)
+    bridge = started(instance)
+    wait_until((instance.folder / "journal.db.courier.lock").exists, "the courier")
+    wait_until(lambda: _pid(instance) is not None, "the courier's number")
+    first = _pid(instance)
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: _pid(road) not in {None, first}, "another courier")
-    road.falco("--generate", "--count", "5")
-    road.await_kept(5)
-    road.await_settled()
-    assert road.stop(bridge) == 0
-    assert "killed by SIGKILL" in road.log
+    wait_until(lambda: _pid(instance) not in {None, first}, "another courier")
+    instance.falco("--generate", "--count", "5")
+    instance.await_kept(5)
+    instance.await_settled()
+    assert instance.stop(bridge) == 0
+    assert "killed by SIGKILL" in instance.log
 
 
-def _pid(road: Road) -> int | None:
+def _pid(instance: Instance) -> int | None:
     try:
-        return road.courier_pid()
+        return instance.courier_pid()
     except (ValueError, FileNotFoundError):
         return None

@@ -24,7 +24,7 @@ from bridge.operator.service import OperatorService
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.sources.stdin_source import StdinSource
 from tests.courier.working import entry
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.support.far_side import Answer, FarSide, Request
 from tests.support.waiting import wait_until
 
@@ -32,18 +32,18 @@ OLD, NEW = "canary-of-yesterday", "canary-of-today"
 
 
 @pytest.fixture
-def road(tmp_path: Path) -> Iterator[Road]:
-    road = Road(tmp_path)
-    yield road
-    road.end()
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    instance = Instance(tmp_path)
+    yield instance
+    instance.end()
 
 
-def watched(road: Road) -> tuple[SecretRotation, LiveGeneration]:
-    (road.folder / "token").write_text(OLD, encoding="utf-8")
-    road.configure(
+def watched(instance: Instance) -> tuple[SecretRotation, LiveGeneration]:
+    (instance.folder / "token").write_text(OLD, encoding="utf-8")
+    instance.configure(
         'route "r" { to hook }\n', {"hook": "webhook://h/?+X-Token=${file:token}"}, sources=[{"stdin": True}]
     )
-    built = build_generation(road.folder / "falco-bridge.yaml", {})
+    built = build_generation(instance.folder / "falco-bridge.yaml", {})
     assert built.generation is not None, built.text()
     courier = CourierProcess(built.generation.courier_settings())
     operator = OperatorService(built.generation.config, ListeningSockets())
@@ -56,17 +56,17 @@ def url_of(live: LiveGeneration) -> str:
     return live.current.config.channels["hook"].url.reveal()
 
 
-def test_a_file_that_was_replaced_or_rewritten_is_used(road: Road) -> None:
+def test_a_file_that_was_replaced_or_rewritten_is_used(instance: Instance) -> None:
     """By rename, in place, or behind a link as Kubernetes does it; a touch alone changes nothing."""
-    rotation, live = watched(road)
-    token = road.folder / "token"
+    rotation, live = watched(instance)
+    token = instance.folder / "token"
     first = live.current
     assert not rotation.rotate()
     os.utime(token, (1, 1))
     assert not rotation.rotate()
     assert live.current is first
-    (road.folder / "new").write_text(NEW, encoding="utf-8")
-    (road.folder / "new").rename(token)
+    (instance.folder / "new").write_text(NEW, encoding="utf-8")
+    (instance.folder / "new").rename(token)
     assert rotation.rotate()
     assert url_of(live) == f"webhook://h/?+X-Token={NEW}"
     token.write_text(NEW + "-2", encoding="utf-8")
@@ -76,11 +76,11 @@ def test_a_file_that_was_replaced_or_rewritten_is_used(road: Road) -> None:
     assert live.current.router is first.router
 
 
-def test_a_secret_that_cannot_be_used_changes_nothing(road: Road) -> None:
+def test_a_secret_that_cannot_be_used_changes_nothing(instance: Instance) -> None:
     """Empty, because it is being written; not a header; missing. The next one is used."""
-    rotation, live = watched(road)
+    rotation, live = watched(instance)
     first = live.current
-    token = road.folder / "token"
+    token = instance.folder / "token"
     with capture_logs() as logs:
         for broken in ("", "a\x01b"):
             token.write_text(broken, encoding="utf-8")
@@ -95,38 +95,38 @@ def test_a_secret_that_cannot_be_used_changes_nothing(road: Road) -> None:
     assert OLD not in str(logs)
 
 
-def test_only_secrets_are_taken_from_a_changed_config(road: Road) -> None:
+def test_only_secrets_are_taken_from_a_changed_config(instance: Instance) -> None:
     """Everything else waits for a full reload."""
-    rotation, live = watched(road)
-    (road.folder / "token").write_text(NEW, encoding="utf-8")
-    config = road.folder / "falco-bridge.yaml"
+    rotation, live = watched(instance)
+    (instance.folder / "token").write_text(NEW, encoding="utf-8")
+    config = instance.folder / "falco-bridge.yaml"
     config.write_text(config.read_text("utf-8").replace("cluster: test", "cluster: other"), encoding="utf-8")
     assert rotation.rotate()
     assert url_of(live) == f"webhook://h/?+X-Token={NEW}"
     assert live.current.config.labels == {"cluster": "test"}
 
 
-def test_the_secrets_of_listeners_are_rotated(road: Road) -> None:
+def test_the_secrets_of_listeners_are_rotated(instance: Instance) -> None:
     """Alerts, metrics and the operator API, with the new token; the courier is not replaced for that."""
-    (road.folder / "token").write_text(OLD, encoding="utf-8")
+    (instance.folder / "token").write_text(OLD, encoding="utf-8")
     ports = [free_port(), free_port(), free_port()]
-    road.configure(
+    instance.configure(
         'route "r" { to hook }\n', {"hook": "console://"},
         sources=[{"http": f"127.0.0.1:{ports[0]}", "token": "${file:token}"}],
         metrics={"listen": f"127.0.0.1:{ports[1]}", "token": "${file:token}"},
         admin={"listen": f"127.0.0.1:{ports[2]}", "token": "${file:token}"},
     )  # fmt: skip
-    bridge = road.bridge()
+    bridge = instance.bridge()
     wait_until(lambda: [asked(port, OLD) for port in ports] == [200, 200, 200], "the listeners")
-    lock = road.folder / "journal.db.courier.lock"
+    lock = instance.folder / "journal.db.courier.lock"
     wait_until(lambda: lock.exists() and lock.read_text(encoding="utf-8"), "the courier")
     assert [asked(port, NEW) for port in ports] == [401, 401, 401]
-    courier = road.courier_pid()
-    (road.folder / "token").write_text(NEW, encoding="utf-8")
+    courier = instance.courier_pid()
+    (instance.folder / "token").write_text(NEW, encoding="utf-8")
     wait_until(lambda: [asked(port, NEW) for port in ports] == [200, 200, 200], "the new token")
-    assert road.courier_pid() == courier
-    assert road.stop(bridge) == 0
-    assert [canary for canary in (OLD, NEW) if canary in road.log] == []
+    assert instance.courier_pid() == courier
+    assert instance.stop(bridge) == 0
+    assert [canary for canary in (OLD, NEW) if canary in instance.log] == []
 
 
 def free_port() -> int:
@@ -151,52 +151,52 @@ def asked(port: int, token: str) -> int:
         return 0
 
 
-def test_a_failing_channel_is_tried_at_once_with_its_new_secret(road: Road) -> None:
+def test_a_failing_channel_is_tried_at_once_with_its_new_secret(instance: Instance) -> None:
     """The next probe would be an hour away."""
     now = time.time_ns()
     down = Health(circuit=Circuit.OPEN, since_ns=now, failures=9, failing_ns=now)
-    with closing(open_for_router(road.journal_path)) as journal:
+    with closing(open_for_router(instance.journal_path)) as journal:
         journal.alerts.append("s", now, [entry("what waits", "hook")])
         journal.deliveries.settle([], {"hook": down})
-    (road.folder / "token").write_text(OLD, encoding="utf-8")
+    (instance.folder / "token").write_text(OLD, encoding="utf-8")
     busy = Answer(503, b"", {"Retry-After": "3600"})
     with FarSide(lambda request: Answer() if request.headers["X-Token"] == NEW else busy).serving() as server:
         url = f"webhook://127.0.0.1:{server.port}/?+X-Token=${{file:token}}"
-        road.configure('route "r" { to hook }\n', {"hook": url})
-        bridge = road.bridge()
+        instance.configure('route "r" { to hook }\n', {"hook": url})
+        bridge = instance.bridge()
         wait_until(lambda: server.requests, "the probe of the start")
-        (road.folder / "token").write_text(NEW, encoding="utf-8")
+        (instance.folder / "token").write_text(NEW, encoding="utf-8")
         wait_until(lambda: len(server.requests) == 2, "the waiting delivery")
-        assert road.stop(bridge) == 0
+        assert instance.stop(bridge) == 0
     assert [each.headers["X-Token"] for each in server.requests] == [OLD, NEW]
 
 
-def test_a_running_bridge_sends_with_the_new_secret(road: Road) -> None:
+def test_a_running_bridge_sends_with_the_new_secret(instance: Instance) -> None:
     """Without a restart. Deliveries that waited arrive with the later ones, and no output shows a secret."""
 
     def answer(request: Request) -> Answer:
         token = request.headers["X-Token"]
         return Answer() if token == NEW else Answer(401, f"{token} has expired".encode())
 
-    (road.folder / "token").write_text(OLD, encoding="utf-8")
+    (instance.folder / "token").write_text(OLD, encoding="utf-8")
     with FarSide(answer).serving() as server:
-        road.configure(
+        instance.configure(
             'route "r" { to hook }\n',
             {"hook": f"webhook://127.0.0.1:{server.port}/?+X-Token=${{file:token}}"},
             log={"level": "debug", "format": "json"},
         )
-        falco = road.falco("--generate", "--count", "400", "--rate", "20")
-        bridge = road.bridge()
+        falco = instance.falco("--generate", "--count", "400", "--rate", "20")
+        bridge = instance.bridge()
         wait_until(lambda: server.requests, "an attempt with the old token")
-        (road.folder / "new").write_text(NEW, encoding="utf-8")
-        (road.folder / "new").rename(road.folder / "token")
+        (instance.folder / "new").write_text(NEW, encoding="utf-8")
+        (instance.folder / "new").rename(instance.folder / "token")
         wait_until(lambda: any(each.headers["X-Token"] == NEW for each in server.requests), "the new token")
         falco.kill()
-        road.await_settled()
-        assert road.stop(bridge) == 0
-        assert {each.state for each in road.deliveries()} == {DeliveryState.DELIVERED}
-    assert "secrets rotated" in road.log
-    assert "courier exited" not in road.log
-    everything = road.log + " ".join(each.reason for each in road.deliveries())
+        instance.await_settled()
+        assert instance.stop(bridge) == 0
+        assert {each.state for each in instance.deliveries()} == {DeliveryState.DELIVERED}
+    assert "secrets rotated" in instance.log
+    assert "courier exited" not in instance.log
+    everything = instance.log + " ".join(each.reason for each in instance.deliveries())
     assert "HTTP 401: *** has expired" in everything
     assert [canary for canary in (OLD, NEW) if canary in everything] == []

@@ -1,4 +1,4 @@
-"""A road for each test, torn down with every process that was started on it."""
+"""An instance of the bridge for each test, torn down with every process that was started on it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.support.far_side import FarSide
 
 
 @pytest.fixture
-def road(tmp_path: Path) -> Iterator[Road]:
+def instance(tmp_path: Path) -> Iterator[Instance]:
     """An empty folder to run in."""
-    road = Road(tmp_path)
-    yield road
-    road.end()
+    instance = Instance(tmp_path)
+    yield instance
+    instance.end()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ EVERYTHING = 'route "everything" { to hook }\n'
 
 
 @dataclass
-class Road:
+class Instance:
     """The folder of one test, with the processes that were started in it."""
 
     folder: Path

@@ -21,7 +21,7 @@ import pytest
 from bridge.courier.runner import AHEAD
 from bridge.delivery import DeliveryState
 from tests.conftest import FULL
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.e2e.test_kill import jitter
 from tests.support.far_side import Answer, FarSide, Request
 from tests.support.waiting import wait_until
@@ -71,7 +71,7 @@ class Shaky(Taken):
 
 
 @contextmanager
-def world(road: Road) -> Iterator[dict[str, Taken]]:
+def world(instance: Instance) -> Iterator[dict[str, Taken]]:
     """Six services and the config that names them. Yields what those accepted that accept anything."""
     ledgers = {"hook": Taken(), "second": Taken(), "shaky": Shaky(30 if FULL else 6)}
     with ExitStack() as stack:
@@ -86,30 +86,30 @@ def world(road: Road) -> Iterator[dict[str, Taken]]:
         }  # fmt: skip
         gone = stack.enter_context(FarSide(lambda _: Answer(413, b"too large")).serving())
         urls["gone"] = f"json://127.0.0.1:{gone.port}/"
-        road.configure(ROUTES, urls)
+        instance.configure(ROUTES, urls)
         yield ledgers
 
 
 @pytest.mark.timeout(3000)
-def test_every_delivery_ends_whatever_fails_and_dies(road: Road) -> None:
+def test_every_delivery_ends_whatever_fails_and_dies(instance: Instance) -> None:
     """Delivered, or a dead letter with its reason; twice only what was claimed when a process was killed."""
     moments = jitter("chaos")
     held: dict[str, set[str]] = {name: set() for name in CHANNELS}
-    with world(road) as ledgers:
-        falco = road.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE), "--exit-when-drained")
-        bridge = road.bridge()
+    with world(instance) as ledgers:
+        falco = instance.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE), "--exit-when-drained")
+        bridge = instance.bridge()
         for kill in range(KILLS):
-            wait_until(lambda: working_courier(road), "a courier at work")
+            wait_until(lambda: working_courier(instance), "a courier at work")
             _PACE.wait(moments.uniform(0.1, 1.5))
-            bridge = strike(road, bridge, held, both=kill % 2 == 1)
+            bridge = strike(instance, bridge, held, both=kill % 2 == 1)
         falco.wait(PATIENCE)
-        road.await_kept(1)
-        road.await_settled(seconds=PATIENCE)
-        assert road.stop(bridge) == 0, road.log[-4000:]
-    assert road.log.count("killed by SIGKILL") >= KILLS // 2
-    kept = {each.alert.id for each in road.kept() if each.decisions and each.source_name != "courier"}
+        instance.await_kept(1)
+        instance.await_settled(seconds=PATIENCE)
+        assert instance.stop(bridge) == 0, instance.log[-4000:]
+    assert instance.log.count("killed by SIGKILL") >= KILLS // 2
+    kept = {each.alert.id for each in instance.kept() if each.decisions and each.source_name != "courier"}
     assert len(kept) > ALERTS // 2
-    check_ends(road, kept)
+    check_ends(instance, kept)
     extra = Counter[str]()
     for name, ledger in ledgers.items():
         assert kept <= ledger.counts.keys(), f"{name} misses alerts"
@@ -117,36 +117,36 @@ def test_every_delivery_ends_whatever_fails_and_dies(road: Road) -> None:
         assert twice <= held[name], f"{name} took alerts twice that no kill explains"
         extra[name] = sum(times - 1 for times in ledger.counts.values())
         assert extra[name] <= KILLS * (CONCURRENCY + AHEAD), f"{name} took more alerts twice than kills may repeat"
-    lines = Counter(identity for identity in archive(road) if identity in kept)
+    lines = Counter(identity for identity in archive(instance) if identity in kept)
     assert lines.keys() == kept
     assert {identity for identity, times in lines.items() if times > 1} <= held["archive"]
     sys.stdout.write(f"{len(kept)} alerts, {KILLS} kills, twice: {dict(extra)}, in flight at kills: {_sizes(held)}\n")
 
 
 def strike(
-    road: Road, bridge: subprocess.Popen[bytes], held: dict[str, set[str]], *, both: bool
+    instance: Instance, bridge: subprocess.Popen[bytes], held: dict[str, set[str]], *, both: bool
 ) -> subprocess.Popen[bytes]:
     """Kill the courier, or both processes, and note what was claimed. Returns the bridge that runs then."""
     os.kill(bridge.pid, signal.SIGSTOP)
-    courier = road.courier_pid()
+    courier = instance.courier_pid()
     os.kill(courier, signal.SIGKILL)
     wait_until(lambda: not lives(courier), "the courier's end")
     if both:
         bridge.kill()
         bridge.wait()
-    for each in road.deliveries() if road.has_journal() else []:
+    for each in instance.deliveries() if instance.has_journal() else []:
         if each.state is DeliveryState.CLAIMED:
             held[each.channel].add(each.alert_id)
     if both:
-        return road.bridge()
+        return instance.bridge()
     os.kill(bridge.pid, signal.SIGCONT)
     return bridge
 
 
-def working_courier(road: Road) -> bool:
+def working_courier(instance: Instance) -> bool:
     """Whether a courier holds its lock and runs."""
     with suppress(FileNotFoundError, ValueError):  # there has been none yet
-        return lives(road.courier_pid())
+        return lives(instance.courier_pid())
     return False
 
 
@@ -157,10 +157,10 @@ def lives(process: int) -> bool:
     return False
 
 
-def check_ends(road: Road, kept: set[str]) -> None:
+def check_ends(instance: Instance, kept: set[str]) -> None:
     """Six deliveries for each alert, each delivered, or a dead letter with the reason of its channel."""
     ends: dict[str, list[DeliveryState]] = {name: [] for name in CHANNELS}
-    for each in road.deliveries():
+    for each in instance.deliveries():
         if each.alert_id not in kept:
             continue
         ends[each.channel].append(each.state)
@@ -172,9 +172,9 @@ def check_ends(road: Road, kept: set[str]) -> None:
         assert Counter(states) == {wanted: len(kept)}, name
 
 
-def archive(road: Road) -> list[str]:
+def archive(instance: Instance) -> list[str]:
     """The ids in the file channel's lines."""
-    text = (road.folder / "archive.jsonl").read_text(encoding="utf-8")
+    text = (instance.folder / "archive.jsonl").read_text(encoding="utf-8")
     return [match[0] for line in text.splitlines() if (match := _ID.search(line))]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.e2e.test_listeners import free_port, start
 from tests.support.builders import falco_json
 from tests.support.waiting import wait_until
@@ -20,19 +20,19 @@ STEPS = ("+0s", "+1h", "+0s", "-1h", "+1d", "-1d", "+0s", "+10y", "+0s", "-10y",
 
 
 @pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed")
-def test_every_alert_is_delivered_after_every_step(road: Road) -> None:
+def test_every_alert_is_delivered_after_every_step(instance: Instance) -> None:
     """Router and courier notice each step, and neither is restarted."""
-    clock = road.folder / "clock"
+    clock = instance.folder / "clock"
     clock.write_text("+0s\n", encoding="utf-8")
-    road.environment |= {
+    instance.environment |= {
         "LD_PRELOAD": str(LIBRARIES[0]), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
     }  # fmt: skip
     port = free_port()
-    archive = road.folder / "archive.jsonl"
+    archive = instance.folder / "archive.jsonl"
     channels = {"archive": "file://archive.jsonl"}
-    road.configure('route "all" { to archive }\n', channels, sources=[{"http": f"127.0.0.1:{port}"}])
-    bridge = start(road)
+    instance.configure('route "all" { to archive }\n', channels, sources=[{"http": f"127.0.0.1:{port}"}])
+    bridge = start(instance)
     for number, step in enumerate(STEPS):
         clock.write_text(step + "\n", encoding="utf-8")
         body = falco_json(time=f"2026-03-04T05:06:{number:02d}Z")
@@ -41,6 +41,6 @@ def test_every_alert_is_delivered_after_every_step(road: Road) -> None:
             lambda number=number: archive.exists() and len(archive.read_text("utf-8").splitlines()) > number,  # type: ignore[misc]
             f"the delivery after {step}",
         )
-    assert road.stop(bridge) == 0, road.log
-    assert road.log.count("clock was set") >= len(STEPS) - 1
-    assert "courier exited" not in road.log
+    assert instance.stop(bridge) == 0, instance.log
+    assert instance.log.count("clock was set") >= len(STEPS) - 1
+    assert "courier exited" not in instance.log

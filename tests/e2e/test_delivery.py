@@ -15,7 +15,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from bridge.delivery import DeliveryState
 from bridge.simulate.samples import samples_folder
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.support.certificates import make_authority
 from tests.support.far_side import Answer, FarSide, Request, connect_proxy
 from tests.support.waiting import wait_until
@@ -48,22 +48,22 @@ def sample_count() -> int:
     return sum(1 for line in SAMPLES.read_text(encoding="utf-8").splitlines() if line.strip())
 
 
-def play(road: Road) -> None:
+def play(instance: Instance) -> None:
     """Every sample from Falco to the journal, every delivery settled, everything stopped."""
-    road.falco(str(SAMPLES))
-    bridge = road.bridge()
-    road.await_kept(sample_count())
-    road.await_settled()
-    assert road.stop(bridge) == 0, road.log
+    instance.falco(str(SAMPLES))
+    bridge = instance.bridge()
+    instance.await_kept(sample_count())
+    instance.await_settled()
+    assert instance.stop(bridge) == 0, instance.log
 
 
 @pytest.fixture
-def services(tmp_path: Path, road: Road) -> Iterator[FarSide]:
+def services(tmp_path: Path, instance: Instance) -> Iterator[FarSide]:
     """A TLS server in place of Slack's and PagerDuty's APIs, reached through a proxy."""
     authority = make_authority(tmp_path)
     pair = authority.issue("services", ("hooks.slack.com", "events.pagerduty.com", "api.opsgenie.com"))
     with FarSide(answer_as_the_services_do, pair).serving() as server, connect_proxy(server.port) as proxy:
-        road.environment = {"HTTPS_PROXY": proxy, "REQUESTS_CA_BUNDLE": str(authority.certificate)}
+        instance.environment = {"HTTPS_PROXY": proxy, "REQUESTS_CA_BUNDLE": str(authority.certificate)}
         yield server
 
 
@@ -75,12 +75,12 @@ def answer_as_the_services_do(request: Request) -> Answer:
     return Answer(200, b"ok")
 
 
-def test_slack_receives_what_the_route_picked_and_nothing_else(road: Road, services: FarSide) -> None:
+def test_slack_receives_what_the_route_picked_and_nothing_else(instance: Instance, services: FarSide) -> None:
     """Each rm -rf in a prod namespace reaches Slack's API once, under the route's own headline."""
-    road.configure(
+    instance.configure(
         RM_IN_PROD.replace("CHANNEL", "secops"), {"secops": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/"}
     )
-    play(road)
+    play(instance)
     expected = destructive_in_prod()
     assert len(services.requests) == len(expected)
     for request in services.requests:
@@ -93,11 +93,11 @@ def test_slack_receives_what_the_route_picked_and_nothing_else(road: Road, servi
         assert alert["output_fields"]["k8s.pod.name"] in bodies  # type: ignore[index]
 
 
-def test_pagerduty_receives_an_event_for_each_alert(road: Road, services: FarSide) -> None:
+def test_pagerduty_receives_an_event_for_each_alert(instance: Instance, services: FarSide) -> None:
     """PagerDuty's events API gets a trigger with the integration key and the severity that the route gave."""
     key = "a" * 32
-    road.configure(RM_IN_PROD.replace("CHANNEL", "oncall"), {"oncall": f"pagerduty://{key}@apikey00000000000000"})
-    play(road)
+    instance.configure(RM_IN_PROD.replace("CHANNEL", "oncall"), {"oncall": f"pagerduty://{key}@apikey00000000000000"})
+    play(instance)
     assert len(services.requests) == len(destructive_in_prod())
     for request in services.requests:
         event = json.loads(request.body)
@@ -107,44 +107,44 @@ def test_pagerduty_receives_an_event_for_each_alert(road: Road, services: FarSid
         assert "rm -rf" in json.dumps(event)
 
 
-def test_opsgenie_receives_notices_too(road: Road, services: FarSide) -> None:
+def test_opsgenie_receives_notices_too(instance: Instance, services: FarSide) -> None:
     """Apprise alone sends no request for them and reports success."""
-    road.configure(
+    instance.configure(
         'route "all" { when rule exists to ops severity notice }\n',
         {"ops": {"url": "opsgenie://0a1b2c3d-key/", "rate": "unlimited", "digest_after": "never"}},
     )
-    play(road)
-    kept = [each for each in road.kept() if each.decisions]
+    play(instance)
+    kept = [each for each in instance.kept() if each.decisions]
     assert len(services.requests) == len(kept)
     assert {request.path for request in services.requests} == {"/v2/alerts"}
 
 
-def test_text_of_an_attacker_mentions_nobody_in_slack(road: Road, services: FarSide) -> None:
+def test_text_of_an_attacker_mentions_nobody_in_slack(instance: Instance, services: FarSide) -> None:
     """In the request: no mention of a channel, no link and no entity."""
     hostile = {"time": "2026-01-01T00:00:00.1Z", "rule": "Shell", "priority": "Notice", "source": "syscall",
                "hostname": "h", "tags": [], "output": "out <!channel> <http://evil|bank> & <@U1>",
                "output_fields": {"proc.cmdline": "echo <!here> <http://evil|click>", "evt.time": 1}}  # fmt: skip
-    (road.folder / "a.jsonl").write_text(json.dumps(hostile) + "\n", encoding="utf-8")
-    road.configure('route "all" { to secops title "%proc.cmdline" }\n',
+    (instance.folder / "a.jsonl").write_text(json.dumps(hostile) + "\n", encoding="utf-8")
+    instance.configure('route "all" { to secops title "%proc.cmdline" }\n',
                    {"secops": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/"})  # fmt: skip
-    road.falco("a.jsonl")
-    bridge = road.bridge()
-    road.await_kept(1)
-    road.await_settled()
-    assert road.stop(bridge) == 0, road.log
+    instance.falco("a.jsonl")
+    bridge = instance.bridge()
+    instance.await_kept(1)
+    instance.await_settled()
+    assert instance.stop(bridge) == 0, instance.log
     (request,) = services.requests
     text = json.dumps(json.loads(request.body), ensure_ascii=False)
     assert "&lt;!channel&gt;" in text
     assert not [mark for mark in ("<!channel>", "<!here>", "<http", "<@U1>") if mark in text]
 
 
-def test_a_json_webhook_receives_every_alert_once(road: Road, far_side: FarSide) -> None:
+def test_a_json_webhook_receives_every_alert_once(instance: Instance, far_side: FarSide) -> None:
     """Without a condition every sample arrives, each with its id, none twice."""
-    road.configure(
+    instance.configure(
         'route "everything" { when priority >= debug to hook }', {"hook": f"json://127.0.0.1:{far_side.port}/x"}
     )
-    play(road)
-    kept = {each.alert.id for each in road.kept() if each.decisions}
+    play(instance)
+    kept = {each.alert.id for each in instance.kept() if each.decisions}
     bodies = [request.body.decode() for request in far_side.requests]
     assert len(bodies) == len(kept)
     for identity in kept:
@@ -163,7 +163,7 @@ class Mailbox:
         return "250 OK"
 
 
-def test_mail_arrives_with_its_headline_as_subject(road: Road) -> None:
+def test_mail_arrives_with_its_headline_as_subject(instance: Instance) -> None:
     """An SMTP server receives one message an alert, the subject says what happened, the body carries the pod."""
     mailbox = Mailbox()
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -171,11 +171,11 @@ def test_mail_arrives_with_its_headline_as_subject(road: Road) -> None:
     controller = Controller(mailbox, hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        road.configure(
+        instance.configure(
             RM_IN_PROD.replace("CHANNEL", "mail"),
             {"mail": f"mailto://127.0.0.1:{port}?from=falco@example.com&to=secops@example.com&mode=insecure"},
         )
-        play(road)
+        play(instance)
     finally:
         controller.stop()
     expected = destructive_in_prod()
@@ -185,7 +185,7 @@ def test_mail_arrives_with_its_headline_as_subject(road: Road) -> None:
         assert "rm -rf" in str(message["Subject"])
 
 
-def test_a_busy_channel_is_tried_again_and_a_refusing_one_leaves_a_dead_letter(road: Road) -> None:
+def test_a_busy_channel_is_tried_again_and_a_refusing_one_leaves_a_dead_letter(instance: Instance) -> None:
     """503 and then 200: delivered. 413: a dead letter with status and reason, while the other is delivered."""
     seen: set[bytes] = set()
 
@@ -195,13 +195,13 @@ def test_a_busy_channel_is_tried_again_and_a_refusing_one_leaves_a_dead_letter(r
         return Answer(503, b"busy", {"Retry-After": "0"}) if first else Answer()
 
     with FarSide(busy_at_first).serving() as busy, FarSide(lambda _: Answer(413, b"too large")).serving() as gone:
-        road.configure(
+        instance.configure(
             RM_IN_PROD.replace("CHANNEL", "busy, gone"),
             {"busy": f"json://127.0.0.1:{busy.port}/", "gone": f"json://127.0.0.1:{gone.port}/"},
         )
-        play(road)
+        play(instance)
     expected = len(destructive_in_prod())
-    by_channel = {name: [each for each in road.deliveries() if each.channel == name] for name in ("busy", "gone")}
+    by_channel = {name: [each for each in instance.deliveries() if each.channel == name] for name in ("busy", "gone")}
     assert [each.state for each in by_channel["busy"]] == [DeliveryState.DELIVERED] * expected
     assert [each.state for each in by_channel["gone"]] == [DeliveryState.DEAD] * expected
     assert all(each.status == 413 for each in by_channel["gone"])
@@ -209,10 +209,10 @@ def test_a_busy_channel_is_tried_again_and_a_refusing_one_leaves_a_dead_letter(r
     assert len(gone.requests) == expected
 
 
-def test_a_hanging_channel_does_not_hold_up_another(road: Road, far_side: FarSide) -> None:
+def test_a_hanging_channel_does_not_hold_up_another(instance: Instance, far_side: FarSide) -> None:
     """While one channel's server accepts and never answers, the other channel's deliveries all arrive."""
     with socket.create_server(("127.0.0.1", 0)) as hanging:
-        road.configure(
+        instance.configure(
             RM_IN_PROD.replace("CHANNEL", "stuck, hook"),
             {
                 "stuck": f"json://127.0.0.1:{hanging.getsockname()[1]}/",
@@ -220,21 +220,21 @@ def test_a_hanging_channel_does_not_hold_up_another(road: Road, far_side: FarSid
             },
             shutdown={"drain": "1s"},
         )
-        road.falco(str(SAMPLES))
-        bridge = road.bridge()
+        instance.falco(str(SAMPLES))
+        bridge = instance.bridge()
         expected = len(destructive_in_prod())
         wait_until(lambda: len(far_side.requests) == expected, "the healthy channel's deliveries", seconds=20)
-        assert road.stop(bridge) == 0
-    waiting = [each for each in road.deliveries() if each.channel == "stuck"]
+        assert instance.stop(bridge) == 0
+    waiting = [each for each in instance.deliveries() if each.channel == "stuck"]
     assert len(waiting) == expected
     assert all(each.state in {DeliveryState.PENDING, DeliveryState.CLAIMED} for each in waiting)
 
 
-def test_the_file_channel_keeps_a_json_line_a_delivery(road: Road) -> None:
+def test_the_file_channel_keeps_a_json_line_a_delivery(instance: Instance) -> None:
     """A file:// channel holds every matching alert with its route and severity, readable by its owner only."""
-    road.configure(RM_IN_PROD.replace("CHANNEL", "archive"), {"archive": "file://archive.jsonl"})
-    play(road)
-    archive = road.folder / "archive.jsonl"
+    instance.configure(RM_IN_PROD.replace("CHANNEL", "archive"), {"archive": "file://archive.jsonl"})
+    play(instance)
+    archive = instance.folder / "archive.jsonl"
     lines = [json.loads(line) for line in archive.read_text(encoding="utf-8").splitlines()]
     assert len(lines) == len(destructive_in_prod())
     assert all("rm -rf in prod" in json.dumps(line) for line in lines)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.e2e.test_listeners import command, free_port
 
 ROUTES = 'route "all" { to archive }\n'
@@ -18,59 +18,59 @@ CHANNELS = {"archive": "file://archive.jsonl"}
 CANNOT_START, INVALID = 3, 2
 
 
-def exit_code(road: Road) -> tuple[int, str]:
-    done = command(road, "--config", "falco-bridge.yaml")
+def exit_code(instance: Instance) -> tuple[int, str]:
+    done = command(instance, "--config", "falco-bridge.yaml")
     return done.returncode, done.stderr.decode()
 
 
-def missing_routes(road: Road) -> None:
-    path = road.folder / "falco-bridge.yaml"
+def missing_routes(instance: Instance) -> None:
+    path = instance.folder / "falco-bridge.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("test.route", "later/*.route"), encoding="utf-8")
 
 
-def test_a_port_that_is_taken(road: Road) -> None:
+def test_a_port_that_is_taken(instance: Instance) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        road.configure(ROUTES, CHANNELS, sources=[{"http": address}])
-        assert exit_code(road)[0] == CANNOT_START
-        road.configure(ROUTES, CHANNELS, metrics=address)
-        code, text = exit_code(road)
+        instance.configure(ROUTES, CHANNELS, sources=[{"http": address}])
+        assert exit_code(instance)[0] == CANNOT_START
+        instance.configure(ROUTES, CHANNELS, metrics=address)
+        code, text = exit_code(instance)
     assert code == CANNOT_START
     assert address in text
 
 
-def test_a_lock_that_is_held(road: Road) -> None:
-    road.configure(ROUTES, CHANNELS)
-    with (road.folder / "journal.db.lock").open("w") as lock:
+def test_a_lock_that_is_held(instance: Instance) -> None:
+    instance.configure(ROUTES, CHANNELS)
+    with (instance.folder / "journal.db.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert exit_code(road)[0] == CANNOT_START
+        assert exit_code(instance)[0] == CANNOT_START
 
 
-def test_folders_that_are_not_mounted_yet(road: Road) -> None:
+def test_folders_that_are_not_mounted_yet(instance: Instance) -> None:
     """The journal's, that of a secret, of the routes, of a certificate, and the config's own."""
-    road.configure(ROUTES, CHANNELS, journal="later/journal.db")
-    assert exit_code(road)[0] == CANNOT_START
-    road.configure(ROUTES, {"archive": "webhook://example.com/${file:later/token}"})
-    assert exit_code(road)[0] == CANNOT_START
-    road.configure(ROUTES, CHANNELS)
-    missing_routes(road)
-    assert exit_code(road)[0] == CANNOT_START
+    instance.configure(ROUTES, CHANNELS, journal="later/journal.db")
+    assert exit_code(instance)[0] == CANNOT_START
+    instance.configure(ROUTES, {"archive": "webhook://example.com/${file:later/token}"})
+    assert exit_code(instance)[0] == CANNOT_START
+    instance.configure(ROUTES, CHANNELS)
+    missing_routes(instance)
+    assert exit_code(instance)[0] == CANNOT_START
     tls = {"cert": "later/cert.pem", "key": "later/key.pem"}
-    road.configure(ROUTES, CHANNELS, sources=[{"http": f"127.0.0.1:{free_port()}", "tls": tls}])
-    assert exit_code(road)[0] == CANNOT_START
-    (road.folder / "falco-bridge.yaml").unlink()
-    assert exit_code(road)[0] == CANNOT_START
+    instance.configure(ROUTES, CHANNELS, sources=[{"http": f"127.0.0.1:{free_port()}", "tls": tls}])
+    assert exit_code(instance)[0] == CANNOT_START
+    (instance.folder / "falco-bridge.yaml").unlink()
+    assert exit_code(instance)[0] == CANNOT_START
 
 
-def test_a_damaged_journal(road: Road) -> None:
-    road.configure(ROUTES, CHANNELS)
-    road.journal_path.write_bytes(b"this is no database, but long enough to be looked at" * 100)
-    assert exit_code(road)[0] == CANNOT_START
+def test_a_damaged_journal(instance: Instance) -> None:
+    instance.configure(ROUTES, CHANNELS)
+    instance.journal_path.write_bytes(b"this is no database, but long enough to be looked at" * 100)
+    assert exit_code(instance)[0] == CANNOT_START
 
 
-def test_a_channel_check_that_is_killed(road: Road) -> None:
+def test_a_channel_check_that_is_killed(instance: Instance) -> None:
     """It is the memory that is short, not the channel that is wrong."""
-    road.configure(ROUTES, {"archive": "json://127.0.0.1:9/"})
+    instance.configure(ROUTES, {"archive": "json://127.0.0.1:9/"})
     killer = (
         "import subprocess, sys; from pathlib import Path; from bridge.daemon import channel_check\n"
         "start = channel_check.start_python\n"
@@ -81,7 +81,7 @@ def test_a_channel_check_that_is_killed(road: Road) -> None:
         "sys.exit(run_bridge(Path('falco-bridge.yaml')))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", killer], cwd=road.folder, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", killer], cwd=instance.folder, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == CANNOT_START, done.stderr
     assert "the channels could not be checked" in done.stderr
@@ -98,10 +98,10 @@ def test_a_channel_check_that_is_killed(road: Road) -> None:
         (ROUTES, {"journal": "later/j.db", "log": {"level": "loud"}}),
     ],
 )
-def test_what_a_restart_cannot_fix(road: Road, routes: str, more: dict[str, object]) -> None:
+def test_what_a_restart_cannot_fix(instance: Instance, routes: str, more: dict[str, object]) -> None:
     """A mistake in the text counts for more than a file that is not there."""
-    road.configure(routes, CHANNELS, **more)
-    code, text = exit_code(road)
+    instance.configure(routes, CHANNELS, **more)
+    code, text = exit_code(instance)
     assert code == INVALID, text
 
 

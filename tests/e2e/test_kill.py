@@ -14,7 +14,7 @@ import pytest
 from bridge.courier.runner import AHEAD
 from bridge.delivery import DeliveryState
 from tests.conftest import FULL
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.support.far_side import Answer, FarSide, Request
 from tests.support.waiting import wait_until
 
@@ -32,10 +32,10 @@ _PACE = threading.Event()
 class Ledger:
     """Counts by alert id what the receiver accepted."""
 
-    def __init__(self, road: Road) -> None:
+    def __init__(self, instance: Instance) -> None:
         self.arrived: list[str] = []
         self.server = FarSide(self._take)
-        self._road = road
+        self._road = instance
 
     def _take(self, request: Request) -> Answer:
         self.arrived.append(request.body.decode())
@@ -61,9 +61,9 @@ def _ids_in(body: str) -> list[str]:
     return [word for word in words if len(word) == 32]
 
 
-def claimed(road: Road) -> set[str]:
+def claimed(instance: Instance) -> set[str]:
     """The alerts whose delivery is claimed."""
-    return {each.alert_id for each in road.deliveries() if each.state is DeliveryState.CLAIMED}
+    return {each.alert_id for each in instance.deliveries() if each.state is DeliveryState.CLAIMED}
 
 
 def jitter(test: str) -> random.Random:
@@ -72,33 +72,33 @@ def jitter(test: str) -> random.Random:
 
 
 @pytest.mark.timeout(900)
-def test_killing_the_courier_loses_nothing(road: Road) -> None:
+def test_killing_the_courier_loses_nothing(instance: Instance) -> None:
     """It is started again each time; only deliveries that it had claimed when it was killed may arrive twice."""
     moments = jitter("courier")
-    ledger = Ledger(road)
+    ledger = Ledger(instance)
     with ledger.server.serving() as server:
-        road.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
-        road.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE))
-        bridge = road.bridge()
+        instance.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
+        instance.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE))
+        bridge = instance.bridge()
         held: set[str] = set()
         for _ in range(KILLS):
-            wait_until((road.folder / "journal.db.courier.lock").exists, "a courier")
+            wait_until((instance.folder / "journal.db.courier.lock").exists, "a courier")
             _PACE.wait(moments.uniform(0.3, 1.0))
-            held |= kill_courier(road, bridge.pid)
-        road.await_kept(ALERTS, seconds=PATIENCE)
-        road.await_settled(seconds=PATIENCE)
-        assert road.stop(bridge) == 0, road.log
+            held |= kill_courier(instance, bridge.pid)
+        instance.await_kept(ALERTS, seconds=PATIENCE)
+        instance.await_settled(seconds=PATIENCE)
+        assert instance.stop(bridge) == 0, instance.log
     assert twice(ledger) <= held
     assert len(twice(ledger)) <= KILLS * (CONCURRENCY + AHEAD)
 
 
-def kill_courier(road: Road, router: int) -> set[str]:
+def kill_courier(instance: Instance, router: int) -> set[str]:
     """Kill the courier while the router is suspended. Returns what the courier had claimed."""
     os.kill(router, signal.SIGSTOP)
     try:
         with suppress(ProcessLookupError, ValueError):  # it has just ended, or is writing its process id
-            os.kill(road.courier_pid(), signal.SIGKILL)
-        return claimed(road)
+            os.kill(instance.courier_pid(), signal.SIGKILL)
+        return claimed(instance)
     finally:
         os.kill(router, signal.SIGCONT)
 
@@ -108,67 +108,67 @@ def twice(ledger: Ledger) -> set[str]:
 
 
 @pytest.mark.timeout(900)
-def test_killing_the_router_loses_nothing_that_was_committed(road: Road) -> None:
+def test_killing_the_router_loses_nothing_that_was_committed(instance: Instance) -> None:
     """Started again after each kill, the bridge delivers everything in the journal, and nothing twice."""
     moments = jitter("router")
-    ledger = Ledger(road)
+    ledger = Ledger(instance)
     with ledger.server.serving() as server:
-        road.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
-        falco = road.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE), "--exit-when-drained")
+        instance.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
+        falco = instance.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE), "--exit-when-drained")
         for _ in range(KILLS):
-            bridge = road.bridge()
+            bridge = instance.bridge()
             _PACE.wait(moments.uniform(1.0, 2.0))
             bridge.kill()
             bridge.wait()
-        bridge = road.bridge()
+        bridge = instance.bridge()
         falco.wait(120)
-        road.await_kept(1)
-        road.await_settled(seconds=PATIENCE)
-        assert road.stop(bridge) == 0, road.log
+        instance.await_kept(1)
+        instance.await_settled(seconds=PATIENCE)
+        assert instance.stop(bridge) == 0, instance.log
     assert twice(ledger) == set()
 
 
 @pytest.mark.timeout(900)
-def test_killing_both_at_once_loses_nothing_that_was_committed(road: Road) -> None:
+def test_killing_both_at_once_loses_nothing_that_was_committed(instance: Instance) -> None:
     """As when the machine stops: only deliveries that the courier had claimed may arrive twice."""
     moments = jitter("both")
-    ledger = Ledger(road)
+    ledger = Ledger(instance)
     held: set[str] = set()
     with ledger.server.serving() as server:
-        road.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
-        falco = road.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE), "--exit-when-drained")
+        instance.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
+        falco = instance.falco("--generate", "--count", str(ALERTS), "--rate", str(RATE), "--exit-when-drained")
         for _ in range(KILLS):
-            bridge = road.bridge()
+            bridge = instance.bridge()
             _PACE.wait(moments.uniform(1.0, 2.0))
             os.kill(bridge.pid, signal.SIGSTOP)
             with suppress(ProcessLookupError, FileNotFoundError, ValueError):
-                os.kill(road.courier_pid(), signal.SIGKILL)
+                os.kill(instance.courier_pid(), signal.SIGKILL)
             bridge.kill()
             bridge.wait()
-            if road.has_journal():
-                held |= claimed(road)
-        bridge = road.bridge()
+            if instance.has_journal():
+                held |= claimed(instance)
+        bridge = instance.bridge()
         falco.wait(120)
-        road.await_settled(seconds=PATIENCE)
-        assert road.stop(bridge) == 0, road.log
+        instance.await_settled(seconds=PATIENCE)
+        assert instance.stop(bridge) == 0, instance.log
     assert twice(ledger) <= held
 
 
 @pytest.mark.timeout(900)
-def test_killing_falco_does_not_stop_the_bridge(road: Road) -> None:
+def test_killing_falco_does_not_stop_the_bridge(instance: Instance) -> None:
     """Each Falco that is killed and restarted is read again within seconds, and each disconnect is logged once."""
-    ledger = Ledger(road)
+    ledger = Ledger(instance)
     with ledger.server.serving() as server:
-        road.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
-        bridge = road.bridge()
+        instance.configure(ROUTES, {"hook": f"json://127.0.0.1:{server.port}/"})
+        bridge = instance.bridge()
         for restart in range(KILLS):
-            before = len(road.kept()) if road.has_journal() else 0
-            falco = road.falco("--generate", "--count", "200", "--rate", str(RATE), "--seed", str(restart))
-            road.await_kept(before + 20)
+            before = len(instance.kept()) if instance.has_journal() else 0
+            falco = instance.falco("--generate", "--count", "200", "--rate", str(RATE), "--seed", str(restart))
+            instance.await_kept(before + 20)
             falco.kill()
             falco.wait()
-        road.await_settled(seconds=60)
-        assert road.stop(bridge) == 0, road.log
+        instance.await_settled(seconds=60)
+        assert instance.stop(bridge) == 0, instance.log
     assert twice(ledger) == set()
-    assert "Traceback" not in road.log
-    assert road.log.count("falco not readable") <= 2 * KILLS + 2, road.log
+    assert "Traceback" not in instance.log
+    assert instance.log.count("falco not readable") <= 2 * KILLS + 2, instance.log

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tests.conftest import FULL
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.e2e.test_kill import PATIENCE, jitter
 from tests.support.far_side import Answer, FarSide, Request
 from tests.support.waiting import wait_until
@@ -46,29 +46,29 @@ class Receiver:
 
 
 @pytest.mark.timeout(1800)
-def test_killing_the_router_loses_and_doubles_no_count(road: Road) -> None:
+def test_killing_the_router_loses_and_doubles_no_count(instance: Instance) -> None:
     """Every committed alert is in exactly one digest of its group, and counted once by the throttle."""
     moments = jitter("memory")
     receiver = Receiver()
     with receiver.server.serving() as server:
         url = f"webhook://127.0.0.1:{server.port}/"
-        road.configure(ROUTES, {"hook": url, "limited": url})
-        falco = road.falco("--generate", "--count", str(ALERTS), "--rate", "100", "--exit-when-drained")
+        instance.configure(ROUTES, {"hook": url, "limited": url})
+        falco = instance.falco("--generate", "--count", str(ALERTS), "--rate", "100", "--exit-when-drained")
         for _ in range(KILLS):
-            bridge = road.bridge()
+            bridge = instance.bridge()
             _PACE.wait(moments.uniform(1.0, 2.5))
             bridge.kill()
             bridge.wait()
-        bridge = road.bridge()
+        bridge = instance.bridge()
         falco.wait(PATIENCE)
-        road.await_kept(1)
-        matching = sum(any(each.route == "groups" for each in kept.decisions) for kept in road.kept())
+        instance.await_kept(1)
+        matching = sum(any(each.route == "groups" for each in kept.decisions) for kept in instance.kept())
         for route in ("groups", "throttle"):
             wait_until(
                 lambda route=route: receiver.counted(route) >= matching, f"the counts of {route}", seconds=PATIENCE
             )
-        road.await_settled(seconds=PATIENCE)
-        assert road.stop(bridge) == 0, road.log
+        instance.await_settled(seconds=PATIENCE)
+        assert instance.stop(bridge) == 0, instance.log
     assert (receiver.counted("groups"), receiver.counted("throttle")) == (matching, matching)
     named = [alert for each in receiver.by_delivery.values() if each["kind"] == "digest" for alert in each["alerts"]]
     assert len(named) == len(set(named))

@@ -20,7 +20,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import FULL
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.support.recordings import http_bodies
 from tests.support.waiting import wait_until
 
@@ -30,10 +30,10 @@ CHANNELS = {"archive": "file://archive.jsonl"}
 _PACE = threading.Event()
 
 
-def command(road: Road, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """A verb, run to its end in the road's folder."""
+def command(instance: Instance, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """A verb, run to its end in the instance's folder."""
     return subprocess.run(
-        [sys.executable, "-m", "bridge", *arguments], cwd=road.folder, input=given, capture_output=True, timeout=60,
+        [sys.executable, "-m", "bridge", *arguments], cwd=instance.folder, input=given, capture_output=True, timeout=60,
         check=False,
     )  # fmt: skip
 
@@ -43,50 +43,50 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def start(road: Road) -> subprocess.Popen[bytes]:
-    before = road.log.count('"started"') if (road.folder / "bridge.log").exists() else 0
-    bridge = road.bridge()
-    wait_until(lambda: road.log.count('"started"') > before, "the start")
+def start(instance: Instance) -> subprocess.Popen[bytes]:
+    before = instance.log.count('"started"') if (instance.folder / "bridge.log").exists() else 0
+    bridge = instance.bridge()
+    wait_until(lambda: instance.log.count('"started"') > before, "the start")
     return bridge
 
 
-def test_status_asks_the_running_bridge(road: Road) -> None:
+def test_status_asks_the_running_bridge(instance: Instance) -> None:
     """By the config or by the socket; once it is gone, a sentence says so."""
-    road.configure(ROUTES, CHANNELS)
-    road.falco("--generate", "--count", "20")
-    bridge = start(road)
-    road.await_kept(20)
+    instance.configure(ROUTES, CHANNELS)
+    instance.falco("--generate", "--count", "20")
+    bridge = start(instance)
+    instance.await_kept(20)
     for named in (("--config", "falco-bridge.yaml"), ("--socket", "journal.db.admin.sock")):
-        done = command(road, "status", *named, "--json")
+        done = command(instance, "status", *named, "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["alerts"] == 20
-    assert road.stop(bridge) == 0, road.log
-    assert not (road.folder / "journal.db.admin.sock").exists()
-    done = command(road, "status", "--config", "falco-bridge.yaml")
+    assert instance.stop(bridge) == 0, instance.log
+    assert not (instance.folder / "journal.db.admin.sock").exists()
+    done = command(instance, "status", "--config", "falco-bridge.yaml")
     assert done.returncode == 1
     assert b"no bridge is running" in done.stderr
 
 
-def test_status_watches_until_the_bridge_stops(road: Road) -> None:
+def test_status_watches_until_the_bridge_stops(instance: Instance) -> None:
     """A status at once and again; the end of the bridge ends it."""
-    road.configure(ROUTES, CHANNELS)
-    bridge = start(road)
+    instance.configure(ROUTES, CHANNELS)
+    bridge = start(instance)
     watching = [sys.executable, "-m", "bridge", "status", "--config", "falco-bridge.yaml", "--watch", "--json"]
     with subprocess.Popen(
-        watching, cwd=road.folder, stdout=subprocess.PIPE, env=os.environ | road.environment
+        watching, cwd=instance.folder, stdout=subprocess.PIPE, env=os.environ | instance.environment
     ) as watch:
         assert watch.stdout is not None
         assert [json.loads(watch.stdout.readline())["not_ready"] for _ in range(2)] == ["", ""]
-        assert road.stop(bridge) == 0, road.log
+        assert instance.stop(bridge) == 0, instance.log
         assert watch.wait(60) == 0
 
 
-def test_the_operator_api_over_tcp_requires_its_token(road: Road) -> None:
+def test_the_operator_api_over_tcp_requires_its_token(instance: Instance) -> None:
     """It shows the same bridge as the admin socket does."""
     port = free_port()
     admin = {"listen": f"127.0.0.1:{port}", "token": "0123456789abcdef"}
-    road.configure(ROUTES, CHANNELS, admin=admin)
-    bridge = start(road)
+    instance.configure(ROUTES, CHANNELS, admin=admin)
+    bridge = start(instance)
     request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/status")
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=60)
@@ -95,22 +95,22 @@ def test_the_operator_api_over_tcp_requires_its_token(road: Road) -> None:
     request.add_header("Authorization", f"Bearer {admin['token']}")
     with urllib.request.urlopen(request, timeout=60) as answer:
         over_tcp = json.loads(answer.read())
-    on_the_socket = json.loads(command(road, "status", "--config", "falco-bridge.yaml", "--json").stdout)
+    on_the_socket = json.loads(command(instance, "status", "--config", "falco-bridge.yaml", "--json").stdout)
     assert over_tcp["started_ns"] == on_the_socket["started_ns"]
-    assert road.stop(bridge) == 0, road.log
-    assert admin["token"] not in road.log
+    assert instance.stop(bridge) == 0, instance.log
+    assert admin["token"] not in instance.log
 
 
-def test_a_killed_bridge_starts_again_over_its_socket(road: Road) -> None:
+def test_a_killed_bridge_starts_again_over_its_socket(instance: Instance) -> None:
     """What it left behind is replaced."""
-    road.configure(ROUTES, CHANNELS)
-    bridge = start(road)
+    instance.configure(ROUTES, CHANNELS)
+    bridge = start(instance)
     bridge.kill()
     bridge.wait()
-    assert (road.folder / "journal.db.admin.sock").is_socket()
-    assert command(road, "status", "--config", "falco-bridge.yaml").returncode == 1
-    start(road)
-    assert command(road, "status", "--config", "falco-bridge.yaml").returncode == 0
+    assert (instance.folder / "journal.db.admin.sock").is_socket()
+    assert command(instance, "status", "--config", "falco-bridge.yaml").returncode == 1
+    start(instance)
+    assert command(instance, "status", "--config", "falco-bridge.yaml").returncode == 0
 
 
 SOCKET: dict[str, object] = {"sources": [{"socket": "in.sock"}]}
@@ -121,115 +121,117 @@ def body(number: int) -> bytes:
     return json.dumps({"rule": f"r{number}", "time": "2026-01-01T00:00:00Z", "output": "o"}).encode() + b"\n"
 
 
-def test_send_exits_with_zero_once_it_is_committed(road: Road) -> None:
+def test_send_exits_with_zero_once_it_is_committed(instance: Instance) -> None:
     """A process an alert, as program_output starts it; a repeated one is one alert; a file brings many."""
-    road.configure('route "none" { when rule = nothing to archive }\n', CHANNELS, **SOCKET)
-    bridge = start(road)
+    instance.configure('route "none" { when rule = nothing to archive }\n', CHANNELS, **SOCKET)
+    bridge = start(instance)
     for number in (0, 1, 1):
-        done = command(road, *SEND, given=body(number))
+        done = command(instance, *SEND, given=body(number))
         assert (done.returncode, done.stderr) == (0, b"")
-    assert len(road.kept()) == 2
-    (road.folder / "many.jsonl").write_bytes(b"".join(body(number) for number in range(30_000)))
-    assert command(road, *SEND, "many.jsonl").returncode == 0
-    assert len(road.kept()) == 30_000
-    refused = command(road, *SEND, given=b"{}\n")
+    assert len(instance.kept()) == 2
+    (instance.folder / "many.jsonl").write_bytes(b"".join(body(number) for number in range(30_000)))
+    assert command(instance, *SEND, "many.jsonl").returncode == 0
+    assert len(instance.kept()) == 30_000
+    refused = command(instance, *SEND, given=b"{}\n")
     assert refused.returncode == 1
     assert b"quarantined" in refused.stderr
-    assert road.stop(bridge) == 0, road.log
+    assert instance.stop(bridge) == 0, instance.log
 
 
-def test_send_without_a_bridge_leaves_it_in_the_spool(road: Road) -> None:
+def test_send_without_a_bridge_leaves_it_in_the_spool(instance: Instance) -> None:
     """The next start takes it in; what neither takes is said with a code that is not zero."""
-    road.configure(ROUTES, CHANNELS, **SOCKET)
-    done = command(road, *SEND, given=body(0))
+    instance.configure(ROUTES, CHANNELS, **SOCKET)
+    done = command(instance, *SEND, given=body(0))
     assert done.returncode == 1
     assert b"NOT SENT: no bridge listens at in.sock; the spool in.spool cannot be opened" in done.stderr
-    assert road.stop(start(road)) == 0
+    assert instance.stop(start(instance)) == 0
     for number in range(3):
-        done = command(road, *SEND, given=body(number))
+        done = command(instance, *SEND, given=body(number))
         assert done.returncode == 0
         assert b"written to the spool" in done.stderr
-    bridge = start(road)
-    road.await_kept(3)
-    wait_until(lambda: not list((road.folder / "in.spool").iterdir()), "an empty spool")
-    assert road.stop(bridge) == 0, road.log
+    bridge = start(instance)
+    instance.await_kept(3)
+    wait_until(lambda: not list((instance.folder / "in.spool").iterdir()), "an empty spool")
+    assert instance.stop(bridge) == 0, instance.log
 
 
 @pytest.mark.parametrize(("written", "shown"), [("300ms", "0.3"), ("0.3", "0.3"), ("1s", "1"), ("0m1s", "1")])
-def test_how_long_send_waits_is_a_duration_or_seconds(written: str, shown: str, road: Road) -> None:
+def test_how_long_send_waits_is_a_duration_or_seconds(written: str, shown: str, instance: Instance) -> None:
     """Something listens there and never answers."""
-    (road.folder / "in.spool").mkdir()
+    (instance.folder / "in.spool").mkdir()
     with socket.socket(socket.AF_UNIX) as silent:
-        silent.bind(str(road.folder / "in.sock"))
+        silent.bind(str(instance.folder / "in.sock"))
         silent.listen()
-        done = command(road, *SEND, "--timeout", written, given=body(0))
+        done = command(instance, *SEND, "--timeout", written, given=body(0))
     assert f"has not committed the alerts within {shown} s; written to the spool" in done.stderr.decode()
     assert done.returncode == 0
 
 
-def test_text_lines_tell_the_time_of_the_zone_that_a_source_names(road: Road) -> None:
+def test_text_lines_tell_the_time_of_the_zone_that_a_source_names(instance: Instance) -> None:
     """By file, http, the socket, the spool and standard input: a Falco on a host writes its own zone's time."""
     zone = {"timezone": "Asia/Seoul"}
     port = free_port()
     sources = [{"file": "falco.log", "read_from": "start"}, {"http": f"127.0.0.1:{port}"}, {"socket": "in.sock"}]
-    road.configure(ROUTES, CHANNELS, sources=[source | zone for source in sources])
+    instance.configure(ROUTES, CHANNELS, sources=[source | zone for source in sources])
     written = int(time.time()) - 5
     clock = datetime.fromtimestamp(written, ZoneInfo("Asia/Seoul")).strftime("%H:%M:%S")
 
     def line(number: int) -> bytes:
         return f"{clock}.{number:09d}: Warning text {number}\n".encode()
 
-    (road.folder / "falco.log").write_bytes(line(0))
-    (road.folder / "in.spool").mkdir()
-    assert b"written to the spool" in command(road, *SEND, given=line(1)).stderr
-    bridge = start(road)
-    assert command(road, *SEND, given=line(2)).returncode == 0
+    (instance.folder / "falco.log").write_bytes(line(0))
+    (instance.folder / "in.spool").mkdir()
+    assert b"written to the spool" in command(instance, *SEND, given=line(1)).stderr
+    bridge = start(instance)
+    assert command(instance, *SEND, given=line(2)).returncode == 0
     urllib.request.urlopen(f"http://127.0.0.1:{port}/", data=line(3), timeout=60).close()
-    road.await_kept(4)
-    assert road.stop(bridge) == 0, road.log
-    road.configure(ROUTES, CHANNELS, sources=[{"stdin": True} | zone])
-    assert command(road, "--config", "falco-bridge.yaml", given=line(4)).returncode == 0
-    assert sorted(each.alert.time_ns for each in road.kept()) == [written * 10**9 + number for number in range(5)]
+    instance.await_kept(4)
+    assert instance.stop(bridge) == 0, instance.log
+    instance.configure(ROUTES, CHANNELS, sources=[{"stdin": True} | zone])
+    assert command(instance, "--config", "falco-bridge.yaml", given=line(4)).returncode == 0
+    assert sorted(each.alert.time_ns for each in instance.kept()) == [written * 10**9 + number for number in range(5)]
 
 
 @pytest.mark.parametrize("written", ["0", "-1", "nan", "5x", "2h", "1s2"])
-def test_what_is_no_duration_is_refused_by_send(written: str, road: Road) -> None:
+def test_what_is_no_duration_is_refused_by_send(written: str, instance: Instance) -> None:
     """Before anything is read, with the way out."""
-    done = command(road, *SEND, f"--timeout={written}", given=body(0))
+    done = command(instance, *SEND, f"--timeout={written}", given=body(0))
     assert done.returncode == 2
     assert "is not a duration of at most 1h; write 500ms, 5s or 1m30s" in done.stderr.decode()
 
 
-def test_a_send_that_is_kept_alive_hands_over_as_it_goes(road: Road) -> None:
+def test_a_send_that_is_kept_alive_hands_over_as_it_goes(instance: Instance) -> None:
     """program_output with ``keep_alive: true``: what was said does not wait for the end of the input."""
-    road.configure(ROUTES, CHANNELS, **SOCKET)
-    start(road)
-    with subprocess.Popen([sys.executable, "-m", "bridge", *SEND], cwd=road.folder, stdin=subprocess.PIPE) as sender:
+    instance.configure(ROUTES, CHANNELS, **SOCKET)
+    start(instance)
+    with subprocess.Popen(
+        [sys.executable, "-m", "bridge", *SEND], cwd=instance.folder, stdin=subprocess.PIPE
+    ) as sender:
         assert sender.stdin is not None
         for number in range(3):
             sender.stdin.write(body(number))
             sender.stdin.flush()
-            road.await_kept(number + 1)
+            instance.await_kept(number + 1)
         sender.stdin.close()
         assert sender.wait(60) == 0
 
 
-def test_killed_again_and_again_what_send_called_safe_is_kept(road: Road) -> None:
+def test_killed_again_and_again_what_send_called_safe_is_kept(instance: Instance) -> None:
     """SIGKILL of the bridge while processes send: socket and spool together lose nothing."""
-    road.configure(ROUTES, CHANNELS, **SOCKET)
-    bridge = start(road)
+    instance.configure(ROUTES, CHANNELS, **SOCKET)
+    bridge = start(instance)
     for number in range(KILLS):
-        (road.folder / f"{number}.json").write_bytes(body(number))
-        sender = road.start(*SEND, f"{number}.json", output="send.log")
+        (instance.folder / f"{number}.json").write_bytes(body(number))
+        sender = instance.start(*SEND, f"{number}.json", output="send.log")
         wait_until(lambda sender=sender, number=number: sender.poll() is not None or number % 4, "the sender to finish")
         _PACE.wait(number * 0.01)
         bridge.kill()
         bridge.wait()
-        assert sender.wait(60) == 0, (road.folder / "send.log").read_text(encoding="utf-8")
-        bridge = start(road)
-    road.await_kept(KILLS)
-    assert road.stop(bridge) == 0, road.log
-    assert {each.alert.rule for each in road.kept()} == {f"r{number}" for number in range(KILLS)}
+        assert sender.wait(60) == 0, (instance.folder / "send.log").read_text(encoding="utf-8")
+        bridge = start(instance)
+    instance.await_kept(KILLS)
+    assert instance.stop(bridge) == 0, instance.log
+    assert {each.alert.rule for each in instance.kept()} == {f"r{number}" for number in range(KILLS)}
 
 
 def scraped(port: int) -> dict[tuple[str, ...], float]:
@@ -247,20 +249,20 @@ def ready(port: int) -> bool:
         return False
 
 
-def test_metrics_tell_what_came_and_what_became_of_it(road: Road) -> None:
+def test_metrics_tell_what_came_and_what_became_of_it(instance: Instance) -> None:
     """Through every stage; the hostile label comes back whole."""
     port = free_port()
-    road.configure(
+    instance.configure(
         'route "a" { when rule = a to archive }\nroute "noise" { when rule = b drop }\notherwise { to archive }\n',
         CHANNELS, metrics=f"127.0.0.1:{port}", **SOCKET,
     )  # fmt: skip
-    bridge = start(road)
+    bridge = start(instance)
     hostile = 'evil"} 1\nfalco_bridge_alerts_total{source="x'
     alerts = [{"rule": "a", "priority": "Critical"}, {"rule": "a", "time": "2026-01-01T00:00:00Z"}, {"rule": "b"}]
     alerts += [{"rule": "c", "source": hostile, "hostname": "node\\1"}, {"rule": "a", "time": "2026-01-01T00:00:00Z"}]
     lines = b"".join(json.dumps({"output": "o", "priority": "Notice"} | each).encode() + b"\n" for each in alerts)
-    assert command(road, *SEND, given=lines + b"{}\n").returncode == 1
-    road.await_settled()
+    assert command(instance, *SEND, given=lines + b"{}\n").returncode == 1
+    instance.await_settled()
     wait_until(
         lambda: scraped(port).get(("falco_bridge_deliveries_total", "archive", "delivered")) == 3,
         "the deliveries in the metrics",
@@ -279,36 +281,36 @@ def test_metrics_tell_what_came_and_what_became_of_it(road: Road) -> None:
     assert told["falco_bridge_node_last_alert_timestamp_seconds", "node\\1"] > 1.7e9
     assert told["falco_bridge_commit_duration_seconds_count",] >= 1
     assert told["falco_bridge_journal_size_bytes", "journal"] > 0
-    os.kill(road.courier_pid(), signal.SIGKILL)
+    os.kill(instance.courier_pid(), signal.SIGKILL)
     wait_until(lambda: scraped(port)["falco_bridge_courier_restarts_total",] == 1, "the courier's restart")
     wait_until(lambda: ready(port), "the bridge to be ready again")
-    assert road.stop(bridge) == 0, road.log
+    assert instance.stop(bridge) == 0, instance.log
 
 
-def test_what_falco_says_of_itself_reaches_nobody_but_is_counted(road: Road) -> None:
+def test_what_falco_says_of_itself_reaches_nobody_but_is_counted(instance: Instance) -> None:
     """By JSON and by text; the drops are logged once, and a route that asks for them gets them."""
     port = free_port()
     routes = 'route "falco" { when source = internal and rule contains drop to ops }\notherwise { to archive }\n'
-    road.configure(routes, {**CHANNELS, "ops": "file://ops.jsonl"}, metrics=f"127.0.0.1:{port}", **SOCKET)
-    bridge = start(road)
+    instance.configure(routes, {**CHANNELS, "ops": "file://ops.jsonl"}, metrics=f"127.0.0.1:{port}", **SOCKET)
+    bridge = start(instance)
     bodies = http_bodies("drops_json") + http_bodies("metrics_text")
     internal = [each for each in bodies if b"Falco internal" in each or b"Falco metrics" in each]
     assert internal
-    assert command(road, *SEND, given=b"\n".join(internal)).returncode == 0
-    road.await_settled()
+    assert command(instance, *SEND, given=b"\n".join(internal)).returncode == 0
+    instance.await_settled()
     drops = sum(b"event drop" in each for each in internal)
     assert scraped(port)["falco_bridge_falco_events_dropped_total", "vm"] == drops
-    assert road.stop(bridge) == 0, road.log
-    assert not (road.folder / "archive.jsonl").exists()
-    assert len((road.folder / "ops.jsonl").read_text(encoding="utf-8").splitlines()) == drops
-    assert road.log.count("falco drops events") == 1
+    assert instance.stop(bridge) == 0, instance.log
+    assert not (instance.folder / "archive.jsonl").exists()
+    assert len((instance.folder / "ops.jsonl").read_text(encoding="utf-8").splitlines()) == drops
+    assert instance.log.count("falco drops events") == 1
 
 
-def test_status_tells_a_person_what_matters(road: Road) -> None:
+def test_status_tells_a_person_what_matters(instance: Instance) -> None:
     """Sources that are down with the remedy, routes, channels, drops; nothing that moves a terminal's cursor."""
     sources = [{"socket": "in.sock"}, {"grpc": "unix:nobody.sock"}]
-    road.configure('route "noise" { when rule = b drop }\notherwise { to archive }\n', CHANNELS, sources=sources)
-    bridge = start(road)
+    instance.configure('route "noise" { when rule = b drop }\notherwise { to archive }\n', CHANNELS, sources=sources)
+    bridge = start(instance)
     node = "node\x1b[2J"
     drop = json.loads(http_bodies("drops_json")[0])
     alerts = [{"rule": "a", "hostname": node}, {"rule": "b"}]
@@ -318,12 +320,12 @@ def test_status_tells_a_person_what_matters(road: Road) -> None:
         json.dumps({"output": "o", "priority": "Notice", "time": "2026-01-01T00:00:00Z"} | each).encode() + b"\n"
         for each in [*alerts, drop | {"hostname": node}]
     )
-    assert command(road, *SEND, given=lines + b"{}\n").returncode == 1
-    road.await_settled()
+    assert command(instance, *SEND, given=lines + b"{}\n").returncode == 1
+    instance.await_settled()
     wait_until(
-        lambda: b"DOWN" in command(road, "status", "--config", "falco-bridge.yaml").stdout, "the source's failure"
+        lambda: b"DOWN" in command(instance, "status", "--config", "falco-bridge.yaml").stdout, "the source's failure"
     )
-    done = command(road, "status", "--config", "falco-bridge.yaml")
+    done = command(instance, "status", "--config", "falco-bridge.yaml")
     assert done.returncode == 0, done.stderr
     said = done.stdout.decode()
     assert re.search(r"^falco-bridge \S+, running since 20\S+ \S+ UTC \(\d+ s\): ready$", said, re.MULTILINE)
@@ -340,31 +342,31 @@ def test_status_tells_a_person_what_matters(road: Road) -> None:
     assert re.search(r"^archive +\S+ +0 ", said, re.MULTILINE)
     assert re.search(r"^node\\x1b\[2J +1 ", said, re.MULTILINE)
     assert "\x1b" not in said
-    assert road.stop(bridge) == 0, road.log
+    assert instance.stop(bridge) == 0, instance.log
 
 
-def test_quarantine_shows_what_was_no_alert(road: Road) -> None:
+def test_quarantine_shows_what_was_no_alert(instance: Instance) -> None:
     """While the bridge runs and after; bytes are made visible, and come out again as they came in."""
-    road.configure(ROUTES, CHANNELS, **SOCKET)
-    bridge = start(road)
+    instance.configure(ROUTES, CHANNELS, **SOCKET)
+    bridge = start(instance)
     named = ("--config", "falco-bridge.yaml")
-    assert command(road, "quarantine", "list", *named).stdout == b"the quarantine is empty\n"
+    assert command(instance, "quarantine", "list", *named).stdout == b"the quarantine is empty\n"
     hostile = b'{"rule": \x1b[31m\xff\xe2\x80\xae'
-    assert command(road, *SEND, given=hostile).returncode == 1
-    assert command(road, *SEND, given=b'{"else": 1}').returncode == 1
-    listed = command(road, "quarantine", "list", *named)
+    assert command(instance, *SEND, given=hostile).returncode == 1
+    assert command(instance, *SEND, given=b'{"else": 1}').returncode == 1
+    listed = command(instance, "quarantine", "list", *named)
     assert listed.returncode == 0
     first, second = listed.stdout.decode().splitlines()[1:]
     assert "has neither a rule" in first
     assert "is not JSON" in second
-    assert road.stop(bridge) == 0, road.log
+    assert instance.stop(bridge) == 0, instance.log
     number = second.split()[0]
-    shown = command(road, "quarantine", "show", number, "--journal", "journal.db")
+    shown = command(instance, "quarantine", "show", number, "--journal", "journal.db")
     assert b'{"rule": \\x1b[31m\\xff\\u202e' in shown.stdout
     assert b"\x1b" not in listed.stdout + shown.stdout
-    assert command(road, "quarantine", "export", number, *named).stdout == hostile
-    exported = [json.loads(line) for line in command(road, "quarantine", "export", *named).stdout.splitlines()]
+    assert command(instance, "quarantine", "export", number, *named).stdout == hostile
+    exported = [json.loads(line) for line in command(instance, "quarantine", "export", *named).stdout.splitlines()]
     assert [each["reason"] for each in exported] == ["is not JSON", "has neither a rule nor an output text"]
-    missing = command(road, "quarantine", "show", "999", *named)
+    missing = command(instance, "quarantine", "show", "999", *named)
     assert missing.returncode == 1
     assert b"message 999 is not in the quarantine" in missing.stderr

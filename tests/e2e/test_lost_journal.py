@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.e2e.test_listeners import free_port, start
 from tests.support.builders import falco_json
 from tests.support.waiting import wait_until
@@ -33,20 +33,20 @@ def post(port: int, number: int) -> int:
         return 0
 
 
-def listening(road: Road) -> int:
+def listening(instance: Instance) -> int:
     port = free_port()
-    road.configure(ROUTES, CHANNELS, sources=[{"http": f"127.0.0.1:{port}"}], shutdown={"drain": "5s"})
+    instance.configure(ROUTES, CHANNELS, sources=[{"http": f"127.0.0.1:{port}"}], shutdown={"drain": "5s"})
     return port
 
 
 @pytest.mark.parametrize("what", ["deleted", "replaced"])
-def test_nothing_is_acknowledged_any_more(road: Road, what: str) -> None:
+def test_nothing_is_acknowledged_any_more(instance: Instance, what: str) -> None:
     """Not one alert more, the bridge says so and exits for its restart; with the journal back nothing is missing."""
-    port = listening(road)
-    bridge = start(road)
+    port = listening(instance)
+    bridge = start(instance)
     assert post(port, 0) == 200
-    files = [road.folder / f"journal.db{suffix}" for suffix in ("", "-wal", "-shm")]
-    saved = road.folder / "saved"
+    files = [instance.folder / f"journal.db{suffix}" for suffix in ("", "-wal", "-shm")]
+    saved = instance.folder / "saved"
     saved.mkdir()
     for each in files:
         each.rename(saved / each.name)
@@ -54,22 +54,22 @@ def test_nothing_is_acknowledged_any_more(road: Road, what: str) -> None:
         for each in files:
             shutil.copyfile(saved / each.name, each)
     assert post(port, 1) in {503, 0}
-    assert bridge.wait(60) == 1, road.log
-    assert f"journal.db was {what} while the bridge ran" in road.log
+    assert bridge.wait(60) == 1, instance.log
+    assert f"journal.db was {what} while the bridge ran" in instance.log
     for each in files:
         each.unlink(missing_ok=True)
         (saved / each.name).rename(each)
-    bridge = start(road)
+    bridge = start(instance)
     assert post(port, 2) == 200
-    road.await_settled()
-    assert road.stop(bridge) == 0, road.log
-    assert {each.alert.output for each in road.kept()} >= {"alert 0", "alert 2"}
+    instance.await_settled()
+    assert instance.stop(bridge) == 0, instance.log
+    assert {each.alert.output for each in instance.kept()} >= {"alert 0", "alert 2"}
 
 
-def test_a_bridge_without_alerts_notices_too(road: Road) -> None:
-    listening(road)
-    bridge = start(road)
-    road.journal_path.rename(road.folder / "elsewhere")
+def test_a_bridge_without_alerts_notices_too(instance: Instance) -> None:
+    listening(instance)
+    bridge = start(instance)
+    instance.journal_path.rename(instance.folder / "elsewhere")
     wait_until(lambda: bridge.poll() is not None, "the end of the bridge")
     assert bridge.returncode == 1
-    assert "deleted while the bridge ran" in road.log
+    assert "deleted while the bridge ran" in instance.log

@@ -15,7 +15,7 @@ from bridge.simulate.http_output import HttpOutput
 from bridge.simulate.recording import Form, Recording
 from bridge.simulate.server import StandInFalco
 from tests.conftest import FULL
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.support.waiting import wait_until
 
 FALCOS = 100 if FULL else 24
@@ -26,10 +26,10 @@ FEWEST_FLOODED = 4 * PIECE
 
 
 @pytest.mark.timeout(300)
-def test_a_flood_neither_loses_nor_delays_the_alerts_of_others(road: Road) -> None:
+def test_a_flood_neither_loses_nor_delays_the_alerts_of_others(instance: Instance) -> None:
     """The flood lasts until every alert of the others is in the journal: they do not wait for its end."""
     port = free_port()
-    road.configure(
+    instance.configure(
         'route "everything" { drop }\n',
         {"archive": "file://archive.jsonl"},
         sources=[{"grpc": [f"unix:{number}.sock" for number in range(FALCOS)]}, {"http": f"127.0.0.1:{port}"}],
@@ -37,9 +37,11 @@ def test_a_flood_neither_loses_nor_delays_the_alerts_of_others(road: Road) -> No
     url = f"http://127.0.0.1:{port}/"
     quiet_alerts, posted_alerts = list(generate(FALCOS * EACH, seed=1)), list(generate(FALCOS * EACH, seed=2))
     with ExitStack() as stack:
-        falcos = [stack.enter_context(StandInFalco(f"unix:{road.folder}/{number}.sock")) for number in range(FALCOS)]
-        bridge = road.bridge()
-        wait_until(lambda: '"started"' in road.log, "the bridge")
+        falcos = [
+            stack.enter_context(StandInFalco(f"unix:{instance.folder}/{number}.sock")) for number in range(FALCOS)
+        ]
+        bridge = instance.bridge()
+        wait_until(lambda: '"started"' in instance.log, "the bridge")
         flood = Flood(falcos[0])
         try:
             flood.wait_until_read()
@@ -57,11 +59,11 @@ def test_a_flood_neither_loses_nor_delays_the_alerts_of_others(road: Road) -> No
             flood.stop()
         assert flood.sent >= FEWEST_FLOODED, "it was no flood"
         falcos[0].wait_until_drained(60)
-        assert road.stop(bridge) == 0, road.log
+        assert instance.stop(bridge) == 0, instance.log
         assert sum(falco.lost for falco in falcos) == 0
-    kept = {each.alert.id for each in road.kept()}
+    kept = {each.alert.id for each in instance.kept()}
     assert len(kept) == 2 * FALCOS * EACH + flood.sent
-    sources = Counter(each.source_name for each in road.kept())
+    sources = Counter(each.source_name for each in instance.kept())
     assert set(sources.values()) == {FALCOS * EACH, FALCOS * EACH + flood.sent}
 
 

@@ -1,4 +1,4 @@
-"""Every road from a real process to a real channel: what was acknowledged is in the journal, whatever is killed."""
+"""Every source, from a real process to a real channel: what was acknowledged is in the journal, whatever is killed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FULL
-from tests.e2e.harness import Road
+from tests.e2e.harness import Instance
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "all" { when rule exists to archive }\n'
@@ -37,41 +37,41 @@ def body(number: int) -> bytes:
     return json.dumps({"rule": f"r{number}", "time": "2026-01-01T00:00:00Z", "output": "o"}).encode()
 
 
-def archived(road: Road) -> Counter[str]:
-    path = road.folder / "archive.jsonl"
+def archived(instance: Instance) -> Counter[str]:
+    path = instance.folder / "archive.jsonl"
     return Counter(json.loads(line)["rule"] for line in path.read_text(encoding="utf-8").splitlines())
 
 
-def test_posted_alerts_arrive(road: Road) -> None:
+def test_posted_alerts_arrive(instance: Instance) -> None:
     """As Falco's http_output posts them, by the stand-in; a repeated post is one alert."""
     port = free_port()
-    road.configure(ROUTES, CHANNELS, sources=[{"http": f"127.0.0.1:{port}", "path": "0123456789abcdef"}])
-    bridge = road.bridge()
-    wait_until(lambda: '"started"' in road.log, "the start")
+    instance.configure(ROUTES, CHANNELS, sources=[{"http": f"127.0.0.1:{port}", "path": "0123456789abcdef"}])
+    bridge = instance.bridge()
+    wait_until(lambda: '"started"' in instance.log, "the start")
     for _ in range(2):
-        done = road.start("simulate", "--generate", "--count", "60", "--http",
+        done = instance.start("simulate", "--generate", "--count", "60", "--http",
                           f"http://127.0.0.1:{port}/0123456789abcdef", output="falco.log")  # fmt: skip
-        assert done.wait(60) == 0, (road.folder / "falco.log").read_text(encoding="utf-8")
-    road.await_kept(60)
-    road.await_settled()
-    assert road.stop(bridge) == 0, road.log
-    assert len(road.kept()) == 60
-    assert '"duplicates": 60' in road.log
-    assert "0123456789abcdef" not in road.log
+        assert done.wait(60) == 0, (instance.folder / "falco.log").read_text(encoding="utf-8")
+    instance.await_kept(60)
+    instance.await_settled()
+    assert instance.stop(bridge) == 0, instance.log
+    assert len(instance.kept()) == 60
+    assert '"duplicates": 60' in instance.log
+    assert "0123456789abcdef" not in instance.log
 
 
 @pytest.mark.timeout(600)
-def test_killed_again_and_again_what_was_answered_with_200_is_kept(road: Road) -> None:
+def test_killed_again_and_again_what_was_answered_with_200_is_kept(instance: Instance) -> None:
     """SIGKILL under load at any moment, by http from several senders at once."""
     port = free_port()
-    road.configure(ROUTES, CHANNELS, sources=[{"http": f"127.0.0.1:{port}"}])
+    instance.configure(ROUTES, CHANNELS, sources=[{"http": f"127.0.0.1:{port}"}])
     acknowledged: list[int] = []
     stop = threading.Event()
     posters = [
         threading.Thread(target=post_for_ever, args=(port, acknowledged, stop, count(first, SENDERS)), daemon=True)
         for first in range(SENDERS)
     ]
-    bridge = road.bridge()
+    bridge = instance.bridge()
     for poster in posters:
         poster.start()
     chance = random.Random(1)
@@ -80,14 +80,14 @@ def test_killed_again_and_again_what_was_answered_with_200_is_kept(road: Road) -
         wait_until(lambda before=before, some=some: len(acknowledged) > before + some, "answers")
         bridge.kill()
         bridge.wait()
-        bridge = road.bridge()
+        bridge = instance.bridge()
     stop.set()
     for poster in posters:
         poster.join(60)
-    wait_until(lambda: road.log.count('"started"') > KILLS, "the start")
-    road.await_settled(seconds=120)
-    assert road.stop(bridge) == 0, road.log
-    kept = Counter(each.alert.rule for each in road.kept())
+    wait_until(lambda: instance.log.count('"started"') > KILLS, "the start")
+    instance.await_settled(seconds=120)
+    assert instance.stop(bridge) == 0, instance.log
+    kept = Counter(each.alert.rule for each in instance.kept())
     assert {f"r{number}" for number in acknowledged} <= set(kept)
     assert set(kept.values()) == {1}
 
@@ -111,40 +111,40 @@ def post_for_ever(port: int, acknowledged: list[int], stop: threading.Event, num
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("form", ["plain", "container"])
-def test_a_killed_bridge_reads_a_file_on_without_repeating_or_missing_a_line(form: str, road: Road) -> None:
+def test_a_killed_bridge_reads_a_file_on_without_repeating_or_missing_a_line(form: str, instance: Instance) -> None:
     """SIGKILL at any moment, by a file that is written and rotated all the while, also several times while nobody looks.
 
     The alerts have no time: a line that was read twice would be kept twice.
     """
-    path = road.folder / "falco.log"
+    path = instance.folder / "falco.log"
     path.touch()
-    road.configure(ROUTES, CHANNELS, sources=[{"file": "falco.log", "read_from": "start"}])
+    instance.configure(ROUTES, CHANNELS, sources=[{"file": "falco.log", "read_from": "start"}])
     written: list[int] = []
     stop = threading.Event()
     writer = threading.Thread(target=write_for_ever, args=(path, form, written, stop), daemon=True)
-    bridge = road.bridge()
-    road.await_kept(0)
-    with road.journal() as journal:
+    bridge = instance.bridge()
+    instance.await_kept(0)
+    with instance.journal() as journal:
         wait_until(lambda: journal.alerts.checkpoint("file:falco.log"), "the first look")
     writer.start()
     chance = random.Random(2)
     for life in range(KILLS):
-        with road.journal() as journal:
+        with instance.journal() as journal:
             some = journal.history.alert_count() + chance.randrange(1, 500)
             wait_until(
                 lambda journal=journal, some=some: journal.history.alert_count() >= some, f"life {life}", seconds=60
             )
         bridge.kill()
         bridge.wait()
-        bridge = road.bridge()
+        bridge = instance.bridge()
     stop.set()
     writer.join(60)
-    road.await_kept(len(written))
-    road.await_settled(seconds=60)
-    assert road.stop(bridge) == 0, road.log
-    rules = Counter(each.alert.rule for each in road.kept())
+    instance.await_kept(len(written))
+    instance.await_settled(seconds=60)
+    assert instance.stop(bridge) == 0, instance.log
+    rules = Counter(each.alert.rule for each in instance.kept())
     assert rules == Counter(f"r{number}" for number in written)
-    assert "truncated" not in road.log
+    assert "truncated" not in instance.log
 
 
 def write_for_ever(path: Path, form: str, written: list[int], stop: threading.Event) -> None:
@@ -169,15 +169,15 @@ def write_for_ever(path: Path, form: str, written: list[int], stop: threading.Ev
     file.close()
 
 
-def test_standard_input_is_read_to_its_end(road: Road) -> None:
+def test_standard_input_is_read_to_its_end(instance: Instance) -> None:
     """``falco … | falco-bridge --config …``: ends by itself, drained, with zero."""
-    road.configure(ROUTES, CHANNELS, sources=[{"stdin": True}])
+    instance.configure(ROUTES, CHANNELS, sources=[{"stdin": True}])
     samples = Path(__file__).parent.parent.parent / "examples" / "quickstart" / "alerts.jsonl"
-    with samples.open("rb") as given, (road.folder / "bridge.log").open("wb") as log:
+    with samples.open("rb") as given, (instance.folder / "bridge.log").open("wb") as log:
         done = subprocess.run(
-            [sys.executable, "-m", "bridge", "--config", "falco-bridge.yaml"], cwd=road.folder, stdin=given,
+            [sys.executable, "-m", "bridge", "--config", "falco-bridge.yaml"], cwd=instance.folder, stdin=given,
             stderr=log, timeout=60, check=False,
         )  # fmt: skip
-    assert done.returncode == 0, road.log
-    assert len(road.kept()) == 58
-    assert sum(archived(road).values()) == sum(bool(each.decisions) for each in road.kept())
+    assert done.returncode == 0, instance.log
+    assert len(instance.kept()) == 58
+    assert sum(archived(instance).values()) == sum(bool(each.decisions) for each in instance.kept())
