@@ -56,15 +56,14 @@ def health_alert(
         source=INTERNAL_SOURCE,
         hostname=host,
         tags=("falco-bridge",),
-        output=_failing(name, health, waiting, options) if failing else _recovered(name, health),
+        output="",
         fields={"bridge.channel": name},
     )
-    return _with_reason(alert, health.reason) if failing else alert
-
-
-def _with_reason(alert: Alert, reason: str) -> Alert:
-    """Adds the reason after the id was made: the channel may answer differently until the alert is made again."""
-    return structs.replace(alert, fields={**alert.fields, "bridge.reason": reason})
+    # The id does not cover what may be different when the alert is made again.
+    if not failing:
+        return structs.replace(alert, output=_recovered(name, health))
+    fields = {**alert.fields, "bridge.reason": health.reason}
+    return structs.replace(alert, fields=fields, output=_failing(name, health, waiting, options))
 
 
 def _failing(name: str, health: Health, waiting: int, options: ChannelOptions) -> str:
