@@ -51,7 +51,7 @@ class UnixListener:
             self.socket.close()
 
     def remove_path(self) -> None:
-        """Let nobody connect any more, where no other process listens at the path."""
+        """Accept no more connections, where no other process listens at the path."""
         if not self.keep_path:
             self.keep_path = True  # from now on, it may be another's
             self.path.unlink(missing_ok=True)

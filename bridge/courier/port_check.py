@@ -1,6 +1,6 @@
 """Checks with bare TCP connects whether the hosts of channels that refused connections accept them again.
 
-A probe of an open circuit is a message, so probes are rare. A connect that is closed at once costs nobody anything, and
+A probe of an open circuit is a message, so probes are rare. A connect that is closed at once costs nothing, and
 can be made every few seconds. It runs in a thread of its own, which starts when a channel first refuses a connection.
 """
 

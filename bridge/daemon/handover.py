@@ -88,7 +88,7 @@ class Successor:
         return self._process.poll()
 
     def end(self) -> None:
-        """Kill it: it serves nobody yet."""
+        """Kill it: it serves no request yet."""
         self._process.kill()
         self._process.wait()
         self._control.close()

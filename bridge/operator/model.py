@@ -291,7 +291,7 @@ class ReloadResult(Answer, frozen=True):
 
 
 class SilenceStatus(Answer, frozen=True):
-    """A silence: what matches its condition notifies nobody while it acts."""
+    """A silence: what matches its condition sends no notification while it acts."""
 
     id: str
     condition: str
@@ -369,7 +369,7 @@ class IncidentStatus(Answer, frozen=True):
     matched_ns: Annotated[int, Meta(description="When its latest notification was sent.")]
     channels: Annotated[list[str], Meta(description="The channels that were notified.")]
     next_escalation_ns: int | None
-    actor: Annotated[str, Meta(description="Who acknowledged or resolved it; empty for nobody.")]
+    actor: Annotated[str, Meta(description="Who acknowledged or resolved it; empty if it was neither.")]
     changed_ns: int
     alert_id: str
 

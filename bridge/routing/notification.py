@@ -21,7 +21,7 @@ class NotificationKind(StrEnum):
     SUMMARY = "summary"
     """Alerts that a throttle held back."""
     ESCALATION = "escalation"
-    """An incident that nobody acknowledged in time."""
+    """An incident that was not acknowledged in time."""
     RESOLVED = "resolved"
     """An incident that ended."""
 

@@ -163,7 +163,7 @@ def _verdict(errors: int, warnings: int, advice: int) -> str:
         return "no problems"
     from bridge.cli.table import many
 
-    told = [many(errors, "error"), many(warnings, "warning")]
+    parts = [many(errors, "error"), many(warnings, "warning")]
     if advice:
-        told.append(f"{advice} advice")
-    return ", ".join(told)
+        parts.append(f"{advice} advice")
+    return ", ".join(parts)

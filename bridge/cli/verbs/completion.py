@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     parser = make_parser(VERBS)
     for action in _actions(parser):
         if action.type is Path:
-            action.complete = shtab.FILE  # type: ignore[attr-defined]  # how shtab is told
+            action.complete = shtab.FILE  # type: ignore[attr-defined]  # how shtab knows
     print(shtab.complete(parser, shell=args.shell))
     return 0
 

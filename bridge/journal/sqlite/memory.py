@@ -99,16 +99,16 @@ def _read_secret(path: Path) -> bytes | None:
 
 
 def _create_secret(path: Path) -> bytes:
-    """Written aside and renamed, so that a crash leaves the old file or the whole new one."""
+    """Written to a temporary file and renamed, so that a crash leaves the old file or the whole new one."""
     secret = secrets.token_bytes(_SECRET_BYTES)
-    aside = path.with_name(path.name + ".new")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         os.write(descriptor, secret)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    aside.replace(path)
+    temporary.replace(path)
     return secret
 
 

@@ -65,7 +65,7 @@ def _incident(record: IncidentRecord) -> IncidentStatus:
         count=incident.count,
         opened_ns=incident.opened_ns,
         matched_ns=incident.matched_ns,
-        channels=list(incident.told),
+        channels=list(incident.notified),
         next_escalation_ns=min((due_ns for due_ns, _ in pending), default=None),
         actor=incident.actor,
         changed_ns=incident.changed_ns,

@@ -30,7 +30,7 @@ async def in_thread(work: Callable[[], Result]) -> Result:
             result = work()
         except Exception as raised:  # noqa: BLE001  # passed on to the caller
             error = raised
-        with suppress(RuntimeError):  # the loop is closed: nobody waits for the result
+        with suppress(RuntimeError):  # the loop is closed: no caller waits for the result
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, name="operator request", daemon=True).start()

@@ -39,7 +39,7 @@ class Incident(msgspec.Struct, frozen=True, tag=True, array_like=True):
     state: IncidentState = IncidentState.OPEN
     count: int = 0
     """Alerts in all its notifications."""
-    told: tuple[str, ...] = ()
+    notified: tuple[str, ...] = ()
     """The channels that were notified, in order."""
     pending: tuple[tuple[int, str], ...] = ()
     """Escalations that are due: when, and to which channel."""
@@ -66,12 +66,12 @@ class IncidentStage:
         if row is None or row.state is IncidentState.RESOLVED:
             pending = tuple((now_ns + after_ns, channel) for after_ns, channel in self._ladder)
             row = Incident(passage, now_ns, now_ns, pending=pending, changed_ns=now_ns)
-        told = tuple(dict.fromkeys((*row.told, *self._to)))[:_MOST_CHANNELS]
+        notified = tuple(dict.fromkeys((*row.notified, *self._to)))[:_MOST_CHANNELS]
         self._store(
             table,
             key,
             msgspec.structs.replace(
-                row, passage=passage, matched_ns=now_ns, count=row.count + passage.count, told=told
+                row, passage=passage, matched_ns=now_ns, count=row.count + passage.count, notified=notified
             ),
         )
         return StageResult((passage,))
@@ -89,9 +89,9 @@ class IncidentStage:
         if row.state is IncidentState.ACKNOWLEDGED or not due:
             self._store(table, key, msgspec.structs.replace(row, pending=left))
             return StageResult(reason=Reason.ACKNOWLEDGED if due else None)
-        told = tuple(dict.fromkeys((*row.told, *due)))[:_MOST_CHANNELS]
-        self._store(table, key, msgspec.structs.replace(row, pending=left, told=told))
-        values = {"waited": str(now_ns - row.opened_ns), "notified": ", ".join(row.told)}
+        notified = tuple(dict.fromkeys((*row.notified, *due)))[:_MOST_CHANNELS]
+        self._store(table, key, msgspec.structs.replace(row, pending=left, notified=notified))
+        values = {"waited": str(now_ns - row.opened_ns), "notified": ", ".join(row.notified)}
         escalation = msgspec.structs.replace(
             row.passage, kind=NotificationKind.ESCALATION, to=due, count=row.count, values=row.passage.values | values
         )
@@ -129,7 +129,9 @@ class IncidentStage:
             key,
             msgspec.structs.replace(row, state=IncidentState.RESOLVED, pending=(), actor=actor, changed_ns=now_ns),
         )
-        resolved = msgspec.structs.replace(row.passage, kind=NotificationKind.RESOLVED, to=row.told, count=row.count)
+        resolved = msgspec.structs.replace(
+            row.passage, kind=NotificationKind.RESOLVED, to=row.notified, count=row.count
+        )
         return StageResult((resolved,), Reason.RESOLVED)
 
     def about(self, row: Any, now_ns: int) -> str | None:
