@@ -33,10 +33,7 @@ REPLACED = {
 """What the project's docs once said, as a regex, and what they say instead."""
 ALLOWED = (r"whatever the", r"whatever is sent", r"(?:the|a|first|one) letter")
 """Exceptions: idioms that are removed before the search."""
-NOT_YET_CLEAN: frozenset[str] = frozenset(
-    {
-    }
-)
+NOT_YET_CLEAN: frozenset[str] = frozenset({})
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
