@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 from bridge.courier.runner import AHEAD, Runner
 from bridge.delivery import Capacity, Circuit, Delivery, DeliveryState, Health, Outcome, Verdict
 from bridge.delivery.options import ChannelOptions
-from bridge.journal.opening import open_to_read
+from bridge.journal.opening import open_for_router
 from tests.courier.working import DELIVERED, Answering, Working, entry, working
 from tests.support.builders import delivery
 from tests.support.waiting import wait_until
@@ -23,22 +25,24 @@ def in_state(work: Working, state: DeliveryState) -> int:
 
 
 def test_what_a_kill_repeats_is_bounded(tmp_path: Path) -> None:
-    """Never are more deliveries sent and not settled than the concurrency and ten."""
-    most, lock, concurrency = 0, threading.Lock(), 4
+    """While nothing can be settled, no more is sent than the concurrency and ten."""
+    open_for_router(tmp_path / "j.db").close()
+    with closing(sqlite3.connect(tmp_path / "j.db", isolation_level=None, check_same_thread=False)) as other:
 
-    def count(_sent: Sequence[Delivery]) -> Outcome:
-        nonlocal most
-        with lock, closing(open_to_read(tmp_path / "j.db")) as reader:
-            settled = sum(1 for _ in reader.history.deliveries(DeliveryState.DELIVERED))
-            most = max(most, len(channel.sent) - settled)
-        return DELIVERED
+        def block(_sent: Sequence[Delivery]) -> Outcome:
+            if len(channel.sent) == 1:
+                other.execute("BEGIN IMMEDIATE")
+            return DELIVERED
 
-    channel = Answering("c", count)
-    options = {"c": ChannelOptions(concurrency=concurrency)}
-    with working(tmp_path, [channel], options, entries=[entry(str(n), "c") for n in range(300)]) as work:
-        wait_until(lambda: work.undelivered == 0, "every delivery")
-    assert sorted(text for (text,) in channel.sent) == sorted(str(n) for n in range(300))
-    assert concurrency < most <= concurrency + AHEAD
+        channel = Answering("c", block)
+        options = {"c": ChannelOptions(concurrency=1)}
+        with working(tmp_path, [channel], options, entries=[entry(str(n), "c") for n in range(100)]) as work:
+            wait_until(lambda: len(channel.sent) == 1 + AHEAD, "the deliveries that were claimed")
+            time.sleep(0.2)
+            assert len(channel.sent) == 1 + AHEAD
+            other.execute("ROLLBACK")
+            wait_until(lambda: work.undelivered == 0, "every delivery")
+    assert sorted(text for (text,) in channel.sent) == sorted(str(n) for n in range(100))
 
 
 def test_claims_are_put_back_when_the_circuit_opens(tmp_path: Path) -> None:
