@@ -582,7 +582,7 @@ def test_a_commit_holds_only_the_positions_of_the_files_that_were_read(tmp_path:
     with running(follow(tmp_path / "*.log", known)) as second:
         append(tmp_path / "07.log", 107)
         wait_until(lambda: rules(second) == ["r107"], "the new line")
-    assert [list(batch.checkpoint) for batch in second.batches] == [["8"]]
+    assert {part for batch in second.batches for part in batch.checkpoint} == {"8"}
     assert len(known) == 21
 
 
