@@ -87,7 +87,11 @@ def test_a_terminal_that_is_closed_stops_it_as_sigterm_does(instance: Instance) 
     """Its courier gets the signal as well, and finishes first."""
     instance.configure(ROUTES, CHANNELS)
     instance.falco("--generate", "--count", "50")
-    bridge = instance.bridge()
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup, which processes inherit
+    try:
+        bridge = instance.bridge()
+    finally:
+        signal.signal(signal.SIGHUP, before)
     instance.await_kept(50)
     instance.await_courier()
     (courier,) = Path(f"/proc/{bridge.pid}/task/{bridge.pid}/children").read_text("ascii").split()
