@@ -159,6 +159,8 @@ class Intake:
             named = self._router.due_alerts(self._state, now_ns, limit) if self._silences else ()
             timer = Timer(self._stored_alerts(named) if named else {}, limit)
             routed = self._router.step(self._state, timer, now_ns, self._silences)
+            for fault in routed.faults:
+                self._log.error("timer failed; it fires again after the next start", exc_info=fault)
             deliveries = self._store_memory(routed.notifications, now_ns)
         if deliveries:
             self._on_deliveries()

@@ -32,6 +32,8 @@ class Routed(msgspec.Struct, frozen=True):
     """In file order."""
     notifications: tuple[Notification, ...]
     """At most one for each channel is about the alert itself. Others are about earlier alerts."""
+    faults: tuple[Exception, ...] = ()
+    """What timers raised. The other timers fired; these fire again after the next start."""
 
 
 class Entry(msgspec.Struct, frozen=True):

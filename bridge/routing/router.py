@@ -121,7 +121,7 @@ class Router:
             msgspec.structs.replace(each, ordered=each.channel in self._ordered_channels)
             for each in routed.notifications
         )
-        return Routed(routed.decisions, tuple(marked))
+        return msgspec.structs.replace(routed, notifications=tuple(marked))
 
     def _decide(self, state: State, alert: Alert, redacted: Alert | None, now_ns: int, silences: Silences) -> Routed:
         matched = self._matcher.match(alert, now_ns)
@@ -135,6 +135,6 @@ class Router:
         if self.engine is None:
             return NOTHING
         turn = Turn(state, now_ns, silences.asked_of(timer.alerts, now_ns))
-        emissions = self.engine.wake(state, now_ns, turn.silenced, timer.limit)
+        emissions, faults = self.engine.wake(state, now_ns, turn.silenced, timer.limit)
         emissions += self.engine.evict(state, now_ns, turn.silenced)
-        return Routed((), notify(self.program, emissions, self._incident_channels))
+        return Routed((), notify(self.program, emissions, self._incident_channels), tuple(faults))

@@ -8,6 +8,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from bridge.delivery import Capacity
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
@@ -69,3 +71,19 @@ def test_timers_fire_by_themselves(tmp_path: Path) -> None:
         assert kinds(journal) == [(NotificationKind.DIGEST, 3)]
     with closing(open_for_router(tmp_path / "j.db")) as journal:
         assert journal.deliveries.undelivered() == 1
+
+
+def test_a_fault_of_one_timer_costs_no_other_notification(tmp_path: Path) -> None:
+    """The others of its step are stored. It is logged, and its timer is still in the journal."""
+    now = time.time_ns()
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        intake = intake_of(journal, Group("g", ("proc.name",), SECOND, 3600 * SECOND))
+        intake.accept(Batch("s", now, tuple(alert(n, fields={"proc.name": f"p{n}"}) for n in range(3))))
+        (table,) = (each for each in intake._state.tables.values() if each.due)
+        broken = list(table.rows)[1]
+        table.rows[broken] = "not a row"
+        with capture_logs() as logs:
+            intake.fire_timers(now + 2 * SECOND, 100)
+        assert [each["event"] for each in logs] == ["timer failed; it fires again after the next start"]
+        assert kinds(journal) == [(NotificationKind.SINGLE, 1)] * 2
+        assert broken in load_state(journal.memory).table(table.clause).due

@@ -100,9 +100,12 @@ class Engine:
         event_ns = event_time(alert, received_ns)
         return self.pipelines[index].match(state, alert, redacted, event_ns, now_ns, silenced)
 
-    def wake(self, state: State, now_ns: int, silenced: SilencedBy, limit: int) -> list[Emission]:
-        """Fire up to ``limit`` timers that are due."""
+    def wake(
+        self, state: State, now_ns: int, silenced: SilencedBy, limit: int
+    ) -> tuple[list[Emission], list[Exception]]:
+        """Fire up to ``limit`` timers that are due. A fault of one is returned, so that the others are not lost."""
         emissions: list[Emission] = []
+        faults: list[Exception] = []
         for _ in range(limit):
             due = state.pop_due(now_ns)
             if due is None:
@@ -111,8 +114,11 @@ class Engine:
             pipeline = self._by_identity.get(table.clause)
             if pipeline is None or table.get(key) is None:
                 continue
-            emissions += pipeline.wake(state, table, key, now_ns, silenced).emissions
-        return emissions
+            try:
+                emissions += pipeline.wake(state, table, key, now_ns, silenced).emissions
+            except Exception as error:  # noqa: BLE001  # any fault concerns this timer only
+                faults.append(error)
+        return emissions, faults
 
     def due_alerts(self, state: State, now_ns: int, limit: int = 1000) -> set[str]:
         """The ids of the alerts that silences are asked about when up to ``limit`` due timers fire."""

@@ -87,7 +87,9 @@ class Bench:
         until = START + round(at * SECOND)
         while (due := self.state.next_due()) is not None and due <= until:
             self.now = max(self.now, due)
-            self._record(self.engine.wake(self.state, self.now, self.silenced, 1000))
+            emissions, faults = self.engine.wake(self.state, self.now, self.silenced, 1000)
+            assert not faults
+            self._record(emissions)
         self.now = max(self.now, until)
 
     def _record(self, emissions: list[Emission] | tuple[Emission, ...]) -> None:
