@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import structlog
@@ -11,6 +10,7 @@ from bridge.common.clock import SYSTEM_CLOCK, Clock, Timeline
 from bridge.journal import JournalError
 from bridge.journal.protocols import Maintenance
 from bridge.journal.retention import RetentionPolicy
+from bridge.pipeline.background import Background
 from bridge.pipeline.doubted_time import DoubtedTime
 
 _ROUND_SECONDS = 5.0
@@ -20,7 +20,7 @@ _WHY = "the rest is not delivered yet, or dead letters"
 _REMEDY = "see `falco-bridge channels` and `falco-bridge dead list`, or raise the limit"
 
 
-class JournalMaintenance:
+class JournalMaintenance(Background):
     """Removes what the retention policy no longer covers, until it is closed."""
 
     def __init__(
@@ -31,27 +31,17 @@ class JournalMaintenance:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """``maintenance`` belongs to the journal that the intake writes to; ``between_batches`` is the intake's."""
+        super().__init__("journal maintenance")
         self._maintenance = maintenance
         self._between_batches = between_batches
         self._policy = policy
         self._doubted = DoubtedTime(Timeline(clock), maintenance.latest_ns())
         self._reported = False
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="journal maintenance", daemon=True)
         self._log = structlog.get_logger("journal")
 
     def use(self, policy: RetentionPolicy) -> None:
         """Keep to another policy from the next step on."""
         self._policy = policy
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop the thread; no step runs after this."""
-        self._stop.set()
-        self._thread.join()
 
     def _run(self) -> None:
         while not self._stop.wait(_ROUND_SECONDS):
