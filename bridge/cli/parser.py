@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 
@@ -23,6 +23,18 @@ class Parser(argparse.ArgumentParser):
         """Exit with the verb or action that was probably meant."""
         self.exit(2, f"{self.prog}: there is no {kind} `{word}`; {_meant(kind, word, known)}\n")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse an option that stands before its action: argparse would take its value for the action."""
+        option = args[0].partition("=")[0] if args else ""
+        for each in self._actions:
+            if isinstance(each, argparse._SubParsersAction) and option not in _options(self):  # noqa: SLF001
+                self._refuse_early(option, str(each.metavar or each.dest).lower(), each.choices)
+        return super().parse_known_args(args, namespace)
+
+    def _refuse_early(self, option: str, kind: str, actions: Mapping[str, argparse.ArgumentParser]) -> None:
+        if any(option in _options(parser) for parser in actions.values()):
+            self.exit(2, f"{self.prog}: write the {kind} before {option}: {', '.join(actions)}\n")
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Guess the word that was meant, where argparse lists all of them."""
         if action.choices is None or value in action.choices:
@@ -31,6 +43,10 @@ class Parser(argparse.ArgumentParser):
         if action.option_strings:
             raise argparse.ArgumentError(action, f"it cannot be `{value}`; {_meant('choice', str(value), known)}")
         self.refuse(str(action.metavar or action.dest).lower(), str(value), known)
+
+
+def _options(parser: argparse.ArgumentParser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings}  # noqa: SLF001
 
 
 def _meant(kind: str, word: str, known: Iterable[str]) -> str:

@@ -52,7 +52,7 @@ def test_a_config_names_the_routes_and_the_history_without_its_secrets(tmp_path:
     assert json.loads(found)["output_fields"]["proc.cmdline"] in explained
     one = re.findall(r"id ([0-9a-f]{32})\)", explained)[0]
     assert run("explain", "--config", path, "--id", one[:12]).stdout.count(f"id {one}") == 1
-    assert run("explain", "--config", path, "--alert", "-", given=found).stdout.count("id ") == 1
+    assert run("explain", "--config", path, "--alerts", "-", given=found).stdout.count("id ") == 1
     for verb in ("test", "explain", "match"):
         wrong = run(verb, *(["rule = a"] if verb == "match" else []), "--config", tmp_path / "none.yaml")
         assert (wrong.returncode, "cannot be read" in wrong.stderr) == (2, True), verb

@@ -57,6 +57,11 @@ def test_a_mistyped_action_or_choice_is_corrected() -> None:
         "falco-bridge dead: there is no action `lst`; did you mean `list`?\n",
     )
     assert run("dead", "frobnicate").stderr.endswith("; the actions are list, show, retry, discard\n")
+    before = run("dead", "--config", "x")
+    assert (before.returncode, before.stderr) == (
+        2,
+        "falco-bridge dead: write the action before --config: list, show, retry, discard\n",
+    )
     assert "--format: it cannot be `jsn`; did you mean `json`?" in run("check", "--format", "jsn", "x").stderr
 
 

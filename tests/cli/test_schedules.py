@@ -22,6 +22,6 @@ def test_the_time_for_schedules_is_when_an_alert_was_received(tmp_path: Path) ->
     received = run("--config", config, given=ALERT)
     assert (received.returncode, received.stdout) == (0, ""), received.stderr
     assert 'route "then": no match: schedule `day` does not hold' in run("explain", "--config", config).stdout
-    assert 'route "then": matched' in run("explain", "--config", config, "--alert", alerts).stdout
+    assert 'route "then": matched' in run("explain", "--config", config, "--alerts", alerts).stdout
     for bound, path in (("then exactly 0", tmp_path / "j.db"), ("then exactly 1", alerts)):
         assert run("test", "--config", config, "--alerts", path, "--expect", bound).returncode == 0, bound

@@ -13,8 +13,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "ack",
         help="acknowledge incidents, which cancels their escalations",
-        description="An acknowledgement cancels the escalations (`to … after`) of an incide"
-        "nt. New notifications of the incident are still sent.",
+        description="An acknowledgement cancels the escalations (`to … after`) of an incident. New notifications of "
+        "the incident are still sent.",
         example="falco-bridge ack 'rm -rf in prod' --config falco-bridge.yaml",
     )
     parser.add_argument("target", metavar="ID|ROUTE", help="an incident's id, or a route's name for all its incidents")

@@ -24,11 +24,11 @@ def add_parser(subparsers: Any) -> None:
         help="show why each route matched an alert or did not",
         description="Shows, for each alert and each route, whether the route matched and, comparison by comparison, "
         "what was compared, the actual value and why it failed. Exits with 0, or with 2 if something cannot be read.",
-        example="falco-bridge explain payments.route --alert alerts.jsonl\n"
+        example="falco-bridge explain payments.route --alerts alerts.jsonl\n"
         "falco-bridge explain --config falco-bridge.yaml --id 98eb6bfa",
     )
     parser.add_argument(
-        "--alert",
+        "--alerts",
         metavar="FILE",
         help="Falco's JSON lines, a container log or a journal; - is standard input "
         "(default the journal of --config, else -)",
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     explainer = Explainer(routes.router(), routes.labels)
     count = 0
     try:
-        for each in read_alerts(args.alert or str(routes.journal or "-")):
+        for each in read_alerts(args.alerts or str(routes.journal or "-")):
             if isinstance(each, Line) and each.alert.id.startswith(args.id):
                 _print(explainer.explain(each.alert, each.at_ns), each.alert.id, routes, args.format)
                 count += 1

@@ -60,7 +60,11 @@ def run(args: argparse.Namespace) -> int:
         print(f"falco-bridge test: {error}", file=sys.stderr)
         return 2
     for bound in unknown:
-        print(f"falco-bridge test: --expect {bound.text!r} names no route or channel of these files", file=sys.stderr)
+        print(
+            f"falco-bridge test: --expect {bound.text!r} names no route or channel of these files; "
+            "write 'ROUTE exactly N' or 'to CHANNEL exactly N'",
+            file=sys.stderr,
+        )
     _print(results)
     if not results:
         print('falco-bridge test: no tests; write: test "…" { event { … } expect … }', file=sys.stderr)
