@@ -72,8 +72,9 @@ def _failing(name: str, health: Health, waiting: int, options: ChannelOptions) -
     give_up = f"or become dead letters when they are {duration_text(options.give_up_after)} old."
     if health.channel_fault:
         return beginning + (
-            "Its URL, secret or permissions are probably no longer valid. Fix them, and restart the bridge unless the "
-            f"secret is in a file. Deliveries waiting: {waiting}. They are sent then, {give_up}"
+            "Its URL, secret or permissions are probably no longer valid. Fix them. A changed config or secret file "
+            "is read at once; a changed environment variable needs a restart. "
+            f"Deliveries waiting: {waiting}. They are sent then, {give_up}"
         )
     if health.rejected:
         return beginning + (
