@@ -240,7 +240,9 @@ def test_every_kind_of_source_has_its_errors(tmp_path: Path) -> None:
 )
 def test_an_http_source_at_other_addresses_needs_a_guard(tmp_path: Path, guard: str) -> None:
     """Any of these."""
-    read(tmp_path, GOOD.replace("grpc: unix:falco.sock", f"http: 0.0.0.0:2801\n    {guard}"))
+    (source,) = read(tmp_path, GOOD.replace("grpc: unix:falco.sock", f"http: 0.0.0.0:2801\n    {guard}")).sources
+    assert isinstance(source, HttpSettings)
+    assert str(source.http) == "0.0.0.0:2801"
 
 
 def test_a_token_is_used_as_written_and_a_path_without_its_slashes(tmp_path: Path) -> None:
