@@ -115,7 +115,7 @@ class Router:
 
     def _in_order(self, routed: Routed) -> Routed:
         """The same, with the notifications of ordered channels marked."""
-        if self._ordered_channels.isdisjoint(each.channel for each in routed.notifications):
+        if not self._ordered_channels:
             return routed
         marked = (
             msgspec.structs.replace(each, ordered=each.channel in self._ordered_channels)
