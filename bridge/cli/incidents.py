@@ -27,7 +27,7 @@ def run_with(args: argparse.Namespace, call: Callable[[AdminClient], IncidentLis
     try:
         found = call(AdminClient(socket))
     except AdminError as error:
-        print(f"falco-bridge: {error}", file=sys.stderr)
+        print(f"falco-bridge {args.verb}: {error}", file=sys.stderr)
         return 2
     if args.json:
         print(msgspec.json.encode(found).decode())

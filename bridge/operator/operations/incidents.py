@@ -48,7 +48,9 @@ class IncidentOperations:
     def _changed(self, changed: list[IncidentRecord], target: str, state: str) -> IncidentList:
         """The incidents as they are now."""
         if not changed:
-            raise OperationError(f"no incident of `{target[:100]}` is {state}; GET /api/v1/incidents lists them", 404)
+            raise OperationError(
+                f"no incident of `{target[:100]}` is {state}; `falco-bridge incidents` lists them", 404
+            )
         ids = {each.id for each in changed}
         return IncidentList(items=[_incident(each) for each in self._controls.incidents() if each.id in ids])
 

@@ -70,7 +70,7 @@ class SilenceOperations:
         ended = self._controls.expire_silence(request.id, actor.name)
         if ended is None:
             raise OperationError(
-                f"there is no silence {request.id} that has not ended; GET /api/v1/silences lists them", 404
+                f"there is no silence {request.id} that has not ended; `falco-bridge silence list` lists them", 404
             )
         return _silence(ended, ended.until_ns)
 
