@@ -62,9 +62,16 @@ def catalogue() -> Mapping[str, FieldType]:
     return {**_ADDED, **{field.name: field for field in (_RETIRED, *map(_field, rows))}}
 
 
-def add_fields(fields: Iterable[FieldType]) -> None:
-    """Add fields of other plugins, or of newer versions. Known ones stay as they are. Call it before any check."""
-    _ADDED.update({each.name: each for each in fields})
+def set_added_fields(fields: Iterable[FieldType]) -> None:
+    """Add fields of other plugins or newer versions, in place of those added before. Known fields stay as they are.
+
+    Call it before a check of routes that use them.
+    """
+    added = {each.name: each for each in fields}
+    if added == _ADDED:
+        return
+    _ADDED.clear()
+    _ADDED.update(added)
     for cached in (catalogue, families, alert_sources, _dot_argument_prefixes):
         cached.cache_clear()
 

@@ -82,10 +82,12 @@ def read_routes(args: argparse.Namespace) -> RoutesInput | None:
 
 def read_routing_config(config: Path) -> RoutingConfig | None:
     """The config's routes, channels, labels and journal, or None with the errors on standard error."""
+    from bridge.config.field_lists import use_field_lists
     from bridge.config.load import RoutingConfig, find_routing_config
 
     found = find_routing_config(config, os.environ)
     if isinstance(found, RoutingConfig):
+        use_field_lists(found.fields)
         return found
     _print_errors(found.text().rstrip())
     return None

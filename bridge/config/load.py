@@ -14,6 +14,7 @@ from bridge.config.document import Document
 from bridge.config.rules import check_rules
 from bridge.config.schema.channels import ChannelSettings
 from bridge.config.schema.config import Config, allowed_by
+from bridge.config.schema.values import FieldListFile
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Diagnostic, by_place
 from bridge.language.diagnostics.source import SourceText, Span
@@ -40,6 +41,8 @@ class LoadedConfig:
     """Where each value is written."""
     routes: tuple[Path, ...]
     labels: Mapping[str, str]
+    fields: tuple[FieldListFile, ...]
+    """Lists of fields that routes may use besides those of the catalogue."""
     allowed: Allowed
     """What channels may use on this machine."""
     secret_files: tuple[Path, ...]
@@ -73,6 +76,7 @@ class RoutingConfig:
     routes: tuple[Path, ...]
     channels: frozenset[str]
     labels: Mapping[str, str]
+    fields: tuple[FieldListFile, ...]
     journal: Path
 
 
@@ -96,7 +100,20 @@ def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = 
     binder = Binder(document, environ, with_secrets=with_secrets, check_plain_secrets=True)
     if document.root is None:
         return LoadedConfig(
-            path, None, tuple(document.problems), document.source(), {}, {}, (), {}, (), {}, NOTHING, (), frozenset()
+            path,
+            None,
+            tuple(document.problems),
+            document.source(),
+            {},
+            {},
+            (),
+            {},
+            (),
+            {},
+            (),
+            NOTHING,
+            (),
+            frozenset(),
         )
     values = with_defaults(binder.root(Config), document.folder)
     check_rules(binder, values)
@@ -112,6 +129,7 @@ def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = 
         binder.spans,
         values.get("routes", ()),
         values["labels"],
+        values["fields"],
         allowed_by(values["allow"], values["journal"]) if "journal" in values else NOTHING,
         tuple(dict.fromkeys(binder.references.files)),
         frozenset(binder.references.names),
@@ -128,10 +146,11 @@ def find_instance_paths(path: Path, environ: Mapping[str, str]) -> InstancePaths
 
 def find_routing_config(path: Path, environ: Mapping[str, str]) -> RoutingConfig | ConfigErrors:
     """The part that routes depend on. It needs no secret, so that CI can test routes. Never raises."""
-    values = _part_of(path, environ, ("routes", "labels", "journal"))
+    values = _part_of(path, environ, ("routes", "labels", "fields", "journal"))
     if isinstance(values, ConfigErrors):
         return values
-    return RoutingConfig(values["routes"], values["channel_names"], values["labels"], values["journal"].path)
+    names = values["channel_names"]
+    return RoutingConfig(values["routes"], names, values["labels"], values["fields"], values["journal"].path)
 
 
 def _part_of(path: Path, environ: Mapping[str, str], names: tuple[str, ...]) -> dict[str, Any] | ConfigErrors:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bridge.common.collection import collection_paused
+from bridge.config.field_lists import use_field_lists
 from bridge.config.load import LoadedConfig, load_config
 from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
@@ -29,7 +30,7 @@ class Generation:
     config: Config
     router: Router
     files: tuple[Path, ...]
-    """The route files, and all that they import."""
+    """The route files, all that they import, and the lists of fields."""
     masked: frozenset[str]
     """Texts that must not appear in any output: the secrets, and those that they replaced."""
 
@@ -81,6 +82,7 @@ def build_from(loaded: LoadedConfig) -> Built:
     if not loaded.channel_spans:  # without channels, every route would have an error too
         return Built(None, check_channels(loaded), sources)
     check = ChannelCheck(loaded)
+    use_field_lists(loaded.fields)
     routes = load_routes(loaded.routes, loaded.known)
     diagnostics = check.diagnostics()
     failed = bool(diagnostics) or loaded.config is None
@@ -94,7 +96,7 @@ def build_from(loaded: LoadedConfig) -> Built:
         incident_channels=_incident_channels(loaded.config),
         ordered_channels=frozenset(name for name, channel in loaded.config.channels.items() if channel.ordered),
     )
-    files = tuple(Path(each) for each in routes.sources)
+    files = (*map(Path, routes.sources), *(each.path for each in loaded.fields))
     generation = Generation(loaded, loaded.config, router, files, masked_texts(loaded.config))
     return Built(generation, diagnostics, sources)
 

@@ -12,6 +12,7 @@ import structlog
 from msgspec import structs
 
 from bridge.common.file_watch import FilesWatcher, fingerprint
+from bridge.config.field_lists import use_field_lists
 from bridge.config.secrets import with_secrets
 from bridge.daemon.generation import Generation, build_generation
 from bridge.daemon.live import LiveGeneration
@@ -76,9 +77,10 @@ class Reload:
 
     def _reload(self) -> ReloadOutcome:
         built = build_generation(self._live.current.loaded.path, self._environ)
-        if built.generation is None:
-            return ReloadOutcome(False, built.text())
         running = self._live.current
+        if built.generation is None:
+            use_field_lists(running.loaded.fields)
+            return ReloadOutcome(False, built.text())
         generation, restart = _with_running_sections(built.generation, running)
         forgotten = self._live.replace(generation)
         return ReloadOutcome(True, built.text(), restart, tuple(sorted(forgotten)))

@@ -104,3 +104,31 @@ def test_channels_are_replaced_and_sections_that_need_a_restart_are_named(runnin
     wait_until(lambda: running.lines("c") == 1, "the new channel")
     assert not (running.instance.folder / "other.sock").exists()
     assert running.instance.stop(running.bridge) == 0
+
+
+def test_fields_of_a_list_can_be_used_and_a_changed_list_is_read_again(running: Running) -> None:
+    """An unknown field is an error until ``fields`` names a list with it; a list without it keeps the running routes."""
+    fields, folder = "proc.newcount    How many. (Type: UINT64)\n", running.instance.folder
+    (folder / "fields.txt").write_text(fields, encoding="utf-8")
+    running.change('route "r" { when proc.newcount > 5 to b }\n')
+    assert "unknown field `proc.newcount`" in running.instance.log
+    sources: list[dict[str, object]] = [{"socket": "in.sock"}]
+    before = running.reloads()
+    running.instance.configure('route "r" { when proc.newcount > 5 to b }\n', CHANNELS, sources=sources,
+                               fields="fields.txt")  # fmt: skip
+    wait_until(lambda: running.reloads() > before and running.command("check", "--config", "falco-bridge.yaml")
+               .returncode == 0, "the list")  # fmt: skip
+    wait_until(lambda: running.instance.log.count('"reloaded"') >= 1, "the reload with the list")
+    before = running.reloads()
+    (folder / "fields.txt").write_text(fields.replace("newcount", "newnumber"), encoding="utf-8")
+    wait_until(lambda: running.reloads() > before, "the changed list")
+    rejected = running.command("reload", "--config", "falco-bridge.yaml")
+    assert rejected.returncode == 1
+    assert "unknown field `proc.newcount`" in rejected.stdout + rejected.stderr
+    running.send()
+    (folder / "one.jsonl").write_text(json.dumps({
+        "rule": "x", "output": "o", "priority": "Error", "time": "2026-03-04T05:06:07.1Z",
+        "output_fields": {"proc.newcount": 6}}) + "\n", encoding="utf-8")  # fmt: skip
+    assert running.command("send", "one.jsonl", "--socket", "in.sock").returncode == 0
+    wait_until(lambda: running.lines("b") == 1, "the notification of the alert with the field")
+    assert running.lines("a") == 0

@@ -198,7 +198,10 @@ def test_templates_fill_as_falcos_output_does() -> None:
         ("otherwise to x", "missing `{` before it?"),
         ('route "r" { when namespace = a to x }', "did you mean `k8s.ns.name`?"),
         ('route "r" { when k8s.namespace.name = a to x }', "did you mean `k8s.ns.name`?"),
-        ('route "r" { when k8s.foo.bar = a to x }', "run: falco-bridge fields 'k8s.*'"),
+        (
+            'route "r" { when k8s.foo.bar = a to x }',
+            "run: falco-bridge fields 'k8s.*'; newer ones: `fields` of the config",
+        ),
     ],
 )
 def test_the_hint_gives_the_likely_fix(text: str, hint: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridge.config.load import LoadedConfig
+    from bridge.config.schema.values import FieldListFile
     from bridge.language.checker.scope import Known
     from bridge.language.diagnostics.diagnostic import Diagnostic
     from bridge.language.diagnostics.source import SourceText
@@ -53,10 +54,13 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check and print every diagnostic."""
+    from bridge.config.field_lists import use_field_lists
+
     if args.config is None and not args.files:
         print("falco-bridge check: name .route files, or --config FILE", file=sys.stderr)
         return 2
-    if not _read_fields(args.fields):
+    fields = _read_fields(args.fields)
+    if fields is None:
         return 2
     paths, known = list(args.files), None
     diagnostics: list[Diagnostic] = []
@@ -66,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
         config, diagnostics = _read_config(args.config, with_secrets=not args.no_secrets)
         sources[config.source.path] = config.source
         paths, known, checkable = [*config.routes, *paths], config.known, bool(config.channel_spans)
+        fields += config.fields
+    use_field_lists(fields)
     unfixed = 0
     if checkable:  # without channels, every route would have an error too
         from bridge.workbench.routes import load_routes
@@ -79,25 +85,15 @@ def run(args: argparse.Namespace) -> int:
     return 1 if unfixed or any(each.severity.value in failing for each in diagnostics) else 0
 
 
-def _read_fields(paths: Sequence[Path]) -> bool:
-    """Add the fields that files list to the catalogue. False, with the reason printed, if one of them lists none."""
-    from bridge.alert.catalogue import add_fields
-    from bridge.alert.field_list import read_field_list
+def _read_fields(paths: Sequence[Path]) -> list[FieldListFile] | None:
+    """The fields that files list; None, with the reason printed, if one of them lists none."""
+    from bridge.config.schema.parsing import InvalidValueError, read_field_list_file
 
-    for path in paths:
-        try:
-            fields = read_field_list(path.read_text(encoding="utf-8", errors="replace"))
-        except OSError as error:
-            print(f"falco-bridge check: {path}: cannot be read ({error.strerror})", file=sys.stderr)
-            return False
-        if not fields:
-            print(
-                f"falco-bridge check: {path}: lists no fields; write the output of `falco --list` to it",
-                file=sys.stderr,
-            )
-            return False
-        add_fields(fields)
-    return True
+    try:
+        return [read_field_list_file(str(path), Path()) for path in paths]
+    except InvalidValueError as error:
+        print(f"falco-bridge check: {error.message}; {error.hint}", file=sys.stderr)
+        return None
 
 
 def _fix(paths: Sequence[Path], known: Known | None, rules: Sequence[Path], form: str) -> int:

@@ -11,7 +11,7 @@ from bridge.config.schema.channels import RESERVED_NAMES, ChannelSettings
 from bridge.config.schema.keys import Section, key
 from bridge.config.schema.listeners import AdminSettings, MetricsSettings
 from bridge.config.schema.sources import SourceSettings
-from bridge.config.schema.values import AbsolutePath, Duration, RouteFile, Size
+from bridge.config.schema.values import AbsolutePath, Duration, FieldListFile, RouteFile, Size
 
 
 class RetentionSettings(Section, frozen=True, kw_only=True):
@@ -94,6 +94,11 @@ class Config(Section, frozen=True, kw_only=True):
         key("Labels of every alert: `label.NAME` in conditions, labels for Loki and Alertmanager.", "{cluster: eu-1}",
             default="none", names=r"[A-Za-z][A-Za-z0-9_-]*"),
     ] = {}  # msgspec copies it  # fmt: skip
+    fields: Annotated[
+        tuple[FieldListFile, ...],
+        key("Files with the output of `falco --list -v`: fields of other plugins or newer versions, for routes.",
+            "falco-fields.txt", default="none", single=True),
+    ] = ()  # fmt: skip
     log: Annotated[
         LogSettings, key("How the bridge logs, on standard error.", "{level: debug}", default="as below")
     ] = LogSettings()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bridge.alert.field_list import read_field_list
 from bridge.common.durations import parse_duration
 from bridge.common.timezone import find_zone, zone_hint
 from bridge.common.unix_socket import too_long
@@ -18,6 +19,7 @@ from bridge.config.schema.values import (
     ChannelUrl,
     DnsAddress,
     Duration,
+    FieldListFile,
     FilePattern,
     GrpcAddress,
     ListenAddress,
@@ -204,6 +206,21 @@ def _routes(text: str, folder: Path) -> tuple[RouteFile, ...]:
     return tuple(RouteFile(path) for path in sorted(paths, key=lambda path: str(path).encode()))
 
 
+def read_field_list_file(text: str, folder: Path) -> FieldListFile:
+    """The fields that a file lists. Raises InvalidValueError."""
+    path = _path(text, folder)
+    try:
+        fields = read_field_list(path.read_text(encoding="utf-8", errors="replace"))
+    except FileNotFoundError:
+        hint = file_hint(text, folder) or "write the output of `falco --list -v` to it"
+        raise InvalidValueError(hint, f"there is no file {path}", Code.NO_SUCH_FILE) from None
+    except OSError as error:
+        raise InvalidValueError("check the file name", f"{path} cannot be read ({error.strerror})") from None
+    if not fields:
+        raise InvalidValueError("write the output of `falco --list -v` to it", f"{path} lists no fields")
+    return FieldListFile(path, tuple(fields))
+
+
 def _url(text: str, folder: Path) -> ChannelUrl:
     """A relative path of ``file://`` starts at the config's folder."""
     path = text.removeprefix("file://")
@@ -252,6 +269,7 @@ VALUES: Mapping[Any, ValueType] = {
     PemFile: ValueType("a PEM file", _pem),
     AbsolutePath: ValueType("an absolute path", _absolute, _string(r"^/|\$\{")),
     RouteFile: ValueType("a pattern that names .route files, such as routes/*.route", _routes, flat=True),
+    FieldListFile: ValueType("a file with the output of `falco --list`", read_field_list_file),
     FilePattern: ValueType("a file or a pattern, such as /var/log/containers/falco-*_falco_falco-*.log", _pattern),
     ChannelUrl: ValueType("a URL, such as slack://TOKEN_A/TOKEN_B/TOKEN_C", _url),
     Token: ValueType("at least 8 characters", _token),

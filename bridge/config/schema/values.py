@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import NewType
 
+from bridge.alert.catalogue import FieldType
 from bridge.common.durations import parse_duration
 from bridge.common.secret import Secret
 
@@ -20,6 +21,17 @@ RouteFile = NewType("RouteFile", Path)
 """A ``.route`` file. The config names patterns; each stands for the files that match, sorted bytewise."""
 Resolver = NewType("Resolver", str)
 """A DNS server: ``IP``, ``IP:PORT`` or ``[IP]:PORT``."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldListFile:
+    """A file with the output of ``falco --list``, and the fields that it lists."""
+
+    path: Path
+    fields: tuple[FieldType, ...]
+
+    def __str__(self) -> str:
+        return str(self.path)
 
 
 class ChannelUrl(Secret):

@@ -134,10 +134,10 @@ def unknown_field(name: str, span: Span) -> Diagnostic | None:
     family = base.partition(".")[0]
     if family in families() and not families()[family] & BUILT_IN:
         hint = did_you_mean(base, (each for each in catalogue() if each.startswith(f"{family}.")))
-        hint = hint or f"known ones: falco-bridge fields '{family}.*'; add others with check --fields FILE"
+        hint = hint or f"known ones: falco-bridge fields '{family}.*'; list others in a file: `fields` of the config"
         plugin = min(families()[family])
         return Diagnostic(Code.UNLISTED_FIELD, f"`{name}` is not in the catalogue of the plugin {plugin}", span, hint)
     hint = suggest_field(base) or did_you_mean(base, (*catalogue(), *ATTRIBUTES))
     if not hint and family in families():
-        hint = f"run: falco-bridge fields '{family}.*'"
+        hint = f"run: falco-bridge fields '{family}.*'; newer ones: `fields` of the config"
     return Diagnostic(Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint) if hint else None
