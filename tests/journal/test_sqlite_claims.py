@@ -1,4 +1,4 @@
-"""What a claim costs does not depend on how many deliveries wait, in whatever state and with however many keys."""
+"""The cost of a claim, or of an expiry, does not depend on how many deliveries wait, nor on their states and keys."""
 
 from __future__ import annotations
 
@@ -55,6 +55,34 @@ def test_the_cost_of_a_claim_does_not_depend_on_what_waits(
     """Counted in steps of SQLite's virtual machine: claim, next due time and settlements."""
     few, many = (steps(tmp_path / f"{count}.db", count, make, prepare, batch_size) for count in (FEW, MANY))
     assert many < few * 1.5 + 100
+
+
+@pytest.mark.parametrize("make", [free, of_own_incident, of_one_incident])
+@pytest.mark.parametrize("before_ns", [0, 20])
+def test_the_cost_of_an_expiry_does_not_depend_on_what_waits(
+    tmp_path: Path, make: Callable[[int], Entry], before_ns: int
+) -> None:
+    """Whether none or twenty waited for too long."""
+    few, many = (expiry_steps(tmp_path / f"{count}.db", count, make, before_ns) for count in (FEW, MANY))
+    assert many < few * 1.5 + 100
+
+
+def expiry_steps(path: Path, count: int, make: Callable[[int], Entry], before_ns: int) -> int:
+    connection = connect(path)
+    taken = 0
+
+    def step() -> None:
+        nonlocal taken
+        taken += 1
+
+    with closing(assemble(Database(connection, path))) as journal:
+        for number in range(20):
+            journal.alerts.append("s", number + 1, [make(number)])
+        journal.alerts.append("s", 100, [make(number) for number in range(20, count)])
+        connection.set_progress_handler(step, 1)
+        assert journal.deliveries.expire("chat", before_ns, LATER, "too old", 500) == before_ns
+        connection.set_progress_handler(None, 1)
+    return taken
 
 
 def steps(

@@ -19,8 +19,8 @@ from bridge.routing import Reason
 from tests.support.builders import entry
 
 DUMPS = Path(__file__).parent.parent / "data" / "journals"
-CHECKPOINTS = {2: {"": "", "0": '["/var/log/falco.log",7]'}, 3: {"f": "line 7"}, 4: {"f": "line 7"}, 5: {"f": "line 7"}}
-SOURCE_COLUMN = {2: "road", 3: "road", 4: "source_name", 5: "source_name"}
+CHECKPOINTS = {2: {"": "", "0": '["/var/log/falco.log",7]'}} | {number: {"f": "line 7"} for number in range(3, VERSION)}
+SOURCE_COLUMN = {2: "road", 3: "road"} | dict.fromkeys(range(4, VERSION), "source_name")
 CHAT = Health(
     circuit=Circuit.OPEN, since_ns=5, failures=7, failing_ns=6, probe_ns=8, notified_ns=9, before=(4, 2, 1),
     delivered=11, digested=3, dead=1, success_ns=10, failure_ns=12, status=503, reason="HTTP 503: busy",
@@ -128,6 +128,7 @@ def test_a_failed_upgrade_changes_nothing(path: Path, version: int) -> None:
         connection.execute("CREATE TABLE whole_checkpoints (x)")
         connection.execute("CREATE TABLE IF NOT EXISTS state (x)")
         connection.execute("CREATE TABLE old_deliveries (x)")
+        connection.execute("CREATE INDEX deliveries_age ON old_deliveries (x)")
         connection.execute("UPDATE channels SET health = x'00'")
         connection.commit()
     with pytest.raises(JournalError):

@@ -82,7 +82,7 @@ class SqliteDeliveryQueue:
             )
 
     def expire(self, channel: str, before_ns: int, now_ns: int, reason: str, limit: int) -> int:
-        """As in DeliveryQueue. Takes the write lock only where something expires."""
+        """As in DeliveryQueue, oldest first. Takes the write lock only where something expires."""
         expired = f"SELECT id FROM deliveries WHERE channel = ?1 AND {OPEN} AND state = 'pending' AND created_ns <= ?2"
         if not self._database.rows(int, f"{expired} LIMIT 1", (channel, before_ns)):
             return 0

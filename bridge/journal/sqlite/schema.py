@@ -2,14 +2,15 @@
 
 Format 1, from before the first release, stored alerts uncompressed under random ids, and is refused. Format 2 stored
 the checkpoint of a source in one text. Format 3 had other names for columns and for members of a channel's health.
-Format 4 had no state of clauses with memory. Format 5 gave every delivery an order key, that of its route.
+Format 4 had no state of clauses with memory. Format 5 gave every delivery an order key, that of its route. Format 6 had
+no index over the age of deliveries.
 """
 
 from __future__ import annotations
 
 APPLICATION_ID = 0x46427267
 """SQLite's application_id of a journal: ``FBrg``."""
-VERSION = 6
+VERSION = 7
 OLDEST = 2
 """The oldest format that is upgraded; older ones are refused."""
 
@@ -48,6 +49,10 @@ WHERE state IN ('pending', 'claimed') AND order_key IS NOT NULL
     "CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 'dead'",
     "CREATE INDEX deliveries_alert ON deliveries (alert_seq)",
 )
+_AGE_INDEX = """
+CREATE INDEX deliveries_age ON deliveries (channel, created_ns) WHERE state IN ('pending', 'claimed')
+"""
+"""Finds the deliveries that waited for too long. Their due times say nothing about their age."""
 _REMOVE_ATTEMPTS = """
 CREATE TRIGGER remove_attempts AFTER DELETE ON deliveries
 BEGIN
@@ -100,6 +105,7 @@ CREATE TABLE dictionaries (
 """,
     _DELIVERIES,
     *_DELIVERY_INDEXES,
+    _AGE_INDEX,
     """
 CREATE TABLE attempts (
     delivery_id INTEGER NOT NULL,
@@ -176,6 +182,7 @@ INSERT INTO deliveries SELECT d.*, d.state IN ('pending', 'claimed') AND d.order
         *_DELIVERY_INDEXES,
         _REMOVE_ATTEMPTS,
     ),
+    6: (_AGE_INDEX,),
 }
 """The statements that turn each format into the next one."""
 
