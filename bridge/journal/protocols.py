@@ -194,8 +194,17 @@ class History(Protocol):
     def alerts(self, since_ns: int | None = None) -> Iterator[RecordedAlert]:
         """Every stored alert, or those received at ``since_ns`` or later, in the order in which they were appended."""
 
+    def span(self, since_ns: int | None = None, until_ns: int | None = None) -> range:
+        """The numbers of the alerts received from ``since_ns`` until just before ``until_ns``; some may be gone."""
+
+    def read(self, numbers: range, *, newest_first: bool = False) -> Iterator[RecordedAlert]:
+        """The stored alerts with these numbers, in the order in which they were appended, or in the reverse."""
+
     def alert(self, alert_id: str) -> RecordedAlert | None:
         """The alert with that id; None if it is not stored."""
+
+    def alerts_with_id(self, start: str, limit: int) -> list[RecordedAlert]:
+        """The first alerts whose ids start with these hexadecimal digits, in the order of their ids."""
 
     def alert_count(self) -> int:
         """How many alerts are stored."""

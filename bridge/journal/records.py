@@ -22,6 +22,8 @@ class RecordedAlert:
     source_name: str
     received_ns: int
     decisions: tuple[Decision, ...]
+    number: int = 0
+    """Alerts are numbered in the order in which they were appended, from 1."""
 
 
 @dataclass(frozen=True, slots=True)

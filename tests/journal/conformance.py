@@ -483,6 +483,30 @@ class HistoryConformance(Base):
         assert [each.alert.time_ns for each in journal.history.alerts()] == numbers
         assert journal.history.alert_count() == 1300
 
+    def test_a_span_is_read_in_both_orders(self, journal: Journal) -> None:
+        """Over all pages. A span that holds no alert is empty."""
+        for minute in range(3):
+            journal.alerts.append("falco", minute * 60, entries(*range(minute * 700, (minute + 1) * 700)))
+        span = journal.history.span(60, 120)
+        assert [each.alert.time_ns for each in journal.history.read(span)] == list(range(700, 1400))
+        newest = list(journal.history.read(span, newest_first=True))
+        assert [each.alert.time_ns for each in newest] == list(range(1399, 699, -1))
+        assert [each.number for each in newest] == list(reversed(span))
+        assert len(journal.history.span()) == 2100
+        assert not journal.history.span(61, 120)
+        assert not journal.history.span(500)
+        assert not list(journal.history.read(journal.history.span(120, 60)))
+
+    def test_alerts_are_found_by_the_start_of_their_id(self, journal: Journal) -> None:
+        """An odd number of digits, upper case, the whole id; nothing for text that is no id."""
+        journal.alerts.append("falco", 0, entries(*range(40)))
+        ids = sorted(alert(number).id for number in range(40))
+        for start in (ids[7][:15], ids[7][:16].upper(), ids[7], ""):
+            expected = [each for each in ids if each.startswith(start.lower())][:5]
+            assert [each.alert.id for each in journal.history.alerts_with_id(start, 5)] == expected
+        assert journal.history.alerts_with_id("zz", 5) == []
+        assert journal.history.alerts_with_id("0" * 33, 5) == []
+
     def test_an_alert_is_found_by_its_id(self, journal: Journal) -> None:
         """None for an id that is not stored, and for text that is no id."""
         journal.alerts.append("falco", 5, entries(1, 2))

@@ -17,6 +17,10 @@ from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
 
 _PAGE = 500
+_FIRST_PAGE = 50
+_LAST = 2**63 - 1
+_ID_DIGITS = 32
+_HEXADECIMAL = frozenset("0123456789abcdef")
 _QUARANTINE_PAGE = 50
 _ALERTS = "SELECT seq, id, received_ns, source_name, body, decisions FROM alerts"
 _QUARANTINE = "SELECT seq, received_ns, source_name, reason, raw FROM quarantine"
@@ -71,18 +75,35 @@ class SqliteHistory:
 
     def alerts(self, since_ns: int | None = None) -> Iterator[RecordedAlert]:
         """As in History."""
-        last = 0 if since_ns is None else self._last_before(since_ns)
-        while page := self._database.rows(_AlertRow, f"{_ALERTS} WHERE seq > ? ORDER BY seq LIMIT {_PAGE}", (last,)):
+        yield from self.read(range(1 if since_ns is None else self._last_before(since_ns) + 1, _LAST))
+
+    def span(self, since_ns: int | None = None, until_ns: int | None = None) -> range:
+        """As in History."""
+        first = 1 if since_ns is None else self._last_before(since_ns) + 1
+        last = self._last_number() if until_ns is None else self._last_before(until_ns)
+        return range(first, last + 1)
+
+    def read(self, numbers: range, *, newest_first: bool = False) -> Iterator[RecordedAlert]:
+        """As in History. Reads in pages; of the newest, a short one first."""
+        low, high = numbers.start, numbers.stop
+        order, limit = ("DESC", _FIRST_PAGE) if newest_first else ("ASC", _PAGE)
+        while page := self._database.rows(
+            _AlertRow, f"{_ALERTS} WHERE seq >= ? AND seq < ? ORDER BY seq {order} LIMIT ?", (low, high, limit)
+        ):
             for row in page:
                 try:
                     yield self._recorded(row)
                 except UnreadableError as error:
                     self._log.error("alert unreadable; skipped", problem=str(error))  # it says all
-            last = page[-1].seq
+            low, high = (low, page[-1].seq) if newest_first else (page[-1].seq + 1, high)
+            limit = _PAGE
+
+    def _last_number(self) -> int:
+        return self._database.number("SELECT coalesce(max(seq), 0) FROM alerts")
 
     def _last_before(self, since_ns: int) -> int:
         """The number of the last alert received before ``since_ns``, found by halving: numbers grow with time."""
-        low, high = 0, self._database.number("SELECT coalesce(max(seq), 0) FROM alerts") + 1
+        low, high = 0, self._last_number() + 1
         while high - low > 1:
             middle = (low + high) // 2
             found = self._database.rows(
@@ -102,6 +123,17 @@ class SqliteHistory:
             return None
         rows = self._database.rows(_AlertRow, f"{_ALERTS} WHERE id = ?", (key,))
         return self._recorded(rows[0]) if rows else None
+
+    def alerts_with_id(self, start: str, limit: int) -> list[RecordedAlert]:
+        """As in History."""
+        digits = start.lower()
+        if len(digits) > _ID_DIGITS or not _HEXADECIMAL.issuperset(digits):
+            return []
+        bounds = [bytes.fromhex(digits.ljust(_ID_DIGITS, fill)) for fill in "0f"]
+        rows = self._database.rows(
+            _AlertRow, f"{_ALERTS} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", (*bounds, limit)
+        )
+        return [self._recorded(row) for row in rows]
 
     def alert_count(self) -> int:
         """As in History."""
@@ -148,7 +180,7 @@ class SqliteHistory:
             decisions = decode_decisions(row.decisions)
         except (msgspec.MsgspecError, ValueError, KeyError) as error:
             raise UnreadableError(f"the decisions about alert {row.id.hex()} cannot be read ({error})") from error
-        return RecordedAlert(alert, row.source_name, row.received_ns, decisions)
+        return RecordedAlert(alert, row.source_name, row.received_ns, decisions, row.seq)
 
     def _messages(self, statement: str, parameter: int) -> list[QuarantinedMessage]:
         return [QuarantinedMessage(*row) for row in self._database.rows(_QuarantineRow, statement, (parameter,))]
