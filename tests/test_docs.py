@@ -20,6 +20,8 @@ from bridge.daemon.tls_check import check_tls
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code, Severity
 from bridge.language.syntax.reserved import CLAUSES, STATEMENTS, STEPS
+from bridge.routing.router import Router
+from bridge.workbench.route_tests import RouteTestRunner
 from bridge.workbench.routes import load_routes
 
 ROOT = Path(__file__).parent.parent
@@ -101,6 +103,19 @@ def test_the_docs_routes_check_without_errors(path: Path, tmp_path: Path) -> Non
     """Routes copied from a page have no errors."""
     for block in blocks(path):
         assert not {code for code in codes_of(block, tmp_path) if code.severity is Severity.ERROR}, block
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_the_tests_in_the_docs_routes_pass(path: Path, tmp_path: Path) -> None:
+    """A ``test`` on a page is run, as by ``falco-bridge test``."""
+    for block in blocks(path):
+        (tmp_path / "common.route").write_text("list shells = (bash, sh)\n", encoding="utf-8")
+        (tmp_path / "falco_rules.yaml").write_text(RULES, encoding="utf-8")
+        (tmp_path / "t.route").write_text(block, encoding="utf-8")
+        checked = load_routes([tmp_path / "t.route"], Known(None, None)).checked
+        if checked.program is not None:
+            runner = RouteTestRunner(Router(checked.program, {}), {})
+            assert [(case.name, runner.run(case)) for case in checked.tests if runner.run(case)] == []
 
 
 def test_the_language_page_names_every_word_of_the_language() -> None:
