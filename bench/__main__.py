@@ -26,6 +26,7 @@ _BENCHES = (
     "idle",
     "memory",
     "remembering",
+    "replay",
     "delivery",
     "latency",
     "in_and_out",

@@ -20,6 +20,7 @@ VERBS = (
     "config_schema",
     "fmt",
     "test",
+    "replay",
     "match",
     "explain",
     "fields",
@@ -39,6 +40,8 @@ VERBS = (
     "completion",
 )
 """Each is a module in ``bridge.cli.verbs``. Its ``add_parser(subparsers)`` sets ``run``: arguments to exit code."""
+FOLDERS = {"replay": "trial"}
+"""The verbs whose modules are in a subfolder of ``bridge.cli.verbs``."""
 
 USAGE = 2
 """Exit code: the command line is wrong, or the output cannot be written."""
@@ -116,7 +119,7 @@ def make_parser(verbs: Sequence[str]) -> Parser:
     )
     below = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB")
     for name in verbs:
-        import_module(f"bridge.cli.verbs.{name}").add_parser(below)
+        import_module(".".join(filter(None, ("bridge.cli.verbs", FOLDERS.get(name), name)))).add_parser(below)
     return parser
 
 

@@ -80,6 +80,14 @@ class Binder:
         mappings = [value for key, value in pairs if key.value == name and isinstance(value, yaml.MappingNode)]
         return frozenset(str(key.value) for each in mappings for key, _ in each.value)
 
+    def schemes(self, name: str) -> dict[str, str]:
+        """The schemes of the URLs in a mapping of the root, as far as they are written there."""
+        node = self.document.root
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        mappings = [value for key, value in pairs if key.value == name and isinstance(value, yaml.MappingNode)]
+        found = {str(key.value): _scheme_of(value) for each in mappings for key, value in each.value}
+        return {name: scheme for name, scheme in found.items() if scheme}
+
     def error(self, code: Code, place: Place, message: str, hint: str = "") -> None:
         """Note an error of a value that was read, or of what it stands in."""
         while place not in self.spans:
@@ -347,6 +355,14 @@ def _expected(declared: Any, key: Key) -> str:
     else:
         said = VALUES[declared].expected
     return f"{said}, or {key.none_word}" if key.none_word else said
+
+
+def _scheme_of(node: yaml.Node) -> str:
+    """The scheme of a channel's URL, which is the node or its ``url``; empty if it cannot be read there."""
+    if isinstance(node, yaml.MappingNode):
+        return next((_scheme_of(value) for key, value in node.value if key.value == "url"), "")
+    scheme, colon, _ = str(node.value).partition("://")
+    return scheme if colon and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) else ""
 
 
 def _valid_name(name: str) -> str:

@@ -78,6 +78,8 @@ class RoutingConfig:
     labels: Mapping[str, str]
     fields: tuple[FieldListFile, ...]
     journal: Path
+    schemes: Mapping[str, str]
+    """The scheme of each channel's URL; channels whose scheme is in a secret are absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +151,14 @@ def find_routing_config(path: Path, environ: Mapping[str, str]) -> RoutingConfig
     values = _part_of(path, environ, ("routes", "labels", "fields", "journal"))
     if isinstance(values, ConfigErrors):
         return values
-    names = values["channel_names"]
-    return RoutingConfig(values["routes"], names, values["labels"], values["fields"], values["journal"].path)
+    return RoutingConfig(
+        values["routes"],
+        values["channel_names"],
+        values["labels"],
+        values["fields"],
+        values["journal"].path,
+        values["schemes"],
+    )
 
 
 def _part_of(path: Path, environ: Mapping[str, str], names: tuple[str, ...]) -> dict[str, Any] | ConfigErrors:
@@ -161,7 +169,7 @@ def _part_of(path: Path, environ: Mapping[str, str], names: tuple[str, ...]) -> 
     values = with_defaults(binder.root(Config, names), document.folder)
     if binder.diagnostics:
         return ConfigErrors(tuple(sorted(binder.diagnostics, key=by_place)), document.source())
-    return values | {"channel_names": binder.names("channels")}
+    return values | {"channel_names": binder.names("channels"), "schemes": binder.schemes("channels")}
 
 
 def _channel_spans(binder: Binder) -> dict[str, Span]:

@@ -109,6 +109,10 @@ class Router:
         notifications = notify(self.program, emissions, self._incident_channels)
         return resolved, self._in_order(Routed((), notifications)).notifications
 
+    def redact(self, alert: Alert) -> Alert:
+        """The alert as it would be stored."""
+        return self._redactor.alert(alert)
+
     def redact_raw(self, raw: bytes) -> bytes:
         """A message that is not an alert, without secrets."""
         return self._redactor.raw(raw)

@@ -49,20 +49,32 @@ def skipped(count: int) -> str:
 def read_alerts(path: str) -> Iterator[Line | NoAlert]:
     """Every line of a file, in order; ``-`` is standard input. Raises AlertFileError."""
     if path == STANDARD_INPUT:
-        yield from _lines(sys.stdin.buffer)
-        return
+        yield from read_lines(sys.stdin.buffer)
+    elif is_journal(path):
+        yield from _recorded(Path(path))
+    else:
+        try:
+            with Path(path).open("rb") as file:
+                yield from read_lines(file)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+
+def is_journal(path: str) -> bool:
+    """Whether the file is a journal of the bridge. Raises AlertFileError if it cannot be read."""
     try:
         with Path(path).open("rb") as file:
-            if file.read(len(_SQLITE_HEADER)) != _SQLITE_HEADER:
-                file.seek(0)
-                yield from _lines(file)
-                return
+            return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
     except OSError as error:
-        raise AlertFileError(f"{path}: cannot be read ({error.strerror}); check the file name") from error
-    yield from _recorded(Path(path))
+        raise _unreadable(path, error) from error
 
 
-def _lines(file: Iterable[bytes]) -> Iterator[Line | NoAlert]:
+def _unreadable(path: str, error: OSError) -> AlertFileError:
+    return AlertFileError(f"{path}: cannot be read ({error.strerror}); check the file name")
+
+
+def read_lines(file: Iterable[bytes]) -> Iterator[Line | NoAlert]:
+    """The alerts in the lines of a file, in order."""
     unwrapper, number = Unwrapper(), 0
     for number, line in enumerate(file, 1):
         content = unwrapper.feed(line)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from bridge.language.program.program import Program
-from bridge.routing import OTHERWISE, Notification
+from bridge.routing import OTHERWISE
 from bridge.routing.router import Router
-from bridge.routing.state import State, Timer
 from bridge.workbench.alert_files import Line
+from bridge.workbench.replay.virtual_run import Step, VirtualRun
 
 _BOUND = re.compile(r'(?P<what>to\s+\S+|"[^"]+"|\S.*?)\s+(?P<how>exactly|at most|at least)\s+(?P<count>\d+)')
-_NEVER_NS = 2**62
 Comparison = Literal["exactly", "at most", "at least"]
 
 
@@ -55,30 +54,23 @@ class RoutingCounts:
     """How many alerts each route acted on, and how many notifications each channel would have received."""
 
     def __init__(self, router: Router) -> None:
-        self._router = router
-        self._state = State()
+        self._run = VirtualRun(router)
         self._by_route: Counter[str] = Counter()
         self._by_channel: Counter[str] = Counter()
 
     def add(self, lines: Iterable[Line]) -> None:
         """Route recorded alerts, each at the time at which it was received. Timers fire in between."""
         for line in lines:
-            self._fire_timers(line.at_ns)
-            routed = self._router.step(self._state, self._router.complete(line.alert), line.at_ns)
-            self._by_route.update(decision.route for decision in routed.decisions)
-            self._count(routed.notifications)
+            self._count(self._run.steps(line.alert, line.at_ns))
 
     def finish(self) -> None:
         """Fire the timers that are still set: what is held is sent."""
-        while (due_ns := self._state.next_due()) is not None and due_ns < _NEVER_NS:
-            self._fire_timers(due_ns)
+        self._count(self._run.finish())
 
-    def _fire_timers(self, until_ns: int) -> None:
-        while (due_ns := self._state.next_due()) is not None and due_ns <= until_ns:
-            self._count(self._router.step(self._state, Timer(), due_ns).notifications)
-
-    def _count(self, notifications: Iterable[Notification]) -> None:
-        self._by_channel.update(each.channel for each in notifications)
+    def _count(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            self._by_route.update(decision.route for decision in step.routed.decisions)
+            self._by_channel.update(each.channel for each in step.routed.notifications)
 
     def failure(self, bound: Bound) -> str | None:
         """Why the bound does not hold, in one sentence; None where it does."""

@@ -400,6 +400,11 @@ def test_routes_of_a_config_are_found_without_its_secrets(tmp_path: Path) -> Non
     """In CI there are none."""
     found = find_routing_config(write(tmp_path, GOOD), {})
     assert found == RoutingConfig(
-        (tmp_path / "a.route",), frozenset({"secops", "archive"}), {"cluster": "eu-1"}, (), tmp_path / "journal.db"
+        (tmp_path / "a.route",),
+        frozenset({"secops", "archive"}),
+        {"cluster": "eu-1"},
+        (),
+        tmp_path / "journal.db",
+        {"secops": "slack", "archive": "file"},
     )
     assert load_config(tmp_path / "falco-bridge.yaml", ENVIRON).config is not None

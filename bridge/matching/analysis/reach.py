@@ -13,7 +13,7 @@ from bridge.alert.alert import is_clock_field
 from bridge.alert.catalogue import find_field, unknown_argument
 from bridge.language.falco.rules import FalcoRule
 from bridge.language.program.carriers import carriers_of, is_printable, substitute
-from bridge.language.program.clauses import own_fields
+from bridge.language.program.clauses import Then, Unless, With, own_fields
 from bridge.language.program.condition import All, Any, Condition, Not
 from bridge.language.program.kinds import ATTRIBUTES, LABEL
 from bridge.language.program.program import Route
@@ -74,6 +74,22 @@ def unprintable(route: Route) -> dict[str, str]:
     compared = {name for name in _compared(route) if carriers_of(name) is None}
     names = _of_output(compared | _read_as_text(route))
     return {name: substitute(name) for name in sorted(names) if not is_printable(name)}
+
+
+def compared_fields(route: Route) -> frozenset[str]:
+    """All fields that decide what the route does: those of its condition, and of its clauses with their conditions."""
+    names = set(_compared(route))
+    for clause in route.clauses:
+        names.update(own_fields(clause))
+        match clause:
+            case Then():
+                names.update(*(fields_of(step.condition) for step in clause.steps))
+                names.update(pair.other for step in clause.steps for pair in step.by)
+            case Unless() | With():
+                names |= fields_of(clause.condition) | {pair.other for pair in clause.by}
+            case _:
+                pass
+    return frozenset(names)
 
 
 def _compared(route: Route) -> frozenset[str]:

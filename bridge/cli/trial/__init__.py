@@ -1,0 +1,1 @@
+"""What the verbs that try routes on recorded alerts share: arguments, progress and reports."""

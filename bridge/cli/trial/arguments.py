@@ -1,0 +1,117 @@
+"""Arguments of the verbs that try routes on recorded alerts: which alerts, which config, how many processes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge.cli.routes_input import add_labels, read_routing_config
+from bridge.cli.span import add_span, read_span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bridge.config.load import RoutingConfig
+    from bridge.language.program.program import Redaction
+    from bridge.workbench.replay.parts import Plan
+    from bridge.workbench.route_sets import RouteSet
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What to try routes on."""
+
+    plan: Plan
+    config: RoutingConfig | None
+    labels: Mapping[str, str]
+    """Those of the command line; they replace the config's."""
+
+
+def add_trial(parser: Any) -> None:
+    """Add the arguments that name alerts."""
+    parser.add_argument(
+        "--from", dest="alerts", action="append", default=[], metavar="FILE",
+        help="alerts: Falco's JSON lines, a container log or a journal; - is standard input "
+        "(default: the journal of --config)",
+    )  # fmt: skip
+    add_span(parser, default=None)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="use this config's journal, channels and labels")
+    parser.add_argument(
+        "--processes", type=_processes, default=0, metavar="N",
+        help="how many processes read alerts, where no route has memory (default: one for each CPU)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--samples", type=_samples, default=3, metavar="N", help="how many examples of each (default 3)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_labels(parser)
+
+
+def read_trial(args: argparse.Namespace) -> Trial | None:
+    """What the arguments name; None, with the problem printed, if that cannot be used."""
+    from bridge.workbench.alert_files import AlertFileError
+    from bridge.workbench.replay.parts import Plan
+    from bridge.workbench.replay.recording import TimeRange, parts_of
+
+    span, config = read_span(args), None
+    if args.config is not None:
+        config = read_routing_config(args.config)
+    if span is None or (args.config is not None and config is None):
+        return None
+    files = list(args.alerts) or ([] if config is None else [str(config.journal)])
+    if not files:
+        refuse(args, "name alerts with --from FILE, or the bridge's journal with --config FILE")
+        return None
+    when = TimeRange(span.since_ns, span.until_ns)
+    try:
+        return Trial(Plan(tuple(parts_of(files, when)), when, args.processes), config, dict(args.label))
+    except AlertFileError as error:
+        refuse(args, str(error))
+        return None
+
+
+def read_route_set(args: argparse.Namespace, trial: Trial, paths: Sequence[Path]) -> RouteSet | None:
+    """The routes of these files and folders; None with the errors printed."""
+    from bridge.workbench.route_sets import RouteSetError, load_route_set
+
+    try:
+        return load_route_set(paths, trial.config, trial.labels)
+    except RouteSetError as error:
+        refuse(args, str(error))
+        return None
+
+
+def known_redactions(trial: Trial, *sets: RouteSet) -> tuple[Redaction, ...]:
+    """The redactions that may have been in use: those of the routes, and of the config's routes if they are valid."""
+    from bridge.workbench.route_sets import RouteSetError, load_route_set
+
+    found = [redaction for each in sets for redaction in each.program.redactions]
+    if trial.config is not None:
+        try:
+            live = load_route_set(trial.config.routes, trial.config, trial.labels)
+        except RouteSetError:  # they are not what is tried
+            return tuple(found)
+        found += live.program.redactions
+    return tuple(dict.fromkeys(found))
+
+
+def refuse(args: argparse.Namespace, sentence: str) -> None:
+    """Print why the verb does nothing."""
+    print(f"falco-bridge {args.verb}: {sentence}", file=sys.stderr)
+
+
+def _processes(text: str) -> int:
+    return _number(text, 1, 256)
+
+
+def _samples(text: str) -> int:
+    return _number(text, 0, 1000)
+
+
+def _number(text: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text[:9]) <= most:
+        raise argparse.ArgumentTypeError(f"write a number from {least} to {most}")
+    return int(text)

@@ -1,0 +1,1 @@
+"""Verbs that try routes on recorded alerts before they are in use."""

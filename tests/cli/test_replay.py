@@ -1,0 +1,58 @@
+"""``falco-bridge replay`` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.commands import ALERTS, ROOT, ROUTES, run
+
+GOLDEN = ROOT / "tests" / "data" / "replay"
+
+
+def test_the_report_is_the_one_in_the_golden_file() -> None:
+    """Channels and routes over time, decisions, examples."""
+    done = run("replay", ROUTES, "--from", ALERTS)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (GOLDEN / "quickstart.txt").read_text(encoding="utf-8")
+
+
+def test_json_has_the_same_figures() -> None:
+    """For programs: times in RFC 3339, every route and bucket."""
+    found = json.loads(run("replay", ROUTES, "--from", ALERTS, "--json", "--samples", 1).stdout)
+    archive, pager = found["channels"]
+    assert (archive["channel"], archive["notifications"], pager["notifications"]) == ("archive", 50, 7)
+    assert sum(count for _, count in archive["over_time"]) == 50
+    assert {"route": "otherwise", "reasons": {"unmatched": 43}} in found["routes"]
+    (sample,) = pager["routes"][0]["samples"]
+    assert (sample["severity"], sample["kind"], len(sample["id"])) == ("Critical", "single", 32)
+
+
+def test_a_folder_and_the_configs_labels_are_used(tmp_path: Path) -> None:
+    """ROUTES replace the routes of the config; its labels, channels and journal stay."""
+    for path in (ROOT / "examples" / "quickstart").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "new" / "team").mkdir(parents=True)
+    text = 'route "mine" { when label.cluster = quickstart to pager throttle 1 per 1h }'
+    (tmp_path / "new" / "team" / "a.route").write_text(text, encoding="utf-8")
+    done = run("replay", "new", "--config", "falco-bridge.yaml", "--from", "alerts.jsonl", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "archive" not in done.stdout
+    assert "57 throttled" in done.stdout or "56 throttled" in done.stdout
+    assert "1 route with memory started without state." in done.stdout
+
+
+def test_errors_say_what_to_do(tmp_path: Path) -> None:
+    """Exit code 2, and one sentence."""
+    (tmp_path / "empty").mkdir()
+    for words, expected in (
+        (("replay", ROUTES), "name alerts with --from FILE"),
+        (("replay", "--from", ALERTS), "name .route files or folders"),
+        (("replay", "empty", "--from", ALERTS), "has no .route file"),
+        (("replay", ROUTES, "--from", "gone.jsonl"), "gone.jsonl: cannot be read"),
+        (("replay", "gone.route", "--from", ALERTS), "no such file"),
+    ):
+        done = run(*words, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, ""), words
+        assert expected in done.stderr
+        assert "Traceback" not in done.stderr
