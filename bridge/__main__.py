@@ -9,11 +9,11 @@ import sys
 def main() -> int:
     """Run the command line. Returns the exit code.
 
-    A bridge can be stopped or restarted right after it was started. Both signals are therefore blocked first, until the
-    bridge handles them (``daemon/signals.py``).
+    A bridge can be stopped, restarted or reloaded right after it was started. The signals are therefore blocked first,
+    until the bridge handles them (``daemon/signals.py``).
     """
     if sys.argv[1:] and sys.argv[1].startswith("--config"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR2})
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR2, signal.SIGHUP})
     from bridge.cli.main import main as run
 
     return run()

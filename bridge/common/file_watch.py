@@ -1,7 +1,7 @@
 """Watches files and folders: by inotify where the kernel reports changes, else by polling.
 
-``FileWatch`` is for sources that follow files. ``FilesWatcher`` calls back when one of a few files changes: secrets,
-and later config and routes. ``fingerprint`` tells one content of files from the next, behind every link, so that it
+``FileWatch`` is for sources that follow files. ``FilesWatcher`` calls back when one of a few files changes: config,
+routes, secrets. ``fingerprint`` tells one content of files from the next, behind every link, so that it
 changes as well when Kubernetes swaps ``..data``.
 """
 
@@ -137,12 +137,12 @@ class FileWatch:
 class FilesWatcher:
     """A background service that calls ``on_change`` in its own thread when one of the files has changed."""
 
-    def __init__(self, paths: Sequence[Path], on_change: Callable[[], object], *, name: str) -> None:
-        """Without paths, no thread is started. ``on_change`` must not raise."""
-        self._paths = tuple(paths)
+    def __init__(self, paths: Callable[[], Sequence[Path]], on_change: Callable[[], object], *, name: str) -> None:
+        """``paths`` is called again for each check. ``on_change`` must not raise."""
+        self._paths = paths
         self._on_change = on_change
         self._name = name
-        self._seen = fingerprint(self._paths)
+        self._seen = self._state(tuple(paths()))
         self._closing = threading.Event()
         self._watch: FileWatch | None = None
         self._lock = threading.Lock()
@@ -151,8 +151,7 @@ class FilesWatcher:
 
     def start(self) -> None:
         """Start to watch. A change since the object was made is reported as well."""
-        if self._paths:
-            self._thread.start()
+        self._thread.start()
 
     def close(self) -> None:
         """Stop watching."""
@@ -160,7 +159,7 @@ class FilesWatcher:
         with self._lock:
             if self._watch is not None:
                 self._watch.wake()
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(_CLOSE_SECONDS)
 
     def _run(self) -> None:
@@ -169,9 +168,10 @@ class FilesWatcher:
             self._watch = watch
         try:
             while not self._closing.is_set():
-                for folder in _folders_of(self._paths):
+                paths = tuple(self._paths())
+                for folder in _folders_of(paths):
                     watch.folder(folder)
-                self._check()
+                self._check(paths)
                 if watch.wait(_POLL_SECONDS).folders:
                     self._closing.wait(_SETTLE_SECONDS)
         finally:
@@ -179,11 +179,15 @@ class FilesWatcher:
                 self._watch = None
                 watch.close()
 
-    def _check(self) -> None:
-        now = fingerprint(self._paths)
+    def _check(self, paths: tuple[Path, ...]) -> None:
+        now = self._state(paths)
         if now != self._seen:
             self._seen = now
             self._on_change()
+
+    @staticmethod
+    def _state(paths: tuple[Path, ...]) -> tuple[object, ...]:
+        return paths, fingerprint(paths)
 
 
 def fingerprint(paths: Iterable[Path]) -> Fingerprint:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bridge.common.errors import SetupError
 from bridge.common.tcp_socket import addresses_of, listen_tcp
-from bridge.common.unix_socket import UnixListener, listen_unix
+from bridge.common.unix_socket import UnixListener, listen_unix, set_group
 
 _TcpKey = tuple[str, int]
 
@@ -23,7 +23,7 @@ class ListeningSockets:
 
     def __init__(self, inherited: Iterable[socket.socket] = (), activated: Iterable[socket.socket] = ()) -> None:
         """``activated`` are the sockets of a service manager, which also owns their paths."""
-        self._activated = frozenset(activated)
+        self._activated = set(activated)
         self._inherited = [*inherited, *self._activated]
         self._tcp: dict[_TcpKey, list[socket.socket]] = {}
         self._unix: dict[Path, UnixListener] = {}
@@ -43,17 +43,46 @@ class ListeningSockets:
                 self._unix[path] = self._inherited_unix(path) or listen_unix(path, group)
 
     def tcp(self, host: str, port: int) -> list[socket.socket]:
-        """The sockets of this address. Raises SetupError."""
-        found = self._tcp.pop((host, port), None) or self._inherited_tcp(host, port) or listen_tcp(host, port)
+        """The sockets of this address. Raises SetupError.
+
+        Where a listener has them already, these are further descriptors of the same sockets: the listener that takes
+        them may accept before the other has stopped, and no connection is refused.
+        """
+        found = (
+            self._tcp.pop((host, port), None) or self._inherited_tcp(host, port) or self._again(host, port)
+            or listen_tcp(host, port)
+        )  # fmt: skip
         self._given += found
         return found
 
     def unix(self, path: Path, group: str = "") -> UnixListener:
-        """The socket at this path. Raises SetupError."""
-        found = self._unix.pop(path, None) or self._inherited_unix(path) or listen_unix(path, group)
+        """The socket at this path, as ``tcp``. Raises SetupError."""
+        found = (
+            self._unix.pop(path, None) or self._inherited_unix(path) or self._again_unix(path, group)
+            or listen_unix(path, group)
+        )  # fmt: skip
         self._given.append(found.socket)
         self._given_unix.append(found)
         return found
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """If the block raises, close what it was given. Otherwise the latest listener of a path owns the path."""
+        tcp, unix = len(self._given), len(self._given_unix)
+        try:
+            yield
+        except BaseException:
+            for listener in self._given_unix[unix:]:
+                listener.close()
+            for each in self._given[tcp:]:
+                each.close()
+            del self._given[tcp:], self._given_unix[unix:]
+            raise
+        self._given_unix = [each for each in self._given_unix if each.socket.fileno() >= 0]
+        owners = {listener.path: listener for listener in self._given_unix}
+        for listener in self._given_unix:
+            listener.keep_path = listener is not owners[listener.path] or listener.socket in self._activated
+        self._given = [each for each in self._given if each.fileno() >= 0]
 
     def is_managed(self, sockets: Iterable[socket.socket]) -> bool:
         """Whether a service manager listens on these as well."""
@@ -62,6 +91,34 @@ class ListeningSockets:
     def unused(self) -> list[str]:
         """The addresses of inherited sockets that no listener uses."""
         return [address_text(each) for each in self._inherited]
+
+    def _again(self, host: str, port: int) -> list[socket.socket]:
+        used = [each for each in self._given if each.fileno() >= 0 and each.family != socket.AF_UNIX]
+        if not used or not port:
+            return []
+        try:
+            wanted = addresses_of(host, port)
+        except OSError:
+            return []
+        found = {}
+        for each in used:
+            address = (int(each.family), each.getsockname()[:2])
+            if address in wanted:
+                found[address] = each
+        return [self._duplicate(each) for each in found.values()]
+
+    def _again_unix(self, path: Path, group: str) -> UnixListener | None:
+        for each in reversed(self._given_unix):
+            if each.path == path and each.socket.fileno() >= 0 and _is_at(each.socket, path):
+                set_group(path, group)
+                return UnixListener(self._duplicate(each.socket), path, keep_path=True)
+        return None
+
+    def _duplicate(self, listening: socket.socket) -> socket.socket:
+        found = listening.dup()
+        if listening in self._activated:
+            self._activated.add(found)
+        return found
 
     def duplicates(self) -> tuple[list[socket.socket], list[socket.socket]]:
         """Another descriptor for each socket that is in use, those of a service manager apart.

@@ -103,6 +103,17 @@ def listen_unix(path: Path, group: str = "") -> UnixListener:
     return UnixListener(listen(path, group), path)
 
 
+def set_group(path: Path, group: str) -> None:
+    """Open a socket that listens already for the members of ``group``, or only for its own user. Raises SetupError."""
+    try:
+        if group:
+            _share(path, group)
+        else:
+            path.chmod(_PRIVATE)
+    except OSError as error:
+        raise SetupError(f"cannot change {path}: {error.strerror or error}; {_remedy(error, path)}") from error
+
+
 def _bind(listener: socket.socket, path: Path) -> None:
     if os.path.lexists(path):
         _clear(path)

@@ -1,7 +1,8 @@
 """The courier's process. The first line of its standard input holds its settings; every later line is a command.
 
 An empty line wakes it. ``stop SECONDS`` lets it deliver what is due and end; ``try CHANNEL`` sends a probe to that
-channel at once. The end of the input means that the router has ended.
+channel at once; ``configure SETTINGS`` replaces the settings. The end of the input means that the router has ended, or
+that it starts another courier.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.courier.exit_code import WORN_OUT
+
+if TYPE_CHECKING:
+    from bridge.courier.courier import Courier
+    from bridge.courier.settings import Settings
 
 
 def main() -> int:
@@ -31,24 +36,18 @@ def main() -> int:
 
 
 def _deliver(settings: dict[str, Any]) -> int:
-    import msgspec
     import structlog
 
     from bridge.channels.apprise import intercept
-    from bridge.channels.native.allowed import from_settings
-    from bridge.channels.registry import open_channels
     from bridge.common.clock import Timeline
-    from bridge.common.log_setup import configure_logging
-    from bridge.common.masking import secrets_in
     from bridge.courier.clock_steps import follow_start
     from bridge.courier.courier import IDLE_SECONDS, Courier
-    from bridge.delivery.options import ChannelOptions
+    from bridge.courier.settings import Settings
     from bridge.journal import JournalError
     from bridge.journal.opening import open_for_courier
 
-    channels: dict[str, str] = settings["channels"]
-    secrets = frozenset().union(*(secrets_in(url) for url in channels.values())) if channels else frozenset()
-    configure_logging(settings["log"]["level"], settings["log"]["format"], secrets)
+    current = Settings(settings)
+    current.configure_logging()
     log = structlog.get_logger("courier")
     try:
         journal = open_for_courier(Path(settings["journal"]))
@@ -56,11 +55,11 @@ def _deliver(settings: dict[str, Any]) -> int:
         follow_start(journal.deliveries, timeline.now_ns())
         journal.deliveries.release(timeline.now_ns())
         intercept.install()
-        opened = open_channels(channels, settings["labels"], from_settings(settings["allow"]))
-        options = msgspec.convert(settings.get("options", {}), dict[str, ChannelOptions])
         idle_seconds = settings.get("idle_seconds", IDLE_SECONDS)
-        courier = Courier(journal.alerts, journal.deliveries, opened, options, timeline, idle_seconds=idle_seconds)
-        threading.Thread(target=_read_commands, args=(courier,), daemon=True).start()
+        courier = Courier(
+            journal.alerts, journal.deliveries, current.opened(), current.options, timeline, idle_seconds=idle_seconds
+        )
+        threading.Thread(target=_read_commands, args=(courier, current), daemon=True).start()
         courier.run()
         if courier.is_worn_out:
             return WORN_OUT
@@ -70,13 +69,17 @@ def _deliver(settings: dict[str, Any]) -> int:
     return 0
 
 
-def _read_commands(courier: Any) -> None:
+def _read_commands(courier: Courier, settings: Settings) -> None:
     for line in sys.stdin.buffer:
-        words = line.split()
-        if words[:1] == [b"stop"]:
-            courier.stop(float(words[1]))
-        elif words[:1] == [b"try"]:
-            courier.try_now(words[1].decode())
+        command, _, argument = line.partition(b" ")
+        if command == b"stop":
+            courier.stop(float(argument))
+        elif command == b"try":
+            courier.try_now(argument.decode().strip())
+        elif command == b"configure":
+            if not line.endswith(b"\n"):
+                break  # the router could not write all of it, and starts another courier
+            settings = settings.followed_by(json.loads(argument), courier)
         else:
             courier.wake()
     courier.finish()

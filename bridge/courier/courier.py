@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -17,11 +17,12 @@ from bridge.channels.contract import Channel
 from bridge.common.clock import Timeline
 from bridge.courier.due_cache import DueCache
 from bridge.courier.expiry import DeliveryExpiry
+from bridge.courier.fleet import Configuration, Fleet
 from bridge.courier.health_alerts import HealthAlerts
 from bridge.courier.port_check import PortChecks
 from bridge.courier.runner import Runner
 from bridge.courier.worker import Attempt
-from bridge.delivery import Circuit, Health, Outcome, Settlement, Verdict
+from bridge.delivery import Circuit, Outcome, Settlement, Verdict
 from bridge.delivery.options import ChannelOptions
 from bridge.journal import JournalBusyError
 from bridge.journal.busy import retry_while_busy
@@ -63,14 +64,11 @@ class Courier:
         """When the first of them was noticed, by the monotonic clock."""
         self._signals: SimpleQueue[None] = SimpleQueue()
         self._to_try: SimpleQueue[str] = SimpleQueue()
+        self._configurations: SimpleQueue[Configuration] = SimpleQueue()
         self._log = structlog.get_logger("courier")
-        queue.remove_health_except(channels)
-        health = queue.health()
-        self._runners = {
-            name: Runner(channel, options.get(name, ChannelOptions()), health.get(name, Health()), self._done,
-                         timeline.now_ns(), jitter)
-            for name, channel in channels.items()
-        }  # fmt: skip
+        self._runners: dict[str, Runner] = {}
+        self._fleet = Fleet(queue, self._runners, self._done, jitter)
+        self._fleet.start(channels, options, timeline.now_ns())
         self._due = DueCache(queue, self._runners)
         self._health_alerts = HealthAlerts(alerts, queue, self._runners, socket.gethostname())
         self._expiry = DeliveryExpiry(queue, self._runners)
@@ -96,6 +94,16 @@ class Courier:
         self._to_try.put(name)
         self.wake()
 
+    def configure(
+        self, names: Sequence[str], changed: Mapping[str, Channel], options: Mapping[str, ChannelOptions]
+    ) -> None:
+        """Deliver to these channels from now on. ``changed`` are the new and the changed ones, with open connections.
+
+        The attempts in flight of a channel that has changed or is removed end as they would have. Others go on.
+        """
+        self._configurations.put(Configuration(tuple(names), changed, options))
+        self.wake()
+
     def stop(self, seconds: float) -> None:
         """Deliver what is due now for up to ``seconds``, then end."""
         self._deadline = time.monotonic() + seconds
@@ -112,12 +120,24 @@ class Courier:
         """Deliver until stopped. Raises JournalError where the journal cannot be used."""
         while not self._finished():
             self._follow_clock()
+            self._while_journal_busy(self._follow_configuration)
             self._while_journal_busy(self._check_channels)
             self._while_journal_busy(self._claim)
             self._sleep(self._sleep_seconds())
             if self._is_time_to_settle():
                 self._settle_results()
         self._settle_results()
+
+    def _follow_configuration(self) -> None:
+        """Retire the channels that have changed or were removed, and start their successors once they are idle."""
+        while not self._configurations.empty():
+            self._fleet.configure(self._configurations.get_nowait())
+        if not self._fleet.is_changing:
+            return
+        self._put_back([each for each in self._runners.values() if each.is_retired])
+        for name in self._fleet.replace_idle(self._timeline.now_ns()):
+            self._due.add(name)
+            self.try_now(name)
 
     def _follow_clock(self) -> None:
         """Where the wall clock was set, move every stored time, so that nothing waits for it or ages by it."""
@@ -232,7 +252,8 @@ class Courier:
         if any(outcome.verdict is not Verdict.DELIVERED for _, outcome in results):
             return True
         ended = Counter(attempt.channel for attempt, _ in results)
-        return any(self._runners[name].workers.in_flight <= count for name, count in ended.items())
+        running = ((self._runners.get(name), count) for name, count in ended.items())
+        return any(runner is None or runner.workers.in_flight <= count for runner, count in running)
 
     def _settle_results(self) -> None:
         """Settle everything that has arrived in one transaction."""
@@ -261,7 +282,7 @@ class Courier:
             self._runners[name].changed = self._runners[name].health != health
 
     def _end(self, attempt: Attempt, outcome: Outcome) -> list[Settlement]:
-        runner = self._runners[attempt.channel]
+        runner = self._runners.get(attempt.channel) or self._fleet.removed[attempt.channel]
         settlements = runner.end(attempt, outcome, self._timeline.now_ns())
         self._due.change(runner.name)
         self._log.debug(

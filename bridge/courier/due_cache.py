@@ -15,6 +15,11 @@ class DueCache:
         self._due: dict[str, int | None] = dict.fromkeys(names)
         self._changed = set(self._due)
 
+    def add(self, name: str) -> None:
+        """A channel was added, or its deliveries may have changed."""
+        self._due.setdefault(name, None)
+        self._changed.add(name)
+
     def change(self, name: str) -> None:
         """The deliveries of that channel have changed."""
         self._changed.add(name)

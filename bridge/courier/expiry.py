@@ -25,7 +25,7 @@ class DeliveryExpiry:
     def check(self, now_ns: int) -> None:
         """Expire deliveries of the channels that fail."""
         for name, runner in self._runners.items():
-            if runner.health.failures and now_ns >= self._next_ns[name]:
+            if runner.health.failures and now_ns >= self._next_ns.get(name, 0):
                 self._expire(name, runner, now_ns)
 
     def follow(self, step: Step) -> None:

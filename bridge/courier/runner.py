@@ -59,6 +59,8 @@ class Runner:
         self._suspects = Suspects()
         self._fills_batch = False
         """Whether the next batch is held until it is full, or until one in flight has ended."""
+        self.is_retired = False
+        """Whether it sends nothing more: its settings have changed, or its channel was removed."""
         self.taken_back: list[int] = []
         """The ids of claimed deliveries that are not sent now, to be put back."""
         self.has_recovered = False
@@ -76,8 +78,8 @@ class Runner:
         return bool(self._split)
 
     def ready_ns(self, now_ns: int) -> int | None:
-        """The earliest time of the next send; None where an attempt has to end first."""
-        if self.workers.free <= 0:
+        """The earliest time of the next send; None where an attempt has to end first, or where it is retired."""
+        if self.workers.free <= 0 or self.is_retired:
             return None
         if self._fills_batch and (oldest := self.workers.oldest()) is not None:
             now_ns += max(int((oldest + _FILLS_BATCH_SECONDS - time.monotonic()) * _SECOND), 0)
@@ -137,7 +139,7 @@ class Runner:
         self._fills_batch = False
         self._limit = next_limit(self._limit, size, outcome)
         self._pause(attempt, outcome, now_ns)
-        if is_split(size, outcome, self.health.circuit):
+        if is_split(size, outcome, self.health.circuit) and not self.is_retired:
             self._split.extendleft((send[size // 2 :], send[: size // 2]))  # down to single ones first
             return []
         was_open = self.health.circuit is not Circuit.CLOSED
@@ -152,6 +154,17 @@ class Runner:
         if given_up and outcome.verdict is not Verdict.REJECTED:
             self.count_dead(given_up)
         return settlements
+
+    def retire(self) -> None:
+        """Send nothing more but what is in flight."""
+        self.is_retired = True
+        self.taken_back += [each.id for send in self._split for each in send]
+        self._split.clear()
+
+    def close(self) -> None:
+        """Close the channel's connections, once nothing is in flight."""
+        if not self.workers.timed_out:
+            self._channel.close()
 
     def take_back(self) -> None:
         """Send nothing more of what waits for a thread."""

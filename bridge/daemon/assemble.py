@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from structlog import get_logger
@@ -13,9 +13,11 @@ from bridge.alert import Alert
 from bridge.common.clock import STEP_NS, Step
 from bridge.common.listening import ListeningSockets
 from bridge.daemon.generation import Generation
-from bridge.daemon.live import LiveGeneration
+from bridge.daemon.live import LiveGeneration, RunningParts
+from bridge.daemon.operator_listeners import OperatorListeners
 from bridge.daemon.reload import Reload
 from bridge.daemon.run import BackgroundService, Bridge
+from bridge.daemon.running_sources import RunningSources
 from bridge.daemon.secret_rotation import SecretRotation
 from bridge.daemon.sources import Prepared, prepare_source
 from bridge.journal import JournalError
@@ -32,28 +34,29 @@ from bridge.pipeline.maintenance import JournalMaintenance
 from bridge.pipeline.timers import Timers, load_state
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.state import State
+from bridge.sources.contract import Source
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedParts:
     """The parts of a bridge that need no journal."""
 
-    sources: Sequence[Prepared]
-    operator: OperatorService
+    sources: tuple[Prepared, ...]
+    operator: OperatorListeners
+    listening: ListeningSockets
 
 
 def prepare(generation: Generation, listening: ListeningSockets) -> PreparedParts:
     """Set up what needs no journal. Raises SetupError."""
     config = generation.config
-    sources = [prepare_source(each, listening) for each in config.sources]
-    return PreparedParts(sources, OperatorService(config, listening))
+    sources = tuple(prepare_source(each, listening) for each in config.sources)
+    return PreparedParts(sources, OperatorListeners(OperatorService(config, listening)), listening)
 
 
-def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> tuple[Bridge, LiveGeneration]:
-    """The bridge, ready to run. Raises JournalError."""
+def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> tuple[Bridge, Reload]:
+    """The bridge, ready to run, and its reload. Raises JournalError."""
     config = generation.config
     state = _state(generation, journal)
-    sources = [make(journal.alerts) for make in parts.sources]
     courier = CourierProcess(generation.courier_settings(), generation.loaded.secret_names)
 
     def fail(fault: JournalError) -> None:
@@ -67,6 +70,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         state=state,
         stored_alerts=lambda ids: _stored_alerts(journal, ids),
     )
+    sources = RunningSources(config.sources, parts.sources, lambda prepared: _made(prepared, journal, intake))
     inspector = Inspector(config.journal.path, list(config.channels), intake, sources, courier)
     controls = Controls(intake, journal.memory, config.journal.path, dict(config.labels))
     maintenance = JournalMaintenance(journal.maintenance, intake.between_batches, _retention(generation))
@@ -77,9 +81,10 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         controls.use_labels(dict(new.config.labels))
         maintenance.use(_retention(new))
         inspector.channels = tuple(new.config.channels)
+        bridge.drain_seconds = new.config.shutdown.drain.seconds
         return forgotten
 
-    live = LiveGeneration(generation, sources, courier, parts.operator, use_routes)
+    live = LiveGeneration(generation, RunningParts(sources, parts.operator, courier, parts.listening, use_routes))
     reload = Reload(live, os.environ)
     parts.operator.attach(
         RunningBridge(
@@ -101,7 +106,19 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         JournalWatch(journal.verify, fail),
     ]
     bridge = Bridge(journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop)
-    return bridge, live
+    return bridge, reload
+
+
+def _made(prepared: Prepared, journal: Journal, intake: Intake) -> Source:
+    """The source. What it reads of the journal is read between two batches."""
+    made: list[Source] = []
+
+    def make() -> bool:
+        made.append(prepared(journal.alerts))
+        return False
+
+    intake.between_batches(make)
+    return made[0]
 
 
 def _stored_alerts(journal: Journal, ids: Iterable[str]) -> dict[str, Alert]:

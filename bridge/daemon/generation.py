@@ -31,6 +31,8 @@ class Generation:
     router: Router
     files: tuple[Path, ...]
     """The route files, all that they import, and the lists of fields."""
+    texts: Mapping[str, SourceText]
+    """What was read of the config and of each route file."""
     masked: frozenset[str]
     """Texts that must not appear in any output: the secrets, and those that they replaced."""
 
@@ -54,6 +56,13 @@ class Built:
     generation: Generation | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, SourceText]
+    loaded: LoadedConfig
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that was read or looked for, those of secrets included."""
+        read = (Path(each) for each in self.sources)
+        return tuple(dict.fromkeys((*read, *self.loaded.routes, *self.loaded.secret_files)))
 
     @property
     def may_pass(self) -> bool:
@@ -80,7 +89,7 @@ def build_from(loaded: LoadedConfig) -> Built:
     """The generation of a config that has been read. Its channels are checked while its routes are."""
     sources = {loaded.source.path: loaded.source}
     if not loaded.channel_spans:  # without channels, every route would have an error too
-        return Built(None, check_channels(loaded), sources)
+        return Built(None, check_channels(loaded), sources, loaded)
     check = ChannelCheck(loaded)
     use_field_lists(loaded.fields)
     routes = load_routes(loaded.routes, loaded.known)
@@ -90,15 +99,15 @@ def build_from(loaded: LoadedConfig) -> Built:
     sources |= routes.sources
     program = routes.checked.program
     if failed or program is None or loaded.config is None:
-        return Built(None, diagnostics, sources)
+        return Built(None, diagnostics, sources, loaded)
     router = routes.router(
         loaded.labels,
         incident_channels=_incident_channels(loaded.config),
         ordered_channels=frozenset(name for name, channel in loaded.config.channels.items() if channel.ordered),
     )
     files = (*map(Path, routes.sources), *(each.path for each in loaded.fields))
-    generation = Generation(loaded, loaded.config, router, files, masked_texts(loaded.config))
-    return Built(generation, diagnostics, sources)
+    generation = Generation(loaded, loaded.config, router, files, sources, masked_texts(loaded.config))
+    return Built(generation, diagnostics, sources, loaded)
 
 
 def with_new_secrets(running: Generation, environ: Mapping[str, str]) -> Built:
@@ -109,16 +118,16 @@ def with_new_secrets(running: Generation, environ: Mapping[str, str]) -> Built:
     loaded = load_config(running.loaded.path, environ)
     sources = {loaded.source.path: loaded.source}
     if loaded.config is None:
-        return Built(None, loaded.diagnostics, sources)
+        return Built(None, loaded.diagnostics, sources, loaded)
     config = with_secrets(running.config, loaded.config)
     if config == running.config:
-        return Built(running, (), sources)
+        return Built(running, (), sources, loaded)
     changed = replace(running.loaded, config=config, channels=config.channels)
     diagnostics = check_channels(changed)
     if diagnostics:
-        return Built(None, diagnostics, sources)
+        return Built(None, diagnostics, sources, loaded)
     masked = running.masked | masked_texts(config)
-    return Built(replace(running, loaded=changed, config=config, masked=masked), (), sources)
+    return Built(replace(running, loaded=changed, config=config, masked=masked), (), sources, loaded)
 
 
 def _incident_channels(config: Config) -> frozenset[str]:

@@ -4,56 +4,138 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from msgspec import structs
+
+from bridge.common.listening import ListeningSockets
 from bridge.common.log_setup import configure_logging
+from bridge.config.schema.config import Config
+from bridge.config.schema.sources import SourceSettings, StdinSettings
+from bridge.config.secrets import with_secrets
 from bridge.daemon.generation import Generation
-from bridge.daemon.sources import rotate_source_secrets
+from bridge.daemon.operator_listeners import OperatorListeners
+from bridge.daemon.running_sources import RunningSources, SourceChanges
+from bridge.daemon.sources import Prepared, prepare_source
 from bridge.operator.service import OperatorService
 from bridge.pipeline.courier_process import CourierProcess
-from bridge.sources.contract import Source
+
+
+@dataclass(frozen=True, slots=True)
+class RunningParts:
+    """What a swap changes."""
+
+    sources: RunningSources
+    operator: OperatorListeners
+    courier: CourierProcess
+    listening: ListeningSockets
+    use_routes: Callable[[Generation], dict[str, int]]
+    """Decides with the routes of another generation; returns the clauses that are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a swap changed."""
+
+    forgotten: tuple[str, ...] = ()
+    """Clauses that no route has any more, whose state was removed."""
+    changes: tuple[str, ...] = ()
+    """The sources, channels and listeners that were added, changed or removed."""
+    restart: tuple[str, ...] = ()
+    """Changed keys that take effect at the next start only."""
+
+
+NOTHING_REPLACED = Replaced()
 
 
 class LiveGeneration:
     """Holds the generation in use."""
 
-    def __init__(
-        self,
-        generation: Generation,
-        sources: Sequence[Source],
-        courier: CourierProcess,
-        operator: OperatorService,
-        use_routes: Callable[[Generation], dict[str, int]],
-    ) -> None:
-        """``use_routes`` decides with the routes of another generation; it returns the clauses that are forgotten."""
+    def __init__(self, generation: Generation, parts: RunningParts) -> None:
         self._current = generation
-        self._use_routes = use_routes
+        self._parts = parts
         self._lock = threading.Lock()
-        self._sources = sources
-        self._courier = courier
-        self._operator = operator
+        self.changing = threading.Lock()
+        """Held by whoever builds the next generation from this one, until it is in use."""
 
     @property
     def current(self) -> Generation:
         """The generation in use. Thread-safe."""
         return self._current
 
-    def replace(self, generation: Generation) -> dict[str, int]:
-        """Use another generation with its routes. Returns the clauses whose state is forgotten. Thread-safe."""
+    def replace(self, new: Generation) -> Replaced:
+        """Use another generation, in one step. Raises SetupError, and changes nothing then. Thread-safe."""
         with self._lock:
-            forgotten = self._use_routes(generation)
+            running = self._current
+            generation, restart = _with_running_sections(new, running)
+            before = with_secrets(running.config, generation.config)
+            config = generation.config
+            with self._parts.listening.trial():
+                prepared = self._prepared(before, config)
+                listens_otherwise = (before.admin, before.metrics) != (config.admin, config.metrics)
+                operator = OperatorService(config, self._parts.listening) if listens_otherwise else None
+            forgotten = self._parts.use_routes(generation)
             self._swap(generation)
-        return forgotten
+            if operator is not None:
+                self._parts.operator.replace(operator)
+            self._parts.sources.replace(SourceChanges(config.sources, prepared), config.shutdown.drain.seconds)
+            return Replaced(tuple(sorted(forgotten)), tuple(_changes(running.config, before, config)), restart)
 
     def swap(self, generation: Generation) -> None:
-        """Use another generation with the same routes. Thread-safe."""
+        """Use another generation with the same routes, sources and listeners. Thread-safe."""
         with self._lock:
             self._swap(generation)
+
+    def _prepared(self, before: Config, config: Config) -> dict[str, Prepared]:
+        """The new and the changed sources, by name."""
+        running = {each.name: each for each in before.sources}
+        return {
+            each.name: prepare_source(each, self._parts.listening)
+            for each in config.sources
+            if running.get(each.name) != each
+        }
 
     def _swap(self, generation: Generation) -> None:
         previous, self._current = self._current, generation
         config = generation.config
         configure_logging(config.log.level, config.log.format, generation.masked)
-        rotate_source_secrets(self._sources, config.sources)
-        self._operator.rotate(config)
+        self._parts.sources.rotate_secrets(config.sources)
+        self._parts.operator.rotate(config)
         if generation.courier_settings() != previous.courier_settings():
-            self._courier.replace(generation.courier_settings())
+            self._parts.courier.configure(generation.courier_settings(), generation.loaded.secret_names)
+
+
+def _with_running_sections(new: Generation, running: Generation) -> tuple[Generation, tuple[str, ...]]:
+    """The new generation, but with the values of the running one that only a restart can change."""
+    restart: list[str] = []
+    config = new.config
+    if config.journal.path != running.config.journal.path:
+        restart.append("journal.path")
+        journal = structs.replace(config.journal, path=running.config.journal.path)
+        config = structs.replace(config, journal=journal)
+    stdin = {each.name: each for each in running.config.sources if isinstance(each, StdinSettings)}
+    if any(each != stdin.get(each.name, each) for each in config.sources if isinstance(each, StdinSettings)):
+        restart.append("sources: stdin")  # what was read of a line would be lost
+        sources = tuple(stdin.get(each.name, each) for each in config.sources)
+        config = structs.replace(config, sources=sources)
+    return replace(new, config=config, masked=new.masked | running.masked), tuple(restart)
+
+
+def _changes(running: Config, before: Config, config: Config) -> list[str]:
+    """In words, in the order of the config. ``before`` is the running config with the new secrets."""
+    sources = _compared("source", _by_name(before.sources), _by_name(config.sources))
+    channels = _compared("channel", dict(running.channels), dict(config.channels))
+    listeners = [
+        f"listener `{name}` changed" for name in ("admin", "metrics") if getattr(before, name) != getattr(config, name)
+    ]
+    return [*sources, *channels, *listeners]
+
+
+def _by_name(sources: Sequence[SourceSettings]) -> dict[str, object]:
+    return {each.name: each for each in sources}
+
+
+def _compared(noun: str, before: dict[str, object], now: dict[str, object]) -> Sequence[str]:
+    added = [f"{noun} `{name}` added" for name in now if name not in before]
+    changed = [f"{noun} `{name}` changed" for name in now if name in before and before[name] != now[name]]
+    return [*added, *changed, *(f"{noun} `{name}` removed" for name in before if name not in now)]

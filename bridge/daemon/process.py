@@ -21,9 +21,9 @@ from bridge.daemon.assemble import assemble, prepare
 from bridge.daemon.exit_codes import CANNOT_START, INVALID
 from bridge.daemon.generation import Generation, build_from
 from bridge.daemon.handover import Predecessor, Successor, start_successor
-from bridge.daemon.live import LiveGeneration
+from bridge.daemon.reload import Reload
 from bridge.daemon.run import Bridge
-from bridge.daemon.signals import on_restart_signal, on_stop_signal
+from bridge.daemon.signals import on_hangup_signal, on_restart_signal, on_stop_signal
 from bridge.journal import JournalError
 from bridge.journal.opening import open_for_router, open_to_read
 
@@ -65,7 +65,7 @@ class BridgeProcess:
         self._generation = generation
         self._listening = listening
         self._bridge: Bridge
-        self._live: LiveGeneration
+        self._reload: Reload
         self._successor: Successor | None = None
         self._thread: threading.Thread | None = None
         """Starts a successor and waits for it."""
@@ -78,7 +78,7 @@ class BridgeProcess:
         """Open the journal, then the rest. Raises JournalError and SetupError."""
         journal = open_for_router(self._generation.config.journal.path)
         parts = prepare(self._generation, self._listening)
-        self._bridge, self._live = assemble(self._generation, journal, parts)
+        self._bridge, self._reload = assemble(self._generation, journal, parts)
 
     def open_after(self, predecessor: Predecessor) -> None:
         """Set up everything else before the old process closes the journal. Raises JournalError and SetupError."""
@@ -87,13 +87,14 @@ class BridgeProcess:
         if path.exists():
             open_to_read(path).close()
         predecessor.take_over()
-        self._bridge, self._live = assemble(self._generation, open_for_router(path), parts)
+        self._bridge, self._reload = assemble(self._generation, open_for_router(path), parts)
         self._listening.own_paths()
 
     def run(self, predecessor: Predecessor | None) -> int:
         """Work until stopped or replaced. Returns the exit code. Raises JournalError and SetupError."""
         on_stop_signal(self.stop)
         on_restart_signal(self.restart)
+        on_hangup_signal(lambda: self._reload.reload("SIGHUP"), self.stop)
         code = self._bridge.run(lambda: _started(predecessor))
         while (successor := self._successor) is not None:
             successor.release()
@@ -129,17 +130,19 @@ class BridgeProcess:
     def _restart_problem(self) -> str:
         if os.getpid() == 1:
             return "process 1 of a container cannot be replaced; restart the container"
-        if any(isinstance(each, StdinSettings) for each in self._generation.config.sources):
+        if any(isinstance(each, StdinSettings) for each in self._reload.current.config.sources):
             return "standard input cannot be handed over; stop this process and start another"
         return ""
 
     def _replace(self) -> None:
+        self._reload.pause()
         own, managed = self._listening.duplicates()
         self._log.info("restarting")
         successor = self._checked_successor(own, managed)
         if successor is None:
             for each in (*own, *managed):
                 each.close()
+            self._reload.resume()
             self._restarting.release()
             return
         self._listening.leave_paths()
@@ -166,7 +169,7 @@ class BridgeProcess:
     def _resume(self) -> int:
         """Continue after a successor that failed, with the sockets that it was given."""
         self._successor = None
-        self._generation = self._live.current
+        self._generation = self._reload.current
         self.open()
         self._listening.own_paths()
         if self._stopped.is_set():  # the signal may have reached the previous bridge only

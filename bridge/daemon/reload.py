@@ -5,20 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from msgspec import structs
 
+from bridge.common.errors import SetupError
 from bridge.common.file_watch import FilesWatcher, fingerprint
 from bridge.config.field_lists import use_field_lists
-from bridge.config.secrets import with_secrets
 from bridge.daemon.generation import Generation, build_generation
-from bridge.daemon.live import LiveGeneration
+from bridge.daemon.live import NOTHING_REPLACED, LiveGeneration, Replaced
 
-_NEEDS_RESTART = ("sources", "admin", "metrics", "shutdown")
-"""Sections that take effect when the bridge starts."""
+_RETRY_SECONDS = 15.0
+"""How often a reload is tried again that failed because of a file that is not there, or of a port that is in use."""
+
+_CHANGED = "a file changed"
+_NOT_NOW = "the bridge is being restarted or stopped, and reads the files when it starts\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,26 @@ class ReloadOutcome:
     """Whether the files on disk are in use now."""
     report: str
     """Errors and warnings, with excerpts."""
-    restart: tuple[str, ...] = ()
-    """Changed sections that take effect at the next start only."""
-    forgotten: tuple[str, ...] = ()
-    """Clauses that no route has any more, whose state was removed."""
+    replaced: Replaced = NOTHING_REPLACED
+    may_pass: bool = False
+    """Whether the same files may be usable later."""
+    is_same: bool = False
+    """Whether the files say what was in use already."""
+
+    @property
+    def restart(self) -> tuple[str, ...]:
+        """Changed keys that take effect at the next start only."""
+        return self.replaced.restart
+
+    @property
+    def forgotten(self) -> tuple[str, ...]:
+        """Clauses that no route has any more, whose state was removed."""
+        return self.replaced.forgotten
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """The sources, channels and listeners that were added, changed or removed."""
+        return self.replaced.changes
 
 
 class Reload:
@@ -42,10 +60,14 @@ class Reload:
         self._live = live
         self._environ = environ
         self._lock = threading.Lock()
-        self._closed = False
         self._log = structlog.get_logger("reload")
-        self._watcher: FilesWatcher | None = None
+        self._rejected: tuple[Path, ...] = ()
+        """Files that the last reload read and that are not in use, because it was rejected."""
         self._seen = _content_of(live.current)
+        self._watcher = FilesWatcher(self._watched, self._on_change, name="config")
+        self._retry: threading.Timer | None = None
+        self._closed = False
+        self._paused = False
         self.problem = ""
         """Why the files on disk are not in use; empty while they are."""
         self.since_ns = 0
@@ -54,71 +76,99 @@ class Reload:
 
     def start(self) -> None:
         """Start to watch the files that were read."""
-        self._watch()
+        self._watcher.start()
 
     def close(self) -> None:
         """Stop watching."""
         self._closed = True
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            watcher.close()
+        if self._retry is not None:
+            self._retry.cancel()
+        self._watcher.close()
+
+    @property
+    def current(self) -> Generation:
+        """The generation in use."""
+        return self._live.current
+
+    def pause(self) -> None:
+        """Reject every reload from now on: a new process has got the listening sockets, and reads the files itself."""
+        with self._lock:
+            self._paused = True
+
+    def resume(self) -> None:
+        """Reload again. What has changed meanwhile is read."""
+        self._paused = False
+        self.reload("the restart failed")
 
     def reload(self, cause: str) -> ReloadOutcome:
         """Read everything again. On an error the running generation stays in use."""
         with self._lock:
+            if self._paused or self._closed:
+                return ReloadOutcome(False, _NOT_NOW)
             try:
-                outcome = self._reload()
+                with self._live.changing:
+                    outcome = self._reload()
             except Exception:  # noqa: BLE001  # the running generation stays in use
                 # No traceback: it may contain a secret.
                 self._log.error("reload failed; keeping the running config", cause=cause)
-                outcome = ReloadOutcome(False, "internal error while reloading; the running config stays in use")
+                outcome = ReloadOutcome(False, "internal error while reloading; the running config stays in use\n")
+            if not outcome.applied:
+                use_field_lists(self._live.current.loaded.fields)
             self._note(outcome, cause)
             return outcome
 
     def _reload(self) -> ReloadOutcome:
         built = build_generation(self._live.current.loaded.path, self._environ)
+        self._rejected = built.files
         running = self._live.current
         if built.generation is None:
-            use_field_lists(running.loaded.fields)
-            return ReloadOutcome(False, built.text())
-        generation, restart = _with_running_sections(built.generation, running)
-        forgotten = self._live.replace(generation)
-        return ReloadOutcome(True, built.text(), restart, tuple(sorted(forgotten)))
+            return ReloadOutcome(False, built.text(), may_pass=built.may_pass)
+        same = _texts_of(running) == _texts_of(built.generation)
+        try:
+            replaced = self._live.replace(built.generation)
+        except SetupError as error:
+            return ReloadOutcome(False, f"{built.text()}{error}\n", may_pass=True)
+        self._rejected = ()
+        return ReloadOutcome(True, built.text(), replaced, is_same=same)
 
     def _note(self, outcome: ReloadOutcome, cause: str) -> None:
         if not outcome.applied:
-            self.since_ns = self.since_ns or time.time_ns()
-            self.problem = f"the changed config is not in use: {_first_line(outcome.report)}"
-            problem = _first_line(outcome.report)
-            self._log.error("reload rejected; keeping the running config", cause=cause, problem=problem)
+            problem = f"the changed config is not in use: {_first_line(outcome.report)}"
+            if problem != self.problem or not outcome.may_pass:  # it is tried again and again
+                self._log.error(
+                    "reload rejected; keeping the running config", cause=cause, problem=_first_line(outcome.report)
+                )
+            self.problem, self.since_ns = problem, self.since_ns or time.time_ns()
+            if outcome.may_pass:
+                self._try_later()
             return
+        if outcome.is_same and cause == _CHANGED and not self.problem:
+            return  # a file was touched, or it was read a second time because others were found in it
         self.problem, self.since_ns, self.last_success_ns = "", 0, time.time_ns()
         for clause in outcome.forgotten:
             route, _, text = clause.partition("\n")
             self._log.info("state forgotten", route=route, clause=text)
-        self._log.info("reloaded", cause=cause, restart_needed=list(outcome.restart))
+        self._log.info("reloaded", cause=cause, changes=list(outcome.changes), restart_needed=list(outcome.restart))
 
-    def _watch(self) -> None:
-        """Watch what was read last; after each reload that may be other files."""
-        if not self._closed:
-            self._watcher = FilesWatcher(watched_paths(self._live.current), self._on_change, name="config")
-            self._watcher.start()
+    def _try_later(self) -> None:
+        if self._retry is None or not self._retry.is_alive():
+            self._retry = threading.Timer(_RETRY_SECONDS, self._try_again)
+            self._retry.daemon = True
+            self._retry.start()
+
+    def _try_again(self) -> None:
+        self._retry = None
+        if self.problem:
+            self.reload("tried again")
+
+    def _watched(self) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys((*watched_paths(self._live.current), *self._rejected)))
 
     def _on_change(self) -> None:
-        before = watched_paths(self._live.current)
-        if self._seen == (seen := _content_of(self._live.current)):
-            return  # another file of a watched folder
-        self._seen = seen
-        self.reload("a file changed")
-        if watched_paths(self._live.current) != before:
-            # This is the watcher's own thread: it ends once it is closed, and another one takes over.
-            watcher = self._watcher
-            threading.Thread(target=self._rewatch, args=(watcher,), name="watch config again", daemon=True).start()
-
-    def _rewatch(self, watcher: FilesWatcher | None) -> None:
-        if watcher is not None:
-            watcher.close()
-        self._watch()
+        seen = (_content_of(self._live.current), fingerprint(self._rejected))
+        if self._seen != seen:  # else another file of a watched folder changed
+            self._seen = seen
+            self.reload(_CHANGED)
 
 
 def watched_paths(generation: Generation) -> tuple[Path, ...]:
@@ -139,19 +189,9 @@ def _content_of(generation: Generation) -> tuple[object, ...]:
     return (fingerprint(_files_of(generation)), tuple(names))
 
 
-def _with_running_sections(new: Generation, running: Generation) -> tuple[Generation, tuple[str, ...]]:
-    """The new generation, but with the sections of the running one that only a restart can change.
-
-    Rotated secrets are no change of a section.
-    """
-    base = with_secrets(running.config, new.config)
-    changed = [name for name in _NEEDS_RESTART if getattr(new.config, name) != getattr(base, name)]
-    kept = {name: getattr(base, name) for name in changed}
-    if new.config.journal.path != base.journal.path:
-        changed.append("journal.path")
-        kept["journal"] = structs.replace(new.config.journal, path=base.journal.path)
-    config = structs.replace(new.config, **kept)
-    return replace(new, config=config, masked=new.masked | running.masked), tuple(changed)
+def _texts_of(generation: Generation) -> tuple[object, ...]:
+    """All that was read, secrets included."""
+    return generation.config, generation.texts, generation.loaded.fields
 
 
 def _first_line(report: str) -> str:

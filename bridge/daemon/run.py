@@ -12,13 +12,11 @@ from typing import Protocol
 import structlog
 
 from bridge.daemon.exit_codes import FAILED, STOPPED
-from bridge.daemon.sources import hand_over
+from bridge.daemon.running_sources import RunningSources
 from bridge.journal import JournalError
 from bridge.journal.protocols import Journal
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.pipeline.intake import Intake
-from bridge.sources.contract import Source
-from bridge.sources.supervise import supervise
 
 _JOIN_SECONDS = 0.05
 _SOURCES_CHECK_SECONDS = 0.5
@@ -49,7 +47,7 @@ class Bridge:
         self,
         journal: Journal,
         intake: Intake,
-        sources: Sequence[Source],
+        sources: RunningSources,
         courier: CourierProcess,
         services: Sequence[BackgroundService],
         drain_seconds: float,
@@ -61,7 +59,7 @@ class Bridge:
         self._sources = sources
         self._courier = courier
         self._services = services
-        self._drain_seconds = drain_seconds
+        self.drain_seconds = drain_seconds
         self._on_stop = on_stop
         self._stopping = threading.Event()
         self._stop_requested = False
@@ -90,44 +88,26 @@ class Bridge:
 
     def run(self, on_started: Callable[[], None]) -> int:
         """Work until stopped. Returns the exit code. ``on_started`` is called once everything has started."""
-        threads = [
-            threading.Thread(
-                target=supervise,
-                args=(source, self._intake.accept, self._stopping),
-                name=f"source {source.name}",
-                daemon=True,
-            )
-            for source in self._sources
-        ]
         self._courier.start()
-        for thread in threads:
-            thread.start()
+        self._sources.start(self._intake.accept, self.drain_seconds)
         for service in self._services:
             service.start()
         self._log.info("started", sources=[source.name for source in self._sources])
         on_started()
-        self._wait(threads)
-        return self._drain(threads)
-
-    def _wait(self, threads: Sequence[threading.Thread]) -> None:
-        """Until ``stop``, or until every source has ended, as standard input does."""
-        while any(thread.is_alive() for thread in threads):
+        while self._sources.are_alive:  # until ``stop``, or until every source has ended, as standard input does
             if self._stopping.wait(_SOURCES_CHECK_SECONDS):
-                return
+                break
+        return self._drain()
 
-    def _drain(self, threads: Sequence[threading.Thread]) -> int:
+    def _drain(self) -> int:
         handing_over = self._handing_over
-        seconds = max(self._drain_seconds, _LEAST_HANDOVER_SECONDS) if handing_over else self._drain_seconds
+        seconds = max(self.drain_seconds, _LEAST_HANDOVER_SECONDS) if handing_over else self.drain_seconds
         deadline = time.monotonic() + seconds
         self._log.info("handing over" if handing_over else "stopping", drain_seconds=seconds)
-        for source in self._sources:
-            if handing_over:
-                hand_over(source)
-            else:
-                source.stop()
-        drained = self._join(threads, deadline)
+        self._sources.stop(handing_over=handing_over)
+        drained = self._sources.join(deadline, self._aborted)
         if not drained:
-            self._abort_reads(threads)
+            self._abort_reads()
         if handing_over:
             self._courier.finish()
         else:
@@ -137,24 +117,17 @@ class Bridge:
         self._log.info("stopped", **self._intake.counts.totals(), undelivered=self._undelivered())
         if self._fault is not None:
             self._log.error("journal failed", problem=str(self._fault))
-        if any(thread.is_alive() for thread in threads):
+        if self._sources.are_alive:
             _exit_now(FAILED)
         self._journal.close()
         return STOPPED if drained and self._fault is None else FAILED
 
-    def _join(self, threads: Sequence[threading.Thread], deadline: float) -> bool:
-        """Wait until the sources have passed on what was in flight. Returns whether all did in time."""
-        for thread in threads:
-            while thread.is_alive() and time.monotonic() < deadline and not self._aborted.is_set():
-                thread.join(_JOIN_SECONDS)
-        return not any(thread.is_alive() for thread in threads)
-
-    def _abort_reads(self, threads: Sequence[threading.Thread]) -> None:
+    def _abort_reads(self) -> None:
         """The deadline was reached, or a second signal came."""
-        aborted = sum(source.abort() for source in self._sources)
+        aborted = self._sources.abort()
         self._intake.abort()
         deadline = time.monotonic() + _ABORT_SECONDS
-        while any(thread.is_alive() for thread in threads) and time.monotonic() < deadline:
+        while self._sources.are_alive and time.monotonic() < deadline:
             time.sleep(_JOIN_SECONDS)
         self._log.error("drain aborted; alerts may be lost", reads_aborted=aborted, remedy=self._remedy())
 

@@ -18,7 +18,7 @@ class SecretRotation:
         self._live = live
         self._environ = environ
         self._log = structlog.get_logger("secrets")
-        self._watcher = FilesWatcher(live.current.loaded.secret_files, self.rotate, name="secrets")
+        self._watcher = FilesWatcher(lambda: live.current.loaded.secret_files, self.rotate, name="secrets")
 
     def start(self) -> None:
         """Start to watch."""
@@ -30,6 +30,10 @@ class SecretRotation:
 
     def rotate(self) -> bool:
         """Read the secrets again. Returns whether some changed and are in use now."""
+        with self._live.changing:
+            return self._rotate()
+
+    def _rotate(self) -> bool:
         try:
             built = with_new_secrets(self._live.current, self._environ)
         except Exception:  # noqa: BLE001  # the previous secrets remain valid

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 from bridge.common.errors import SetupError
@@ -72,13 +72,13 @@ def _make_source(
             )
 
 
-def rotate_source_secrets(sources: Iterable[Source], settings: Iterable[SourceSettings]) -> None:
-    """Give every http source the secrets of its settings."""
-    from bridge.sources.http.source import HttpSource
+def rotate_source_secrets(source: Source, settings: SourceSettings) -> None:
+    """Give an http source the secrets of its settings. Others have none."""
+    if isinstance(settings, HttpSettings):
+        from bridge.sources.http.source import HttpSource
 
-    for source, each in zip(sources, settings, strict=True):
-        if isinstance(source, HttpSource) and isinstance(each, HttpSettings):
-            source.guard.rotate(revealed(each.path), revealed(each.token))
+        assert isinstance(source, HttpSource)
+        source.guard.rotate(revealed(settings.path), revealed(settings.token))
 
 
 def _file(settings: FileSettings, alerts: AlertLog) -> Source:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -63,7 +63,7 @@ class Inspector:
         journal: Path,
         channels: Sequence[str],
         intake: IntakeState,
-        sources: Sequence[Source],
+        sources: Iterable[Source],
         courier: InspectedCourier,
     ) -> None:
         self.started_ns = time.time_ns()

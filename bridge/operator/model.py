@@ -283,7 +283,10 @@ class ReloadResult(Answer, frozen=True):
 
     applied: Annotated[bool, Meta(description="Whether the files on disk are in use now.")]
     report: Annotated[str, Meta(description="Errors and warnings, with excerpts.")]
-    restart: Annotated[list[str], Meta(description="Changed sections that take effect at the next start only.")]
+    changes: Annotated[
+        list[str], Meta(description="The sources, channels and listeners that were added, changed or removed.")
+    ]
+    restart: Annotated[list[str], Meta(description="Changed keys that take effect at the next start only.")]
     forgotten: Annotated[list[str], Meta(description="Clauses that no route has any more; their state was removed.")]
 
 

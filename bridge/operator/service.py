@@ -81,7 +81,7 @@ class OperatorService:
         if self._metrics_sockets:
             collector = BridgeCollector(inspector, self._bridge.reload)
             app = metrics_app(
-                self._metrics_guard, collector, inspector.not_ready, self._metrics_hosts, inspector.damage
+                self._metrics_guard, collector, inspector.not_ready, self._metrics_hosts, warnings_of(self._bridge)
             )
             served.append(ServedSockets(self._metrics_sockets, app, allows=_allows(self._metrics_guard)))
         return served
@@ -91,6 +91,13 @@ class OperatorService:
         if self._server is not None:
             self._server.close()
         self._opened.close()
+
+
+def warnings_of(bridge: RunningBridge) -> Callable[[], str]:
+    """What is wrong although the bridge is ready: a rejected reload, a damaged journal."""
+    from bridge.operator.operations.reload import reload_problem
+
+    return lambda: "; ".join(filter(None, (reload_problem(bridge.reload), bridge.inspector.damage())))
 
 
 def _listen_tcp(opened: ExitStack, listening: ListeningSockets, address: ListenAddress | None) -> list[socket.socket]:

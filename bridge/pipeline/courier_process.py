@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ _HEALTHY_SECONDS = 60.0
 """A courier that ran this long is replaced without a pause when it ends."""
 _REPLACED_SECONDS = 35.0
 """How long a courier that is replaced may take for its attempts in flight: longer than any HTTP request takes."""
+_PIPE_BYTES = 1 << 20
 _EXIT_SECONDS = 1.0
 """How long the courier may take to settle and exit after its deadline."""
 
@@ -93,17 +95,26 @@ class CourierProcess:
                 with suppress(BrokenPipeError, BlockingIOError):
                     self._process.stdin.close()
 
-    def replace(self, settings: Mapping[str, object]) -> None:
-        """Replace the courier by one with these settings, once its attempts in flight have ended."""
+    def configure(self, settings: Mapping[str, object], secret_names: Collection[str] = ()) -> None:
+        """Give the courier other settings. Its channels that have not changed are not interrupted.
+
+        A courier that does not read them is replaced by another one, once its attempts in flight have ended.
+        """
+        line = b"configure " + _line(settings)
         with self._lock:
-            self._settings = _line(settings)
-            if self._process is not None and self._process.stdin is not None:
-                self._replacing.set()
-                with suppress(BrokenPipeError, BlockingIOError):
-                    self._process.stdin.close()
-                timer = threading.Timer(_REPLACED_SECONDS, self._process.kill)
-                timer.daemon = True
-                timer.start()
+            self._settings, self._secret_names = _line(settings), secret_names
+            process = self._process
+            if process is None or process.stdin is None or process.stdin.closed:
+                return
+            with suppress(BrokenPipeError, BlockingIOError):
+                if process.stdin.write(line) == len(line):
+                    return
+            self._replacing.set()
+            with suppress(BrokenPipeError, BlockingIOError):
+                process.stdin.close()
+            timer = threading.Timer(_REPLACED_SECONDS, process.kill)
+            timer.daemon = True
+            timer.start()
 
     def _launch(self) -> None:
         with self._lock:
@@ -113,6 +124,8 @@ class CourierProcess:
                 process.stdin.write(self._settings)
             # A full pipe must not block the router: the courier wakes up for the unread lines.
             os.set_blocking(process.stdin.fileno(), False)
+            with suppress(OSError):  # the settings of many channels fit at once
+                fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     def _write(self, line: bytes) -> None:
         with self._lock:

@@ -73,7 +73,7 @@ def watching(*paths: Path) -> Iterator[list[str]]:
     def note() -> None:
         calls.append(" ".join(path.read_text("utf-8") if path.exists() else "" for path in paths))
 
-    watcher = FilesWatcher(paths, note, name="test")
+    watcher = FilesWatcher(lambda: paths, note, name="test")
     watcher.start()
     try:
         yield calls
@@ -119,7 +119,7 @@ def test_a_change_between_creation_and_start_is_reported(tmp_path: Path) -> None
     path = tmp_path / "f"
     path.write_text("first", encoding="utf-8")
     called = threading.Event()
-    watcher = FilesWatcher([path], called.set, name="test")
+    watcher = FilesWatcher(lambda: [path], called.set, name="test")
     path.write_text("second", encoding="utf-8")
     watcher.start()
     assert called.wait(60)
@@ -127,12 +127,27 @@ def test_a_change_between_creation_and_start_is_reported(tmp_path: Path) -> None
 
 
 def test_a_closed_watcher_reports_nothing_and_leaves_no_thread(tmp_path: Path) -> None:
-    """Nor does one without files start any."""
+    """Its thread has ended."""
     path = tmp_path / "f"
     path.write_text("first", encoding="utf-8")
     with watching(path) as calls:
         pass
     rename(path)
     assert calls == []
-    FilesWatcher([], lambda: None, name="none").start()
-    assert not any(thread.name in {"watch test", "watch none"} for thread in threading.enumerate())
+    assert "watch test" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_files_that_are_named_later_are_watched_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A config that was read again may name others; naming them counts as a change."""
+    monkeypatch.setattr(file_watch, "_POLL_SECONDS", 0.02)
+    first, second = tmp_path / "a", tmp_path / "b"
+    for each in (first, second):
+        each.write_text("1", encoding="utf-8")
+    paths, calls = [first], []
+    watcher = FilesWatcher(lambda: paths, lambda: calls.append(second.read_text("utf-8")), name="test")
+    watcher.start()
+    paths.append(second)
+    wait_until(lambda: calls == ["1"], "the new list")
+    second.write_text("22", encoding="utf-8")
+    wait_until(lambda: calls[-1] == "22", "the change")
+    watcher.close()

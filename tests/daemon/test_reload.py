@@ -93,16 +93,17 @@ def test_an_error_keeps_the_running_routes_and_is_shown_until_it_is_fixed(runnin
     wait_until(lambda: running.lines("b") == 1, "the fixed route")
 
 
-def test_channels_are_replaced_and_sections_that_need_a_restart_are_named(running: Running) -> None:
+def test_channels_are_replaced_and_keys_that_need_a_restart_are_named(running: Running) -> None:
     """The source stays open throughout."""
     running.instance.configure(
-        'route "r" { to c }\n', {"c": "file://c.jsonl"}, sources=[{"socket": "in.sock"}, {"socket": "other.sock"}]
-    )
+        'route "r" { to c }\n', {"c": "file://c.jsonl"}, sources=[{"socket": "in.sock"}], journal="other.db",
+        admin="journal.db.admin.sock",
+    )  # fmt: skip
     done = running.command("reload", "--config", "falco-bridge.yaml")
-    assert (done.returncode, "`sources` has changed; restart" in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "`journal.path` has changed; restart" in done.stdout) == (0, True), done.stderr
     running.send()
     wait_until(lambda: running.lines("c") == 1, "the new channel")
-    assert not (running.instance.folder / "other.sock").exists()
+    assert not (running.instance.folder / "other.db").exists()
     assert running.instance.stop(running.bridge) == 0
 
 
@@ -132,3 +133,16 @@ def test_fields_of_a_list_can_be_used_and_a_changed_list_is_read_again(running: 
     assert running.command("send", "one.jsonl", "--socket", "in.sock").returncode == 0
     wait_until(lambda: running.lines("b") == 1, "the notification of the alert with the field")
     assert running.lines("a") == 0
+
+
+def test_an_import_that_is_missing_or_wrong_is_used_once_it_is_corrected(running: Running) -> None:
+    """The rejected files are watched as well, although no running route imports them."""
+    folder = running.instance.folder / "more"
+    folder.mkdir()
+    (folder / "more.route").write_text('route "r" { to nowhere }\n', encoding="utf-8")
+    running.change('import "more/more.route"\n')
+    assert running.instance.log.count('"reloaded"') == 0
+    (folder / "more.route").write_text('route "r" { to b }\n', encoding="utf-8")
+    wait_until(lambda: '"reloaded"' in running.instance.log, "the corrected import")
+    running.send()
+    wait_until(lambda: running.lines("b") == 1, "its route")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -83,23 +84,40 @@ def test_sigterm_drains_and_exits_with_zero(instance: Instance) -> None:
     assert (last["event"], last["alerts"], last["undelivered"]) == ("stopped", 50, 0)
 
 
-def test_a_terminal_that_is_closed_stops_it_as_sigterm_does(instance: Instance) -> None:
-    """Its courier gets the signal as well, and finishes first."""
+@pytest.mark.parametrize("under_nohup", [False, True])
+def test_a_terminal_that_is_closed_stops_it_as_sigterm_does(instance: Instance, under_nohup: bool) -> None:
+    """Under nohup it does nothing, and neither does a later SIGHUP."""
     instance.configure(ROUTES, CHANNELS)
-    instance.falco("--generate", "--count", "50")
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup, which processes inherit
+    (instance.folder / "bridge.log").touch()
+    process, terminal = pty.fork()
+    if process == 0:  # in the child, whose controlling terminal is the new one
+        os.chdir(instance.folder)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if under_nohup else signal.SIG_DFL)
+        os.dup2(os.open("bridge.log", os.O_WRONLY | os.O_CREAT), 2)
+        os.execv(sys.executable, [sys.executable, "-m", "bridge", "--config", "falco-bridge.yaml"])
     try:
-        bridge = instance.bridge()
-    finally:
-        signal.signal(signal.SIGHUP, before)
-    instance.await_kept(50)
-    instance.await_courier()
-    (courier,) = Path(f"/proc/{bridge.pid}/task/{bridge.pid}/children").read_text("ascii").split()
-    for process in (int(courier), bridge.pid):
+        instance.await_logged('"started"')
+        os.close(terminal)
+        if under_nohup:
+            os.kill(process, signal.SIGHUP)
+            os.kill(process, signal.SIGTERM)
+        assert os.waitpid(process, 0)[1] == 0, instance.log
+    except BaseException:
+        os.kill(process, signal.SIGKILL)
+        raise
+    assert [log_lines(instance.log)[-1]["event"], "reload" in instance.log] == ["stopped", False]
+
+
+def test_sighup_reloads_it(instance: Instance) -> None:
+    """Its courier, which a service manager may signal as well, ignores it."""
+    instance.configure(ROUTES, CHANNELS)
+    bridge = started(instance)
+    courier = instance.await_courier()
+    for process in (courier, bridge.pid):
         os.kill(process, signal.SIGHUP)
-    assert bridge.wait(30) == 0, instance.log
-    last = log_lines(instance.log)[-1]
-    assert (last["event"], last["alerts"], last["undelivered"]) == ("stopped", 50, 0)
+    instance.await_logged('"reloaded"')
+    assert (instance.courier_pid(), bridge.poll()) == (courier, None)
+    assert instance.stop(bridge) == 0
 
 
 def test_a_log_that_cannot_be_written_costs_no_alert(tmp_path: Path) -> None:

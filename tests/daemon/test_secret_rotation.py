@@ -16,8 +16,11 @@ from structlog.testing import capture_logs
 
 from bridge.common.listening import ListeningSockets
 from bridge.daemon.generation import build_generation
-from bridge.daemon.live import LiveGeneration
+from bridge.daemon.live import LiveGeneration, RunningParts
+from bridge.daemon.operator_listeners import OperatorListeners
+from bridge.daemon.running_sources import RunningSources
 from bridge.daemon.secret_rotation import SecretRotation
+from bridge.daemon.sources import prepare_source
 from bridge.delivery import Circuit, DeliveryState, Health
 from bridge.journal.opening import open_for_router
 from bridge.operator.service import OperatorService
@@ -48,7 +51,12 @@ def watched(instance: Instance) -> tuple[SecretRotation, LiveGeneration]:
     courier = CourierProcess(built.generation.courier_settings())
     operator = OperatorService(built.generation.config, ListeningSockets())
     operator.close()
-    live = LiveGeneration(built.generation, [StdinSource("stdin")], courier, operator, lambda _generation: {})
+    settings = built.generation.config.sources
+    sources = RunningSources(
+        settings, [prepare_source(settings[0], ListeningSockets())], lambda _: StdinSource("stdin")
+    )
+    parts = RunningParts(sources, OperatorListeners(operator), courier, ListeningSockets(), lambda _generation: {})
+    live = LiveGeneration(built.generation, parts)
     return SecretRotation(live, {}), live
 
 

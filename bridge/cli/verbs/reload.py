@@ -50,8 +50,10 @@ def run(args: argparse.Namespace) -> int:
         print("falco-bridge reload: rejected; the bridge keeps the running config", file=sys.stderr)
         return 1
     print("reloaded")
-    for section in result.restart:
-        print(f"`{section}` has changed; restart the bridge to use it")
+    for change in result.changes:
+        print(change)
+    for key in result.restart:
+        print(f"`{key}` has changed; restart the bridge to use it")
     for clause in result.forgotten:
         print(f"state forgotten: {clause}")
     return 0

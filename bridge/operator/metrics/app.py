@@ -44,7 +44,7 @@ def metrics_app(
     collector: Collector,
     not_ready: Callable[[], str],
     hosts: Collection[str] = (),
-    damage: Callable[[], str] = lambda: "",
+    warnings: Callable[[], str] = lambda: "",
 ) -> ASGIApp:
     """The ASGI application.
 
@@ -55,7 +55,7 @@ def metrics_app(
         guard: its token is required for ``/metrics``. Health checks need none: a kubelet cannot send one.
         collector: gathers the metrics.
         not_ready: why the bridge is not ready, or an empty text.
-        damage: what of the journal cannot be read, or an empty text.
+        warnings: what is wrong although the bridge is ready, or an empty text.
         hosts: further names by which clients may reach it.
     """
     registry = CollectorRegistry(auto_describe=False)
@@ -85,7 +85,7 @@ def metrics_app(
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        return await _readiness(not_ready, damage)
+        return await _readiness(not_ready, warnings)
 
     async def failed(_request: Request, error: Exception) -> Response:
         log.error("request failed", exc_info=error)
@@ -99,10 +99,10 @@ def metrics_app(
     return Starlette(routes=routes, exception_handlers={404: not_found, 405: not_found, Exception: failed})
 
 
-async def _readiness(not_ready: Callable[[], str], damage: Callable[[], str]) -> Response:
+async def _readiness(not_ready: Callable[[], str], warnings: Callable[[], str]) -> Response:
     if problem := not_ready():
         return PlainTextResponse(f"{problem}\n", 503)
-    warning = await in_thread(damage)
+    warning = await in_thread(warnings)
     return PlainTextResponse(f"ready; {warning}\n" if warning else "ready\n")
 
 

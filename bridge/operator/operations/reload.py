@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bridge.common.times import iso_text
 from bridge.operator.actor import Actor
 from bridge.operator.model import NoParameters, ReloadResult
 
@@ -20,8 +21,12 @@ class ReloadReport(Protocol):
         """Errors and warnings."""
 
     @property
+    def changes(self) -> tuple[str, ...]:
+        """The sources, channels and listeners that were added, changed or removed."""
+
+    @property
     def restart(self) -> tuple[str, ...]:
-        """Sections that wait for a restart."""
+        """Keys that wait for a restart."""
 
     @property
     def forgotten(self) -> tuple[str, ...]:
@@ -47,6 +52,11 @@ class ReloadControls(Protocol):
         """Read everything again."""
 
 
+def reload_problem(reloading: ReloadControls) -> str:
+    """What is wrong with the files on disk and since when; empty while they are in use."""
+    return f"{reloading.problem} (since {iso_text(reloading.since_ns)})" if reloading.problem else ""
+
+
 class ReloadOperations:
     """The operation of a running bridge. Callable from any thread."""
 
@@ -59,6 +69,7 @@ class ReloadOperations:
         return ReloadResult(
             applied=outcome.applied,
             report=outcome.report,
+            changes=list(outcome.changes),
             restart=list(outcome.restart),
             forgotten=[each.replace("\n", ": ") for each in outcome.forgotten],
         )

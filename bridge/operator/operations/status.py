@@ -8,7 +8,6 @@ from itertools import islice
 import msgspec
 
 from bridge import __version__
-from bridge.common.times import iso_text
 from bridge.delivery import Health
 from bridge.operator.inspector import Inspector, JournalSnapshot
 from bridge.operator.model import (
@@ -22,7 +21,7 @@ from bridge.operator.model import (
     StatusProblem,
 )
 from bridge.operator.operations.problems import problems_of
-from bridge.operator.operations.reload import ReloadControls
+from bridge.operator.operations.reload import ReloadControls, reload_problem
 from bridge.sources.contract import SourceState
 
 _REMEDY = "run `falco-bridge check`, correct the file and save it, or run `falco-bridge reload`"
@@ -56,9 +55,8 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
     problems = problems_of(status)
     if snapshot is not None and snapshot.unreadable:
         problems.insert(0, _damage(snapshot.unreadable))
-    if reloading is not None and reloading.problem:
-        since = iso_text(reloading.since_ns)
-        problems.insert(0, StatusProblem(subject="config", text=f"{reloading.problem} (since {since})", remedy=_REMEDY))
+    if reloading is not None and (problem := reload_problem(reloading)):
+        problems.insert(0, StatusProblem(subject="config", text=problem, remedy=_REMEDY))
     return msgspec.structs.replace(status, problems=problems)
 
 

@@ -1,0 +1,92 @@
+"""The channels of the courier: those of the settings, and how they follow a change of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bridge.channels.contract import Channel
+from bridge.courier.runner import Runner
+from bridge.courier.worker import Done
+from bridge.delivery import Health
+from bridge.delivery.options import ChannelOptions
+from bridge.journal.protocols import DeliveryQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A change of the settings."""
+
+    names: tuple[str, ...]
+    """All channels from now on."""
+    changed: Mapping[str, Channel]
+    """The new and the changed ones."""
+    options: Mapping[str, ChannelOptions]
+
+
+class Fleet:
+    """Starts and replaces runners. Used by the courier's main thread only."""
+
+    def __init__(
+        self, queue: DeliveryQueue, runners: dict[str, Runner], done: Done, jitter: Callable[[], float]
+    ) -> None:
+        """``runners`` is changed in place: others of the courier read it."""
+        self._queue = queue
+        self._runners = runners
+        self._done = done
+        self._jitter = jitter
+        self._successors: dict[str, tuple[Channel, ChannelOptions]] = {}
+        """The channels that start once the ones before are idle."""
+        self._removing: set[str] = set()
+        self.removed: dict[str, Runner] = {}
+        """The removed ones. An attempt that timed out may still be answered."""
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether a channel waits for the one before to become idle, or is being removed."""
+        return bool(self._successors or self._removing)
+
+    def start(self, channels: Mapping[str, Channel], options: Mapping[str, ChannelOptions], now_ns: int) -> None:
+        """The channels of the start. The health of all others is removed."""
+        self._queue.remove_health_except(channels)
+        health = self._queue.health()
+        for name, channel in channels.items():
+            self._add(channel, options.get(name, ChannelOptions()), health.get(name, Health()), now_ns)
+
+    def configure(self, configuration: Configuration) -> None:
+        """Retire the runners of channels that have changed or were removed."""
+        changed = configuration.changed
+        for name, (channel, _) in list(self._successors.items()):
+            if name in changed or name not in configuration.names:
+                channel.close()
+                del self._successors[name]
+        for name, channel in changed.items():
+            self._successors[name] = (channel, configuration.options.get(name, ChannelOptions()))
+        self._removing = {name for name in self._runners if name not in configuration.names}
+        for name in (*changed, *self._removing):
+            if name in self._runners:
+                self._runners[name].retire()
+
+    def replace_idle(self, now_ns: int) -> list[str]:
+        """Start the successors of runners that are idle by now, and remove others. Returns the names of the started."""
+        for name in [each for each in self._removing if not self._runners[each].workers.busy]:
+            self._removing.discard(name)
+            self.removed[name] = self._runners.pop(name)
+            self.removed[name].close()
+            self._queue.remove_health_except((*self._runners, *self._successors))
+        started = [name for name in self._successors if not self._is_busy(name)]
+        for name in started:
+            before = self._runners.pop(name, None)
+            channel, options = self._successors.pop(name)
+            health = self._queue.health().get(name, Health()) if before is None else before.health
+            if before is not None:
+                before.close()
+            self._add(channel, options, health, now_ns)
+            self._runners[name].changed |= before is not None and before.changed
+        return started
+
+    def _is_busy(self, name: str) -> bool:
+        return name in self._runners and self._runners[name].workers.busy
+
+    def _add(self, channel: Channel, options: ChannelOptions, health: Health, now_ns: int) -> None:
+        self._runners[channel.name] = Runner(channel, options, health, self._done, now_ns, self._jitter)

@@ -1,0 +1,70 @@
+"""The settings of the courier's process, and what changes from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bridge.channels.contract import Channel
+from bridge.channels.native.allowed import from_settings
+from bridge.channels.registry import open_channels
+from bridge.common.log_setup import configure_logging
+from bridge.common.masking import secrets_in
+from bridge.delivery.options import ChannelOptions
+
+if TYPE_CHECKING:
+    from bridge.courier.courier import Courier
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the router wrote, as decoded JSON."""
+
+    values: Mapping[str, Any]
+    masked: frozenset[str] = frozenset()
+    """Secrets of earlier settings, which may still appear in errors."""
+
+    @property
+    def channels(self) -> Mapping[str, str]:
+        """The URL of each channel."""
+        channels: Mapping[str, str] = self.values["channels"]
+        return channels
+
+    @property
+    def options(self) -> dict[str, ChannelOptions]:
+        """The options of each channel."""
+        return msgspec.convert(self.values.get("options", {}), dict[str, ChannelOptions])
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The texts that no output may show."""
+        return self.masked.union(*(secrets_in(url) for url in self.channels.values()))
+
+    def configure_logging(self) -> None:
+        """Log as these settings say."""
+        log = self.values["log"]
+        configure_logging(log["level"], log["format"], self.secrets)
+
+    def opened(self) -> dict[str, Channel]:
+        """The channels, opened."""
+        return self._opened(self.channels)
+
+    def followed_by(self, values: Mapping[str, Any], courier: Courier) -> Settings:
+        """The next settings. The courier gets the channels that are new or have changed, and their names."""
+        following = Settings(values, self.secrets)
+        following.configure_logging()
+        options, now = self.options, following.options
+        is_for_all = any(self.values[key] != values[key] for key in ("labels", "allow"))
+        changed = {
+            name: url
+            for name, url in following.channels.items()
+            if is_for_all or self.channels.get(name) != url or options.get(name) != now.get(name)
+        }
+        courier.configure(list(following.channels), following._opened(changed), now)  # of this class
+        return following
+
+    def _opened(self, urls: Mapping[str, str]) -> dict[str, Channel]:
+        return open_channels(urls, self.values["labels"], from_settings(self.values["allow"]))
