@@ -12,13 +12,14 @@ from bridge.common.suggest import did_you_mean
 from bridge.common.unix_socket import too_long
 from bridge.config.binding import Binder, Place
 from bridge.config.schema.channels import ChannelSettings
-from bridge.config.schema.config import JournalSettings
+from bridge.config.schema.config import HeartbeatSettings, JournalSettings
 from bridge.config.schema.listeners import AdminSettings, MetricsSettings
 from bridge.config.schema.sources import DiscoverSettings, GrpcSettings, HttpSettings, SourceSettings
 from bridge.config.schema.values import ListenAddress
 from bridge.language.diagnostics.diagnostic import Code
 
 _LONGEST_ATTEMPT_SECONDS = 3600.0
+_SHORTEST_HEARTBEAT_SECONDS = 10.0
 _ALL_HOSTS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared, not bound
 
 
@@ -33,6 +34,17 @@ def check_rules(binder: Binder, values: Mapping[str, Any]) -> None:
     _listeners(binder, values)
     _metrics(binder, values["metrics"])
     _admin(binder, values["admin"])
+    _heartbeat(binder, values["heartbeat"], channels)
+
+
+def _heartbeat(binder: Binder, heartbeat: HeartbeatSettings | None, channels: Mapping[str, ChannelSettings]) -> None:
+    if heartbeat is None:
+        return
+    if heartbeat.channel not in channels:
+        hint = did_you_mean(heartbeat.channel, channels) or f"the channels are {', '.join(channels)}"
+        binder.error(Code.INVALID_VALUE, ("heartbeat", "channel"), f"unknown channel `{heartbeat.channel}`", hint)
+    if heartbeat.every.seconds < _SHORTEST_HEARTBEAT_SECONDS:
+        binder.error(Code.INVALID_VALUE, ("heartbeat", "every"), "the shortest interval is 10s", "write 10s or more")
 
 
 # Sources

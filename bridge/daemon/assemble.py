@@ -28,6 +28,7 @@ from bridge.operator.running import RunningBridge
 from bridge.operator.service import OperatorService
 from bridge.pipeline.controls import Controls
 from bridge.pipeline.courier_process import CourierProcess
+from bridge.pipeline.heartbeat import Heartbeat, HeartbeatSettings
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.journal_watch import JournalWatch
 from bridge.pipeline.maintenance import JournalMaintenance
@@ -103,6 +104,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         SecretRotation(live, os.environ),
         reload,
         Timers(intake),
+        Heartbeat(lambda: _heartbeat(live.current), intake.store_own, inspector.cannot_deliver),
         JournalWatch(journal.verify, fail),
     ]
     bridge = Bridge(journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop)
@@ -124,6 +126,11 @@ def _made(prepared: Prepared, journal: Journal, intake: Intake) -> Source:
 def _stored_alerts(journal: Journal, ids: Iterable[str]) -> dict[str, Alert]:
     found = (journal.history.alert(each) for each in ids)
     return {each.alert.id: each.alert for each in found if each is not None}
+
+
+def _heartbeat(generation: Generation) -> HeartbeatSettings | None:
+    settings = generation.config.heartbeat
+    return None if settings is None else HeartbeatSettings(settings.channel, settings.every.ns)
 
 
 def _retention(generation: Generation) -> RetentionPolicy:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bridge.delivery import Health
+from bridge.delivery import Circuit, Health
 from bridge.journal import JournalError
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
@@ -112,6 +112,15 @@ class Inspector:
         if self.blocked:
             return "the journal cannot be written"
         return "" if self.courier_pid else "the courier is restarting"
+
+    def cannot_deliver(self, channel: str) -> str:
+        """Why a message to the channel would not be sent at once; empty if nothing is known."""
+        snapshot = self.journal_snapshot()
+        if snapshot is None:
+            return "the journal cannot be read"
+        health = snapshot.health.get(channel)
+        failing = health is not None and health.circuit is not Circuit.CLOSED
+        return f"channel {channel} fails" if failing else self.not_ready()
 
     def damage(self) -> str:
         """What of the journal cannot be read; empty if nothing is known. The bridge is ready all the same."""

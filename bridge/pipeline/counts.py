@@ -17,6 +17,8 @@ OTHER = "other"
 """The label value for everything beyond a bound."""
 MOST_ALERT_SOURCES = 50
 """How many alert sources (``syscall``, a plugin's) are counted separately. Further ones count as ``other``."""
+MOST_RULES = 1000
+"""How many rules are counted separately. Further ones count as ``other``."""
 COMMIT_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Upper bounds in seconds."""
 
@@ -40,6 +42,8 @@ class Counts:
     def __init__(self) -> None:
         self.alerts: Counter[tuple[str, Priority]] = Counter()
         """By alert source and priority. Duplicates are not included."""
+        self.rules: Counter[str] = Counter()
+        """Alerts by rule. Duplicates are not included."""
         self.duplicates: Counter[str] = Counter()
         """Alerts whose id was in the journal already, by source name."""
         self.rejected: Counter[str] = Counter()
@@ -66,6 +70,7 @@ class Counts:
         for entry in entries:
             alert = entry.alert
             self.alerts[self._alert_source(alert.source), alert.priority] += 1
+            self.rules[alert.rule if alert.rule in self.rules else self._new_rule(alert.rule)] += 1
             for decision in entry.routed.decisions:
                 self.decisions[decision.route, decision.reason.value] += 1
             for notification in entry.routed.notifications:
@@ -85,6 +90,10 @@ class Counts:
             "notifications": self.notifications,
         }
         return {name: sum(counter.copy().values()) for name, counter in counters.items()}
+
+    def _new_rule(self, name: str) -> str:
+        name = name[:LONGEST_LABEL]
+        return name if name in self.rules or len(self.rules) < MOST_RULES else OTHER
 
     def _alert_source(self, name: str) -> str:
         name = name[:LONGEST_LABEL]

@@ -105,6 +105,13 @@ class Intake:
         if deliveries:
             self._on_deliveries()
 
+    def store_own(self, entry: Entry, source_name: str, now_ns: int) -> None:
+        """Store an alert of the bridge with its decision. Raises Aborted as ``accept`` does."""
+        with self._lock:
+            deliveries = self._store(_Write(source_name, now_ns, (entry,)), Batch(source_name, now_ns, ()))
+        if deliveries:
+            self._on_deliveries()
+
     def between_batches(self, action: Callable[[], bool]) -> bool:
         """Run a short action on the journal while no batch is being stored. Returns what the action returns."""
         with self._lock:

@@ -408,3 +408,17 @@ def test_routes_of_a_config_are_found_without_its_secrets(tmp_path: Path) -> Non
         {"secops": "slack", "archive": "file"},
     )
     assert load_config(tmp_path / "falco-bridge.yaml", ENVIRON).config is not None
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "message", "remedy"),
+    [
+        ("archiv", "unknown channel `archiv`", "did you mean `archive`?"),
+        ("{channel: archive, every: 1s}", "the shortest interval is 10s", "write 10s or more"),
+    ],
+)
+def test_a_heartbeat_needs_a_channel_and_an_interval(tmp_path: Path, heartbeat: str, message: str, remedy: str) -> None:
+    """The channel may be the whole value."""
+    (found,) = errors(tmp_path, f"{GOOD}heartbeat: {heartbeat}\n")
+    assert (found.code, found.message) == (Code.INVALID_VALUE, message)
+    assert found.hint == remedy

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from bridge.alert import Priority
-from bridge.pipeline.counts import COMMIT_BUCKETS, LONGEST_LABEL, MOST_ALERT_SOURCES, OTHER, Counts, Histogram
+from bridge.pipeline.counts import (
+    COMMIT_BUCKETS,
+    LONGEST_LABEL,
+    MOST_ALERT_SOURCES,
+    MOST_RULES,
+    OTHER,
+    Counts,
+    Histogram,
+)
 from bridge.routing import Decision, Entry, Reason, Routed
 from tests.support.builders import alert, entry, notification
 
@@ -15,6 +23,16 @@ def test_alert_sources_are_bounded() -> None:
     counts.add("http", 1, entries, 0, 0.001)
     assert len(counts.alerts) == MOST_ALERT_SOURCES + 1
     assert counts.alerts[OTHER, Priority.WARNING] == 500 - MOST_ALERT_SOURCES
+
+
+def test_rules_are_bounded() -> None:
+    """A known rule is still counted by its name once the bound is reached."""
+    counts = Counts()
+    names = ["Terminal shell", *(f"r{number}" for number in range(MOST_RULES + 50)), "Terminal shell"]
+    counts.add("http", 1, [entry(alert(rule=name)) for name in names], 0, 0.001)
+    assert len(counts.rules) == MOST_RULES + 1
+    assert counts.rules["Terminal shell"] == 2
+    assert counts.rules[OTHER] == 51
 
 
 def test_label_values_are_cut() -> None:

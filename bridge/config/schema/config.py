@@ -72,6 +72,15 @@ class AllowSettings(Section, frozen=True, kw_only=True):
     ] = ()  # fmt: skip
 
 
+class HeartbeatSettings(Section, frozen=True, kw_only=True):
+    """A message at an interval while all is well. A plain text is the channel."""
+
+    noun: ClassVar[str] = "`heartbeat`"
+    shorthand: ClassVar[str] = "channel"
+    channel: Annotated[str, key("The channel that receives it.", "watchdog")]
+    every: Annotated[Duration, key("The interval, at least 10 seconds.", "5m")] = Duration.of("1m")
+
+
 class Config(Section, frozen=True, kw_only=True):
     """A whole config."""
 
@@ -119,6 +128,12 @@ class Config(Section, frozen=True, kw_only=True):
         MetricsSettings | None,
         key("The listener for [Prometheus](metrics.md): an address, or a mapping.", "127.0.0.1:9376",
             default="no metrics"),
+    ] = None  # fmt: skip
+
+    heartbeat: Annotated[
+        HeartbeatSettings | None,
+        key("A [message while all is well](operations.md#who-watches-the-bridge): the channel, or a mapping.",
+            "{channel: watchdog, every: 5m}", default="none"),
     ] = None  # fmt: skip
 
     @property

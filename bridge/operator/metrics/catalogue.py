@@ -32,6 +32,9 @@ ALERTS = Metric(
     ("source", "priority"),
     "Alerts committed to the journal, without duplicates.",
 )
+RULE_ALERTS = Metric(
+    "falco_bridge_rule_alerts_total", "counter", ("rule",), "Alerts of each rule committed to the journal."
+)
 DUPLICATES = Metric(
     "falco_bridge_alerts_duplicate_total", "counter", ("source_name",), "Alerts that were already in the journal."
 )

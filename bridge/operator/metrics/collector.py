@@ -43,6 +43,7 @@ class BridgeCollector(Collector):
             yield _single(catalogue.CONFIG_LOADED, self._reloading.last_success_ns / _SECOND)
         alerts = counts.alerts.copy().items()
         yield family(catalogue.ALERTS, (((source, priority.word), count) for (source, priority), count in alerts))
+        yield _by_name(catalogue.RULE_ALERTS, counts.rules)
         yield _by_name(catalogue.DUPLICATES, counts.duplicates)
         yield _by_name(catalogue.REJECTED, counts.rejected)
         yield family(catalogue.DECISIONS, counts.decisions.copy().items())
