@@ -16,6 +16,7 @@ from bridge.config.schema.keys import keys_of, sections_of
 from bridge.config.schema.sources import SourceSettings
 from bridge.config.warn import config_warnings
 from bridge.daemon.channel_check import check_channels
+from bridge.daemon.start_check import check_start
 from bridge.daemon.tls_check import check_tls
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code, Severity
@@ -66,7 +67,8 @@ def config_codes_of(text: str, folder: Path) -> set[Code]:
     rest = (f"{key}: {value}\n" for key, value in REST_OF_A_CONFIG.items() if not text.startswith(f"{key}:"))
     (folder / "falco-bridge.yaml").write_text(text + "".join(rest), encoding="utf-8")
     loaded = load_config(folder / "falco-bridge.yaml", {})
-    return {each.code for each in (*check_channels(loaded), *check_tls(loaded), *config_warnings(loaded))}
+    found = {each.code for each in (*check_channels(loaded), *check_tls(loaded), *config_warnings(loaded))}
+    return found | ({each.code for each in check_start(loaded)} if not found else set())
 
 
 @pytest.mark.parametrize("code", CONFIG_CODES, ids=lambda code: code.id)

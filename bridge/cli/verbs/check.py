@@ -43,7 +43,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings as well")
     parser.add_argument(
         "--no-secrets", action="store_true",
-        help="with --config: do not read secrets, and do not check what depends on them, for CI",
+        help="with --config: do not read secrets, and do not check what depends on them or on this machine, for CI",
     )  # fmt: skip
     parser.add_argument(
         "--fields", type=Path, action="append", default=[], metavar="FILE",
@@ -115,13 +115,14 @@ def _read_config(path: Path, *, with_secrets: bool) -> tuple[LoadedConfig, list[
     from bridge.config.load import load_config
     from bridge.config.warn import config_warnings
     from bridge.daemon.channel_check import check_channels
+    from bridge.daemon.start_check import check_start
     from bridge.daemon.tls_check import check_tls
     from bridge.language.diagnostics.diagnostic import by_place
 
     config = load_config(path, os.environ, with_secrets=with_secrets)
     warnings = config_warnings(config) if with_secrets else config.warnings  # the folders of CI say nothing
-    certificates = check_tls(config) if with_secrets else []
-    return config, sorted([*check_channels(config), *certificates, *warnings], key=by_place)
+    here = [*check_tls(config), *check_start(config)] if with_secrets else []
+    return config, sorted([*check_channels(config), *here, *warnings], key=by_place)
 
 
 def _print_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, SourceText]) -> None:

@@ -90,6 +90,7 @@ class Code(Enum):
     MISSING_FOLDER = ("C516", Severity.WARNING)
     UNREPLACED_VARIABLE = ("C517", Severity.WARNING)
     UNUSABLE_CERTIFICATE = ("C518", Severity.ERROR)
+    CANNOT_START = ("C519", Severity.ERROR)
 
     @property
     def id(self) -> str:
