@@ -23,6 +23,7 @@ VERBS = (
     "replay",
     "match",
     "explain",
+    "history",
     "fields",
     "falco_config",
     "simulate",
@@ -40,7 +41,7 @@ VERBS = (
     "completion",
 )
 """Each is a module in ``bridge.cli.verbs``. Its ``add_parser(subparsers)`` sets ``run``: arguments to exit code."""
-FOLDERS = {"replay": "trial"}
+FOLDERS = {"replay": "trial", "history": "past"}
 """The verbs whose modules are in a subfolder of ``bridge.cli.verbs``."""
 
 USAGE = 2

@@ -13,6 +13,7 @@ from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.text_alerts import TextAlerts
+from bridge.language.program.condition import Condition
 from bridge.matching import Predicate, compile_condition
 from bridge.workbench.routes import merge_rules, read_import
 
@@ -24,6 +25,7 @@ CONDITION = "CONDITION"
 class LoadedCondition:
     """A checked condition, compiled."""
 
+    condition: Condition
     predicate: Predicate
     text_alerts: TextAlerts
 
@@ -55,5 +57,5 @@ def load_condition(text: str, imports: Sequence[Path], labels: Mapping[str, str]
         return ConditionErrors(checked, {**gathered.sources, **sources})
     rules = merge_rules(file.rules for file in gathered.files.values())
     return LoadedCondition(
-        compile_condition(checked, labels), TextAlerts(() if rules is None else rules.rules.values())
+        checked, compile_condition(checked, labels), TextAlerts(() if rules is None else rules.rules.values())
     )

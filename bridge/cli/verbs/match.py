@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bridge.cli.alert_rows import field_text
+from bridge.cli.condition_input import are_fields, condition_text, field_names
 from bridge.cli.routes_input import add_labels, read_routing_config
 from bridge.cli.table import as_table
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from bridge.workbench.condition import LoadedCondition
 
 _NONE, _PROBLEM = 1, 2
-_LONGEST = 60
 
 
 def add_parser(subparsers: Any) -> None:
@@ -33,14 +33,17 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "condition",
-        type=_as_text,
+        type=condition_text,
         metavar="CONDITION",
         help="a condition, as after `when`: 'proc.cmdline contains \"rm -rf\"'",
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="files with alerts; - is standard input")
     parser.add_argument("-c", "--count", action="store_true", help="print only the number of matching alerts")
     parser.add_argument("-v", "--invert-match", action="store_true", help="select alerts that do not meet it")
-    parser.add_argument("--fields", type=_names, metavar="A,B", help="print these fields as a table")
+    parser.add_argument(
+        "--id", default="", metavar="ID", help="only alerts whose id starts with ID; `--fields id` prints ids"
+    )
+    parser.add_argument("--fields", type=field_names, metavar="A,B", help="print these fields as a table")
     parser.add_argument(
         "--import", dest="imports", type=Path, action="append", default=[], metavar="FILE",
         help="a .route file whose macros and lists the condition uses",
@@ -63,9 +66,9 @@ def run(args: argparse.Namespace) -> int:
         args.imports = [*config.routes, *args.imports]
         args.files = args.files or [str(config.journal)]
     condition = _condition(args, labels)
-    if condition is None or not _are_fields(args.fields or ()):
+    if condition is None or not are_fields(args.fields or ()):
         return _PROBLEM
-    search = _Search(args.files or ["-"], condition, invert=args.invert_match)
+    search = _Search(args.files or ["-"], condition, args.id.lower(), invert=args.invert_match)
     count = _print(search.matches(), args, labels)
     if search.failed:
         return _PROBLEM
@@ -84,28 +87,13 @@ def _condition(args: argparse.Namespace, labels: dict[str, str]) -> LoadedCondit
     return loaded
 
 
-def _are_fields(names: Sequence[str]) -> bool:
-    """Whether each name can be a field. A misspelt name is an error, because its column would always be empty."""
-    from bridge.language.checker.check import check_condition
-    from bridge.language.checker.scope import Known
-    from bridge.language.diagnostics.render import render_text
-    from bridge.language.diagnostics.source import SourceText
-
-    valid = True
-    for name in names:
-        source = SourceText("--fields", f"{name} exists")
-        checked = check_condition(source, Known(None, None))
-        if isinstance(checked, tuple):
-            print(render_text(checked, {source.path: source}).rstrip(), file=sys.stderr)
-            valid = False
-    return valid
-
-
 class _Search:
     """The alerts of several files that meet a condition."""
 
-    def __init__(self, files: Sequence[str], condition: LoadedCondition, *, invert: bool) -> None:
+    def __init__(self, files: Sequence[str], condition: LoadedCondition, start: str = "", *, invert: bool) -> None:
+        """``start`` is what the ids of alerts start with."""
         self._files = files
+        self._start = start
         self._condition = condition
         self._invert = invert
         self.failed = False
@@ -123,7 +111,7 @@ class _Search:
                         others += 1
                         continue
                     alert = self._condition.complete(each.alert)
-                    if self._condition.predicate(alert) is not self._invert:
+                    if self._condition.predicate(alert) is not self._invert and alert.id.startswith(self._start):
                         yield alert, each.text
             except AlertFileError as error:
                 self.failed = True
@@ -139,7 +127,7 @@ def _print(matches: Iterator[tuple[Alert, bytes]], args: argparse.Namespace, lab
         print(count)
         return count
     if args.fields:
-        rows = [[_field_text(alert, name, labels) for name in args.fields] for alert, _ in matches]
+        rows = [[field_text(alert, name, labels) for name in args.fields] for alert, _ in matches]
         if rows:
             print(as_table([args.fields, *rows]))
         return len(rows)
@@ -151,32 +139,3 @@ def _print(matches: Iterator[tuple[Alert, bytes]], args: argparse.Namespace, lab
             sys.stdout.buffer.flush()
     sys.stdout.buffer.flush()
     return count
-
-
-def _field_text(alert: Alert, name: str, labels: dict[str, str]) -> str:
-    from bridge.alert.alert import clock_text
-    from bridge.common.text import one_line
-
-    if name.startswith("label."):
-        value: object = labels.get(name.removeprefix("label."))
-    elif name == "time":
-        value = clock_text("evt.time.iso8601", alert.time_ns).removesuffix("+0000") + "Z"
-    elif name in {"rule", "priority", "source", "hostname", "output"}:
-        value = str(getattr(alert, name))
-    elif name == "tags":
-        value = ",".join(alert.tags)
-    else:
-        value = alert.get(name)
-    return "<NA>" if value is None else one_line(str(value), _LONGEST)
-
-
-def _as_text(argument: str) -> str:
-    """The argument with bytes that are not UTF-8 replaced, as in alerts."""
-    return os.fsencode(argument).decode("utf-8", "replace")
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in _as_text(text).split(",") if name.strip()]
-    if not names:
-        raise argparse.ArgumentTypeError("name fields: --fields proc.name,user.name")
-    return names

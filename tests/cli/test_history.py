@@ -1,0 +1,178 @@
+"""``falco-bridge history`` as a user types it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from bridge.alert import Alert
+from bridge.cli.main import main
+from bridge.journal.opening import open_for_router
+from bridge.routing import Decision, Entry, Reason, Routed
+from tests.cli.commands import run
+from tests.support.builders import alert, entry
+
+HOUR_NS = 3_600_000_000_000
+SENT = Decision("shells", Reason.SENT, ("pager", "chat"))
+THROTTLED = Decision("shells", Reason.THROTTLED, (), "5 in the last hour, limit 5")
+NOW_NS = time.time_ns()
+
+
+def happened(hours_ago: float, *decisions: Decision, **changes: object) -> tuple[int, Entry]:
+    at_ns = NOW_NS - int(hours_ago * HOUR_NS)
+    return at_ns, Entry(alert(at_ns, **changes), Routed(decisions, ()))  # type: ignore[arg-type]
+
+
+HAPPENED = [
+    happened(30, SENT, rule="Old"),
+    happened(3, SENT, rule="Shell", fields={"k8s.ns.name": "payments", "k8s.pod.name": "api-0"}),
+    happened(2, THROTTLED, rule="Shell", output="\x1b[2J=HYPERLINK(1)", fields={"k8s.ns.name": "staging"}),
+    happened(1, rule="Write", output="wrote /etc/cron.d/backup", fields={"proc.cmdline": "=cmd|' /C calc'!A0"}),
+]
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("history") / "journal.db"
+    opened = open_for_router(path)
+    for at_ns, each in HAPPENED:
+        opened.alerts.append("falco", at_ns, [each])
+    opened.close()
+    return path
+
+
+def ids(*indices: int) -> list[str]:
+    return [HAPPENED[index][1].alert.id for index in indices]
+
+
+def found(capsys: pytest.CaptureFixture[str], *arguments: object) -> list[str]:
+    """The ids that the verb prints as JSON."""
+    main(["history", *map(str, arguments), "--json"])
+    return [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "indices"),
+    [
+        ([], [3, 2, 1]),
+        (["--since", "48h"], [3, 2, 1, 0]),
+        (["--since", "150 minutes"], [3, 2]),
+        (["--since", "48h", "--until", "90m"], [2, 1, 0]),
+        (["k8s.ns.name = payments"], [1]),
+        (["--rule", "Shell"], [2, 1]),
+        (["--rule", "Shell", "--rule", "Write"], [3, 2, 1]),
+        (["--route", "shells"], [2, 1]),
+        (["--channel", "pager"], [1]),
+        (["--reason", "throttled"], [2]),
+        (["--reason", "sent", "--channel", "chat", "--route", "shells"], [1]),
+        (["--reason", "throttled", "--channel", "chat"], []),
+        (["--words", "cron backup"], [3]),
+        (["--words", "CRON.D", "--words", "wrote"], [3]),
+        (["--words", "cro"], []),
+        (["--limit", "1"], [3]),
+        (["not k8s.ns.name exists", "--rule", "Write"], [3]),
+    ],
+)
+def test_what_is_asked_for_is_found_newest_first(
+    journal: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], indices: list[int]
+) -> None:
+    """By condition, span, rule, route, channel, reason and words."""
+    assert found(capsys, *arguments, "--journal", journal) == ids(*indices)
+
+
+def test_the_table_shows_ids_places_and_decisions(journal: Path) -> None:
+    """The newest first, with the numbers behind a reason, and control characters as escapes."""
+    done = run("history", "--journal", journal)
+    header, write, throttled, sent = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert header.split()[-4:] == ["priority", "rule", "where", "decided"]
+    assert ids(3)[0][:16] in write
+    assert "no route matched" in write
+    assert "shells: throttled (5 in the last hour, limit 5)" in throttled
+    assert "payments/api-0" in sent
+    assert "shells: sent to pager, chat" in sent
+    limited = run("history", "--journal", journal, "--limit", "2")
+    assert "the newest 2 of more" in limited.stderr
+
+
+def test_a_cell_of_csv_is_no_formula(journal: Path) -> None:
+    """A spreadsheet calculates a cell that begins with ``=``: attackers write such command lines."""
+    done = run("history", "--csv", "--journal", journal, "--fields", "id,proc.cmdline,output")
+    rows = list(csv.reader(io.StringIO(done.stdout)))
+    assert rows[0] == ["id", "proc.cmdline", "output", "decisions"]
+    assert rows[1][:3] == [ids(3)[0], "'=cmd|' /C calc'!A0", "wrote /etc/cron.d/backup"]
+    assert rows[2][2] == "\\x1b[2J=HYPERLINK(1)"
+    assert rows[3][3] == "shells: sent to pager, chat"
+
+
+def test_json_lines_are_read_as_falcos(journal: Path, tmp_path: Path) -> None:
+    """They can be piped into the other verbs, with the same ids."""
+    done = run("history", "--json", "--journal", journal)
+    line = json.loads(done.stdout.splitlines()[-1])
+    assert line["decisions"] == [{"route": "shells", "reason": "sent", "channels": ["pager", "chat"], "detail": ""}]
+    assert line["source_name"] == "falco"
+    again = run("match", "rule exists", "--fields", "id", given=done.stdout)
+    assert again.stdout.split()[1:] == ids(3, 2, 1)
+    assert run("match", "rule exists", "--fields", "id", "--id", ids(2)[0], given=done.stdout).stdout.split()[
+        1:
+    ] == ids(2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--since", "yesterdy"], "`yesterdy` is not a time; write 2h, "),
+        (["--since", "1h", "--until", "2h"], "--since must be a time before --until"),
+        (["--reason", "throtled"], "there is no reason `throtled`; did you mean `throttled`?"),
+        (["rule ="], "expected a value"),
+        (["--fields", "proc.nam"], "did you mean `proc.name`?"),
+        (["--words", "--"], "--words"),
+    ],
+)
+def test_a_mistake_is_explained(
+    journal: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], problem: str
+) -> None:
+    """With exit code 2 and what to write instead."""
+    try:
+        code: object = main(["history", *arguments, "--journal", str(journal)])
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_no_journal_and_nothing_found_are_different(journal: Path, tmp_path: Path) -> None:
+    """2 and 1."""
+    assert run("history", "--journal", tmp_path / "none.db").returncode == 2
+    nothing = run("history", "rule = never", "--journal", journal)
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert "no alert found" in nothing.stderr
+
+
+def test_follow_prints_what_is_stored_later(journal: Path) -> None:
+    """After the newest ones that are stored already, in the order of time."""
+    from bridge.history.follow import follow
+    from bridge.history.wanted import Wanted
+
+    opened = open_for_router(journal)
+    pauses = 0
+
+    def wait(_seconds: float) -> None:
+        nonlocal pauses
+        pauses += 1
+        opened.alerts.append("falco", NOW_NS, [entry(_late(pauses))])
+
+    try:
+        following = follow(opened.history, Wanted(rules=frozenset({"Late"})), 1, wait)
+        assert [next(following).alert for _ in range(3)] == [_late(1), _late(2), _late(3)]
+    finally:
+        opened.close()
+
+
+def _late(number: int) -> Alert:
+    return alert(NOW_NS + number, rule="Late")
