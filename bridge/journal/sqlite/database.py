@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from bridge.journal.sqlite.faults import damaged, explain, lost
+from bridge.journal.sqlite.faults import damaged, explain, lost, not_durable
+
+_sync = getattr(os, "fdatasync", os.fsync)
+_CHECKPOINTS = 3
+"""How often a checkpoint is tried after a failed sync. The first one may report the same failure again."""
 
 _Row = TypeVar("_Row")
 
@@ -20,18 +25,26 @@ class Database:
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.path = path
+        self._log_path = path.with_name(path.name + "-wal")
         self._connection = connection
         self._file = _file_at(path)
+        self._log: int | None = None
+        """The descriptor of the write-ahead log, once it was synced. SQLite has no locks on that file."""
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+        if self._log is not None:
+            os.close(self._log)
+            self._log = None
 
     def verify(self) -> None:
-        """Raise JournalError where the file was deleted or replaced since it was opened: writes to it would be lost."""
+        """Raise JournalError where a file was deleted or replaced since it was opened: writes to it would be lost."""
         found = _file_at(self.path)
         if found != self._file:
             raise lost(self.path, "deleted" if found is None else "replaced")
+        if self._log is not None and not os.fstat(self._log).st_nlink:
+            raise lost(self._log_path, "deleted")
 
     def rows(self, row: type[_Row], statement: str, parameters: Sequence[object] = ()) -> list[_Row]:
         """The rows of a query, each converted to a ``row``: a NamedTuple or a plain type for queries of one column."""
@@ -53,10 +66,11 @@ class Database:
     def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """A write transaction: all or nothing. A failed COMMIT leaves it open, so it is rolled back too.
 
-        One that is not ``durable`` survives a killed process; it may be lost with the machine.
+        One that is not ``durable`` survives a killed process; it may be lost with the machine. A durable one is synced
+        after the write lock is released, so that router and courier do not wait for each other's syncs. Another
+        process may read it before that.
         """
         with self._explained():
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 self.verify()
@@ -66,7 +80,33 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+            if durable:
+                self._sync_log()
             self.verify()
+
+    def _sync_log(self) -> None:
+        """Sync the write-ahead log, as COMMIT does with ``synchronous = FULL``."""
+        if self._log is None:
+            self._log = self._open_log()
+        try:
+            _sync(self._log)
+        except OSError as error:
+            self._checkpoint(error)
+
+    def _open_log(self) -> int:
+        try:
+            return os.open(self._log_path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError as error:
+            self.verify()
+            raise lost(self._log_path, "deleted") from error
+
+    def _checkpoint(self, cause: OSError) -> None:
+        """A sync failed: the kernel may never write those pages. Write their content to the journal's file instead."""
+        for _ in range(_CHECKPOINTS):
+            with suppress(sqlite3.Error):
+                if not self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()[0]:
+                    return
+        raise not_durable(self.path, cause) from cause
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -56,6 +56,14 @@ def lost(path: Path, what: str) -> JournalError:
     )
 
 
+def not_durable(path: Path, error: OSError) -> JournalError:
+    """The error for a transaction that the disk may have lost although it accepted it."""
+    return JournalError(
+        f"the disk that holds the journal {path} failed to write what it had accepted ({error.strerror}); "
+        "check the disk, and start the bridge again"
+    )
+
+
 def no_journal(path: Path) -> JournalError:
     """The error for a reader where no journal is, or only the beginning of one."""
     return JournalError(f"there is no journal {path}: no bridge has run with it yet")

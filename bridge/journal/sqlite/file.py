@@ -125,7 +125,7 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> int | None:
 
 def _set_up(connection: sqlite3.Connection) -> None:
     _write_ahead(connection)
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA synchronous = NORMAL")  # Database syncs what has to be durable
     connection.execute("PRAGMA foreign_keys = OFF")  # a delivery is only written with its alert
     connection.execute("BEGIN IMMEDIATE")
     try:
