@@ -28,7 +28,7 @@ def figures() -> Iterator[Figure]:
         routes, lines, journal = (Path(folder, name) for name in ("bench.route", "alerts.jsonl", "journal.db"))
         routes.write_text(routes_text(1000), encoding="utf-8")
         _write(lines, journal)
-        what = Replay(load_route_set([routes], None, {}).router(), {})
+        what = Replay(load_route_set([str(routes)], None, {}).router(), {})
         for name, path in (("JSON lines", lines), ("a journal", journal)):
             parts = tuple(parts_of([str(path)], TimeRange()))
             started = time.process_time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -223,3 +224,17 @@ def test_systemd_accepts_the_unit(tmp_path: Path, name: str) -> None:
         ["systemd-analyze", "verify", tmp_path / name], capture_output=True, text=True, timeout=60, check=False
     )
     assert f"{name}:" not in done.stderr
+
+
+def test_the_workflow_for_pull_requests_runs_commands_that_exist() -> None:
+    """Each with options that its verb has. Nothing from the event is pasted into a script."""
+    from bridge.cli.main import VERBS, make_parser
+
+    workflow = yaml.safe_load((EXAMPLES / "ci" / "routes.yml").read_text(encoding="utf-8"))
+    scripts = [step["run"] for step in workflow["jobs"]["routes"]["steps"] if "run" in step]
+    assert not [script for script in scripts if "${{" in script]
+    commands = [line.strip() for script in scripts for line in script.splitlines() if "falco-bridge " in line]
+    verbs = [shlex.split(command.partition(" > ")[0])[1:] for command in commands]
+    assert [words[0] for words in verbs] == ["check", "fmt", "test", "diff"]
+    for words in verbs:
+        make_parser(VERBS).parse_args(words)

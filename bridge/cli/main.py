@@ -21,6 +21,7 @@ VERBS = (
     "fmt",
     "test",
     "replay",
+    "diff",
     "match",
     "explain",
     "history",
@@ -41,7 +42,7 @@ VERBS = (
     "completion",
 )
 """Each is a module in ``bridge.cli.verbs``. Its ``add_parser(subparsers)`` sets ``run``: arguments to exit code."""
-FOLDERS = {"replay": "trial", "history": "past"}
+FOLDERS = {"replay": "trial", "diff": "trial", "history": "past"}
 """The verbs whose modules are in a subfolder of ``bridge.cli.verbs``."""
 
 USAGE = 2

@@ -1,20 +1,23 @@
-"""Sets of routes as people name them on a command line: ``.route`` files and folders."""
+"""Sets of routes as people name them on a command line: files, folders, a config, or a git revision with a path."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.config.load import RoutingConfig
+from bridge.config.load import RoutingConfig, find_routing_config
 from bridge.delivery.service_limits import KNOW_INCIDENTS
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.render import render_text
 from bridge.language.program.program import Program
 from bridge.routing.router import Router
+from bridge.workbench.git_files import GitError, GitFiles, find_revision
 from bridge.workbench.routes import LoadedRoutes, load_routes
 
 SUFFIX = ".route"
+_CONFIG_SUFFIXES = {".yaml", ".yml"}
 
 
 class RouteSetError(Exception):
@@ -36,8 +39,44 @@ class RouteSet:
         return self.loaded.router(self.labels, incident_channels=self.incident_channels)
 
 
-def files_in(path: Path) -> list[Path]:
-    """The file, or all route files in the folder and below, sorted bytewise. Raises RouteSetError."""
+def load_route_set(
+    names: Sequence[str],
+    config: RoutingConfig | None,
+    labels: Mapping[str, str],
+    texts: Mapping[str, str] | None = None,
+) -> RouteSet:
+    """Check the named routes. Raises RouteSetError.
+
+    A name is a file, a folder, a config, or ``REVISION:PATH`` of git; names of one set are all of one revision or none.
+    ``texts`` are taken in place of what files contain, by path.
+    """
+    paths: list[Path] = []
+    revisions: dict[str, GitFiles] = {}
+    for name in names:
+        if Path(name).exists() or ":" not in name:
+            paths += _on_disk(Path(name))
+        else:
+            paths += _of_revision(name, revisions)
+    if len(revisions) > 1 or (revisions and any(not _is_of(path, revisions) for path in paths)):
+        raise RouteSetError("routes of several revisions cannot be one set; name one revision")
+    git = next(iter(revisions.values()), None)
+    known = None if config is None else Known(config.channels, None)
+    loaded = load_routes(paths, known, texts=texts or {}, read_file=None if git is None else git.read)
+    if loaded.checked.program is None:
+        raise RouteSetError(render_text(loaded.checked.diagnostics, loaded.sources).rstrip())
+    schemes = {} if config is None else config.schemes
+    incidents = frozenset(name for name, scheme in schemes.items() if scheme in KNOW_INCIDENTS)
+    own = {} if config is None else dict(config.labels)
+    return RouteSet(loaded.checked.program, loaded, own | dict(labels), incidents)
+
+
+def _on_disk(path: Path) -> list[Path]:
+    """The file, the files of a config, or all route files in the folder and below, sorted bytewise."""
+    if path.suffix in _CONFIG_SUFFIXES and path.is_file():
+        config = find_routing_config(path, os.environ)
+        if isinstance(config, RoutingConfig):
+            return list(config.routes)
+        raise RouteSetError(config.text().rstrip())
     if not path.is_dir():
         return [path]
     found = sorted(path.rglob(f"*{SUFFIX}"), key=lambda each: str(each).encode())
@@ -46,13 +85,15 @@ def files_in(path: Path) -> list[Path]:
     return found
 
 
-def load_route_set(paths: Sequence[Path], config: RoutingConfig | None, labels: Mapping[str, str]) -> RouteSet:
-    """Check the files and folders. Raises RouteSetError."""
-    known = None if config is None else Known(config.channels, None)
-    loaded = load_routes([file for path in paths for file in files_in(path)], known)
-    if loaded.checked.program is None:
-        raise RouteSetError(render_text(loaded.checked.diagnostics, loaded.sources).rstrip())
-    schemes = {} if config is None else config.schemes
-    incidents = frozenset(name for name, scheme in schemes.items() if scheme in KNOW_INCIDENTS)
-    own = {} if config is None else dict(config.labels)
-    return RouteSet(loaded.checked.program, loaded, own | dict(labels), incidents)
+def _of_revision(name: str, revisions: dict[str, GitFiles]) -> list[Path]:
+    revision, _, path = name.partition(":")
+    try:
+        if revision not in revisions:
+            revisions[revision] = find_revision(revision)
+        return revisions[revision].list(path, SUFFIX)
+    except GitError as error:
+        raise RouteSetError(f"{name}: {error}") from error
+
+
+def _is_of(path: Path, revisions: Mapping[str, GitFiles]) -> bool:
+    return any(str(path).startswith(each.prefix) for each in revisions.values())

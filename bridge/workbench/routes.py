@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +19,8 @@ from bridge.language.program.program import Program
 from bridge.matching.analysis.lint import lint
 from bridge.routing.router import Router
 
+ReadFile = Callable[[Path], SourceText | str]
+"""The file's text, or a sentence that says why it cannot be read."""
 _CAUSES = frozenset({Code.UNKNOWN_RULE, Code.MISSPELT_SOURCE, Code.EMPTY_VALUE, Code.LITERAL_MISSING})
 """Warnings that explain why a condition is never true."""
 
@@ -59,22 +61,25 @@ def load_routes(
     rules: Sequence[Path] = (),
     *,
     texts: Mapping[str, str] = MappingProxyType({}),
+    read_file: ReadFile | None = None,
 ) -> LoadedRoutes:
     """Read and check route files in this order. ``rules`` are Falco's rules files.
 
     A file that cannot be read is a diagnostic like any other; the other files are checked all the same. ``texts`` are
-    taken in place of what files contain, by path.
+    taken in place of what files contain, by path. ``read_file`` reads route files and imports from elsewhere than the
+    disk.
     """
+    read_file = read_file or read_text_file
 
     def read(importer: str, written: str) -> SourceText | str:
-        found = read_import(importer, written)
+        found = read_file(_import_path(importer, written))
         return _replaced(found, texts) if isinstance(found, SourceText) else found
 
     known = known or Known(channels=None, labels=None)
     unread: list[Diagnostic] = []
     if rules:
         known = replace(known, rules=_read_rules(rules, unread))
-    checked = check([_replaced(source, texts) for source in _readable(paths, unread)], known, read)
+    checked = check([_replaced(source, texts) for source in _readable(paths, unread, read_file)], known, read)
     imported = () if checked.gathered is None else checked.gathered.files.values()
     falco_rules = merge_rules([known.rules, *(file.rules for file in imported)])
     incomplete = any(each.code is Code.CANNOT_IMPORT for each in (*checked.diagnostics, *unread))
@@ -100,7 +105,11 @@ def _explained(advice: Diagnostic, diagnostics: Sequence[Diagnostic]) -> bool:
 
 def read_import(importer: str, written: str) -> SourceText | str:
     """The file that ``importer`` names, relative to itself; or a sentence that says why it cannot be read."""
-    return _read(Path(os.path.normpath(Path(importer).parent / written)))
+    return read_text_file(_import_path(importer, written))
+
+
+def _import_path(importer: str, written: str) -> Path:
+    return Path(os.path.normpath(Path(importer).parent / written))
 
 
 def conditions_of(loaded: LoadedRoutes) -> dict[str, str]:
@@ -115,7 +124,7 @@ def conditions_of(loaded: LoadedRoutes) -> dict[str, str]:
 
 
 def _read_rules(paths: Sequence[Path], unread: list[Diagnostic]) -> FalcoRules | None:
-    sources = _readable(paths, unread)
+    sources = _readable(paths, unread, read_text_file)
     rules = read_rules(tuple(sources))
     if isinstance(rules, FalcoRules):
         return rules
@@ -126,11 +135,11 @@ def _read_rules(paths: Sequence[Path], unread: list[Diagnostic]) -> FalcoRules |
     return None
 
 
-def _readable(paths: Sequence[Path], unread: list[Diagnostic]) -> list[SourceText]:
+def _readable(paths: Sequence[Path], unread: list[Diagnostic], read_file: ReadFile) -> list[SourceText]:
     """The files that can be read; each of the others becomes a diagnostic in ``unread``."""
     sources: list[SourceText] = []
     for path in paths:
-        source = _read(path)
+        source = read_file(path)
         if isinstance(source, SourceText):
             sources.append(source)
         else:
@@ -142,7 +151,7 @@ def _cannot_import(path: Path, problem: str) -> Diagnostic:
     return Diagnostic(Code.CANNOT_IMPORT, problem, Span(os.path.normpath(path), 0, 0, 1, 1), may_pass=not path.exists())
 
 
-def _read(path: Path) -> SourceText | str:
+def read_text_file(path: Path) -> SourceText | str:
     """The file's text, without a byte order mark; or a sentence that says why it cannot be read."""
     try:
         return SourceText(os.path.normpath(path), path.read_text(encoding="utf-8-sig"))

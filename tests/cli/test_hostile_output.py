@@ -69,6 +69,7 @@ def folder(tmp_path: Path) -> Path:
         ["test", "plain.route", "--alerts", "alerts.jsonl"],
         ["test", "hostile.route", "--alerts", "alerts.jsonl"],
         ["replay", "hostile.route", "--from", "alerts.jsonl"], ["replay", "plain.route", "--from", HOSTILE],
+        ["diff", "plain.route", "hostile.route", "--from", "alerts.jsonl"], ["diff", "broken.route", HOSTILE],
         ["replay", "hostile.route", "--from", "alerts.jsonl", "--json"], ["replay", HOSTILE, "--from", "alerts.jsonl"],
         ["check", "hostile.route"], ["check", "broken.route"], ["check", "broken.route", "--format", "json"],
         ["check", "broken.route", "--format", "github"], ["check", "plain.route", "--rules", "rules.yaml"],

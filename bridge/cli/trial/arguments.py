@@ -73,12 +73,12 @@ def read_trial(args: argparse.Namespace) -> Trial | None:
         return None
 
 
-def read_route_set(args: argparse.Namespace, trial: Trial, paths: Sequence[Path]) -> RouteSet | None:
-    """The routes of these files and folders; None with the errors printed."""
+def read_route_set(args: argparse.Namespace, trial: Trial, names: Sequence[str]) -> RouteSet | None:
+    """The routes of these names; None with the errors printed."""
     from bridge.workbench.route_sets import RouteSetError, load_route_set
 
     try:
-        return load_route_set(paths, trial.config, trial.labels)
+        return load_route_set(names, trial.config, trial.labels)
     except RouteSetError as error:
         refuse(args, str(error))
         return None
@@ -91,7 +91,7 @@ def known_redactions(trial: Trial, *sets: RouteSet) -> tuple[Redaction, ...]:
     found = [redaction for each in sets for redaction in each.program.redactions]
     if trial.config is not None:
         try:
-            live = load_route_set(trial.config.routes, trial.config, trial.labels)
+            live = load_route_set([str(path) for path in trial.config.routes], trial.config, trial.labels)
         except RouteSetError:  # they are not what is tried
             return tuple(found)
         found += live.program.redactions

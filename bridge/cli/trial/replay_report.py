@@ -95,18 +95,23 @@ def sample_text(sample: Sample) -> str:
 
 def notes(program: Program, unjudged: Sequence[Unjudged]) -> Iterator[str]:
     """What the figures leave open."""
-    if unjudged:
-        yield "\nNot judged: `redact` removed text before these alerts were stored"
-        for each in unjudged[:_MOST_ROWS]:
-            name = one_line(each.route, _NAME)
-            yield f'  "{name}" reads {each.field}, which is masked in {many(each.alerts, "alert")}'
-        yield from _more(len(unjudged), "further condition")
+    yield from unjudged_lines(unjudged)
     remembering = _with_memory(program)
     if remembering:
         yield (
             f"\n{many(len(remembering), 'route')} with memory started without state. "
             "Acknowledgements and silences were not replayed."
         )
+
+
+def unjudged_lines(unjudged: Sequence[Unjudged]) -> Iterator[str]:
+    """The routes that cannot be judged for some alerts."""
+    if unjudged:
+        yield "\nNot judged: `redact` removed text before these alerts were stored"
+    for each in unjudged[:_MOST_ROWS]:
+        name = one_line(each.route, _NAME)
+        yield f'  "{name}" reads {each.field}, which is masked in {many(each.alerts, "alert")}'
+    yield from _more(len(unjudged), "further condition")
 
 
 def time_text(at_ns: int | None) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from bridge.cli.trial.arguments import add_trial, known_redactions, read_route_set, read_trial
@@ -21,7 +20,9 @@ def add_parser(subparsers: Any) -> None:
         example="falco-bridge replay candidate/ --since 7d --config falco-bridge.yaml\n"
         "falco-bridge replay payments.route --from alerts.jsonl --json",
     )
-    parser.add_argument("routes", nargs="*", type=Path, metavar="ROUTES", help=".route files, or folders with them")
+    parser.add_argument(
+        "routes", nargs="*", metavar="ROUTES", help=".route files, folders with them, or REVISION:PATH of git"
+    )
     add_trial(parser)
     parser.set_defaults(run=run)
 
@@ -36,11 +37,11 @@ def run(args: argparse.Namespace) -> int:
     trial = read_trial(args)
     if trial is None:
         return 2
-    paths = args.routes or ([] if trial.config is None else list(trial.config.routes))
-    if not paths:
+    names = args.routes or ([] if trial.config is None else [str(path) for path in trial.config.routes])
+    if not names:
         print("falco-bridge replay: name .route files or folders, or --config FILE", file=sys.stderr)
         return 2
-    routes = read_route_set(args, trial, paths)
+    routes = read_route_set(args, trial, names)
     if routes is None:
         return 2
     what = Replay(routes.router(), routes.labels, known_redactions(trial, routes), samples=args.samples)
