@@ -44,6 +44,9 @@ def codes_of(text: str, folder: Path) -> set[Code]:
     (folder / "rules.yaml").write_text(RULES, encoding="utf-8")
     (folder / "falco_rules.yaml").write_text(RULES, encoding="utf-8")
     (folder / "falco_rules.local.yaml").write_text("# none yet\n", encoding="utf-8")
+    (tables,) = re.findall(r"```csv\n(.*?)```", (ROOT / "docs" / "language.md").read_text(encoding="utf-8"), re.DOTALL)
+    (folder / "owners.csv").write_text(tables, encoding="utf-8")
+    (folder / "oncall.csv").write_text("k8s.ns.name,channel\npayments,pager\n", encoding="utf-8")
     (folder / "common.route").write_text("list shells = (bash, sh)\n", encoding="utf-8")
     (folder / "t.route").write_text(text, encoding="utf-8")
     return {each.code for each in load_routes([folder / "t.route"], KNOWN).checked.diagnostics}

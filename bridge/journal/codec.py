@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from bridge.alert import Alert, Priority
+from bridge.language.program.link import Link
 from bridge.routing import Decision, Notification, NotificationContext, NotificationKind, Reason
 
 _Value = TypeVar("_Value")
@@ -31,6 +32,8 @@ class _NotificationBody(msgspec.Struct, omit_defaults=True):
     title: str | None = None
     message: str | None = None
     context: _ContextBody | None = None
+    fields: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
 
 
 class _ContextBody(msgspec.Struct, omit_defaults=True):
@@ -104,6 +107,8 @@ def encode_notification(notification: Notification) -> bytes:
             notification.title,
             notification.message,
             None if notification.context is None else _context_body(notification.context),
+            notification.fields,
+            tuple((link.name, link.url) for link in notification.links),
         )
     )
 
@@ -113,7 +118,14 @@ def decode_notification(channel: str, body: bytes) -> Notification:
     stored = _notification_decoder.decode(body)
     context = None if stored.context is None else _context(stored.context)
     return Notification(
-        channel, stored.routes, Priority(stored.severity), stored.title, stored.message, context=context
+        channel,
+        stored.routes,
+        Priority(stored.severity),
+        stored.title,
+        stored.message,
+        context=context,
+        fields=stored.fields,
+        links=tuple(Link(name, url) for name, url in stored.links),
     )
 
 

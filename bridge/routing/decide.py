@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bridge.alert import INTERNAL_SOURCE, Alert
+from bridge.language.program.link import MAX_LINKS
 from bridge.language.program.program import Program, Route
 from bridge.routing.decision import OTHERWISE, Decision, Routed
 from bridge.routing.notification import Notification
@@ -19,22 +20,23 @@ def decide(program: Program, matched: Iterable[int], alert: Alert) -> Routed:
     routes = [program.routes[index] for index in matched]
     if not routes:
         return unmatched(program, alert)
-    decisions = tuple(_decision(route) for route in routes)
+    decisions = tuple(_decision(route, alert) for route in routes)
     return Routed(decisions, _once_per_channel(routes, alert))
 
 
-def _decision(route: Route) -> Decision:
+def _decision(route: Route, alert: Alert) -> Decision:
     if route.drop:
         return Decision(route.name, Reason.DROPPED)
-    return Decision(route.name, Reason.SENT, route.to)
+    return Decision(route.name, Reason.SENT, route.destinations(alert.get))
 
 
 def unmatched(program: Program, alert: Alert) -> Routed:
     """Apply ``otherwise``, except to internal alerts: these reach only routes that test for them."""
-    if not program.otherwise or alert.source == INTERNAL_SOURCE:
+    channels = program.unmatched(alert.get)
+    if not channels or alert.source == INTERNAL_SOURCE:
         return NOTHING
-    decision = Decision(OTHERWISE, Reason.UNMATCHED, program.otherwise)
-    notifications = (Notification(channel, (OTHERWISE,), alert.priority) for channel in program.otherwise)
+    decision = Decision(OTHERWISE, Reason.UNMATCHED, channels)
+    notifications = (Notification(channel, (OTHERWISE,), alert.priority) for channel in channels)
     return Routed((decision,), tuple(notifications))
 
 
@@ -42,7 +44,7 @@ def _once_per_channel(routes: list[Route], alert: Alert) -> tuple[Notification, 
     """Merge the notifications of several routes to one channel."""
     by_channel: dict[str, list[Route]] = {}
     for route in routes:
-        for channel in route.to:
+        for channel in route.destinations(alert.get):
             by_channel.setdefault(channel, []).append(route)
     return tuple(merge(channel, wanting, alert) for channel, wanting in by_channel.items())
 
@@ -51,4 +53,8 @@ def merge(channel: str, routes: list[Route], alert: Alert) -> Notification:
     """One notification with the first route's text, the highest severity and the names of all routes."""
     first = routes[0]
     severity = min(alert.priority if route.severity is None else route.severity for route in routes)
-    return Notification(channel, tuple(route.name for route in routes), severity, first.title, first.message)
+    names = tuple(route.name for route in routes)
+    links = first.links if len(routes) == 1 else tuple(dict.fromkeys(link for route in routes for link in route.links))
+    return Notification(
+        channel, names, severity, first.title, first.message, fields=first.fields, links=links[:MAX_LINKS]
+    )

@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from bridge.alert import Priority
+from bridge.language.program.link import Link
 
 
 class NotificationKind(StrEnum):
@@ -64,5 +65,9 @@ class Notification(msgspec.Struct, frozen=True):
     """The id of the alert that it is about; None for the alert that caused it."""
     context: NotificationContext | None = None
     """None if no clause with memory has a part in it."""
+    fields: tuple[str, ...] = ()
+    """The rows of the message, in order: the first route's. Empty for the default."""
+    links: tuple[Link, ...] = ()
+    """The links of all routes."""
     ordered: bool = False
     """Whether its channel gets the notifications of each route in order. The journal stores only the order key."""

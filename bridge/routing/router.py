@@ -24,6 +24,7 @@ from bridge.routing.notification import Notification
 from bridge.routing.redaction import Redactor
 from bridge.routing.silences import NO_SILENCES, Silences
 from bridge.routing.state import State, Timer
+from bridge.routing.tables import Tables
 
 
 class Router:
@@ -48,6 +49,7 @@ class Router:
         self._labels = labels
         self._matcher = Matcher(program, labels)
         self._text_alerts = TextAlerts(falco_rules)
+        self._tables = Tables(program.tables, labels)
         self._redactor = Redactor(program.redactions)
         self._incident_channels = incident_channels
         self._ordered_channels = ordered_channels
@@ -67,11 +69,11 @@ class Router:
         return forgotten
 
     def complete(self, alert: Alert) -> Alert:
-        """The alert with its rule, source, tags and fields, where a Falco rule explains its text; else the same one.
+        """The alert with its rule, source, tags and fields, where a Falco rule explains its text; and with its columns.
 
-        A completed alert has another id, so this comes before looking for duplicates.
+        An alert that a rule explains has another id, so this comes before looking for duplicates.
         """
-        return self._text_alerts.completed(alert)
+        return self._tables.added(self._text_alerts.completed(alert))
 
     def step(self, state: State, cause: Alert | Timer, now_ns: int, silences: Silences = NO_SILENCES) -> Routed:
         """What follows from an alert, as ``complete`` returned it, or from timers that are due. Changes ``state``.

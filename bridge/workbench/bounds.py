@@ -43,9 +43,7 @@ class Bound:
     def is_known(self, program: Program) -> bool:
         """Whether the program has the route or channel."""
         if self.channel:
-            named = {
-                name for route in program.routes for name in (*route.to, *(each.channel for each in route.escalations))
-            }
+            named = {name for route in program.routes for name in route.channels}
             return self.name in {*program.otherwise, *named}
         return self.name == OTHERWISE or any(route.name == self.name for route in program.routes)
 

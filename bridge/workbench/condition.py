@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.alert import Alert
+from bridge.language.checker.build_scopes import tables_of
 from bridge.language.checker.check import check_condition
 from bridge.language.checker.files import gather
 from bridge.language.checker.scope import Known
@@ -15,6 +16,7 @@ from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.text_alerts import TextAlerts
 from bridge.language.program.condition import Condition
 from bridge.matching import Predicate, compile_condition
+from bridge.routing.tables import Tables
 from bridge.workbench.routes import merge_rules, read_import
 
 CONDITION = "CONDITION"
@@ -28,10 +30,11 @@ class LoadedCondition:
     condition: Condition
     predicate: Predicate
     text_alerts: TextAlerts
+    tables: Tables
 
     def complete(self, alert: Alert) -> Alert:
-        """The alert as routes see it: with what a text alert leaves out, if a Falco rule explains it."""
-        return self.text_alerts.completed(alert)
+        """The alert as routes see it: with what a text alert leaves out, and with the columns of tables."""
+        return self.tables.added(self.text_alerts.completed(alert))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,11 @@ def load_condition(text: str, imports: Sequence[Path], labels: Mapping[str, str]
             return ConditionErrors((Diagnostic(Code.CANNOT_IMPORT, imported, Span(str(path), 0, 0, 1, 1)),), sources)
         sources[imported.path] = imported
     gathered = gather(tuple(each for each in sources.values() if each is not source), read_import)
-    checked = check_condition(source, Known(None, labels or None), gathered)
+    known = Known(None, labels or None)
+    checked = check_condition(source, known, gathered)
     if isinstance(checked, tuple):
         return ConditionErrors(checked, {**gathered.sources, **sources})
     rules = merge_rules(file.rules for file in gathered.files.values())
-    return LoadedCondition(
-        checked, compile_condition(checked, labels), TextAlerts(() if rules is None else rules.rules.values())
-    )
+    text_alerts = TextAlerts(() if rules is None else rules.rules.values())
+    tables = Tables(tables_of(list(gathered.files.values()), known), labels)
+    return LoadedCondition(checked, compile_condition(checked, labels), text_alerts, tables)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 from bridge.alert.forms.falco_json import falco_json
-from bridge.channels.message.compose import headline_of
+from bridge.channels.message.compose import headline_of, links_of
 from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
 from bridge.routing import NotificationContext
@@ -27,9 +27,15 @@ def alert_body(delivery: Delivery, labels: Mapping[str, str]) -> dict[str, objec
             "severity": notification.severity.word,
             "title": headline(delivery, labels),
             "labels": labels,
+            **_links(delivery, labels),
             **({} if notification.context is None else _context(notification.context)),
         },
     }
+
+
+def _links(delivery: Delivery, labels: Mapping[str, str]) -> dict[str, object]:
+    links = links_of(delivery, labels)
+    return {"links": [{"name": link.name, "url": link.url} for link in links]} if links else {}
 
 
 def _context(context: NotificationContext) -> dict[str, object]:

@@ -9,12 +9,14 @@ from operator import attrgetter
 
 import msgspec
 
-from bridge.alert import Alert, Priority
-from bridge.channels.message.message import AlertCounts, Fact, Message
+from bridge.alert import MISSING, Alert, Priority
+from bridge.channels.message.field_order import ordered
+from bridge.channels.message.message import AlertCounts, Fact, Message, MessageLink
 from bridge.channels.message.remembered import with_context
 from bridge.common.text import isolated, one_line, shortened, visible
 from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
+from bridge.language.program.link import MAX_NAME
 from bridge.language.program.template import Lookup, fill, parse_template
 from bridge.routing import NotificationContext
 
@@ -104,7 +106,7 @@ def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     text = _block(alert.output.strip())
     if notification.message is not None:
         text = shortened(fill(parse_template(notification.message), _lookup(delivery, labels), _block), _TEXT).strip()
-    fields = sorted(alert.fields.items())
+    fields = ordered(alert.fields.items(), alert.source)
     return Message(
         headline=headline_of(delivery, labels),
         severity=notification.severity,
@@ -124,8 +126,28 @@ def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
         id=alert.id,
         incident=_key(notification.routes[0], alert.id),
         counts=AlertCounts(first_ns=alert.time_ns, last_ns=alert.time_ns),
-        fields_left_out=max(len(fields) - _MAX_FIELDS, 0),
+        fields_left_out=0 if notification.fields else max(len(fields) - _MAX_FIELDS, 0),
+        rows=chosen_rows(delivery, labels),
+        links=links_of(delivery, labels),
     )
+
+
+def chosen_rows(delivery: Delivery, labels: Mapping[str, str]) -> tuple[Fact, ...] | None:
+    """The rows that the route's ``fields`` choose, without missing ones. None if the route has no ``fields``."""
+    if not delivery.notification.fields:
+        return None
+    lookup = _lookup(delivery, labels)
+    found = ((name, lookup(name)) for name in delivery.notification.fields)
+    return tuple(_fact(name, value) for name, value in found if value is not None and value != MISSING)
+
+
+def links_of(delivery: Delivery, labels: Mapping[str, str]) -> tuple[MessageLink, ...]:
+    """The links of a delivery's message, without those that lack a value."""
+    if not delivery.notification.links:
+        return ()
+    lookup = _lookup(delivery, labels)
+    filled = ((one_line(link.name, MAX_NAME), link.filled(lookup)) for link in delivery.notification.links)
+    return tuple(MessageLink(name, url) for name, url in filled if url is not None)
 
 
 def headline_of(delivery: Delivery, labels: Mapping[str, str]) -> str:
@@ -167,6 +189,7 @@ def compose_digest(deliveries: Sequence[Delivery], labels: Mapping[str, str]) ->
             min(times),
             max(times),
         ),
+        links=tuple(link for link in worst.links if all(link in each.links for each in alerts)),
         alerts=tuple(alerts),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bridge.channels.message.message import Fact, Message
+from bridge.channels.message.message import Fact, Message, MessageLink
 from bridge.common.text import shortened
 
 _MIN_VALUE = 24
@@ -74,6 +74,17 @@ def _alert_line(message: Message, line: str, limit: int) -> str:
     if len(line) <= limit or left < _MIN_ALERT:
         return shortened(line if len(line) <= limit else message.subject, limit)
     return f"{message.subject} — {shortened(message.summary, left)}"
+
+
+def fit_links(links: Sequence[MessageLink], room: int) -> tuple[MessageLink, ...]:
+    """The first links whose names and URLs take at most ``room`` characters: a URL is never cut."""
+    fitting: list[MessageLink] = []
+    for link in links:
+        room -= len(link.name) + len(link.url)
+        if room < 0:
+            break
+        fitting.append(link)
+    return tuple(fitting)
 
 
 def utf16(text: str) -> int:

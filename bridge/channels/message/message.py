@@ -33,7 +33,7 @@ def by_name(facts: Iterable[Fact], own: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class MessageLink:
-    """A link in the message. All links come from the bridge, none from an alert."""
+    """A link in the message. Its host comes from a route or the bridge, never from an alert."""
 
     name: str
     url: str
@@ -72,7 +72,7 @@ class Message:
     tags: tuple[str, ...]
     time_ns: int
     fields: tuple[Fact, ...]
-    """The output fields, sorted by name; at most one hundred."""
+    """The output fields, the important ones first; at most one hundred."""
     labels: tuple[Fact, ...]
     routes: tuple[str, ...]
     id: str
@@ -82,6 +82,8 @@ class Message:
     kind: NotificationKind = NotificationKind.SINGLE
     links: tuple[MessageLink, ...] = ()
     fields_left_out: int = 0
+    rows: tuple[Fact, ...] | None = None
+    """What the ``fields`` of the route choose. None for attributes, fields and labels."""
     alerts: tuple[Message, ...] = ()
     """The messages that a digest lists; empty for the message of one alert."""
 
@@ -109,7 +111,12 @@ class Message:
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """The rows of the message: the alert's attributes, its fields, the labels. Without empty rows and the id."""
+        """The rows of the message: the alert's attributes, its fields, the labels. Without empty rows and the id.
+
+        If the route has chosen rows, these are shown alone, after the counts.
+        """
+        if self.rows is not None and not self.alerts:
+            return tuple(fact for fact in (*self._count_facts(), *self.rows) if fact.value)
         attributes = [
             Fact("rule", self.rule),
             Fact("priority", str(self.priority)),

@@ -14,6 +14,7 @@ import msgspec
 from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import headline
+from bridge.channels.message.compose import chosen_rows, links_of
 from bridge.channels.native.address import Address
 from bridge.channels.native.endpoint import Endpoint
 from bridge.channels.native.labels import (
@@ -91,10 +92,9 @@ class AlertmanagerChannel:
 
     def _annotations(self, delivery: Delivery) -> dict[str, str]:
         alert = delivery.alert
-        fields = {
-            name: shortened(visible(value[: _MAX_VALUE * 2]), _MAX_VALUE)
-            for name, value in sorted(alert.fields.items())[:_MAX_FIELDS]
-        }
+        chosen = chosen_rows(delivery, self._labels)
+        rows = sorted(alert.fields.items()) if chosen is None else [(row.name, row.value) for row in chosen]
+        fields = {name: shortened(visible(value[: _MAX_VALUE * 2]), _MAX_VALUE) for name, value in rows[:_MAX_FIELDS]}
         own = {
             "summary": headline(delivery, self._labels),
             "description": shortened(visible(shortened(alert.output, _MAX_OUTPUT), keep="\n"), _MAX_OUTPUT),
@@ -102,6 +102,7 @@ class AlertmanagerChannel:
             "tags": ", ".join(alert.tags),
             "time": iso_text(alert.time_ns),
             "alert_id": alert.id,
+            "links": "\n".join(f"{link.name}: {link.url}" for link in links_of(delivery, self._labels)),
         }
         annotations = own | with_label_names(fields, own)
         return {name: value for name, value in annotations.items() if value}

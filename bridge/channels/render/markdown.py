@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bridge.channels.message.fit import fit_escaped, fit_facts, more_fields
+from bridge.channels.message.fit import fit_escaped, fit_facts, fit_links, more_fields
 from bridge.channels.message.message import Message
 from bridge.channels.render.plain import main_text
 from bridge.common.text import escape_mentions
@@ -40,7 +40,7 @@ def document(message: Message, length: int) -> str:
     """The message without its headline in at most ``length`` characters: summary, text, and a line for each row."""
     summary = fit_escaped(message.summary, length // 4, literal)
     text = fit_escaped(main_text(message, length // 3 if message.facts else length // 2), length // 2, code_lines)
-    links = " · ".join(f"[{literal(link.name)}]({link.url})" for link in message.links)
+    links = " · ".join(f"[{literal(link.name)}]({link.url})" for link in fit_links(message.links, length // 6))
     room = length - len(summary) - len(text) - len(links) - 60
     rows, left_out = fit_facts(message.facts, room, len("****  ````  \n") + 8)
     left_out += message.fields_left_out

@@ -57,7 +57,7 @@ def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
 
 def _details(message: Message) -> dict[str, Any]:
     """The details, nested for PagerDuty's tables; the alerts of a digest are a list."""
-    fields, left_out = fit_facts(message.fields, _FIELDS, 0)
+    fields, left_out = fit_facts(message.fields if message.rows is None else message.rows, _FIELDS, 0)
     details = {
         "output": shortened(message.text, _TEXT),
         "rule": message.rule,
@@ -72,7 +72,7 @@ def _details(message: Message) -> dict[str, Any]:
         "action": message.action,
         "output_fields": by_name(fields),
         "fields_left_out": message.fields_left_out + left_out,
-        "labels": {fact.name.removeprefix("label."): fact.value for fact in message.labels},
+        "labels": {fact.name.removeprefix("label."): fact.value for fact in message.labels if message.rows is None},
         "alerts": [f"{each.subject} — {each.summary}" for each in message.alerts],
         "count": message.counts.count,
         "held_back": message.counts.suppressed,

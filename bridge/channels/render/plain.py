@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.channels.message.fit import alert_lines, fit_facts, more_fields
+from bridge.channels.message.fit import alert_lines, fit_facts, fit_links, more_fields
 from bridge.channels.message.message import Message
 from bridge.common.text import shortened
 
@@ -16,7 +16,8 @@ _REST_LINE = 30
 
 def body(message: Message, room: int = DEFAULT_ROOM) -> str:
     """The message without its subject in at most ``room`` characters: summary, text, rows, links and id."""
-    footer = "\n".join([*(f"{link.name}: {link.url}" for link in message.links), f"id: {message.id}"])
+    links = fit_links(message.links, room // 3)
+    footer = "\n".join([*(f"{link.name}: {link.url}" for link in links), f"id: {message.id}"])
     if room < _TEXT_MESSAGE:
         return shortened(message.summary, room)
     summary = shortened(message.summary, room // 2)

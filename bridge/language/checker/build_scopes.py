@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from bridge.language.checker.files import RouteFile
 from bridge.language.checker.lists import resolve_lists
 from bridge.language.checker.scope import Definition, FalcoMacro, Key, Known, NameKind, Scope
+from bridge.language.checker.tables import add_tables, all_tables
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
 from bridge.language.falco.rules import FalcoRules
+from bridge.language.program.table import Table
 from bridge.language.syntax.escapes import BadEscape, unquote
 from bridge.language.syntax.reserved import RESERVED
 from bridge.language.syntax.tree import (
@@ -17,6 +19,7 @@ from bridge.language.syntax.tree import (
     MacroStatement,
     ScheduleStatement,
     Statement,
+    TableStatement,
     TemplateStatement,
     Word,
 )
@@ -37,8 +40,14 @@ def make_scopes(files: Sequence[RouteFile], known: Known) -> tuple[dict[str, Sco
         if file.rules is not None:
             _add_falco(scope, file.rules, file.source.path)
         _add_own(scope, file.parsed.file.statements, problems)
+        add_tables(scope, file, problems)
         resolve_lists(scope, problems)
     return scopes, problems
+
+
+def tables_of(files: Sequence[RouteFile], known: Known) -> tuple[Table, ...]:
+    """The valid tables of these files."""
+    return all_tables(make_scopes(files, known)[0], [])
 
 
 def join(scopes: Mapping[str, Scope], known: Known, span: Span, problems: list[Diagnostic]) -> Scope:
@@ -75,6 +84,8 @@ def _merge(scope: Scope, imported: Scope, span: Span, problems: list[Diagnostic]
             _define(scope, key, word, imported.definitions[key], falco=key in imported.falco)
             if key[0] is NameKind.LIST:
                 scope.raw_lists[key[1]] = imported.raw_lists[key[1]]
+            elif key[0] is NameKind.TABLE:
+                scope.tables[key[1]] = imported.tables.get(key[1])
     scope.incomplete |= imported.incomplete
     scope.added_fields |= imported.added_fields
     if imported.rule_names is not None:
@@ -136,6 +147,8 @@ def _add_own(scope: Scope, statements: Sequence[Statement], problems: list[Diagn
                 _defines(scope, (NameKind.SCHEDULE, statement.name.text), statement.name, statement, problems)
             case TemplateStatement():
                 _defines(scope, (NameKind.TEMPLATE, statement.name.text), statement.name, statement, problems)
+            case TableStatement():
+                _defines(scope, (NameKind.TABLE, statement.name.text), statement.name, statement, problems)
             case _:
                 pass
 

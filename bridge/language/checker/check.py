@@ -10,11 +10,13 @@ from bridge.language.checker.files import Gathered, Read, RouteFile, gather, rea
 from bridge.language.checker.resolve import Resolver
 from bridge.language.checker.route_check import RouteChecker
 from bridge.language.checker.scope import FALCO_MACRO_PREFIX, FalcoMacro, Known, Scope
+from bridge.language.checker.tables import all_tables
 from bridge.language.checker.test_check import CaseChecker
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity, by_place
 from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.program.condition import Condition
 from bridge.language.program.program import Program, Redaction, Route
+from bridge.language.program.table import TableChannel
 from bridge.language.program.test_case import TestCase
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import parse_condition
@@ -126,6 +128,7 @@ class _Checker:
     def __init__(
         self, scopes: Mapping[str, Scope], problems: list[Diagnostic], guesses: Collection[tuple[str, int]]
     ) -> None:
+        self._scopes = scopes
         self._problems = problems
         self._guesses = guesses
         self._guessed = False
@@ -136,6 +139,7 @@ class _Checker:
         self._names: dict[str, Span] = {}
         self._otherwise: syntax.RouteStatement | None = None
         self._channels: tuple[str, ...] = ()
+        self._channel_tables: tuple[TableChannel, ...] = ()
         self._redactions: list[Redaction] = []
 
     def program(self, files: Sequence[RouteFile]) -> Program:
@@ -146,7 +150,8 @@ class _Checker:
                 checker.check_definition(statement)
             for statement in file.parsed.file.statements:
                 self._statement(checker, statement)
-        return Program(tuple(self._routes), self._channels, tuple(self._redactions))
+        tables = all_tables(self._scopes, self._problems)
+        return Program(tuple(self._routes), self._channels, tuple(self._redactions), tables, self._channel_tables)
 
     def tests(self, files: Sequence[RouteFile]) -> tuple[TestCase, ...]:
         """All tests. Call after ``program``, which collects the names of routes."""
@@ -228,7 +233,7 @@ class _Checker:
                 )
             )
         self._otherwise = statement
-        self._channels = checker.otherwise(statement)
+        self._channels, self._channel_tables = checker.otherwise(statement)
 
     def _duplicate_name(self, what: str, name: syntax.Word, first: Span) -> None:
         self._problems.append(

@@ -31,6 +31,8 @@ class RouteFile:
     imports: list[tuple[syntax.Import, RouteFile]] = field(default_factory=list)
     incomplete: bool = False
     """Whether one of its imports cannot be read."""
+    tables: dict[str, SourceText] = field(default_factory=dict)
+    """The files of its ``table`` statements that can be read, by the table's name."""
     rules: FalcoRules | None = None
     """The rules of its ``import falco`` statements, and of those in imported files."""
 
@@ -65,6 +67,8 @@ class Gathered:
     def _follow(self, file: RouteFile) -> None:
         falco: list[tuple[syntax.Import, SourceText]] = []
         for statement in file.parsed.file.statements:
+            if isinstance(statement, syntax.TableStatement):
+                self._read_table(file, statement)
             if not isinstance(statement, syntax.Import):
                 continue
             rules = statement.falco or statement.path.text.endswith(_YAML)
@@ -82,6 +86,13 @@ class Gathered:
         known = [rules for rules in before if rules is not None]
         if known or falco:
             self._take_rules(file, known, falco)
+
+    def _read_table(self, file: RouteFile, statement: syntax.TableStatement) -> None:
+        found = self.read(file.source.path, statement.path.text)
+        if isinstance(found, str):
+            self._wrong(statement, found, "paths are relative to this file")
+        else:
+            self.sources[found.path] = file.tables[statement.name.text] = found
 
     def _not_a_route_file(self, statement: syntax.Import) -> None:
         span = statement.path.span
@@ -133,7 +144,7 @@ class Gathered:
             return None
         return found
 
-    def _wrong(self, statement: syntax.Import, message: str, hint: str) -> None:
+    def _wrong(self, statement: syntax.Import | syntax.TableStatement, message: str, hint: str) -> None:
         self.problems.append(Diagnostic(Code.CANNOT_IMPORT, message, statement.path.span, hint))
 
 

@@ -41,6 +41,8 @@ class Operands:
     def field(self, written: syntax.FieldName) -> Field:
         """Check a field."""
         kind = field_kind(written.text)
+        if kind is None and self.scope.table_of(written.text) is not None:
+            return self._column(written)
         if kind is None and written.text in self.scope.added_fields:
             return Field(written.text, Kind.TEXT, written.span)
         if kind is None and "." not in written.text:
@@ -65,6 +67,13 @@ class Operands:
                 if unknown.severity is Severity.ERROR:
                     raise Broken
         return Field(written.text, kind or Kind.UNKNOWN, written.span)
+
+    def _column(self, written: syntax.FieldName) -> Field:
+        problem = self.scope.column_problem(written.text, written.span)
+        if problem is not None:
+            self.problems.append(problem)
+            raise Broken
+        return Field(written.text, Kind.TEXT, written.span)
 
     def _check_label(self, written: syntax.FieldName) -> None:
         labels = self.scope.known.labels

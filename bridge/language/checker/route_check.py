@@ -8,6 +8,7 @@ from bridge.alert import Priority, parse_priority
 from bridge.alert.catalogue import families
 from bridge.common.durations import parse_duration
 from bridge.common.suggest import did_you_mean
+from bridge.language.checker.destinations import DestinationChecker
 from bridge.language.checker.memory_check import MemoryChecker
 from bridge.language.checker.places import within
 from bridge.language.checker.regex_error import explain
@@ -22,10 +23,11 @@ from bridge.language.program.kinds import ATTRIBUTES
 from bridge.language.program.program import During, Escalation, Redaction, Route
 from bridge.language.program.regex import compile_regex
 from bridge.language.program.schedule import Schedule
+from bridge.language.program.table import TableChannel
 from bridge.language.syntax import tree as syntax
 
 _PRIORITIES = tuple(priority.word for priority in Priority)
-_REPEATABLE = frozenset({"to", "during", "then", "with", "unless"})
+_REPEATABLE = frozenset({"to", "during", "then", "with", "unless", "link"})
 _ALLOWED_WITH_DROP = frozenset({"when", "during", "drop", "stop"})
 _ALLOWED_IN_OTHERWISE = frozenset({"to"})
 _MAX_COUNT = 1_000_000
@@ -39,6 +41,7 @@ class RouteChecker:
     def __init__(self, scope: Scope, problems: list[Diagnostic]) -> None:
         self.resolver = Resolver(scope, problems)
         self._texts = TextChecker(scope, problems)
+        self._destinations = DestinationChecker(scope, problems)
         self._scope = scope
         self._problems = problems
         self._schedules: dict[str, Schedule | None] = {}
@@ -67,6 +70,7 @@ class RouteChecker:
         flags = {clause.keyword for clause in clauses if isinstance(clause, syntax.FlagClause)}
         values = {clause.keyword: clause.value for clause in clauses if isinstance(clause, syntax.ValueClause)}
         to = [clause for clause in clauses if isinstance(clause, syntax.ToClause)]
+        immediate = [clause for clause in to if clause.after is None]
         if "drop" in flags:
             self._report_ignored(clauses)
         elif not to:
@@ -79,7 +83,7 @@ class RouteChecker:
         return Route(
             statement.name.text,
             self._condition(clauses, enclosing),
-            self.channels([clause for clause in to if clause.after is None]),
+            self._destinations.fixed(immediate),
             self._severity(values.get("severity")),
             self._texts.check(values.get("title"), others) or used.title,
             self._texts.check(values.get("message"), others) or used.message,
@@ -90,6 +94,12 @@ class RouteChecker:
             self._escalations(to),
             memory.clauses(windowed),
             memory.resolve_after(windowed),
+            self._texts.shown(
+                [name for each in clauses if isinstance(each, syntax.FieldsClause) for name in each.fields], others
+            ),
+            self._texts.links([each for each in clauses if isinstance(each, syntax.LinkClause)], others),
+            self._destinations.named(immediate),
+            self._scope.columns,
         )
 
     def _other_alerts(self, clauses: Sequence[syntax.WindowedClause]) -> list[str]:
@@ -105,12 +115,14 @@ class RouteChecker:
             if join.text in families():
                 hint = f"choose a name that no field begins with: `%{join.text}.…` is a field of Falco"
                 self._report(Code.RESERVED_NAME, f"`{join.text}` cannot name a `with`", join.span, hint)
+            elif self._scope.find(NameKind.TABLE, join.text) is not None:
+                self._report(Code.DUPLICATE_NAME, f"`{join.text}` is also a table", join.span, "rename one of them")
             elif join.text in {each.text for each in joins[:number]}:
                 self._report(Code.DUPLICATE_NAME, f"`{join.text}` names two `with`s", join.span, "rename one of them")
         return [*(str(number + 2) for number in range(len(steps))), *(join.text for join in joins)]
 
-    def otherwise(self, statement: syntax.RouteStatement) -> tuple[str, ...]:
-        """Check an ``otherwise`` and return its channels."""
+    def otherwise(self, statement: syntax.RouteStatement) -> tuple[tuple[str, ...], tuple[TableChannel, ...]]:
+        """Check an ``otherwise`` and return its channels, and those that tables name."""
         for clause in statement.clauses:
             keyword = _keyword(clause)
             if keyword not in _ALLOWED_IN_OTHERWISE or (
@@ -125,7 +137,7 @@ class RouteChecker:
         to = [clause for clause in statement.clauses if isinstance(clause, syntax.ToClause)]
         if not to:
             self._report(Code.NO_DESTINATION, "`otherwise` has no destination", statement.head, "add `to CHANNEL`")
-        return self.channels(to)
+        return self._destinations.fixed(to), self._destinations.named(to)
 
     def redaction(self, statement: syntax.RedactStatement) -> Redaction | None:
         """Check a ``redact`` statement. None after an error in the regex."""
@@ -161,18 +173,9 @@ class RouteChecker:
             )
         return found
 
-    def channels(self, clauses: Sequence[syntax.ToClause]) -> tuple[str, ...]:
-        """The channels, in order, without repetition."""
-        return self.known_channels([word for clause in clauses for word in clause.channels])
-
     def known_channels(self, words: Sequence[syntax.Word]) -> tuple[str, ...]:
         """The names of the channels. Reports those that are not in the config."""
-        known = self._scope.known.channels
-        for word in words:
-            if known is not None and word.text not in known:
-                hint = did_you_mean(word.text, known) or f"channels in the config: {', '.join(sorted(known)) or 'none'}"
-                self._report(Code.UNKNOWN_CHANNEL, f"unknown channel `{word.text}`", word.span, hint)
-        return tuple(dict.fromkeys(word.text for word in words))
+        return self._destinations.known(words)
 
     def _condition(self, clauses: Sequence[syntax.Clause], enclosing: tuple[Condition | None, ...]) -> Condition | None:
         when = next((clause for clause in clauses if isinstance(clause, syntax.WhenClause)), None)
@@ -209,12 +212,13 @@ class RouteChecker:
         return self._schedules.get(name)
 
     def _escalations(self, clauses: Sequence[syntax.ToClause]) -> tuple[Escalation, ...]:
-        return tuple(
-            Escalation(channel, self.duration(clause.after))
-            for clause in clauses
-            if clause.after is not None
-            for channel in self.channels([clause])
-        )
+        found: list[Escalation] = []
+        for clause in clauses:
+            if clause.after is not None:
+                after_ns = self.duration(clause.after)
+                found += [Escalation(channel, after_ns) for channel in self._destinations.fixed([clause])]
+                found += [Escalation("", after_ns, table) for table in self._destinations.named([clause])]
+        return tuple(found)
 
     def _keys(self, fields: Iterable[syntax.FieldName]) -> tuple[str, ...]:
         return tuple(name for each in fields if (name := self.resolver.operands.field_name(each)) is not None)
@@ -264,5 +268,9 @@ def _keyword(clause: syntax.Clause) -> str:
             return "during"
         case syntax.ToClause():
             return "to"
+        case syntax.FieldsClause():
+            return "fields"
+        case syntax.LinkClause():
+            return "link"
         case _:
             return clause.keyword

@@ -6,13 +6,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bridge.common.suggest import nearest
+from bridge.common.suggest import did_you_mean, nearest
+from bridge.language.checker.table_file import TableFile
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.rules import FalcoRules
 from bridge.language.syntax.tree import (
     ListStatement,
     MacroStatement,
     ScheduleStatement,
+    TableStatement,
     TemplateStatement,
     Word,
 )
@@ -25,6 +28,7 @@ class NameKind(StrEnum):
     MACRO = "macro"
     SCHEDULE = "schedule"
     TEMPLATE = "template"
+    TABLE = "table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class FalcoMacro:
         return SourceText(FALCO_MACRO_PREFIX + self.name.text, self.text)
 
 
-Definition = ListStatement | MacroStatement | ScheduleStatement | TemplateStatement | FalcoMacro | Word
+Definition = ListStatement | MacroStatement | ScheduleStatement | TemplateStatement | TableStatement | FalcoMacro | Word
 """The definition of a name. A Word is a Falco list."""
 Key = tuple[NameKind, str]
 
@@ -72,6 +76,8 @@ class Scope:
     """The names of Falco's rules. None if they are unknown."""
     added_fields: frozenset[str] = frozenset()
     """Output fields without a dot, which ``append_output`` in falco.yaml adds."""
+    tables: dict[str, TableFile | None] = field(default_factory=dict)
+    """The tables by name; None for one with an error."""
     names: dict[Key, Word] = field(default_factory=dict)
     definitions: dict[Key, Definition] = field(default_factory=dict)
     raw_lists: dict[str, tuple[Word, ...]] = field(default_factory=dict)
@@ -84,6 +90,25 @@ class Scope:
         if found is not None:
             self.used.add(self.names[kind, name].span)
         return found
+
+    def table_of(self, name: str) -> str | None:
+        """The table that a field belongs to by its first word; it is then marked as used. None if there is none."""
+        first, dot, _ = name.partition(".")
+        return first if dot and self.find(NameKind.TABLE, first) is not None else None
+
+    @property
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        """The columns of all tables, each with the fields of its key."""
+        tables = [file.table for file in self.tables.values() if file is not None]
+        return {column: table.by for table in tables for column in table.columns}
+
+    def column_problem(self, name: str, span: Span) -> Diagnostic | None:
+        """What is wrong with a field of a table: it has no such column."""
+        table = self.tables.get(self.table_of(name) or "")
+        if table is None or name in table.table.columns:
+            return None
+        hint = did_you_mean(name, table.table.columns) or f"its columns are {', '.join(table.table.columns)}"
+        return Diagnostic(Code.UNKNOWN_COLUMN, f"`{name}` is not a column of the table", span, hint)
 
     def suggest(self, kind: NameKind, name: str) -> str:
         """``did you mean …?``, or an empty string. The suggested name then counts as used."""

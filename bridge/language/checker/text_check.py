@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from bridge.common.suggest import did_you_mean
 from bridge.language.checker.operands import unknown_field
 from bridge.language.checker.places import within
 from bridge.language.checker.scope import NameKind, Scope
+from bridge.language.checker.tables import wrong_urls
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.kinds import ATTRIBUTES, LABEL, argument_problem, field_kind
+from bridge.language.program.link import MAX_LINKS, MAX_NAME, Link, template_problem
 from bridge.language.program.template import parse_template
 from bridge.language.syntax import tree as syntax
 
@@ -82,6 +84,58 @@ class TextChecker:
                 self._problems.append(problem)
         return word.text
 
+    def shown(self, fields: Sequence[syntax.FieldName], others: Collection[str]) -> tuple[str, ...]:
+        """Check the fields that a message shows. ``others`` as in ``check``."""
+        first: dict[str, Span] = {}
+        for each in fields:
+            problem = self._slot_problem(_without(each.text, others), each.span)
+            if problem is not None:
+                self._problems.append(problem)
+            if each.text in first:
+                related = (("first given here", first[each.text]),)
+                message = f"`{each.text}` is given twice"
+                self._problems.append(Diagnostic(Code.REPEATED_CLAUSE, message, each.span, "remove one", related))
+            first.setdefault(each.text, each.span)
+        return tuple(first)
+
+    def links(self, clauses: Sequence[syntax.LinkClause], others: Collection[str]) -> tuple[Link, ...]:
+        """Check the links of a route. ``others`` as in ``check``."""
+        found: list[Link] = []
+        for clause in clauses:
+            if not 0 < len(clause.name.text.strip()) <= MAX_NAME:
+                hint = f"from 1 to {MAX_NAME} characters"
+                self._report(Code.BAD_LINK, "the name of the link has a wrong length", clause.name.span, hint)
+            if isinstance(clause.url, syntax.FieldName):
+                if self._is_column(clause.url):
+                    found.append(Link(clause.name.text, f"%{clause.url.text}"))
+                continue
+            url = self.check(clause.url, others) or ""
+            if url.startswith("%") and self._scope.table_of(url[1:]) is not None:
+                hint = f"write it without quotes: {url[1:]}"
+                self._report(Code.BAD_LINK, "the URL is a column of a table", clause.url.span, hint)
+            elif problem := template_problem(url):
+                self._report(Code.BAD_LINK, f"the URL {problem}", clause.url.span, 'like "https://wiki.example/shells"')
+            found.append(Link(clause.name.text, url))
+        if len(clauses) > MAX_LINKS:
+            hint = f"a message has at most {MAX_LINKS}"
+            self._report(Code.BAD_LINK, f"the route has {len(clauses)} links", clauses[MAX_LINKS].span, hint)
+        return tuple(found)
+
+    def _is_column(self, written: syntax.FieldName) -> bool:
+        """Whether a field is a column of a table whose values are URLs. Reports what is wrong."""
+        name = self._scope.table_of(written.text)
+        if name is None:
+            hint = 'write a URL in quotes, or a column of a table: link "Runbook" owners.runbook'
+            self._report(Code.BAD_LINK, f"`{written.text}` is not a column of a table", written.span, hint)
+            return False
+        if problem := self._scope.column_problem(written.text, written.span):
+            self._problems.append(problem)
+            return False
+        file = self._scope.tables.get(name)
+        if file is not None:
+            self._problems += wrong_urls(file, written)
+        return True
+
     def _slot_problem(self, name: str, span: Span) -> Diagnostic | None:
         labels = self._scope.known.labels
         if name.startswith(LABEL):
@@ -91,6 +145,8 @@ class TextChecker:
             return Diagnostic(Code.UNKNOWN_LABEL, f"unknown label `{label}`", span, did_you_mean(label, labels))
         if problem := argument_problem(name):
             return Diagnostic(Code.UNKNOWN_FIELD, problem[0], span, problem[1])
+        if self._scope.table_of(name) is not None:
+            return self._scope.column_problem(name, span)
         if name in _TEMPLATE_NAMES or name in self._scope.added_fields or field_kind(name) is not None:
             return None
         if "." not in name:

@@ -26,6 +26,7 @@ _SIMPLE = (
     syntax.MacroStatement,
     syntax.ScheduleStatement,
     syntax.RedactStatement,
+    syntax.TableStatement,
 )
 _Block = syntax.RouteStatement | syntax.WhereStatement | syntax.TemplateStatement | syntax.TestStatement
 
@@ -102,6 +103,8 @@ class _Printer:
                 return [self._schedule(statement)]
             case syntax.RedactStatement():
                 return [self._redact(statement)]
+            case syntax.TableStatement():
+                return [f"table {statement.name.text} = {self._string(statement.path)} by {_keys(statement.by)}"]
             case _:
                 raise AssertionError(statement)
 
@@ -176,7 +179,13 @@ class _Printer:
                 return [f"{_padded('not during' if each.negated else 'during')}{each.schedule.text}"]
             case syntax.ToClause():
                 after = "" if each.after is None else f" after {each.after.text}"
-                return [f"{_padded('to')}{_names(each.channels)}{after}"]
+                otherwise = f" else {_names(each.otherwise)}" if each.otherwise else ""
+                return [f"{_padded('to')}{_names(each.channels)}{otherwise}{after}"]
+            case syntax.FieldsClause():
+                return [_padded("fields") + _keys(each.fields)]
+            case syntax.LinkClause():
+                url = self._string(each.url) if isinstance(each.url, syntax.Word) else each.url.text
+                return [f"{_padded('link')}{self._string(each.name)} {url}"]
             case syntax.ValueClause():
                 value = self._string(each.value) if each.value.quoted else each.value.text
                 return [_padded(each.keyword) + value]

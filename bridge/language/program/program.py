@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bridge.alert import Priority
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.clauses import Clause
 from bridge.language.program.condition import Condition
+from bridge.language.program.link import Link
 from bridge.language.program.schedule import Schedule
+from bridge.language.program.table import Table, TableChannel, Value, destinations
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,9 @@ class Escalation:
     """A channel that is notified unless the incident is acknowledged in time."""
 
     channel: str
+    """Empty if a table names it."""
     after_ns: int
+    table: TableChannel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,28 @@ class Route:
     """The clauses with memory."""
     resolve_after_ns: int | None = None
     """After how long without a match its incidents are resolved; None is the default of a day."""
+    fields: tuple[str, ...] = ()
+    """The rows of its messages, in order. Empty for the default."""
+    links: tuple[Link, ...] = ()
+    tables: tuple[TableChannel, ...] = ()
+    """Further channels that are notified immediately: those that tables name for the alert."""
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    """The columns of all tables that it may read, which Falco does not output: each with the fields of its key."""
 
     @property
     def channels(self) -> tuple[str, ...]:
         """All channels that it can notify, those of escalations too."""
-        return (*self.to, *(each.channel for each in self.escalations))
+        named = (channel for each in self.tables for channel in each.every)
+        later = (
+            channel
+            for each in self.escalations
+            for channel in ((each.channel,) if each.table is None else each.table.every)
+        )
+        return (*self.to, *named, *later)
+
+    def destinations(self, value: Value) -> tuple[str, ...]:
+        """The channels that are notified of an alert immediately. ``value`` reads a field of it."""
+        return destinations(self.to, self.tables, value) if self.tables else self.to
 
     @property
     def remembers(self) -> bool:
@@ -88,3 +110,10 @@ class Program:
     otherwise: tuple[str, ...]
     """Channels for alerts that no route matches. Empty without an ``otherwise``."""
     redactions: tuple[Redaction, ...] = ()
+    tables: tuple[Table, ...] = ()
+    otherwise_tables: tuple[TableChannel, ...] = ()
+    """Further channels for unmatched alerts: those that tables name for the alert."""
+
+    def unmatched(self, value: Value) -> tuple[str, ...]:
+        """The channels for an alert that no route matches. ``value`` reads a field of it."""
+        return destinations(self.otherwise, self.otherwise_tables, value) if self.otherwise_tables else self.otherwise

@@ -79,13 +79,14 @@ def fill(template: Template, lookup: Lookup, escape: Escape) -> str:
 
 def _value(slot: Slot, lookup: Lookup, escape: Escape) -> str:
     value = lookup(slot.name)
-    text = MISSING if value is None else _transformed(slot.transform, value)
+    text = MISSING if value is None else transformed(slot.transform, value)
     if slot.width:
         text = text[: slot.width].ljust(slot.width)
     return escape(text)
 
 
-def _transformed(transform: str, value: str) -> str:
+def transformed(transform: str, value: str) -> str:
+    """The value after ``tolower`` or ``toupper``; unchanged without one."""
     match transform:
         case "tolower":
             return value.lower()

@@ -11,9 +11,9 @@ _OPENING = frozenset({"LBRACE"})
 _PLACEHOLDER = "_"
 """The macro that replaces a condition with a syntax error."""
 _STATEMENT = re.compile(
-    r"(?:^|[{}])[ \t]*(import|list|macro|schedule|template|redact|where|route|otherwise|test)\b", re.MULTILINE
+    r"(?:^|[{}])[ \t]*(import|list|macro|schedule|template|redact|table|where|route|otherwise|test)\b", re.MULTILINE
 )
-_BROKEN_NAME = re.compile(r"(?:list|macro|schedule|template)\s+(\w+)")
+_BROKEN_NAME = re.compile(r"(?:list|macro|schedule|template|table)\s+(\w+)")
 _BROKEN_ROUTE = re.compile(r"""\broute\s+(?:"([^"\n]*)"|'([^'\n]*)')""")
 _TEXT = re.compile(r"""(?<![^\s(){},=])#[^\n]*|"(?:[^"\\]|\\[\s\S])*+"?|'(?:[^'\\]|\\[\s\S])*+'?""")
 _BRACE = re.compile(r"""[{}]|#[^\n]*|"(?:\\.|[^"\\\n])*+"?|'(?:\\.|[^'\\\n])*+'?""")

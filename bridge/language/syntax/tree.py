@@ -199,6 +199,16 @@ class RedactStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class TableStatement:
+    """``table NAME = "file.csv" by FIELD, …``."""
+
+    name: Word
+    path: Word
+    by: tuple[FieldName, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class WhenClause:
     """``when condition``."""
 
@@ -220,7 +230,27 @@ class ToClause:
     """``to channel, channel``: at once, or ``after`` a time without acknowledgement."""
 
     channels: tuple[Word, ...]
+    """Channels, and columns of tables that name them."""
     after: Word | None
+    span: Span
+    otherwise: tuple[Word, ...] = ()
+    """The channels after ``else``."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsClause:
+    """``fields f, g``: what the message shows."""
+
+    fields: tuple[FieldName, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClause:
+    """``link "name" "https://…"``, or a column of a table in place of the URL."""
+
+    name: Word
+    url: Word | FieldName
     span: Span
 
 
@@ -268,7 +298,7 @@ class FlagClause:
     span: Span
 
 
-Clause = WhenClause | DuringClause | WindowedClause | ToClause | ValueClause | FlagClause
+Clause = WhenClause | DuringClause | WindowedClause | ToClause | FieldsClause | LinkClause | ValueClause | FlagClause
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +394,7 @@ Statement = (
     | ScheduleStatement
     | TemplateStatement
     | RedactStatement
+    | TableStatement
     | WhereStatement
     | RouteStatement
     | TestStatement

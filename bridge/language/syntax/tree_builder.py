@@ -69,6 +69,12 @@ class TreeBuilder(ConditionBuilder):
         pattern = syntax.Word(unquote_regex(str(children[3])), quoted=True, span=self._span(children[3]))
         return syntax.RedactStatement(children[1], pattern, replacement, self._whole(children))
 
+    def table(self, children: list[Any]) -> syntax.TableStatement:
+        """``table NAME = "file.csv" by keys``."""
+        name, path, keys = children[1], children[3], children[5]
+        span = self._whole([*children[:5], keys[-1]])
+        return syntax.TableStatement(self._word(name), self._word(path), keys, span)
+
     def where(self, children: list[Any]) -> syntax.WhereStatement:
         """``where condition { routes }``."""
         return syntax.WhereStatement(children[1], tuple(children[3:-1]), self._whole(children))
@@ -159,9 +165,26 @@ class TreeBuilder(ConditionBuilder):
         return options
 
     def to(self, children: list[Any]) -> syntax.ToClause:
-        """``to a, b after window``."""
+        """``to a, b else c after window``."""
         after = self._word(children[-1]) if children[-1].type == "DURATION" else None
-        return syntax.ToClause(self._named_channels(children), after, self._whole(children))
+        types = [child.type for child in children]
+        split = types.index("ELSE") if "ELSE" in types else len(children)
+        otherwise = self._named_channels(children[split:])
+        return syntax.ToClause(self._named_channels(children[:split]), after, self._whole(children), otherwise)
+
+    def fields(self, children: list[Any]) -> syntax.FieldsClause:
+        """``fields f, g``."""
+        names = tuple(child for child in children if isinstance(child, syntax.FieldName))
+        return syntax.FieldsClause(names, self._whole(children))
+
+    def step_field(self, children: list[Any]) -> syntax.FieldName:
+        """``2.proc.name``: a field of the second step."""
+        return syntax.FieldName(str(children[0]), self._span(children[0]))
+
+    def link(self, children: list[Any]) -> syntax.LinkClause:
+        """``link "name" "url"``, ``link "name" table.column``."""
+        url = children[2] if isinstance(children[2], syntax.FieldName) else self._word(children[2])
+        return syntax.LinkClause(self._word(children[1]), url, self._whole(children))
 
     def _named_channels(self, children: list[Any]) -> tuple[syntax.Word, ...]:
         return tuple(self._word(child) for child in children if child.type == "CHANNEL")

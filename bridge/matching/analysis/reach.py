@@ -66,7 +66,10 @@ def reaching(route: Route, rules: Iterable[FalcoRule]) -> list[FalcoRule]:
 def wanted_fields(route: Route) -> frozenset[str]:
     """The output fields that the route's conditions and texts read, and that an alert can contain."""
     compared = {name for name in _compared(route) if carriers_of(name) is not None or is_printable(name)}
-    return _of_output(compared | {name for name in _read_as_text(route) if is_printable(name)})
+    names = compared | {name for name in _read_as_text(route) if is_printable(name)}
+    names |= {each.column for each in route.tables}
+    keys = {name for column in names & route.columns.keys() for name in route.columns[column]}
+    return _of_output((names - route.columns.keys()) | keys)
 
 
 def unprintable(route: Route) -> dict[str, str]:
@@ -97,9 +100,12 @@ def _compared(route: Route) -> frozenset[str]:
 
 
 def _read_as_text(route: Route) -> set[str]:
-    """The fields in the route's texts and in its clauses with memory."""
-    templates = [parse_template(text) for text in (route.title, route.message) if text is not None]
-    names = {slot.name for template in templates for slot in template.slots}
+    """The fields of its own alerts in the route's texts and in its clauses with memory."""
+    texts = [text for text in (route.title, route.message) if text is not None]
+    texts += [link.url for link in route.links]
+    names = {slot.name for text in texts for slot in parse_template(text).slots}.union(route.fields)
+    others = {clause.name for clause in route.clauses if isinstance(clause, With)}
+    names = {name for name in names if name.partition(".")[0] not in others and not name[0].isdigit()}
     return names.union(*(own_fields(clause) for clause in route.clauses))
 
 

@@ -53,13 +53,13 @@ def decide_with_memory(
             own = [each for each in run.emissions if _is_plain(each, original)]
             now += own
             others += [each for each in run.emissions if each not in own]
-            channels = route.to if own else ()
+            channels = route.destinations(original.get) if own else ()
             decisions.append(Decision(route.name, run.reason or Reason.SENT, channels, run.detail))
         elif (silence := silenced(original.id)) is not None:
             decisions.append(Decision(route.name, Reason.SILENCED, (), f"by silence {silence}"))
         else:
             now.append(Emission(index, None))
-            decisions.append(Decision(route.name, Reason.SENT, route.to))
+            decisions.append(Decision(route.name, Reason.SENT, route.destinations(original.get)))
     if not decisions:
         return _unmatched_or_silenced(program, original, others, turn, incident_channels)
     if engine is not None:
@@ -83,7 +83,15 @@ def notify(
         severity = Priority(passage.severity)
         found += [
             Notification(
-                channel, (route.name,), severity, route.title, route.message, passage.alert_id, _context(emission)
+                channel,
+                (route.name,),
+                severity,
+                route.title,
+                route.message,
+                passage.alert_id,
+                _context(emission),
+                route.fields,
+                route.links,
             )
             for channel in channels
         ]
@@ -116,7 +124,7 @@ def _merge_emissions(
     """One notification a channel; on a channel that knows incidents one for each route that has any."""
     by_channel: dict[tuple[str, int], list[Emission]] = {}
     for emission in emissions:
-        for channel in program.routes[emission.route].to:
+        for channel in program.routes[emission.route].destinations(alert.get):
             apart = channel in incident_channels and emission.passage is not None
             by_channel.setdefault((channel, emission.route if apart else -1), []).append(emission)
     return tuple(_merge_routes(program, channel, wanting, alert) for (channel, _), wanting in by_channel.items())

@@ -64,9 +64,9 @@ class IncidentStage:
         """A notification goes out: it opens the incident of its key, or belongs to the open one."""
         row: Incident | None = table.get(key)
         if row is None or row.state is IncidentState.RESOLVED:
-            pending = tuple((now_ns + after_ns, channel) for after_ns, channel in self._ladder)
+            pending = tuple((now_ns + after_ns, channel) for after_ns, channel in (*self._ladder, *passage.ladder))
             row = Incident(passage, now_ns, now_ns, pending=pending, changed_ns=now_ns)
-        notified = tuple(dict.fromkeys((*row.notified, *self._to)))[:_MOST_CHANNELS]
+        notified = tuple(dict.fromkeys((*row.notified, *(passage.to or self._to))))[:_MOST_CHANNELS]
         self._store(
             table,
             key,

@@ -35,9 +35,11 @@ class Passage(msgspec.Struct, frozen=True, array_like=True):
     values: dict[str, str] = {}  # msgspec copies the default
     """Fields of other alerts that texts name: ``2.proc.cmdline`` of a step, ``NAME.ka.user.name`` of a join."""
     to: tuple[str, ...] = ()
-    """The channels, if they are not the route's own: those of an escalation or a resolve."""
+    """The channels, if they are not the route's own: those of an escalation or a resolve, or that a table named."""
     alerts: tuple[str, ...] = ()
     """The ids of all alerts that it names, if there are several: members of a digest, steps, joins."""
+    ladder: tuple[tuple[int, str], ...] = ()
+    """Escalations to channels that a table named: after how long, and to which channel."""
 
 
 def single(alert_id: str, event_ns: int, severity: int, keys: tuple[bytes, ...], shown: str) -> Passage:

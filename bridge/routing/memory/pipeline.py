@@ -20,7 +20,7 @@ from bridge.routing.memory.after import AfterStage
 from bridge.routing.memory.group import GroupStage
 from bridge.routing.memory.incident import RESOLVE_AFTER_NS, Incident, IncidentStage
 from bridge.routing.memory.join import JoinStage
-from bridge.routing.memory.keys import KeyOf, key_reader, shown_key
+from bridge.routing.memory.keys import HASH_SIZE, KeyOf, key_reader, shown_key
 from bridge.routing.memory.new import NewStage
 from bridge.routing.memory.passage import Passage, single
 from bridge.routing.memory.sequence import SequenceStage
@@ -92,13 +92,18 @@ class Pipeline:
         self.route = route
         clauses = sorted(route.clauses, key=lambda clause: _ORDER.index(type(clause)))
         self._stages = [
-            _Placed(clause, _stage(clause), f"{route.name}\n{clause.text}", _key(clause, labels, secret))
+            _Placed(clause, _stage(clause), f"{route.name}\n{clause.text}", _key(clause, labels, secret, route))
             for clause in clauses
         ]
         self._silenced_before = sum(isinstance(clause, New | Unless | After | Then | Absent) for clause in clauses)
         by = _incident_fields(clauses)
-        incident_key = key_reader(by, labels, secret) if by is not None else (lambda alert: bytes.fromhex(alert.id))
-        ladder = tuple(sorted((each.after_ns, each.channel) for each in route.escalations))
+        grouped = next((clause for clause in clauses if isinstance(clause, Group)), None)
+        if grouped is not None:
+            incident_key = _key(grouped, labels, secret, route)
+        else:
+            incident_key = key_reader(by, labels, secret) if by is not None else (lambda alert: bytes.fromhex(alert.id))
+        ladder = tuple(sorted((each.after_ns, each.channel) for each in route.escalations if each.table is None))
+        self._named_ladder = [(each.after_ns, each.table) for each in route.escalations if each.table is not None]
         self.incidents = IncidentStage(route.to, ladder, route.resolve_after_ns or RESOLVE_AFTER_NS)
         self.incident_table = f"{route.name}\nincident"
         self._stages.append(_Placed(None, self.incidents, self.incident_table, incident_key))
@@ -126,7 +131,15 @@ class Pipeline:
         keys = tuple([read(alert) for read in self._key_readers])
         severity = alert.priority if self._severity is None else self._severity
         passage = single(alert.id, event_ns, int(severity), keys, self._shown(redacted))
+        if self.route.tables or self._named_ladder:
+            passage = self._with_channels(passage, alert)
         return self._run(state, (passage,), 0, now_ns, silenced)
+
+    def _with_channels(self, passage: Passage, alert: Alert) -> Passage:
+        """The passage with the channels that tables name for the alert."""
+        ladder = ((after_ns, channel) for after_ns, table in self._named_ladder for channel in table.chosen(alert.get))
+        to = self.route.destinations(alert.get) if self.route.tables else ()
+        return structs.replace(passage, to=to, ladder=tuple(ladder))
 
     def observe(self, state: State, watch: Watch, alert: Alert, seen: Any, now_ns: int, silenced: SilencedBy) -> Run:
         """An alert meets a condition of one of the clauses."""
@@ -225,7 +238,9 @@ class Pipeline:
     def _named(self, prefix: str) -> tuple[str, ...]:
         """The fields of a step or a join that the route's texts name."""
         texts = [text for text in (self.route.title, self.route.message) if text is not None]
+        texts += [link.url for link in self.route.links]
         names = [slot.name for text in texts for slot in parse_template(text).slots]
+        names += self.route.fields
         return tuple(dict.fromkeys(name.removeprefix(prefix) for name in names if name.startswith(prefix)))
 
 
@@ -263,19 +278,26 @@ def _stage(clause: Clause) -> Stage:
             return ThrottleStage(clause)
 
 
-def _key(clause: Clause, labels: Mapping[str, str], secret: bytes) -> KeyOf:
+def _key(clause: Clause, labels: Mapping[str, str], secret: bytes, route: Route) -> KeyOf:
     """How a stage's key is read from the route's own match."""
     match clause:
         case New():
             return key_reader((*clause.by, *clause.fields), labels, secret)
         case After() if clause.distinct is not None:
             return _joined([key_reader(clause.by, labels, secret), key_reader((clause.distinct,), labels, secret)])
+        case Group() if route.tables:  # a digest has the alerts of one destination
+            return _joined([key_reader(clause.by, labels, secret), lambda alert: _destination(route, alert, secret)])
         case After() | Absent() | Group() | Throttle():
             return key_reader(clause.by, labels, secret)
         case Then():
             return _joined([_own_key(step.by, labels, secret) for step in clause.steps])
         case Unless() | With():
             return _own_key(clause.by, labels, secret)
+
+
+def _destination(route: Route, alert: Alert, secret: bytes) -> bytes:
+    """The channels of an alert as a part of a key."""
+    return blake2b("\n".join(route.destinations(alert.get)).encode(), key=secret, digest_size=HASH_SIZE).digest()
 
 
 def _joined(readers: list[KeyOf]) -> KeyOf:

@@ -23,6 +23,7 @@ from bridge.channels.message.message import Message, MessageLink
 from bridge.channels.render import discord, mattermost, opsgenie, pagerduty, plain, slack, teams, telegram
 from bridge.channels.render.mail import mail_content
 from bridge.delivery import Delivery
+from bridge.language.program.link import Link
 from bridge.routing import Notification, NotificationContext, NotificationKind
 from tests.channels.deliveries import TIME_NS, make_delivery
 from tests.support.recordings import FULL_JSON, http_bodies
@@ -72,10 +73,24 @@ def remembered(context: NotificationContext, others: int = 0) -> Message:
     return compose(replace(made, notification=notification, others=named), LABELS)
 
 
+def chosen() -> Message:
+    """The message of a route with ``fields`` and ``link``."""
+    made = make_delivery(output=OUTPUT, output_fields=FIELDS)
+    runbook = Link("Runbook", "https://wiki.example/shells")
+    logs = Link("Logs (100%)", "https://logs.example/q?cmd=%proc.cmdline&pod=%k8s.pod.name#%toupper(user.name)")
+    missing = Link("Missing", "https://logs.example/%proc.pname")
+    notification = Notification(
+        "c", ("rm -rf in prod",), Priority.CRITICAL, fields=("user.name", "proc.cmdline", "proc.pname", "label.team"),
+        links=(runbook, logs, missing),
+    )  # fmt: skip
+    return compose(replace(made, notification=notification), LABELS)
+
+
 SPAN = {"first_ns": TIME_NS - 600 * 10**9, "last_ns": TIME_NS, "incident": "881db239e2ee21e2", "key": "payments/api-0"}
 JOINED = {"audit.ka.user.name": "alice@corp", "audit.ka.verb": "create"}
 MESSAGES: dict[str, Callable[[], Message]] = {
     "one": one,
+    "chosen": chosen,
     "several": several,
     "group": lambda: remembered(
         NotificationContext(NotificationKind.DIGEST, 132, suppressed=7, alerts=("a", "b", "c"), **SPAN), 3

@@ -9,7 +9,7 @@ from bridge.language.syntax.mistakes.remedy import Context, Edit, Remedy
 
 _TOKEN = re.compile(r"""(?<![^\s(){},=])#[^\n]*|"(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|[{}()]""")
 _STATEMENT_LINE = re.compile(
-    r"^([ \t]*)(?:import|list|macro|schedule|template|redact|where|route|otherwise|test)\b", re.MULTILINE
+    r"^([ \t]*)(?:import|list|macro|schedule|template|redact|table|where|route|otherwise|test)\b", re.MULTILINE
 )
 _CLAUSE_LINE = re.compile(
     r"^[ \t]*(?:when|to|during|not[ \t]+during|new|after|then|absent|group|throttle|severity|title|message|use|resolve"
