@@ -32,6 +32,7 @@ from bridge.pipeline.heartbeat import Heartbeat, HeartbeatSettings
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.journal_watch import JournalWatch
 from bridge.pipeline.maintenance import JournalMaintenance
+from bridge.pipeline.silence_announcer import SilenceAnnouncer
 from bridge.pipeline.timers import Timers, load_state
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.state import State
@@ -73,13 +74,13 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     )
     sources = RunningSources(config.sources, parts.sources, lambda prepared: _made(prepared, journal, intake))
     inspector = Inspector(config.journal.path, list(config.channels), intake, sources, courier)
-    controls = Controls(intake, journal.memory, config.journal.path, dict(config.labels))
+    controls = Controls(intake, journal.memory, config.journal.path, dict(config.labels), config.channels)
     maintenance = JournalMaintenance(journal.maintenance, intake.between_batches, _retention(generation))
 
     def use_routes(new: Generation) -> dict[str, int]:
         new.router.use_secret(journal.memory.secret())
         forgotten = intake.use_router(new.router, time.time_ns())
-        controls.use_labels(dict(new.config.labels))
+        controls.use_config(dict(new.config.labels), new.config.channels)
         maintenance.use(_retention(new))
         inspector.channels = tuple(new.config.channels)
         bridge.drain_seconds = new.config.shutdown.drain.seconds
@@ -104,6 +105,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         SecretRotation(live, os.environ),
         reload,
         Timers(intake),
+        SilenceAnnouncer(controls.announce_silences),
         Heartbeat(lambda: _heartbeat(live.current), intake.store_own, inspector.cannot_deliver),
         JournalWatch(journal.verify, fail),
     ]

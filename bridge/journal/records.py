@@ -108,6 +108,12 @@ class SilenceRecord(msgspec.Struct, frozen=True):
     author: str
     comment: str
     created_ns: int
+    announce: str = ""
+    """The channel that is notified before it ends; empty for none."""
+    announce_ns: int = 0
+    """How long before."""
+    announced: bool = False
+    """Whether it was."""
 
 
 @dataclass(frozen=True, slots=True)

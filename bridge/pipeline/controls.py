@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
 
-from bridge.alert import Alert
+from bridge.common.suggest import did_you_mean
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Memory
 from bridge.journal.records import RecordedAlert, SilenceRecord
-from bridge.matching import compile_condition
 from bridge.pipeline.intake import Intake
-from bridge.routing import Reason
+from bridge.pipeline.silence_announcer import SOURCE_NAME, entry_of, is_due
+from bridge.pipeline.silence_preview import Preview, preview
 from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.silences import Silence, Silences, SilenceText, parse_silence
 
 _LISTED_NS = 24 * 3600 * 1_000_000_000
 """How long an ended silence can still be listed."""
-_MOST_EXAMPLES = 3
 _MOST_SILENCES = 1000
 
 
@@ -33,31 +32,53 @@ class SilenceError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
-    """What a silence would have held back."""
+class NewSilence:
+    """A silence to add. Times are nanoseconds since the epoch."""
 
-    alerts: int = 0
-    by_route: Counter[str] = field(default_factory=Counter)
-    by_channel: Counter[str] = field(default_factory=Counter)
-    examples: tuple[Alert, ...] = ()
-    """The latest of the alerts, redacted."""
+    condition: str
+    from_ns: int
+    until_ns: int
+    author: str
+    comment: str = ""
+    schedule: str = ""
+    announce: str = ""
+    announce_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceSelection:
+    """Which silences that have not ended."""
+
+    ids: Collection[str] = ()
+    author: str = ""
+    """Also all that this person added."""
+    everything: bool = False
+
+    def includes(self, silence: SilenceRecord) -> bool:
+        """Whether it is one of them."""
+        return self.everything or silence.id in self.ids or bool(self.author and silence.author == self.author)
 
 
 class Controls:
     """Callable from any thread. Everything that changes routing happens between two batches."""
 
-    def __init__(self, intake: Intake, memory: Memory, journal: Path, labels: Mapping[str, str]) -> None:
+    def __init__(
+        self, intake: Intake, memory: Memory, journal: Path, labels: Mapping[str, str], channels: Iterable[str] = ()
+    ) -> None:
         """``memory`` belongs to the journal that the intake writes to; ``journal`` is read on its own."""
         self._intake = intake
         self._memory = memory
         self._journal = journal
         self._labels = labels
         self._log = structlog.get_logger("bridge")
+        self._channels = tuple(channels)
+        self._stored: tuple[SilenceRecord, ...] = ()
+        """Those that have not ended."""
         intake.between_batches(self._load)
 
-    def use_labels(self, labels: Mapping[str, str]) -> None:
-        """Compile the silences with these labels of the config."""
-        self._labels = labels
+    def use_config(self, labels: Mapping[str, str], channels: Iterable[str]) -> None:
+        """Compile the silences with these labels of the config. Only these channels can be notified of an end."""
+        self._labels, self._channels = labels, tuple(channels)
         self._intake.between_batches(self._load)
 
     def silences(self) -> list[SilenceRecord]:
@@ -71,15 +92,17 @@ class Controls:
         self._intake.between_batches(read)
         return found
 
-    def add_silence(
-        self, condition: str, schedule: str, from_ns: int, until_ns: int, author: str, comment: str
-    ) -> SilenceRecord:
+    def add_silence(self, new: NewSilence) -> SilenceRecord:
         """Add a silence; it acts at once. Raises SilenceError."""
-        self._parsed(condition, schedule)
+        self._parsed(new.condition, new.schedule)
+        self._check_channel(new.announce)
         now_ns = time.time_ns()
-        if until_ns <= max(now_ns, from_ns):
+        if new.until_ns <= max(now_ns, new.from_ns):
             raise SilenceError("the silence would end before it begins; give a later end")
-        record = SilenceRecord(secrets.token_hex(4), condition, schedule, from_ns, until_ns, author, comment, now_ns)
+        record = SilenceRecord(
+            secrets.token_hex(4), new.condition, new.schedule, new.from_ns, new.until_ns, new.author, new.comment,
+            now_ns, new.announce, new.announce_ns,
+        )  # fmt: skip
 
         def store() -> bool:
             if len(self._memory.silences()) >= _MOST_SILENCES:
@@ -88,44 +111,54 @@ class Controls:
             return self._load()
 
         self._intake.between_batches(store)
-        self._log.info("silence added", silence=record.id, actor=author, condition=condition)
+        self._log.info("silence added", silence=record.id, actor=new.author, condition=new.condition)
         return record
 
-    def expire_silence(self, silence_id: str, actor: str) -> SilenceRecord | None:
-        """End a silence now. None if there is none with that id that has not ended."""
-        ended: list[SilenceRecord] = []
+    def update_silence(
+        self,
+        silence_id: str,
+        actor: str,
+        *,
+        until_ns: int | None = None,
+        comment: str | None = None,
+        announce: str | None = None,
+        announce_ns: int | None = None,
+    ) -> SilenceRecord | None:
+        """Change what is given of a silence that has not ended. None if there is none. Raises SilenceError."""
+        self._check_channel(announce or "")
+        given = {"until_ns": until_ns, "comment": comment, "announce": announce, "announce_ns": announce_ns}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        if until_ns is not None:
+            changes["announced"] = False
+            if until_ns <= time.time_ns():
+                raise SilenceError("the silence would have ended already; give a later end, or expire it")
+        changed = self._change(SilenceSelection((silence_id,)), changes)
+        if changed:
+            self._log.info("silence changed", silence=silence_id, actor=actor, keys=list(changes))
+        return changed[0] if changed else None
 
-        def store() -> bool:
-            now_ns = time.time_ns()
-            for each in self._memory.silences():
-                if each.id == silence_id and each.until_ns > now_ns:
-                    ended.append(msgspec.structs.replace(each, until_ns=now_ns))
-                    self._memory.put_silence(ended[0])
-            return self._load()
+    def expire_silences(self, which: SilenceSelection, actor: str) -> list[SilenceRecord]:
+        """End silences now. Returns those that had not ended."""
+        ended = self._change(which, {"until_ns": time.time_ns()})
+        for each in ended:
+            self._log.info("silence expired", silence=each.id, actor=actor)
+        return ended
 
-        self._intake.between_batches(store)
-        if ended:
-            self._log.info("silence expired", silence=silence_id, actor=actor)
-        return ended[0] if ended else None
+    def announce_silences(self, now_ns: int) -> None:
+        """Notify the channels of silences that are about to end."""
+        due = [each for each in self._stored if is_due(each, now_ns)]
+        if not due:
+            return
+        self._intake.store_internal(SOURCE_NAME, [entry_of(each) for each in due], now_ns)
+        self._change(SilenceSelection([each.id for each in due]), {"announced": True})
+        for each in due:
+            self._log.info("silence announced", silence=each.id, channel=each.announce)
 
-    def preview(self, condition: str, since_ns: int) -> Preview:
-        """What a silence with this condition would have held back since then. Raises SilenceError, JournalError.
-
-        Stored alerts are redacted: a condition that needs redacted text may find fewer of them.
-        """
-        predicate = compile_condition(self._parsed(condition, "").condition, self._labels)
-        preview = Preview()
-        examples: list[Alert] = []
-        count = 0
-        for recorded in self._recorded(since_ns):
-            sent = [each for each in recorded.decisions if each.reason in {Reason.SENT, Reason.UNMATCHED}]
-            if not sent or not predicate(recorded.alert):
-                continue
-            count += 1
-            preview.by_route.update(each.route for each in sent)
-            preview.by_channel.update({channel for each in sent for channel in each.channels})
-            examples = [*examples[-_MOST_EXAMPLES + 1 :], recorded.alert]
-        return Preview(count, preview.by_route, preview.by_channel, tuple(reversed(examples)))
+    def preview(self, condition: str, since_ns: int, schedule: str = "") -> Preview:
+        """What a silence would have held back since then. Raises SilenceError, JournalError."""
+        parsed = self._parsed(condition, schedule)
+        redactions = self._intake.redactions
+        return preview(self._recorded(since_ns), parsed.condition, parsed.schedule, redactions, self._labels)
 
     def incidents(self) -> list[IncidentRecord]:
         """The incidents that are open, acknowledged or resolved lately, the latest match first."""
@@ -142,6 +175,26 @@ class Controls:
         found = self._intake.resolve(target, actor, time.time_ns())
         self._log.info("incidents resolved", target=target, count=len(found), actor=actor)
         return found
+
+    def _change(self, which: SilenceSelection, changes: Mapping[str, Any]) -> list[SilenceRecord]:
+        """Change these silences, those that have ended excepted. Returns the changed ones."""
+        changed: list[SilenceRecord] = []
+
+        def store() -> bool:
+            now_ns = time.time_ns()
+            for each in self._memory.silences():
+                if each.until_ns > now_ns and which.includes(each):
+                    changed.append(msgspec.structs.replace(each, **changes))
+                    self._memory.put_silence(changed[-1])
+            return self._load()
+
+        self._intake.between_batches(store)
+        return changed
+
+    def _check_channel(self, name: str) -> None:
+        if name and name not in self._channels:
+            known = did_you_mean(name, self._channels) or f"the channels are {', '.join(self._channels)}"
+            raise SilenceError(f"unknown channel `{name}`; {known}")
 
     def _parsed(self, condition: str, schedule: str) -> SilenceText:
         parsed = parse_silence(condition, schedule, self._labels)
@@ -163,6 +216,7 @@ class Controls:
         old = [each.id for each in stored if each.until_ns + _LISTED_NS < now_ns]
         if old:
             self._memory.remove_silences(old)
+        self._stored = tuple(each for each in stored if each.until_ns > now_ns)
         self._intake.use_silences(Silences(self._compiled(stored, now_ns), self._labels))
         return False
 

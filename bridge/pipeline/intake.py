@@ -21,6 +21,7 @@ from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.busy import retry_while_busy
 from bridge.journal.protocols import AlertLog
 from bridge.journal.records import NO_MEMORY, MemoryWrite
+from bridge.language.program.program import Redaction
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
 from bridge.routing import Entry, Notification
@@ -127,6 +128,18 @@ class Intake:
             self._router = router
             self._store_memory((), now_ns)
         return forgotten
+
+    @property
+    def redactions(self) -> Sequence[Redaction]:
+        """Those of the routes in use."""
+        return self._router.program.redactions
+
+    def store_internal(self, source_name: str, entries: Sequence[Entry], now_ns: int) -> None:
+        """Store alerts of the bridge's own, which are decided already. Raises Aborted as ``accept`` does."""
+        with self._lock:
+            deliveries = self._store(_Write(source_name, now_ns, entries), Batch(source_name, now_ns, ()))
+        if deliveries:
+            self._on_deliveries()
 
     def use_silences(self, silences: Silences) -> None:
         """Hold back what these silences match, from the next batch on. Called between two batches."""

@@ -31,6 +31,7 @@ from bridge.operator.model import (
     Answer,
     ChangeIncidents,
     DeadLettersChanged,
+    ExpireSilences,
     IncidentList,
     NoParameters,
     PreviewSilence,
@@ -41,6 +42,7 @@ from bridge.operator.model import (
     SilencePreview,
     SilenceStatus,
     Status,
+    UpdateSilence,
 )
 from bridge.operator.operations.channel_test import ChannelOperations
 from bridge.operator.operations.dead_letters import DeadLetterOperations
@@ -486,7 +488,12 @@ def test_silences_are_previewed_added_listed_and_expired(bridge: tuple[Path, lis
     )
     assert (added.state, added.comment, added.author) == ("active", "why", Actor.of_user(os.getuid()).name)
     assert [each.id for each in client.get("/api/v1/silences", SilenceList).items] == [added.id]
+    changed = client.post(f"/api/v1/silences/{added.id}", SilenceStatus, UpdateSilence(added.id, 120.0, "longer"))
+    assert (changed.comment, changed.until_ns > added.until_ns) == ("longer", True)
+    with pytest.raises(AdminError, match="unknown channel"):
+        client.post(f"/api/v1/silences/{added.id}", SilenceStatus, UpdateSilence(added.id, announce="nowhere"))
     assert client.post(f"/api/v1/silences/{added.id}/expire", SilenceStatus).state == "ended"
+    assert client.post("/api/v1/silences/expire", SilenceList, ExpireSilences(all=True)).items == []
     with pytest.raises(AdminError, match="has not ended"):
         client.post(f"/api/v1/silences/{added.id}/expire", SilenceStatus)
     with pytest.raises(AdminError, match="unknown field"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.journal.opening import open_for_router, open_to_read
-from bridge.pipeline.controls import Controls, SilenceError
+from bridge.pipeline.controls import Controls, NewSilence, SilenceError, SilenceSelection
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.timers import load_state
 from bridge.routing.router import Router
@@ -25,10 +25,10 @@ route "all"    { to archive }
 
 
 @contextmanager
-def bridge(path: Path) -> Iterator[tuple[Intake, Controls]]:
+def bridge(path: Path, routes: str = ROUTES) -> Iterator[tuple[Intake, Controls]]:
     """Intake and controls over the journal at this path."""
     journal = open_for_router(path)
-    router = Router(program_of(ROUTES), {}, secret=journal.memory.secret())
+    router = Router(program_of(routes), {}, secret=journal.memory.secret())
     state = load_state(journal.memory)
     router.start(state, time.time_ns())
     intake = Intake(
@@ -36,7 +36,7 @@ def bridge(path: Path) -> Iterator[tuple[Intake, Controls]]:
         stored_alerts=lambda ids: {each: found.alert for each in ids if (found := journal.history.alert(each))},
     )  # fmt: skip
     try:
-        yield intake, Controls(intake, journal.memory, path, {})
+        yield intake, Controls(intake, journal.memory, path, {}, ["chat"])
     finally:
         journal.close()
 
@@ -60,7 +60,7 @@ def test_a_silence_acts_at_once_and_over_a_restart_until_it_is_expired(tmp_path:
     with bridge(path) as (intake, controls):
         receive(intake, 1)
         assert deliveries(path) == 3
-        added = controls.add_silence("user.name = root", "", now, now + 3600 * SECOND, "alice", "load test")
+        added = controls.add_silence(NewSilence("user.name = root", now, now + 3600 * SECOND, "alice", "load test"))
         receive(intake, 2)
         assert deliveries(path) == 3
         receive(intake, 3, "bob")
@@ -71,15 +71,15 @@ def test_a_silence_acts_at_once_and_over_a_restart_until_it_is_expired(tmp_path:
         assert [(each.id, each.author, each.comment) for each in controls.silences()] == [
             (added.id, "alice", "load test")
         ]
-        assert controls.expire_silence("ffffffff", "bob") is None
-        assert controls.expire_silence(added.id, "bob") is not None
-        assert controls.expire_silence(added.id, "bob") is None
+        assert controls.expire_silences(SilenceSelection(("ffffffff",)), "bob") == []
+        assert [each.id for each in controls.expire_silences(SilenceSelection((added.id,)), "bob")] == [added.id]
+        assert controls.expire_silences(SilenceSelection((added.id,)), "bob") == []
         receive(intake, 5)
         assert deliveries(path) == 9
 
 
 def test_a_preview_counts_what_was_sent_by_route_and_channel(tmp_path: Path) -> None:
-    """With the latest examples first."""
+    """With the latest example of each rule."""
     path = tmp_path / "j.db"
     with bridge(path) as (intake, controls):
         for number in range(1, 6):
@@ -89,8 +89,69 @@ def test_a_preview_counts_what_was_sent_by_route_and_channel(tmp_path: Path) -> 
         assert found.alerts == 5
         assert dict(found.by_route) == {"shells": 5, "all": 5}
         assert dict(found.by_channel) == {"chat": 5, "pager": 5, "archive": 5}
-        assert [each.time_ns for each in found.examples] == [5, 4, 3]
+        assert [each.time_ns for each in found.examples] == [5]
         assert controls.preview("user.name = root", time.time_ns() + SECOND).alerts == 0
+
+
+def test_a_preview_says_which_fields_cannot_be_judged(tmp_path: Path) -> None:
+    """Their text was removed before the alert was stored; a schedule leaves out what was received at other times."""
+    routes = ROUTES + 'redact proc.cmdline matching "token=[a-z]+" with "***"\n'
+    with bridge(tmp_path / "j.db", routes) as (intake, controls):
+        for number, line in enumerate(("curl token=abc", "ls", "ls token=abc")):
+            fields = {"user.name": "root", "proc.cmdline": line}
+            intake.accept(Batch("s", time.time_ns(), (alert(number, rule="shell", fields=fields),)))
+        since_ns = time.time_ns() - 60 * SECOND
+        found = controls.preview("proc.cmdline contains abc or proc.cmdline startswith ls", since_ns)
+        assert (found.alerts, dict(found.unjudged)) == (2, {"proc.cmdline": 2})
+        assert controls.preview("user.name = root", since_ns).unjudged == {}
+        hours = time.gmtime().tm_hour
+        other = f"mon-sun {(hours + 6) % 24:02d}:00-{(hours + 8) % 24:02d}:00"
+        assert controls.preview("user.name = root", since_ns, other).alerts == 0
+
+
+def test_silences_are_changed_and_ended_by_their_author(tmp_path: Path) -> None:
+    """A changed end is announced again; only what is given changes."""
+    now = time.time_ns()
+    with bridge(tmp_path / "j.db") as (_, controls):
+        first, second = (controls.add_silence(NewSilence("rule = x", now, now + 60 * SECOND, author, "why"))
+                         for author in ("alice", "bob"))  # fmt: skip
+        changed = controls.update_silence(first.id, "bob", until_ns=now + 90 * SECOND)
+        assert changed is not None
+        assert (changed.until_ns, changed.comment, changed.author) == (now + 90 * SECOND, "why", "alice")
+        assert controls.update_silence("ffffffff", "bob", comment="x") is None
+        with pytest.raises(SilenceError, match="would have ended"):
+            controls.update_silence(first.id, "bob", until_ns=now)
+        with pytest.raises(SilenceError, match="the channels are chat"):
+            controls.update_silence(first.id, "bob", announce="nowhere")
+        assert [each.id for each in controls.expire_silences(SilenceSelection(author="bob"), "x")] == [second.id]
+        assert [each.id for each in controls.expire_silences(SilenceSelection(everything=True), "x")] == [first.id]
+
+
+def test_the_end_of_a_silence_is_announced_once(tmp_path: Path) -> None:
+    """To its channel, over a restart too; again after its end was changed; never after it has ended."""
+    path, now = tmp_path / "j.db", time.time_ns()
+    new = NewSilence("rule = x", now, now + 3600 * SECOND, "alice", announce="chat", announce_ns=600 * SECOND)
+    with bridge(path) as (_, controls):
+        added = controls.add_silence(new)
+        controls.announce_silences(now + 2999 * SECOND)
+        assert deliveries(path) == 0
+        controls.announce_silences(now + 3001 * SECOND)
+        controls.announce_silences(now + 3002 * SECOND)
+        assert deliveries(path) == 1
+    with bridge(path) as (_, controls):
+        controls.announce_silences(now + 3002 * SECOND)
+        assert deliveries(path) == 1
+        controls.update_silence(added.id, "bob", until_ns=now + 7200 * SECOND)
+        controls.announce_silences(now + 3002 * SECOND)
+        controls.announce_silences(now + 7201 * SECOND)
+        assert deliveries(path) == 1
+        controls.announce_silences(now + 7000 * SECOND)
+        assert deliveries(path) == 2
+    journal = open_to_read(path)
+    (latest, _) = sorted(journal.history.alerts(), key=lambda each: -each.alert.time_ns)
+    assert (latest.alert.source, latest.decisions[0].channels) == ("internal", ("chat",))
+    assert f"Silence {added.id} of alice ends at" in latest.alert.output
+    journal.close()
 
 
 @pytest.mark.parametrize(
@@ -109,7 +170,7 @@ def test_a_silence_that_cannot_be_read_is_refused(tmp_path: Path, condition: str
     now = time.time_ns()
     with bridge(tmp_path / "j.db") as (_, controls):
         with pytest.raises(SilenceError, match=said):
-            controls.add_silence(condition, schedule, now, now + SECOND, "alice", "")
+            controls.add_silence(NewSilence(condition, now, now + SECOND, "alice", schedule=schedule))
         assert controls.silences() == []
 
 

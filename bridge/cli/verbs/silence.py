@@ -1,21 +1,22 @@
-"""``falco-bridge silence``: adds a silence to a running bridge, lists silences, ends one."""
+"""``falco-bridge silence``: adds a silence to a running bridge, lists, changes and ends silences."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.running import add_running
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bridge.operator.client import AdminClient
-    from bridge.operator.model import SilencePreview, SilenceStatus
 
 _SECOND_NS = 1_000_000_000
-_WIDTH = 100
 _PREVIEW_SECONDS = 300.0
+_TIMES = "write 18:00, '2026-12-01 09:00', '2026-12-01 09:00 Europe/Berlin' or 2026-12-01T09:00:00Z"
+_DURATIONS = "a duration is, for example, 30m, 2h or 3d, at most 366d"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -35,22 +36,47 @@ def add_parser(subparsers: Any) -> None:
         example="falco-bridge silence add 'rule = \"Terminal shell\"' --for 30m --config falco-bridge.yaml",
     )
     adding.add_argument("condition", metavar="CONDITION", help="a condition, as after `when` in a route")
-    adding.add_argument("--for", dest="length", required=True, metavar="DURATION", help="how long, for example 2h")
-    adding.add_argument("--in", dest="starts_in", metavar="DURATION", help="begin after this time instead of now")
+    length = adding.add_mutually_exclusive_group(required=True)
+    length.add_argument("--for", dest="length", type=_seconds, metavar="DURATION", help="how long, for example 2h")
+    length.add_argument("--until", type=_until, metavar="TIME", help="until then: 18:00, 2026-12-01T09:00:00Z")
+    adding.add_argument(
+        "--in", dest="starts_in", type=_seconds, default=0.0, metavar="DURATION",
+        help="begin after this time instead of now",
+    )  # fmt: skip
     adding.add_argument("--during", default="", metavar="SCHEDULE", help="only at these times: 'mon-fri 09:00-18:00'")
     adding.add_argument("--comment", default="", metavar="TEXT", help="why")
     adding.add_argument("--dry-run", action="store_true", help="only show what it would have held back")
+    _add_list_update_expire(actions, adding)
+    parser.set_defaults(run=run)
+
+
+def _add_list_update_expire(actions: Any, adding: argparse.ArgumentParser) -> None:
     listing = actions.add_parser(
         "list", help="list silences", example="falco-bridge silence list --config falco-bridge.yaml"
     )
+    listing.add_argument("--active", action="store_true", help="only those that have not ended")
+    listing.add_argument("--quiet", "-q", action="store_true", help="print ids only")
+    extending = actions.add_parser(
+        "extend", help="change the end of a silence, its comment, or who is notified before it ends",
+        example="falco-bridge silence extend 1f2e3d4c --for 2h --config falco-bridge.yaml",
+    )  # fmt: skip
+    extending.add_argument("id", metavar="ID", help="an id from `list`")
+    length = extending.add_mutually_exclusive_group()
+    length.add_argument("--for", dest="length", type=_seconds, metavar="DURATION", help="end after this time from now")
+    length.add_argument("--until", type=_until, metavar="TIME", help="end then")
+    extending.add_argument("--comment", metavar="TEXT", help="replace the comment")
     expiring = actions.add_parser(
-        "expire", help="end a silence now", example="falco-bridge silence expire 1f2e3d4c --config falco-bridge.yaml"
+        "expire", help="end silences now", example="falco-bridge silence expire 1f2e3d4c --config falco-bridge.yaml"
     )
-    expiring.add_argument("id", metavar="ID", help="an id from `list`")
-    for each in (adding, listing, expiring):
+    expiring.add_argument("ids", nargs="*", metavar="ID", help="ids from `list`")
+    expiring.add_argument("--all-of", default="", metavar="USER", help="all that this user added")
+    expiring.add_argument("--all", action="store_true", help="all")
+    for each in (adding, extending):
+        each.add_argument("--announce", metavar="CHANNEL", help="notify this channel before the silence ends")
+        each.add_argument("--announce-before", type=_seconds, metavar="DURATION", help="how long before (default 15m)")
+    for each in (adding, listing, extending, expiring):
         add_running(each)
         each.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,101 +87,119 @@ def run(args: argparse.Namespace) -> int:
     socket = admin_socket(args)
     if socket is None:
         return 2
-    client = AdminClient(socket)
     try:
-        match args.action:
-            case "add":
-                return _add(args, client)
-            case "list":
-                return _list(args, client)
-            case _:
-                return _expire(args, client)
+        return {"add": _add, "list": _list, "extend": _extend, "expire": _expire}[args.action](
+            args, AdminClient(socket)
+        )
     except AdminError as error:
         print(f"falco-bridge silence: {error}", file=sys.stderr)
         return 2
 
 
 def _add(args: argparse.Namespace, client: AdminClient) -> int:
+    from bridge.cli.silences import preview_lines, when
     from bridge.operator.model import AddSilence, PreviewSilence, SilencePreview, SilenceStatus
 
-    seconds, starts_in = _seconds(args.length), 0.0 if args.starts_in is None else _seconds(args.starts_in)
-    if seconds is None or starts_in is None:
-        print("falco-bridge silence: a duration is, for example, 30m, 2h or 3d, at most 366d", file=sys.stderr)
-        return 2
     if not args.json or args.dry_run:
-        preview = client.post(
-            "/api/v1/silences/preview", SilencePreview, PreviewSilence(args.condition), seconds=_PREVIEW_SECONDS
-        )
-        _print(args, preview, _muted(preview))
+        looked_for = PreviewSilence(args.condition, during=args.during)
+        preview = client.post("/api/v1/silences/preview", SilencePreview, looked_for, seconds=_PREVIEW_SECONDS)
+        _print(args, preview, preview_lines(preview))
     if args.dry_run:
         return 0
-    request = AddSilence(args.condition, seconds, args.comment, starts_in, args.during)
+    seconds = _length(args)
+    assert seconds is not None
+    before = {} if args.announce_before is None else {"announce_before": args.announce_before}
+    length = seconds if args.until is None else max(seconds - args.starts_in, 0.001)
+    request = AddSilence(
+        args.condition, length, args.comment, args.starts_in, args.during, args.announce or "", **before
+    )
     added = client.post("/api/v1/silences", SilenceStatus, request)
-    _print(args, added, [f"silence {added.id} added: {_when(added)}"])
+    _print(args, added, [f"silence {added.id} added: {when(added)}"])
     return 0
 
 
 def _list(args: argparse.Namespace, client: AdminClient) -> int:
+    from bridge.cli.silences import silence_lines
     from bridge.operator.model import SilenceList
 
     found = client.get("/api/v1/silences", SilenceList)
-    _print(args, found, [line for each in found.items for line in _lines(each)] or ["no silences"])
+    if args.active:
+        found = SilenceList(items=[each for each in found.items if each.state != "ended"])
+    if args.quiet and not args.json:
+        print("".join(f"{each.id}\n" for each in found.items), end="")
+        return 0
+    _print(args, found, [line for each in found.items for line in silence_lines(each)] or ["no silences"])
+    return 0
+
+
+def _extend(args: argparse.Namespace, client: AdminClient) -> int:
+    from bridge.cli.silences import when
+    from bridge.operator.client import segment
+    from bridge.operator.model import SilenceStatus, UpdateSilence
+
+    seconds = _length(args)
+    if (seconds, args.comment, args.announce, args.announce_before) == (None,) * 4:
+        print("falco-bridge silence: give --for, --until, --comment or --announce", file=sys.stderr)
+        return 2
+    request = UpdateSilence(args.id, seconds, args.comment, args.announce, args.announce_before)
+    changed = client.post(f"/api/v1/silences/{segment(args.id)}", SilenceStatus, request)
+    _print(args, changed, [f"silence {changed.id} changed: {when(changed)}"])
     return 0
 
 
 def _expire(args: argparse.Namespace, client: AdminClient) -> int:
     from bridge.operator.client import segment
-    from bridge.operator.model import SilenceStatus
+    from bridge.operator.model import ExpireSilences, SilenceList, SilenceStatus
 
-    ended = client.post(f"/api/v1/silences/{segment(args.id)}/expire", SilenceStatus)
-    _print(args, ended, [f"silence {ended.id} ended"])
-    return 0
+    if not (args.ids or args.all or args.all_of):
+        print("falco-bridge silence: name an id, or give --all-of USER or --all", file=sys.stderr)
+        return 2
+    if len(args.ids) == 1 and not (args.all or args.all_of):
+        ended = client.post(f"/api/v1/silences/{segment(args.ids[0])}/expire", SilenceStatus)
+        _print(args, ended, [f"silence {ended.id} ended"])
+        return 0
+    found = client.post("/api/v1/silences/expire", SilenceList, ExpireSilences(args.ids, args.all_of, args.all))
+    _print(args, found, [f"silence {each.id} ended" for each in found.items] or ["no silence had to be ended"])
+    missing = [each for each in args.ids if each not in {ended.id for ended in found.items}]
+    for each in missing:
+        print(f"falco-bridge silence: there is no silence {each!a} that has not ended", file=sys.stderr)
+    return 2 if missing else 0
 
 
-def _print(args: argparse.Namespace, answer: object, lines: list[str]) -> None:
+def _print(args: argparse.Namespace, answer: object, lines: Iterable[str]) -> None:
     import msgspec
 
     print(msgspec.json.encode(answer).decode() if args.json else "\n".join(lines))
 
 
-def _seconds(text: str) -> float | None:
+def _length(args: argparse.Namespace) -> float | None:
+    """The seconds until it ends; None if no end is given."""
+    import time
+
+    if args.until is None:
+        return None if args.length is None else float(args.length)
+    return max((int(args.until) - time.time_ns()) / _SECOND_NS, 0.001)
+
+
+def _seconds(text: str) -> float:
     from bridge.common.durations import parse_duration
 
     found = parse_duration(text)
-    return None if found is None else found / _SECOND_NS
+    if found is None:
+        raise argparse.ArgumentTypeError(_DURATIONS)
+    return found / _SECOND_NS
 
 
-def _muted(preview: SilencePreview) -> list[str]:
-    return list(_muted_lines(preview))
+def _until(text: str) -> int:
+    import re
+    import time
 
+    from bridge.common.human_times import parse_human_time
 
-def _muted_lines(preview: SilencePreview) -> Iterator[str]:
-    from bridge.cli.table import many, moment
-    from bridge.common.text import one_line
-
-    if not preview.alerts:
-        yield "in the last 24 hours it would have held back nothing"
-        return
-    yield f"in the last 24 hours it would have held back {many(preview.alerts, 'alert')}"
-    for what, counts in (("route", preview.routes), ("channel", preview.channels)):
-        for name, count in counts.items():
-            yield f"  {count:>7}  {what} {one_line(name, _WIDTH)}"
-    for each in preview.examples:
-        shown = f"{moment(each.time_ns)}  {each.priority}  {each.hostname}  {each.rule}: {each.output}"
-        yield f"  {one_line(shown, 2 * _WIDTH)}"
-
-
-def _lines(silence: SilenceStatus) -> Iterator[str]:
-    from bridge.common.text import one_line
-
-    yield f"{silence.id}  {silence.state:<7}  {one_line(silence.condition, 2 * _WIDTH)}"
-    comment = f': "{one_line(silence.comment, _WIDTH)}"' if silence.comment else ""
-    yield f"          {_when(silence)}, by {one_line(silence.author, _WIDTH)}{comment}"
-
-
-def _when(silence: SilenceStatus) -> str:
-    from bridge.cli.table import moment
-    from bridge.common.text import one_line
-
-    during = f", only {one_line(silence.schedule, _WIDTH)}" if silence.schedule else ""
-    return f"from {moment(silence.from_ns)} until {moment(silence.until_ns)}{during}"
+    now_ns = time.time_ns()
+    found = parse_human_time(text, now_ns)
+    if found is not None and found <= now_ns and re.fullmatch(r"\d{1,2}(:\d\d)?\s*([ap]m)?", text.strip().lower()):
+        found += 86_400 * _SECOND_NS  # the next time that the clock shows it
+    if found is None or found <= now_ns:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a time to come; {_TIMES}")
+    return found

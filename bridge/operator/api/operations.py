@@ -19,6 +19,7 @@ from bridge.operator.model import (
     DeadLetterPage,
     DeadLettersChanged,
     ExpireSilence,
+    ExpireSilences,
     IncidentList,
     ListDeadLetters,
     ListIncidents,
@@ -36,6 +37,7 @@ from bridge.operator.model import (
     SilenceStatus,
     Status,
     TestChannel,
+    UpdateSilence,
     WatchEvents,
 )
 from bridge.operator.operations.channel_test import ChannelOperations
@@ -132,6 +134,12 @@ def _silences(silences: SilenceOperations) -> tuple[Operation, ...]:
         Operation(
             "POST", f"{PREFIX}/silences/preview", "What a silence would have held back.", PreviewSilence,
             SilencePreview, silences.preview,
+        ),
+        Operation(
+            "POST", f"{PREFIX}/silences/expire", "End silences now.", ExpireSilences, SilenceList, silences.expire_many,
+        ),
+        Operation(
+            "POST", f"{PREFIX}/silences/{{id}}", "Change a silence.", UpdateSilence, SilenceStatus, silences.update,
         ),
         Operation(
             "POST", f"{PREFIX}/silences/{{id}}/expire", "End a silence now.", ExpireSilence, SilenceStatus,

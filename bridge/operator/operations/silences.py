@@ -11,16 +11,21 @@ from bridge.operator.actor import Actor, OperationError
 from bridge.operator.model import (
     AddSilence,
     ExpireSilence,
+    ExpireSilences,
     MutedAlert,
     NoParameters,
     PreviewSilence,
     SilenceList,
     SilencePreview,
     SilenceStatus,
+    UpdateSilence,
 )
-from bridge.pipeline.controls import Preview, SilenceError
+from bridge.pipeline.controls import NewSilence, SilenceError, SilenceSelection
+from bridge.pipeline.silence_preview import Preview
 
 _SECOND_NS = 1_000_000_000
+_LONGEST_SECONDS = 366 * 86_400
+_LONGEST_COMMENT = 1000
 
 
 class SilenceControls(Protocol):
@@ -29,15 +34,25 @@ class SilenceControls(Protocol):
     def silences(self) -> list[SilenceRecord]:
         """As in Controls."""
 
-    def add_silence(
-        self, condition: str, schedule: str, from_ns: int, until_ns: int, author: str, comment: str
-    ) -> SilenceRecord:
+    def add_silence(self, new: NewSilence) -> SilenceRecord:
         """As in Controls."""
 
-    def expire_silence(self, silence_id: str, actor: str) -> SilenceRecord | None:
+    def update_silence(
+        self,
+        silence_id: str,
+        actor: str,
+        *,
+        until_ns: int | None,
+        comment: str | None,
+        announce: str | None,
+        announce_ns: int | None,
+    ) -> SilenceRecord | None:
         """As in Controls."""
 
-    def preview(self, condition: str, since_ns: int) -> Preview:
+    def expire_silences(self, which: SilenceSelection, actor: str) -> list[SilenceRecord]:
+        """As in Controls."""
+
+    def preview(self, condition: str, since_ns: int, schedule: str) -> Preview:
         """As in Controls."""
 
 
@@ -57,27 +72,55 @@ class SilenceOperations:
         now_ns = time.time_ns()
         from_ns = now_ns + round(request.starts_in * _SECOND_NS)
         until_ns = from_ns + round(request.seconds * _SECOND_NS)
+        new = NewSilence(
+            request.condition, from_ns, until_ns, actor.name, request.comment, request.during, request.announce,
+            round(request.announce_before * _SECOND_NS),
+        )  # fmt: skip
         try:
-            added = self._controls.add_silence(
-                request.condition, request.during, from_ns, until_ns, actor.name, request.comment
-            )
+            added = self._controls.add_silence(new)
         except SilenceError as error:
             raise OperationError(str(error), 400) from error
         return _silence(added, now_ns)
 
+    def update(self, actor: Actor, request: UpdateSilence) -> SilenceStatus:
+        """Change a silence in the name of the caller."""
+        now_ns = time.time_ns()
+        if not 0 < (1 if request.seconds is None else request.seconds) <= _LONGEST_SECONDS:
+            raise OperationError("a silence lasts for up to 366 days from now on", 400)
+        if len(request.comment or "") > _LONGEST_COMMENT:
+            raise OperationError(f"a comment has at most {_LONGEST_COMMENT} characters", 400)
+        before = request.announce_before
+        try:
+            changed = self._controls.update_silence(
+                request.id, actor.name,
+                until_ns=None if request.seconds is None else now_ns + round(request.seconds * _SECOND_NS),
+                comment=request.comment, announce=request.announce,
+                announce_ns=None if before is None else round(before * _SECOND_NS),
+            )  # fmt: skip
+        except SilenceError as error:
+            raise OperationError(str(error), 400) from error
+        if changed is None:
+            raise _unknown(request.id)
+        return _silence(changed, now_ns)
+
     def expire(self, actor: Actor, request: ExpireSilence) -> SilenceStatus:
         """End a silence now."""
-        ended = self._controls.expire_silence(request.id, actor.name)
-        if ended is None:
-            raise OperationError(
-                f"there is no silence {request.id} that has not ended; `falco-bridge silence list` lists them", 404
-            )
-        return _silence(ended, ended.until_ns)
+        ended = self._controls.expire_silences(SilenceSelection((request.id,)), actor.name)
+        if not ended:
+            raise _unknown(request.id)
+        return _silence(ended[0], ended[0].until_ns)
+
+    def expire_many(self, actor: Actor, request: ExpireSilences) -> SilenceList:
+        """End silences now."""
+        which = SilenceSelection(frozenset(request.ids), request.author, request.all)
+        ended = self._controls.expire_silences(which, actor.name)
+        return SilenceList(items=[_silence(each, each.until_ns) for each in ended])
 
     def preview(self, _actor: Actor, request: PreviewSilence) -> SilencePreview:
         """What a silence would have held back."""
         try:
-            found = self._controls.preview(request.condition, time.time_ns() - round(request.seconds * _SECOND_NS))
+            since_ns = time.time_ns() - round(request.seconds * _SECOND_NS)
+            found = self._controls.preview(request.condition, since_ns, request.during)
         except SilenceError as error:
             raise OperationError(str(error), 400) from error
         except JournalError as error:
@@ -93,7 +136,14 @@ class SilenceOperations:
                 )
                 for each in found.examples
             ],
+            not_judged=dict(found.unjudged.most_common()),
         )  # fmt: skip
+
+
+def _unknown(silence_id: str) -> OperationError:
+    return OperationError(
+        f"there is no silence {silence_id} that has not ended; `falco-bridge silence list` lists them", 404
+    )
 
 
 def _silence(record: SilenceRecord, now_ns: int) -> SilenceStatus:
