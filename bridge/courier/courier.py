@@ -63,7 +63,7 @@ class Courier:
         self._first_result = 0.0
         """When the first of them was noticed, by the monotonic clock."""
         self._signals: SimpleQueue[None] = SimpleQueue()
-        self._to_try: SimpleQueue[str] = SimpleQueue()
+        self._to_try: SimpleQueue[tuple[str, Callable[[Runner, int], None]]] = SimpleQueue()
         self._configurations: SimpleQueue[Configuration] = SimpleQueue()
         self._log = structlog.get_logger("courier")
         self._runners: dict[str, Runner] = {}
@@ -72,7 +72,7 @@ class Courier:
         self._due = DueCache(queue, self._runners)
         self._health_alerts = HealthAlerts(alerts, queue, self._runners, socket.gethostname())
         self._expiry = DeliveryExpiry(queue, self._runners)
-        self._port_checks = PortChecks(self.try_now)
+        self._port_checks = PortChecks(self._port_is_open)
         self._deadline: float | None = None
         self._woken = threading.Event()
         """Whether there may be deliveries that the due cache does not know of."""
@@ -91,7 +91,7 @@ class Courier:
 
     def try_now(self, name: str) -> None:
         """That channel may work again: if its circuit is open, send a probe at once."""
-        self._to_try.put(name)
+        self._to_try.put((name, Runner.try_now))
         self.wake()
 
     def configure(
@@ -102,6 +102,11 @@ class Courier:
         The attempts in flight of a channel that has changed or is removed end as they would have. Others go on.
         """
         self._configurations.put(Configuration(tuple(names), changed, options))
+        self.wake()
+
+    def _port_is_open(self, name: str) -> None:
+        """Called from the thread of the port checks."""
+        self._to_try.put((name, Runner.port_is_open))
         self.wake()
 
     def stop(self, seconds: float) -> None:
@@ -170,15 +175,16 @@ class Courier:
         """Timeouts, recoveries, expiry and health alerts: everything but the deliveries themselves."""
         now_ns = self._timeline.now_ns()
         while not self._to_try.empty():
-            if (runner := self._runners.get(self._to_try.get_nowait())) is not None:
-                runner.try_now(now_ns)
+            name, attempt = self._to_try.get_nowait()
+            if name in self._runners:
+                attempt(self._runners[name], now_ns)
         for runner in self._runners.values():
             runner.workers.apply_timeout(runner.options.attempt_timeout)
             if runner.has_recovered:
                 self._queue.make_due_now(runner.name, now_ns)
                 runner.has_recovered = False
                 self._due.change(runner.name)
-        addresses = {name: runner.refusing_address for name, runner in self._runners.items()}
+        addresses = {name: runner.returning_address for name, runner in self._runners.items()}
         self._port_checks.watch({name: address for name, address in addresses.items() if address is not None})
         self._expiry.check(now_ns)
         if self._health_alerts.check(now_ns):

@@ -2,6 +2,9 @@
 
 A probe of an open circuit is a message, so probes are rare. A connect that is closed at once costs nothing, and
 can be made every few seconds. It runs in a thread of its own, which starts when a channel first refuses a connection.
+
+A service often accepts connections before it works. For two minutes after its port opened, the channel is therefore
+tried at each check; after that only the backoff decides.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 EVERY_SECONDS = 1.5
+RETURN_SECONDS = 120.0
+"""How long a service may take, from when its port opens, until it accepts messages."""
 _CONNECT_SECONDS = 0.5
 _RESOLVED_SECONDS = 60.0
 """How long the addresses of a host name are used, so that an outage causes no storm of DNS queries."""
@@ -26,7 +31,7 @@ class PortChecks:
     """The channels that are checked. Used by the courier's main thread."""
 
     def __init__(self, on_open: Callable[[str], None]) -> None:
-        """``on_open`` is called with the name of a channel whose port accepts connections; from the thread."""
+        """``on_open`` is called, from the thread, with the name of a channel that is to be tried now."""
         self._on_open = on_open
         self._watched: dict[str, Address] = {}
         self._changed = threading.Event()
@@ -51,7 +56,7 @@ class PortChecks:
                 for name, address in watched.items()
             }
             for name, check in checks.items():
-                if check.has_opened():
+                if check.is_returning():
                     self._on_open(name)
             if watched:
                 time.sleep(EVERY_SECONDS)
@@ -61,22 +66,23 @@ class PortChecks:
 
 
 class _Check:
-    """One address. It reports an open port once, and again only after a refusal: the port may be another service's."""
+    """One address. An open port is reported for a limited time, and again only after a refusal."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self._resolved: list[tuple[int, tuple[object, ...]]] = []
         self._resolved_at = 0.0
-        self._may_report = True
+        self._opened_at: float | None = None
 
-    def has_opened(self) -> bool:
-        """Whether the port accepts connections, and that is to be reported."""
-        is_open = any(_connects(family, address) for family, address in self._addresses())
-        if not is_open:
-            self._may_report = True
+    def is_returning(self) -> bool:
+        """Whether the port accepts connections, and has not done so for long."""
+        if not any(_connects(family, address) for family, address in self._addresses()):
+            self._opened_at = None
             return False
-        reported, self._may_report = self._may_report, False
-        return reported
+        now = time.monotonic()
+        if self._opened_at is None:
+            self._opened_at = now
+        return now - self._opened_at <= RETURN_SECONDS
 
     def _addresses(self) -> list[tuple[int, tuple[object, ...]]]:
         if not self._resolved_at or time.monotonic() > self._resolved_at + _RESOLVED_SECONDS:

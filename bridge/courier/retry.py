@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bridge.common.durations import duration_text
 from bridge.delivery import Delivery, DeliveryState, Outcome, Settlement, Verdict
+from bridge.delivery.outcome import CONNECTION_REFUSED
 
 _FIRST_SECONDS = 1.0
 _LONGEST_SECONDS = 300.0
@@ -33,9 +34,15 @@ def settlement(delivery: Delivery, outcome: Outcome, now_ns: int, jitter: float,
         state, reason = DeliveryState.DEAD, given_up(delivery.attempts + 1, age, outcome.reason)
     else:
         due_ns += int(wait_seconds(delivery.attempts, outcome, jitter) * _SECOND)
-    released = delivery.attempts + 1 >= RELEASED_AFTER and outcome.status != TOO_MANY_REQUESTS
+    may_be_the_cause = outcome.status != TOO_MANY_REQUESTS and not is_refused(outcome)
+    released = delivery.attempts + 1 >= RELEASED_AFTER and may_be_the_cause
     released = released or outcome.verdict is Verdict.AMBIGUOUS  # the next one shows which is at fault
     return Settlement(delivery.id, state, now_ns, due_ns, outcome.status, reason, released_from_order=released)
+
+
+def is_refused(outcome: Outcome) -> bool:
+    """Whether the connection was refused, so that no message was sent."""
+    return outcome.verdict is Verdict.RETRY and outcome.reason.startswith(CONNECTION_REFUSED)
 
 
 def wait_seconds(attempts: int, outcome: Outcome, jitter: float) -> float:

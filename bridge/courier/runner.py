@@ -13,7 +13,7 @@ from bridge.courier import bucket
 from bridge.courier.batch import is_split, next_limit, sends_digests
 from bridge.courier.circuit import after_restart, after_send, before_send
 from bridge.courier.clock_steps import moved_deliveries, moved_health
-from bridge.courier.retry import TOO_MANY_REQUESTS, settlement, wait_seconds
+from bridge.courier.retry import TOO_MANY_REQUESTS, is_refused, settlement, wait_seconds
 from bridge.courier.suspects import Suspects
 from bridge.courier.worker import Attempt, Done, Send, Workers
 from bridge.delivery import Capacity, Circuit, DeliveryState, Health, Outcome, Settlement, Verdict
@@ -24,6 +24,8 @@ AHEAD = 10
 """Attempts of a channel that may wait for a thread, or for their settlement, besides those that threads make."""
 _FILLS_BATCH_SECONDS = 0.5
 """How long the next batch is held until it is full."""
+_NOT_READY = {502, 503, 504}
+"""What a service that is starting answers, or a proxy before it. None of it is the fault of a delivery."""
 _SECOND = 1_000_000_000
 
 
@@ -45,6 +47,8 @@ class Runner:
         self.options = options
         rate = str(options.rate) if options.rate else ""
         self.health = replace(after_restart(health), rate=rate, since_ns=health.since_ns or now_ns)
+        self._was_refused = health.failures > 0 and health.reason.startswith(CONNECTION_REFUSED)
+        """Whether a connection was refused, and since then no attempt had another result than a retry."""
         self.changed = self.health != health
         """Whether the health has to be recorded."""
         takes_more = channel.batch_size == 1 and options.rate is None and options.digest_after is None
@@ -143,6 +147,7 @@ class Runner:
             self._split.extendleft((send[size // 2 :], send[: size // 2]))  # down to single ones first
             return []
         was_open = self.health.circuit is not Circuit.CLOSED
+        self._was_refused = is_refused(outcome) or (self._was_refused and outcome.verdict is Verdict.RETRY)
         self.note(after_send(self.health, outcome, size, now_ns, self._jitter()))
         self.has_recovered |= was_open and self.health.circuit is Circuit.CLOSED
         settlements = self._settlements(send, outcome, now_ns)
@@ -173,10 +178,14 @@ class Runner:
             self.taken_back += [each.id for each in send]
 
     @property
-    def refusing_address(self) -> tuple[str, int] | None:
-        """Its host and port, if it refused the last connection."""
-        is_refused = self.health.failures > 0 and self.health.reason.startswith(CONNECTION_REFUSED)
-        return address_of(self._channel) if is_refused else None
+    def returning_address(self) -> tuple[str, int] | None:
+        """Its host and port, if it refused connections and has not worked since."""
+        return address_of(self._channel) if self._was_refused else None
+
+    def port_is_open(self, now_ns: int) -> None:
+        """Its port accepts connections again: try it, unless it said when."""
+        if self._was_refused and self._paused_ns <= now_ns:
+            self.try_now(now_ns)
 
     def try_now(self, now_ns: int) -> None:
         """The channel may work again: send the next probe, or what waits for another attempt, at once."""
@@ -229,7 +238,7 @@ class Runner:
         """The same outcome and jitter for all: deliveries that failed together are due again together."""
         jitter = self._jitter()
         settled = [settlement(each, outcome, now_ns, jitter, self.options.give_up_after) for each in send]
-        if len(send) > 1:
+        if len(send) > 1 or (self._was_refused and outcome.status in _NOT_READY):
             settled = [replace(each, released_from_order=False) for each in settled]
         if len(send) > self._channel.batch_size and outcome.verdict is Verdict.DELIVERED:
             self.note(replace(self.health, digested=self.health.digested + len(send)))

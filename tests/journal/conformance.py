@@ -256,9 +256,14 @@ class OrderConformance(Base):
         journal.alerts.append("falco", 8, of_incidents("a", first=4))
         assert claimed(journal, Capacity(5), 8) == [["a4"]]
 
-    def test_a_retried_dead_letter_waits_for_its_key(self, journal: Journal) -> None:
-        """It is behind one that is in flight, and before those that wait."""
-        journal.alerts.append("falco", 0, of_incidents("aaaa"))
+    @pytest.mark.parametrize("ordered", [False, True])
+    def test_a_retried_dead_letter_waits_for_its_key(self, journal: Journal, ordered: bool) -> None:
+        """It is behind one that is in flight, and before those that wait. The key is the incident, or the route."""
+        incidents = ("i", "j", "i", "k") if ordered else ("i",) * 4
+        journal.alerts.append(
+            "falco", 0, [entry(number, "chat", route="a", incident=each, ordered=ordered)
+                         for number, each in enumerate(incidents)]
+        )  # fmt: skip
         journal.deliveries.settle([settlement(1, DeliveryState.DEAD)])
         assert claimed(journal, Capacity(5)) == [["a1"]]
         assert journal.dead_letters.retry([1], 1) == [1]
@@ -270,6 +275,15 @@ class OrderConformance(Base):
         assert claimed(journal, Capacity(5), 2) == [["a0"]]
         journal.deliveries.settle([settlement(1)])
         assert claimed(journal, Capacity(5), 2) == [["a2"]]
+
+    def test_dead_letters_of_one_key_are_retried_in_order(self, journal: Journal) -> None:
+        """Before those that wait, in whatever order they are named."""
+        journal.alerts.append("falco", 0, [entry(number, "chat", route="a", ordered=True) for number in range(4)])
+        journal.deliveries.settle([settlement(number, DeliveryState.DEAD) for number in (1, 2, 3)])
+        assert journal.dead_letters.retry([3, 1, 2], 1) == [1, 2, 3]
+        for number in range(4):
+            assert claimed(journal, Capacity(5, 1), 1) == [[f"a{number}"]]
+            journal.deliveries.settle([settlement(number + 1)])
 
     def test_deliveries_that_were_not_sent_are_put_back(self, journal: Journal) -> None:
         """Due at once, without an attempt; what was settled since stays as it is."""
