@@ -18,7 +18,7 @@ _ENVIRONMENT = os.environ | {"PATH": os.pathsep.join((str(Path(sys.executable).p
 
 NOT_THIN = {BRIDGE / "__init__.py", BRIDGE / "simulate" / "__init__.py"}
 """The version, and an environment variable that must be set before grpc is imported."""
-PURE = ("alert", "language", "matching", "routing")
+PURE = ("alert", "language", "matching", "routing", "terminal")
 IMPURE_MODULES = {
     "asyncio", "http", "io", "logging", "multiprocessing", "os", "random", "select", "selectors", "shutil", "signal",
     "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "grpc", "requests", "structlog",

@@ -52,6 +52,17 @@ class FieldType:
 RETIRED = "evt.dir"
 """The field that Falco 0.43 removed and older rules use."""
 _RETIRED = FieldType(RETIRED, "string", is_list=False, source="syscall", provider="libs")
+_COMMAND_FIELDS = tuple(
+    FieldType(f"cmd.{name}", kind, is_list=False, source="terminal", provider="falco-bridge")
+    for name, kind in (
+        ("text", "string"), ("ran", "string"), ("wrote", "string"), ("prompt", "string"), ("who", "string"),
+        ("source", "string"), ("session", "string"), ("confidence", "double"), ("exit", "int64"),
+        ("hidden_keys", "uint32"), ("aborted", "bool"),
+    )
+)  # fmt: skip
+"""The fields of the alerts that the bridge makes of commands (``bridge/terminal/derived.py``)."""
+OWN_FIELDS = ("cmd.",)
+"""The prefixes of fields that no Falco rule outputs: the bridge adds them."""
 _ADDED: dict[str, FieldType] = {}
 
 
@@ -59,7 +70,7 @@ _ADDED: dict[str, FieldType] = {}
 def catalogue() -> Mapping[str, FieldType]:
     """All known fields by name, without arguments."""
     rows = json.loads((Path(__file__).parent / "fields.json").read_text(encoding="utf-8"))
-    return {**_ADDED, **{field.name: field for field in (_RETIRED, *map(_field, rows))}}
+    return {**_ADDED, **{field.name: field for field in (_RETIRED, *_COMMAND_FIELDS, *map(_field, rows))}}
 
 
 def set_added_fields(fields: Iterable[FieldType]) -> None:

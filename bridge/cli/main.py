@@ -23,6 +23,7 @@ VERBS = (
     "replay",
     "diff",
     "match",
+    "commands",
     "explain",
     "history",
     "fields",

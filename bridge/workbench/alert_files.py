@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from bridge.journal import JournalError
 from bridge.journal.opening import open_to_read
 
 _SQLITE_HEADER = b"SQLite format 3\0"
+_GZIP_HEADER = b"\x1f\x8b"
 STANDARD_INPUT = "-"
 
 
@@ -55,7 +58,11 @@ def read_alerts(path: str) -> Iterator[Line | NoAlert]:
     else:
         try:
             with Path(path).open("rb") as file:
-                yield from read_lines(file)
+                header = file.read(len(_GZIP_HEADER))
+                file.seek(0)
+                yield from read_lines(gzip.GzipFile(fileobj=file) if header == _GZIP_HEADER else file)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise AlertFileError(f"{path}: is not a complete gzip file ({error}); copy it again") from error
         except OSError as error:
             raise _unreadable(path, error) from error
 

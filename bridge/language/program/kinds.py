@@ -56,7 +56,7 @@ _INDEXED = frozenset((
 ))  # fmt: skip
 """Fields whose argument in brackets is a number."""
 _ARGUMENT_ALLOWED = _INDEXED | (_ARGUMENT_REQUIRED - _DOT_ARGUMENT) | {"proc.env", "proc.aenv", "fd.types"}
-BUILT_IN = frozenset({"libs", "container"})
+BUILT_IN = frozenset({"libs", "container", "falco-bridge"})
 """Providers of fields whose arguments are known. Those of plugins depend on the version of the plugin."""
 _NUMBER = re.compile(r"\s*[+-]?[0-9]+")
 

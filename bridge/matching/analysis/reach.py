@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bridge.alert import Alert, make_alert
 from bridge.alert.alert import is_clock_field
-from bridge.alert.catalogue import find_field, unknown_argument
+from bridge.alert.catalogue import OWN_FIELDS, find_field, unknown_argument
 from bridge.language.falco.rules import FalcoRule
 from bridge.language.program.carriers import carriers_of, is_printable, substitute
 from bridge.language.program.clauses import Then, Unless, With, own_fields
@@ -113,7 +113,7 @@ def _of_output(names: AbstractSet[str]) -> frozenset[str]:
     return frozenset(
         name
         for name in names
-        if name not in _NOT_OUTPUT_FIELDS and not name.startswith(LABEL) and not is_clock_field(name)
+        if name not in _NOT_OUTPUT_FIELDS and not name.startswith((LABEL, *OWN_FIELDS)) and not is_clock_field(name)
     )
 
 

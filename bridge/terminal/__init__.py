@@ -1,0 +1,1 @@
+"""From Falco's alerts about terminals to the commands that were typed. Pure."""

@@ -1,0 +1,235 @@
+"""Paints on a grid what a shell writes: text, control characters and escape sequences.
+
+The width of the terminal is learned from the shell itself. Readline writes a character, a space and CR at the last
+column; zsh pads its prompt with ``width - 1`` spaces. What a shell never writes is ignored, and every count is clamped.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from bridge.terminal.grid import MAX_COLUMNS, Grid
+
+_TOKEN = re.compile(
+    r"(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
+    r"|(?P<csi>\x1b\[[0-?]*[ -/]*[@-~])"
+    r"|(?P<string>\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\))"
+    r"|(?P<escape>\x1b[ -/]*[0-~])"
+    r"|(?P<control>[\x00-\x1f\x7f-\x9f])"
+)
+_UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?\Z")
+_MAX_UNFINISHED = 5000
+"""Characters of an escape sequence that continues in the next write."""
+_ZSH_PADDING = re.compile(r"( {19,})\r \r")
+_LEAST_WIDTH = 20
+"""No terminal that is typed at is narrower. It keeps short texts from being taken for a full row."""
+_MOST_DOWN = 50
+_MOST_INSERTED = 200
+_MOST_ROWS = 20
+_FULL_SCREEN = "?1049"
+_NEWLINES = frozenset("\n\x0b\x0c")
+
+
+class Painter(msgspec.Struct):
+    """Paints the writes of one shell."""
+
+    grid: Grid = msgspec.field(default_factory=Grid)
+    unfinished: str = ""
+    """The beginning of an escape sequence."""
+    wraps_itself: bool = False
+    """Whether the shell ends a full row with a line feed: busybox and ksh do while they edit a line."""
+    may_show_width: bool = False
+    """Whether this write contains what readline writes at the last column."""
+    before_return: int = 0
+    """The column before a CR that nothing followed yet."""
+
+    def feed(self, text: str, *, until_newline: bool = False) -> str | None:
+        """Paint a write. With ``until_newline``, returns the rest from the first line feed on, which is not painted."""
+        if self.unfinished:
+            text, self.unfinished = self.unfinished + text, ""
+        elif text.isascii() and text.isprintable():
+            self.before_return = 0
+            self.grid.put(text)
+            return None
+        self._look_for_width(text)
+        if "\x1b" in text:
+            text = self._without_unfinished(text)
+        for token in _TOKEN.finditer(text):
+            part = token.group()
+            if until_newline and part in _NEWLINES:
+                rest, self.unfinished = text[token.start() :] + self.unfinished, ""
+                return rest
+            if part != "\n":
+                self.before_return = 0
+            if token.lastgroup == "control":
+                self._control(part, text[token.end() : token.end() + 1])
+            else:
+                self._paint(str(token.lastgroup), part)
+        return None
+
+    def _paint(self, kind: str, part: str) -> None:
+        match kind:
+            case "text":
+                self.grid.put(part)
+            case "csi":
+                self._sequence(part)
+            case "escape":
+                self._escape(part)
+            case _:
+                pass
+
+    def _without_unfinished(self, text: str) -> str:
+        found = _UNFINISHED.search(text, max(0, text.rfind("\x1b", 0, -1) - 1))
+        if found is None:
+            return text
+        self.unfinished = found.group()[:_MAX_UNFINISHED]
+        return text[: found.start()]
+
+    def _look_for_width(self, text: str) -> None:
+        self.may_show_width = " \r" in text
+        if self.may_show_width:
+            found = _ZSH_PADDING.search(text)
+            if found is not None:
+                self.grid.width = min(len(found[1]) + 1, MAX_COLUMNS)
+
+    def _control(self, character: str, following: str) -> None:
+        grid = self.grid
+        match character:
+            case "\r":
+                self.before_return = grid.column
+                if following == "\n" or not self._at_last_column():
+                    grid.wrap_waits = False
+                    grid.column = 0
+            case _ if character in _NEWLINES:
+                self._line_feed()
+            case "\x08":
+                grid.wrap_waits = False
+                grid.column = max(0, grid.column - 1)
+            case "\t":
+                grid.column = min((grid.column // 8 + 1) * 8, grid.columns - 1)
+            case _:
+                pass
+
+    def _at_last_column(self) -> bool:
+        """Whether a space before this CR went to the next row. If so, the width is known, and the cursor is there."""
+        grid = self.grid
+        row = grid.rows[grid.row]
+        if grid.width or not self.may_show_width or grid.column < _LEAST_WIDTH:
+            return False
+        if grid.column != len(row) or row[-1] != " ":
+            return False
+        grid.width = grid.column - 1
+        row.pop()
+        grid.wraps[grid.row] = True
+        grid.down()
+        grid.column = 0
+        grid.wrap_waits = False
+        if not grid.rows[grid.row]:
+            grid.rows[grid.row].append(" ")
+        return True
+
+    def _line_feed(self) -> None:
+        grid = self.grid
+        if self.wraps_itself:
+            reached = max(grid.column, self.before_return)
+            if reached >= _LEAST_WIDTH and reached == len(grid.rows[grid.row]):
+                grid.wraps[grid.row] = True
+        grid.line_feed()
+
+    def _escape(self, sequence: str) -> None:
+        grid = self.grid
+        match sequence:
+            case "\x1b7":
+                grid.saved = (grid.row, grid.column)
+            case "\x1b8":
+                grid.row, grid.column = min(grid.saved[0], len(grid.rows) - 1), grid.saved[1]
+            case "\x1bc":
+                grid.clear()
+            case "\x1bM":
+                grid.move_up(1)
+            case _:
+                pass
+
+    def _sequence(self, sequence: str) -> None:
+        final, body = sequence[-1], sequence[2:-1]
+        if body[:1] in {"?", ">", "=", "<"}:
+            if final == "h" and body == _FULL_SCREEN:
+                self.grid.damaged = True
+            return
+        numbers = _numbers(body)
+        if not self._move(final, numbers) and not self._erase(final, numbers[0]):
+            self._shift(final, max(numbers[0], 1))
+
+    def _move(self, final: str, numbers: list[int]) -> bool:
+        """Move the cursor. False if the sequence does not move it."""
+        grid, count = self.grid, max(numbers[0], 1)
+        match final:
+            case "C":
+                grid.move_to_column(grid.column + count)
+            case "D":
+                grid.move_to_column(grid.column - count)
+            case "A":
+                grid.move_up(count)
+            case "B":
+                for _ in range(min(count, _MOST_DOWN)):
+                    grid.down()
+                grid.wrap_waits = False
+            case "G" | "`":
+                grid.column = min(count - 1, MAX_COLUMNS - 1)
+                grid.wrap_waits = False
+            case "H" | "f":
+                if len(numbers) == 1 and numbers[0] <= 1:
+                    grid.clear()
+                else:
+                    grid.damaged = True
+                grid.wrap_waits = False
+            case _:
+                return False
+        return True
+
+    def _erase(self, final: str, number: int) -> bool:
+        """Erase cells. False if the sequence erases none."""
+        grid = self.grid
+        match final, number:
+            case "J", 0:
+                grid.erase_below()
+            case "J", _:
+                grid.erase_all()
+            case "K", 0:
+                grid.erase_right()
+            case "K", 1:
+                grid.blank(0, grid.column + 1)
+            case "K", _:
+                grid.erase_row()
+            case "X", _:
+                grid.blank(grid.column, grid.column + max(number, 1))
+            case _:
+                return False
+        return True
+
+    def _shift(self, final: str, count: int) -> None:
+        """Insert or remove cells or rows. Other sequences are ignored."""
+        grid = self.grid
+        match final:
+            case "P":
+                grid.delete(count)
+            case "@":
+                grid.insert(min(count, _MOST_INSERTED))
+            case "L":
+                grid.insert_rows(min(count, _MOST_ROWS))
+            case "M":
+                grid.delete_rows(min(count, _MOST_ROWS))
+            case _:
+                pass
+
+
+def _numbers(body: str) -> list[int]:
+    """The numbers of a control sequence, clamped; 0 for one that is left out."""
+    if not body:
+        return [0]
+    parts = body.split(";")
+    if not all(part.isascii() and (part.isdigit() or not part) for part in parts):
+        return [0]
+    return [min(int(part[:6]), MAX_COLUMNS) if part else 0 for part in parts[:4]]

