@@ -26,6 +26,8 @@ VERBS = (
     "commands",
     "explain",
     "history",
+    "show",
+    "tail",
     "fields",
     "falco_config",
     "simulate",
@@ -43,7 +45,7 @@ VERBS = (
     "completion",
 )
 """Each is a module in ``bridge.cli.verbs``. Its ``add_parser(subparsers)`` sets ``run``: arguments to exit code."""
-FOLDERS = {"replay": "trial", "diff": "trial", "history": "past"}
+FOLDERS = {"replay": "trial", "diff": "trial", "history": "past", "show": "past", "tail": "past"}
 """The verbs whose modules are in a subfolder of ``bridge.cli.verbs``."""
 
 USAGE = 2

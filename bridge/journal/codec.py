@@ -53,6 +53,7 @@ class _DecisionBody(msgspec.Struct, array_like=True):
     reason: str
     channels: tuple[str, ...] = ()
     detail: str = ""
+    incident: str = ""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -145,13 +146,15 @@ def _context(body: _ContextBody) -> NotificationContext:
 
 def encode_decisions(decisions: tuple[Decision, ...]) -> bytes:
     """What the routes made of an alert, as JSON."""
-    return _encode([_DecisionBody(each.route, each.reason, each.channels, each.detail) for each in decisions])
+    return _encode(
+        [_DecisionBody(each.route, each.reason, each.channels, each.detail, each.incident) for each in decisions]
+    )
 
 
 def decode_decisions(body: bytes) -> tuple[Decision, ...]:
     """The decisions that ``encode_decisions`` wrote."""
     return tuple(
-        Decision(each.route, _REASONS[each.reason], each.channels, each.detail)
+        Decision(each.route, _REASONS[each.reason], each.channels, each.detail, each.incident)
         for each in _decisions_decoder.decode(body)
     )
 

@@ -23,6 +23,7 @@ from bridge.journal.records import (
     DeadLetter,
     DeliveryRecord,
     MemoryWrite,
+    NotificationRecord,
     QuarantinedMessage,
     RecordedAlert,
     SilenceRecord,
@@ -211,6 +212,15 @@ class History(Protocol):
 
     def deliveries(self, state: DeliveryState | None = None) -> Iterator[DeliveryRecord]:
         """Every stored delivery, or those in one state, in the order in which they were added."""
+
+    def deliveries_of(self, number: int) -> list[NotificationRecord]:
+        """The deliveries that are about the alert with that number, in the order in which they were added."""
+
+    def deliveries_naming(self, texts: Collection[str], since_ns: int, limit: int) -> list[NotificationRecord]:
+        """The first deliveries added at ``since_ns`` or later whose notification names an alert or incident by its id.
+
+        Reads every notification since then.
+        """
 
     def delivery_counts(self) -> Counter[tuple[str, DeliveryState]]:
         """How many deliveries each channel has in each state."""

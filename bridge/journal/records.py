@@ -44,6 +44,20 @@ class DeliveryRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class NotificationRecord:
+    """A delivery with its notification and its times."""
+
+    delivery: DeliveryRecord
+    notification: Notification | None
+    """None if it cannot be read."""
+    created_ns: int
+    due_ns: int
+    """When a pending one is attempted."""
+    settled_ns: int | None
+    """When its last attempt ended; None before the first one."""
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """A failed attempt."""
 

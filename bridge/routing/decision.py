@@ -23,6 +23,8 @@ class Decision(msgspec.Struct, frozen=True):
     channels: tuple[str, ...] = ()
     detail: str = ""
     """The numbers behind the reason: ``2 of 3``."""
+    incident: str = ""
+    """The id of the incident that the match belongs to; empty for a route without memory."""
 
 
 class Routed(msgspec.Struct, frozen=True):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from bridge.alert import Alert
 from bridge.cli.main import main
 from bridge.journal.opening import open_for_router
 from bridge.routing import Decision, Entry, Reason, Routed
-from tests.cli.commands import run
+from tests.cli.commands import ROOT, run
 from tests.support.builders import alert, entry
 
 HOUR_NS = 3_600_000_000_000
@@ -172,6 +174,26 @@ def test_follow_prints_what_is_stored_later(journal: Path) -> None:
         assert [next(following).alert for _ in range(3)] == [_late(1), _late(2), _late(3)]
     finally:
         opened.close()
+
+
+@pytest.mark.parametrize("words", [["tail"], ["history", "--follow"]])
+def test_what_is_followed_is_printed_at_once(journal: Path, words: list[str]) -> None:
+    """Line by line, the newest last, although standard output is no terminal."""
+    command = [sys.executable, "-m", "bridge", *words, "not rule = Late", "--json", "--journal", str(journal)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        printed = [json.loads(process.stdout.readline())["id"] for _ in range(3)]
+        opened = open_for_router(journal)
+        live = alert(NOW_NS + len(words), rule="Live", output="live")
+        opened.alerts.append("falco", NOW_NS, [entry(live)])
+        opened.close()
+        last = json.loads(process.stdout.readline())
+        while last["id"] != live.id:
+            printed.append(last["id"])
+            last = json.loads(process.stdout.readline())
+        process.terminate()
+    assert ids(1)[0] in printed
+    assert printed == sorted(printed)
 
 
 def _late(number: int) -> Alert:

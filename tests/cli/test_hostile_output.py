@@ -111,7 +111,7 @@ def test_nor_does_a_running_bridge(instance: Instance) -> None:
     wait_until(lambda: len(instance.kept()) == 1, "the alert")
     for words in (["status"], ["status", "--json"], ["dead", "list"], ["quarantine", "list"], ["channels"],
                   ["quarantine", "list", "--json"], ["quarantine", "show", "1"],
-                  ["history"], ["history", "--json"], ["history", "--csv"], ["history", "--fields", "rule,output"]):  # fmt: skip
+                  ["history"], ["show", "1"], ["show", "1", "--json"], ["history", "--json"], ["history", "--csv"], ["history", "--fields", "rule,output"]):  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-m", "bridge", *words, "--config", "falco-bridge.yaml"], cwd=instance.folder,
             capture_output=True, timeout=60, check=False, text=True,

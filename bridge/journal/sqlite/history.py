@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import msgspec
 import structlog
 
 from bridge.delivery import DeliveryState
-from bridge.journal.codec import decode_decisions
+from bridge.journal.codec import decode_decisions, decode_notification
 from bridge.journal.errors import UnreadableError
-from bridge.journal.records import DeliveryRecord, QuarantinedMessage, RecordedAlert
+from bridge.journal.records import DeliveryRecord, NotificationRecord, QuarantinedMessage, RecordedAlert
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
 
@@ -24,6 +24,10 @@ _HEXADECIMAL = frozenset("0123456789abcdef")
 _QUARANTINE_PAGE = 50
 _ALERTS = "SELECT seq, id, received_ns, source_name, body, decisions FROM alerts"
 _QUARANTINE = "SELECT seq, received_ns, source_name, reason, raw FROM quarantine"
+_NOTIFICATIONS = (
+    "SELECT d.id, a.id, d.channel, d.state, d.attempts, d.status, d.reason, d.digest_id, d.notification, d.created_ns, "
+    "d.due_ns, d.settled_ns FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert_seq"
+)
 _DELIVERIES = (
     "SELECT d.id, a.id, d.channel, d.state, d.attempts, d.status, d.reason, d.digest_id "
     "FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert_seq "
@@ -49,6 +53,21 @@ class _DeliveryRow(NamedTuple):
     status: int | None
     reason: str
     digest_id: int | None
+
+
+class _NotificationRow(NamedTuple):
+    id: int
+    alert_id: bytes
+    channel: str
+    state: DeliveryState
+    attempts: int
+    status: int | None
+    reason: str
+    digest_id: int | None
+    notification: bytes
+    created_ns: int
+    due_ns: int
+    settled_ns: int | None
 
 
 class _CountRow(NamedTuple):
@@ -150,6 +169,23 @@ class SqliteHistory:
                 )  # fmt: skip
             last = page[-1].id
 
+    def deliveries_of(self, number: int) -> list[NotificationRecord]:
+        """As in History."""
+        rows = self._database.rows(_NotificationRow, f"{_NOTIFICATIONS} WHERE d.alert_seq = ? ORDER BY d.id", (number,))
+        return [_notification(row) for row in rows]
+
+    def deliveries_naming(self, texts: Collection[str], since_ns: int, limit: int) -> list[NotificationRecord]:
+        """As in History. SQLite searches the encoded notifications."""
+        if not texts:
+            return []
+        named = " OR ".join(["instr(d.notification, ?)"] * len(texts))
+        rows = self._database.rows(
+            _NotificationRow,
+            f"{_NOTIFICATIONS} WHERE d.created_ns >= ? AND ({named}) ORDER BY d.id LIMIT ?",  # only marks
+            (since_ns, *[text.encode() for text in texts], limit),
+        )
+        return [_notification(row) for row in rows]
+
     def delivery_counts(self) -> Counter[tuple[str, DeliveryState]]:
         """As in History."""
         rows = self._database.rows(_CountRow, "SELECT channel, state, count(*) FROM deliveries GROUP BY channel, state")
@@ -184,3 +220,14 @@ class SqliteHistory:
 
     def _messages(self, statement: str, parameter: int) -> list[QuarantinedMessage]:
         return [QuarantinedMessage(*row) for row in self._database.rows(_QuarantineRow, statement, (parameter,))]
+
+
+def _notification(row: _NotificationRow) -> NotificationRecord:
+    try:
+        notification = decode_notification(row.channel, row.notification)
+    except (msgspec.MsgspecError, ValueError, KeyError):
+        notification = None
+    delivery = DeliveryRecord(
+        row.id, row.alert_id.hex(), row.channel, row.state, row.attempts, row.status, row.reason, row.digest_id
+    )
+    return NotificationRecord(delivery, notification, row.created_ns, row.due_ns, row.settled_ns)

@@ -54,7 +54,7 @@ def decide_with_memory(
             now += own
             others += [each for each in run.emissions if each not in own]
             channels = route.destinations(original.get) if own else ()
-            decisions.append(Decision(route.name, run.reason or Reason.SENT, channels, run.detail))
+            decisions.append(Decision(route.name, run.reason or Reason.SENT, channels, run.detail, run.incident))
         elif (silence := silenced(original.id)) is not None:
             decisions.append(Decision(route.name, Reason.SILENCED, (), f"by silence {silence}"))
         else:

@@ -72,6 +72,8 @@ class Run(msgspec.Struct, frozen=True):
     reason: Reason | None = None
     """Why the match did not come through; None if it did, or if there was no match."""
     detail: str = ""
+    incident: str = ""
+    """The id of the incident that the match belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ class Pipeline:
         passage = single(alert.id, event_ns, int(severity), keys, self._shown(redacted))
         if self.route.tables or self._named_ladder:
             passage = self._with_channels(passage, alert)
-        return self._run(state, (passage,), 0, now_ns, silenced)
+        run = self._run(state, (passage,), 0, now_ns, silenced)
+        return structs.replace(run, incident=self.incident_id(keys[-1]))
 
     def _with_channels(self, passage: Passage, alert: Alert) -> Passage:
         """The passage with the channels that tables name for the alert."""
