@@ -9,7 +9,7 @@ import msgspec
 
 from bridge.alert import Alert, Priority
 from bridge.language.program.link import Link
-from bridge.routing import Decision, Notification, NotificationContext, NotificationKind, Reason
+from bridge.routing import Decision, Notification, NotificationContext, Reason
 
 _Value = TypeVar("_Value")
 
@@ -31,21 +31,9 @@ class _NotificationBody(msgspec.Struct, omit_defaults=True):
     severity: int
     title: str | None = None
     message: str | None = None
-    context: _ContextBody | None = None
+    context: NotificationContext | None = None
     fields: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
-
-
-class _ContextBody(msgspec.Struct, omit_defaults=True):
-    kind: str = "single"
-    count: int = 1
-    suppressed: int = 0
-    first_ns: int = 0
-    last_ns: int = 0
-    values: dict[str, str] = {}
-    alerts: tuple[str, ...] = ()
-    incident: str = ""
-    key: str = ""
 
 
 class _DecisionBody(msgspec.Struct, array_like=True):
@@ -107,9 +95,9 @@ def encode_notification(notification: Notification) -> bytes:
             int(notification.severity),
             notification.title,
             notification.message,
-            None if notification.context is None else _context_body(notification.context),
+            notification.context,
             notification.fields,
-            tuple((link.name, link.url) for link in notification.links),
+            tuple([(link.name, link.url) for link in notification.links]),
         )
     )
 
@@ -117,31 +105,16 @@ def encode_notification(notification: Notification) -> bytes:
 def decode_notification(channel: str, body: bytes) -> Notification:
     """The notification that ``encode_notification`` wrote."""
     stored = _notification_decoder.decode(body)
-    context = None if stored.context is None else _context(stored.context)
     return Notification(
         channel,
         stored.routes,
         Priority(stored.severity),
         stored.title,
         stored.message,
-        context=context,
+        context=stored.context,
         fields=stored.fields,
         links=tuple(Link(name, url) for name, url in stored.links),
     )
-
-
-def _context_body(context: NotificationContext) -> _ContextBody:
-    return _ContextBody(
-        context.kind, context.count, context.suppressed, context.first_ns, context.last_ns, dict(context.values),
-        context.alerts, context.incident, context.key,
-    )  # fmt: skip
-
-
-def _context(body: _ContextBody) -> NotificationContext:
-    return NotificationContext(
-        NotificationKind(body.kind), body.count, body.suppressed, body.first_ns, body.last_ns, body.values, body.alerts,
-        body.incident, body.key,
-    )  # fmt: skip
 
 
 def encode_decisions(decisions: tuple[Decision, ...]) -> bytes:

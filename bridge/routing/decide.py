@@ -8,7 +8,7 @@ from bridge.alert import INTERNAL_SOURCE, Alert
 from bridge.language.program.link import MAX_LINKS
 from bridge.language.program.program import Program, Route
 from bridge.routing.decision import OTHERWISE, Decision, Routed
-from bridge.routing.notification import Notification
+from bridge.routing.notification import Notification, NotificationContext
 from bridge.routing.reason import Reason
 
 NOTHING = Routed((), ())
@@ -49,12 +49,16 @@ def _once_per_channel(routes: list[Route], alert: Alert) -> tuple[Notification, 
     return tuple(merge(channel, wanting, alert) for channel, wanting in by_channel.items())
 
 
-def merge(channel: str, routes: list[Route], alert: Alert) -> Notification:
+def merge(channel: str, routes: list[Route], alert: Alert, context: NotificationContext | None = None) -> Notification:
     """One notification with the first route's text, the highest severity and the names of all routes."""
     first = routes[0]
-    severity = min(alert.priority if route.severity is None else route.severity for route in routes)
-    names = tuple(route.name for route in routes)
-    links = first.links if len(routes) == 1 else tuple(dict.fromkeys(link for route in routes for link in route.links))
+    severity = alert.priority if first.severity is None else first.severity
+    names: tuple[str, ...] = (first.name,)
+    links = first.links
+    if len(routes) > 1:
+        severity = min([alert.priority if route.severity is None else route.severity for route in routes])
+        names = tuple([route.name for route in routes])
+        links = tuple(dict.fromkeys([link for route in routes for link in route.links]))
     return Notification(
-        channel, names, severity, first.title, first.message, fields=first.fields, links=links[:MAX_LINKS]
+        channel, names, severity, first.title, first.message, None, context, first.fields, links[:MAX_LINKS]
     )

@@ -5,6 +5,8 @@ They are Structs because several are made for every alert: a frozen dataclass co
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from bridge.alert import Alert
@@ -15,7 +17,7 @@ OTHERWISE = "otherwise"
 """The route name in the decisions of an ``otherwise`` statement."""
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What one route did with one alert."""
 
     route: str
@@ -27,6 +29,13 @@ class Decision(msgspec.Struct, frozen=True):
     """The id of the incident that the match belongs to; empty for a route without memory."""
 
 
+class Fault(NamedTuple):
+    """An error of the bridge in one route. Other routes are not affected."""
+
+    route: str
+    error: Exception
+
+
 class Routed(msgspec.Struct, frozen=True):
     """Everything that follows from one alert or one timer."""
 
@@ -34,11 +43,11 @@ class Routed(msgspec.Struct, frozen=True):
     """In file order."""
     notifications: tuple[Notification, ...]
     """At most one for each channel is about the alert itself. Others are about earlier alerts."""
-    faults: tuple[Exception, ...] = ()
-    """What timers raised. The other timers fired; these fire again after the next start."""
+    faults: tuple[Fault, ...] = ()
+    """What failed. The other routes and timers acted; a timer that failed fires again after the next start."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """An alert as it is stored, which is after redaction, and everything that was decided about it."""
 
     alert: Alert

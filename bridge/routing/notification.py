@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
@@ -27,8 +25,7 @@ class NotificationKind(StrEnum):
     """An incident that ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotificationContext:
+class NotificationContext(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What clauses with memory know about a notification."""
 
     kind: NotificationKind = NotificationKind.SINGLE
@@ -39,7 +36,7 @@ class NotificationContext:
     first_ns: int = 0
     last_ns: int = 0
     """Event times of the first and the last alert that it stands for."""
-    values: Mapping[str, str] = field(default_factory=dict, hash=False)
+    values: dict[str, str] = {}  # msgspec copies the default
     """Fields of other alerts that its texts name: ``2.proc.cmdline``, ``NAME.ka.user.name``; redacted."""
     alerts: tuple[str, ...] = ()
     """The ids of all alerts that it names, if there are several."""
@@ -49,7 +46,7 @@ class NotificationContext:
     """The incident's key as people read it: ``payments/api-0``."""
 
 
-class Notification(msgspec.Struct, frozen=True):
+class Notification(msgspec.Struct, frozen=True, gc=False):
     """One message for one channel. Texts are templates, which the channel renders with its own escaping."""
 
     channel: str

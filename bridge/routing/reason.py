@@ -7,10 +7,7 @@ from typing import Self
 
 
 class Reason(StrEnum):
-    """The reason of a decision. The value is the word in the journal, metrics and docs; ``meaning`` explains it.
-
-    Only ``sent``, ``dropped`` and ``unmatched`` occur until the clauses with memory are implemented.
-    """
+    """The reason of a decision. The value is the word in the journal, metrics and docs; ``meaning`` explains it."""
 
     meaning: str
     """One sentence for people, without a period."""
@@ -45,3 +42,4 @@ class Reason(StrEnum):
     RESOLVED = "resolved", "the incident was resolved"
     UNMATCHED = "unmatched", "no route matched, so `otherwise` applied"
     STATE_EVICTED = "state_evicted", "the state of the clause had been evicted, so the alert was let through"
+    FAILED = "failed", "the route failed because of an internal error of the bridge, which its log describes"

@@ -14,6 +14,7 @@ from bridge.language.program.condition import Condition
 from bridge.language.program.schedule import Schedule
 from bridge.matching import Predicate, compile_condition
 from bridge.matching.internal import asks_for_internal
+from bridge.routing.memory.stage import not_silenced
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,12 @@ class Silences:
 
     def asked(self, alert: Alert, now_ns: int) -> Callable[[str], str | None]:
         """A function from an alert's id to the silence that holds it back; it knows this alert only."""
-        return self.asked_of({alert.id: alert}, now_ns)
+        return self.asked_of({alert.id: alert}, now_ns) if self._compiled else not_silenced
 
     def asked_of(self, alerts: Mapping[str, Alert], now_ns: int) -> Callable[[str], str | None]:
         """A function from an alert's id to the silence that holds it back, or None; unknown alerts are not silenced."""
         if not self._compiled:
-            return lambda _alert_id: None
+            return not_silenced
 
         def silenced(alert_id: str) -> str | None:
             alert = alerts.get(alert_id)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from typing import Any
+from heapq import heapify, heappop, heappush, heapreplace
+from itertools import islice
+from typing import Any, NamedTuple
 
 from bridge.alert import Alert
 
 KEYS_PER_TABLE = 100_000
 KEYS_IN_ALL = 1_000_000
+_OLDEST = 512
+_FEW_TIMERS = 1000
+_EVICTED_OF_LARGEST = 64
+"""How many rows of the largest table go before the largest one is looked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +28,19 @@ class Timer:
     """How many timers fire at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A row to write in the transaction of the alert that changed it."""
+class Change(NamedTuple):
+    """Rows of one clause, to write in the transaction of the alerts that changed them."""
 
     clause: str
     """The identity of the clause: the route's name and the clause's text."""
-    key: bytes
-    row: Any
-    """What to store, or None to delete the row."""
-    due_ns: int | None = None
-    """When the row's timer fires, in nanoseconds since the epoch; None without a timer."""
+    keys: Sequence[bytes]
+    rows: Sequence[Any]
+    """For each key what to store, or None to delete the row."""
+    due_ns: Sequence[int | None]
+    """For each key when its timer fires, in nanoseconds since the epoch; None without a timer."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Table:
     """The rows of one clause by key, the longest unused first."""
 
@@ -44,6 +48,10 @@ class Table:
     state: State
     rows: dict[bytes, Any] = field(default_factory=dict)
     due: dict[bytes, int] = field(default_factory=dict)
+    changed: dict[bytes, None] = field(default_factory=dict)
+    """The keys whose row changed since ``State.changes``."""
+    _oldest: list[tuple[bytes, Any]] = field(default_factory=list)
+    """Candidates for ``oldest``, the longest unused last. Those whose row is another one by now were used since."""
 
     def get(self, key: bytes) -> Any | None:
         """The row of a key, or None."""
@@ -54,34 +62,63 @@ class Table:
         rows = self.rows
         if rows.pop(key, None) is None:
             self.state.size += 1
+            if len(rows) >= self.state.keys_per_table:
+                self.state.too_large[self.clause] = self
         rows[key] = row
-        self._set_timer(key, due_ns)
-        self.state.mark(self, key)
+        if due_ns is not None:
+            before = self.due.get(key)
+            self.due[key] = due_ns
+            if before is None or due_ns < before:
+                self.state.push_timer(due_ns, self.clause, key)
+        elif key in self.due:
+            del self.due[key]
+        changed = self.changed
+        if not changed:
+            self.state.changed.append(self)
+        changed[key] = None
 
     def replace(self, key: bytes, row: Any, due_ns: int | None) -> None:
         """Replace the row of a key without using it: it stays as long unused as it was."""
         if row != self.rows[key] or due_ns != self.due.get(key):
             self.rows[key] = row
+            self._oldest.clear()
             self._set_timer(key, due_ns)
-            self.state.mark(self, key)
+            self._mark(key)
 
     def remove(self, key: bytes) -> None:
         """Forget a key."""
         if self.rows.pop(key, None) is not None:
             self.state.size -= 1
-            self._set_timer(key, None)
-            self.state.mark(self, key)
+            self.due.pop(key, None)
+            self._mark(key)
 
     def oldest(self) -> bytes:
-        """The longest unused key."""
-        return next(iter(self.rows))
+        """The longest unused key.
+
+        A dict finds its first key slowly once many were removed before it, so the next ones are found with it.
+        """
+        while True:
+            if not self._oldest:
+                self._oldest = list(islice(self.rows.items(), _OLDEST))
+                self._oldest.reverse()
+            key, row = self._oldest.pop()
+            if self.rows.get(key) is row:
+                return key
+
+    def _mark(self, key: bytes) -> None:
+        if not self.changed:
+            self.state.changed.append(self)
+        self.changed[key] = None
 
     def _set_timer(self, key: bytes, due_ns: int | None) -> None:
+        """The heap holds an entry for the key that is due no later: a timer that was moved on needs no other."""
         if due_ns is None:
             self.due.pop(key, None)
-        elif self.due.get(key) != due_ns:
-            self.due[key] = due_ns
-            heappush(self.state.timers, (due_ns, self.clause, key))
+            return
+        before = self.due.get(key)
+        self.due[key] = due_ns
+        if before is None or due_ns < before:
+            self.state.push_timer(due_ns, self.clause, key)
 
 
 @dataclass(slots=True)
@@ -92,12 +129,15 @@ class State:
     keys_in_all: int = KEYS_IN_ALL
     tables: dict[str, Table] = field(default_factory=dict)
     timers: list[tuple[int, str, bytes]] = field(default_factory=list)
-    """A heap of due time, clause and key. Entries that no longer agree with the tables are skipped."""
+    """A heap of time, clause and key, with an entry for every timer that is not later than the timer."""
     size: int = 0
     """Rows in all tables."""
     evicted: dict[str, int] = field(default_factory=dict)
     """By clause, how many rows were evicted."""
-    _dirty: dict[tuple[str, bytes], None] = field(default_factory=dict)
+    too_large: dict[str, Table] = field(default_factory=dict)
+    """Tables that may have more than ``keys_per_table`` rows."""
+    changed: list[Table] = field(default_factory=list)
+    """Tables with rows that changed since ``changes``."""
 
     def table(self, clause: str) -> Table:
         """The table of a clause."""
@@ -109,29 +149,44 @@ class State:
     def load(self, clause: str, key: bytes, row: Any, due_ns: int | None) -> None:
         """Add a stored row, at start. Rows come in any order."""
         table = self.table(clause)
+        if key not in table.rows:
+            self.size += 1
         table.rows[key] = row
-        self.size += 1
         if due_ns is not None:
             table.due[key] = due_ns
             heappush(self.timers, (due_ns, clause, key))
+        if len(table.rows) > self.keys_per_table:
+            self.too_large[clause] = table
 
     def forget(self, clause: str) -> int:
         """Remove all rows of a clause, and return how many there were."""
-        table = self.tables.get(clause)
+        table = self.tables.pop(clause, None)
         keys = [] if table is None else list(table.rows)
         for key in keys:
-            self.tables[clause].remove(key)
-        self.tables.pop(clause, None)
+            table.remove(key)  # type: ignore[union-attr]  # there are no keys without a table
         return len(keys)
+
+    def push_timer(self, due_ns: int, clause: str, key: bytes) -> None:
+        """Add an entry to the heap. Entries of timers that were removed are swept out before they are the most."""
+        heappush(self.timers, (due_ns, clause, key))
+        if len(self.timers) > 2 * self.size + _FEW_TIMERS:
+            tables = self.tables.values()
+            self.timers = [(due, table.clause, each) for table in tables for each, due in table.due.items()]
+            heapify(self.timers)
 
     def next_due(self) -> int | None:
         """When the earliest timer fires, in nanoseconds since the epoch."""
-        while self.timers:
-            due_ns, clause, key = self.timers[0]
+        timers = self.timers
+        while timers:
+            entry_ns, clause, key = timers[0]
             table = self.tables.get(clause)
-            if table is not None and table.due.get(key) == due_ns:
+            due_ns = None if table is None else table.due.get(key)
+            if due_ns == entry_ns:
                 return due_ns
-            heappop(self.timers)
+            if due_ns is None or due_ns < entry_ns:  # removed, or there is an earlier entry
+                heappop(timers)
+            else:
+                heapreplace(timers, (due_ns, clause, key))
         return None
 
     def pop_due(self, now_ns: int) -> tuple[Table, bytes] | None:
@@ -144,23 +199,41 @@ class State:
         table.due.pop(key, None)
         return table, key
 
+    def due(self, now_ns: int, limit: int) -> list[tuple[Table, bytes]]:
+        """The next timers that fire, at most ``limit``. They stay set."""
+        entries: list[tuple[int, str, bytes]] = []
+        while len(entries) < limit and (due_ns := self.next_due()) is not None and due_ns <= now_ns:
+            entries.append(heappop(self.timers))
+        for entry in entries:
+            heappush(self.timers, entry)
+        return [(self.tables[clause], key) for _, clause, key in entries]
+
     def overflowing(self) -> Iterator[Table]:
         """Tables from which the longest unused key must go, until the state is within its bounds."""
+        while self.too_large:
+            clause, table = next(iter(self.too_large.items()))
+            for _ in range(len(table.rows) - self.keys_per_table):
+                yield table
+            if len(table.rows) <= self.keys_per_table:
+                self.too_large.pop(clause, None)
         while self.size > self.keys_in_all:
-            yield max(self.tables.values(), key=lambda table: len(table.rows))
+            largest = max(self.tables.values(), key=lambda table: len(table.rows))
+            for _ in range(min(self.size - self.keys_in_all, _EVICTED_OF_LARGEST)):
+                yield largest
 
-    def mark(self, table: Table, key: bytes) -> None:
-        """Note that a row changed."""
-        self._dirty[table.clause, key] = None
+    @property
+    def is_too_large(self) -> bool:
+        """Whether rows must be evicted."""
+        return bool(self.too_large) or self.size > self.keys_in_all
 
     def changes(self) -> tuple[Change, ...]:
         """The rows that changed since the last call."""
-        if not self._dirty:
+        if not self.changed:
             return ()
-        dirty, self._dirty = self._dirty, {}
+        changed, self.changed = self.changed, []
         found = []
-        for clause, key in dirty:
-            table = self.tables.get(clause)
-            row = None if table is None else table.rows.get(key)
-            found.append(Change(clause, key, row, None if table is None else table.due.get(key)))
+        for table in changed:
+            keys = list(table.changed)
+            table.changed = {}
+            found.append(Change(table.clause, keys, list(map(table.rows.get, keys)), list(map(table.due.get, keys))))
         return tuple(found)

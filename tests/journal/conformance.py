@@ -709,7 +709,7 @@ class MemoryConformance(Base):
 
 
 def change(clause: str, key: bytes, seen_ns: int | None, due_ns: int | None = None) -> Change:
-    return Change(clause, key, None if seen_ns is None else Sighting(seen_ns), due_ns)
+    return Change(clause, [key], [None if seen_ns is None else Sighting(seen_ns)], [due_ns])
 
 
 def routed_to(*notifications: Notification) -> Routed:

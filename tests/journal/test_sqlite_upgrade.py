@@ -16,6 +16,7 @@ from bridge.journal.opening import open_for_router, open_to_read
 from bridge.journal.protocols import Journal
 from bridge.journal.sqlite.schema import VERSION
 from bridge.routing import Reason
+from bridge.routing.memory.new import Sighting
 from tests.support.builders import entry
 
 DUMPS = Path(__file__).parent.parent / "data" / "journals"
@@ -70,6 +71,9 @@ def check_content(journal: Journal, version: int) -> None:
     (message,) = journal.history.quarantine()
     assert (message.source_name, message.reason, message.raw) == ("file", "is not JSON", b"\xff not json")
     chat = Health(**{name: getattr(CHAT, name) for name in Health.__slots__} | {"channel_fault": version > 2})
+    assert [(each.clause, each.row, each.due_ns) for each in journal.memory.load()] == (
+        [("shells\nnew", Sighting(5), 7)] if version > 4 else []
+    )
     assert journal.deliveries.health() == {"chat": chat, "pager": Health(rejected=True, dead=1)}
     assert (journal.deliveries.waiting("chat"), journal.deliveries.next_due(["chat"])) == (2, 100)
 
@@ -127,8 +131,9 @@ def test_a_failed_upgrade_changes_nothing(path: Path, version: int) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE whole_checkpoints (x)")
         connection.execute("CREATE TABLE IF NOT EXISTS state (x)")
+        connection.execute("CREATE TABLE state_log (x)")
         connection.execute("CREATE TABLE old_deliveries (x)")
-        connection.execute("CREATE INDEX deliveries_age ON old_deliveries (x)")
+        connection.execute("CREATE INDEX IF NOT EXISTS deliveries_age ON old_deliveries (x)")
         connection.execute("UPDATE channels SET health = x'00'")
         connection.commit()
     with pytest.raises(JournalError):

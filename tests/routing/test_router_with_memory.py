@@ -59,7 +59,7 @@ def test_a_channel_gets_one_notification_of_all_routes_that_let_the_alert_throug
     assert [(each.reason, each.channels) for each in second.decisions] == [
         (Reason.SENT, ("chat",)), (Reason.THROTTLED, ()),
     ]  # fmt: skip
-    assert second.decisions[1].detail == "1 of 1 sent, 1 held back"
+    assert second.decisions[1].detail == "1 sent since 12:00, next at 12:01, 1 held back"
 
 
 def test_a_channel_that_knows_incidents_gets_a_notification_of_each_route() -> None:

@@ -13,8 +13,8 @@ from bridge.journal.errors import JournalError
 from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.memory import write_changes
 from bridge.journal.sqlite.order_keys import INSERT, order_key
+from bridge.journal.sqlite.state_log import StateLog
 from bridge.routing import Entry, Notification
 
 QUARANTINE_ROWS = 1000
@@ -29,6 +29,7 @@ class SqliteAlertLog:
     def __init__(self, database: Database, bodies: Bodies) -> None:
         self._database = database
         self._bodies = bodies
+        self._state = StateLog()
         self._next_seq = database.number("SELECT coalesce(max(seq), 0) + 1 FROM alerts")
         newest = database.rows(bytes, "SELECT id FROM alerts ORDER BY id DESC LIMIT 1")
         self._latest = newest[0].hex() if newest else ""
@@ -89,7 +90,7 @@ class SqliteAlertLog:
             if rejected:
                 _quarantine(connection, source_name, received_ns, rejected)
             if memory.changes:
-                write_changes(connection, memory.changes)
+                self._state.write(connection, memory.changes)
             if checkpoint:
                 _move(connection, source_name, checkpoint)
         self._next_seq = first + len(entries)
@@ -135,8 +136,11 @@ class SqliteAlertLog:
             for notification in entry.routed.notifications:
                 if notification.about is not None:
                     continue
-                known = encoded.get(notification)
-                if known is None:
+                if notification.context is not None:  # no two are alike
+                    known = order_key(notification), encode_notification(notification)
+                elif notification in encoded:
+                    known = encoded[notification]
+                else:
                     known = encoded[notification] = (order_key(notification), encode_notification(notification))
                 deliveries.append((number, notification.channel, *known, received_ns))
         return alerts, deliveries

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +15,8 @@ import structlog
 from bridge.journal.errors import JournalError
 from bridge.journal.records import SilenceRecord, StateRow
 from bridge.journal.sqlite.database import Database
-from bridge.routing.memory.rows import decode_row, encode_row
-from bridge.routing.state import Change
+from bridge.journal.sqlite.state_log import LoggedChange, decode_log
+from bridge.routing.memory.rows import decode_row
 
 _SECRET_BYTES = 32
 _PAGE = 1000
@@ -32,6 +31,11 @@ class _Row(NamedTuple):
     due_ns: int | None
 
 
+class _Clause(NamedTuple):
+    number: int
+    identity: str
+
+
 class SqliteMemory:
     """Implements Memory."""
 
@@ -40,9 +44,10 @@ class SqliteMemory:
         self._log = structlog.get_logger("journal")
 
     def load(self) -> Iterator[StateRow]:
-        """As in Memory. Reads in pages."""
-        after: tuple[int, bytes] = (0, b"")
+        """As in Memory. Reads the log first: what is moved to the table meanwhile is then read twice, not missed."""
+        logged = self._logged()
         damaged = 0
+        after: tuple[int, bytes] = (0, b"")
         while rows := self._database.rows(
             _Row,
             "SELECT s.clause, c.identity, s.key, s.row, s.due_ns "
@@ -50,14 +55,28 @@ class SqliteMemory:
             "WHERE (s.clause, s.key) > (?, ?) ORDER BY s.clause, s.key LIMIT ?",
             (*after, _PAGE),
         ):
+            after = (rows[-1].clause, rows[-1].key)
             for row in rows:
+                if (row.clause, row.key) in logged:
+                    continue
                 try:
                     yield StateRow(row.identity, row.key, decode_row(row.row), row.due_ns)
                 except msgspec.MsgspecError:
                     damaged += 1
-            after = (rows[-1].clause, rows[-1].key)
+        identities = {each.number: each.identity for each in self._database.rows(_Clause, "SELECT * FROM clauses")}
+        for each in logged.values():
+            try:
+                if not each.deleted and each.clause in identities:
+                    yield StateRow(identities[each.clause], each.key, decode_row(each.row), each.due_ns)
+            except msgspec.MsgspecError:
+                damaged += 1
         if damaged:
             self._log.error("state of clauses lost: rows cannot be read", rows=damaged)
+
+    def _logged(self) -> dict[tuple[int, bytes], LoggedChange]:
+        """The latest change of each key in the log."""
+        rows = self._database.rows(bytes, "SELECT changes FROM state_log ORDER BY number")
+        return {(each.clause, each.key): each for data in rows for each in decode_log(data)}
 
     def silences(self) -> list[SilenceRecord]:
         """As in Memory."""
@@ -110,26 +129,3 @@ def _create_secret(path: Path) -> bytes:
         os.close(descriptor)
     temporary.replace(path)
     return secret
-
-
-def write_changes(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
-    """Store changed rows and delete removed ones, within the caller's transaction."""
-    numbers = {identity: _number(connection, identity) for identity in {change.clause for change in changes}}
-    connection.executemany(
-        "INSERT INTO state VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET row = excluded.row, due_ns = excluded.due_ns",
-        [
-            (numbers[change.clause], change.key, encode_row(change.row), change.due_ns)
-            for change in changes
-            if change.row is not None
-        ],
-    )
-    connection.executemany(
-        "DELETE FROM state WHERE clause = ? AND key = ?",
-        [(numbers[change.clause], change.key) for change in changes if change.row is None],
-    )
-
-
-def _number(connection: sqlite3.Connection, identity: str) -> int:
-    connection.execute("INSERT INTO clauses (identity) VALUES (?) ON CONFLICT DO NOTHING", (identity,))
-    (number,) = connection.execute("SELECT number FROM clauses WHERE identity = ?", (identity,)).fetchone()
-    return int(number)

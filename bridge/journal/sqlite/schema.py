@@ -3,14 +3,14 @@
 Format 1, from before the first release, stored alerts uncompressed under random ids, and is refused. Format 2 stored
 the checkpoint of a source in one text. Format 3 had other names for columns and for members of a channel's health.
 Format 4 had no state of clauses with memory. Format 5 gave every delivery an order key, that of its route. Format 6 had
-no index over the age of deliveries.
+no index over the age of deliveries. Format 7 had no log of the state.
 """
 
 from __future__ import annotations
 
 APPLICATION_ID = 0x46427267
 """SQLite's application_id of a journal: ``FBrg``."""
-VERSION = 7
+VERSION = 8
 OLDEST = 2
 """The oldest format that is upgraded; older ones are refused."""
 
@@ -83,6 +83,12 @@ CREATE TABLE silences (
 ) WITHOUT ROWID
 """,
 )
+_STATE_LOG = """
+CREATE TABLE state_log (
+    number INTEGER PRIMARY KEY,
+    changes BLOB NOT NULL
+)
+"""
 SCHEMA = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
@@ -133,6 +139,7 @@ CREATE TABLE quarantine (
 """,
     _REMOVE_ATTEMPTS,
     *_MEMORY,
+    _STATE_LOG,
 )
 """The statements that make an empty journal."""
 
@@ -183,10 +190,20 @@ INSERT INTO deliveries SELECT d.*, d.state IN ('pending', 'claimed') AND d.order
         _REMOVE_ATTEMPTS,
     ),
     6: (_AGE_INDEX,),
+    7: (_STATE_LOG,),
 }
 """The statements that turn each format into the next one."""
 
+_VIEWS_OF_7 = ("CREATE TEMP VIEW state_log AS SELECT 1 AS number, x'' AS changes WHERE 0",)
+_VIEWS_OF_5 = ("CREATE TEMP VIEW deliveries AS SELECT *, 0 AS blocked FROM main.deliveries", *_VIEWS_OF_7)
+_VIEWS_OF_4 = (
+    *_VIEWS_OF_5,
+    "CREATE TEMP VIEW clauses AS SELECT 1 AS number, '' AS identity WHERE 0",
+    "CREATE TEMP VIEW state AS SELECT 1 AS clause, x'' AS key, x'' AS row, 1 AS due_ns WHERE 0",
+    "CREATE TEMP VIEW silences AS SELECT '' AS id, 1 AS created_ns, x'' AS body WHERE 0",
+)
 _VIEWS_OF_3 = (
+    *_VIEWS_OF_4[1:],
     "CREATE TEMP VIEW alerts AS SELECT seq, id, received_ns, road AS source_name, body, decisions FROM main.alerts",
     """
 CREATE TEMP VIEW deliveries AS
@@ -201,6 +218,5 @@ SELECT delivery AS delivery_id, number, at_ns AS attempted_ns, status, reason FR
     "CREATE TEMP VIEW quarantine AS SELECT seq, received_ns, road AS source_name, reason, raw FROM main.quarantine",
     f"CREATE TEMP VIEW channels AS SELECT name, {_HEALTH_OF_3} AS health FROM main.channels",  # a constant
 )
-_VIEWS_OF_5 = ("CREATE TEMP VIEW deliveries AS SELECT *, 0 AS blocked FROM main.deliveries",)
-VIEWS = {2: _VIEWS_OF_3, 3: _VIEWS_OF_3, 4: _VIEWS_OF_5, 5: _VIEWS_OF_5}
+VIEWS = {2: _VIEWS_OF_3, 3: _VIEWS_OF_3, 4: _VIEWS_OF_4, 5: _VIEWS_OF_5, 6: _VIEWS_OF_7, 7: _VIEWS_OF_7}
 """Views through which a reader, which cannot upgrade the file, sees an older format. Nothing reads checkpoints."""

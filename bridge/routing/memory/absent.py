@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 
 from bridge.language.program.clauses import Absent
+from bridge.routing.memory.moments import moment
 from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.stage import LATENESS_NS, StageResult
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
 
-class LastSeen(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class LastSeen(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """The latest alert of a key."""
 
     passage: Passage
@@ -31,7 +32,8 @@ class AbsentStage:
         latest = passage if row is None or passage.event_ns >= row.passage.event_ns else row.passage
         due_ns = latest.event_ns + self._window_ns + LATENESS_NS
         table.put(key, LastSeen(latest), max(due_ns, now_ns + 1))
-        return StageResult(reason=Reason.KEY_PRESENT)
+        seen, silent = moment(latest.event_ns, now_ns), moment(latest.event_ns + self._window_ns, now_ns)
+        return StageResult(reason=Reason.KEY_PRESENT, detail=f"seen at {seen}, missed from {silent} on")
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:  # noqa: ARG002
         """The key has been silent for D, and no late alert of it came."""

@@ -9,13 +9,14 @@ import msgspec
 
 from bridge.language.program.clauses import After
 from bridge.routing.memory.keys import HASH_SIZE
+from bridge.routing.memory.moments import moment
 from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.stage import LATENESS_NS, StageResult
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
 
-class Window(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class Window(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """The matches of a key in the window."""
 
     newest_ns: int
@@ -28,7 +29,7 @@ class Window(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """With ``distinct``: the newest event time of each value, by the value's hash."""
 
 
-class Released(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class Released(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """When an evicted key was last let through."""
 
     at_ns: int
@@ -46,7 +47,7 @@ class AfterStage:
         self._window_ns = clause.window_ns
         self._distinct = clause.distinct is not None
 
-    def enter(self, table: Table, passage: Passage, key: bytes, _now_ns: int) -> StageResult:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Pass the N-th match and empty the window. With ``distinct``, the key ends with the hash of F."""
         key, value = (key[:-HASH_SIZE], key[-HASH_SIZE:]) if self._distinct else (key, b"")
         row: Window | None = table.get(key)
@@ -57,7 +58,7 @@ class AfterStage:
         found = len(counted.values) if self._distinct else len(counted.times)
         if found < self._count:
             table.put(key, counted, newest + self._window_ns + LATENESS_NS)
-            return StageResult(reason=Reason.BELOW_THRESHOLD, detail=f"{found} of {self._count}")
+            return StageResult(reason=Reason.BELOW_THRESHOLD, detail=self._numbers(counted, found, now_ns))
         times = sorted(counted.values.values()) if self._distinct else counted.times
         table.remove(key)
         passed = msgspec.structs.replace(passage, count=found, first_ns=times[0], last_ns=times[-1])
@@ -79,10 +80,17 @@ class AfterStage:
         table.put(RELEASED, Released(now_ns))
         return StageResult((row.last,), Reason.STATE_EVICTED)
 
+    def _numbers(self, counted: Window, found: int, now_ns: int) -> str:
+        """``2 of 3 since 12:04``."""
+        first_ns = min(counted.values.values()) if self._distinct else counted.times[0]
+        return f"{found} of {self._count} since {moment(first_ns, now_ns)}"
+
     def _with_time(self, row: Window | None, passage: Passage, newest: int) -> Window:
-        times = [] if row is None else list(row.times)
+        if row is None:
+            return Window(newest, passage, (passage.event_ns,))
+        times = list(row.times)
         insort(times, passage.event_ns)
-        return Window(newest, passage, times=tuple(times[bisect_right(times, newest - self._window_ns) :]))
+        return Window(newest, passage, tuple(times[bisect_right(times, newest - self._window_ns) :]))
 
     def _with_value(self, row: Window | None, passage: Passage, newest: int, value: bytes) -> Window:
         values = {} if row is None else dict(row.values)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from msgspec.structs import replace
+import msgspec
 
 from bridge.alert import Alert, Priority
-from bridge.language.program.program import Program
+from bridge.language.program.program import Program, Route
 from bridge.routing.decide import merge, unmatched
-from bridge.routing.decision import OTHERWISE, Decision, Routed
+from bridge.routing.decision import OTHERWISE, Decision, Fault, Routed
 from bridge.routing.memory.engine import Engine
 from bridge.routing.memory.pipeline import Emission
 from bridge.routing.notification import Notification, NotificationContext, NotificationKind
@@ -18,14 +17,24 @@ from bridge.routing.reason import Reason
 from bridge.routing.state import State
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """What a step works with."""
 
     state: State
     now_ns: int
     silenced: Callable[[str], str | None]
     """From an alert's id to the id of the silence that holds it back, or None."""
+
+
+class _Found(msgspec.Struct):
+    """What follows from one alert, while its routes are asked."""
+
+    decisions: list[Decision] = []  # msgspec copies the defaults
+    now: list[Emission] = []
+    """What is about the alert itself."""
+    held: list[Emission] = []
+    """What is about alerts that were held, or about several."""
+    faults: list[Fault] = []
 
 
 def decide_with_memory(
@@ -37,35 +46,57 @@ def decide_with_memory(
     incident_channels: frozenset[str],
 ) -> Routed:
     """As ``decide``, with clauses that remember and with silences. ``alert`` is the original and the redacted one."""
-    original, redacted = alert
     state, now_ns, silenced = turn.state, turn.now_ns, turn.silenced
-    others: list[Emission] = []
+    found = _Found()
     if engine is not None:
-        others += engine.observe(state, original, redacted, now_ns, now_ns, silenced)
-    decisions: list[Decision] = []
-    now: list[Emission] = []
+        found.held += engine.observe(state, *alert, now_ns, now_ns, silenced, found.faults)
     for index in matched:
-        route = program.routes[index]
-        if route.drop:
-            decisions.append(Decision(route.name, Reason.DROPPED))
-        elif engine is not None and route.remembers:
-            run = engine.match(state, index, original, redacted, now_ns, now_ns, silenced)
-            own = [each for each in run.emissions if _is_plain(each, original)]
-            now += own
-            others += [each for each in run.emissions if each not in own]
-            channels = route.destinations(original.get) if own else ()
-            decisions.append(Decision(route.name, run.reason or Reason.SENT, channels, run.detail, run.incident))
-        elif (silence := silenced(original.id)) is not None:
-            decisions.append(Decision(route.name, Reason.SILENCED, (), f"by silence {silence}"))
+        if engine is not None and index in engine.pipelines:
+            _remember(program, engine, index, alert, turn, found)
         else:
-            now.append(Emission(index, None))
-            decisions.append(Decision(route.name, Reason.SENT, route.destinations(original.get)))
-    if not decisions:
-        return _unmatched_or_silenced(program, original, others, turn, incident_channels)
-    if engine is not None:
-        others += engine.evict(state, now_ns, silenced)
-    merged = _merge_emissions(program, now, original, incident_channels)
-    return Routed(tuple(decisions), merged + notify(program, others, incident_channels))
+            _plain(program.routes[index], index, alert[0], silenced, found)
+    if engine is not None and state.is_too_large:
+        found.held += engine.evict(state, now_ns, silenced)
+    notifications: tuple[Notification, ...] = ()
+    if not found.decisions:
+        found.decisions, notifications = _otherwise(program, alert[0], silenced)
+    elif found.now:
+        notifications = _merge_emissions(program, found.now, alert[0], incident_channels)
+    if found.held:
+        notifications += notify(program, found.held, incident_channels)
+    return Routed(tuple(found.decisions), notifications, tuple(found.faults))
+
+
+def _plain(route: Route, index: int, alert: Alert, silenced: Callable[[str], str | None], found: _Found) -> None:
+    """A route without memory matched."""
+    if route.drop:
+        found.decisions.append(Decision(route.name, Reason.DROPPED))
+    elif (silence := silenced(alert.id)) is not None:
+        found.decisions.append(Decision(route.name, Reason.SILENCED, (), f"by silence {silence}"))
+    else:
+        found.now.append(Emission(index, None))
+        found.decisions.append(Decision(route.name, Reason.SENT, route.destinations(alert.get)))
+
+
+def _remember(
+    program: Program, engine: Engine, index: int, alert: tuple[Alert, Alert], turn: Turn, found: _Found
+) -> None:
+    """A route with memory matched. If it fails, the other routes go on."""
+    route = program.routes[index]
+    try:
+        run = engine.match(turn.state, index, *alert, turn.now_ns, turn.silenced)
+    except Exception as error:  # noqa: BLE001  # any fault concerns this route only
+        found.faults.append(Fault(route.name, error))
+        found.decisions.append(Decision(route.name, Reason.FAILED, (), type(error).__name__))
+        return
+    channels: tuple[str, ...] = ()
+    for each in run.emissions:
+        if _is_plain(each, alert[0]):
+            found.now.append(each)
+            channels = route.destinations(alert[0].get)
+        else:
+            found.held.append(each)
+    found.decisions.append(Decision(route.name, run.reason or Reason.SENT, channels, run.detail, run.incident))
 
 
 def notify(
@@ -98,17 +129,13 @@ def notify(
     return tuple(found)
 
 
-def _unmatched_or_silenced(
-    program: Program,
-    alert: Alert,
-    others: list[Emission],
-    turn: Turn,
-    incident_channels: frozenset[str],
-) -> Routed:
+def _otherwise(
+    program: Program, alert: Alert, silenced: Callable[[str], str | None]
+) -> tuple[list[Decision], tuple[Notification, ...]]:
     routed = unmatched(program, alert)
-    if routed.decisions and (silence := turn.silenced(alert.id)) is not None:
-        routed = Routed((Decision(OTHERWISE, Reason.SILENCED, (), f"by silence {silence}"),), ())
-    return Routed(routed.decisions, routed.notifications + notify(program, others, incident_channels))
+    if routed.decisions and (silence := silenced(alert.id)) is not None:
+        return [Decision(OTHERWISE, Reason.SILENCED, (), f"by silence {silence}")], ()
+    return list(routed.decisions), routed.notifications
 
 
 def _is_plain(emission: Emission, alert: Alert) -> bool:
@@ -122,6 +149,10 @@ def _merge_emissions(
     program: Program, emissions: list[Emission], alert: Alert, incident_channels: frozenset[str]
 ) -> tuple[Notification, ...]:
     """One notification a channel; on a channel that knows incidents one for each route that has any."""
+    if len(emissions) == 1:
+        (only,) = emissions
+        routes, context = [program.routes[only.route]], _context(only)
+        return tuple([merge(channel, routes, alert, context) for channel in routes[0].destinations(alert.get)])
     by_channel: dict[tuple[str, int], list[Emission]] = {}
     for emission in emissions:
         for channel in program.routes[emission.route].destinations(alert.get):
@@ -131,16 +162,14 @@ def _merge_emissions(
 
 
 def _merge_routes(program: Program, channel: str, emissions: list[Emission], alert: Alert) -> Notification:
-    notification = merge(channel, [program.routes[each.route] for each in emissions], alert)
-    remembered = next((each for each in emissions if each.passage is not None), None)
-    if remembered is None:
-        return notification
-    return replace(notification, context=_context(remembered))
+    remembered = next((each for each in emissions if each.passage is not None), emissions[0])
+    return merge(channel, [program.routes[each.route] for each in emissions], alert, _context(remembered))
 
 
-def _context(emission: Emission) -> NotificationContext:
+def _context(emission: Emission) -> NotificationContext | None:
     passage = emission.passage
-    assert passage is not None
+    if passage is None:
+        return None
     return NotificationContext(
         passage.kind,
         passage.count,

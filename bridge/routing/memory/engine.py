@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bridge.alert import Alert
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.program import Program, Route
 from bridge.matching import Matcher
+from bridge.routing.decision import Fault
 from bridge.routing.memory.incident import Incident
 from bridge.routing.memory.keys import read_field
-from bridge.routing.memory.pipeline import Emission, Pipeline, Run, SilencedBy, Watch
+from bridge.routing.memory.pipeline import Emission, Pipeline, Run, Watch
 from bridge.routing.memory.rows import named_alerts
-from bridge.routing.memory.stage import Seen
-from bridge.routing.state import State, Table
+from bridge.routing.memory.stage import Seen, SilencedBy
+from bridge.routing.state import State
 
 FUTURE_NS = 60_000_000_000
 """How far ahead of its receipt an event time may be; beyond that the receipt time is used."""
@@ -71,19 +71,25 @@ class Engine:
         return {clause: state.forget(clause) for clause in set(state.tables) - self._by_identity.keys()}
 
     def observe(
-        self, state: State, alert: Alert, redacted: Alert, received_ns: int, now_ns: int, silenced: SilencedBy
-    ) -> list[Emission]:
-        """Offer an alert to the clauses that watch for others. Comes before ``match`` for the same alert."""
+        self, state: State, alert: Alert, redacted: Alert, received_ns: int, now_ns: int, silenced: SilencedBy,
+        faults: list[Fault],
+    ) -> list[Emission]:  # fmt: skip
+        """Offer an alert to the clauses that watch for others. Comes before ``match`` for the same alert.
+
+        What fails is added to ``faults``; it concerns one clause.
+        """
         if self._watching is None:
             return []
         emissions: list[Emission] = []
         event_ns = event_time(alert, received_ns)
         for index in self._watching.match(alert, now_ns):
             watcher = self._watchers[index]
-            values = {name: _text(read(redacted)) for name, read in watcher.reads}
-            seen = Seen(alert.id, event_ns, values)
-            run = watcher.pipeline.observe(state, watcher.watch, alert, seen, now_ns, silenced)
-            emissions += run.emissions
+            try:
+                values = {name: _text(read(redacted)) for name, read in watcher.reads}
+                seen = Seen(alert.id, event_ns, values)
+                emissions += watcher.pipeline.observe(state, watcher.watch, alert, seen, now_ns, silenced).emissions
+            except Exception as error:  # noqa: BLE001  # any fault concerns this clause only
+                faults.append(Fault(watcher.pipeline.route.name, error))
         return emissions
 
     def match(
@@ -92,20 +98,17 @@ class Engine:
         index: int,
         alert: Alert,
         redacted: Alert,
-        received_ns: int,
         now_ns: int,
         silenced: SilencedBy,
     ) -> Run:
-        """The route with this index matched an alert, and has clauses with memory."""
-        event_ns = event_time(alert, received_ns)
+        """The route with this index matched an alert that is received now, and has clauses with memory."""
+        event_ns = event_time(alert, now_ns)
         return self.pipelines[index].match(state, alert, redacted, event_ns, now_ns, silenced)
 
-    def wake(
-        self, state: State, now_ns: int, silenced: SilencedBy, limit: int
-    ) -> tuple[list[Emission], list[Exception]]:
+    def wake(self, state: State, now_ns: int, silenced: SilencedBy, limit: int) -> tuple[list[Emission], list[Fault]]:
         """Fire up to ``limit`` timers that are due. A fault of one is returned, so that the others are not lost."""
         emissions: list[Emission] = []
-        faults: list[Exception] = []
+        faults: list[Fault] = []
         for _ in range(limit):
             due = state.pop_due(now_ns)
             if due is None:
@@ -117,22 +120,21 @@ class Engine:
             try:
                 emissions += pipeline.wake(state, table, key, now_ns, silenced).emissions
             except Exception as error:  # noqa: BLE001  # any fault concerns this timer only
-                faults.append(error)
+                faults.append(Fault(pipeline.route.name, error))
         return emissions, faults
 
     def due_alerts(self, state: State, now_ns: int, limit: int = 1000) -> set[str]:
         """The ids of the alerts that silences are asked about when up to ``limit`` due timers fire."""
         found: set[str] = set()
-        for due_ns, clause, key in heapq.nsmallest(limit, state.timers):
-            table = state.tables.get(clause)
-            if due_ns <= now_ns and table is not None and (row := table.get(key)) is not None:
+        for table, key in state.due(now_ns, limit):
+            if (row := table.get(key)) is not None:
                 found.update(named_alerts(row))
         return found
 
     def evict(self, state: State, now_ns: int, silenced: SilencedBy) -> list[Emission]:
         """Bring the state within its bounds, the longest unused keys first."""
         emissions: list[Emission] = []
-        for table in self._too_large(state):
+        for table in state.overflowing():
             pipeline = self._by_identity.get(table.clause)
             if pipeline is None:
                 state.forget(table.clause)
@@ -175,13 +177,6 @@ class Engine:
 
     def _pipeline(self, route: str) -> Pipeline:
         return next(each for each in self.pipelines.values() if each.route.name == route)
-
-    def _too_large(self, state: State) -> Iterable[Table]:
-        if state.size > state.keys_per_table:
-            for table in list(state.tables.values()):
-                for _ in range(len(table.rows) - state.keys_per_table):
-                    yield table
-        yield from state.overflowing()
 
 
 def event_time(alert: Alert, received_ns: int) -> int:

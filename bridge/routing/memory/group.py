@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from bridge.language.program.clauses import Group
+from bridge.routing.memory.moments import moment
 from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.stage import StageResult
 from bridge.routing.notification import NotificationKind
@@ -14,7 +15,7 @@ from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
 
-class OpenGroup(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class OpenGroup(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """An open group."""
 
     count: int = 0
@@ -40,12 +41,11 @@ class GroupStage:
         row: OpenGroup | None = table.get(key)
         due_ns = now_ns + self._wait_ns if row is None else table.due.get(key, now_ns + self._every_ns)
         row = row or OpenGroup()
-        names = [(passage.severity, passage.event_ns, each) for each in (passage.alert_id,)]
-        worst = tuple(sorted((*row.worst, *names))[: self._limit])
+        worst = tuple(sorted((*row.worst, (passage.severity, passage.event_ns, passage.alert_id)))[: self._limit])
         count = row.count + passage.count
         first_ns = passage.first_ns if row.count == 0 else min(row.first_ns, passage.first_ns)
         table.put(key, OpenGroup(count, first_ns, max(row.last_ns, passage.last_ns), worst, passage), due_ns)
-        return StageResult(reason=Reason.GROUPED, detail=f"{count} in the group")
+        return StageResult(reason=Reason.GROUPED, detail=f"{count} gathered, digest at {moment(due_ns, now_ns)}")
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """Send the digest. A group that gathered nothing for E is closed."""

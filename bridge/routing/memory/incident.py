@@ -28,7 +28,7 @@ class IncidentState(StrEnum):
     RESOLVED = "resolved"
 
 
-class Incident(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class Incident(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """One incident. Times are processing times in nanoseconds since the epoch."""
 
     passage: Passage
@@ -62,18 +62,18 @@ class IncidentStage:
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """A notification goes out: it opens the incident of its key, or belongs to the open one."""
-        row: Incident | None = table.get(key)
+        row: Incident | None = table.rows.get(key)
         if row is None or row.state is IncidentState.RESOLVED:
             pending = tuple((now_ns + after_ns, channel) for after_ns, channel in (*self._ladder, *passage.ladder))
             row = Incident(passage, now_ns, now_ns, pending=pending, changed_ns=now_ns)
-        notified = tuple(dict.fromkeys((*row.notified, *(passage.to or self._to))))[:_MOST_CHANNELS]
-        self._store(
-            table,
-            key,
-            msgspec.structs.replace(
-                row, passage=passage, matched_ns=now_ns, count=row.count + passage.count, notified=notified
-            ),
-        )
+        notified, to = row.notified, passage.to or self._to
+        if notified[: len(to)] != to:
+            notified = tuple(dict.fromkeys((*notified, *to)))[:_MOST_CHANNELS]
+        row = Incident(
+            passage, row.opened_ns, now_ns, row.state, row.count + passage.count, notified, row.pending, row.actor,
+            row.changed_ns,
+        )  # fmt: skip
+        self._store(table, key, row)
         return StageResult((passage,))
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
@@ -149,7 +149,7 @@ class IncidentStage:
         if row.state is IncidentState.RESOLVED:
             table.put(key, row, row.changed_ns + _LISTED_NS)
             return
-        deadlines = [row.matched_ns + self._resolve_after_ns]
-        if row.state is IncidentState.OPEN:
-            deadlines += [due_ns for due_ns, _ in row.pending]
-        table.put(key, row, min(deadlines))
+        due_ns = row.matched_ns + self._resolve_after_ns
+        if row.pending and row.state is IncidentState.OPEN:
+            due_ns = min(due_ns, *[each[0] for each in row.pending])
+        table.put(key, row, due_ns)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from bridge.language.program.clauses import With
+from bridge.routing.memory.moments import moment
 from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.stage import LATENESS_NS, Seen, StageResult
 from bridge.routing.reason import Reason
@@ -16,14 +17,14 @@ _MAX_PARTNERS = 8
 _MAX_HELD = 100
 
 
-class Held(msgspec.Struct, frozen=True):
+class Held(msgspec.Struct, frozen=True, gc=False):
     """An alert that waits for its partner until ``until_ns``, in processing time."""
 
     passage: Passage
     until_ns: int
 
 
-class Partners(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class Partners(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """What is known of a key."""
 
     partners: tuple[tuple[int, str, dict[str, str]], ...] = ()
@@ -49,7 +50,10 @@ class JoinStage:
         held = (*row.held, Held(passage, now_ns + self._wait_ns))
         released, held = held[:-_MAX_HELD], held[-_MAX_HELD:]
         self._store(table, key, Partners(row.partners, held), now_ns)
-        return StageResult(tuple(each.passage for each in released), Reason.WAITING)
+        until = moment(now_ns + self._wait_ns, now_ns)
+        return StageResult(
+            tuple(each.passage for each in released), Reason.WAITING, f"until {until}, {len(held)} waiting"
+        )
 
     def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> StageResult:  # noqa: ARG002
         """An alert meets the condition: alerts that wait for it go on."""

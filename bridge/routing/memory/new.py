@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from bridge.language.program.clauses import New
+from bridge.routing.memory.moments import moment
 from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.stage import LATENESS_NS, StageResult
 from bridge.routing.reason import Reason
@@ -17,7 +18,7 @@ STARTED = b"started"
 _EXPIRED_PER_MATCH = 2
 
 
-class Sighting(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class Sighting(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """When a combination was last seen, in event time."""
 
     last_ns: int
@@ -35,7 +36,7 @@ class NewStage:
         if table.get(STARTED) is None:
             table.put(STARTED, Sighting(now_ns))
 
-    def enter(self, table: Table, passage: Passage, key: bytes, _now_ns: int) -> StageResult:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Pass the combination if it is new. Every sighting renews it."""
         event_ns = passage.event_ns
         row: Sighting | None = table.get(key)
@@ -46,11 +47,10 @@ class NewStage:
             self.start(table, event_ns)
             started = Sighting(event_ns)
         if event_ns < started.last_ns + self._learn_ns:
-            return StageResult(
-                reason=Reason.LEARNING, detail=f"until {self._learn_ns // 1_000_000_000} s after the start"
-            )
+            until = moment(started.last_ns + self._learn_ns, now_ns)
+            return StageResult(reason=Reason.LEARNING, detail=f"until {until}")
         if row is not None and row.last_ns > event_ns - self._window_ns:
-            return StageResult(reason=Reason.NOT_NEW)
+            return StageResult(reason=Reason.NOT_NEW, detail=f"seen at {moment(row.last_ns, now_ns)}")
         return StageResult((passage,))
 
     def wake(self, _table: Table, _key: bytes, _now_ns: int) -> StageResult:

@@ -7,7 +7,7 @@ import msgspec
 from bridge.routing.notification import NotificationKind
 
 
-class Passage(msgspec.Struct, frozen=True, array_like=True):
+class Passage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One match, or several that became one. Contains no text of the alert but ``values``, which are redacted.
 
     It is stored while a clause holds it, so everything that later clauses need is computed when the match occurs: the
@@ -44,4 +44,4 @@ class Passage(msgspec.Struct, frozen=True, array_like=True):
 
 def single(alert_id: str, event_ns: int, severity: int, keys: tuple[bytes, ...], shown: str) -> Passage:
     """The passage of one match."""
-    return Passage(alert_id, event_ns, severity, keys, shown, first_ns=event_ns, last_ns=event_ns)
+    return Passage(alert_id, event_ns, severity, keys, shown, NotificationKind.SINGLE, 1, event_ns, event_ns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -24,15 +24,12 @@ from bridge.routing.memory.keys import HASH_SIZE, KeyOf, key_reader, shown_key
 from bridge.routing.memory.new import NewStage
 from bridge.routing.memory.passage import Passage, single
 from bridge.routing.memory.sequence import SequenceStage
-from bridge.routing.memory.stage import Speaking, Stage, StageResult
+from bridge.routing.memory.stage import SilencedBy, Speaking, Stage, StageResult, not_silenced
 from bridge.routing.memory.throttle import ThrottleStage
 from bridge.routing.memory.unless import UnlessStage
 from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import State, Table
-
-SilencedBy = Callable[[str], str | None]
-"""From an alert's id to the id of the silence that holds it back, or None."""
 
 _ORDER = (New, Unless, After, Then, Absent, With, Group, Throttle)
 """The order in which clauses act. Silences act between ``Absent`` and ``With``."""
@@ -53,7 +50,7 @@ class Watch:
     """The fields of it that texts name."""
 
 
-class Emission(msgspec.Struct, frozen=True):
+class Emission(msgspec.Struct, frozen=True, gc=False):
     """A passage that came through all clauses: a notification of the route."""
 
     route: int
@@ -65,10 +62,10 @@ class Emission(msgspec.Struct, frozen=True):
     """The id of its incident."""
 
 
-class Run(msgspec.Struct, frozen=True):
+class Run(msgspec.Struct, frozen=True, gc=False):
     """What became of a match, a timer or a watched alert."""
 
-    emissions: tuple[Emission, ...]
+    emissions: tuple[Emission, ...] = ()
     reason: Reason | None = None
     """Why the match did not come through; None if it did, or if there was no match."""
     detail: str = ""
@@ -108,8 +105,12 @@ class Pipeline:
         self._named_ladder = [(each.after_ns, each.table) for each in route.escalations if each.table is not None]
         self.incidents = IncidentStage(route.to, ladder, route.resolve_after_ns or RESOLVE_AFTER_NS)
         self.incident_table = f"{route.name}\nincident"
+        self._incident_hash = blake2b(route.name.encode() + b"\n", digest_size=8)
         self._stages.append(_Placed(None, self.incidents, self.incident_table, incident_key))
-        self._key_readers = [placed.key for placed in self._stages]
+        self._entrances = [(placed.stage.enter, placed.identity) for placed in self._stages]
+        readers = [placed.key for placed in self._stages]
+        self._key_readers = readers if len(set(readers)) > 1 else readers[:1]
+        """One if all stages have the same key."""
         self._shown = shown_key(by or (), labels)
         self._severity = route.severity
         self._by_identity = {placed.identity: place for place, placed in enumerate(self._stages)}
@@ -130,13 +131,27 @@ class Pipeline:
         self, state: State, alert: Alert, redacted: Alert, event_ns: int, now_ns: int, silenced: SilencedBy
     ) -> Run:
         """The route matched an alert."""
-        keys = tuple([read(alert) for read in self._key_readers])
+        readers = self._key_readers
+        if len(readers) == 1:
+            keys = (readers[0](alert),) * len(self._stages)
+        else:
+            keys = tuple([read(alert) for read in readers])
         severity = alert.priority if self._severity is None else self._severity
         passage = single(alert.id, event_ns, int(severity), keys, self._shown(redacted))
         if self.route.tables or self._named_ladder:
             passage = self._with_channels(passage, alert)
-        run = self._run(state, (passage,), 0, now_ns, silenced)
-        return structs.replace(run, incident=self.incident_id(keys[-1]))
+        incident = self.incident_id(keys[-1])
+        if silenced is not not_silenced:
+            return structs.replace(self._run(state, (passage,), 0, now_ns, silenced), incident=incident)
+        tables = state.tables
+        for place, (enter, identity) in enumerate(self._entrances):
+            outcome = enter(tables.get(identity) or state.table(identity), passage, keys[place], now_ns)
+            passed = outcome.passed
+            if outcome.reason is not None or len(passed) != 1:
+                run = self._continue(state, outcome, place, now_ns, silenced)
+                return Run(run.emissions, run.reason, run.detail, incident)
+            (passage,) = passed
+        return Run((Emission(self.index, passage, None, incident),), None, "", incident)
 
     def _with_channels(self, passage: Passage, alert: Alert) -> Passage:
         """The passage with the channels that tables name for the alert."""
@@ -175,6 +190,8 @@ class Pipeline:
 
     def _continue(self, state: State, outcome: StageResult, place: int, now_ns: int, silenced: SilencedBy) -> Run:
         """Let what a stage passed go on behind it."""
+        if not outcome.passed:
+            return Run((), outcome.reason, outcome.detail)
         run = self._run(state, outcome.passed, place + 1, now_ns, silenced)
         emissions = run.emissions
         if outcome.reason is Reason.STATE_EVICTED:
@@ -186,27 +203,30 @@ class Pipeline:
         reason: Reason | None = None
         detail = ""
         for place in range(first, len(self._stages)):
-            if place == self._silenced_before:
-                loud = tuple(each for each in passages if silenced(each.alert_id) is None)
-                if len(loud) < len(passages):
-                    reason = Reason.SILENCED
-                passages = loud
+            if place == self._silenced_before and silenced is not not_silenced:
+                passages, by = _not_silenced(passages, silenced)
+                if by is not None:
+                    reason, detail = Reason.SILENCED, f"by silence {by}"
             if not passages:
-                break
+                return Run((), reason, detail)
             placed = self._stages[place]
-            table = state.table(placed.identity)
-            going: list[Passage] = []
+            table = state.tables.get(placed.identity) or state.table(placed.identity)
+            going: tuple[Passage, ...] = ()
             for passage in passages:
                 outcome = placed.stage.enter(table, passage, passage.keys[place], now_ns)
-                going += outcome.passed
-                reason, detail = outcome.reason or reason, outcome.detail or detail
-            passages = tuple(going)
-        emissions = tuple(Emission(self.index, each, None, self.incident_id(each.keys[-1])) for each in passages)
-        return Run(emissions, None if emissions else reason, "" if emissions else detail)
+                going = going + outcome.passed if going else outcome.passed
+                if outcome.reason is not None:
+                    reason, detail = outcome.reason, outcome.detail
+            passages = going
+        if not passages:
+            return Run((), reason, detail)
+        return Run(tuple([Emission(self.index, each, None, self.incident_id(each.keys[-1])) for each in passages]))
 
     def incident_id(self, key: bytes) -> str:
         """The id of the incident with this key: 16 hexadecimal digits of the route and the key."""
-        return blake2b(self.route.name.encode() + b"\n" + key, digest_size=8).hexdigest()
+        hashed = self._incident_hash.copy()
+        hashed.update(key)
+        return hashed.hexdigest()
 
     def listed(self, state: State) -> Iterator[tuple[str, bytes, Incident]]:
         """The incidents of the route: id, key and record, the longest unused first."""
@@ -221,7 +241,7 @@ class Pipeline:
     def resolve(self, state: State, key: bytes, actor: str, now_ns: int) -> Run:
         """End an incident, unless it has ended."""
         outcome = self.incidents.resolve(state.table(self.incident_table), key, actor, now_ns)
-        return self._continue(state, outcome, len(self._stages) - 1, now_ns, lambda _alert_id: None)
+        return self._continue(state, outcome, len(self._stages) - 1, now_ns, not_silenced)
 
     def _watches(self, labels: Mapping[str, str], secret: bytes) -> Iterator[Watch]:
         for place, placed in enumerate(self._stages):
@@ -245,6 +265,13 @@ class Pipeline:
         names = [slot.name for text in texts for slot in parse_template(text).slots]
         names += self.route.fields
         return tuple(dict.fromkeys(name.removeprefix(prefix) for name in names if name.startswith(prefix)))
+
+
+def _not_silenced(passages: tuple[Passage, ...], silenced: SilencedBy) -> tuple[tuple[Passage, ...], str | None]:
+    """The passages that are not silenced, and a silence that holds another one back."""
+    by = [silenced(each.alert_id) for each in passages]
+    left = tuple(each for each, silence in zip(passages, by, strict=True) if silence is None)
+    return left, next((silence for silence in by if silence is not None), None)
 
 
 def _loud(passages: tuple[Passage, ...], silenced: SilencedBy) -> Iterator[Passage]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +26,13 @@ _decoder = msgspec.msgpack.Decoder(Row)
 def encode_row(row: Any) -> bytes:
     """A row as MessagePack, with the name of its type."""
     return _encoder.encode(row)
+
+
+def encode_changes(
+    changes: Sequence[tuple[int, Sequence[bytes], Sequence[Any], Sequence[int | None]]],
+) -> bytes:
+    """Changed rows by the number of their clause: keys, rows, and when timers fire. A row that is None is removed."""
+    return _encoder.encode(changes)
 
 
 def decode_row(data: bytes) -> Any:

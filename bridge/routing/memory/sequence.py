@@ -12,6 +12,7 @@ import msgspec
 
 from bridge.language.program.clauses import Then
 from bridge.routing.memory.keys import HASH_SIZE
+from bridge.routing.memory.moments import moment
 from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.stage import LATENESS_NS, Seen, StageResult
 from bridge.routing.reason import Reason
@@ -23,7 +24,7 @@ _MAX_EARLY = 20
 _MAX_NAMED = 20
 
 
-class OpenSequence(msgspec.Struct, frozen=True):
+class OpenSequence(msgspec.Struct, frozen=True, gc=False):
     """A sequence that has begun."""
 
     passage: Passage
@@ -34,7 +35,7 @@ class OpenSequence(msgspec.Struct, frozen=True):
     """The key of each later step."""
 
 
-class Waiting(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class Waiting(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """What waits for one step on one key."""
 
     attempts: tuple[OpenSequence, ...] = ()
@@ -55,7 +56,8 @@ class SequenceStage:
         done = self._advance(table, begun, 0, now_ns)
         if done:
             return StageResult(done)
-        return StageResult(reason=Reason.SEQUENCE_OPEN)
+        until = moment(passage.event_ns + self._steps[0].window_ns, now_ns)
+        return StageResult(reason=Reason.SEQUENCE_OPEN, detail=f"waits for step 2 until {until}")
 
     def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> StageResult:
         """An alert meets the condition of a step."""

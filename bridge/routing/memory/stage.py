@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,7 +26,16 @@ class Seen:
     """The redacted fields that texts name, by field."""
 
 
-class StageResult(msgspec.Struct, frozen=True):
+SilencedBy = Callable[[str], str | None]
+"""From an alert's id to the id of the silence that holds it back, or None."""
+
+
+def not_silenced(_alert_id: str) -> None:
+    """While there are no silences."""
+    return
+
+
+class StageResult(msgspec.Struct, frozen=True, gc=False):
     """What a clause did."""
 
     passed: tuple[Passage, ...] = ()

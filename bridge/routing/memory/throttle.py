@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from bridge.language.program.clauses import Throttle
+from bridge.routing.memory.moments import moment
 from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.stage import StageResult
 from bridge.routing.notification import NotificationKind
@@ -14,7 +15,7 @@ from bridge.routing.reason import Reason
 from bridge.routing.state import Table
 
 
-class Slots(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class Slots(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """What was sent in the window, and what was held back since."""
 
     sent: tuple[int, ...] = ()
@@ -27,6 +28,9 @@ class Slots(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The last of them."""
 
 
+_NO_SLOTS = Slots()
+
+
 class ThrottleStage:
     """Spends slots. When something was held back and a slot is free, a summary goes out."""
 
@@ -36,14 +40,16 @@ class ThrottleStage:
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Send the notification if a slot is free; it carries how many were held back."""
-        row = self._current(table.get(key) or Slots(), now_ns)
+        row = self._current(table.rows.get(key) or _NO_SLOTS, now_ns)
         if len(row.sent) < self._count:
             self._store(table, key, Slots((*row.sent, now_ns)), now_ns)
-            return StageResult((msgspec.structs.replace(passage, suppressed=passage.suppressed + row.held),))
+            if row.held:
+                passage = msgspec.structs.replace(passage, suppressed=passage.suppressed + row.held)
+            return StageResult((passage,))
         first_ns = passage.first_ns if row.held == 0 else min(row.first_ns, passage.first_ns)
         row = Slots(row.sent, row.held + passage.count, first_ns, passage)
         self._store(table, key, row, now_ns)
-        return StageResult(reason=Reason.THROTTLED, detail=self.describe(row))
+        return StageResult(reason=Reason.THROTTLED, detail=self.describe(row, now_ns))
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """A slot is free: send a summary of what was held back, or forget the key."""
@@ -70,14 +76,18 @@ class ThrottleStage:
             return StageResult()
         return StageResult((_summary(row, row.last),), Reason.STATE_EVICTED)
 
-    def describe(self, row: Slots) -> str:
-        """The numbers of a key: sent, held back."""
-        return f"{len(row.sent)} of {self._count} sent, {row.held} held back"
+    def describe(self, row: Slots, now_ns: int) -> str:
+        """The numbers of a key whose slots are taken: ``3 sent since 12:04, next at 12:14, 132 held back``."""
+        since, free = moment(row.sent[0], now_ns), moment(row.sent[0] + self._window_ns, now_ns)
+        return f"{len(row.sent)} sent since {since}, next at {free}, {row.held} held back"
 
     def _current(self, row: Slots, now_ns: int) -> Slots:
         """The row without what left the window. A time in the future is from before a step back of the clock."""
-        sent = tuple(min(each, now_ns) for each in row.sent if each > now_ns - self._window_ns)
-        return msgspec.structs.replace(row, sent=sent)
+        sent = row.sent
+        if not sent or (sent[0] > now_ns - self._window_ns and sent[-1] <= now_ns):
+            return row
+        sent = tuple([min(each, now_ns) for each in sent if each > now_ns - self._window_ns])
+        return Slots(sent, row.held, row.first_ns, row.last)
 
     def _store(self, table: Table, key: bytes, row: Slots, now_ns: int) -> None:
         if not row.sent and not row.held:

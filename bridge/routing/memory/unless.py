@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from bridge.language.program.clauses import Unless
+from bridge.routing.memory.moments import moment
 from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.stage import LATENESS_NS, Seen, StageResult
 from bridge.routing.reason import Reason
@@ -17,7 +18,7 @@ _MAX_TIMES = 50
 _MAX_HELD = 100
 
 
-class Sightings(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class Sightings(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """What is known of a key."""
 
     times: tuple[tuple[int, str], ...] = ()
@@ -36,14 +37,18 @@ class UnlessStage:
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """End the way of the alert, hold it, or let it pass."""
         row: Sightings = table.get(key) or Sightings()
-        if any(self._suppresses(each, passage) for each in row.times):
-            return StageResult(reason=Reason.SUPPRESSED_BY_UNLESS)
+        other = next((each for each in row.times if self._suppresses(each, passage)), None)
+        if other is not None:
+            return StageResult(
+                reason=Reason.SUPPRESSED_BY_UNLESS, detail=f"by the alert {other[1]} of {moment(other[0], now_ns)}"
+            )
         if self._wait_ns is None or self._deadline(passage) <= now_ns:
             return StageResult((passage,))
         held = (*row.held, passage)
         released, held = held[:-_MAX_HELD], held[-_MAX_HELD:]
         self._store(table, key, Sightings(row.times, held), now_ns)
-        return StageResult(released, Reason.WAITING)
+        until = moment(self._deadline(passage), now_ns)
+        return StageResult(released, Reason.WAITING, f"until {until}, {len(held)} waiting")
 
     def observe(self, table: Table, number: int, key: bytes, seen: Seen, now_ns: int) -> StageResult:  # noqa: ARG002
         """An alert meets the condition: what it suppresses ends here."""

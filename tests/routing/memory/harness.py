@@ -10,6 +10,7 @@ from bridge.language.program.clauses import Clause
 from bridge.language.program.condition import Condition
 from bridge.language.program.program import Escalation, Program
 from bridge.matching import Matcher
+from bridge.routing.decision import Fault
 from bridge.routing.memory.engine import Engine
 from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.pipeline import Emission
@@ -75,9 +76,11 @@ class Bench:
         return alert.id
 
     def _receive(self, alert: Alert) -> None:
-        self._record(self.engine.observe(self.state, alert, alert, self.now, self.now, self.silenced))
+        faults: list[Fault] = []
+        self._record(self.engine.observe(self.state, alert, alert, self.now, self.now, self.silenced, faults))
+        assert not faults
         if 0 in self.matcher.match(alert, self.now):
-            run = self.engine.match(self.state, 0, alert, alert, self.now, self.now, self.silenced)
+            run = self.engine.match(self.state, 0, alert, alert, self.now, self.silenced)
             self.reasons.append("sent" if run.reason is None else run.reason.value)
             self._record(run.emissions)
         self._record(self.engine.evict(self.state, self.now, self.silenced))

@@ -1,0 +1,173 @@
+"""Writes the state of clauses with memory: first as a log, then, unless it changed again meanwhile, as rows.
+
+A key that is busy changes with every alert. A row of the log holds all changes of a transaction, so writing them takes
+one page instead of one for each key. The oldest rows of the log are applied to the table ``state`` by the transactions
+that follow; a change that a later one replaced is skipped. The state is the table with the log over it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+import structlog
+import zstandard
+
+from bridge.routing.memory.rows import encode_changes
+from bridge.routing.state import Change
+
+_MOST_CHANGES = 50_000
+_MOST_BYTES = 16 << 20
+"""How long the log may become."""
+_CHANGES_A_ROW = 2000
+_NIL = b"\xc0"
+"""A row that was removed: nil in MessagePack."""
+
+
+class LoggedChange(NamedTuple):
+    """One change in the log."""
+
+    clause: int
+    key: bytes
+    row: bytes
+    """MessagePack; nil if the row was removed."""
+    due_ns: int | None
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the row was removed."""
+        return self.row == _NIL
+
+
+_decoder = msgspec.msgpack.Decoder(
+    list[tuple[int, list[bytes], list[msgspec.Raw], list[int | None]]]  # the form of ``encode_changes``
+)
+_compress = zstandard.ZstdCompressor(level=1).compress
+"""Keys, ids and times occur in several rows of one alert."""
+
+
+def decode_log(data: bytes) -> list[LoggedChange]:
+    """The changes in a row of the log; none if it is damaged."""
+    return [
+        LoggedChange(clause, key, bytes(row), due)
+        for clause, keys, rows, due_ns in _groups(data)
+        for key, row, due in zip(keys, rows, due_ns, strict=True)
+    ]
+
+
+def _groups(data: bytes) -> list[tuple[int, list[bytes], list[msgspec.Raw], list[int | None]]]:
+    """For each clause its keys, rows and timers."""
+    try:
+        return _decoder.decode(zstandard.ZstdDecompressor().decompress(data))
+    except (msgspec.MsgspecError, zstandard.ZstdError, MemoryError):
+        structlog.get_logger("journal").error("state of clauses lost: a row of the log cannot be read")
+        return []
+
+
+class StateLog:
+    """Used within the transactions of one writer. After a transaction that failed it reads the log again."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        """The number of each clause that was written."""
+        self._last = -1
+        """The number of the newest row of the log."""
+        self._logged: deque[tuple[int, int, int]] = deque()
+        """Number, changes and bytes of each row of the log, the oldest first."""
+        self._latest: defaultdict[int, dict[bytes, int]] = defaultdict(dict)
+        """For each clause and key in the log, the number of the row with its latest change."""
+        self._changes = 0
+        self._bytes = 0
+
+    def write(self, connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+        """Store changed rows, within the caller's transaction."""
+        (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM state_log").fetchone()
+        if last != self._last:
+            self._read(connection, last)
+        some: list[Change] = []
+        count = 0
+        for change in _split(changes):
+            some.append(change)
+            count += len(change.keys)
+            if count >= _CHANGES_A_ROW:
+                self._append(connection, some, count)
+                some, count = [], 0
+        if some:
+            self._append(connection, some, count)
+        while len(self._logged) > 1 and (self._changes > _MOST_CHANGES or self._bytes > _MOST_BYTES):
+            self._apply_oldest(connection)
+
+    def _read(self, connection: sqlite3.Connection, last: int) -> None:
+        self._numbers.clear()
+        self._logged.clear()
+        self._latest.clear()
+        self._changes = self._bytes = 0
+        self._last = last
+        for number, data in connection.execute("SELECT number, changes FROM state_log ORDER BY number"):
+            changes = decode_log(data)
+            for each in changes:
+                self._latest[each.clause][each.key] = number
+            self._logged.append((number, len(changes), len(data)))
+            self._changes += len(changes)
+            self._bytes += len(data)
+
+    def _append(self, connection: sqlite3.Connection, changes: Sequence[Change], count: int) -> None:
+        self._last += 1
+        numbered = []
+        for identity, keys, rows, due_ns in changes:
+            number = self._numbers.get(identity)
+            if number is None:
+                number = self._numbers[identity] = _number(connection, identity)
+            numbered.append((number, keys, rows, due_ns))
+            self._latest[number].update(dict.fromkeys(keys, self._last))
+        data = _compress(encode_changes(numbered))
+        connection.execute("INSERT INTO state_log VALUES (?, ?)", (self._last, data))
+        self._logged.append((self._last, count, len(data)))
+        self._changes += count
+        self._bytes += len(data)
+
+    def _apply_oldest(self, connection: sqlite3.Connection) -> None:
+        """Move the oldest row of the log to the table. Its order is the table's, so neighbours share a page."""
+        number, count, size = self._logged.popleft()
+        self._changes -= count
+        self._bytes -= size
+        (data,) = connection.execute("SELECT changes FROM state_log WHERE number = ?", (number,)).fetchone()
+        current: dict[tuple[int, bytes], LoggedChange] = {}
+        for clause, keys, rows, due_ns in _groups(data):
+            latest = self._latest[clause]
+            for place in [place for place, key in enumerate(keys) if latest.get(key) == number]:
+                key = keys[place]
+                current[clause, key] = LoggedChange(clause, key, bytes(rows[place]), due_ns[place])
+        for clause, key in current:
+            del self._latest[clause][key]
+        in_order = [current[place] for place in sorted(current)]
+        connection.executemany(
+            "INSERT INTO state VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET row = excluded.row, due_ns = excluded.due_ns",
+            [each for each in in_order if not each.deleted],
+        )
+        connection.executemany(
+            "DELETE FROM state WHERE clause = ? AND key = ?",
+            [(each.clause, each.key) for each in in_order if each.deleted],
+        )
+        connection.execute("DELETE FROM state_log WHERE number = ?", (number,))
+
+
+def _split(changes: Sequence[Change]) -> Iterator[Change]:
+    """The same changes, none of them longer than a row of the log."""
+    for change in changes:
+        if len(change.keys) <= _CHANGES_A_ROW:
+            yield change
+            continue
+        for start in range(0, len(change.keys), _CHANGES_A_ROW):
+            part = slice(start, start + _CHANGES_A_ROW)
+            yield Change(change.clause, change.keys[part], change.rows[part], change.due_ns[part])
+
+
+def _number(connection: sqlite3.Connection, identity: str) -> int:
+    connection.execute("INSERT INTO clauses (identity) VALUES (?) ON CONFLICT DO NOTHING", (identity,))
+    (number,) = connection.execute("SELECT number FROM clauses WHERE identity = ?", (identity,)).fetchone()
+    return int(number)

@@ -1,0 +1,25 @@
+"""Times of day in the numbers behind a reason: ``12:04``, in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+_SECOND_NS = 1_000_000_000
+_DAY_SECONDS = 86_400
+
+
+def moment(at_ns: int, now_ns: int) -> str:
+    """A time as people read it at ``now_ns``: with seconds only if there are any, with the date on another day."""
+    seconds = at_ns // _SECOND_NS
+    return _moment(seconds, seconds // _DAY_SECONDS == now_ns // _SECOND_NS // _DAY_SECONDS)
+
+
+@lru_cache(4096)
+def _moment(seconds: int, today: bool) -> str:  # noqa: FBT001  # a part of the cache's key
+    try:
+        at = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError):
+        return "an unknown time"
+    clock = "%H:%M:%S" if at.second else "%H:%M"
+    return at.strftime(clock if today else f"%Y-%m-%d {clock}")
