@@ -145,7 +145,7 @@ test "one of three" { event { rule = a } expect "often" to pager }
 """
     (message,) = results(text)["one of three"]
     assert message == (
-        'route "often" sent nothing: the route had not yet matched as often as its `after` requires (1 of 3)'
+        'route "often" sent nothing: the route had not yet matched as often as its `after` requires (1 of 3 since 12:00)'
     )
 
 
