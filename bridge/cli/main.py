@@ -30,6 +30,7 @@ VERBS = (
     "tail",
     "fields",
     "falco_config",
+    "import",
     "simulate",
     "demo",
     "status",
@@ -45,7 +46,14 @@ VERBS = (
     "completion",
 )
 """Each is a module in ``bridge.cli.verbs``. Its ``add_parser(subparsers)`` sets ``run``: arguments to exit code."""
-FOLDERS = {"replay": "trial", "diff": "trial", "history": "past", "show": "past", "tail": "past"}
+FOLDERS = {
+    "replay": "trial",
+    "diff": "trial",
+    "history": "past",
+    "show": "past",
+    "tail": "past",
+    "import": "moving",
+}
 """The verbs whose modules are in a subfolder of ``bridge.cli.verbs``."""
 
 USAGE = 2
@@ -124,7 +132,8 @@ def make_parser(verbs: Sequence[str]) -> Parser:
     )
     below = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB")
     for name in verbs:
-        import_module(".".join(filter(None, ("bridge.cli.verbs", FOLDERS.get(name), name)))).add_parser(below)
+        module = "import_" if name == "import" else name  # `import` is a word of Python
+        import_module(".".join(filter(None, ("bridge.cli.verbs", FOLDERS.get(name), module)))).add_parser(below)
     return parser
 
 

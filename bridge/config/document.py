@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from bridge.common.yaml_errors import YamlProblem, explain_yaml
+from bridge.config.foreign import foreign_file
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText, Span
 
@@ -87,6 +88,11 @@ class Document:
         else:
             if self.root is None:
                 self._fail("the config is empty", "it needs `sources`, `channels`, `routes` and `journal`")
+                return
+            foreign = foreign_file(self.root)
+            if foreign is not None:
+                self._fail(*foreign)
+                self.root = None
 
     def _fail(self, message: str, hint: str, problem: YamlProblem | None = None, *, may_pass: bool = False) -> None:
         self._visible += [match.span(1) for match in _LINE_KEY.finditer(self.text)]

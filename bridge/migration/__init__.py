@@ -1,0 +1,1 @@
+"""Reads the configs of other tools, and writes the ones that do the same here."""

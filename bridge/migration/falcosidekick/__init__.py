@@ -1,0 +1,1 @@
+"""falcosidekick's config, as YAML, Helm values or environment variables."""

@@ -1,0 +1,141 @@
+"""What an output of falcosidekick becomes: a channel, or a sentence that says what to do instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit
+
+from bridge.migration.falcosidekick.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A secret that the config refers to as ``${NAME}``."""
+
+    name: str
+    value: str
+    """What the variable must contain: percent-encoded where it becomes a part of a URL."""
+    meaning: str
+    """Where the value comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel of falco-bridge."""
+
+    url: str
+    variables: tuple[Variable, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is different from before."""
+    also: tuple[str, ...] = ()
+    """The URLs of further channels that get the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output of falcosidekick."""
+
+    name: str
+    """Its path: ``slack``, ``aws.s3``."""
+    enabled: tuple[str, ...]
+    """The settings that enable it, below its path: all must have a value."""
+    make: Callable[[Settings], Channel] | None = None
+    """Its channel; None where there is no equivalent."""
+    instead: str = ""
+    """What to do where there is no equivalent."""
+    others: tuple[str, ...] = ()
+    """Further settings, for environment variables."""
+
+    def paths(self) -> frozenset[str]:
+        """Every setting of the output."""
+        common = ("minimumpriority", "checkcert", "mutualtls", "customheaders", "outputformat", "messageformat")
+        return frozenset(f"{self.name}.{each}" for each in (*self.enabled, *self.others, *common))
+
+    def is_enabled(self, settings: Settings) -> bool:
+        """Whether falcosidekick would use it."""
+        return settings.has(*(f"{self.name}.{each}" for each in self.enabled))
+
+
+def secret(path: str, value: str, *, part: bool = True) -> Variable:
+    """The variable that falcosidekick itself reads for this setting. ``part``: it is a part of a URL."""
+    name = path.replace(".", "_").upper()
+    encoded = quote(value, safe="") if part else value
+    return Variable(name, encoded, f"`{path}`" + (", percent-encoded" if encoded != value else ""))
+
+
+def whole_url(path: str) -> Callable[[Settings], Channel]:
+    """A pasted webhook URL, which is a secret as a whole."""
+
+    def make(settings: Settings) -> Channel:
+        variable = secret(path, settings.get(path), part=False)
+        return Channel(f"${{{variable.name}}}", (variable,))
+
+    return make
+
+
+def http_channel(
+    output: str,
+    address: str,
+    parameters: Mapping[str, str],
+    headers: Mapping[str, tuple[str, str]],
+    login: tuple[str, tuple[Variable, ...]] = ("", ()),
+) -> Channel:
+    """A ``webhook`` channel at an address. ``headers`` have a value, and words that say where it comes from.
+
+    ``login`` is what ``basic`` returns. Tokens in the path and the values of the query become variables.
+    """
+    url = urlsplit(address if "://" in address else f"http://{address}")
+    scheme = "webhooks" if url.scheme == "https" else "webhook"
+    userinfo, variables = login[0], [*login[1]]
+    if url.username and not userinfo:
+        name, value = f"{_upper(output)}_LOGIN", f"{url.username}:{url.password or ''}"
+        variables.append(Variable(name, value, "user and password of the address, as `user:password`"))
+        userinfo = f"${{{name}}}@"
+    path = url.path
+    if _looks_secret(path):
+        name = f"{_upper(output)}_PATH"
+        variables.append(Variable(name, path.lstrip("/"), "the path of the address, without its first `/`"))
+        path = f"/${{{name}}}"
+    query = dict(parameters)
+    for number, part in enumerate(filter(None, url.query.split("&")), 1):
+        key, _, value = part.partition("=")
+        name = f"{_upper(output)}_QUERY_{number}"
+        variables.append(Variable(name, value, f"`{unquote(key)}` of the address's query"))
+        query[f"-{key}"] = f"${{{name}}}"
+    for header, (value, source) in headers.items():
+        name = f"{_upper(output)}_{_upper(header)}"
+        variables.append(Variable(name, quote(value, safe=""), source))
+        query[f"+{quote(header, safe='-')}"] = f"${{{name}}}"
+    rest = "&".join(f"{key}={value}" for key, value in query.items())
+    return Channel(
+        f"{scheme}://{userinfo}{_host(url.netloc)}{path or '/'}{'?' if rest else ''}{rest}", tuple(variables)
+    )
+
+
+def headers_of(settings: Settings, output: str) -> dict[str, tuple[str, str]]:
+    """The custom headers of an output."""
+    path = f"{output}.customheaders"
+    return {name: (value, f"header `{name}` of `{path}`") for name, value in settings.mapping(path).items()}
+
+
+def basic(settings: Settings, output: str, user: str, password: str) -> tuple[str, tuple[Variable, ...]]:
+    """``USER:PASSWORD@`` with variables, and the variables; empty without a user."""
+    if not settings.has(f"{output}.{user}"):
+        return "", ()
+    found = [secret(f"{output}.{each}", settings.get(f"{output}.{each}")) for each in (user, password)]
+    return f"${{{found[0].name}}}:${{{found[1].name}}}@", tuple(found)
+
+
+def _host(netloc: str) -> str:
+    return netloc.rsplit("@", 1)[-1]
+
+
+def _upper(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", name).upper()
+
+
+def _looks_secret(path: str) -> bool:
+    """A part of at least 16 letters and digits, as tokens in webhook URLs have."""
+    return any(len(part) >= 16 and re.search(r"\d", part) for part in path.split("/"))

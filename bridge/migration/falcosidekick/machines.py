@@ -1,0 +1,226 @@
+"""The outputs that feed programs: logs, metrics, queues, functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote, urlsplit
+
+from bridge.migration.falcosidekick.channel import Channel, Output, Variable, basic, headers_of, http_channel, secret
+from bridge.migration.falcosidekick.settings import Settings
+
+_SIDEKICK = {"format": "falcosidekick"}
+_VECTOR = "Send to Vector or Fluent Bit with `webhook://…?batch=ndjson`, which write to it."
+
+
+def _posts(output: str, address: str, *, user: str = "") -> Callable[[Settings], Channel]:
+    """The JSON of falcosidekick to the address in a setting."""
+
+    def make(settings: Settings) -> Channel:
+        login = basic(settings, output, user, "password") if user else ("", ())
+        at = settings.get(f"{output}.{address}")
+        channel = http_channel(output, at, _SIDEKICK, headers_of(settings, output), login)
+        method = settings.get(f"{output}.method", "POST").upper()
+        return channel if method == "POST" else Channel(channel.url, channel.variables, (f"{method} becomes POST",))
+
+    return make
+
+
+def _n8n(settings: Settings) -> Channel:
+    headers = {}
+    if settings.has("n8n.headerauthname", "n8n.headerauthvalue"):
+        headers[settings.get("n8n.headerauthname")] = (settings.get("n8n.headerauthvalue"), "`n8n.headerauthvalue`")
+    return http_channel(
+        "n8n", settings.get("n8n.address"), _SIDEKICK, headers, basic(settings, "n8n", "user", "password")
+    )
+
+
+def _loki(settings: Settings) -> Channel:
+    url = urlsplit(settings.get("loki.hostport"))
+    login, variables = basic(settings, "loki", "user", "apikey")
+    tenant = settings.get("loki.tenant")
+    endpoint = settings.get("loki.endpoint", "/loki/api/v1/push")
+    prefix = url.path.rstrip("/") + endpoint.removesuffix("/loki/api/v1/push")
+    query = f"?tenant={quote(tenant, safe='')}" if tenant else ""
+    headers = headers_of(settings, "loki")
+    for name, (value, source) in headers.items():
+        variable = Variable(f"LOKI_{name.upper().replace('-', '_')}", quote(value, safe=""), source)
+        query += f"{'&' if query else '?'}+{quote(name, safe='-')}=${{{variable.name}}}"
+        variables += (variable,)
+    notes = []
+    if settings.get("loki.extralabels"):
+        notes.append("fields as labels (`extralabels`) are not needed: `| json` in LogQL reads every field of a line")
+    return Channel(f"loki{'s' * (url.scheme == 'https')}://{login}{url.netloc}{prefix}{query}", variables, tuple(notes))
+
+
+def _alertmanager(settings: Settings) -> Channel:
+    labels = settings.mapping("alertmanager.extralabels").items()
+    seconds = settings.get("alertmanager.expiresafter", "0")
+    parts = [f"hold={seconds}s"] if seconds.isdigit() and int(seconds) else []
+    query = "&".join([*parts, *(f":{name}={quote(value, safe='')}" for name, value in labels)])
+    first, *more = (_alertmanager_url(each.strip(), query) for each in settings.get("alertmanager.hostport").split(","))
+    notes = (
+        ["`customseveritymap`: give routes `severity`"] if settings.mapping("alertmanager.customseveritymap") else []
+    )
+    if settings.mapping("alertmanager.extraannotations"):
+        notes.append(
+            "`extraannotations`: every output field is an annotation; write further texts in `message` of the route"
+        )
+    return Channel(first, (), tuple(notes), tuple(more))
+
+
+def _alertmanager_url(address: str, query: str) -> str:
+    url = urlsplit(address if "://" in address else f"http://{address}")
+    secure = "s" * (url.scheme == "https")
+    return f"alertmanager{secure}://{url.netloc}{url.path.rstrip('/')}{'?' if query else ''}{query}"
+
+
+def _openobserve(settings: Settings) -> Channel:
+    base = settings.get("openobserve.hostport").rstrip("/")
+    organization = settings.get("openobserve.organizationname", "default")
+    address = f"{base}/api/{organization}/{settings.get('openobserve.streamname', 'falco')}/_json"
+    login = basic(settings, "openobserve", "username", "password")
+    return http_channel("openobserve", address, {"batch": "array"}, headers_of(settings, "openobserve"), login)
+
+
+def _quickwit(settings: Settings) -> Channel:
+    endpoint = settings.get("quickwit.apiendpoint", "api/v1").strip("/")
+    base = (
+        f"{settings.get('quickwit.hostport').rstrip('/')}/{endpoint}/{settings.get('quickwit.index', 'falco')}/ingest"
+    )
+    channel = http_channel("quickwit", base, {"batch": "ndjson"}, headers_of(settings, "quickwit"))
+    return Channel(channel.url, channel.variables, ("create the index first",))
+
+
+def _zincsearch(settings: Settings) -> Channel:
+    address = f"{settings.get('zincsearch.hostport').rstrip('/')}/api/{settings.get('zincsearch.index', 'falco')}/_doc"
+    return http_channel("zincsearch", address, {}, {}, basic(settings, "zincsearch", "username", "password"))
+
+
+def _datadog_logs(settings: Settings) -> Channel:
+    host = settings.get("datadoglogs.host", "https://http-intake.logs.datadoghq.com/").rstrip("/")
+    service = settings.get("datadoglogs.service")
+    query = {"batch": "array", "-ddsource": "falco"} | ({"-service": quote(service, safe="")} if service else {})
+    key = {"DD-API-KEY": (settings.get("datadoglogs.apikey"), "`datadoglogs.apikey`")}
+    return http_channel("datadoglogs", f"{host}/api/v2/logs", query, key)
+
+
+def _splunk(settings: Settings) -> Channel:
+    address = f"{settings.get('splunk.host').rstrip('/')}/services/collector/raw"
+    token = {"Authorization": (f"Splunk {settings.get('splunk.token')}", "`Splunk ` and `splunk.token`")}
+    channel = http_channel("splunk", address, {"batch": "ndjson"}, token | headers_of(settings, "splunk"))
+    return Channel(channel.url, channel.variables, ("each line is an event; set the sourcetype of the token to _json",))
+
+
+def _cloud_run(settings: Settings) -> Channel:
+    token = {"Authorization": (f"Bearer {settings.get('gcp.cloudrun.jwt')}", "`Bearer ` and `gcp.cloudrun.jwt`")}
+    return http_channel("gcp.cloudrun", settings.get("gcp.cloudrun.endpoint"), _SIDEKICK, token)
+
+
+def _openfaas(settings: Settings) -> Channel:
+    get = settings.get
+    gateway = f"{get('openfaas.gatewayservice', 'gateway')}.{get('openfaas.gatewaynamespace', 'openfaas')}"
+    function = f"{get('openfaas.functionname')}.{get('openfaas.functionnamespace', 'openfaas-fn')}"
+    return http_channel(
+        "openfaas", f"http://{gateway}:{get('openfaas.gatewayport', '8080')}/function/{function}", _SIDEKICK, {}
+    )
+
+
+def _fission(settings: Settings) -> Channel:
+    get = settings.get
+    router = f"{get('fission.routerservice', 'router')}.{get('fission.routernamespace', 'fission')}"
+    port = get("fission.routerport", "80")
+    return http_channel("fission", f"http://{router}:{port}/fission-function/{get('fission.function')}", _SIDEKICK, {})
+
+
+def _kubeless(settings: Settings) -> Channel:
+    get = settings.get
+    where = f"{get('kubeless.function')}.{get('kubeless.namespace')}.svc.cluster.local:{get('kubeless.port', '8080')}"
+    return http_channel("kubeless", f"http://{where}", _SIDEKICK, {})
+
+
+def _sns(settings: Settings) -> Channel:
+    region, account, topic = (settings.get("aws.sns.topicarn").split(":") + [""] * 6)[3:6]
+    keys = tuple(secret(f"aws.{each}", settings.get(f"aws.{each}")) for each in ("accesskeyid", "secretaccesskey"))
+    notes = [
+        "the message is a text for people, not JSON",
+        f"the topic must belong to the account of the keys ({account})",
+    ]
+    if not settings.has("aws.accesskeyid"):
+        notes.append("keys are required; roles and instance profiles are not supported")
+    return Channel(f"sns://${{{keys[0].name}}}/${{{keys[1].name}}}/{region}/{topic}", keys, tuple(notes))
+
+
+_FUNCTIONS = ("function", "functionname", "namespace", "port", "kubeconfig")
+LOGS = (
+    Output("loki", ("hostport",), _loki, others=("user", "apikey", "tenant", "endpoint", "extralabels", "format")),
+    Output("elasticsearch", ("hostport",), instead=_VECTOR),
+    Output("quickwit", ("hostport",), _quickwit, others=("apiendpoint", "index")),
+    Output("openobserve", ("hostport",), _openobserve,
+           others=("organizationname", "streamname", "username", "password")),
+    Output("zincsearch", ("hostport",), _zincsearch, others=("index", "username", "password")),
+    Output("datadoglogs", ("apikey",), _datadog_logs, others=("host", "service")),
+    Output("splunk", ("host", "token"), _splunk),
+    Output("sumologic", ("receiverurl",), _posts("sumologic", "receiverurl")),
+    Output("grafanaoncall", ("webhookurl",), _posts("grafanaoncall", "webhookurl")),
+    Output("alertmanager", ("hostport",), _alertmanager,
+           others=("endpoint", "expiresafter", "extralabels", "extraannotations", "customseveritymap")),
+    Output("logstash", ("address",), instead="Give Logstash an `http` input, and send to it with `webhook://`."),
+    Output("syslog", ("host", "port"), instead="Send to Vector, Fluent Bit or rsyslog's imhttp with `webhook://…?batch=ndjson`."),
+    Output("dynatrace", ("apitoken", "apiurl"), instead=_VECTOR),
+    Output("spyderbat", ("orguid", "apikey"), instead=_VECTOR),
+    Output("gcp.chronicle", ("projectid", "instanceid"), instead=_VECTOR),
+    Output("aws.cloudwatchlogs", ("loggroup",), instead=_VECTOR),
+    Output("aws.securitylake", ("bucket",), instead=_VECTOR),
+    Output("datadog", ("apikey",), instead="Use Datadog Logs, and monitors on logs."),
+    Output("grafana", ("hostport", "apikey"), instead="Draw annotations from Loki: a query on the channel's labels."),
+    Output("otlp.logs", ("endpoint",), instead="Send to the Collector's webhook event receiver with `webhook://`."),
+)  # fmt: skip
+"""Logs and alerts of other systems."""
+FUNCTIONS = (
+    Output("webhook", ("address",), _posts("webhook", "address"), others=("method",)),
+    Output("nodered", ("address",), _posts("nodered", "address", user="user"), others=("user", "password")),
+    Output("n8n", ("address",), _n8n, others=("user", "password", "headerauthname", "headerauthvalue")),
+    Output("talon", ("address",), _posts("talon", "address")),
+    Output("tekton", ("eventlistener",), _posts("tekton", "eventlistener")),
+    Output("openfaas", ("functionname",), _openfaas,
+           others=("functionnamespace", "gatewayservice", "gatewayport", "gatewaynamespace")),
+    Output("fission", ("function",), _fission, others=("routernamespace", "routerservice", "routerport")),
+    Output("kubeless", ("function", "namespace"), _kubeless, others=("port",)),
+    Output("gcp.cloudrun", ("endpoint", "jwt"), _cloud_run),
+    Output("cloudevents", ("address",), instead="Send to a webhook source of Knative or Argo Events with `webhook://`."),
+    Output("gcp.cloudfunctions", ("name",), instead="Give the function an HTTP trigger, and send to it with `webhooks://`."),
+    Output("aws.lambda", ("functionname",), instead="Give the function a URL, and send to it with `webhooks://`."),
+    Output("webui", ("url",), instead="Search and watch with `falco-bridge history`, `show` and `tail`."),
+    Output("policyreport", ("enabled",), instead="There are no PolicyReports. Search with `falco-bridge history`."),
+)  # fmt: skip
+"""Programs that act on alerts."""
+QUEUES = (
+    Output("aws.sns", ("topicarn",), _sns, others=("rawjson",)),
+    Output("kafkarest", ("address",), instead=_VECTOR),
+    *(Output(name, enabled, instead=_VECTOR) for name, enabled in (
+        ("kafka", ("hostport", "topic")), ("nats", ("hostport",)), ("stan", ("hostport", "clusterid", "clientid")),
+        ("rabbitmq", ("url", "queue")), ("mqtt", ("broker",)), ("redis", ("address",)), ("timescaledb", ("host",)),
+        ("influxdb", ("hostport",)),
+        ("aws.sqs", ("url",)), ("aws.s3", ("bucket",)), ("aws.kinesis", ("streamname",)), ("azure.eventhub", ("name",)),
+        ("gcp.pubsub", ("projectid", "topic")), ("gcp.storage", ("bucket",)), ("yandex.s3", ("bucket",)),
+        ("yandex.datastreams", ("streamname",)),
+    )),
+)  # fmt: skip
+"""Queues, buckets and databases."""
+METRICS = tuple(
+    Output(name, enabled, instead="Scrape the bridge's `/metrics`: `metrics: 127.0.0.1:9376` in its config.")
+    for name, enabled in (
+        ("prometheus", ("extralabels",)),
+        ("statsd", ("forwarder",)), ("dogstatsd", ("forwarder",)),
+        ("wavefront", ("endpointtype", "endpointhost")), ("otlp.metrics", ("endpoint",)),
+    )
+)  # fmt: skip
+"""Metrics, which the bridge does not push."""
+TRACES = (
+    Output(
+        "otlp.traces",
+        ("endpoint",),
+        instead="The bridge makes no traces of alerts. `falco-bridge show ID` shows an alert's way.",
+    ),
+)
+MACHINES = (*LOGS, *FUNCTIONS, *QUEUES, *METRICS, *TRACES)
