@@ -21,6 +21,11 @@ class YamlProblem:
     offset: int
 
 
+_AT_START = frozenset({
+    "',' or '}'", "',' or ']'", "unexpected end of stream", "could not find expected ':'",
+    "alphabetic or numeric character", "undefined alias",
+})  # fmt: skip
+"""Problems whose cause is where the parser began, if it says so."""
 _QUOTED_VALUE = re.compile(r"""(\s*(?:- )?[\w.-]+:\s+)(["'][^#]*)$""")
 _KNOWN = (
     ("mapping values are not allowed", "a `:` where no key can be",
@@ -72,15 +77,7 @@ def explain_yaml(error: Exception, text: str) -> YamlProblem:
         return _character(line, mark, lines)
     for part, message, hint in _KNOWN:
         if part in problem:
-            opened = part in (
-                "',' or '}'",
-                "',' or ']'",
-                "unexpected end of stream",
-                "could not find expected ':'",
-                "alphabetic or numeric character",
-                "undefined alias",
-            )  # fmt: skip and started is not None
-            place = started if opened else mark
+            place = started if part in _AT_START and started is not None else mark
             return YamlProblem(message, hint, place.line + 1, place.column + 1, _offset(lines, place))
     return YamlProblem(problem or "malformed", "", mark.line + 1, mark.column + 1, _offset(lines, mark))
 

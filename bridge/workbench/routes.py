@@ -173,6 +173,10 @@ def read_text_file(path: Path) -> SourceText | str:
 
 def _similar_file(path: Path) -> str:
     """``; did you mean `falco_rules.yaml`?`` if a file beside it has nearly the same name."""
+    if "*" in path.name or "?" in path.name:
+        return "; name each file: an import has no wildcards"
+    if path.with_name(f"{path.name}.route").is_file():
+        return f"; did you mean `{path.name}.route`?"
     try:
         names = [each.name for each in path.parent.iterdir() if each.suffix == path.suffix]
     except OSError:

@@ -23,7 +23,7 @@ from bridge.workbench.routes import LoadedRoutes, load_routes
 FOLDER = Path(__file__).parent.parent / "data" / "mistakes"
 CASES = sorted((FOLDER / "routes").glob("*.txt"))
 KNOWN = Known(frozenset({"pager", "archive", "secops", "oncall"}), frozenset({"cluster"}))
-FEWEST_CASES = 71
+FEWEST_CASES = 200
 
 
 class Case(NamedTuple):

@@ -76,7 +76,8 @@ class Comparisons:
         except Broken:
             unknown = Field("", Kind.UNKNOWN, written.left.span)
             with suppress(Broken):
-                self._right(written, unknown, operator)
+                if operator not in ORDERING:  # the value may be a priority
+                    self._right(written, unknown, operator)
             raise
         if isinstance(left, Field) and left.name == RETIRED and not left.span.path.startswith(FALCO_MACRO_PREFIX):
             self.operands.problems.append(
@@ -104,9 +105,11 @@ class Comparisons:
             self._check_word(written, kind, operator, right)
             return Literal(right.text, right.quoted, right.span)
         if isinstance(right, syntax.Word) and (not _BARE_LIST.fullmatch(right.text) or self._needs_parentheses(right)):
-            message = f"`{operator.value}` needs a list"
+            text = f'"{right.text}"' if right.quoted else right.text
+            self.operands.scope.find(NameKind.LIST, right.text)
+            fix = Fix(right.span.start, right.span.end, f"({text})", certain=True)
             raise self.operands.wrong(
-                Code.WRONG_RIGHT_SIDE, message, right.span, "put values in parentheses, even a single one"
+                Code.WRONG_RIGHT_SIDE, f"`{operator.value}` needs a list", right.span, f"write `({text})`", fix
             )
         use = self._list_use(written, kind, operator)
         if use is not None and use in self._valid_uses:

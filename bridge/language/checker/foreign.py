@@ -13,6 +13,8 @@ from bridge.language.syntax import tree as syntax
 _NULLS = frozenset({"null", "nil", "none", "undefined", "NULL", "None", "NIL", "Null", "nul"})
 _FIELD = re.compile(r"[%$]\{?([a-zA-Z]\w*(?:\.[\w-]+)*(?:\[[^\]]*\])?)\}?")
 _SLASHED = re.compile(r"/(.*)/([gimsux]{1,4})", re.DOTALL)
+_ANCHORED = re.compile(r"\^([\w /@:-]+)|([\w /@:-]+)\$")
+"""A regex of plain text with one anchor."""
 _RE2_FLAGS = frozenset("ims")
 _IP_PREFIX = re.compile(r"((?:\d{1,3}\.){1,3})\*?")
 _WORD_OPERATORS = frozenset({Operator.CONTAINS, Operator.ICONTAINS, Operator.STARTSWITH, Operator.EQ, Operator.NE})
@@ -38,6 +40,13 @@ def foreign_value(written: syntax.Comparison, operator: Operator, word: syntax.W
         return Diagnostic(
             Code.FOREIGN_SYNTAX, "the `;` is part of the value", span, "remove `;`, or quote the value",
             fix=Fix(span.start, span.end, ""),
+        )  # fmt: skip
+    anchored = _ANCHORED.fullmatch(word.text) if operator is Operator.REGEX else None
+    if anchored is not None:
+        meant = f"startswith {_text(anchored[1])}" if anchored[1] else f"endswith {_text(anchored[2])}"
+        return Diagnostic(
+            Code.FOREIGN_SYNTAX, f"`regex` matches the whole value: only `{anchored[1] or anchored[2]}` matches",
+            word.span, f"write `{meant}`", fix=Fix(written.operator.span.start, word.span.end, meant),
         )  # fmt: skip
     slashed = _SLASHED.fullmatch(word.text) if operator is Operator.REGEX else None
     if slashed is not None:
@@ -70,6 +79,10 @@ def better_operator(written: syntax.Comparison, kind: Kind, operator: Operator) 
         return None
     fix = Fix(written.operator.span.start, word.span.end, meant)
     return f"write `{_name(written.left)} {meant}`", fix
+
+
+def _text(text: str) -> str:
+    return text if re.fullmatch(r"[\w/:-]+", text) else f'"{text}"'
 
 
 def _quoted(word: syntax.Word) -> str:

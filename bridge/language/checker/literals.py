@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from bridge.alert import MISSING, Priority, parse_priority
 from bridge.alert.catalogue import service_ports
 from bridge.common.suggest import did_you_mean
+from bridge.language.checker.number_hints import address_hint, integer_hint, network_hint, number_hint
 from bridge.language.checker.places import within
 from bridge.language.checker.regex_error import explain
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
@@ -30,8 +31,13 @@ _SMART_QUOTES = frozenset("“”‘’„«»")
 _BOOLEANS = {"yes": "true", "on": "true", "y": "true", "1": "true", "no": "false", "off": "false", "n": "false",
              "0": "false"}  # fmt: skip
 _RANGE = re.compile(r"(\d+)(?:-|\.\.|:)(\d+)")
-_IP_PREFIX = re.compile(r"((?:\d{1,3}\.){1,3})[*x]?(?:\.[*x])*")
 _HEX = frozenset("0123456789abcdefABCDEF")
+_LEVELS = {
+    "p0": "emergency", "p1": "critical", "p2": "error", "p3": "warning", "p4": "notice", "p5": "informational",
+    "sev0": "emergency", "sev1": "critical", "sev2": "error", "sev3": "warning", "sev4": "notice", "high": "critical",
+    "highest": "emergency", "medium": "warning", "low": "notice", "fatal": "critical", "panic": "emergency",
+    "urgent": "critical", "major": "error", "minor": "notice", "moderate": "warning", "trace": "debug",
+}  # fmt: skip
 _PRIORITIES = tuple(priority.word for priority in Priority)
 
 
@@ -47,17 +53,17 @@ def _errors(  # noqa: C901  # one case per line
     text = word.text
     if kind is Kind.PRIORITY:
         if parse_priority(text) is None:
-            hint = did_you_mean(text, _PRIORITIES) or f"one of {', '.join(_PRIORITIES)}"
+            hint = priority_hint(text) or f"one of {', '.join(_PRIORITIES)}"
             if text.isdecimal() and int(text) < len(_PRIORITIES):
                 hint = f"priorities are names: {text} is `{Priority(int(text)).word}`"
             yield Diagnostic(Code.UNKNOWN_PRIORITY, f"unknown priority `{text}`", word.span, hint)
     elif operator in ORDERING and (word.quoted or not is_number_token(text)):
         number = is_number_token(text)
         fix = Fix(word.span.start, word.span.end, text, certain=True) if number else None
-        hint = f"write `{text}`" if number else "to compare two fields: val(…)"
+        hint = f"write `{text}`" if number else number_hint(text)
         yield _wrong(word, f"`{operator.value}` needs a number without quotes", hint, fix)
     elif kind in LITERALS and LITERALS[kind](text) is None:
-        hint = _range_hint(text) or _port_hint(text) * (kind is Kind.PORT)
+        hint = _range_hint(text) or (_port_hint(text) if kind is Kind.PORT else integer_hint(text))
         yield _wrong(word, f"`{text}` is not {_FORMS.get(kind, 'an integer')}", hint)
     elif kind is Kind.BOOL and parse_bool(text) is None:
         meant = _BOOLEANS.get(text.lower())
@@ -65,10 +71,12 @@ def _errors(  # noqa: C901  # one case per line
         hint = "write `true` or `false`" if meant is None else f"write `{meant}`"
         yield _wrong(word, f"`{text}` is not a boolean", hint, fix)
     elif kind is Kind.IP and parse_address(text) is None and parse_network(text) is None:
-        hint = network_hint(text) or "like 10.0.0.1, 2001:db8::1, or a network 10.0.0.0/8"
+        hint = network_hint(text) or address_hint(text) or "like 10.0.0.1, 2001:db8::1, or a network 10.0.0.0/8"
+        hint = hint.replace("`FIELD in", "`not FIELD in") if operator is Operator.NE else hint
         yield _wrong(word, f"`{text}` is not an IP address", hint)
     elif kind is Kind.NET and not _is_net(text):
-        yield _wrong(word, f"`{text}` is not a network", "like 10.0.0.0/8 or 2001:db8::/32")
+        hint = network_hint(text) or address_hint(text) or "like 10.0.0.0/8 or 2001:db8::/32"
+        yield _wrong(word, f"`{text}` is not a network", hint)
     elif operator in HEX_OPERATORS and (len(text) % 2 or not _HEX.issuperset(text)):
         yield _wrong(word, f"`{operator.value}` needs bytes in hexadecimal", "like 7f454c46")
     elif operator is Operator.REGEX:
@@ -79,14 +87,10 @@ def _errors(  # noqa: C901  # one case per line
             yield Diagnostic(Code.BAD_REGEX, f"invalid regex: {error.message}", span, error.hint)
 
 
-def network_hint(text: str) -> str:
-    """The network that a prefix of an address stands for: ``10.0.*``; else an empty string."""
-    found = _IP_PREFIX.fullmatch(text)
-    if found is None:
-        return ""
-    parts = found[1].strip(".").split(".")
-    network = ".".join([*parts, *["0"] * (4 - len(parts))])
-    return f"write `FIELD in ({network}/{8 * len(parts)})`"
+def priority_hint(text: str) -> str:
+    """The priority that a level of another tool stands for, or a similar one; an empty string if there is none."""
+    meant = _LEVELS.get(text.lower())
+    return f"write `{meant}`" if meant else did_you_mean(text, _PRIORITIES)
 
 
 def _range_hint(text: str) -> str:
@@ -124,6 +128,9 @@ def _warnings(kind: Kind, operator: Operator, word: Word) -> Iterator[Diagnostic
         yield Diagnostic(
             Code.EMPTY_VALUE, f'`{operator.value} ""` is true for every value', word.span, "write `FIELD exists`"
         )
+    elif text == "*" and not word.quoted and operator in _WHOLE:
+        hint = "for any value: not FIELD exists" if operator is Operator.NE else "for any value: FIELD exists"
+        yield Diagnostic(Code.WILDCARD_EQUALS, f"`{operator.value}` compares `*` literally", word.span, hint)
     elif operator in _WHOLE and kind is Kind.TEXT and _has_wildcard(text):
         yield Diagnostic(
             Code.WILDCARD_EQUALS, f"`{operator.value}` compares `*` literally", word.span, "for wildcards use `glob`"

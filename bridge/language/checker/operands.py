@@ -7,7 +7,7 @@ from typing import assert_never
 
 from bridge.alert.catalogue import catalogue, event_arguments, families, unknown_argument
 from bridge.common.suggest import did_you_mean, suggest_field
-from bridge.language.checker.scope import Scope
+from bridge.language.checker.scope import NameKind, Scope
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix, Severity
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import Call, Field, Kind, Literal, Operand, Pack
@@ -16,6 +16,9 @@ from bridge.language.program.transformers import NAMES, VAL, kind_of, result_kin
 from bridge.language.syntax import tree as syntax
 
 _TEXTUAL = frozenset({Kind.TEXT, Kind.BYTES, Kind.UNKNOWN, Kind.LIST})
+_COUNTS = "a condition is about one alert; for repeated alerts add the clause: after 5 in 5m"
+_WRAPPERS = frozenset({"alert", "alerts", "falco", "event", "events", "fields", "data", "record", "output", "labels"})
+"""Names of other tools for the object that holds an alert's fields."""
 _ITEMS = _TEXTUAL | NUMERIC
 """Kinds of fields allowed in a list inside a transformer."""
 
@@ -46,12 +49,7 @@ class Operands:
         if kind is None and written.text in self.scope.added_fields:
             return Field(written.text, Kind.TEXT, written.span)
         if kind is None and "." not in written.text:
-            hint = (
-                suggest_field(written.text)
-                or did_you_mean(written.text, ATTRIBUTES)
-                or f"names without a dot: {', '.join(ATTRIBUTES)}"
-            )
-            raise self.wrong(Code.UNKNOWN_FIELD, f"unknown field `{written.text}`", written.span, hint)
+            raise self._unknown_name(written)
         if problem := argument_problem(written.text):
             raise self.wrong(Code.UNKNOWN_FIELD, problem[0], written.span, problem[1])
         if argument := unknown_argument(written.text):
@@ -67,6 +65,20 @@ class Operands:
                 if unknown.severity is Severity.ERROR:
                     raise Broken
         return Field(written.text, kind or Kind.UNKNOWN, written.span)
+
+    def _unknown_name(self, written: syntax.FieldName) -> Broken:
+        """The error of a name without a dot."""
+        name = written.text
+        if self.scope.find(NameKind.MACRO, name) is not None:
+            hint = f"write `{name}` alone, or `not {name}`"
+            return self.wrong(Code.UNKNOWN_FIELD, f"`{name}` is a macro, which has no value", written.span, hint)
+        hint = (
+            _COUNTS * (name in {"count", "rate", "occurrences"})
+            or suggest_field(name)
+            or did_you_mean(name, ATTRIBUTES)
+            or f"names without a dot: {', '.join(ATTRIBUTES)}"
+        )
+        return self.wrong(Code.UNKNOWN_FIELD, f"unknown field `{name}`", written.span, hint)
 
     def _column(self, written: syntax.FieldName) -> Field:
         problem = self.scope.column_problem(written.text, written.span)
@@ -146,7 +158,19 @@ def unknown_field(name: str, span: Span) -> Diagnostic | None:
         hint = hint or f"known ones: falco-bridge fields '{family}.*'; list others in a file: `fields` of the config"
         plugin = min(families()[family])
         return Diagnostic(Code.UNLISTED_FIELD, f"`{name}` is not in the catalogue of the plugin {plugin}", span, hint)
-    hint = suggest_field(base) or did_you_mean(base, (*catalogue(), *ATTRIBUTES))
+    hint = suggest_field(base) or _longer_name(base) or did_you_mean(base, (*catalogue(), *ATTRIBUTES))
     if not hint and family in families():
         hint = f"run: falco-bridge fields '{family}.*'; newer ones: `fields` of the config"
     return Diagnostic(Code.UNKNOWN_FIELD, f"unknown field `{name}`", span, hint) if hint else None
+
+
+def _longer_name(name: str) -> str:
+    """The shortest field that ends with this name (``pod.name``), or the name without its wrapper (``alert.rule``)."""
+    labels, _, label = name.partition(".labels.")
+    if label and f"{labels}.label" in catalogue():
+        return f"did you mean `{labels}.label[{label}]`?"
+    first, _, rest = name.partition(".")
+    if first in _WRAPPERS and (rest in ATTRIBUTES or rest in catalogue()):
+        return f"did you mean `{rest}`?"
+    found = [each for each in catalogue() if each.endswith(f".{name}") and not each.startswith("k8smeta.")]
+    return f"did you mean `{min(found, key=len)}`?" if found else ""

@@ -132,6 +132,8 @@ class Resolver:
             file = STOCK_MACROS[use.name]
             message += f": it is a macro of Falco's {file}, which is not imported"
             hint, fix = f'add: import falco "{file}"', Fix(0, 0, f'import falco "{file}"\n')
+        if self.scope.find(NameKind.LIST, use.name) is not None:
+            message, hint = f"`{use.name}` is a list, not a condition", f"write `FIELD in ({use.name})`"
         if use.name in ATTRIBUTES:
             hint = f"`{use.name}` needs an operator and a value"
         return self.operands.wrong(Code.UNKNOWN_MACRO, message, use.span, hint or _NO_SUCH_MACRO, fix)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from bridge.alert import Priority, parse_priority
 from bridge.alert.catalogue import families
 from bridge.common.durations import parse_duration
-from bridge.common.suggest import did_you_mean
 from bridge.language.checker.destinations import DestinationChecker
+from bridge.language.checker.literals import priority_hint
 from bridge.language.checker.memory_check import MemoryChecker
 from bridge.language.checker.places import within
 from bridge.language.checker.regex_error import explain
@@ -230,7 +230,7 @@ class RouteChecker:
             return None
         priority = parse_priority(word.text)
         if priority is None:
-            hint = did_you_mean(word.text, _PRIORITIES) or f"one of {', '.join(_PRIORITIES)}"
+            hint = priority_hint(word.text) or f"one of {', '.join(_PRIORITIES)}"
             self._report(Code.UNKNOWN_PRIORITY, f"unknown severity `{word.text}`", word.span, hint)
         return priority
 

@@ -20,7 +20,7 @@ from bridge.language.syntax import tree as syntax
 
 _NAME = r"[A-Za-z]\w*(?:\.[A-Za-z][\w-]*)*(?:\[[^\]\n]{1,80}\])?"
 _FOREIGN = re.compile(
-    rf"[%$]\{{(?P<braced>{_NAME})\}}|\$(?P<dollar>{_NAME})|\{{\{{-?\s*\.(?P<go>{_NAME})\s*-?\}}\}}"
+    rf"[%$]\{{(?P<braced>{_NAME})\}}|(?<!\{{)\{{(?P<format>{_NAME})\}}(?!\}})|\$(?P<dollar>{_NAME})|\{{\{{-?\s*\.(?P<go>{_NAME})\s*-?\}}\}}"
     rf"|\{{\{{-?\s*index\s+\.OutputFields\s+[\"`'](?P<index>{_NAME})[\"`']\s*-?\}}\}}"
 )
 _GO_NAMES = {
@@ -167,7 +167,7 @@ def _without(name: str, others: Collection[str]) -> str:
 def foreign_fields(text: str) -> Iterator[tuple[re.Match[str], str]]:
     """Fields in the syntax of other tools: ``%{proc.name}``, ``{{ .Rule }}``, ``$proc.name``; each with its name."""
     for match in _FOREIGN.finditer(text):
-        name = match["braced"] or match["dollar"] or match["go"] or match["index"] or ""
+        name = match["braced"] or match["format"] or match["dollar"] or match["go"] or match["index"] or ""
         name = _GO_NAMES.get(name, name.removeprefix("OutputFields."))
         if name in _TEMPLATE_NAMES or ("." in name and field_kind(name) is not None):
             yield match, name

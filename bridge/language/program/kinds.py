@@ -128,7 +128,9 @@ def argument_problem(name: str) -> tuple[str, str] | None:
     if base in _DOT_ARGUMENT:
         name = "NAME" if _NUMBER.fullmatch(argument) else argument
         return f"the argument of `{base}` follows a dot", f"write `{base}.{name}`"
-    return f"`{base}` takes no argument in brackets", f"write `{base}`"
+    single = f"{base.removesuffix('s')}[{argument}]"
+    hint = f"write `{single}`" if base.endswith(".labels") and find_field(single) is not None else f"write `{base}`"
+    return f"`{base}` takes no argument in brackets", hint
 
 
 def _with_argument(base: str) -> str:

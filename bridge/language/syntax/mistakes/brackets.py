@@ -85,6 +85,8 @@ def extra_bracket(context: Context) -> Remedy | None:
         return Remedy("remove it", Edit(start, context.end, ""), message="this `}` closes nothing")
     if context.wants_statement and context.before.endswith("}") and _is_clause(context.found):
         at = context.before_end - 1
+        if _block_on_line(context.text, at) and not context.line_before.strip():
+            return None
         keep = at - 1 if context.text[at - 1 : at] == " " else at
         return Remedy(
             "remove it", Edit(keep, at + 1, ""), message=f"this `}}` closes the route before `{context.found}`",
@@ -98,7 +100,9 @@ def unclosed_quote(text: str, start: int, end: int) -> Remedy:
     quote = text[start]
     line_end = text.find("\n", start)
     line_end = len(text) if line_end < 0 else line_end
-    found = _KEYWORD.search(text, start + 1, line_end)
+    named = re.search(r"\b(?:route|test)\s*$", text[max(0, start - 20) : start])
+    found = re.compile(r"\s*\{").search(text, start + 1, line_end) if named else None
+    found = found or _KEYWORD.search(text, start + 1, line_end)
     at = line_end if found is None else found.start()
     at = start + 1 + len(text[start + 1 : at].rstrip())
     last = text.count("\n", 0, end) + 1
@@ -113,6 +117,12 @@ def _starts_statement(context: Context) -> bool:
     return _STATEMENT_LINE.match(context.text, context.text.rfind("\n", 0, context.start) + 1) is not None and (
         not context.line_before.strip()
     )
+
+
+def _block_on_line(text: str, closing: int) -> bool:
+    """Whether the block that ends here begins on the same line."""
+    line = text[text.rfind("\n", 0, closing) + 1 : closing + 1]
+    return [bracket for _, bracket in _brackets(line, len(line))].count("{") > 0
 
 
 def _is_clause(word: str) -> bool:

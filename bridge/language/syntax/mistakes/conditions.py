@@ -19,7 +19,7 @@ _SMART_QUOTED = re.compile(rf"[{SMART_QUOTES}]\S*$")
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _OPEN_BRACKET = re.compile(r"\b(?:in|intersects|pmatch|oneof|anyof|allof)\s*(\[)[^\]\n]*$")
 _BRACKETS = re.compile(r"[\[{]([^\]}\n]*)[\]}]")
-_LISTED = re.compile(rf"({_FIELD})\s*(==?|in|intersects)\s+([^\s()\"',]+|\"[^\"\n]*\")$")
+_LISTED = re.compile(rf"({_FIELD})\s*(==?|!=|in|intersects)\s+([^\s()\"',]+|\"[^\"\n]*\")$")
 _ODD_OPERATORS = (
     (re.compile(r"\s*(<>|><)$"), " != "),
     (re.compile(r"\s*(=>)$"), " >= "),
@@ -79,7 +79,8 @@ def odd_operators(context: Context) -> Remedy | None:
     if context.found == "~" and "WORD_OPERATOR" in context.expected:
         length = 2 if context.rest_of_line[:2] == "~=" else 1
         lead = "" if context.text[context.start - 1 : context.start].isspace() else " "
-        return Remedy("write `regex`", Edit(context.start, context.start + length, f"{lead}regex "), certain=True)
+        trail = "" if context.rest_of_line[length : length + 1].isspace() else " "
+        return Remedy("write `regex`", Edit(context.start, context.start + length, f"{lead}regex{trail}"), certain=True)
     if not context.ends_condition:
         return None
     tilde = re.search(r"\s*(=\s?~)$", context.before)
@@ -160,9 +161,12 @@ def _listed(context: Context) -> Remedy:
     if found is None:
         return Remedy("for several values: FIELD in (a, b)")
     end = value_end(context.text, context.start)
-    items = context.text[context.offset(found, 3) : end].rstrip().rstrip(",")
+    items = re.sub(r",\s*(?:!=|==?)\s*", ", ", context.text[context.offset(found, 3) : end].rstrip().rstrip(","))
     if "(" in items or ")" in items:
         return Remedy("for several values: FIELD in (a, b)")
+    if found[2] == "!=":
+        text = f"not {found[1]} in ({items})"
+        return Remedy(f"for several values: {text}", Edit(context.offset(found), end, text))
     operator = "in" if found[2].startswith("=") else found[2]
     if operator == found[2]:
         start, text = context.offset(found, 3), f"({items})"
@@ -218,9 +222,10 @@ def cause_before(context: Context) -> Remedy | None:  # one case per line
         connective = re.match(r"and|or|not", word[0])
         if connective is None:
             return Remedy(f"missing condition before `{word[1]}`?")
+        end = start + len(connective[0])
         return Remedy(
-            "remove it, or write the condition", message=f"`{connective[0]}` has no condition after it",
-            place=(start, start + len(connective[0])),
+            "remove it, or write the condition", Edit(start - (context.text[start - 1 : start] == " "), end, ""),
+            message=f"`{connective[0]}` has no condition after it", place=(start, end),
         )  # fmt: skip
     if _SMART_QUOTED.search(context.before):
         return Remedy('use straight quotes: "')

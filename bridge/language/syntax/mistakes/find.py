@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from bridge.language.syntax.mistakes import brackets, conditions, literals, structure, words
+from bridge.language.syntax.mistakes import (
+    brackets,
+    comments,
+    comparisons,
+    conditions,
+    definitions,
+    destinations,
+    forms,
+    joins,
+    literals,
+    steps,
+    structure,
+    synonyms,
+    words,
+)
 from bridge.language.syntax.mistakes.remedy import Context, Remedy
 
 _AT_END = (brackets.unclosed_parenthesis, brackets.unclosed_brace)
@@ -11,10 +25,23 @@ _RULES = (
     words.pasted_yaml,
     brackets.unclosed_event,
     conditions.null_words,
+    comments.comments,
+    steps.steps,
+    definitions.definitions,
+    definitions.schedule_parts,
+    synonyms.use_template,
+    synonyms.counted_after,
+    synonyms.period_words,
+    comparisons.comparisons,
+    comparisons.not_during,
+    joins.joins,
+    destinations.punctuation,
     words.punctuation,
-    words.channels,
+    synonyms.clause_words,
+    destinations.channels,
     words.other_words,
     conditions.marked_field,
+    literals.texts,
     literals.quotes,
     literals.durations,
     conditions.odd_operators,
@@ -33,6 +60,7 @@ _RULES = (
     words.similar_word,
     words.missing_when,
     conditions.unquoted_value,
+    forms.form,
 )
 """The most specific first."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
+from bridge.language.program.kinds import field_kind
+from bridge.language.syntax.mistakes.amounts import find_amount
 from bridge.language.syntax.mistakes.remedy import Context, Edit, Remedy
 
 _CLOSED = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
 _UNQUOTED = re.compile(r"""[^\s{}"':;]+""")
-_AMOUNT = re.compile(
-    r"(\d+)\s*(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|w)\b", re.IGNORECASE
-)
+_BEFORE_AMOUNT = re.compile(r"(?:for|of|since|within|in|after|last|the\s+last|=|:)\s*")
 _RATE = re.compile(r"/\s*(s|m|h|d|sec|min|second|minute|hour|day)\b", re.IGNORECASE)
 _UNIT = re.compile(r"(second|minute|hour|day|week)s?\b")
 _DAY_NAMES = {
@@ -30,6 +30,32 @@ _AFTER_DURING = re.compile(r"\bduring(?:\s+\S*)?$")
 _OPEN_TEXT = frozenset({"title", "message"})
 
 
+def texts(context: Context) -> Remedy | None:
+    """Texts that are joined with ``+``, in three quotes, or with an apostrophe."""
+    if context.found in {"%", ","} and context.before.endswith('"') and re.match(r"[%,]\s*[(\w]", context.rest_of_line):
+        return Remedy('write the fields in the text, such as "%rule on %hostname"')
+    joined = re.match(r"[+.&]?\s*(\"(?:[^\"\\\n]|\\.)*\")", context.rest_of_line)
+    if context.found in {"+", ".", "&"} and joined is not None and context.before.endswith('"'):
+        start, end = context.before_end - 1, context.start + joined.end()
+        edit = Edit(start, end, joined[1][1:])
+        return Remedy("write one text: texts cannot be joined", edit, certain=True, place=(context.start, end))
+    triple = re.match(r'"([^"\\]*)"""', context.rest_of_line) if context.before.endswith('""') else None
+    if triple is not None:
+        start, end = context.before_end - 2, context.start + triple.end()
+        edit = Edit(start, end, f'"{triple[1].strip()}"')
+        return Remedy("write one pair of quotes; a text may have several lines", edit, certain=True,
+                      place=(start, end))  # fmt: skip
+    line = context.line_before + context.rest_of_line
+    apostrophe = re.search(r"'([^'\"\n]*)'$", context.line_before)
+    last = line.rfind("'")
+    if apostrophe is None or not context.found[:1].isalnum() or last < len(context.line_before) or '"' in line:
+        return None
+    start = context.start - len(context.line_before) + apostrophe.start()
+    end = context.start + last - len(context.line_before) + 1
+    text = f'"{context.text[start + 1 : end - 1]}"'
+    return Remedy(f"write `{text}`", Edit(start, end, text), certain=True, place=(start, end))
+
+
 def quotes(context: Context) -> Remedy | None:
     """Missing or unnecessary quotes."""
     if context.found and context.found[0] in "\"'":
@@ -37,7 +63,15 @@ def quotes(context: Context) -> Remedy | None:
         if closed is None:
             edit = Edit(context.start, context.end, "") if context.ends_condition else None
             return Remedy("remove it, or open the quotes before the value", edit, message="this quote closes nothing")
+        if "NOT" in context.expected and "FIELD" in context.expected:
+            return Remedy(f"write a comparison, such as `rule = {closed[0]}`", place=(context.start, closed.end()))
         if context.expected & {"CHANNEL", "NAME"} and not context.expected & {"LIST"}:
+            name = closed[0][1:-1].lstrip("#@")
+            if not re.fullmatch(r"\w[\w.-]*", name):
+                return Remedy("write a name without quotes", place=(context.start, closed.end()))
+            if name != closed[0][1:-1]:
+                return Remedy(f"channels are names of the config: write `{name}`",
+                              Edit(context.start, closed.end(), name), place=(context.start, closed.end()))  # fmt: skip
             edit = Edit(context.start, closed.end(), closed[0][1:-1])
             return Remedy("remove the quotes", edit, certain=re.fullmatch(r"[\w.-]+", closed[0][1:-1]) is not None)
         return None
@@ -57,6 +91,10 @@ def _quoted(context: Context) -> Remedy | None:
     else:
         found = _UNQUOTED.match(context.text, context.start)
         text = "" if found is None else found[0].rstrip(",")
+    if keyword in _OPEN_TEXT and (prefix := re.match(r"[a-zA-Z]\"", context.rest_of_line)) is not None:
+        return Remedy(f"remove `{prefix[0][0]}`: fields are written as %field", Edit(context.start, context.end, ""))
+    if keyword in _OPEN_TEXT and field_kind(text) is not None:
+        return Remedy(f'write `"%{text}"`', Edit(context.start, context.start + len(text), f'"%{text}"'))
     if not text or not re.match(r"[\w%./*(-]", text):
         return None
     edit = Edit(context.start, context.start + len(text), f'"{text}"')
@@ -83,26 +121,16 @@ def _quote_inside(context: Context) -> Remedy | None:
 
 
 def durations(context: Context) -> Remedy | None:
-    """Durations in words or without a unit, and rates with a slash."""
-    if context.expected == {"COUNT"}:
-        return Remedy("write a number first, such as: throttle 3 per 10m" if context.before.endswith("throttle")
-                      else "write a number")  # fmt: skip
-    rate = _RATE.match(context.rest_of_line) if "PER" in context.expected else None
-    if rate is not None:
-        edit = Edit(context.start, context.start + len(rate[0]), f" per 1{rate[1][0].lower()}")
-        return Remedy("write `per`", edit, certain=True)
-    if "PER" in context.expected and context.found == "/":
-        return Remedy("write `per`", Edit(context.start, context.end, " per "), certain=True)
-    if context.expected == {"PER"} and context.found in {"for", "in", "every"}:
-        return context.replace("per")
+    """Durations in words or without a unit, counts, and rates with a slash."""
+    if context.expected == {"COUNT"} or "PER" in context.expected:
+        return _counts(context)
     if context.expected != {"DURATION"}:
         return None
-    amount = _AMOUNT.match(context.text, context.start)
+    skipped = _BEFORE_AMOUNT.match(context.rest_of_line)
+    amount = find_amount(context.text, context.start + (0 if skipped is None else skipped.end()))
     if amount is not None:
-        unit = "ms" if amount[2].lower() in {"ms", "millisecond", "milliseconds"} else amount[2][0].lower()
-        text = f"{amount[1]}{unit}"
-        return Remedy(f"write `{text}`", Edit(context.start, amount.end(), text), certain=True,
-                      place=(context.start, amount.end()))  # fmt: skip
+        text, end = amount
+        return Remedy(f"write `{text}`", Edit(context.start, end, text), certain=True, place=(context.start, end))
     unit_only = _UNIT.match(context.text, context.start)
     if unit_only is not None:
         text = f"1{unit_only[1][0]}"
@@ -113,11 +141,32 @@ def durations(context: Context) -> Remedy | None:
     return None
 
 
+def _counts(context: Context) -> Remedy | None:
+    """The count and the ``per`` of a ``throttle``."""
+    if context.expected == {"COUNT"}:
+        if re.match(r"-\s*\d", context.rest_of_line):
+            return Remedy("write a whole number from 1")
+        return Remedy("write a number first, such as: throttle 3 per 10m" if context.before.endswith("throttle")
+                      else "write a number")  # fmt: skip
+    decimal = re.match(r"\.\d+", context.rest_of_line)
+    if decimal is not None:
+        return Remedy("write a whole number from 1", Edit(context.start, context.start + decimal.end(), ""))
+    rate = _RATE.match(context.rest_of_line)
+    if rate is not None:
+        edit = Edit(context.start, context.start + len(rate[0]), f" per 1{rate[1][0].lower()}")
+        return Remedy("write `per`", edit, certain=True)
+    if context.found == "/":
+        return Remedy("write `per`", Edit(context.start, context.end, " per "), certain=True)
+    if context.expected == {"PER"} and context.found in {"for", "in", "every"}:
+        return context.replace("per")
+    return None
+
+
 def schedules(context: Context) -> Remedy | None:
     """Days and hours in other forms."""
     if _AFTER_DURING.search(context.before) and not context.found.isalpha():
-        place = re.compile(r"\bduring\s+").search(context.before)
-        start = context.offset(place) + len(place[0]) if place is not None else context.start
+        start = context.offset(_AFTER_DURING.search(context.before) or re.search("$", context.before)) + len("during")  # type: ignore[arg-type]
+        start += len(context.text[start : context.end]) - len(context.text[start : context.end].lstrip())
         return Remedy(_SCHEDULE, place=(min(start, context.start), context.end))
     if context.expected == {"NAME"} and re.match(rf"{_DAY}-", context.found, re.IGNORECASE):
         return Remedy(_SCHEDULE)

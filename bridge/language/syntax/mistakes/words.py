@@ -14,7 +14,12 @@ OPERATORS = (
     "intersects", "pmatch", "exists",
 )  # fmt: skip
 _LOGIC = {"&&": "and", "||": "or", "!": "not", "AND": "and", "OR": "or", "NOT": "not"}
-_COMPARISONS = {"matches": "regex", "like": "glob", "is": "=", "equals": "=", "eq": "=", "ne": "!=", "has": "contains"}
+_COMPARISONS = {"matches": "regex", "like": "glob", "is": "=", "equals": "=", "eq": "=", "ne": "!=", "has": "contains",
+                "includes": "contains", "isnt": "!=", "is_not": "!=", "neq": "!=", "not_equals": "!=", "gt": ">",
+                "lt": "<",
+                "gte": ">=", "ge": ">=", "lte": "<=", "le": "<=", "starts_with": "startswith", "ends_with": "endswith",
+                "beginswith": "startswith", "begins": "startswith", "starts": "startswith", "ends": "endswith",
+                "icontain": "icontains", "wildcard": "glob", "re": "regex", "rematch": "regex"}  # fmt: skip
 _COMMENTS = {"//": "#", "/*": "#", "–": "-", "—": "-"}
 _CLAUSES = {
     "if": "when", "notify": "to", "send": "to", "channel": "to", "channels": "to", "priority": "severity",
@@ -28,7 +33,7 @@ _STATEMENTS = {
 }  # fmt: skip
 _KEYWORDS = frozenset((*CLAUSES, *STATEMENTS, *STEPS, "by", "per", "wait", "in", "within"))
 _LAST_WORD = re.compile(r"(\w+)$")
-_CHANNEL_LIST = re.compile(r"\bto\s+[\w.-]+(?:\s*,\s*[\w.-]+)*$")
+CHANNEL_LIST = re.compile(r"\bto\s+[\w.-]+(?:\s*,\s*[\w.-]+)*$")
 _URL = re.compile(r"\bto\s+(?:[\w.-]+\s*,\s*)*([A-Za-z][\w.+-]*)$")
 _FALCO_ITEM = re.compile(r"-\s+(rule|macro|list|required_engine_version)\s*:")
 _YAML_KEY = re.compile(r"([\w-]+):(?=\s|$)")
@@ -83,14 +88,8 @@ def punctuation(context: Context) -> Remedy | None:
     if context.found == "=" and last is not None and last[1] in CLAUSES:
         end = context.end + (context.rest_of_line[1:2] == " ")
         return Remedy("remove `=`", Edit(context.start, end, ""), certain=True)
-    if context.found == ":" and context.expected == {"LBRACE"}:
+    if context.found == ":" and "LBRACE" in context.expected:
         return Remedy("write `{`, and `}` at the end of the block", Edit(context.start, context.end, " {"))
-    if context.found == "[" and context.expected == {"CHANNEL"}:
-        listed = re.match(r"\[([^\]]*)\]", context.rest_of_line)
-        if listed is not None:
-            end = context.start + len(listed[0])
-            edit = Edit(context.start, end, listed[1].strip())
-            return Remedy("write channels without brackets", edit, certain=True, place=(context.start, end))
     if context.found == ";":
         return Remedy("remove `;`", Edit(context.start, context.end, ""), certain=True)
     return None
@@ -105,7 +104,7 @@ def other_words(context: Context) -> Remedy | None:
     if found.lower() in OPERATORS and found != found.lower() and "WORD_OPERATOR" in expected:
         return context.replace(found.lower())
     logic = _LOGIC.get(found)
-    if logic is not None and ("AND" in expected) == (logic != "not") and not _CHANNEL_LIST.search(context.before):
+    if logic is not None and ("AND" in expected) == (logic != "not") and not CHANNEL_LIST.search(context.before):
         return _spaced(context, logic)
     for words, wanted in ((_COMPARISONS, "WORD_OPERATOR"), (_CLAUSES, "SEVERITY"), (_COMMENTS, "")):
         word = words.get(found) or (words.get(found.lower()) if found.isupper() else None)
@@ -138,21 +137,6 @@ def _spaced(context: Context, word: str) -> Remedy:
     lead = "" if context.start == 0 or text[context.start - 1].isspace() or text[context.start - 1] == "(" else " "
     trail = "" if text[context.end : context.end + 1].isspace() else " "
     return Remedy(f"write `{word}`", Edit(context.start, context.end, f"{lead}{word}{trail}"), certain=True)
-
-
-def channels(context: Context) -> Remedy | None:
-    """Several channels without commas, or with `and`."""
-    if not context.wants_clause or context.found in RESERVED - {"and"}:
-        return None
-    if _CHANNEL_LIST.search(context.before) is None or not context.line_before.strip():
-        return None
-    if context.found in {"and", "&&", "+", "&"}:
-        edit = Edit(context.before_end, context.end, ",")
-        return Remedy("separate channels with `,`", edit, certain=True)
-    if re.fullmatch(r"\w[\w.-]*", context.found) and nearest(context.found, CLAUSES) is None:
-        edit = Edit(context.before_end, context.before_end, ",")
-        return Remedy("separate channels with `,`; or a misspelt clause?", edit)
-    return None
 
 
 def missing_when(context: Context) -> Remedy | None:
