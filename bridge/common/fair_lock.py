@@ -19,6 +19,11 @@ class FairLock:
         self._waiting: deque[threading.Lock] = deque()
         self._taken = False
 
+    @property
+    def taken(self) -> bool:
+        """Whether a thread has it at this moment."""
+        return self._taken
+
     def __enter__(self) -> None:
         with self._lock:
             if not self._taken:

@@ -72,6 +72,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         state=state,
         stored_alerts=lambda ids: _stored_alerts(journal, ids),
     )
+    _try_shadow(generation, journal, intake)
     sources = RunningSources(config.sources, parts.sources, lambda prepared: _made(prepared, journal, intake))
     inspector = Inspector(config.journal.path, list(config.channels), intake, sources, courier)
     controls = Controls(intake, journal.memory, config.journal.path, dict(config.labels), config.channels)
@@ -80,6 +81,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     def use_routes(new: Generation) -> dict[str, int]:
         new.router.use_secret(journal.memory.secret())
         forgotten = intake.use_router(new.router, time.time_ns())
+        _try_shadow(new, journal, intake)
         controls.use_config(dict(new.config.labels), new.config.channels)
         maintenance.use(_retention(new))
         inspector.channels = tuple(new.config.channels)
@@ -105,12 +107,20 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         SecretRotation(live, os.environ),
         reload,
         Timers(intake),
+        intake.shadow,
         SilenceAnnouncer(controls.announce_silences),
         Heartbeat(lambda: _heartbeat(live.current), intake.store_own, inspector.cannot_deliver),
         JournalWatch(journal.verify, fail),
     ]
     bridge = Bridge(journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop)
     return bridge, reload
+
+
+def _try_shadow(generation: Generation, journal: Journal, intake: Intake) -> None:
+    """Compare the routes of ``shadow`` with the live ones from now on."""
+    if generation.shadow.router is not None:
+        generation.shadow.router.use_secret(journal.memory.secret())
+    intake.try_routes(generation.shadow_routes())
 
 
 def _made(prepared: Prepared, journal: Journal, intake: Intake) -> Source:

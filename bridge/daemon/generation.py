@@ -10,15 +10,16 @@ import msgspec
 
 from bridge.common.collection import collection_paused
 from bridge.config.field_lists import use_field_lists
-from bridge.config.link_key import link_key
 from bridge.config.load import LoadedConfig, load_config
 from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
 from bridge.daemon.channel_check import ChannelCheck, check_channels
+from bridge.daemon.shadow import NO_SHADOW, ShadowSet, read_shadow
 from bridge.delivery.service_limits import KNOW_INCIDENTS
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.diagnostics.render import render_text
 from bridge.language.diagnostics.source import SourceText
+from bridge.pipeline.shadow import ShadowRoutes
 from bridge.routing.router import Router
 from bridge.workbench.routes import load_routes
 
@@ -31,11 +32,21 @@ class Generation:
     config: Config
     router: Router
     files: tuple[Path, ...]
-    """The route files, all that they import, and the lists of fields."""
+    """The route files, those of the shadow, all that they import, and the lists of fields."""
     texts: Mapping[str, SourceText]
     """What was read of the config and of each route file."""
     masked: frozenset[str]
     """Texts that must not appear in any output: the secrets, and those that they replaced."""
+    shadow: ShadowSet = NO_SHADOW
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders in which further route files may appear."""
+        return tuple(sorted({*(path.parent for path in self.loaded.routes), *self.shadow.folders}))
+
+    def shadow_routes(self) -> ShadowRoutes | None:
+        """What is tried beside the routes; None if nothing is."""
+        return self.shadow.compared_with(self.router, self.loaded, self.texts)
 
     def courier_settings(self) -> dict[str, object]:
         """What the courier's process gets on its standard input."""
@@ -47,14 +58,7 @@ class Generation:
             "labels": dict(config.labels),
             "allow": config.allowed.as_settings(),
             "log": {"level": config.log.level, "format": config.log.format},
-        } | self._link_settings()
-
-    def _link_settings(self) -> dict[str, object]:
-        settings = self.config.acknowledge
-        if settings is None:
-            return {}
-        key = link_key(self.config.journal.path).hex()
-        return {"acknowledge": {"url": settings.public_url, "lifetime_ns": settings.lifetime.ns, "key": key}}
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,9 @@ def build_from(loaded: LoadedConfig) -> Built:
         incident_channels=_incident_channels(loaded.config),
         ordered_channels=frozenset(name for name, channel in loaded.config.channels.items() if channel.ordered),
     )
-    files = (*map(Path, routes.sources), *(each.path for each in loaded.fields))
-    generation = Generation(loaded, loaded.config, router, files, sources, masked_texts(loaded.config))
+    shadow = read_shadow(loaded, _incident_channels(loaded.config))
+    files = (*map(Path, (*routes.sources, *shadow.sources)), *shadow.files, *(each.path for each in loaded.fields))
+    generation = Generation(loaded, loaded.config, router, files, sources, masked_texts(loaded.config), shadow)
     return Built(generation, diagnostics, sources, loaded)
 
 

@@ -173,8 +173,7 @@ class Reload:
 
 def watched_paths(generation: Generation) -> tuple[Path, ...]:
     """Every file that was read, and the folders in which further route files may appear. Not those of secrets."""
-    folders = sorted({path.parent for path in generation.loaded.routes})
-    return tuple(dict.fromkeys((*_files_of(generation), *folders)))
+    return tuple(dict.fromkeys((*_files_of(generation), *generation.folders)))
 
 
 def _files_of(generation: Generation) -> tuple[Path, ...]:
@@ -184,14 +183,13 @@ def _files_of(generation: Generation) -> tuple[Path, ...]:
 
 def _content_of(generation: Generation) -> tuple[object, ...]:
     """A value that changes when one of the files does, or when a route file appears or goes."""
-    folders = sorted({path.parent for path in generation.loaded.routes})
-    names = [str(path) for folder in folders for path in sorted(folder.glob("*.route"))]
+    names = [str(path) for folder in generation.folders for path in sorted(folder.glob("*.route"))]
     return (fingerprint(_files_of(generation)), tuple(names))
 
 
 def _texts_of(generation: Generation) -> tuple[object, ...]:
     """All that was read, secrets included."""
-    return generation.config, generation.texts, generation.loaded.fields
+    return generation.config, generation.texts, generation.loaded.fields, generation.shadow.sources
 
 
 def _first_line(report: str) -> str:

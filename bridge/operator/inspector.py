@@ -15,6 +15,7 @@ from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
+from bridge.pipeline.shadow import ShadowReport
 from bridge.sources.contract import Source, SourceState
 
 _MOST_COUNTED = 100_000
@@ -27,6 +28,17 @@ class IntakeState(Protocol):
     counts: Counts
     nodes: Nodes
     blocked: str
+
+    @property
+    def shadow(self) -> InspectedShadow:
+        """The routes that are tried beside the live ones."""
+
+
+class InspectedShadow(Protocol):
+    """The part of the shadow that is inspected."""
+
+    def report(self) -> ShadowReport | None:
+        """As in Shadow."""
 
 
 class InspectedCourier(Protocol):
@@ -90,6 +102,10 @@ class Inspector:
     def blocked(self) -> str:
         """Why the journal cannot be written; empty while it can."""
         return self._intake.blocked
+
+    def shadow(self) -> ShadowReport | None:
+        """What the routes of ``shadow`` would have sent; None without any."""
+        return self._intake.shadow.report()
 
     @property
     def courier_restarts(self) -> int:

@@ -107,6 +107,52 @@ class JournalFiles(Answer, frozen=True):
     wal: int
 
 
+class ShadowStatus(Answer, frozen=True):
+    """The routes of `shadow`, compared with the live ones since the start or the latest change of either."""
+
+    since_ns: int
+    alerts: Annotated[int, Meta(description="Alerts that were tried.")]
+    skipped: Annotated[int, Meta(description="Alerts that were not tried, because the bridge was busy.")]
+    faults: Annotated[int, Meta(description="Alerts and timers at which the shadow failed.")]
+    last_fault: str
+    problem: Annotated[str, Meta(description="Why the routes cannot be tried; empty if they can.")]
+    gained: Annotated[int, Meta(description="Notifications that only the shadow would send.")]
+    lost: Annotated[int, Meta(description="Notifications that only the live routes send.")]
+    changed: Annotated[int, Meta(description="Notifications with another severity or text.")]
+
+
+class ShadowSample(Answer, frozen=True):
+    """A notification that differs. Texts are visible and bounded."""
+
+    alert_id: str
+    at_ns: int
+    kind: str
+    count: int
+    severity: str
+    headline: str
+    where: str
+    who: str
+    action: str
+
+
+class ShadowRow(Answer, frozen=True):
+    """The notifications of one route to one channel."""
+
+    channel: str
+    route: Annotated[str, Meta(description="Empty for the channel itself, whichever routes send to it.")]
+    before: Annotated[int, Meta(description="Notifications of the live routes.")]
+    after: Annotated[int, Meta(description="Notifications of the shadow.")]
+    changes: Annotated[dict[str, int], Meta(description="By `gained`, `lost` and `changed`.")]
+    samples: dict[str, list[ShadowSample]]
+
+
+class ShadowDifferences(Answer, frozen=True):
+    """How the notifications of the shadow differ from those of the live routes."""
+
+    shadow: Annotated[ShadowStatus | None, Meta(description="Null without a `shadow`.")]
+    rows: list[ShadowRow]
+
+
 class Status(Answer, frozen=True):
     """How the bridge is doing."""
 
@@ -128,6 +174,7 @@ class Status(Answer, frozen=True):
     quarantined: Annotated[int | None, Meta(description="Null while the journal cannot be read.")]
     journal_bytes: JournalFiles
     courier: CourierStatus
+    shadow: Annotated[ShadowStatus | None, Meta(description="Null without a `shadow` in the config.")] = None
 
 
 class WatchEvents(Request, frozen=True):

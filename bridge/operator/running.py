@@ -41,6 +41,7 @@ def operations_of(bridge: RunningBridge, journal: Path) -> tuple[Operation, ...]
     from bridge.operator.operations.incidents import IncidentOperations
     from bridge.operator.operations.quarantine import QuarantineOperations
     from bridge.operator.operations.reload import ReloadOperations
+    from bridge.operator.operations.shadow import ShadowOperations
     from bridge.operator.operations.silences import SilenceOperations
     from bridge.operator.operations.status import read_status
 
@@ -52,4 +53,5 @@ def operations_of(bridge: RunningBridge, journal: Path) -> tuple[Operation, ...]
         SilenceOperations(bridge.controls),
         IncidentOperations(bridge.controls),
         ReloadOperations(bridge.reload),
+        ShadowOperations(bridge.inspector),
     )

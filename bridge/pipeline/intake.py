@@ -24,6 +24,7 @@ from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.language.program.program import Redaction
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
+from bridge.pipeline.shadow import Shadow, ShadowRoutes
 from bridge.routing import Entry, Notification
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.memory.engine import IncidentRecord
@@ -88,6 +89,8 @@ class Intake:
         self._on_fault = on_fault
         self._timeline = Timeline(clock)
         self._lock = FairLock()
+        self.shadow = Shadow(lambda: self._lock.taken, clock)
+        """Routes that are tried on what is stored. Idle until it is given some."""
         self._aborted = threading.Event()
         self._log = structlog.get_logger("intake")
         self.counts = Counts()
@@ -134,9 +137,22 @@ class Intake:
         """Those of the routes in use."""
         return self._router.program.redactions
 
+    def store_internal(self, source_name: str, entries: Sequence[Entry], now_ns: int) -> None:
+        """Store alerts of the bridge's own, which are decided already. Raises Aborted as ``accept`` does."""
+        with self._lock:
+            deliveries = self._store(_Write(source_name, now_ns, entries), Batch(source_name, now_ns, ()))
+        if deliveries:
+            self._on_deliveries()
+
+    def try_routes(self, routes: ShadowRoutes | None) -> None:
+        """Compare these routes with the live ones from the next batch on; None ends that."""
+        with self._lock:
+            self.shadow.use(routes, self._state)
+
     def use_silences(self, silences: Silences) -> None:
         """Hold back what these silences match, from the next batch on. Called between two batches."""
         self._silences = silences
+        self.shadow.use_silences(silences)
 
     def incidents(self) -> list[IncidentRecord]:
         """As in Router."""
@@ -148,6 +164,7 @@ class Intake:
         with self._lock:
             found = self._router.acknowledge(self._state, target, actor, now_ns)
             self._store_memory((), now_ns)
+            self.shadow.offer_acknowledgement(target, actor, now_ns)
         return found
 
     def resolve(self, target: str, actor: str, now_ns: int) -> list[IncidentRecord]:
@@ -155,6 +172,7 @@ class Intake:
         with self._lock:
             found, notifications = self._router.resolve(self._state, target, actor, now_ns)
             deliveries = self._store_memory(notifications, now_ns)
+            self.shadow.offer_resolve(target, actor, now_ns, notifications)
         if deliveries:
             self._on_deliveries()
         return found
@@ -175,6 +193,7 @@ class Intake:
             for fault in routed.faults:
                 self._log.error("timer failed; it fires again after the next start", exc_info=fault)
             deliveries = self._store_memory(routed.notifications, now_ns)
+            self.shadow.offer_timers(now_ns, routed.notifications)
         if deliveries:
             self._on_deliveries()
 
@@ -193,6 +212,7 @@ class Intake:
         rows = follow(self._state, step)
         self._log.warning("clock was set", seconds=step.seconds, rows=rows)
         self._store_memory((), step.now_ns)
+        self.shadow.offer_clock_step(step)
 
     def abort(self) -> None:
         """Stop waiting for the disk: the deadline for stopping has been reached."""
@@ -213,6 +233,7 @@ class Intake:
         deliveries = self._store(
             _Write(batch.source_name, now_ns, entries, rejected, batch.checkpoint, memory, decided_in), batch
         )
+        self.shadow.offer(now_ns, fresh, entries)
         duplicates = len(completed) - len(fresh)
         if duplicates:
             self.counts.add_duplicates(batch.source_name, now_ns, duplicates)

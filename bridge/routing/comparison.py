@@ -8,10 +8,13 @@ from enum import StrEnum
 import msgspec
 
 from bridge.alert import Alert
+from bridge.alert.alert import text_length
 from bridge.routing.notification import Notification, NotificationKind
 
 PENDING = 20_000
 """How many notifications may wait for their counterpart."""
+_LARGEST = 16 << 10
+"""Characters of an alert that is stored meanwhile."""
 
 
 class Change(StrEnum):
@@ -54,12 +57,13 @@ class Comparison:
     """Pairs the notifications of the old routes with those of the new ones.
 
     The same notification is about the same alert, and of the same kind. The new routes may send it at another time:
-    where routes have memory, a notification waits for its counterpart for as long as ``PENDING`` allows.
+    where routes have memory, a notification waits for its counterpart for as long as the limit allows.
     """
 
-    def __init__(self, *, patient: bool) -> None:
-        """``patient`` is whether a counterpart may come later."""
+    def __init__(self, *, patient: bool, limit: int = PENDING) -> None:
+        """``patient`` is whether a counterpart may come later, ``limit`` how many notifications wait for theirs."""
         self._patient = patient
+        self._limit = limit
         self._waiting: dict[tuple[_Key, Change], list[Notified]] = {}
         self._count = 0
 
@@ -73,7 +77,7 @@ class Comparison:
                 yield from self._unpaired(key, Change.LOST, each)
             for each in after.get(key, [])[both:]:
                 yield from self._unpaired(key, Change.GAINED, each)
-        while self._count > PENDING:
+        while self._count > self._limit:
             yield from self._take_oldest()
 
     def finish(self, before_ns: int | None = None) -> Iterator[Difference]:
@@ -88,6 +92,8 @@ class Comparison:
         opposite = (key, Change.LOST if change is Change.GAINED else Change.GAINED)
         waiting = self._waiting.get(opposite)
         if waiting is None:
+            if notified.alert is not None and text_length(notified.alert) > _LARGEST:
+                notified = msgspec.structs.replace(notified, alert=None)
             self._waiting.setdefault((key, change), []).append(notified)
             self._count += 1
             return

@@ -11,8 +11,8 @@ from typing import Literal, cast
 from bridge.language.program.program import Program
 from bridge.routing import OTHERWISE
 from bridge.routing.router import Router
+from bridge.routing.virtual_run import Step, VirtualRun
 from bridge.workbench.alert_files import Line
-from bridge.workbench.replay.virtual_run import Step, VirtualRun
 
 _BOUND = re.compile(r'(?P<what>to\s+\S+|"[^"]+"|\S.*?)\s+(?P<how>exactly|at most|at least)\s+(?P<count>\d+)')
 Comparison = Literal["exactly", "at most", "at least"]

@@ -13,6 +13,7 @@ from bridge.pipeline.controls import Controls
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.nodes import Nodes
+from bridge.pipeline.shadow import Shadow
 from bridge.routing.router import Router
 from bridge.sources.contract import SourceState
 from tests.support.builders import program_of
@@ -23,6 +24,7 @@ class IntakeState:
     counts: Counts = field(default_factory=Counts)
     nodes: Nodes = field(default_factory=Nodes)
     blocked: str = ""
+    shadow: Shadow = field(default_factory=lambda: Shadow(lambda: False))
 
 
 @dataclass

@@ -49,6 +49,7 @@ from bridge.operator.operations.dead_letters import DeadLetterOperations
 from bridge.operator.operations.incidents import IncidentOperations
 from bridge.operator.operations.quarantine import QuarantineOperations
 from bridge.operator.operations.reload import ReloadOperations
+from bridge.operator.operations.shadow import ShadowOperations
 from bridge.operator.operations.silences import SilenceOperations
 from bridge.operator.serving.connection import ServedSockets
 from tests.courier.working import entry
@@ -297,6 +298,7 @@ def operations_of(journal: Path, notified: list[str]) -> tuple[Operation, ...]:
         SilenceOperations(controls),
         IncidentOperations(controls),
         ReloadOperations(NoReload()),
+        ShadowOperations(inspector),
     )
 
 

@@ -11,7 +11,8 @@ from bridge.common.text import one_line
 from bridge.routing.comparison import Change
 
 if TYPE_CHECKING:
-    from bridge.workbench.replay.difference import DifferenceTally, Row
+    from bridge.pipeline.differences import Row
+    from bridge.workbench.replay.difference import DifferenceTally
     from bridge.workbench.replay.masks import Unjudged
 
 _NAME = 60
@@ -42,8 +43,8 @@ def diff_json(tally: DifferenceTally, unjudged: Sequence[Unjudged]) -> dict[str,
         "lines_without_alert": tally.no_alerts,
         "first": time_text(tally.first_ns),
         "last": time_text(tally.last_ns),
-        "differs": tally.differs,
-        **{change.value: tally.changes[change] for change in Change},
+        "differs": tally.differences.differs,
+        **{change.value: tally.differences.changes[change] for change in Change},
         "rows": [
             {
                 "channel": channel,
@@ -57,7 +58,7 @@ def diff_json(tally: DifferenceTally, unjudged: Sequence[Unjudged]) -> dict[str,
                     if samples.found
                 },
             }
-            for (channel, route), row in sorted(tally.rows.items())
+            for (channel, route), row in sorted(tally.differences.rows.items())
         ],
         "not_judged": [unjudged_json(each) for each in unjudged],
     }
@@ -97,8 +98,8 @@ def headline(tally: DifferenceTally) -> str:
     if tally.first_ns is None or tally.last_ns is None:
         return f"no alert to compare{skipped}"
     span = f"{many(tally.alerts, 'alert')} from {moment(tally.first_ns)} to {moment(tally.last_ns)}{skipped}"
-    changes = tally.changes
-    if not tally.differs:
+    changes = tally.differences.changes
+    if not tally.differences.differs:
         return f"the same notifications for {span}"
     if not changes:
         return f"the same notifications, sent by other routes, for {span}"
@@ -108,7 +109,9 @@ def headline(tally: DifferenceTally) -> str:
 
 def changed_rows(tally: DifferenceTally) -> list[tuple[tuple[str, str], Row]]:
     """The rows with a difference, by channel; each channel comes before its routes."""
-    return sorted((key, row) for key, row in tally.rows.items() if row.changes or _changed_below(tally, key))
+    return sorted(
+        (key, row) for key, row in tally.differences.rows.items() if row.changes or _changed_below(tally, key)
+    )
 
 
 def limits(unjudged: Sequence[Unjudged], remembering: int) -> Iterator[str]:
@@ -164,7 +167,7 @@ def _within(lines: Sequence[str], length: int) -> Iterator[str]:
 
 def _changed_below(tally: DifferenceTally, key: tuple[str, str]) -> bool:
     """Whether it is a channel of which a route has a difference."""
-    return not key[1] and any(row.changes for (channel, _), row in tally.rows.items() if channel == key[0])
+    return not key[1] and any(row.changes for (channel, _), row in tally.differences.rows.items() if channel == key[0])
 
 
 def _more(count: int) -> Iterator[str]:

@@ -10,10 +10,10 @@ from bridge.common.text import one_line
 from bridge.common.times import iso_text
 
 if TYPE_CHECKING:
+    from bridge.channels.message.samples import Sample
     from bridge.language.program.program import Program
     from bridge.routing import Reason
     from bridge.workbench.replay.masks import Unjudged
-    from bridge.workbench.replay.samples import Sample
     from bridge.workbench.replay.tally import Tally
     from bridge.workbench.replay.timelines import Timelines
 

@@ -80,6 +80,12 @@ def run(args: argparse.Namespace) -> int:
         loaded = load_routes(paths, known, args.rules)
         diagnostics += loaded.checked.diagnostics
         sources |= loaded.sources
+        if args.config is not None:
+            from bridge.daemon.shadow import check_shadow
+
+            shadow = check_shadow(config)
+            diagnostics += shadow.diagnostics
+            sources = {**shadow.sources, **sources}
     _PRINT[args.format](diagnostics, sources)
     failing = {"error", "warning"} if args.strict else {"error"}
     return 1 if unfixed or any(each.severity.value in failing for each in diagnostics) else 0

@@ -84,10 +84,23 @@ def _text(status: Status) -> Iterator[str]:
     yield f"rejected  {status.rejected}{quarantined}{hint}"
     yield f"journal   {size(status.journal_bytes.journal)}, and {size(status.journal_bytes.wal)} of write-ahead log"
     yield f"courier   process {status.courier.pid or 'none'}, restarted {status.courier.restarts} times"
+    yield from _shadow(status)
     yield from _sources(status)
     yield from _routes(status)
     yield from _channels(status)
     yield from _drops(status)
+
+
+def _shadow(status: Status) -> Iterator[str]:
+    from bridge.cli.table import many, moment
+
+    shadow = status.shadow
+    if shadow is None or shadow.problem:
+        return
+    skipped = f", {shadow.skipped} skipped" if shadow.skipped else ""
+    counts = f"gained {shadow.gained}, lost {shadow.lost}, changed {shadow.changed}"
+    tried = f"{many(shadow.alerts, 'alert')} tried since {moment(shadow.since_ns)}{skipped}"
+    yield f"shadow    {tried}: notifications {counts} (falco-bridge diff --shadow)"
 
 
 def _problems(status: Status) -> Iterator[str]:

@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar, Literal
 from bridge.channels.native.allowed import Allowed
 from bridge.config.schema.channels import RESERVED_NAMES, ChannelSettings
 from bridge.config.schema.keys import Section, key
-from bridge.config.schema.listeners import AcknowledgeSettings, AdminSettings, MetricsSettings
+from bridge.config.schema.listeners import AdminSettings, MetricsSettings
 from bridge.config.schema.sources import SourceSettings
-from bridge.config.schema.values import AbsolutePath, Duration, FieldListFile, RouteFile, Size
+from bridge.config.schema.values import AbsolutePath, Duration, FieldListFile, FilePattern, RouteFile, Size
 
 
 class RetentionSettings(Section, frozen=True, kw_only=True):
@@ -108,6 +108,11 @@ class Config(Section, frozen=True, kw_only=True):
         key("Files with the output of `falco --list -v`: fields of other plugins or newer versions, for routes.",
             "falco-fields.txt", default="none", single=True),
     ] = ()  # fmt: skip
+    shadow: Annotated[
+        tuple[FilePattern, ...],
+        key("`.route` files that are [tried beside `routes`](trying-routes.md#shadow) and send nothing. Errors in "
+            "them stop nothing.", "candidate/*.route", default="none", single=True),
+    ] = ()  # fmt: skip
     log: Annotated[
         LogSettings, key("How the bridge logs, on standard error.", "{level: debug}", default="as below")
     ] = LogSettings()
@@ -130,11 +135,6 @@ class Config(Section, frozen=True, kw_only=True):
             default="no metrics"),
     ] = None  # fmt: skip
 
-    acknowledge: Annotated[
-        AcknowledgeSettings | None,
-        key("[Links that acknowledge](operations.md#acknowledgement-links) the incident of a message.",
-            "{public_url: https://bridge.example.org, listen: 127.0.0.1:9378}", default="no links"),
-    ] = None  # fmt: skip
     heartbeat: Annotated[
         HeartbeatSettings | None,
         key("A [message while all is well](operations.md#who-watches-the-bridge): the channel, or a mapping.",

@@ -80,7 +80,6 @@ class RouteChecker:
         windowed = [clause for clause in clauses if isinstance(clause, syntax.WindowedClause)]
         others = self._other_alerts(windowed)
         memory = MemoryChecker(self.resolver.resolve, self.duration, self.count, self._keys)
-        memory.places.update({"to": clause.span} if (clause := _first_escalation(to)) is not None else {})
         return Route(
             statement.name.text,
             self._condition(clauses, enclosing),
@@ -100,8 +99,7 @@ class RouteChecker:
             ),
             self._texts.links([each for each in clauses if isinstance(each, syntax.LinkClause)], others),
             self._destinations.named(immediate),
-            places=memory.places,
-            columns=self._scope.columns,
+            self._scope.columns,
         )
 
     def _other_alerts(self, clauses: Sequence[syntax.WindowedClause]) -> list[str]:
@@ -260,10 +258,6 @@ class RouteChecker:
 
     def _report(self, code: Code, message: str, span: Span, hint: str) -> None:
         self._problems.append(Diagnostic(code, message, span, hint))
-
-
-def _first_escalation(clauses: Sequence[syntax.ToClause]) -> syntax.ToClause | None:
-    return next((clause for clause in clauses if clause.after is not None), None)
 
 
 def _keyword(clause: syntax.Clause) -> str:

@@ -30,6 +30,7 @@ from bridge.operator.model import (
     QuarantinePage,
     ReloadResult,
     SelectDeadLetters,
+    ShadowDifferences,
     ShowDeadLetter,
     ShowQuarantined,
     SilenceList,
@@ -45,6 +46,7 @@ from bridge.operator.operations.dead_letters import DeadLetterOperations
 from bridge.operator.operations.incidents import IncidentOperations
 from bridge.operator.operations.quarantine import QuarantineOperations
 from bridge.operator.operations.reload import ReloadOperations
+from bridge.operator.operations.shadow import ShadowOperations
 from bridge.operator.operations.silences import SilenceOperations
 
 PREFIX = "/api/v1"
@@ -92,6 +94,7 @@ def all_operations(
     silences: SilenceOperations,
     incidents: IncidentOperations,
     reload: ReloadOperations,
+    shadow: ShadowOperations,
 ) -> tuple[Operation, ...]:
     """Every operation of a running bridge."""
 
@@ -120,6 +123,10 @@ def all_operations(
         ),
         *_silences(silences),
         *_incidents(incidents),
+        Operation(
+            "GET", f"{PREFIX}/shadow", "How the routes of `shadow` differ from the live ones.", NoParameters,
+            ShadowDifferences, shadow.show,
+        ),
         Operation(
             "POST", f"{PREFIX}/reload", "Read config, routes and secrets again.", NoParameters, ReloadResult,
             reload.reload,

@@ -17,6 +17,7 @@ def problems_of(status: Status) -> list[StatusProblem]:
         *(problem for each in status.sources for problem in _source(each)),
         *_drops(status),
         *(problem for each in status.channels or () for problem in _dead_letters(each)),
+        *_shadow(status),
     ]
     return found[:_MOST_LISTED]
 
@@ -68,4 +69,17 @@ def _dead_letters(channel: ChannelStatus) -> Iterator[StatusProblem]:
         yield StatusProblem(
             subject=f"channel {channel.channel}", text=f"{channel.dead_letters} {noun}",
             remedy="see: falco-bridge dead list",
+        )  # fmt: skip
+
+
+def _shadow(status: Status) -> Iterator[StatusProblem]:
+    shadow = status.shadow
+    if shadow is not None and shadow.problem:
+        yield StatusProblem(
+            subject="shadow", text=f"its routes are not tried: {shadow.problem}", remedy="run `falco-bridge check`"
+        )
+    elif shadow is not None and shadow.faults:
+        yield StatusProblem(
+            subject="shadow", text=f"it failed {shadow.faults} times ({shadow.last_fault}); the live routes did not",
+            remedy="see the bridge's log, and report the error",
         )  # fmt: skip

@@ -22,6 +22,7 @@ from bridge.operator.model import (
 )
 from bridge.operator.operations.problems import problems_of
 from bridge.operator.operations.reload import ReloadControls, reload_problem
+from bridge.operator.operations.shadow import shadow_status
 from bridge.sources.contract import SourceState
 
 _REMEDY = "run `falco-bridge check`, correct the file and save it, or run `falco-bridge reload`"
@@ -51,6 +52,7 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
         quarantined=None if snapshot is None else snapshot.quarantined,
         journal_bytes=JournalFiles(journal=files.get("journal", 0), wal=files.get("wal", 0)),
         courier=CourierStatus(pid=inspector.courier_pid, restarts=inspector.courier_restarts),
+        shadow=None if (shadow := inspector.shadow()) is None else shadow_status(shadow),
     )
     problems = problems_of(status)
     if snapshot is not None and snapshot.unreadable:

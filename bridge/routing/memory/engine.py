@@ -61,6 +61,11 @@ class Engine:
         ]
         self._watching = Matcher(_watch_program(self._watchers), labels) if self._watchers else None
 
+    @property
+    def clauses(self) -> frozenset[str]:
+        """What identifies the state of each clause."""
+        return frozenset(self._by_identity)
+
     def start(self, state: State, now_ns: int) -> None:
         """The program runs from now on. Routes that ran before keep the time of their start."""
         for pipeline in self.pipelines.values():

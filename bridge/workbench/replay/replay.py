@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from bridge.language.program.program import Redaction
 from bridge.routing.router import Router
 from bridge.routing.silences import NO_SILENCES, Silences
+from bridge.routing.virtual_run import VirtualRun
 from bridge.workbench.replay.masks import Masks
 from bridge.workbench.replay.parts import OnPart, Plan, run_parts
 from bridge.workbench.replay.recording import Recorded
 from bridge.workbench.replay.tally import SAMPLES, Counting, Tally, count_alert
-from bridge.workbench.replay.virtual_run import VirtualRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bridge.alert import Alert
+from bridge.channels.message.samples import Samples, make_sample
 from bridge.routing import Notification, Reason
 from bridge.routing.router import Router
+from bridge.routing.virtual_run import Step
 from bridge.workbench.replay.masks import Masks
-from bridge.workbench.replay.samples import Samples, make_sample
 from bridge.workbench.replay.timelines import Timelines
-from bridge.workbench.replay.virtual_run import Step
 
 SAMPLES = 3
 

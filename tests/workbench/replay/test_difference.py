@@ -23,7 +23,7 @@ def compared(old: str, new: str, path: str, *, processes: int = 1) -> Difference
 
 
 def counts(tally: DifferenceTally, channel: str, route: str = "") -> tuple[int, int, int, int]:
-    row = tally.rows[channel, route]
+    row = tally.differences.rows[channel, route]
     return row.old, row.new, row.changes[Change.GAINED], row.changes[Change.LOST]
 
 
@@ -34,7 +34,7 @@ def test_a_throttle_loses_what_it_holds_back_and_gains_its_summaries(tmp_path: P
     before, after, gained, lost = counts(tally, "pager", "t")
     assert (before, before - lost + gained) == (120, after)
     assert 0 < gained < 16
-    assert {each.kind for each in tally.rows["pager", "t"].samples[Change.GAINED].found} == {"summary"}
+    assert {each.kind for each in tally.differences.rows["pager", "t"].samples[Change.GAINED].found} == {"summary"}
 
 
 def test_a_notification_that_is_only_later_does_not_differ(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_notification_that_is_only_later_does_not_differ(tmp_path: Path) -> No
     new = old.replace("to pager", "to pager unless rule = nothing within 1m by hostname wait 30s")
     tally = compared(old, new, lines_of(tmp_path, alerts(60)))
     assert counts(tally, "pager") == (20, 20, 0, 0)
-    assert not tally.differs
+    assert not tally.differences.differs
 
 
 def test_parts_in_several_processes_give_the_same_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def test_parts_in_several_processes_give_the_same_counts(tmp_path: Path, monkeyp
     divided = compared(PLAIN, new, path, processes=2)
     assert counts(alone, "archive") == (200, 150, 0, 50)
     assert counts(alone, "archive", "shells") == (100, 0, 0, 100)
-    for key, row in alone.rows.items():
-        other = divided.rows[key]
+    for key, row in alone.differences.rows.items():
+        other = divided.differences.rows[key]
         assert (row.old, row.new, row.changes) == (other.old, other.new, other.changes)
         assert all(row.samples[each].by_time() == other.samples[each].by_time() for each in Change)

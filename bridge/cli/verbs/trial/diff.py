@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.trial.arguments import add_trial, known_redactions, read_route_set, read_trial, refuse
@@ -22,11 +23,17 @@ def add_parser(subparsers: Any) -> None:
         description="Routes recorded alerts through two sets of routes, and shows which notifications are gained, lost "
         "or changed for each channel and route. A set is a .route file, a folder, a config, or REVISION:PATH of git, "
         "such as HEAD~1:routes/. With one set, OLD is the routes of --config. Exits as diff does: 0 if nothing "
-        "differs, 1 if something does, 2 on an error.",
+        "differs, 1 if something does, 2 on an error. --shadow prints what a running bridge found on live traffic.",
         example="falco-bridge diff routes/ candidate/ --since 7d --config falco-bridge.yaml\n"
-        "falco-bridge diff origin/main:routes/ routes/ --from alerts.jsonl --markdown",
+        "falco-bridge diff origin/main:routes/ routes/ --from alerts.jsonl --markdown\n"
+        "falco-bridge diff --shadow --config falco-bridge.yaml",
     )
-    parser.add_argument("sets", nargs="+", metavar="[OLD] NEW", help="the routes to compare")
+    parser.add_argument("sets", nargs="*", metavar="[OLD] NEW", help="the routes to compare")
+    parser.add_argument(
+        "--shadow", action="store_true",
+        help="print what a running bridge found about the routes of `shadow` in its --config",
+    )  # fmt: skip
+    parser.add_argument("--socket", type=Path, metavar="PATH", help="with --shadow: the bridge's admin socket")
     form = parser.add_argument_group("output")
     form.add_argument("--markdown", action="store_true", help="print Markdown, for a pull request")
     add_trial(parser)
@@ -42,6 +49,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json and args.markdown:
         refuse(args, "--json and --markdown exclude each other")
         return 2
+    if args.shadow or args.socket is not None:
+        from bridge.cli.trial.shadow_report import diff_shadow
+
+        return diff_shadow(args)
     trial = read_trial(args)
     sets = None if trial is None else _read_sets(args, trial)
     if trial is None or sets is None:
@@ -53,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         refuse(args, str(error))
         return 2
     _print(args, sets, tally)
-    return _DIFFERS if tally.differs else 0
+    return _DIFFERS if tally.differences.differs else 0
 
 
 def _read_sets(args: argparse.Namespace, trial: Trial) -> TwoSets | None:

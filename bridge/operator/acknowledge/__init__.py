@@ -1,1 +1,0 @@
-"""The page on which readers of a message acknowledge its incident."""
