@@ -27,7 +27,11 @@ from bridge.workbench.routes import load_routes
 
 ROOT = Path(__file__).parent.parent
 CODES = ROOT / "docs" / "codes"
-KNOWN = Known(frozenset({"pager", "archive", "secops", "oncall", "triage"}), frozenset({"cluster"}))
+KNOWN = Known(
+    frozenset({"pager", "archive", "secops", "oncall", "triage"}),
+    frozenset({"cluster"}),
+    retention_ns=30 * 86_400 * 10**9,
+)
 RULES = """
 - rule: Terminal shell
   condition: evt.type = execve

@@ -53,7 +53,8 @@ class LoadedConfig:
     @property
     def known(self) -> Known:
         """The names that routes may use."""
-        return Known(frozenset(self.channel_spans), frozenset(self.labels))
+        retention_ns = None if self.config is None else self.config.journal.retention.alerts.ns
+        return Known(frozenset(self.channel_spans), frozenset(self.labels), retention_ns=retention_ns)
 
     def errors(self) -> ConfigErrors:
         """The errors, ready to be shown."""

@@ -169,6 +169,8 @@ def _listeners(binder: Binder, values: Mapping[str, Any]) -> None:
         places.append((("metrics", "listen"), "metrics", values["metrics"].listen))
     if values["admin"].listen is not None:
         places.append((("admin", "listen"), "admin", values["admin"].listen))
+    if values["acknowledge"] is not None:
+        places.append((("acknowledge", "listen"), "acknowledge", values["acknowledge"].listen))
     for number, (place, noun, address) in enumerate(places):
         for _, other, earlier in places[:number]:
             hosts = {address.host, earlier.host}

@@ -13,6 +13,8 @@ from bridge.channels.native.allowed import from_settings
 from bridge.channels.registry import open_channels
 from bridge.common.log_setup import configure_logging
 from bridge.common.masking import secrets_in
+from bridge.courier.linked_channel import LinkedChannel
+from bridge.delivery.ack_link import AckLinks
 from bridge.delivery.options import ChannelOptions
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class Settings:
         following = Settings(values, self.secrets)
         following.configure_logging()
         options, now = self.options, following.options
-        is_for_all = any(self.values[key] != values[key] for key in ("labels", "allow"))
+        is_for_all = any(self.values.get(key) != values.get(key) for key in ("labels", "allow", "acknowledge"))
         changed = {
             name: url
             for name, url in following.channels.items()
@@ -67,4 +69,8 @@ class Settings:
         return following
 
     def _opened(self, urls: Mapping[str, str]) -> dict[str, Channel]:
-        return open_channels(urls, self.values["labels"], from_settings(self.values["allow"]))
+        opened = open_channels(urls, self.values["labels"], from_settings(self.values["allow"]))
+        if (settings := self.values.get("acknowledge")) is None:
+            return opened
+        links = AckLinks(settings["url"], settings["lifetime_ns"], bytes.fromhex(settings["key"]))
+        return {name: LinkedChannel(channel, links) for name, channel in opened.items()}

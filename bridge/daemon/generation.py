@@ -10,6 +10,7 @@ import msgspec
 
 from bridge.common.collection import collection_paused
 from bridge.config.field_lists import use_field_lists
+from bridge.config.link_key import link_key
 from bridge.config.load import LoadedConfig, load_config
 from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
@@ -58,7 +59,14 @@ class Generation:
             "labels": dict(config.labels),
             "allow": config.allowed.as_settings(),
             "log": {"level": config.log.level, "format": config.log.format},
-        }
+        } | self._link_settings()
+
+    def _link_settings(self) -> dict[str, object]:
+        settings = self.config.acknowledge
+        if settings is None:
+            return {}
+        key = link_key(self.config.journal.path).hex()
+        return {"acknowledge": {"url": settings.public_url, "lifetime_ns": settings.lifetime.ns, "key": key}}
 
 
 @dataclass(frozen=True, slots=True)

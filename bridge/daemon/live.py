@@ -20,6 +20,8 @@ from bridge.daemon.sources import Prepared, prepare_source
 from bridge.operator.service import OperatorService
 from bridge.pipeline.courier_process import CourierProcess
 
+_LISTENERS = ("admin", "metrics", "acknowledge")
+
 
 @dataclass(frozen=True, slots=True)
 class RunningParts:
@@ -72,7 +74,7 @@ class LiveGeneration:
             config = generation.config
             with self._parts.listening.trial():
                 prepared = self._prepared(before, config)
-                listens_otherwise = (before.admin, before.metrics) != (config.admin, config.metrics)
+                listens_otherwise = any(getattr(before, name) != getattr(config, name) for name in _LISTENERS)
                 operator = OperatorService(config, self._parts.listening) if listens_otherwise else None
             forgotten = self._parts.use_routes(generation)
             self._swap(generation)
@@ -125,9 +127,7 @@ def _changes(running: Config, before: Config, config: Config) -> list[str]:
     """In words, in the order of the config. ``before`` is the running config with the new secrets."""
     sources = _compared("source", _by_name(before.sources), _by_name(config.sources))
     channels = _compared("channel", dict(running.channels), dict(config.channels))
-    listeners = [
-        f"listener `{name}` changed" for name in ("admin", "metrics") if getattr(before, name) != getattr(config, name)
-    ]
+    listeners = [f"listener `{name}` changed" for name in _LISTENERS if getattr(before, name) != getattr(config, name)]
     return [*sources, *channels, *listeners]
 
 

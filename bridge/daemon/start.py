@@ -41,6 +41,7 @@ def bind_all(config: Config, listening: ListeningSockets) -> None:
             listening.bind_unix(source.socket, source.group)
     if config.admin.socket is not None:
         listening.bind_unix(config.admin.socket)
-    for address in (config.admin.listen, None if config.metrics is None else config.metrics.listen):
+    listeners = [each.listen for each in (config.metrics, config.acknowledge) if each is not None]
+    for address in (config.admin.listen, *listeners):
         if address is not None:
             listening.bind_tcp(address.host, address.port)

@@ -89,6 +89,8 @@ def _ports(config: Config) -> Iterator[_Problem]:
         listeners.append((("metrics", "listen"), config.metrics.listen))
     if config.admin.listen is not None:
         listeners.append((("admin", "listen"), config.admin.listen))
+    if config.acknowledge is not None:
+        listeners.append((("acknowledge", "listen"), config.acknowledge.listen))
     runs = _is_running(config.journal.path)
     for place, address in listeners:
         # The ports may be those of the bridge that runs. The addresses must be this machine's all the same.

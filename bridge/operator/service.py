@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bridge.common.listening import ListeningSockets
 from bridge.common.secret import revealed
+from bridge.config.link_key import link_key
 from bridge.config.schema.config import Config
 from bridge.config.schema.values import ListenAddress
 from bridge.http.guard import Guard
@@ -24,7 +25,7 @@ class OperatorService:
 
     def __init__(self, config: Config, listening: ListeningSockets) -> None:
         self._journal = config.journal.path
-        self._admin, metrics = config.admin, config.metrics
+        self._admin, metrics, self._acknowledge = config.admin, config.metrics, config.acknowledge
         assert self._admin.socket is not None
         self._tcp_guard = Guard(token=revealed(self._admin.token), allow=self._admin.allow)
         self._metrics_guard = Guard()
@@ -41,6 +42,9 @@ class OperatorService:
             self._admin_socket = admin.socket
             opened.callback(admin.remove_path)
             self._tcp_sockets = _listen_tcp(opened, listening, self._admin.listen)
+            acknowledge = self._acknowledge
+            self._link_key = b"" if acknowledge is None else link_key(self._journal)
+            self._link_sockets = [] if acknowledge is None else _listen_tcp(opened, listening, acknowledge.listen)
             self._metrics_sockets = [] if metrics is None else _listen_tcp(opened, listening, metrics.listen)
             self._opened = opened.pop_all()
 
@@ -84,6 +88,11 @@ class OperatorService:
                 self._metrics_guard, collector, inspector.not_ready, self._metrics_hosts, warnings_of(self._bridge)
             )
             served.append(ServedSockets(self._metrics_sockets, app, allows=_allows(self._metrics_guard)))
+        if self._acknowledge is not None:
+            from bridge.operator.acknowledge.app import acknowledge_app
+
+            links = acknowledge_app(self._bridge.controls, self._acknowledge.public_url, self._link_key)
+            served.append(ServedSockets(self._link_sockets, links))
         return served
 
     def close(self) -> None:

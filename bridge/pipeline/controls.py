@@ -149,7 +149,8 @@ class Controls:
         due = [each for each in self._stored if is_due(each, now_ns)]
         if not due:
             return
-        self._intake.store_internal(SOURCE_NAME, [entry_of(each) for each in due], now_ns)
+        for each in due:
+            self._intake.store_own(entry_of(each), SOURCE_NAME, now_ns)
         self._change(SilenceSelection([each.id for each in due]), {"announced": True})
         for each in due:
             self._log.info("silence announced", silence=each.id, channel=each.announce)

@@ -137,13 +137,6 @@ class Intake:
         """Those of the routes in use."""
         return self._router.program.redactions
 
-    def store_internal(self, source_name: str, entries: Sequence[Entry], now_ns: int) -> None:
-        """Store alerts of the bridge's own, which are decided already. Raises Aborted as ``accept`` does."""
-        with self._lock:
-            deliveries = self._store(_Write(source_name, now_ns, entries), Batch(source_name, now_ns, ()))
-        if deliveries:
-            self._on_deliveries()
-
     def try_routes(self, routes: ShadowRoutes | None) -> None:
         """Compare these routes with the live ones from the next batch on; None ends that."""
         with self._lock:

@@ -21,6 +21,8 @@ class NotificationKind(StrEnum):
     """Alerts that a throttle held back."""
     ESCALATION = "escalation"
     """An incident that was not acknowledged in time."""
+    ACKNOWLEDGED = "acknowledged"
+    """An incident that a person acknowledged."""
     RESOLVED = "resolved"
     """An incident that ended."""
 

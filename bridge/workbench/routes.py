@@ -17,6 +17,7 @@ from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.rules import FalcoRules, read_rules, read_together
 from bridge.language.program.program import Program
 from bridge.matching.analysis.lint import lint
+from bridge.matching.analysis.memory_lint import lint_memory
 from bridge.routing.router import Router
 
 ReadFile = Callable[[Path], SourceText | str]
@@ -83,7 +84,14 @@ def load_routes(
     imported = () if checked.gathered is None else checked.gathered.files.values()
     falco_rules = merge_rules([known.rules, *(file.rules for file in imported)])
     incomplete = any(each.code is Code.CANNOT_IMPORT for each in (*checked.diagnostics, *unread))
-    advice = [] if incomplete else lint(checked.understood, falco_rules)
+    advice = (
+        []
+        if incomplete
+        else [
+            *lint(checked.understood, falco_rules),
+            *lint_memory(checked.understood, falco_rules, known.retention_ns),
+        ]
+    )
     advice = [each for each in advice if not _explained(each, checked.diagnostics)]
     diagnostics = tuple(sorted((*checked.diagnostics, *advice, *unread), key=by_place))
     program = None if unread else checked.program
@@ -97,7 +105,7 @@ def _replaced(source: SourceText, texts: Mapping[str, str]) -> SourceText:
 def _explained(advice: Diagnostic, diagnostics: Sequence[Diagnostic]) -> bool:
     """Whether another diagnostic in the same condition says why it is never true."""
     span = advice.span
-    return advice.code is Code.NEVER_TRUE and any(
+    return advice.code in {Code.NEVER_TRUE, Code.PARTNER_NEVER_COMES} and any(
         each.code in _CAUSES and each.span.path == span.path and span.start <= each.span.start < span.end
         for each in diagnostics
     )

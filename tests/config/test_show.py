@@ -31,6 +31,7 @@ channels:
 routes: [a.route]
 journal: {path: j.db, retention: {size: 500 MB}}
 metrics: 127.0.0.1:9376
+acknowledge: {public_url: "https://b.example.org/x", listen: "127.0.0.1:9378"}
 heartbeat: a
 admin: {listen: "127.0.0.1:9377", token: hunter2hunter2, hosts: [bridge.example.org]}
 """

@@ -18,7 +18,7 @@ from bridge.workbench.routes import load_routes
 
 FOLDER = Path(__file__).parent / "golden"
 CASES = sorted(FOLDER.glob("*.route"))
-KNOWN = Known(frozenset({"pager", "archive"}), frozenset({"cluster"}))
+KNOWN = Known(frozenset({"pager", "archive"}), frozenset({"cluster"}), retention_ns=30 * 86_400 * 10**9)
 _EXPECT = re.compile(r"^# expect: (.*)$", re.MULTILINE)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from bridge.channels.native.allowed import Allowed
 from bridge.config.schema.channels import RESERVED_NAMES, ChannelSettings
 from bridge.config.schema.keys import Section, key
-from bridge.config.schema.listeners import AdminSettings, MetricsSettings
+from bridge.config.schema.listeners import AcknowledgeSettings, AdminSettings, MetricsSettings
 from bridge.config.schema.sources import SourceSettings
 from bridge.config.schema.values import AbsolutePath, Duration, FieldListFile, FilePattern, RouteFile, Size
 
@@ -135,6 +135,11 @@ class Config(Section, frozen=True, kw_only=True):
             default="no metrics"),
     ] = None  # fmt: skip
 
+    acknowledge: Annotated[
+        AcknowledgeSettings | None,
+        key("[Links that acknowledge](operations.md#acknowledgement-links) the incident of a message.",
+            "{public_url: https://bridge.example.org, listen: 127.0.0.1:9378}", default="no links"),
+    ] = None  # fmt: skip
     heartbeat: Annotated[
         HeartbeatSettings | None,
         key("A [message while all is well](operations.md#who-watches-the-bridge): the channel, or a mapping.",

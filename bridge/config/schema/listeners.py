@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from bridge.config.schema.keys import Section, key
-from bridge.config.schema.values import ListenAddress, SocketPath, Token
+from bridge.config.schema.values import Duration, ListenAddress, PublicUrl, SocketPath, Token
 from bridge.language.program.values import Network
 
 
@@ -66,3 +66,16 @@ class AdminSettings(Section, frozen=True, kw_only=True):
             default="none",
         ),
     ] = ()
+
+
+class AcknowledgeSettings(Section, frozen=True, kw_only=True):
+    """Links in messages that acknowledge their incident, and the listener that they lead to."""
+
+    noun: ClassVar[str] = "`acknowledge`"
+    public_url: Annotated[
+        PublicUrl,
+        key("URL under which people reach `listen`, as through a proxy: the beginning of each link.",
+            "https://falco-bridge.example.org"),
+    ]  # fmt: skip
+    listen: Annotated[ListenAddress, key("Address to listen on.", "127.0.0.1:9378")]
+    lifetime: Annotated[Duration, key("How long a link is valid, counted from its message.", "24h")] = Duration.of("7d")

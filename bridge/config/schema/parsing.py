@@ -25,6 +25,7 @@ from bridge.config.schema.values import (
     ListenAddress,
     PathSecret,
     PemFile,
+    PublicUrl,
     Resolver,
     RouteFile,
     Size,
@@ -43,6 +44,7 @@ from bridge.config.schema.written_otherwise import (
 )
 from bridge.delivery.options import Rate
 from bridge.language.diagnostics.diagnostic import Code
+from bridge.language.program.link import url_problem
 from bridge.language.program.values import Network, parse_address, parse_network
 
 _DURATION = r"([0-9]+(ms|s|m|h|d|w))+"
@@ -229,6 +231,12 @@ def _url(text: str, folder: Path) -> ChannelUrl:
     return ChannelUrl(f"file://{folder / path}")
 
 
+def _public_url(text: str, _folder: Path) -> PublicUrl:
+    if url_problem(text) or any(character in text for character in "?#@%"):
+        raise InvalidValueError(message=f"`{text}` is not a URL that links can begin with")
+    return PublicUrl(text.rstrip("/"))
+
+
 def _token(text: str, _folder: Path) -> Token:
     _check_strength(text)
     return Token(text)
@@ -262,6 +270,7 @@ VALUES: Mapping[Any, ValueType] = {
     Network: ValueType("an address or a network, such as 10.0.0.0/8", _network),
     GrpcAddress: ValueType("unix:///PATH or HOST:PORT", _grpc),
     DnsAddress: ValueType("dns://NAME:PORT", _dns, _string(r"^dns://|\$\{")),
+    PublicUrl: ValueType("https://HOST or https://HOST/PATH", _public_url, _string(r"^https?://|\$\{")),
     Resolver: ValueType("the DNS server's IP or IP:PORT", _resolver),
     ZoneInfo: ValueType("a name of the IANA database, such as Europe/Berlin", _zone),
     Path: ValueType("a path", _path),

@@ -19,6 +19,8 @@ AbsolutePath = NewType("AbsolutePath", Path)
 """A path that must be written from ``/`` on."""
 RouteFile = NewType("RouteFile", Path)
 """A ``.route`` file. The config names patterns; each stands for the files that match, sorted bytewise."""
+PublicUrl = NewType("PublicUrl", str)
+"""An ``http://`` or ``https://`` URL with a host and perhaps a path, without a slash at its end."""
 Resolver = NewType("Resolver", str)
 """A DNS server: ``IP``, ``IP:PORT`` or ``[IP]:PORT``."""
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Collection, Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import structlog
 
+from bridge.common.key_file import create_key, read_key
 from bridge.journal.errors import JournalError
 from bridge.journal.records import SilenceRecord, StateRow
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.state_log import LoggedChange, decode_log
 from bridge.routing.memory.rows import decode_row
 
-_SECRET_BYTES = 32
 _PAGE = 1000
 _silence_decoder = msgspec.json.Decoder(SilenceRecord)
 
@@ -100,32 +96,10 @@ class SqliteMemory:
         """As in Memory. The file has the journal's name and ends with ``.key``; only the bridge's user can read it."""
         path = self._database.path.with_name(self._database.path.name + ".key")
         try:
-            found = _read_secret(path)
+            found = read_key(path)
             if found is None:
                 self._log.info("key for the state of clauses created; earlier state cannot be used", path=str(path))
-                found = _create_secret(path)
+                found = create_key(path)
         except OSError as error:
             raise JournalError(f"cannot read or create {path}: {error.strerror}") from error
         return found
-
-
-def _read_secret(path: Path) -> bytes | None:
-    with suppress(FileNotFoundError):
-        found = path.read_bytes()
-        if len(found) == _SECRET_BYTES:
-            return found
-    return None
-
-
-def _create_secret(path: Path) -> bytes:
-    """Written to a temporary file and renamed, so that a crash leaves the old file or the whole new one."""
-    secret = secrets.token_bytes(_SECRET_BYTES)
-    temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        os.write(descriptor, secret)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(path)
-    return secret

@@ -40,25 +40,34 @@ class MemoryChecker:
         self._duration = duration
         self._count = count
         self._keys = keys
+        self.places: dict[str, Span] = {}
+        """The places of the clauses by their text, of the steps of ``then``, and of ``resolve``."""
 
     def clauses(self, written: Iterable[syntax.WindowedClause]) -> tuple[Clause, ...]:
         """The clauses in the order in which they are written; all ``then`` of a route are one clause."""
         found: list[Clause] = []
         steps: list[SequenceStep] = []
+        spans: list[Span] = []
         for clause in written:
             if clause.keyword == "then":
                 if (step := self._step(clause)) is not None:
                     steps.append(step)
+                    spans.append(clause.span)
             elif (checked := self._clause(clause)) is not None:
                 found.append(checked)
+                self.places[checked.text] = clause.span
         if steps:
-            found.append(Then(f"then {_digest(steps)}", tuple(steps)))
+            then = Then(f"then {_digest(steps)}", tuple(steps))
+            found.append(then)
+            self.places[then.text] = spans[0]
+            self.places |= {f"{then.text}/{number}": span for number, span in enumerate(spans)}
         return tuple(found)
 
     def resolve_after(self, written: Iterable[syntax.WindowedClause]) -> int | None:
         """What ``resolve after`` says, in nanoseconds."""
         for clause in written:
             if clause.keyword == "resolve" and clause.window is not None:
+                self.places["resolve"] = clause.span
                 return self._duration(clause.window)
         return None
 

@@ -80,6 +80,7 @@ class RouteChecker:
         windowed = [clause for clause in clauses if isinstance(clause, syntax.WindowedClause)]
         others = self._other_alerts(windowed)
         memory = MemoryChecker(self.resolver.resolve, self.duration, self.count, self._keys)
+        memory.places.update({"to": clause.span} if (clause := _first_escalation(to)) is not None else {})
         return Route(
             statement.name.text,
             self._condition(clauses, enclosing),
@@ -99,7 +100,8 @@ class RouteChecker:
             ),
             self._texts.links([each for each in clauses if isinstance(each, syntax.LinkClause)], others),
             self._destinations.named(immediate),
-            self._scope.columns,
+            places=memory.places,
+            columns=self._scope.columns,
         )
 
     def _other_alerts(self, clauses: Sequence[syntax.WindowedClause]) -> list[str]:
@@ -258,6 +260,10 @@ class RouteChecker:
 
     def _report(self, code: Code, message: str, span: Span, hint: str) -> None:
         self._problems.append(Diagnostic(code, message, span, hint))
+
+
+def _first_escalation(clauses: Sequence[syntax.ToClause]) -> syntax.ToClause | None:
+    return next((clause for clause in clauses if clause.after is not None), None)
 
 
 def _keyword(clause: syntax.Clause) -> str:

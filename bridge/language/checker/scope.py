@@ -38,6 +38,8 @@ class Known:
     channels: Collection[str] | None
     labels: Collection[str] | None
     rules: FalcoRules | None = None
+    retention_ns: int | None = None
+    """How long the journal stores alerts."""
 
 
 FALCO_MACRO_PREFIX = "Falco's macro "

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.language.program.condition import Condition
@@ -129,3 +130,17 @@ def own_fields(clause: Clause) -> tuple[str, ...]:
             return tuple(pair.own for step in clause.steps for pair in step.by)
         case Unless() | With():
             return tuple(pair.own for pair in clause.by)
+
+
+def incident_fields(clauses: Sequence[Clause]) -> tuple[str, ...] | None:
+    """The fields of the incident's key, of the clause that gives it; None if each alert is an incident of its own."""
+    for kind in (Group, Throttle, After, Then, Absent):
+        for clause in clauses:
+            match clause:
+                case Then() if kind is Then:
+                    return tuple(dict.fromkeys(pair.own for step in clause.steps for pair in step.by))
+                case Group() | Throttle() | After() | Absent() if isinstance(clause, kind):
+                    return clause.by
+                case _:
+                    pass
+    return None

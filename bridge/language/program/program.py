@@ -67,8 +67,14 @@ class Route:
     links: tuple[Link, ...] = ()
     tables: tuple[TableChannel, ...] = ()
     """Further channels that are notified immediately: those that tables name for the alert."""
+    places: Mapping[str, Span] = field(default_factory=dict, hash=False, compare=False)
+    """The places of its clauses with memory by their text, of the steps of ``then``, and of ``to`` and ``resolve``."""
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     """The columns of all tables that it may read, which Falco does not output: each with the fields of its key."""
+
+    def place_of(self, clause: str) -> Span:
+        """The place of a clause with memory; that of the route if it is not known."""
+        return self.places.get(clause, self.span)
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -58,9 +58,19 @@ def _quoted(text: str) -> str:
 
 def reaching(route: Route, rules: Iterable[FalcoRule]) -> list[FalcoRule]:
     """The rules whose alerts can match the route, judged by name, source, priority and tags."""
-    if route.when is None:
-        return list(rules)
-    return [rule for rule in rules if _result(route.when, _alert_of(rule)) is not False]
+    return list(rules) if route.when is None else reaching_condition(route.when, rules)
+
+
+def reaching_condition(condition: Condition, rules: Iterable[FalcoRule]) -> list[FalcoRule]:
+    """The rules whose alerts can meet the condition, judged by name, source, priority and tags."""
+    return [rule for rule in rules if _result(condition, _alert_of(rule)) is not False]
+
+
+def missing_everywhere(names: Iterable[str], rules: Sequence[FalcoRule]) -> frozenset[str]:
+    """The fields that none of these rules outputs. Empty if there are no rules."""
+    return frozenset(
+        name for name in _of_output(frozenset(names)) if rules and not any(_has(each, name) for each in rules)
+    )
 
 
 def wanted_fields(route: Route) -> frozenset[str]:

@@ -11,7 +11,19 @@ import msgspec
 from msgspec import structs
 
 from bridge.alert import Alert
-from bridge.language.program.clauses import Absent, After, Clause, Group, New, Pair, Then, Throttle, Unless, With
+from bridge.language.program.clauses import (
+    Absent,
+    After,
+    Clause,
+    Group,
+    New,
+    Pair,
+    Then,
+    Throttle,
+    Unless,
+    With,
+    incident_fields,
+)
 from bridge.language.program.condition import Condition
 from bridge.language.program.program import Route
 from bridge.language.program.template import parse_template
@@ -95,7 +107,7 @@ class Pipeline:
             for clause in clauses
         ]
         self._silenced_before = sum(isinstance(clause, New | Unless | After | Then | Absent) for clause in clauses)
-        by = _incident_fields(clauses)
+        by = incident_fields(clauses)
         grouped = next((clause for clause in clauses if isinstance(clause, Group)), None)
         if grouped is not None:
             incident_key = _key(grouped, labels, secret, route)
@@ -340,17 +352,3 @@ def _own_key(by: tuple[Pair, ...], labels: Mapping[str, str], secret: bytes) -> 
 
 def _other_key(by: tuple[Pair, ...], labels: Mapping[str, str], secret: bytes) -> KeyOf:
     return key_reader(tuple(pair.other for pair in by), labels, secret)
-
-
-def _incident_fields(clauses: list[Clause]) -> tuple[str, ...] | None:
-    """The fields of the incident's key, of the clause that gives it; None if each alert is an incident of its own."""
-    for kind in (Group, Throttle, After, Then, Absent):
-        for clause in clauses:
-            match clause:
-                case Then() if kind is Then:
-                    return tuple(dict.fromkeys(pair.own for step in clause.steps for pair in step.by))
-                case Group() | Throttle() | After() | Absent() if isinstance(clause, kind):
-                    return clause.by
-                case _:
-                    pass
-    return None

@@ -1,0 +1,1 @@
+"""The page on which readers of a message acknowledge its incident."""
