@@ -12,6 +12,7 @@ import pytest
 from bridge.delivery import Capacity, DeliveryState, Settlement
 from bridge.journal.opening import open_for_router
 from bridge.language.program.clauses import Absent, After, Clause, Group, New, Throttle
+from bridge.language.program.program import Program
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.timers import load_state
 from bridge.routing import NotificationKind
@@ -34,7 +35,13 @@ class Running:
 
     def use(self, clause: Clause) -> None:
         program = program_of('route "r" { to chat }')
-        program = replace(program, routes=(replace(program.routes[0], clauses=(clause,)),))
+        self.use_program(replace(program, routes=(replace(program.routes[0], clauses=(clause,)),)))
+
+    def use_text(self, clauses: str) -> None:
+        """A route on shells with these clauses."""
+        self.use_program(program_of(f'route "r" {{ when proc.name = sh  to chat  {clauses} }}'))
+
+    def use_program(self, program: Program) -> None:
         router = Router(program, {}, secret=self.journal.memory.secret())
         state = load_state(self.journal.memory)
         router.start(state, self.clock.wall_ns())
@@ -145,3 +152,83 @@ def test_a_batch_that_was_stamped_in_a_glitch_is_stored_with_the_time_of_now(run
     running.intake.accept(Batch("s", stamped_ns, (alert(1),)))
     (stored,) = running.journal.history.alerts()
     assert stored.received_ns <= running.clock.wall_ns()
+
+
+@STEP
+def test_a_sequence_is_completed_by_a_later_alert(running: Running, by_ns: int) -> None:
+    """An attempt that began before the step is neither completed nor lost for those that begin after it."""
+    running.use_text("then proc.name = nc within 10m by container.id")
+    running.receive(**{"proc.name": "sh", "container.id": "1"})
+    running.clock.step(by_ns)
+    running.fire()
+    assert running.sent() == []
+    running.receive(**{"proc.name": "sh", "container.id": "2"})
+    running.clock.move_on(MINUTE)
+    running.receive(**{"proc.name": "nc", "container.id": "2"})
+    assert running.sent() == [(NotificationKind.SINGLE, 1)]
+
+
+@STEP
+def test_a_missing_step_is_not_reported_because_of_a_step_of_the_clock(running: Running, by_ns: int) -> None:
+    running.use_text("then not proc.name = exit within 10m by container.id")
+    running.receive(**{"proc.name": "sh", "container.id": "1"})
+    running.clock.step(by_ns)
+    running.fire()
+    assert running.sent() == []
+    running.clock.move_on(11 * MINUTE)
+    running.fire()
+    assert running.sent() == [(NotificationKind.SINGLE, 1)]
+
+
+@STEP
+def test_an_alert_that_waits_for_another_is_sent_after_its_wait(running: Running, by_ns: int) -> None:
+    """``unless … wait``: neither at once nor after the length of the step."""
+    running.use_text("unless proc.name = deploy within 10m by container.id wait 5m")
+    running.receive(**{"proc.name": "sh", "container.id": "1"})
+    running.clock.step(by_ns)
+    running.fire()
+    assert running.sent() == []
+    running.clock.move_on(6 * MINUTE)
+    running.fire()
+    assert running.sent() == [(NotificationKind.SINGLE, 1)]
+
+
+@STEP
+def test_an_exception_after_a_step_holds_back_as_before(running: Running, by_ns: int) -> None:
+    """What was seen before the step neither hides the exception nor outlives it. Event times do not move with the clock."""
+    running.use_text("unless proc.name = deploy within 10m by container.id")
+    running.receive(**{"proc.name": "deploy", "container.id": "1"})
+    running.clock.step(by_ns)
+    running.fire()
+    running.receive(**{"proc.name": "deploy", "container.id": "1"})
+    running.clock.move_on(MINUTE)
+    running.receive(**{"proc.name": "sh", "container.id": "1"})
+    assert running.sent() == []
+    running.clock.move_on(11 * MINUTE)
+    running.receive(**{"proc.name": "sh", "container.id": "1"})
+    assert running.sent() == [(NotificationKind.SINGLE, 1)]
+
+
+@STEP
+def test_a_join_waits_as_long_as_it_was(running: Running, by_ns: int) -> None:
+    running.use_text("with audit = source = k8s_audit within 30s by container.id wait 5m")
+    running.receive(**{"proc.name": "sh", "container.id": "1"})
+    running.clock.step(by_ns)
+    running.fire()
+    assert running.sent() == []
+    running.clock.move_on(6 * MINUTE)
+    running.fire()
+    assert running.sent() == [(NotificationKind.SINGLE, 1)]
+
+
+@STEP
+def test_an_escalation_comes_after_its_time(running: Running, by_ns: int) -> None:
+    running.use_text("to chat after 15m")
+    running.receive(**{"proc.name": "sh"})
+    assert running.sent() == [(NotificationKind.SINGLE, 1)]
+    running.clock.step(by_ns)
+    running.fire()
+    assert running.sent() == []
+    running.clock.move_on(16 * MINUTE)
+    running.fire()
+    assert running.sent() == [(NotificationKind.ESCALATION, 1)]
