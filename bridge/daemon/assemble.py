@@ -6,12 +6,14 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from structlog import get_logger
 
 from bridge.alert import Alert
 from bridge.common.clock import STEP_NS, Step
 from bridge.common.listening import ListeningSockets
+from bridge.config.schema.config import Config
 from bridge.daemon.generation import Generation
 from bridge.daemon.live import LiveGeneration, RunningParts
 from bridge.daemon.operator_listeners import OperatorListeners
@@ -33,6 +35,9 @@ from bridge.pipeline.intake import Intake
 from bridge.pipeline.journal_watch import JournalWatch
 from bridge.pipeline.maintenance import JournalMaintenance
 from bridge.pipeline.silence_announcer import SilenceAnnouncer
+from bridge.pipeline.terminal.material_file import MaterialFile
+from bridge.pipeline.terminal.recorder import TerminalRecorder
+from bridge.pipeline.terminal.ticker import TerminalTicker
 from bridge.pipeline.timers import Timers, load_state
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.state import State
@@ -71,6 +76,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         on_fault=fail,
         state=state,
         stored_alerts=lambda ids: _stored_alerts(journal, ids),
+        recorder=_recorder(config),
     )
     _try_shadow(generation, journal, intake)
     sources = RunningSources(config.sources, parts.sources, lambda prepared: _made(prepared, journal, intake))
@@ -108,6 +114,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         reload,
         Timers(intake),
         intake.shadow,
+        TerminalTicker(intake),
         SilenceAnnouncer(controls.announce_silences),
         Heartbeat(lambda: _heartbeat(live.current), intake.store_own, inspector.cannot_deliver),
         JournalWatch(journal.verify, fail),
@@ -133,6 +140,19 @@ def _made(prepared: Prepared, journal: Journal, intake: Intake) -> Source:
 
     intake.between_batches(make)
     return made[0]
+
+
+def _recorder(config: Config) -> TerminalRecorder | None:
+    """The terminals, as they were at the end of the previous run."""
+    if config.terminal == "off":
+        return None
+    journal = config.journal.path
+    socket = config.admin.socket
+    key_folder = journal.parent if socket is None else Path(socket).parent
+    file = MaterialFile(journal.with_name(f"{journal.name}.terminal"), key_folder / f"{journal.name}.terminal.key")
+    recorder = TerminalRecorder(file)
+    recorder.load()
+    return recorder
 
 
 def _stored_alerts(journal: Journal, ids: Iterable[str]) -> dict[str, Alert]:

@@ -115,6 +115,9 @@ def _with_running_sections(new: Generation, running: Generation) -> tuple[Genera
         restart.append("journal.path")
         journal = structs.replace(config.journal, path=running.config.journal.path)
         config = structs.replace(config, journal=journal)
+    if config.terminal != running.config.terminal:
+        restart.append("terminal")
+        config = structs.replace(config, terminal=running.config.terminal)
     stdin = {each.name: each for each in running.config.sources if isinstance(each, StdinSettings)}
     if any(each != stdin.get(each.name, each) for each in config.sources if isinstance(each, StdinSettings)):
         restart.append("sources: stdin")  # what was read of a line would be lost

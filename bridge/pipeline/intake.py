@@ -25,6 +25,7 @@ from bridge.language.program.program import Redaction
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
 from bridge.pipeline.shadow import Shadow, ShadowRoutes
+from bridge.pipeline.terminal.recorder import TerminalRecorder
 from bridge.routing import Entry, Notification
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.memory.engine import IncidentRecord
@@ -32,9 +33,13 @@ from bridge.routing.router import Router
 from bridge.routing.silences import NO_SILENCES, Silences
 from bridge.routing.state import State, Timer
 from bridge.sources.contract import Aborted, Batch
+from bridge.terminal.rules import MATERIAL_MARK, is_material
 
 TIMERS = "timers"
 """The source name of what timers cause."""
+TERMINAL = "terminal"
+"""The source name of commands that time alone has finished."""
+_MATERIAL_REMOVED = b"(terminal material, which is not stored)"
 _BUSY_WAIT_SECONDS = 1.0
 
 _Result = TypeVar("_Result")
@@ -74,11 +79,13 @@ class Intake:
         state: State | None = None,
         stored_alerts: Callable[[Iterable[str]], Mapping[str, Alert]] = lambda _ids: {},
         clock: Clock = SYSTEM_CLOCK,
+        recorder: TerminalRecorder | None = None,
     ) -> None:
         """``on_deliveries`` wakes the courier. ``on_fault`` is called when the journal fails for good.
 
         ``state`` is what the clauses with memory remember, as ``load_state`` returns it. ``stored_alerts`` reads alerts
-        by id, for silences over what is held.
+        by id, for silences over what is held. ``recorder`` makes commands of terminal material; without it, the
+        material is discarded.
         """
         self._alerts = alerts
         self._router = router
@@ -88,6 +95,7 @@ class Intake:
         self._on_deliveries = on_deliveries
         self._on_fault = on_fault
         self._timeline = Timeline(clock)
+        self._recorder = recorder
         self._lock = FairLock()
         self.shadow = Shadow(lambda: self._lock.taken, clock)
         """Routes that are tried on what is stored. Idle until it is given some."""
@@ -113,6 +121,20 @@ class Intake:
         """Store an alert of the bridge with its decision. Raises Aborted as ``accept`` does."""
         with self._lock:
             deliveries = self._store(_Write(source_name, now_ns, (entry,)), Batch(source_name, now_ns, ()))
+        if deliveries:
+            self._on_deliveries()
+
+    def finish_commands(self, now_ns: int) -> None:
+        """Store the commands that time alone has finished. Raises Aborted as ``accept`` does."""
+        with self._lock:
+            if self._recorder is None or not self._recorder.waits:
+                return
+            self._recorder.tick(now_ns)
+            commands = self._recorder.finished()
+            deliveries = 0
+            if commands:
+                self._follow_clock()
+                deliveries = self._decide(Batch(TERMINAL, now_ns, ()), commands, commands, [])
         if deliveries:
             self._on_deliveries()
 
@@ -214,9 +236,31 @@ class Intake:
     def _accept(self, batch: Batch) -> int:
         """Decide about the batch once, then store it. Returns how many deliveries were added."""
         router = self._router
-        rejected = [RejectedMessage(each.reason, router.redact_raw(each.raw)) for each in batch.rejected]
+        rejected = [RejectedMessage(each.reason, self._redact_raw(each.raw)) for each in batch.rejected]
         completed = self._isolating(batch.alerts, router.complete, batch.source_name, rejected)
-        fresh = self._retrying(lambda: self._alerts.unknown(completed), batch)
+        alerts, commands = self._without_material(completed, batch)
+        return self._decide(batch, alerts, commands, rejected)
+
+    def _without_material(self, completed: Sequence[Alert], batch: Batch) -> tuple[Sequence[Alert], Sequence[Alert]]:
+        """The alerts that are no terminal material, with the commands that it finished; and these commands."""
+        now_ns = min(batch.received_ns, self._timeline.now_ns())
+        alerts = [alert for alert in completed if not is_material(alert)]
+        if len(alerts) < len(completed):
+            self.nodes.seen(batch.source_name, now_ns, completed)
+        recorder = self._recorder
+        if recorder is None:
+            return alerts, ()
+        observations = recorder.receive(completed)
+        self._retrying(lambda: recorder.take(observations, now_ns), batch)
+        commands = recorder.finished()
+        return [*alerts, *commands], commands
+
+    def _decide(
+        self, batch: Batch, alerts: Sequence[Alert], commands: Sequence[Alert], rejected: list[RejectedMessage]
+    ) -> int:
+        """Decide about alerts, some of which are commands, and store them. Returns how many deliveries were added."""
+        router = self._router
+        fresh = self._retrying(lambda: self._alerts.unknown(alerts), batch)
         now_ns = min(batch.received_ns, self._timeline.now_ns())  # the clock may have been set back since
         started = time.perf_counter()
         route = partial(router.route, self._state, now_ns=now_ns, silences=self._silences)
@@ -227,7 +271,9 @@ class Intake:
             _Write(batch.source_name, now_ns, entries, rejected, batch.checkpoint, memory, decided_in), batch
         )
         self.shadow.offer(now_ns, fresh, entries)
-        duplicates = len(completed) - len(fresh)
+        if self._recorder is not None:
+            self._recorder.committed(commands)
+        duplicates = len(alerts) - len(fresh)
         if duplicates:
             self.counts.add_duplicates(batch.source_name, now_ns, duplicates)
             self.nodes.seen(batch.source_name, now_ns, batch.alerts)
@@ -308,7 +354,11 @@ class Intake:
             remedy="run `falco-bridge quarantine list` to see it, and report the error", exc_info=error,
         )  # fmt: skip
         reason = f"internal error of the bridge ({type(error).__name__}); its log has the details"
-        return RejectedMessage(reason, self._router.redact_raw(_as_json(alert)))
+        return RejectedMessage(reason, self._redact_raw(_as_json(alert)))
+
+    def _redact_raw(self, raw: bytes) -> bytes:
+        """A message that cannot be routed, without secrets. What was typed is never stored."""
+        return _MATERIAL_REMOVED if MATERIAL_MARK in raw else self._router.redact_raw(raw)
 
 
 def _as_json(alert: Alert) -> bytes:

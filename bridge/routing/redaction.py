@@ -11,8 +11,13 @@ from msgspec.structs import replace
 from bridge.alert import Alert
 from bridge.language.program.program import Redaction
 from bridge.language.program.regex import compile_regex
+from bridge.terminal.rules import COMMAND_SOURCE
 
 _OUTPUT = "output"
+_COMMAND_LINES = frozenset({"output", "proc.cmdline", "proc.args", "proc.exeline", "proc.pcmdline", "evt.args"})
+_COMMAND_LINE_PREFIXES = ("cmd.", "proc.acmdline", "proc.aargs", "evt.arg")
+COMMAND_TEXTS = frozenset({"cmd.text", "cmd.ran", "cmd.wrote", "cmd.prompt"})
+"""What was typed says the same as the command lines of the programs, so that their redactions apply to it."""
 SHORTEST_SECRET = 4
 """Characters. A shorter match is masked in its field only, not where the output line repeats it."""
 
@@ -38,6 +43,11 @@ class _Found:
 class _CompiledRedaction:
     redaction: Redaction
     pattern: Pattern
+
+    @property
+    def covers_commands(self) -> bool:
+        """Whether it also applies to all texts of terminal commands: it names a field with command lines."""
+        return any(name in _COMMAND_LINES or name.startswith(_COMMAND_LINE_PREFIXES) for name in self.redaction.fields)
 
     def mask(self, text: str, found: _Found) -> str:
         """The text with every match masked, and the matches added to ``found``.
@@ -93,6 +103,9 @@ class Redactor:
                     fields[name] = each.mask(fields[name], found)
                     if name in lists:
                         lists[name] = tuple(each.mask(item, found) for item in lists[name])
+            if alert.source == COMMAND_SOURCE and each.covers_commands:
+                for name in COMMAND_TEXTS & fields.keys():
+                    fields[name] = each.mask(fields[name], found)
         return replace(alert, fields=fields, lists=lists, output=_mask_output(output, found))
 
     def raw(self, raw: bytes) -> bytes:

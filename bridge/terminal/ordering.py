@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from heapq import heappop, heappush
+from itertools import islice
 
 import msgspec
 
@@ -11,6 +12,8 @@ from bridge.terminal.observation import Observation
 
 WINDOW_NS = 2_000_000_000
 """How much later than the next event of its node an event may be received."""
+AHEAD_NS = 60_000_000_000
+"""How far a node's clock may be ahead of the bridge's. A later time moves no other event."""
 _REMEMBERED = 8192
 """Alerts by which one that is sent again is recognised."""
 _MAX_WAITING = 200_000
@@ -33,27 +36,23 @@ class Ordering(msgspec.Struct):
     waiting: int = 0
 
     def new(self, observations: Iterable[Observation]) -> list[Observation]:
-        """Those that were not received before."""
-        found = []
-        for each in observations:
-            if each.identity in self.recent:
-                continue
-            self.recent[each.identity] = None
-            found.append(each)
-        while len(self.recent) > _REMEMBERED:
-            del self.recent[next(iter(self.recent))]
-        return found
+        """Those that were not added before, each once."""
+        found = {each.identity: each for each in observations if each.identity not in self.recent}
+        return list(found.values())
 
     def add(self, observations: Iterable[Observation], now_ns: int) -> None:
         """Observations that were received now, in nanoseconds since the epoch."""
         for each in observations:
+            self.recent[each.identity] = None
             node = self.nodes.get(each.hostname)
             if node is None:
                 node = self.nodes[each.hostname] = _Node()
             self.arrivals += 1
             heappush(node.waiting, (each.time_ns, each.number, self.arrivals, now_ns, each))
-            node.latest_ns = max(node.latest_ns, each.time_ns)
+            node.latest_ns = max(node.latest_ns, min(each.time_ns, now_ns + AHEAD_NS))
             self.waiting += 1
+        for old in list(islice(self.recent, max(0, len(self.recent) - _REMEMBERED))):
+            del self.recent[old]
 
     def released(self, now_ns: int, hostnames: Collection[str]) -> Iterator[tuple[Observation, bool]]:
         """What may be used now of these nodes, in order, and whether it is late: a later event was used before."""
@@ -65,7 +64,7 @@ class Ordering(msgspec.Struct):
                 time_ns, _, _, _, observation = heappop(node.waiting)
                 self.waiting -= 1
                 late = time_ns < node.released_ns
-                node.released_ns = max(node.released_ns, time_ns)
+                node.released_ns = max(node.released_ns, min(time_ns, now_ns + AHEAD_NS))
                 yield observation, late
             if not node.waiting and now_ns - node.latest_ns > 60 * WINDOW_NS:
                 del self.nodes[hostname]

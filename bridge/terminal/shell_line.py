@@ -231,8 +231,8 @@ class ShellLine(msgspec.Struct):
         if not aborted:
             time_ns, number = self.entered_ns, self.number
         hidden = self.keys if not text and not self.painted else 0
-        unwrapped = "\n" in text and not grid.width
-        in_doubt = self.doubtful or grid.damaged or not found or unwrapped or self._has_scrolled(text)
+        in_doubt = self._is_in_doubt(text) or not found
+        grid.clear()  # what was typed is not held any longer
         self.editing = self.entered = self.interrupted = False
         self.keys = 0
         if not text.strip() and not hidden:
@@ -244,6 +244,11 @@ class ShellLine(msgspec.Struct):
                 aborted=aborted, hidden_keys=hidden,
             )
         ]  # fmt: skip
+
+    def _is_in_doubt(self, text: str) -> bool:
+        """Whether a part of the line may be missing."""
+        grid = self.painter.grid
+        return self.doubtful or grid.damaged or ("\n" in text and not grid.width) or self._has_scrolled(text)
 
     def _has_scrolled(self, text: str) -> bool:
         """Whether the last column shows the mark of a shell that scrolls sideways."""

@@ -140,6 +140,11 @@ class Config(Section, frozen=True, kw_only=True):
         key("[Links that acknowledge](operations.md#acknowledgement-links) the incident of a message.",
             "{public_url: https://bridge.example.org, listen: 127.0.0.1:9378}", default="no links"),
     ] = None  # fmt: skip
+    terminal: Annotated[
+        Literal["on", "off"],
+        key("Whether alerts of the [terminal rules](terminal.md) become commands; `off` discards these alerts.",
+            "off"),
+    ] = "on"  # fmt: skip
     heartbeat: Annotated[
         HeartbeatSettings | None,
         key("A [message while all is well](operations.md#who-watches-the-bridge): the channel, or a mapping.",

@@ -1,0 +1,1 @@
+"""Terminal commands in the running bridge: material on disk, commands as alerts."""
