@@ -34,6 +34,7 @@ VERBS = (
     "simulate",
     "demo",
     "status",
+    "doctor",
     "send",
     "dead",
     "channels",
@@ -53,6 +54,7 @@ FOLDERS = {
     "show": "past",
     "tail": "past",
     "import": "moving",
+    "doctor": "upkeep",
 }
 """The verbs whose modules are in a subfolder of ``bridge.cli.verbs``."""
 

@@ -1,0 +1,1 @@
+"""Verbs that find and prevent trouble."""

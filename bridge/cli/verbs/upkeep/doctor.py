@@ -1,0 +1,188 @@
+"""``falco-bridge doctor``: finds out why alerts do not arrive, do not match or are not delivered."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge.cli.span import add_span, read_span
+
+if TYPE_CHECKING:
+    from bridge.cli.span import Span
+    from bridge.config.load import LoadedConfig
+    from bridge.config.schema.config import Config
+    from bridge.language.program.program import Program
+    from bridge.workbench.doctor.finding import Finding
+    from bridge.workbench.doctor.survey import Survey
+
+_MOST_ALERTS = 50_000
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "doctor",
+        help="find out why alerts do not arrive, do not match or are not delivered",
+        description="Examines config, sources, routes, channels, clocks and disk, with the running bridge if there is "
+        "one and the newest alerts of the journal, and says what to do. Changes nothing. Exits with 0, with 1 if there "
+        "is a problem, or with 2 on an error.",
+        example="falco-bridge doctor --config falco-bridge.yaml",
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", required=True, help="the config that the bridge runs with"
+    )
+    add_span(parser, "7d")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Examine and print; returns the exit code."""
+    from bridge.workbench.doctor.finding import Gravity
+
+    span = read_span(args)
+    if span is None:
+        return 2
+    findings = list(_findings(args.config, span))
+    print(_json(findings) if args.json else _page(findings))
+    return 1 if any(each.gravity is Gravity.PROBLEM for each in findings) else 0
+
+
+def _findings(path: Path, span: Span) -> Iterator[Finding]:
+    from bridge.config.load import load_config
+    from bridge.workbench.doctor.examine import disk
+
+    loaded = load_config(path, os.environ)
+    yield from _config(loaded)
+    if loaded.config is None:
+        return
+    yield from _bridge(loaded.config)
+    room = _disk(loaded.config)
+    if room is not None:
+        yield from disk(room)
+    program = _program(loaded.config)
+    if program is not None:
+        yield from _history(loaded.config, program, span)
+
+
+def _config(loaded: LoadedConfig) -> Iterator[Finding]:
+    """Whether ``check`` finds errors."""
+    from bridge.daemon.channel_check import check_channels
+    from bridge.language.diagnostics.diagnostic import Severity
+    from bridge.workbench.doctor.finding import Finding, Gravity
+
+    found = [*loaded.diagnostics, *check_channels(loaded)]
+    errors = sum(each.severity is Severity.ERROR for each in found)
+    if errors:
+        text = f"{errors} error{'s' * (errors > 1)}, the first: {found[0].message}"
+        yield Finding(Gravity.PROBLEM, "config", text, f"falco-bridge check --config {loaded.source.path}")
+    else:
+        yield Finding(Gravity.OK, "config", "it has no errors")
+
+
+def _bridge(config: Config) -> Iterator[Finding]:
+    """What the running bridge reports; without one, whether Falco could be reached."""
+    from bridge.config.schema.sources import GrpcSettings
+    from bridge.operator.client import AdminClient, AdminError
+    from bridge.operator.model import Status
+    from bridge.workbench.doctor.falco_sockets import falco_sockets
+    from bridge.workbench.doctor.finding import Finding, Gravity
+
+    try:
+        assert config.admin.socket is not None, "the default is filled in"
+        status = AdminClient(config.admin.socket).get("/api/v1/status", Status)
+    except AdminError as error:
+        yield Finding(Gravity.PROBLEM, "bridge", str(error), "start it: falco-bridge --config FILE")
+        targets = [each.target for source in config.sources if isinstance(source, GrpcSettings) for each in source.grpc]
+        yield from falco_sockets(targets)
+        return
+    for each in status.problems:
+        yield Finding(Gravity.PROBLEM, each.subject, each.text, each.remedy)
+    if not status.problems:
+        yield Finding(Gravity.OK, "bridge", "it runs, and reports no problem")
+
+
+def _disk(config: Config) -> Any:
+    import shutil
+
+    from bridge.workbench.doctor.examine import Disk
+
+    folder = config.journal.path.parent
+    if not folder.is_dir():
+        return None
+    usage = shutil.disk_usage(folder)
+    files = (config.journal.path, config.journal.path.with_name(config.journal.path.name + "-wal"))
+    size = sum(path.stat().st_size for path in files if path.exists())
+    return Disk(usage.free, usage.total, size, config.journal.retention.size.bytes)
+
+
+def _program(config: Config) -> Program | None:
+    from bridge.language.checker.scope import Known
+    from bridge.workbench.routes import load_routes
+
+    known = Known(frozenset(config.channels), frozenset(config.labels))
+    return load_routes(config.routes, known).checked.program
+
+
+def _history(config: Config, program: Program, span: Span) -> Iterator[Finding]:
+    """What the newest alerts show."""
+    import time
+
+    from bridge.common.durations import duration_text
+    from bridge.journal import JournalError
+    from bridge.workbench.doctor import examine
+    from bridge.workbench.doctor.finding import Finding, Gravity
+
+    now_ns = time.time_ns()
+    try:
+        found = _survey(config.journal.path, span)
+    except JournalError as error:
+        yield Finding(Gravity.WARNING, "journal", f"it cannot be read: {error}", "start the bridge once")
+        return
+    shown = duration_text((now_ns - (span.since_ns or 0)) / 1e9)
+    yield from examine.alerts_arrive(found, now_ns, shown)
+    yield from examine.clocks(found)
+    yield from examine.fields(program, found)
+    yield from examine.routes_fire(program, found, shown)
+    yield from examine.typed_commands(program, found)
+
+
+def _survey(path: Path, span: Span) -> Survey:
+    from bridge.journal.opening import open_to_read
+    from bridge.workbench.doctor.survey import survey
+
+    journal = open_to_read(path)
+    try:
+        numbers = journal.history.span(span.since_ns, span.until_ns)
+        return survey(journal.history.read(numbers[-_MOST_ALERTS:]))
+    finally:
+        journal.close()
+
+
+def _page(findings: list[Finding]) -> str:
+    from bridge.cli.table import styled
+    from bridge.workbench.doctor.finding import Gravity
+
+    styles = {Gravity.PROBLEM: "bold red", Gravity.WARNING: "yellow", Gravity.OK: "green"}
+    order = list(Gravity)
+    lines: list[str] = []
+    for each in sorted(findings, key=lambda each: order.index(each.gravity)):
+        lines.append(f"{styled(f'{each.gravity.value:<7}', styles[each.gravity])}  {each.subject}: {each.text}")
+        if each.remedy:
+            lines.append(f"{'':9}→ {each.remedy}")
+        lines += [f"{'':11}{line}" for line in each.lines]
+    return "\n".join(lines)
+
+
+def _json(findings: list[Finding]) -> str:
+    import json
+
+    document = [
+        {"gravity": each.gravity.value, "subject": each.subject, "text": each.text, "remedy": each.remedy,
+         "lines": list(each.lines)}
+        for each in findings
+    ]  # fmt: skip
+    return json.dumps(document, ensure_ascii=False, indent=1)
