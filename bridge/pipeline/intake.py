@@ -24,9 +24,12 @@ from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.language.program.program import Redaction
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
+from bridge.pipeline.route_faults import RouteFaults
 from bridge.pipeline.shadow import Shadow, ShadowRoutes
 from bridge.pipeline.terminal.recorder import TerminalRecorder
-from bridge.routing import Entry, Notification
+from bridge.pipeline.writes import Write, unstorable
+from bridge.routing import Entry, Notification, Reason, Routed
+from bridge.routing.decision import Fault
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.router import Router
@@ -43,27 +46,6 @@ _MATERIAL_REMOVED = b"(terminal material, which is not stored)"
 _BUSY_WAIT_SECONDS = 1.0
 
 _Result = TypeVar("_Result")
-
-
-class _Write(msgspec.Struct, frozen=True):
-    """One transaction: what is decided about a batch, or about a part of one."""
-
-    source_name: str
-    received_ns: int
-    entries: Sequence[Entry]
-    rejected: Sequence[RejectedMessage] = ()
-    checkpoint: Mapping[str, str | None] = {}
-    memory: MemoryWrite = NO_MEMORY
-    decided_in: float = 0.0
-    """Seconds that deciding took."""
-
-    def halves(self) -> tuple[_Write, _Write]:
-        """The write in two. Only the second moves the checkpoint and the state, which hold once both are stored."""
-        middle = len(self.entries) // 2
-        return (
-            _Write(self.source_name, self.received_ns, self.entries[:middle]),
-            replace(self, entries=self.entries[middle:]),
-        )
 
 
 class Intake:
@@ -100,6 +82,7 @@ class Intake:
         self.shadow = Shadow(lambda: self._lock.taken, clock)
         """Routes that are tried on what is stored. Idle until it is given some."""
         self._aborted = threading.Event()
+        self._faults = RouteFaults()
         self._log = structlog.get_logger("intake")
         self.counts = Counts()
         self.nodes = Nodes()
@@ -120,7 +103,7 @@ class Intake:
     def store_own(self, entry: Entry, source_name: str, now_ns: int) -> None:
         """Store an alert of the bridge with its decision. Raises Aborted as ``accept`` does."""
         with self._lock:
-            deliveries = self._store(_Write(source_name, now_ns, (entry,)), Batch(source_name, now_ns, ()))
+            deliveries = self._store(Write(source_name, now_ns, (entry,)), Batch(source_name, now_ns, ()))
         if deliveries:
             self._on_deliveries()
 
@@ -205,19 +188,30 @@ class Intake:
             named = self._router.due_alerts(self._state, now_ns, limit) if self._silences else ()
             timer = Timer(self._stored_alerts(named) if named else {}, limit)
             routed = self._router.step(self._state, timer, now_ns, self._silences)
-            for fault in routed.faults:
-                self._log.error("timer failed; it fires again after the next start", exc_info=fault)
-            deliveries = self._store_memory(routed.notifications, now_ns)
+            entries = self._failed((routed,), now_ns)
+            memory = MemoryWrite(self._state.changes(), routed.notifications)
+            deliveries = self._store(Write(TIMERS, now_ns, entries, memory=memory), Batch(TIMERS, now_ns, ()))
             self.shadow.offer_timers(now_ns, routed.notifications)
         if deliveries:
             self._on_deliveries()
+
+    def _failed(self, routed: Iterable[Routed], now_ns: int) -> list[Entry]:
+        """Count and report what failed. Returns the health alerts to store."""
+        faults: list[Fault] = []
+        for each in routed:
+            faults += each.faults
+            decided = {decision.route for decision in each.decisions if decision.reason is Reason.FAILED}
+            for fault in each.faults:
+                if fault.route not in decided:
+                    self.counts.decisions[fault.route, Reason.FAILED.value] += 1
+        return self._faults.report(faults, self._router.program, now_ns)
 
     def _store_memory(self, notifications: Sequence[Notification], now_ns: int) -> int:
         """Store what changed without an alert. Returns how many deliveries were added."""
         memory = MemoryWrite(self._state.changes(), notifications)
         if memory == NO_MEMORY:
             return 0
-        return self._store(_Write(TIMERS, now_ns, (), memory=memory), Batch(TIMERS, now_ns, ()))
+        return self._store(Write(TIMERS, now_ns, (), memory=memory), Batch(TIMERS, now_ns, ()))
 
     def _follow_clock(self) -> None:
         """Where the wall clock was set, move what the clauses with memory remember, before anything is decided."""
@@ -265,10 +259,14 @@ class Intake:
         started = time.perf_counter()
         route = partial(router.route, self._state, now_ns=now_ns, silences=self._silences)
         entries = self._isolating(fresh, route, batch.source_name, rejected)
+        reports: list[Entry] = []
+        if any(entry.routed.faults for entry in entries):
+            reports = self._failed([entry.routed for entry in entries], now_ns)
         decided_in = time.perf_counter() - started
         memory = MemoryWrite(self._state.changes())
         deliveries = self._store(
-            _Write(batch.source_name, now_ns, entries, rejected, batch.checkpoint, memory, decided_in), batch
+            Write(batch.source_name, now_ns, [*entries, *reports], rejected, batch.checkpoint, memory, decided_in),
+            batch,
         )
         self.shadow.offer(now_ns, fresh, entries)
         if self._recorder is not None:
@@ -299,25 +297,29 @@ class Intake:
                 rejected.append(self._rejected(alert, error, source_name))
         return results
 
-    def _store(self, write: _Write, batch: Batch) -> int:
+    def _store(self, write: Write, batch: Batch) -> int:
         """Store it. If the journal cannot, an entry that is the cause is quarantined, and the others are stored."""
         try:
             deliveries, seconds = self._retrying(lambda: self._append(write), batch)
         except Aborted:
             raise
         except Exception as error:
-            if not write.entries:
+            if parts := write.parts():
+                return sum([self._store(part, batch) for part in parts])
+            if write.entries:
+                cause = self._rejected(write.entries[0].alert, error, write.source_name)
+            elif write.memory != NO_MEMORY:
+                self._log.error("state or notification not stored after an internal error", exc_info=error)
+                cause = unstorable(write.memory, error)
+            else:
                 raise
-            if len(write.entries) > 1:
-                first, second = write.halves()
-                return self._store(first, batch) + self._store(second, batch)
-            rejected = self._rejected(write.entries[0].alert, error, write.source_name)
-            return self._store(replace(write, entries=(), rejected=(*write.rejected, rejected)), batch)
+            bare = replace(write, entries=(), memory=NO_MEMORY, rejected=(*write.rejected, cause))
+            return self._store(bare, batch)
         self.counts.add(write.source_name, write.received_ns, write.entries, len(write.rejected), seconds)
         self.nodes.add(write.source_name, write.received_ns, write.entries)
         return deliveries
 
-    def _append(self, write: _Write) -> tuple[int, float]:
+    def _append(self, write: Write) -> tuple[int, float]:
         """How many deliveries were added, and how many seconds it took to decide and to store."""
         started = time.perf_counter()
         deliveries = self._alerts.append(
