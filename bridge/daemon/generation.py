@@ -16,7 +16,7 @@ from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
 from bridge.daemon.channel_check import ChannelCheck, check_channels
 from bridge.daemon.shadow import NO_SHADOW, ShadowSet, read_shadow
-from bridge.delivery.service_limits import KNOW_INCIDENTS
+from bridge.delivery.service_limits import incident_channels
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.diagnostics.render import render_text
 from bridge.language.diagnostics.source import SourceText
@@ -120,12 +120,16 @@ def build_from(loaded: LoadedConfig) -> Built:
     program = routes.checked.program
     if failed or program is None or loaded.config is None:
         return Built(None, diagnostics, sources, loaded)
+    incidents = incident_channels(
+        {name: channel.scheme for name, channel in loaded.config.channels.items()},
+        [name for name, channel in loaded.config.channels.items() if channel.resolved],
+    )
     router = routes.router(
         loaded.labels,
-        incident_channels=_incident_channels(loaded.config),
+        incident_channels=incidents,
         ordered_channels=frozenset(name for name, channel in loaded.config.channels.items() if channel.ordered),
     )
-    shadow = read_shadow(loaded, _incident_channels(loaded.config))
+    shadow = read_shadow(loaded, incidents)
     files = (*map(Path, (*routes.sources, *shadow.sources)), *shadow.files, *(each.path for each in loaded.fields))
     generation = Generation(loaded, loaded.config, router, files, sources, masked_texts(loaded.config), shadow)
     return Built(generation, diagnostics, sources, loaded)
@@ -149,8 +153,3 @@ def with_new_secrets(running: Generation, environ: Mapping[str, str]) -> Built:
         return Built(None, diagnostics, sources, loaded)
     masked = running.masked | masked_texts(config)
     return Built(replace(running, loaded=changed, config=config, masked=masked), (), sources, loaded)
-
-
-def _incident_channels(config: Config) -> frozenset[str]:
-    """The channels whose services know incidents."""
-    return frozenset(name for name, channel in config.channels.items() if channel.scheme in KNOW_INCIDENTS)

@@ -11,6 +11,7 @@ from bridge.config.load import LoadedConfig
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.diagnostics.source import SourceText, Span
 from bridge.pipeline.shadow import ShadowRoutes
+from bridge.routing.incident_channels import NO_INCIDENT_CHANNELS, IncidentChannels
 from bridge.routing.router import Router
 from bridge.workbench.routes import load_routes
 
@@ -43,7 +44,7 @@ class ShadowSet:
 NO_SHADOW = ShadowSet()
 
 
-def read_shadow(loaded: LoadedConfig, incident_channels: frozenset[str]) -> ShadowSet:
+def read_shadow(loaded: LoadedConfig, incident_channels: IncidentChannels) -> ShadowSet:
     """The routes of the config's ``shadow``. Never raises."""
     patterns = () if loaded.config is None else tuple(each.pattern for each in loaded.config.shadow)
     if not patterns:
@@ -66,7 +67,7 @@ def read_shadow(loaded: LoadedConfig, incident_channels: frozenset[str]) -> Shad
 
 def check_shadow(loaded: LoadedConfig) -> ShadowSet:
     """The routes of ``shadow`` with what is wrong with them, a pattern that matches no file included."""
-    found = read_shadow(loaded, frozenset())
+    found = read_shadow(loaded, NO_INCIDENT_CHANNELS)
     if found.problem and not found.diagnostics:
         span = loaded.spans.get(("shadow",), Span(str(loaded.path), 0, 1, 1, 1))
         hint = "correct `shadow`, or remove it"

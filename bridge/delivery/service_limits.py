@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from bridge.delivery.options import ChannelOptions, Rate
+from bridge.routing.incident_channels import IncidentChannels
 
 DIGEST_AFTER = 50
 """People do not read more waiting messages than this one by one."""
@@ -41,7 +42,9 @@ _LIMITS: Mapping[str, Rate] = {
     "ntfy": Rate(1, 5, 60),
     "ntfys": Rate(1, 5, 60),
 }
-KNOW_INCIDENTS = frozenset({"pagerduty", "alertmanager", "alertmanagers"})
+TAKE_ACKNOWLEDGEMENTS = frozenset({"pagerduty", "opsgenie"})
+"""Schemes of services that are notified when an incident is acknowledged."""
+KNOW_INCIDENTS = TAKE_ACKNOWLEDGEMENTS | {"alertmanager", "alertmanagers"}
 """Schemes of services that are notified when an incident is resolved."""
 MACHINES = frozenset(
     {
@@ -80,6 +83,15 @@ def service_of(url: str) -> str:
     host = _HOST.match(url)
     found = _HOSTS.fullmatch(host[1]) if host is not None else None
     return scheme if found is None or found.lastgroup is None else found.lastgroup
+
+
+def incident_channels(schemes: Mapping[str, str], resolved: Collection[str] = ()) -> IncidentChannels:
+    """What channels receive of incidents, from their schemes by name. ``resolved`` asked to be notified of an end."""
+    return IncidentChannels(
+        frozenset(name for name, scheme in schemes.items() if scheme in KNOW_INCIDENTS),
+        frozenset(name for name, scheme in schemes.items() if scheme in TAKE_ACKNOWLEDGEMENTS),
+        frozenset(resolved),
+    )
 
 
 def default_options(url: str) -> ChannelOptions:

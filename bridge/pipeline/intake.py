@@ -160,9 +160,11 @@ class Intake:
     def acknowledge(self, target: str, actor: str, now_ns: int) -> list[IncidentRecord]:
         """As in Router. Raises Aborted as ``accept`` does."""
         with self._lock:
-            found = self._router.acknowledge(self._state, target, actor, now_ns)
-            self._store_memory((), now_ns)
+            found, notifications = self._router.acknowledge(self._state, target, actor, now_ns)
+            deliveries = self._store_memory(notifications, now_ns)
             self.shadow.offer_acknowledgement(target, actor, now_ns)
+        if deliveries:
+            self._on_deliveries()
         return found
 
     def resolve(self, target: str, actor: str, now_ns: int) -> list[IncidentRecord]:

@@ -18,8 +18,10 @@ from bridge.language.program.program import Program
 from bridge.matching import Matcher
 from bridge.routing.decide import NOTHING, decide
 from bridge.routing.decision import Entry, Routed
+from bridge.routing.incident_channels import NO_INCIDENT_CHANNELS, IncidentChannels
 from bridge.routing.memory.decide import Turn, decide_with_memory, notify
 from bridge.routing.memory.engine import Engine, IncidentRecord
+from bridge.routing.memory.pipeline import Emission
 from bridge.routing.notification import Notification
 from bridge.routing.redaction import Redactor
 from bridge.routing.silences import NO_SILENCES, Silences
@@ -37,13 +39,13 @@ class Router:
         falco_rules: Iterable[FalcoRule] = (),
         *,
         secret: bytes = bytes(16),
-        incident_channels: frozenset[str] = frozenset(),
+        incident_channels: IncidentChannels = NO_INCIDENT_CHANNELS,
         ordered_channels: frozenset[str] = frozenset(),
     ) -> None:
         """``falco_rules`` are the rules that ``complete`` recognises text alerts by.
 
-        ``secret`` keys the hashes of keys in the state, 16 to 64 bytes. ``incident_channels`` know incidents: they get
-        resolves, and a notification of each route. ``ordered_channels`` get the notifications of each route in order.
+        ``secret`` keys the hashes of keys in the state, 16 to 64 bytes. ``incident_channels`` get more than alerts.
+        ``ordered_channels`` get the notifications of each route in order.
         """
         self.program = program
         self._labels = labels
@@ -97,9 +99,14 @@ class Router:
         """The incidents that are open, acknowledged or resolved lately, the latest match first."""
         return [] if self.engine is None else self.engine.incidents(state)
 
-    def acknowledge(self, state: State, target: str, actor: str, now_ns: int) -> list[IncidentRecord]:
+    def acknowledge(
+        self, state: State, target: str, actor: str, now_ns: int
+    ) -> tuple[list[IncidentRecord], tuple[Notification, ...]]:
         """Acknowledge an incident by its id, or all of a route by its name. Returns those that were open."""
-        return [] if self.engine is None else self.engine.acknowledge(state, target, actor, now_ns)
+        if self.engine is None:
+            return [], ()
+        acknowledged, emissions = self.engine.acknowledge(state, target, actor, now_ns)
+        return acknowledged, self._notifications(emissions)
 
     def resolve(
         self, state: State, target: str, actor: str, now_ns: int
@@ -108,8 +115,7 @@ class Router:
         if self.engine is None:
             return [], ()
         resolved, emissions = self.engine.resolve(state, target, actor, now_ns)
-        notifications = notify(self.program, emissions, self._incident_channels)
-        return resolved, self._in_order(Routed((), notifications)).notifications
+        return resolved, self._notifications(emissions)
 
     def redact(self, alert: Alert) -> Alert:
         """The alert as it would be stored."""
@@ -118,6 +124,9 @@ class Router:
     def redact_raw(self, raw: bytes) -> bytes:
         """A message that is not an alert, without secrets."""
         return self._redactor.raw(raw)
+
+    def _notifications(self, emissions: list[Emission]) -> tuple[Notification, ...]:
+        return self._in_order(Routed((), notify(self.program, emissions, self._incident_channels))).notifications
 
     def _in_order(self, routed: Routed) -> Routed:
         """The same, with the notifications of ordered channels marked."""

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.config.load import RoutingConfig, find_routing_config
-from bridge.delivery.service_limits import KNOW_INCIDENTS
+from bridge.delivery.service_limits import incident_channels
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.render import render_text
 from bridge.language.program.program import Program
+from bridge.routing.incident_channels import IncidentChannels
 from bridge.routing.router import Router
 from bridge.workbench.git_files import GitError, GitFiles, find_revision
 from bridge.workbench.routes import LoadedRoutes, load_routes
@@ -31,7 +32,7 @@ class RouteSet:
     program: Program
     loaded: LoadedRoutes
     labels: Mapping[str, str]
-    incident_channels: frozenset[str]
+    incident_channels: IncidentChannels
     """The channels whose services know incidents."""
 
     def router(self) -> Router:
@@ -65,7 +66,7 @@ def load_route_set(
     if loaded.checked.program is None:
         raise RouteSetError(render_text(loaded.checked.diagnostics, loaded.sources).rstrip())
     schemes = {} if config is None else config.schemes
-    incidents = frozenset(name for name, scheme in schemes.items() if scheme in KNOW_INCIDENTS)
+    incidents = incident_channels(schemes)
     own = {} if config is None else dict(config.labels)
     return RouteSet(loaded.checked.program, loaded, own | dict(labels), incidents)
 

@@ -18,6 +18,7 @@ from bridge.language.falco.rules import FalcoRules, read_rules, read_together
 from bridge.language.program.program import Program
 from bridge.matching.analysis.lint import lint
 from bridge.matching.analysis.memory_lint import lint_memory
+from bridge.routing.incident_channels import NO_INCIDENT_CHANNELS, IncidentChannels
 from bridge.routing.router import Router
 
 ReadFile = Callable[[Path], SourceText | str]
@@ -40,7 +41,7 @@ class LoadedRoutes:
         self,
         labels: Mapping[str, str],
         program: Program | None = None,
-        incident_channels: frozenset[str] = frozenset(),
+        incident_channels: IncidentChannels = NO_INCIDENT_CHANNELS,
         ordered_channels: frozenset[str] = frozenset(),
     ) -> Router:
         """A router for ``program``, by default the checked one. Raises ValueError if that has errors.

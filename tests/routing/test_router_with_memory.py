@@ -8,6 +8,7 @@ from bridge.alert import Alert, Priority, make_alert
 from bridge.language.program.clauses import After, Group, Throttle
 from bridge.language.program.program import Escalation, Program
 from bridge.routing import Notification, NotificationKind, Reason
+from bridge.routing.incident_channels import IncidentChannels
 from bridge.routing.router import Router
 from bridge.routing.silences import Silence, Silences
 from bridge.routing.state import State, Timer
@@ -65,7 +66,7 @@ def test_a_channel_gets_one_notification_of_all_routes_that_let_the_alert_throug
 def test_a_channel_that_knows_incidents_gets_a_notification_of_each_route() -> None:
     """One trigger an incident."""
     program = remembering(PLAIN + LIMITED, After("a", 1, MINUTE))
-    router = Router(program, {}, incident_channels=frozenset({"chat"}))
+    router = Router(program, {}, incident_channels=IncidentChannels(frozenset({"chat"})))
     routed = router.route(State(), shell(0), at(0)).routed
     assert [(each.channel, each.routes) for each in routed.notifications] == [
         ("chat", ("plain",)), ("chat", ("limited",)), ("pager", ("limited",)),
@@ -93,10 +94,17 @@ def test_an_acknowledged_incident_does_not_escalate_and_a_resolved_one_is_told_t
 ):
     """By id or by the route's name."""
     program = remembering(LIMITED, Throttle("t", 1, MINUTE), escalations=(Escalation("boss", 5 * MINUTE),))
-    router, state = Router(program, {}, incident_channels=frozenset({"pager"})), State()
+    router, state = (
+        Router(program, {}, incident_channels=IncidentChannels(frozenset({"pager"}), frozenset({"pager"}))),
+        State(),
+    )
     router.route(state, shell(0), at(0))
-    assert [each.route for each in router.acknowledge(state, "limited", "alice", at(10))] == ["limited"]
-    assert router.acknowledge(state, "limited", "bob", at(11)) == []
+    acknowledged, notifications = router.acknowledge(state, "limited", "alice", at(10))
+    assert [each.route for each in acknowledged] == ["limited"]
+    assert [
+        (each.channel, each.context.kind, each.context.values["actor"]) for each in notifications if each.context
+    ] == [("pager", NotificationKind.ACKNOWLEDGED, "alice")]
+    assert router.acknowledge(state, "limited", "bob", at(11)) == ([], ())
     assert router.step(state, Timer(), at(600)).notifications == ()
     (record,) = router.incidents(state)
     assert (record.incident.state.value, record.incident.actor) == ("acknowledged", "alice")
@@ -105,6 +113,18 @@ def test_an_acknowledged_incident_does_not_escalate_and_a_resolved_one_is_told_t
     assert [(each.channel, each.context.kind) for each in notifications if each.context] == [
         ("pager", NotificationKind.RESOLVED)
     ]
+
+
+def test_a_channel_that_asks_for_it_is_notified_of_the_end_and_not_of_the_acknowledgement() -> None:
+    """``resolved: true``; by whom, and after how long."""
+    program = remembering(LIMITED, Throttle("t", 1, MINUTE))
+    router, state = Router(program, {}, incident_channels=IncidentChannels(resolved=frozenset({"pager"}))), State()
+    router.route(state, shell(0), at(0))
+    assert router.acknowledge(state, "limited", "alice", at(10))[1] == ()
+    (resolved,) = router.resolve(state, "limited", "bob", at(60))[1]
+    assert resolved.context is not None
+    values = resolved.context.values
+    assert (resolved.channel, values["actor"], values["waited"]) == ("pager", "bob", str(60 * SECOND))
 
 
 def test_a_silence_holds_back_plain_routes_otherwise_and_escalations() -> None:

@@ -77,7 +77,9 @@ class AppriseChannel:
         service = self._service
         if service is None:
             return None
-        interception = start_interception(lambda requested: service.render(requested, message))
+        interception = start_interception(
+            lambda requested: service.render(requested, message), service.address(message)
+        )
         succeeded = _notify(target, message.severity, "", PLACEHOLDER)
         if succeeded and not interception.rewritten_requests:  # a version of Apprise that posts without ``requests``
             return None

@@ -43,6 +43,8 @@ class Interception:
 
     response: Response = field(default_factory=Response)
     rewrite: Rewrite | None = None
+    address: str = ""
+    """What is added to the URL of a request with our body."""
     rewritten_requests: int = 0
 
     def add(self, received: requests.Response) -> None:
@@ -116,9 +118,9 @@ def timeouts() -> RequestTimeouts:
     return _timeouts
 
 
-def start_interception(rewrite: Rewrite | None = None) -> Interception:
+def start_interception(rewrite: Rewrite | None = None, address: str = "") -> Interception:
     """Start an interception for the current thread, replacing the previous one. It is filled while a plugin sends."""
-    _thread.interception = Interception(rewrite=rewrite)
+    _thread.interception = Interception(rewrite=rewrite, address=address)
     return _thread.interception
 
 
@@ -132,7 +134,10 @@ def install(times: RequestTimeouts = _timeouts) -> None:
         session = _thread.session
         session.cookies.clear()
         if "data" in kwargs:
-            kwargs["data"] = _thread.interception.rewritten(kwargs["data"])
+            data = _thread.interception.rewritten(kwargs["data"])
+            if data is not kwargs["data"]:
+                url += _thread.interception.address
+            kwargs["data"] = data
         return session.request(method, url, **kwargs)
 
     requests.request = request  # type: ignore[assignment]

@@ -21,6 +21,8 @@ class KnownService:
     render: Render
     digest_limit: int
     is_success: IsSuccess
+    address: Callable[[Message], str] = lambda _message: ""
+    """What is added to the URL of the request."""
 
 
 def _any_response(_parsed: Any, _body: bytes) -> bool:
@@ -53,7 +55,7 @@ def _not_html(_parsed: Any, body: bytes) -> bool:
 KNOWN_SERVICES = {
     # Apprise itself requires Slack's "ok" and Opsgenie's request id.
     "NotifySlack": KnownService(slack.payload, slack.DIGEST_LIMIT, _any_response),
-    "NotifyOpsgenie": KnownService(opsgenie.payload, opsgenie.DIGEST_LIMIT, _any_response),
+    "NotifyOpsgenie": KnownService(opsgenie.payload, opsgenie.DIGEST_LIMIT, _any_response, opsgenie.address),
     "NotifyDiscord": KnownService(discord.payload, discord.DIGEST_LIMIT, _id_or_empty),
     "NotifyWorkflows": KnownService(teams.payload, teams.DIGEST_LIMIT, _not_html),
     "NotifyTelegram": KnownService(telegram.payload, telegram.DIGEST_LIMIT, _ok_member),

@@ -96,6 +96,12 @@ def _compose_group(delivery: Delivery, context: NotificationContext, labels: Map
     )
 
 
+def incident_of(delivery: Delivery) -> str:
+    """The key of the delivery's incident; empty if it has none but the alert itself."""
+    context = delivery.notification.context
+    return _incident(delivery, context) if context is not None and context.incident else ""
+
+
 def _incident(delivery: Delivery, context: NotificationContext) -> str:
     """The key of the incident for services that know incidents."""
     return _key(delivery.notification.routes[0], context.incident or delivery.alert.id)

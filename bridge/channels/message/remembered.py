@@ -16,7 +16,10 @@ _NAME = 100
 WAITED = "waited"
 NOTIFIED = "notified"
 """Values of an escalation: how long the incident has waited in nanoseconds, and who was notified."""
-_OWN_VALUES = frozenset({WAITED, NOTIFIED})
+ACTOR = "actor"
+"""Who acknowledged or resolved an incident; empty for nobody."""
+_CHANGES = frozenset({NotificationKind.ACKNOWLEDGED, NotificationKind.RESOLVED})
+_OWN_VALUES = frozenset({WAITED, NOTIFIED, ACTOR})
 
 
 def with_context(message: Message, context: NotificationContext, who_fields: tuple[str, ...]) -> Message:
@@ -42,6 +45,8 @@ def _headline(message: Message, context: NotificationContext) -> str:
             return f"{context.count} more since {_clock(context.first_ns)}, the last: {message.headline}"
         case NotificationKind.ESCALATION:
             return f"Not acknowledged for {_waited(context)}: {message.headline}"
+        case NotificationKind.ACKNOWLEDGED:
+            return f"Acknowledged: {message.headline}"
         case NotificationKind.RESOLVED:
             return f"Resolved: {message.headline}"
         case NotificationKind.SINGLE | NotificationKind.DIGEST if context.count > 1:
@@ -51,11 +56,21 @@ def _headline(message: Message, context: NotificationContext) -> str:
 
 
 def _text(message: Message, context: NotificationContext) -> str:
-    """Who was notified of an incident before it was escalated stands above the alert's own text."""
+    """What became of the incident, and who was notified of it or changed it, is above the alert's own text."""
+    if context.kind in _CHANGES:
+        return f"{change_text(context)}\n{message.text}"
     if context.kind is not NotificationKind.ESCALATION:
         return message.text
     notified = one_line(context.values.get(NOTIFIED, ""), _VALUE) or "unknown"
     return f"Nobody acknowledged this for {_waited(context)}. First notified: {notified}.\n{message.text}"
+
+
+def change_text(context: NotificationContext) -> str:
+    """Who acknowledged or resolved an incident, and after how long."""
+    word = "Acknowledged" if context.kind is NotificationKind.ACKNOWLEDGED else "Resolved"
+    actor = one_line(context.values.get(ACTOR, ""), _NAME)
+    after = f" after {_waited(context)}" if context.values.get(WAITED) else ""
+    return f"{word}{f' by {actor}' if actor else ''}{after}."
 
 
 def _waited(context: NotificationContext) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import headline
-from bridge.channels.message.compose import chosen_rows, links_of
+from bridge.channels.message.compose import chosen_rows, incident_of, links_of
 from bridge.channels.native.address import Address
 from bridge.channels.native.endpoint import Endpoint
 from bridge.channels.native.labels import (
@@ -104,12 +104,18 @@ class AlertmanagerChannel:
             "alert_id": alert.id,
             "links": "\n".join(f"{link.name}: {link.url}" for link in links_of(delivery, self._labels)),
         }
+        if incident_of(delivery):  # its labels are the same for all of its alerts
+            own |= alert_labels(alert) | {"rule": alert.rule}
         annotations = own | with_label_names(fields, own)
         return {name: value for name, value in annotations.items() if value}
 
 
 def _labels(delivery: Delivery) -> dict[str, str]:
-    alert = delivery.alert
+    """What identifies the alert: the incident, whatever its alerts say, or the alert's own labels."""
+    alert, notification = delivery.alert, delivery.notification
+    if incident := incident_of(delivery):
+        route = label_value(notification.routes[0])
+        return {"alertname": route, "incident": incident, "severity": notification.severity.word}
     values = {"alertname": alert.rule.strip() or "Falco alert", "severity": delivery.notification.severity.word}
     values |= {label_name(field): value for field in _LABEL_FIELDS if (value := alert.get(field))}
     return alert_labels(alert) | {name: label_value(value) for name, value in values.items()}

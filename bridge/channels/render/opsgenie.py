@@ -1,4 +1,4 @@
-"""Opsgenie's Alert API: creates an alert. Its alias is the incident, so repeats are counted on the open alert.
+"""Opsgenie's Alert API: creates, acknowledges and closes an alert. Its alias is the incident; repeats are counted.
 
 Limits: docs.opsgenie.com, Create Alert: message 130, alias 512, description 15000, entity 512, 20 tags of 50,
 details 8000.
@@ -13,6 +13,7 @@ from bridge.channels.message.fit import fit_facts
 from bridge.channels.message.message import Message, by_name
 from bridge.channels.render import plain
 from bridge.common.text import shortened
+from bridge.routing import NotificationKind
 
 DIGEST_LIMIT = 100
 _MESSAGE = 130
@@ -22,6 +23,8 @@ _DETAILS = 7500
 _MAX_TAGS = 20
 _TAG = 50
 
+_NOTE = 25_000
+_REQUESTS = {NotificationKind.ACKNOWLEDGED: "acknowledge", NotificationKind.RESOLVED: "close"}
 _PRIORITIES = {
     Priority.EMERGENCY: "P1",
     Priority.ALERT: "P1",
@@ -32,8 +35,16 @@ _PRIORITIES = {
 }
 
 
+def address(message: Message) -> str:
+    """What follows the address of the API: an acknowledgement and an end are requests about the alert of the alias."""
+    request = _REQUESTS.get(message.kind)
+    return "" if request is None else f"/{message.incident}/{request}?identifierType=alias"
+
+
 def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
     """The JSON to post. Responders, entity, user and tags are those of ``requested``, the plugin's JSON."""
+    if message.kind in _REQUESTS:
+        return {"source": "falco-bridge", "note": shortened(message.text, _NOTE)}
     rows, _ = fit_facts(message.facts, _DETAILS, 0)
     tags = [tag for tag in (*map(str, requested.get("tags", [])), *message.tags) if tag.strip()]
     members = {name: requested[name] for name in ("responders", "entity", "user") if name in requested}

@@ -1,4 +1,4 @@
-"""PagerDuty's Events API v2: a trigger event. Its key is the incident, so repeats join the open incident.
+"""PagerDuty's Events API v2: trigger, acknowledge and resolve. The key is the incident: repeats join the open one.
 
 Limits: developer.pagerduty.com, Send an alert event: summary 1024, dedup_key 255, the event 512 KB.
 """
@@ -20,6 +20,7 @@ _TEXT = 4000
 _FIELDS = 80_000
 """Characters for the fields: at most four bytes each."""
 
+_ACTIONS = {NotificationKind.ACKNOWLEDGED: "acknowledge", NotificationKind.RESOLVED: "resolve"}
 _SEVERITIES = {
     Priority.EMERGENCY: "critical",
     Priority.ALERT: "critical",
@@ -48,7 +49,7 @@ def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
         members
         | ({"links": links} if links else {})
         | {
-            "event_action": "resolve" if message.kind is NotificationKind.RESOLVED else "trigger",
+            "event_action": _ACTIONS.get(message.kind, "trigger"),
             "dedup_key": message.incident,
             "payload": {name: value for name, value in event.items() if value},
         }

@@ -38,6 +38,11 @@ class ChannelSettings(Section, frozen=True, kw_only=True):
     ordered: Annotated[
         bool, key("Send the messages of each route one at a time, in the order of their alerts.", "true")
     ] = False
+    resolved: Annotated[
+        bool,
+        key("Notify it also when an incident of which it was notified ends. PagerDuty, Opsgenie and Alertmanager are "
+            "always notified.", "true"),
+    ] = False  # fmt: skip
     fallback: Annotated[
         str | None, key("Channel that receives the health alerts of this one.", "mail", default="none")
     ] = None

@@ -10,6 +10,7 @@ from bridge.alert import Alert, Priority
 from bridge.language.program.program import Program, Route
 from bridge.routing.decide import merge, unmatched
 from bridge.routing.decision import OTHERWISE, Decision, Fault, Routed
+from bridge.routing.incident_channels import IncidentChannels
 from bridge.routing.memory.engine import Engine
 from bridge.routing.memory.pipeline import Emission
 from bridge.routing.notification import Notification, NotificationContext, NotificationKind
@@ -43,7 +44,7 @@ def decide_with_memory(
     matched: Iterable[int],
     alert: tuple[Alert, Alert],
     turn: Turn,
-    incident_channels: frozenset[str],
+    incident_channels: IncidentChannels,
 ) -> Routed:
     """As ``decide``, with clauses that remember and with silences. ``alert`` is the original and the redacted one."""
     state, now_ns, silenced = turn.state, turn.now_ns, turn.silenced
@@ -100,7 +101,7 @@ def _remember(
 
 
 def notify(
-    program: Program, emissions: Iterable[Emission], incident_channels: frozenset[str]
+    program: Program, emissions: Iterable[Emission], incident_channels: IncidentChannels
 ) -> tuple[Notification, ...]:
     """The notifications of passages that were held, or that timers caused: one for each channel, not merged."""
     found: list[Notification] = []
@@ -109,8 +110,7 @@ def notify(
         assert passage is not None
         route = program.routes[emission.route]
         channels = passage.to or route.to
-        if passage.kind is NotificationKind.RESOLVED:
-            channels = tuple(each for each in channels if each in incident_channels)
+        channels = tuple([each for each in channels if incident_channels.takes(each, passage.kind)])
         severity = Priority(passage.severity)
         found += [
             Notification(
@@ -146,7 +146,7 @@ def _is_plain(emission: Emission, alert: Alert) -> bool:
 
 
 def _merge_emissions(
-    program: Program, emissions: list[Emission], alert: Alert, incident_channels: frozenset[str]
+    program: Program, emissions: list[Emission], alert: Alert, incident_channels: IncidentChannels
 ) -> tuple[Notification, ...]:
     """One notification a channel; on a channel that knows incidents one for each route that has any."""
     if len(emissions) == 1:
@@ -156,7 +156,7 @@ def _merge_emissions(
     by_channel: dict[tuple[str, int], list[Emission]] = {}
     for emission in emissions:
         for channel in program.routes[emission.route].destinations(alert.get):
-            apart = channel in incident_channels and emission.passage is not None
+            apart = channel in incident_channels.known and emission.passage is not None
             by_channel.setdefault((channel, emission.route if apart else -1), []).append(emission)
     return tuple(_merge_routes(program, channel, wanting, alert) for (channel, _), wanting in by_channel.items())
 

@@ -156,26 +156,30 @@ class Engine:
         ]
         return sorted(found, key=lambda each: each.incident.matched_ns, reverse=True)
 
-    def acknowledge(self, state: State, target: str, actor: str, now_ns: int) -> list[IncidentRecord]:
+    def acknowledge(
+        self, state: State, target: str, actor: str, now_ns: int
+    ) -> tuple[list[IncidentRecord], list[Emission]]:
         """Acknowledge an open incident by its id, or all of a route by its name. Returns those that were open."""
-        return [
-            each
-            for each in self._targeted(state, target)
-            if self._pipeline(each.route).acknowledge(state, each.key, actor, now_ns)
-        ]
+        return self._change(state, target, lambda pipeline, key: pipeline.acknowledge(state, key, actor, now_ns))
 
     def resolve(
         self, state: State, target: str, actor: str, now_ns: int
     ) -> tuple[list[IncidentRecord], list[Emission]]:
         """Resolve the incident with this id, or all of the route with this name: those that had not ended."""
-        resolved: list[IncidentRecord] = []
+        return self._change(state, target, lambda pipeline, key: pipeline.resolve(state, key, actor, now_ns))
+
+    def _change(
+        self, state: State, target: str, change: Callable[[Pipeline, bytes], Run]
+    ) -> tuple[list[IncidentRecord], list[Emission]]:
+        """The incidents that were changed, and what follows."""
+        changed: list[IncidentRecord] = []
         emissions: list[Emission] = []
         for each in self._targeted(state, target):
-            run = self._pipeline(each.route).resolve(state, each.key, actor, now_ns)
+            run = change(self._pipeline(each.route), each.key)
             if run.emissions:
-                resolved.append(each)
+                changed.append(each)
                 emissions += run.emissions
-        return resolved, emissions
+        return changed, emissions
 
     def _targeted(self, state: State, target: str) -> list[IncidentRecord]:
         return [each for each in self.incidents(state) if target in {each.id, each.route}]

@@ -107,32 +107,25 @@ class IncidentStage:
         )
         return StageResult((escalation,), Reason.STATE_EVICTED)
 
-    def acknowledge(self, table: Table, key: bytes, actor: str, now_ns: int) -> bool:
-        """Cancel the escalations. Returns whether the incident was open."""
+    def acknowledge(self, table: Table, key: bytes, actor: str, now_ns: int) -> StageResult:
+        """Cancel the escalations of an open incident; the notified channels may be notified of that."""
         row: Incident | None = table.get(key)
         if row is None or row.state is not IncidentState.OPEN:
-            return False
-        self._store(
-            table,
-            key,
-            msgspec.structs.replace(row, state=IncidentState.ACKNOWLEDGED, pending=(), actor=actor, changed_ns=now_ns),
+            return StageResult()
+        changed = msgspec.structs.replace(
+            row, state=IncidentState.ACKNOWLEDGED, pending=(), actor=actor, changed_ns=now_ns
         )
-        return True
+        self._store(table, key, changed)
+        return StageResult((_about(changed, NotificationKind.ACKNOWLEDGED),), Reason.ACKNOWLEDGED)
 
     def resolve(self, table: Table, key: bytes, actor: str, now_ns: int) -> StageResult:
-        """End the incident: the channels that were notified of it may hear of that."""
+        """End the incident; the notified channels may be notified of that."""
         row: Incident | None = table.get(key)
         if row is None or row.state is IncidentState.RESOLVED:
             return StageResult()
-        self._store(
-            table,
-            key,
-            msgspec.structs.replace(row, state=IncidentState.RESOLVED, pending=(), actor=actor, changed_ns=now_ns),
-        )
-        resolved = msgspec.structs.replace(
-            row.passage, kind=NotificationKind.RESOLVED, to=row.notified, count=row.count
-        )
-        return StageResult((resolved,), Reason.RESOLVED)
+        changed = msgspec.structs.replace(row, state=IncidentState.RESOLVED, pending=(), actor=actor, changed_ns=now_ns)
+        self._store(table, key, changed)
+        return StageResult((_about(changed, NotificationKind.RESOLVED),), Reason.RESOLVED)
 
     def about(self, row: Any, now_ns: int) -> str | None:
         """The alert that an escalation would be about, if one is due."""
@@ -153,3 +146,11 @@ class IncidentStage:
         if row.pending and row.state is IncidentState.OPEN:
             due_ns = min(due_ns, *[each[0] for each in row.pending])
         table.put(key, row, due_ns)
+
+
+def _about(incident: Incident, kind: NotificationKind) -> Passage:
+    """The notification that an incident has changed, for the channels that were notified of it."""
+    values = {"actor": incident.actor, "waited": str(incident.changed_ns - incident.opened_ns)}
+    return msgspec.structs.replace(
+        incident.passage, kind=kind, to=incident.notified, count=incident.count, values=incident.passage.values | values
+    )

@@ -246,9 +246,10 @@ class Pipeline:
         for key, row in () if table is None else list(table.rows.items()):
             yield self.incident_id(key), key, row
 
-    def acknowledge(self, state: State, key: bytes, actor: str, now_ns: int) -> bool:
-        """Cancel the escalations of an incident. Returns whether it was open."""
-        return self.incidents.acknowledge(state.table(self.incident_table), key, actor, now_ns)
+    def acknowledge(self, state: State, key: bytes, actor: str, now_ns: int) -> Run:
+        """Cancel the escalations of an incident, if it is open."""
+        outcome = self.incidents.acknowledge(state.table(self.incident_table), key, actor, now_ns)
+        return self._continue(state, outcome, len(self._stages) - 1, now_ns, not_silenced)
 
     def resolve(self, state: State, key: bytes, actor: str, now_ns: int) -> Run:
         """End an incident, unless it has ended."""

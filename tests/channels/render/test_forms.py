@@ -103,7 +103,14 @@ MESSAGES: dict[str, Callable[[], Message]] = {
             NotificationKind.ESCALATION, 3, values={"waited": str(900 * 10**9), "notified": "secops, chat"}, **SPAN
         )
     ),
-    "resolved": lambda: remembered(NotificationContext(NotificationKind.RESOLVED, 3, **SPAN)),
+    "acknowledged": lambda: remembered(
+        NotificationContext(
+            NotificationKind.ACKNOWLEDGED, 3, values={"waited": str(120 * 10**9), "actor": "alice"}, **SPAN
+        )
+    ),
+    "resolved": lambda: remembered(
+        NotificationContext(NotificationKind.RESOLVED, 3, values={"waited": str(900 * 10**9), "actor": ""}, **SPAN)
+    ),
 }
 
 
