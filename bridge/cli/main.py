@@ -22,6 +22,7 @@ VERBS = (
     "test",
     "replay",
     "diff",
+    "suggest",
     "match",
     "commands",
     "explain",
@@ -50,6 +51,7 @@ VERBS = (
 FOLDERS = {
     "replay": "trial",
     "diff": "trial",
+    "suggest": "trial",
     "history": "past",
     "show": "past",
     "tail": "past",

@@ -11,11 +11,12 @@ from bridge.config.load import RoutingConfig, find_routing_config
 from bridge.delivery.service_limits import incident_channels
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.render import render_text
+from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.program import Program
 from bridge.routing.incident_channels import IncidentChannels
 from bridge.routing.router import Router
 from bridge.workbench.git_files import GitError, GitFiles, find_revision
-from bridge.workbench.routes import LoadedRoutes, load_routes
+from bridge.workbench.routes import LoadedRoutes, load_routes, read_text_file
 
 SUFFIX = ".route"
 _CONFIG_SUFFIXES = {".yaml", ".yml"}
@@ -44,12 +45,12 @@ def load_route_set(
     names: Sequence[str],
     config: RoutingConfig | None,
     labels: Mapping[str, str],
-    texts: Mapping[str, str] | None = None,
+    before: SourceText | None = None,
 ) -> RouteSet:
     """Check the named routes. Raises RouteSetError.
 
     A name is a file, a folder, a config, or ``REVISION:PATH`` of git; names of one set are all of one revision or none.
-    ``texts`` are taken in place of what files contain, by path.
+    ``before`` is text of routes that come before all others.
     """
     paths: list[Path] = []
     revisions: dict[str, GitFiles] = {}
@@ -62,7 +63,12 @@ def load_route_set(
         raise RouteSetError("routes of several revisions cannot be one set; name one revision")
     git = next(iter(revisions.values()), None)
     known = None if config is None else Known(config.channels, None)
-    loaded = load_routes(paths, known, texts=texts or {}, read_file=None if git is None else git.read)
+    read = read_text_file if git is None else git.read
+    if before is None:
+        loaded = load_routes(paths, known, read_file=read)
+    else:
+        first = Path(before.path)
+        loaded = load_routes([first, *paths], known, read_file=lambda path: before if path == first else read(path))
     if loaded.checked.program is None:
         raise RouteSetError(render_text(loaded.checked.diagnostics, loaded.sources).rstrip())
     schemes = {} if config is None else config.schemes

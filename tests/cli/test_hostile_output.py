@@ -44,6 +44,11 @@ def folder(tmp_path: Path) -> Path:
     fields = {"proc.cmdline": HOSTILE, "proc.name": HOSTILE, HOSTILE: HOSTILE}
     line = falco_json(output=HOSTILE, rule=HOSTILE, hostname=HOSTILE, tags=[HOSTILE], output_fields=fields)
     (tmp_path / "alerts.jsonl").write_bytes(line + b"\n" + HOSTILE.encode() + b"\n")
+    noisy = [
+        falco_json(rule=HOSTILE, output_fields=fields, time=f"2026-03-04T05:06:0{number}.000000001Z")
+        for number in range(9)
+    ]
+    (tmp_path / "noisy.jsonl").write_bytes(b"\n".join(noisy))
     route = f'route "{HOSTILE}" {{ when proc.name = "{HOSTILE}" or rule exists to archive }}\n'
     (tmp_path / "hostile.route").write_text(route + f"# {HOSTILE}\n", encoding="utf-8")
     broken = f'route "{HOSTILE}" {{ when proc.nam = {HOSTILE} to "{HOSTILE}" }}\n'
@@ -69,6 +74,7 @@ def folder(tmp_path: Path) -> Path:
         ["test", "plain.route", "--alerts", "alerts.jsonl"],
         ["test", "hostile.route", "--alerts", "alerts.jsonl"],
         ["replay", "hostile.route", "--from", "alerts.jsonl"], ["replay", "plain.route", "--from", HOSTILE],
+        ["suggest", "plain.route", "--from", "noisy.jsonl"],
         ["diff", "plain.route", "hostile.route", "--from", "alerts.jsonl"], ["diff", "broken.route", HOSTILE],
         ["replay", "hostile.route", "--from", "alerts.jsonl", "--json"], ["replay", HOSTILE, "--from", "alerts.jsonl"],
         ["check", "hostile.route"], ["check", "broken.route"], ["check", "broken.route", "--format", "json"],

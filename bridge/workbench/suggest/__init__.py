@@ -1,0 +1,1 @@
+"""Finds what is noisy in recorded alerts, and what would quiet it."""
