@@ -12,8 +12,10 @@ import yaml
 from bridge.common.secret import Secret
 from bridge.common.suggest import did_you_mean, nearest
 from bridge.config.document import REFERENCE, Document
+from bridge.config.hints import check_nothing, choice_hint, not_plain, other_file, typed, valid_name
 from bridge.config.references import References
 from bridge.config.schema.keys import NODEFAULT, Key, Section, item_of, keys_of, sections_of, value_of
+from bridge.config.schema.other_names import advice_on, meant_key
 from bridge.config.schema.parsing import VALUES, InvalidValueError
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
@@ -28,6 +30,7 @@ _BARE_VARIABLE = re.compile(r"\$([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b")
 _BOOLEANS = {"true": True, "false": False}
 _OTHER_BOOLEANS = {"true": "true", "yes": "true", "on": "true", "1": "true", "false": "false", "no": "false",
                    "off": "false", "0": "false"}  # fmt: skip
+_CREDENTIALS = re.compile(r"://[^/\s]*@")
 _ROUTE_TEXT = re.compile(r"(?:\s|#[^\n]*\n)*(?:route|where|otherwise|macro|list|import|schedule|test)\s+[\"'{\w]")
 
 
@@ -104,7 +107,7 @@ class Binder:
             value = self._value(key.type, node, key, (*place, key.name))
             return FAILED if value is FAILED else section(**{key.name: value})
         if not isinstance(node, yaml.MappingNode):
-            self._wrong_shape(node, f"{noun} must be a mapping", f"write {{{keys[0].name}: {keys[0].example}}}")
+            self._wrong_shape(node, f"{noun} must be a mapping", f"write {{{_first_entry(node, keys, self.document)}}}")
             return FAILED
         entries = self._entries(node, noun, keys, place)
         values = {key.name: self._keyed(key, entries, node, section, place) for key in keys}
@@ -135,6 +138,10 @@ class Binder:
             else:
                 self._wrong_shape(node, f"{noun} must be a mapping", f"start with {known[0]}: {keys[0].example}")
             return {}
+        if not place and strict and (hint := other_file([str(each.value) for each, _ in node.value])):
+            self._wrong_shape(node, "this is not a config of falco-bridge", hint)
+            self._suggested.update((name,) for name in known)
+            return {}
         entries: dict[str, yaml.Node] = {}
         empty = ""
         for name, key_node, value in self._pairs(node, noun, place):
@@ -149,7 +156,7 @@ class Binder:
 
     def _unknown_hint(self, name: str, known: list[str], place: Place, empty: str) -> str:
         """What to do about an unknown key. ``empty`` is the key without a value that precedes it."""
-        found = nearest(name, known)
+        found = nearest(name, known) or meant_key(name, known)
         if found is not None:
             self._suggested.add((*place, found))
             return f"did you mean `{found}`?"
@@ -161,7 +168,7 @@ class Binder:
         if not place and home:
             *outer, _ = [*home.split("."), ""]
             return f"`{name}` belongs in `{home}`: {': {'.join(outer)}: {{{name}: …}}{'}' * (len(outer) - 1)}"
-        return f"known keys: {', '.join(known)}"
+        return advice_on(name) or f"known keys: {', '.join(known)}"
 
     def _pairs(self, node: yaml.MappingNode, noun: str, place: Place) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
         """Each key with its node and its value's; a repeated one is an error."""
@@ -191,6 +198,13 @@ class Binder:
         if given:
             message = f"a source cannot be {' and '.join(given)} at once"
             self._note(Code.CONFLICT, self.spans[place], message, "make it several sources")
+        elif isinstance(node, yaml.ScalarNode) and node.value in kinds:
+            example = keys_of(kinds[node.value])[0].example
+            hint = f"write `- {node.value}: {example}`"
+            self._note(Code.MISSING_KEY, self.spans[place], f"the source `{node.value}` has no value", hint)
+        elif (kind := typed(node, kinds)) is not None:
+            hint = f"write `- {kind}: {keys_of(kinds[kind])[0].example}`: the kind is the key"
+            self._note(Code.MISSING_KEY, self.spans[place], "a source has no kind", hint)
         elif not self._misspelt(kinds, node):
             self._note(Code.MISSING_KEY, self.spans[place], "a source has no kind", f"add one of {', '.join(kinds)}")
         return FAILED
@@ -227,6 +241,9 @@ class Binder:
             nodes = [node]
         else:
             hint = "start each item with `- ` on a line of its own"
+            if isinstance(node, yaml.ScalarNode) and not sections_of(item) and not node.tag.endswith(":null"):
+                hint = f"write it as a list: [{node.value}]"
+                self.document.show(node)
             first = node.value[0][0] if isinstance(node, yaml.MappingNode) and node.value else None
             known = {each.name for part in sections_of(item) for each in keys_of(part)}
             if isinstance(first, yaml.ScalarNode) and first.value in known:
@@ -251,6 +268,8 @@ class Binder:
             hint = f"write {key.example}"
             if isinstance(node, yaml.SequenceNode) and all(isinstance(each, yaml.MappingNode) for each in node.value):
                 hint = "write it without the `- ` before each name"
+                if any(each.value == "name" for item in node.value for each, _ in item.value):
+                    hint = f"the names are the keys: {key.example}"
             elif node.tag.endswith(":null"):
                 hint = "indent its entries below it"
             self._wrong_shape(node, f"`{key.name}` must be a mapping of names to values", hint)
@@ -270,7 +289,7 @@ class Binder:
                            "choose another name")  # fmt: skip
             elif not re.fullmatch(key.names, name):
                 self._note(Code.INVALID_NAME, self.document.span(key_node), f"invalid name `{name}`",
-                           f"write `{_valid_name(name)}`: letters, digits, `_` and `-`")  # fmt: skip
+                           f"write `{valid_name(name, key.names)}`: letters, digits, `_` and `-`")  # fmt: skip
             bound = self._value(declared, value, key, (*place, name))
             if bound is not FAILED:
                 values[name] = bound
@@ -279,9 +298,9 @@ class Binder:
     def _plain(self, declared: Any, node: yaml.Node, key: Key, place: Place) -> Any:
         secret = isinstance(declared, type) and issubclass(declared, Secret)
         if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
-            self._wrong_shape(node, f"`{key.name}` must be a single value", f"such as {key.example}")
+            self._wrong_shape(node, *not_plain(node, key))
             return FAILED
-        (self.document.show_partly if secret else self.document.show)(node)
+        (self.document.show_partly if secret or _CREDENTIALS.search(node.value) else self.document.show)(node)
         refers = REFERENCE.search(node.value) is not None
         if secret and not self._with_secrets and (refers or not self._check_plain_secrets):
             if refers:
@@ -300,6 +319,7 @@ class Binder:
             return None
         shown = "" if secret or place in self.referring else f": `{text}`"
         try:
+            check_nothing(text, key)
             return _parsed(declared, text, key, self.document.folder)
         except InvalidValueError as error:
             hint = error.hint or f"write {_expected(declared, key)}"
@@ -323,11 +343,25 @@ class Binder:
         self.diagnostics.append(Diagnostic(code, message, span, hint))
 
 
+def _first_entry(node: yaml.Node, keys: tuple[Key, ...], document: Document) -> str:
+    """The first key with what was written in place of the mapping, if that is a value of the key; else its example."""
+    key = keys[0]
+    if isinstance(node, yaml.ScalarNode) and sections_of(key.type) == () and item_of(key.type) is None:
+        try:
+            _parsed(key.type, node.value, key, document.folder)
+        except InvalidValueError:
+            pass
+        else:
+            document.show(node)
+            return f"{key.name}: {node.value}"
+    return f"{key.name}: {key.example}"
+
+
 def _parsed(declared: Any, text: str, key: Key, folder: Path) -> Any:
     """Raises InvalidValueError."""
     if get_origin(declared) is Literal:
         if text not in get_args(declared):
-            raise InvalidValueError(did_you_mean(text, get_args(declared)))
+            raise InvalidValueError(choice_hint(text, get_args(declared)))
         return text
     if declared is bool:
         if text not in _BOOLEANS:
@@ -363,11 +397,6 @@ def _scheme_of(node: yaml.Node) -> str:
         return next((_scheme_of(value) for key, value in node.value if key.value == "url"), "")
     scheme, colon, _ = str(node.value).partition("://")
     return scheme if colon and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) else ""
-
-
-def _valid_name(name: str) -> str:
-    """The nearest name that channels and labels may have."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "name"
 
 
 def _home_of(name: str) -> str | None:

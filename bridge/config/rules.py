@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from bridge.language.diagnostics.diagnostic import Code
 
 _LONGEST_ATTEMPT_SECONDS = 3600.0
 _SHORTEST_HEARTBEAT_SECONDS = 10.0
+_ORIGIN = re.compile(r"https?://[^\s/*?#@]+/?|null")
 _ALL_HOSTS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared, not bound
 
 
@@ -96,6 +98,10 @@ def _grpc(binder: Binder, place: Place, source: GrpcSettings) -> None:
 
 def _http(binder: Binder, place: Place, source: HttpSettings) -> None:
     """People are notified by what is posted here."""
+    for at, origin in zip(binder.positions.get((*place, "origins"), ()), source.origins, strict=False):
+        if not _ORIGIN.fullmatch(origin):
+            message = f"`{origin}` is not an origin: it would match no web page"
+            binder.error(Code.INVALID_VALUE, (*place, "origins", at), message, "write https://HOST, without a path")
     guarded = _given(binder, place, "path", "token", "allow") or (*place, "tls", "ca") in binder.spans
     wrong = binder.spans.get((*place, "insecure"))  # `insecure: yes` is an error of its own
     if any(each.span == wrong for each in binder.diagnostics):

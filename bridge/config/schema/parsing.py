@@ -57,6 +57,7 @@ _LISTEN = re.compile(r"(\[[^\]]+\]|[^\s/:]*):(\d{1,5})")
 _DNS_NAME = re.compile(r"dns://([A-Za-z0-9_.-]+):(\d{1,5})")
 _SHORTEST_SECRET = 8
 _LARGEST_PORT = 65535
+_NO_PATHS = frozenset({"true", "false", "yes", "no", "on", "off", "none", "null"})
 
 
 class InvalidValueError(ValueError):
@@ -162,6 +163,14 @@ def _zone(text: str, _folder: Path) -> ZoneInfo:
 def _path(text: str, folder: Path) -> Path:
     if not text:
         raise InvalidValueError
+    if text.lower() in _NO_PATHS:
+        raise InvalidValueError("write a path, or remove the key")
+    if "://" in text:
+        path = text.partition("://")[2]
+        hint = f"write `{path}`" if path.startswith("/") else "write a path, such as /var/lib/falco-bridge/journal.db"
+        raise InvalidValueError(hint, "this is a URL, and a path is needed")
+    if text.startswith("~"):
+        raise InvalidValueError("write the whole path", "`~` is not replaced")
     return folder / text
 
 
@@ -193,6 +202,8 @@ def _absolute(text: str, _folder: Path) -> AbsolutePath:
 def _pattern(text: str, folder: Path) -> FilePattern:
     if not text:
         raise InvalidValueError
+    if text.startswith("~"):
+        raise InvalidValueError("write the whole path", "`~` is not replaced")
     return FilePattern(str(folder / text), text)
 
 

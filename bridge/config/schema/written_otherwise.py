@@ -14,6 +14,10 @@ _DECIMAL = re.compile(r"(\d+)\.(\d+)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZE = re.compile(r"(\d{1,6})\s*([MGT])i?B?", re.IGNORECASE)
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/|per|a|an)\s*(second|minute|hour|sec|min|hr|s|m|h)s?", re.IGNORECASE)
+_SHORT_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*r?p([smh])", re.IGNORECASE)
+_LONGEST = frozenset({"forever", "never", "unlimited", "infinite", "inf", "always"})
+_YEARS = re.compile(r"1\s*(?:y|yr|years?)", re.IGNORECASE)
+_MONTHS = re.compile(r"(\d{1,2})\s*(?:mo|months?)", re.IGNORECASE)
 _RATE_UNITS = {"s": "s", "m": "min", "h": "h"}
 _HOST_PORT = re.compile(r"\[?[\w.:-]*\]?:(\d+)")
 _LARGEST_PORT = 65535
@@ -34,6 +38,11 @@ def duration_hint(text: str) -> str:
         seconds = float(f"{decimal[1]}.{decimal[2]}") * _SECONDS[decimal[3]]
         unit = next((unit for unit in ("h", "m", "s") if seconds % _SECONDS[unit] == 0), "")
         return f"write `{seconds / _SECONDS[unit]:.0f}{unit}`" if unit else f"write `{seconds * 1000:.0f}ms`"
+    if text.lower() in _LONGEST or _YEARS.fullmatch(text):
+        return "write `365d`: a year is the longest"
+    months = _MONTHS.fullmatch(text)
+    if months is not None and 0 < int(months[1]) <= 12:
+        return f"write `{int(months[1]) * 30}d`"
     words = _WORDS.fullmatch(text)
     if words is None:
         return ""
@@ -52,6 +61,9 @@ def rate_hint(text: str) -> str:
     text = text.strip()
     if re.fullmatch(r"\d+(?:\.\d+)?", text) and float(text):
         return f"add a time, such as {text}/s or {text}/min"
+    short = _SHORT_RATE.fullmatch(text)
+    if short is not None and float(short[1]):
+        return f"write `{short[1]}/{_RATE_UNITS[short[2].lower()]}`"
     found = _RATE.fullmatch(text)
     if found is None or float(found[1]) == 0:
         return ""
@@ -69,6 +81,8 @@ def address_hint(text: str, example: str) -> str:
         return f"write 127.0.0.1:{text} for this machine only, or 0.0.0.0:{text} for all"
     if found is not None and int(found[1]) > _LARGEST_PORT:
         return f"write a port from 1 to {_LARGEST_PORT}"
+    if text.lower() in {"true", "yes", "on"}:
+        return f"write an address, such as {example}"
     if re.fullmatch(r"[\w.-]+", text):
         return f"add the port, such as {text}:{port}"
     return ""
