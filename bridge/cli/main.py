@@ -45,6 +45,7 @@ VERBS = (
     "ack",
     "resolve",
     "reload",
+    "journal",
     "completion",
 )
 """Each is a module in ``bridge.cli.verbs``. Its ``add_parser(subparsers)`` sets ``run``: arguments to exit code."""
@@ -57,6 +58,7 @@ FOLDERS = {
     "tail": "past",
     "import": "moving",
     "doctor": "upkeep",
+    "journal": "upkeep",
 }
 """The verbs whose modules are in a subfolder of ``bridge.cli.verbs``."""
 

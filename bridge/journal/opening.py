@@ -33,3 +33,10 @@ def open_to_read(path: Path) -> Journal:
     from bridge.journal.sqlite import opening
 
     return opening.open_to_read(path)
+
+
+def backup(journal: Path, target: Path) -> list[Path]:
+    """Copy a journal that may be in use, with its keys. Returns the files that were written. Raises JournalError."""
+    from bridge.journal.sqlite import backup as sqlite_backup
+
+    return sqlite_backup.backup(journal, target)
