@@ -58,7 +58,6 @@ def add_labels(parser: Any) -> None:
 
 def read_routes(args: argparse.Namespace) -> RoutesInput | None:
     """The routes, or None with the errors on standard error."""
-    from bridge.language.checker.scope import Known
     from bridge.language.diagnostics.render import render_text
     from bridge.workbench.routes import load_routes
 
@@ -69,7 +68,7 @@ def read_routes(args: argparse.Namespace) -> RoutesInput | None:
         if config is None:
             return None
         paths, labels = [*config.routes, *paths], dict(config.labels)
-        known, journal = Known(config.channels, None), config.journal
+        known, journal = config.known, config.journal
     if not paths:
         _print_errors("name .route files or --config FILE")
         return None

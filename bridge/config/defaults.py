@@ -14,6 +14,7 @@ from bridge.config.schema.channels import ChannelSettings
 from bridge.config.schema.config import AllowSettings, Config
 from bridge.config.schema.keys import keys_of
 from bridge.config.schema.listeners import AdminSettings
+from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.sources import (
     DiscoverSettings,
     FileSettings,
@@ -31,6 +32,8 @@ def with_defaults(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     filled = {key.name: key.default for key in keys_of(Config) if not key.required} | values
     if "sources" in values:
         filled["sources"] = tuple(_source(each) for each in values["sources"])
+    if "routes" in values:
+        filled["routes"] = tuple(_group(each) for each in values["routes"])
     if "channels" in values:
         filled["channels"] = {name: _channel(each) for name, each in values["channels"].items()}
     if "journal" in values:
@@ -38,6 +41,11 @@ def with_defaults(values: dict[str, Any], folder: Path) -> dict[str, Any]:
         filled["admin"] = _admin(filled["admin"], journal)
         filled["allow"] = _allow(filled["allow"], folder, journal)
     return filled
+
+
+def _group(group: RouteGroupSettings) -> RouteGroupSettings:
+    """A group is named by the folder of its files."""
+    return group if group.is_plain or group.name else changed(group, name=group.files[0].parent.name)
 
 
 def _source(source: SourceSettings) -> SourceSettings:

@@ -66,7 +66,7 @@ def _one(declared: Any, key: Key) -> dict[str, Any]:
 
 def _shorthand(section: type[Section]) -> dict[str, Any]:
     key = next(key for key in keys_of(section) if key.name == section.shorthand)
-    return _one(key.type, key)
+    return _value(key)
 
 
 def _plain(declared: Any, key: Key) -> dict[str, Any]:

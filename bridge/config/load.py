@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ from bridge.config.document import Document
 from bridge.config.rules import check_rules
 from bridge.config.schema.channels import ChannelSettings
 from bridge.config.schema.config import Config, allowed_by
+from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.values import FieldListFile
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Diagnostic, by_place
 from bridge.language.diagnostics.source import SourceText, Span
+from bridge.language.program.group import RouteGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class LoadedConfig:
     spans: Mapping[Place, Span]
     """Where each value is written."""
     routes: tuple[Path, ...]
+    groups: tuple[RouteGroup, ...]
     labels: Mapping[str, str]
     fields: tuple[FieldListFile, ...]
     """Lists of fields that routes may use besides those of the catalogue."""
@@ -54,7 +57,9 @@ class LoadedConfig:
     def known(self) -> Known:
         """The names that routes may use."""
         retention_ns = None if self.config is None else self.config.journal.retention.alerts.ns
-        return Known(frozenset(self.channel_spans), frozenset(self.labels), retention_ns=retention_ns)
+        return Known(
+            frozenset(self.channel_spans), frozenset(self.labels), retention_ns=retention_ns, groups=self.groups
+        )
 
     def errors(self) -> ConfigErrors:
         """The errors, ready to be shown."""
@@ -81,6 +86,12 @@ class RoutingConfig:
     journal: Path
     schemes: Mapping[str, str]
     """The scheme of each channel's URL; channels whose scheme is in a secret are absent."""
+    groups: tuple[RouteGroup, ...] = ()
+
+    @property
+    def known(self) -> Known:
+        """The channels that routes may use, and the groups of routes."""
+        return Known(self.channels, None, groups=self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +123,7 @@ def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = 
             (),
             {},
             (),
+            (),
             {},
             (),
             NOTHING,
@@ -130,7 +142,8 @@ def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = 
         _channel_spans(binder),
         tuple(binder.warnings),
         binder.spans,
-        values.get("routes", ()),
+        route_files(values.get("routes", ())),
+        route_groups(values.get("routes", ())),
         values["labels"],
         values["fields"],
         allowed_by(values["allow"], values["journal"]) if "journal" in values else NOTHING,
@@ -153,12 +166,13 @@ def find_routing_config(path: Path, environ: Mapping[str, str]) -> RoutingConfig
     if isinstance(values, ConfigErrors):
         return values
     return RoutingConfig(
-        values["routes"],
+        route_files(values["routes"]),
         values["channel_names"],
         values["labels"],
         values["fields"],
         values["journal"].path,
         values["schemes"],
+        route_groups(values["routes"]),
     )
 
 
@@ -171,6 +185,24 @@ def _part_of(path: Path, environ: Mapping[str, str], names: tuple[str, ...]) -> 
     if binder.diagnostics:
         return ConfigErrors(tuple(sorted(binder.diagnostics, key=by_place)), document.source())
     return values | {"channel_names": binder.names("channels"), "schemes": binder.schemes("channels")}
+
+
+def route_files(settings: Sequence[RouteGroupSettings]) -> tuple[Path, ...]:
+    """All route files, each once."""
+    return tuple(dict.fromkeys(path for group in settings for path in group.files))
+
+
+def route_groups(settings: Sequence[RouteGroupSettings]) -> tuple[RouteGroup, ...]:
+    """The groups; empty if none is declared. Files that belong to no group act together, as the first group."""
+    if all(group.is_plain for group in settings):
+        return ()
+    plain = route_files([group for group in settings if group.is_plain])
+    groups = [
+        RouteGroup(group.name, tuple(map(str, group.files)), group.where, group.joins, group.channels)
+        for group in settings
+        if not group.is_plain
+    ]
+    return (*((RouteGroup("", tuple(map(str, plain))),) if plain else ()), *groups)
 
 
 def _channel_spans(binder: Binder) -> dict[str, Span]:

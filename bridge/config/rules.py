@@ -15,6 +15,7 @@ from bridge.config.binding import Binder, Place
 from bridge.config.schema.channels import ChannelSettings
 from bridge.config.schema.config import HeartbeatSettings, JournalSettings
 from bridge.config.schema.listeners import AdminSettings, MetricsSettings
+from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.sources import DiscoverSettings, GrpcSettings, HttpSettings, SourceSettings
 from bridge.config.schema.values import ListenAddress
 from bridge.language.diagnostics.diagnostic import Code
@@ -32,6 +33,7 @@ def check_rules(binder: Binder, values: Mapping[str, Any]) -> None:
     for name, channel in channels.items():
         _channel(binder, ("channels", name), channel)
     _fallbacks(binder, channels)
+    _groups(binder, values.get("routes", ()))
     _journal(binder, values.get("journal"))
     _listeners(binder, values)
     _metrics(binder, values["metrics"])
@@ -47,6 +49,17 @@ def _heartbeat(binder: Binder, heartbeat: HeartbeatSettings | None, channels: Ma
         binder.error(Code.INVALID_VALUE, ("heartbeat", "channel"), f"unknown channel `{heartbeat.channel}`", hint)
     if heartbeat.every.seconds < _SHORTEST_HEARTBEAT_SECONDS:
         binder.error(Code.INVALID_VALUE, ("heartbeat", "every"), "the shortest interval is 10s", "write 10s or more")
+
+
+def _groups(binder: Binder, groups: tuple[RouteGroupSettings, ...]) -> None:
+    """Names of groups are unique: they precede the names of routes."""
+    names: set[str] = set()
+    for at, group in zip(binder.positions.get(("routes",), ()), groups, strict=True):
+        if group.name and group.name in names:
+            binder.error(
+                Code.CONFLICT, ("routes", at), f"two groups are named `{group.name}`", "give each its own `name`"
+            )
+        names.add(group.name)
 
 
 # Sources

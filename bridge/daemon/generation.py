@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from bridge.language.diagnostics.render import render_text
 from bridge.language.diagnostics.source import SourceText
 from bridge.pipeline.shadow import ShadowRoutes
 from bridge.routing.router import Router
+from bridge.workbench.route_groups import GroupRoutes
 from bridge.workbench.routes import load_routes
 
 
@@ -39,6 +40,10 @@ class Generation:
     masked: frozenset[str]
     """Texts that must not appear in any output: the secrets, and those that they replaced."""
     shadow: ShadowSet = NO_SHADOW
+    groups: tuple[GroupRoutes, ...] = ()
+    """The routes of each group, for a reload that finds errors in one of them."""
+    stale: tuple[str, ...] = ()
+    """The groups whose files have errors: their previous routes are in use."""
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -99,20 +104,23 @@ def _may_pass(error: Diagnostic) -> bool:
     return error.may_pass or error.code in {Code.SECRET_UNAVAILABLE, Code.NO_SUCH_FILE}
 
 
-def build_generation(path: Path, environ: Mapping[str, str]) -> Built:
-    """Read a config, its routes and its secrets. Never raises for what is wrong with them."""
-    return build_from(load_config(path, environ))
+def build_generation(path: Path, environ: Mapping[str, str], previous: Sequence[GroupRoutes] = ()) -> Built:
+    """Read a config, its routes and its secrets. Never raises for what is wrong with them.
+
+    A group of route files with errors has its ``previous`` routes.
+    """
+    return build_from(load_config(path, environ), previous)
 
 
 @collection_paused()
-def build_from(loaded: LoadedConfig) -> Built:
+def build_from(loaded: LoadedConfig, previous: Sequence[GroupRoutes] = ()) -> Built:
     """The generation of a config that has been read. Its channels are checked while its routes are."""
     sources = {loaded.source.path: loaded.source}
     if not loaded.channel_spans:  # without channels, every route would have an error too
         return Built(None, check_channels(loaded), sources, loaded)
     check = ChannelCheck(loaded)
     use_field_lists(loaded.fields)
-    routes = load_routes(loaded.routes, loaded.known)
+    routes = load_routes(loaded.routes, loaded.known, previous=previous)
     diagnostics = check.diagnostics()
     failed = bool(diagnostics) or loaded.config is None
     diagnostics = (*diagnostics, *routes.checked.diagnostics)
@@ -131,7 +139,8 @@ def build_from(loaded: LoadedConfig) -> Built:
     )
     shadow = read_shadow(loaded, incidents)
     files = (*map(Path, (*routes.sources, *shadow.sources)), *shadow.files, *(each.path for each in loaded.fields))
-    generation = Generation(loaded, loaded.config, router, files, sources, masked_texts(loaded.config), shadow)
+    masked = masked_texts(loaded.config)
+    generation = Generation(loaded, loaded.config, router, files, sources, masked, shadow, routes.groups, routes.stale)
     return Built(generation, diagnostics, sources, loaded)
 
 

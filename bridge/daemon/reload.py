@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,8 @@ class ReloadOutcome:
     """Whether the same files may be usable later."""
     is_same: bool = False
     """Whether the files say what was in use already."""
+    stale: tuple[str, ...] = ()
+    """The groups of route files with errors, whose previous routes stay in use."""
 
     @property
     def restart(self) -> tuple[str, ...]:
@@ -118,7 +120,7 @@ class Reload:
             return outcome
 
     def _reload(self) -> ReloadOutcome:
-        built = build_generation(self._live.current.loaded.path, self._environ)
+        built = build_generation(self._live.current.loaded.path, self._environ, self._live.current.groups)
         self._rejected = built.files
         running = self._live.current
         if built.generation is None:
@@ -129,7 +131,8 @@ class Reload:
         except SetupError as error:
             return ReloadOutcome(False, f"{built.text()}{error}\n", may_pass=True)
         self._rejected = ()
-        return ReloadOutcome(True, built.text(), replaced, is_same=same)
+        stale = built.generation.stale
+        return ReloadOutcome(True, built.text(), replaced, is_same=same and not stale, stale=stale)
 
     def _note(self, outcome: ReloadOutcome, cause: str) -> None:
         if not outcome.applied:
@@ -144,11 +147,20 @@ class Reload:
             return
         if outcome.is_same and cause == _CHANGED and not self.problem:
             return  # a file was touched, or it was read a second time because others were found in it
+        since_ns = self.since_ns or time.time_ns()
         self.problem, self.since_ns, self.last_success_ns = "", 0, time.time_ns()
+        if outcome.stale:
+            self._note_stale(outcome.stale, _first_line(outcome.report), cause)
+            self.since_ns = since_ns
         for clause in outcome.forgotten:
             route, _, text = clause.partition("\n")
             self._log.info("state forgotten", route=route, clause=text)
         self._log.info("reloaded", cause=cause, changes=list(outcome.changes), restart_needed=list(outcome.restart))
+
+    def _note_stale(self, groups: Sequence[str], problem: str, cause: str) -> None:
+        names = ", ".join(groups)
+        self.problem = f"the changed routes of {names} are not in use: {problem}"
+        self._log.error("routes rejected; keeping those in use", groups=list(groups), cause=cause, problem=problem)
 
     def _try_later(self) -> None:
         if self._retry is None or not self._retry.is_alive():

@@ -54,7 +54,7 @@ def read_shadow(loaded: LoadedConfig, incident_channels: IncidentChannels) -> Sh
     if not files:
         return ShadowSet((), folders, problem=f"no file matches {', '.join(patterns)}"[:_LONGEST])
     try:
-        routes = load_routes(files, loaded.known)
+        routes = load_routes(files, replace(loaded.known, groups=()))
         errors = [each for each in routes.checked.diagnostics if each.severity is Severity.ERROR]
         if routes.checked.program is None:
             problem = _problem(errors)

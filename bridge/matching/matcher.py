@@ -9,7 +9,7 @@ meaning; the tests check that the matcher agrees with them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from bridge.alert import INTERNAL_SOURCE, Alert
 from bridge.language.program.program import Program, Route
@@ -34,7 +34,9 @@ class Matcher:
         self._alive = self._index.alive
         self._ends = frozenset(index for index, route in enumerate(program.routes) if route.drop or route.stop)
         self._scheduled = {index: route.during for index, route in enumerate(program.routes) if route.during}
-        self._routes = _Routes(self._index.route_of, self._ends - self._scheduled.keys())
+        self._groups = [route.group for route in program.routes]
+        self._fallbacks = {index: route.group for index, route in enumerate(program.routes) if route.fallback}
+        self._routes = _Routes(self._index.route_of, self._ends - self._scheduled.keys(), self._groups)
 
     def match(self, alert: Alert, now_ns: int) -> tuple[int, ...]:
         """The indices of the routes that match, in file order, up to the first with ``stop`` or ``drop``. Never raises.
@@ -54,7 +56,7 @@ class Matcher:
         found = self._routes[alive]
         if self._scheduled and not self._scheduled.keys().isdisjoint(found):
             return self._in_order(found, now_ns)
-        return found
+        return self._without_fallbacks(found)
 
     def _wake_and_match(self, alert: Alert, now_ns: int) -> tuple[int, ...]:
         """Wake all alternatives that wait for this alert, then match again. The second time none is left to wake."""
@@ -78,13 +80,15 @@ class Matcher:
 
     def _in_order(self, indices: Iterable[int], now_ns: int) -> tuple[int, ...]:
         """The routes whose schedules hold, up to the first with ``stop`` or ``drop``."""
-        matched: list[int] = []
-        for index in indices:
-            if all(each.holds(now_ns) for each in self._scheduled.get(index, ())):
-                matched.append(index)
-                if index in self._ends:
-                    break
-        return tuple(matched)
+        scheduled = [each for each in indices if all(one.holds(now_ns) for one in self._scheduled.get(each, ()))]
+        return self._without_fallbacks(tuple(up_to_ends(scheduled, self._ends, self._groups)))
+
+    def _without_fallbacks(self, found: tuple[int, ...]) -> tuple[int, ...]:
+        """The routes without each ``otherwise`` of a group that another route matched in."""
+        if not self._fallbacks or self._fallbacks.keys().isdisjoint(found):
+            return found
+        matched = {self._groups[index] for index in found if index not in self._fallbacks}
+        return tuple(index for index in found if self._fallbacks.get(index) not in matched)
 
     def _by_definition(self, alert: Alert, now_ns: int) -> tuple[int, ...]:
         internal = alert.source == INTERNAL_SOURCE
@@ -108,19 +112,30 @@ class _Routes(Memo[int, tuple[int, ...]]):
     There are far fewer combinations of bits than of values.
     """
 
-    def __init__(self, route_of: Sequence[int], ends: frozenset[int]) -> None:
+    def __init__(self, route_of: Sequence[int], ends: frozenset[int], groups: Sequence[int]) -> None:
         super().__init__(_CACHE_BYTES)
         self._route_of = route_of
         self._ends = ends
+        self._groups = groups
 
     def __missing__(self, alive: int) -> tuple[int, ...]:
         found = sorted({self._route_of[bit] for bit in _bits(alive)})
         if not self._ends.isdisjoint(found):
-            last = next(place for place, index in enumerate(found) if index in self._ends)
-            del found[last + 1 :]
+            found = list(up_to_ends(found, self._ends, self._groups))
         routes = tuple(found)
         self.store(alive, routes, alive.__sizeof__() + routes.__sizeof__())
         return routes
+
+
+def up_to_ends(found: Iterable[int], ends: Collection[int], groups: Sequence[int]) -> Iterator[int]:
+    """The routes, in each group up to the first that ends the search."""
+    ended: set[int] = set()
+    for index in found:
+        group = groups[index]
+        if group not in ended:
+            yield index
+            if index in ends:
+                ended.add(group)
 
 
 def _unusable(_alert: Alert) -> int:

@@ -27,7 +27,7 @@ def decide(program: Program, matched: Iterable[int], alert: Alert) -> Routed:
 def _decision(route: Route, alert: Alert) -> Decision:
     if route.drop:
         return Decision(route.name, Reason.DROPPED)
-    return Decision(route.name, Reason.SENT, route.destinations(alert.get))
+    return Decision(route.name, Reason.UNMATCHED if route.fallback else Reason.SENT, route.destinations(alert.get))
 
 
 def unmatched(program: Program, alert: Alert) -> Routed:

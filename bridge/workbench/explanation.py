@@ -68,15 +68,16 @@ class Explainer:
 
     def _routes(self, alert: Alert, routed: Routed, at_ns: int) -> Iterator[RouteExplanation]:
         matched = {decision.route for decision in routed.decisions}
-        stopped_by = ""
+        stopped: dict[int, str] = {}
         for route, explain in zip(self._router.program.routes, self._conditions, strict=True):
             condition = None if explain is None else explain(alert)
             if route.name in matched:
                 yield RouteExplanation(route, MatchResult.DROPPED if route.drop else MatchResult.MATCHED, "", condition)
                 if route.drop or route.stop:
-                    stopped_by = route.name
-            elif stopped_by:
-                yield RouteExplanation(route, MatchResult.STOPPED, f'"{stopped_by}" stopped the alert', condition)
+                    stopped[route.group] = route.name
+            elif route.group in stopped:
+                detail = f'"{stopped[route.group]}" stopped the alert'
+                yield RouteExplanation(route, MatchResult.STOPPED, detail, condition)
             else:
                 yield RouteExplanation(route, MatchResult.NO_MATCH, _why_not(route, condition, at_ns), condition)
 
@@ -85,6 +86,8 @@ def _why_not(route: Route, condition: Explanation | None, at_ns: int) -> str:
     closed = [each.refusal() for each in route.during if not each.holds(at_ns)]
     if closed:
         return closed[0]
+    if route.fallback and (condition is None or condition.holds):
+        return "another route of the group matched"
     if condition is None or condition.holds:
         return "internal alerts reach only routes that test `source`"
     return ""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bridge.config.load import RoutingConfig, find_routing_config
 from bridge.delivery.service_limits import incident_channels
-from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.render import render_text
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.program import Program
@@ -62,7 +61,9 @@ def load_route_set(
     if len(revisions) > 1 or (revisions and any(not _is_of(path, revisions) for path in paths)):
         raise RouteSetError("routes of several revisions cannot be one set; name one revision")
     git = next(iter(revisions.values()), None)
-    known = None if config is None else Known(config.channels, None)
+    known = None if config is None else config.known
+    if known is not None and config is not None and tuple(paths) != config.routes:
+        known = replace(known, groups=())  # the groups are those of the config's own files
     read = read_text_file if git is None else git.read
     if before is None:
         loaded = load_routes(paths, known, read_file=read)

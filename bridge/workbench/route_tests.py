@@ -42,6 +42,8 @@ class _Run:
     state: State = field(default_factory=State)
     received: dict[str, Alert] = field(default_factory=dict)
     """All alerts of the test by id, redacted."""
+    routes: frozenset[str] | None = None
+    """The routes of the test's group. None for all."""
 
     def end_round(self) -> Round:
         """What happened since the last expectations."""
@@ -61,7 +63,12 @@ class RouteTestRunner:
 
     def run(self, case: TestCase) -> list[Failure]:
         """What went wrong; empty if the test passes."""
-        return list(self._failures(case, _Run()))
+        return list(self._failures(case, _Run(routes=self._routes_of(case))))
+
+    def _routes_of(self, case: TestCase) -> frozenset[str] | None:
+        if case.group is None:
+            return None
+        return frozenset(route.name for route in self._router.program.routes if route.group == case.group)
 
     def _failures(self, case: TestCase, run: _Run) -> Iterator[Failure]:
         for step in case.steps:
@@ -108,6 +115,8 @@ class RouteTestRunner:
 
     def _send(self, run: _Run, notifications: tuple[Notification, ...], cause: Alert | None) -> None:
         for notification in notifications:
+            if run.routes is not None and run.routes.isdisjoint(notification.routes):
+                continue  # another group's
             alert = cause if notification.about is None else run.received[notification.about]
             assert alert is not None, "a timer's notification says which alert it is about"
             context = notification.context

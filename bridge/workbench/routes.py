@@ -15,11 +15,13 @@ from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, by_place
 from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.rules import FalcoRules, read_rules, read_together
+from bridge.language.program.group import RouteGroup
 from bridge.language.program.program import Program
 from bridge.matching.analysis.lint import lint
 from bridge.matching.analysis.memory_lint import lint_memory
 from bridge.routing.incident_channels import NO_INCIDENT_CHANNELS, IncidentChannels
 from bridge.routing.router import Router
+from bridge.workbench.route_groups import GroupRoutes, check_groups
 
 ReadFile = Callable[[Path], SourceText | str]
 """The file's text, or a sentence that says why it cannot be read."""
@@ -36,6 +38,10 @@ class LoadedRoutes:
     """Every file by its path."""
     falco_rules: FalcoRules | None = None
     """Falco's rules from ``--rules`` and from every ``import falco``, merged."""
+    groups: tuple[GroupRoutes, ...] = ()
+    """The routes of each group, where the config has groups."""
+    stale: tuple[str, ...] = ()
+    """The groups with errors whose previous routes are in the program."""
 
     def router(
         self,
@@ -64,12 +70,13 @@ def load_routes(
     *,
     texts: Mapping[str, str] = MappingProxyType({}),
     read_file: ReadFile | None = None,
+    previous: Sequence[GroupRoutes] = (),
 ) -> LoadedRoutes:
     """Read and check route files in this order. ``rules`` are Falco's rules files.
 
     A file that cannot be read is a diagnostic like any other; the other files are checked all the same. ``texts`` are
     taken in place of what files contain, by path. ``read_file`` reads route files and imports from elsewhere than the
-    disk.
+    disk. ``previous`` are the routes of groups that are used where a group has errors.
     """
     read_file = read_file or read_text_file
 
@@ -78,6 +85,8 @@ def load_routes(
         return _replaced(found, texts) if isinstance(found, SourceText) else found
 
     known = known or Known(channels=None, labels=None)
+    if known.groups:
+        return _load_groups(paths, known, rules, texts, read_file, previous)
     unread: list[Diagnostic] = []
     if rules:
         known = replace(known, rules=_read_rules(rules, unread))
@@ -97,6 +106,29 @@ def load_routes(
     diagnostics = tuple(sorted((*checked.diagnostics, *advice, *unread), key=by_place))
     program = None if unread else checked.program
     return LoadedRoutes(replace(checked, program=program, diagnostics=diagnostics), checked.sources, falco_rules)
+
+
+def _load_groups(
+    paths: Sequence[Path],
+    known: Known,
+    rules: Sequence[Path],
+    texts: Mapping[str, str],
+    read_file: ReadFile,
+    previous: Sequence[GroupRoutes],
+) -> LoadedRoutes:
+    """As ``load_routes``, each group on its own. Files that belong to no group are checked with those of none."""
+    own = {Path(each) for group in known.groups for each in group.files}
+    others = tuple(str(path) for path in paths if path not in own)
+    groups = known.groups if not others else (*known.groups, RouteGroup("", others))
+    loaded: list[LoadedRoutes] = []
+
+    def load(files: Sequence[Path], limited: Known) -> Checked:
+        loaded.append(load_routes(files, limited, rules, texts=texts, read_file=read_file))
+        return loaded[-1].checked
+
+    found = check_groups(replace(known, groups=groups), load, previous)
+    rules_of_all = merge_rules(each.falco_rules for each in loaded)
+    return LoadedRoutes(found.checked, found.checked.sources, rules_of_all, found.groups, found.stale)
 
 
 def _replaced(source: SourceText, texts: Mapping[str, str]) -> SourceText:

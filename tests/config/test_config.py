@@ -36,7 +36,7 @@ def test_a_good_config_is_read(tmp_path: Path) -> None:
     assert [each.target for each in source.grpc] == [f"unix:{tmp_path}/falco.sock"]
     assert config.channels["archive"].url.reveal() == f"file://{tmp_path}/archive.jsonl"
     assert config.shutdown.drain.seconds == 1.5
-    assert config.routes == (tmp_path / "a.route",)
+    assert [group.files for group in config.routes] == [(tmp_path / "a.route",)]
     assert config.admin.socket == tmp_path / "journal.db.admin.sock"
     assert "hunter2" not in repr(config)
 

@@ -10,8 +10,9 @@ from bridge.channels.native.allowed import Allowed
 from bridge.config.schema.channels import RESERVED_NAMES, ChannelSettings
 from bridge.config.schema.keys import Section, key
 from bridge.config.schema.listeners import AcknowledgeSettings, AdminSettings, MetricsSettings
+from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.sources import SourceSettings
-from bridge.config.schema.values import AbsolutePath, Duration, FieldListFile, FilePattern, RouteFile, Size
+from bridge.config.schema.values import AbsolutePath, Duration, FieldListFile, FilePattern, Size
 
 
 class RetentionSettings(Section, frozen=True, kw_only=True):
@@ -92,8 +93,8 @@ class Config(Section, frozen=True, kw_only=True):
             reserved=RESERVED_NAMES),
     ]  # fmt: skip
     routes: Annotated[
-        tuple[RouteFile, ...],
-        key("`.route` files, in order. `*` matches any name; matching files are sorted bytewise.",
+        tuple[RouteGroupSettings, ...],
+        key("`.route` files, in order; `*` matches any name. Or [groups of files](operations.md#teams), each apart.",
             "[common.route, teams/*.route]", single=True),
     ]  # fmt: skip
     journal: Annotated[JournalSettings, key("The database of alerts and deliveries: its path, or a mapping.",

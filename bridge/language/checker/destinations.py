@@ -42,7 +42,11 @@ class DestinationChecker:
         """The names of the channels. Reports those that are not in the config."""
         known = self._scope.known.channels
         for word in words:
-            if known is not None and word.text not in known:
+            if word.text in self._scope.known.forbidden:
+                hint = f"its channels: {', '.join(sorted(known or ())) or 'none'}"
+                message = f"the group `{self._scope.known.group}` may not use the channel `{word.text}`"
+                self._report(Code.UNKNOWN_CHANNEL, message, word.span, hint)
+            elif known is not None and word.text not in known:
                 self._report(Code.UNKNOWN_CHANNEL, f"unknown channel `{word.text}`", word.span, self._hint(word.text))
         return tuple(dict.fromkeys(word.text for word in words))
 

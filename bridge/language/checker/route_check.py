@@ -146,6 +146,9 @@ class RouteChecker:
         fields = tuple(
             name for each in statement.fields if (name := self.resolver.operands.field_name(each)) is not None
         )
+        if self._scope.known.confined:
+            hint = "redact in files that belong to no group: it changes what all groups see"
+            self._report(Code.MISPLACED_CLAUSE, "`redact` is not allowed in a group with `where`", statement.span, hint)
         for each in statement.fields:
             if each.text in ATTRIBUTES and each.text != "output":
                 self._report(Code.MISPLACED_CLAUSE, f"`{each.text}` cannot be redacted", each.span,

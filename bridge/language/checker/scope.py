@@ -11,6 +11,7 @@ from bridge.language.checker.table_file import TableFile
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.rules import FalcoRules
+from bridge.language.program.group import RouteGroup
 from bridge.language.syntax.tree import (
     ListStatement,
     MacroStatement,
@@ -40,6 +41,14 @@ class Known:
     rules: FalcoRules | None = None
     retention_ns: int | None = None
     """How long the journal stores alerts."""
+    groups: tuple[RouteGroup, ...] = ()
+    """The groups of route files; empty if all files act together."""
+    group: str = ""
+    """The name of the group whose files are checked."""
+    forbidden: frozenset[str] = frozenset()
+    """Channels of the config that this group may not use."""
+    confined: bool = False
+    """Whether the group has a `where`: it may then not change what others see."""
 
 
 FALCO_MACRO_PREFIX = "Falco's macro "

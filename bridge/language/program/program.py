@@ -67,6 +67,10 @@ class Route:
     links: tuple[Link, ...] = ()
     tables: tuple[TableChannel, ...] = ()
     """Further channels that are notified immediately: those that tables name for the alert."""
+    group: int = 0
+    """The number of its group: `stop`, `drop` and `otherwise` act within one group."""
+    fallback: bool = False
+    """Whether it is the ``otherwise`` of its group: it matches if no other route of the group does."""
     places: Mapping[str, Span] = field(default_factory=dict, hash=False, compare=False)
     """The places of its clauses with memory by their text, of the steps of ``then``, and of ``to`` and ``resolve``."""
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)

@@ -66,6 +66,8 @@ class TestCase:
     name: str
     steps: tuple[Step, ...]
     span: Span
+    group: int | None = None
+    """The number of its group, whose notifications alone it asks for; None for those of all."""
 
     __test__ = False
     """Tells pytest that this is not a test class."""

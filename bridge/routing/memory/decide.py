@@ -76,7 +76,8 @@ def _plain(route: Route, index: int, alert: Alert, silenced: Callable[[str], str
         found.decisions.append(Decision(route.name, Reason.SILENCED, (), f"by silence {silence}"))
     else:
         found.now.append(Emission(index, None))
-        found.decisions.append(Decision(route.name, Reason.SENT, route.destinations(alert.get)))
+        reason = Reason.UNMATCHED if route.fallback else Reason.SENT
+        found.decisions.append(Decision(route.name, reason, route.destinations(alert.get)))
 
 
 def _remember(

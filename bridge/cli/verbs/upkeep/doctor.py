@@ -120,11 +120,12 @@ def _disk(config: Config) -> Any:
 
 
 def _program(config: Config) -> Program | None:
+    from bridge.config.load import route_files, route_groups
     from bridge.language.checker.scope import Known
     from bridge.workbench.routes import load_routes
 
-    known = Known(frozenset(config.channels), frozenset(config.labels))
-    return load_routes(config.routes, known).checked.program
+    known = Known(frozenset(config.channels), frozenset(config.labels), groups=route_groups(config.routes))
+    return load_routes(route_files(config.routes), known).checked.program
 
 
 def _history(config: Config, program: Program, span: Span) -> Iterator[Finding]:
