@@ -13,6 +13,7 @@ from bridge.language.program.test_case import (
     AlertReceived,
     Expectation,
     IncidentAcknowledged,
+    IncidentResolved,
     SilenceAdded,
     TestCase,
     TimePassed,
@@ -86,6 +87,9 @@ class RouteTestRunner:
                     )
                 case IncidentAcknowledged():
                     self._router.acknowledge(run.state, step.route, "test", run.now_ns)
+                case IncidentResolved():
+                    _, notifications = self._router.resolve(run.state, step.route, "test", run.now_ns)
+                    self._send(run, notifications, None)
                 case Expectation():
                     run.expected.append(step)
         if run.expected or run.sent:

@@ -85,6 +85,14 @@ test "escalation" {
   expect "page" to boss message contains "Not acknowledged for 15 min: d"
 }
 test "acknowledged" { event { rule = d } expect "page" to pager ack "page" after 1h expect nothing }
+test "resolved" {
+  event { rule = d } expect "page" to pager
+  resolve "page" after 1h
+  expect nothing
+  event { rule = d } expect "page" to pager
+  after 15m
+  expect "page" to boss
+}
 test "with" {
   event { rule = g k8s.pod.name = api-0 }
   event { source = k8s_audit rule = audit ka.target.name = api-0 ka.user.name = alice }
@@ -126,6 +134,7 @@ test "silence" {
             "group",
             "escalation",
             "acknowledged",
+            "resolved",
             "with",
             "unless",
             "distinct",

@@ -15,6 +15,7 @@ from bridge.language.program.test_case import (
     AlertReceived,
     Expectation,
     IncidentAcknowledged,
+    IncidentResolved,
     SilenceAdded,
     Step,
     TestCase,
@@ -55,6 +56,8 @@ class CaseChecker:
                 return TimePassed(self._routes.duration(step.duration), step.span)
             case syntax.AckStep():
                 return IncidentAcknowledged(self._route(step.route), step.span)
+            case syntax.ResolveStep():
+                return IncidentResolved(self._route(step.route), step.span)
             case syntax.SilenceStep():
                 condition = self._routes.resolver.resolve(step.condition)
                 length = self._routes.duration(step.duration)

@@ -237,6 +237,8 @@ class _Printer:
                 return [f"after {step.duration.text}"]
             case syntax.AckStep():
                 return [f"ack {self._string(step.route)}"]
+            case syntax.ResolveStep():
+                return [f"resolve {self._string(step.route)}"]
             case syntax.SilenceStep():
                 lines = condition_lines("silence ", step.condition, self._text, room)
                 return [*lines[:-1], f"{lines[-1]} for {step.duration.text}"]

@@ -34,6 +34,14 @@ class IncidentAcknowledged:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentResolved:
+    """The incidents of a route are resolved."""
+
+    route: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class SilenceAdded:
     """Alerts that match the condition are silenced for a time."""
 
@@ -56,7 +64,7 @@ class Expectation:
     span: Span
 
 
-Step = AlertReceived | TimePassed | IncidentAcknowledged | SilenceAdded | Expectation
+Step = AlertReceived | TimePassed | IncidentAcknowledged | IncidentResolved | SilenceAdded | Expectation
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ CLAUSES = (
     "when", "during", "unless", "new", "after", "then", "absent", "with", "group", "throttle", "to", "fields",
     "link", "severity", "title", "message", "use", "resolve", "drop", "stop",
 )  # fmt: skip
-STEPS = ("event", "after", "ack", "silence", "expect")
+STEPS = ("event", "after", "ack", "resolve", "silence", "expect")
 CONNECTIVES = (
     "and", "or", "not", "exists", "falco", "matching", "with", "by", "learn", "within", "wait", "every", "limit", "per",
     "for", "nothing", "count", "distinct", "else", "true", "false",

@@ -355,6 +355,14 @@ class AckStep:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolveStep:
+    """``resolve "route"``: its incidents are resolved."""
+
+    route: Word
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class SilenceStep:
     """``silence condition for 1h``."""
 
@@ -375,7 +383,7 @@ class ExpectStep:
     span: Span
 
 
-Step = EventStep | PassStep | AckStep | SilenceStep | ExpectStep
+Step = EventStep | PassStep | AckStep | ResolveStep | SilenceStep | ExpectStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,6 +233,10 @@ class TreeBuilder(ConditionBuilder):
         """``ack "route"``."""
         return syntax.AckStep(self._word(children[1]), self._whole(children))
 
+    def resolve_step(self, children: list[Any]) -> syntax.ResolveStep:
+        """``resolve "route"``."""
+        return syntax.ResolveStep(self._word(children[1]), self._whole(children))
+
     def silence(self, children: list[Any]) -> syntax.SilenceStep:
         """``silence condition for window``."""
         return syntax.SilenceStep(children[1], self._word(children[3]), self._whole(children))
