@@ -173,7 +173,7 @@ class Shadow(Background):
         self._offer(now_ns, notifications)
 
     def offer_acknowledgement(self, target: str, actor: str, now_ns: int) -> None:
-        """Somebody acknowledged an incident, or all of a route."""
+        """A person acknowledged an incident, or all of a route."""
 
         def acknowledge(run: VirtualRun) -> Iterable[Step]:
             run.acknowledge(target, actor, now_ns)
@@ -182,7 +182,7 @@ class Shadow(Background):
         self._offer(now_ns, (), acknowledge)
 
     def offer_resolve(self, target: str, actor: str, now_ns: int, notifications: Sequence[Notification]) -> None:
-        """Somebody resolved an incident, or all of a route."""
+        """A person resolved an incident, or all of a route."""
         self._offer(now_ns, notifications, lambda run: (run.resolve(target, actor, now_ns),))
 
     def offer_clock_step(self, step: ClockStep) -> None:

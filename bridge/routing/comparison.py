@@ -81,7 +81,7 @@ class Comparison:
             yield from self._take_oldest()
 
     def finish(self, before_ns: int | None = None) -> Iterator[Difference]:
-        """Whatever waits has no counterpart: all of it, or what was sent before that time."""
+        """Report what waits without a counterpart: all of it, or what was sent before that time."""
         while self._waiting and (before_ns is None or next(iter(self._waiting.values()))[0].at_ns < before_ns):
             yield from self._take_oldest()
 

@@ -36,7 +36,7 @@ class Measured:
     before: int = 0
     after: int = 0
     added: int = 0
-    """Of those after: about alerts that the routes alone notify nobody of."""
+    """Of those after: about alerts for which the routes alone send no notification."""
 
     @property
     def held_back(self) -> int:
@@ -50,7 +50,7 @@ class Measurement:
 
     live: Router
     candidates: Sequence[Candidate]
-    unheard: frozenset[str]
+    machines: frozenset[str]
     last_ns: int
     """The time of the latest alert."""
 
@@ -105,7 +105,7 @@ class MeasuringRun:
                 after = list(trial.run.notified(trial.run.steps(alert, at_ns)))
                 self._count(trial, before, after)
                 if not before:
-                    trial.measured.added += self._heard(after, 0)
+                    trial.measured.added += self._for_people(after, 0)
 
     def finish(self) -> list[Measured]:
         """Fire the timers that are still set. In the order of the candidates."""
@@ -115,12 +115,12 @@ class MeasuringRun:
         return [trial.measured for trial in self._trials]
 
     def _count(self, trial: _Trial, before: Iterable[Notified], after: Iterable[Notified]) -> None:
-        trial.measured.before += self._heard(before, trial.from_ns)
-        trial.measured.after += self._heard(after, trial.from_ns)
+        trial.measured.before += self._for_people(before, trial.from_ns)
+        trial.measured.after += self._for_people(after, trial.from_ns)
 
-    def _heard(self, notifications: Iterable[Notified], from_ns: int) -> int:
-        unheard = self._what.unheard
-        return sum(each.notification.channel not in unheard and each.at_ns >= from_ns for each in notifications)
+    def _for_people(self, notifications: Iterable[Notified], from_ns: int) -> int:
+        machines = self._what.machines
+        return sum(each.notification.channel not in machines and each.at_ns >= from_ns for each in notifications)
 
 
 def measure(what: Measurement, plan: Plan, on_part: OnPart | None = None) -> list[Measured]:

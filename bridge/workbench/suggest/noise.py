@@ -29,7 +29,7 @@ A pod is replaced by another one sooner or later, so it must be nearly all of it
 
 
 class Combination(NamedTuple):
-    """The values of an alert by which noise is told apart; empty where the alert has none."""
+    """The values of an alert by which noise is counted; empty where the alert has none."""
 
     rule: str
     namespace: str = ""
@@ -44,21 +44,21 @@ FIELDS = {"rule": "rule", "namespace": "k8s.ns.name", "process": "proc.name", "p
 class Cell:
     """The notifications about one combination."""
 
-    __slots__ = ("channels", "together", "unheard", "worst")
+    __slots__ = ("channels", "machines", "together", "worst")
 
     def __init__(self) -> None:
         self.channels: Counter[str] = Counter()
         self.together: set[frozenset[str]] = set()
         """The sets of channels that were notified of one alert."""
-        self.unheard: set[str] = set()
-        """The channels that nobody reads and that receive its alerts, too."""
+        self.machines: set[str] = set()
+        """The channels for machines that receive its alerts, too."""
         self.worst = Priority.DEBUG
 
     def add(self, other: Cell) -> None:
         """Add the counts of another one."""
         self.channels.update(other.channels)
         self.together |= other.together
-        self.unheard |= other.unheard
+        self.machines |= other.machines
         self.worst = min(self.worst, other.worst)
 
 
@@ -104,8 +104,8 @@ class Noise:
     """Values that are empty may be any."""
     channels: Counter[str]
     """Notifications by channel."""
-    unheard: tuple[str, ...]
-    """The channels that nobody reads and that receive its alerts, too."""
+    machines: tuple[str, ...]
+    """The channels for machines that receive its alerts, too."""
     worst: Priority
     """The highest priority of its alerts."""
     in_pods: bool
@@ -123,28 +123,28 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class NoiseCount:
     """Counts the notifications of one set of routes."""
 
     router: Router
     redactions: tuple[Redaction, ...]
-    unheard: frozenset[str]
-    """Channels that nobody reads: files, log services."""
+    machines: frozenset[str]
+    """Channels for machines: files, log services."""
 
     @property
     def divisible(self) -> bool:
         """Whether parts of the alerts can be routed on their own."""
         return self.router.engine is None
 
-    def start(self) -> ListeningRun:
+    def start(self) -> NoiseRun:
         """A run without a state."""
-        return ListeningRun(self)
+        return NoiseRun(self)
 
 
-class ListeningRun:
+class NoiseRun:
     """One run over some parts of the alerts."""
 
-    def __init__(self, what: Listening) -> None:
+    def __init__(self, what: NoiseCount) -> None:
         self._what = what
         self._run = VirtualRun(what.router)
         self._masks = tuple({each.replacement for each in what.redactions if each.replacement})
@@ -175,8 +175,8 @@ class ListeningRun:
                 continue
             combination = self._combination(self._what.router.redact(each.alert))
             cell = self.tally.cell(combination)
-            if channel in self._what.unheard:
-                cell.unheard.add(channel)
+            if channel in self._what.machines:
+                cell.machines.add(channel)
             else:
                 cell.channels[channel] += 1
                 cell.worst = min(cell.worst, each.alert.priority)
@@ -194,7 +194,7 @@ class ListeningRun:
         return Combination(alert.rule, value("k8s.ns.name"), value("proc.name"), value("k8s.pod.name"))
 
 
-def count_noise(what: Listening, plan: Plan, on_part: OnPart | None = None) -> NoiseTally:
+def count_noise(what: NoiseCount, plan: Plan, on_part: OnPart | None = None) -> NoiseTally:
     """Count over all parts. Raises AlertFileError."""
     total = NoiseTally()
     for tally in run_parts(what, plan, on_part):
@@ -224,11 +224,11 @@ def noisiest(tally: NoiseTally, most: int) -> Iterator[Noise]:
             cell.add(left.pop(each))
         most -= 1
         in_pods = any(each.pod for each in chosen)
-        yield Noise(narrowed, cell.channels, tuple(sorted(cell.unheard)), cell.worst, in_pods)
+        yield Noise(narrowed, cell.channels, tuple(sorted(cell.machines)), cell.worst, in_pods)
 
 
 def _narrowed(of_rule: Mapping[Combination, Cell], left: Mapping[Combination, Cell], rule: str) -> Combination | None:
-    """A combination of a rule whose alerts notify the same channels; None if they cannot be told apart."""
+    """A combination of a rule whose alerts notify the same channels; None if no narrower one does."""
     found = Combination(rule)
     for level, share in _SHARES:
         totals = _totals(left, _matching(of_rule, found), level)

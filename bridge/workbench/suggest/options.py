@@ -34,10 +34,10 @@ class Option:
 def options_for(noise: Noise, number: int) -> list[Option]:
     """The ways to quiet it, the mildest of each kind first.
 
-    Channels that nobody reads go on receiving all of its alerts. Alerts of priority critical and above are not dropped.
+    Channels for machines continue to receive all of its alerts. Alerts of priority critical and above are not dropped.
     """
     condition = condition_of(noise.fields())
-    channels, unheard = tuple(sorted(noise.channels)), noise.unheard
+    channels, machines = tuple(sorted(noise.channels)), noise.machines
     fixed = noise.combination
     keys = [
         *(["k8s.pod.name"] if noise.in_pods and not fixed.pod else []),
@@ -47,11 +47,11 @@ def options_for(noise: Noise, number: int) -> list[Option]:
     clauses = [(OptionKind.THROTTLE, f"throttle 1 per 1h by {key}") for key in keys]
     clauses += [(OptionKind.THROTTLE, "throttle 1 per 1h"), (OptionKind.GROUP, "group by rule wait 5m every 1h")]
     options = [
-        Option(kind, condition, _routes(number, condition, channels, unheard, clause)) for kind, clause in clauses
+        Option(kind, condition, _routes(number, condition, channels, machines, clause)) for kind, clause in clauses
     ]
     options.append(Option(OptionKind.SILENCE, condition, ""))
     if noise.worst > Priority.CRITICAL:
-        options.append(Option(OptionKind.DROP, condition, _routes(number, condition, (), unheard, "")))
+        options.append(Option(OptionKind.DROP, condition, _routes(number, condition, (), machines, "")))
     return options
 
 
@@ -73,14 +73,14 @@ def _escaped(char: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "replace"))
 
 
-def _routes(number: int, condition: str, channels: tuple[str, ...], unheard: tuple[str, ...], clause: str) -> str:
-    """The routes, as ``fmt`` prints them. Those that nobody reads receive every alert, as before."""
+def _routes(number: int, condition: str, channels: tuple[str, ...], machines: tuple[str, ...], clause: str) -> str:
+    """The routes, as ``fmt`` prints them. Channels for machines receive every alert, as before."""
     name = f"quiet {number}"
-    recorded = f'route "{name}, recorded" {{ when {condition} to {", ".join(unheard)}' if unheard else ""
+    recorded = f'route "{name}, recorded" {{ when {condition} to {", ".join(machines)}' if machines else ""
     if channels:
         last = f'route "{name}" {{ when {condition} to {", ".join(channels)} {clause} stop }}\n'
-        text = (f"{recorded} }}\n" if unheard else "") + last
-    elif unheard:
+        text = (f"{recorded} }}\n" if machines else "") + last
+    elif machines:
         text = f"{recorded} stop }}\n"
     else:
         text = f'route "{name}" {{ when {condition} drop }}\n'

@@ -14,7 +14,7 @@ from bridge.language.program.program import Redaction
 from bridge.workbench.replay.parts import OnPart, Plan
 from bridge.workbench.route_sets import RouteSet, RouteSetError
 from bridge.workbench.suggest.measure import Candidate, Measured, Measurement, measure
-from bridge.workbench.suggest.noise import Listening, Noise, NoiseTally, count_noise, noisiest
+from bridge.workbench.suggest.noise import Noise, NoiseCount, NoiseTally, count_noise, noisiest
 from bridge.workbench.suggest.options import Option, OptionKind, options_for
 
 FILE = "suggestion.route"
@@ -45,22 +45,22 @@ class Request:
     load: Callable[[SourceText], RouteSet]
     """The same routes with others before them. Raises RouteSetError."""
     redactions: tuple[Redaction, ...]
-    unheard: frozenset[str]
-    """Channels that nobody reads."""
+    machines: frozenset[str]
+    """Channels for machines: files, log services."""
     most: int
 
 
 def suggest(request: Request, plan: Plan, on_part: OnPart | None = None) -> Suggestions:
     """Count, choose and measure. Reads the alerts twice. Raises AlertFileError."""
     router = request.live.router()
-    tally = count_noise(Listening(router, request.redactions, request.unheard), plan, on_part)
+    tally = count_noise(NoiseCount(router, request.redactions, request.machines), plan, on_part)
     noises = list(noisiest(tally, request.most))
     candidates = [
         [found for option in options_for(noise, number) if (found := _candidate(option, request)) is not None]
         for number, noise in enumerate(noises, 1)
     ]
     every = [each for some in candidates for each in some]
-    measured = iter(measure(Measurement(router, every, request.unheard, tally.last_ns or 0), plan, on_part))
+    measured = iter(measure(Measurement(router, every, request.machines, tally.last_ns or 0), plan, on_part))
     return Suggestions(
         tally,
         tuple(
@@ -75,7 +75,7 @@ def suggest(request: Request, plan: Plan, on_part: OnPart | None = None) -> Sugg
 def _best(options: list[tuple[Option, Measured]], *, remembers: bool) -> tuple[tuple[Option, Measured], ...]:
     """Of each kind the first that holds back half, else the one that holds back most.
 
-    What holds back nothing is left out, and what notifies of alerts of which the routes notify nobody. Where routes
+    What holds back nothing is left out, and what sends notifications where the routes send none. Where routes
     have memory, the latter may be alerts that these held back.
     """
     found: list[tuple[Option, Measured]] = []

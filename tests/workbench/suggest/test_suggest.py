@@ -44,7 +44,7 @@ def some(count: int, rule: str, first: int = 0, priority: Priority = Priority.NO
 
 
 def suggested(
-    folder: Path, live: str, alerts: list[Alert], most: int = 5, unheard: tuple[str, ...] = ()
+    folder: Path, live: str, alerts: list[Alert], most: int = 5, machines: tuple[str, ...] = ()
 ) -> Suggestions:
     (folder / "live.route").write_text(live, encoding="utf-8")
     lines = b"".join(encode_json(each) + b"\n" for each in sorted(alerts, key=lambda each: each.time_ns))
@@ -54,7 +54,7 @@ def suggested(
         load_route_set(names, None, {}),
         lambda before: load_route_set(names, None, {}, before),
         (),
-        frozenset(unheard),
+        frozenset(machines),
         most,
     )
     return suggest(request, Plan(tuple(parts_of([str(folder / "alerts.jsonl")], recording.ALWAYS))))
@@ -110,9 +110,9 @@ def test_the_figures_are_those_of_a_replay_with_the_suggestion(tmp_path: Path) -
     assert (silence.before, silence.held_back) == (160, 160)
 
 
-def test_channels_that_nobody_reads_receive_every_alert(tmp_path: Path) -> None:
+def test_channels_for_machines_receive_every_alert(tmp_path: Path) -> None:
     """They are no noise, and are not counted; a drop sends to them alone."""
-    found = suggested(tmp_path, LIVE, some(50, "shell", ns="dev", proc="bash"), unheard=("archive",))
+    found = suggested(tmp_path, LIVE, some(50, "shell", ns="dev", proc="bash"), machines=("archive",))
     (first,) = found.found
     assert (found.tally.notifications, first.noise.channels) == (50, Counter(chat=50))
     texts = {option.kind: option.text for option, _ in first.options}
