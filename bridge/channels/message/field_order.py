@@ -16,6 +16,10 @@ _FIRST: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "ka.user.name", "ka.verb", "ka.target.resource", "ka.target.subresource", "ka.target.name",
             "ka.target.namespace", "ka.response.code", "ka.sourceips", "ka.useragent",
         ),
+        "terminal": (
+            "cmd.text", "cmd.wrote", "cmd.ran", "cmd.hidden_keys", "cmd.aborted", "cmd.exit", "user.name", "cmd.who",
+            *_PLACE, "cmd.confidence", "cmd.source", "cmd.session",
+        ),
         "aws_cloudtrail": ("ct.user", "ct.name", "ct.src", "ct.region", "ct.srcip", "ct.error", "ct.useragent"),
         "gcp_auditlog": ("gcp.user", "gcp.methodName", "gcp.serviceName", "gcp.projectId", "gcp.callerIP"),
         "github": ("github.user", "github.type", "github.action", "github.repo", "github.org"),

@@ -15,6 +15,7 @@ from typing import Any
 
 _TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+_TERMINAL = "terminal.jsonl"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -22,8 +23,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "demo",
         help="run the quick start with a simulated Falco",
-        description="Runs the quick start: a simulated Falco serves recorded alerts over gRPC, the bridge routes them "
-        "and delivers to the console as a pager and to a file as an archive. Exits when all alerts are delivered.",
+        description="Shows what was typed in a recorded terminal session. Then runs the quick start: a simulated Falco "
+        "serves recorded alerts over gRPC, the bridge routes them and delivers to the console as a pager and to a file "
+        "as an archive. Exits when all alerts are delivered.",
         example="falco-bridge demo --dir /tmp/demo",
     )
     parser.add_argument("--dir", type=Path, metavar="DIR", help="folder to run in (default: a new one)")
@@ -36,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     for stop in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(stop, _exit_on_signal)
     folder = _prepare(args.dir)
+    print(_typed(folder / _TERMINAL), flush=True)
     print(f"falco-bridge demo: running in {folder}\n", flush=True)
     falco = _start("simulate", "alerts.jsonl", "--listen", "unix:falco.sock", "--rate", str(args.rate), folder=folder)
     bridge = _start("--config", "falco-bridge.yaml", folder=folder)
@@ -61,9 +64,19 @@ def _prepare(wanted: Path | None) -> Path:
 
     folder = Path(tempfile.mkdtemp(prefix="falco-bridge-demo-")) if wanted is None else wanted.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("falco-bridge.yaml", "quickstart.route", "alerts.jsonl"):
+    for name in ("falco-bridge.yaml", "quickstart.route", "alerts.jsonl", _TERMINAL):
         shutil.copy(samples_folder() / name, folder / name)
     return folder
+
+
+def _typed(recording: Path) -> str:
+    """What somebody typed in a pod, as `commands` shows it."""
+    from bridge.cli.command_list import as_sessions
+    from bridge.workbench.commands import read_commands
+
+    lines = "\n".join(as_sessions(read_commands([str(recording)])))
+    command = f"falco-bridge commands --from {recording}"
+    return f"What was typed in a recorded session, out of the alerts of a stock Falco:\n\n{lines}\n\n{command}\n"
 
 
 def _start(*arguments: str, folder: Path) -> subprocess.Popen[bytes]:
