@@ -145,8 +145,9 @@ def make_parser(verbs: Sequence[str]) -> Parser:
 
 def _run(given: Sequence[str]) -> int:
     name = _module(given[0]) if given else ""
-    # Only the verb that is named is imported.
-    parser = make_parser((name,) if name in VERBS else VERBS)
+    # Only the verb that is named is imported, and none to run the bridge.
+    runs_bridge = len(given) == 2 and given[0] == "--config"
+    parser = make_parser(() if runs_bridge else (name,) if name in VERBS else VERBS)
     if given and not given[0].startswith("-") and name not in VERBS:
         parser.refuse("verb", given[0], [verb.replace("_", "-") for verb in VERBS])
     args, rest = parser.parse_known_args(given)

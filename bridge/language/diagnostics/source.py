@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
@@ -13,9 +15,11 @@ class SourceText:
     text: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A range of a file: character offsets, and the line and column of its start, counted from 1."""
+class Span(Struct, frozen=True, gc=False):
+    """A range of a file: character offsets, and the line and column of its start, counted from 1.
+
+    Files of a thousand routes have tens of thousands; a Struct is made in a fifth of the time of a dataclass.
+    """
 
     path: str
     start: int

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText, Span

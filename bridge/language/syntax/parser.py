@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.syntax.grammar_file import grammar_text
-from bridge.language.syntax.recovery import open_quote, remove_error
 from bridge.language.syntax.repaired_text import RepairedText
-from bridge.language.syntax.syntax_error import context_of, describe, remedy_of
 from bridge.language.syntax.tree import ConditionNode, File, Statement
 
 if TYPE_CHECKING:
@@ -65,6 +63,9 @@ def parse(source: SourceText) -> Parsed:
         if error is None:
             statements = file.statements
             break
+        from bridge.language.syntax.recovery import open_quote
+        from bridge.language.syntax.syntax_error import context_of, describe, remedy_of
+
         context = context_of(error, repaired.text)
         quote = open_quote(repaired.text, context.start)
         remedy = remedy_of(context, quote)
@@ -88,6 +89,8 @@ def parse(source: SourceText) -> Parsed:
 
 def _remove(repaired: RepairedText, context: Context, quote: int | None, broken: set[str], routes: set[str]) -> bool:
     """Remove the statement with the error. False if nothing is left to remove."""
+    from bridge.language.syntax.recovery import remove_error
+
     recovered = remove_error(repaired.text, context.start if quote is None else quote, context.expected)
     if recovered.text == repaired.text:
         return False
@@ -103,6 +106,8 @@ def parse_condition(source: SourceText) -> ConditionNode | tuple[Diagnostic, ...
     text = RepairedText(source)
     condition, error = _attempt(parser, builder, text, "condition")
     if error is not None:
+        from bridge.language.syntax.syntax_error import context_of, describe, remedy_of
+
         context = context_of(error, text.text)
         return (describe(context, remedy_of(context, None), text),)
     return tuple(builder.problems) or condition
