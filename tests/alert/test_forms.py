@@ -133,6 +133,8 @@ TEXT = "10:10:24.123456789: Error text (user=root)"
         {"message": json.dumps({"log": INNER}), "@timestamp": "2026-01-01T00:00:00Z"},
         {"priority": "info", "hostname": "h", "message": INNER},
         {"jsonPayload": json.loads(INNER), "logName": "l"},
+        {"log_processed": json.loads(INNER), "log": "unreadable"},
+        {"short_message": INNER, "version": "1.1"},
         {"textPayload": INNER, "logName": "l"},
         {"event": INNER, "sourcetype": "falco"},
     ],

@@ -24,6 +24,10 @@ class _Record(msgspec.Struct):
     """Google Cloud Logging."""
     json_payload: Any = msgspec.field(default=None, name="jsonPayload")
     """Google Cloud Logging, of a line that was JSON."""
+    log_processed: Any = None
+    """Fluent Bit, of a line that was JSON (``Merge_Log_Key``)."""
+    short_message: Any = None
+    """Graylog's GELF."""
 
 
 _DECODER = msgspec.json.Decoder(_Record)
@@ -35,7 +39,10 @@ def enveloped(record: bytes) -> bytes | None:
         found = _DECODER.decode(record)
     except (ValueError, RecursionError):
         return None
-    values = (found.log, found.message, found.journald, found.event, found.line, found.text_payload, found.json_payload)
+    values = (
+        found.log, found.message, found.journald, found.event, found.line, found.text_payload, found.json_payload,
+        found.log_processed, found.short_message,
+    )  # fmt: skip
     contents = [content for content in map(_content, values) if content is not None]
     return next((content for content in contents if content[:1] == b"{"), contents[0] if contents else None)
 
