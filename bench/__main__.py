@@ -27,6 +27,7 @@ _BENCHES = (
     "memory",
     "remembering",
     "replay",
+    "history",
     "delivery",
     "latency",
     "in_and_out",

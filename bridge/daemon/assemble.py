@@ -31,6 +31,7 @@ from bridge.operator.service import OperatorService
 from bridge.pipeline.controls import Controls
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.pipeline.heartbeat import Heartbeat, HeartbeatSettings
+from bridge.pipeline.history_index import HistoryIndex
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.journal_watch import JournalWatch
 from bridge.pipeline.maintenance import JournalMaintenance
@@ -82,7 +83,11 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     sources = RunningSources(config.sources, parts.sources, lambda prepared: _made(prepared, journal, intake))
     inspector = Inspector(config.journal.path, list(config.channels), intake, sources, courier)
     controls = Controls(intake, journal.memory, config.journal.path, dict(config.labels), config.channels)
-    maintenance = JournalMaintenance(journal.maintenance, intake.between_batches, _retention(generation))
+    log = {"level": config.log.level, "format": config.log.format}
+    index = HistoryIndex(config.journal.path, log, generation.loaded.secret_names)
+    maintenance = JournalMaintenance(
+        journal.maintenance, intake.between_batches, _retention(generation), on_removed=index.removed
+    )
 
     def use_routes(new: Generation) -> dict[str, int]:
         new.router.use_secret(journal.memory.secret())
@@ -110,6 +115,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     services: list[BackgroundService] = [
         parts.operator,
         maintenance,
+        index,
         SecretRotation(live, os.environ),
         reload,
         Timers(intake),

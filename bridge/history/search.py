@@ -1,17 +1,22 @@
-"""Finds the alerts that are wanted, the newest first."""
+"""Finds the alerts that are wanted, the newest first. With an index it reads only alerts that may be wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
+from bridge.history.index.folder import IndexFolder, Piece, Segment
+from bridge.history.index.plan import plan
+from bridge.history.index.query import EVERYTHING, Query
+from bridge.history.index.segment import SegmentReader
 from bridge.history.wanted import Wanted
 from bridge.journal.protocols import History
 from bridge.journal.records import RecordedAlert
 
 Progress = Callable[[int, int], None]
 """Called now and then with how many alerts of how many have been searched."""
-_REPORT_EVERY = 2000
+_REPORT_EVERY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +24,45 @@ class Search:
     """A search over one journal."""
 
     history: History
+    index: IndexFolder | None = None
 
     def newest(
         self, wanted: Wanted, numbers: range, progress: Progress = lambda _done, _all: None
     ) -> Iterator[RecordedAlert]:
         """The wanted alerts with these numbers, the newest first."""
-        for count, each in enumerate(self.history.read(numbers, newest_first=True), 1):
-            if count % _REPORT_EVERY == 0:
-                progress(numbers.stop - each.number, len(numbers))
-            if wanted.holds(each):
-                yield each
+        query = EVERYTHING if self.index is None else plan(wanted)
+        pieces = [Piece(numbers, None)] if self.index is None else self.index.pieces(numbers)
+        for piece in pieces:
+            rest = piece.numbers
+            if piece.segment is not None and query != EVERYTHING:
+                rest = yield from self._from_segment(wanted, query, piece.segment, rest)
+            for count, each in enumerate(self.history.read(rest, newest_first=True), 1):
+                if count % _REPORT_EVERY == 0:
+                    progress(numbers.stop - each.number, len(numbers))
+                if wanted.holds(each):
+                    yield each
+            progress(numbers.stop - piece.numbers.start, len(numbers))
+
+    def _from_segment(
+        self, wanted: Wanted, query: Query, segment: Segment, numbers: range
+    ) -> Generator[RecordedAlert, None, range]:
+        """What the segment finds. Returns the numbers that are to be searched without it, as it may be removed."""
+        rest = numbers
+        try:
+            reader = SegmentReader(segment.path)
+        except sqlite3.Error:
+            return rest
+        try:
+            pages = reader.candidates(query, numbers)
+            if pages is None:
+                return rest
+            for page in pages:
+                for each in self.history.numbered(page):
+                    if wanted.holds(each):
+                        yield each
+                rest = range(numbers.start, page[-1])
+        except sqlite3.Error:
+            return rest
+        finally:
+            reader.close()
+        return range(0)

@@ -201,6 +201,15 @@ class History(Protocol):
     def read(self, numbers: range, *, newest_first: bool = False) -> Iterator[RecordedAlert]:
         """The stored alerts with these numbers, in the order in which they were appended, or in the reverse."""
 
+    def numbered(self, numbers: Sequence[int], *, decisions: bool = True) -> list[RecordedAlert]:
+        """The stored alerts with these numbers, the newest first. Without ``decisions`` theirs are left out."""
+
+    def first_number(self) -> int:
+        """The number of the oldest stored alert; 1 if there is none."""
+
+    def count(self, numbers: range) -> int:
+        """How many alerts with these numbers are stored."""
+
     def alert(self, alert_id: str) -> RecordedAlert | None:
         """The alert with that id; None if it is not stored."""
 
@@ -259,6 +268,10 @@ class Maintenance(Protocol):
     @property
     def over_size(self) -> bool:
         """Whether two whole rounds left the journal larger than its policy allows."""
+
+    @property
+    def removed_up_to(self) -> int:
+        """The greatest number of an alert that this object has removed; 0 if it has removed none."""
 
     def prepare(self) -> Callable[[], None] | None:
         """Do long work that may run beside the writers, and return the short write that completes it, or None.

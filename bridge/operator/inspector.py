@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bridge.delivery import Circuit, Health
+from bridge.history.index.folder import IndexFolder
 from bridge.journal import JournalError
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
@@ -81,6 +82,7 @@ class Inspector:
         self.started_ns = time.time_ns()
         self.channels = tuple(channels)
         self._path = journal
+        self._index = IndexFolder(journal)
         self._intake = intake
         self._sources = sources
         self._courier = courier
@@ -154,6 +156,18 @@ class Inspector:
         """Sizes of the journal's files: ``journal`` and ``wal``."""
         paths = {"journal": self._path, "wal": self._path.with_name(self._path.name + _WAL_SUFFIX)}
         return {name: path.stat().st_size for name, path in paths.items() if path.exists()}
+
+    def index_lag(self) -> int | None:
+        """How many alerts are not in the history's index yet; None if there is no index or it cannot be read."""
+        with self._lock:
+            if not self._index.path.is_dir():
+                return None
+            try:
+                journal = self._journal = self._journal or open_to_read(self._path)
+                history = journal.history
+                return self._index.lag(range(history.first_number(), history.span().stop))
+            except JournalError:
+                return None
 
     def journal_snapshot(self) -> JournalSnapshot | None:
         """None if the journal cannot be read at the moment."""

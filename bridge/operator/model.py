@@ -174,6 +174,9 @@ class Status(Answer, frozen=True):
     quarantined: Annotated[int | None, Meta(description="Null while the journal cannot be read.")]
     journal_bytes: JournalFiles
     courier: CourierStatus
+    index_lag: Annotated[
+        int | None, Meta(description="Alerts that are not in the history's index yet. Null while there is none.")
+    ] = None
     shadow: Annotated[ShadowStatus | None, Meta(description="Null without a `shadow` in the config.")] = None
 
 

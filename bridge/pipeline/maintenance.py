@@ -29,13 +29,18 @@ class JournalMaintenance(Background):
         between_batches: Callable[[Callable[[], bool]], bool],
         policy: RetentionPolicy,
         clock: Clock = SYSTEM_CLOCK,
+        on_removed: Callable[[int], None] = lambda _number: None,
     ) -> None:
-        """``maintenance`` belongs to the journal that the intake writes to; ``between_batches`` is the intake's."""
+        """``maintenance`` belongs to the journal that the intake writes to; ``between_batches`` is the intake's.
+
+        ``on_removed`` is called with the greatest number of an alert that was removed.
+        """
         super().__init__("journal maintenance")
         self._maintenance = maintenance
         self._between_batches = between_batches
         self._policy = policy
         self._doubted = DoubtedTime(Timeline(clock), maintenance.latest_ns())
+        self._on_removed = on_removed
         self._reported = False
         self._log = structlog.get_logger("journal")
 
@@ -48,11 +53,13 @@ class JournalMaintenance(Background):
             try:
                 self._prepare()
                 while self._between_batches(self._step):
+                    self._on_removed(self._maintenance.removed_up_to)
                     if self._stop.wait(_PAUSE_SECONDS):
                         return
             except JournalError as error:  # the intake meets it too, and acts on it
                 self._log.warning("maintenance postponed", problem=str(error))
             else:
+                self._on_removed(self._maintenance.removed_up_to)
                 self._report()
 
     def _step(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -109,13 +109,36 @@ class SqliteHistory:
         while page := self._database.rows(
             _AlertRow, f"{_ALERTS} WHERE seq >= ? AND seq < ? ORDER BY seq {order} LIMIT ?", (low, high, limit)
         ):
-            for row in page:
-                try:
-                    yield self._recorded(row)
-                except UnreadableError as error:
-                    self._log.error("alert unreadable; skipped", problem=str(error))  # it says all
+            yield from self._readable(page)
             low, high = (low, page[-1].seq) if newest_first else (page[-1].seq + 1, high)
             limit = _PAGE
+
+    def numbered(self, numbers: Sequence[int], *, decisions: bool = True) -> list[RecordedAlert]:
+        """As in History."""
+        found: list[RecordedAlert] = []
+        for start in range(0, len(numbers), _PAGE):
+            some = numbers[start : start + _PAGE]
+            marks = ", ".join("?" * len(some))
+            statement = f"{_ALERTS} WHERE seq IN ({marks}) ORDER BY seq DESC"  # only marks
+            found += self._readable(self._database.rows(_AlertRow, statement, some), decisions=decisions)
+        return found
+
+    def first_number(self) -> int:
+        """As in History."""
+        return self._database.number("SELECT coalesce(min(seq), 1) FROM alerts")
+
+    def count(self, numbers: range) -> int:
+        """As in History."""
+        return self._database.number(
+            "SELECT count(*) FROM alerts WHERE seq >= ? AND seq < ?", (numbers.start, numbers.stop)
+        )
+
+    def _readable(self, rows: Iterable[_AlertRow], *, decisions: bool = True) -> Iterator[RecordedAlert]:
+        for row in rows:
+            try:
+                yield self._recorded(row, decisions=decisions)
+            except UnreadableError as error:
+                self._log.error("alert unreadable; skipped", problem=str(error))  # it says all
 
     def _last_number(self) -> int:
         return self._database.number("SELECT coalesce(max(seq), 0) FROM alerts")
@@ -210,13 +233,15 @@ class SqliteHistory:
         """As in History."""
         return self._database.number("SELECT count(*) FROM quarantine")
 
-    def _recorded(self, row: _AlertRow) -> RecordedAlert:
+    def _recorded(self, row: _AlertRow, *, decisions: bool = True) -> RecordedAlert:
         alert = self._bodies.decode(row.id, row.body)
+        if not decisions:
+            return RecordedAlert(alert, row.source_name, row.received_ns, (), row.seq)
         try:
-            decisions = decode_decisions(row.decisions)
+            decided = decode_decisions(row.decisions)
         except (msgspec.MsgspecError, ValueError, KeyError) as error:
             raise UnreadableError(f"the decisions about alert {row.id.hex()} cannot be read ({error})") from error
-        return RecordedAlert(alert, row.source_name, row.received_ns, decisions, row.seq)
+        return RecordedAlert(alert, row.source_name, row.received_ns, decided, row.seq)
 
     def _messages(self, statement: str, parameter: int) -> list[QuarantinedMessage]:
         return [QuarantinedMessage(*row) for row in self._database.rows(_QuarantineRow, statement, (parameter,))]

@@ -46,11 +46,17 @@ class SqliteMaintenance:
         self._delivery_id = self._alert_seq = 0
         """The last rows that this round has checked."""
         self._rounds_over_size = 0
+        self._removed_up_to = 0
 
     @property
     def over_size(self) -> bool:
         """As in Maintenance."""
         return self._rounds_over_size > 1
+
+    @property
+    def removed_up_to(self) -> int:
+        """As in Maintenance. Includes alerts that were to be removed and have a delivery."""
+        return self._removed_up_to
 
     def used_bytes(self) -> int:
         """As in Maintenance: the pages in use in the file, without its write-ahead log."""
@@ -115,10 +121,11 @@ class SqliteMaintenance:
             f"UPDATE alerts SET received_ns = {now_ns} WHERE seq = ?",
             [row.seq for row in rows if row.received_ns > now_ns + _FUTURE_NS],
         )
+        expired = [row.seq for row in rows if row.received_ns < received_before]
         self._write(
-            "DELETE FROM alerts WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE alert_seq = ?1)",
-            [row.seq for row in rows if row.received_ns < received_before],
+            "DELETE FROM alerts WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE alert_seq = ?1)", expired
         )
+        self._removed_up_to = max([self._removed_up_to, *expired])
         self._alert_seq = rows[-1].seq if rows else self._alert_seq
         return len(rows) == self._rows and rows[-1].received_ns < received_before
 

@@ -51,6 +51,7 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
         nodes_with_drops=_nodes_with_drops(inspector),
         quarantined=None if snapshot is None else snapshot.quarantined,
         journal_bytes=JournalFiles(journal=files.get("journal", 0), wal=files.get("wal", 0)),
+        index_lag=inspector.index_lag(),
         courier=CourierStatus(pid=inspector.courier_pid, restarts=inspector.courier_restarts),
         shadow=None if (shadow := inspector.shadow()) is None else shadow_status(shadow),
     )

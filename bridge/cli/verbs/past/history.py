@@ -12,6 +12,7 @@ from bridge.cli.span import add_span, read_span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bridge.history.index.folder import IndexFolder
     from bridge.history.wanted import Wanted
     from bridge.journal.protocols import Journal
     from bridge.journal.records import RecordedAlert
@@ -46,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what was found; returns the exit code."""
     from bridge.cli.alert_output import AlertOutput
     from bridge.cli.condition_input import are_fields
+    from bridge.history.index.folder import IndexFolder
     from bridge.journal import JournalError
 
     span = read_span(args)
@@ -57,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         output = AlertOutput(args, given.labels)
         with opened(given.path) as journal:
             numbers = journal.history.span(span.since_ns, span.until_ns)
-            found, more = _newest(journal, wanted, numbers, args.limit)
+            found, more = _newest(journal, IndexFolder(given.path), wanted, numbers, args.limit)
             if args.follow:
                 from bridge.history.follow import follow
 
@@ -76,7 +78,9 @@ def run(args: argparse.Namespace) -> int:
     return 0 if found else _NONE
 
 
-def _newest(journal: Journal, wanted: Wanted, numbers: range, limit: int) -> tuple[list[RecordedAlert], bool]:
+def _newest(
+    journal: Journal, index: IndexFolder, wanted: Wanted, numbers: range, limit: int
+) -> tuple[list[RecordedAlert], bool]:
     """The newest wanted alerts, and whether there are more."""
     from itertools import islice
 
@@ -84,7 +88,8 @@ def _newest(journal: Journal, wanted: Wanted, numbers: range, limit: int) -> tup
     from bridge.history.search import Search
 
     with Progress("searching") as progress:
-        found: Iterator[RecordedAlert] = Search(journal.history).newest(wanted, numbers, progress.update)
+        search = Search(journal.history, index)
+        found: Iterator[RecordedAlert] = search.newest(wanted, numbers, progress.update)
         alerts = list(found if limit == 0 else islice(found, limit + 1))
     return (alerts, False) if limit == 0 else (alerts[:limit], len(alerts) > limit)
 

@@ -1,0 +1,155 @@
+"""One file of the index: the terms of consecutive alerts, in SQLite's full-text index without the texts themselves."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bridge.history.index.query import Query, Within, fts_text
+from bridge.history.index.terms import LONG, MARK
+
+_SCHEMA = (
+    "PRAGMA journal_mode = TRUNCATE",
+    "CREATE VIRTUAL TABLE words USING fts5(terms, content='', columnsize=0, detail='none', tokenize='ascii')",
+    """
+CREATE TABLE covered (
+    first INTEGER NOT NULL, last INTEGER NOT NULL, day INTEGER NOT NULL, alerts INTEGER NOT NULL, boot TEXT NOT NULL
+)
+""",
+)
+VERSION = 1
+_BUSY_SECONDS = 5.0
+_MAX_TERMS = 500
+"""Terms that one part of a word may stand for; more are not worth looking up."""
+_PAGE = 500
+_CONTAINING = "SELECT term FROM temp.vocabulary WHERE instr(term, ?1) LIMIT ?2"
+_ENDING = "SELECT term FROM temp.vocabulary WHERE substr(term, -length(?1)) = ?1 LIMIT ?2"
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What a segment knows: the alerts with the numbers from ``first`` to ``last``, received on ``day``."""
+
+    first: int
+    last: int
+    day: int
+    alerts: int
+    """How many of them there were."""
+    boot: str
+    """The run of the machine that wrote it; empty once it is complete and on the disk."""
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of its alerts."""
+        return range(self.first, self.last + 1)
+
+
+class SegmentWriter:
+    """Writes a segment. Until it is complete it survives a killed process, and not a lost machine."""
+
+    def __init__(self, path: Path, covered: Covered) -> None:
+        """Create the file, or continue it. Raises OSError or sqlite3.Error."""
+        fresh = not path.exists()
+        if fresh:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        self.path = path
+        self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        if fresh:
+            for statement in _SCHEMA:
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {VERSION}")
+            self._connection.execute("INSERT INTO covered VALUES (?, ?, ?, ?, ?)", _row(covered))
+        self._connection.execute("PRAGMA synchronous = OFF")
+        self.covered = covered
+
+    def add(self, rows: Sequence[tuple[int, str]], last: int) -> None:
+        """Add alerts, by number, with their terms. The segment then covers everything up to ``last``."""
+        covered = replace(self.covered, last=last, alerts=self.covered.alerts + len(rows))
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany("INSERT INTO words (rowid, terms) VALUES (?, ?)", rows)
+            self._connection.execute("UPDATE covered SET last = ?, alerts = ?", (last, covered.alerts))
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        self.covered = covered
+
+    def complete(self) -> None:
+        """Write what makes the segment small and fast, and make it durable. It is not written again."""
+        self._connection.execute("INSERT INTO words (words) VALUES ('optimize')")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("UPDATE covered SET boot = ''")
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+class SegmentReader:
+    """Searches a segment."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises sqlite3.Error where the file cannot be read."""
+        self._connection = _connect(path)
+        self._has_vocabulary = False
+
+    def candidates(self, query: Query, numbers: range) -> Iterator[list[int]] | None:
+        """Pages of the numbers of alerts that may be wanted, the newest first. None if the query narrows nothing."""
+        text = fts_text(query, self._expand)
+        return None if text is None else self._pages(text, numbers) if text else iter(())
+
+    def _pages(self, text: str, numbers: range) -> Iterator[list[int]]:
+        found = self._connection.execute(
+            "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC",
+            (text, numbers.start, numbers.stop - 1),
+        )
+        size = 50
+        while rows := found.fetchmany(size):
+            yield [number for (number,) in rows]
+            size = _PAGE
+
+    def _expand(self, within: Within) -> list[str] | None:
+        """The words of the segment that contain a text; None if there are too many to look up."""
+        if not self._has_vocabulary:
+            self._connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, row)")
+            self._has_vocabulary = True
+        statement = _ENDING if within.at_end else _CONTAINING
+        found = self._connection.execute(statement, (within.text, _MAX_TERMS + 1)).fetchall()
+        terms = [term for (term,) in found if not term.startswith(MARK) or term == LONG]
+        return None if len(found) > _MAX_TERMS else terms
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+def read_covered(path: Path) -> Covered | None:
+    """What the segment at a path covers; None if it cannot be read."""
+    try:
+        with closing(_connect(path)) as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                return None
+            row = connection.execute("SELECT first, last, day, alerts, boot FROM covered").fetchone()
+    except sqlite3.Error:
+        return None
+    return None if row is None else Covered(*row)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None,
+        check_same_thread=False,
+    )  # fmt: skip
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def _row(covered: Covered) -> tuple[object, ...]:
+    return covered.first, covered.last, covered.day, covered.alerts, covered.boot
