@@ -26,6 +26,7 @@ _BENCHES = (
     "idle",
     "memory",
     "remembering",
+    "terminal",
     "replay",
     "history",
     "delivery",

@@ -9,7 +9,7 @@ import msgspec
 from bridge.alert import Alert
 from bridge.terminal.command import Command
 from bridge.terminal.observation import Observation, observe_all
-from bridge.terminal.ordering import Ordering
+from bridge.terminal.ordering import WINDOW_NS, Ordering
 from bridge.terminal.sessions import Sessions
 
 _LINES_CHECKED_NS = 60_000_000_000
@@ -41,6 +41,11 @@ class Terminals(msgspec.Struct):
             self.lines_checked_ns = now_ns
             self.sessions.forget_old_lines(now_ns)
         return finished
+
+    def end(self, now_ns: int) -> list[Command]:
+        """Nothing follows. Returns the commands that might have changed."""
+        finished = self._use(list(self.ordering.nodes), now_ns + 2 * WINDOW_NS)
+        return finished + self.sessions.end(now_ns)
 
     @property
     def waits(self) -> bool:

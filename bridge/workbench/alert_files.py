@@ -6,7 +6,7 @@ import gzip
 import sys
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from bridge.alert.forms.json_text import encode_json
 from bridge.alert.forms.message import decode_message
 from bridge.journal import JournalError
 from bridge.journal.opening import open_to_read
+from bridge.terminal.stream import CommandStream
 
 _SQLITE_HEADER = b"SQLite format 3\0"
 _GZIP_HEADER = b"\x1f\x8b"
@@ -49,10 +50,17 @@ def skipped(count: int) -> str:
     return "1 line was not an alert" if count == 1 else f"{count} lines were not alerts"
 
 
-def read_alerts(path: str) -> Iterator[Line | NoAlert]:
-    """Every line of a file, in order; ``-`` is standard input. Raises AlertFileError."""
+_Read = Callable[[Iterable[bytes]], Iterator[Line | NoAlert]]
+
+
+def read_alerts(path: str, read: _Read | None = None) -> Iterator[Line | NoAlert]:
+    """Every line of a file, in order; ``-`` is standard input. Raises AlertFileError.
+
+    ``read`` is ``read_lines``, or ``read_recording`` for terminal material as it is.
+    """
+    read = read or read_lines
     if path == STANDARD_INPUT:
-        yield from read_lines(sys.stdin.buffer)
+        yield from read(sys.stdin.buffer)
     elif is_journal(path):
         yield from _recorded(Path(path))
     else:
@@ -60,7 +68,7 @@ def read_alerts(path: str) -> Iterator[Line | NoAlert]:
             with Path(path).open("rb") as file:
                 header = file.read(len(_GZIP_HEADER))
                 file.seek(0)
-                yield from read_lines(gzip.GzipFile(fileobj=file) if header == _GZIP_HEADER else file)
+                yield from read(gzip.GzipFile(fileobj=file) if header == _GZIP_HEADER else file)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise AlertFileError(f"{path}: is not a complete gzip file ({error}); copy it again") from error
         except OSError as error:
@@ -81,7 +89,23 @@ def _unreadable(path: str, error: OSError) -> AlertFileError:
 
 
 def read_lines(file: Iterable[bytes]) -> Iterator[Line | NoAlert]:
-    """The alerts in the lines of a file, in order."""
+    """The alerts in the lines of a file, in order. Terminal material becomes commands, as in the running bridge."""
+    stream = CommandStream()
+    for each in read_recording(file):
+        if not isinstance(each, Line):
+            yield each
+            continue
+        for alert in stream.feed(each.alert):
+            yield each if alert is each.alert else _command(alert)
+    yield from map(_command, stream.end())
+
+
+def _command(alert: Alert) -> Line:
+    return Line(alert, encode_json(alert), alert.time_ns)
+
+
+def read_recording(file: Iterable[bytes]) -> Iterator[Line | NoAlert]:
+    """The alerts in the lines of a file as they are, in order."""
     unwrapper, number = Unwrapper(), 0
     for number, line in enumerate(file, 1):
         content = unwrapper.feed(line)

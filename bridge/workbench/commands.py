@@ -10,7 +10,7 @@ from bridge.alert.alert import clock_text
 from bridge.common.times import iso_text
 from bridge.terminal.derived import SEPARATOR, alert_of, is_command
 from bridge.terminal.terminals import commands_of
-from bridge.workbench.alert_files import Line, read_alerts
+from bridge.workbench.alert_files import Line, read_alerts, read_recording
 
 COLUMNS = (
     "session", "time", "text", "aborted", "hidden_keys", "source", "confidence", "ran", "wrote", "exit",
@@ -53,7 +53,7 @@ def read_commands(paths: Sequence[str]) -> Iterator[Alert]:
     made: list[Alert] = []
     material: list[Alert] = []
     for path in paths:
-        for each in read_alerts(path):
+        for each in read_alerts(path, read_recording):
             if isinstance(each, Line):
                 (made if is_command(each.alert) else material).append(each.alert)
     found = {alert.id: alert for alert in (*made, *map(alert_of, commands_of(material)))}

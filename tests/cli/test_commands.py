@@ -108,3 +108,14 @@ def test_a_broken_gzip_file_is_reported(tmp_path: Path) -> None:
 
 def _raw(value: object) -> object:
     return json.loads(bytes(value))  # type: ignore[call-overload]
+
+
+def test_match_and_explain_see_commands_in_a_recording(tmp_path: Path) -> None:
+    """Terminal material is no alert for them; what was typed is."""
+    found = run("match", 'cmd.wrote endswith "/example.txt"', "--fields", "cmd.text,k8s.pod.name", BASH).stdout
+    assert 'echo "hello world" > example.txt' in found
+    assert run("match", 'rule startswith "fb:"', BASH).returncode == 1
+    routes = tmp_path / "a.route"
+    routes.write_text('route "typed" { when source = terminal to archive }\n', encoding="utf-8")
+    counted = run("test", routes, "--alerts", BASH, "--expect", "to archive exactly 85")
+    assert "85" in counted.stdout

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from bridge.terminal.terminals import commands_of
 from tests.support.terminals import SECOND, START, Typist
 
@@ -52,6 +54,7 @@ class Editor:
         self._text = text
 
 
+@pytest.mark.timeout(7200)
 def test_lines_of_invented_shells_are_exact(full: bool) -> None:
     """With prompts of any kind, output of built-ins between the lines, and ^C. A hundred thousand shells at full size."""
     for seed in range(_ALL if full else _SHELLS):

@@ -111,6 +111,7 @@ PIECES = [
 ]  # fmt: skip
 
 
+@pytest.mark.timeout(3600)
 def test_no_sequence_of_writes_fails_or_grows(full: bool) -> None:
     """Random pieces and random bytes, with random widths. Ten million writes at full size."""
     draw = random.Random(14)
@@ -133,6 +134,7 @@ def test_no_sequence_of_writes_fails_or_grows(full: bool) -> None:
                 painter.grid.drop_above()
 
 
+@pytest.mark.timeout(3600)
 def test_no_sequence_of_events_of_a_shell_fails(full: bool) -> None:
     """Keys, ends, whole lines and writes in any order: texts stay bounded, keys and times are as given."""
     draw = random.Random(15)

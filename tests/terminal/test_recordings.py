@@ -13,7 +13,9 @@ from bridge.alert import Alert
 from bridge.terminal.command import Command
 from bridge.terminal.derived import alert_of
 from bridge.terminal.rules import KINDS, Kind
+from bridge.terminal.stream import CommandStream
 from bridge.terminal.terminals import Terminals, commands_of
+from tests.support import builders
 from tests.support.terminals import RECORDINGS, Score, in_batches, recording, score, secrets
 
 EXPECTED = {
@@ -129,3 +131,13 @@ def test_every_rule_of_a_recording_is_known() -> None:
     rules = {alert.rule for name in RECORDINGS for alert in recording(name)}
     assert rules <= set(KINDS)
     assert {KINDS[rule] for rule in rules} == set(Kind) - {Kind.ANNOUNCED, Kind.AUDIT, Kind.DROP}
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_file_gives_commands_in_place_of_its_material(name: str) -> None:
+    """In the order in which the running bridge would have had them, with the other alerts where they were."""
+    alerts, stream = recording(name), CommandStream()
+    other = builders.alert()
+    found = [each for alert in [*alerts[:500], other, *alerts[500:]] for each in stream.feed(alert)] + stream.end()
+    assert [each for each in found if each.source != "terminal"] == [other]
+    assert {each.id for each in found} - {other.id} == {command.id for command in commands_of(alerts)}
