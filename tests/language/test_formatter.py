@@ -145,3 +145,14 @@ def test_files_without_statements_keep_their_comments(text: str) -> None:
     """An empty file stays empty."""
     assert comments(formatted(text)) == comments(text)
     assert formatted(formatted(text)) == formatted(text)
+
+
+def test_the_rest_of_a_long_join_is_on_lines_of_its_own() -> None:
+    """One if it fits, else one for each part."""
+    condition = " and ".join(f"ka.target.name{letter} = aaaaaaaa" for letter in "abcd")
+    keys = "k8s.ns.name = ka.target.namespace, k8s.pod.name = ka.target.name"
+    short = formatted(f'route "r" {{ to x with a = {condition} within 1m by {keys} }}')
+    assert f"\n            within 1m by {keys}\n" in short
+    long = assert_kept(f'route "r" {{ to x with a = {condition} within 1m by {keys}, {keys} wait 15s }}')
+    assert f"\n            within 1m\n            by {keys}, {keys}\n            wait 15s\n" in long
+    assert_kept(f'route "r" {{ to x then {condition} within 1m by {keys} }}')

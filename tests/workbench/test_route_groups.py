@@ -188,3 +188,21 @@ def test_names_of_groups_are_unique(tmp_path: Path) -> None:
     """They precede the names of routes."""
     loaded = config(tmp_path, text=CONFIG + "  - files: teams/payments/a.route\n    channels: pay-chat\n")
     assert [each.message for each in loaded.diagnostics] == ["two groups are named `payments`"]
+
+
+def test_a_table_is_a_file_that_was_read(tmp_path: Path) -> None:
+    """So it is watched and read again at a reload; an error in it keeps the routes in use."""
+    text = 'table t = "t.csv" by k8s.ns.name\nroute "r" { to t.channel else triage }'
+    table = tmp_path / "platform" / "t.csv"
+    plain = CONFIG.partition("  - files")[0]
+    loaded = config(tmp_path, platform=text, text=plain)
+    table.write_text("k8s.ns.name,channel\na,secops\n", encoding="utf-8")
+    running = generation(loaded)
+    assert table in running.files
+    assert sent(running.router, k8s__ns__name="a") == [("secops", ("r",))]
+    table.write_text("k8s.ns.name,channel\na,nowhere\n", encoding="utf-8")
+    built = build_from(loaded, running.groups)
+    assert built.generation is None
+    assert "t.csv:2:1" in built.text()
+    table.write_text("k8s.ns.name,channel\na,pay-chat\n", encoding="utf-8")
+    assert sent(generation(loaded).router, k8s__ns__name="a") == [("pay-chat", ("r",))]

@@ -214,11 +214,11 @@ class _Printer:
                 name = "" if clause.name is None else f"{clause.name.text} = "
                 wait = "" if clause.wait is None else f" wait {clause.wait.text}"
                 lines = condition_lines(head + name, clause.condition, self._text, room)
-                return [*lines[:-1], f"{lines[-1]} within {window}{by}{wait}"]
+                return _with_tail(lines, (f"within {window}", by.strip(), wait.strip()), room)
             case "then":
                 assert clause.condition is not None
                 lines = condition_lines(head + ("not " if clause.negated else ""), clause.condition, self._text, room)
-                return [*lines[:-1], f"{lines[-1]} within {window}{by}"]
+                return _with_tail(lines, (f"within {window}", by.strip()), room)
             case "absent":
                 return [f"{head}{window}{by}"]
             case "throttle":
@@ -345,6 +345,16 @@ class _Printer:
 
 def _padded(keyword: str) -> str:
     return keyword.ljust(_COLUMN) if len(keyword) < _COLUMN else f"{keyword} "
+
+
+def _with_tail(lines: Sequence[str], parts: Sequence[str], room: int) -> list[str]:
+    """The lines of a condition and the rest of its clause: on the last line, on one more, or on a line each."""
+    parts = [part for part in parts if part]
+    tail = " ".join(parts)
+    if len(lines[-1]) + 1 + len(tail) <= room:
+        return [*lines[:-1], f"{lines[-1]} {tail}"]
+    indent = " " * _COLUMN
+    return [*lines, *(indent + part for part in ([tail] if _COLUMN + len(tail) <= room else parts))]
 
 
 def _names(words: Sequence[syntax.Word]) -> str:
