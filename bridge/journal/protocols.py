@@ -84,6 +84,9 @@ class Memory(Protocol):
     def remove_silences(self, ids: Collection[str]) -> None:
         """Remove silences."""
 
+    def stored_secret(self) -> bytes | None:
+        """The secret of the hashes of keys, if it was created; changes nothing."""
+
     def secret(self) -> bytes:
         """The secret of the hashes of keys, created at the first call: 32 bytes in a file beside the journal."""
 

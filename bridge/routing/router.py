@@ -95,6 +95,13 @@ class Router:
         """The ids of stored alerts that a timer needs while there are silences."""
         return set() if self.engine is None else self.engine.due_alerts(state, now_ns, limit)
 
+    def remembered(self, state: State, route: str, alert: Alert, now_ns: int) -> list[tuple[str, str]]:
+        """What each clause of a route remembers of the alert's key: the clause's word and its state in words."""
+        if self.engine is None:
+            return []
+        found = (each for each in self.engine.pipelines.values() if each.route.name == route)
+        return [line for pipeline in found for line in pipeline.remembered(state, alert, now_ns)]
+
     def incidents(self, state: State) -> list[IncidentRecord]:
         """The incidents that are open, acknowledged or resolved lately, the latest match first."""
         return [] if self.engine is None else self.engine.incidents(state)

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import time
+from contextlib import closing
 from pathlib import Path
 
+from bridge.alert import Alert
+from bridge.alert.forms.json_text import encode_json
+from bridge.journal.opening import open_for_router
+from bridge.pipeline.intake import Intake
+from bridge.routing.router import Router
+from bridge.sources.contract import Batch
 from tests.cli.commands import ALERTS, ROUTES, RULES, run
+from tests.support.builders import alert, program_of
+
+SECOND = 1_000_000_000
 
 
 def test_explain_shows_each_route_and_comparison() -> None:
@@ -43,3 +55,56 @@ def test_a_macro_of_falcos_rules_is_explained_in_its_own_words(tmp_path: Path) -
     text = run("explain", str(routes), given=alert).stdout
     assert "✓ evt.type = execve [macro spawned]: evt.type is" in text
     assert '✗ proc.name in (shells) [macro spawned]: proc.name is "SH" (different case)' in text
+
+
+REMEMBERING = """
+route "shells" { when rule = a to chat throttle 1 per 10m by proc.name }
+route "often"  { when rule = a to chat after 3 in 1h by proc.name }
+"""
+
+
+def remembered(text: str) -> list[str]:
+    """What the clauses decided and remember, without the parts that differ from run to run."""
+    wanted = ("route ", "throttle:", "after:", "incident ")
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith(wanted)]
+    return [re.sub("incident [0-9a-f]{16}", "incident", line) for line in lines]
+
+
+def shells(count: int) -> list[Alert]:
+    """One a minute from 12:00 on."""
+    start = 1_767_614_400 * SECOND
+    return [alert(start + n * 60 * SECOND, rule="a", fields={"proc.name": "bash"}) for n in range(count)]
+
+
+def test_explain_shows_what_clauses_remember(tmp_path: Path) -> None:
+    """Of a file: the alerts before the one that is explained are counted, those after it are not."""
+    (tmp_path / "r.route").write_text(REMEMBERING, encoding="utf-8")
+    alerts = shells(3)
+    (tmp_path / "alerts.jsonl").write_bytes(b"\n".join(encode_json(each) for each in alerts))
+    text = run("explain", tmp_path / "r.route", "--alerts", tmp_path / "alerts.jsonl").stdout
+    assert remembered(text)[6:11] == [
+        'route "shells": matched, throttled: 1 sent since 12:00, next at 12:10, 1 held back',
+        "throttle: 1 sent since 12:00, next at 12:10, 1 held back",
+        "incident: open since 12:00, 1 alert",
+        'route "often": matched, below_threshold: 2 of 3 since 12:00',
+        "after: 2 of 3 since 12:00",
+    ]
+
+
+def test_explain_reads_the_memory_of_a_journal(tmp_path: Path) -> None:
+    """The decision is the stored one; the memory is that of now."""
+    (tmp_path / "r.route").write_text(REMEMBERING, encoding="utf-8")
+    first = time.time_ns() - 60 * SECOND
+    alerts = [alert(first + n, rule="a", fields={"proc.name": "bash"}) for n in range(3)]
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        router = Router(program_of(REMEMBERING), {}, secret=journal.memory.secret())
+        intake = Intake(journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda _fault: None)
+        for each in alerts:
+            intake.accept(Batch("s", each.time_ns, (each,)))
+    text = run("explain", tmp_path / "r.route", "--alerts", tmp_path / "j.db", "--id", alerts[1].id).stdout
+    decided, throttle, incident, often, after, *_ = remembered(text)
+    assert re.fullmatch(r'route "shells": matched, throttled: 1 sent since \S+, next at \S+, 1 held back', decided)
+    assert re.fullmatch(r"throttle: 1 sent since \S+, next at \S+, 2 held back", throttle)
+    assert re.fullmatch(r"incident: open since \S+, 1 alert", incident)
+    assert re.fullmatch(r'route "often": matched, below_threshold: 2 of 3 since \S+', often)
+    assert after == "after: nothing yet"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.routes_input import RoutesInput, add_routes, read_routes
@@ -41,7 +43,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain the alerts; returns the exit code."""
-    from bridge.workbench.alert_files import AlertFileError, Line, read_alerts
+    from bridge.journal import JournalError
+    from bridge.workbench.alert_files import AlertFileError, Line, is_journal, read_alerts
     from bridge.workbench.explanation import Explainer
 
     routes = read_routes(args)
@@ -49,15 +52,20 @@ def run(args: argparse.Namespace) -> int:
         return 2
     explainer = Explainer(routes.router(), routes.labels)
     count = 0
+    path = args.alerts or str(routes.journal or "-")
     try:
-        for each in read_alerts(args.alerts or str(routes.journal or "-")):
-            if isinstance(each, Line) and each.alert.id.startswith(args.id):
+        if path != "-" and is_journal(path):
+            explainer.use_journal(Path(path), time.time_ns())
+        for each in read_alerts(path):
+            if isinstance(each, Line) and not each.alert.id.startswith(args.id):
+                explainer.pass_over(each.alert, each.at_ns)
+            elif isinstance(each, Line):
                 _print(explainer.explain(each.alert, each.at_ns), each.alert.id, routes, args.format)
                 count += 1
                 if count == _MOST_ALERTS:
                     print(f"falco-bridge explain: only the first {count}; name one with --id", file=sys.stderr)
                     break
-    except AlertFileError as error:
+    except (AlertFileError, JournalError) as error:
         print(f"falco-bridge explain: {error}", file=sys.stderr)
         return 2
     if not count:
@@ -85,12 +93,20 @@ def _as_text(explanation: AlertExplanation, identity: str, routes: RoutesInput) 
         yield f'\n  route "{each.route.name}": {_result_text(each)}'
         if each.condition is not None:
             yield from _condition_lines(each.condition, routes, "    ")
+        for clause, state in each.memory:
+            yield f"    {one_line(clause, _LONGEST)}: {one_line(state, _LONGEST)}"
     notified = [f"{each.channel} ({', '.join(each.routes)})" for each in explanation.notifications]
     yield f"\n  notified: {', '.join(notified) or 'no channel'}\n"
 
 
 def _result_text(explanation: RouteExplanation) -> str:
-    return explanation.result.value + (f": {explanation.detail}" if explanation.detail else "")
+    from bridge.common.text import one_line
+
+    text = explanation.result.value + (f": {explanation.detail}" if explanation.detail else "")
+    decision = explanation.decision
+    if decision is None or not explanation.route.remembers:
+        return text
+    return f"{text}, {decision.reason.value}: {one_line(decision.detail or decision.reason.meaning, _LONGEST)}"
 
 
 def _condition_lines(condition: Explanation, routes: RoutesInput, indent: str) -> Iterator[str]:
@@ -132,6 +148,9 @@ def _as_mapping(explanation: AlertExplanation, identity: str, routes: RoutesInpu
                 "matched": each.matched,
                 "result": each.result.value,
                 "detail": each.detail,
+                "reason": None if each.decision is None else each.decision.reason.value,
+                "numbers": "" if each.decision is None else each.decision.detail,
+                "memory": [{"clause": clause, "state": state} for clause, state in each.memory],
                 "condition": None if each.condition is None else _condition_mapping(each.condition, routes),
             }
             for each in explanation.routes

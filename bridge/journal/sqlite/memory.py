@@ -92,6 +92,13 @@ class SqliteMemory:
         with self._database.transaction() as connection:
             connection.executemany("DELETE FROM silences WHERE id = ?", [(each,) for each in ids])
 
+    def stored_secret(self) -> bytes | None:
+        """As in Memory."""
+        try:
+            return read_key(self._database.path.with_name(self._database.path.name + ".key"))
+        except OSError:
+            return None
+
     def secret(self) -> bytes:
         """As in Memory. The file has the journal's name and ends with ``.key``; only the bridge's user can read it."""
         path = self._database.path.with_name(self._database.path.name + ".key")

@@ -29,6 +29,7 @@ from bridge.language.program.program import Route
 from bridge.language.program.template import parse_template
 from bridge.routing.memory.absent import AbsentStage
 from bridge.routing.memory.after import AfterStage
+from bridge.routing.memory.describe import describe
 from bridge.routing.memory.group import GroupStage
 from bridge.routing.memory.incident import RESOLVE_AFTER_NS, Incident, IncidentStage
 from bridge.routing.memory.join import JoinStage
@@ -239,6 +240,24 @@ class Pipeline:
         hashed = self._incident_hash.copy()
         hashed.update(key)
         return hashed.hexdigest()
+
+    def remembered(self, state: State, alert: Alert, now_ns: int) -> Iterator[tuple[str, str]]:
+        """What each clause remembers of the alert's key: the clause's word and its state in words."""
+        for placed in self._stages:
+            key = placed.key(alert)
+            match placed.clause:
+                case After() if placed.clause.distinct is not None:
+                    key = key[:-HASH_SIZE]
+                case Then():
+                    key = b"\0" + key[:HASH_SIZE]
+                case _:
+                    pass
+            table = state.tables.get(placed.identity)
+            row, due_ns = (None, None) if table is None else (table.get(key), table.due.get(key))
+            name = (
+                f"incident {self.incident_id(key)}" if placed.clause is None else placed.clause.text.partition(" ")[0]
+            )
+            yield name, describe(row, placed.clause, due_ns, now_ns)
 
     def listed(self, state: State) -> Iterator[tuple[str, bytes, Incident]]:
         """The incidents of the route: id, key and record, the longest unused first."""
