@@ -116,7 +116,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         parts.operator,
         maintenance,
         index,
-        SecretRotation(live, os.environ),
+        SecretRotation(live, os.environ, lambda problem: reload.note("secrets", problem)),
         reload,
         Timers(intake),
         intake.shadow,

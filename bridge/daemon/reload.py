@@ -20,6 +20,7 @@ _RETRY_SECONDS = 15.0
 """How often a reload is tried again that failed because of a file that is not there, or of a port that is in use."""
 
 _CHANGED = "a file changed"
+_CONFIG, _SECRETS = "config", "secrets"
 _NOT_NOW = "the bridge is being restarted or stopped, and reads the files when it starts\n"
 
 
@@ -70,11 +71,25 @@ class Reload:
         self._retry: threading.Timer | None = None
         self._closed = False
         self._paused = False
-        self.problem = ""
-        """Why the files on disk are not in use; empty while they are."""
-        self.since_ns = 0
-        """Since when."""
+        self._problems: dict[str, tuple[str, int]] = {}
+        """Why the config, or a secret, on disk is not in use, and since when."""
         self.last_success_ns = time.time_ns()
+
+    @property
+    def problem(self) -> str:
+        """Why the files on disk are not in use; empty while they are."""
+        return next((problem for problem, _ in self._problems.values()), "")
+
+    @property
+    def since_ns(self) -> int:
+        """Since when."""
+        return next((since_ns for _, since_ns in self._problems.values()), 0)
+
+    def note(self, subject: str, problem: str) -> None:
+        """Something on disk is not in use for this reason; with an empty text, it is again."""
+        _, since_ns = self._problems.get(subject, ("", time.time_ns()))
+        changed = {name: each for name, each in self._problems.items() if name != subject}
+        self._problems = changed | ({subject: (problem, since_ns)} if problem else {})
 
     def start(self) -> None:
         """Start to watch the files that were read."""
@@ -130,28 +145,29 @@ class Reload:
             replaced = self._live.replace(built.generation)
         except SetupError as error:
             return ReloadOutcome(False, f"{built.text()}{error}\n", may_pass=True)
-        self._rejected = ()
         stale = built.generation.stale
+        self._rejected = built.files if stale else ()
         return ReloadOutcome(True, built.text(), replaced, is_same=same and not stale, stale=stale)
 
     def _note(self, outcome: ReloadOutcome, cause: str) -> None:
         if not outcome.applied:
             problem = f"the changed config is not in use: {_first_line(outcome.report)}"
-            if problem != self.problem or not outcome.may_pass:  # it is tried again and again
+            if problem != self._problems.get(_CONFIG, ("",))[0] or not outcome.may_pass:  # it is tried again and again
                 self._log.error(
                     "reload rejected; keeping the running config", cause=cause, problem=_first_line(outcome.report)
                 )
-            self.problem, self.since_ns = problem, self.since_ns or time.time_ns()
+            self.note(_CONFIG, problem)
             if outcome.may_pass:
                 self._try_later()
             return
         if outcome.is_same and cause == _CHANGED and not self.problem:
             return  # a file was touched, or it was read a second time because others were found in it
-        since_ns = self.since_ns or time.time_ns()
-        self.problem, self.since_ns, self.last_success_ns = "", 0, time.time_ns()
+        self.last_success_ns = time.time_ns()
+        self.note(_SECRETS, "")  # they were read too
         if outcome.stale:
             self._note_stale(outcome.stale, _first_line(outcome.report), cause)
-            self.since_ns = since_ns
+        else:
+            self.note(_CONFIG, "")
         for clause in outcome.forgotten:
             route, _, text = clause.partition("\n")
             self._log.info("state forgotten", route=route, clause=text)
@@ -159,7 +175,7 @@ class Reload:
 
     def _note_stale(self, groups: Sequence[str], problem: str, cause: str) -> None:
         names = ", ".join(groups)
-        self.problem = f"the changed routes of {names} are not in use: {problem}"
+        self.note(_CONFIG, f"the changed routes of {names} are not in use: {problem}")
         self._log.error("routes rejected; keeping those in use", groups=list(groups), cause=cause, problem=problem)
 
     def _try_later(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -14,8 +14,12 @@ from bridge.daemon.live import LiveGeneration
 class SecretRotation:
     """A background service that watches the files of secrets."""
 
-    def __init__(self, live: LiveGeneration, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, live: LiveGeneration, environ: Mapping[str, str], report: Callable[[str], None] = lambda _problem: None
+    ) -> None:
+        """``report`` receives the reason why a changed secret is not in use; an empty text once all are."""
         self._live = live
+        self._report = report
         self._environ = environ
         self._log = structlog.get_logger("secrets")
         self._watcher = FilesWatcher(lambda: live.current.loaded.secret_files, self.rotate, name="secrets")
@@ -38,10 +42,13 @@ class SecretRotation:
             built = with_new_secrets(self._live.current, self._environ)
         except Exception:  # noqa: BLE001  # the previous secrets remain valid
             self._log.error("secrets not read; keeping the previous ones")  # no traceback: it may contain one
+            self._report("a changed secret is not in use: internal error while reading it")
             return False
         for each in built.diagnostics:
             self._log.error("new secret rejected; keeping the previous one", problem=each.message, remedy=each.hint,
                             config=each.span.path, line=each.span.line)  # fmt: skip
+        problem = next((f"{each.message} (line {each.span.line} of the config)" for each in built.diagnostics), "")
+        self._report(f"a changed secret is not in use: {problem}" if problem else "")
         if built.generation is None or built.generation is self._live.current:
             return False
         self._live.swap(built.generation)

@@ -41,6 +41,10 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
     instance.end()
 
 
+problems: list[str] = []
+"""What the rotation has reported."""
+
+
 def watched(instance: Instance) -> tuple[SecretRotation, LiveGeneration]:
     (instance.folder / "token").write_text(OLD, encoding="utf-8")
     instance.configure(
@@ -57,7 +61,7 @@ def watched(instance: Instance) -> tuple[SecretRotation, LiveGeneration]:
     )
     parts = RunningParts(sources, OperatorListeners(operator), courier, ListeningSockets(), lambda _generation: {})
     live = LiveGeneration(built.generation, parts)
-    return SecretRotation(live, {}), live
+    return SecretRotation(live, {}, problems.append), live
 
 
 def url_of(live: LiveGeneration) -> str:
@@ -96,8 +100,10 @@ def test_a_secret_that_cannot_be_used_changes_nothing(instance: Instance) -> Non
         token.unlink()
         assert not rotation.rotate()
         assert live.current is first
+    assert problems[-1].startswith("a changed secret is not in use: ")
     token.write_text(NEW, encoding="utf-8")
     assert rotation.rotate()
+    assert problems[-1] == ""
     assert [each["event"] for each in logs] == ["new secret rejected; keeping the previous one"] * 3
     assert "printable ASCII" in logs[1]["problem"]
     assert OLD not in str(logs)
