@@ -54,6 +54,11 @@ class VirtualRun:
         """The latest alerts by id, if routes have memory."""
         return self._latest
 
+    def route(self, alert: Alert, at_ns: int) -> tuple[Alert, Routed]:
+        """As ``steps``, for routes without memory: the alert as routes see it, and what follows."""
+        completed = self._router.complete(alert)
+        return completed, self._router.step(self._state, completed, at_ns, self.silences)
+
     def steps(self, alert: Alert, at_ns: int) -> Iterator[Step]:
         """The timers that are due by then, and the alert, received at that time."""
         if self._remembers:

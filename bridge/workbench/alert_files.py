@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from bridge.alert import Alert
 from bridge.alert.forms.container_log import Unwrapper
 from bridge.alert.forms.json_text import encode_json
@@ -27,8 +29,7 @@ class AlertFileError(Exception):
     """The file cannot be read; the text names it and says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One alert of a file, with the line as it was written."""
 
     alert: Alert

@@ -164,6 +164,17 @@ def headline_of(delivery: Delivery, labels: Mapping[str, str]) -> str:
     return one_line(filled.strip() or delivery.alert.rule.strip() or "Falco alert", _HEADLINE)
 
 
+def summary_of(delivery: Delivery, labels: Mapping[str, str]) -> tuple[str, str, str, str]:
+    """Headline, where, who and action of a delivery's message; much cheaper than ``compose``."""
+    alert = delivery.alert
+    return (
+        headline_of(delivery, labels),
+        _where(alert, labels),
+        _first(alert, _WHO_FIELDS),
+        _first(alert, _ACTION_FIELDS),
+    )
+
+
 def compose_digest(deliveries: Sequence[Delivery], labels: Mapping[str, str]) -> Message:
     """One message for several deliveries: number, severity, headlines and places, and a line for each, worst first."""
     alerts = sorted((compose(each, labels) for each in deliveries), key=lambda each: (each.severity, each.time_ns))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from bridge.alert import Alert
-from bridge.channels.message.compose import compose
+from bridge.channels.message.compose import summary_of
 from bridge.common.text import one_line
 from bridge.delivery.delivery import Delivery
 from bridge.routing import Notification
@@ -42,8 +42,7 @@ def make_sample(notification: Notification, alert: Alert | None, at_ns: int, lab
     if alert is None:
         return Sample(notification.about or "", at_ns, kind, count, severity)
     plain = msgspec.structs.replace(notification, context=None)
-    message = compose(Delivery(0, alert, plain, 0, at_ns), labels)
-    parts = (one_line(each, _PART) for each in (message.headline, message.where, message.who, message.action))
+    parts = (one_line(each, _PART) for each in summary_of(Delivery(0, alert, plain, 0, at_ns), labels))
     return Sample(alert.id, at_ns, kind, count, severity, *parts)
 
 

@@ -46,24 +46,30 @@ class ReplayRun:
     def __init__(self, replay: Replay) -> None:
         self._run = VirtualRun(replay.router, replay.silences)
         self._masks = replay.masks() or None
+        self._remembers = not replay.divisible
         self.tally = Tally(replay.samples)
         self._counting = Counting(self.tally, replay.router, replay.labels, self._run.latest)
 
     def add(self, recorded: Iterable[Recorded | None]) -> None:
         """Route alerts in order; None is a line that is not an alert."""
-        tally, steps, add, masks = self.tally, self._run.steps, self._counting.add, self._masks
+        tally, run, add, masks = self.tally, self._run, self._counting.add, self._masks
         for each in recorded:
             if each is None:
                 tally.no_alerts += 1
                 continue
-            count_alert(tally, each.alert, each.at_ns, masks)
-            for step in steps(each.alert, each.at_ns):
-                add(step)
+            alert, at_ns = each.alert, each.at_ns
+            count_alert(tally, alert, at_ns, masks)
+            if self._remembers:
+                for step in run.steps(alert, at_ns):
+                    add(step.at_ns, step.alert, step.routed)
+            else:
+                add(at_ns, *run.route(alert, at_ns))
 
     def finish(self) -> Tally:
         """Fire the timers that are still set, so that what is held is sent."""
         for step in self._run.finish():
-            self._counting.add(step)
+            self._counting.add(step.at_ns, step.alert, step.routed)
+        self._counting.finish()
         return self.tally
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from bridge.alert import Alert
 from bridge.channels.message.samples import Samples, make_sample
-from bridge.routing import Notification, Reason
+from bridge.routing import Reason, Routed
 from bridge.routing.router import Router
-from bridge.routing.virtual_run import Step
 from bridge.workbench.replay.masks import Masks
 from bridge.workbench.replay.timelines import Timelines
 
@@ -73,8 +72,22 @@ class Tally:
                 own.samples.add(sample)
 
 
+class _Target:
+    """The notifications to one channel by the same routes."""
+
+    __slots__ = ("alerts", "notifications", "samples")
+
+    def __init__(self, samples: int) -> None:
+        self.notifications = 0
+        self.alerts = 0
+        self.samples = Samples(samples)
+
+
 class Counting:
-    """Adds the steps of a run to a tally."""
+    """Adds what follows from alerts and timers to a tally.
+
+    Notifications are counted by channel and set of routes, and added to the rows of each route at the end.
+    """
 
     def __init__(self, tally: Tally, router: Router, labels: Mapping[str, str], latest: Mapping[str, Alert]) -> None:
         """``latest`` are the alerts that the notifications of timers may be about."""
@@ -82,36 +95,44 @@ class Counting:
         self._router = router
         self._labels = labels
         self._latest = latest
+        self._targets: dict[tuple[str, tuple[str, ...]], _Target] = {}
+        self._over_time: Timelines[tuple[str, tuple[str, ...]]] = Timelines()
 
-    def add(self, step: Step) -> None:
-        """Count one step."""
-        tally, routed = self._tally, step.routed
-        if step.alert is not None:
-            decisions = tally.decisions
+    def add(self, at_ns: int, alert: Alert | None, routed: Routed) -> None:
+        """Count what an alert, or timers, caused at that time."""
+        if alert is not None:
+            decisions = self._tally.decisions
             for decision in routed.decisions:
                 decisions[decision.route, decision.reason] += 1
             if not routed.decisions:
-                tally.undecided += 1
+                self._tally.undecided += 1
         for notification in routed.notifications:
-            self._count(notification, step)
+            key = (notification.channel, notification.routes)
+            target = self._targets.get(key)
+            if target is None:
+                target = self._targets[key] = _Target(self._tally.samples)
+            target.notifications += 1
+            target.alerts += 1 if notification.context is None else notification.context.count
+            self._over_time.add(key, at_ns)
+            about = notification.about
+            alert_id = alert.id if about is None and alert is not None else about or ""
+            if target.samples.wants(alert_id):
+                found = alert if about is None else self._latest.get(about)
+                shown = None if found is None else self._router.redact(found)
+                target.samples.add(make_sample(notification, shown, at_ns, self._labels))
 
-    def _count(self, notification: Notification, step: Step) -> None:
-        tally, channel, context = self._tally, notification.channel, notification.context
-        tally.channels[channel] += 1
-        tally.over_time.add((channel, ""), step.at_ns)
-        about = notification.about
-        alert_id = step.alert.id if about is None and step.alert is not None else about or ""
-        for route in notification.routes:
-            sent = tally.sent.get((channel, route))
-            if sent is None:
-                sent = tally.sent[channel, route] = Sent(tally.samples)
-            sent.notifications += 1
-            sent.alerts += 1 if context is None else context.count
-            tally.over_time.add((channel, route), step.at_ns)
-            if sent.samples.wants(alert_id):
-                alert = step.alert if about is None else self._latest.get(about)
-                shown = None if alert is None else self._router.redact(alert)
-                sent.samples.add(make_sample(notification, shown, step.at_ns, self._labels))
+    def finish(self) -> None:
+        """Add the notifications to the tally."""
+        tally = self._tally
+        for (channel, routes), target in self._targets.items():
+            tally.channels[channel] += target.notifications
+            for route in routes:
+                sent = tally.sent.setdefault((channel, route), Sent(tally.samples))
+                sent.notifications += target.notifications
+                sent.alerts += target.alerts
+                for sample in target.samples.found:
+                    sent.samples.add(sample)
+        tally.over_time = self._over_time.expanded(lambda key: [(key[0], ""), *((key[0], route) for route in key[1])])
 
 
 def count_alert(tally: Tally, alert: Alert, at_ns: int, masks: Masks | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 _SECOND = 1_000_000_000
@@ -14,6 +14,7 @@ _MAX_BUCKETS = 48
 """Buckets from the first to the last one."""
 
 Key = TypeVar("Key", bound=Hashable)
+Other = TypeVar("Other", bound=Hashable)
 
 
 class Timelines(Generic[Key]):
@@ -37,6 +38,15 @@ class Timelines(Generic[Key]):
             self._widen()
         for (key, bucket), count in other._counts.items():
             self.add(key, bucket * other.width_ns, count)
+
+    def expanded(self, keys: Callable[[Key], Iterable[Other]]) -> Timelines[Other]:
+        """The same counts, those of each key for several others."""
+        found: Timelines[Other] = Timelines()
+        found.width_ns, found._range = self.width_ns, self._range
+        for (key, bucket), count in self._counts.items():
+            for other in keys(key):
+                found._counts[other, bucket] += count
+        return found
 
     def buckets(self, key: Key) -> list[tuple[int, int]]:
         """The start of each bucket that is not empty, in nanoseconds since the epoch, with its count."""
