@@ -48,6 +48,8 @@ class Counts:
         """Alerts whose id was in the journal already, by source name."""
         self.rejected: Counter[str] = Counter()
         """Quarantined messages by source name."""
+        self.material: Counter[str] = Counter()
+        """Terminal material by source name."""
         self.decisions: Counter[tuple[str, str]] = Counter()
         """By route and reason."""
         self.notifications: Counter[str] = Counter()

@@ -242,6 +242,7 @@ class Intake:
         now_ns = min(batch.received_ns, self._timeline.now_ns())
         alerts = [alert for alert in completed if not is_material(alert)]
         if len(alerts) < len(completed):
+            self.counts.material[batch.source_name] += len(completed) - len(alerts)
             self.nodes.seen(batch.source_name, now_ns, completed)
         recorder = self._recorder
         if recorder is None:

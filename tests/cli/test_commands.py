@@ -5,12 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
+import msgspec
+
+from bridge.alert import Alert
 from bridge.alert.forms.falco_json import falco_json
+from bridge.journal.opening import open_for_router
+from bridge.routing import Entry, Routed
 from bridge.terminal.derived import alert_of
 from bridge.terminal.terminals import commands_of
-from tests.cli.commands import run
+from tests.cli.commands import ROOT, run
 from tests.support.terminals import DATA, RECORDINGS, Typist, secrets
 
 BASH, DASH = DATA / "bash-80.alerts.jsonl.gz", DATA / "dash-80.alerts.jsonl.gz"
@@ -119,3 +127,41 @@ def test_match_and_explain_see_commands_in_a_recording(tmp_path: Path) -> None:
     routes.write_text('route "typed" { when source = terminal to archive }\n', encoding="utf-8")
     counted = run("test", routes, "--alerts", BASH, "--expect", "to archive exactly 85")
     assert "85" in counted.stdout
+
+
+def test_new_commands_of_a_journal_are_followed(tmp_path: Path) -> None:
+    """One line each, with place and user, when they are stored; also as JSON."""
+    journal = open_for_router(tmp_path / "journal.db")
+    first, second = (alert_of(each) for each in commands_of(_typed("ls", "rm -rf /x")))
+
+    def store(alert: Alert) -> None:
+        journal.alerts.append("falco", alert.time_ns, [Entry(alert, Routed((), ()))])
+
+    store(first)
+    command = [sys.executable, "-m", "bridge", "commands", "cmd.text contains rm", "--follow"]
+    with subprocess.Popen(
+        [*command, "--journal", str(tmp_path / "journal.db")], cwd=ROOT, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        found: list[bytes] = []
+        reader = threading.Thread(target=lambda: found.append(process.stdout.readline()))  # type: ignore[union-attr]
+        reader.start()
+        number = 0
+        while reader.is_alive():
+            number += 1
+            store(msgspec.structs.replace(second, id=f"{number:032x}"))
+            reader.join(0.5)
+        process.terminate()
+    journal.close()
+    assert found[0].decode().rstrip().endswith("prod/api-0  root  rm -rf /x")
+    listed = run("commands", "--journal", tmp_path / "journal.db", "--since", "2020-01-01T00:00:00Z", "--json")
+    assert {json.loads(line)["text"] for line in listed.stdout.splitlines()} == {"ls", "rm -rf /x"}
+
+
+def _typed(*texts: str) -> list[Alert]:
+    shell = Typist()
+    shell.start()
+    for text in texts:
+        shell.type(text)
+        shell.show_prompt()
+    return shell.alerts

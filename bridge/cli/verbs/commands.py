@@ -14,10 +14,10 @@ from bridge.cli.span import add_span, read_span
 if TYPE_CHECKING:
     from bridge.alert import Alert
     from bridge.cli.span import Span
-    from bridge.journal.protocols import History, Journal
+    from bridge.history.wanted import Wanted
+    from bridge.journal.protocols import Journal
 
 _NONE, _PROBLEM = 1, 2
-_POLL_SECONDS = 0.5
 _SHOW = "show"
 _LEAST_ID = 4
 
@@ -113,17 +113,28 @@ def _from_journal(args: argparse.Namespace, span: Span) -> int:
         if args.follow:
             return _follow(args, journal)
         since_ns = None if _shown_id(args) is not None else span.since_ns
-        return _print(args, _recorded(journal.history, journal.history.span(since_ns, span.until_ns)))
+        return _print(args, _recorded(journal, path, journal.history.span(since_ns, span.until_ns)))
     finally:
         journal.close()
 
 
-def _recorded(history: History, numbers: range) -> Iterator[Alert]:
-    from bridge.terminal.derived import is_command
+def _recorded(journal: Journal, path: Path, numbers: range) -> list[Alert]:
+    """The commands in the journal, in the order in which they were typed."""
+    from bridge.cli.progress import Progress
+    from bridge.history.index.folder import IndexFolder
+    from bridge.history.search import Search
 
-    for each in history.read(numbers):
-        if is_command(each.alert):
-            yield each.alert
+    search = Search(journal.history, IndexFolder(path))
+    with Progress("searching") as progress:
+        found = [each.alert for each in search.newest(_wanted(), numbers, progress.update)]
+    return sorted(found, key=lambda alert: (alert.time_ns, alert.id))
+
+
+def _wanted() -> Wanted:
+    from bridge.history.wanted import Wanted
+    from bridge.terminal.rules import COMMAND_RULE
+
+    return Wanted(rules=frozenset({COMMAND_RULE}))
 
 
 def _print(args: argparse.Namespace, alerts: Iterable[Alert]) -> int:
@@ -169,18 +180,13 @@ def _chosen(args: argparse.Namespace, alerts: Iterable[Alert]) -> Iterator[Alert
 
 def _follow(args: argparse.Namespace, journal: Journal) -> int:
     """Print commands as they are added, until interrupted."""
-    import time
-
     from bridge.cli.command_list import as_json, as_lines
+    from bridge.history.follow import follow
 
-    history = journal.history
-    seen = history.span().stop
-    while True:
-        numbers = history.span()
-        chosen = _chosen(args, _recorded(history, range(max(seen, numbers.start), numbers.stop)))
-        if chosen is None:
-            return _PROBLEM
-        for line in as_json(chosen) if args.json else as_lines(chosen):
-            print(line, flush=True)
-        seen = numbers.stop
-        time.sleep(_POLL_SECONDS)
+    added = follow(journal.history, _wanted(), journal.history.span().stop)
+    chosen = _chosen(args, (each.alert for each in added))
+    if chosen is None:
+        return _PROBLEM
+    for line in as_json(chosen) if args.json else as_lines(chosen):
+        print(line, flush=True)
+    return 0

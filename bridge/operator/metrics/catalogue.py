@@ -42,6 +42,10 @@ REJECTED = Metric(
     "falco_bridge_messages_rejected_total", "counter", ("source_name",),
     "Messages that could not be parsed as alerts. They are in the quarantine.",
 )  # fmt: skip
+TERMINAL_MATERIAL = Metric(
+    "falco_bridge_terminal_material_total", "counter", ("source_name",),
+    "Alerts of the terminal rules, of which commands are made. They are not in the journal.",
+)  # fmt: skip
 DECISIONS = Metric(
     "falco_bridge_route_decisions_total", "counter", ("route", "reason"), "Decisions of each route, by reason."
 )
