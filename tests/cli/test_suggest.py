@@ -35,7 +35,7 @@ def test_json_has_each_option_with_its_figures() -> None:
     (suggestion,) = found["suggestions"]
     assert [each["kind"] for each in suggestion["options"]] == ["throttle", "group", "silence", "drop"]
     assert suggestion["options"][2]["command"].startswith("falco-bridge silence add 'rule = ")
-    assert all(0 < each["held_back"] <= each["before"] for each in suggestion["options"])
+    assert all(0 < each["held_back"] <= each["notifications"] for each in suggestion["options"])
 
 
 def test_errors_say_what_to_do(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def suggest_json(found: Suggestions, config: str) -> dict[str, Any]:
                         "condition": option.condition,
                         "routes": option.text,
                         "command": "" if option.text else _command(option, config),
-                        "before": measured.before,
+                        "notifications": measured.about,
                         "held_back": measured.held_back,
                     }
                     for option, measured in each.options
@@ -70,7 +70,7 @@ def suggest_json(found: Suggestions, config: str) -> dict[str, Any]:
 
 
 def _noise_text(noise: Noise, total: int) -> str:
-    share = f"{noise.notifications:,} of {total:,} notifications ({100 * noise.notifications / total:.0f} %)"
+    share = f"{noise.notifications:,} of {total:,} notifications ({100 * noise.notifications / total:.1f} %)"
     values = ", ".join(
         f"{name} {one_line(value, _VALUE)}" for name, value in noise.combination._asdict().items() if value
     )
@@ -83,7 +83,7 @@ def _options(suggestion: Suggestion, kind: str, config: str) -> Iterator[str]:
     chosen = next((each for each in with_routes if each.kind.value == kind), next(iter(with_routes), None))
     for option, measured in suggestion.options:
         when = "" if option.text else " in the last 24 hours"
-        yield f"# {option.kind.value}: would have held back {measured.held_back:,} of {measured.before:,}{when}"
+        yield f"# {option.kind.value}: would have held back {measured.held_back:,} of {measured.about:,}{when}"
         if option is chosen:
             yield option.text
         else:

@@ -31,8 +31,10 @@ class Candidate:
 
 @dataclass(slots=True)
 class Measured:
-    """The notifications of the alerts that an option is about."""
+    """The notifications with and without an option."""
 
+    about: int = 0
+    """Those of the routes alone that are about alerts of the combination."""
     before: int = 0
     after: int = 0
     added: int = 0
@@ -114,7 +116,9 @@ class MeasuringRun:
             self._count(trial, before, trial.run.notified(trial.run.finish()))
         return [trial.measured for trial in self._trials]
 
-    def _count(self, trial: _Trial, before: Iterable[Notified], after: Iterable[Notified]) -> None:
+    def _count(self, trial: _Trial, before: list[Notified], after: Iterable[Notified]) -> None:
+        concerned = [each for each in before if each.alert is not None and trial.matches(each.alert)]
+        trial.measured.about += self._for_people(concerned, trial.from_ns)
         trial.measured.before += self._for_people(before, trial.from_ns)
         trial.measured.after += self._for_people(after, trial.from_ns)
 

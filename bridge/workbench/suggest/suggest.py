@@ -82,7 +82,7 @@ def _best(options: list[tuple[Option, Measured]], *, remembers: bool) -> tuple[t
     useful = [each for each in options if each[1].held_back > 0 and (remembers or not each[1].added)]
     for kind in OptionKind:
         some = [each for each in useful if each[0].kind is kind]
-        enough = [each for each in some if each[1].held_back * 2 >= each[1].before]
+        enough = [each for each in some if each[1].held_back * 2 >= each[1].about]
         found += enough[:1] or sorted(some, key=lambda each: -each[1].held_back)[:1]
     return tuple(found)
 

@@ -107,7 +107,7 @@ def test_the_figures_are_those_of_a_replay_with_the_suggestion(tmp_path: Path) -
             after = replay(Replay(routes.router(), {}), plan).channels.total()
             assert before - after == measured.held_back, option.kind
     silence = next(measured for option, measured in first.options if option.kind is OptionKind.SILENCE)
-    assert (silence.before, silence.held_back) == (160, 160)
+    assert (silence.about, silence.held_back) == (160, 160)
 
 
 def test_channels_for_machines_receive_every_alert(tmp_path: Path) -> None:
@@ -126,6 +126,17 @@ def test_memory_of_the_routes_is_replayed_too(tmp_path: Path) -> None:
     """A route that groups already sends few: there is nothing to suggest."""
     live = 'route "g" { when rule exists to chat group by rule wait 1m every 1h }\n'
     assert suggested(tmp_path, live, some(200, "shell", ns="dev", proc="bash")).found == ()
+
+
+def test_beside_routes_with_memory_the_figures_are_of_the_combination(tmp_path: Path) -> None:
+    """All alerts pass both, because a route that remembers may send others instead; what is shown is about its alerts."""
+    live = 'route "t" { when rule = calm to pager throttle 1 per 1m }\notherwise { to chat }\n'
+    alerts = some(60, "shell", ns="dev", proc="bash") + some(30, "calm", 100, proc="ls")
+    found = suggested(tmp_path, live, alerts, most=1)
+    (first,) = found.found
+    figures = {option.kind: (measured.about, measured.held_back) for option, measured in first.options}
+    assert figures[OptionKind.DROP] == (60, 60)
+    assert figures[OptionKind.THROTTLE] == (60, 58)
 
 
 def test_critical_alerts_are_not_dropped() -> None:
