@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import resource
+import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,12 +18,14 @@ from bench.routes import alerts_of, routes_text
 from bridge.alert import Alert
 from bridge.journal import JournalError
 from bridge.journal.opening import open_for_router
+from bridge.journal.records import MemoryWrite
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.clauses import After, Clause, Throttle
 from bridge.language.program.program import Program
 from bridge.pipeline.intake import Intake
+from bridge.pipeline.timers import load_state
 from bridge.routing.router import Router
 from bridge.routing.state import State, Timer
 from bridge.sources.contract import Batch
@@ -29,6 +34,7 @@ _ALERTS = 40_000
 _KEYS = 10_000
 _BATCH = 500
 _ROUNDS = 3
+_PART = 200_000
 _SECOND = 1_000_000_000
 _EVERY = """
 route "throttled" { to archive }
@@ -49,9 +55,11 @@ def figures() -> Iterator[Figure]:
                  without.cost / with_memory.cost, "of the speed without")  # fmt: skip
     yield Figure("alerts a second without memory", 1e6 / without.cost, "alerts/s")
     yield Figure("alerts a second with memory", 1e6 / with_memory.cost, "alerts/s")
-    grown = with_memory.journal_bytes - without.journal_bytes
-    yield Figure("growth of the journal by state", grown / _ALERTS / with_memory.passed, "bytes per alert and clause")
+    yield Figure("state that is written to the journal", with_memory.state_bytes / with_memory.passed,
+                 "bytes per alert and clause")  # fmt: skip
     yield from _timers()
+    yield from _many_keys()
+    yield from _load()
 
 
 class _Run(NamedTuple):
@@ -59,8 +67,8 @@ class _Run(NamedTuple):
 
     cost: float
     """CPU microseconds an alert."""
-    journal_bytes: int
-    """Pages in use, without the write-ahead log."""
+    state_bytes: float
+    """Bytes of state that an alert writes."""
     passed: float
     """Clauses that an alert passed."""
 
@@ -71,6 +79,8 @@ def _run(program: Program, alerts: Sequence[Alert]) -> _Run:
         intake = Intake(journal.alerts, Router(program, {}), on_deliveries=lambda: None, on_fault=_fail)
         gc.collect()
         gc.freeze()  # the alerts that are prepared here would not exist
+        gc.collect()
+        gc.freeze()  # the alerts that are prepared here would not exist
         started = time.process_time()
         for first in range(0, len(alerts), _BATCH):
             batch = alerts[first : first + _BATCH]
@@ -78,9 +88,17 @@ def _run(program: Program, alerts: Sequence[Alert]) -> _Run:
         cost = (time.process_time() - started) / len(alerts) * 1e6
         clauses = {route.name: len(route.clauses) for route in program.routes}
         passed = sum(count * clauses.get(route, 0) for (route, _), count in intake.counts.decisions.items())
-        size = journal.maintenance.used_bytes()
         journal.close()
-        return _Run(cost, size, passed / len(alerts))
+        return _Run(cost, _state_bytes(Path(folder) / "journal.db") / len(alerts), passed / len(alerts))
+
+
+def _state_bytes(path: Path) -> float:
+    """All that was written: the rows of the log that are left stand for those that were applied."""
+    with closing(sqlite3.connect(path)) as connection:
+        last, rows, size = connection.execute(
+            "SELECT max(number), count(*), sum(length(changes)) FROM state_log"
+        ).fetchone()
+    return 0.0 if not rows else last * size / rows
 
 
 def _fail(error: JournalError) -> None:
@@ -127,3 +145,60 @@ def _timers() -> Iterator[Figure]:
         longest = max(longest, time.process_time() - begun)
     yield Figure("10,000 timers that are due at once", time.process_time() - started, "s")
     yield Figure("the longest step of 200 of them", longest * 1000, "ms")
+
+
+def _one_route(clause: Clause) -> Router:
+    checked = check([SourceText("bench.route", 'route "r" { to a }')], Known(None, None)).program
+    assert checked is not None
+    return Router(replace(checked, routes=(replace(checked.routes[0], clauses=(clause,)),)), {})
+
+
+def _numbered(alert: Alert, number: int) -> Alert:
+    from msgspec.structs import replace as changed
+
+    fields = {**alert.fields, "container.id": f"k{number}"}
+    return changed(alert, id=f"{number:032x}", time_ns=number * 1_000_000, fields=fields)
+
+
+def _many_keys() -> Iterator[Figure]:
+    """A million different keys on one route: those that were not used for longest are evicted."""
+    router, state = _one_route(Throttle("t", 5, 600 * _SECOND, ("container.id",))), State()
+    alert = alerts_of(1)[0]
+    costs, resident = [], []
+    for part in range(5):
+        spent = 0.0
+        for first in range(part * _PART, (part + 1) * _PART, _BATCH):
+            alerts = [_numbered(alert, number) for number in range(first, first + _BATCH)]
+            started = time.process_time()
+            for each in alerts:
+                router.route(state, each, each.time_ns)
+            state.changes()
+            spent += time.process_time() - started
+        costs.append(spent / _PART * 1e6)
+        resident.append(_resident_mib())
+    yield Figure("a million keys on one route, the last 200,000", costs[-1], "µs/alert", costs[-1] / costs[1],
+                 "of the second 200,000")  # fmt: skip
+    yield Figure("keys that were evicted", sum(state.evicted.values()), "rows")
+    yield Figure("resident memory after the second 200,000", resident[1], "MiB")
+    yield Figure("resident memory after the last 200,000", resident[-1], "MiB")
+
+
+def _resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / (1 << 20)
+
+
+def _load() -> Iterator[Figure]:
+    """What a start needs to read the state."""
+    router, state = _one_route(Throttle("t", 5, 600 * _SECOND, ("container.id",))), State()
+    alert = alerts_of(1)[0]
+    for number in range(50_000):  # one row of the throttle and one incident each
+        router.route(state, _numbered(alert, number), number * 1_000_000)
+    with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
+        path = Path(folder) / "journal.db"
+        with closing(open_for_router(path)) as journal:
+            journal.alerts.append("bench", 0, [], memory=MemoryWrite(state.changes()))
+        with closing(open_for_router(path)) as journal:
+            started = time.process_time()
+            loaded = load_state(journal.memory)
+            yield Figure(f"state of {loaded.size:,} keys read at the start", time.process_time() - started, "s")
