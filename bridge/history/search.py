@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
+from bridge.history.fields import fields_of
 from bridge.history.index.folder import IndexFolder, Piece, Segment
 from bridge.history.index.plan import plan
 from bridge.history.index.query import EVERYTHING, Query
@@ -36,12 +37,20 @@ class Search:
             rest = piece.numbers
             if piece.segment is not None and query != EVERYTHING:
                 rest = yield from self._from_segment(wanted, query, piece.segment, rest)
-            for count, each in enumerate(self.history.read(rest, newest_first=True), 1):
-                if count % _REPORT_EVERY == 0:
-                    progress(numbers.stop - each.number, len(numbers))
-                if wanted.holds(each):
-                    yield each
+            yield from self._read(wanted, rest, lambda number: progress(numbers.stop - number, len(numbers)))
             progress(numbers.stop - piece.numbers.start, len(numbers))
+
+    def _read(self, wanted: Wanted, numbers: range, at: Callable[[int], None]) -> Iterator[RecordedAlert]:
+        """The wanted alerts with these numbers, found without the index."""
+        if wanted.predicate is not None and wanted.condition is not None and not wanted.words:
+            found = self.history.scan(numbers, wanted.holds_for_alert, fields_of(wanted.condition), at)
+            yield from (each for each in found if wanted.holds_for_decisions(each.decisions))
+            return
+        for count, each in enumerate(self.history.read(numbers, newest_first=True), 1):
+            if count % _REPORT_EVERY == 0:
+                at(each.number)
+            if wanted.holds(each):
+                yield each
 
     def _from_segment(
         self, wanted: Wanted, query: Query, segment: Segment, numbers: range

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -44,6 +45,8 @@ class _DecisionBody(msgspec.Struct, array_like=True):
     incident: str = ""
 
 
+_PLAIN_NAME = re.compile(r"[^\x00-\x1f\"\\]+")
+"""What msgspec takes for the name of a member."""
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="deterministic").encode
 """Fields in one order, whichever gRPC brought them in: what comes in the same order compresses better."""
@@ -85,6 +88,37 @@ def decode_alert(identity: str, body: bytes) -> Alert:
         stored.fields,
         stored.lists,
     )
+
+
+def partial_decoder(fields: Collection[str]) -> Callable[[str, bytes], Alert]:
+    """As ``decode_alert`` with these fields only, in a fraction of the time."""
+    names = sorted(fields)
+    if any(not _PLAIN_NAME.fullmatch(name) for name in names):
+        return decode_alert
+    slots = [(f"f{index}", str | None, msgspec.field(name=name, default=None)) for index, name in enumerate(names)]
+    some = msgspec.defstruct("SomeFields", slots)
+    attributes = [(name, hint) for name, hint in get_type_hints(_AlertBody).items() if name not in {"fields", "lists"}]
+    lists: tuple[str, Any, Any] = ("lists", dict[str, tuple[str, ...]], msgspec.field(default_factory=dict))
+    body = msgspec.defstruct("PartialBody", [*attributes, ("fields", some), lists], array_like=True)
+    decoder, pairs = msgspec.json.Decoder(body), [(name, f"f{index}") for index, name in enumerate(names)]
+
+    def decode(identity: str, encoded: bytes) -> Alert:
+        stored: Any = decoder.decode(encoded)
+        kept = stored.fields
+        return Alert(
+            identity,
+            stored.time_ns,
+            Priority(stored.priority),
+            stored.rule,
+            stored.source,
+            stored.hostname,
+            stored.tags,
+            stored.output,
+            {name: value for name, slot in pairs if (value := getattr(kept, slot)) is not None},
+            stored.lists,
+        )
+
+    return decode
 
 
 def encode_notification(notification: Notification) -> bytes:

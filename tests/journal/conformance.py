@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
 from bridge.delivery import HEALTH_ALERT_ROUTE, Capacity, DeliveryState, Health, Settlement
 from bridge.journal import JournalBusyError, JournalError
@@ -510,6 +511,26 @@ class HistoryConformance(Base):
         assert not journal.history.span(61, 120)
         assert not journal.history.span(500)
         assert not list(journal.history.read(journal.history.span(120, 60)))
+
+    def test_a_scan_finds_what_a_condition_of_some_fields_wants(self, journal: Journal) -> None:
+        """Whole alerts with their decisions, the newest first, although the condition sees only the named fields."""
+        made = [entry(alert(n, fields={"a": str(n % 3), "b": "x", 'c"\\': "y"}, tags=("t",))) for n in range(1200)]
+        journal.alerts.append("falco", 0, made)
+        seen: set[str] = set()
+        reached: list[int] = []
+
+        def holds(each: Alert) -> bool:
+            seen.update(each.fields)
+            return each.get("a") == "1" and each.tags == ("t",) and each.output == f"alert {each.time_ns}"
+
+        found = list(journal.history.scan(range(1, 1201), holds, {"a", "none"}, reached.append))
+        assert [each.alert.time_ns for each in found] == list(range(1198, 0, -3))
+        assert found[0].alert == made[1198].alert
+        assert found[0].decisions == made[1198].routed.decisions
+        assert seen == {"a"}
+        assert list(journal.history.scan(range(1, 1201), lambda each: each.get('c"\\') == "z", {'c"\\'}, id)) == []
+        assert next(journal.history.scan(range(1, 9), lambda each: each.get('c"\\') == "y", {'c"\\'}, id)).number == 8
+        assert reached[-1] == 1
 
     def test_alerts_are_found_by_the_start_of_their_id(self, journal: Journal) -> None:
         """An odd number of digits, upper case, the whole id; nothing for text that is no id."""

@@ -6,6 +6,7 @@ trained last. Dictionaries are never removed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -53,13 +54,13 @@ class Bodies:
         """The alert without its id."""
         return self._compressor.compress(encode_alert(alert))
 
-    def decode(self, alert_id: bytes, body: bytes) -> Alert:
+    def decode(self, alert_id: bytes, body: bytes, decode: Callable[[str, bytes], Alert] = decode_alert) -> Alert:
         """The alert that ``encode`` compressed. Raises UnreadableError where the body is damaged."""
         try:
             frame = zstandard.get_frame_parameters(body)
             if frame.dict_id not in self._decompressors:  # another process has added it
                 self.refresh()
-            return decode_alert(alert_id.hex(), self._decompressors[frame.dict_id].decompress(body))
+            return decode(alert_id.hex(), self._decompressors[frame.dict_id].decompress(body))
         except (zstandard.ZstdError, msgspec.MsgspecError, ValueError, KeyError, MemoryError) as error:
             raise self._damaged(alert_id, error) from error
 

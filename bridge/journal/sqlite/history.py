@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 import structlog
 
+from bridge.alert import Alert
 from bridge.delivery import DeliveryState
-from bridge.journal.codec import decode_decisions, decode_notification
+from bridge.journal.codec import decode_decisions, decode_notification, partial_decoder
 from bridge.journal.errors import UnreadableError
 from bridge.journal.records import DeliveryRecord, NotificationRecord, QuarantinedMessage, RecordedAlert
 from bridge.journal.sqlite.bodies import Bodies
@@ -23,6 +24,7 @@ _ID_DIGITS = 32
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _QUARANTINE_PAGE = 50
 _ALERTS = "SELECT seq, id, received_ns, source_name, body, decisions FROM alerts"
+_BODIES = "SELECT seq, id, body FROM alerts WHERE seq >= ? AND seq < ? ORDER BY seq DESC LIMIT ?"
 _QUARANTINE = "SELECT seq, received_ns, source_name, reason, raw FROM quarantine"
 _NOTIFICATIONS = (
     "SELECT d.id, a.id, d.channel, d.state, d.attempts, d.status, d.reason, d.digest_id, d.notification, d.created_ns, "
@@ -42,6 +44,12 @@ class _AlertRow(NamedTuple):
     source_name: str
     body: bytes
     decisions: bytes
+
+
+class _BodyRow(NamedTuple):
+    seq: int
+    id: bytes
+    body: bytes
 
 
 class _DeliveryRow(NamedTuple):
@@ -122,6 +130,23 @@ class SqliteHistory:
             statement = f"{_ALERTS} WHERE seq IN ({marks}) ORDER BY seq DESC"  # only marks
             found += self._readable(self._database.rows(_AlertRow, statement, some), decisions=decisions)
         return found
+
+    def scan(
+        self, numbers: range, holds: Callable[[Alert], bool], fields: Collection[str], at: Callable[[int], None]
+    ) -> Iterator[RecordedAlert]:
+        """As in History."""
+        decode, high, limit = partial_decoder(fields), numbers.stop, _FIRST_PAGE
+        while rows := self._database.rows(_BodyRow, _BODIES, (numbers.start, high, limit)):
+            for number, alert_id, body in rows:
+                try:
+                    wanted = holds(self._bodies.decode(alert_id, body, decode))
+                except UnreadableError as error:
+                    self._log.error("alert unreadable; skipped", problem=str(error))  # it says all
+                    continue
+                if wanted:
+                    yield from self.numbered([number])
+            high, limit = rows[-1].seq, _PAGE
+            at(high)
 
     def first_number(self) -> int:
         """As in History."""
