@@ -101,6 +101,16 @@ def pagerduty(body: Any) -> Iterator[str]:
         yield "too large"
 
 
+def ntfy(body: Any) -> Iterator[str]:
+    """docs.ntfy.sh/publish: at most 4096 bytes, a topic, a priority from 1 to 5."""
+    if len(json.dumps(body)) > 4096:
+        yield "longer than 4096 bytes"
+    if not body.get("title") or not body.get("message"):
+        yield "no title or no message"
+    if body.get("priority") not in range(1, 6):
+        yield "no priority from 1 to 5"
+
+
 def opsgenie(body: Any) -> Iterator[str]:
     """docs.opsgenie.com/docs/alert-api#create-alert."""
     yield from check("message", body["message"], 130)

@@ -38,6 +38,7 @@ CHECKERS: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "NotifyTelegram": limits.telegram,
     "NotifyMattermost": limits.mattermost,
     "NotifyPagerDuty": limits.pagerduty,
+    "NotifyNtfy": limits.ntfy,
     "NotifyOpsgenie": limits.opsgenie,
 }
 

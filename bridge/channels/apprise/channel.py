@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,8 +30,6 @@ _WITHOUT_MENTIONS = (MACHINES - {"apprise", "apprises"}) | {
 _ROOM_PER_ALERT = 100
 """Characters per alert in a digest of the plain text form."""
 _MAX_ROOM = 20_000
-_MAX_JSON_BYTES = {"NotifyNtfy": 4096}
-"""Services that limit the bytes of the JSON body. ntfy turns a longer message into an attachment (docs.ntfy.sh)."""
 
 
 class AppriseChannel:
@@ -49,8 +46,7 @@ class AppriseChannel:
         self._secrets = secrets_in(url)
         self._escapes_mentions = service_of(url) not in _WITHOUT_MENTIONS
         self._service = known_service(plugin)
-        self._counts_bytes = type(plugin).__name__ in _MAX_JSON_BYTES
-        self._room = _MAX_JSON_BYTES.get(type(plugin).__name__, min(int(plugin.body_maxlen), _MAX_ROOM))
+        self._room = min(int(plugin.body_maxlen), _MAX_ROOM)
         plain_limit = max(self._room // _ROOM_PER_ALERT, 1)
         self.digest_limit = plain_limit if self._service is None else self._service.digest_limit
 
@@ -97,16 +93,13 @@ class AppriseChannel:
         room = self._room
         while True:
             body = self._escape(plain.body(message, room))
-            size = self._size(body if title_room else f"{title}\r\n{body}")
+            size = len(body if title_room else f"{title}\r\n{body}")
             if size <= self._room or room == 0:
                 return title, body
             room = room * self._room // size
 
     def _escape(self, text: str) -> str:
         return escape_mentions(text) if self._escapes_mentions else without_isolates(text)
-
-    def _size(self, text: str) -> int:
-        return len(json.dumps(text)) if self._counts_bytes else len(text)
 
     def _outcome(
         self, response: Response, *, succeeded: bool, is_success: IsSuccess | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.channels.classify import IsSuccess
 from bridge.channels.message.message import Message
-from bridge.channels.render import discord, mattermost, opsgenie, pagerduty, slack, teams, telegram
+from bridge.channels.render import discord, mattermost, ntfy, opsgenie, pagerduty, slack, teams, telegram
 
 Render = Callable[[dict[str, Any], Message], dict[str, Any]]
 """From the JSON that the plugin would post, and the message, to the JSON to post."""
@@ -55,6 +55,7 @@ def _not_html(_parsed: Any, body: bytes) -> bool:
 KNOWN_SERVICES = {
     # Apprise itself requires Slack's "ok" and Opsgenie's request id.
     "NotifySlack": KnownService(slack.payload, slack.DIGEST_LIMIT, _any_response),
+    "NotifyNtfy": KnownService(ntfy.payload, ntfy.DIGEST_LIMIT, _any_response),
     "NotifyOpsgenie": KnownService(opsgenie.payload, opsgenie.DIGEST_LIMIT, _any_response, opsgenie.address),
     "NotifyDiscord": KnownService(discord.payload, discord.DIGEST_LIMIT, _id_or_empty),
     "NotifyWorkflows": KnownService(teams.payload, teams.DIGEST_LIMIT, _not_html),
@@ -62,6 +63,9 @@ KNOWN_SERVICES = {
     "NotifyMattermost": KnownService(mattermost.payload, mattermost.DIGEST_LIMIT, _ok_or_post),
     "NotifyPagerDuty": KnownService(pagerduty.payload, pagerduty.DIGEST_LIMIT, _status_success),
 }
+_NTFY_DEFAULT = ("3", "default")
+_NTFY_WITH_PRIORITY = KnownService(ntfy.payload_without_priority, ntfy.DIGEST_LIMIT, _any_response)
+"""A URL with ``?priority=`` is obeyed."""
 _SLACK_WORKFLOW_MODES = ("workflow", "trigger")
 """Slack's modes that start a workflow of the user's. No other plugin has modes of these names."""
 _SLACK_WORKFLOW = KnownService(slack.workflow_payload, slack.WORKFLOW_DIGEST_LIMIT, _ok_member)
@@ -76,4 +80,6 @@ def known_service(plugin: Any) -> KnownService | None:
         return None
     if getattr(plugin, "mode", None) in _SLACK_WORKFLOW_MODES:
         return _SLACK_WORKFLOW
+    if type(plugin).__name__ == "NotifyNtfy" and str(plugin.priority) not in _NTFY_DEFAULT:
+        return _NTFY_WITH_PRIORITY
     return KNOWN_SERVICES.get(type(plugin).__name__)

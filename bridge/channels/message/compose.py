@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -63,6 +64,12 @@ _ACTION_FIELDS = (
     "evt.type",
     "bridge.reason",
 )
+_PREFIX = re.compile(
+    r"\A(?:\d\d:\d\d:\d\d\.\d{9}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4}): "
+    r"(?:Emergency|Alert|Critical|Error|Warning|Notice|Informational|Debug) "
+)
+"""What Falco writes before the output of a rule: time and priority, which the message shows already."""
+_RUNNING = frozenset({"exec", "attach", "portforward", "ephemeralcontainers"})
 _NO_CONTAINER = "host"
 """Falco's container name and id for a process outside of containers. The host name is shown anyway."""
 
@@ -109,7 +116,7 @@ def _incident(delivery: Delivery, context: NotificationContext) -> str:
 
 def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     alert, notification = delivery.alert, delivery.notification
-    text = _block(alert.output.strip())
+    text = _block(_PREFIX.sub("", alert.output.strip(), count=1))
     if notification.message is not None:
         text = shortened(fill(parse_template(notification.message), _lookup(delivery, labels), _block), _TEXT).strip()
     fields = ordered(alert.fields.items(), alert.source)
@@ -118,7 +125,7 @@ def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
         severity=notification.severity,
         where=_where(alert, labels),
         who=_first(alert, _WHO_FIELDS),
-        action=_first(alert, _ACTION_FIELDS),
+        action=_action(alert),
         text=text,
         rule=one_line(alert.rule.strip(), _HEADLINE),
         priority=alert.priority,
@@ -252,8 +259,32 @@ def _where(alert: Alert, labels: Mapping[str, str]) -> str:
     """``eu-1 · payments/api-0 on node-3``, without the parts that are unknown."""
     places = ("/".join(filter(None, (_value(alert, name) for name in names))) for names in _WHERE_FIELDS)
     place = next(filter(None, places), "")
-    parts = (one_line(part, _PART) for part in (place, alert.hostname.strip()) if part)
+    parts = (one_line(part, _PART) for part in (place, _short_host(alert.hostname.strip())) if part)
     return _joined(_cluster(labels), " on ".join(map(isolated, parts)))
+
+
+def _short_host(name: str) -> str:
+    """A host name without its domain; an address as it is."""
+    first, dot, _ = name.partition(".")
+    return first if dot and first and not first.isdigit() else name
+
+
+def _action(alert: Alert) -> str:
+    """What was done: a command line; the request to Kubernetes or AWS: ``exec bash``, ``GetObject from 10.0.0.9``."""
+    if alert.source == "k8s_audit":
+        return one_line(_kubernetes_action(alert), _PART)
+    action = _first(alert, _ACTION_FIELDS)
+    address = _value(alert, "ct.srcip")
+    return one_line(f"{action} from {address}", _PART) if address and action == _value(alert, "ct.name") else action
+
+
+def _kubernetes_action(alert: Alert) -> str:
+    """A subresource that runs something is the action; otherwise the verb and what it acts on."""
+    subresource = _value(alert, "ka.target.subresource")
+    if subresource in _RUNNING:
+        return " ".join(part for part in (subresource, _value(alert, "ka.uri.param[command]")) if part)
+    resource = "/".join(part for part in (_value(alert, "ka.target.resource"), subresource) if part)
+    return " ".join(part for part in (_value(alert, "ka.verb"), resource) if part)
 
 
 def _cluster(labels: Mapping[str, str]) -> str:

@@ -95,9 +95,18 @@ class Message:
 
     @property
     def summary(self) -> str:
-        """The second line: where, who and what: ``eu-1 · payments/api-0 on node-3 · root: rm -rf /data``."""
-        who_did_what = ": ".join(isolated(part) for part in (self.who, self.action) if part)
-        return " · ".join(part for part in (self.where, who_did_what) if part) or "unknown host"
+        """The second line: who, what and where: ``root: rm -rf /data · eu-1 · payments/api-0 on node-3``."""
+        return " · ".join(part for part in (self.who_did_what, self.where) if part) or "unknown host"
+
+    @property
+    def who_did_what(self) -> str:
+        """``root: rm -rf /data``; empty if neither is known, as for digests."""
+        return ": ".join(isolated(part) for part in (self.who, self.action) if part)
+
+    @property
+    def push(self) -> str:
+        """One line for a notification on a phone: the subject, then the second line."""
+        return " ".join(f"{self.subject} — {self.summary}".split())
 
     @property
     def time(self) -> str:

@@ -16,6 +16,15 @@ _COLOURS = {
 }
 
 
+_BADGES = {Priority.ERROR: 0xC2410C, Priority.WARNING: 0x9A6700, Priority.DEBUG: 0x57606A}
+"""Darker where white text on the colour would be hard to read (WCAG 2.1: a contrast of 4.5)."""
+
+
+def badge_colour(priority: Priority) -> str:
+    """The background of white text, as ``#rrggbb``."""
+    return f"#{_BADGES.get(priority, _COLOURS[priority]):06x}"
+
+
 def colour(priority: Priority) -> int:
     """The colour as ``0xRRGGBB``."""
     return _COLOURS[priority]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from html import escape
 
 from bridge.channels.message.fit import fit_facts, more_fields
 from bridge.channels.message.message import Fact, Message, MessageLink
 from bridge.channels.render import plain
-from bridge.channels.render.colour import hex_colour
+from bridge.channels.render.colour import badge_colour, hex_colour
 from bridge.common.text import shortened
 
 DIGEST_LIMIT = 200
@@ -52,6 +53,8 @@ td { font-family: ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywh
   td { border-top: 0; padding-bottom: 6px; }
 }
 """
+COLOURS = frozenset(re.findall(r"#[0-9a-f]{6}", _STYLE))
+"""Every colour of the style."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,9 @@ class MailContent:
 
 
 def mail_content(message: Message) -> MailContent:
-    """The e-mail of a message. Its subject is ``[CRITICAL] headline — where``."""
-    subject = f"{message.subject} — {message.where}" if message.where else message.subject
+    """The e-mail of a message. Its subject is ``[CRITICAL] headline — who: what · where``."""
     text = f"{message.subject}\n{plain.body(message, _TEXT)}\n"
-    return MailContent(shortened(subject, _SUBJECT), text, _html(message))
+    return MailContent(shortened(message.push, _SUBJECT), text, _html(message))
 
 
 def _html(message: Message) -> str:
@@ -83,7 +85,7 @@ def _html(message: Message) -> str:
 <meta name="color-scheme" content="light dark"><title>{escape(message.subject)}</title><style>{_STYLE}</style></head>
 <body style="font-family: system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif">
 <div class="card" style="border-top: 5px solid {hex_colour(message.severity)}"><div class="content">
-<span class="badge" style="background: {hex_colour(message.severity)}">{escape(message.severity.name)}</span>\
+<span class="badge" style="background: {badge_colour(message.severity)}">{escape(message.severity.name)}</span>\
 {_element("span", "held-back", held_back)}
 <h1>{escape(message.headline)}</h1>
 {_element("p", "summary", message.summary)}

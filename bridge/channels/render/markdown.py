@@ -39,7 +39,8 @@ def code_lines(text: str) -> str:
 def document(message: Message, length: int) -> str:
     """The message without its headline in at most ``length`` characters: summary, text, and a line for each row."""
     summary = fit_escaped(message.summary, length // 4, literal)
-    text = fit_escaped(main_text(message, length // 3 if message.facts else length // 2), length // 2, code_lines)
+    room = length * 3 // 4 if message.alerts else length // 3 if message.facts else length // 2
+    text = fit_escaped(main_text(message, room), room if message.alerts else length // 2, code_lines)
     links = " · ".join(f"[{literal(link.name)}]({link.url})" for link in fit_links(message.links, length // 6))
     room = length - len(summary) - len(text) - len(links) - 60
     rows, left_out = fit_facts(message.facts, room, len("****  ````  \n") + 8)

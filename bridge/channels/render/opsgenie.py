@@ -52,7 +52,7 @@ def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
         {"entity": shortened(message.where or message.hostname, _ENTITY)}
         | members
         | {
-            "message": shortened(message.subject, _MESSAGE),
+            "message": shortened(message.push, _MESSAGE),
             "alias": message.incident,
             "description": plain.body(message, _DESCRIPTION),
             "priority": _PRIORITIES.get(message.severity, "P5"),

@@ -23,6 +23,7 @@ def body(message: Message, room: int = DEFAULT_ROOM) -> str:
     summary = shortened(message.summary, room // 2)
     left = room - len(summary) - len(footer) - 4
     text = main_text(message, left if message.alerts else max(left // 2, _MIN_TEXT))
+    text = text if message.alerts else shortened(_indented(text), max(left // 2, _MIN_TEXT))
     rows = facts(message, left - len(text))
     return "\n".join(part for part in (summary, text, rows and f"\n{rows}", footer) if part)
 
@@ -30,6 +31,11 @@ def body(message: Message, room: int = DEFAULT_ROOM) -> str:
 def main_text(message: Message, room: int) -> str:
     """The lines of a digest's alerts, or the text of one alert."""
     return alert_lines(message.alerts, room) if message.alerts else shortened(message.text, room)
+
+
+def _indented(text: str) -> str:
+    """The text with its further lines indented, so that no line of it looks like a row of the message."""
+    return text.replace("\n", "\n    ")
 
 
 def facts(message: Message, room: int) -> str:

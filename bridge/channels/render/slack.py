@@ -18,6 +18,7 @@ DIGEST_LIMIT = 50
 WORKFLOW_DIGEST_LIMIT = 20
 _SECTION = 3000
 _FIELD = 2000
+_PUSH = 600
 _ROWS_PER_SECTION = 5
 _ROOM = 12_000
 """Maximum characters for all rows; a longer message is not readable."""
@@ -34,7 +35,7 @@ def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
         "blocks": [*_head(message), *_rows(message), *_links(message), _foot(message)],
     }
     return members | {
-        "text": _escape(message.subject),
+        "text": fit_escaped(message.push, _PUSH, _escape),
         "mrkdwn": False,
         "parse": "none",
         "link_names": False,

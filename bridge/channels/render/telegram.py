@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from bridge.alert import Priority
 from bridge.channels.message.fit import fit_facts, more_fields, utf16
 from bridge.channels.message.message import Message
 from bridge.channels.render.plain import main_text
-from bridge.common.text import escape_mentions, shortened
+from bridge.common.text import WORD_JOINER, shortened
 
 DIGEST_LIMIT = 40
 _MAX_LENGTH = 4096
@@ -50,13 +51,15 @@ def payload(requested: dict[str, Any], message: Message) -> dict[str, Any]:
         room = room * _MAX_LENGTH // text.length
         text = _composed(message, room)
     members = {name: requested[name] for name in _PLUGIN_MEMBERS if name in requested}
+    if not message.severity.at_least(Priority.NOTICE):
+        members["disable_notification"] = True
     return members | {"text": str(text), "entities": text.entities, "link_preview_options": {"is_disabled": True}}
 
 
 def _composed(message: Message, room: int) -> _EntityText:
     text = _EntityText()
-    text.add(escape_mentions(shortened(message.subject, min(_SUBJECT, room // 4))), "bold")
-    text.add("\n" + escape_mentions(shortened(message.summary, min(_SUMMARY, room // 4))) + "\n")
+    text.add(_without_mentions(shortened(message.subject, min(_SUBJECT, room // 4))), "bold")
+    text.add("\n" + _without_mentions(shortened(message.summary, min(_SUMMARY, room // 4))) + "\n")
     body = main_text(message, min(_DIGEST if message.alerts else _TEXT, room // 2))
     if body:
         text.add(body, "pre")
@@ -75,7 +78,12 @@ def _rows(text: _EntityText, message: Message, room: int) -> None:
     rows, left_out = fit_facts(facts, room - text.length - 200, len("\n: "))
     left_out += message.fields_left_out + len(message.facts) - len(facts)
     for row in rows:
-        text.add(f"\n{escape_mentions(row.name)}: ")
+        text.add(f"\n{_without_mentions(row.name)}: ")
         text.add(row.value, "code")
     if left_out:
         text.add(f"\n… {more_fields(left_out)}")
+
+
+def _without_mentions(text: str) -> str:
+    """``@name`` is the only mention that Telegram recognizes in a text without markup."""
+    return text.replace("@", f"@{WORD_JOINER}")

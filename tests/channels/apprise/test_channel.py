@@ -75,7 +75,7 @@ def test_the_first_two_lines_say_how_bad_what_where_and_who() -> None:
     """As shown on a phone."""
     message = compose(made(title="%proc.cmdline ran"), {"cluster": "eu-1"})
     assert message.subject == "[CRITICAL] rm -rf / ran"
-    assert plain.body(message).partition("\n")[0] == "eu-1 · node-1 · rm -rf /"
+    assert plain.body(message).partition("\n")[0] == "rm -rf / · eu-1 · node-1"
     assert "route: route x" in plain.body(message)
 
 

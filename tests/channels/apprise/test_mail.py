@@ -48,7 +48,7 @@ def test_each_recipient_gets_an_email_of_two_parts(server: MailServer) -> None:
     assert send(server) == Outcome(Verdict.DELIVERED, 250)
     assert [email.recipients for email in server.received] == [["secops@example.com"], ["oncall@example.com"]]
     email = server.received[0]
-    assert str(email.message["Subject"]) == "[CRITICAL] Terminal shell — eu-1 · payments on node-1"
+    assert str(email.message["Subject"]) == "[CRITICAL] Terminal shell — rm -rf / · eu-1 · payments on node-1"
     assert (str(email.message["From"]), str(email.message["To"])) == (
         "Falco <falco@example.com>",
         "secops@example.com",

@@ -27,7 +27,6 @@ URLS = {
     "zulip": f"zulip://bot@acme/{'a' * 32}/alerts",
     "guilded": f"guilded://{TOKEN}/{'a' * 84}",
     "rocketchat": "rockets://web/hooktoken@chat.example.com/#alerts",
-    "ntfy": "ntfys://ntfy.example.com/alerts",
     "gotify": "gotifys://gotify.example.com/AbCdEf123456789",
     "flock": f"flock://{'a' * 24}",
     "dingtalk": f"dingtalk://{'a' * 32}",
@@ -35,7 +34,7 @@ URLS = {
 }
 HOSTS = (
     "chat.googleapis.com", "api.ciscospark.com", "webexapis.com", "open.larksuite.com", "acme.zulipchat.com",
-    "media.guilded.gg", "chat.example.com", "ntfy.example.com", "gotify.example.com", "api.flock.com",
+    "media.guilded.gg", "chat.example.com", "gotify.example.com", "api.flock.com",
     "oapi.dingtalk.com", "qyapi.weixin.qq.com",
 )  # fmt: skip
 MENTIONS = re.compile(r"@\*\*|@\w|<users/|<at\b|<@|<!\w|<https?:")
@@ -75,7 +74,7 @@ def test_a_service_without_its_own_form_gets_plain_text(services: FarSide, name:
     outcome = open_channel("c", URLS[name], {"cluster": "eu-1"}).send([make_delivery()])
     assert outcome.verdict is Verdict.DELIVERED, outcome
     text = readable(body_of(services.requests[-1]))
-    for part in ("[CRITICAL] Terminal shell", "eu-1 · payments on node-1 · rm -rf /", "20072", "route x"):
+    for part in ("[CRITICAL] Terminal shell", "rm -rf / · eu-1 · payments on node-1", "20072", "route x"):
         assert part in text, part
 
 
@@ -93,7 +92,6 @@ def test_hostile_text_contains_no_mentions(services: FarSide, name: str, attack:
     assert [found for text in texts for found in MENTIONS.findall(text)] == []
     assert not [found for text in texts for found in invisible_characters(text.replace("\r\n", "\n"))]
     assert len(services.requests[-1].body) < 256 * 1024
-    assert "filename=" not in services.requests[-1].path  # ntfy turns a long message into an attachment.
 
 
 def test_a_program_gets_unescaped_text(intercepted: None) -> None:

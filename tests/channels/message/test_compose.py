@@ -30,10 +30,10 @@ def made(fields: dict[str, str], title: str | None = None, rule: str = "Shell") 
 
 
 def test_the_first_two_lines_say_how_bad_what_where_and_who() -> None:
-    """Severity and headline; then cluster, place, node, user and command."""
+    """Severity and headline; then user and command, cluster, place and node."""
     message = compose(made(FIELDS, "rm -rf in %k8s.ns.name"), {"cluster": "eu-1"})
     assert message.subject == "[CRITICAL] rm -rf in payments"
-    assert plain.body(message).splitlines()[0] == "eu-1 · payments/api-0 on node-3 · root: rm -rf /data"
+    assert plain.body(message).splitlines()[0] == "root: rm -rf /data · eu-1 · payments/api-0 on node-3"
     for part in ("route: rm in prod, all", "proc.pname: bash", "id: ", "label.cluster: eu-1", "tags: t1"):
         assert part in plain.body(message)
 
@@ -41,9 +41,9 @@ def test_the_first_two_lines_say_how_bad_what_where_and_who() -> None:
 @pytest.mark.parametrize(
     ("fields", "summary"),
     [
-        ({"container.name": "host", "container.id": "host", "user.name": "root"}, "node-3 · root"),
+        ({"container.name": "host", "container.id": "host", "user.name": "root"}, "root · node-3"),
         ({"container.image.repository": "nginx", "container.id": "3ad7b26ded6d"}, "nginx on node-3"),
-        ({"container.id": "3ad7b26ded6d", "proc.cmdline": "sh"}, "3ad7b26ded6d on node-3 · sh"),
+        ({"container.id": "3ad7b26ded6d", "proc.cmdline": "sh"}, "sh · 3ad7b26ded6d on node-3"),
         ({"k8s.ns.name": "", "k8s.pod.name": "  ", "user.name": " ", "proc.cmdline": "\t"}, "node-3"),
     ],
 )
@@ -66,7 +66,7 @@ def test_right_to_left_text_does_not_reorder_the_line() -> None:
     message = compose(made(FIELDS | {"user.name": hebrew, "proc.cmdline": arabic}, "%proc.cmdline"), {})
     held = replace(message, counts=replace(message.counts, suppressed=14))
     assert held.subject == f"[CRITICAL] \u2068{arabic}\u2069 (+14 held back)"
-    assert held.summary == f"payments/api-0 on node-3 · \u2068{hebrew}\u2069: \u2068{arabic}\u2069"
+    assert held.summary == f"\u2068{hebrew}\u2069: \u2068{arabic}\u2069 · payments/api-0 on node-3"
     assert "\u2068" not in compose(made(FIELDS), {}).subject
     digest = message_of([make_delivery(1, rule=hebrew, hostname=hebrew), make_delivery(2, rule=arabic)], {})
     assert digest.headline == f"2 alerts: \u2068{hebrew}\u2069, \u2068{arabic}\u2069"

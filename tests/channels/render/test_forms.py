@@ -20,7 +20,7 @@ from bridge.alert.forms.json_form import decode_json
 from bridge.channels.message.compose import compose, compose_digest, message_of
 from bridge.channels.message.fit import utf16
 from bridge.channels.message.message import Message, MessageLink
-from bridge.channels.render import discord, mattermost, opsgenie, pagerduty, plain, slack, teams, telegram
+from bridge.channels.render import discord, mattermost, ntfy, opsgenie, pagerduty, plain, slack, teams, telegram
 from bridge.channels.render.mail import mail_content
 from bridge.delivery import Delivery
 from bridge.language.program.link import Link
@@ -124,6 +124,7 @@ FORMS: dict[str, Callable[[Message], str]] = {
     "slack.json": as_json(slack.payload, {"channel": "#alerts", "text": "x", "mrkdwn": True, "attachments": []}),
     "discord.json": as_json(discord.payload, {"username": "Falco", "content": "x", "tts": False, "wait": True}),
     "teams.json": as_json(teams.payload, {"type": "message"}),
+    "ntfy.json": as_json(ntfy.payload, {"topic": "alerts", "title": "x", "message": "x"}),
     "telegram.json": as_json(telegram.payload, {"chat_id": "1", "text": "x", "parse_mode": "HTML"}),
     "mattermost.json": as_json(mattermost.payload, {"channel": "alerts", "username": "Falco", "text": "x"}),
     "mattermost-bot.json": as_json(mattermost.payload, {"channel_id": "c1", "message": "x"}),
@@ -156,18 +157,23 @@ def test_every_golden_file_belongs_to_a_form() -> None:
     ("fields", "source", "summary"),
     [
         ({"ka.user.name": "eve", "ka.verb": "delete", "ka.target.namespace": "prod", "ka.target.resource": "secrets",
-          "ka.target.name": "db"}, "k8s_audit", "prod/secrets/db on node-1 · eve: delete"),
+          "ka.target.name": "db"}, "k8s_audit", "eve: delete secrets · prod/secrets/db on node-1"),
         ({"ct.user": "eve", "ct.name": "DeleteTrail", "ct.region": "eu-west-1"}, "aws_cloudtrail",
-         "eu-west-1 on node-1 · eve: DeleteTrail"),
+         "eve: DeleteTrail · eu-west-1 on node-1"),
         ({"okta.actor.alternateid": "eve@example.com", "okta.evt.type": "user.session.start", "okta.org": "acme"}, "okta",
-         "acme on node-1 · eve@example.com: user.session.start"),
+         "eve@example.com: user.session.start · acme on node-1"),
         ({"github.user": "eve", "github.type": "push", "github.repo.name": "acme/web"}, "github",
-         "acme/web on node-1 · eve: push"),
-        ({"evt.type": "open"}, "syscall", "node-1 · open"),
+         "eve: push · acme/web on node-1"),
+        ({"ka.user.name": "eve", "ka.verb": "create", "ka.target.namespace": "prod", "ka.target.resource": "pods",
+          "ka.target.name": "api-0", "ka.target.subresource": "exec", "ka.uri.param[command]": "bash"}, "k8s_audit",
+         "eve: exec bash · prod/pods/api-0 on node-1"),
+        ({"ct.user": "eve", "ct.name": "GetObject", "ct.srcip": "203.0.113.9"}, "aws_cloudtrail",
+         "eve: GetObject from 203.0.113.9 · node-1"),
+        ({"evt.type": "open"}, "syscall", "open · node-1"),
         ({}, "syscall", "node-1"),
     ],
 )  # fmt: skip
-def test_the_second_line_says_where_who_and_what_for_every_source(
+def test_the_second_line_says_who_what_and_where_for_every_source(
     fields: dict[str, str], source: str, summary: str
 ) -> None:
     """Plugins have fields of their own for this."""
