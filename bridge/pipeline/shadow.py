@@ -257,6 +257,9 @@ class Shadow(Background):
                 action(self._virtual)
             except Exception as error:  # noqa: BLE001  # any fault concerns this alert only
                 self._note_fault(error)
+            for fault in self._virtual.faults:
+                self._note_fault(fault)
+            self._virtual.faults.clear()
 
     def _note_fault(self, error: Exception) -> None:
         self._faults += 1

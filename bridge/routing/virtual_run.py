@@ -18,6 +18,7 @@ from bridge.routing.silences import NO_SILENCES, Silences
 from bridge.routing.state import State, Timer
 
 _NEVER_NS = 2**62
+_MAX_FAULTS = 100
 _REMEMBERED = 20_000
 """The latest alerts, which the notifications of timers are about."""
 _REMEMBERED_TEXT = 64 << 20
@@ -44,6 +45,8 @@ class VirtualRun:
         """What holds notifications back from now on."""
         self._router = router
         self._state = State() if state is None else state
+        self.faults: list[Exception] = []
+        """What routes and timers raised, the first of them. The reader empties it."""
         self._started = False
         self._remembers = router.engine is not None
         self._latest: OrderedDict[str, Alert] = OrderedDict()
@@ -67,11 +70,16 @@ class VirtualRun:
                 self._router.start(self._state, at_ns)
             yield from self._timers(at_ns)
         completed = self._router.complete(alert)
-        routed = self._router.step(self._state, completed, at_ns, self.silences)
+        routed = self._noted(self._router.step(self._state, completed, at_ns, self.silences))
         if self._remembers:
             self._state.changes()  # nothing stores them
             self._remember(completed)
         yield Step(at_ns, completed, routed)
+
+    def _noted(self, routed: Routed) -> Routed:
+        if routed.faults and len(self.faults) < _MAX_FAULTS:
+            self.faults += (each.error for each in routed.faults[:_MAX_FAULTS])
+        return routed
 
     def _remember(self, alert: Alert) -> None:
         if alert.id not in self._latest:
@@ -112,5 +120,5 @@ class VirtualRun:
     def _timers(self, until_ns: int) -> Iterator[Step]:
         while (due_ns := self._state.next_due()) is not None and due_ns <= until_ns:
             timer = Timer(self._latest)
-            yield Step(due_ns, None, self._router.step(self._state, timer, due_ns, self.silences))
+            yield Step(due_ns, None, self._noted(self._router.step(self._state, timer, due_ns, self.silences)))
             self._state.changes()

@@ -21,7 +21,7 @@ from bridge.journal.opening import open_to_read
 from bridge.terminal.stream import CommandStream
 
 _SQLITE_HEADER = b"SQLite format 3\0"
-_GZIP_HEADER = b"\x1f\x8b"
+GZIP_HEADER = b"\x1f\x8b"
 STANDARD_INPUT = "-"
 
 
@@ -67,9 +67,9 @@ def read_alerts(path: str, read: _Read | None = None) -> Iterator[Line | NoAlert
     else:
         try:
             with Path(path).open("rb") as file:
-                header = file.read(len(_GZIP_HEADER))
+                header = file.read(len(GZIP_HEADER))
                 file.seek(0)
-                yield from read(gzip.GzipFile(fileobj=file) if header == _GZIP_HEADER else file)
+                yield from read(gzip.GzipFile(fileobj=file) if header == GZIP_HEADER else file)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise AlertFileError(f"{path}: is not a complete gzip file ({error}); copy it again") from error
         except OSError as error:

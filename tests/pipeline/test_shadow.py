@@ -120,6 +120,22 @@ def test_a_fault_concerns_one_alert_and_is_counted(tmp_path: Path, monkeypatch: 
     assert [each["event"] for each in logs] == ["shadow failed"]
 
 
+def test_a_fault_of_one_route_is_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The router goes on with the other routes, and returns what the one raised."""
+    text = LIVE + 'route "t" { when rule = shell to mail throttle 1 per 1h }\n'
+    tried = routes(LIVE, text)
+    assert tried.shadow is not None
+    assert tried.shadow.engine is not None
+    (pipeline,) = tried.shadow.engine.pipelines.values()
+    monkeypatch.setattr(type(pipeline), "match", lambda *_: 1 / 0)
+    with capture_logs() as logs, intake_with(tmp_path, tried) as (intake, _journal):
+        intake.accept(Batch("s", time.time_ns(), some("shell")))
+        report = report_after(intake, 1)
+        assert (report.faults, report.last_fault) == (1, "ZeroDivisionError")
+        assert report.differences.rows["pager", "shells"].new == 1
+    assert "shadow failed" in [each["event"] for each in logs]
+
+
 def test_what_waits_is_bounded_by_number_and_by_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While intake is busy nothing is tried; what finds no room is skipped and counted."""
     monkeypatch.setattr(module, "MAX_ALERTS", 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,20 @@ from bridge.alert import Alert
 from bridge.alert.forms.container_log import Unwrapper
 from bridge.journal import JournalError
 from bridge.journal.opening import open_to_read
-from bridge.workbench.alert_files import STANDARD_INPUT, AlertFileError, Line, is_journal, read_alerts, read_lines
+from bridge.terminal.rules import MATERIAL_MARK
+from bridge.workbench.alert_files import (
+    GZIP_HEADER,
+    STANDARD_INPUT,
+    AlertFileError,
+    Line,
+    is_journal,
+    read_alerts,
+    read_lines,
+)
 
 _PART_BYTES = 4 << 20
 _PART_ALERTS = 10_000
+
 _LOOK_AHEAD = 64 << 10
 """Bytes at the start of a file by which its form is recognised."""
 
@@ -135,12 +146,23 @@ def _read_journal(part: Part) -> Iterator[Recorded]:
 
 
 def _is_plain(path: str) -> bool:
-    """Whether each line is an alert of its own, without the wrapping of a container log."""
+    """Whether each line is an alert of its own.
+
+    In container logs and terminal material, several lines belong together.
+    """
     with Path(path).open("rb") as file:
         start = file.read(_LOOK_AHEAD)
+        if start.startswith(GZIP_HEADER) or (start and _has_terminal_material(file)):
+            return False
     unwrapper = Unwrapper()
     lines = start.split(b"\n")[:-1] or [start]
     return all(unwrapper.feed(line) == line.rstrip(b"\r") for line in lines)
+
+
+def _has_terminal_material(file: BinaryIO) -> bool:
+    """Whether the file may contain alerts of the rules that record terminals."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(MATERIAL_MARK) >= 0
 
 
 def _read_lines(part: Part) -> Iterator[object]:

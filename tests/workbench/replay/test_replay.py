@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from contextlib import closing
 from pathlib import Path
 
@@ -149,3 +150,20 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     """With its name."""
     with pytest.raises(AlertFileError, match="gone"):
         parts_of([str(tmp_path / "gone")], recording.ALWAYS)
+
+
+def test_compressed_files_and_terminal_material_are_read_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compressed file has no offsets of lines, and lines of a terminal belong together."""
+    monkeypatch.setattr(recording, "_PART_BYTES", 5001)
+    plain = lines_of(tmp_path, alerts(100))
+    assert len(parts_of([plain], recording.ALWAYS)) > 1
+    compressed = tmp_path / "alerts.jsonl.gz"
+    compressed.write_bytes(gzip.compress(Path(plain).read_bytes()))
+    assert seen(replayed(PLAIN, str(compressed), processes=2)) == seen(replayed(PLAIN, plain))
+    typed = [*alerts(100), alert(START, rule="fb: key read in a terminal")]
+    (part,) = parts_of([lines_of(tmp_path, typed)], recording.ALWAYS)
+    assert part.form is recording.Form.WHOLE
+    (tmp_path / "empty").touch()
+    assert replayed(PLAIN, str(tmp_path / "empty")).alerts == 0
