@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SITE   := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 .PHONY: help run test test-full check bench files docs stubs lock format clean
 
@@ -26,6 +27,7 @@ check: $(READY)          ## check lint, formatting, types, docs and the generate
 	$(BIN)/falco-bridge fmt --check $(shell find examples -name '*.route')
 	$(BIN)/python -m bridge.config.page docs/config.md --check
 	$(BIN)/python -m pytest tests/test_docs.py tests/test_readme.py
+	$(SITE)
 	proto/generate.sh --check
 
 bench: $(READY)          ## measure throughput and cost on this machine
@@ -35,8 +37,9 @@ files:                   ## list every module with its purpose
 	@find bridge -name '*.py' ! -name '*_pb2.py' ! -name '__*' | LC_ALL=C sort | while read -r file; do \
 		printf '%-42s %s\n' "$$file" "$$(head -n 1 "$$file" | tr -d '"')"; done
 
-docs: $(READY)           ## generate the tables of docs/config.md
+docs: $(READY)           ## generate the tables of docs/config.md, and the site in build/site
 	$(BIN)/python -m bridge.config.page docs/config.md
+	$(SITE)
 
 stubs:                   ## regenerate the protobuf stubs
 	proto/generate.sh

@@ -21,6 +21,12 @@ LONG_RUNNING = {"--config": "started", "simulate": "listening on"}
 """Commands that run until they are stopped, and what they print once they have started."""
 NEEDS_BRIDGE = {"status", "quarantine", "send", "silence", "incidents"}
 """Verbs that need a running bridge."""
+FILES = {
+    name: text
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    for name, text in re.findall(r"<!-- file: ([^\n]*) -->\n```\w+\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+}
+"""The files that the docs show, each as it is shown last."""
 MAY_FIND_NOTHING = {"history"}
 """Verbs that exit with 1 if they find nothing: the journal is empty here."""
 
@@ -57,6 +63,8 @@ def test_every_command_in_the_docs_works(command: str, tmp_path: Path) -> None:
     """Each runs in a folder with the quick start. A command that runs until it is stopped must start."""
     for path in (ROOT / "examples" / "quickstart").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "falco_rules.yaml").write_text(RULES, encoding="utf-8")
     open_for_router(tmp_path / "journal.db").close()  # as if a bridge had run here
     arguments = shlex.split(command)[1:]

@@ -1,0 +1,83 @@
+"""MkDocs hook: adds the pages and examples outside docs/ to the site, and leads links to them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[2]
+LINK = re.compile(r"(?P<start>!?\[(?P<text>[^\]]*)\]\()(?P<target>[^)#:\s]+)(?P<anchor>#[^)]*)?\)")
+LANGUAGES = {".route": "route", ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".service": "ini", ".socket": "ini"}
+MAX_SHOWN_BYTES = 20_000
+"""Longer example files, such as recorded sessions, are named but not shown."""
+
+_original: dict[str, str] = {}
+"""The path in the repository of each page that is added to the site, by its path in the site."""
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add the pages that lie outside ``docs/``."""
+    for path in sorted(ROOT.glob("*.md")):
+        _add(files, config, _page_of(path.name), path.name, path.read_text(encoding="utf-8"))
+    for folder in sorted((ROOT / "examples").iterdir()):
+        name = f"examples/{folder.name}"
+        _add(files, config, f"{name}.md", f"{name}/README.md", _example(folder))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001  # MkDocs passes all
+    """Lead the links to files outside ``docs/`` to their pages on the site; without a page, leave only the text."""
+    site_path = page.file.src_uri
+    folder = posixpath.dirname(_original.get(site_path, f"docs/{site_path}"))
+
+    def replaced(match: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join(folder, match["target"]))
+        anchor = match["anchor"] or ""
+        target = _page_of(path)
+        if path.startswith("examples/") and path.count("/") > 1:
+            anchor = f"#{_anchor(path.split('/', 2)[2])}"
+        if files.get_file_from_path(target) is None:
+            return match["text"]
+        return f"{match['start']}{posixpath.relpath(target, posixpath.dirname(site_path) or '.')}{anchor})"
+
+    return LINK.sub(replaced, markdown)
+
+
+def _page_of(path: str) -> str:
+    """Where the site has this file of the repository."""
+    if path == "README.md":
+        return "index.md"
+    if path.startswith("docs/"):
+        return path.removeprefix("docs/")
+    if path.startswith("examples/"):
+        return f"examples/{path.split('/')[1]}.md"
+    return f"project/{path}"
+
+
+def _add(files: Files, config: MkDocsConfig, site_path: str, original: str, text: str) -> None:
+    _original[site_path] = original
+    files.append(File.generated(config, site_path, content=text))
+
+
+def _example(folder: Path) -> str:
+    """A page with the example's README, if it has one, and its files."""
+    readme = folder / "README.md"
+    parts = [readme.read_text(encoding="utf-8") if readme.exists() else f"# {folder.name.capitalize()}\n"]
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != readme:
+            text = path.read_text(encoding="utf-8")
+            shown = f"{len(text):,} characters, not shown here.\n"
+            if len(text) <= MAX_SHOWN_BYTES:
+                shown = f"~~~~{LANGUAGES.get(path.suffix, 'text')}\n{text}~~~~\n"
+            name = path.relative_to(folder).as_posix()
+            parts.append(f"## {name} {{ #{_anchor(name)} }}\n\n{shown}")
+    return "\n".join(parts)
+
+
+def _anchor(name: str) -> str:
+    return re.sub(r"[^\w-]", "-", name.lower())
