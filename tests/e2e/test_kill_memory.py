@@ -52,7 +52,7 @@ def matching(instance: Instance) -> list[str]:
     return [each.alert.hostname for each in instance.kept() if any(found.route == "groups" for found in each.decisions)]
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_killing_the_router_loses_and_doubles_no_count(instance: Instance) -> None:
     """Every committed alert is in exactly one digest of its group, counted once by the throttle and once by `after`."""
     moments = jitter("memory")
