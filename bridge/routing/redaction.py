@@ -9,9 +9,9 @@ from typing import Any, Protocol, cast
 from msgspec.structs import replace
 
 from bridge.alert import Alert
+from bridge.alert.command import COMMAND_SOURCE
 from bridge.language.program.program import Redaction
 from bridge.language.program.regex import compile_regex
-from bridge.terminal.rules import COMMAND_SOURCE
 
 _OUTPUT = "output"
 _COMMAND_LINES = frozenset({"output", "proc.cmdline", "proc.args", "proc.exeline", "proc.pcmdline", "evt.args"})

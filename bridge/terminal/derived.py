@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bridge.alert import Alert
+from bridge.alert.command import COMMAND_RULE, COMMAND_SOURCE, COMMAND_TAGS
 from bridge.alert.priority import Priority
 from bridge.terminal.command import Command
-from bridge.terminal.rules import COMMAND_RULE, COMMAND_SOURCE
 from bridge.terminal.shell_line import Origin
 
-TAGS = ("falco-bridge", "terminal")
 AUDIT = "Kubernetes audit"
 """Where the names in ``cmd.who`` come from."""
 SEPARATOR = " · "
@@ -43,8 +42,8 @@ def alert_of(command: Command) -> Alert:
     if command.aborted:
         fields["cmd.aborted"] = "true"
     return Alert(
-        command.id, command.time_ns, Priority.INFORMATIONAL, COMMAND_RULE, COMMAND_SOURCE, command.hostname, TAGS,
-        _output(command.hostname, fields), fields,
+        command.id, command.time_ns, Priority.INFORMATIONAL, COMMAND_RULE, COMMAND_SOURCE, command.hostname,
+        COMMAND_TAGS, _output(command.hostname, fields), fields,
     )  # fmt: skip
 
 

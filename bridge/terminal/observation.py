@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from bridge.alert import Alert
+from bridge.alert.command import COMMAND_PLACES
 from bridge.alert.internal import DROP_RULE
 from bridge.terminal.announced import unquoted
 from bridge.terminal.rules import KINDS, Kind
@@ -19,8 +20,6 @@ _MAX_TEXT = 500
 """Characters of a program's command line and of a file's path."""
 _MAX_LINE = 4096
 _MAX_VALUE = 256
-_PLACE = ("container.", "k8s.", "user.", "group.")
-"""The prefixes of the fields that say where a command was typed, and as which user."""
 _KUBERNETES = "k8s_audit"
 _OPENING = frozenset({"exec", "attach"})
 
@@ -145,7 +144,7 @@ def _status(fields: Mapping[str, str]) -> int:
 
 
 def _place(fields: Mapping[str, str]) -> dict[str, str]:
-    return {name: value[:_MAX_VALUE] for name, value in fields.items() if name.startswith(_PLACE)}
+    return {name: value[:_MAX_VALUE] for name, value in fields.items() if name.startswith(COMMAND_PLACES)}
 
 
 def _number(text: str | None) -> int:

@@ -12,10 +12,6 @@ PREFIX = "fb: "
 """The beginning of the name of every one of these rules (``examples/terminal/``)."""
 MATERIAL_MARK = b'"fb: '
 """What a message contains that is terminal material, or a part of it."""
-COMMAND_RULE = "Command typed in a terminal"
-"""The rule of the alert that each command becomes."""
-COMMAND_SOURCE = "terminal"
-"""The alert source of commands."""
 
 
 class Kind(IntEnum):

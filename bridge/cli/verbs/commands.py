@@ -131,8 +131,8 @@ def _recorded(journal: Journal, path: Path, numbers: range) -> list[Alert]:
 
 
 def _wanted() -> Wanted:
+    from bridge.alert.command import COMMAND_RULE
     from bridge.history.wanted import Wanted
-    from bridge.terminal.rules import COMMAND_RULE
 
     return Wanted(rules=frozenset({COMMAND_RULE}))
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from bridge.alert.catalogue import RETIRED, alert_sources
+from bridge.alert.command import COMMAND_RULE
 from bridge.common.suggest import did_you_mean, nearest
 from bridge.language.checker.field_comparison import never_matches, objection
 from bridge.language.checker.foreign import better_operator, foreign_value
@@ -214,7 +215,8 @@ class Comparisons:
     def _check_rule(self, left: syntax.LeftOperand, operator: Operator, word: syntax.Word) -> None:
         """Report the name of a rule that no imported rules file defines."""
         names = self.operands.scope.rule_names
-        if names is None or operator not in _EXACT or word.text in names or word.text.startswith(FALCO_INTERNAL):
+        own = word.text == COMMAND_RULE or word.text.startswith(FALCO_INTERNAL)
+        if names is None or operator not in _EXACT or word.text in names or own:
             return
         if isinstance(left, syntax.FieldName) and left.text == "rule":
             hint = did_you_mean(word.text, names) or "no imported rules file defines it"

@@ -23,6 +23,7 @@ from bridge.language.program.clauses import (
 )
 from bridge.language.program.condition import Condition
 from bridge.language.program.program import Route
+from bridge.matching.analysis.own_rules import known_rules
 from bridge.matching.analysis.proofs import never_holds
 from bridge.matching.analysis.reach import missing_everywhere, reaching_condition
 
@@ -32,7 +33,7 @@ _Other = tuple[str, Condition, tuple[Pair, ...]]
 
 def lint_memory(routes: Sequence[Route], rules: FalcoRules | None, retention_ns: int | None) -> list[Diagnostic]:
     """All warnings about clauses with memory. ``rules`` and ``retention_ns`` are None if they are unknown."""
-    known = list(rules.rules.values()) if rules is not None else []
+    known = known_rules(rules)
     return [
         warning
         for route in routes
