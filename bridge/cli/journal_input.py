@@ -16,6 +16,7 @@ from bridge.cli.routes_input import add_labels, read_routing_config
 if TYPE_CHECKING:
     from bridge.history.wanted import Wanted
     from bridge.journal.protocols import Journal
+    from bridge.workbench.condition import LoadedCondition
 
 
 class NoInputError(Exception):
@@ -89,12 +90,27 @@ def read_wanted(args: argparse.Namespace, given: JournalInput) -> Wanted:
 
             raise _failed(render_text(loaded.diagnostics, loaded.sources).rstrip())
         condition, predicate = loaded.condition, loaded.predicate
+        _warn_of_redacted(loaded, args.verb)
     words = wanted_words(args.words)
     if args.words and not words:
         raise _failed(f"falco-bridge {args.verb}: --words contains no letter or digit")
     return Wanted(
         condition, predicate, frozenset(args.rule), words, args.route, args.channel, _reason(args.reason, args.verb)
     )
+
+
+def _warn_of_redacted(loaded: LoadedCondition, verb: str) -> None:
+    """Say where the condition cannot be judged: the stored text is not what the routes saw."""
+    from bridge.common.text import one_line
+    from bridge.history.fields import fields_of
+
+    fields = one_line(", ".join(sorted(fields_of(loaded.condition) & loaded.redacted)), 200)
+    if fields:
+        print(
+            f"falco-bridge {verb}: routes redact {fields}; where text was removed, the condition cannot be judged and "
+            "sees the replacement",
+            file=sys.stderr,
+        )
 
 
 def _reason(text: str | None, verb: str) -> Any:

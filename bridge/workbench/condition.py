@@ -9,12 +9,13 @@ from pathlib import Path
 from bridge.alert import Alert
 from bridge.language.checker.build_scopes import tables_of
 from bridge.language.checker.check import check_condition
-from bridge.language.checker.files import gather
+from bridge.language.checker.files import Gathered, gather
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.text_alerts import TextAlerts
 from bridge.language.program.condition import Condition
+from bridge.language.syntax.tree import RedactStatement
 from bridge.matching import Predicate, compile_condition
 from bridge.routing.tables import Tables
 from bridge.workbench.routes import merge_rules, read_import
@@ -31,6 +32,8 @@ class LoadedCondition:
     predicate: Predicate
     text_alerts: TextAlerts
     tables: Tables
+    redacted: frozenset[str] = frozenset()
+    """The fields that the imported files redact. Stored alerts lack what was removed from them."""
 
     def complete(self, alert: Alert) -> Alert:
         """The alert as routes see it: with what a text alert leaves out, and with the columns of tables."""
@@ -62,4 +65,9 @@ def load_condition(text: str, imports: Sequence[Path], labels: Mapping[str, str]
     rules = merge_rules(file.rules for file in gathered.files.values())
     text_alerts = TextAlerts(() if rules is None else rules.rules.values())
     tables = Tables(tables_of(list(gathered.files.values()), known), labels)
-    return LoadedCondition(checked, compile_condition(checked, labels), text_alerts, tables)
+    return LoadedCondition(checked, compile_condition(checked, labels), text_alerts, tables, _redacted(gathered))
+
+
+def _redacted(gathered: Gathered) -> frozenset[str]:
+    statements = [each for file in gathered.files.values() for each in file.parsed.file.statements]
+    return frozenset(field.text for each in statements if isinstance(each, RedactStatement) for field in each.fields)

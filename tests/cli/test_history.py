@@ -148,6 +148,21 @@ def test_a_mistake_is_explained(
     assert problem in capsys.readouterr().err
 
 
+def test_a_condition_over_redacted_text_says_that_it_cannot_be_judged(
+    journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the imported routes redact a field that it reads, and only then."""
+    routes = tmp_path / "redact.route"
+    routes.write_text('redact proc.cmdline matching "password=.*"\n', encoding="utf-8")
+    arguments = ["--import", str(routes), "--journal", str(journal)]
+    main(["history", 'proc.cmdline contains "x"', *arguments])
+    assert (
+        "routes redact proc.cmdline; where text was removed, the condition cannot be judged" in capsys.readouterr().err
+    )
+    main(["history", "rule = Shell", *arguments])
+    assert "redact" not in capsys.readouterr().err
+
+
 def test_no_journal_and_nothing_found_are_different(journal: Path, tmp_path: Path) -> None:
     """2 and 1."""
     assert run("history", "--journal", tmp_path / "none.db").returncode == 2
