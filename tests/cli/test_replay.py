@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import closing
 from pathlib import Path
 
+from bridge.journal.opening import open_for_router
+from bridge.routing.router import Router
+from bridge.routing.state import State
 from tests.cli.commands import ALERTS, ROOT, ROUTES, run
+from tests.support.builders import alert, program_of
 
 GOLDEN = ROOT / "tests" / "data" / "replay"
 
@@ -56,3 +62,31 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (2, ""), words
         assert expected in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_the_journal_of_the_config_is_replayed_from_a_time_on(tmp_path: Path) -> None:
+    """With the live routes or a candidate; what `redact` removed before it was stored is said to be not judged."""
+    live = 'redact proc.cmdline matching "token=[a-z]+"\nroute "all" { when rule exists to chat }\n'
+    (tmp_path / "live.route").write_text(live, encoding="utf-8")
+    candidate = 'route "tokens" { when proc.cmdline contains "token=abc" to chat }\notherwise { to chat }\n'
+    (tmp_path / "new.route").write_text(candidate, encoding="utf-8")
+    (tmp_path / "falco-bridge.yaml").write_text(
+        "sources: [{stdin: true}]\nchannels: {chat: 'slack://${KEY}'}\nroutes: live.route\njournal: journal.db\n",
+        encoding="utf-8",
+    )
+    router, state, now = Router(program_of(live), {}), State(), time.time_ns()
+    with closing(open_for_router(tmp_path / "journal.db")) as journal:
+        for hours in (50, 3, 1):
+            at_ns = now - hours * 3600 * 10**9
+            found = alert(at_ns, fields={"proc.cmdline": "curl token=abc", "proc.name": "curl"})
+            journal.alerts.append("s", at_ns, [router.route(state, found, at_ns)])
+    options = ("--config", "falco-bridge.yaml", "--since", "5h")
+    done = run("replay", *options, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("2 alerts, received from ")
+    done = run("diff", "new.route", *options, "--json", cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["alerts"], found["gained"], found["lost"]) == (1, 2, 0, 0)
+    assert found["not_judged"] == [{"route": "tokens", "field": "proc.cmdline", "alerts": 2}]
+    done = run("suggest", *options, cwd=tmp_path)
+    assert (done.returncode, "# 2 notifications for 2 alerts" in done.stdout) == (0, True)
