@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,11 @@ TEXT = "10:10:24.123456789: Error text (user=root)"
         {"jsonPayload": json.loads(INNER), "logName": "l"},
         {"log_processed": json.loads(INNER), "log": "unreadable"},
         {"short_message": INNER, "version": "1.1"},
+        {"body": INNER, "severity_text": "info"},
+        {"body": json.loads(INNER), "severity_text": "info"},
+        {"body": {"stringValue": INNER}, "timeUnixNano": "1"},
+        {"logEvents": [{"id": "1", "timestamp": 1, "message": INNER}], "messageType": "DATA_MESSAGE", "owner": "1"},
+        {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": INNER}}]}]}]},
         {"textPayload": INNER, "logName": "l"},
         {"event": INNER, "sourcetype": "falco"},
     ],
@@ -148,6 +154,61 @@ def test_a_shippers_record_of_an_alert_is_the_alert(record: dict[str, object], r
             ("inner", Priority.ERROR, {"proc.name": "sh"})
         ]
         assert not payload.rejected
+
+
+OTHER = "listening on :8080"
+
+
+@READERS
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        lambda lines: {"logEvents": [{"message": line} for line in lines]},
+        lambda lines: {
+            "resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": line}}]}]} for line in lines]
+        },
+    ],
+    ids=["cloudwatch", "opentelemetry"],
+)
+def test_a_request_of_many_records_gives_every_alert(
+    request_of: Callable[[Sequence[str]], dict[str, object]], read: object
+) -> None:
+    """What is neither an alert nor from Falco's log is rejected, alone."""
+    reader = by_lines if read is by_lines else by_body
+    lines = [INNER, OTHER, "Fri May 17 08:16:53 2024: Falco version: 0.37.1", TEXT, INNER]
+    payload = reader(json.dumps(request_of(lines)).encode())
+    assert [each.rule for each in payload.alerts] == ["inner", "", "inner"]
+    assert [each.raw for each in payload.rejected] == [OTHER.encode()]
+    none = reader(json.dumps(request_of([OTHER, OTHER])).encode())
+    assert (len(none.alerts), len(none.rejected)) == (0, 1)
+    many = reader(json.dumps(request_of([INNER[:9]] * 10_001)).encode())
+    assert (len(many.alerts), len(many.rejected)) == (0, 1)
+
+
+def test_an_opentelemetry_value_is_read_as_json() -> None:
+    """As the parser of the collector leaves a line that was JSON."""
+
+    def value(plain: object) -> dict[str, object]:
+        match plain:
+            case str():
+                return {"stringValue": plain}
+            case int():
+                return {"intValue": str(plain)}
+            case list():
+                return {"arrayValue": {"values": [value(each) for each in plain]}}
+            case dict():
+                return {"kvlistValue": {"values": [{"key": key, "value": value(each)} for key, each in plain.items()]}}
+        raise AssertionError(plain)
+
+    plain = {"rule": "r", "priority": "Error", "tags": ["a", "b"], "output_fields": {"proc.pid": 7, "proc.name": "sh"}}
+    record = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": value(plain)}]}]}]}
+    (found,) = by_lines(json.dumps(record).encode()).alerts
+    assert (found.rule, found.tags, dict(found.fields)) == ("r", ("a", "b"), {"proc.pid": "7", "proc.name": "sh"})
+    deep: object = "x"
+    for _ in range(60):
+        deep = [deep]
+    record = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": value(deep)}]}]}]}
+    assert not by_lines(json.dumps(record).encode()).alerts
 
 
 def test_a_shippers_record_of_a_text_alert_or_of_falcos_log() -> None:
@@ -211,6 +272,8 @@ def test_prefixes_of_log_programs_are_cut_off(read: object) -> None:
         "2022-01-21T10:10:24.993695084Z ",
         "[pod/falco-abcde/falco] ",
         "[pod/falco-abcde/falco] 2022-01-21T10:10:24.993695084Z ",
+        "2022-01-21T10:10:24+00:00\tkube.falco\t",
+        "2022-01-21T10:10:24+00:00\t",
         "falco_1 | ",
         "falco-1  | 2022-01-21T10:10:24.993695084Z ",
         "falco-abcde falco ",

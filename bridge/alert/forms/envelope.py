@@ -1,7 +1,10 @@
-"""Finds the message inside the JSON record that a log shipper made of a log line."""
+"""Finds the messages inside the JSON record that a log shipper made of log lines."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -28,23 +31,72 @@ class _Record(msgspec.Struct):
     """Fluent Bit, of a line that was JSON (``Merge_Log_Key``)."""
     short_message: Any = None
     """Graylog's GELF."""
+    body: Any = None
+    """OpenTelemetry, one record."""
+    log_events: Any = msgspec.field(default=None, name="logEvents")
+    """CloudWatch Logs, the events of a subscription."""
+    resource_logs: Any = msgspec.field(default=None, name="resourceLogs")
+    """OpenTelemetry, a request with many records."""
 
 
 _DECODER = msgspec.json.Decoder(_Record)
+_MAX_RECORDS = 10_000
+"""Of one request. Records beyond it make the request unreadable."""
+_MAX_DEPTH = 8
+"""Of an OpenTelemetry value."""
 
 
-def enveloped(record: bytes) -> bytes | None:
-    """The message in a shipper's record: a line, or an object as JSON. None if the record has none."""
+def enveloped(record: bytes) -> list[bytes]:
+    """The messages in a shipper's record, each a line, or an object as JSON. Empty if the record has none."""
     try:
         found = _DECODER.decode(record)
     except (ValueError, RecursionError):
-        return None
+        return []
+    records = [*_cloudwatch(found.log_events), *islice(_opentelemetry(found.resource_logs), _MAX_RECORDS + 1)]
+    if records:
+        contents = [content for content in map(_content, records) if content is not None]
+        return contents if len(records) <= _MAX_RECORDS else []
     values = (
         found.log, found.message, found.journald, found.event, found.line, found.text_payload, found.json_payload,
-        found.log_processed, found.short_message,
+        found.log_processed, found.short_message, _plain(found.body),
     )  # fmt: skip
     contents = [content for content in map(_content, values) if content is not None]
-    return next((content for content in contents if content[:1] == b"{"), contents[0] if contents else None)
+    return [content for content in contents if content[:1] == b"{"][:1] or contents[:1]
+
+
+def _cloudwatch(events: object) -> list[object]:
+    return [each.get("message") for each in _objects(events)]
+
+
+def _opentelemetry(resources: object) -> Iterator[object]:
+    for resource in _objects(resources):
+        for scope in _objects(resource.get("scopeLogs")):
+            for record in _objects(scope.get("logRecords")):
+                yield _plain(record.get("body"))
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _plain(value: object, depth: int = 0) -> object:
+    """An OpenTelemetry value, such as ``{"stringValue": "x"}``, as plain JSON. Other values stay as they are."""
+    if not isinstance(value, dict) or len(value) != 1 or depth > _MAX_DEPTH:
+        return value
+    ((kind, content),) = value.items()
+    if kind == "kvlistValue" and isinstance(content, dict):
+        members = _objects(content.get("values"))
+        return {str(each.get("key")): _plain(each.get("value"), depth + 1) for each in members}
+    if kind == "arrayValue" and isinstance(content, dict):
+        items = content.get("values")
+        return [_plain(each, depth + 1) for each in items] if isinstance(items, list) else []
+    if kind == "intValue" and isinstance(content, str):
+        return int(content) if _INTEGER.fullmatch(content) else content
+    return content if kind in _SCALARS else value
+
+
+_SCALARS = {"stringValue", "boolValue", "intValue", "doubleValue"}
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
 
 
 def _content(value: object) -> bytes | None:

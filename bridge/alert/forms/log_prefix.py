@@ -1,4 +1,4 @@
-"""Cuts off what log programs write before a line: syslog, journalctl, kubectl, stern and compose."""
+"""Cuts off what log programs write before a line: syslog, journalctl, kubectl, stern, compose and Fluentd."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from bridge.alert.forms.text_form import starts_text_alert
 
-_COLOUR = rb"(?:\x1b\[[0-9;]{0,20}m)*"
+_COLOUR = rb"(?:\x1b\[[0-9;]{0,20}m){0,8}"
 _GAP = _COLOUR + rb" " + _COLOUR
 _ISO = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _WORD = rb"[A-Za-z0-9_./@-]{1,253}"
@@ -25,6 +25,8 @@ class Prefix(Enum):
     """``kubectl logs --prefix``: ``[pod/falco-abcde/falco] ``."""
     COMPOSE = auto()
     """``docker compose logs``: ``falco-1  | ``."""
+    FLUENTD = auto()
+    """Fluentd's files: time and tag, each followed by a tab."""
     STERN = auto()
     """``falco-abcde falco ``, with the namespace before it if stern reads several."""
 
@@ -42,6 +44,7 @@ _FORMS = (
     ),
     (Prefix.POD, rb"\[pod/" + _WORD + rb"\] "),
     (Prefix.COMPOSE, _WORD + rb" {0,60}\| ?"),
+    (Prefix.FLUENTD, _ISO + rb"\t(?:" + _WORD + rb"\t)?"),
     (Prefix.TIMESTAMP, _ISO + rb" (?:std(?:out|err) F[^ ]{0,10} )?"),
     (Prefix.STERN, _WORD + _GAP + _WORD + rb"(?:" + _GAP + _WORD + rb")?" + _GAP),
 )  # fmt: skip

@@ -39,6 +39,7 @@ _FALCOS_LOG = re.compile(
     rb"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}: |\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}: "
 )
 """The beginnings of Falco's own log lines and of the summary that it prints when it exits."""
+_NO_ALERT = "is neither JSON nor a text line of Falco"
 _UNKNOWN_PREFIX = "holds an alert behind a prefix that is not known"
 _UNREADABLE = "holds an alert that cannot be read"
 
@@ -78,15 +79,20 @@ def _other_json(piece: bytes, refused: Malformed, received_ns: int, zone: tzinfo
                 yield from _part(part, received_ns)
             return
     elif refused in (NO_CONTENT, NOT_FROM_FALCO) and depth < _MAX_ENVELOPES:
-        content = enveloped(piece)
-        if content is not None:
-            found = decode_message(content, received_ns, zone, depth + 1)
-            if any(isinstance(each, Alert) for each in found):
-                yield from found
-                return
-            if is_falcos_log(content):
-                return
+        contents = enveloped(piece)
+        found = [each for content in contents for each in _content(content, received_ns, zone, depth + 1)]
+        if any(isinstance(each, Alert) for each in found):
+            yield from found
+            return
+        if contents and not found:
+            return  # Falco's log
     yield RejectedMessage(refused.reason, piece)
+
+
+def _content(content: bytes, received_ns: int, zone: tzinfo | None, depth: int) -> list[Found]:
+    """The alerts in one message of a shipper's record. Empty if it is from Falco's log."""
+    found = decode_message(content, received_ns, zone, depth)
+    return found if found or is_falcos_log(content) else [RejectedMessage(_NO_ALERT, content)]
 
 
 def _text(piece: bytes, received_ns: int) -> list[Found]:
