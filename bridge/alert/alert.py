@@ -46,6 +46,8 @@ class Alert(msgspec.Struct, frozen=True, eq=False, gc=False):
     """``output_fields``, without missing values. A process may have the name ``<NA>``, which only JSON shows."""
     lists: Mapping[str, tuple[str, ...]] = NO_LISTS
     """Exact items of list fields, if JSON provided them; gRPC text joins the items. Ignored by ``==``."""
+    assumed: tuple[str, ...] = ()
+    """``priority`` and ``time`` where the message had no readable one. Ignored by ``==``, not stored."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Alert):
@@ -99,10 +101,11 @@ def make_alert(
     output: str,
     fields: Mapping[str, str],
     lists: Mapping[str, tuple[str, ...]] = NO_LISTS,
+    assumed: tuple[str, ...] = (),
 ) -> Alert:
     """Create an alert with its id. ``fields`` must not contain missing values or clock fields."""
     identity = alert_id(time_ns, hostname, source, rule, priority, fields, output, tags)
-    return Alert(identity, time_ns, priority, rule, source, hostname, tags, output, fields, lists)
+    return Alert(identity, time_ns, priority, rule, source, hostname, tags, output, fields, lists, assumed)
 
 
 def text_length(alert: Alert) -> int:

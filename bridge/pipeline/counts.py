@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from bridge.alert import Priority
 from bridge.routing import Entry
 
@@ -19,6 +21,7 @@ MOST_ALERT_SOURCES = 50
 """How many alert sources (``syscall``, a plugin's) are counted separately. Further ones count as ``other``."""
 MOST_RULES = 1000
 """How many rules are counted separately. Further ones count as ``other``."""
+_ASSUMED = {"priority": "Warning", "time": "the time of receipt"}
 COMMIT_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Upper bounds in seconds."""
 
@@ -50,6 +53,8 @@ class Counts:
         """Quarantined messages by source name."""
         self.material: Counter[str] = Counter()
         """Terminal material by source name."""
+        self.assumed: Counter[tuple[str, str]] = Counter()
+        """Alerts without a readable ``priority`` or ``time``, by source name and member."""
         self.decisions: Counter[tuple[str, str]] = Counter()
         """By route and reason."""
         self.notifications: Counter[str] = Counter()
@@ -73,6 +78,8 @@ class Counts:
             alert = entry.alert
             self.alerts[self._alert_source(alert.source), alert.priority] += 1
             self.rules[alert.rule if alert.rule in self.rules else self._new_rule(alert.rule)] += 1
+            for member in alert.assumed:
+                self._count_assumed(source_name, member)
             for decision in entry.routed.decisions:
                 self.decisions[decision.route, decision.reason.value] += 1
             for notification in entry.routed.notifications:
@@ -92,6 +99,15 @@ class Counts:
             "notifications": self.notifications,
         }
         return {name: sum(counter.copy().values()) for name, counter in counters.items()}
+
+    def _count_assumed(self, source_name: str, member: str) -> None:
+        self.assumed[source_name, member] += 1
+        if self.assumed[source_name, member] == 1:
+            structlog.get_logger("intake").warning(
+                f"alert without a readable {member}", source=source_name, taken_as=_ASSUMED[member],
+                remedy="send Falco's JSON as it is; only the first such alert of a source is logged, "
+                "falco_bridge_alerts_assumed_total counts them",
+            )  # fmt: skip
 
     def _new_rule(self, name: str) -> str:
         name = name[:LONGEST_LABEL]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bridge.alert import Priority
+from structlog.testing import capture_logs
+
+from bridge.alert import Alert, Priority
+from bridge.alert.forms.json_form import decode_json
 from bridge.pipeline.counts import (
     COMMIT_BUCKETS,
     LONGEST_LABEL,
@@ -68,3 +71,26 @@ def test_a_histogram_counts_up_to_each_bound() -> None:
     for value in (0.0, COMMIT_BUCKETS[0], COMMIT_BUCKETS[0] * 1.5, 1e9):
         histogram.add(value)
     assert (histogram.counts[:2], histogram.counts[-1], sum(histogram.counts)) == ([2, 1], 1, 4)
+
+
+def test_an_alert_without_a_priority_or_time_is_counted_and_logged_once_a_source() -> None:
+    """It is taken as Warning, received now; nobody else would notice."""
+    counts = Counts()
+    bodies = [
+        b'{"rule": "r", "output_fields": {"n": "%d"}}',
+        b'{"rule": "r", "priority": "grave", "time": "2026-01-01T00:00:00Z", "output_fields": {"n": "%d"}}',
+        b'{"rule": "r", "priority": "ERR", "time": "2026-01-01T00:00:00Z", "output_fields": {"n": "%d"}}',
+    ]
+    with capture_logs() as logs:
+        for number in range(3):
+            decoded = [decode_json(body % number, 1) for body in bodies]
+            entries = [entry(each) for each in decoded if isinstance(each, Alert)]
+            assert [each.alert.priority for each in entries] == [Priority.WARNING, Priority.WARNING, Priority.ERROR]
+            for name in ("a", "b"):
+                counts.add(name, 1, entries, 0, 0.001)
+    assert counts.assumed == {
+        (name, member): count for name in "ab" for member, count in (("priority", 6), ("time", 3))
+    }
+    assert sorted((each["event"], each["source"]) for each in logs) == [
+        (f"alert without a readable {member}", name) for member in ("priority", "time") for name in "ab"
+    ]

@@ -53,7 +53,12 @@ def _alert(body: Body, written: bytes, received_ns: int) -> Alert | Malformed:
         output=output,
         fields=fields,
         lists=lists,
+        assumed=() if priority is not None and time_ns is not None else _assumed(priority, time_ns),
     )
+
+
+def _assumed(priority: Priority | None, time_ns: int | None) -> tuple[str, ...]:
+    return (*(("priority",) if priority is None else ()), *(("time",) if time_ns is None else ()))
 
 
 def _is_without_fields(rule: str, output: str, priority: Priority | None, written: bytes) -> bool:

@@ -46,6 +46,10 @@ TERMINAL_MATERIAL = Metric(
     "falco_bridge_terminal_material_total", "counter", ("source_name",),
     "Alerts of the terminal rules, of which commands are made. They are not in the journal.",
 )  # fmt: skip
+ASSUMED = Metric(
+    "falco_bridge_alerts_assumed_total", "counter", ("source_name", "member"),
+    "Alerts without a readable priority (taken as Warning) or time (taken as the time of receipt).",
+)  # fmt: skip
 DECISIONS = Metric(
     "falco_bridge_route_decisions_total", "counter", ("route", "reason"), "Decisions of each route, by reason."
 )

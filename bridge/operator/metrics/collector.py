@@ -47,6 +47,7 @@ class BridgeCollector(Collector):
         yield _by_name(catalogue.DUPLICATES, counts.duplicates)
         yield _by_name(catalogue.REJECTED, counts.rejected)
         yield _by_name(catalogue.TERMINAL_MATERIAL, counts.material)
+        yield family(catalogue.ASSUMED, counts.assumed.copy().items())
         yield family(catalogue.DECISIONS, counts.decisions.copy().items())
         yield _by_name(catalogue.NOTIFICATIONS, counts.notifications)
         yield _histogram(catalogue.COMMIT, counts.commits)
