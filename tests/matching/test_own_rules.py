@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from bridge.cli.main import main
+from bridge.language.checker.check import check_condition
+from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code
-from bridge.matching.analysis.own_rules import known_rules
+from bridge.language.diagnostics.source import SourceText
+from bridge.language.falco.rules import read_rules
+from bridge.matching.analysis.own_rules import rules_for
 from bridge.terminal.derived import alert_of
 from bridge.terminal.terminals import commands_of
 from bridge.workbench.routes import load_routes
@@ -52,11 +56,9 @@ def test_falco_config_asks_no_rule_for_fields_of_commands(tmp_path: Path, capsys
 
 def test_every_field_of_a_command_is_in_the_catalogue() -> None:
     """Of all recordings."""
-    from bridge.language.diagnostics.source import SourceText
-    from bridge.language.falco.rules import read_rules
-
-    rules = known_rules(read_rules([SourceText("rules.yaml", RULES)]))
-    fields = {
-        name for each in RECORDINGS for command in commands_of(recording(each)) for name in alert_of(command).fields
-    }
-    assert fields <= rules[-1].fields
+    falcos = read_rules([SourceText("rules.yaml", RULES)]).rules.values()
+    checked = check_condition(SourceText("c", "source = terminal"), Known(None, None))
+    assert not isinstance(checked, tuple)
+    (rule,) = rules_for(checked, list(falcos))
+    commands = [command for name in RECORDINGS for command in commands_of(recording(name))]
+    assert {name for command in commands for name in alert_of(command).fields} <= rule.fields

@@ -11,7 +11,7 @@ from bridge.language.diagnostics.source import Span
 from bridge.language.falco.rules import SUGGESTED_FIELDS, FalcoRule, FalcoRules, supports_suggested
 from bridge.language.program.condition import All, Compare, Condition, Field, Items, Literal, Operator
 from bridge.language.program.program import Route
-from bridge.matching.analysis.own_rules import known_rules
+from bridge.matching.analysis.own_rules import rules_for
 from bridge.matching.analysis.proofs import always_holds, implies, keys_of, never_holds
 from bridge.matching.analysis.reach import extras, is_unverified, never_emitted, reaching, unprintable
 from bridge.matching.internal import asks_for_internal
@@ -212,13 +212,14 @@ def _place_of(route: Route, name: str) -> Span:
 
 def _unreachable(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[Diagnostic]:
     """Routes that no known rule can match, and fields that no such rule outputs."""
-    known = known_rules(rules)
-    if rules is None or not known:
+    if rules is None or not rules.rules:
         return
+    falcos = list(rules.rules.values())
     for route in routes:
         if _takes_internal(route):
             continue
         place = route.span if route.when is None else route.when.span
+        known = rules_for(route.when, falcos)
         reached = reaching(route, known)
         if not reached:
             yield Diagnostic(
@@ -235,7 +236,7 @@ def _unreachable(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[
                 Code.NEVER_EMITTED,
                 f'no rule that can match route "{route.name}" outputs {", ".join(f"`{n}`" for n in sorted(missing))}',
                 place,
-                _SUGGEST if suggested else _append(route, list(rules.rules.values()), missing),
+                _SUGGEST if suggested else _append(route, falcos, missing),
             )
 
 

@@ -23,7 +23,7 @@ from bridge.language.program.clauses import (
 )
 from bridge.language.program.condition import Condition
 from bridge.language.program.program import Route
-from bridge.matching.analysis.own_rules import known_rules
+from bridge.matching.analysis.own_rules import rules_for
 from bridge.matching.analysis.proofs import never_holds
 from bridge.matching.analysis.reach import missing_everywhere, reaching_condition
 
@@ -33,7 +33,7 @@ _Other = tuple[str, Condition, tuple[Pair, ...]]
 
 def lint_memory(routes: Sequence[Route], rules: FalcoRules | None, retention_ns: int | None) -> list[Diagnostic]:
     """All warnings about clauses with memory. ``rules`` and ``retention_ns`` are None if they are unknown."""
-    known = known_rules(rules)
+    known = list(rules.rules.values()) if rules is not None else []
     return [
         warning
         for route in routes
@@ -50,7 +50,7 @@ def _others(route: Route, rules: Sequence[FalcoRule]) -> Iterator[Diagnostic]:
     """Conditions on other alerts that no alert meets, and keys that such alerts do not have."""
     for place, (words, condition, pairs) in _conditions(route):
         span = route.place_of(place)
-        reached = reaching_condition(condition, rules)
+        reached = reaching_condition(condition, rules_for(condition, rules))
         if never_holds(condition):
             yield Diagnostic(
                 Code.PARTNER_NEVER_COMES,

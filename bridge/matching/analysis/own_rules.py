@@ -1,16 +1,28 @@
-"""The rules whose alerts a program can get: Falco's, and that of the bridge's own alerts of terminal commands."""
+"""The rules whose alerts a condition can get: Falco's, or that of the bridge's own alerts of terminal commands."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from bridge.alert.catalogue import OWN_FIELDS, catalogue
 from bridge.alert.command import COMMAND_PLACES, COMMAND_RULE, COMMAND_SHELL, COMMAND_SOURCE, COMMAND_TAGS
 from bridge.alert.priority import Priority
-from bridge.language.falco.rules import FalcoRule, FalcoRules
+from bridge.language.falco.rules import FalcoRule
+from bridge.language.program.condition import Condition
+from bridge.matching.analysis.reach import reaching_condition
+from bridge.matching.normal import fields_of
 
 
-def known_rules(rules: FalcoRules | None) -> list[FalcoRule]:
-    """Empty if Falco's rules are not known."""
-    return [*rules.rules.values(), _command_rule()] if rules is not None and rules.rules else []
+def rules_for(condition: Condition | None, rules: Sequence[FalcoRule]) -> Sequence[FalcoRule]:
+    """The rules to judge the condition by. Empty if Falco's rules are not known.
+
+    A condition that reads fields of commands, or that no rule of Falco can meet, is about commands.
+    """
+    if condition is None or not rules:
+        return rules
+    if any(name.startswith(OWN_FIELDS) for name in fields_of(condition)) or not reaching_condition(condition, rules):
+        return (_command_rule(),)
+    return rules
 
 
 def _command_rule() -> FalcoRule:
