@@ -31,9 +31,9 @@ def add_parser(subparsers: Any) -> None:
         help="falcosidekick's config.yaml, Helm values, or environment variables",
         description="Reads falcosidekick's config.yaml, the Helm values of its chart or of Falco's, or a list of its "
         "environment variables, one NAME=value a line. Secrets are not written: the config refers to environment "
-        "variables, by the names that falcosidekick has for them.",
-        example="falco-bridge import falcosidekick values.yaml --output bridge/\n"
-        "kubectl exec deploy/falcosidekick -- env | falco-bridge import falcosidekick -",
+        "variables, by the names that falcosidekick has for them. The variables of a running falcosidekick are the "
+        "output of: kubectl exec deploy/falcosidekick -- env",
+        example="falco-bridge import falcosidekick values.yaml --output bridge/\nfalco-bridge import falcosidekick -",
     )
     falcosidekick.add_argument("file", metavar="FILE", help="the config; - is standard input")
     falcosidekick.add_argument(
