@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-SITE   := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+# Without --quiet, which hides warnings from --strict.
+SITE   := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .PHONY: help run test test-full check bench files docs stubs lock format clean
 

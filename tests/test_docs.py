@@ -44,7 +44,8 @@ def blocks(path: Path) -> list[str]:
     return re.findall(r"```route\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def codes_of(text: str, folder: Path) -> set[Code]:
+def with_imports(folder: Path) -> None:
+    """The files that the docs' routes import."""
     (folder / "rules.yaml").write_text(RULES, encoding="utf-8")
     (folder / "falco_rules.yaml").write_text(RULES, encoding="utf-8")
     (folder / "falco_rules.local.yaml").write_text("# none yet\n", encoding="utf-8")
@@ -52,6 +53,10 @@ def codes_of(text: str, folder: Path) -> set[Code]:
     (folder / "owners.csv").write_text(tables, encoding="utf-8")
     (folder / "oncall.csv").write_text("k8s.ns.name,channel\npayments,pager\n", encoding="utf-8")
     (folder / "common.route").write_text("list shells = (bash, sh)\n", encoding="utf-8")
+
+
+def codes_of(text: str, folder: Path) -> set[Code]:
+    with_imports(folder)
     (folder / "t.route").write_text(text, encoding="utf-8")
     return {each.code for each in load_routes([folder / "t.route"], KNOWN).checked.diagnostics}
 
@@ -118,13 +123,19 @@ def test_the_docs_routes_check_without_errors(path: Path, tmp_path: Path) -> Non
 def test_the_tests_in_the_docs_routes_pass(path: Path, tmp_path: Path) -> None:
     """A ``test`` on a page is run, as by ``falco-bridge test``."""
     for block in blocks(path):
-        (tmp_path / "common.route").write_text("list shells = (bash, sh)\n", encoding="utf-8")
-        (tmp_path / "falco_rules.yaml").write_text(RULES, encoding="utf-8")
+        with_imports(tmp_path)
         (tmp_path / "t.route").write_text(block, encoding="utf-8")
-        checked = load_routes([tmp_path / "t.route"], Known(None, None)).checked
-        if checked.program is not None:
-            runner = RouteTestRunner(Router(checked.program, {}), {})
-            assert [(case.name, runner.run(case)) for case in checked.tests if runner.run(case)] == []
+        checked = load_routes([tmp_path / "t.route"], KNOWN).checked
+        assert checked.program is not None, block
+        runner = RouteTestRunner(Router(checked.program, {}), {})
+        assert [(case.name, runner.run(case)) for case in checked.tests if runner.run(case)] == []
+
+
+def test_there_are_thirty_recipes_and_each_of_their_routes_has_a_test() -> None:
+    """A recipe is a heading of the third level."""
+    text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    assert text.count("\n### ") >= 30
+    assert [block for block in blocks(ROOT / "docs" / "recipes.md") if "\ntest " not in block] == []
 
 
 def test_the_language_page_names_every_word_of_the_language() -> None:
@@ -195,3 +206,25 @@ def test_the_sources_of_the_docs_are_a_config(tmp_path: Path) -> None:
         assert isinstance(found.config, Config), found.errors().text()
     assert kinds == KINDS
     assert {"http_output", "file_output", "program_output", "grpc_output", "json_output"} <= falco
+
+
+GUIDES = ["start.md", "recipes.md"]
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_the_configs_of_the_guides_are_valid(name: str, tmp_path: Path) -> None:
+    """Each, completed with the sections that it does not show; lines for falco.yaml name Falco's settings."""
+    (tmp_path / "a.route").write_text("otherwise { drop }\n", encoding="utf-8")
+    for block in yaml_blocks(ROOT / "docs" / name):
+        document = yaml.safe_load(block)
+        if "json_output" in document:
+            assert set(document) <= FALCO_OUTPUTS
+            continue
+        rest = "".join(f"{key}: {value}\n" for key, value in REST_OF_A_CONFIG.items() if key not in document)
+        (tmp_path / "falco-bridge.yaml").write_text(block + rest, encoding="utf-8")
+        (tmp_path / "start.route").write_text("otherwise { drop }\n", encoding="utf-8")
+        loaded = load_config(
+            tmp_path / "falco-bridge.yaml", {"SLACK_TOKEN": "xoxb-1234567890-1234567890123-abcdefghijklmnopqrstuvwx"}
+        )
+        assert isinstance(loaded.config, Config), loaded.errors().text()
+        assert {each.code for each in check_channels(loaded)} == set()
