@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bridge.config.load import load_config
+from bridge.config.load import load_config, route_files
 from bridge.daemon.channel_check import check_channels
 from bridge.language.checker.scope import Known
 from bridge.migration.falcosidekick.channel import Output
@@ -83,7 +83,7 @@ def problems(translation: Translation, folder: Path) -> list[str]:
     found = [*loaded.diagnostics, *check_channels(loaded)]
     if loaded.config is not None:
         known = Known(frozenset(loaded.config.channels), frozenset(loaded.config.labels))
-        found += load_routes(loaded.config.routes, known).checked.diagnostics
+        found += load_routes(route_files(loaded.config.routes), known).checked.diagnostics
     return [each.message for each in found]
 
 
