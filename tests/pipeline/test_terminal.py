@@ -190,6 +190,18 @@ def test_a_full_disk_is_reported_as_such(run: Run) -> None:
     assert len(run.file.read()) == 2
 
 
+def test_a_key_that_cannot_be_read_keeps_no_bridge_from_starting(tmp_path: Path) -> None:
+    """Material waits, with the reason and the remedy, until it can be stored."""
+    (tmp_path / "journal.db.terminal.key").mkdir()
+    started = Run(tmp_path)
+    found = started.recorder.receive(cron().alerts)
+    with pytest.raises(JournalBusyError, match="permissions"):
+        started.recorder.take(found, cron().now_ns)
+    (tmp_path / "journal.db.terminal.key").rmdir()
+    started.recorder.take(found, cron().now_ns)
+    started.close()
+
+
 @pytest.mark.parametrize(("name", "seed"), [("bash-80", 3), ("bash-80", 4), ("dash-80", 5)])
 def test_a_kill_at_any_moment_loses_and_doubles_no_command(tmp_path: Path, name: str, seed: int) -> None:
     """Killed before and after material is stored, and before and after the commit; the batch is then read again."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import msgspec
 import structlog
@@ -76,7 +77,8 @@ class TerminalRecorder:
                 problem=str(error),
                 path=str(self._file.path),
             )
-            self._file.remove()
+            with suppress(OSError):  # it is written again with the first material
+                self._file.remove()
             return
         self._terminals = loaded.terminals
         self._finish(loaded.finished)
@@ -98,7 +100,8 @@ class TerminalRecorder:
                 self._store()
             self._file.append(msgspec.msgpack.encode(_Block(now_ns, list(observations))))
         except OSError as error:
-            raise JournalBusyError(f"cannot write {self._file.path}: {error.strerror}; free space") from error
+            remedy = "free space, or correct the permissions of its folder and of its key"
+            raise JournalBusyError(f"cannot write {self._file.path}: {error.strerror}; {remedy}") from error
         self.material += len(observations)
         self._finish(self._terminals.take(observations, now_ns))
 
