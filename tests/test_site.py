@@ -1,8 +1,10 @@
-"""Every page of the docs has a place in the site's navigation."""
+"""The site: every page is in its navigation, and its pictures are current."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -15,3 +17,12 @@ def test_every_page_is_in_the_navigation() -> None:
     assert {page.name for page in (ROOT / "docs").glob("*.md")} == {name for name in shown if "/" not in name} - {
         "index.md"
     }
+
+
+def test_the_pictures_are_what_the_code_sends() -> None:
+    """`make docs` writes them again."""
+    done = subprocess.run(
+        [sys.executable, "docs/site/pictures.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
