@@ -140,6 +140,16 @@ def service_ports() -> Mapping[str, int]:
     return ports
 
 
+@cache
+def value_names() -> Mapping[str, frozenset[str]]:
+    """The values of fields with few values, by field.
+
+    Types of events are the system calls of Linux 6 (``asm/unistd.h``) and Falco's own events. Others may exist.
+    """
+    names = json.loads((Path(__file__).parent / "value_names.json").read_text(encoding="utf-8"))
+    return {field: frozenset(values) for field, values in names.items()}
+
+
 EVENT_ARGUMENTS = ("evt.arg.", "evt.rawarg.")
 """The prefixes of fields that name an argument of an event."""
 

@@ -6,11 +6,12 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from bridge.alert.catalogue import RETIRED, alert_sources
+from bridge.alert.catalogue import RETIRED
 from bridge.alert.command import COMMAND_RULE
 from bridge.common.suggest import did_you_mean, nearest
 from bridge.language.checker.field_comparison import never_matches, objection
 from bridge.language.checker.foreign import better_operator, foreign_value
+from bridge.language.checker.known_values import misspelt_value
 from bridge.language.checker.literals import literal_problems
 from bridge.language.checker.operands import Broken, Operands
 from bridge.language.checker.scope import FALCO_MACRO_PREFIX, NameKind, expand
@@ -27,12 +28,6 @@ _BARE_LIST = re.compile("[a-zA-Z][a-zA-Z0-9_]*")
 """A list without parentheses, as Falco accepts it: a single name, which is the only item."""
 _MAX_LENGTH_DIFFERENCE = 2
 """Letters by which a misspelt name of a list may be longer or shorter."""
-_SOURCES = {
-    "kubernetes": "k8s_audit", "k8s": "k8s_audit", "audit": "k8s_audit", "k8s_audit": "k8s_audit",
-    "syscalls": "syscall", "kernel": "syscall", "cloudtrail": "aws_cloudtrail", "aws": "aws_cloudtrail",
-    "falco": "internal",
-}  # fmt: skip
-"""Other names of alert sources."""
 _EXACT = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 _Use = tuple[str, Kind, Operator, bool]
 
@@ -135,8 +130,10 @@ class Comparisons:
                 )
             )
         before = self._errors()
-        if isinstance(right, syntax.Word) or len(right.words) == 1:
-            self._check_item(right if isinstance(right, syntax.Word) else right.words[0])
+        if isinstance(right, syntax.Word):
+            self._check_bare_item(right)
+        elif len(right.words) == 1:
+            self._check_item(right.words[0])
         for word in words:
             self._check_value(written, kind, operator, word)
         if self._errors() > before:
@@ -152,6 +149,22 @@ class Comparisons:
                 return name, kind, operator, of_rules
             case _:
                 return None
+
+    def _check_bare_item(self, word: syntax.Word) -> None:
+        """Report a single value without parentheses: in Falco, and for most readers, it is the name of a list."""
+        known = len(self.operands.problems)
+        self._check_item(word)
+        if len(self.operands.problems) > known:
+            return
+        self.operands.problems.append(
+            Diagnostic(
+                Code.MISSPELT_LIST,
+                f"`{word.text}` is compared as text: no list has this name",
+                word.span,
+                f"for the text write `({word.text})`; for a list define: list {word.text} = (…)",
+                fix=Fix(word.span.start, word.span.end, f"({word.text})"),
+            )
+        )
 
     def _check_item(self, word: syntax.Word) -> None:
         """Report a single value in parentheses that is almost the name of a list and not one of its items."""
@@ -210,7 +223,9 @@ class Comparisons:
             replace(each, hint=each.hint.replace("FIELD", name)) for each in literal_problems(kind, operator, word)
         )
         self._check_rule(written.left, operator, word)
-        self._check_source(written.left, operator, word)
+        if operator in _EXACT and isinstance(written.left, syntax.FieldName):
+            found = misspelt_value(written.left.text, word)
+            self.operands.problems.extend(() if found is None else (found,))
 
     def _check_rule(self, left: syntax.LeftOperand, operator: Operator, word: syntax.Word) -> None:
         """Report the name of a rule that no imported rules file defines."""
@@ -221,18 +236,6 @@ class Comparisons:
         if isinstance(left, syntax.FieldName) and left.text == "rule":
             hint = did_you_mean(word.text, names) or "no imported rules file defines it"
             self.operands.problems.append(Diagnostic(Code.UNKNOWN_RULE, f"unknown rule `{word.text}`", word.span, hint))
-
-    def _check_source(self, left: syntax.LeftOperand, operator: Operator, word: syntax.Word) -> None:
-        """Report an alert source that is nearly a known one. Custom plugins have sources of their own."""
-        if operator not in _EXACT or not isinstance(left, syntax.FieldName) or left.text != "source":
-            return
-        known = alert_sources()
-        found = None if word.text in known else _SOURCES.get(word.text.lower()) or nearest(word.text, known)
-        if found is not None:
-            message = f"no known plugin has the source `{word.text}`"
-            self.operands.problems.append(
-                Diagnostic(Code.MISSPELT_SOURCE, message, word.span, f"did you mean `{found}`?")
-            )
 
     def _errors(self) -> int:
         return sum(problem.severity.value == "error" for problem in self.operands.problems)

@@ -76,7 +76,7 @@ class Operands:
             _COUNTS * (name in {"count", "rate", "occurrences"})
             or suggest_field(name)
             or did_you_mean(name, ATTRIBUTES)
-            or f"names without a dot: {', '.join(ATTRIBUTES)}"
+            or f"names without a dot: {', '.join(ATTRIBUTES)}, and what the imported falco.yaml appends"
         )
         return self.wrong(Code.UNKNOWN_FIELD, f"unknown field `{name}`", written.span, hint)
 

@@ -46,6 +46,7 @@ class Code(Enum):
     MISSPELT_SOURCE = ("R218", Severity.WARNING)
     NOTHING_IMPORTED = ("R219", Severity.WARNING)
     UNKNOWN_COLUMN = ("R220", Severity.ERROR)
+    MISSPELT_VALUE = ("R221", Severity.WARNING)
     WRONG_OPERATOR = ("T301", Severity.ERROR)
     WRONG_VALUE = ("T302", Severity.ERROR)
     BAD_REGEX = ("T303", Severity.ERROR)

@@ -24,12 +24,23 @@ _TIMES = re.compile(
 _KEYS = re.compile(r"[(\[]\s*([\w.]+(?:\s*,\s*[\w.]+)*)\s*[)\]]")
 _ARROW = re.compile(r"[-=]>\s*(?=[\w.-]+)")
 _THEN_NAME = re.compile(r"\bthen\s+(\w[\w.-]*)$")
+_WITH_FIELD = re.compile(r"\bwith\s+([a-z_][\w.\[\]]*)\s*(?==)")
 _SCHEDULE = "define `schedule office = mon-fri 09:00-18:00`, then write `during office`"
 
 
 def joins(context: Context) -> Remedy | None:
     """One of these forms."""
-    for rule in (_arrow, _followed, _escalation, _schedules, _keys, _within, _then_channel, _with_severity):
+    for rule in (
+        _arrow,
+        _followed,
+        _escalation,
+        _schedules,
+        _keys,
+        _with_without_name,
+        _within,
+        _then_channel,
+        _with_severity,
+    ):
         remedy = rule(context)
         if remedy is not None:
             return remedy
@@ -88,6 +99,19 @@ def _keys(context: Context) -> Remedy | None:
     if joined and current_clause(context) in {"throttle", "after", "new", "absent", "group", "then", "unless", "with"}:
         return Remedy("separate fields with `,`", Edit(context.before_end, context.end, ","), certain=True)
     return None
+
+
+def _with_without_name(context: Context) -> Remedy | None:
+    """``with rule = b``, ``with proc.name = b within 5m by container.id``."""
+    if current_clause(context) != "with":
+        return None
+    begin = context.text.rfind("with", 0, context.start)
+    found = _WITH_FIELD.match(context.text, begin)
+    if found is None or field_kind(found[1]) is None:
+        return None
+    place = found.span(1)
+    hint = "give the other alert a name, such as: with other = CONDITION within 5m by container.id"
+    return Remedy(hint, Edit(place[0], place[0], "other = "), message="the alert in `with` has no name", place=place)
 
 
 def _within(context: Context) -> Remedy | None:
