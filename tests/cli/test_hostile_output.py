@@ -43,7 +43,8 @@ def folder(tmp_path: Path) -> Path:
     """Alerts, routes, rules and a config with hostile text wherever text may be."""
     fields = {"proc.cmdline": HOSTILE, "proc.name": HOSTILE, HOSTILE: HOSTILE}
     line = falco_json(output=HOSTILE, rule=HOSTILE, hostname=HOSTILE, tags=[HOSTILE], output_fields=fields)
-    (tmp_path / "alerts.jsonl").write_bytes(line + b"\n" + HOSTILE.encode() + b"\n")
+    unescaped = json.dumps(json.loads(line), ensure_ascii=False).encode()
+    (tmp_path / "alerts.jsonl").write_bytes(unescaped + b"\n" + HOSTILE.encode() + b"\n")
     noisy = [
         falco_json(rule=HOSTILE, output_fields=fields, time=f"2026-03-04T05:06:0{number}.000000001Z")
         for number in range(9)
@@ -117,7 +118,8 @@ def test_nor_does_a_running_bridge(instance: Instance) -> None:
     wait_until(lambda: len(instance.kept()) == 1, "the alert")
     for words in (["status"], ["status", "--json"], ["dead", "list"], ["quarantine", "list"], ["channels"],
                   ["quarantine", "list", "--json"], ["quarantine", "show", "1"],
-                  ["history"], ["show", "1"], ["show", "1", "--json"], ["history", "--json"], ["history", "--csv"], ["history", "--fields", "rule,output"]):  # fmt: skip
+                  ["history"], ["show", "1"], ["show", "1", "--json"], ["history", "--json"], ["history", "--csv"], ["history", "--fields", "rule,output"],
+                  ["match", "rule exists"], ["match", "rule exists", "--fields", "output"]):  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-m", "bridge", *words, "--config", "falco-bridge.yaml"], cwd=instance.folder,
             capture_output=True, timeout=60, check=False, text=True,

@@ -122,6 +122,8 @@ class _Search:
 
 def _print(matches: Iterator[tuple[Alert, bytes]], args: argparse.Namespace, labels: dict[str, str]) -> int:
     """Print as the arguments say; returns how many alerts matched."""
+    from bridge.common.control_characters import escaped
+
     if args.count:
         count = sum(1 for _ in matches)
         print(count)
@@ -134,7 +136,7 @@ def _print(matches: Iterator[tuple[Alert, bytes]], args: argparse.Namespace, lab
     count, flush = 0, sys.stdout.isatty() or "-" in (args.files or ["-"])
     for _, text in matches:
         count += 1
-        sys.stdout.buffer.write(text + b"\n")
+        sys.stdout.buffer.write(escaped(text.decode("utf-8", "replace")).encode() + b"\n")
         if flush:
             sys.stdout.buffer.flush()
     sys.stdout.buffer.flush()
