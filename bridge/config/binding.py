@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import yaml
 
 from bridge.common.secret import Secret
 from bridge.common.suggest import did_you_mean, nearest
 from bridge.config.document import REFERENCE, Document
-from bridge.config.hints import check_nothing, choice_hint, not_plain, other_file, typed, valid_name
+from bridge.config.hints import (
+    check_nothing,
+    home_of,
+    is_route,
+    list_hint,
+    mapping_hint,
+    not_plain,
+    other_file,
+    typed,
+    valid_name,
+)
+from bridge.config.plain_values import expected_plain, parse_plain
 from bridge.config.references import References
 from bridge.config.schema.keys import NODEFAULT, Key, Section, item_of, keys_of, sections_of, value_of
 from bridge.config.schema.other_names import advice_on, meant_key
@@ -24,12 +34,8 @@ FAILED: Any = object()
 """What a value with an error gives."""
 Place = tuple[str | int, ...]
 """The keys and list positions that lead to a value: ``("sources", 0, "tls", "ca")``."""
-_LARGEST_NUMBER = 9
 _OPEN_REFERENCE = re.compile(r"(?<!\$)\$\{[^}]*$")
 _BARE_VARIABLE = re.compile(r"\$([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b")
-_BOOLEANS = {"true": True, "false": False}
-_OTHER_BOOLEANS = {"true": "true", "yes": "true", "on": "true", "1": "true", "false": "false", "no": "false",
-                   "off": "false", "0": "false"}  # fmt: skip
 _CREDENTIALS = re.compile(r"://[^/\s]*@")
 _ROUTE_TEXT = re.compile(r"(?:\s|#[^\n]*\n)*(?:route|where|otherwise|macro|list|import|schedule|test)\s+[\"'{\w]")
 
@@ -76,21 +82,6 @@ class Binder:
         values = {key.name: self._keyed(key, entries, node, section, ()) for key in keys}
         return {name: value for name, value in values.items() if value is not FAILED}
 
-    def names(self, name: str) -> frozenset[str]:
-        """The names in a mapping of the root, whatever their values are."""
-        node = self.document.root
-        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-        mappings = [value for key, value in pairs if key.value == name and isinstance(value, yaml.MappingNode)]
-        return frozenset(str(key.value) for each in mappings for key, _ in each.value)
-
-    def schemes(self, name: str) -> dict[str, str]:
-        """The schemes of the URLs in a mapping of the root, as far as they are written there."""
-        node = self.document.root
-        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-        mappings = [value for key, value in pairs if key.value == name and isinstance(value, yaml.MappingNode)]
-        found = {str(key.value): _scheme_of(value) for each in mappings for key, value in each.value}
-        return {name: scheme for name, scheme in found.items() if scheme}
-
     def error(self, code: Code, place: Place, message: str, hint: str = "") -> None:
         """Note an error of a value that was read, or of what it stands in."""
         while place not in self.spans:
@@ -108,6 +99,10 @@ class Binder:
             return FAILED if value is FAILED else section(**{key.name: value})
         if not isinstance(node, yaml.MappingNode):
             self._wrong_shape(node, f"{noun} must be a mapping", f"write {{{_first_entry(node, keys, self.document)}}}")
+            return FAILED
+        if is_route(node, section.noun):
+            hint = "write the routes in a .route file, such as [common.route, teams/*.route]"
+            self._wrong_shape(node, "`routes` names files", hint)
             return FAILED
         entries = self._entries(node, noun, keys, place)
         values = {key.name: self._keyed(key, entries, node, section, place) for key in keys}
@@ -162,7 +157,7 @@ class Binder:
             return f"did you mean `{found}`?"
         if empty:
             return f"indent it below `{empty}`"
-        home = _home_of(name)
+        home = home_of(name)
         if place and home == "":
             return f"`{name}` is a section of its own: indent it less"
         if not place and home:
@@ -240,15 +235,9 @@ class Binder:
         elif key.single:
             nodes = [node]
         else:
-            hint = "start each item with `- ` on a line of its own"
             if isinstance(node, yaml.ScalarNode) and not sections_of(item) and not node.tag.endswith(":null"):
-                hint = f"write it as a list: [{node.value}]"
                 self.document.show(node)
-            first = node.value[0][0] if isinstance(node, yaml.MappingNode) and node.value else None
-            known = {each.name for part in sections_of(item) for each in keys_of(part)}
-            if isinstance(first, yaml.ScalarNode) and first.value in known:
-                hint = f"write `- ` before `{first.value}`: each item of the list starts with it"
-            self._wrong_shape(node, f"`{key.name}` must be a list", hint)
+            self._wrong_shape(node, f"`{key.name}` must be a list", list_hint(node, item))
             return FAILED
         if not nodes and key.default is NODEFAULT:
             self._note(Code.MISSING_KEY, self.document.span(node), f"`{key.name}` is empty", f"such as {key.example}")
@@ -265,14 +254,7 @@ class Binder:
 
     def _mapping(self, declared: Any, node: yaml.Node, key: Key, place: Place) -> Any:
         if not isinstance(node, yaml.MappingNode):
-            hint = f"write {key.example}"
-            if isinstance(node, yaml.SequenceNode) and all(isinstance(each, yaml.MappingNode) for each in node.value):
-                hint = "write it without the `- ` before each name"
-                if any(each.value == "name" for item in node.value for each, _ in item.value):
-                    hint = f"the names are the keys: {key.example}"
-            elif node.tag.endswith(":null"):
-                hint = "indent its entries below it"
-            self._wrong_shape(node, f"`{key.name}` must be a mapping of names to values", hint)
+            self._wrong_shape(node, f"`{key.name}` must be a mapping of names to values", mapping_hint(node, key))
             return FAILED
         values: dict[str, Any] = {}
         options = {each.name for part in sections_of(declared) for each in keys_of(part)}
@@ -320,9 +302,9 @@ class Binder:
         shown = "" if secret or place in self.referring else f": `{text}`"
         try:
             check_nothing(text, key)
-            return _parsed(declared, text, key, self.document.folder)
+            return parse_plain(declared, text, key, self.document.folder)
         except InvalidValueError as error:
-            hint = error.hint or f"write {_expected(declared, key)}"
+            hint = error.hint or f"write {expected_plain(declared, key)}"
             self._note(error.code, self.document.span(node), error.message or f"invalid `{key.name}`{shown}", hint)
             return FAILED
 
@@ -348,63 +330,10 @@ def _first_entry(node: yaml.Node, keys: tuple[Key, ...], document: Document) -> 
     key = keys[0]
     if isinstance(node, yaml.ScalarNode) and sections_of(key.type) == () and item_of(key.type) is None:
         try:
-            _parsed(key.type, node.value, key, document.folder)
+            parse_plain(key.type, node.value, key, document.folder)
         except InvalidValueError:
             pass
         else:
             document.show(node)
             return f"{key.name}: {node.value}"
     return f"{key.name}: {key.example}"
-
-
-def _parsed(declared: Any, text: str, key: Key, folder: Path) -> Any:
-    """Raises InvalidValueError."""
-    if get_origin(declared) is Literal:
-        if text not in get_args(declared):
-            raise InvalidValueError(choice_hint(text, get_args(declared)))
-        return text
-    if declared is bool:
-        if text not in _BOOLEANS:
-            meant = _OTHER_BOOLEANS.get(text.lower(), "")
-            raise InvalidValueError(f"write `{meant}`" if meant else "")
-        return _BOOLEANS[text]
-    if declared is int:
-        assert key.least is not None
-        assert key.most is not None
-        if not re.fullmatch(rf"[0-9]{{1,{_LARGEST_NUMBER}}}", text) or not key.least <= int(text) <= key.most:
-            raise InvalidValueError
-        return int(text)
-    return VALUES[declared].parse(text, folder)
-
-
-def _expected(declared: Any, key: Key) -> str:
-    """What to write."""
-    if get_origin(declared) is Literal:
-        *others, last = get_args(declared)
-        said = f"{', '.join(others)} or {last}" if others else last
-    elif declared is bool:
-        said = "true or false"
-    elif declared is int:
-        said = f"a whole number from {key.least} to {key.most}"
-    else:
-        said = VALUES[declared].expected
-    return f"{said}, or {key.none_word}" if key.none_word else said
-
-
-def _scheme_of(node: yaml.Node) -> str:
-    """The scheme of a channel's URL, which is the node or its ``url``; empty if it cannot be read there."""
-    if isinstance(node, yaml.MappingNode):
-        return next((_scheme_of(value) for key, value in node.value if key.value == "url"), "")
-    scheme, colon, _ = str(node.value).partition("://")
-    return scheme if colon and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) else ""
-
-
-def _home_of(name: str) -> str | None:
-    """The section of a key by its place: empty for the root; None if no section, or several, have it."""
-    from bridge.config.schema.tree import sections
-
-    homes = [place for place, section in sections().items() if any(key.name == name for key in keys_of(section))]
-    if "" in homes:
-        return ""
-    homes = [each for each in homes if not each.startswith(("sources", "channels"))]
-    return homes[0] if len(homes) == 1 else None

@@ -16,6 +16,7 @@ from bridge.config.schema.channels import ChannelSettings
 from bridge.config.schema.config import Config, allowed_by
 from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.values import FieldListFile
+from bridge.config.written_names import names_in, schemes_in
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Diagnostic, by_place
 from bridge.language.diagnostics.source import SourceText, Span
@@ -184,7 +185,10 @@ def _part_of(path: Path, environ: Mapping[str, str], names: tuple[str, ...]) -> 
     values = with_defaults(binder.root(Config, names), document.folder)
     if binder.diagnostics:
         return ConfigErrors(tuple(sorted(binder.diagnostics, key=by_place)), document.source())
-    return values | {"channel_names": binder.names("channels"), "schemes": binder.schemes("channels")}
+    return values | {
+        "channel_names": names_in(document.root, "channels"),
+        "schemes": schemes_in(document.root, "channels"),
+    }
 
 
 def route_files(settings: Sequence[RouteGroupSettings]) -> tuple[Path, ...]:
