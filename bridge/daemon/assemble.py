@@ -34,6 +34,7 @@ from bridge.pipeline.heartbeat import Heartbeat, HeartbeatSettings
 from bridge.pipeline.history_index import HistoryIndex
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.journal_watch import JournalWatch
+from bridge.pipeline.look_back import LookBackService
 from bridge.pipeline.maintenance import JournalMaintenance
 from bridge.pipeline.silence_announcer import SilenceAnnouncer
 from bridge.pipeline.terminal.material_file import MaterialFile
@@ -81,7 +82,8 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     )
     _try_shadow(generation, journal, intake)
     sources = RunningSources(config.sources, parts.sources, lambda prepared: _made(prepared, journal, intake))
-    inspector = Inspector(config.journal.path, list(config.channels), intake, sources, courier)
+    look_back = LookBackService(intake, config.journal.path)
+    inspector = Inspector(config.journal.path, list(config.channels), intake, sources, courier, look_back.report)
     controls = Controls(intake, journal.memory, config.journal.path, dict(config.labels), config.channels)
     log = {"level": config.log.level, "format": config.log.format}
     index = HistoryIndex(config.journal.path, log, generation.loaded.secret_names)
@@ -91,7 +93,8 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
 
     def use_routes(new: Generation) -> dict[str, int]:
         new.router.use_secret(journal.memory.secret())
-        forgotten = intake.use_router(new.router, time.time_ns())
+        forgotten = intake.use_router(new.router, time.time_ns(), look_back=True)
+        look_back.again()
         _try_shadow(new, journal, intake)
         controls.use_config(dict(new.config.labels), new.config.channels)
         maintenance.use(_retention(new))
@@ -119,6 +122,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         SecretRotation(live, os.environ, lambda problem: reload.note("secrets", problem)),
         reload,
         Timers(intake),
+        look_back,
         intake.shadow,
         TerminalTicker(intake),
         SilenceAnnouncer(controls.announce_silences),
@@ -185,6 +189,7 @@ def _state(generation: Generation, journal: Journal) -> State:
     set_back_ns = journal.maintenance.latest_ns() - now_ns
     if set_back_ns > STEP_NS:  # what was stored later than now was stored before the clock was set back
         follow(state, Step(-set_back_ns, now_ns, now_ns))
+    router.prepare_look_back(state, now_ns, recorded=bool(journal.history.span()))
     for clause, keys in router.start(state, now_ns).items():
         route, _, text = clause.partition("\n")
         get_logger("bridge").info("state forgotten", route=route, clause=text, keys=keys)

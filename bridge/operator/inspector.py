@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from bridge.journal import JournalError
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
 from bridge.pipeline.counts import Counts
+from bridge.pipeline.look_back import LookBackReport
 from bridge.pipeline.nodes import Nodes
 from bridge.pipeline.shadow import ShadowReport
 from bridge.sources.contract import Source, SourceState
@@ -78,7 +79,9 @@ class Inspector:
         intake: IntakeState,
         sources: Iterable[Source],
         courier: InspectedCourier,
+        look_back: Callable[[], LookBackReport | None] = lambda: None,
     ) -> None:
+        """``look_back`` returns how far the look-back at recorded alerts is; None while there is none."""
         self.started_ns = time.time_ns()
         self.channels = tuple(channels)
         self._path = journal
@@ -86,6 +89,7 @@ class Inspector:
         self._intake = intake
         self._sources = sources
         self._courier = courier
+        self.look_back = look_back
         self._stopping = False
         self._journal: Journal | None = None
         self._lock = threading.Lock()

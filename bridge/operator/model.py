@@ -153,6 +153,14 @@ class ShadowDifferences(Answer, frozen=True):
     rows: list[ShadowRow]
 
 
+class LookBackStatus(Answer, frozen=True):
+    """Clauses that run for the first time and read recorded alerts. Until then, what they do not know is learned."""
+
+    routes: list[str]
+    read: Annotated[int, Meta(description="Recorded alerts that were read.")]
+    total: Annotated[int, Meta(description="Recorded alerts to read.")]
+
+
 class Status(Answer, frozen=True):
     """How the bridge is doing."""
 
@@ -178,6 +186,7 @@ class Status(Answer, frozen=True):
         int | None, Meta(description="Alerts that are not in the history's index yet. Null while there is none.")
     ] = None
     shadow: Annotated[ShadowStatus | None, Meta(description="Null without a `shadow` in the config.")] = None
+    look_back: Annotated[LookBackStatus | None, Meta(description="Null while no clause reads recorded alerts.")] = None
 
 
 class WatchEvents(Request, frozen=True):

@@ -126,12 +126,28 @@ class Intake:
         with self._lock:
             return action()
 
-    def use_router(self, router: Router, now_ns: int) -> dict[str, int]:
+    @property
+    def is_busy(self) -> bool:
+        """Whether a batch is being stored."""
+        return self._lock.taken
+
+    def change_state(self, action: Callable[[Router, State], _Result], now_ns: int) -> _Result:
+        """Run a short action on the state between two batches, and store what it changed. Raises Aborted."""
+        with self._lock:
+            result = action(self._router, self._state)
+            self._store_memory((), now_ns)
+        return result
+
+    def use_router(self, router: Router, now_ns: int, *, look_back: bool = False) -> dict[str, int]:
         """Decide with another router from the next batch on. State of clauses that it has too is kept.
+
+        ``look_back`` is whether its new clauses look back at recorded alerts, which the caller sees to.
 
         Returns the clauses whose state is forgotten, with the number of keys.
         """
         with self._lock:
+            if look_back:
+                router.prepare_look_back(self._state, now_ns)
             forgotten = router.start(self._state, now_ns)
             self._router = router
             self._store_memory((), now_ns)

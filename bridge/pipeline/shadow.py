@@ -23,6 +23,7 @@ from bridge.pipeline.background import Background
 from bridge.pipeline.differences import Differences
 from bridge.routing import Entry, Notification
 from bridge.routing.comparison import Comparison, Difference, Notified
+from bridge.routing.memory.new import LOOKING_BACK
 from bridge.routing.router import Router
 from bridge.routing.silences import NO_SILENCES, Silences
 from bridge.routing.state import State
@@ -314,5 +315,7 @@ def _copied(state: State | None, router: Router) -> State:
         for key, row in table.rows.items():
             if copied.size >= KEYS:
                 return copied
+            if key == LOOKING_BACK:  # the shadow does not look back
+                continue
             copied.load(clause, key, row, table.due.get(key))
     return copied

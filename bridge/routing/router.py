@@ -21,6 +21,7 @@ from bridge.routing.decision import Entry, Routed
 from bridge.routing.incident_channels import NO_INCIDENT_CHANNELS, IncidentChannels
 from bridge.routing.memory.decide import Turn, decide_with_memory, notify
 from bridge.routing.memory.engine import Engine, IncidentRecord
+from bridge.routing.memory.look_back import LookBack, pending, prepare
 from bridge.routing.memory.pipeline import Emission
 from bridge.routing.notification import Notification
 from bridge.routing.redaction import Redactor
@@ -69,6 +70,21 @@ class Router:
         forgotten = self.engine.forget_others(state)
         self.engine.start(state, now_ns)
         return forgotten
+
+    def prepare_look_back(self, state: State, now_ns: int, *, recorded: bool = True) -> None:
+        """Mark the clauses that run for the first time: they look back. Comes before ``start``, in a live bridge only.
+
+        ``recorded`` is whether there are alerts to look back at.
+        """
+        if self.engine is not None:
+            prepare(self.engine, self.program.redactions, state, now_ns, recorded=recorded)
+
+    def look_back(self, state: State, now_ns: int) -> LookBack | None:
+        """What the marked clauses look back at; None if there are none."""
+        if self.engine is None:
+            return None
+        clauses = pending(self.engine, state, now_ns)
+        return LookBack(self.engine, self._matcher, self._tables.added, clauses) if clauses else None
 
     def complete(self, alert: Alert) -> Alert:
         """The alert with its rule, source, tags and fields, where a Falco rule explains its text; and with its columns.

@@ -87,10 +87,21 @@ def _text(status: Status) -> Iterator[str]:
         yield f"history   {f'{status.index_lag} alerts are not indexed yet' if status.index_lag else 'indexed'}"
     yield f"courier   process {status.courier.pid or 'none'}, restarted {status.courier.restarts} times"
     yield from _shadow(status)
+    yield from _look_back(status)
     yield from _sources(status)
     yield from _routes(status)
     yield from _channels(status)
     yield from _drops(status)
+
+
+def _look_back(status: Status) -> Iterator[str]:
+    """How far the clauses that run for the first time are."""
+    from bridge.cli.table import many
+    from bridge.common.text import one_line
+
+    if status.look_back is not None:
+        routes = one_line(", ".join(status.look_back.routes), 2 * _LONGEST)
+        yield f"look-back {status.look_back.read} of {many(status.look_back.total, 'recorded alert')} read for {routes}"
 
 
 def _shadow(status: Status) -> Iterator[str]:

@@ -14,6 +14,7 @@ from bridge.operator.model import (
     ChannelStatus,
     CourierStatus,
     JournalFiles,
+    LookBackStatus,
     NodeDrops,
     RouteStatus,
     SourceStatus,
@@ -54,6 +55,7 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
         index_lag=inspector.index_lag(),
         courier=CourierStatus(pid=inspector.courier_pid, restarts=inspector.courier_restarts),
         shadow=None if (shadow := inspector.shadow()) is None else shadow_status(shadow),
+        look_back=_look_back(inspector),
     )
     problems = problems_of(status)
     if snapshot is not None and snapshot.unreadable:
@@ -61,6 +63,13 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
     if reloading is not None and (problem := reload_problem(reloading)):
         problems.insert(0, StatusProblem(subject="config", text=problem, remedy=_REMEDY))
     return msgspec.structs.replace(status, problems=problems)
+
+
+def _look_back(inspector: Inspector) -> LookBackStatus | None:
+    report = inspector.look_back()
+    if report is None:
+        return None
+    return LookBackStatus(routes=list(report.routes[:_MOST_LISTED]), read=report.read, total=report.total)
 
 
 def _damage(unreadable: int) -> StatusProblem:

@@ -8,10 +8,13 @@ import msgspec
 
 from bridge.language.program.clauses import Absent
 from bridge.routing.memory.moments import moment
+from bridge.routing.memory.new import LOOKING_BACK, MARKS
 from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.stage import LATENESS_NS, StageResult
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
+
+_RETRY_NS = 1_000_000_000
 
 
 class LastSeen(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
@@ -35,12 +38,18 @@ class AbsentStage:
         seen, silent = moment(latest.event_ns, now_ns), moment(latest.event_ns + self._window_ns, now_ns)
         return StageResult(reason=Reason.KEY_PRESENT, detail=f"seen at {seen}, missed from {silent} on")
 
-    def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:  # noqa: ARG002
+    def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """The key has been silent for D, and no late alert of it came."""
         row: LastSeen = table.get(key)  # type: ignore[assignment]
+        if table.get(LOOKING_BACK) is not None:  # so that no key is known again by an older alert
+            table.put(key, row, now_ns + _RETRY_NS)
+            return StageResult()
         table.remove(key)
         return StageResult((row.passage,))
 
     def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
         """Report the key: whether it falls silent is not known any more."""
+        if key in MARKS:
+            table.put(key, row)
+            return StageResult()
         return StageResult((row.passage,), Reason.STATE_EVICTED)

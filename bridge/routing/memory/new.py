@@ -15,6 +15,9 @@ from bridge.routing.state import Table
 
 STARTED = b"started"
 """The row that says when the route first ran. No key of a combination has this length."""
+LOOKING_BACK = b"looking back"
+"""The row that says that the clause is looking back at recorded alerts."""
+MARKS = frozenset({STARTED, LOOKING_BACK})
 _EXPIRED_PER_MATCH = 2
 
 
@@ -51,6 +54,8 @@ class NewStage:
             return StageResult(reason=Reason.LEARNING, detail=f"until {until}")
         if row is not None and row.last_ns > event_ns - self._window_ns:
             return StageResult(reason=Reason.NOT_NEW, detail=f"seen at {moment(row.last_ns, now_ns)}")
+        if table.get(LOOKING_BACK) is not None:
+            return StageResult(reason=Reason.LEARNING, detail="until the recorded alerts have been read")
         return StageResult((passage,))
 
     def wake(self, _table: Table, _key: bytes, _now_ns: int) -> StageResult:
@@ -59,7 +64,7 @@ class NewStage:
 
     def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
         """A forgotten combination counts as new when it is next seen: the clause fails open."""
-        if key == STARTED:
+        if key in MARKS:
             table.put(key, row)
         return StageResult()
 
@@ -69,7 +74,7 @@ class NewStage:
             if not table.rows:
                 return
             key = table.oldest()
-            if key == STARTED:
+            if key in MARKS:
                 table.put(key, table.rows[key])  # to the end
             elif table.rows[key].last_ns <= event_ns - self._window_ns - LATENESS_NS:
                 table.remove(key)

@@ -140,10 +140,14 @@ class Pipeline:
             if isinstance(placed.stage, NewStage):
                 placed.stage.start(state.table(placed.identity), now_ns)
 
-    def match(
-        self, state: State, alert: Alert, redacted: Alert, event_ns: int, now_ns: int, silenced: SilencedBy
-    ) -> Run:
-        """The route matched an alert."""
+    def looking(self) -> Iterator[tuple[str, New | Absent, int]]:
+        """The clauses that look back at recorded alerts: what identifies their state, the clause, and its place."""
+        for place, placed in enumerate(self._stages):
+            if isinstance(placed.clause, New | Absent):
+                yield placed.identity, placed.clause, place
+
+    def passage(self, alert: Alert, redacted: Alert, event_ns: int) -> Passage:
+        """A match of the route, as the first clause gets it."""
         readers = self._key_readers
         if len(readers) == 1:
             keys = (readers[0](alert),) * len(self._stages)
@@ -153,6 +157,14 @@ class Pipeline:
         passage = single(alert.id, event_ns, int(severity), keys, self._shown(redacted))
         if self.route.tables or self._named_ladder:
             passage = self._with_channels(passage, alert)
+        return passage
+
+    def match(
+        self, state: State, alert: Alert, redacted: Alert, event_ns: int, now_ns: int, silenced: SilencedBy
+    ) -> Run:
+        """The route matched an alert."""
+        passage = self.passage(alert, redacted, event_ns)
+        keys = passage.keys
         incident = self.incident_id(keys[-1])
         if silenced is not not_silenced:
             return structs.replace(self._run(state, (passage,), 0, now_ns, silenced), incident=incident)
