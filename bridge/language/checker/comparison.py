@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -28,6 +29,8 @@ _BARE_LIST = re.compile("[a-zA-Z][a-zA-Z0-9_]*")
 """A list without parentheses, as Falco accepts it: a single name, which is the only item."""
 _MAX_LENGTH_DIFFERENCE = 2
 """Letters by which a misspelt name of a list may be longer or shorter."""
+_MOST_NAMES = 1000
+"""Items of a list that are compared with the known values of a field: each costs up to a millisecond."""
 _EXACT = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 _Use = tuple[str, Kind, Operator, bool]
 
@@ -136,6 +139,7 @@ class Comparisons:
             self._check_item(right.words[0])
         for word in words:
             self._check_value(written, kind, operator, word)
+        self._check_names(written, operator, words)
         if self._errors() > before:
             raise Broken
         return tuple(Literal(word.text, word.quoted, word.span) for word in words)
@@ -207,6 +211,7 @@ class Comparisons:
     def _check_word(self, written: syntax.Comparison, kind: Kind, operator: Operator, word: syntax.Word) -> None:
         before = self._errors()
         self._check_value(written, kind, operator, word)
+        self._check_names(written, operator, (word,))
         if self._errors() > before:
             raise Broken
 
@@ -223,9 +228,13 @@ class Comparisons:
             replace(each, hint=each.hint.replace("FIELD", name)) for each in literal_problems(kind, operator, word)
         )
         self._check_rule(written.left, operator, word)
+
+    def _check_names(self, written: syntax.Comparison, operator: Operator, words: Sequence[syntax.Word]) -> None:
+        """Report values that are nearly one that the field has. Of a very long list, its first items."""
         if operator in _EXACT and isinstance(written.left, syntax.FieldName):
-            found = misspelt_value(written.left.text, word)
-            self.operands.problems.extend(() if found is None else (found,))
+            field_name = written.left.text
+            found = [misspelt_value(field_name, word) for word in words[:_MOST_NAMES]]
+            self.operands.problems.extend(each for each in found if each is not None)
 
     def _check_rule(self, left: syntax.LeftOperand, operator: Operator, word: syntax.Word) -> None:
         """Report the name of a rule that no imported rules file defines."""
