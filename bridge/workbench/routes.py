@@ -94,12 +94,13 @@ def load_routes(
     imported = () if checked.gathered is None else checked.gathered.files.values()
     falco_rules = merge_rules([known.rules, *(file.rules for file in imported)])
     incomplete = any(each.code is Code.CANNOT_IMPORT for each in (*checked.diagnostics, *unread))
+    redactions = () if checked.program is None else checked.program.redactions
     advice = (
         []
         if incomplete
         else [
             *lint(checked.understood, falco_rules),
-            *lint_memory(checked.understood, falco_rules, known.retention_ns),
+            *lint_memory(checked.understood, falco_rules, known.retention_ns, redactions),
         ]
     )
     advice = [each for each in advice if not _explained(each, checked.diagnostics)]

@@ -31,6 +31,11 @@ class New:
     by: tuple[str, ...] = ()
     learn_ns: int = 0
 
+    @property
+    def key_fields(self) -> tuple[str, ...]:
+        """The fields of what is remembered."""
+        return (*self.by, *self.fields)
+
 
 @dataclass(frozen=True, slots=True)
 class After:
@@ -68,6 +73,11 @@ class Absent:
     text: str
     window_ns: int
     by: tuple[str, ...]
+
+    @property
+    def key_fields(self) -> tuple[str, ...]:
+        """The fields of what is remembered."""
+        return self.by
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from bridge.language.program.clauses import (
     incident_fields,
 )
 from bridge.language.program.condition import Condition
-from bridge.language.program.program import Route
+from bridge.language.program.program import Redaction, Route
+from bridge.language.program.redacted import redacted_fields
 from bridge.matching.analysis.own_rules import rules_for
 from bridge.matching.analysis.proofs import never_holds
 from bridge.matching.analysis.reach import missing_everywhere, reaching_condition
@@ -31,7 +32,12 @@ _Other = tuple[str, Condition, tuple[Pair, ...]]
 """What a clause asks of other alerts: its words, the condition, the pairs of its key."""
 
 
-def lint_memory(routes: Sequence[Route], rules: FalcoRules | None, retention_ns: int | None) -> list[Diagnostic]:
+def lint_memory(
+    routes: Sequence[Route],
+    rules: FalcoRules | None,
+    retention_ns: int | None,
+    redactions: Sequence[Redaction] = (),
+) -> list[Diagnostic]:
     """All warnings about clauses with memory. ``rules`` and ``retention_ns`` are None if they are unknown."""
     known = list(rules.rules.values()) if rules is not None else []
     return [
@@ -42,6 +48,7 @@ def lint_memory(routes: Sequence[Route], rules: FalcoRules | None, retention_ns:
             *_pointless_throttle(route),
             *_escalates_each_alert(route),
             *_outlives_alerts(route, retention_ns),
+            *_cannot_look_back(route, redactions),
         )
     ]
 
@@ -133,6 +140,21 @@ def _outlives_alerts(route: Route, retention_ns: int | None) -> Iterator[Diagnos
                 route.place_of(place),
                 f"journal.retention.alerts is {_text(retention_ns)}, this is {_text(length_ns)}: shorten it, or store "
                 "alerts longer",
+            )
+
+
+def _cannot_look_back(route: Route, redactions: Sequence[Redaction]) -> Iterator[Diagnostic]:
+    """Clauses that would read recorded alerts at their first run, if the text of their keys were recorded."""
+    for clause in route.clauses:
+        if isinstance(clause, New | Absent) and (names := redacted_fields(clause.key_fields, redactions)):
+            word = clause.text.partition(" ")[0]
+            fields = " and ".join(f"`{name}`" for name in names)
+            yield Diagnostic(
+                Code.NO_LOOK_BACK,
+                f'`{word}` in route "{route.name}" does not look back at recorded alerts: `redact` covers {fields}',
+                route.place_of(clause.text),
+                "only the redacted text is recorded: the clause begins with the alerts that are received after its "
+                "first run",
             )
 
 

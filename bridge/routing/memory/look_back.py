@@ -56,14 +56,9 @@ def prepare(engine: Engine, redactions: Sequence[Redaction], state: State, now_n
             table = state.table(identity)
             if table.get(STARTED) is not None:
                 continue
-            if recorded and not table.rows and not redacted_fields(key_fields(clause), redactions):
+            if recorded and not table.rows and not redacted_fields(clause.key_fields, redactions):
                 table.put(LOOKING_BACK, Sighting(0))
             table.put(STARTED, Sighting(now_ns))
-
-
-def key_fields(clause: New | Absent) -> tuple[str, ...]:
-    """The fields of the clause's key."""
-    return (*clause.by, *clause.fields) if isinstance(clause, New) else clause.by
 
 
 def pending(engine: Engine, state: State, now_ns: int) -> list[ClauseLookBack]:

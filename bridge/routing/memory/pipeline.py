@@ -356,7 +356,7 @@ def _key(clause: Clause, labels: Mapping[str, str], secret: bytes, route: Route)
     """How a stage's key is read from the route's own match."""
     match clause:
         case New():
-            return key_reader((*clause.by, *clause.fields), labels, secret)
+            return key_reader(clause.key_fields, labels, secret)
         case After() if clause.distinct is not None:
             return _joined([key_reader(clause.by, labels, secret), key_reader((clause.distinct,), labels, secret)])
         case Group() if route.tables:  # a digest has the alerts of one destination
