@@ -115,7 +115,7 @@ def test_health_alerts_say_since_when_why_and_with_what_result() -> None:
     failing = health_alert("secops", health, HealthChange.FAILING, 37, OPTIONS, "host")
     assert (
         compose(Delivery(1, failing, Notification("c", ("r",), failing.priority), 0, 1), {}).summary
-        == "host · HTTP 503: busy"
+        == "HTTP 503: busy · host"
     )
     for part in ("secops", "1970-01-01 00:00:01 UTC", "9 times", "HTTP 503: busy", "Deliveries waiting: 37", "24 h"):
         assert part in failing.output
