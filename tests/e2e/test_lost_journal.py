@@ -42,7 +42,10 @@ def listening(instance: Instance) -> int:
 
 @pytest.mark.parametrize("what", ["deleted", "replaced"])
 def test_nothing_is_acknowledged_any_more(instance: Instance, what: str) -> None:
-    """Not one alert more, the bridge says so and exits for its restart; with the journal back nothing is missing."""
+    """Not one alert more, the bridge says so and exits for its restart; with the journal back nothing is missing.
+
+    The courier, started again meanwhile, may have made a new file; and the log is deleted a moment after the file.
+    """
     port = listening(instance)
     bridge = start(instance)
     assert post(port, 0) == 200
@@ -56,7 +59,7 @@ def test_nothing_is_acknowledged_any_more(instance: Instance, what: str) -> None
             shutil.copyfile(saved / each.name, each)
     assert post(port, 1) in {503, 0}
     assert bridge.wait(60) == 1, instance.log
-    assert f"journal.db was {what} while the bridge ran" in instance.log
+    assert re.search("journal.db(-wal)? was (deleted|replaced) while the bridge ran", instance.log), instance.log
     for each in files:
         each.unlink(missing_ok=True)
         (saved / each.name).rename(each)
