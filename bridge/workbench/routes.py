@@ -18,7 +18,7 @@ from bridge.language.falco.rules import FalcoRules, read_rules, read_together
 from bridge.language.program.group import RouteGroup
 from bridge.language.program.program import Program
 from bridge.matching.analysis.lint import lint
-from bridge.matching.analysis.memory_lint import lint_memory
+from bridge.matching.analysis.memory_lint import lint_look_back, lint_memory
 from bridge.routing.incident_channels import NO_INCIDENT_CHANNELS, IncidentChannels
 from bridge.routing.router import Router
 from bridge.workbench.route_groups import GroupRoutes, check_groups
@@ -129,7 +129,17 @@ def _load_groups(
 
     found = check_groups(replace(known, groups=groups), load, previous)
     rules_of_all = merge_rules(each.falco_rules for each in loaded)
-    return LoadedRoutes(found.checked, found.checked.sources, rules_of_all, found.groups, found.stale)
+    checked = _with_look_back(found.checked)
+    return LoadedRoutes(checked, checked.sources, rules_of_all, found.groups, found.stale)
+
+
+def _with_look_back(checked: Checked) -> Checked:
+    """The same; ``redact`` of each group is considered for the routes of all."""
+    if checked.program is None:
+        return checked
+    others = [each for each in checked.diagnostics if each.code is not Code.NO_LOOK_BACK]
+    advice = lint_look_back(checked.understood, checked.program.redactions)
+    return replace(checked, diagnostics=tuple(sorted((*others, *advice), key=by_place)))
 
 
 def _replaced(source: SourceText, texts: Mapping[str, str]) -> SourceText:

@@ -206,3 +206,19 @@ def test_a_table_is_a_file_that_was_read(tmp_path: Path) -> None:
     assert "t.csv:2:1" in built.text()
     table.write_text("k8s.ns.name,channel\na,pay-chat\n", encoding="utf-8")
     assert sent(generation(loaded).router, k8s__ns__name="a") == [("pay-chat", ("r",))]
+
+
+def test_redact_of_one_group_keeps_the_routes_of_another_from_looking_back(tmp_path: Path) -> None:
+    """A group with ``where`` has no `redact` of its own. Each clause is reported once."""
+    loaded = config(
+        tmp_path,
+        'route "n" { when rule = a  new k8s.pod.name, proc.cmdline in 1d  to pay-page }\notherwise { to pay-chat }',
+        'redact proc.cmdline, k8s.pod.name matching "x"\nroute "m" { when rule = a  new proc.cmdline in 1d  to secops }\notherwise { to triage }',
+    )
+    found = load_routes(loaded.routes, loaded.known).checked
+    assert found.program is not None
+    advice = [each.message for each in found.diagnostics if each.code.id == "L428"]
+    assert advice == [
+        '`new` in route "m" does not look back at recorded alerts: `redact` covers `proc.cmdline`',
+        '`new` in route "n" does not look back at recorded alerts: `redact` covers `k8s.pod.name` and `proc.cmdline`',
+    ]

@@ -48,9 +48,13 @@ def lint_memory(
             *_pointless_throttle(route),
             *_escalates_each_alert(route),
             *_outlives_alerts(route, retention_ns),
-            *_cannot_look_back(route, redactions),
         )
-    ]
+    ] + lint_look_back(routes, redactions)
+
+
+def lint_look_back(routes: Sequence[Route], redactions: Sequence[Redaction]) -> list[Diagnostic]:
+    """Which clauses cannot read recorded alerts at their first run. ``redactions`` are those of all groups."""
+    return [advice for route in routes for advice in _cannot_look_back(route, redactions)]
 
 
 def _others(route: Route, rules: Sequence[FalcoRule]) -> Iterator[Diagnostic]:
