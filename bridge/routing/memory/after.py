@@ -74,11 +74,7 @@ class AfterStage:
         if isinstance(row, Released):
             table.put(RELEASED, row)
             return StageResult()
-        last: Released | None = table.get(RELEASED)
-        if last is not None and abs(now_ns - last.at_ns) < self._window_ns:
-            return StageResult()
-        table.put(RELEASED, Released(now_ns))
-        return StageResult((row.last,), Reason.STATE_EVICTED)
+        return release(table, row.last, self._window_ns, now_ns)
 
     def _numbers(self, counted: Window, found: int, now_ns: int) -> str:
         """``2 of 3 since 12:04``."""
@@ -97,3 +93,12 @@ class AfterStage:
         values[value] = max(values.get(value, passage.event_ns), passage.event_ns)
         oldest = newest - self._window_ns
         return Window(newest, passage, values={each: at for each, at in values.items() if at > oldest})
+
+
+def release(table: Table, passage: Passage, window_ns: int, now_ns: int) -> StageResult:
+    """Pass what an evicted key held, for one key per window."""
+    last: Released | None = table.get(RELEASED)
+    if last is not None and abs(now_ns - last.at_ns) < window_ns:
+        return StageResult()
+    table.put(RELEASED, Released(now_ns))
+    return StageResult((passage,), Reason.STATE_EVICTED)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from bridge.language.program.clauses import Then
+from bridge.routing.memory.after import RELEASED, Released, release
 from bridge.routing.memory.keys import HASH_SIZE
 from bridge.routing.memory.moments import moment
 from bridge.routing.memory.passage import Passage
@@ -87,11 +88,17 @@ class SequenceStage:
             return StageResult(tuple(each.passage for each in over))
         return StageResult(reason=Reason.SEQUENCE_EXPIRED if over else None)
 
-    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
-        """A ``then not`` passes; another sequence cannot be known to be complete, and ends."""
-        if self._steps[key[0]].negated and row.attempts:
-            return StageResult((row.attempts[-1].passage,), Reason.STATE_EVICTED)
-        return StageResult()
+    def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:
+        """A ``then not`` passes. Of another sequence the latest first step passes, for one evicted key per window."""
+        if isinstance(row, Released):
+            table.put(RELEASED, row)
+            return StageResult()
+        if not row.attempts:
+            return StageResult()
+        passage = row.attempts[-1].passage
+        if self._steps[key[0]].negated:
+            return StageResult((passage,), Reason.STATE_EVICTED)
+        return release(table, passage, self._steps[key[0]].window_ns, now_ns)
 
     def _advance(self, table: Table, attempt: OpenSequence, number: int, now_ns: int) -> tuple[Passage, ...]:
         """Let an attempt wait for the step with this number, or go on if the step's alert is there already."""

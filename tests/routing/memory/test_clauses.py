@@ -334,6 +334,17 @@ def test_a_flood_of_keys_lets_one_match_a_window_through() -> None:
     assert 1 <= len(bench.lines()) <= 2
 
 
+def test_a_flood_of_keys_lets_one_first_step_a_window_through() -> None:
+    """``then`` fails open in the same way: a flood of keys cannot silence the route."""
+    step = SequenceStep(condition("rule = b"), MINUTE, (Pair("user.name", "user.name"),))
+    bench = Bench(Then("", (step,)), keys_per_table=10)
+    for number in range(200):
+        bench.event(number / 10, user__name=f"u{number}")
+    assert [at for at, _ in bench.sent] == [1]
+    bench.event(20, "b", user__name="u199")
+    assert [at for at, _ in bench.sent] == [1, 20]
+
+
 def test_silenced_matches_count_but_spend_no_slot() -> None:
     """Silences act before ``with``, ``group`` and ``throttle``, and after the counting clauses."""
     silent = [True]
