@@ -33,7 +33,7 @@ from bridge.routing.decision import Fault
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.router import Router
-from bridge.routing.silences import NO_SILENCES, Silences
+from bridge.routing.silences import NO_SILENCES, Silences, StoredAlert, none_stored
 from bridge.routing.state import State, Timer
 from bridge.sources.contract import Aborted, Batch
 from bridge.terminal.rules import MATERIAL_MARK, is_material
@@ -276,7 +276,8 @@ class Intake:
         fresh = self._retrying(lambda: self._alerts.unknown(alerts), batch)
         now_ns = min(batch.received_ns, self._timeline.now_ns())  # the clock may have been set back since
         started = time.perf_counter()
-        route = partial(router.route, self._state, now_ns=now_ns, silences=self._silences)
+        stored = self._lookup(fresh) if self._silences else none_stored
+        route = partial(router.route, self._state, now_ns=now_ns, silences=self._silences, stored=stored)
         entries = self._isolating(fresh, route, batch.source_name, rejected)
         reports: list[Entry] = []
         if any(entry.routed.faults for entry in entries):
@@ -295,6 +296,21 @@ class Intake:
             self.counts.add_duplicates(batch.source_name, now_ns, duplicates)
             self.nodes.seen(batch.source_name, now_ns, batch.alerts)
         return deliveries
+
+    def _lookup(self, batch: Sequence[Alert]) -> StoredAlert:
+        """A function from an alert's id to the alert, redacted: one of the batch, or a stored one."""
+        received = {alert.id: alert for alert in batch}
+
+        def stored(alert_id: str) -> Alert | None:
+            if (alert := received.get(alert_id)) is not None:
+                return self._router.redact(alert)
+            try:
+                return self._stored_alerts((alert_id,)).get(alert_id)
+            except JournalError as error:
+                self._log.warning("stored alert not read, counted as not silenced", error=str(error))
+                return None
+
+        return stored
 
     def _isolating(
         self,

@@ -25,7 +25,7 @@ from bridge.routing.memory.look_back import LookBack, pending, prepare
 from bridge.routing.memory.pipeline import Emission
 from bridge.routing.notification import Notification
 from bridge.routing.redaction import Redactor
-from bridge.routing.silences import NO_SILENCES, Silences
+from bridge.routing.silences import NO_SILENCES, Silences, StoredAlert, none_stored
 from bridge.routing.state import State, Timer
 from bridge.routing.tables import Tables
 
@@ -93,19 +93,34 @@ class Router:
         """
         return self._tables.added(self._text_alerts.completed(alert))
 
-    def step(self, state: State, cause: Alert | Timer, now_ns: int, silences: Silences = NO_SILENCES) -> Routed:
+    def step(
+        self,
+        state: State,
+        cause: Alert | Timer,
+        now_ns: int,
+        silences: Silences = NO_SILENCES,
+        stored: StoredAlert = none_stored,
+    ) -> Routed:
         """What follows from an alert, as ``complete`` returned it, or from timers that are due. Changes ``state``.
 
-        ``now_ns`` is the time for schedules and timers, in nanoseconds since the epoch.
+        ``now_ns`` is the time for schedules and timers, in nanoseconds since the epoch. Silences are asked about the
+        ``stored`` alerts that an alert releases, such as the first step of a sequence.
         """
         if isinstance(cause, Timer):
             return self._in_order(self._wake(state, cause, now_ns, silences))
-        return self._in_order(self._decide(state, cause, None, now_ns, silences))
+        return self._in_order(self._decide(state, cause, None, now_ns, silences, stored))
 
-    def route(self, state: State, alert: Alert, now_ns: int, silences: Silences = NO_SILENCES) -> Entry:
-        """What to store for an alert, as ``complete`` returned it: the redacted alert and what follows from it."""
+    def route(
+        self,
+        state: State,
+        alert: Alert,
+        now_ns: int,
+        silences: Silences = NO_SILENCES,
+        stored: StoredAlert = none_stored,
+    ) -> Entry:
+        """What to store for an alert, as ``complete`` returned it: the redacted alert and what ``step`` decides."""
         redacted = self._redactor.alert(alert)
-        return Entry(redacted, self._in_order(self._decide(state, alert, redacted, now_ns, silences)))
+        return Entry(redacted, self._in_order(self._decide(state, alert, redacted, now_ns, silences, stored)))
 
     def due_alerts(self, state: State, now_ns: int, limit: int) -> set[str]:
         """The ids of stored alerts that a timer needs while there are silences."""
@@ -161,12 +176,14 @@ class Router:
         )
         return msgspec.structs.replace(routed, notifications=tuple(marked))
 
-    def _decide(self, state: State, alert: Alert, redacted: Alert | None, now_ns: int, silences: Silences) -> Routed:
+    def _decide(
+        self, state: State, alert: Alert, redacted: Alert | None, now_ns: int, silences: Silences, stored: StoredAlert
+    ) -> Routed:
         matched = self._matcher.match(alert, now_ns)
         if self.engine is None and not silences:
             return decide(self.program, matched, alert)
         shown = redacted or self._redactor.alert(alert)
-        turn = Turn(state, now_ns, silences.asked(alert, now_ns))
+        turn = Turn(state, now_ns, silences.asked(alert, now_ns, stored))
         return decide_with_memory(self.program, self.engine, matched, (alert, shown), turn, self._incident_channels)
 
     def _wake(self, state: State, timer: Timer, now_ns: int, silences: Silences) -> Routed:

@@ -16,6 +16,14 @@ from bridge.matching import Predicate, compile_condition
 from bridge.matching.internal import asks_for_internal
 from bridge.routing.memory.stage import not_silenced
 
+StoredAlert = Callable[[str], Alert | None]
+"""From an alert's id to the stored alert, redacted, or None. It does not raise."""
+
+
+def none_stored(_alert_id: str) -> None:
+    """Where no other alert is known: it counts as not silenced."""
+    return
+
 
 @dataclass(frozen=True, slots=True)
 class Silence:
@@ -51,9 +59,16 @@ class Silences:
                 return silence.id
         return None
 
-    def asked(self, alert: Alert, now_ns: int) -> Callable[[str], str | None]:
-        """A function from an alert's id to the silence that holds it back; it knows this alert only."""
-        return self.asked_of({alert.id: alert}, now_ns) if self._compiled else not_silenced
+    def asked(self, alert: Alert, now_ns: int, stored: StoredAlert) -> Callable[[str], str | None]:
+        """A function from an alert's id to the silence that holds it back; other alerts are those that are stored."""
+        if not self._compiled:
+            return not_silenced
+
+        def silenced(alert_id: str) -> str | None:
+            found = alert if alert_id == alert.id else stored(alert_id)
+            return None if found is None else self.silencing(found, now_ns)
+
+        return silenced
 
     def asked_of(self, alerts: Mapping[str, Alert], now_ns: int) -> Callable[[str], str | None]:
         """A function from an alert's id to the silence that holds it back, or None; unknown alerts are not silenced."""

@@ -70,7 +70,7 @@ class VirtualRun:
                 self._router.start(self._state, at_ns)
             yield from self._timers(at_ns)
         completed = self._router.complete(alert)
-        routed = self._noted(self._router.step(self._state, completed, at_ns, self.silences))
+        routed = self._noted(self._router.step(self._state, completed, at_ns, self.silences, self._latest.get))
         if self._remembers:
             self._state.changes()  # nothing stores them
             self._remember(completed)

@@ -103,7 +103,8 @@ class RouteTestRunner:
             self._router.start(run.state, run.now_ns)
         self._pass_until(run, alert.time_ns)
         run.alerts.append(alert)
-        entry = self._router.route(run.state, alert, run.now_ns, Silences(run.silences, self._labels))
+        silences = Silences(run.silences, self._labels)
+        entry = self._router.route(run.state, alert, run.now_ns, silences, run.received.get)
         run.received[alert.id] = entry.alert
         run.decisions |= {decision.route: decision for decision in entry.routed.decisions}
         self._send(run, entry.routed.notifications, entry.alert)

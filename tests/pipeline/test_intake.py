@@ -19,7 +19,7 @@ from bridge.pipeline import intake as intake_module
 from bridge.pipeline.intake import Intake
 from bridge.routing import Entry
 from bridge.routing.router import Router
-from bridge.routing.silences import NO_SILENCES, Silences
+from bridge.routing.silences import NO_SILENCES, Silences, StoredAlert, none_stored
 from bridge.routing.state import State
 from bridge.sources.contract import Aborted, Batch
 from tests.support import builders
@@ -36,11 +36,18 @@ class CountingRouter(Router):
         super().__init__(builders.program_of(ROUTES), {})
         self.decided: list[str] = []
 
-    def route(self, state: State, alert: Alert, now_ns: int, silences: Silences = NO_SILENCES) -> Entry:
+    def route(
+        self,
+        state: State,
+        alert: Alert,
+        now_ns: int,
+        silences: Silences = NO_SILENCES,
+        stored: StoredAlert = none_stored,
+    ) -> Entry:
         self.decided.append(alert.id)
         if alert.rule == "poison":
             raise ZeroDivisionError
-        return super().route(state, alert, now_ns, silences)
+        return super().route(state, alert, now_ns, silences, stored)
 
 
 def alert(rule: str, number: int) -> Alert:

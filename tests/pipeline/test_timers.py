@@ -8,8 +8,10 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
+from bridge.alert import Priority, make_alert
 from bridge.delivery import Capacity
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
@@ -18,7 +20,10 @@ from bridge.pipeline.intake import Intake
 from bridge.pipeline.timers import Timers, load_state
 from bridge.routing import NotificationKind
 from bridge.routing.router import Router
+from bridge.routing.silences import Silence, Silences
+from bridge.routing.state import State
 from bridge.sources.contract import Batch
+from tests.routing.memory.harness import condition
 from tests.support.builders import alert, program_of
 from tests.support.waiting import wait_until
 
@@ -87,3 +92,30 @@ def test_a_fault_of_one_timer_costs_no_other_notification(tmp_path: Path) -> Non
         assert [(each["event"], each["route"]) for each in logs] == [("route failed", "r")]
         assert kinds(journal) == [(NotificationKind.SINGLE, 1)] * 2
         assert broken in load_state(journal.memory).table(table.clause).due
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("silenced", [True, False])
+def test_a_silenced_first_step_holds_back_its_sequence(tmp_path: Path, together: bool, silenced: bool) -> None:
+    """Whether it is stored already, or was received in the same batch as the last step."""
+    now = time.time_ns()
+    first, last = (
+        make_alert(
+            time_ns=now, priority=Priority.WARNING, rule=rule, source="syscall", hostname="n", tags=(), output="",
+            fields={},
+        )
+        for rule in ("first", "last")
+    )  # fmt: skip
+    text = 'route "r" { when rule = first then rule = last within 1m by hostname to chat }'
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        router = Router(program_of(text), {}, secret=journal.memory.secret())
+        found = {first.id: first}
+        intake = Intake(
+            journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda _fault: None, state=State(),
+            stored_alerts=lambda ids: {} if together else {each: found[each] for each in ids},
+        )  # fmt: skip
+        rule = "first" if silenced else "other"
+        intake.use_silences(Silences([Silence("s", condition(f"rule = {rule}"), 0, 1 << 62)], {}))
+        for batch in ((first, last),) if together else ((first,), (last,)):
+            intake.accept(Batch("s", now, batch))
+        assert journal.deliveries.undelivered() == (0 if silenced else 1)

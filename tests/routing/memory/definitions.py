@@ -198,8 +198,8 @@ class Followed(Definition):
             self.send(now, 1, first)
 
     def _complete(self, met: list[Event], last: Event, at: int) -> None:
-        if met and not self.negated:
-            self.send(at, len(met), *met, last, certain=not self.silenced(met[0]))
+        if met and not self.negated and not self.silenced(met[0]):
+            self.send(at, len(met), *met, last)
 
     def _follows(self, last: Event, first: Event) -> bool:
         later = last.time > first.time or (last.time == first.time and last.number > first.number)

@@ -210,7 +210,7 @@ class Memory(RuleBasedStateMachine):
         )  # fmt: skip
         self.events.append(event)
         self.alerts[alert.id], self.numbers[alert.id] = alert, event.number
-        routed = self.router.step(self.state, alert, self.wall, self.asked())
+        routed = self.router.step(self.state, alert, self.wall, self.asked(), self.alerts.get)
         assert not routed.faults
         self.record(
             tuple(each if each.about else structs.replace(each, about=alert.id) for each in routed.notifications)
