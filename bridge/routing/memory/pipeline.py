@@ -211,6 +211,8 @@ class Pipeline:
         table.remove(key)
         state.evicted[table.clause] = state.evicted.get(table.clause, 0) + 1
         outcome = self._stages[place].stage.evict(table, key, row, now_ns)
+        if self._silenced_before <= place < len(self._stages) - 1:  # an escalation could not be sent later
+            outcome = structs.replace(outcome, passed=tuple(_loud(outcome.passed, silenced)))
         return self._continue(state, outcome, place, now_ns, silenced)
 
     def _continue(self, state: State, outcome: StageResult, place: int, now_ns: int, silenced: SilencedBy) -> Run:

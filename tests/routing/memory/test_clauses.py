@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bridge.alert import Priority
-from bridge.language.program.clauses import Absent, After, Group, New, Pair, SequenceStep, Then, Throttle, Unless, With
+from bridge.language.program.clauses import (
+    Absent,
+    After,
+    Clause,
+    Group,
+    New,
+    Pair,
+    SequenceStep,
+    Then,
+    Throttle,
+    Unless,
+    With,
+)
 from bridge.language.program.program import Escalation
 from tests.routing.memory.harness import MINUTE, SECOND, Bench, condition
 
@@ -324,6 +338,19 @@ def test_evicted_groups_are_sent_not_lost() -> None:
         bench.event(number, k8s__pod__name=f"api-{number}")
     assert [line.split()[1] for line in bench.lines()] == ["single", "single"]
     assert sum(bench.state.evicted.values()) == 2
+
+
+@pytest.mark.parametrize("clause", [Group("", POD), Throttle("", 1, MINUTE, POD)])
+def test_what_an_evicted_key_held_is_not_sent_while_it_is_silenced(clause: Clause) -> None:
+    """As when its timer fires."""
+    silent: set[str] = set()
+    bench = Bench(clause, keys_per_table=1, silenced=lambda alert_id: "s" if alert_id in silent else None)
+    held = {bench.event(second, k8s__pod__name="api-0") for second in (0, 1)}
+    silent |= held
+    before = bench.lines()
+    bench.event(2, k8s__pod__name="api-1")
+    assert sum(bench.state.evicted.values()) >= 1
+    assert [line for line in bench.lines() if line not in before and "#3" not in line] == []
 
 
 def test_a_flood_of_keys_lets_one_match_a_window_through() -> None:
