@@ -49,7 +49,7 @@ class NewStage:
         if started is None:
             self.start(table, event_ns)
             started = Sighting(event_ns)
-        if event_ns < started.last_ns + self._learn_ns:
+        if self._learn_ns and event_ns < started.last_ns + self._learn_ns:
             until = moment(started.last_ns + self._learn_ns, now_ns)
             return StageResult(reason=Reason.LEARNING, detail=f"until {until}")
         if row is not None and row.last_ns > event_ns - self._window_ns:

@@ -107,9 +107,7 @@ class Plenty(Definition):
 
 @dataclass
 class Unseen(Definition):
-    """``new F in D``: no alert with an event time later than t - D was received before. Starts with the route."""
-
-    start: int = 0
+    """``new F in D``: no alert with an event time later than t - D was received before."""
 
     def receive(self, event: Event) -> None:
         seen = [each for each in self.past if each.key == event.key and each.time > event.time - self.window]
@@ -117,15 +115,11 @@ class Unseen(Definition):
             each.gone = each.gone or each.time <= event.time - self.window - LATENESS
         certain = [each for each in seen if not each.gone]
         self.past.append(event)
-        if not certain and event.time >= self.start and not self.silenced(event):
+        if not certain and not self.silenced(event):
             self.send(event.at, 1, event, certain=not seen)
 
     def pass_wall(self, wall: int) -> None:
         self.wall = wall
-
-    def step(self, wall: int) -> None:
-        super().step(wall)
-        self.start = wall if self.start > wall + FUTURE else self.start
 
 
 @dataclass

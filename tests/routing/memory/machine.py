@@ -89,7 +89,7 @@ def defined(name: str, window: int, silenced: Callable[[Event], bool], wall: int
     common: tuple[str, Callable[[Event], bool], int] = (name, silenced, window * SECOND)
     found: dict[str, Callable[[], Definition]] = {
         "plenty": lambda: Plenty(*common, 3),
-        "unseen": lambda: Unseen(*common, start=wall),
+        "unseen": lambda: Unseen(*common),
         "unprevented": lambda: Unprevented(*common),
         "awaited": lambda: Awaited(*common),
         "followed": lambda: Followed(*common),

@@ -103,6 +103,15 @@ def test_new_learns_first() -> None:
     assert bench.reasons == ["learning", "learning", "not_new", "sent"]
 
 
+def test_without_learn_an_event_from_before_the_start_is_new() -> None:
+    """An alert that was on its way when the route first ran, or of a node whose clock is behind."""
+    bench = Bench(New("", ("user.name",), 60 * MINUTE))
+    bench.receive(-5, "a", Priority.WARNING, {"user__name": "root"})
+    bench.receive(-3600, "a", Priority.WARNING, {"user__name": "bob"})
+    bench.receive(-4, "a", Priority.WARNING, {"user__name": "root"})
+    assert bench.reasons == ["sent", "sent", "not_new"]
+
+
 def test_learning_is_not_begun_again_by_a_restart() -> None:
     """The start of the route is state."""
     bench = Bench(New("", ("user.name",), 60 * MINUTE, learn_ns=5 * MINUTE))
