@@ -9,7 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue, SimpleQueue
 
 import structlog
 
@@ -62,7 +62,8 @@ class Courier:
         self._results: deque[tuple[Attempt, Outcome]] = deque()
         self._first_result = 0.0
         """When the first of them was noticed, by the monotonic clock."""
-        self._signals: SimpleQueue[None] = SimpleQueue()
+        self._signals: Queue[None] = Queue()
+        """No SimpleQueue: its ``get`` with a timeout that has just passed may wait for ever (CPython 3.11)."""
         self._to_try: SimpleQueue[tuple[str, Callable[[Runner, int], None]]] = SimpleQueue()
         self._configurations: SimpleQueue[Configuration] = SimpleQueue()
         self._log = structlog.get_logger("courier")

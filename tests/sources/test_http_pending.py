@@ -58,6 +58,20 @@ def test_large_bodies_are_taken_a_few_at_a_time() -> None:
     asyncio.run(scenario())
 
 
+def test_gathering_ends_however_short_its_time_is() -> None:
+    """A thousand times with the least that a clock can show: CPython's SimpleQueue waited for ever in one of ten."""
+
+    async def scenario() -> None:
+        for _ in range(1000):
+            pending = PendingRequests(HttpLimits(), asyncio.get_running_loop())
+            pending.put(request())
+            await asyncio.sleep(0)
+            pending._expected, pending._taken_at = 5, time.monotonic()
+            assert len(pending.take() or []) == 1
+
+    asyncio.run(scenario())
+
+
 def test_requests_beyond_the_memory_are_refused_until_there_is_room() -> None:
     """One request always fits, whatever its size."""
 

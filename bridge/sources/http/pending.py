@@ -6,7 +6,7 @@ import time
 from asyncio import AbstractEventLoop
 from collections import deque
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 
 from bridge.http.connection import Respond
 from bridge.http.request import Reply
@@ -54,7 +54,8 @@ class PendingRequests:
         self._loop = loop
         self._arrived: list[PendingRequest] = []
         """Requests of this turn."""
-        self._queue: SimpleQueue[list[PendingRequest] | None] = SimpleQueue()
+        self._queue: Queue[list[PendingRequest] | None] = Queue()
+        """No SimpleQueue: its ``get`` with a timeout that has just passed may wait for ever (CPython 3.11)."""
         self._open: deque[PendingRequest] = deque()
         """Requests that are not committed."""
         self._weight = 0
