@@ -115,7 +115,7 @@ def test_an_output_without_equivalent_says_what_to_do(output: Output) -> None:
 
 
 def test_every_output_is_known() -> None:
-    """Those of falcosidekick 2.33: the outputs that its documentation lists."""
+    """The number of outputs in falcosidekick as of August 2026, each once."""
     assert len(OUTPUTS) == len({output.name for output in OUTPUTS}) == 71
 
 
@@ -197,6 +197,18 @@ def test_templates_with_more_than_values_are_not_guessed() -> None:
         == '100%% %priority \\"%k8s.pod.name\\"'
     )
     assert route_text("{{ if .Rule }}x{{ end }}") is None
+
+
+@pytest.mark.parametrize("path", ["alertmanager.hostport", "loki.hostport", "webhook.address", "quickwit.hostport"])
+def test_a_login_in_an_address_is_a_secret(path: str, tmp_path: Path) -> None:
+    """It becomes a variable, and the channel is valid."""
+    both = "https://user:hunter2@one:1" + (",https://user:hunter3@two:2" if path.startswith("alertmanager") else "")
+    translation = translate(Settings({path: both}))
+    assert problems(translation, tmp_path) == []
+    assert "hunter" not in translation.config
+    assert {each.value for each in translation.variables} == {
+        f"user:hunter{at}" for at in range(2, 3 + both.count(","))
+    }
 
 
 def scheme_of(translation: Translation) -> str:

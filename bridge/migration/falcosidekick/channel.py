@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from bridge.migration.falcosidekick.settings import Settings
 
@@ -89,10 +89,9 @@ def http_channel(
     url = urlsplit(address if "://" in address else f"http://{address}")
     scheme = "webhooks" if url.scheme == "https" else "webhook"
     userinfo, variables = login[0], [*login[1]]
-    if url.username and not userinfo:
-        name, value = f"{_upper(output)}_LOGIN", f"{url.username}:{url.password or ''}"
-        variables.append(Variable(name, value, "user and password of the address, as `user:password`"))
-        userinfo = f"${{{name}}}@"
+    if not userinfo:
+        userinfo, own = login_in(output, url)
+        variables += own
     path = url.path
     if _looks_secret(path):
         name = f"{_upper(output)}_PATH"
@@ -109,9 +108,7 @@ def http_channel(
         variables.append(Variable(name, quote(value, safe=""), source))
         query[f"+{quote(header, safe='-')}"] = f"${{{name}}}"
     rest = "&".join(f"{key}={value}" for key, value in query.items())
-    return Channel(
-        f"{scheme}://{userinfo}{_host(url.netloc)}{path or '/'}{'?' if rest else ''}{rest}", tuple(variables)
-    )
+    return Channel(f"{scheme}://{userinfo}{host_of(url)}{path or '/'}{'?' if rest else ''}{rest}", tuple(variables))
 
 
 def headers_of(settings: Settings, output: str) -> dict[str, tuple[str, str]]:
@@ -128,8 +125,18 @@ def basic(settings: Settings, output: str, user: str, password: str) -> tuple[st
     return f"${{{found[0].name}}}:${{{found[1].name}}}@", tuple(found)
 
 
-def _host(netloc: str) -> str:
-    return netloc.rsplit("@", 1)[-1]
+def login_in(output: str, url: SplitResult) -> tuple[str, tuple[Variable, ...]]:
+    """The login in an address, as ``basic`` returns it."""
+    if not url.username:
+        return "", ()
+    value, meaning = f"{url.username}:{url.password or ''}", "user and password of the address, as `user:password`"
+    variable = Variable(f"{_upper(output)}_LOGIN", value, meaning)
+    return f"${{{variable.name}}}@", (variable,)
+
+
+def host_of(url: SplitResult) -> str:
+    """Host and port of an address, without its login."""
+    return url.netloc.rsplit("@", 1)[-1]
 
 
 def _upper(name: str) -> str:

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from urllib.parse import quote, urlsplit
 
-from bridge.migration.falcosidekick.channel import Channel, Output, Variable, basic, headers_of, http_channel, secret
+from bridge.migration.falcosidekick.channel import (
+    Channel,
+    Output,
+    Variable,
+    basic,
+    headers_of,
+    host_of,
+    http_channel,
+    login_in,
+    secret,
+)
 from bridge.migration.falcosidekick.settings import Settings
 
 _SIDEKICK = {"format": "falcosidekick"}
@@ -37,6 +48,8 @@ def _n8n(settings: Settings) -> Channel:
 def _loki(settings: Settings) -> Channel:
     url = urlsplit(settings.get("loki.hostport"))
     login, variables = basic(settings, "loki", "user", "apikey")
+    if not login:
+        login, variables = login_in("loki", url)
     tenant = settings.get("loki.tenant")
     endpoint = settings.get("loki.endpoint", "/loki/api/v1/push")
     prefix = url.path.rstrip("/") + endpoint.removesuffix("/loki/api/v1/push")
@@ -49,7 +62,9 @@ def _loki(settings: Settings) -> Channel:
     notes = []
     if settings.get("loki.extralabels"):
         notes.append("fields as labels (`extralabels`) are not needed: `| json` in LogQL reads every field of a line")
-    return Channel(f"loki{'s' * (url.scheme == 'https')}://{login}{url.netloc}{prefix}{query}", variables, tuple(notes))
+    return Channel(
+        f"loki{'s' * (url.scheme == 'https')}://{login}{host_of(url)}{prefix}{query}", variables, tuple(notes)
+    )
 
 
 def _alertmanager(settings: Settings) -> Channel:
@@ -57,7 +72,8 @@ def _alertmanager(settings: Settings) -> Channel:
     seconds = settings.get("alertmanager.expiresafter", "0")
     parts = [f"hold={seconds}s"] if seconds.isdigit() and int(seconds) else []
     query = "&".join([*parts, *(f":{name}={quote(value, safe='')}" for name, value in labels)])
-    first, *more = (_alertmanager_url(each.strip(), query) for each in settings.get("alertmanager.hostport").split(","))
+    addresses = [each.strip() for each in settings.get("alertmanager.hostport").split(",")]
+    urls, variables = zip(*(_alertmanager_url(each, query, at) for at, each in enumerate(addresses, 1)), strict=True)
     notes = (
         ["`customseveritymap`: give routes `severity`"] if settings.mapping("alertmanager.customseveritymap") else []
     )
@@ -65,13 +81,15 @@ def _alertmanager(settings: Settings) -> Channel:
         notes.append(
             "`extraannotations`: every output field is an annotation; write further texts in `message` of the route"
         )
-    return Channel(first, (), tuple(notes), tuple(more))
+    return Channel(urls[0], tuple(chain(*variables)), tuple(notes), urls[1:])
 
 
-def _alertmanager_url(address: str, query: str) -> str:
+def _alertmanager_url(address: str, query: str, number: int) -> tuple[str, tuple[Variable, ...]]:
     url = urlsplit(address if "://" in address else f"http://{address}")
+    login, variables = login_in("alertmanager" if number == 1 else f"alertmanager_{number}", url)
     secure = "s" * (url.scheme == "https")
-    return f"alertmanager{secure}://{url.netloc}{url.path.rstrip('/')}{'?' if query else ''}{query}"
+    where = f"{login}{host_of(url)}{url.path.rstrip('/')}"
+    return f"alertmanager{secure}://{where}{'?' if query else ''}{query}", variables
 
 
 def _openobserve(settings: Settings) -> Channel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlsplit
 
-from bridge.migration.falcosidekick.channel import Channel, Output, Variable, secret, whole_url
+from bridge.migration.falcosidekick.channel import Channel, Output, Variable, host_of, secret, whole_url
 from bridge.migration.falcosidekick.settings import Settings
 
 _PERCENT = "percent-encoded"
@@ -15,7 +15,7 @@ def _mattermost(settings: Settings) -> Channel:
     before, _, token = url.path.rpartition("/")
     variable = Variable("MATTERMOST_TOKEN", token, "the last part of `mattermost.webhookurl`")
     scheme = "mmosts" if url.scheme == "https" else "mmost"
-    return Channel(f"{scheme}://{url.netloc}{before.removesuffix('/hooks')}/${{MATTERMOST_TOKEN}}", (variable,))
+    return Channel(f"{scheme}://{host_of(url)}{before.removesuffix('/hooks')}/${{MATTERMOST_TOKEN}}", (variable,))
 
 
 def _rocketchat(settings: Settings) -> Channel:
@@ -25,7 +25,7 @@ def _rocketchat(settings: Settings) -> Channel:
         "ROCKETCHAT_WEBHOOK", quote(token, safe=""), f"`rocketchat.webhookurl` after /hooks/, {_PERCENT}"
     )
     scheme = "rockets" if url.scheme == "https" else "rocket"
-    return Channel(f"{scheme}://${{ROCKETCHAT_WEBHOOK}}@{url.netloc}", (variable,))
+    return Channel(f"{scheme}://${{ROCKETCHAT_WEBHOOK}}@{host_of(url)}", (variable,))
 
 
 def _smtp(settings: Settings) -> Channel:
@@ -70,7 +70,7 @@ def _gotify(settings: Settings) -> Channel:
     url = urlsplit(address if "://" in address else f"http://{address}")
     token = secret("gotify.token", settings.get("gotify.token"))
     return Channel(
-        f"gotify{'s' * (url.scheme == 'https')}://{url.netloc}{url.path.rstrip('/')}/${{{token.name}}}", (token,)
+        f"gotify{'s' * (url.scheme == 'https')}://{host_of(url)}{url.path.rstrip('/')}/${{{token.name}}}", (token,)
     )
 
 

@@ -18,7 +18,7 @@ from bridge.migration.falcosidekick.settings import Settings
 from bridge.migration.falcosidekick.texts import route_text
 
 OUTPUTS = (*PEOPLE, *MACHINES)
-"""Every output of falcosidekick 2.33."""
+"""Every output of falcosidekick, as of August 2026."""
 _OWN = frozenset({
     "listenaddress", "listenport", "tlsserver.deploy", "tlsserver.certfile", "tlsserver.keyfile", "tlsserver.mutualtls",
     "tlsserver.cacertfile", "customfields", "templatedfields", "customtags", "outputfieldformat", "bracketreplacer",
