@@ -63,7 +63,7 @@ def alert_table(found: Sequence[RecordedAlert], fields: Sequence[str], labels: M
 
 
 def alert_line(each: RecordedAlert) -> str:
-    """One alert in one line, for output that goes on."""
+    """One alert in one line, for output without an end."""
     time_text, columns = local_time(each.alert.time_ns), _columns(each)
     return f"{time_text}  {each.alert.id[:_SHORT_ID]}  {'  '.join(columns)}: {one_line(each.alert.output, 2 * LONGEST)}"
 

@@ -153,7 +153,7 @@ class Shadow(Background):
             return
         try:
             self._queue_alerts(now_ns, alerts, entries)
-        except Exception as error:  # noqa: BLE001  # intake goes on
+        except Exception as error:  # noqa: BLE001  # intake continues
             self._note_fault(error)
 
     def _queue_alerts(self, now_ns: int, alerts: Iterable[Alert], entries: Iterable[Entry]) -> None:

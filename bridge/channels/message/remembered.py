@@ -17,7 +17,7 @@ WAITED = "waited"
 NOTIFIED = "notified"
 """Values of an escalation: how long the incident has waited in nanoseconds, and who was notified."""
 ACTOR = "actor"
-"""Who acknowledged or resolved an incident; empty for nobody."""
+"""Who acknowledged or resolved an incident; empty if it was not a person."""
 _CHANGES = frozenset({NotificationKind.ACKNOWLEDGED, NotificationKind.RESOLVED})
 _OWN_VALUES = frozenset({WAITED, NOTIFIED, ACTOR})
 

@@ -75,9 +75,9 @@ def _config(loaded: LoadedConfig) -> Iterator[Finding]:
     from bridge.workbench.doctor.finding import Finding, Gravity
 
     found = [*loaded.diagnostics, *check_channels(loaded)]
-    errors = sum(each.severity is Severity.ERROR for each in found)
+    errors = [each for each in found if each.severity is Severity.ERROR]
     if errors:
-        text = f"{errors} error{'s' * (errors > 1)}, the first: {found[0].message}"
+        text = f"{len(errors)} error{'s' * (len(errors) > 1)}, the first: {errors[0].message}"
         yield Finding(Gravity.PROBLEM, "config", text, f"falco-bridge check --config {loaded.source.path}")
     else:
         yield Finding(Gravity.OK, "config", "it has no errors")
