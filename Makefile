@@ -6,7 +6,10 @@ READY  := $(VENV)/.ready
 # Without --quiet, which hides warnings from --strict.
 SITE   := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: help run test test-full check bench files docs stubs lock format clean
+# `make sbom SBOM=FILE` writes the bill of materials elsewhere.
+SBOM   := build/falco-bridge.cdx.json
+
+.PHONY: help run test test-full check bench files docs stubs lock sbom format clean
 
 help:                    ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 14
@@ -53,6 +56,13 @@ lock: $(READY)           ## write requirements.lock again, with the latest versi
 		--no-annotate --output-file requirements.lock pyproject.toml
 	echo 'hatchling>=1.24' | .venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate --output-file requirements-build.lock -
+
+sbom: $(READY)           ## write the software bill of materials (CycloneDX) of requirements.lock to build/
+	mkdir -p $(dir $(SBOM))
+	sed "s/^dynamic = .*/version = \"$$($(BIN)/python -c 'import bridge; print(bridge.__version__)')\"/" pyproject.toml > $(SBOM).toml
+	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements.lock --pyproject $(SBOM).toml --output-reproducible --validate \
+		--output-format JSON --output-file $(SBOM)
+	rm $(SBOM).toml
 
 format: $(READY)         ## fix formatting and lint errors that have an automatic fix
 	$(BIN)/ruff check --fix .

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -46,3 +50,25 @@ def test_the_image_installs_nothing_without_a_hash() -> None:
     dockerfile = (ROOT / "examples/kubernetes/Dockerfile").read_text(encoding="utf-8")
     for command in re.findall(r"pip install[^&\n]*", dockerfile):
         assert "--require-hashes" in command or "--no-index" in command, command
+
+
+def test_the_bill_of_materials_lists_what_is_locked(tmp_path: Path) -> None:
+    """With versions and hashes. `make sbom` validates it against CycloneDX's schema."""
+    file = tmp_path / "bom.json"
+    command = ["make", "-o", ".venv/.ready", "sbom", f"SBOM={file}", f"BIN={Path(sys.executable).parent}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    bom = json.loads(file.read_text(encoding="utf-8"))
+    components = {canonicalize_name(each["name"]): each for each in bom["components"]}
+    assert {name: each["version"] for name, each in components.items()} == locked("requirements.lock")
+    hashes = {
+        each["content"]
+        for component in components.values()
+        for reference in component["externalReferences"]
+        for each in reference.get("hashes", ())
+    }
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert hashes == set(re.findall(r"--hash=sha256:([0-9a-f]{64})", text))
+    root = bom["metadata"]["component"]
+    assert (root["name"], root["version"]) == ("falco-bridge", version("falco-bridge"))
+    assert list(tmp_path.iterdir()) == [file]
