@@ -23,7 +23,7 @@ class Channel(Protocol):
     batches, which have no digests."""
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """Send one or more deliveries as one request; the outcome applies to all of them.
+        """Send one or more deliveries as one request; the outcome applies to all of them, or has one for each.
 
         Never raises. Returns within a time limit.
         """

@@ -27,7 +27,7 @@ def is_split(size: int, outcome: Outcome, circuit: Circuit) -> bool:
 
     If the refusal is ambiguous, only while the circuit is closed: a channel at fault would refuse the parts, too.
     """
-    if size == 1 or outcome.applies_to_whole_batch:
+    if size == 1 or outcome.applies_to_whole_batch or outcome.each:
         return False
     if outcome.verdict is Verdict.AMBIGUOUS:
         return circuit is Circuit.CLOSED

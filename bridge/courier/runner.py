@@ -136,7 +136,8 @@ class Runner:
         outcome = self._suspects.end(attempt.send, outcome)
         self.has_recovered |= outcome.verdict is Verdict.DELIVERED and self._suspects.have_evidence
         if attempt.is_late:
-            self.note(replace(self.health, delivered=self.health.delivered + len(attempt.send), success_ns=now_ns))
+            delivered = self.health.delivered + _delivered(attempt.send, outcome)
+            self.note(replace(self.health, delivered=delivered, success_ns=now_ns))
             return self._settlements(attempt.send, outcome, now_ns)
         self.workers.end(attempt)
         send, size = attempt.send, len(attempt.send)
@@ -148,7 +149,7 @@ class Runner:
             return []
         was_open = self.health.circuit is not Circuit.CLOSED
         self._was_refused = is_refused(outcome) or (self._was_refused and outcome.verdict is Verdict.RETRY)
-        self.note(after_send(self.health, outcome, size, now_ns, self._jitter()))
+        self.note(_after_attempt(self.health, send, outcome, now_ns, self._jitter()))
         self.has_recovered |= was_open and self.health.circuit is Circuit.CLOSED
         settlements = self._settlements(send, outcome, now_ns)
         while self._split and self.health.circuit is Circuit.OPEN:
@@ -235,12 +236,27 @@ class Runner:
             self._paused_ns = now_ns + int(seconds * _SECOND)
 
     def _settlements(self, send: Send, outcome: Outcome, now_ns: int) -> list[Settlement]:
-        """The same outcome and jitter for all: deliveries that failed together are due again together."""
-        jitter = self._jitter()
-        settled = [settlement(each, outcome, now_ns, jitter, self.options.give_up_after) for each in send]
+        """The same jitter for all: deliveries that failed together are due again together."""
+        jitter, outcomes = self._jitter(), outcome.each or (outcome,) * len(send)
+        pairs = zip(send, outcomes, strict=True)
+        settled = [settlement(each, its, now_ns, jitter, self.options.give_up_after) for each, its in pairs]
         if len(send) > 1 or (self._was_refused and outcome.status in _NOT_READY):
             settled = [replace(each, released_from_order=False) for each in settled]
         if len(send) > self._channel.batch_size and outcome.verdict is Verdict.DELIVERED:
             self.note(replace(self.health, digested=self.health.digested + len(send)))
             settled = [replace(each, digest_id=send[0].id) for each in settled]
         return settled
+
+
+def _delivered(send: Send, outcome: Outcome) -> int:
+    """How many deliveries the channel accepted."""
+    return sum(each.verdict is Verdict.DELIVERED for each in outcome.each or (outcome,) * len(send))
+
+
+def _after_attempt(health: Health, send: Send, outcome: Outcome, now_ns: int, jitter: float) -> Health:
+    """The health after an attempt. A part of a batch may be accepted although the batch failed."""
+    accepted = _delivered(send, outcome)
+    if outcome.verdict is Verdict.DELIVERED:
+        return after_send(health, outcome, accepted, now_ns, jitter)
+    health = after_send(health, outcome, len(send), now_ns, jitter)
+    return replace(health, delivered=health.delivered + accepted)

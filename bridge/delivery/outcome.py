@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 CONNECTION_REFUSED = "connection refused"
@@ -26,7 +27,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer to one attempt. It holds for every delivery of the attempt."""
+    """The answer to one attempt. It holds for every delivery of the attempt, unless ``each`` has one for each."""
 
     verdict: Verdict
     status: int | None = None
@@ -37,3 +38,17 @@ class Outcome:
     """Seconds that the service asked to wait. The whole channel waits."""
     applies_to_whole_batch: bool = False
     """Whether a rejection concerns the whole batch. Such a batch is not split: its halves would be rejected too."""
+    each: tuple[Outcome, ...] = ()
+    """The outcome of each delivery, in the order of the batch, where the service answers so; see ``summarized``."""
+
+
+def summarized(each: Sequence[Outcome]) -> Outcome:
+    """The outcome of a batch from those of its deliveries. They are delivered, rejected, or to be tried again.
+
+    The batch is tried again if one of them is, delivered if one was accepted, and otherwise rejected; its reason is the
+    first of that verdict.
+    """
+    verdicts = [one.verdict for one in each]
+    order = (Verdict.CHANNEL_FAULT, Verdict.RETRY, Verdict.DELIVERED, Verdict.REJECTED)
+    first = each[verdicts.index(next(verdict for verdict in order if verdict in verdicts))]
+    return first if len(each) == 1 else replace(first, each=tuple(each))
