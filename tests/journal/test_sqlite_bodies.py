@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bridge.journal.opening import open_for_router
-from bridge.journal.sqlite.dictionaries import TRAINED_AT
+from bridge.journal.sql.dictionaries import TRAINED_AT
 from tests.support.builders import alert, entry
 
 

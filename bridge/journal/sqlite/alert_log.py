@@ -11,10 +11,11 @@ from bridge.alert.rejected import RejectedMessage
 from bridge.journal.codec import encode_decisions, encode_notification
 from bridge.journal.errors import JournalError
 from bridge.journal.records import NO_MEMORY, MemoryWrite
-from bridge.journal.sqlite.bodies import Bodies
+from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.order_keys import order_key
+from bridge.journal.sql.state_log import StateLog
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.order_keys import INSERT, order_key
-from bridge.journal.sqlite.state_log import StateLog
+from bridge.journal.sqlite.order_keys import INSERT
 from bridge.routing import Entry, Notification
 
 QUARANTINE_ROWS = 1000

@@ -15,9 +15,9 @@ from bridge.alert import Alert
 from bridge.delivery import Capacity, Delivery
 from bridge.journal.codec import decode_notification
 from bridge.journal.errors import UnreadableError
-from bridge.journal.sqlite.bodies import Bodies
+from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.order_keys import HEALTH_ALERT_KEY, OPEN
 from bridge.journal.sqlite.unreadable import bury
 from bridge.routing import Notification, NotificationKind
 

@@ -9,8 +9,8 @@ import msgspec
 
 from bridge.common.clock import Step
 from bridge.delivery import Health
+from bridge.journal.sql.order_keys import OPEN
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.order_keys import OPEN
 
 _MOVED = "CASE WHEN {column} BETWEEN ?2 AND ?3 THEN {column} ELSE {column} + ?1 END"
 """As ``Step.moved``."""

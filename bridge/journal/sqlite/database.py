@@ -31,6 +31,16 @@ class Database:
         self._log: int | None = None
         """The descriptor of the write-ahead log, once it was synced. SQLite has no locks on that file."""
 
+    @property
+    def name(self) -> str:
+        """The file, for messages."""
+        return str(self.path)
+
+    @property
+    def contains(self) -> str:
+        """As in `sql.database`."""
+        return "instr({column}, ?) > 0"
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

@@ -10,11 +10,12 @@ import structlog
 
 from bridge.common.clock import Step
 from bridge.delivery import Capacity, Delivery, Health, Settlement
+from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.order_keys import OPEN
 from bridge.journal.sqlite import clock_steps
-from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.claims import Claims
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.order_keys import OPEN, unblock_first
+from bridge.journal.sqlite.order_keys import unblock_first
 from bridge.journal.sqlite.settlements import apply
 
 

@@ -8,10 +8,11 @@ from functools import partial
 from typing import NamedTuple
 
 from bridge.journal.retention import RetentionPolicy
-from bridge.journal.sqlite.bodies import Bodies
+from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.dictionaries import train_due_dictionary
+from bridge.journal.sql.order_keys import OPEN
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.dictionaries import train_due_dictionary
-from bridge.journal.sqlite.order_keys import OPEN
+from bridge.journal.sqlite.file import connect_to_read
 
 _FEWEST_ROWS, _MOST_ROWS = 10, 1000
 _FUTURE_NS = 60 * 1_000_000_000
@@ -87,7 +88,12 @@ class SqliteMaintenance:
 
     def prepare(self) -> Callable[[], None] | None:
         """As in Maintenance: reads on a connection of its own."""
-        trained = train_due_dictionary(self._database.path)
+        path = self._database.path
+        reader = Database(connect_to_read(path), path)
+        try:
+            trained = train_due_dictionary(reader)
+        finally:
+            reader.close()
         return None if trained is None else partial(self._add_dictionary, *trained)
 
     def _remove_deliveries(self, settled_before: int, died_before: int, now_ns: int) -> bool:

@@ -10,16 +10,18 @@ from pathlib import Path
 
 from bridge.journal.errors import JournalError
 from bridge.journal.protocols import Journal
+from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.dead_letters import SqlDeadLetterQueue
+from bridge.journal.sql.history import SqlHistory
+from bridge.journal.sql.memory import SqlMemory
 from bridge.journal.sqlite.alert_log import SqliteAlertLog
-from bridge.journal.sqlite.bodies import Bodies
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.dead_letters import SqliteDeadLetterQueue
 from bridge.journal.sqlite.delivery_queue import SqliteDeliveryQueue
 from bridge.journal.sqlite.file import connect, connect_to_read
-from bridge.journal.sqlite.history import SqliteHistory
 from bridge.journal.sqlite.lock import FileLock
 from bridge.journal.sqlite.maintenance import SqliteMaintenance
-from bridge.journal.sqlite.memory import SqliteMemory
+from bridge.journal.sqlite.order_keys import reopen
+from bridge.journal.sqlite.secret_file import SecretFile
 
 
 def assemble(database: Database, lock: FileLock | None = None) -> Journal:
@@ -33,10 +35,10 @@ def assemble(database: Database, lock: FileLock | None = None) -> Journal:
     bodies = Bodies(database)
     return Journal(
         alerts=SqliteAlertLog(database, bodies),
-        memory=SqliteMemory(database),
+        memory=SqlMemory(database, SecretFile(database.path)),
         deliveries=SqliteDeliveryQueue(database, bodies),
-        dead_letters=SqliteDeadLetterQueue(database, bodies),
-        history=SqliteHistory(database, bodies),
+        dead_letters=SqlDeadLetterQueue(database, bodies, reopen),
+        history=SqlHistory(database, bodies),
         maintenance=SqliteMaintenance(database, bodies),
         verify=database.verify,
         close=close,

@@ -1,4 +1,4 @@
-"""Order keys as numbers: deliveries of one channel with the same key are sent in order.
+"""Which deliveries of an order key are blocked, in SQLite.
 
 Of the open deliveries of a key, all but the first are *blocked*. Appending, settling, expiring and retrying keep that
 up, so a claim reads an index of deliveries that are not blocked, and its cost does not depend on how many wait. A
@@ -7,18 +7,12 @@ delivery without a key is never blocked.
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable
 
-from bridge.delivery import HEALTH_ALERT_ROUTE
-from bridge.routing import Notification
+from bridge.journal.sql.database import Connection
+from bridge.journal.sql.order_keys import OPEN
 
-OPEN = "state IN ('pending', 'claimed')"
-"""The condition of the indexes over open deliveries."""
-HEALTH_ALERT_KEY = 0
-"""The key of health alerts. Keys of incidents and routes are positive. A delivery that was released from its order key
-has a negative key of its own."""
 INSERT = f"""
 INSERT INTO deliveries (alert_seq, channel, order_key, notification, state, due_ns, created_ns, blocked)
 VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?5, CASE WHEN ?3 IS NULL THEN 0 ELSE EXISTS (
@@ -26,16 +20,6 @@ VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?5, CASE WHEN ?3 IS NULL THEN 0 ELSE EXIS
 ) END)
 """
 """Adds a delivery; it is blocked where its key has an open one."""
-
-
-def order_key(notification: Notification) -> int | None:
-    """The key of health alerts, of the first route on a channel in strict order, or of the incident; None without."""
-    if notification.routes[0] == HEALTH_ALERT_ROUTE:
-        return HEALTH_ALERT_KEY
-    if notification.ordered:
-        return _number(notification.routes[0])
-    incident = notification.context.incident if notification.context is not None else ""
-    return _number(incident) if incident else None
 
 
 def unblock_first(connection: sqlite3.Connection, keys: Iterable[tuple[str, int]]) -> None:
@@ -47,7 +31,7 @@ def unblock_first(connection: sqlite3.Connection, keys: Iterable[tuple[str, int]
     )
 
 
-def reopen(connection: sqlite3.Connection, delivery_id: int) -> None:
+def reopen(connection: Connection, delivery_id: int) -> None:
     """A dead letter is pending again: block it, or those behind it."""
     channel, key = connection.execute(
         "SELECT channel, order_key FROM deliveries WHERE id = ?", (delivery_id,)
@@ -61,8 +45,3 @@ def reopen(connection: sqlite3.Connection, delivery_id: int) -> None:
     connection.execute("UPDATE deliveries SET blocked = ? WHERE id = ?", (not precedes, delivery_id))
     if first is not None and precedes:
         connection.execute("UPDATE deliveries SET blocked = 1 WHERE id = ?", (first[0],))
-
-
-def _number(name: str) -> int:
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return (int.from_bytes(digest) >> 2) + 1

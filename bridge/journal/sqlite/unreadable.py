@@ -7,10 +7,8 @@ from collections.abc import Iterable
 
 import structlog
 
+from bridge.journal.sql.dead_letters import UNREADABLE
 from bridge.journal.sqlite.order_keys import unblock_first
-
-REASON = "unreadable: "
-"""How the reasons of such dead letters start."""
 
 
 def bury(connection: sqlite3.Connection, unreadable: Iterable[tuple[int, str]], now_ns: int) -> None:
@@ -19,7 +17,7 @@ def bury(connection: sqlite3.Connection, unreadable: Iterable[tuple[int, str]], 
         channel, key = connection.execute(
             "UPDATE deliveries SET state = 'dead', settled_ns = ?, status = NULL, reason = ? WHERE id = ? "
             "RETURNING channel, order_key",
-            (now_ns, f"{REASON}{cause}", delivery_id),
+            (now_ns, f"{UNREADABLE}{cause}", delivery_id),
         ).fetchone()
         if key is not None:
             unblock_first(connection, [(channel, key)])

@@ -1,4 +1,4 @@
-"""Reads alerts, deliveries and the quarantine, in SQLite."""
+"""Reads alerts, deliveries and the quarantine with SQL."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bridge.delivery import DeliveryState
 from bridge.journal.codec import decode_decisions, decode_notification, partial_decoder
 from bridge.journal.errors import UnreadableError
 from bridge.journal.records import DeliveryRecord, NotificationRecord, QuarantinedMessage, RecordedAlert
-from bridge.journal.sqlite.bodies import Bodies
-from bridge.journal.sqlite.database import Database
+from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.database import Database
 
 _PAGE = 500
 _FIRST_PAGE = 50
@@ -33,7 +33,8 @@ _NOTIFICATIONS = (
 _DELIVERIES = (
     "SELECT d.id, a.id, d.channel, d.state, d.attempts, d.status, d.reason, d.digest_id "
     "FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert_seq "
-    f"WHERE d.id > ?1 AND (?2 IS NULL OR d.state = ?2) ORDER BY d.id LIMIT {_PAGE}"
+    "WHERE d.id > ? AND {state} ORDER BY d.id LIMIT "
+    f"{_PAGE}"
 )
 
 
@@ -92,7 +93,7 @@ class _QuarantineRow(NamedTuple):
     raw: bytes
 
 
-class SqliteHistory:
+class SqlHistory:
     """Implements History."""
 
     def __init__(self, database: Database, bodies: Bodies) -> None:
@@ -209,7 +210,9 @@ class SqliteHistory:
     def deliveries(self, state: DeliveryState | None = None) -> Iterator[DeliveryRecord]:
         """As in History."""
         last = 0
-        while page := self._database.rows(_DeliveryRow, _DELIVERIES, (last, None if state is None else state.value)):
+        statement = _DELIVERIES.format(state="true" if state is None else "d.state = ?")
+        wanted = () if state is None else (state.value,)
+        while page := self._database.rows(_DeliveryRow, statement, (last, *wanted)):
             for row in page:
                 yield DeliveryRecord(
                     row.id, row.alert_id.hex(), row.channel, row.state, row.attempts, row.status, row.reason,
@@ -223,10 +226,10 @@ class SqliteHistory:
         return [_notification(row) for row in rows]
 
     def deliveries_naming(self, texts: Collection[str], since_ns: int, limit: int) -> list[NotificationRecord]:
-        """As in History. SQLite searches the encoded notifications."""
+        """As in History. The database searches the encoded notifications."""
         if not texts:
             return []
-        named = " OR ".join(["instr(d.notification, ?)"] * len(texts))
+        named = " OR ".join([self._database.contains.format(column="d.notification")] * len(texts))
         rows = self._database.rows(
             _NotificationRow,
             f"{_NOTIFICATIONS} WHERE d.created_ns >= ? AND ({named}) ORDER BY d.id LIMIT ?",  # only marks

@@ -7,7 +7,6 @@ that follow; a change that a later one replaced is skipped. The state is the tab
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -16,6 +15,7 @@ import msgspec
 import structlog
 import zstandard
 
+from bridge.journal.sql.database import Connection
 from bridge.routing.memory.rows import encode_changes
 from bridge.routing.state import Change
 
@@ -82,7 +82,7 @@ class StateLog:
         self._changes = 0
         self._bytes = 0
 
-    def write(self, connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    def write(self, connection: Connection, changes: Sequence[Change]) -> None:
         """Store changed rows, within the caller's transaction."""
         (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM state_log").fetchone()
         if last != self._last:
@@ -100,7 +100,7 @@ class StateLog:
         while len(self._logged) > 1 and (self._changes > _MOST_CHANGES or self._bytes > _MOST_BYTES):
             self._apply_oldest(connection)
 
-    def _read(self, connection: sqlite3.Connection, last: int) -> None:
+    def _read(self, connection: Connection, last: int) -> None:
         self._numbers.clear()
         self._logged.clear()
         self._latest.clear()
@@ -114,7 +114,7 @@ class StateLog:
             self._changes += len(changes)
             self._bytes += len(data)
 
-    def _append(self, connection: sqlite3.Connection, changes: Sequence[Change], count: int) -> None:
+    def _append(self, connection: Connection, changes: Sequence[Change], count: int) -> None:
         self._last += 1
         numbered = []
         for identity, keys, rows, due_ns in changes:
@@ -129,7 +129,7 @@ class StateLog:
         self._changes += count
         self._bytes += len(data)
 
-    def _apply_oldest(self, connection: sqlite3.Connection) -> None:
+    def _apply_oldest(self, connection: Connection) -> None:
         """Move the oldest row of the log to the table. Its order is the table's, so neighbours share a page."""
         number, count, size = self._logged.popleft()
         self._changes -= count
@@ -146,7 +146,7 @@ class StateLog:
         in_order = [current[place] for place in sorted(current)]
         connection.executemany(
             "INSERT INTO state VALUES (?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET row = excluded.row, due_ns = excluded.due_ns",
+            "ON CONFLICT (clause, key) DO UPDATE SET row = excluded.row, due_ns = excluded.due_ns",
             [each for each in in_order if not each.deleted],
         )
         connection.executemany(
@@ -167,7 +167,7 @@ def _split(changes: Sequence[Change]) -> Iterator[Change]:
             yield Change(change.clause, change.keys[part], change.rows[part], change.due_ns[part])
 
 
-def _number(connection: sqlite3.Connection, identity: str) -> int:
+def _number(connection: Connection, identity: str) -> int:
     connection.execute("INSERT INTO clauses (identity) VALUES (?) ON CONFLICT DO NOTHING", (identity,))
     (number,) = connection.execute("SELECT number FROM clauses WHERE identity = ?", (identity,)).fetchone()
     return int(number)

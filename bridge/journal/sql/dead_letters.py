@@ -1,8 +1,7 @@
-"""Dead letters, in SQLite."""
+"""Lists, retries and discards dead letters with SQL."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
@@ -10,17 +9,16 @@ import msgspec
 
 from bridge.journal.codec import decode_notification
 from bridge.journal.records import AttemptRecord, DeadLetter
-from bridge.journal.sqlite.bodies import Bodies
-from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.order_keys import reopen
-from bridge.journal.sqlite.unreadable import REASON
+from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.database import Connection, Database
 
+UNREADABLE = "unreadable: "
+"""How the reasons of deliveries start that could not be read."""
 _PAGE = 200
 _LETTERS = (
     "SELECT d.id, d.channel, d.notification, a.id, a.body, d.created_ns, d.settled_ns, d.attempts, d.status, d.reason "
     "FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert_seq "
-    "WHERE d.state = 'dead' AND d.id > ?1 AND (?2 IS NULL OR d.channel = ?2) AND (?3 IS NULL OR d.id = ?3) "
-    f"ORDER BY d.id LIMIT {_PAGE}"
+    "WHERE d.state = 'dead' AND d.id > ?"
 )
 
 
@@ -49,12 +47,14 @@ class _LetterRow(NamedTuple):
     reason: str
 
 
-class SqliteDeadLetterQueue:
+class SqlDeadLetterQueue:
     """Implements DeadLetterQueue."""
 
-    def __init__(self, database: Database, bodies: Bodies) -> None:
+    def __init__(self, database: Database, bodies: Bodies, reopen: Callable[[Connection, int], None]) -> None:
+        """``reopen`` gives a delivery that is pending again its place in its order key."""
         self._database = database
         self._bodies = bodies
+        self._reopen = reopen
 
     def counts(self) -> dict[str, int]:
         """As in DeadLetterQueue."""
@@ -66,21 +66,24 @@ class SqliteDeadLetterQueue:
     def unreadable_count(self) -> int:
         """As in DeadLetterQueue."""
         return self._database.number(
-            "SELECT count(*) FROM deliveries WHERE state = 'dead' AND substr(reason, 1, ?) = ?", (len(REASON), REASON)
+            "SELECT count(*) FROM deliveries WHERE state = 'dead' AND substr(reason, 1, ?) = ?",
+            (len(UNREADABLE), UNREADABLE),
         )
 
     def ids(self, channel: str | None = None) -> list[int]:
         """As in DeadLetterQueue."""
-        return self._database.rows(
-            int,
-            "SELECT id FROM deliveries WHERE state = 'dead' AND (?1 IS NULL OR channel = ?1) ORDER BY id",
-            (channel,),
-        )
+        which, wanted = ("", ()) if channel is None else ("AND channel = ?", (channel,))
+        return self._database.rows(int, f"SELECT id FROM deliveries WHERE state = 'dead' {which} ORDER BY id", wanted)
 
     def letters(self, channel: str | None = None, delivery_id: int | None = None) -> Iterator[DeadLetter]:
         """As in DeadLetterQueue."""
-        last = 0
-        while page := self._database.rows(_LetterRow, _LETTERS, (last, channel, delivery_id)):
+        last, statement, wanted = 0, _LETTERS, list[object]()
+        for column, value in (("d.channel", channel), ("d.id", delivery_id)):
+            if value is not None:
+                statement += f" AND {column} = ?"
+                wanted.append(value)
+        statement += f" ORDER BY d.id LIMIT {_PAGE}"
+        while page := self._database.rows(_LetterRow, statement, (last, *wanted)):
             yield from map(self._letter, page)
             last = page[-1].id
 
@@ -95,24 +98,24 @@ class SqliteDeadLetterQueue:
 
     def retry(self, ids: Collection[int], now_ns: int) -> list[int]:
         """As in DeadLetterQueue."""
-        return self._change(ids, "state = 'pending', due_ns = ?1, created_ns = ?1", now_ns, reopen)
+        return self._change(ids, "state = 'pending', due_ns = ?, created_ns = ?", (now_ns, now_ns), self._reopen)
 
     def discard(self, ids: Collection[int], now_ns: int) -> list[int]:
         """As in DeadLetterQueue."""
-        return self._change(ids, "state = 'discarded', settled_ns = ?1", now_ns)
+        return self._change(ids, "state = 'discarded', settled_ns = ?", (now_ns,))
 
     def _change(
         self,
         ids: Collection[int],
         change: str,
-        now_ns: int,
-        then: Callable[[sqlite3.Connection, int], None] = lambda _connection, _id: None,
+        values: tuple[int, ...],
+        then: Callable[[Connection, int], None] = lambda _connection, _id: None,
     ) -> list[int]:
         changed: list[int] = []
         with self._database.transaction() as connection:
             for delivery_id in sorted(ids):
                 done = connection.execute(
-                    f"UPDATE deliveries SET {change} WHERE id = ?2 AND state = 'dead'", (now_ns, delivery_id)
+                    f"UPDATE deliveries SET {change} WHERE id = ? AND state = 'dead'", (*values, delivery_id)
                 )
                 if done.rowcount:
                     changed.append(delivery_id)

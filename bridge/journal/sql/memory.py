@@ -1,18 +1,16 @@
-"""The state of clauses with memory, in SQLite."""
+"""Reads the state of clauses with memory, and stores silences, with SQL."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 import structlog
 
-from bridge.common.key_file import create_key, read_key
-from bridge.journal.errors import JournalError
 from bridge.journal.records import SilenceRecord, StateRow
-from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.state_log import LoggedChange, decode_log
+from bridge.journal.sql.database import Database
+from bridge.journal.sql.state_log import LoggedChange, decode_log
 from bridge.routing.memory.rows import decode_row
 
 _PAGE = 1000
@@ -32,11 +30,22 @@ class _Clause(NamedTuple):
     identity: str
 
 
-class SqliteMemory:
+class Secrets(Protocol):
+    """Where the secret of the hashes of keys is stored."""
+
+    def stored(self) -> bytes | None:
+        """The secret; None if there is none."""
+
+    def get(self) -> bytes:
+        """The secret, created if there is none. Raises JournalError."""
+
+
+class SqlMemory:
     """Implements Memory."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, secrets: Secrets) -> None:
         self._database = database
+        self._secrets = secrets
         self._log = structlog.get_logger("journal")
 
     def load(self) -> Iterator[StateRow]:
@@ -83,7 +92,7 @@ class SqliteMemory:
         """As in Memory."""
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT INTO silences VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
+                "INSERT INTO silences VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
                 (silence.id, silence.created_ns, msgspec.json.encode(silence)),
             )
 
@@ -94,19 +103,8 @@ class SqliteMemory:
 
     def stored_secret(self) -> bytes | None:
         """As in Memory."""
-        try:
-            return read_key(self._database.path.with_name(self._database.path.name + ".key"))
-        except OSError:
-            return None
+        return self._secrets.stored()
 
     def secret(self) -> bytes:
-        """As in Memory. The file has the journal's name and ends with ``.key``; only the bridge's user can read it."""
-        path = self._database.path.with_name(self._database.path.name + ".key")
-        try:
-            found = read_key(path)
-            if found is None:
-                self._log.info("key for the state of clauses created; earlier state cannot be used", path=str(path))
-                found = create_key(path)
-        except OSError as error:
-            raise JournalError(f"cannot read or create {path}: {error.strerror}") from error
-        return found
+        """As in Memory."""
+        return self._secrets.get()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import zstandard
@@ -15,9 +14,8 @@ import zstandard
 from bridge.alert import Alert
 from bridge.journal.codec import encode_alert
 from bridge.journal.errors import UnreadableError
-from bridge.journal.sqlite.bodies import LEVEL, Bodies
-from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.file import connect_to_read
+from bridge.journal.sql.bodies import LEVEL, Bodies
+from bridge.journal.sql.database import Database
 
 TRAINED_AT = (1_000, 100_000)
 """The numbers of alerts at which a dictionary is trained."""
@@ -30,20 +28,17 @@ class _AlertRow(NamedTuple):
     body: bytes
 
 
-def train_due_dictionary(path: Path) -> tuple[int, bytes] | None:
+def train_due_dictionary(database: Database) -> tuple[int, bytes] | None:
     """The number and content of the next dictionary where one is due; the content is empty if alerts share too little.
 
-    Takes about 0.1 s, beside the writers. Numbers are counted up by the journal's one router.
+    Takes about 0.1 s, beside the writers. ``database`` is a reader of its own. Numbers are counted up by the journal's
+    one router.
     """
-    database = Database(connect_to_read(path), path)
-    try:
-        last = database.number("SELECT coalesce(max(seq), 0) FROM alerts")
-        due = sum(last >= count for count in TRAINED_AT)
-        if due <= database.number("SELECT count(*) FROM dictionaries"):
-            return None
-        return due, _train(due, _sample(database, last))
-    finally:
-        database.close()
+    last = database.number("SELECT coalesce(max(seq), 0) FROM alerts")
+    due = sum(last >= count for count in TRAINED_AT)
+    if due <= database.number("SELECT count(*) FROM dictionaries"):
+        return None
+    return due, _train(due, _sample(database, last))
 
 
 def _sample(database: Database, last: int) -> list[Alert]:

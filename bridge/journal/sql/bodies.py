@@ -16,7 +16,7 @@ import zstandard
 from bridge.alert import INTERNAL_SOURCE, Alert, Priority
 from bridge.journal.codec import decode_alert, encode_alert
 from bridge.journal.errors import UnreadableError
-from bridge.journal.sqlite.database import Database
+from bridge.journal.sql.database import Database
 
 LEVEL = 3
 
@@ -65,7 +65,7 @@ class Bodies:
             raise self._damaged(alert_id, error) from error
 
     def _damaged(self, alert_id: bytes, error: Exception) -> UnreadableError:
-        return UnreadableError(f"alert {alert_id.hex()} cannot be read in the journal {self._database.path} ({error})")
+        return UnreadableError(f"alert {alert_id.hex()} cannot be read in the journal {self._database.name} ({error})")
 
     def decode_or_stand_in(self, alert_id: bytes, body: bytes) -> Alert:
         """As ``decode``; an internal alert with the same id that says why where the body is damaged."""

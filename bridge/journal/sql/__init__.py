@@ -1,0 +1,1 @@
+"""The parts of a journal that every SQL engine shares."""

@@ -1,0 +1,29 @@
+"""Order keys as numbers: deliveries of one channel with the same key are sent in order."""
+
+from __future__ import annotations
+
+import hashlib
+
+from bridge.delivery import HEALTH_ALERT_ROUTE
+from bridge.routing import Notification
+
+OPEN = "state IN ('pending', 'claimed')"
+"""The condition of the indexes over open deliveries."""
+HEALTH_ALERT_KEY = 0
+"""The key of health alerts. Keys of incidents and routes are positive. A delivery that was released from its order key
+has a negative key of its own."""
+
+
+def order_key(notification: Notification) -> int | None:
+    """The key of health alerts, of the first route on a channel in strict order, or of the incident; None without."""
+    if notification.routes[0] == HEALTH_ALERT_ROUTE:
+        return HEALTH_ALERT_KEY
+    if notification.ordered:
+        return _number(notification.routes[0])
+    incident = notification.context.incident if notification.context is not None else ""
+    return _number(incident) if incident else None
+
+
+def _number(name: str) -> int:
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return (int.from_bytes(digest) >> 2) + 1
