@@ -1,4 +1,4 @@
-"""falco-bridge: takes Falco's alerts in, decides who must hear of each, and delivers.
+"""falco-bridge: receives Falco's alerts, decides who is notified of each, and delivers.
 
 The rooms, lowest first, each importing only from those before it (``tests/test_layers.py`` enforces it):
 common, alert, language, matching, routing, delivery, journal, http, sources, simulate, channels, courier, config,

@@ -83,7 +83,7 @@ class Binder:
         return {name: value for name, value in values.items() if value is not FAILED}
 
     def error(self, code: Code, place: Place, message: str, hint: str = "") -> None:
-        """Note an error of a value that was read, or of what it stands in."""
+        """Note an error at a value, or at the closest key that encloses it."""
         while place not in self.spans:
             place = place[:-1]
         self._note(code, self.spans[place], message, hint)

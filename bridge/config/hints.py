@@ -68,7 +68,7 @@ def valid_name(name: str, pattern: str) -> str:
 
 
 def is_route(node: yaml.MappingNode, noun: str) -> bool:
-    """Whether a route stands in place of a group of route files."""
+    """Whether a route is where a group of route files belongs."""
     names = {str(key.value) for key, _ in node.value}
     return noun == "a group of routes" and "files" not in names and not names.isdisjoint(_CLAUSES)
 

@@ -154,7 +154,7 @@ def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = 
 
 
 def find_instance_paths(path: Path, environ: Mapping[str, str]) -> InstancePaths | ConfigErrors:
-    """The journal and the admin socket, whatever else is wrong with the config. Never raises."""
+    """The journal and the admin socket, even if the rest of the config has errors. Never raises."""
     values = _part_of(path, environ, ("journal", "admin"))
     if isinstance(values, ConfigErrors):
         return values

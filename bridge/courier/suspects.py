@@ -28,7 +28,7 @@ class Suspects:
         self._suspects: dict[int, bool] = {}
         """By id: whether the channel has accepted another message since the refusal, and nothing has failed since."""
         self._conclusive: set[int] = set()
-        """Those in flight of which another refusal is conclusive."""
+        """Deliveries in flight; another refusal of one of them is conclusive."""
 
     @property
     def have_evidence(self) -> bool:

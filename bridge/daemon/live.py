@@ -58,7 +58,7 @@ class LiveGeneration:
         self._parts = parts
         self._lock = threading.Lock()
         self.changing = threading.Lock()
-        """Held by whoever builds the next generation from this one, until it is in use."""
+        """Held while the next generation is built from this one, until it is in use."""
 
     @property
     def current(self) -> Generation:

@@ -32,7 +32,7 @@ class OperatorListeners:
         self._service.rotate(config)
 
     def replace(self, service: OperatorService) -> None:
-        """Let another service answer. The one before finishes its requests, of which one may have caused this."""
+        """Let another service answer. The previous one finishes its requests; one of them may have caused this."""
         assert self._bridge is not None, "attach comes first"
         service.attach(self._bridge)
         with self._lock:

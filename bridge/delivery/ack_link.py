@@ -1,4 +1,4 @@
-"""Links with which whoever reads a message can acknowledge its incident: signed, and valid for a time. Pure.
+"""Links in messages that acknowledge an incident. They are signed and expire. Pure.
 
 The path is a token: incident, expiry and channel, with an HMAC. Nothing about it is stored.
 """

@@ -65,7 +65,7 @@ def _halves(memory: MemoryWrite) -> list[MemoryWrite]:
 
 
 def unstorable(memory: MemoryWrite, error: Exception) -> RejectedMessage:
-    """What stands in the quarantine for one notification, or one row of state, that the journal cannot store."""
+    """The quarantined message for one notification, or one row of state, that the journal cannot store."""
     cause = f"because of an internal error of the bridge ({type(error).__name__}); its log has the details"
     if memory.notifications:
         (lost,) = memory.notifications

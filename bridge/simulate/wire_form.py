@@ -64,7 +64,7 @@ def _field_texts(body: Mapping[str, Any], time_ns: int) -> dict[str, str]:
 
 
 def _prints_clock(body: Mapping[str, Any], time_ns: int, name: str) -> bool:
-    """Whether the rule prints this clock field: its text stands in the line, past the line's own time."""
+    """Whether the rule prints this clock field: the line contains its text after the line's own time."""
     line = str(body.get("output", ""))
     for prefix in (day_text(time_ns), clock_text("evt.time.iso8601", time_ns)):
         line = line.removeprefix(f"{prefix}: ")

@@ -43,7 +43,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     exit: int | None = None
     """The exit status of its last program; None if that is not known."""
     users: tuple[str, ...] = ()
-    """Who opened the session, by Kubernetes audit. Several if they cannot be told apart."""
+    """Who opened the session, by Kubernetes audit. Several if the audit does not distinguish them."""
     place: Mapping[str, str]
     """The ``container.…``, ``k8s.…``, ``user.…`` and ``group.…`` fields of the session."""
 

@@ -169,7 +169,7 @@ class Sessions(msgspec.Struct):
     def _alone(
         self, session: Session, observation: Observation, pid: int, now_ns: int, finished: list[Command]
     ) -> Pending:
-        """A command of which only a program or a file is known."""
+        """A command that is known only by its program or file."""
         text = observation.text if observation.kind is Kind.EXEC else ""
         confidence = 1.0 if text else 0.5
         line = TypedLine(observation.time_ns, observation.number, text, "", Origin.EXECVE, confidence)

@@ -1,4 +1,4 @@
-"""ntfy: title, text and a priority from 1 to 5, so that a phone rings for what is critical and not for debug.
+"""ntfy: title, text and a priority from 1 to 5, so that a phone rings for critical alerts and stays quiet for debug.
 
 Limits: docs.ntfy.sh/publish: a message of more than 4096 bytes becomes an attachment; ``priority`` is from 1 to 5.
 """

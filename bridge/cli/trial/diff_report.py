@@ -166,7 +166,7 @@ def _within(lines: Sequence[str], length: int) -> Iterator[str]:
 
 
 def _changed_below(tally: DifferenceTally, key: tuple[str, str]) -> bool:
-    """Whether it is a channel of which a route has a difference."""
+    """Whether it is a channel that a route notifies differently."""
     return not key[1] and any(row.changes for (channel, _), row in tally.differences.rows.items() if channel == key[0])
 
 

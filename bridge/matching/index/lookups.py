@@ -67,7 +67,7 @@ class Thresholds:
 
 
 class _Runs:
-    """Sorted comparisons, a contiguous range of which holds. Complete runs in the range are merged into one atom."""
+    """Sorted comparisons. Those that hold are contiguous. Complete runs among them are merged into one atom."""
 
     def __init__(self, atoms: list[Atom]) -> None:
         self._atoms = atoms

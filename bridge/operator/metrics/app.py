@@ -1,6 +1,6 @@
 """The metrics listener: ``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for orchestrators.
 
-It has a listener of its own, so that whoever can post alerts does not need access to it.
+It has a listener of its own, so that a sender of alerts does not need access to it.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ REJECTED = Metric(
 )  # fmt: skip
 TERMINAL_MATERIAL = Metric(
     "falco_bridge_terminal_material_total", "counter", ("source_name",),
-    "Alerts of the terminal rules, of which commands are made. They are not in the journal.",
+    "Alerts of the terminal rules. Commands are made from them. They are not in the journal.",
 )  # fmt: skip
 ASSUMED = Metric(
     "falco_bridge_alerts_assumed_total", "counter", ("source_name", "member"),

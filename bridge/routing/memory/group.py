@@ -62,7 +62,7 @@ class GroupStage:
 
 
 def _digest(row: OpenGroup) -> Passage:
-    """The digest's passage. It is about its worst alert, and goes on under the keys of its latest."""
+    """The digest's passage. It shows its worst alert and continues under the keys of its latest one."""
     assert row.latest is not None
     severity, event_ns, alert_id = row.worst[0]
     kind = NotificationKind.DIGEST if row.count > 1 else NotificationKind.SINGLE

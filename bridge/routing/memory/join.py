@@ -33,7 +33,7 @@ class Partners(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False)
 
 
 class JoinStage:
-    """Finds partners. Without one the alert goes on after W, unjoined."""
+    """Finds partners. An alert without a partner continues unjoined after the window."""
 
     def __init__(self, clause: With) -> None:
         self._name = clause.name

@@ -39,9 +39,9 @@ class StageResult(msgspec.Struct, frozen=True, gc=False):
     """What a clause did."""
 
     passed: tuple[Passage, ...] = ()
-    """What goes on to the next clause."""
+    """What continues to the next clause."""
     reason: Reason | None = None
-    """Why a passage that entered did not go on; None if it did."""
+    """Why a passage that entered was held back; None if it continued."""
     detail: str = ""
     """The numbers behind the reason, for people."""
 

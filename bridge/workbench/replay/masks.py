@@ -15,7 +15,7 @@ _OUTPUT = "output"
 
 @dataclass(frozen=True, slots=True)
 class Unjudged:
-    """A route that reads a field of which alerts contain a mask instead of the original text."""
+    """A route that reads a field whose original text is masked in stored alerts."""
 
     route: str
     field: str
