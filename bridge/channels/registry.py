@@ -13,9 +13,19 @@ from bridge.channels.native.allowed import NOTHING, Allowed
 from bridge.delivery.delivery import Delivery
 
 _FILE = "file://"
-NATIVE = frozenset({"console", "file", "exec", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers"})
+NATIVE = frozenset(
+    {
+        "console", "file", "exec", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers",
+        "syslog+tcp", "syslog+tls", "syslog+udp",
+    }
+)  # fmt: skip
 """The schemes of the bridge's own channels; all others are Apprise's."""
-PARAMETERS = frozenset({"format", "batch", "secret", "cafile", "tenant", "hold", "generator", "arg", "limit"})
+PARAMETERS = frozenset(
+    {
+        "format", "batch", "secret", "cafile", "tenant", "hold", "generator", "arg", "limit",
+        "facility", "app", "sd", "framing", "size",
+    }
+)  # fmt: skip
 """Every parameter of the bridge's own channels."""
 
 
@@ -56,6 +66,10 @@ def open_channel(name: str, url: str, labels: Mapping[str, str], allowed: Allowe
 
             address = parse_address(url, alertmanager_channel.PARAMETERS)
             return alertmanager_channel.AlertmanagerChannel(name, address, labels)
+        case "syslog+tcp" | "syslog+tls" | "syslog+udp":
+            from bridge.channels.native.syslog import channel as syslog_channel
+
+            return syslog_channel.SyslogChannel(name, parse_address(url, syslog_channel.PARAMETERS), labels)
         case _:
             return _apprise_channel(name, url, labels)
 

@@ -13,8 +13,8 @@ _SHORTEST = 6
 _TOP = re.compile(r"[a-z]{2,24}|xn--[a-z0-9-]{1,20}|[0-9]{1,3}")
 """A top-level domain, or the last part of an IPv4 address."""
 MASK = "***"
-_PUBLIC_SCHEMES = ("console://", "file://", "exec://")
-"""Channels whose URLs name a place on this machine and contain no secret. Operators must be able to read them."""
+_PUBLIC_SCHEMES = ("console://", "file://", "exec://", "syslog+tcp://", "syslog+tls://", "syslog+udp://")
+"""Channels whose URLs contain no secret: a place on this machine, or a receiver. Operators must be able to read it."""
 
 
 def is_public_url(url: str) -> bool:

@@ -49,15 +49,19 @@ KNOW_INCIDENTS = TAKE_ACKNOWLEDGEMENTS | {"alertmanager", "alertmanagers"}
 MACHINES = frozenset(
     {
         "alertmanager", "alertmanagers", "amqp", "amqps", "apprise", "apprises", "console", "exec", "file", "form",
-        "forms", "json", "jsons", "loki", "lokis", "mqtt", "mqtts", "rsyslog", "syslog", "webhook", "webhooks", "xml",
-        "xmls",
+        "forms", "json", "jsons", "loki", "lokis", "mqtt", "mqtts", "rsyslog", "syslog", "syslog+tcp", "syslog+tls",
+        "syslog+udp", "webhook", "webhooks", "xml", "xmls",
     }
 )  # fmt: skip
 """Schemes that programs read: no default limit, and no digests."""
 
 _MOST_IN_FLIGHT = 16
-_IN_FLIGHT = {"console": 1, "file": 1, "exec": 2, "alertmanager": 2, "alertmanagers": 2, "loki": 2, "lokis": 2}
-"""A file and the console are written in order; a program is a process each; the others take hundreds in one request."""
+_IN_FLIGHT = {
+    "console": 1, "file": 1, "exec": 2, "alertmanager": 2, "alertmanagers": 2, "loki": 2, "lokis": 2, "syslog+tcp": 1,
+    "syslog+tls": 1, "syslog+udp": 1,
+}  # fmt: skip
+"""A file, the console and a syslog receiver are written in order; a program is a process each; the others take hundreds
+in one request."""
 _SECONDS_A_SEND = 2.0
 """How long a service that people read may take for a message, and still be used as often as its rate allows."""
 _HTTP = frozenset({"http", "https"})

@@ -23,3 +23,4 @@ def test_a_path_on_this_machine_is_not_masked() -> None:
     """Problems show the path of a file or a program."""
     assert secrets_in("file:///var/log/falco-bridge/archive.jsonl") == frozenset()
     assert secrets_in("exec:///usr/local/bin/page?arg=--quietly") == frozenset()
+    assert secrets_in("syslog+tls://logs.example.org:6514?facility=local0") == frozenset()

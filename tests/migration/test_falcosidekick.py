@@ -56,6 +56,8 @@ PLAIN = {
     "n8n.headerauthname": "X-Auth",
     "kubeless.namespace": "kubeless",
     "aws.accesskeyid": "AKIAIOSFODNN7EXAMPLE",
+    "syslog.host": "logs.example.com",
+    "syslog.port": "514",
     "aws.sns.topicarn": "arn:aws:sns:eu-west-1:123456789012:falco",
 }
 VALUES = SECRETS | PLAIN
@@ -209,6 +211,23 @@ def test_a_login_in_an_address_is_a_secret(path: str, tmp_path: Path) -> None:
     assert {each.value for each in translation.variables} == {
         f"user:hunter{at}" for at in range(2, 3 + both.count(","))
     }
+
+
+@pytest.mark.parametrize(
+    ("values", "url"),
+    [
+        ({}, "syslog+tcp://logs.example.com:514?format=falcosidekick&framing=newline"),
+        ({"syslog.protocol": "UDP", "syslog.format": "cef"}, "syslog+udp://logs.example.com:514?format=cef"),
+        ({"syslog.host": "2001:db8::1"}, "syslog+tcp://[2001:db8::1]:514?format=falcosidekick&framing=newline"),
+    ],
+)
+def test_syslog_keeps_transport_and_format(values: dict[str, str], url: str, tmp_path: Path) -> None:
+    """With line breaks as framing, as Go's library writes."""
+    settings = Settings({"syslog.host": "logs.example.com", "syslog.port": "514"} | values)
+    translation = translate(settings)
+    assert yaml.safe_load(translation.config)["channels"]["syslog"] == url
+    assert problems(translation, tmp_path) == []
+    assert not [each for each in translation.differences if "not used" in each]
 
 
 def scheme_of(translation: Translation) -> str:

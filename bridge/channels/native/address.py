@@ -70,6 +70,15 @@ class Address:
             raise ChannelError(f"has an invalid `{name}`; write one of {', '.join(choices)}")
         return value
 
+    def host_and_port(self, default: int) -> tuple[str, int]:
+        """The host without brackets, and the port. Raises ChannelError if there is no host."""
+        host, separator, port = self.host.rpartition(":")
+        if not separator or self.host.endswith("]"):
+            host, port = self.host, ""
+        if not host:
+            raise ChannelError("has no host")
+        return host.strip("[]"), int(port) if port else default
+
     def seconds(self, name: str, default: str, maximum: float) -> float:
         """The value of a duration such as ``90s`` or ``1h30m``, in seconds. Raises ChannelError."""
         text = self.one(name, default)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -20,8 +19,8 @@ from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import alert_body
 from bridge.channels.native.address import Address
 from bridge.channels.native.endpoint import Endpoint
+from bridge.channels.native.json_line import json_line
 from bridge.channels.native.labels import ALERT_LABELS, alert_labels, label_value, static_labels
-from bridge.common.text import shortened
 from bridge.delivery.delivery import Delivery
 
 PARAMETERS = ("tenant", "cafile")
@@ -33,7 +32,6 @@ _MAX_LABELS = 15
 """Loki's ``max_label_names_per_series``."""
 _MAX_LINE = 256 * 1024
 """Loki's ``max_line_size``. Loki refuses longer lines."""
-_MIN_VALUE = 64
 _MIN_COMPRESSED = 4096
 """Bytes. A hundred alerts shrink to a tenth for 1.5 ms of CPU; for one alert the gain is small."""
 _GZIP = 31
@@ -67,7 +65,7 @@ class LokiChannel:
         """Body and headers of the request."""
         streams: dict[tuple[tuple[str, str], ...], list[tuple[int, str]]] = {}
         for each in deliveries:
-            line = _line(alert_body(each, self._labels))
+            line = json_line(alert_body(each, self._labels), _MAX_LINE).decode()
             streams.setdefault(tuple(_labels(each.alert)), []).append((each.alert.time_ns, line))
         body = _encode({"streams": [self._stream(dict(labels), entries) for labels, entries in streams.items()]})
         headers = {"Content-Type": "application/json"}
@@ -86,31 +84,6 @@ class LokiChannel:
     def close(self) -> None:
         """Close the connections."""
         self._endpoint.close()
-
-
-def _line(body: dict[str, Any]) -> str:
-    """The JSON of an alert within Loki's ``max_line_size``: the longest values are cut, then fields are left out."""
-    line = _encode(body)
-    room = _MAX_LINE // 4
-    while len(line) > _MAX_LINE:
-        fields = list(body["output_fields"].items())
-        kept = fields if room >= _MIN_VALUE else fields[: len(fields) // 2]
-        body = _cut(body, room) | {"output_fields": {name: _cut(value, room) for name, value in kept}}
-        line = _encode(body)
-        room = max(room // 2, _MIN_VALUE // 2)
-    return line.decode()
-
-
-def _cut(value: Any, room: int) -> Any:
-    """Texts in it in at most ``room`` characters; a list as text."""
-    match value:
-        case str():
-            return shortened(value, room)
-        case dict():
-            return {name: _cut(inner, room) for name, inner in value.items()}
-        case list() | tuple():
-            return shortened(_encode(value).decode(), room)
-    return value
 
 
 def _labels(alert: Alert) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from bridge.migration.falcosidekick.channel import (
     login_in,
     secret,
 )
+from bridge.migration.falcosidekick.queues import syslog
 from bridge.migration.falcosidekick.settings import Settings
 
 _SIDEKICK = {"format": "falcosidekick"}
@@ -183,7 +184,7 @@ LOGS = (
     Output("alertmanager", ("hostport",), _alertmanager,
            others=("endpoint", "expiresafter", "extralabels", "extraannotations", "customseveritymap")),
     Output("logstash", ("address",), instead="Give Logstash an `http` input, and send to it with `webhook://`."),
-    Output("syslog", ("host", "port"), instead="Send to Vector, Fluent Bit or rsyslog's imhttp with `webhook://…?batch=ndjson`."),
+    Output("syslog", ("host", "port"), syslog, others=("protocol", "format")),
     Output("dynatrace", ("apitoken", "apiurl"), instead=_VECTOR),
     Output("spyderbat", ("orguid", "apikey"), instead=_VECTOR),
     Output("gcp.chronicle", ("projectid", "instanceid"), instead=_VECTOR),

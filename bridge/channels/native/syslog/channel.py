@@ -1,0 +1,104 @@
+"""``syslog+tcp://``, ``syslog+tls://`` and ``syslog+udp://``: alerts as syslog messages.
+
+The messages are those of RFC 5424, over the transports of RFC 5425 (TLS), 5426 (UDP) and 6587 (TCP).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from bridge.channels import transport_errors
+from bridge.channels.contract import Outcome, Verdict
+from bridge.channels.errors import ChannelError
+from bridge.channels.native.address import Address
+from bridge.channels.native.syslog.message import APP_NAME, BODIES, FACILITIES, SD_ID, SyslogFormat
+from bridge.channels.native.syslog.transport import DatagramTransport, StreamTransport, Transport
+from bridge.common.trust import authorities, trusted
+from bridge.delivery.delivery import Delivery
+
+PARAMETERS = ("format", "facility", "app", "sd", "framing", "size", "cafile")
+_PORTS = {"syslog+tcp": 514, "syslog+tls": 6514, "syslog+udp": 514}
+_FRAMINGS: Mapping[str, Callable[[bytes], bytes]] = {
+    "counted": lambda message: b"%d %s" % (len(message), message),
+    "newline": lambda message: message + b"\n",
+}
+_SIZES = range(1024, 1_000_001)
+_DEFAULT_SIZE = 8192
+"""What receivers should accept at least (RFC 5425), and rsyslog's default."""
+_LARGEST_DATAGRAM = 65_000
+_EXAMPLE_SD = "falco@32473"
+"""32473 is the enterprise number of examples (RFC 5612)."""
+
+
+class SyslogChannel:
+    """The channel of one receiver."""
+
+    batch_size = 500
+    digest_limit = batch_size
+
+    def __init__(self, name: str, address: Address, labels: Mapping[str, str]) -> None:
+        """Raises ChannelError if the address or a parameter cannot be used."""
+        self.name = name
+        self._labels = {**labels, **address.labels}
+        self._format = _format(address)
+        self._host, port = _host(address)
+        self._cafile = address.one("cafile")
+        self._transport = _transport(address, (self._host, port))
+        self.address = None if address.scheme == "syslog+udp" else (self._host, port)
+
+    def send(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """Send one message for each delivery."""
+        messages = [self._format.message(each, self._labels) for each in deliveries]
+        try:
+            self._transport.send(messages)
+        except (OSError, UnicodeError) as error:
+            reason = transport_errors.describe(error, self._host, authorities(self._cafile))
+            return Outcome(Verdict.RETRY, None, reason)
+        return Outcome(Verdict.DELIVERED)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+
+def _format(address: Address) -> SyslogFormat:
+    app, sd_id = address.one("app", "falco"), address.one("sd", _EXAMPLE_SD)
+    if not APP_NAME.fullmatch(app):
+        raise ChannelError("has an invalid `app`; write up to 48 letters, digits and signs without spaces")
+    if not SD_ID.fullmatch(sd_id):
+        raise ChannelError("has an invalid `sd`; write NAME@NUMBER with your private enterprise number")
+    facility = address.one("facility", "user")
+    if facility not in FACILITIES:
+        raise ChannelError(f"has an invalid `facility`; write one of {', '.join(FACILITIES)}")
+    size = address.one("size", str(_DEFAULT_SIZE))
+    if not size.isdecimal() or len(size) > len(str(_SIZES[-1])) or int(size) not in _SIZES:
+        raise ChannelError(f"has an invalid `size`; write a number of bytes from {_SIZES[0]} to {_SIZES[-1]}")
+    body = BODIES[address.choice("format", tuple(BODIES))]
+    return SyslogFormat(FACILITIES[facility], app, sd_id, body, int(size))
+
+
+def _host(address: Address) -> tuple[str, int]:
+    if address.user or address.password or address.path not in {"", "/"} or address.query or address.headers:
+        raise ChannelError("has more than a receiver; write syslog+tls://HOST:PORT?PARAMETERS")
+    return address.host_and_port(_PORTS[address.scheme])
+
+
+def _transport(address: Address, receiver: tuple[str, int]) -> Transport:
+    framing, cafile = _FRAMINGS[address.choice("framing", tuple(_FRAMINGS))], address.one("cafile")
+    if address.scheme == "syslog+tls":
+        context = partial(trusted, cafile)
+        try:
+            context()
+        except OSError as error:
+            raise ChannelError(f"has a `cafile` that cannot be used ({error.strerror or 'not PEM'})") from None
+        return StreamTransport(receiver, framing, context)
+    if cafile:
+        raise ChannelError("has `cafile`, but no TLS; write syslog+tls://")
+    if address.scheme == "syslog+udp":
+        if "framing" in address.parameters:
+            raise ChannelError("has `framing`, but a datagram is one message; remove it")
+        if int(address.one("size", "0")) > _LARGEST_DATAGRAM:
+            raise ChannelError(f"has a `size` that no datagram has; write at most {_LARGEST_DATAGRAM}")
+        return DatagramTransport(receiver)
+    return StreamTransport(receiver, framing)
