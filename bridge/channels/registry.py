@@ -11,6 +11,7 @@ from bridge.channels.errors import ChannelError
 from bridge.channels.native.address import parse_address
 from bridge.channels.native.allowed import NOTHING, Allowed
 from bridge.delivery.delivery import Delivery
+from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 
 _FILE = "file://"
 NATIVE = frozenset(
@@ -27,6 +28,8 @@ PARAMETERS = frozenset(
     }
 )  # fmt: skip
 """Every parameter of the bridge's own channels."""
+_WITH_TLS = frozenset({"webhooks", "lokis", "alertmanagers"})
+"""The schemes of the bridge's own that use ``tls``."""
 
 
 def is_native(url: str) -> bool:
@@ -35,11 +38,14 @@ def is_native(url: str) -> bool:
     return not separator or scheme.lower() in NATIVE
 
 
-def open_channel(name: str, url: str, labels: Mapping[str, str], allowed: Allowed = NOTHING) -> Channel:
+def open_channel(
+    name: str, url: str, labels: Mapping[str, str], allowed: Allowed = NOTHING, extras: ChannelExtras = NO_EXTRAS
+) -> Channel:
     """The channel of a URL. Raises ChannelError."""
     scheme, separator, _ = url.partition("://")
     if not separator:
         raise ChannelError("is not a URL; write SCHEME://…, for example slack://TOKEN_A/TOKEN_B/TOKEN_C")
+    _check_extras(scheme.lower(), extras)
     match scheme.lower():
         case "console":
             from bridge.channels.native.console import ConsoleChannel
@@ -56,28 +62,40 @@ def open_channel(name: str, url: str, labels: Mapping[str, str], allowed: Allowe
         case "webhook" | "webhooks":
             from bridge.channels.native import webhook as webhook_channel
 
-            return webhook_channel.WebhookChannel(name, parse_address(url, webhook_channel.PARAMETERS), labels)
+            address = parse_address(url, webhook_channel.PARAMETERS)
+            return webhook_channel.WebhookChannel(name, address, labels, extras=extras)
         case "loki" | "lokis":
             from bridge.channels.native import loki as loki_channel
 
-            return loki_channel.LokiChannel(name, parse_address(url, loki_channel.PARAMETERS), labels)
+            return loki_channel.LokiChannel(name, parse_address(url, loki_channel.PARAMETERS), labels, extras=extras)
         case "alertmanager" | "alertmanagers":
             from bridge.channels.native import alertmanager as alertmanager_channel
 
             address = parse_address(url, alertmanager_channel.PARAMETERS)
-            return alertmanager_channel.AlertmanagerChannel(name, address, labels)
+            return alertmanager_channel.AlertmanagerChannel(name, address, labels, extras=extras)
         case "syslog+tcp" | "syslog+tls" | "syslog+udp":
             from bridge.channels.native.syslog import channel as syslog_channel
 
             return syslog_channel.SyslogChannel(name, parse_address(url, syslog_channel.PARAMETERS), labels)
         case _:
-            return _apprise_channel(name, url, labels)
+            return _apprise_channel(name, url, labels, extras)
 
 
-def _apprise_channel(name: str, url: str, labels: Mapping[str, str]) -> Channel:
+def _check_extras(scheme: str, extras: ChannelExtras) -> None:
+    if extras.body is not None:
+        raise ChannelError("has a `body`, which only webhook:// and webhooks:// use")
+    if extras.tls is None or scheme in _WITH_TLS or scheme not in NATIVE:
+        return
+    if f"{scheme}s" in _WITH_TLS:
+        raise ChannelError(f"has `tls`, but its connections are not encrypted; write {scheme}s://")
+    raise ChannelError(f"has `tls`, which {scheme}:// does not use")
+
+
+def _apprise_channel(name: str, url: str, labels: Mapping[str, str], extras: ChannelExtras) -> Channel:
     from bridge.channels.apprise.channel import AppriseChannel
     from bridge.channels.apprise.plugin import is_mail, make_plugin
     from bridge.channels.apprise.urls import problem, with_native_scheme
+    from bridge.channels.channel_tls import ChannelTls
 
     url = with_native_scheme(url)
     plugin = make_plugin(url)
@@ -86,11 +104,16 @@ def _apprise_channel(name: str, url: str, labels: Mapping[str, str]) -> Channel:
     if is_mail(plugin):
         from bridge.channels.apprise.mail import MailChannel
 
+        if extras.tls is not None:
+            raise ChannelError("has `tls`, which e-mail does not use; it trusts the CAs of SSL_CERT_FILE")
         return MailChannel(name, url, plugin, labels)
-    return AppriseChannel(name, url, plugin, labels)
+    tls = None if extras.tls is None else ChannelTls(name, extras.tls)
+    return AppriseChannel(name, url, plugin, labels, tls)
 
 
-def open_channels(urls: Mapping[str, str], labels: Mapping[str, str], allowed: Allowed) -> dict[str, Channel]:
+def open_channels(
+    urls: Mapping[str, str], labels: Mapping[str, str], allowed: Allowed, extras: Mapping[str, ChannelExtras]
+) -> dict[str, Channel]:
     """All channels, by name.
 
     The URLs were valid at startup. A channel that can no longer be opened, for example because its program was
@@ -99,7 +122,7 @@ def open_channels(urls: Mapping[str, str], labels: Mapping[str, str], allowed: A
     opened: dict[str, Channel] = {}
     for name, url in urls.items():
         try:
-            opened[name] = open_channel(name, url, labels, allowed)
+            opened[name] = open_channel(name, url, labels, allowed, extras.get(name, NO_EXTRAS))
         except ChannelError as error:
             opened[name] = _UnusableChannel(name, str(error))
     return opened
@@ -122,10 +145,15 @@ class _UnusableChannel:
         """Nothing to close."""
 
 
-def problem_with(url: str, labels: Mapping[str, str] = MappingProxyType({}), allowed: Allowed = NOTHING) -> str | None:
+def problem_with(
+    url: str,
+    labels: Mapping[str, str] = MappingProxyType({}),
+    allowed: Allowed = NOTHING,
+    extras: ChannelExtras = NO_EXTRAS,
+) -> str | None:
     """Why this URL cannot be used, or None. Never contains the URL."""
     try:
-        open_channel("", url, labels, allowed).close()
+        open_channel("", url, labels, allowed, extras).close()
     except ChannelError as error:
         return str(error)
     return None

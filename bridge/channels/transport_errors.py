@@ -16,6 +16,11 @@ _MAX_DETAIL = 160
 
 _CLIENT_CERTIFICATE = ("CERTIFICATE_REQUIRED", "ALERT_HANDSHAKE_FAILURE", "ALERT_BAD_CERTIFICATE")
 """OpenSSL's names of the alerts with which a server rejects a client without a certificate."""
+_BAD_CERTIFICATE = (
+    "ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA", "ALERT_CERTIFICATE_EXPIRED", "ALERT_CERTIFICATE_REVOKED",
+    "ALERT_CERTIFICATE_UNKNOWN", "ALERT_UNSUPPORTED_CERTIFICATE", "ALERT_ACCESS_DENIED", "ALERT_DECRYPT_ERROR",
+)  # fmt: skip
+"""OpenSSL's names of the alerts with which a server rejects a client's certificate."""
 _REMEDIES = (
     ("local issuer", "trust the CA that signed it: add it to the bundle, or use another bundle"),
     ("self-signed", "trust its CA: add it to the bundle, or use another bundle"),
@@ -28,14 +33,15 @@ _REMEDIES = (
 """Parts of OpenSSL's verification errors, and what to do."""
 
 
-def describe(error: BaseException, host: str = "", authorities: str = "") -> str:
+def describe(error: BaseException, host: str = "", authorities: str = "", certificate: str = "") -> str:
     """A short phrase for the exception that ended an attempt, whichever library wrapped it.
 
-    ``authorities`` says where the trusted CAs come from. For an error of TLS the phrase has host, CAs and remedy.
+    ``authorities`` says where the trusted CAs come from, ``certificate`` names the client's. For an error of TLS the
+    phrase has host, CAs or certificate, and remedy.
     """
     causes = list(_causes(error))
     for cause in causes:
-        if text := _tls(cause, host, authorities):
+        if text := _tls(cause, host, authorities, certificate):
             return text
     for describe_cause in (_dns, _refused, _proxy, _timeout, _closed):
         for cause in causes:
@@ -57,7 +63,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         pending += [other for other in linked if isinstance(other, BaseException)]
 
 
-def _tls(error: BaseException, host: str, authorities: str) -> str:
+def _tls(error: BaseException, host: str, authorities: str, certificate: str) -> str:
     of_host, with_host = (f" of {host}", f" with {host}") if host else ("", "")
     if isinstance(error, ssl.SSLCertVerificationError):
         message = one_line(error.verify_message.rstrip("."), _MAX_DETAIL)
@@ -66,12 +72,15 @@ def _tls(error: BaseException, host: str, authorities: str) -> str:
         return "; ".join(filter(None, (f"TLS certificate{of_host} not trusted: {message}", verified, remedy)))
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         code = error.reason or ""
-        if any(part in code for part in _CLIENT_CERTIFICATE):
-            return (
-                f"TLS handshake{with_host} failed: the server requires a client certificate (mutual TLS), which "
-                "channels do not have; let a proxy in between add one"
-            )
         reason = code.lower().replace("_", " ") or "no reason given"
+        if certificate and any(part in code for part in _BAD_CERTIFICATE):
+            alert = reason.rpartition("alert ")[2]
+            return f"TLS handshake{with_host} failed: the server rejects the client certificate {certificate}: {alert}"
+        if not certificate and any(part in code for part in _CLIENT_CERTIFICATE):
+            return (
+                f"TLS handshake{with_host} failed: the server requires a client certificate (mutual TLS); "
+                "set `tls: {cert: …, key: …}` of the channel"
+            )
         return f"TLS handshake{with_host} failed: {one_line(reason, _MAX_DETAIL)}"
     return ""
 

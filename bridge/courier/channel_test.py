@@ -11,11 +11,12 @@ from typing import Any
 from bridge.alert import INTERNAL_SOURCE, Priority, make_alert
 from bridge.channels.errors import ChannelError
 from bridge.delivery import Delivery, Outcome, Verdict
+from bridge.delivery.extras import NO_EXTRAS, extras_from
 from bridge.routing import Notification
 
 
 def main() -> int:
-    """Read ``{"name": …, "url": …, "labels": {…}, "allow": {…}}``; write NUL and the outcome as JSON."""
+    """Read ``{"name": …, "url": …, "extras": {…}, "labels": {…}, "allow": {…}}``; write NUL and the outcome as JSON."""
     logging.disable(logging.CRITICAL)  # Apprise names tokens in its warnings
     settings: dict[str, Any] = json.load(sys.stdin)
     started = time.monotonic()
@@ -37,7 +38,9 @@ def _send(settings: dict[str, Any]) -> Outcome:
 
     intercept.install()
     try:
-        channel = open_channel(settings["name"], settings["url"], settings["labels"], from_settings(settings["allow"]))
+        name, allowed = settings["name"], from_settings(settings["allow"])
+        extras = extras_from(settings["extras"]).get(name, NO_EXTRAS)
+        channel = open_channel(name, settings["url"], settings["labels"], allowed, extras)
     except ChannelError as error:
         return Outcome(Verdict.REJECTED, reason=f"the channel {error}")
     try:

@@ -15,6 +15,7 @@ from bridge.common.log_setup import configure_logging
 from bridge.common.masking import secrets_in
 from bridge.courier.linked_channel import LinkedChannel
 from bridge.delivery.ack_link import AckLinks
+from bridge.delivery.extras import ChannelExtras, extras_from
 from bridge.delivery.options import ChannelOptions
 
 if TYPE_CHECKING:
@@ -41,9 +42,15 @@ class Settings:
         return msgspec.convert(self.values.get("options", {}), dict[str, ChannelOptions])
 
     @property
+    def extras(self) -> dict[str, ChannelExtras]:
+        """Certificates and bodies, of the channels that have any."""
+        return extras_from(self.values.get("extras", {}))
+
+    @property
     def secrets(self) -> frozenset[str]:
         """The texts that no output may show."""
-        return self.masked.union(*(secrets_in(url) for url in self.channels.values()))
+        of_extras = (each.secrets for each in self.extras.values())
+        return self.masked.union(*(secrets_in(url) for url in self.channels.values()), *of_extras)
 
     def configure_logging(self) -> None:
         """Log as these settings say."""
@@ -59,17 +66,21 @@ class Settings:
         following = Settings(values, self.secrets)
         following.configure_logging()
         options, now = self.options, following.options
+        extras, extras_now = self.extras, following.extras
         is_for_all = any(self.values.get(key) != values.get(key) for key in ("labels", "allow", "acknowledge"))
         changed = {
             name: url
             for name, url in following.channels.items()
-            if is_for_all or self.channels.get(name) != url or options.get(name) != now.get(name)
+            if is_for_all
+            or self.channels.get(name) != url
+            or options.get(name) != now.get(name)
+            or extras.get(name) != extras_now.get(name)
         }
         courier.configure(list(following.channels), following._opened(changed), now)  # of this class
         return following
 
     def _opened(self, urls: Mapping[str, str]) -> dict[str, Channel]:
-        opened = open_channels(urls, self.values["labels"], from_settings(self.values["allow"]))
+        opened = open_channels(urls, self.values["labels"], from_settings(self.values["allow"]), self.extras)
         if (settings := self.values.get("acknowledge")) is None:
             return opened
         links = AckLinks(settings["url"], settings["lifetime_ns"], bytes.fromhex(settings["key"]))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from bridge.channels.registry import is_native, problem_with
 from bridge.config.load import LoadedConfig
+from bridge.delivery.extras import extras_as_settings
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, by_place
 from bridge.language.diagnostics.source import Span
 from bridge.pipeline.courier_process import start_python
@@ -34,7 +35,10 @@ class ChannelCheck:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """As `check_channels`. Called once."""
         loaded = self._loaded
-        results = {name: problem_with(url, loaded.labels, loaded.allowed) for name, url in self._native.items()}
+        results = {
+            name: problem_with(url, loaded.labels, loaded.allowed, loaded.channels[name].extras())
+            for name, url in self._native.items()
+        }
         problems = {name: problem for name, problem in results.items() if problem is not None}
         unchecked: list[Diagnostic] = []
         if self._process is not None:
@@ -55,7 +59,9 @@ class ChannelCheck:
 
 
 def _start(loaded: LoadedConfig, urls: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    settings = {"channels": urls, "labels": dict(loaded.labels), "allow": loaded.allowed.as_settings()}
+    extras = extras_as_settings({name: loaded.channels[name].extras() for name in urls})
+    allow = loaded.allowed.as_settings()
+    settings = {"channels": urls, "extras": extras, "labels": dict(loaded.labels), "allow": allow}
     process = start_python(
         "bridge.channels", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, without=loaded.secret_names
     )

@@ -16,6 +16,7 @@ from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
 from bridge.daemon.channel_check import ChannelCheck, check_channels
 from bridge.daemon.shadow import NO_SHADOW, ShadowSet, read_shadow
+from bridge.delivery.extras import extras_as_settings
 from bridge.delivery.service_limits import incident_channels
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.diagnostics.render import render_text
@@ -60,6 +61,7 @@ class Generation:
         return {
             "journal": str(config.journal.path),
             "channels": {name: channel.url.reveal() for name, channel in config.channels.items()},
+            "extras": extras_as_settings({name: channel.extras() for name, channel in config.channels.items()}),
             "options": msgspec.to_builtins({name: channel.options() for name, channel in config.channels.items()}),
             "labels": dict(config.labels),
             "allow": config.allowed.as_settings(),

@@ -30,11 +30,18 @@ class Authority:
     _signer: x509.Certificate
     _key: ec.EllipticCurvePrivateKey
 
-    def issue(self, name: str, hosts: tuple[str, ...] = ("localhost", "127.0.0.1")) -> Pair:
+    def issue(
+        self,
+        name: str,
+        hosts: tuple[str, ...] = ("localhost", "127.0.0.1"),
+        *,
+        passphrase: str = "",
+        expired: bool = False,
+    ) -> Pair:
         """A pair for ``name``, good as a server's (for ``hosts``) and as a client's; files ``name.crt``, ``name.key``."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
-            _builder(name, self._signer.subject, key)
+            _builder(name, self._signer.subject, key, expired=expired)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
             .add_extension(
@@ -42,7 +49,7 @@ class Authority:
                 critical=False,
             )
         )
-        return _write(self._folder, name, builder.sign(self._key, hashes.SHA256()), key)
+        return _write(self._folder, name, builder.sign(self._key, hashes.SHA256()), key, passphrase)
 
 
 def make_authority(folder: Path, name: str = "ca") -> Authority:
@@ -58,8 +65,10 @@ def make_authority(folder: Path, name: str = "ca") -> Authority:
     return Authority(pair.certificate, folder, certificate, key)
 
 
-def _builder(name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+def _builder(
+    name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, expired: bool = False
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC) - timedelta(days=2 if expired else 0)
     return (
         x509.CertificateBuilder()
         .subject_name(_subject(name))
@@ -82,10 +91,13 @@ def _host(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _write(folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
+def _write(
+    folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, passphrase: str = ""
+) -> Pair:
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        encryption = serialization.BestAvailableEncryption(passphrase.encode())
     pair = Pair(folder / f"{name}.crt", folder / f"{name}.key")
     pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    pair.key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    pair.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
     return pair

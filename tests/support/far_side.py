@@ -29,6 +29,8 @@ class Request:
     body: bytes
     client: tuple[str, int] = ("", 0)
     """The client's address and port."""
+    certificate: str = ""
+    """The common name of the client's certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,9 @@ class FarSide:
                 if len(body) < length:  # The sender ended in the middle of its request.
                     self.close_connection = True
                     return
+                headers, certificate = dict(self.headers.items()), _common_name(self.connection)
                 request = Request(
-                    self.headers.get("Host", ""), self.path, dict(self.headers.items()), body, self.client_address
+                    self.headers.get("Host", ""), self.path, headers, body, self.client_address, certificate
                 )
                 far_side.requests.append(request)
                 answer = far_side.answer(request)
@@ -129,6 +132,12 @@ class FarSide:
                 """Requests are recorded, not printed."""
 
         return Handler
+
+
+def _common_name(connection: socket.socket) -> str:
+    certificate = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    names = {str(name): str(value) for ((name, value),) in (certificate or {}).get("subject", ())}  # type: ignore[misc]
+    return names.get("commonName", "")
 
 
 @contextmanager

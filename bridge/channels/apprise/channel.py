@@ -10,8 +10,10 @@ from bridge.alert import Priority
 from bridge.channels.apprise.intercept import PLACEHOLDER, start_interception
 from bridge.channels.apprise.known_services import known_service
 from bridge.channels.apprise.plugin import address_of_plugin
+from bridge.channels.apprise.sessions import using
 from bridge.channels.apprise.targets import Targets, split_targets
 from bridge.channels.apprise.telegram import follow_migration
+from bridge.channels.channel_tls import ChannelTls
 from bridge.channels.classify import IsSuccess, classify
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.message.compose import message_of
@@ -37,9 +39,12 @@ class AppriseChannel:
 
     batch_size = 1
 
-    def __init__(self, name: str, url: str, plugin: Any, labels: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, url: str, plugin: Any, labels: Mapping[str, str], tls: ChannelTls | None = None
+    ) -> None:
         self.name = name
         self._plugin = plugin
+        self._tls = tls
         self.address = address_of_plugin(plugin)
         self._targets = Targets(split_targets(plugin))
         self._labels = labels
@@ -60,8 +65,10 @@ class AppriseChannel:
     def _send_to(self, target: Any, deliveries: Sequence[Delivery]) -> Outcome:
         message = message_of(deliveries, self._labels)
         try:
-            outcome, response = self._send_message(target, message)
-            return self._send_message(target, message)[0] if follow_migration(target, response, self.name) else outcome
+            with using(self._tls):
+                outcome, response = self._send_message(target, message)
+                moved = follow_migration(target, response, self.name)
+                return self._send_message(target, message)[0] if moved else outcome
         except Exception as error:  # noqa: BLE001  # a plugin may raise anything
             return Outcome(Verdict.RETRY, None, f"the Apprise plugin failed ({type(error).__name__})")
 

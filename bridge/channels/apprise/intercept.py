@@ -23,7 +23,7 @@ import requests
 from urllib3.connection import HTTPConnection
 
 from bridge.channels import transport_errors
-from bridge.channels.apprise.sessions import PooledSession
+from bridge.channels.apprise.sessions import PooledSession, tls_in_use
 from bridge.channels.apprise.timeouts import RequestTimeouts, response_class
 from bridge.channels.response import Response
 from bridge.common.trust import authorities
@@ -81,7 +81,9 @@ class _InterceptedSession(PooledSession):
         except requests.RequestException as error:
             host = urlsplit(request.url or "").hostname or ""
             interception.response.status = None
-            interception.response.error = transport_errors.describe(error, host, authorities())
+            tls = tls_in_use()
+            trusts, certificate = (authorities(), "") if tls is None else (tls.authorities, tls.certificate)
+            interception.response.error = transport_errors.describe(error, host, trusts, certificate)
             raise
         interception.add(received)
         return received

@@ -7,13 +7,33 @@ request. These sessions do neither.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 
+from bridge.channels.channel_tls import ChannelTls
 from bridge.common.trust import proxies, trusted
+
+_of_channel: ContextVar[ChannelTls | None] = ContextVar("tls", default=None)
+
+
+@contextmanager
+def using(tls: ChannelTls | None) -> Iterator[None]:
+    """Let the requests of this thread use the certificates of a channel."""
+    token = _of_channel.set(tls)
+    try:
+        yield
+    finally:
+        _of_channel.reset(token)
+
+
+def tls_in_use() -> ChannelTls | None:
+    """The certificates that the requests of this thread use; None for the environment's."""
+    return _of_channel.get()
 
 
 class PooledSession(requests.Session):
@@ -68,7 +88,8 @@ class _SharedContextAdapter(HTTPAdapter):
 
 
 def _context() -> ssl.SSLContext:
+    tls = tls_in_use()
     try:
-        return trusted()
+        return trusted() if tls is None else tls.context()
     except OSError as error:
         raise requests.exceptions.SSLError(f"cannot read the CA bundle: {error.strerror}") from error

@@ -28,6 +28,7 @@ from bridge.channels.native.labels import (
 from bridge.common.text import shortened, visible
 from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
+from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 from bridge.routing import NotificationKind
 
 PARAMETERS = ("hold", "generator", "cafile")
@@ -50,7 +51,13 @@ class AlertmanagerChannel:
     digest_limit = batch_size
 
     def __init__(
-        self, name: str, address: Address, labels: Mapping[str, str], now: Callable[[], float] = time.time
+        self,
+        name: str,
+        address: Address,
+        labels: Mapping[str, str],
+        now: Callable[[], float] = time.time,
+        *,
+        extras: ChannelExtras = NO_EXTRAS,
     ) -> None:
         """Raises ChannelError if the address cannot be used."""
         self.name = name
@@ -60,7 +67,7 @@ class AlertmanagerChannel:
         self._generator = _generator(address.one("generator"))
         self._now = now
         path = address.path.rstrip("/")
-        self._endpoint = Endpoint(address, path if path.endswith(_ALERTS) else path + _ALERTS)
+        self._endpoint = Endpoint(address, path if path.endswith(_ALERTS) else path + _ALERTS, name=name, extras=extras)
         self.address = self._endpoint.address
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:

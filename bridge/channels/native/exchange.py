@@ -26,6 +26,8 @@ class ResponseParser:
     status: int = 0
     retry_after: str | None = None
     body: bytearray = field(default_factory=bytearray)
+    largest: int = MAX_BODY
+    """Bytes of a body that are read."""
     is_complete: bool = False
     is_reusable: bool = False
     """Whether the connection can be used for another request."""
@@ -58,7 +60,7 @@ class ResponseParser:
     @property
     def is_oversized(self) -> bool:
         """Whether the body has reached its bound."""
-        return len(self.body) >= MAX_BODY
+        return len(self.body) >= self.largest
 
     @property
     def has_head(self) -> bool:
@@ -90,15 +92,17 @@ class ResponseParser:
             self.is_complete, self.is_reusable = True, self._parser.should_keep_alive()
 
 
-def exchange(sock: socket.socket, request: bytes, seconds: float) -> ResponseParser:
+def exchange(sock: socket.socket, request: bytes, seconds: float, largest: int = MAX_BODY) -> ResponseParser:
     """Send a request and read its response, until it is complete, at its bound, or ``seconds`` have passed.
+
+    ``largest`` bounds the bytes of the body.
 
     Raises TimeoutError, OSError or InvalidResponseError.
     """
     deadline = time.monotonic() + seconds
     sock.settimeout(seconds)
     sock.sendall(request)
-    response = ResponseParser()
+    response = ResponseParser(largest=largest)
     read = 0
     while not response.is_complete and not response.is_oversized:
         left = deadline - time.monotonic()

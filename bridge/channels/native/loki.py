@@ -22,6 +22,7 @@ from bridge.channels.native.endpoint import Endpoint
 from bridge.channels.native.json_line import json_line
 from bridge.channels.native.labels import ALERT_LABELS, alert_labels, label_value, static_labels
 from bridge.delivery.delivery import Delivery
+from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 
 PARAMETERS = ("tenant", "cafile")
 _PUSH = "/loki/api/v1/push"
@@ -44,7 +45,9 @@ class LokiChannel:
     batch_size = 500
     digest_limit = batch_size
 
-    def __init__(self, name: str, address: Address, labels: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, address: Address, labels: Mapping[str, str], *, extras: ChannelExtras = NO_EXTRAS
+    ) -> None:
         """Raises ChannelError if the address cannot be used."""
         self.name = name
         self._labels = labels
@@ -54,7 +57,7 @@ class LokiChannel:
             raise ChannelError(
                 f"has {len(self._static)} labels, but Loki accepts only {maximum} in addition to an alert's"
             )
-        self._endpoint = Endpoint(address, _push_path(address.path), _tenant(address))
+        self._endpoint = Endpoint(address, _push_path(address.path), _tenant(address), name=name, extras=extras)
         self.address = self._endpoint.address
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:

@@ -19,6 +19,7 @@ from bridge.channels.message.alert_body import alert_body, falcosidekick_body
 from bridge.channels.native.address import Address
 from bridge.channels.native.endpoint import Endpoint
 from bridge.delivery.delivery import Delivery
+from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 
 PARAMETERS = ("format", "batch", "secret", "cafile")
 _BODIES: Mapping[str, Callable[[Delivery, Mapping[str, str]], dict[str, object]]] = {
@@ -75,6 +76,8 @@ class WebhookChannel:
         address: Address,
         labels: Mapping[str, str],
         now: Callable[[], float] = time.time,
+        *,
+        extras: ChannelExtras = NO_EXTRAS,
     ) -> None:
         """Raises ChannelError if the address cannot be used."""
         self.name = name
@@ -84,7 +87,7 @@ class WebhookChannel:
         self.batch_size = self.digest_limit = 1 if self._batch == "none" else _MAX_BATCH
         self._signer = make_signer(address.parameters.get("secret", ()))
         self._now = now
-        self._endpoint = Endpoint(address, address.path)
+        self._endpoint = Endpoint(address, address.path, name=name, extras=extras)
         self.address = self._endpoint.address
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:

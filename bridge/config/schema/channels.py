@@ -6,12 +6,40 @@ from typing import Annotated, ClassVar
 
 from msgspec import UNSET, UnsetType
 
+from bridge.common.secret import revealed
 from bridge.config.schema.keys import Section, key
-from bridge.config.schema.values import ChannelUrl, Duration
+from bridge.config.schema.values import ChannelUrl, Duration, Passphrase, PemFile
+from bridge.delivery.extras import ChannelExtras, ClientTls
 from bridge.delivery.options import ChannelOptions, Rate
 
 RESERVED_NAMES = frozenset({"to", "when", "severity", "title", "message", "drop", "stop"})
 """Words of the language that cannot name a channel."""
+
+
+class ChannelTlsSettings(Section, frozen=True, kw_only=True):
+    """Certificates for the TLS connections of a channel. Files that are replaced are read again."""
+
+    noun: ClassVar[str] = "`tls`"
+    ca: Annotated[
+        PemFile | None,
+        key("PEM file with the certificates that are trusted.", "ca.crt", default="those of the environment"),
+    ] = None
+    cert: Annotated[
+        PemFile | None, key("PEM file with the channel's client certificate.", "tls.crt", default="none")
+    ] = None
+    key: Annotated[
+        PemFile | None,
+        key("PEM file with the private key of the certificate.", "tls.key", default="the file of `cert`"),
+    ] = None
+    passphrase: Annotated[
+        Passphrase | None,
+        key("Passphrase of the private key.", "${file:/run/secrets/tls-passphrase}", default="none"),
+    ] = None  # fmt: skip
+
+    def as_client_tls(self) -> ClientTls:
+        """As channels take it."""
+        ca, cert, key = (str(each or "") for each in (self.ca, self.cert, self.key))
+        return ClientTls(ca, cert, key, revealed(self.passphrase))
 
 
 class ChannelSettings(Section, frozen=True, kw_only=True):
@@ -56,6 +84,16 @@ class ChannelSettings(Section, frozen=True, kw_only=True):
             default="`50` for services that people read, else `never`", none="never", least=1, most=1_000_000),
     ] = UNSET  # fmt: skip
     attempt_timeout: Annotated[Duration, key("Maximum duration of an attempt, at most 1h.", "10s")] = Duration.of("60s")
+
+    tls: Annotated[
+        ChannelTlsSettings | None,
+        key("[Certificates](channels.md#client-certificates) for its TLS connections.",
+            "{ca: ca.crt, cert: tls.crt, key: tls.key}", default="those of the environment"),
+    ] = None  # fmt: skip
+
+    def extras(self) -> ChannelExtras:
+        """What the channel needs besides its URL."""
+        return ChannelExtras(None if self.tls is None else self.tls.as_client_tls())
 
     @property
     def scheme(self) -> str:

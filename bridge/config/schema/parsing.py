@@ -23,6 +23,7 @@ from bridge.config.schema.values import (
     FilePattern,
     GrpcAddress,
     ListenAddress,
+    Passphrase,
     PathSecret,
     PemFile,
     PublicUrl,
@@ -292,6 +293,7 @@ VALUES: Mapping[Any, ValueType] = {
     FieldListFile: ValueType("a file with the output of `falco --list`", read_field_list_file),
     FilePattern: ValueType("a file or a pattern, such as /var/log/containers/falco-*_falco_falco-*.log", _pattern),
     ChannelUrl: ValueType("a URL, such as slack://TOKEN_A/TOKEN_B/TOKEN_C", _url),
+    Passphrase: ValueType("a passphrase", lambda text, _folder: Passphrase(text)),
     Token: ValueType("at least 8 characters", _token),
     PathSecret: ValueType("at least 8 characters", _path_secret),
 }  # fmt: skip

@@ -48,6 +48,10 @@ class Token(Secret):
     """What ``Authorization: Bearer`` must contain."""
 
 
+class Passphrase(Secret):
+    """What decrypts a private key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Duration:
     """A duration with the text that it was written as."""

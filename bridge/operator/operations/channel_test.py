@@ -11,6 +11,7 @@ import msgspec
 
 from bridge.common.suggest import did_you_mean
 from bridge.config.load import LoadedConfig
+from bridge.delivery.extras import extras_as_settings
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.inspector import Inspector
 from bridge.operator.model import ChannelList, ChannelTestResult, NoParameters, TestChannel
@@ -63,6 +64,7 @@ def test_channel(config: LoadedConfig, name: str) -> ChannelTestResult:
     request: dict[str, object] = {
         "name": name,
         "url": config.channels[name].url.reveal(),
+        "extras": extras_as_settings({name: config.channels[name].extras()}),
         "labels": dict(config.labels),
     }
     request["allow"] = config.allowed.as_settings()
