@@ -14,7 +14,8 @@ from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 
 _FILE = "file://"
-NATIVE = frozenset(
+_AWS = frozenset({"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda"})
+NATIVE = _AWS | frozenset(
     {
         "console", "file", "exec", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers",
         "syslog+tcp", "syslog+tls", "syslog+udp",
@@ -24,7 +25,8 @@ NATIVE = frozenset(
 PARAMETERS = frozenset(
     {
         "format", "batch", "secret", "cafile", "tenant", "hold", "generator", "arg", "limit",
-        "facility", "app", "sd", "framing", "size",
+        "facility", "app", "sd", "framing", "size", "region", "endpoint", "role", "external-id", "token", "compression",
+        "style", "sse", "kms-key", "storage-class", "acl", "stream", "qualifier",
     }
 )  # fmt: skip
 """Every parameter of the bridge's own channels."""
@@ -77,6 +79,10 @@ def open_channel(
             from bridge.channels.native.syslog import channel as syslog_channel
 
             return syslog_channel.SyslogChannel(name, parse_address(url, syslog_channel.PARAMETERS), labels)
+        case aws if aws in _AWS:
+            from bridge.channels.native.aws.opening import open_aws
+
+            return open_aws(name, url, labels)
         case _:
             return _apprise_channel(name, url, labels, extras)
 

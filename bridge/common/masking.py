@@ -16,6 +16,10 @@ MASK = "***"
 _PUBLIC_SCHEMES = ("console://", "file://", "exec://", "syslog+tcp://", "syslog+tls://", "syslog+udp://")
 """Channels whose URLs contain no secret: a place on this machine, or a receiver. Operators must be able to read it."""
 
+_LOGIN_SCHEMES = frozenset({"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda", "pubsub", "gcs"})
+"""Channels of which only the login and ``token`` are secret. What else is in the URL names a place in a cloud, and
+operators must be able to read it in an error."""
+
 
 def is_public_url(url: str) -> bool:
     """Whether a channel's URL contains no secret."""
@@ -48,6 +52,9 @@ def redacted_bytes(data: bytes, secrets: Collection[str]) -> bytes:
 
 def _parts(url: str) -> Iterator[str]:
     yield url
+    if url.partition("://")[0].lower() in _LOGIN_SCHEMES:
+        yield from _login_parts(url)
+        return
     try:
         split = urlsplit(url)
         user, password = split.username or "", split.password or ""
@@ -64,6 +71,15 @@ def _parts(url: str) -> Iterator[str]:
         yield host  # many of Apprise's URLs have a token there
     if port and not port.isdigit():
         yield from (port, f"{host}:{port}")  # Telegram's token contains a colon
+
+
+def _login_parts(url: str) -> Iterator[str]:
+    """User, password and token. A slash in the login need not be percent-encoded."""
+    place, _, query = url.partition("://")[2].partition("?")
+    login, has_login, _ = place.rpartition("@")
+    if has_login:
+        yield from (login, *login.partition(":")[::2])
+    yield from (value for name, _, value in (each.partition("=") for each in query.split("&")) if name == "token")
 
 
 def _is_host(name: str) -> bool:

@@ -41,6 +41,12 @@ _LIMITS: Mapping[str, Rate] = {
     # visitor-request-limit-burst 60, then one every 5 s (docs.ntfy.sh/config/#rate-limiting)
     "ntfy": Rate(1, 5, 60),
     "ntfys": Rate(1, 5, 60),
+    # An object a second, of up to 1000 alerts: each request costs, and small objects are slow to search; our choice
+    "s3": Rate(1, 1, 10),
+    # 300 messages a second in the smallest regions, ten a request (docs.aws.amazon.com/general/latest/gr/sns.html)
+    "sns-topic": Rate(30, 1, 30),
+    # 1000 functions run at the same time in an account, and the bridge must not need them all; our choice
+    "lambda": Rate(50, 1, 50),
 }
 TAKE_ACKNOWLEDGEMENTS = frozenset({"pagerduty", "opsgenie"})
 """Schemes of services that are notified when an incident is acknowledged."""
@@ -48,12 +54,13 @@ KNOW_INCIDENTS = TAKE_ACKNOWLEDGEMENTS | {"alertmanager", "alertmanagers"}
 """Schemes of services that are notified when an incident is resolved."""
 MACHINES = frozenset(
     {
-        "alertmanager", "alertmanagers", "amqp", "amqps", "apprise", "apprises", "console", "exec", "file", "form",
-        "forms", "json", "jsons", "loki", "lokis", "mqtt", "mqtts", "rsyslog", "syslog", "syslog+tcp", "syslog+tls",
-        "syslog+udp", "webhook", "webhooks", "xml", "xmls",
+        "alertmanager", "alertmanagers", "amqp", "amqps", "apprise", "apprises", "cloudwatch-logs", "console", "exec",
+        "file", "form", "forms", "json", "jsons", "kinesis", "lambda", "loki", "lokis", "mqtt", "mqtts", "rsyslog",
+        "s3", "sns-topic", "sqs", "syslog", "syslog+tcp", "syslog+tls", "syslog+udp", "webhook", "webhooks", "xml",
+        "xmls",
     }
 )  # fmt: skip
-"""Schemes that programs read: no default limit, and no digests."""
+"""Schemes that programs read: no digests, and no default limit but those of ``_LIMITS``."""
 
 _MOST_IN_FLIGHT = 16
 _IN_FLIGHT = {
@@ -105,7 +112,8 @@ def default_options(url: str) -> ChannelOptions:
     """
     service = service_of(url)
     if service in MACHINES:
-        return ChannelOptions(concurrency=default_concurrency(url, None))
+        rate = _LIMITS.get(service)
+        return ChannelOptions(rate=rate, concurrency=default_concurrency(url, rate))
     rate = _LIMITS.get(service, _CHAT)
     return ChannelOptions(rate=rate, concurrency=default_concurrency(url, rate), digest_after=DIGEST_AFTER)
 
