@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +23,16 @@ settings.load_profile("full" if FULL else "quick")
 def full() -> bool:
     """Whether to run at full size."""
     return FULL
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a PostgreSQL server, which all workers share."""
+    from tests.support.postgres import shared_server
+
+    base = tmp_path_factory.getbasetemp()
+    with shared_server(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) as url:
+        yield url
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

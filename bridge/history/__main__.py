@@ -31,8 +31,8 @@ def _index(settings: dict[str, Any]) -> int:
     from bridge.history.index.folder import IndexFolder
     from bridge.history.index.indexer import Indexer, boot_id
     from bridge.journal import JournalError
+    from bridge.journal.file_lock import FileLock
     from bridge.journal.opening import open_to_read
-    from bridge.journal.sqlite.lock import FileLock
 
     configure_logging(settings["log"]["level"], settings["log"]["format"], frozenset())
     log = structlog.get_logger("history")

@@ -3,40 +3,84 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
+from bridge.journal.errors import JournalError
+from bridge.journal.location import DatabaseLocation, Location
 from bridge.journal.protocols import Journal
 
 
-def open_for_router(path: Path) -> Journal:
+def open_for_router(location: Location) -> Journal:
     """The journal for the router, created if there is none. Raises JournalError, also where another router uses it."""
+    if isinstance(location, DatabaseLocation):
+        return _postgres().open_for_router(location)
     from bridge.journal.sqlite import opening
 
-    return opening.open_for_router(path)
+    return opening.open_for_router(location)
 
 
-def open_for_courier(path: Path) -> Journal:
+def open_for_courier(location: Location) -> Journal:
     """The journal for the courier. Waits until no other courier uses it. Raises JournalError."""
+    if isinstance(location, DatabaseLocation):
+        return _postgres().open_for_courier(location)
     from bridge.journal.sqlite import opening
 
-    return opening.open_for_courier(path)
+    return opening.open_for_courier(location)
 
 
-def open_to_write(path: Path) -> Journal:
+def open_to_write(location: Location) -> Journal:
     """The journal for a writer beside router and courier. Raises JournalError."""
+    if isinstance(location, DatabaseLocation):
+        return _postgres().open_to_write(location)
     from bridge.journal.sqlite import opening
 
-    return opening.open_to_write(path)
+    return opening.open_to_write(location)
 
 
-def open_to_read(path: Path) -> Journal:
+def open_to_read(location: Location) -> Journal:
     """The journal for a reader, whether a bridge runs or not. Creates no file. Raises JournalError."""
+    if isinstance(location, DatabaseLocation):
+        return _postgres().open_to_read(location)
     from bridge.journal.sqlite import opening
 
-    return opening.open_to_read(path)
+    return opening.open_to_read(location)
 
 
-def backup(journal: Path, target: Path) -> list[Path]:
+def backup(journal: Location, target: Path) -> list[Path]:
     """Copy a journal that may be in use, with its keys. Returns the files that were written. Raises JournalError."""
+    if isinstance(journal, DatabaseLocation):
+        raise JournalError(
+            f"the journal {journal} is a database; back it up with PostgreSQL's tools, or copy it to a file with "
+            "falco-bridge journal copy"
+        )
     from bridge.journal.sqlite import backup as sqlite_backup
 
     return sqlite_backup.backup(journal, target)
+
+
+def migrate(location: Location, *, contract: bool) -> tuple[int, int]:
+    """Create or upgrade the tables of a database. Returns the formats before and after. Raises JournalError."""
+    if not isinstance(location, DatabaseLocation):
+        raise JournalError(f"the journal {location} is a file, which is upgraded when the bridge starts")
+    return _postgres().migrate_database(location, contract=contract)
+
+
+class _Postgres(Protocol):
+    def open_for_router(self, location: DatabaseLocation) -> Journal: ...
+    def open_for_courier(self, location: DatabaseLocation) -> Journal: ...
+    def open_to_write(self, location: DatabaseLocation) -> Journal: ...
+    def open_to_read(self, location: DatabaseLocation) -> Journal: ...
+    def migrate_database(self, location: DatabaseLocation, *, contract: bool) -> tuple[int, int]: ...
+
+
+def _postgres() -> _Postgres:
+    """The engine. Raises JournalError where its driver is not installed."""
+    try:
+        from bridge.journal.postgres import opening
+    except ImportError as error:
+        if not (error.name or "").startswith("psycopg"):
+            raise
+        raise JournalError(
+            "a journal in PostgreSQL needs psycopg, which is not installed; run pip install 'falco-bridge[postgres]'"
+        ) from error
+    return opening

@@ -146,6 +146,7 @@ class AlertLogConformance(Base):
                 while acknowledged < wanted:
                     acknowledged = int(writer.stdout.readline())
                 writer.send_signal(signal.SIGKILL)
+            engine.settled()
             alerts, deliveries = stored(journal)
             assert len(alerts) >= acknowledged
             assert alerts == deliveries == list(range(len(alerts)))

@@ -21,6 +21,8 @@ class Engine:
     """A journal for a writer on a full disk: it can be read, and whatever it writes fails."""
     open_code: str
     """A Python expression that opens it for a writer, for other processes."""
+    settled: Callable[[], None] = lambda: None
+    """Waits until a writer that was killed can no longer commit."""
 
 
 def claimed(journal: Journal, capacity: Capacity, now_ns: int = 0, channel: str = "chat") -> list[list[str]]:

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from bridge.journal import JournalError
+from bridge.journal.file_lock import FileLock
 from bridge.journal.opening import open_for_courier, open_for_router, open_to_read, open_to_write
 from bridge.journal.records import RecordedAlert
-from bridge.journal.sqlite.lock import FileLock
 from bridge.journal.sqlite.schema import VERSION
 from tests.support.builders import entries
 from tests.support.limits import largest_file

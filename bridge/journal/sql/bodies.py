@@ -39,7 +39,7 @@ class Bodies:
     def refresh(self) -> None:
         """Read the dictionaries again. The latest one compresses from now on."""
         for number, content in self._database.rows(
-            _DictionaryRow, "SELECT number, content FROM dictionaries WHERE length(content) ORDER BY number"
+            _DictionaryRow, "SELECT number, content FROM dictionaries WHERE length(content) > 0 ORDER BY number"
         ):
             try:
                 dictionary = zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_FULLDICT)

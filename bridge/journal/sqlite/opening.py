@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.journal.errors import JournalError
+from bridge.journal.file_lock import FileLock
 from bridge.journal.protocols import Journal
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.dead_letters import SqlDeadLetterQueue
@@ -18,7 +19,6 @@ from bridge.journal.sqlite.alert_log import SqliteAlertLog
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.delivery_queue import SqliteDeliveryQueue
 from bridge.journal.sqlite.file import connect, connect_to_read
-from bridge.journal.sqlite.lock import FileLock
 from bridge.journal.sqlite.maintenance import SqliteMaintenance
 from bridge.journal.sqlite.order_keys import reopen
 from bridge.journal.sqlite.secret_file import SecretFile

@@ -1,0 +1,221 @@
+"""Appends batches of alerts with their deliveries, in PostgreSQL, by binary COPY.
+
+Numbers come from one row of the database, which a transaction locks until it is committed: numbers have no gaps, and
+their order is that of the commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import psycopg
+
+from bridge.alert import Alert
+from bridge.alert.rejected import RejectedMessage
+from bridge.journal.codec import encode_decisions, encode_notification
+from bridge.journal.errors import JournalError
+from bridge.journal.postgres.database import Database, Statements, storable
+from bridge.journal.postgres.migrations import NEW
+from bridge.journal.records import NO_MEMORY, MemoryWrite
+from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.order_keys import order_key
+from bridge.journal.sql.state_log import StateLog
+from bridge.routing import Entry, Notification
+
+QUARANTINE_ROWS = 1000
+"""How many rejected messages are stored; the oldest are removed."""
+_QUARANTINE_BYTES = 64 << 10
+ALERT_BYTES, DELIVERY_BYTES = 160, 250
+"""What a row takes besides its texts, with its entries in the indexes."""
+_ATTEMPTS = 5
+_ALERTS = ("seq", "id", "received_ns", "source_name", "body", "decisions")
+_ALERT_TYPES = ("int8", "bytea", "int8", "text", "bytea", "bytea")
+_DELIVERIES = ("id", "alert_seq", "channel", "order_key", "notification", "due_ns", "created_ns", "blocked")
+_DELIVERY_TYPES = ("int8", "int8", "text", "int8", "bytea", "int8", "int8", "int2")
+
+_New = tuple[int, str, int | None, bytes]
+"""The alert's place in the batch, or its number; channel, order key and notification of a delivery."""
+
+
+class PostgresAlertLog:
+    """Implements AlertLog. The journal has one router; the courier may append beside it."""
+
+    def __init__(self, database: Database, bodies: Bodies) -> None:
+        self._database = database
+        self._bodies = bodies
+        self._state = StateLog()
+
+    def unknown(self, alerts: Iterable[Alert]) -> list[Alert]:
+        """As in AlertLog."""
+        fresh: dict[str, Alert] = {}
+        for alert in alerts:
+            fresh.setdefault(alert.id, alert)
+        for known in self._known(list(fresh)):
+            del fresh[known]
+        return list(fresh.values())
+
+    def append(
+        self,
+        source_name: str,
+        received_ns: int,
+        entries: Sequence[Entry],
+        rejected: Sequence[RejectedMessage] = (),
+        checkpoint: Mapping[str, str | None] | None = None,
+        memory: MemoryWrite = NO_MEMORY,
+    ) -> int:
+        """As in AlertLog. Known ids are looked for only where storing the batch fails because of one."""
+        call = (entries, rejected, checkpoint, memory)
+        fresh = entries
+        for _ in range(_ATTEMPTS):
+            batch = _Batch(source_name, received_ns, fresh, rejected, checkpoint or {}, memory)
+            try:
+                return self._database.run(call, lambda statements, batch=batch: self._append(statements, batch))  # type: ignore[misc]
+            except JournalError as error:
+                if not isinstance(error.__cause__, psycopg.errors.UniqueViolation):
+                    raise
+                failure = error
+            fresh = self._fresh(entries)
+        raise failure
+
+    def checkpoint(self, source_name: str) -> dict[str, str]:
+        """As in AlertLog."""
+        rows = self._database.rows(
+            _PartRow, "SELECT part, position FROM checkpoints WHERE source_name = ?", (source_name,)
+        )
+        return {row.part: row.position for row in rows}
+
+    def _append(self, statements: Statements, batch: _Batch) -> int:
+        alerts, deliveries, size = self._encoded(batch.entries)
+        earlier = list(_about_earlier(statements, batch))
+        count = len(deliveries) + len(earlier)
+        size += sum(DELIVERY_BYTES + len(each[3]) for each in earlier)
+        if alerts or count:
+            first, first_id = _numbers(statements, len(alerts), count, size)
+            statements.copy(
+                "alerts", _ALERTS, _ALERT_TYPES,
+                [(first + at, alert_id, batch.received_ns, batch.source_name, body, decisions)
+                 for at, (alert_id, body, decisions) in enumerate(alerts)],
+            )  # fmt: skip
+            numbered = [(first + at, *rest) for at, *rest in deliveries] + [(seq, *rest) for seq, *rest in earlier]
+            statements.copy(
+                "deliveries", _DELIVERIES, _DELIVERY_TYPES,
+                [(number, seq, channel, key, body, batch.received_ns, batch.received_ns, 0 if key is None else NEW)
+                 for number, (seq, channel, key, body) in enumerate(numbered, first_id)],
+            )  # fmt: skip
+        if batch.rejected:
+            _quarantine(statements, batch)
+        if batch.memory.changes:
+            self._state.write(statements, batch.memory.changes)
+        if batch.checkpoint:
+            _move(statements, batch)
+        return count
+
+    def _encoded(self, entries: Sequence[Entry]) -> tuple[list[tuple[bytes, bytes, bytes]], list[_New], int]:
+        """Alerts, deliveries about them, and how many bytes they take."""
+        alerts: list[tuple[bytes, bytes, bytes]] = []
+        deliveries: list[_New] = []
+        encoded: dict[Notification, tuple[int | None, bytes]] = {}
+        size = 0
+        for at, entry in enumerate(entries):
+            alert = entry.alert
+            body, decisions = self._bodies.encode(alert), encode_decisions(entry.routed.decisions)
+            alerts.append((bytes.fromhex(alert.id), body, decisions))
+            size += ALERT_BYTES + len(body) + len(decisions)
+            for notification in entry.routed.notifications:
+                if notification.about is not None:
+                    continue
+                if notification.context is not None:  # no two are alike
+                    known = order_key(notification), encode_notification(notification)
+                elif notification in encoded:
+                    known = encoded[notification]
+                else:
+                    known = encoded[notification] = (order_key(notification), encode_notification(notification))
+                deliveries.append((at, notification.channel, *known))
+                size += DELIVERY_BYTES + len(known[1])
+        return alerts, deliveries, size
+
+    def _fresh(self, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries whose alert is not stored, each alert once."""
+        fresh: dict[str, Entry] = {}
+        for entry in entries:
+            fresh.setdefault(entry.alert.id, entry)
+        for known in self._known(list(fresh)):
+            del fresh[known]
+        return list(fresh.values())
+
+    def _known(self, ids: Sequence[str]) -> Iterator[str]:
+        """Those of the ids that are stored."""
+        if ids:
+            wanted = [bytes.fromhex(alert_id) for alert_id in ids]
+            for known in self._database.rows(bytes, "SELECT id FROM alerts WHERE id = ANY(?)", (wanted,)):
+                yield known.hex()
+
+
+class _Batch(NamedTuple):
+    source_name: str
+    received_ns: int
+    entries: Sequence[Entry]
+    rejected: Sequence[RejectedMessage]
+    checkpoint: Mapping[str, str | None]
+    memory: MemoryWrite
+
+
+class _PartRow(NamedTuple):
+    part: str
+    position: str
+
+
+def _numbers(statements: Statements, alerts: int, deliveries: int, size: int) -> tuple[int, int]:
+    """The first numbers of that many alerts and deliveries."""
+    found = statements.execute(
+        "UPDATE counters SET alerts = alerts + ?, deliveries = deliveries + ?, bytes = bytes + ? "
+        "RETURNING alerts, deliveries",
+        (alerts, deliveries, size),
+    ).fetchone()
+    assert found is not None
+    return found[0] - alerts + 1, found[1] - deliveries + 1
+
+
+def _about_earlier(statements: Statements, batch: _Batch) -> Iterator[_New]:
+    """The deliveries that are about alerts stored earlier, or in this batch.
+
+    An alert may be gone, because its notification waited for longer than alerts are stored; then another alert that the
+    notification names takes its place. If all are gone, there is nothing left to send.
+    """
+    of_batch = [each for entry in batch.entries for each in entry.routed.notifications if each.about is not None]
+    for notification in (*of_batch, *batch.memory.notifications):
+        named = notification.context.alerts if notification.context is not None else ()
+        for alert_id in dict.fromkeys(each for each in (notification.about, *named) if each is not None):
+            found = statements.execute(
+                "SELECT seq FROM alerts WHERE id = ? FOR KEY SHARE", (bytes.fromhex(alert_id),)
+            ).fetchone()
+            if found is not None:
+                yield found[0], notification.channel, order_key(notification), encode_notification(notification)
+                break
+
+
+def _quarantine(statements: Statements, batch: _Batch) -> None:
+    rows = [
+        (batch.received_ns, batch.source_name, storable(each.reason), each.raw[:_QUARANTINE_BYTES])
+        for each in batch.rejected
+    ]
+    statements.copy(
+        "quarantine", ("received_ns", "source_name", "reason", "raw"), ("int8", "text", "text", "bytea"), rows
+    )
+    statements.execute(
+        "DELETE FROM quarantine WHERE seq < (SELECT min(seq) FROM "
+        f"(SELECT seq FROM quarantine ORDER BY seq DESC LIMIT {QUARANTINE_ROWS}) AS newest)"
+    )
+
+
+def _move(statements: Statements, batch: _Batch) -> None:
+    statements.executemany(
+        "INSERT INTO checkpoints VALUES (?, ?, ?) ON CONFLICT (source_name, part) DO UPDATE "
+        "SET position = excluded.position",
+        [(batch.source_name, part, position) for part, position in batch.checkpoint.items() if position is not None],
+    )
+    statements.executemany(
+        "DELETE FROM checkpoints WHERE source_name = ? AND part = ?",
+        [(batch.source_name, part) for part, position in batch.checkpoint.items() if position is None],
+    )

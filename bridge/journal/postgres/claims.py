@@ -1,0 +1,208 @@
+"""Chooses and claims the deliveries that may be sent now, in PostgreSQL: one query for all channels."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from bridge.alert import Alert
+from bridge.delivery import Capacity, Delivery
+from bridge.journal.codec import decode_notification
+from bridge.journal.errors import UnreadableError
+from bridge.journal.postgres.database import Database, UnknownOutcomeError
+from bridge.journal.postgres.placement import has_new, place
+from bridge.journal.postgres.settlements import bury
+from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN
+from bridge.routing import Notification, NotificationKind
+
+_COLUMNS = (
+    "SELECT d.id, d.channel, d.order_key, d.notification, d.attempts, d.created_ns, a.id, a.body, d.due_ns "
+    "FROM unnest(?::text[], ?::bigint[]) AS c (channel, room) CROSS JOIN LATERAL "
+    "(SELECT * FROM deliveries AS e WHERE e.channel = c.channel AND {wanted}) AS d "
+    "JOIN alerts AS a ON a.seq = d.alert_seq ORDER BY d.channel, d.due_ns, d.id"
+)
+_DUE = f"e.{OPEN} AND e.blocked = 0 AND e.due_ns <= ?"
+_LIMITED = "ORDER BY e.due_ns, e.id LIMIT c.room"
+_READY = _COLUMNS.format(wanted=f"{_DUE} {_LIMITED}")
+_READY_IN_ORDER = _COLUMNS.format(wanted=f"{_DUE} AND coalesce(e.order_key, 1) > {HEALTH_ALERT_KEY} {_LIMITED}")
+_HEALTH_ALERTS = _COLUMNS.format(wanted=f"e.order_key = {HEALTH_ALERT_KEY} AND {_DUE}")
+_FOLLOWERS = (
+    "SELECT d.id, d.channel, d.order_key, d.notification, d.attempts, d.created_ns, a.id, a.body, d.due_ns "
+    "FROM unnest(?::text[], ?::bigint[], ?::bigint[]) AS k (channel, order_key, id) CROSS JOIN LATERAL "
+    "(SELECT * FROM deliveries AS e WHERE e.channel = k.channel AND e.order_key = k.order_key AND e.id > k.id "
+    f"AND e.{OPEN} ORDER BY e.id LIMIT ?) AS d JOIN alerts AS a ON a.seq = d.alert_seq ORDER BY d.id"
+)
+_NEXT_DUE = (
+    "SELECT d.due_ns FROM unnest(?::text[]) AS c (channel) CROSS JOIN LATERAL (SELECT due_ns FROM deliveries AS e "
+    f"WHERE e.channel = c.channel AND e.{OPEN} AND e.blocked = 0 ORDER BY e.due_ns LIMIT 1) AS d "
+    "ORDER BY d.due_ns LIMIT 1"
+)
+_CLAIM = "UPDATE deliveries SET state = 'claimed', due_ns = ? WHERE id = ANY(?)"
+_PUT_BACK = "UPDATE deliveries SET state = 'pending', due_ns = ? WHERE id = ANY(?) AND state = 'claimed'"
+
+
+class _Row(NamedTuple):
+    id: int
+    channel: str
+    order_key: int | None
+    notification: bytes
+    attempts: int
+    created_ns: int
+    alert_id: bytes
+    body: bytes
+    due_ns: int
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it has a send of its own: a health alert, or one that was released from its order key."""
+        return self.order_key is not None and self.order_key <= HEALTH_ALERT_KEY
+
+    @property
+    def is_released(self) -> bool:
+        """Whether it was released from its order key."""
+        return self.order_key is not None and self.order_key < HEALTH_ALERT_KEY
+
+
+class _AlertRow(NamedTuple):
+    id: bytes
+    body: bytes
+
+
+class Claims:
+    """The part of DeliveryQueue that reads and claims what is due."""
+
+    def __init__(self, database: Database, bodies: Bodies) -> None:
+        self._database = database
+        self._bodies = bodies
+        self._uncertain: list[int] = []
+        """Deliveries that may have been claimed by a transaction whose outcome is unknown."""
+
+    def claim(self, now_ns: int, lease_ns: int, capacity: Mapping[str, Capacity]) -> list[tuple[Delivery, ...]]:
+        """As in DeliveryQueue."""
+        if self._uncertain:
+            self.put_back(self._uncertain, now_ns)
+            self._uncertain = []
+        self._place()
+        rooms = {channel: room for channel, room in capacity.items() if room.sends > 0}
+        sends = list(self._sends(rooms, now_ns)) if rooms else []
+        if not sends:
+            return []
+        unreadable: list[tuple[int, str]] = []
+        claimed = [tuple(self._deliveries(send, unreadable)) for send in sends]
+        ids = [each.id for send in claimed for each in send]
+        try:
+            with self._database.transaction(durable=False) as statements:
+                statements.execute(_CLAIM, (now_ns + lease_ns, ids))
+                bury(statements, unreadable, now_ns)
+        except UnknownOutcomeError:
+            self._uncertain = ids
+            raise
+        return [send for send in claimed if send]
+
+    def put_back(self, ids: Collection[int], now_ns: int) -> None:
+        """As in DeliveryQueue."""
+        with self._database.transaction(durable=False) as statements:
+            statements.execute(_PUT_BACK, (now_ns, list(ids)))
+
+    def next_due(self, channels: Collection[str]) -> int | None:
+        """As in DeliveryQueue."""
+        self._place()
+        return next(iter(self._database.rows(int, _NEXT_DUE, (list(channels),))), None)
+
+    def _place(self) -> None:
+        if has_new(self._database):
+            with self._database.transaction(durable=False) as statements:
+                place(statements)
+
+    def _sends(self, rooms: Mapping[str, Capacity], now_ns: int) -> Iterator[list[_Row]]:
+        """For each channel up to ``Capacity.sends`` lists of deliveries, health alerts first, then oldest first."""
+        ready = self._ready(rooms, now_ns)
+        batched = [row for channel, rows in ready.items() for row in rows
+                   if rooms[channel].batch_size > 1 and row.order_key is not None and not row.is_alone]  # fmt: skip
+        followers = self._followers(batched, max((room.batch_size for room in rooms.values()), default=1) - 1, now_ns)
+        for channel, rows in ready.items():
+            yield from _gathered(rows, rooms[channel], followers)
+
+    def _ready(self, rooms: Mapping[str, Capacity], now_ns: int) -> dict[str, list[_Row]]:
+        """The deliveries of each channel that may begin a send."""
+        found: dict[str, list[_Row]] = {channel: [] for channel in rooms}
+        channels, limits = list(rooms), [room.sends * room.batch_size for room in rooms.values()]
+        ordered = [channel for channel in channels if rooms[channel].released_last]
+        some = [limit for channel, limit in zip(channels, limits, strict=True) if rooms[channel].released_last]
+        everything = self._rows(_READY, channels, limits, now_ns)
+        if any(row.order_key == HEALTH_ALERT_KEY for row in everything):
+            for row in self._rows(_HEALTH_ALERTS, channels, limits, now_ns):
+                found[row.channel].append(row)
+        for row in sorted(self._rows(_READY_IN_ORDER, ordered, some, now_ns)) if ordered else ():
+            found[row.channel].append(row)
+        for row in sorted(everything):
+            if row.is_released or not (row.is_alone or rooms[row.channel].released_last):
+                found[row.channel].append(row)
+        return found
+
+    def _rows(self, statement: str, channels: Sequence[str], limits: Sequence[int], now_ns: int) -> list[_Row]:
+        return self._database.rows(_Row, statement, (channels, limits, now_ns))
+
+    def _followers(self, rows: Sequence[_Row], limit: int, now_ns: int) -> dict[int, list[_Row]]:
+        """The deliveries behind the first one of an order key, up to one that is not due; by the first one's id."""
+        if not rows or not limit:
+            return {}
+        firsts = {(row.channel, row.order_key): row.id for row in rows}
+        found: dict[int, list[_Row]] = {row.id: [] for row in rows}
+        ended: set[int] = set()
+        columns = [row.channel for row in rows], [row.order_key for row in rows], [row.id for row in rows]
+        for row in self._database.rows(_Row, _FOLLOWERS, (*columns, limit)):
+            first = firsts[row.channel, row.order_key]
+            if row.due_ns > now_ns:
+                ended.add(first)
+            elif first not in ended:
+                found[first].append(row)
+        return found
+
+    def _deliveries(self, send: Iterable[_Row], unreadable: list[tuple[int, str]]) -> Iterator[Delivery]:
+        """The deliveries of these rows; those that cannot be read are added to ``unreadable``."""
+        for row in send:
+            try:
+                yield self._delivery(row)
+            except UnreadableError as error:
+                unreadable.append((row.id, str(error)))
+
+    def _delivery(self, row: _Row) -> Delivery:
+        alert = self._bodies.decode(row.alert_id, row.body)
+        try:
+            notification = decode_notification(row.channel, row.notification)
+        except (msgspec.MsgspecError, ValueError, KeyError, IndexError) as error:
+            raise UnreadableError(f"the notification of delivery {row.id} cannot be read ({error})") from error
+        return Delivery(row.id, alert, notification, row.attempts, row.created_ns, self._named(notification))
+
+    def _named(self, notification: Notification) -> tuple[Alert, ...]:
+        """The alerts that a digest of a group names."""
+        context = notification.context
+        if context is None or context.kind is not NotificationKind.DIGEST:
+            return ()
+        ids = [bytes.fromhex(each) for each in context.alerts]
+        rows = self._database.rows(_AlertRow, "SELECT id, body FROM alerts WHERE id = ANY(?) ORDER BY id", (ids,))
+        return tuple(self._bodies.decode_or_stand_in(row.id, row.body) for row in rows)
+
+
+def _gathered(rows: Iterable[_Row], room: Capacity, followers: Mapping[int, Sequence[_Row]]) -> Iterator[list[_Row]]:
+    """Up to ``room.sends`` lists of deliveries of one channel."""
+    sends, gathered = 0, list[_Row]()
+    for row in rows:
+        if sends + bool(gathered) == room.sends and (row.is_alone or not gathered):
+            break
+        if row.is_alone:
+            sends += 1
+            yield [row]
+            continue
+        gathered.append(row)
+        gathered += followers.get(row.id, ())[: room.batch_size - len(gathered)]
+        if len(gathered) == room.batch_size:
+            sends += 1
+            yield gathered
+            gathered = []
+    if gathered:
+        yield gathered

@@ -1,0 +1,65 @@
+"""Connects to the database of a journal."""
+
+from __future__ import annotations
+
+import os
+import socket
+from urllib.parse import unquote
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from bridge.journal.errors import JournalError
+from bridge.journal.location import DatabaseLocation
+from bridge.journal.postgres.faults import cannot_connect
+
+SCHEMA = "falco_bridge"
+"""The schema of the journal's tables, unless the URI's ``options`` set a search_path."""
+_DEFAULTS: dict[str, str] = {
+    "connect_timeout": "10",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "target_session_attrs": "read-write",
+}
+"""Parameters of libpq that the URI may replace. A host that vanished is noticed within about ten seconds."""
+_SESSION = (
+    "SET client_connection_check_interval = '1s'; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; "
+    "SET tcp_keepalives_count = 3; SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '30s'; "
+    "SET timezone = 'UTC'"
+)
+"""The server ends the session, with its locks, soon after the client has vanished."""
+
+PgConnection = psycopg.Connection[tuple[object, ...]]
+
+
+def connect(location: DatabaseLocation, role: str, *, read_only: bool = False) -> PgConnection:
+    """A session, with its search_path set. ``role`` names it for people. Raises psycopg.Error and JournalError."""
+    parameters = _parameters(location)
+    options = str(parameters.get("options", ""))
+    if "search_path" not in options:
+        parameters["options"] = f"{options} -c search_path={SCHEMA}".strip()
+    parameters.setdefault("application_name", f"falco-bridge {role} {socket.gethostname()} {os.getpid()}"[:63])
+    connection = psycopg.connect(make_conninfo("", **{**_DEFAULTS, **parameters}), autocommit=True)
+    read = "SET default_transaction_read_only = on" if read_only else "SET default_transaction_read_only = off"
+    connection.execute(f"{_SESSION}; {read}")  # constants
+    return connection
+
+
+def first_connect(location: DatabaseLocation, role: str, *, read_only: bool = False) -> PgConnection:
+    """As ``connect``. Raises JournalError that says what to check."""
+    try:
+        return connect(location, role, read_only=read_only)
+    except psycopg.Error as error:
+        raise cannot_connect(error, str(location)) from error
+
+
+def _parameters(location: DatabaseLocation) -> dict[str, str]:
+    try:
+        return {name: str(value) for name, value in conninfo_to_dict(location.url.reveal()).items()}
+    except psycopg.ProgrammingError as error:
+        wrong = " ".join(unquote(str(error)).split())
+        if any(secret in wrong for secret in location.url.reveal().split("@")[:1]):
+            wrong = "it is not a connection URI"
+        raise JournalError(f"the journal's url {location} cannot be used: {wrong}") from None

@@ -1,0 +1,151 @@
+"""Settles deliveries and records the health of channels, in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from bridge.common.clock import Step
+from bridge.delivery import Capacity, Delivery, Health, Settlement
+from bridge.journal.postgres.claims import Claims
+from bridge.journal.postgres.database import Database, Statements, storable
+from bridge.journal.postgres.placement import unblock_first
+from bridge.journal.postgres.settlements import apply, write_health
+from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.order_keys import OPEN
+
+_CHANNELS = f"""
+WITH RECURSIVE names (name) AS (
+    SELECT (SELECT min(channel) FROM deliveries WHERE {OPEN})
+    UNION ALL
+    SELECT (SELECT min(channel) FROM deliveries WHERE {OPEN} AND channel > names.name)
+    FROM names WHERE names.name IS NOT NULL
+)
+SELECT name FROM names WHERE name IS NOT NULL
+"""
+_MOVED = "CASE WHEN {column} BETWEEN v.checked AND v.now THEN {column} ELSE {column} + v.by END"
+"""As ``Step.moved``."""
+_FOLLOW = (
+    f"UPDATE deliveries SET created_ns = least({_MOVED.format(column='created_ns')}, v.now), "
+    "due_ns = CASE WHEN state = 'pending' AND attempts = 0 THEN least(due_ns, v.now) "
+    f"WHEN state = 'pending' THEN {_MOVED.format(column='due_ns')} ELSE due_ns + v.by END, "
+    f"settled_ns = {_MOVED.format(column='settled_ns')} "
+    f"FROM (SELECT ?::bigint AS by, ?::bigint AS checked, ?::bigint AS now) AS v WHERE {OPEN}"
+)
+
+
+class _HealthRow(NamedTuple):
+    name: str
+    health: bytes
+
+
+class PostgresDeliveryQueue:
+    """Implements DeliveryQueue. The lock of the courier makes it the only one that claims."""
+
+    def __init__(self, database: Database, bodies: Bodies) -> None:
+        self._database = database
+        self._claims = Claims(database, bodies)
+
+    def claim(self, now_ns: int, lease_ns: int, capacity: Mapping[str, Capacity]) -> list[tuple[Delivery, ...]]:
+        """As in DeliveryQueue."""
+        return self._claims.claim(now_ns, lease_ns, capacity)
+
+    def next_due(self, channels: Collection[str]) -> int | None:
+        """As in DeliveryQueue."""
+        return self._claims.next_due(channels)
+
+    def settle(self, settlements: Sequence[Settlement], health: Mapping[str, Health] | None = None) -> None:
+        """As in DeliveryQueue."""
+        if not settlements and not health:
+            return
+
+        def write(statements: Statements) -> None:
+            apply(statements, settlements)
+            write_health(statements, health or {})
+
+        self._database.run((settlements, health), write)
+
+    def release(self, now_ns: int) -> int:
+        """As in DeliveryQueue."""
+        with self._database.transaction() as statements:
+            return statements.execute(
+                f"UPDATE deliveries SET state = 'pending', due_ns = ? WHERE {OPEN} AND state = 'claimed'", (now_ns,)
+            ).rowcount
+
+    def put_back(self, ids: Collection[int], now_ns: int) -> None:
+        """As in DeliveryQueue."""
+        self._claims.put_back(ids, now_ns)
+
+    def follow(self, step: Step, health: Mapping[str, Health]) -> None:
+        """As in DeliveryQueue. A delivery that was never tried is due: no clock can make it wait."""
+
+        def write(statements: Statements) -> None:
+            statements.execute(_FOLLOW, (step.by_ns, step.checked_ns, step.now_ns))
+            write_health(statements, health)
+
+        self._database.run((step, health), write)
+
+    def latest_ns(self) -> int:
+        """As in DeliveryQueue."""
+        latest = "greatest(created_ns, coalesce(settled_ns, 0))"
+        return self._database.number(f"SELECT coalesce(max({latest}), 0) FROM deliveries WHERE {OPEN}")
+
+    def make_due_now(self, channel: str, now_ns: int) -> None:
+        """As in DeliveryQueue."""
+        with self._database.transaction() as statements:
+            statements.execute(
+                f"UPDATE deliveries SET due_ns = ? WHERE channel = ? AND {OPEN} AND due_ns > ? AND state = 'pending' "
+                "AND attempts > 0",
+                (now_ns, channel, now_ns),
+            )
+
+    def expire(self, channel: str, before_ns: int, now_ns: int, reason: str, limit: int) -> int:
+        """As in DeliveryQueue, oldest first. Begins a transaction only where something expires."""
+        expired = f"SELECT id FROM deliveries WHERE channel = ? AND {OPEN} AND state = 'pending' AND created_ns <= ?"
+        if not self._database.rows(int, f"{expired} LIMIT 1", (channel, before_ns)):
+            return 0
+        with self._database.transaction() as statements:
+            keys = statements.execute(
+                "UPDATE deliveries SET state = 'dead', settled_ns = ?, reason = ?, status = NULL "
+                f"WHERE id IN ({expired} ORDER BY created_ns, id LIMIT ?) RETURNING order_key",
+                (now_ns, storable(reason), channel, before_ns, limit),
+            ).fetchall()
+            unblock_first(statements, [(channel, key) for (key,) in keys if key is not None])
+            return len(keys)
+
+    def waiting(self, channel: str, limit: int | None = None) -> int:
+        """As in DeliveryQueue."""
+        return self._database.number(
+            f"SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE channel = ? AND {OPEN} LIMIT ?) AS found",
+            (channel, limit),
+        )
+
+    def undelivered(self) -> int:
+        """As in DeliveryQueue."""
+        return self._database.number(f"SELECT count(*) FROM deliveries WHERE {OPEN}")
+
+    def waiting_channels(self) -> list[str]:
+        """As in DeliveryQueue. Costs by the number of channels, not of deliveries."""
+        return self._database.rows(str, _CHANNELS)
+
+    def health(self) -> dict[str, Health]:
+        """As in DeliveryQueue."""
+        rows = self._database.rows(_HealthRow, "SELECT name, health FROM channels")
+        return {row.name: _health(row) for row in rows}
+
+    def remove_health_except(self, channels: Collection[str]) -> None:
+        """As in DeliveryQueue."""
+        with self._database.transaction() as statements:
+            statements.execute("DELETE FROM channels WHERE name <> ALL(?::text[])", (list(channels),))
+
+
+def _health(row: _HealthRow) -> Health:
+    """The stored health; that of a channel that was never used where it cannot be read."""
+    try:
+        return msgspec.json.decode(row.health, type=Health)
+    except msgspec.MsgspecError as error:
+        structlog.get_logger("journal").error("health unreadable", channel=row.name, problem=str(error))
+        return Health()

@@ -1,0 +1,49 @@
+"""Turns PostgreSQL's errors into journal errors that say what to do next."""
+
+from __future__ import annotations
+
+import psycopg
+
+from bridge.journal.errors import JournalBusyError, JournalError
+
+BUSY_SECONDS = 30.0
+"""How long a call waits for the database to be back before it reports that the journal is busy."""
+_PASSING = ("08", "40", "53", "55", "57", "58")
+"""Classes of SQLSTATE after which the same call may work later: connection, conflict, resources, lock, shutdown."""
+
+
+def explain(error: psycopg.Error, name: str, *, then: str = "the bridge continues") -> JournalError:
+    """The journal error for an error of psycopg; ``then`` is what follows once the cause is fixed."""
+    state, text = error.sqlstate or "", one_line(error)
+    if state == "53100":
+        return JournalBusyError(f"the disk of the journal's database {name} is full; free some space, and {then}")
+    if state == "25006":
+        return JournalBusyError(
+            f"the journal's database {name} does not accept writes ({text}); make a server primary, and {then}"
+        )
+    if state.startswith(_PASSING) or (not state and isinstance(error, psycopg.OperationalError)):
+        return JournalBusyError(f"the journal's database {name} cannot be used now ({text}); once it can, {then}")
+    if state == "42501":
+        return JournalError(
+            f"the bridge's role may not use the journal's database {name} ({text}); grant what docs/postgresql.md lists"
+        )
+    return JournalError(f"the journal's database {name} cannot be used: {text}")
+
+
+def cannot_connect(error: psycopg.Error, name: str) -> JournalError:
+    """The error for a database that did not accept the first connection."""
+    return JournalError(
+        f"cannot connect to the journal's database {name}: {one_line(error)}; check its address, the role's password "
+        "and pg_hba.conf"
+    )
+
+
+def no_journal(name: str) -> JournalError:
+    """The error for a reader where no journal is."""
+    return JournalError(f"there is no journal in the database {name}: no bridge has run with it yet")
+
+
+def one_line(error: psycopg.Error) -> str:
+    """The message of the server or of libpq."""
+    primary = error.diag.message_primary
+    return " ".join((primary or str(error) or type(error).__name__).split())

@@ -1,0 +1,107 @@
+"""The tables of a journal in PostgreSQL, and how those of older formats become those of today.
+
+A migration either *expands* (older versions of the bridge still read and write the result) or *contracts*. Those that
+expand are applied when a bridge starts; those that contract by ``falco-bridge journal migrate --contract`` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ROUTER, COURIER = "router", "courier"
+"""The roles of processes that own a part of the journal."""
+NEW = 2
+"""The value of ``blocked`` of a delivery whose place in its order key the courier has not decided yet."""
+_OPEN = "state IN ('pending', 'claimed')"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step from a format to the next."""
+
+    statements: tuple[str, ...]
+    min_reader: int
+    """The oldest format whose bridges can read the result."""
+    min_writer: int
+    """The oldest format whose bridges can write to the result."""
+
+
+_FIRST = (
+    """
+CREATE TABLE alerts (
+    seq bigint PRIMARY KEY,
+    id bytea NOT NULL UNIQUE,
+    received_ns bigint NOT NULL,
+    source_name text NOT NULL,
+    body bytea NOT NULL,
+    decisions bytea NOT NULL
+)
+""",
+    "ALTER TABLE alerts ALTER COLUMN body SET STORAGE EXTERNAL",  # it is compressed
+    """
+CREATE TABLE deliveries (
+    id bigint PRIMARY KEY,
+    alert_seq bigint NOT NULL,
+    channel text NOT NULL,
+    order_key bigint,
+    notification bytea NOT NULL,
+    state text NOT NULL DEFAULT 'pending',
+    due_ns bigint NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    created_ns bigint NOT NULL,
+    settled_ns bigint,
+    status integer,
+    reason text NOT NULL DEFAULT '',
+    digest_id bigint,
+    blocked smallint NOT NULL DEFAULT 0
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05)
+""",
+    f"CREATE INDEX deliveries_ready ON deliveries (channel, due_ns, id) WHERE {_OPEN} AND blocked = 0",
+    f"CREATE INDEX deliveries_new ON deliveries (id) WHERE {_OPEN} AND blocked = {NEW}",
+    f"CREATE INDEX deliveries_order ON deliveries (channel, order_key, id) WHERE {_OPEN} AND order_key IS NOT NULL",
+    f"CREATE INDEX deliveries_age ON deliveries (channel, created_ns) WHERE {_OPEN}",
+    "CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 'dead'",
+    "CREATE INDEX deliveries_alert ON deliveries (alert_seq)",
+    """
+CREATE TABLE attempts (
+    delivery_id bigint NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    number integer NOT NULL,
+    attempted_ns bigint NOT NULL,
+    status integer,
+    reason text NOT NULL,
+    PRIMARY KEY (delivery_id, number)
+)
+""",
+    (
+        "CREATE TABLE counters (one boolean PRIMARY KEY DEFAULT true CHECK (one), alerts bigint NOT NULL DEFAULT 0, "
+        "deliveries bigint NOT NULL DEFAULT 0, bytes bigint NOT NULL DEFAULT 0) WITH (fillfactor = 10)"
+    ),
+    "INSERT INTO counters DEFAULT VALUES",
+    (
+        "CREATE TABLE owners (role text PRIMARY KEY, token bigint NOT NULL, commits bigint NOT NULL) "
+        "WITH (fillfactor = 10)"
+    ),
+    "CREATE TABLE checkpoints (source_name text, part text, position text NOT NULL, PRIMARY KEY (source_name, part))",
+    "CREATE TABLE dictionaries (number integer PRIMARY KEY, content bytea NOT NULL)",
+    "CREATE TABLE channels (name text PRIMARY KEY, health bytea NOT NULL)",
+    """
+CREATE TABLE quarantine (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    received_ns bigint NOT NULL,
+    source_name text NOT NULL,
+    reason text NOT NULL,
+    raw bytea NOT NULL
+)
+""",
+    "CREATE TABLE clauses (number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, identity text NOT NULL UNIQUE)",
+    (
+        "CREATE TABLE state (clause integer, key bytea, row bytea NOT NULL, due_ns bigint, PRIMARY KEY (clause, key)) "
+        "WITH (fillfactor = 70)"
+    ),
+    "CREATE TABLE state_log (number bigint PRIMARY KEY, changes bytea NOT NULL)",
+    "ALTER TABLE state_log ALTER COLUMN changes SET STORAGE EXTERNAL",
+    "CREATE TABLE silences (id text PRIMARY KEY, created_ns bigint NOT NULL, body bytea NOT NULL)",
+    "CREATE TABLE secrets (name text PRIMARY KEY, content bytea NOT NULL)",
+)
+MIGRATIONS = (Migration(_FIRST, min_reader=1, min_writer=1),)
+"""The first one makes an empty journal; the number of a format counts them."""

@@ -1,0 +1,145 @@
+"""Opens a journal in PostgreSQL and assembles its parts over one session.
+
+Router and courier own a role each (`ownership.py`); operators and readers have sessions of their own.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import psycopg
+
+from bridge.journal.errors import JournalError
+from bridge.journal.file_lock import FileLock
+from bridge.journal.location import DatabaseLocation
+from bridge.journal.postgres.alert_log import PostgresAlertLog
+from bridge.journal.postgres.connection import PgConnection, connect, first_connect
+from bridge.journal.postgres.database import Database
+from bridge.journal.postgres.delivery_queue import PostgresDeliveryQueue
+from bridge.journal.postgres.faults import explain
+from bridge.journal.postgres.maintenance import PostgresMaintenance
+from bridge.journal.postgres.migrate import check, migrate
+from bridge.journal.postgres.migrations import COURIER, ROUTER
+from bridge.journal.postgres.ownership import Ownership
+from bridge.journal.postgres.placement import reopen
+from bridge.journal.postgres.secret_row import SecretRow
+from bridge.journal.protocols import Journal
+from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.dead_letters import SqlDeadLetterQueue
+from bridge.journal.sql.history import SqlHistory
+from bridge.journal.sql.memory import SqlMemory
+
+_ROUTER_SECONDS = 5.0
+"""How long a router waits for the lock: the session of a killed one may not have ended yet."""
+_COURIER_SECONDS = 86_400.0
+_AGAIN_SECONDS = 5.0
+
+
+def assemble(database: Database, location: DatabaseLocation, lock: FileLock | None = None) -> Journal:
+    """A journal over an open database. Closing it releases ``lock``."""
+
+    def close() -> None:
+        database.close()
+        if lock is not None:
+            lock.release()
+
+    bodies = Bodies(database)
+    return Journal(
+        alerts=PostgresAlertLog(database, bodies),
+        memory=SqlMemory(database, SecretRow(database)),
+        deliveries=PostgresDeliveryQueue(database, bodies),
+        dead_letters=SqlDeadLetterQueue(database, bodies, reopen),
+        history=SqlHistory(database, bodies),
+        maintenance=PostgresMaintenance(database, bodies, partial(read_database, location)),
+        verify=lambda: None,  # a lost session is noticed when it is used
+        close=close,
+    )
+
+
+def open_for_router(location: DatabaseLocation) -> Journal:
+    """As in `bridge.journal.opening`."""
+    files = location.files
+    lock = FileLock(files.with_name(files.name + ".lock")) if files.parent.is_dir() else None
+    if lock is not None and not lock.try_acquire():
+        raise JournalError(
+            f"another falco-bridge (process {lock.owner()}) uses the local files {files}; stop it, or give this one a "
+            "journal.path of its own"
+        )
+    try:
+        return assemble(_owned(location, ROUTER, _ROUTER_SECONDS), location, lock)
+    except JournalError:
+        if lock is not None:
+            lock.release()
+        raise
+
+
+def open_for_courier(location: DatabaseLocation) -> Journal:
+    """As in `bridge.journal.opening`."""
+    return assemble(_owned(location, COURIER, _COURIER_SECONDS), location)
+
+
+def open_to_write(location: DatabaseLocation) -> Journal:
+    """As in `bridge.journal.opening`."""
+    connection = first_connect(location, "operator")
+    _prepare(connection, location)
+    return assemble(Database(connection, partial(connect, location, "operator"), str(location)), location)
+
+
+def open_to_read(location: DatabaseLocation) -> Journal:
+    """As in `bridge.journal.opening`."""
+    return assemble(read_database(location), location)
+
+
+def read_database(location: DatabaseLocation) -> Database:
+    """A session that only reads. Raises JournalError, also where there is no journal."""
+    connection = first_connect(location, "reader", read_only=True)
+    try:
+        check(connection, str(location), to_write=False)
+    except psycopg.Error as error:
+        connection.close()
+        raise explain(error, str(location)) from error
+    except JournalError:
+        connection.close()
+        raise
+    return Database(connection, partial(connect, location, "reader", read_only=True), str(location))
+
+
+def migrate_database(location: DatabaseLocation, *, contract: bool) -> tuple[int, int]:
+    """Create or upgrade the tables. Returns the formats before and after. Raises JournalError."""
+    with first_connect(location, "migrate") as connection:
+        return migrate(connection, str(location), contract=contract)
+
+
+def _owned(location: DatabaseLocation, role: str, wait_seconds: float) -> Database:
+    name, ownership = str(location), Ownership(role)
+    connection = first_connect(location, role)
+    _prepare(connection, location)
+    try:
+        ownership.acquire(connection, name, wait_seconds)
+    except psycopg.Error as error:
+        connection.close()
+        raise explain(error, name) from error
+    except JournalError:
+        connection.close()
+        raise
+
+    def open_again() -> PgConnection:
+        again = connect(location, role)
+        try:
+            ownership.acquire(again, name, _AGAIN_SECONDS)
+        except (psycopg.Error, JournalError):
+            again.close()
+            raise
+        return again
+
+    return Database(connection, open_again, name, ownership)
+
+
+def _prepare(connection: PgConnection, location: DatabaseLocation) -> None:
+    """Create or upgrade the tables where that is needed. Closes the connection if it raises JournalError."""
+    try:
+        migrate(connection, str(location), contract=False)
+        check(connection, str(location), to_write=True)
+    except JournalError:
+        connection.close()
+        raise
