@@ -45,6 +45,7 @@ def _deliver(settings: dict[str, Any]) -> int:
     from bridge.courier.settings import Settings
     from bridge.journal import JournalError
     from bridge.journal.opening import open_for_courier
+    from bridge.tracing.tracer import Tracer
 
     current = Settings(settings)
     current.configure_logging()
@@ -56,11 +57,15 @@ def _deliver(settings: dict[str, Any]) -> int:
         journal.deliveries.release(timeline.now_ns())
         intercept.install()
         idle_seconds = settings.get("idle_seconds", IDLE_SECONDS)
+        tracer = Tracer("courier", current.span_counts())
+        tracer.use(current.traces)
         courier = Courier(
-            journal.alerts, journal.deliveries, current.opened(), current.options, timeline, idle_seconds=idle_seconds
-        )
+            journal.alerts, journal.deliveries, current.opened(), current.options, timeline, idle_seconds=idle_seconds,
+            tracer=tracer,
+        )  # fmt: skip
         threading.Thread(target=_read_commands, args=(courier, current), daemon=True).start()
         courier.run()
+        tracer.close()
         if courier.is_worn_out:
             return WORN_OUT
     except JournalError as error:

@@ -27,6 +27,8 @@ from bridge.delivery.options import ChannelOptions
 from bridge.journal import JournalBusyError
 from bridge.journal.busy import retry_while_busy
 from bridge.journal.protocols import AlertLog, DeliveryQueue
+from bridge.tracing.attempts import trace_attempt
+from bridge.tracing.tracer import Tracer
 
 MAX_HANGING_THREADS = 16
 """With more threads hanging in channels the courier stops, and another one is started."""
@@ -54,8 +56,10 @@ class Courier:
         timeline: Timeline,
         jitter: Callable[[], float] = random.random,
         idle_seconds: float = IDLE_SECONDS,
+        tracer: Tracer | None = None,
     ) -> None:
         """``jitter`` returns a number from 0 to 1, which spreads retries."""
+        self.tracer = Tracer("courier") if tracer is None else tracer
         self._queue = queue
         self._timeline = timeline
         self._idle_seconds = idle_seconds
@@ -319,6 +323,7 @@ class Courier:
 
     def _done(self, attempt: Attempt, outcome: Outcome) -> None:
         """Called from the threads. The courier is not woken for every result."""
+        trace_attempt(self.tracer, attempt.send, outcome, attempt.started, is_late=attempt.is_late)
         self._results.append((attempt, outcome))
         count = len(self._results)
         if count == 1 or count % SETTLE_EVERY == 0 or outcome.verdict is not Verdict.DELIVERED or attempt.is_last:

@@ -12,11 +12,13 @@ from bridge.channels.contract import Channel
 from bridge.channels.native.allowed import from_settings
 from bridge.channels.registry import open_channels
 from bridge.common.log_setup import configure_logging
-from bridge.common.masking import secrets_in
+from bridge.common.masking import forms_of, secrets_in
 from bridge.courier.linked_channel import LinkedChannel
 from bridge.delivery.ack_link import AckLinks
 from bridge.delivery.extras import ChannelExtras, extras_from
 from bridge.delivery.options import ChannelOptions
+from bridge.tracing.counts import SpanCounts
+from bridge.tracing.settings import TraceSettings
 
 if TYPE_CHECKING:
     from bridge.courier.courier import Courier
@@ -50,7 +52,19 @@ class Settings:
     def secrets(self) -> frozenset[str]:
         """The texts that no output may show."""
         of_extras = (each.secrets for each in self.extras.values())
-        return self.masked.union(*(secrets_in(url) for url in self.channels.values()), *of_extras)
+        headers = () if self.traces is None else self.traces.headers.values()
+        return self.masked.union(
+            *(secrets_in(url) for url in self.channels.values()), *of_extras, *map(forms_of, headers)
+        )
+
+    @property
+    def traces(self) -> TraceSettings | None:
+        """Where spans are sent; None while traces are off."""
+        return msgspec.convert(self.values.get("traces"), TraceSettings | None)
+
+    def span_counts(self) -> SpanCounts:
+        """The counters that the router reads."""
+        return SpanCounts(self.values.get("span_counts"))
 
     def configure_logging(self) -> None:
         """Log as these settings say."""
@@ -77,6 +91,7 @@ class Settings:
             or extras.get(name) != extras_now.get(name)
         }
         courier.configure(list(following.channels), following._opened(changed), now)  # of this class
+        courier.tracer.use(following.traces)
         return following
 
     def _opened(self, urls: Mapping[str, str]) -> dict[str, Channel]:

@@ -138,7 +138,9 @@ class Workers:
             if not attempt.is_first_result():
                 self._timed_out.discard(attempt)
                 if outcome.verdict is Verdict.DELIVERED:
-                    self._done(Attempt(attempt.channel, attempt.send, is_late=True), outcome)
+                    late = Attempt(attempt.channel, attempt.send, is_late=True)
+                    late.started = attempt.started
+                    self._done(late, outcome)
                 return
             attempt.is_last = self._queue.empty()
             self._done(attempt, outcome)

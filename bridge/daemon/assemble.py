@@ -83,7 +83,10 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     _try_shadow(generation, journal, intake)
     sources = RunningSources(config.sources, parts.sources, lambda prepared: _made(prepared, journal, intake))
     look_back = LookBackService(intake, config.journal.path)
-    inspector = Inspector(config.journal.path, list(config.channels), intake, sources, courier, look_back.report)
+    inspector = Inspector(
+        config.journal.path, list(config.channels), intake, sources, courier, look_back.report,
+        lambda: {"router": intake.traces.tracer.counts.values(), "courier": courier.span_counts.values()},
+    )  # fmt: skip
     controls = Controls(intake, journal.memory, config.journal.path, dict(config.labels), config.channels)
     log = {"level": config.log.level, "format": config.log.format}
     index = HistoryIndex(config.journal.path, log, generation.loaded.secret_names)
@@ -102,7 +105,9 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         bridge.drain_seconds = new.config.shutdown.drain.seconds
         return forgotten
 
-    live = LiveGeneration(generation, RunningParts(sources, parts.operator, courier, parts.listening, use_routes))
+    intake.traces.use(generation.trace_settings())
+    running = RunningParts(sources, parts.operator, courier, parts.listening, use_routes, intake.traces.use)
+    live = LiveGeneration(generation, running)
     reload = Reload(live, os.environ)
     parts.operator.attach(
         RunningBridge(
@@ -128,6 +133,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         SilenceAnnouncer(controls.announce_silences),
         Heartbeat(lambda: _heartbeat(live.current), intake.store_own, inspector.cannot_deliver),
         JournalWatch(journal.verify, fail),
+        intake.traces,
     ]
     bridge = Bridge(journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop)
     return bridge, reload

@@ -16,6 +16,7 @@ from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
 from bridge.daemon.channel_check import ChannelCheck, check_channels
 from bridge.daemon.shadow import NO_SHADOW, ShadowSet, read_shadow
+from bridge.daemon.start_check import check_extras
 from bridge.delivery.extras import extras_as_settings
 from bridge.delivery.service_limits import incident_channels
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
@@ -23,6 +24,7 @@ from bridge.language.diagnostics.render import render_text
 from bridge.language.diagnostics.source import SourceText
 from bridge.pipeline.shadow import ShadowRoutes
 from bridge.routing.router import Router
+from bridge.tracing.settings import TraceSettings
 from bridge.workbench.route_groups import GroupRoutes
 from bridge.workbench.routes import load_routes
 
@@ -66,7 +68,16 @@ class Generation:
             "labels": dict(config.labels),
             "allow": config.allowed.as_settings(),
             "log": {"level": config.log.level, "format": config.log.format},
+            "traces": msgspec.to_builtins(self.trace_settings()),
         } | self._link_settings()
+
+    def trace_settings(self) -> TraceSettings | None:
+        """Where spans are sent; None while traces are off."""
+        traces = self.config.traces
+        if traces is None:
+            return None
+        headers = {name: value.reveal() for name, value in traces.headers.items()}
+        return TraceSettings(traces.endpoint, headers, traces.sample.share, self.config.labels)
 
     def _link_settings(self) -> dict[str, object]:
         settings = self.config.acknowledge
@@ -123,7 +134,7 @@ def build_from(loaded: LoadedConfig, previous: Sequence[GroupRoutes] = ()) -> Bu
     check = ChannelCheck(loaded)
     use_field_lists(loaded.fields)
     routes = load_routes(loaded.routes, loaded.known, previous=previous)
-    diagnostics = check.diagnostics()
+    diagnostics = (*check.diagnostics(), *check_extras(loaded))
     failed = bool(diagnostics) or loaded.config is None
     diagnostics = (*diagnostics, *routes.checked.diagnostics)
     sources |= routes.sources

@@ -19,6 +19,7 @@ from bridge.daemon.running_sources import RunningSources, SourceChanges
 from bridge.daemon.sources import Prepared, prepare_source
 from bridge.operator.service import OperatorService
 from bridge.pipeline.courier_process import CourierProcess
+from bridge.tracing.settings import TraceSettings
 
 _LISTENERS = ("admin", "metrics", "acknowledge")
 
@@ -33,6 +34,8 @@ class RunningParts:
     listening: ListeningSockets
     use_routes: Callable[[Generation], dict[str, int]]
     """Decides with the routes of another generation; returns the clauses that are forgotten."""
+    use_traces: Callable[[TraceSettings | None], None] = lambda _settings: None
+    """Exports the router's traces as these settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class LiveGeneration:
         configure_logging(config.log.level, config.log.format, generation.masked)
         self._parts.sources.rotate_secrets(config.sources)
         self._parts.operator.rotate(config)
+        self._parts.use_traces(generation.trace_settings())
         if generation.courier_settings() != previous.courier_settings():
             self._parts.courier.configure(generation.courier_settings(), generation.loaded.secret_names)
 

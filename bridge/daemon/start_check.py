@@ -6,8 +6,9 @@ import fcntl
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from bridge.common.errors import SetupError
@@ -21,6 +22,7 @@ from bridge.config.schema.values import ListenAddress
 from bridge.journal import JournalError
 from bridge.journal.opening import open_to_read
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
+from bridge.tracing.exporter import MISSING, REMEDY, is_installed
 
 _Problem = tuple[Place, str, str]
 """Where, what, and the remedy."""
@@ -31,7 +33,18 @@ def check_start(loaded: LoadedConfig) -> list[Diagnostic]:
     config = loaded.config
     if config is None:
         return []
-    problems = (*_journal(config), *_sockets(config), *_ports(config))
+    return [*_diagnostics(loaded, (*_journal(config), *_sockets(config), *_ports(config))), *check_extras(loaded)]
+
+
+def check_extras(loaded: LoadedConfig) -> list[Diagnostic]:
+    """An error for each part of the config whose libraries are not installed."""
+    config = loaded.config
+    if config is None or config.traces is None or is_installed():
+        return []
+    return [replace(each, may_pass=True) for each in _diagnostics(loaded, [(("traces",), MISSING, REMEDY)])]
+
+
+def _diagnostics(loaded: LoadedConfig, problems: Iterable[_Problem]) -> list[Diagnostic]:
     spans = loaded.spans
     return [
         Diagnostic(Code.CANNOT_START, message, next(spans[place[:size]] for size in range(len(place), 0, -1)

@@ -80,8 +80,12 @@ class Inspector:
         sources: Iterable[Source],
         courier: InspectedCourier,
         look_back: Callable[[], LookBackReport | None] = lambda: None,
+        spans: Callable[[], Mapping[str, Mapping[str, int]]] = dict,
     ) -> None:
-        """``look_back`` returns how far the look-back at recorded alerts is; None while there is none."""
+        """``look_back`` returns how far the look-back at recorded alerts is; None while there is none.
+
+        ``spans`` returns how many spans each process exported, dropped and could not export.
+        """
         self.started_ns = time.time_ns()
         self.channels = tuple(channels)
         self._path = journal
@@ -90,6 +94,7 @@ class Inspector:
         self._sources = sources
         self._courier = courier
         self.look_back = look_back
+        self.spans = spans
         self._stopping = False
         self._journal: Journal | None = None
         self._lock = threading.Lock()

@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from bridge.courier.exit_code import WORN_OUT
+from bridge.tracing.counts import SharedCounts
 
 _FIRST_RESTART_SECONDS = 0.1
 _SLOWEST_RESTART_SECONDS = 30.0
@@ -37,8 +38,10 @@ class CourierProcess:
 
     def __init__(self, settings: Mapping[str, object], secret_names: Collection[str] = ()) -> None:
         """``secret_names`` are the environment variables that it does not get."""
+        self.span_counts = SharedCounts()
+        """What the courier's traces count."""
         self._secret_names = secret_names
-        self._settings = _line(settings)
+        self._settings = self._line(settings)
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -100,9 +103,9 @@ class CourierProcess:
 
         A courier that does not read them is replaced by another one, once its attempts in flight have ended.
         """
-        line = b"configure " + _line(settings)
+        line = b"configure " + self._line(settings)
         with self._lock:
-            self._settings, self._secret_names = _line(settings), secret_names
+            self._settings, self._secret_names = self._line(settings), secret_names
             process = self._process
             if process is None or process.stdin is None or process.stdin.closed:
                 return
@@ -118,7 +121,9 @@ class CourierProcess:
 
     def _launch(self) -> None:
         with self._lock:
-            self._process = process = start_python("bridge.courier", without=self._secret_names)
+            self._process = process = start_python(
+                "bridge.courier", without=self._secret_names, inherited=(self.span_counts.descriptor,)
+            )
             assert process.stdin is not None
             with suppress(BrokenPipeError):
                 process.stdin.write(self._settings)
@@ -126,6 +131,9 @@ class CourierProcess:
             os.set_blocking(process.stdin.fileno(), False)
             with suppress(OSError):  # the settings of many channels fit at once
                 fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+    def _line(self, settings: Mapping[str, object]) -> bytes:
+        return json.dumps({**settings, "span_counts": self.span_counts.descriptor}).encode() + b"\n"
 
     def _write(self, line: bytes) -> None:
         with self._lock:
@@ -170,12 +178,17 @@ class CourierProcess:
 
 
 def start_python(
-    module: str, *, stdout: int | None = None, stderr: int | None = None, without: Collection[str] = ()
+    module: str,
+    *,
+    stdout: int | None = None,
+    stderr: int | None = None,
+    without: Collection[str] = (),
+    inherited: Collection[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Run a module of this package with a pipe to its standard input, in a process group of its own.
 
-    ``without`` are environment variables that it does not get. This package is found first, and the working folder,
-    which may belong to anyone, is not searched.
+    ``without`` are environment variables that it does not get, ``inherited`` descriptors that it does. This package is
+    found first, and the working folder, which may belong to anyone, is not searched.
     """
     environ = {name: value for name, value in os.environ.items() if name not in without or name in _NEEDED}
     root = str(Path(__file__).parent.parent.parent)
@@ -187,11 +200,8 @@ def start_python(
         bufsize=0,
         env=environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
         process_group=0,  # the bridge handles Ctrl-C
+        pass_fds=tuple(inherited),
     )
-
-
-def _line(settings: Mapping[str, object]) -> bytes:
-    return json.dumps(settings).encode() + b"\n"
 
 
 def _exit_text(code: int) -> str:

@@ -22,6 +22,7 @@ from bridge.journal.busy import retry_while_busy
 from bridge.journal.protocols import AlertLog
 from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.language.program.program import Redaction
+from bridge.pipeline.alert_traces import AlertTraces
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
 from bridge.pipeline.route_faults import RouteFaults
@@ -86,6 +87,8 @@ class Intake:
         self._log = structlog.get_logger("intake")
         self.counts = Counts()
         self.nodes = Nodes()
+        self.traces = AlertTraces(clock=clock)
+        """Traces of what is committed. Off until it is given settings."""
         self.blocked = ""
         """Why the journal accepts no writes at present; empty while it does."""
 
@@ -334,6 +337,7 @@ class Intake:
 
     def _store(self, write: Write, batch: Batch) -> int:
         """Store it. If the journal cannot, an entry that is the cause is quarantined, and the others are stored."""
+        started = time.perf_counter()
         try:
             deliveries, seconds = self._retrying(lambda: self._append(write), batch)
         except Aborted:
@@ -352,6 +356,7 @@ class Intake:
             return self._store(bare, batch)
         self.counts.add(write.source_name, write.received_ns, write.entries, len(write.rejected), seconds)
         self.nodes.add(write.source_name, write.received_ns, write.entries)
+        self.traces.committed(write, time.perf_counter() - started)
         return deliveries
 
     def _append(self, write: Write) -> tuple[int, float]:

@@ -12,7 +12,16 @@ from bridge.config.schema.keys import Section, key
 from bridge.config.schema.listeners import AcknowledgeSettings, AdminSettings, MetricsSettings
 from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.sources import SourceSettings
-from bridge.config.schema.values import AbsolutePath, Duration, FieldListFile, FilePattern, Size
+from bridge.config.schema.values import (
+    AbsolutePath,
+    Duration,
+    FieldListFile,
+    FilePattern,
+    HeaderValue,
+    Percentage,
+    PublicUrl,
+    Size,
+)
 
 
 class RetentionSettings(Section, frozen=True, kw_only=True):
@@ -80,6 +89,25 @@ class HeartbeatSettings(Section, frozen=True, kw_only=True):
     shorthand: ClassVar[str] = "channel"
     channel: Annotated[str, key("The channel that receives it.", "watchdog")]
     every: Annotated[Duration, key("The interval, at least 10 seconds.", "5m")] = Duration.of("1m")
+
+
+class TracesSettings(Section, frozen=True, kw_only=True):
+    """OpenTelemetry traces of alerts. A plain text is the endpoint."""
+
+    noun: ClassVar[str] = "`traces`"
+    shorthand: ClassVar[str] = "endpoint"
+    endpoint: Annotated[
+        PublicUrl, key("Collector that receives OTLP/HTTP; `/v1/traces` is appended to a URL without a path.",
+                       "http://otel-collector:4318"),
+    ]  # fmt: skip
+    headers: Annotated[
+        Mapping[str, HeaderValue],
+        key("Headers of every request. Their values are secrets.", "{X-Api-Key: '${file:/run/secrets/otlp}'}",
+            default="none", names=r"[A-Za-z0-9][A-Za-z0-9-]*"),
+    ] = {}  # msgspec copies it  # fmt: skip
+    sample: Annotated[
+        Percentage, key("The share of alerts that are traced, chosen by their ids.", "10%")
+    ] = Percentage(1.0, "100%")  # fmt: skip
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -150,6 +178,11 @@ class Config(Section, frozen=True, kw_only=True):
         HeartbeatSettings | None,
         key("A [message while all is well](operations.md#who-watches-the-bridge): the channel, or a mapping.",
             "{channel: watchdog, every: 5m}", default="none"),
+    ] = None  # fmt: skip
+    traces: Annotated[
+        TracesSettings | None,
+        key("[OpenTelemetry traces](traces.md) of alerts: the endpoint, or a mapping.",
+            "http://otel-collector:4318", default="no traces"),
     ] = None  # fmt: skip
 
     @property

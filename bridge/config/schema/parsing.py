@@ -22,10 +22,12 @@ from bridge.config.schema.values import (
     FieldListFile,
     FilePattern,
     GrpcAddress,
+    HeaderValue,
     ListenAddress,
     Passphrase,
     PathSecret,
     PemFile,
+    Percentage,
     PublicUrl,
     Resolver,
     RouteFile,
@@ -39,6 +41,7 @@ from bridge.config.schema.written_otherwise import (
     file_hint,
     grpc_hint,
     pattern_hint,
+    percentage_hint,
     rate_hint,
     size_hint,
     slashes_hint,
@@ -56,6 +59,7 @@ _RATE = re.compile(r"(?P<count>\d+(\.\d+)?)\s*(?:/\s*(?P<unit>s|sec|second|m|min
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _LISTEN = re.compile(r"(\[[^\]]+\]|[^\s/:]*):(\d{1,5})")
 _DNS_NAME = re.compile(r"dns://([A-Za-z0-9_.-]+):(\d{1,5})")
+_PERCENTAGE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%")
 _SHORTEST_SECRET = 8
 _LARGEST_PORT = 65535
 _NO_PATHS = frozenset({"true", "false", "yes", "no", "on", "off", "none", "null"})
@@ -249,6 +253,19 @@ def _public_url(text: str, _folder: Path) -> PublicUrl:
     return PublicUrl(text.rstrip("/"))
 
 
+def _header(text: str, _folder: Path) -> HeaderValue:
+    if not text or not text.isascii() or not text.isprintable():
+        raise InvalidValueError("write printable ASCII characters")
+    return HeaderValue(text)
+
+
+def _percentage(text: str, _folder: Path) -> Percentage:
+    match = _PERCENTAGE.fullmatch(text)
+    if match is None or not 0 < float(match[1]) <= 100:
+        raise InvalidValueError(percentage_hint(text))
+    return Percentage(float(match[1]) / 100, text)
+
+
 def _token(text: str, _folder: Path) -> Token:
     _check_strength(text)
     return Token(text)
@@ -296,5 +313,7 @@ VALUES: Mapping[Any, ValueType] = {
     Passphrase: ValueType("a passphrase", lambda text, _folder: Passphrase(text)),
     Token: ValueType("at least 8 characters", _token),
     PathSecret: ValueType("at least 8 characters", _path_secret),
+    HeaderValue: ValueType("the value of a header", _header),
+    Percentage: ValueType("a percentage above 0% and up to 100%", _percentage, _string(r"%$|\$\{")),
 }  # fmt: skip
 """By type. Whole numbers, booleans and choices are read by the binder itself."""

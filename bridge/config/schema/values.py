@@ -52,6 +52,22 @@ class Passphrase(Secret):
     """What decrypts a private key."""
 
 
+class HeaderValue(Secret):
+    """The value of an HTTP header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Percentage:
+    """A share with the text that it was written as."""
+
+    share: float
+    """From 0 to 1."""
+    text: str = field(compare=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @dataclass(frozen=True, slots=True)
 class Duration:
     """A duration with the text that it was written as."""

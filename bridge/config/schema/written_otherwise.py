@@ -56,6 +56,14 @@ def size_hint(text: str) -> str:
     return "" if found is None else _write(f"{found[1]}{found[2].upper()}B", text)
 
 
+def percentage_hint(text: str) -> str:
+    """How to write a percentage, or an empty string."""
+    text = text.strip()
+    if not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", text) or not 0 < float(text) <= 100:
+        return ""
+    return f"write `{float(text) * 100:g}%`" if float(text) <= 1 else f"write `{text}%`"
+
+
 def rate_hint(text: str) -> str:
     """How to write a rate, or an empty string."""
     text = text.strip()

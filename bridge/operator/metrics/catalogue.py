@@ -119,5 +119,10 @@ NODES_UNTRACKED = Metric(
     "Alerts from nodes that are not tracked because 1,000 others are, and nodes that lost their place.",
 )  # fmt: skip
 
+TRACE_SPANS = Metric(
+    "falco_bridge_trace_spans_total", "counter", ("process", "outcome"),
+    "Spans of traces: exported, dropped (the queue was full), or failed (the collector did not accept them).",
+)  # fmt: skip
+
 METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 """All of them. docs/metrics.md lists each."""

@@ -57,6 +57,11 @@ class BridgeCollector(Collector):
         yield from _sources(inspector.sources())
         yield from _nodes(inspector.nodes.now())
         yield _single(catalogue.NODES_UNTRACKED, inspector.nodes.untracked)
+        spans = inspector.spans().items()
+        yield family(
+            catalogue.TRACE_SPANS,
+            (((process, outcome), count) for process, counts in spans for outcome, count in counts.items()),
+        )
         yield from _journal(inspector)
 
 
