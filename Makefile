@@ -8,8 +8,11 @@ SITE   := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # `make sbom SBOM=FILE` writes the bill of materials elsewhere.
 SBOM   := build/falco-bridge.cdx.json
+# The tests of the Helm chart use it if it is there.
+HELM   := v3.19.0
+TOOLS  := build/tools
 
-.PHONY: help run test test-full check bench files docs stubs lock sbom format clean
+.PHONY: help run test test-full check bench files docs stubs lock sbom helm format clean
 
 help:                    ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 14
@@ -63,6 +66,13 @@ sbom: $(READY)           ## write the software bill of materials (CycloneDX) of 
 	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements.lock --pyproject $(SBOM).toml --output-reproducible --validate \
 		--output-format JSON --output-file $(SBOM)
 	rm $(SBOM).toml
+
+helm: $(TOOLS)/helm-$(HELM) ## build Helm with Go, for the tests of examples/helm
+
+$(TOOLS)/helm-$(HELM):
+	mkdir -p $(TOOLS)
+	CGO_ENABLED=0 GOBIN=$(abspath $(TOOLS)) go install -ldflags '-s -w' helm.sh/helm/v3/cmd/helm@$(HELM)
+	mv $(TOOLS)/helm $@
 
 format: $(READY)         ## fix formatting and lint errors that have an automatic fix
 	$(BIN)/ruff check --fix .

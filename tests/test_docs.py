@@ -178,7 +178,8 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 
 FALCO_OUTPUTS = {
-    "json_output", "json_include_output_fields_property", "grpc", "grpc_output", "http_output", "file_output",
+    "json_output", "json_include_output_property", "json_include_output_fields_property", "json_include_tags_property",
+    "metrics", "syscall_event_drops", "grpc", "grpc_output", "http_output", "file_output",
     "program_output", "stdout_output", "time_format_iso_8601", "append_output",
 }  # fmt: skip
 

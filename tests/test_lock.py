@@ -45,13 +45,6 @@ def test_every_dependency_is_locked(name: str, wanted: list[str]) -> None:
         assert version in each.specifier, f"{each} does not allow {version}; run make lock"
 
 
-def test_the_image_installs_nothing_without_a_hash() -> None:
-    """And nothing from an index but what the lock files name."""
-    dockerfile = (ROOT / "examples/kubernetes/Dockerfile").read_text(encoding="utf-8")
-    for command in re.findall(r"pip install[^&\n]*", dockerfile):
-        assert "--require-hashes" in command or "--no-index" in command, command
-
-
 def test_the_bill_of_materials_lists_what_is_locked(tmp_path: Path) -> None:
     """With versions and hashes. `make sbom` validates it against CycloneDX's schema."""
     file = tmp_path / "bom.json"

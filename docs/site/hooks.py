@@ -25,8 +25,8 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     for path in sorted(ROOT.glob("*.md")):
         _add(files, config, _page_of(path.name), path.name, path.read_text(encoding="utf-8"))
     for folder in sorted((ROOT / "examples").iterdir()):
-        name = f"examples/{folder.name}"
-        _add(files, config, f"{name}.md", f"{name}/README.md", _example(folder))
+        readme = _readme(folder)
+        _add(files, config, f"examples/{folder.name}.md", readme.relative_to(ROOT).as_posix(), _example(folder, readme))
     return files
 
 
@@ -39,7 +39,12 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         path = posixpath.normpath(posixpath.join(folder, match["target"]))
         anchor = match["anchor"] or ""
         target = _page_of(path)
-        if path.startswith("examples/") and path.count("/") > 1:
+        if (
+            path.startswith("examples/")
+            and path.count("/") > 1
+            and (ROOT / path).is_file()
+            and not path.endswith("/README.md")
+        ):
             anchor = f"#{_anchor(path.split('/', 2)[2])}"
         if files.get_file_from_path(target) is None:
             return match["text"]
@@ -64,12 +69,16 @@ def _add(files: Files, config: MkDocsConfig, site_path: str, original: str, text
     files.append(File.generated(config, site_path, content=text))
 
 
-def _example(folder: Path) -> str:
+def _readme(folder: Path) -> Path:
+    """The README of the example, or of the only folder in it. It may not exist."""
+    return next(iter(sorted(folder.glob("*/README.md"))), folder / "README.md")
+
+
+def _example(folder: Path, readme: Path) -> str:
     """A page with the example's README, if it has one, and its files."""
-    readme = folder / "README.md"
     parts = [readme.read_text(encoding="utf-8") if readme.exists() else f"# {folder.name.capitalize()}\n"]
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path != readme:
+        if path.is_file() and path != readme and not path.is_symlink():
             text = path.read_text(encoding="utf-8")
             shown = f"{len(text):,} characters, not shown here.\n"
             if len(text) <= MAX_SHOWN_BYTES:
