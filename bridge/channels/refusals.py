@@ -46,11 +46,20 @@ def smtp_refusal(status: int, text: str) -> Verdict:
 
 
 def _texts(parsed: dict[str, Any]) -> Iterator[str]:
-    """The error codes and texts of Slack, Telegram, Teams, Mattermost and PagerDuty."""
+    """The error codes and texts of Slack, Telegram, Teams, Mattermost, PagerDuty and Google Cloud."""
     error, several = parsed.get("error"), parsed.get("errors")
     code = error.get("code") if isinstance(error, dict) else error
+    if isinstance(error, dict) and isinstance(code, int):
+        yield from _google(error)
     candidates = (code, parsed.get("description"), parsed.get("id"), *(several if isinstance(several, list) else ()))
-    return (candidate for candidate in candidates if isinstance(candidate, str))
+    yield from (candidate for candidate in candidates if isinstance(candidate, str))
+
+
+def _google(error: dict[str, Any]) -> Iterator[str]:
+    """The status of an error of Google Cloud, and the reasons of one of Cloud Storage."""
+    listed = error.get("errors")
+    reasons = [each.get("reason") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    yield from (each for each in (error.get("status"), *reasons) if isinstance(each, str))
 
 
 def _by_shape(status: int, parsed: dict[str, Any]) -> Verdict:

@@ -15,7 +15,8 @@ from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 
 _FILE = "file://"
 _AWS = frozenset({"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda"})
-NATIVE = _AWS | frozenset(
+_GCP = frozenset({"pubsub", "gcs"})
+NATIVE = _AWS | _GCP | frozenset(
     {
         "console", "file", "exec", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers",
         "syslog+tcp", "syslog+tls", "syslog+udp",
@@ -26,11 +27,11 @@ PARAMETERS = frozenset(
     {
         "format", "batch", "secret", "cafile", "tenant", "hold", "generator", "arg", "limit",
         "facility", "app", "sd", "framing", "size", "region", "endpoint", "role", "external-id", "token", "compression",
-        "style", "sse", "kms-key", "storage-class", "acl", "stream", "qualifier",
+        "style", "sse", "kms-key", "storage-class", "acl", "stream", "qualifier", "key", "key-file", "ordering",
     }
 )  # fmt: skip
 """Every parameter of the bridge's own channels."""
-_WITH_TLS = frozenset({"webhooks", "lokis", "alertmanagers"})
+_WITH_TLS = frozenset({"webhooks", "lokis", "alertmanagers"}) | _GCP
 """The schemes of the bridge's own that use ``tls``."""
 
 
@@ -79,12 +80,20 @@ def open_channel(
             from bridge.channels.native.syslog import channel as syslog_channel
 
             return syslog_channel.SyslogChannel(name, parse_address(url, syslog_channel.PARAMETERS), labels)
-        case aws if aws in _AWS:
-            from bridge.channels.native.aws.opening import open_aws
-
-            return open_aws(name, url, labels)
+        case cloud if cloud in _AWS | _GCP:
+            return _cloud_channel(name, url, labels, extras)
         case _:
             return _apprise_channel(name, url, labels, extras)
+
+
+def _cloud_channel(name: str, url: str, labels: Mapping[str, str], extras: ChannelExtras) -> Channel:
+    if url.partition("://")[0].lower() in _GCP:
+        from bridge.channels.native.gcp.opening import open_gcp
+
+        return open_gcp(name, url, labels, extras)
+    from bridge.channels.native.aws.opening import open_aws
+
+    return open_aws(name, url, labels)
 
 
 def _check_extras(scheme: str, extras: ChannelExtras) -> None:

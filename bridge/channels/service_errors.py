@@ -32,6 +32,10 @@ CHANNEL_CODES = frozenset(
         # A Teams workflow that was disabled or deleted, or whose address is incomplete, with status 400
         "WorkflowTriggerIsNotEnabled", "WorkflowNotFound", "DirectApiAuthorizationRequired",
         "DirectApiInvalidAuthorizationScheme",
+        # Google Cloud (cloud.google.com/apis/design/errors) and Cloud Storage (docs/json_api/v1/status-codes)
+        "PERMISSION_DENIED", "UNAUTHENTICATED", "NOT_FOUND", "FAILED_PRECONDITION", "forbidden", "accountDisabled",
+        "insufficientPermissions", "userProjectMissing", "userProjectAccountProblem", "notFound", "required",
+        "orgPolicyConstraintFailed", "SERVICE_DISABLED",
         # Mattermost's webhooks and API (server/channels/app/webhook.go)
         "web.incoming_webhook.invalid.app_error", "web.incoming_webhook.permissions.app_error",
         "web.incoming_webhook.disabled.app_error", "web.incoming_webhook.channel.app_error",

@@ -17,8 +17,9 @@ _PUBLIC_SCHEMES = ("console://", "file://", "exec://", "syslog+tcp://", "syslog+
 """Channels whose URLs contain no secret: a place on this machine, or a receiver. Operators must be able to read it."""
 
 _LOGIN_SCHEMES = frozenset({"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda", "pubsub", "gcs"})
-"""Channels of which only the login and ``token`` are secret. What else is in the URL names a place in a cloud, and
-operators must be able to read it in an error."""
+"""Channels of which only the login and ``token`` or ``key`` are secret. The rest names a place in a cloud, which
+operators must be able to read in an error."""
+_SECRET_NAMES = frozenset({"token", "key"})
 
 
 def is_public_url(url: str) -> bool:
@@ -79,7 +80,7 @@ def _login_parts(url: str) -> Iterator[str]:
     login, has_login, _ = place.rpartition("@")
     if has_login:
         yield from (login, *login.partition(":")[::2])
-    yield from (value for name, _, value in (each.partition("=") for each in query.split("&")) if name == "token")
+    yield from (value for name, _, value in (each.partition("=") for each in query.split("&")) if name in _SECRET_NAMES)
 
 
 def _is_host(name: str) -> bool:

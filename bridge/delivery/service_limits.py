@@ -43,6 +43,7 @@ _LIMITS: Mapping[str, Rate] = {
     "ntfys": Rate(1, 5, 60),
     # An object a second, of up to 1000 alerts: each request costs, and small objects are slow to search; our choice
     "s3": Rate(1, 1, 10),
+    "gcs": Rate(1, 1, 10),
     # 300 messages a second in the smallest regions, ten a request (docs.aws.amazon.com/general/latest/gr/sns.html)
     "sns-topic": Rate(30, 1, 30),
     # 1000 functions run at the same time in an account, and the bridge must not need them all; our choice
@@ -55,9 +56,9 @@ KNOW_INCIDENTS = TAKE_ACKNOWLEDGEMENTS | {"alertmanager", "alertmanagers"}
 MACHINES = frozenset(
     {
         "alertmanager", "alertmanagers", "amqp", "amqps", "apprise", "apprises", "cloudwatch-logs", "console", "exec",
-        "file", "form", "forms", "json", "jsons", "kinesis", "lambda", "loki", "lokis", "mqtt", "mqtts", "rsyslog",
-        "s3", "sns-topic", "sqs", "syslog", "syslog+tcp", "syslog+tls", "syslog+udp", "webhook", "webhooks", "xml",
-        "xmls",
+        "file", "form", "forms", "gcs", "json", "jsons", "kinesis", "lambda", "loki", "lokis", "mqtt", "mqtts",
+        "pubsub", "rsyslog", "s3", "sns-topic", "sqs", "syslog", "syslog+tcp", "syslog+tls", "syslog+udp", "webhook",
+        "webhooks", "xml", "xmls",
     }
 )  # fmt: skip
 """Schemes that programs read: no digests, and no default limit but those of ``_LIMITS``."""

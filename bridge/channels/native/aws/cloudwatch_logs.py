@@ -9,10 +9,10 @@ from typing import Any
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.aws.bodies import body_of, bounded_lines
 from bridge.channels.native.aws.client import Client
 from bridge.channels.native.aws.errors import NOT_AWS, outcome_of
 from bridge.channels.native.aws.resource import Resource, region_of
+from bridge.channels.native.cloud.bodies import body_of, bounded_lines
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.outcome import summarized
 
@@ -41,7 +41,7 @@ class CloudWatchLogsChannel:
         if not _STREAM.fullmatch(stream):
             raise ChannelError("has an invalid `stream`; a name has no `:` and no `*`")
         self._where = {"logGroupName": resource.name, "logStreamName": stream}
-        self._body, self._secrets = body_of(resource, labels), resource.secrets
+        self._body, self._secrets = body_of(resource.address, labels), resource.secrets
         self._client = Client("logs", resource, region_of(resource))
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.aws.bodies import body_of
 from bridge.channels.native.aws.client import Client
 from bridge.channels.native.aws.errors import NOT_AWS, outcome_of
 from bridge.channels.native.aws.resource import Resource, region_of
+from bridge.channels.native.cloud.bodies import body_of
 from bridge.channels.native.json_line import json_line
 from bridge.delivery.delivery import Delivery
 
@@ -35,7 +35,7 @@ class LambdaChannel:
         if qualifier and not _QUALIFIER.fullmatch(qualifier):
             raise ChannelError("has an invalid `qualifier`; write a version or the name of an alias")
         self._where = {"FunctionName": resource.name} | ({"Qualifier": qualifier} if qualifier else {})
-        self._body, self._secrets = body_of(resource, labels), resource.secrets
+        self._body, self._secrets = body_of(resource.address, labels), resource.secrets
         self._client = Client("lambda", resource, region_of(resource))
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:

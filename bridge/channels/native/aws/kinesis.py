@@ -8,10 +8,10 @@ from typing import Any
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.aws.bodies import body_of, bounded_lines, order_group
 from bridge.channels.native.aws.client import Client
 from bridge.channels.native.aws.errors import NOT_AWS, entry_outcome, outcome_of
 from bridge.channels.native.aws.resource import Resource, region_of
+from bridge.channels.native.cloud.bodies import body_of, bounded_lines, order_group
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.outcome import summarized
 
@@ -34,7 +34,7 @@ class KinesisChannel:
         if not _STREAM.fullmatch(resource.name):
             raise ChannelError("has no valid name of a stream; write kinesis://NAME?region=REGION")
         self._stream = f"/{resource.name}" if "/" in resource.name else resource.name
-        self._body, self._secrets = body_of(resource, labels), resource.secrets
+        self._body, self._secrets = body_of(resource.address, labels), resource.secrets
         self._client = Client("kinesis", resource, region_of(resource))
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:

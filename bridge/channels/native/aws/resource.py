@@ -7,10 +7,11 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address, parse_address
+from bridge.channels.native.address import Address
+from bridge.channels.native.cloud.place import endpoint_of, split_place
 from bridge.common.masking import secrets_in
 
 COMMON = ("region", "endpoint", "role", "external-id", "token", "cafile", "format")
@@ -48,13 +49,8 @@ class Resource:
 
 def parse_resource(url: str, known: Collection[str]) -> Resource:
     """Parse a URL. Raises ChannelError, which names the parameter at fault."""
-    scheme, _, rest = url.partition("://")
-    place, _, query = rest.partition("?")
-    login, _, name = place.rpartition("@")
+    login, name, address = split_place(url, (*known, *COMMON))
     key_id, _, secret_key = login.partition(":")
-    address = parse_address(f"{scheme}://aws/?{query}", (*known, *COMMON))
-    if address.headers or address.query:
-        raise ChannelError("has a header or a query parameter (`+` or `-`), which requests to AWS do not have")
     if bool(key_id) != bool(secret_key):
         raise ChannelError("has half of a login; write KEY_ID:SECRET_KEY@, or no login for the default credentials")
     token, role, external_id = (address.one(each) for each in ("token", "role", "external-id"))
@@ -65,9 +61,17 @@ def parse_resource(url: str, known: Collection[str]) -> Resource:
     if external_id and not (role and _EXTERNAL_ID.fullmatch(external_id)):
         raise ChannelError("has an invalid `external-id`, or one without `role`")
     return Resource(
-        unquote(name.strip("/") if scheme.lower() != "cloudwatch-logs" else name), unquote(key_id), unquote(secret_key),
-        token, _endpoint(address), role, external_id, _cafile(address), address, secrets_in(url) | address.secrets,
-    )  # fmt: skip
+        name,
+        unquote(key_id),
+        unquote(secret_key),
+        token,
+        endpoint_of(address),
+        role,
+        external_id,
+        _cafile(address),
+        address,
+        secrets_in(url) | address.secrets,
+    )
 
 
 def region_of(resource: Resource, *, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -87,20 +91,6 @@ def region_of(resource: Resource, *, environ: Mapping[str, str] = os.environ) ->
     if any(Path(environ.get(name) or default).expanduser().is_file() for name, default in _CONFIG_FILES):
         return None
     raise ChannelError("has no region; add `region`, such as ?region=eu-central-1, or set AWS_REGION")
-
-
-def _endpoint(address: Address) -> str:
-    endpoint = address.one("endpoint").rstrip("/")
-    if not endpoint:
-        return ""
-    try:
-        split = urlsplit(endpoint)
-        is_valid = split.scheme in {"http", "https"} and bool(split.hostname) and (split.port or 1) > 0
-    except ValueError:
-        is_valid = False
-    if not is_valid or split.username or split.query:
-        raise ChannelError("has an invalid `endpoint`; write https://HOST or http://HOST:PORT")
-    return endpoint
 
 
 def _cafile(address: Address) -> str:

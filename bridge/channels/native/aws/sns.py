@@ -10,11 +10,11 @@ from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import alert_body, falcosidekick_body, headline
 from bridge.channels.message.compose import message_of
-from bridge.channels.native.aws.bodies import bounded_lines, order_group, repeat_id, valid_text
 from bridge.channels.native.aws.client import Client
 from bridge.channels.native.aws.errors import outcome_of
 from bridge.channels.native.aws.resource import Resource, region_of
 from bridge.channels.native.aws.sqs import outcome_of_entries
+from bridge.channels.native.cloud.bodies import bounded_lines, order_group, repeat_id, valid_text
 from bridge.channels.render import plain
 from bridge.common.text import one_line, shortened
 from bridge.delivery.delivery import Delivery

@@ -8,10 +8,10 @@ from typing import Any
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.aws.bodies import body_of, bounded_lines, order_group, repeat_id, valid_text
 from bridge.channels.native.aws.client import Client
 from bridge.channels.native.aws.errors import NOT_AWS, entry_outcome, outcome_of
 from bridge.channels.native.aws.resource import Resource, region_of
+from bridge.channels.native.cloud.bodies import body_of, bounded_lines, order_group, repeat_id, valid_text
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.outcome import summarized
 
@@ -38,7 +38,7 @@ class SqsChannel:
         _, _, path = resource.name.partition("/")
         self._url = f"{resource.endpoint}/{path}" if resource.endpoint else f"https://{resource.name}"
         self._is_fifo = path.endswith(".fifo")
-        self._body, self._secrets = body_of(resource, labels), resource.secrets
+        self._body, self._secrets = body_of(resource.address, labels), resource.secrets
         self._client = Client("sqs", resource, region_of(resource))
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:

@@ -1,4 +1,4 @@
-"""The JSON and the keys of deliveries that all AWS channels use. Pure."""
+"""The JSON and the keys of deliveries for the services of clouds. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bridge.channels.message.alert_body import alert_body, falcosidekick_body
-from bridge.channels.native.aws.resource import Resource
+from bridge.channels.native.address import Address
 from bridge.channels.native.json_line import json_line
 from bridge.delivery.delivery import Delivery
 
@@ -15,10 +15,10 @@ Body = Callable[[Delivery], dict[str, Any]]
 _FORMATS = {"falco": alert_body, "falcosidekick": falcosidekick_body}
 
 
-def body_of(resource: Resource, labels: Mapping[str, str]) -> Body:
+def body_of(address: Address, labels: Mapping[str, str]) -> Body:
     """The function that makes the JSON of a delivery, in the URL's ``format``. Raises ChannelError."""
-    make = _FORMATS[resource.address.choice("format", tuple(_FORMATS))]
-    all_labels = {**labels, **resource.address.labels}
+    make = _FORMATS[address.choice("format", tuple(_FORMATS))]
+    all_labels = {**labels, **address.labels}
     return lambda delivery: make(delivery, all_labels)
 
 

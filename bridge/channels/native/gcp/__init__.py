@@ -1,0 +1,1 @@
+"""Channels of Google Cloud. They need the extra ``gcp``."""
