@@ -7,7 +7,7 @@ is no room, and it works only while no batch is being stored. A fault concerns o
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -71,6 +71,8 @@ class ShadowReport:
     last_fault: str
     problem: str
     differences: Differences
+    decisions: Counter[tuple[str, str]]
+    """Decisions of the shadow, by route and reason."""
 
 
 class _Alerts(msgspec.Struct, frozen=True, gc=False):
@@ -203,14 +205,16 @@ class Shadow(Background):
             differences = Differences(_SAMPLES)
             differences.merge(self._differences)
             return ShadowReport(
-                self._since_ns, self._alerts, self._skipped, self._faults, self._last_fault, self._problem, differences
-            )
+                self._since_ns, self._alerts, self._skipped, self._faults, self._last_fault, self._problem, differences,
+                self._decisions.copy(),
+            )  # fmt: skip
 
     def _reset(self, now_ns: int) -> None:
         self._since_ns = now_ns
         self._alerts = self._skipped = self._faults = 0
         self._last_fault = self._problem = ""
         self._differences = Differences(_SAMPLES)
+        self._decisions: Counter[tuple[str, str]] = Counter()
         self._comparison = Comparison(patient=False)
         self._virtual = None
         self._generation += 1
@@ -272,18 +276,26 @@ class Shadow(Background):
     def _try(self, run: VirtualRun, alert: Alert, live: tuple[Notification, ...], now_ns: int) -> None:
         self._alerts += 1
         self._compare(
-            [_sent_live(each, now_ns, alert, run) for each in live], list(run.notified(run.steps(alert, now_ns)))
+            [_sent_live(each, now_ns, alert, run) for each in live], self._notified(run, run.steps(alert, now_ns))
         )
 
     def _follow(self, run: VirtualRun, item: _Timers) -> None:
         old = [_sent_live(each, item.now_ns, None, run) for each in item.notifications]
-        self._compare(old, list(run.notified((*run.finish(item.now_ns), *item.follow(run)))))
+        self._compare(old, self._notified(run, (*run.finish(item.now_ns), *item.follow(run))))
 
     def _let_time_pass(self, run: VirtualRun) -> None:
         now_ns = self._clock.wall_ns()
-        self._compare([], list(run.notified(run.finish(now_ns))))
+        self._compare([], self._notified(run, run.finish(now_ns)))
         for difference in self._comparison.finish(now_ns - _PENDING_NS):
             self._count(difference)
+
+    def _notified(self, run: VirtualRun, steps: Iterable[Step]) -> list[Notified]:
+        """The notifications of steps, whose decisions are counted."""
+        steps = list(steps)
+        for step in steps:
+            for decision in step.routed.decisions:
+                self._decisions[decision.route, decision.reason.value] += 1
+        return list(run.notified(steps))
 
     def _compare(self, old: list[Notified], new: list[Notified]) -> None:
         if old or new:

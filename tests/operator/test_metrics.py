@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.alert.internal import DROP_RULE
 from bridge.common.text import visible
+from bridge.history.index.folder import IndexFolder
 from bridge.http.guard import Guard
 from bridge.journal.opening import open_for_router
 from bridge.operator.metrics.app import metrics_app
@@ -25,10 +26,12 @@ from bridge.operator.metrics.catalogue import METRICS, Metric
 from bridge.operator.metrics.collector import BridgeCollector, family
 from bridge.operator.serving.connection import ServedSockets
 from bridge.pipeline.counts import LONGEST_LABEL
+from bridge.pipeline.shadow import ShadowRoutes
+from bridge.routing.router import Router
 from bridge.sources.contract import SourceState
 from tests.operator.serving import ask_tcp, port_of, served, tcp_sockets
 from tests.operator.state import IntakeState, NoReload, an_inspector
-from tests.support.builders import alert, entry
+from tests.support.builders import alert, entry, program_of
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
 GAUGE = Metric("m", "gauge", ("a",), "Something.")
@@ -110,15 +113,20 @@ def test_every_metric_is_exported(tmp_path: Path) -> None:
     state = IntakeState()
     state.counts.add("s", 1, entries, 1, 0.1)
     state.nodes.add("s", 1, entries)
+    state.shadow.use(ShadowRoutes(live := Router(program_of('route "r" { to a }'), {}), live, {}))
     inspector = an_inspector(tmp_path / "none.db", intake=state, sources=[SourceState("s", last_alert_ns=1)])
     exported = {each.name for each in BridgeCollector(inspector, NoReload()).collect()}
     of_the_journal = {
         each.name.removesuffix("_total")
         for each in METRICS
-        if "channel_" in each.name or "deliveries" in each.name or "quarantined" in each.name
+        if "channel_" in each.name
+        or "deliveries" in each.name
+        or "quarantined" in each.name
+        or "index_lag" in each.name
     }
     assert exported == {each.name.removesuffix("_total") for each in METRICS} - of_the_journal
     open_for_router(tmp_path / "journal.db").close()
+    IndexFolder(tmp_path / "journal.db").path.mkdir()
     inspector = an_inspector(tmp_path / "journal.db", ["c"], intake=state)
     assert {each.name for each in BridgeCollector(inspector, NoReload()).collect()} >= of_the_journal
 

@@ -69,6 +69,7 @@ def test_the_shadow_counts_what_differs_and_sends_nothing(tmp_path: Path) -> Non
         intake.accept(Batch("s", time.time_ns(), some("shell", "curl", "other")))
         report = report_after(intake, 3)
         assert report.differences.changes == {Change.GAINED: 1, Change.CHANGED: 1}
+        assert report.decisions == {("shells", "sent"): 2}
         row = report.differences.rows["pager", "shells"]
         assert (row.old, row.new, dict(row.changes)) == (1, 2, {Change.GAINED: 1})
         (sample,) = row.samples[Change.GAINED].found

@@ -119,6 +119,24 @@ NODES_UNTRACKED = Metric(
     "Alerts from nodes that are not tracked because 1,000 others are, and nodes that lost their place.",
 )  # fmt: skip
 
+INDEX_LAG = Metric(
+    "falco_bridge_history_index_lag_alerts", "gauge", (), "Alerts that are not in the index of the history yet."
+)
+SHADOW_ALERTS = Metric(
+    "falco_bridge_shadow_alerts_total", "counter", ("result",),
+    "Alerts that passed the routes of `shadow`: tried, or skipped because the bridge was busy.",
+)  # fmt: skip
+SHADOW_FAULTS = Metric(
+    "falco_bridge_shadow_faults_total", "counter", (), "Alerts and timers at which the routes of `shadow` failed."
+)
+SHADOW_DECISIONS = Metric(
+    "falco_bridge_shadow_route_decisions_total", "counter", ("route", "reason"),
+    "Decisions of each route of `shadow`, by reason. They start again when the shadow or the routes change.",
+)  # fmt: skip
+SHADOW_DIFFERENCES = Metric(
+    "falco_bridge_shadow_differences_total", "counter", ("channel", "change"),
+    "Notifications that the routes of `shadow` would send otherwise: gained, lost or changed.",
+)  # fmt: skip
 TRACE_SPANS = Metric(
     "falco_bridge_trace_spans_total", "counter", ("process", "outcome"),
     "Spans of traces: exported, dropped (the queue was full), or failed (the collector did not accept them).",

@@ -18,6 +18,8 @@ from bridge.operator.metrics.catalogue import Metric
 from bridge.operator.operations.reload import ReloadControls
 from bridge.pipeline.counts import COMMIT_BUCKETS, LONGEST_LABEL, Histogram
 from bridge.pipeline.nodes import Node
+from bridge.pipeline.shadow import ShadowReport
+from bridge.routing.comparison import Change
 from bridge.sources.contract import SourceState
 
 _SECOND = 1e9
@@ -57,6 +59,10 @@ class BridgeCollector(Collector):
         yield from _sources(inspector.sources())
         yield from _nodes(inspector.nodes.now())
         yield _single(catalogue.NODES_UNTRACKED, inspector.nodes.untracked)
+        if (lag := inspector.index_lag()) is not None:
+            yield _single(catalogue.INDEX_LAG, lag)
+        if (shadow := inspector.shadow()) is not None:
+            yield from _shadow(shadow)
         spans = inspector.spans().items()
         yield family(
             catalogue.TRACE_SPANS,
@@ -111,6 +117,22 @@ def _nodes(nodes: Iterable[tuple[str, Node]]) -> Iterator[Family]:
     yield of_each(catalogue.NODE_EVENTS_DROPPED, lambda node: node.events_dropped)
     yield of_each(catalogue.NODE_SNAPSHOT_DROPPED, lambda node: node.snapshot_events_dropped)
     yield of_each(catalogue.NODE_OUTPUTS_DROPPED, lambda node: node.outputs_dropped)
+
+
+def _shadow(report: ShadowReport) -> Iterator[Family]:
+    """Metrics of the routes of ``shadow``. Left out without any."""
+    yield family(catalogue.SHADOW_ALERTS, [(("tried",), report.alerts), (("skipped",), report.skipped)])
+    yield _single(catalogue.SHADOW_FAULTS, report.faults)
+    yield family(catalogue.SHADOW_DECISIONS, report.decisions.items())
+    yield family(
+        catalogue.SHADOW_DIFFERENCES,
+        (
+            ((channel, change.value), row.changes[change])
+            for (channel, route), row in report.differences.rows.items()
+            if not route
+            for change in Change
+        ),
+    )
 
 
 def _journal(inspector: Inspector) -> Iterator[Family]:
