@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +38,10 @@ class ChannelTls:
         """The newest one whose files can be used."""
         return self._reloading.current()
 
+    def files(self) -> ClientTls:
+        """The files of the newest context, for libraries that read them themselves; ``ca`` may be a folder."""
+        return replace(self._tls, ca=self._ca or bundle())
+
     @property
     def authorities(self) -> str:
         """Where the trusted CAs come from, for reasons."""
@@ -57,7 +62,7 @@ class ChannelTls:
             folder = Path(path).is_dir()
             context = ssl.create_default_context(cafile=None if folder else path, capath=path if folder else None)
         except OSError as error:
-            where = f" {self._tls.ca}" if self._tls.ca else ""
+            where = f" {self._tls.ca}" if self._tls.ca else " in `cafile`" if self._in_url else ""
             raise SetupError(f"a CA bundle{where} that cannot be used ({error.strerror or 'not PEM'})") from None
         try:
             context.load_cert_chain(self._tls.cert, self._tls.key or None, password=lambda: self._tls.passphrase)

@@ -16,7 +16,8 @@ from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 _FILE = "file://"
 _AWS = frozenset({"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda"})
 _GCP = frozenset({"pubsub", "gcs"})
-NATIVE = _AWS | _GCP | frozenset(
+_BROKERS = frozenset({"kafka", "kafkas"})
+NATIVE = _AWS | _GCP | _BROKERS | frozenset(
     {
         "console", "file", "exec", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers",
         "syslog+tcp", "syslog+tls", "syslog+udp",
@@ -28,10 +29,11 @@ PARAMETERS = frozenset(
         "format", "batch", "secret", "cafile", "tenant", "hold", "generator", "arg", "limit",
         "facility", "app", "sd", "framing", "size", "region", "endpoint", "role", "external-id", "token", "compression",
         "style", "sse", "kms-key", "storage-class", "acl", "stream", "qualifier", "key", "key-file", "ordering",
+        "sasl", "client",
     }
 )  # fmt: skip
 """Every parameter of the bridge's own channels."""
-_WITH_TLS = frozenset({"webhooks", "lokis", "alertmanagers"}) | _GCP
+_WITH_TLS = frozenset({"webhooks", "lokis", "alertmanagers", "syslog+tls", "kafkas"}) | _GCP
 """The schemes of the bridge's own that use ``tls``."""
 
 
@@ -62,26 +64,12 @@ def open_channel(
             from bridge.channels.native import exec as exec_channel
 
             return exec_channel.ExecChannel(name, parse_address(url, exec_channel.PARAMETERS), labels, allowed)
-        case "webhook" | "webhooks":
-            from bridge.channels.native import webhook as webhook_channel
-
-            address = parse_address(url, webhook_channel.PARAMETERS)
-            return webhook_channel.WebhookChannel(name, address, labels, extras=extras)
-        case "loki" | "lokis":
-            from bridge.channels.native import loki as loki_channel
-
-            return loki_channel.LokiChannel(name, parse_address(url, loki_channel.PARAMETERS), labels, extras=extras)
-        case "alertmanager" | "alertmanagers":
-            from bridge.channels.native import alertmanager as alertmanager_channel
-
-            address = parse_address(url, alertmanager_channel.PARAMETERS)
-            return alertmanager_channel.AlertmanagerChannel(name, address, labels, extras=extras)
-        case "syslog+tcp" | "syslog+tls" | "syslog+udp":
-            from bridge.channels.native.syslog import channel as syslog_channel
-
-            return syslog_channel.SyslogChannel(name, parse_address(url, syslog_channel.PARAMETERS), labels)
         case cloud if cloud in _AWS | _GCP:
             return _cloud_channel(name, url, labels, extras)
+        case broker if broker in _BROKERS:
+            return _broker_channel(name, url, labels, extras)
+        case native if native in NATIVE:
+            return _address_channel(name, url, labels, extras)
         case _:
             return _apprise_channel(name, url, labels, extras)
 
@@ -94,6 +82,35 @@ def _cloud_channel(name: str, url: str, labels: Mapping[str, str], extras: Chann
     from bridge.channels.native.aws.opening import open_aws
 
     return open_aws(name, url, labels)
+
+
+def _broker_channel(name: str, url: str, labels: Mapping[str, str], extras: ChannelExtras) -> Channel:
+    from bridge.channels.native.kafka.channel import KafkaChannel
+
+    return KafkaChannel(name, url, labels, extras=extras)
+
+
+def _address_channel(name: str, url: str, labels: Mapping[str, str], extras: ChannelExtras) -> Channel:
+    """The channel of a URL with one host. Its scheme may have a transport: ``webhooks``, ``syslog+tls``."""
+    match url.partition("://")[0].lower().partition("+")[0].removesuffix("s"):
+        case "webhook":
+            from bridge.channels.native import webhook
+
+            return webhook.WebhookChannel(name, parse_address(url, webhook.PARAMETERS), labels, extras=extras)
+        case "loki":
+            from bridge.channels.native import loki
+
+            return loki.LokiChannel(name, parse_address(url, loki.PARAMETERS), labels, extras=extras)
+        case "alertmanager":
+            from bridge.channels.native import alertmanager
+
+            address = parse_address(url, alertmanager.PARAMETERS)
+            return alertmanager.AlertmanagerChannel(name, address, labels, extras=extras)
+        case scheme:
+            from bridge.channels.native.syslog import channel as syslog
+
+            assert scheme == "syslog", scheme
+            return syslog.SyslogChannel(name, parse_address(url, syslog.PARAMETERS), labels, extras=extras)
 
 
 def _check_extras(scheme: str, extras: ChannelExtras) -> None:

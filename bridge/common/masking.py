@@ -15,6 +15,8 @@ _TOP = re.compile(r"[a-z]{2,24}|xn--[a-z0-9-]{1,20}|[0-9]{1,3}")
 MASK = "***"
 _PUBLIC_SCHEMES = ("console://", "file://", "exec://", "syslog+tcp://", "syslog+tls://", "syslog+udp://")
 """Channels whose URLs contain no secret: a place on this machine, or a receiver. Operators must be able to read it."""
+_BROKERS = ("kafka://", "kafkas://")
+"""Channels whose URLs have no secrets but user and password. Operators must be able to read hosts and topics."""
 
 _LOGIN_SCHEMES = frozenset({"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda", "pubsub", "gcs"})
 """Channels of which only the login and ``token`` or ``key`` are secret. The rest names a place in a cloud, which
@@ -61,6 +63,9 @@ def _parts(url: str) -> Iterator[str]:
         user, password = split.username or "", split.password or ""
     except ValueError:
         yield url.partition("://")[2]
+        return
+    if url.startswith(_BROKERS):
+        yield from (user, password)
         return
     yield from (user, password, *split.path.split("/"))
     yield f"{split.path}?{split.query}" if split.query else split.path

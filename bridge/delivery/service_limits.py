@@ -56,9 +56,9 @@ KNOW_INCIDENTS = TAKE_ACKNOWLEDGEMENTS | {"alertmanager", "alertmanagers"}
 MACHINES = frozenset(
     {
         "alertmanager", "alertmanagers", "amqp", "amqps", "apprise", "apprises", "cloudwatch-logs", "console", "exec",
-        "file", "form", "forms", "gcs", "json", "jsons", "kinesis", "lambda", "loki", "lokis", "mqtt", "mqtts",
-        "pubsub", "rsyslog", "s3", "sns-topic", "sqs", "syslog", "syslog+tcp", "syslog+tls", "syslog+udp", "webhook",
-        "webhooks", "xml", "xmls",
+        "file", "form", "forms", "gcs", "json", "jsons", "kafka", "kafkas", "kinesis", "lambda", "loki", "lokis",
+        "mqtt", "mqtts", "pubsub", "rsyslog", "s3", "sns-topic", "sqs", "syslog", "syslog+tcp", "syslog+tls",
+        "syslog+udp", "webhook", "webhooks", "xml", "xmls",
     }
 )  # fmt: skip
 """Schemes that programs read: no digests, and no default limit but those of ``_LIMITS``."""
@@ -66,10 +66,10 @@ MACHINES = frozenset(
 _MOST_IN_FLIGHT = 16
 _IN_FLIGHT = {
     "console": 1, "file": 1, "exec": 2, "alertmanager": 2, "alertmanagers": 2, "loki": 2, "lokis": 2, "syslog+tcp": 1,
-    "syslog+tls": 1, "syslog+udp": 1,
+    "syslog+tls": 1, "syslog+udp": 1, "kafka": 1, "kafkas": 1,
 }  # fmt: skip
-"""A file, the console and a syslog receiver are written in order; a program is a process each; the others take hundreds
-in one request."""
+"""A file, the console, a syslog receiver and a topic are written in order; a program is a process each; the others take
+hundreds in one request."""
 _SECONDS_A_SEND = 2.0
 """How long a service that people read may take for a message, and still be used as often as its rate allows."""
 _HTTP = frozenset({"http", "https"})

@@ -56,6 +56,9 @@ PLAIN = {
     "n8n.headerauthname": "X-Auth",
     "kubeless.namespace": "kubeless",
     "aws.accesskeyid": "AKIAIOSFODNN7EXAMPLE",
+    "kafka.hostport": "kafka-1:9092, kafka-2:9092",
+    "kafka.topic": "falco",
+    "kafka.username": "falco",
     "syslog.host": "logs.example.com",
     "syslog.port": "514",
     "aws.sns.topicarn": "arn:aws:sns:eu-west-1:123456789012:falco",
@@ -128,7 +131,7 @@ templatedfields: {a: "{{ x }}"}
 slack: {webhookurl: "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", minimumpriority: warning,
   messageformat: 'rule *{{ .Rule }}* by {{ index .OutputFields "user.name" }}', icon: "https://x/y.png"}
 alertmanager: {hostport: ["http://am-1:9093", "http://am-2:9093"], extralabels: "team:sec", minimumpriority: nonsense, checkcert: false}
-kafka: {hostport: "kafka:9092", topic: falco}
+mqtt: {broker: "tcp://mqtt:1883"}
 nosuch: {a: b}
 """
 
@@ -152,7 +155,7 @@ def test_a_whole_config(tmp_path: Path) -> None:
         "slack: icon: not used",
         "'nonsense' is no priority",
         "checkcert",
-        "kafka: no channel",
+        "mqtt: no channel",
         "nosuch",
     ):
         assert words in said
@@ -228,6 +231,25 @@ def test_syslog_keeps_transport_and_format(values: dict[str, str], url: str, tmp
     assert yaml.safe_load(translation.config)["channels"]["syslog"] == url
     assert problems(translation, tmp_path) == []
     assert not [each for each in translation.differences if "not used" in each]
+
+
+def test_kafka_keeps_brokers_login_and_compression(tmp_path: Path) -> None:
+    """The password is a variable."""
+    given = {
+        "hostport": "a:9092, b", "topic": "falco", "sasl": "SCRAM_SHA512", "tls": "true", "username": "me",
+        "password": "p@ss/word", "compression": "ZSTD", "clientid": "sidekick", "requiredacks": "ONE",
+    }  # fmt: skip
+    translation = translate(Settings({f"kafka.{name}": value for name, value in given.items()}))
+    assert yaml.safe_load(translation.config)["channels"]["kafka"] == (
+        "kafkas://${KAFKA_USERNAME}:${KAFKA_PASSWORD}@a:9092,b/falco"
+        "?format=falcosidekick&sasl=scram-sha-512&compression=zstd&client=sidekick"
+    )
+    assert problems(translation, tmp_path) == []
+    assert "p@ss" not in translation.config
+    said = "\n".join(translation.differences)
+    assert "confluent-kafka" in said
+    assert "acknowledged by all replicas" in said
+    assert "not used" not in said
 
 
 def scheme_of(translation: Translation) -> str:

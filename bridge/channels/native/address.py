@@ -70,6 +70,13 @@ class Address:
             raise ChannelError(f"has an invalid `{name}`; write one of {', '.join(choices)}")
         return value
 
+    def number(self, name: str, default: int, allowed: range) -> int:
+        """The value of a parameter that is a whole number. Raises ChannelError."""
+        text = self.one(name, str(default))
+        if not text.isdecimal() or len(text) > len(str(allowed[-1])) or int(text) not in allowed:
+            raise ChannelError(f"has an invalid `{name}`; write a number from {allowed[0]} to {allowed[-1]}")
+        return int(text)
+
     def host_and_port(self, default: int) -> tuple[str, int]:
         """The host without brackets, and the port. Raises ChannelError if there is no host."""
         host, separator, port = self.host.rpartition(":")

@@ -17,7 +17,7 @@ from bridge.migration.falcosidekick.channel import (
     login_in,
     secret,
 )
-from bridge.migration.falcosidekick.queues import syslog
+from bridge.migration.falcosidekick.queues import kafka, syslog
 from bridge.migration.falcosidekick.settings import Settings
 
 _SIDEKICK = {"format": "falcosidekick"}
@@ -215,9 +215,13 @@ FUNCTIONS = (
 """Programs that act on alerts."""
 QUEUES = (
     Output("aws.sns", ("topicarn",), _sns, others=("rawjson",)),
-    Output("kafkarest", ("address",), instead=_VECTOR),
+    Output("kafkarest", ("address",), instead="Send to the brokers themselves with `kafka://`."),
+    Output("kafka", ("hostport", "topic"), kafka, others=(
+        "sasl", "tls", "username", "password", "async", "requiredacks", "compression", "balancer", "clientid",
+        "topiccreation",
+    )),
     *(Output(name, enabled, instead=_VECTOR) for name, enabled in (
-        ("kafka", ("hostport", "topic")), ("nats", ("hostport",)), ("stan", ("hostport", "clusterid", "clientid")),
+        ("nats", ("hostport",)), ("stan", ("hostport", "clusterid", "clientid")),
         ("rabbitmq", ("url", "queue")), ("mqtt", ("broker",)), ("redis", ("address",)), ("timescaledb", ("host",)),
         ("influxdb", ("hostport",)),
         ("aws.sqs", ("url",)), ("aws.s3", ("bucket",)), ("aws.kinesis", ("streamname",)), ("azure.eventhub", ("name",)),

@@ -6,16 +6,16 @@ The messages are those of RFC 5424, over the transports of RFC 5425 (TLS), 5426 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 from bridge.channels import transport_errors
+from bridge.channels.channel_tls import ChannelTls
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
 from bridge.channels.native.address import Address
 from bridge.channels.native.syslog.message import APP_NAME, BODIES, FACILITIES, SD_ID, SyslogFormat
 from bridge.channels.native.syslog.transport import DatagramTransport, StreamTransport, Transport
-from bridge.common.trust import authorities, trusted
 from bridge.delivery.delivery import Delivery
+from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 
 PARAMETERS = ("format", "facility", "app", "sd", "framing", "size", "cafile")
 _PORTS = {"syslog+tcp": 514, "syslog+tls": 6514, "syslog+udp": 514}
@@ -37,14 +37,18 @@ class SyslogChannel:
     batch_size = 500
     digest_limit = batch_size
 
-    def __init__(self, name: str, address: Address, labels: Mapping[str, str]) -> None:
-        """Raises ChannelError if the address or a parameter cannot be used."""
+    def __init__(
+        self, name: str, address: Address, labels: Mapping[str, str], *, extras: ChannelExtras = NO_EXTRAS
+    ) -> None:
+        """Raises ChannelError if the address, a parameter or a certificate cannot be used."""
         self.name = name
         self._labels = {**labels, **address.labels}
         self._format = _format(address)
         self._host, port = _host(address)
-        self._cafile = address.one("cafile")
-        self._transport = _transport(address, (self._host, port))
+        self._tls = ChannelTls(name, extras.tls, address.one("cafile")) if address.scheme == "syslog+tls" else None
+        if self._tls is None and address.one("cafile"):
+            raise ChannelError("has `cafile`, but no TLS; write syslog+tls://")
+        self._transport = _transport(address, (self._host, port), self._tls)
         self.address = None if address.scheme == "syslog+udp" else (self._host, port)
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
@@ -53,8 +57,8 @@ class SyslogChannel:
         try:
             self._transport.send(messages)
         except (OSError, UnicodeError) as error:
-            reason = transport_errors.describe(error, self._host, authorities(self._cafile))
-            return Outcome(Verdict.RETRY, None, reason)
+            trusts, certificate = ("", "") if self._tls is None else (self._tls.authorities, self._tls.certificate)
+            return Outcome(Verdict.RETRY, None, transport_errors.describe(error, self._host, trusts, certificate))
         return Outcome(Verdict.DELIVERED)
 
     def close(self) -> None:
@@ -71,11 +75,9 @@ def _format(address: Address) -> SyslogFormat:
     facility = address.one("facility", "user")
     if facility not in FACILITIES:
         raise ChannelError(f"has an invalid `facility`; write one of {', '.join(FACILITIES)}")
-    size = address.one("size", str(_DEFAULT_SIZE))
-    if not size.isdecimal() or len(size) > len(str(_SIZES[-1])) or int(size) not in _SIZES:
-        raise ChannelError(f"has an invalid `size`; write a number of bytes from {_SIZES[0]} to {_SIZES[-1]}")
+    size = address.number("size", _DEFAULT_SIZE, _SIZES)
     body = BODIES[address.choice("format", tuple(BODIES))]
-    return SyslogFormat(FACILITIES[facility], app, sd_id, body, int(size))
+    return SyslogFormat(FACILITIES[facility], app, sd_id, body, size)
 
 
 def _host(address: Address) -> tuple[str, int]:
@@ -84,21 +86,12 @@ def _host(address: Address) -> tuple[str, int]:
     return address.host_and_port(_PORTS[address.scheme])
 
 
-def _transport(address: Address, receiver: tuple[str, int]) -> Transport:
-    framing, cafile = _FRAMINGS[address.choice("framing", tuple(_FRAMINGS))], address.one("cafile")
-    if address.scheme == "syslog+tls":
-        context = partial(trusted, cafile)
-        try:
-            context()
-        except OSError as error:
-            raise ChannelError(f"has a `cafile` that cannot be used ({error.strerror or 'not PEM'})") from None
-        return StreamTransport(receiver, framing, context)
-    if cafile:
-        raise ChannelError("has `cafile`, but no TLS; write syslog+tls://")
+def _transport(address: Address, receiver: tuple[str, int], tls: ChannelTls | None) -> Transport:
+    framing = _FRAMINGS[address.choice("framing", tuple(_FRAMINGS))]
     if address.scheme == "syslog+udp":
         if "framing" in address.parameters:
             raise ChannelError("has `framing`, but a datagram is one message; remove it")
         if int(address.one("size", "0")) > _LARGEST_DATAGRAM:
             raise ChannelError(f"has a `size` that no datagram has; write at most {_LARGEST_DATAGRAM}")
         return DatagramTransport(receiver)
-    return StreamTransport(receiver, framing)
+    return StreamTransport(receiver, framing, None if tls is None else tls.context)
