@@ -17,7 +17,8 @@ _FILE = "file://"
 _AWS = frozenset({"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda"})
 _GCP = frozenset({"pubsub", "gcs"})
 _BROKERS = frozenset({"kafka", "kafkas"})
-NATIVE = _AWS | _GCP | _BROKERS | frozenset(
+_SEARCH = frozenset({"elasticsearch", "elasticsearchs", "opensearch", "opensearchs", "splunkhec", "splunkhecs"})
+NATIVE = _AWS | _GCP | _BROKERS | _SEARCH | frozenset(
     {
         "console", "file", "exec", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers",
         "syslog+tcp", "syslog+tls", "syslog+udp",
@@ -30,10 +31,16 @@ PARAMETERS = frozenset(
         "facility", "app", "sd", "framing", "size", "region", "endpoint", "role", "external-id", "token", "compression",
         "style", "sse", "kms-key", "storage-class", "acl", "stream", "qualifier", "key", "key-file", "ordering",
         "sasl", "client",
+        "index", "names", "apikey", "source", "sourcetype", "host", "ack",
     }
 )  # fmt: skip
 """Every parameter of the bridge's own channels."""
-_WITH_TLS = frozenset({"webhooks", "lokis", "alertmanagers", "syslog+tls", "kafkas"}) | _GCP
+_WITH_TLS = (
+    frozenset(
+        {"webhooks", "lokis", "alertmanagers", "syslog+tls", "kafkas", "elasticsearchs", "opensearchs", "splunkhecs"}
+    )
+    | _GCP
+)
 """The schemes of the bridge's own that use ``tls``."""
 
 
@@ -68,6 +75,8 @@ def open_channel(
             return _cloud_channel(name, url, labels, extras)
         case broker if broker in _BROKERS:
             return _broker_channel(name, url, labels, extras)
+        case search if search in _SEARCH:
+            return _search_channel(name, url, labels, extras)
         case native if native in NATIVE:
             return _address_channel(name, url, labels, extras)
         case _:
@@ -88,6 +97,16 @@ def _broker_channel(name: str, url: str, labels: Mapping[str, str], extras: Chan
     from bridge.channels.native.kafka.channel import KafkaChannel
 
     return KafkaChannel(name, url, labels, extras=extras)
+
+
+def _search_channel(name: str, url: str, labels: Mapping[str, str], extras: ChannelExtras) -> Channel:
+    if url.lower().startswith("splunkhec"):
+        from bridge.channels.native.splunk import channel as splunk
+
+        return splunk.SplunkChannel(name, parse_address(url, splunk.PARAMETERS), labels, extras=extras)
+    from bridge.channels.native.elastic import channel as elastic
+
+    return elastic.ElasticChannel(name, parse_address(url, elastic.PARAMETERS), labels, extras=extras)
 
 
 def _address_channel(name: str, url: str, labels: Mapping[str, str], extras: ChannelExtras) -> Channel:

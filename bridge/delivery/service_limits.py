@@ -59,6 +59,7 @@ MACHINES = frozenset(
         "file", "form", "forms", "gcs", "json", "jsons", "kafka", "kafkas", "kinesis", "lambda", "loki", "lokis",
         "mqtt", "mqtts", "pubsub", "rsyslog", "s3", "sns-topic", "sqs", "syslog", "syslog+tcp", "syslog+tls",
         "syslog+udp", "webhook", "webhooks", "xml", "xmls",
+        "elasticsearch", "elasticsearchs", "opensearch", "opensearchs", "splunkhec", "splunkhecs",
     }
 )  # fmt: skip
 """Schemes that programs read: no digests, and no default limit but those of ``_LIMITS``."""
@@ -67,6 +68,7 @@ _MOST_IN_FLIGHT = 16
 _IN_FLIGHT = {
     "console": 1, "file": 1, "exec": 2, "alertmanager": 2, "alertmanagers": 2, "loki": 2, "lokis": 2, "syslog+tcp": 1,
     "syslog+tls": 1, "syslog+udp": 1, "kafka": 1, "kafkas": 1,
+    "elasticsearch": 2, "elasticsearchs": 2, "opensearch": 2, "opensearchs": 2, "splunkhec": 4, "splunkhecs": 4,
 }  # fmt: skip
 """A file, the console, a syslog receiver and a topic are written in order; a program is a process each; the others take
 hundreds in one request."""
