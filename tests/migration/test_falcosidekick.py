@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import stat
 import subprocess
@@ -42,6 +44,12 @@ SECRETS = {
     "n8n.headerauthvalue": "n8n secret",
     "gcp.cloudrun.jwt": "eyJhbGciOi.eyJzdWIi.SflKxw",
     "aws.secretaccesskey": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "yandex.secretaccesskey": "YCPl/ubcBqYRcExampleSecret0123456789",
+    "gcp.credentials": base64.b64encode(
+        json.dumps(
+            dict.fromkeys(("client_email", "private_key", "token_uri"), "?") | {"type": "service_account"}
+        ).encode()
+    ).decode(),
 }
 PLAIN = {
     "smtp.hostport": "mail.example.com:587",
@@ -59,6 +67,22 @@ PLAIN = {
     "kafka.hostport": "kafka-1:9092, kafka-2:9092",
     "kafka.topic": "falco",
     "kafka.username": "falco",
+    "aws.region": "eu-west-1",
+    "aws.rolearn": "arn:aws:iam::123456789012:role/falco",
+    "aws.externalid": "tenant-7",
+    "aws.s3.bucket": "falco-alerts",
+    "aws.s3.objectcannedacl": "bucket-owner-full-control",
+    "aws.sqs.url": "https://sqs.eu-west-1.amazonaws.com/123456789012/falco",
+    "aws.kinesis.streamname": "falco",
+    "aws.cloudwatchlogs.loggroup": "/falco/alerts",
+    "aws.lambda.functionname": "falco",
+    "gcp.pubsub.projectid": "acme-prod",
+    "gcp.pubsub.topic": "falco",
+    "gcp.storage.bucket": "falco-alerts",
+    "gcp.storage.prefix": "prod",
+    "yandex.accesskeyid": "YCAJEexample0123456789",
+    "yandex.s3.bucket": "falco-alerts",
+    "yandex.datastreams.streamname": "/ru-central1/b1gexample/etnexample/falco",
     "syslog.host": "logs.example.com",
     "syslog.port": "514",
     "aws.sns.topicarn": "arn:aws:sns:eu-west-1:123456789012:falco",
@@ -68,8 +92,12 @@ VALUES = SECRETS | PLAIN
 
 def settings_of(output: Output) -> Settings:
     """Settings that enable the output."""
-    prefixes = (f"{output.name}.", "aws.") if output.name == "aws.sns" else (f"{output.name}.",)
-    own = {path: value for path, value in VALUES.items() if path.startswith(prefixes)}
+    cloud = output.name.partition(".")[0]
+    own = {
+        path: value
+        for path, value in VALUES.items()
+        if path.startswith(f"{output.name}.") or (path.startswith(f"{cloud}.") and path.count(".") == 1)
+    }
     names = (f"{output.name}.{each}" for each in output.enabled)
     return Settings(dict.fromkeys(names, "http://host.example.com:8080") | own)
 
@@ -202,6 +230,29 @@ def test_templates_with_more_than_values_are_not_guessed() -> None:
         == '100%% %priority \\"%k8s.pod.name\\"'
     )
     assert route_text("{{ if .Rule }}x{{ end }}") is None
+
+
+def test_outputs_of_clouds_keep_their_places_and_roles() -> None:
+    """Login, region, role, endpoints and attributes; a region that only falcosidekick's environment had is a variable."""
+    settings = Settings(
+        {
+            "aws.accesskeyid": "AKIAIOSFODNN7EXAMPLE", "aws.secretaccesskey": "s", "aws.rolearn": "arn:aws:iam::1:role/r",
+            "aws.sqs.url": "http://localstack:4566/000000000000/falco", "aws.sns.topicarn": "arn:aws:sns:eu-west-1:1:t",
+            "aws.sns.rawjson": "true", "aws.s3.bucket": "b", "aws.s3.endpoint": "https://minio:9000",
+            "gcp.pubsub.projectid": "acme-prod", "gcp.pubsub.topic": "t",
+        },
+        {"gcp.pubsub.customattributes": {"team": "s e c"}},
+    )  # fmt: skip
+    translation = translate(settings)
+    login, rest = "${AWS_ACCESSKEYID}:${AWS_SECRETACCESSKEY}", "role=arn:aws:iam::1:role/r"
+    assert yaml.safe_load(translation.config)["channels"] == {
+        "aws-s3": f"s3://{login}@b/falco?format=falcosidekick&endpoint=https://minio:9000&region=${{AWS_REGION}}&{rest}",
+        "aws-sqs": f"sqs://{login}@localstack:4566/000000000000/falco?format=falcosidekick&endpoint=http://localstack:4566"
+        f"&region=${{AWS_REGION}}&{rest}",
+        "aws-sns": f"sns-topic://{login}@arn:aws:sns:eu-west-1:1:t?format=falcosidekick&{rest}",
+        "gcp-pubsub": "pubsub://acme-prod/t?format=falcosidekick&:team=s%20e%20c",
+    }
+    assert {each.name for each in translation.variables} == {"AWS_ACCESSKEYID", "AWS_SECRETACCESSKEY", "AWS_REGION"}
 
 
 @pytest.mark.parametrize("path", ["alertmanager.hostport", "loki.hostport", "webhook.address", "quickwit.hostport"])

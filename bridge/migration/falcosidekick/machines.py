@@ -15,8 +15,8 @@ from bridge.migration.falcosidekick.channel import (
     host_of,
     http_channel,
     login_in,
-    secret,
 )
+from bridge.migration.falcosidekick.clouds import CLOUDS
 from bridge.migration.falcosidekick.queues import kafka, syslog
 from bridge.migration.falcosidekick.settings import Settings
 
@@ -157,18 +157,6 @@ def _kubeless(settings: Settings) -> Channel:
     return http_channel("kubeless", f"http://{where}", _SIDEKICK, {})
 
 
-def _sns(settings: Settings) -> Channel:
-    region, account, topic = (settings.get("aws.sns.topicarn").split(":") + [""] * 6)[3:6]
-    keys = tuple(secret(f"aws.{each}", settings.get(f"aws.{each}")) for each in ("accesskeyid", "secretaccesskey"))
-    notes = [
-        "the message is a text for people, not JSON",
-        f"the topic must belong to the account of the keys ({account})",
-    ]
-    if not settings.has("aws.accesskeyid"):
-        notes.append("keys are required; roles and instance profiles are not supported")
-    return Channel(f"sns://${{{keys[0].name}}}/${{{keys[1].name}}}/{region}/{topic}", keys, tuple(notes))
-
-
 _FUNCTIONS = ("function", "functionname", "namespace", "port", "kubeconfig")
 LOGS = (
     Output("loki", ("hostport",), _loki, others=("user", "apikey", "tenant", "endpoint", "extralabels", "format")),
@@ -188,8 +176,6 @@ LOGS = (
     Output("dynatrace", ("apitoken", "apiurl"), instead=_VECTOR),
     Output("spyderbat", ("orguid", "apikey"), instead=_VECTOR),
     Output("gcp.chronicle", ("projectid", "instanceid"), instead=_VECTOR),
-    Output("aws.cloudwatchlogs", ("loggroup",), instead=_VECTOR),
-    Output("aws.securitylake", ("bucket",), instead=_VECTOR),
     Output("datadog", ("apikey",), instead="Use Datadog Logs, and monitors on logs."),
     Output("grafana", ("hostport", "apikey"), instead="Draw annotations from Loki: a query on the channel's labels."),
     Output("otlp.logs", ("endpoint",), instead="Send to the Collector's webhook event receiver with `webhook://`."),
@@ -208,13 +194,11 @@ FUNCTIONS = (
     Output("gcp.cloudrun", ("endpoint", "jwt"), _cloud_run),
     Output("cloudevents", ("address",), instead="Send to a webhook source of Knative or Argo Events with `webhook://`."),
     Output("gcp.cloudfunctions", ("name",), instead="Give the function an HTTP trigger, and send to it with `webhooks://`."),
-    Output("aws.lambda", ("functionname",), instead="Give the function a URL, and send to it with `webhooks://`."),
     Output("webui", ("url",), instead="Search and watch with `falco-bridge history`, `show` and `tail`."),
     Output("policyreport", ("enabled",), instead="There are no PolicyReports. Search with `falco-bridge history`."),
 )  # fmt: skip
 """Programs that act on alerts."""
 QUEUES = (
-    Output("aws.sns", ("topicarn",), _sns, others=("rawjson",)),
     Output("kafkarest", ("address",), instead="Send to the brokers themselves with `kafka://`."),
     Output("kafka", ("hostport", "topic"), kafka, others=(
         "sasl", "tls", "username", "password", "async", "requiredacks", "compression", "balancer", "clientid",
@@ -224,9 +208,7 @@ QUEUES = (
         ("nats", ("hostport",)), ("stan", ("hostport", "clusterid", "clientid")),
         ("rabbitmq", ("url", "queue")), ("mqtt", ("broker",)), ("redis", ("address",)), ("timescaledb", ("host",)),
         ("influxdb", ("hostport",)),
-        ("aws.sqs", ("url",)), ("aws.s3", ("bucket",)), ("aws.kinesis", ("streamname",)), ("azure.eventhub", ("name",)),
-        ("gcp.pubsub", ("projectid", "topic")), ("gcp.storage", ("bucket",)), ("yandex.s3", ("bucket",)),
-        ("yandex.datastreams", ("streamname",)),
+        ("azure.eventhub", ("name",)),
     )),
 )  # fmt: skip
 """Queues, buckets and databases."""
@@ -246,4 +228,4 @@ TRACES = (
         instead="The bridge makes no traces of alerts. `falco-bridge show ID` shows an alert's way.",
     ),
 )
-MACHINES = (*LOGS, *FUNCTIONS, *QUEUES, *METRICS, *TRACES)
+MACHINES = (*LOGS, *FUNCTIONS, *QUEUES, *CLOUDS, *METRICS, *TRACES)

@@ -12,6 +12,7 @@ import yaml
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.format.formatter import format_text
 from bridge.migration.falcosidekick.channel import Output, Variable
+from bridge.migration.falcosidekick.clouds import OF_CLOUDS
 from bridge.migration.falcosidekick.machines import MACHINES
 from bridge.migration.falcosidekick.people import PEOPLE
 from bridge.migration.falcosidekick.settings import Settings
@@ -23,9 +24,7 @@ _OWN = frozenset({
     "listenaddress", "listenport", "tlsserver.deploy", "tlsserver.certfile", "tlsserver.keyfile", "tlsserver.mutualtls",
     "tlsserver.cacertfile", "customfields", "templatedfields", "customtags", "outputfieldformat", "bracketreplacer",
 })  # fmt: skip
-KNOWN = frozenset(path for output in OUTPUTS for path in output.paths()) | _OWN | {
-    "aws.accesskeyid", "aws.secretaccesskey", "aws.region",
-}  # fmt: skip
+KNOWN = frozenset(path for output in OUTPUTS for path in output.paths()) | _OWN | OF_CLOUDS
 """Every setting that is read. Environment variables have their names."""
 _PRIORITIES = {
     "emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug",

@@ -31,9 +31,10 @@ class KinesisChannel:
     def __init__(self, name: str, resource: Resource, labels: Mapping[str, str]) -> None:
         """Raises ChannelError if the stream or a parameter is invalid, or botocore is not installed."""
         self.name = name
-        if not _STREAM.fullmatch(resource.name):
+        stream = resource.name.strip("/")
+        if not _STREAM.fullmatch(stream):
             raise ChannelError("has no valid name of a stream; write kinesis://NAME?region=REGION")
-        self._stream = f"/{resource.name}" if "/" in resource.name else resource.name
+        self._stream = f"/{stream}" if "/" in stream else stream
         self._body, self._secrets = body_of(resource.address, labels), resource.secrets
         self._client = Client("kinesis", resource, region_of(resource))
 
