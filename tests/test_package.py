@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import sysconfig
@@ -45,3 +46,20 @@ def test_the_wheel_works_in_a_fresh_venv(tmp_path: Path) -> None:
     route = site / "bridge" / "_data" / "quickstart" / "quickstart.route"
     assert "no problems" in run(python, "-m", "bridge", "check", route, cwd=tmp_path)
     assert "Delivered:" in run(python, "-m", "bridge", "demo", "--rate", "200", cwd=tmp_path)
+
+
+def test_nothing_says_to_install_the_name_from_an_index() -> None:
+    """It may belong to somebody else there: the bridge is installed from the repository or a wheel."""
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).split()
+    pattern = re.compile(
+        r"\b(?:pip3?|pipx|uv|uvx|poetry|conda)\b[^\n`|]*\b(?:install|add|run|tool)\b[^\n`|]*\bfalco-bridge(?![\w/.-])"
+    )
+    wrong = [
+        f"{name}: {found}"
+        for name in listed
+        if (ROOT / name).is_file() and name != "tests/test_package.py"
+        for found in pattern.findall((ROOT / name).read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert wrong == []
+    assert pattern.search("pip install falco-bridge")
+    assert not pattern.search("/opt/falco-bridge/bin/pip install .")

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 TEXT = re.sub(r"\\\n\s*", " ", (ROOT / "Containerfile").read_text(encoding="utf-8"))
@@ -72,3 +78,34 @@ def test_the_image_runs_as_a_user_without_rights() -> None:
     """With the user and folders of the Helm chart."""
     assert "\nUSER 65532:65532\n" in TEXT
     assert "install -d -m 0700 -o 65532 -g 65532 /var/lib/falco-bridge /run/falco-bridge" in TEXT
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None,
+    reason="only root can start a process as process 1 of a namespace",
+)
+def test_process_1_stops_at_sigterm(tmp_path: Path) -> None:
+    """The image has no init, so the kernel drops signals that the bridge does not handle."""
+    (tmp_path / "a.route").write_text("otherwise { to console }\n", encoding="utf-8")
+    (tmp_path / "falco-bridge.yaml").write_text(
+        "sources: [{socket: in.sock}]\nchannels: {console: 'console://'}\nroutes: a.route\njournal: journal.db\n"
+        "log: {format: json}\n",
+        encoding="utf-8",
+    )
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        outer = subprocess.Popen(
+            ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-m", "bridge", "--config", "falco-bridge.yaml"],
+            cwd=tmp_path, stdout=out, stderr=out,
+        )  # fmt: skip
+    try:
+        wait_until(lambda: '"started"' in log.read_text(encoding="utf-8"), "the start")
+        children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text(encoding="ascii").split()
+        (inner,) = map(int, children)
+        assert re.search(r"NSpid:\s+\d+\s+1\n", Path(f"/proc/{inner}/status").read_text(encoding="utf-8"))
+        os.kill(inner, signal.SIGTERM)
+        assert outer.wait(100) == 0
+    finally:
+        outer.kill()
+        outer.wait()
+    assert '"stopped"' in log.read_text(encoding="utf-8")
