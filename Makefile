@@ -6,6 +6,8 @@ READY  := $(VENV)/.ready
 # Without --quiet, which hides warnings from --strict.
 SITE   := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+COMPILE := .venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+EXTRAS  = $(filter-out dev,$(shell $(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies'])"))
 # `make sbom SBOM=FILE` writes the bill of materials elsewhere.
 SBOM   := build/falco-bridge.cdx.json
 # The tests of the Helm chart use it if it is there.
@@ -53,17 +55,16 @@ docs: $(READY)           ## generate the tables of docs/config.md, the pictures,
 stubs:                   ## regenerate the protobuf stubs
 	proto/generate.sh
 
-lock: $(READY)           ## write requirements.lock again, with the latest versions that pyproject.toml allows
+lock: $(READY)           ## write the lock files again, with the latest versions that pyproject.toml allows
 	test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv; }
-	.venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-annotate --output-file requirements.lock pyproject.toml
-	echo 'hatchling>=1.24' | .venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate --output-file requirements-build.lock -
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements-extras.lock pyproject.toml $(EXTRAS:%=--extra %)
+	echo 'hatchling>=1.24' | $(COMPILE) --output-file requirements-build.lock -
 
-sbom: $(READY)           ## write the software bill of materials (CycloneDX) of requirements.lock to build/
+sbom: $(READY)           ## write the software bill of materials (CycloneDX) of requirements-extras.lock to build/
 	mkdir -p $(dir $(SBOM))
 	sed "s/^dynamic = .*/version = \"$$($(BIN)/python -c 'import bridge; print(bridge.__version__)')\"/" pyproject.toml > $(SBOM).toml
-	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements.lock --pyproject $(SBOM).toml --output-reproducible --validate \
+	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements-extras.lock --pyproject $(SBOM).toml --output-reproducible --validate \
 		--output-format JSON --output-file $(SBOM)
 	rm $(SBOM).toml
 

@@ -16,6 +16,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = [
+    each for name, needed in PROJECT["project"]["optional-dependencies"].items() if name != "dev" for each in needed
+]
 
 
 def locked(name: str) -> dict[str, str]:
@@ -34,6 +37,7 @@ def locked(name: str) -> dict[str, str]:
     ("name", "wanted"),
     [
         ("requirements.lock", PROJECT["project"]["dependencies"]),
+        ("requirements-extras.lock", PROJECT["project"]["dependencies"] + EXTRAS),
         ("requirements-build.lock", PROJECT["build-system"]["requires"]),
     ],
 )
@@ -53,15 +57,21 @@ def test_the_bill_of_materials_lists_what_is_locked(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     bom = json.loads(file.read_text(encoding="utf-8"))
     components = {canonicalize_name(each["name"]): each for each in bom["components"]}
-    assert {name: each["version"] for name, each in components.items()} == locked("requirements.lock")
+    assert {name: each["version"] for name, each in components.items()} == locked("requirements-extras.lock")
     hashes = {
         each["content"]
         for component in components.values()
         for reference in component["externalReferences"]
         for each in reference.get("hashes", ())
     }
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    text = (ROOT / "requirements-extras.lock").read_text(encoding="utf-8")
     assert hashes == set(re.findall(r"--hash=sha256:([0-9a-f]{64})", text))
     root = bom["metadata"]["component"]
     assert (root["name"], root["version"]) == ("falco-bridge", version("falco-bridge"))
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_both_images_have_the_same_versions() -> None:
+    """Of the packages that they share."""
+    smaller, larger = locked("requirements.lock"), locked("requirements-extras.lock")
+    assert smaller.items() <= larger.items()

@@ -22,7 +22,7 @@ from bridge.config.schema.values import ListenAddress
 from bridge.journal import JournalError
 from bridge.journal.opening import open_to_read
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
-from bridge.tracing.exporter import MISSING, REMEDY, is_installed
+from bridge.tracing.exporter import MISSING, is_installed, remedy
 
 _Problem = tuple[Place, str, str]
 """Where, what, and the remedy."""
@@ -41,7 +41,7 @@ def check_extras(loaded: LoadedConfig) -> list[Diagnostic]:
     config = loaded.config
     if config is None or config.traces is None or is_installed():
         return []
-    return [replace(each, may_pass=True) for each in _diagnostics(loaded, [(("traces",), MISSING, REMEDY)])]
+    return [replace(each, may_pass=True) for each in _diagnostics(loaded, [(("traces",), MISSING, remedy())])]
 
 
 def _diagnostics(loaded: LoadedConfig, problems: Iterable[_Problem]) -> list[Diagnostic]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from bridge.common.extras import install_command
 from bridge.journal.errors import JournalError
 from bridge.journal.location import DatabaseLocation, Location
 from bridge.journal.protocols import Journal
@@ -81,6 +82,6 @@ def _postgres() -> _Postgres:
         if not (error.name or "").startswith("psycopg"):
             raise
         raise JournalError(
-            "a journal in PostgreSQL needs psycopg, which is not installed; run pip install 'falco-bridge[postgres]'"
+            f"a journal in PostgreSQL needs psycopg, which is not installed; run: {install_command('postgres')}"
         ) from error
     return opening

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from bridge import __version__
 from bridge.common.errors import SetupError
+from bridge.common.extras import install_command
 from bridge.common.masking import forms_of, redacted
 from bridge.common.trust import bundle
 from bridge.tracing.settings import TraceSettings
@@ -24,7 +25,11 @@ _LOGGER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 _PATH = "/v1/traces"
 _LONGEST_PROBLEM = 1000
 MISSING = "traces need OpenTelemetry's exporter, which is not installed"
-REMEDY = "run pip install 'falco-bridge[otel]'"
+
+
+def remedy() -> str:
+    """What to do if it is missing."""
+    return f"run: {install_command('otel')}"
 
 
 def is_installed() -> bool:
@@ -41,7 +46,7 @@ class OtlpExporter:
     def __init__(self, settings: TraceSettings, process: str) -> None:
         """``process`` is ``router`` or ``courier``. Raises SetupError if the libraries are not installed."""
         if not is_installed():
-            raise SetupError(f"{MISSING}; {REMEDY}")
+            raise SetupError(f"{MISSING}; {remedy()}")
         from opentelemetry.exporter.otlp.proto.http import Compression
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
