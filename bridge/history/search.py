@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from heapq import merge
 
 from bridge.history.fields import fields_of
 from bridge.history.index.folder import IndexFolder, Piece, Segment
@@ -18,6 +19,7 @@ from bridge.journal.records import RecordedAlert
 Progress = Callable[[int, int], None]
 """Called now and then with how many alerts of how many have been searched."""
 _REPORT_EVERY = 1000
+_PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,18 @@ class Search:
         self, wanted: Wanted, numbers: range, progress: Progress = lambda _done, _all: None
     ) -> Iterator[RecordedAlert]:
         """The wanted alerts with these numbers, the newest first."""
+        found = self._decided(wanted, numbers, progress)
+        return merged(found, self._sent_later(wanted, numbers)) if wanted.channel else found
+
+    def _sent_later(self, wanted: Wanted, numbers: range) -> Iterator[RecordedAlert]:
+        """Those that a digest, a summary or an escalation brought to the channel: no decision names it."""
+        rest = replace(wanted, channel="")
+        sent = [number for number in self.history.sent_later(wanted.channel, wanted.route) if number in numbers]
+        for start in range(0, len(sent), _PAGE):
+            yield from filter(rest.holds, self.history.numbered(sent[start : start + _PAGE]))
+
+    def _decided(self, wanted: Wanted, numbers: range, progress: Progress) -> Iterator[RecordedAlert]:
+        """Those of which a stored decision, if one is asked for, is wanted."""
         query = EVERYTHING if self.index is None else plan(wanted)
         pieces = [Piece(numbers, None)] if self.index is None else self.index.pieces(numbers)
         for piece in pieces:
@@ -75,3 +89,12 @@ class Search:
         finally:
             reader.close()
         return range(0)
+
+
+def merged(*found: Iterable[RecordedAlert]) -> Iterator[RecordedAlert]:
+    """Alerts that several searches found, the newest first, each once."""
+    last = None
+    for each in merge(*found, key=lambda each: each.number, reverse=True):
+        if each.number != last:
+            yield each
+        last = each.number

@@ -26,6 +26,7 @@ class Wanted:
     """The alert's text and fields contain all of these, each as a whole word of `bridge.history.words`."""
     route: str = ""
     channel: str = ""
+    """The decision names it. A search also finds what a digest, a summary or an escalation brought there."""
     reason: Reason | None = None
 
     def holds(self, recorded: RecordedAlert) -> bool:

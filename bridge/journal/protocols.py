@@ -243,6 +243,13 @@ class History(Protocol):
         Reads every notification since then.
         """
 
+    def sent_later(self, channel: str, route: str = "") -> list[int]:
+        """The numbers of the alerts that clauses with memory sent to the channel, the newest first.
+
+        The alerts that digests, summaries, escalations and the other notifications of incidents are about or name.
+        ``route`` is the route that sent them, empty for any. Reads every notification to the channel.
+        """
+
     def delivery_counts(self) -> Counter[tuple[str, DeliveryState]]:
         """How many deliveries each channel has in each state."""
 

@@ -23,6 +23,7 @@ from bridge.terminal.stream import CommandStream
 _SQLITE_HEADER = b"SQLite format 3\0"
 GZIP_HEADER = b"\x1f\x8b"
 STANDARD_INPUT = "-"
+_MOST_WITH_ID = 100_000
 
 
 class AlertFileError(Exception):
@@ -54,16 +55,17 @@ def skipped(count: int) -> str:
 _Read = Callable[[Iterable[bytes]], Iterator[Line | NoAlert]]
 
 
-def read_alerts(path: str, read: _Read | None = None) -> Iterator[Line | NoAlert]:
+def read_alerts(path: str, read: _Read | None = None, *, id_start: str = "") -> Iterator[Line | NoAlert]:
     """Every line of a file, in order; ``-`` is standard input. Raises AlertFileError.
 
-    ``read`` is ``read_lines``, or ``read_recording`` for terminal material as it is.
+    ``read`` is ``read_lines``, or ``read_recording`` for terminal material as it is. Of a journal only the alerts are
+    read whose ids start with ``id_start``.
     """
     read = read or read_lines
     if path == STANDARD_INPUT:
         yield from read(sys.stdin.buffer)
     elif is_journal(path):
-        yield from _recorded(Path(path))
+        yield from _recorded(Path(path), id_start)
     else:
         try:
             with Path(path).open("rb") as file:
@@ -134,10 +136,11 @@ def _read_line(content: bytes, number: int) -> Iterator[Line | NoAlert]:
         yield NoAlert(number, "is neither JSON nor a text line of Falco")
 
 
-def _recorded(path: Path) -> Iterator[Line]:
+def _recorded(path: Path, id_start: str) -> Iterator[Line]:
     try:
         journal = open_to_read(path)
-        for each in journal.history.alerts():
+        history = journal.history
+        for each in history.alerts_with_id(id_start, _MOST_WITH_ID) if id_start else history.alerts():
             yield Line(each.alert, encode_json(each.alert), each.received_ns)
         journal.close()
     except JournalError as error:

@@ -8,10 +8,15 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from bridge.alert import Alert
 from bridge.alert.forms.json_text import encode_json
+from bridge.cli.main import main
 from bridge.journal.opening import open_for_router
+from bridge.journal.sql.history import SqlHistory
 from bridge.pipeline.intake import Intake
+from bridge.routing import Entry, Routed
 from bridge.routing.router import Router
 from bridge.sources.contract import Batch
 from tests.cli.commands import ALERTS, ROUTES, RULES, run
@@ -108,3 +113,15 @@ def test_explain_reads_the_memory_of_a_journal(tmp_path: Path) -> None:
     assert re.fullmatch(r"incident: open since \S+, 1 alert", incident)
     assert re.fullmatch(r'route "often": matched, below_threshold: 2 of 3 since \S+', often)
     assert after == "after: nothing yet"
+
+
+def test_only_the_alerts_with_the_id_are_read_of_a_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by ``match``; upper case is no other id."""
+    alerts = [alert(number) for number in range(1, 300)]
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        journal.alerts.append("falco", 0, [Entry(each, Routed((), ())) for each in alerts])
+    (tmp_path / "r.route").write_text('route "r" { when rule exists to a }\n', encoding="utf-8")
+    monkeypatch.setattr(SqlHistory, "read", None)
+    identity = alerts[7].id.upper()
+    assert main(["explain", str(tmp_path / "r.route"), "--alerts", str(tmp_path / "j.db"), "--id", identity]) == 0
+    assert main(["match", "rule exists", str(tmp_path / "j.db"), "--id", identity[:30]]) == 0

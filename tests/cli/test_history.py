@@ -14,8 +14,11 @@ import pytest
 
 from bridge.alert import Alert
 from bridge.cli.main import main
+from bridge.history.index.folder import IndexFolder
+from bridge.history.index.indexer import Indexer
 from bridge.journal.opening import open_for_router
-from bridge.routing import Decision, Entry, Reason, Routed
+from bridge.journal.records import MemoryWrite
+from bridge.routing import Decision, Entry, Notification, NotificationContext, NotificationKind, Reason, Routed
 from tests.cli.commands import ROOT, run
 from tests.support.builders import alert, entry
 
@@ -85,6 +88,34 @@ def test_what_is_asked_for_is_found_newest_first(
 ) -> None:
     """By condition, span, rule, route, channel, reason and words."""
     assert found(capsys, *arguments, "--journal", journal) == ids(*indices)
+
+
+def test_a_channel_finds_what_a_digest_brought_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With other options, and without the alerts that were only decided about; with and without an index."""
+    grouped = Decision("noisy", Reason.GROUPED)
+    made = [happened(3 - n / 10, grouped if n % 2 else SENT, rule="even" if n % 2 == 0 else "odd")[1] for n in range(6)]
+    context = NotificationContext(NotificationKind.DIGEST, alerts=tuple(made[n].alert.id for n in (1, 3)))
+    digest = Notification("mail", ("noisy",), made[1].alert.priority, about=made[1].alert.id, context=context)
+    path = tmp_path / "journal.db"
+    journal = open_for_router(path)
+    journal.alerts.append("falco", NOW_NS - HOUR_NS, made)
+    journal.alerts.append("timers", NOW_NS, [], memory=MemoryWrite((), (digest,)))
+    for indexed in (False, True):
+        if indexed:
+            indexer = Indexer(journal.history, IndexFolder(path), "boot")
+            while indexer.step():
+                pass
+            indexer.close()
+        for arguments, expected in (
+            (["--channel", "mail"], [3, 1]),
+            (["--channel", "mail", "--limit", "1"], [3]),
+            (["--channel", "mail", "--reason", "grouped", "--route", "noisy", "--rule", "odd"], [3, 1]),
+            (["--channel", "mail", "rule = even"], []),
+            (["--channel", "mail", "--since", "30m"], []),
+            (["--channel", "pager"], [4, 2, 0]),
+        ):
+            assert found(capsys, *arguments, "--journal", path) == [made[n].alert.id for n in expected]
+    journal.close()
 
 
 def test_the_table_shows_ids_places_and_decisions(journal: Path) -> None:

@@ -570,6 +570,19 @@ class HistoryConformance(Base):
             ("pager", DeliveryState.PENDING): 600,
         }
 
+    def test_what_clauses_with_memory_sent_is_found_by_channel(self, journal: Journal) -> None:
+        """The alert that a notification is about, and those that it names; not what was sent at once."""
+        journal.alerts.append("falco", 0, [entry(number, "chat") for number in range(1, 701)])
+        context = NotificationContext(NotificationKind.DIGEST, alerts=tuple(alert(n).id for n in (3, 5, 700, 9999)))
+        escalation = NotificationContext(NotificationKind.ESCALATION, incident="ab")
+        digest = Notification("chat", ("a", "b"), alert().priority, about=alert(3).id, context=context)
+        pager = Notification("pager", ("a",), alert().priority, about=alert(7).id, context=escalation)
+        journal.alerts.append("timers", 1, [], memory=MemoryWrite((), (digest, pager)))
+        assert journal.history.sent_later("chat") == [700, 5, 3]
+        assert journal.history.sent_later("chat", "b") == [700, 5, 3]
+        assert journal.history.sent_later("chat", "c") == []
+        assert (journal.history.sent_later("pager"), journal.history.sent_later("mail")) == ([7], [])
+
     def test_rejected_messages_are_in_the_quarantine(self, journal: Journal) -> None:
         """Oldest first over all pages, the newest ones, and one by its number."""
         for number in range(120):

@@ -51,13 +51,13 @@ def run(args: argparse.Namespace) -> int:
     if routes is None:
         return 2
     explainer = Explainer(routes.router(), routes.labels)
-    count = 0
+    count, start = 0, args.id.lower()
     path = args.alerts or str(routes.journal or "-")
     try:
         if path != "-" and is_journal(path):
             explainer.use_journal(Path(path), time.time_ns())
-        for each in read_alerts(path):
-            if isinstance(each, Line) and not each.alert.id.startswith(args.id):
+        for each in read_alerts(path, id_start=start):
+            if isinstance(each, Line) and not each.alert.id.startswith(start):
                 explainer.pass_over(each.alert, each.at_ns)
             elif isinstance(each, Line):
                 _print(explainer.explain(each.alert, each.at_ns), each.alert.id, routes, args.format)

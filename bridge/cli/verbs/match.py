@@ -106,7 +106,7 @@ class _Search:
         others = 0
         for path in self._files:
             try:
-                for each in read_alerts(path):
+                for each in read_alerts(path, id_start=self._start):
                     if not isinstance(each, Line):
                         others += 1
                         continue

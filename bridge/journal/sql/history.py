@@ -23,6 +23,8 @@ _LAST = 2**63 - 1
 _ID_DIGITS = 32
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _QUARANTINE_PAGE = 50
+_CONTEXT = b'"context":'
+"""What an encoded notification contains if a clause with memory has a part in it."""
 _ALERTS = "SELECT seq, id, received_ns, source_name, body, decisions FROM alerts"
 _BODIES = "SELECT seq, id, body FROM alerts WHERE seq >= ? AND seq < ? ORDER BY seq DESC LIMIT ?"
 _QUARANTINE = "SELECT seq, received_ns, source_name, reason, raw FROM quarantine"
@@ -77,6 +79,11 @@ class _NotificationRow(NamedTuple):
     created_ns: int
     due_ns: int
     settled_ns: int | None
+
+
+class _SentRow(NamedTuple):
+    alert_seq: int
+    notification: bytes
 
 
 class _CountRow(NamedTuple):
@@ -236,6 +243,33 @@ class SqlHistory:
             (since_ns, *[text.encode() for text in texts], limit),
         )
         return [_notification(row) for row in rows]
+
+    def sent_later(self, channel: str, route: str = "") -> list[int]:
+        """As in History."""
+        has_context = self._database.contains.format(column="notification")
+        rows = self._database.rows(
+            _SentRow,
+            f"SELECT alert_seq, notification FROM deliveries WHERE channel = ? AND {has_context}",  # only marks
+            (channel, _CONTEXT),
+        )
+        numbers: set[int] = set()
+        named: set[bytes] = set()
+        for row in rows:
+            try:
+                notification = decode_notification(channel, row.notification)
+                ids = () if notification.context is None else notification.context.alerts
+                if not route or route in notification.routes:
+                    numbers.add(row.alert_seq)
+                    named.update(map(bytes.fromhex, ids))
+            except (msgspec.MsgspecError, ValueError, KeyError):
+                continue
+        return sorted(numbers.union(self._numbers_of(list(named))), reverse=True)
+
+    def _numbers_of(self, ids: Sequence[bytes]) -> Iterator[int]:
+        for start in range(0, len(ids), _PAGE):
+            some = ids[start : start + _PAGE]
+            marks = ", ".join("?" * len(some))
+            yield from self._database.rows(int, f"SELECT seq FROM alerts WHERE id IN ({marks})", some)  # only marks
 
     def delivery_counts(self) -> Counter[tuple[str, DeliveryState]]:
         """As in History."""
