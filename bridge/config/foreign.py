@@ -32,11 +32,20 @@ def foreign_file(root: yaml.Node) -> tuple[str, str] | None:
     if keys & _SIDEKICK or _in_chart(root):
         hint = "run `falco-bridge import falcosidekick FILE`, and give --config what it writes"
         return "this is a config of falcosidekick", hint
+    if "customrules" in keys or _has_settings_of_falco(root):
+        hint = 'name it in a .route file for its rules and append_output: import falco "FILE"'
+        return "this is a values file of Falco's Helm chart, not a config", hint
     return None
 
 
 def _keys(node: yaml.MappingNode) -> set[str]:
     return {key.value.lower() for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
+
+
+def _has_settings_of_falco(root: yaml.MappingNode) -> bool:
+    """Helm values of Falco's chart: ``falco: {json_output: …}``."""
+    inner = [value for key, value in root.value if key.value == "falco" and isinstance(value, yaml.MappingNode)]
+    return any(_keys(each) & _FALCO for each in inner)
 
 
 def _in_chart(root: yaml.MappingNode) -> bool:

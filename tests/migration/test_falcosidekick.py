@@ -353,6 +353,8 @@ def test_a_config_of_falcosidekick_given_as_ours_is_recognized(tmp_path: Path) -
         ("config:\n  slack: {webhookurl: a}\n", "falcosidekick"),
         ("rules_files: [a]\n", "falco.yaml"),
         ("- rule: a\n  desc: b\n", "rules file"),
+        ("driver: {}\ncustomRules: {}\n", "values file of Falco's Helm chart"),
+        ("tty: true\nfalco: {json_output: true}\n", "values file of Falco's Helm chart"),
     ):
         path = tmp_path / "falco-bridge.yaml"
         path.write_text(text, encoding="utf-8")

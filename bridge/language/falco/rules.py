@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from bridge.alert import Priority, parse_priority
-from bridge.common.yaml_errors import explain_yaml
+from bridge.common.yaml_errors import YamlProblem, explain_yaml
 from bridge.language.diagnostics.source import SourceText
+from bridge.language.falco.embedded import Embedded, is_settings, opened
 from bridge.language.program.template import parse_template
 from bridge.language.program.transformers import NAMES
 
@@ -79,23 +80,58 @@ class _Draft:
 def read_rules(sources: tuple[SourceText, ...]) -> FalcoRules | str:
     """The definitions of rules files, read in order. A falco.yaml among them contributes its ``append_output``.
 
+    Rules and falco.yaml are also read out of Helm values, ConfigMaps and the objects of Falco's operator.
     Returns an error message if a file is invalid.
     """
     draft = _Draft()
     for source in sources:
-        try:
-            documents = list(yaml.load_all(source.text, Loader=_LOADER))  # the base loader constructs only text
-        except (yaml.YAMLError, RecursionError) as error:
-            problem = explain_yaml(error, source.text)
-            line = f", line {problem.line}" if problem.line else ""
-            remedy = f"; {problem.hint}" if problem.hint else ""
-            return f"{source.path} is not YAML{line}: {problem.message}{remedy}"
-        for document in documents:
-            if wrong := _other_file(document):
-                return f"{source.path} {wrong}"
-            if not _accepts(draft, document):
-                return f"{source.path} is not a rules file: it contains no list of rules"
+        if problem := _read(draft, source):
+            return f"{source.path} {problem}"
     return replace(_finished(draft), sources=sources)
+
+
+def _read(draft: _Draft, source: SourceText) -> str:
+    """Add the definitions of a file. Returns what is wrong with it; empty if nothing is."""
+    documents = _documents(source.text)
+    if isinstance(documents, YamlProblem):
+        return _not_yaml(documents, documents.line)
+    found, lacking = False, ""
+    for document in documents:
+        envelope = opened(document)
+        if envelope is None:
+            if not _accepts(draft, document):
+                return "is not a rules file: it contains no list of rules"
+            found = found or bool(document)
+            continue
+        lacking = envelope.what
+        for part in envelope.parts:
+            inside = _documents(part.content) if isinstance(part.content, str) else [part.content]
+            if isinstance(inside, YamlProblem):
+                return f"has `{part.name}`, which {_not_yaml(inside, _line_within(source.text, part, inside.line))}"
+            for each in inside:
+                found |= (isinstance(each, list) or is_settings(each)) and _accepts(draft, each)
+    return "" if found else lacking
+
+
+def _documents(text: str) -> list[Any] | YamlProblem:
+    try:
+        return list(yaml.load_all(text, Loader=_LOADER))  # the base loader constructs only text
+    except (yaml.YAMLError, RecursionError) as error:
+        return explain_yaml(error, text)
+
+
+def _not_yaml(problem: YamlProblem, number: int) -> str:
+    line = f", line {number}" if number else ""
+    remedy = f"; {problem.hint}" if problem.hint else ""
+    return f"is not YAML{line}: {problem.message}{remedy}"
+
+
+def _line_within(text: str, part: Embedded, number: int) -> int:
+    """The line of the whole file for a line of a text in it; 0 if it is not found."""
+    inner, lines = str(part.content).split("\n"), [line.strip() for line in text.split("\n")]
+    wanted = inner[number - 1].strip() if 0 < number <= len(inner) else ""
+    begin = next((at for at, line in enumerate(lines) if line.strip("'\"").startswith(part.name)), 0)
+    return next((at + 1 for at in range(begin, len(lines)) if wanted and lines[at] == wanted), 0)
 
 
 def read_together(several: Sequence[FalcoRules], more: Sequence[SourceText] = ()) -> FalcoRules | str:
@@ -109,19 +145,6 @@ def read_together(several: Sequence[FalcoRules], more: Sequence[SourceText] = ()
 def is_empty(source: SourceText) -> bool:
     """Whether a rules file contains nothing but comments."""
     return all(line.partition("#")[0].strip() in ("", "---", "[]", "...") for line in source.text.splitlines())
-
-
-def _other_file(document: object) -> str:
-    """What a YAML document is that contains rules as texts, and what to do; empty for any other document."""
-    if not isinstance(document, dict):
-        return ""
-    if isinstance(document.get("customRules"), dict):
-        return "is a values file of Falco's Helm chart: save each text under `customRules` as a file and import that"
-    if document.get("kind") == "ConfigMap":
-        return "is a Kubernetes ConfigMap: save each text under `data` as a file and import that"
-    if {"apiVersion", "kind"} <= document.keys():
-        return f"is a Kubernetes {document['kind']}, not a rules file of Falco"
-    return ""
 
 
 def _mappings(value: object) -> list[dict[str, Any]]:
