@@ -133,7 +133,7 @@ def _address_channel(name: str, url: str, labels: Mapping[str, str], extras: Cha
 
 
 def _check_extras(scheme: str, extras: ChannelExtras) -> None:
-    if extras.body is not None:
+    if extras.body is not None and scheme not in {"webhook", "webhooks"}:
         raise ChannelError("has a `body`, which only webhook:// and webhooks:// use")
     if extras.tls is None or scheme in _WITH_TLS or scheme not in NATIVE:
         return

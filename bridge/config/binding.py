@@ -10,6 +10,7 @@ import yaml
 
 from bridge.common.secret import Secret
 from bridge.common.suggest import did_you_mean, nearest
+from bridge.config.body import BodyReader, BodyText, InvalidBodyError
 from bridge.config.document import REFERENCE, Document
 from bridge.config.hints import (
     check_nothing,
@@ -27,6 +28,7 @@ from bridge.config.references import References
 from bridge.config.schema.keys import NODEFAULT, Key, Section, item_of, keys_of, sections_of, value_of
 from bridge.config.schema.other_names import advice_on, meant_key
 from bridge.config.schema.parsing import VALUES, InvalidValueError
+from bridge.config.schema.values import BodyTemplate
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
 
@@ -66,6 +68,8 @@ class Binder:
         """The keys that a misspelt key probably means."""
         self.positions: dict[Place, list[int]] = {}
         """For each list, the positions in the text of the items that were read."""
+        self.body_texts: dict[Place, tuple[BodyText, ...]] = {}
+        """What the bodies of channels refer to, by the place of the body."""
         self._with_secrets = with_secrets
         self._check_plain_secrets = check_plain_secrets
 
@@ -218,6 +222,8 @@ class Binder:
 
     def _value(self, declared: Any, node: yaml.Node, key: Key, place: Place) -> Any:
         self.spans[place] = self.document.span(node)
+        if declared is BodyTemplate:
+            return self._body(node, place)
         if (item := item_of(declared)) is not None:
             return self._list(item, node, key, place)
         if (value := value_of(declared)) is not None:
@@ -276,6 +282,15 @@ class Binder:
             if bound is not FAILED:
                 values[name] = bound
         return values
+
+    def _body(self, node: yaml.Node, place: Place) -> Any:
+        reader = BodyReader(self.document, self.references, self._note, with_secrets=self._with_secrets)
+        try:
+            value = reader.read(node)
+        except InvalidBodyError:
+            return FAILED
+        self.body_texts[place] = tuple(reader.texts)
+        return value
 
     def _plain(self, declared: Any, node: yaml.Node, key: Key, place: Place) -> Any:
         secret = isinstance(declared, type) and issubclass(declared, Secret)

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from bridge.common.suggest import did_you_mean
 from bridge.common.unix_socket import too_long
 from bridge.config.binding import Binder, Place
+from bridge.config.body_names import body_problems
 from bridge.config.schema.channels import ChannelSettings
 from bridge.config.schema.config import HeartbeatSettings, JournalSettings
 from bridge.config.schema.listeners import AdminSettings, MetricsSettings
@@ -32,6 +33,7 @@ def check_rules(binder: Binder, values: Mapping[str, Any]) -> None:
     _sources(binder, values.get("sources", ()))
     for name, channel in channels.items():
         _channel(binder, ("channels", name), channel)
+    _bodies(binder, values)
     _fallbacks(binder, channels)
     _groups(binder, values.get("routes", ()))
     _journal(binder, values.get("journal"))
@@ -139,6 +141,14 @@ def _channel(binder: Binder, place: Place, channel: ChannelSettings) -> None:
     if channel.attempt_timeout.seconds > _LONGEST_ATTEMPT_SECONDS:
         binder.error(Code.INVALID_VALUE, (*place, "attempt_timeout"),
                      "`attempt_timeout` is longer than an hour", "write at most 1h; the default is 60s")  # fmt: skip
+
+
+def _bodies(binder: Binder, values: Mapping[str, Any]) -> None:
+    """Every name in a body is one that an alert or the config can have."""
+    added = {each.name for file in values["fields"] for each in file.fields}
+    for texts in binder.body_texts.values():
+        for text in texts:
+            binder.diagnostics += body_problems(text, values["labels"], added)
 
 
 def _fallbacks(binder: Binder, channels: Mapping[str, ChannelSettings]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from msgspec import UNSET
 
+from bridge.channels.message.body_names import CONCAT
 from bridge.common.masking import is_public_url
 from bridge.common.secret import Secret
 from bridge.config.schema.config import Config
@@ -38,13 +39,15 @@ def _shown(value: Any, key: Key | None = None) -> Any:
         return _hidden(value)
     if isinstance(value, Section):
         return _section(value)
+    if isinstance(value, Mapping) and CONCAT in value:
+        return "".join(_MASK if isinstance(part, Secret) else part for part in value[CONCAT])
     if isinstance(value, Mapping):
         return {name: _shown(each) for name, each in value.items()}
     if isinstance(value, tuple):
         return [_shown(each) for each in value]
     if isinstance(value, Rate):
         return f"{value.count:g} per {value.seconds:g}s"
-    if isinstance(value, bool | int):
+    if isinstance(value, bool | int | float):
         return value
     return True if value == "true" else str(value)
 

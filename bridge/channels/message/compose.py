@@ -116,9 +116,6 @@ def _incident(delivery: Delivery, context: NotificationContext) -> str:
 
 def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     alert, notification = delivery.alert, delivery.notification
-    text = _block(_PREFIX.sub("", alert.output.strip(), count=1))
-    if notification.message is not None:
-        text = shortened(fill(parse_template(notification.message), _lookup(delivery, labels), _block), _TEXT).strip()
     fields = ordered(alert.fields.items(), alert.source)
     return Message(
         headline=headline_of(delivery, labels),
@@ -126,7 +123,7 @@ def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
         where=_where(alert, labels),
         who=_first(alert, _WHO_FIELDS),
         action=_action(alert),
-        text=text,
+        text=text_of(delivery, labels),
         rule=one_line(alert.rule.strip(), _HEADLINE),
         priority=alert.priority,
         source=one_line(alert.source.strip(), _NAME),
@@ -145,11 +142,19 @@ def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     )
 
 
+def text_of(delivery: Delivery, labels: Mapping[str, str]) -> str:
+    """The text of a delivery's message: the route's ``message``, or the alert's output."""
+    message = delivery.notification.message
+    if message is None:
+        return _block(_PREFIX.sub("", delivery.alert.output.strip(), count=1))
+    return shortened(fill(parse_template(message), lookup_of(delivery, labels), _block), _TEXT).strip()
+
+
 def chosen_rows(delivery: Delivery, labels: Mapping[str, str]) -> tuple[Fact, ...] | None:
     """The rows that the route's ``fields`` choose, without missing ones. None if the route has no ``fields``."""
     if not delivery.notification.fields:
         return None
-    lookup = _lookup(delivery, labels)
+    lookup = lookup_of(delivery, labels)
     found = ((name, lookup(name)) for name in delivery.notification.fields)
     return tuple(_fact(name, value) for name, value in found if value is not None and value != MISSING)
 
@@ -158,7 +163,7 @@ def links_of(delivery: Delivery, labels: Mapping[str, str]) -> tuple[MessageLink
     """The links of a delivery's message, without those that lack a value."""
     if not delivery.notification.links:
         return ()
-    lookup = _lookup(delivery, labels)
+    lookup = lookup_of(delivery, labels)
     filled = ((one_line(link.name, MAX_NAME), link.filled(lookup)) for link in delivery.notification.links)
     return tuple(MessageLink(name, url) for name, url in filled if url is not None)
 
@@ -167,7 +172,7 @@ def headline_of(delivery: Delivery, labels: Mapping[str, str]) -> str:
     """Only the headline of a delivery's message, for JSON; much cheaper than ``compose``."""
     title, filled = delivery.notification.title, ""
     if title is not None:
-        filled = fill(parse_template(title), _lookup(delivery, labels), lambda value: one_line(value, _VALUE))
+        filled = fill(parse_template(title), lookup_of(delivery, labels), lambda value: one_line(value, _VALUE))
     return one_line(filled.strip() or delivery.alert.rule.strip() or "Falco alert", _HEADLINE)
 
 
@@ -223,7 +228,7 @@ def message_of(deliveries: Sequence[Delivery], labels: Mapping[str, str]) -> Mes
     return compose(deliveries[0], labels) if len(deliveries) == 1 else compose_digest(deliveries, labels)
 
 
-def _lookup(delivery: Delivery, labels: Mapping[str, str]) -> Lookup:
+def lookup_of(delivery: Delivery, labels: Mapping[str, str]) -> Lookup:
     """The values of a template: attributes and fields of the alert, labels, and the route."""
     alert, notification = delivery.alert, delivery.notification
     context = notification.context

@@ -16,6 +16,7 @@ import msgspec
 from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import alert_body, falcosidekick_body
+from bridge.channels.message.body_template import filled, takes_batches
 from bridge.channels.native.address import Address
 from bridge.channels.native.endpoint import Endpoint
 from bridge.delivery.delivery import Delivery
@@ -84,7 +85,14 @@ class WebhookChannel:
         self._labels = {**labels, **address.labels}
         self._body = _BODIES[address.choice("format", tuple(_BODIES))]
         self._batch = address.choice("batch", _BATCHES)
-        self.batch_size = self.digest_limit = 1 if self._batch == "none" else _MAX_BATCH
+        self._template = extras.body
+        self._holds_several = takes_batches(extras.body)
+        if extras.body is not None and address.one("format"):
+            raise ChannelError("has both `body` and `format`; remove one")
+        if self._holds_several and self._batch != "none":
+            raise ChannelError("has `batch`, and a `body` with `%each`, which holds several alerts already; remove one")
+        self.batch_size = _MAX_BATCH if self._batch != "none" or self._holds_several else 1
+        self.digest_limit = self.batch_size
         self._signer = make_signer(address.parameters.get("secret", ()))
         self._now = now
         self._endpoint = Endpoint(address, address.path, name=name, extras=extras)
@@ -96,14 +104,20 @@ class WebhookChannel:
 
     def request(self, deliveries: Sequence[Delivery]) -> tuple[bytes, dict[str, str]]:
         """Body and headers of the request."""
-        bodies = [self._body(each, self._labels) for each in deliveries]
-        content_type, body = self._encoded(bodies)
+        content_type, body = self._encoded(self._bodies(deliveries))
         headers = {"Content-Type": content_type}
         if self._signer is not None:
             headers |= self._signer.headers(_message_id(deliveries), int(self._now()), body)
         return body, headers
 
-    def _encoded(self, bodies: Sequence[dict[str, Any]]) -> tuple[str, bytes]:
+    def _bodies(self, deliveries: Sequence[Delivery]) -> list[Any]:
+        if self._template is None:
+            return [self._body(each, self._labels) for each in deliveries]
+        if self._holds_several:
+            return [filled(self._template, deliveries, self._labels)]
+        return [filled(self._template, [each], self._labels) for each in deliveries]
+
+    def _encoded(self, bodies: Sequence[Any]) -> tuple[str, bytes]:
         if self._batch == "ndjson":
             return "application/x-ndjson", b"".join(_encode(each) + b"\n" for each in bodies)
         single = self._batch == "none" and len(bodies) == 1

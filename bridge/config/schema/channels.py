@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from bridge.common.secret import revealed
+from bridge.common.secret import Secret, revealed
 from bridge.config.schema.keys import Section, key
-from bridge.config.schema.values import ChannelUrl, Duration, Passphrase, PemFile
-from bridge.delivery.extras import ChannelExtras, ClientTls
+from bridge.config.schema.values import BodyTemplate, ChannelUrl, Duration, Passphrase, PemFile
+from bridge.delivery.extras import LITERAL, ChannelExtras, ClientTls
 from bridge.delivery.options import ChannelOptions, Rate
 
 RESERVED_NAMES = frozenset({"to", "when", "severity", "title", "message", "drop", "stop"})
@@ -91,9 +92,15 @@ class ChannelSettings(Section, frozen=True, kw_only=True):
             "{ca: ca.crt, cert: tls.crt, key: tls.key}", default="those of the environment"),
     ] = None  # fmt: skip
 
+    body: Annotated[
+        BodyTemplate | None,
+        key("JSON that a `webhook` posts, [with values of the alert](channels.md#a-body-of-your-own).",
+            '{text: "%title", fields: "%output_fields"}', default="that of `format`"),
+    ] = None  # fmt: skip
+
     def extras(self) -> ChannelExtras:
         """What the channel needs besides its URL."""
-        return ChannelExtras(None if self.tls is None else self.tls.as_client_tls())
+        return ChannelExtras(None if self.tls is None else self.tls.as_client_tls(), _json_body(self.body))
 
     @property
     def scheme(self) -> str:
@@ -114,3 +121,15 @@ class ChannelSettings(Section, frozen=True, kw_only=True):
             notify_after=self.notify_after.seconds,
             attempt_timeout=self.attempt_timeout.seconds,
         )
+
+
+def _json_body(value: Any) -> Any:
+    """A body as channels take it: secrets as texts that are sent as they are."""
+    match value:
+        case Secret():
+            return {LITERAL: value.reveal()}
+        case Mapping():
+            return {name: _json_body(each) for name, each in value.items()}
+        case tuple():
+            return [_json_body(each) for each in value]
+    return value

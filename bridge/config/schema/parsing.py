@@ -16,6 +16,7 @@ from bridge.common.timezone import find_zone, zone_hint
 from bridge.common.unix_socket import too_long
 from bridge.config.schema.values import (
     AbsolutePath,
+    BodyTemplate,
     ChannelUrl,
     DnsAddress,
     Duration,
@@ -285,6 +286,10 @@ def _check_strength(text: str) -> None:
         raise InvalidValueError("write 16 random letters and digits", message, Code.WEAK_SECRET)
 
 
+def _body(_text: str, _folder: Path) -> object:
+    raise InvalidValueError
+
+
 def _string(pattern: str) -> dict[str, str]:
     return {"type": "string", "pattern": pattern}
 
@@ -310,6 +315,7 @@ VALUES: Mapping[Any, ValueType] = {
     FieldListFile: ValueType("a file with the output of `falco --list`", read_field_list_file),
     FilePattern: ValueType("a file or a pattern, such as /var/log/containers/falco-*_falco_falco-*.log", _pattern),
     ChannelUrl: ValueType("a URL, such as slack://TOKEN_A/TOKEN_B/TOKEN_C", _url),
+    BodyTemplate: ValueType("a mapping or a list", _body, {"type": ["object", "array"]}),
     Passphrase: ValueType("a passphrase", lambda text, _folder: Passphrase(text)),
     Token: ValueType("at least 8 characters", _token),
     PathSecret: ValueType("at least 8 characters", _path_secret),

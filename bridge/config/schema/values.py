@@ -25,6 +25,10 @@ Resolver = NewType("Resolver", str)
 """A DNS server: ``IP``, ``IP:PORT`` or ``[IP]:PORT``."""
 
 
+BodyTemplate = NewType("BodyTemplate", object)
+"""JSON: mappings, tuples and plain values. A text with a ``${…}`` is ``{"%concat": (text, Secret)}``."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldListFile:
     """A file with the output of ``falco --list``, and the fields that it lists."""
