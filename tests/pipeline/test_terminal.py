@@ -13,7 +13,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.alert import Alert
+from bridge.alert import INTERNAL_SOURCE, Alert
+from bridge.alert.internal import DROP_RULE
 from bridge.alert.rejected import RejectedMessage
 from bridge.journal import JournalBusyError
 from bridge.journal.opening import open_for_router
@@ -258,6 +259,26 @@ def test_a_block_that_a_crash_cut_off_is_left_out(tmp_path: Path) -> None:
     for size in range(len(whole), len(data)):
         (tmp_path / "m").write_bytes(data[:size])
         assert MaterialFile(tmp_path / "m", tmp_path / "k").read() == [b"state", b"one"]
+
+
+def test_zeros_at_the_end_of_the_file_are_left_out(tmp_path: Path) -> None:
+    """After a power failure, a file may have grown without its content."""
+    file = MaterialFile(tmp_path / "m", tmp_path / "k")
+    file.replace(b"state")
+    file.append(b"one", durable=False)
+    with (tmp_path / "m").open("ab") as grown:
+        grown.write(bytes(100))
+    assert MaterialFile(tmp_path / "m", tmp_path / "k").read() == [b"state", b"one"]
+
+
+def test_material_is_synced_and_other_observations_are_only_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    run.accept(*cron().alerts)
+    assert len(synced) == 1
+    size = run.file.size
+    run.accept(builders.alert(run.now_ns + 1, rule=DROP_RULE, source=INTERNAL_SOURCE))
+    assert (len(synced), run.file.size > size) == (1, True)
 
 
 def test_changed_material_is_refused(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """The file of terminal material: encrypted, readable by the bridge's user only, and gone when its lines are done.
 
-A file is a header and blocks. A block is appended for each batch, and synced before the batch is acknowledged. The
-first block of a file is the state from before; writing the file again with the present state removes all other blocks.
-Each block is encrypted with AES-256-GCM under a random nonce, and bound to its number in the file. A block that a crash
-cut off at the end of the file was not acknowledged, and is removed.
+A file is a header and blocks. A block is appended for each batch, and synced before the batch is acknowledged if it
+holds material. The first block of a file is the state from before; writing the file again with the present state
+removes all other blocks. Each block is encrypted with AES-256-GCM under a random nonce, and bound to its number in the
+file. A block that a crash cut off at the end of the file was not acknowledged, or holds no material, and is removed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class MaterialFile:
         position = len(_HEADER)
         while (start := position + _LENGTH_BYTES) <= len(data):
             end = start + int.from_bytes(data[position:start], "big")
-            if end > len(data):
+            if end == start or end > len(data):  # zeros, or less than a block
                 break
             try:
                 blocks.append(self._decrypted(data[start:end], len(blocks)))
@@ -85,12 +85,13 @@ class MaterialFile:
         self._file, self._blocks, self.size = descriptor, 1, 0
         self._end = len(_HEADER) + len(block)
 
-    def append(self, block: bytes) -> None:
-        """Add a block. Returns once it is on disk."""
+    def append(self, block: bytes, *, durable: bool = True) -> None:
+        """Add a block. Returns once it is on disk. One that is not ``durable`` may be lost with the machine."""
         assert self._file is not None, "replace comes first"
         encrypted = self._encrypted(block, self._blocks)
         _write(self._file, encrypted, self._end)
-        os.fdatasync(self._file)
+        if durable:
+            os.fdatasync(self._file)
         self._end += len(encrypted)
         self._blocks += 1
         self.size += len(encrypted)

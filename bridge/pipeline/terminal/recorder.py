@@ -19,12 +19,15 @@ from bridge.pipeline.terminal.material_file import MaterialFile, MaterialUnreada
 from bridge.terminal.command import Command
 from bridge.terminal.derived import alert_of
 from bridge.terminal.observation import Observation
+from bridge.terminal.rules import Kind
 from bridge.terminal.terminals import Terminals
 
 _REST_SECONDS = 2.0
 """Material of finished lines is removed at most this often, and at most a fiftieth of the time is spent on it."""
 _REST_FACTOR = 50
 _LARGEST_FILE = 32_000_000
+_JOURNALED = frozenset({Kind.AUDIT, Kind.DROP})
+"""What alerts say that are no material."""
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -92,13 +95,17 @@ class TerminalRecorder:
         return self._terminals.new(alerts)
 
     def take(self, observations: Sequence[Observation], now_ns: int) -> None:
-        """Store observations and use them. Raises JournalBusyError if they cannot be stored; it may be called again."""
+        """Store observations and use them. Raises JournalBusyError if they cannot be stored; it may be called again.
+
+        Only material is synced. The alerts of other observations are stored in the journal as well.
+        """
         if not observations:
             return
+        durable = any(each.kind not in _JOURNALED for each in observations)
         try:
             if not self._is_stored or self._file.size > _LARGEST_FILE:
                 self._store()
-            self._file.append(msgspec.msgpack.encode(_Block(now_ns, list(observations))))
+            self._file.append(msgspec.msgpack.encode(_Block(now_ns, list(observations))), durable=durable)
         except OSError as error:
             remedy = "free space, or correct the permissions of its folder and of its key"
             raise JournalBusyError(f"cannot write {self._file.path}: {error.strerror}; {remedy}") from error
