@@ -43,14 +43,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
 from math import inf
-from typing import Any, Protocol
+from typing import Any
 
 import httptools
 
 from bridge.http.admission import Admission
 from bridge.http.guard import Timeouts
+from bridge.http.handler import RequestHandler
+from bridge.http.repeated_head import RepeatedHead, repeated_head
 from bridge.http.request import (
     INTERNAL_ERROR,
     MAX_BODY_BYTES,
@@ -76,35 +77,9 @@ _HEAD_TOO_LARGE = Reply(431, f"the head of a request holds at most {MAX_HEAD_BYT
 _TOO_MANY_PIECES = Reply(413, f"a body has at most {_MAX_PIECES} chunks")
 _TOO_MANY_AT_ONCE = Reply(503, "too many requests at once; try again later")
 _FIRST_ERROR = 400
+_MAX_LEARNED = 8
+"""Heads that are learned from one connection. A sender that sends more does not repeat them."""
 _TIMEOUTS = Timeouts()
-
-Respond = Callable[[Reply], None]
-"""Answers one request. Must be called exactly once, in the loop's thread."""
-
-
-class RequestHandler(Protocol):
-    """Handles the requests of all connections of a listener. Called in the loop's thread."""
-
-    def on_closed(self, connection: HttpConnection) -> None:
-        """The connection has ended."""
-
-    def is_health_check(self, head: RequestHead) -> bool:
-        """Whether the request is answered even if there are too many connections."""
-
-    def check_head(self, head: RequestHead) -> Reply | None:
-        """Check a request before its body is read. A reply refuses it."""
-
-    def reserve(self, size: int) -> bool:
-        """Reserve ``size`` bytes for request bodies. Returns False if none are left. A negative size releases them."""
-
-    def handle(self, head: RequestHead, body: bytes, respond: Respond) -> None:
-        """Handle a complete request. The body is still encoded. ``respond`` may be called later."""
-
-    def on_refused(self, reply: Reply) -> None:
-        """The connection refused a request or a sender with this reply."""
-
-    def on_internal_error(self, error: BaseException) -> None:
-        """Handling a request raised an error: a bug in the bridge."""
 
 
 class _PendingResponse:
@@ -133,7 +108,7 @@ class HttpConnection(asyncio.Protocol):
 
     def __init__(
         self,
-        handler: RequestHandler,
+        handler: RequestHandler[HttpConnection],
         peer: str,
         admission: Admission,
         refusal: Reply | None = None,
@@ -170,6 +145,11 @@ class HttpConnection(asyncio.Protocol):
         self._stalled_bytes = 0
         """Bytes that the parser took without reporting a part of a request."""
         self._body_size = self._reserved = 0
+        self._fed = b""
+        """What the parser is given, if a request begins with it."""
+        self._repeated: RepeatedHead | None = None
+        """The head that the next request probably has."""
+        self._learned = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -201,7 +181,8 @@ class HttpConnection(asyncio.Protocol):
         if not self._proven:
             self._admission.heard(self)
         if len(data) <= _PIECE and len(self._pending_responses) < _MAX_PENDING:
-            self._feed(data)
+            if self._repeated is None or not self._take_repeated(self._repeated, data):
+                self._feed(data)
             return
         for at in range(0, len(data), _PIECE):
             if len(self._pending_responses) >= _MAX_PENDING:
@@ -211,10 +192,21 @@ class HttpConnection(asyncio.Protocol):
                 return
             self._feed(data[at : at + _PIECE])
 
+    def _take_repeated(self, repeated: RepeatedHead, data: bytes) -> bool:
+        """Whether ``data`` is a request with the same head as the previous one, which is then handled."""
+        if self._in_request or self._reading_closed:
+            return False
+        body = repeated.body_of(data)
+        if body is None or self._handler.check_head(repeated.head) is not None:
+            return False
+        self._complete(repeated.head, body, last=self._retiring)
+        return True
+
     def _feed(self, data: bytes) -> None:
         if self._reading_closed:
             return
         self._progressed = False
+        self._fed = b"" if self._in_request else data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -224,6 +216,7 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(INTERNAL_ERROR)
         except httptools.HttpParserError:
             self._refuse(Reply(400, "not an HTTP/1.1 request"))
+        self._fed = b""
         if self._in_request:
             self._limit_unfinished(len(data))
 
@@ -356,12 +349,20 @@ class HttpConnection(asyncio.Protocol):
         head = self._head
         assert head is not None
         self._in_request = False
-        self._reading_closed = self.spare or self._retiring or not self._parser.should_keep_alive()
-        pending = _PendingResponse(self, head.method, last=self._reading_closed)
-        self._pending_responses.append(pending)
-        self.deadline = inf
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._release_body()
+        last = self.spare or self._retiring or not self._parser.should_keep_alive()
+        if self._fed and not last and self._learned < _MAX_LEARNED:
+            self._learned += 1
+            self._repeated = repeated_head(head, body, self._fed)
+        self._complete(head, body, last=last)
+
+    def _complete(self, head: RequestHead, body: bytes, *, last: bool) -> None:
+        """Pass on a complete request. ``last``: the connection ends with its response."""
+        self._reading_closed = last
+        pending = _PendingResponse(self, head.method, last=last)
+        self._pending_responses.append(pending)
+        self.deadline = inf
         try:
             self._handler.handle(head, body, pending.respond)
         except Exception as error:  # noqa: BLE001  # a bug must affect this request only

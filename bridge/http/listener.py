@@ -14,8 +14,9 @@ import structlog
 from bridge.common.reloading import Reloading
 from bridge.common.tcp_socket import listen_tcp
 from bridge.http.admission import Admission, Admitted
-from bridge.http.connection import HttpConnection, RequestHandler
+from bridge.http.connection import HttpConnection
 from bridge.http.guard import ConnectionLimits, Guard, Timeouts
+from bridge.http.handler import RequestHandler
 from bridge.http.request import Reply
 
 _ACCEPT_BATCH = 64
@@ -81,7 +82,7 @@ class Listener:
         """The number of admitted connections."""
         return self._admission.count
 
-    def open(self, loop: asyncio.AbstractEventLoop, handler: RequestHandler) -> None:
+    def open(self, loop: asyncio.AbstractEventLoop, handler: RequestHandler[HttpConnection]) -> None:
         """Accept connections and pass their requests to the handler. Can be called again after ``pause``."""
         self._loop, self._handler = loop, handler
         for each in self._sockets:

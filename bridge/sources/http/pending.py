@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from queue import Empty, Queue
 
-from bridge.http.connection import Respond
+from bridge.http.handler import Respond
 from bridge.http.request import Reply
 from bridge.sources.http.limits import HttpLimits
 

@@ -20,8 +20,9 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from bridge.common.reloading import Reloading
-from bridge.http.connection import HttpConnection, Respond
+from bridge.http.connection import HttpConnection
 from bridge.http.guard import Guard
+from bridge.http.handler import Respond
 from bridge.http.listener import Listener
 from bridge.http.request import Reply, RequestHead
 from bridge.sources.contract import Accept, SourceState
