@@ -36,6 +36,7 @@ check: $(READY)          ## check lint, formatting, types, docs and the generate
 	$(BIN)/falco-bridge fmt --check $(shell find examples -name '*.route')
 	$(BIN)/python -m bridge.config.page docs/config.md --check
 	$(BIN)/python docs/site/pictures.py --check
+	$(BIN)/python docs/site/chart_schema.py --check
 	$(BIN)/python -m pytest tests/test_docs.py tests/test_readme.py
 	$(SITE)
 	proto/generate.sh --check
@@ -47,9 +48,10 @@ files:                   ## list every module with its purpose
 	@find bridge -name '*.py' ! -name '*_pb2.py' ! -name '__*' | LC_ALL=C sort | while read -r file; do \
 		printf '%-42s %s\n' "$$file" "$$(head -n 1 "$$file" | tr -d '"')"; done
 
-docs: $(READY)           ## generate the tables of docs/config.md, the pictures, and the site in build/site
+docs: $(READY)           ## generate the tables of docs/config.md, the pictures, the chart's schema, and the site in build/site
 	$(BIN)/python -m bridge.config.page docs/config.md
 	$(BIN)/python docs/site/pictures.py
+	$(BIN)/python docs/site/chart_schema.py
 	$(SITE)
 
 stubs:                   ## regenerate the protobuf stubs

@@ -77,15 +77,20 @@ def _readme(folder: Path) -> Path:
 def _example(folder: Path, readme: Path) -> str:
     """A page with the example's README, if it has one, and its files."""
     parts = [readme.read_text(encoding="utf-8") if readme.exists() else f"# {folder.name.capitalize()}\n"]
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path != readme and not path.is_symlink():
-            text = path.read_text(encoding="utf-8")
-            shown = f"{len(text):,} characters, not shown here.\n"
-            if len(text) <= MAX_SHOWN_BYTES:
-                shown = f"~~~~{LANGUAGES.get(path.suffix, 'text')}\n{text}~~~~\n"
-            name = path.relative_to(folder).as_posix()
-            parts.append(f"## {name} {{ #{_anchor(name)} }}\n\n{shown}")
+    for path in sorted(path for path in folder.rglob("*") if _is_shown(path) and path != readme):
+        text = path.read_text(encoding="utf-8")
+        shown = f"{len(text):,} characters, not shown here.\n"
+        if len(text) <= MAX_SHOWN_BYTES:
+            shown = f"~~~~{LANGUAGES.get(path.suffix, 'text')}\n{text}~~~~\n"
+        name, anchor = path.relative_to(readme.parent).as_posix(), _anchor(path.relative_to(folder).as_posix())
+        parts.append(f"## {name} {{ #{anchor} }}\n\n{shown}")
     return "\n".join(parts)
+
+
+def _is_shown(path: Path) -> bool:
+    """Not links to other examples, and not what only Helm reads."""
+    is_of_helm = path.parent.name == "templates" or path.name in {".helmignore", "values.schema.json"}
+    return path.is_file() and not path.is_symlink() and not is_of_helm
 
 
 def _anchor(name: str) -> str:

@@ -1,6 +1,6 @@
-"""Writes the pictures of docs/messages.md: ``python docs/site/pictures.py``.
+"""Writes the pictures of the docs: ``python docs/site/pictures.py``.
 
-They show what the page's routes send for the quick start's alerts.
+Those of docs/messages.md show what the page's routes send for the quick start's alerts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from diagram import way_of_an_alert
 from svg import Card
 
 from bridge.alert import Alert
@@ -128,12 +129,13 @@ def pictures() -> dict[str, str]:
         "digest.svg": slack_picture(first(NotificationKind.DIGEST, "secops"), "A digest in Slack"),
         "phone.svg": phone_picture(first(NotificationKind.ESCALATION, "pager"), "A page on a phone"),
         "mail.html": mail_content(alert).html,
+        "way.svg": way_of_an_alert(),
     }
 
 
 def main() -> int:
     """Write the pictures; with ``--check``, only say whether they are current. Returns the exit code."""
-    parser = argparse.ArgumentParser(description="Writes the pictures of docs/messages.md.")
+    parser = argparse.ArgumentParser(description="Writes the pictures of the docs.")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a picture is not current")
     args = parser.parse_args()
     for name, content in pictures().items():
