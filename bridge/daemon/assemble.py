@@ -87,7 +87,10 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         config.journal.path, list(config.channels), intake, sources, courier, look_back.report,
         lambda: {"router": intake.traces.tracer.counts.values(), "courier": courier.span_counts.values()},
     )  # fmt: skip
-    controls = Controls(intake, journal.memory, config.journal.path, dict(config.labels), config.channels)
+    controls = Controls(
+        intake, journal.memory, config.journal.path, dict(config.labels), config.channels,
+        _retention(generation).alerts_ns,
+    )  # fmt: skip
     log = {"level": config.log.level, "format": config.log.format}
     index = HistoryIndex(config.journal.path, log, generation.loaded.secret_names)
     maintenance = JournalMaintenance(
@@ -99,7 +102,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         forgotten = intake.use_router(new.router, time.time_ns(), look_back=True)
         look_back.again()
         _try_shadow(new, journal, intake)
-        controls.use_config(dict(new.config.labels), new.config.channels)
+        controls.use_config(dict(new.config.labels), new.config.channels, _retention(new).alerts_ns)
         maintenance.use(_retention(new))
         inspector.channels = tuple(new.config.channels)
         bridge.drain_seconds = new.config.shutdown.drain.seconds

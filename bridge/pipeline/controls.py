@@ -25,6 +25,8 @@ from bridge.routing.silences import Silence, Silences, SilenceText, parse_silenc
 _LISTED_NS = 24 * 3600 * 1_000_000_000
 """How long an ended silence can still be listed."""
 _MOST_SILENCES = 1000
+_MOST_ENDED = 2000
+"""Ended silences that are stored for replays, the latest ones."""
 
 
 class SilenceError(Exception):
@@ -63,9 +65,19 @@ class Controls:
     """Callable from any thread. Everything that changes routing happens between two batches."""
 
     def __init__(
-        self, intake: Intake, memory: Memory, journal: Path, labels: Mapping[str, str], channels: Iterable[str] = ()
+        self,
+        intake: Intake,
+        memory: Memory,
+        journal: Path,
+        labels: Mapping[str, str],
+        channels: Iterable[str] = (),
+        retention_ns: int = _LISTED_NS,
     ) -> None:
-        """``memory`` belongs to the journal that the intake writes to; ``journal`` is read on its own."""
+        """``memory`` belongs to the journal that the intake writes to; ``journal`` is read on its own.
+
+        Ended silences are stored for ``retention_ns``, so that replays know them.
+        """
+        self._retention_ns = retention_ns
         self._intake = intake
         self._memory = memory
         self._journal = journal
@@ -76,9 +88,9 @@ class Controls:
         """Those that have not ended."""
         intake.between_batches(self._load)
 
-    def use_config(self, labels: Mapping[str, str], channels: Iterable[str]) -> None:
+    def use_config(self, labels: Mapping[str, str], channels: Iterable[str], retention_ns: int) -> None:
         """Compile the silences with these labels of the config. Only these channels can be notified of an end."""
-        self._labels, self._channels = labels, tuple(channels)
+        self._labels, self._channels, self._retention_ns = labels, tuple(channels), retention_ns
         self._intake.between_batches(self._load)
 
     def silences(self) -> list[SilenceRecord]:
@@ -86,7 +98,8 @@ class Controls:
         found: list[SilenceRecord] = []
 
         def read() -> bool:
-            found.extend(self._memory.silences())
+            ended_ns = time.time_ns() - _LISTED_NS
+            found.extend(each for each in self._memory.silences() if each.until_ns >= ended_ns)
             return False
 
         self._intake.between_batches(read)
@@ -105,7 +118,7 @@ class Controls:
         )  # fmt: skip
 
         def store() -> bool:
-            if len(self._memory.silences()) >= _MOST_SILENCES:
+            if sum(each.until_ns > now_ns for each in self._memory.silences()) >= _MOST_SILENCES:
                 raise SilenceError(f"there are {_MOST_SILENCES} silences; expire some first")
             self._memory.put_silence(record)
             return self._load()
@@ -214,7 +227,9 @@ class Controls:
         """Compile the silences that have not ended, and remove those that ended long ago."""
         now_ns = time.time_ns()
         stored = self._memory.silences()
-        old = [each.id for each in stored if each.until_ns + _LISTED_NS < now_ns]
+        ended = sorted((each for each in stored if each.until_ns <= now_ns), key=lambda each: -each.until_ns)
+        stored_ns = max(self._retention_ns, _LISTED_NS)
+        old = [each.id for at, each in enumerate(ended) if each.until_ns + stored_ns < now_ns or at >= _MOST_ENDED]
         if old:
             self._memory.remove_silences(old)
         self._stored = tuple(each for each in stored if each.until_ns > now_ns)

@@ -8,10 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 from bridge.journal.opening import open_for_router
+from bridge.journal.records import SilenceRecord
 from bridge.routing.router import Router
 from bridge.routing.state import State
 from tests.cli.commands import ALERTS, ROOT, ROUTES, run
-from tests.support.builders import alert, program_of
+from tests.support.builders import alert, entry, program_of
 
 GOLDEN = ROOT / "tests" / "data" / "replay"
 
@@ -62,6 +63,35 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (2, ""), words
         assert expected in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_silence_of_the_journal_acts_as_it_did_then(tmp_path: Path) -> None:
+    """By `replay` and `diff`, also after it has ended; `--without-silences` leaves it out, and the report says which."""
+    (tmp_path / "a.route").write_text('route "all" { when rule exists to chat }\n', encoding="utf-8")
+    (tmp_path / "b.route").write_text('route "all" { when rule exists to chat, mail }\n', encoding="utf-8")
+    now = time.time_ns()
+    minutes = [now - each * 60 * 10**9 for each in (50, 40, 30, 20, 10)]
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        for at_ns in minutes:
+            journal.alerts.append("s", at_ns, [entry(alert(at_ns, fields={"proc.name": "curl"}))])
+        # acted from its creation, 35 minutes ago, until 15 minutes ago
+        journal.memory.put_silence(
+            SilenceRecord(
+                "5ec2e7ab", "proc.name = curl", "", now - 3600 * 10**9, now - 900 * 10**9, "a", "", now - 2100 * 10**9
+            )
+        )
+        journal.memory.put_silence(SilenceRecord("01d", "rule exists", "", 1, now - 7200 * 10**9, "a", "", 1))
+    options = ("--from", "j.db", "--since", "1h", "--json")
+    found = json.loads(run("replay", "a.route", *options, cwd=tmp_path).stdout)
+    assert found["routes"] == [{"route": "all", "reasons": {"sent": 3, "silenced": 2}}]
+    assert found["silences"] == {"known": 1, "replayed": True, "unusable": []}
+    found = json.loads(run("replay", "a.route", *options, "--without-silences", cwd=tmp_path).stdout)
+    assert found["routes"] == [{"route": "all", "reasons": {"sent": 5}}]
+    assert json.loads(run("diff", "a.route", "b.route", *options, cwd=tmp_path).stdout)["gained"] == 3
+    text = run("diff", "a.route", "b.route", *options[:-1], cwd=tmp_path).stdout
+    assert "Silences: 1 of the journal acted as they did then" in text
+    text = run("replay", "a.route", *options[:-1], "--without-silences", cwd=tmp_path).stdout
+    assert "Silences: 1 of the journal that acted then left out" in text
 
 
 def test_the_journal_of_the_config_is_replayed_from_a_time_on(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.journal.opening import open_for_router, open_to_read
+from bridge.journal.opening import open_for_router, open_to_read, open_to_write
+from bridge.journal.records import SilenceRecord
 from bridge.pipeline.controls import Controls, NewSilence, SilenceError, SilenceSelection
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.timers import load_state
@@ -125,6 +126,20 @@ def test_silences_are_changed_and_ended_by_their_author(tmp_path: Path) -> None:
             controls.update_silence(first.id, "bob", announce="nowhere")
         assert [each.id for each in controls.expire_silences(SilenceSelection(author="bob"), "x")] == [second.id]
         assert [each.id for each in controls.expire_silences(SilenceSelection(everything=True), "x")] == [first.id]
+
+
+def test_ended_silences_are_stored_for_replays_and_listed_for_a_day(tmp_path: Path) -> None:
+    """As long as alerts are."""
+    path, now, day = tmp_path / "j.db", time.time_ns(), 86_400 * SECOND
+    with bridge(path) as (_, controls):
+        memory = open_to_write(path).memory
+        for days in (0, 2, 20, 40):
+            memory.put_silence(SilenceRecord(f"{days:08x}", "rule = x", "", 1, now - days * day - 1, "a", "", 1))
+        controls.use_config({}, ["chat"], 30 * day)
+        assert [each.id for each in controls.silences()] == ["00000000"]
+        assert {each.id for each in memory.silences()} == {f"{days:08x}" for days in (0, 2, 20)}
+        controls.use_config({}, ["chat"], 1)
+        assert {each.id for each in memory.silences()} == {"00000000"}
 
 
 def test_the_end_of_a_silence_is_announced_once(tmp_path: Path) -> None:

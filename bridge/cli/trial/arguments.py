@@ -12,11 +12,12 @@ from bridge.cli.routes_input import add_labels, read_routing_config
 from bridge.cli.span import add_span, read_span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bridge.config.load import RoutingConfig
     from bridge.language.program.program import Redaction
     from bridge.workbench.replay.parts import Plan
+    from bridge.workbench.replay.past_silences import PastSilences
     from bridge.workbench.route_sets import RouteSet
 
 
@@ -28,10 +29,29 @@ class Trial:
     config: RoutingConfig | None
     labels: Mapping[str, str]
     """Those of the command line; they replace the config's."""
+    past: PastSilences
+    """The silences that acted then."""
+
+    def remarks(self) -> Iterator[str]:
+        """What the report says about silences."""
+        past = self.past
+        if past.count and past.silences:
+            yield (
+                f"\nSilences: {past.count:,} of the journal acted as they did then; --without-silences leaves them out."
+            )
+        elif past.count:
+            yield f"\nSilences: {past.count:,} of the journal that acted then left out."
+        if past.unusable:
+            yield f"\nSilences whose condition cannot be used any more: {', '.join(past.unusable)}"
+
+    def silences_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        past = self.past
+        return {"known": past.count, "replayed": bool(past.silences), "unusable": list(past.unusable)}
 
 
-def add_trial(parser: Any) -> None:
-    """Add the arguments that name alerts."""
+def add_trial(parser: Any, *, silences: bool = True) -> None:
+    """Add the arguments that name alerts. ``silences`` is whether those of the journal act."""
     parser.add_argument(
         "--from", dest="alerts", action="append", default=[], metavar="FILE",
         help="alerts: Falco's JSON lines, a container log or a journal; - is standard input "
@@ -46,6 +66,11 @@ def add_trial(parser: Any) -> None:
     parser.add_argument(
         "--samples", type=_samples, default=3, metavar="N", help="how many examples of each (default 3)"
     )
+    if silences:
+        parser.add_argument(
+            "--without-silences", action="store_true",
+            help="leave out the journal's silences, which otherwise act as they did then",
+        )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_labels(parser)
 
@@ -54,6 +79,7 @@ def read_trial(args: argparse.Namespace) -> Trial | None:
     """What the arguments name; None, with the problem printed, if that cannot be used."""
     from bridge.workbench.alert_files import AlertFileError
     from bridge.workbench.replay.parts import Plan
+    from bridge.workbench.replay.past_silences import past_silences
     from bridge.workbench.replay.recording import TimeRange, parts_of
 
     span, config = read_span(args), None
@@ -67,7 +93,10 @@ def read_trial(args: argparse.Namespace) -> Trial | None:
         return None
     when = TimeRange(span.since_ns, span.until_ns)
     try:
-        return Trial(Plan(tuple(parts_of(files, when)), when, args.processes), config, dict(args.label))
+        parts = tuple(parts_of(files, when))
+        labels = ({} if config is None else dict(config.labels)) | dict(args.label)
+        past = past_silences(parts, when, labels, used=not getattr(args, "without_silences", True))
+        return Trial(Plan(parts, when, args.processes), config, dict(args.label), past)
     except AlertFileError as error:
         refuse(args, str(error))
         return None

@@ -24,8 +24,10 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 """Characters that mean nothing in Markdown and HTML within ``<code>``."""
 
 
-def diff_lines(tally: DifferenceTally, unjudged: Sequence[Unjudged], remembering: int) -> Iterator[str]:
-    """The report for people."""
+def diff_lines(
+    tally: DifferenceTally, unjudged: Sequence[Unjudged], remembering: int, remarks: Sequence[str] = ()
+) -> Iterator[str]:
+    """The report for people. ``remarks`` are added at its end."""
     yield headline(tally)
     rows = changed_rows(tally)
     if rows:
@@ -34,6 +36,7 @@ def diff_lines(tally: DifferenceTally, unjudged: Sequence[Unjudged], remembering
         yield from _more(len(rows))
     yield from _examples(rows)
     yield from limits(unjudged, remembering)
+    yield from remarks
 
 
 def diff_json(tally: DifferenceTally, unjudged: Sequence[Unjudged]) -> dict[str, Any]:
@@ -64,7 +67,9 @@ def diff_json(tally: DifferenceTally, unjudged: Sequence[Unjudged]) -> dict[str,
     }
 
 
-def diff_markdown(tally: DifferenceTally, unjudged: Sequence[Unjudged], remembering: int) -> Iterator[str]:
+def diff_markdown(
+    tally: DifferenceTally, unjudged: Sequence[Unjudged], remembering: int, remarks: Sequence[str] = ()
+) -> Iterator[str]:
     """The report for a pull request. Text of alerts and names act neither as Markdown nor as mentions."""
     yield f"### Routes: {headline(tally)}"
     rows = changed_rows(tally)
@@ -84,7 +89,7 @@ def diff_markdown(tally: DifferenceTally, unjudged: Sequence[Unjudged], remember
         yield f"\n<details><summary>Examples</summary>\n\n{fence}text"
         yield from shown
         yield f"{fence}\n\n</details>"
-    left_open = [line.strip() for line in limits(unjudged, remembering)]
+    left_open = [line.strip() for line in (*limits(unjudged, remembering), *remarks)]
     if left_open:
         fence = _fence(left_open)
         yield f"\n{fence}text"
@@ -120,10 +125,7 @@ def limits(unjudged: Sequence[Unjudged], remembering: int) -> Iterator[str]:
 
     yield from unjudged_lines(unjudged)
     if remembering:
-        yield (
-            f"\n{many(remembering, 'route')} with memory started without state. "
-            "Acknowledgements and silences were not replayed."
-        )
+        yield (f"\n{many(remembering, 'route')} with memory started without state. Acknowledgements were not replayed.")
 
 
 def inline_code(text: str) -> str:

@@ -100,7 +100,7 @@ def notes(program: Program, unjudged: Sequence[Unjudged]) -> Iterator[str]:
     if remembering:
         yield (
             f"\n{many(len(remembering), 'route')} with memory started without state. "
-            "Acknowledgements and silences were not replayed."
+            "Acknowledgements were not replayed."
         )
 
 

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     except AlertFileError as error:
         refuse(args, str(error))
         return 2
-    _print(args, sets, tally)
+    _print(args, trial, sets, tally)
     return _DIFFERS if tally.differences.differs else 0
 
 
@@ -81,11 +81,12 @@ def _read_sets(args: argparse.Namespace, trial: Trial) -> TwoSets | None:
     if old is None or new is None:
         return None
     redactions = known_redactions(trial, old, new)
-    before, after = (Replay(each.router(), each.labels, redactions, samples=args.samples) for each in (old, new))
+    silences = trial.past.silences
+    before, after = (Replay(each.router(), each.labels, redactions, silences, args.samples) for each in (old, new))
     return TwoSets(before, after)
 
 
-def _print(args: argparse.Namespace, sets: TwoSets, tally: DifferenceTally) -> None:
+def _print(args: argparse.Namespace, trial: Trial, sets: TwoSets, tally: DifferenceTally) -> None:
     from bridge.cli.trial.diff_report import diff_json, diff_lines, diff_markdown
     from bridge.cli.trial.replay_report import print_lines
 
@@ -95,6 +96,6 @@ def _print(args: argparse.Namespace, sets: TwoSets, tally: DifferenceTally) -> N
     if args.json:
         import json
 
-        print(json.dumps(diff_json(tally, unjudged), ensure_ascii=False))
+        print(json.dumps(diff_json(tally, unjudged) | {"silences": trial.silences_json()}, ensure_ascii=False))
     else:
-        print_lines((diff_markdown if args.markdown else diff_lines)(tally, unjudged, remembering))
+        print_lines((diff_markdown if args.markdown else diff_lines)(tally, unjudged, remembering, [*trial.remarks()]))

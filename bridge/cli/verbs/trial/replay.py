@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     routes = read_route_set(args, trial, names)
     if routes is None:
         return 2
-    what = Replay(routes.router(), routes.labels, known_redactions(trial, routes), samples=args.samples)
+    redactions, silences = known_redactions(trial, routes), trial.past.silences
+    what = Replay(routes.router(), routes.labels, redactions, silences, args.samples)
     try:
         with progress(trial.plan.parts, "replaying") as on_part:
             tally = replay(what, trial.plan, on_part)
@@ -55,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         import json
 
-        print(json.dumps(replay_json(tally, routes.program, unjudged), ensure_ascii=False))
+        found = replay_json(tally, routes.program, unjudged) | {"silences": trial.silences_json()}
+        print(json.dumps(found, ensure_ascii=False))
     else:
-        print_lines(replay_lines(tally, routes.program, unjudged))
+        print_lines([*replay_lines(tally, routes.program, unjudged), *trial.remarks()])
     return 0

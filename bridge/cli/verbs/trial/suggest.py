@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         "--with", dest="kind", choices=("throttle", "group", "drop"), default="throttle",
         help="which option is printed as a route; the others are comments (default throttle)",
     )  # fmt: skip
-    add_trial(parser)
+    add_trial(parser, silences=False)
     parser.set_defaults(run=run)
 
 
