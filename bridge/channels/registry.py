@@ -16,7 +16,7 @@ from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 _FILE = "file://"
 _AWS = frozenset({"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda"})
 _GCP = frozenset({"pubsub", "gcs"})
-_BROKERS = frozenset({"kafka", "kafkas"})
+_BROKERS = frozenset({"kafka", "kafkas", "nats", "natss"})
 _SEARCH = frozenset({"elasticsearch", "elasticsearchs", "opensearch", "opensearchs", "splunkhec", "splunkhecs"})
 NATIVE = _AWS | _GCP | _BROKERS | _SEARCH | frozenset(
     {
@@ -30,17 +30,20 @@ PARAMETERS = frozenset(
         "format", "batch", "secret", "cafile", "tenant", "hold", "generator", "arg", "limit",
         "facility", "app", "sd", "framing", "size", "region", "endpoint", "role", "external-id", "token", "compression",
         "style", "sse", "kms-key", "storage-class", "acl", "stream", "qualifier", "key", "key-file", "ordering",
-        "sasl", "client",
+        "sasl", "client", "delivery", "creds", "nkey", "inbox", "handshake",
         "index", "names", "apikey", "source", "sourcetype", "host", "ack",
     }
 )  # fmt: skip
 """Every parameter of the bridge's own channels."""
 _WITH_TLS = (
     frozenset(
-        {"webhooks", "lokis", "alertmanagers", "syslog+tls", "kafkas", "elasticsearchs", "opensearchs", "splunkhecs"}
+        {
+            "webhooks", "lokis", "alertmanagers", "syslog+tls", "kafkas", "natss", "elasticsearchs", "opensearchs",
+            "splunkhecs",
+        }
     )
     | _GCP
-)
+)  # fmt: skip
 """The schemes of the bridge's own that use ``tls``."""
 
 
@@ -94,6 +97,10 @@ def _cloud_channel(name: str, url: str, labels: Mapping[str, str], extras: Chann
 
 
 def _broker_channel(name: str, url: str, labels: Mapping[str, str], extras: ChannelExtras) -> Channel:
+    if url.lower().startswith("nats"):
+        from bridge.channels.native.nats.channel import NatsChannel
+
+        return NatsChannel(name, url, labels, extras=extras)
     from bridge.channels.native.kafka.channel import KafkaChannel
 
     return KafkaChannel(name, url, labels, extras=extras)

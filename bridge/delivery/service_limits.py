@@ -57,8 +57,8 @@ MACHINES = frozenset(
     {
         "alertmanager", "alertmanagers", "amqp", "amqps", "apprise", "apprises", "cloudwatch-logs", "console", "exec",
         "file", "form", "forms", "gcs", "json", "jsons", "kafka", "kafkas", "kinesis", "lambda", "loki", "lokis",
-        "mqtt", "mqtts", "pubsub", "rsyslog", "s3", "sns-topic", "sqs", "syslog", "syslog+tcp", "syslog+tls",
-        "syslog+udp", "webhook", "webhooks", "xml", "xmls",
+        "mqtt", "mqtts", "nats", "natss", "pubsub", "rsyslog", "s3", "sns-topic", "sqs", "syslog", "syslog+tcp",
+        "syslog+tls", "syslog+udp", "webhook", "webhooks", "xml", "xmls",
         "elasticsearch", "elasticsearchs", "opensearch", "opensearchs", "splunkhec", "splunkhecs",
     }
 )  # fmt: skip
@@ -67,10 +67,10 @@ MACHINES = frozenset(
 _MOST_IN_FLIGHT = 16
 _IN_FLIGHT = {
     "console": 1, "file": 1, "exec": 2, "alertmanager": 2, "alertmanagers": 2, "loki": 2, "lokis": 2, "syslog+tcp": 1,
-    "syslog+tls": 1, "syslog+udp": 1, "kafka": 1, "kafkas": 1,
+    "syslog+tls": 1, "syslog+udp": 1, "kafka": 1, "kafkas": 1, "nats": 1, "natss": 1,
     "elasticsearch": 2, "elasticsearchs": 2, "opensearch": 2, "opensearchs": 2, "splunkhec": 4, "splunkhecs": 4,
 }  # fmt: skip
-"""A file, the console, a syslog receiver and a topic are written in order; a program is a process each; the others take
+"""Files, the console, syslog, topics and subjects are written in order; a program is a process each; the others take
 hundreds in one request."""
 _SECONDS_A_SEND = 2.0
 """How long a service that people read may take for a message, and still be used as often as its rate allows."""

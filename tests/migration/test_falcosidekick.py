@@ -303,6 +303,39 @@ def test_kafka_keeps_brokers_login_and_compression(tmp_path: Path) -> None:
     assert "not used" not in said
 
 
+@pytest.mark.parametrize(
+    ("values", "url"),
+    [
+        ({}, "nats://nats:4222/falco.alerts.alerts?format=falcosidekick&delivery=core"),
+        (
+            {"hostport": "tls://me:hunter2@nats:4222", "subjecttemplate": "sec.falco"},
+            "natss://${NATS_LOGIN}@nats:4222/sec.falco?format=falcosidekick&delivery=core",
+        ),
+    ],
+)
+def test_nats_keeps_server_login_and_the_depth_of_the_subject(values: dict[str, str], url: str, tmp_path: Path) -> None:
+    """A subject with the rule in it becomes a fixed one, and the report says so."""
+    given = {"hostport": "nats://nats:4222"} | values
+    translation = translate(Settings({f"nats.{name}": value for name, value in given.items()}))
+    assert yaml.safe_load(translation.config)["channels"]["nats"] == url
+    assert problems(translation, tmp_path) == []
+    assert "hunter2" not in translation.config
+    said = "\n".join(translation.differences)
+    assert ("one subject" in said or "the subject is falco.alerts.alerts" in said) == (not values)
+    assert "not used" not in said
+
+
+def test_stan_becomes_jetstream(tmp_path: Path) -> None:
+    """NATS Streaming is no longer maintained."""
+    given = {"hostport": "nats:4222", "clusterid": "c", "clientid": "me"}
+    translation = translate(Settings({f"stan.{name}": value for name, value in given.items()}))
+    assert yaml.safe_load(translation.config)["channels"]["stan"] == (
+        "nats://nats:4222/falco.alerts.alerts?format=falcosidekick"
+    )
+    assert problems(translation, tmp_path) == []
+    assert "JetStream" in "\n".join(translation.differences)
+
+
 def scheme_of(translation: Translation) -> str:
     """How the page shows the channel: its scheme, or that the URL is kept."""
     url = next(iter(yaml.safe_load(translation.config)["channels"].values()))

@@ -17,7 +17,7 @@ from bridge.migration.falcosidekick.channel import (
     login_in,
 )
 from bridge.migration.falcosidekick.clouds import CLOUDS
-from bridge.migration.falcosidekick.queues import kafka, syslog
+from bridge.migration.falcosidekick.queues import kafka, nats, stan, syslog
 from bridge.migration.falcosidekick.settings import Settings
 
 _SIDEKICK = {"format": "falcosidekick"}
@@ -204,8 +204,9 @@ QUEUES = (
         "sasl", "tls", "username", "password", "async", "requiredacks", "compression", "balancer", "clientid",
         "topiccreation",
     )),
+    Output("nats", ("hostport",), nats, others=("subjecttemplate",)),
+    Output("stan", ("hostport", "clusterid", "clientid"), stan, others=("subjecttemplate",)),
     *(Output(name, enabled, instead=_VECTOR) for name, enabled in (
-        ("nats", ("hostport",)), ("stan", ("hostport", "clusterid", "clientid")),
         ("rabbitmq", ("url", "queue")), ("mqtt", ("broker",)), ("redis", ("address",)), ("timescaledb", ("host",)),
         ("influxdb", ("hostport",)),
         ("azure.eventhub", ("name",)),

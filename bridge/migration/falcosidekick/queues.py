@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
-from bridge.migration.falcosidekick.channel import Channel, basic
+from bridge.migration.falcosidekick.channel import Channel, basic, host_of, login_in
 from bridge.migration.falcosidekick.settings import Settings
 
 _MECHANISMS = {"PLAIN": "plain", "SCRAM_SHA256": "scram-sha-256", "SCRAM_SHA512": "scram-sha-512"}
+_SUBJECT_TEMPLATE = "falco.<priority>.<rule>"
+_FIXED = "alerts"
 _COMPRESSIONS = frozenset({"gzip", "snappy", "lz4", "zstd"})
 
 
@@ -53,3 +56,37 @@ def _kafka_notes(settings: Settings) -> Iterator[str]:
         yield "`balancer`: the partition is chosen by the key, as Java's clients do (murmur2)"
     if settings.is_set("kafka.topiccreation", default=False):
         yield "`topiccreation`: create the topic, or let the brokers do it (auto.create.topics.enable)"
+
+
+def nats(settings: Settings) -> Channel:
+    """The same server. A subject does not depend on the alert."""
+    return _nats(settings, "nats")
+
+
+def stan(settings: Settings) -> Channel:
+    """NATS Streaming has ended; JetStream is its successor, in the same servers."""
+    for name in ("clusterid", "clientid"):
+        settings.get(f"stan.{name}")
+    channel = _nats(settings, "stan")
+    note = "NATS Streaming has ended in 2023: use a server with JetStream, and create a stream for the subject"
+    return Channel(channel.url.replace("&delivery=core", ""), channel.variables, (note, *channel.notes))
+
+
+def _nats(settings: Settings, output: str) -> Channel:
+    address = settings.get(f"{output}.hostport")
+    url = urlsplit(address if "://" in address else f"nats://{address}")
+    login, variables = login_in(output, url)
+    template = settings.get(f"{output}.subjecttemplate", _SUBJECT_TEMPLATE)
+    subject = template.replace("<priority>", _FIXED).replace("<rule>", _FIXED)
+    notes = ["needs the library nats-py: the command that installs it is printed by `falco-bridge check`"]
+    if output == "nats":
+        notes.append("`delivery=jetstream` and a stream for the subject make the server store and acknowledge alerts")
+    if subject != template:
+        notes.append(
+            f"the subject is {subject} for all alerts: use a route and a channel for each subject that is needed"
+        )
+    scheme = (
+        "natss" if url.scheme in {"tls", "https"} or settings.is_set(f"{output}.mutualtls", default=False) else "nats"
+    )
+    query = "?format=falcosidekick&delivery=core"
+    return Channel(f"{scheme}://{login}{host_of(url)}/{subject}{query}", variables, tuple(notes))

@@ -1,0 +1,1 @@
+"""NATS and JetStream, through the client of the NATS project."""
