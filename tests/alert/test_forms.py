@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -120,6 +122,11 @@ INNER = json.dumps({"rule": "inner", "priority": "Error", "output": "o", "output
 TEXT = "10:10:24.123456789: Error text (user=root)"
 
 
+def packed(record: object, *, gzipped: bool = False) -> str:
+    data = json.dumps(record).encode()
+    return base64.b64encode(gzip.compress(data) if gzipped else data).decode()
+
+
 @READERS
 @pytest.mark.parametrize(
     "record",
@@ -143,6 +150,34 @@ TEXT = "10:10:24.123456789: Error text (user=root)"
         {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": INNER}}]}]}]},
         {"textPayload": INNER, "logName": "l"},
         {"event": INNER, "sourcetype": "falco"},
+        {"message": INNER, "nodeName": "n", "podName": "falco-abcde", "containerName": "falco", "labels": {"a": "b"}},
+        {"pod": "falco-abcde", "container": "falco", "message": json.loads(INNER)},
+        {
+            "@timestamp": "t",
+            "message": INNER,
+            "log": {"offset": 1, "file": {"path": "/x"}},
+            "agent": {"type": "filebeat"},
+        },
+        {"@timestamp": "t", "json": json.loads(INNER), "log": {"offset": 1}},
+        {"@version": "1", "message": INNER, "event": {"original": INNER}},
+        {"message": INNER, "kubernetes": {"pod_name": "f"}, "source_type": "kubernetes_logs", "file": "/x"},
+        {
+            "events": [{"logStreamName": "s", "timestamp": 1, "message": INNER, "eventId": "3"}],
+            "searchedLogStreams": [],
+        },
+        {"logEvents": [{"message": json.dumps({"log": INNER, "kubernetes": {"pod_name": "f"}})}]},
+        {"awslogs": {"data": packed({"messageType": "DATA_MESSAGE", "logEvents": [{"message": INNER}]}, gzipped=True)}},
+        {"requestId": "r", "timestamp": 1, "records": [{"data": packed(json.loads(INNER))}]},
+        {"requestId": "r", "records": [{"data": packed({"logEvents": [{"message": INNER}]}, gzipped=True)}]},
+        {
+            "message": {"data": packed(json.loads(INNER)), "messageId": "1"},
+            "subscription": "projects/p/subscriptions/s",
+        },
+        {"Type": "Notification", "TopicArn": "arn", "Message": INNER, "SignatureVersion": "1"},
+        {"specversion": "1.0", "type": "falco.rule.output.v1", "source": "falco.org", "data": json.loads(INNER)},
+        {"detail-type": "falco", "source": "x", "detail": json.loads(INNER)},
+        {"TimeGenerated": "t", "LogMessage": INNER, "ContainerName": "falco"},
+        {"labels": {"app": "falco"}, "line": INNER, "timestamp": "t"},
     ],
 )
 def test_a_shippers_record_of_an_alert_is_the_alert(record: dict[str, object], read: object) -> None:
@@ -183,6 +218,40 @@ def test_a_request_of_many_records_gives_every_alert(
     assert (len(none.alerts), len(none.rejected)) == (0, 1)
     many = reader(json.dumps(request_of([INNER[:9]] * 10_001)).encode())
     assert (len(many.alerts), len(many.rejected)) == (0, 1)
+
+
+def test_a_message_that_checks_the_receiver_is_no_alert() -> None:
+    """CloudWatch sends one before the first events."""
+    event = {"id": "", "timestamp": 1, "message": "CWL CONTROL MESSAGE: Checking health of destination Firehose."}
+    record = {"messageType": "CONTROL_MESSAGE", "owner": "CloudwatchLogs", "logGroup": "", "logEvents": [event]}
+    payload = by_lines(json.dumps(record).encode())
+    assert (payload.alerts, payload.rejected) == ([], [])
+
+
+def test_a_small_record_that_unpacks_to_a_large_one_is_rejected() -> None:
+    """Without the memory for it."""
+    bomb = base64.b64encode(gzip.compress(b"[" * 50_000_000)).decode()
+    for record in ({"awslogs": {"data": bomb}}, {"records": [{"data": bomb}] * 100}, {"message": {"data": bomb}}):
+        payload = by_lines(json.dumps(record).encode())
+        assert (len(payload.alerts), len(payload.rejected)) == (0, 1)
+
+
+@READERS
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"kube.var.log.falco: [1714732295.913486795, {json.dumps({'log': INNER})}]",
+        f"kube.var.log.falco: [[1714732295.913486795, {{}}], {json.dumps({'log': INNER})}]",
+        "\x1e" + json.dumps({"MESSAGE": INNER}),
+        json.dumps({"logEvents": [{"message": INNER}]}) * 2,
+    ],
+    ids=["Fluent Bit's file", "with metadata", "journalctl json-seq", "Firehose's objects"],
+)
+def test_lines_that_are_more_than_a_record(line: str, read: object) -> None:
+    """Fluent Bit's file output, record separators, and records without a line break between them."""
+    payload = (by_lines if read is by_lines else by_body)(f"{line}\n".encode())
+    assert {each.rule for each in payload.alerts} == {"inner"}
+    assert not payload.rejected
 
 
 def test_an_opentelemetry_value_is_read_as_json() -> None:
@@ -268,6 +337,11 @@ def test_prefixes_of_log_programs_are_cut_off(read: object) -> None:
         "<109>1 2026-11-27T10:00:01.123456+00:00 node-1 falco 12 - - ",
         "2026-11-27T10:00:02+0000 node-1 falco[12]: ",
         "[ 5317.123456] node-1 falco[12]: ",
+        "Fri 2026-11-27 10:00:02 UTC node-1 falco[12]: ",
+        "Fri 2026-11-27 10:00:02 CET node-1 falco-modern-bpf.service[12]: ",
+        "1795438000.123456 node-1 falco[12]: ",
+        '<109>1 2026-11-27T10:00:01Z node-1 falco 12 ID47 [a@1 b="\\"\\]"][c@1 d="e"] \ufeff',
+        "Nov 27 10:00:02 node-1 falco[12]: @cee: ",
         "Nov 27 10:00:02 node-1 daemon.err falco[12]: ",
         "2022-01-21T10:10:24.993695084Z ",
         "[pod/falco-abcde/falco] ",
@@ -278,6 +352,15 @@ def test_prefixes_of_log_programs_are_cut_off(read: object) -> None:
         "falco-1  | 2022-01-21T10:10:24.993695084Z ",
         "falco-abcde falco ",
         "falco falco-abcde falco ",
+        "falco-abcde falco 2022-01-21T10:10:24.993695084Z ",
+        "falco-abcde falco 01-21 10:10:24 ",
+        "falco falco-abcde falco 01-21 10:10:24 ",
+        "falco/falco-abcde[falco]: ",
+        "[falco-abcde] ",
+        "[falco-abcde falco] ",
+        "2022-01-21T10:10:24.993000+00:00 falco/falco/0123456789abcdef ",
+        "2022-01-21T10:10:24 ",
+        "falco.1.k3x@node-1    | ",
         "\x1b[36mfalco-1  | \x1b[0m",
         "\x1b[32mfalco-abcde\x1b[0m \x1b[32mfalco\x1b[0m ",
         "\x1b[0m",
@@ -291,7 +374,10 @@ def test_known_prefixes(prefix: str, content: str, read: object) -> None:
 
 
 @pytest.mark.parametrize("content", [INNER, TEXT])
-@pytest.mark.parametrize("prefix", ["sshd: failed login of ", "Nov 27 10:00:02 node-1 sshd[12]: ", "a=1 b=2 c=3 d="])
+@pytest.mark.parametrize(
+    "prefix",
+    ["sshd: failed login of ", "Nov 27 10:00:02 node-1 sshd[12]: ", "a=1 b=2 c=3 d=", "[worker] ", "x/api-0[api]: "],
+)
 def test_an_alert_behind_an_unknown_prefix_is_quarantined(prefix: str, content: str) -> None:
     """It may be forged by whom another program logs."""
     payload = by_lines((prefix + content + "\n").encode())

@@ -22,8 +22,8 @@ class _Docker(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _DOCKER_STARTS = (b'{"log":', b'{"stream":', b'{"time":', b'{"attrs":')
-_PADDING = b"\xef\xbb\xbf\0"
-"""A byte order mark, and the zeros that a truncated file begins with."""
+_PADDING = b"\xef\xbb\xbf\0\x1e"
+"""A byte order mark, the zeros that a truncated file begins with, and what separates records (RFC 7464)."""
 _STREAMS = {"stdout", "stderr"}
 _DOCKER = msgspec.json.Decoder(_Docker)
 _ANY_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])

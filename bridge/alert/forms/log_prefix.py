@@ -1,4 +1,4 @@
-"""Cuts off what log programs write before a line: syslog, journalctl, kubectl, stern, compose and Fluentd."""
+"""Cuts off what log programs write before a line: syslog, journalctl, kubectl, stern, compose, AWS's and Fluentd."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ _COLOUR = rb"(?:\x1b\[[0-9;]{0,20}m){0,8}"
 _GAP = _COLOUR + rb" " + _COLOUR
 _ISO = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _WORD = rb"[A-Za-z0-9_./@-]{1,253}"
+_FALCO = rb"[A-Za-z0-9_./-]{0,120}falco[A-Za-z0-9_./-]{0,120}"
 _TAG = rb"[A-Za-z0-9_./-]{0,40}falco[A-Za-z0-9_./-]{0,40}(?:\[\d{1,10}\])?: ?"
+_COOKIE = rb"(?:@cee: ?)?"
+"""Says that JSON follows."""
 
 
 class Prefix(Enum):
@@ -20,9 +23,9 @@ class Prefix(Enum):
     SYSLOG = auto()
     """A line of syslog or journalctl with Falco's tag."""
     TIMESTAMP = auto()
-    """``kubectl logs --timestamps``, ``docker logs --timestamps``."""
+    """``kubectl logs --timestamps``, ``docker logs --timestamps``, ``aws logs tail``."""
     POD = auto()
-    """``kubectl logs --prefix``: ``[pod/falco-abcde/falco] ``."""
+    """``kubectl logs --prefix``: ``[pod/falco-abcde/falco] ``; kubetail and kail have other brackets."""
     COMPOSE = auto()
     """``docker compose logs``: ``falco-1  | ``."""
     FLUENTD = auto()
@@ -34,18 +37,26 @@ class Prefix(Enum):
 _FORMS = (
     (
         Prefix.SYSLOG,
-        rb"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?|" + _ISO
-        + rb"|\[ {0,10}\d{1,10}\.\d{1,9}\]) " + _WORD + rb" (?:[a-z0-9]{2,12}\.[a-z]{2,8} )?" + _TAG,
+        rb"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?|(?:[A-Z][a-z]{2} )?" + _ISO
+        + rb"(?: [A-Z]{2,5}| [+-]\d{2,4})?|\[ {0,10}\d{1,10}\.\d{1,9}\]|\d{10}\.\d{1,9}) " + _WORD
+        + rb" (?:[a-z0-9]{2,12}\.[a-z]{2,8} )?" + _TAG + _COOKIE,
     ),
     (
         Prefix.SYSLOG,
         rb"<\d{1,3}>1 " + _ISO + rb" " + _WORD + rb" [^ ]{0,40}falco[^ ]{0,40} [^ ]{1,40} [^ ]{1,40} "
-        + rb"(?:-|\[[^\]]{0,500}\]) ",
+        + rb"(?:-|(?:\[(?:[^\]\\]|\\.){0,500}\]){1,8}) (?:\xef\xbb\xbf)?" + _COOKIE,
     ),
     (Prefix.POD, rb"\[pod/" + _WORD + rb"\] "),
+    (Prefix.POD, rb"\[" + _FALCO + rb"(?: " + _WORD + rb")?\] "),
+    (Prefix.POD, _FALCO + rb"\[" + _WORD + rb"\]: "),
     (Prefix.COMPOSE, _WORD + rb" {0,60}\| ?"),
     (Prefix.FLUENTD, _ISO + rb"\t(?:" + _WORD + rb"\t)?"),
+    (Prefix.TIMESTAMP, _ISO + rb" " + _FALCO + rb" "),
     (Prefix.TIMESTAMP, _ISO + rb" (?:std(?:out|err) F[^ ]{0,10} )?"),
+    (
+        Prefix.STERN,
+        _WORD + _GAP + _WORD + rb"(?:" + _GAP + _WORD + rb")?" + _GAP + rb"\d\d-\d\d \d\d:\d\d:\d\d ",
+    ),
     (Prefix.STERN, _WORD + _GAP + _WORD + rb"(?:" + _GAP + _WORD + rb")?" + _GAP),
 )  # fmt: skip
 _PATTERNS = tuple((kind, re.compile(_COLOUR + form + _COLOUR)) for kind, form in _FORMS)

@@ -21,8 +21,8 @@ from bridge.alert.rejected import RejectedMessage
 Found = Alert | RejectedMessage
 
 _BLANK = b" \t\r\n"
-_PADDING = b"\xef\xbb\xbf\0" + _BLANK
-"""A byte order mark, and the zeros that a truncated file begins with."""
+_PADDING = b"\xef\xbb\xbf\0\x1e" + _BLANK
+"""A byte order mark, the zeros that a truncated file begins with, and what separates records (RFC 7464)."""
 _MAX_ENVELOPES = 3
 _MAX_PARTS = 1000
 """Of one line."""
@@ -39,6 +39,8 @@ _FALCOS_LOG = re.compile(
     rb"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}: |\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}: "
 )
 """The beginnings of Falco's own log lines and of the summary that it prints when it exits."""
+_FLUENT_BIT_TAG = re.compile(rb"\A[A-Za-z0-9_./-]{1,253}: (?=\[{1,2}\d)")
+"""What Fluent Bit's file output writes before a list of time and record."""
 _NO_ALERT = "is neither JSON nor a text line of Falco"
 _UNKNOWN_PREFIX = "holds an alert behind a prefix that is not known"
 _UNREADABLE = "holds an alert that cannot be read"
@@ -64,10 +66,12 @@ def decode_message(piece: bytes, received_ns: int, zone: tzinfo | None = None, d
     cut = cut_prefix(piece)
     if cut is not None:
         return decode_message(cut[1], received_ns, zone, depth)
+    if (tag := _FLUENT_BIT_TAG.match(piece)) and (pair := _elements(piece[tag.end() :])) and depth < _MAX_ENVELOPES:
+        return decode_message(pair[-1], received_ns, zone, depth + 1)
     elements = _elements(piece) if piece[:1] == b"[" and depth < _MAX_ENVELOPES else None
     if elements is not None:
         return [found for each in elements for found in decode_message(each, received_ns, zone, depth + 1)]
-    return _text(piece, received_ns)
+    return _text(piece, received_ns, zone, depth)
 
 
 def _other_json(piece: bytes, refused: Malformed, received_ns: int, zone: tzinfo | None, depth: int) -> Iterator[Found]:
@@ -76,15 +80,17 @@ def _other_json(piece: bytes, refused: Malformed, received_ns: int, zone: tzinfo
         parts = list(_split(piece))
         if len(parts) > 1:
             for part in parts:
-                yield from _part(part, received_ns)
+                yield from _part(part, received_ns, zone, depth)
             return
     elif refused in (NO_CONTENT, NOT_FROM_FALCO) and depth < _MAX_ENVELOPES:
-        contents = enveloped(piece)
-        found = [each for content in contents for each in _content(content, received_ns, zone, depth + 1)]
-        if any(isinstance(each, Alert) for each in found):
-            yield from found
-            return
-        if contents and not found:
+        is_log = False
+        for contents in enveloped(piece):
+            found = [each for content in contents for each in _content(content, received_ns, zone, depth + 1)]
+            if any(isinstance(each, Alert) for each in found):
+                yield from found
+                return
+            is_log = is_log or not found
+        if is_log:
             return  # Falco's log
     yield RejectedMessage(refused.reason, piece)
 
@@ -95,12 +101,12 @@ def _content(content: bytes, received_ns: int, zone: tzinfo | None, depth: int) 
     return found if found or is_falcos_log(content) else [RejectedMessage(_NO_ALERT, content)]
 
 
-def _text(piece: bytes, received_ns: int) -> list[Found]:
+def _text(piece: bytes, received_ns: int, zone: tzinfo | None, depth: int) -> list[Found]:
     """Text that neither is nor starts with an alert, but may hold one."""
     if b"{" not in piece:
         return [RejectedMessage(_UNKNOWN_PREFIX, piece)] if _holds_alert(piece) else []
     parts = list(_split(piece))
-    found = [each for part in parts for each in _part(part, received_ns)]
+    found = [each for part in parts for each in _part(part, received_ns, zone, depth)]
     if not any(isinstance(each, Alert) for each in found):
         return [RejectedMessage(_UNREADABLE, piece)] if _holds_alert(piece) else []
     return found if is_falcos_log(piece) else [RejectedMessage(_UNKNOWN_PREFIX, piece)]
@@ -110,11 +116,16 @@ def _holds_alert(piece: bytes) -> bool:
     return not is_falcos_log(piece) and _ALERT_INSIDE.search(piece) is not None
 
 
-def _part(part: bytes, received_ns: int) -> Iterator[Found]:
+def _part(part: bytes, received_ns: int, zone: tzinfo | None, depth: int) -> Iterator[Found]:
     """An object, or what stood before, between or behind objects on one line."""
     if part[:1] == b"{":
         decoded = decode_json(part, received_ns)
-        yield decoded if isinstance(decoded, Alert) else RejectedMessage(decoded.reason, part)
+        if isinstance(decoded, Alert):
+            yield decoded
+        elif decoded is NOT_JSON:
+            yield RejectedMessage(decoded.reason, part)
+        else:
+            yield from _other_json(part, decoded, received_ns, zone, depth)
         return
     drops = decode_drop_log(part, received_ns)
     if drops is not None:
