@@ -10,7 +10,7 @@ import msgspec
 from bridge.language.program.clauses import After
 from bridge.routing.memory.keys import HASH_SIZE
 from bridge.routing.memory.moments import moment
-from bridge.routing.memory.passage import Passage
+from bridge.routing.memory.passage import Passage, pack, unpack
 from bridge.routing.memory.stage import LATENESS_NS, StageResult
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table
@@ -21,12 +21,17 @@ class Window(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
 
     newest_ns: int
     """The newest event time of the key."""
-    last: Passage
-    """The latest match."""
+    packed: msgspec.Raw
+    """The latest match: the passage, packed."""
     times: tuple[int, ...] = ()
     """Event times in ascending order; not used with ``distinct``."""
     values: dict[bytes, int] = {}  # msgspec copies the default
     """With ``distinct``: the newest event time of each value, by the value's hash."""
+
+    @property
+    def last(self) -> Passage:
+        """The latest match."""
+        return unpack(self.packed)
 
 
 class Released(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
@@ -35,6 +40,8 @@ class Released(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False)
     at_ns: int
 
 
+_NO_VALUES: dict[bytes, int] = {}
+"""Shared by all windows without ``distinct``. It is never changed."""
 RELEASED = b"released"
 """The key of that row. No other key has this length."""
 
@@ -83,16 +90,19 @@ class AfterStage:
 
     def _with_time(self, row: Window | None, passage: Passage, newest: int) -> Window:
         if row is None:
-            return Window(newest, passage, (passage.event_ns,))
+            return Window(newest, pack(passage), (passage.event_ns,), _NO_VALUES)
+        if newest == passage.event_ns and row.times[0] > newest - self._window_ns:  # in order, and all in the window
+            return Window(newest, pack(passage), (*row.times, newest), _NO_VALUES)
         times = list(row.times)
         insort(times, passage.event_ns)
-        return Window(newest, passage, tuple(times[bisect_right(times, newest - self._window_ns) :]))
+        inside = tuple(times[bisect_right(times, newest - self._window_ns) :])
+        return Window(newest, pack(passage), inside, _NO_VALUES)
 
     def _with_value(self, row: Window | None, passage: Passage, newest: int, value: bytes) -> Window:
         values = {} if row is None else dict(row.values)
         values[value] = max(values.get(value, passage.event_ns), passage.event_ns)
         oldest = newest - self._window_ns
-        return Window(newest, passage, values={each: at for each, at in values.items() if at > oldest})
+        return Window(newest, pack(passage), values={each: at for each, at in values.items() if at > oldest})
 
 
 def release(table: Table, passage: Passage, window_ns: int, now_ns: int) -> StageResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -11,8 +11,8 @@ from bridge.language.program.program import Program, Route
 from bridge.routing.decide import merge, unmatched
 from bridge.routing.decision import OTHERWISE, Decision, Fault, Routed
 from bridge.routing.incident_channels import IncidentChannels
-from bridge.routing.memory.engine import Engine
-from bridge.routing.memory.pipeline import Emission
+from bridge.routing.memory.engine import Engine, event_time
+from bridge.routing.memory.pipeline import Emission, Pipeline
 from bridge.routing.notification import Notification, NotificationContext, NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import State
@@ -49,13 +49,17 @@ def decide_with_memory(
     """As ``decide``, with clauses that remember and with silences. ``alert`` is the original and the redacted one."""
     state, now_ns, silenced = turn.state, turn.now_ns, turn.silenced
     found = _Found()
+    pipelines: Mapping[int, Pipeline] = {}
+    event_ns = 0
     if engine is not None:
-        found.held += engine.observe(state, *alert, now_ns, now_ns, silenced, found.faults)
+        pipelines, event_ns = engine.pipelines, event_time(alert[0], now_ns)
+        found.held += engine.observe(state, *alert, event_ns, now_ns, silenced, found.faults)
     for index in matched:
-        if engine is not None and index in engine.pipelines:
-            _remember(program, engine, index, alert, turn, found)
-        else:
+        pipeline = pipelines.get(index)
+        if pipeline is None:
             _plain(program.routes[index], index, alert[0], silenced, found)
+        else:
+            _remember(pipeline, alert, event_ns, turn, found)
     if engine is not None and state.is_too_large:
         found.held += engine.evict(state, now_ns, silenced)
     notifications: tuple[Notification, ...] = ()
@@ -80,13 +84,11 @@ def _plain(route: Route, index: int, alert: Alert, silenced: Callable[[str], str
         found.decisions.append(Decision(route.name, reason, route.destinations(alert.get)))
 
 
-def _remember(
-    program: Program, engine: Engine, index: int, alert: tuple[Alert, Alert], turn: Turn, found: _Found
-) -> None:
+def _remember(pipeline: Pipeline, alert: tuple[Alert, Alert], event_ns: int, turn: Turn, found: _Found) -> None:
     """A route with memory matched. If it fails, the other routes go on."""
-    route = program.routes[index]
+    route = pipeline.route
     try:
-        run = engine.match(turn.state, index, *alert, turn.now_ns, turn.silenced)
+        run = pipeline.match(turn.state, *alert, event_ns, turn.now_ns, turn.silenced)
     except Exception as error:  # noqa: BLE001  # any fault concerns this route only
         found.faults.append(Fault(route.name, error))
         found.decisions.append(Decision(route.name, Reason.FAILED, (), type(error).__name__))

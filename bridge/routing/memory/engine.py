@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bridge.alert import Alert
@@ -76,17 +76,16 @@ class Engine:
         return {clause: state.forget(clause) for clause in set(state.tables) - self._by_identity.keys()}
 
     def observe(
-        self, state: State, alert: Alert, redacted: Alert, received_ns: int, now_ns: int, silenced: SilencedBy,
+        self, state: State, alert: Alert, redacted: Alert, event_ns: int, now_ns: int, silenced: SilencedBy,
         faults: list[Fault],
-    ) -> list[Emission]:  # fmt: skip
-        """Offer an alert to the clauses that watch for others. Comes before ``match`` for the same alert.
+    ) -> Sequence[Emission]:  # fmt: skip
+        """Offer an alert to the clauses that watch for others. Comes before its routes' own ``Pipeline.match``.
 
         What fails is added to ``faults``; it concerns one clause.
         """
         if self._watching is None:
-            return []
+            return ()
         emissions: list[Emission] = []
-        event_ns = event_time(alert, received_ns)
         for index in self._watching.match(alert, now_ns):
             watcher = self._watchers[index]
             try:
@@ -96,19 +95,6 @@ class Engine:
             except Exception as error:  # noqa: BLE001  # any fault concerns this clause only
                 faults.append(Fault(watcher.pipeline.route.name, error))
         return emissions
-
-    def match(
-        self,
-        state: State,
-        index: int,
-        alert: Alert,
-        redacted: Alert,
-        now_ns: int,
-        silenced: SilencedBy,
-    ) -> Run:
-        """The route with this index matched an alert that is received now, and has clauses with memory."""
-        event_ns = event_time(alert, now_ns)
-        return self.pipelines[index].match(state, alert, redacted, event_ns, now_ns, silenced)
 
     def wake(self, state: State, now_ns: int, silenced: SilencedBy, limit: int) -> tuple[list[Emission], list[Fault]]:
         """Fire up to ``limit`` timers that are due. A fault of one is returned, so that the others are not lost."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bridge.routing.memory.passage import Passage
+from bridge.routing.memory.passage import Passage, pack, unpack
 from bridge.routing.memory.stage import StageResult
 from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
@@ -31,8 +31,8 @@ class IncidentState(StrEnum):
 class Incident(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """One incident. Times are processing times in nanoseconds since the epoch."""
 
-    passage: Passage
-    """Its latest notification."""
+    packed: msgspec.Raw
+    """Its latest notification: the passage, packed."""
     opened_ns: int
     matched_ns: int
     """When its latest notification went out."""
@@ -47,6 +47,11 @@ class Incident(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False)
     """Who acknowledged or resolved it."""
     changed_ns: int = 0
     """When its state last changed."""
+
+    @property
+    def passage(self) -> Passage:
+        """Its latest notification."""
+        return unpack(self.packed)
 
 
 class IncidentStage:
@@ -63,17 +68,23 @@ class IncidentStage:
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """A notification goes out: it opens the incident of its key, or belongs to the open one."""
         row: Incident | None = table.rows.get(key)
+        to = passage.to or self._to
         if row is None or row.state is IncidentState.RESOLVED:
-            pending = tuple((now_ns + after_ns, channel) for after_ns, channel in (*self._ladder, *passage.ladder))
-            row = Incident(passage, now_ns, now_ns, pending=pending, changed_ns=now_ns)
-        notified, to = row.notified, passage.to or self._to
-        if notified[: len(to)] != to:
-            notified = tuple(dict.fromkeys((*notified, *to)))[:_MOST_CHANNELS]
-        row = Incident(
-            passage, row.opened_ns, now_ns, row.state, row.count + passage.count, notified, row.pending, row.actor,
-            row.changed_ns,
-        )  # fmt: skip
-        self._store(table, key, row)
+            ladder = (*self._ladder, *passage.ladder)
+            pending = tuple([(now_ns + after_ns, channel) for after_ns, channel in ladder]) if ladder else ()
+            row = Incident(pack(passage), now_ns, now_ns, IncidentState.OPEN, passage.count, to, pending, "", now_ns)
+        else:
+            notified = row.notified
+            if notified is not to and notified[: len(to)] != to:
+                notified = tuple(dict.fromkeys((*notified, *to)))[:_MOST_CHANNELS]
+            row = Incident(
+                pack(passage), row.opened_ns, now_ns, row.state, row.count + passage.count, notified, row.pending,
+                row.actor, row.changed_ns,
+            )  # fmt: skip
+        if row.pending:
+            self._store(table, key, row)
+        else:
+            table.put(key, row, now_ns + self._resolve_after_ns)
         return StageResult((passage,))
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
@@ -92,8 +103,9 @@ class IncidentStage:
         notified = tuple(dict.fromkeys((*row.notified, *due)))[:_MOST_CHANNELS]
         self._store(table, key, msgspec.structs.replace(row, pending=left, notified=notified))
         values = {"waited": str(now_ns - row.opened_ns), "notified": ", ".join(row.notified)}
+        passage = row.passage
         escalation = msgspec.structs.replace(
-            row.passage, kind=NotificationKind.ESCALATION, to=due, count=row.count, values=row.passage.values | values
+            passage, kind=NotificationKind.ESCALATION, to=due, count=row.count, values=passage.values | values
         )
         return StageResult((escalation,))
 
@@ -151,6 +163,7 @@ class IncidentStage:
 def _about(incident: Incident, kind: NotificationKind) -> Passage:
     """The notification that an incident has changed, for the channels that were notified of it."""
     values = {"actor": incident.actor, "waited": str(incident.changed_ns - incident.opened_ns)}
+    passage = incident.passage
     return msgspec.structs.replace(
-        incident.passage, kind=kind, to=incident.notified, count=incident.count, values=incident.passage.values | values
+        passage, kind=kind, to=incident.notified, count=incident.count, values=passage.values | values
     )

@@ -11,11 +11,15 @@ from bridge.alert import Alert
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import Field, Kind
 from bridge.language.program.kinds import field_kind
+from bridge.matching.index.memo import Memo
 from bridge.matching.values import read_text
 
 HASH_SIZE = 16
 """Bytes of a key."""
 _SHOWN_CHARACTERS = 200
+_REMEMBERED_BYTES = 4 << 20
+_LONGEST_REMEMBERED = 256
+_ENTRY_BYTES = 150
 _NO_SPAN = Span("", 0, 0, 1, 1)
 
 KeyOf = Callable[[Alert], bytes]
@@ -30,18 +34,37 @@ def key_reader(fields: Sequence[str], labels: Mapping[str, str], secret: bytes) 
 
 @lru_cache(4096)
 def _key_reader(fields: tuple[str, ...], labels: tuple[tuple[str, str], ...], secret: bytes) -> KeyOf:
-    """The same function for the same fields: it remembers the key of the last alert, which several clauses ask for."""
+    """The same function for the same fields: it remembers the key of the last alert, which several clauses ask for.
+
+    It also remembers the keys of frequent values, so that all rows of a key have the same object as their key, which
+    makes finding them cheaper. It may be called by several threads.
+    """
     reads = [read_field(name, dict(labels)) for name in fields]
+    only = reads[0] if len(reads) == 1 else None
     last: tuple[Alert | None, bytes] = (None, b"")
     begin = blake2b(key=secret, digest_size=HASH_SIZE).copy
+    known: Memo[Any, bytes] = Memo(_REMEMBERED_BYTES)
+
+    def hashed(values: Sequence[Any]) -> bytes:
+        digest = begin()
+        digest.update(b"".join([_part(value) for value in values]))
+        return digest.digest()
 
     def key(alert: Alert) -> bytes:
         nonlocal last
-        if last[0] is not alert:
-            hashed = begin()
-            hashed.update(b"".join([_part(read(alert)) for read in reads]))
-            last = (alert, hashed.digest())
-        return last[1]
+        latest = last
+        if latest[0] is alert:
+            return latest[1]
+        values = tuple([read(alert) for read in reads]) if only is None else only(alert)
+        found = known.get(values)
+        if found is None:
+            parts = values if only is None else (values,)
+            found = hashed(parts)
+            size = sum([len(each) for each in parts if each is not None])
+            if size <= _LONGEST_REMEMBERED:
+                known.store(values, found, size + _ENTRY_BYTES)
+        last = (alert, found)
+        return found
 
     return key
 
@@ -75,10 +98,11 @@ def _shown_key(fields: tuple[str, ...], labels: tuple[tuple[str, str], ...]) -> 
 
     def shown(alert: Alert) -> str:
         nonlocal last
-        if last[0] is not alert:
+        latest = last
+        if latest[0] is not alert:
             values = [read(alert) for read in reads]
             text = "/".join(["<NA>" if value is None else str(value) for value in values])[:_SHOWN_CHARACTERS]
-            last = (alert, text)
-        return last[1]
+            latest = last = (alert, text)
+        return latest[1]
 
     return shown

@@ -125,7 +125,8 @@ class Pipeline:
         self._key_readers = readers if len(set(readers)) > 1 else readers[:1]
         """One if all stages have the same key."""
         self._shown = shown_key(by or (), labels)
-        self._severity = route.severity
+        self._severity = None if route.severity is None else int(route.severity)
+        self._has_tables = bool(route.tables or self._named_ladder)
         self._by_identity = {placed.identity: place for place, placed in enumerate(self._stages)}
         self.watches = tuple(self._watches(labels, secret))
 
@@ -153,11 +154,9 @@ class Pipeline:
             keys = (readers[0](alert),) * len(self._stages)
         else:
             keys = tuple([read(alert) for read in readers])
-        severity = alert.priority if self._severity is None else self._severity
-        passage = single(alert.id, event_ns, int(severity), keys, self._shown(redacted))
-        if self.route.tables or self._named_ladder:
-            passage = self._with_channels(passage, alert)
-        return passage
+        severity = int(alert.priority) if self._severity is None else self._severity
+        passage = single(alert.id, event_ns, severity, keys, self._shown(redacted))
+        return self._with_channels(passage, alert) if self._has_tables else passage
 
     def match(
         self, state: State, alert: Alert, redacted: Alert, event_ns: int, now_ns: int, silenced: SilencedBy
@@ -172,10 +171,12 @@ class Pipeline:
         for place, (enter, identity) in enumerate(self._entrances):
             outcome = enter(tables.get(identity) or state.table(identity), passage, keys[place], now_ns)
             passed = outcome.passed
-            if outcome.reason is not None or len(passed) != 1:
+            if len(passed) != 1 or outcome.reason is not None:
+                if not passed:
+                    return Run((), outcome.reason, outcome.detail, incident)
                 run = self._continue(state, outcome, place, now_ns, silenced)
                 return Run(run.emissions, run.reason, run.detail, incident)
-            (passage,) = passed
+            passage = passed[0]
         return Run((Emission(self.index, passage, None, incident),), None, "", incident)
 
     def _with_channels(self, passage: Passage, alert: Alert) -> Passage:

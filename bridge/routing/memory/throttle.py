@@ -28,9 +28,6 @@ class Slots(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """The last of them."""
 
 
-_NO_SLOTS = Slots()
-
-
 class ThrottleStage:
     """Spends slots. When something was held back and a slot is free, a summary goes out."""
 
@@ -40,7 +37,11 @@ class ThrottleStage:
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Send the notification if a slot is free; it carries how many were held back."""
-        row = self._current(table.rows.get(key) or _NO_SLOTS, now_ns)
+        row: Slots | None = table.rows.get(key)
+        if row is None:
+            table.put(key, Slots((now_ns,)), now_ns + self._window_ns)
+            return StageResult((passage,))
+        row = self._current(row, now_ns)
         if len(row.sent) < self._count:
             self._store(table, key, Slots((*row.sent, now_ns)), now_ns)
             if row.held:

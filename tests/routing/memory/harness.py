@@ -11,7 +11,7 @@ from bridge.language.program.condition import Condition
 from bridge.language.program.program import Escalation, Program
 from bridge.matching import Matcher
 from bridge.routing.decision import Fault
-from bridge.routing.memory.engine import Engine
+from bridge.routing.memory.engine import Engine, event_time
 from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.pipeline import Emission
 from bridge.routing.memory.rows import decode_row, encode_row
@@ -77,10 +77,11 @@ class Bench:
 
     def _receive(self, alert: Alert) -> None:
         faults: list[Fault] = []
-        self._record(self.engine.observe(self.state, alert, alert, self.now, self.now, self.silenced, faults))
+        event_ns = event_time(alert, self.now)
+        self._record(self.engine.observe(self.state, alert, alert, event_ns, self.now, self.silenced, faults))
         assert not faults
         if 0 in self.matcher.match(alert, self.now):
-            run = self.engine.match(self.state, 0, alert, alert, self.now, self.silenced)
+            run = self.engine.pipelines[0].match(self.state, alert, alert, event_ns, self.now, self.silenced)
             self.reasons.append("sent" if run.reason is None else run.reason.value)
             self._record(run.emissions)
         self._record(self.engine.evict(self.state, self.now, self.silenced))
