@@ -19,6 +19,7 @@ VERBS = (
     "config",
     "config_schema",
     "fmt",
+    "lsp",
     "test",
     "replay",
     "diff",
@@ -50,6 +51,7 @@ VERBS = (
 )
 """Each is a module in ``bridge.cli.verbs``. Its ``add_parser(subparsers)`` sets ``run``: arguments to exit code."""
 FOLDERS = {
+    "lsp": "authoring",
     "replay": "trial",
     "diff": "trial",
     "suggest": "trial",

@@ -11,12 +11,14 @@ from types import MappingProxyType
 from bridge.common.collection import collection_paused
 from bridge.common.suggest import did_you_mean
 from bridge.language.checker.check import Checked, check
+from bridge.language.checker.files import Parse
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, by_place
 from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.falco.rules import FalcoRules, read_rules, read_together
 from bridge.language.program.group import RouteGroup
 from bridge.language.program.program import Program
+from bridge.language.syntax.parser import parse
 from bridge.matching.analysis.lint import lint
 from bridge.matching.analysis.memory_lint import lint_look_back, lint_memory
 from bridge.routing.incident_channels import NO_INCIDENT_CHANNELS, IncidentChannels
@@ -71,12 +73,15 @@ def load_routes(
     texts: Mapping[str, str] = MappingProxyType({}),
     read_file: ReadFile | None = None,
     previous: Sequence[GroupRoutes] = (),
+    parse: Parse = parse,
+    advice: bool = True,
 ) -> LoadedRoutes:
     """Read and check route files in this order. ``rules`` are Falco's rules files.
 
     A file that cannot be read is a diagnostic like any other; the other files are checked all the same. ``texts`` are
     taken in place of what files contain, by path. ``read_file`` reads route files and imports from elsewhere than the
-    disk. ``previous`` are the routes of groups that are used where a group has errors.
+    disk. ``previous`` are the routes of groups that are used where a group has errors. ``parse`` parses route files.
+    Without ``advice``, routes are not examined for what never matches, is shadowed or cannot work.
     """
     read_file = read_file or read_text_file
 
@@ -86,25 +91,25 @@ def load_routes(
 
     known = known or Known(channels=None, labels=None)
     if known.groups:
-        return _load_groups(paths, known, rules, texts, read_file, previous)
+        return _load_groups(paths, known, rules, texts, read_file, previous, parse, advice=advice)
     unread: list[Diagnostic] = []
     if rules:
         known = replace(known, rules=_read_rules(rules, unread))
-    checked = check([_replaced(source, texts) for source in _readable(paths, unread, read_file)], known, read)
+    checked = check([_replaced(source, texts) for source in _readable(paths, unread, read_file)], known, read, parse)
     imported = () if checked.gathered is None else checked.gathered.files.values()
     falco_rules = merge_rules([known.rules, *(file.rules for file in imported)])
     incomplete = any(each.code is Code.CANNOT_IMPORT for each in (*checked.diagnostics, *unread))
     redactions = () if checked.program is None else checked.program.redactions
-    advice = (
+    hints = (
         []
-        if incomplete
+        if incomplete or not advice
         else [
             *lint(checked.understood, falco_rules),
             *lint_memory(checked.understood, falco_rules, known.retention_ns, redactions),
         ]
     )
-    advice = [each for each in advice if not _explained(each, checked.diagnostics)]
-    diagnostics = tuple(sorted((*checked.diagnostics, *advice, *unread), key=by_place))
+    hints = [each for each in hints if not _explained(each, checked.diagnostics)]
+    diagnostics = tuple(sorted((*checked.diagnostics, *hints, *unread), key=by_place))
     program = None if unread else checked.program
     return LoadedRoutes(replace(checked, program=program, diagnostics=diagnostics), checked.sources, falco_rules)
 
@@ -116,6 +121,9 @@ def _load_groups(
     texts: Mapping[str, str],
     read_file: ReadFile,
     previous: Sequence[GroupRoutes],
+    parse: Parse,
+    *,
+    advice: bool,
 ) -> LoadedRoutes:
     """As ``load_routes``, each group on its own. Files that belong to no group are checked with those of none."""
     own = {Path(each) for group in known.groups for each in group.files}
@@ -124,7 +132,7 @@ def _load_groups(
     loaded: list[LoadedRoutes] = []
 
     def load(files: Sequence[Path], limited: Known) -> Checked:
-        loaded.append(load_routes(files, limited, rules, texts=texts, read_file=read_file))
+        loaded.append(load_routes(files, limited, rules, texts=texts, read_file=read_file, parse=parse, advice=advice))
         return loaded[-1].checked
 
     found = check_groups(replace(known, groups=groups), load, previous)

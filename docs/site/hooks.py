@@ -88,9 +88,9 @@ def _example(folder: Path, readme: Path) -> str:
 
 
 def _is_shown(path: Path) -> bool:
-    """Not links to other examples, and not what only Helm reads."""
+    """Not links to other examples, not what only Helm reads, and not packages."""
     is_of_helm = path.parent.name == "templates" or path.name in {".helmignore", "values.schema.json"}
-    return path.is_file() and not path.is_symlink() and not is_of_helm
+    return path.is_file() and not path.is_symlink() and not is_of_helm and path.suffix != ".vsix"
 
 
 def _anchor(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bridge.language.checker.build_scopes import join, make_scopes, unused
-from bridge.language.checker.files import Gathered, Read, RouteFile, gather, read_nothing
+from bridge.language.checker.files import Gathered, Parse, Read, RouteFile, gather, read_nothing
 from bridge.language.checker.resolve import Resolver
 from bridge.language.checker.route_check import RouteChecker
 from bridge.language.checker.scope import FALCO_MACRO_PREFIX, FalcoMacro, Known, Scope
@@ -19,7 +19,7 @@ from bridge.language.program.program import Program, Redaction, Route
 from bridge.language.program.table import TableChannel
 from bridge.language.program.test_case import TestCase
 from bridge.language.syntax import tree as syntax
-from bridge.language.syntax.parser import parse_condition
+from bridge.language.syntax.parser import parse, parse_condition
 
 _OTHERWISE = "otherwise"
 _MAX_WHERE_DEPTH = 50
@@ -57,9 +57,9 @@ class Checked:
         return None
 
 
-def check(sources: Sequence[SourceText], known: Known, read: Read = read_nothing) -> Checked:
+def check(sources: Sequence[SourceText], known: Known, read: Read = read_nothing, parse: Parse = parse) -> Checked:
     """Check files as one program, in this order, with the files that they import through ``read``. Never raises."""
-    gathered = gather(sources, read, known.rules)
+    gathered = gather(sources, read, known.rules, parse)
     files = list(gathered.files.values())
     scopes, problems = make_scopes(files, known)
     problems = [*gathered.problems, *problems]

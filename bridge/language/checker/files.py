@@ -11,6 +11,8 @@ from bridge.language.falco.rules import FalcoRules, is_empty, read_rules, read_t
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import Parsed, parse
 
+Parse = Callable[[SourceText], Parsed]
+"""Parses a file. Editors use one that remembers what has not changed."""
 Read = Callable[[str, str], SourceText | str]
 """Reads an import: from the importing path and the name as written to the file, or an error message."""
 _MAX_IMPORT_DEPTH = 50
@@ -44,6 +46,7 @@ class Gathered:
     read: Read
     rules: FalcoRules | None = None
     """Falco's rules that every file knows without importing them."""
+    parse: Parse = parse
     files: dict[str, RouteFile] = field(default_factory=dict)
     sources: dict[str, SourceText] = field(default_factory=dict)
     """Every text that a diagnostic may point to, by path."""
@@ -56,7 +59,7 @@ class Gathered:
         if known is not None:
             return known
         self.sources[source.path] = source
-        file = RouteFile(source, parse(source))
+        file = RouteFile(source, self.parse(source))
         self.problems += file.parsed.diagnostics
         self._open.append(source.path)
         self._follow(file)
@@ -148,9 +151,11 @@ class Gathered:
         self.problems.append(Diagnostic(Code.CANNOT_IMPORT, message, statement.path.span, hint))
 
 
-def gather(sources: Sequence[SourceText], read: Read, rules: FalcoRules | None = None) -> Gathered:
+def gather(
+    sources: Sequence[SourceText], read: Read, rules: FalcoRules | None = None, parse: Parse = parse
+) -> Gathered:
     """Collect files and their imports. ``rules`` are Falco's rules that every file knows. Never raises."""
-    gathered = Gathered(read, rules)
+    gathered = Gathered(read, rules, parse)
     for source in sources:
         gathered.add(source)
     return gathered

@@ -28,12 +28,15 @@ class ConditionBuilder(Transformer[Token, syntax.File]):
         self._unfinished: list[Diagnostic] = []
         """Errors of strings that Falco rejects in conditions, until it is known whether they are in one."""
         self.comments: list[Token] = []
+        self.spans: list[Span] = []
+        """Every span that was made."""
 
     def start(self, text: RepairedText) -> None:
         """Begin a file or a condition. Nothing of an earlier one remains, even if its parsing stopped at an error."""
         self._text = text
         self.problems = []
         self.comments = []
+        self.spans = []
         self._unfinished.clear()
 
     def comment(self, token: Token) -> Token:
@@ -46,14 +49,18 @@ class ConditionBuilder(Transformer[Token, syntax.File]):
         if start is None or line is None or column is None:
             raise ValueError("a token has no position")
         if self._text.edited:
-            return self._text.span(start, start + len(token))
-        return Span(self._text.source.path, start, start + len(token), line, column)
+            return self._made(self._text.span(start, start + len(token)))
+        return self._made(Span(self._text.source.path, start, start + len(token), line, column))
+
+    def _made(self, span: Span) -> Span:
+        self.spans.append(span)
+        return span
 
     def _across(self, first: Any, last: Any) -> Span:
         """From the first child's start to the last one's end; a child is a token or a node."""
         start = self._span(first) if isinstance(first, Token) else first.span
         ending = self._span(last) if isinstance(last, Token) else last.span
-        return Span(start.path, start.start, ending.end, start.line, start.column)
+        return self._made(Span(start.path, start.start, ending.end, start.line, start.column))
 
     def _whole(self, children: Sequence[Any]) -> Span:
         return self._across(children[0], children[-1])

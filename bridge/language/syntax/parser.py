@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
-from bridge.language.diagnostics.source import SourceText
+from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.syntax.grammar_file import grammar_text
 from bridge.language.syntax.repaired_text import RepairedText
 from bridge.language.syntax.tree import ConditionNode, File, Statement
@@ -45,6 +46,8 @@ class Parsed:
     """Names of routes with a syntax error."""
     comments: tuple[Comment, ...] = ()
     """In order. Complete only if the file has no syntax errors."""
+    spans: Sequence[Span] = field(default=(), repr=False, compare=False)
+    """Every span of the statements, for ``reparse``."""
 
 
 def parse(source: SourceText) -> Parsed:
@@ -84,7 +87,7 @@ def parse(source: SourceText) -> Parsed:
         diagnostics.append(_too_many(diagnostics[-1]))
     comments = tuple(Comment(str(token).rstrip(), token.start_pos or 0) for token in builder.comments)
     problems = (*diagnostics, *builder.problems)
-    return Parsed(File(statements), problems, frozenset(broken), frozenset(routes), comments)
+    return Parsed(File(statements), problems, frozenset(broken), frozenset(routes), comments, builder.spans)
 
 
 def _remove(repaired: RepairedText, context: Context, quote: int | None, broken: set[str], routes: set[str]) -> bool:
@@ -116,6 +119,13 @@ def parse_condition(source: SourceText) -> ConditionNode | tuple[Diagnostic, ...
 def _too_many(last: Diagnostic) -> Diagnostic:
     message = f"more than {MAX_SYNTAX_ERRORS} syntax errors; the rest of the file is not checked"
     return Diagnostic(Code.SYNTAX, message, last.span, "fix the errors above first")
+
+
+def open_parser(source: SourceText) -> Lark:
+    """The parser, ready to parse this text step by step. The next call of any function here ends that."""
+    parser, builder = _parser()
+    builder.start(RepairedText(source))
+    return parser
 
 
 @cache

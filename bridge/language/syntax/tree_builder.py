@@ -253,7 +253,7 @@ class TreeBuilder(ConditionBuilder):
             parts.get("to", ()),
             next(iter(parts.get("count", ())), None),
             next(iter(parts.get("message", ())), None),
-            Span(start.path, start.start, max(end.end for end in ends), start.line, start.column),
+            self._made(Span(start.path, start.start, max(end.end for end in ends), start.line, start.column)),
         )
 
     def expect_to(self, children: list[Any]) -> tuple[str, tuple[syntax.Word, ...]]:

@@ -1,0 +1,146 @@
+"""The route files that act together, with the texts that are open in an editor, checked as the bridge would."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bridge.config.field_lists import use_field_lists
+from bridge.config.load import LoadedConfig, load_config
+from bridge.editor.names import Name, names_of
+from bridge.language.checker.scope import Known
+from bridge.language.diagnostics.diagnostic import Diagnostic, Severity, by_place
+from bridge.language.diagnostics.source import SourceText, Span
+from bridge.language.falco.rules import FalcoRules
+from bridge.language.syntax import tree as syntax
+from bridge.language.syntax.parser import Parsed, parse
+from bridge.language.syntax.reparse import reparse
+from bridge.workbench.routes import LoadedRoutes, load_routes, read_import
+
+CONFIG = "falco-bridge.yaml"
+"""The config's name, looked for in the folders above a route file."""
+
+
+@dataclass(frozen=True, slots=True)
+class EditedFile:
+    """A route file with its names."""
+
+    source: SourceText
+    parsed: Parsed
+    names: tuple[Name, ...]
+    imports: tuple[str, ...]
+    """The paths of the route files that it imports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Files that act together, at one moment."""
+
+    files: Mapping[str, EditedFile]
+    """By path."""
+    known: Known
+    channels: Mapping[str, Span]
+    """Where the config defines each channel."""
+    rules: FalcoRules | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, SourceText]
+    """Every text that a diagnostic may point to."""
+    roots: tuple[Path, ...]
+    """The files that were checked together, without those that they import."""
+
+
+@dataclass
+class Project:
+    """Open texts, and what was read for them. ``config`` is used for every file; None looks for one."""
+
+    config: Path | None = None
+    texts: dict[str, str] = field(default_factory=dict)
+    """The texts of open files, by absolute path."""
+    _parsed: dict[str, tuple[SourceText, Parsed]] = field(default_factory=dict)
+    _edited: dict[str, EditedFile] = field(default_factory=dict)
+    _configs: dict[Path, tuple[tuple[int, int], LoadedConfig]] = field(default_factory=dict)
+
+    def snapshot(self, path: str, *, advice: bool = True) -> Snapshot:
+        """The files that act together with this one, checked. Examining them for ``advice`` takes twice the time."""
+        config = self._config_of(path)
+        if config is not None:
+            found = self._checked(config.routes, config.known, config.channel_spans, advice=advice)
+            if path in found.files:
+                return found
+        channels = {} if config is None else config.channel_spans
+        return self._checked((Path(path),), self._alone(config), channels, advice=advice)
+
+    def parse(self, source: SourceText) -> Parsed:
+        """Parse a file, unless its text is as before."""
+        before = self._parsed.get(source.path)
+        if before is not None and before[0] == source:
+            return before[1]
+        parsed = parse(source) if before is None else reparse(*before, source)
+        self._parsed[source.path] = (source, parsed)
+        return parsed
+
+    @staticmethod
+    def _alone(config: LoadedConfig | None) -> Known:
+        """What a file may use that no config names: it may be a library, or a draft."""
+        if config is None or not config.channel_spans:
+            return Known(channels=None, labels=None)
+        return Known(config.known.channels, config.known.labels, retention_ns=config.known.retention_ns)
+
+    def _checked(
+        self, roots: tuple[Path, ...], known: Known, channels: Mapping[str, Span], *, advice: bool
+    ) -> Snapshot:
+        if not channels:
+            known = Known(None, known.labels, retention_ns=known.retention_ns, groups=known.groups)
+        loaded = load_routes(roots, known, texts=self.texts, parse=self.parse, advice=advice)
+        files = self._files(loaded)
+        return Snapshot(files, known, channels, loaded.falco_rules, loaded.checked.diagnostics, loaded.sources, roots)
+
+    def _files(self, loaded: LoadedRoutes) -> dict[str, EditedFile]:
+        return {
+            path: self._edited_file(source)
+            for path, source in loaded.sources.items()
+            if path in self._parsed and self._parsed[path][0] == source
+        }
+
+    def _edited_file(self, source: SourceText) -> EditedFile:
+        parsed = self.parse(source)
+        before = self._edited.get(source.path)
+        if before is not None and before.parsed is parsed:
+            return before
+        imports = tuple(
+            found.path
+            for statement in parsed.file.statements
+            if isinstance(statement, syntax.Import) and not statement.falco
+            and isinstance(found := read_import(source.path, statement.path.text), SourceText)
+        )  # fmt: skip
+        edited = self._edited[source.path] = EditedFile(source, parsed, tuple(names_of(parsed.file)), imports)
+        return edited
+
+    def _config_of(self, path: str) -> LoadedConfig | None:
+        found = self.config or next(
+            (folder / CONFIG for folder in Path(path).parents if (folder / CONFIG).is_file()), None
+        )
+        config = None if found is None else self._read_config(found)
+        use_field_lists(() if config is None else config.fields)
+        return config
+
+    def _read_config(self, path: Path) -> LoadedConfig | None:
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        changed = (status.st_mtime_ns, status.st_size)
+        before = self._configs.get(path)
+        if before is None or before[0] != changed:
+            before = self._configs[path] = (changed, load_config(path, os.environ, with_secrets=False))
+        return before[1]
+
+
+def with_advice(snapshot: Snapshot, before: Snapshot) -> Snapshot:
+    """The snapshot with the warnings of an earlier one about statements that have not changed since."""
+    unchanged = {id(span) for file in snapshot.files.values() for span in file.parsed.spans}
+    kept = [each for each in before.diagnostics if each.severity is not Severity.ERROR and id(each.span) in unchanged]
+    found = tuple(sorted(dict.fromkeys((*snapshot.diagnostics, *kept)), key=by_place))
+    return replace(snapshot, diagnostics=found)

@@ -1,0 +1,131 @@
+"""The language server: connects an editor, by the Language Server Protocol over stdio, to the answers of this room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lsprotocol import types as lsp
+from pygls.lsp.server import LanguageServer
+from pygls.uris import from_fs_path, to_fs_path
+
+from bridge import __version__
+from bridge.editor import convert
+from bridge.editor.definitions import name_at
+from bridge.editor.lines import Lines
+from bridge.editor.names import Name
+from bridge.editor.project import EditedFile, Project, Snapshot, with_advice
+
+_DEBOUNCE = 0.05
+"""Seconds without a change after which the files are checked."""
+_ADVICE_AFTER = 0.3
+"""Seconds without a change after which they are also examined for what never matches and the like."""
+
+
+class RouteServer(LanguageServer):
+    """The state of one editor's connection."""
+
+    def __init__(self, config: Path | None = None) -> None:
+        super().__init__("falco-bridge", __version__)
+        self.project = Project(config)
+        self._snapshots: dict[str, Snapshot] = {}
+        """Of files whose texts have not changed since."""
+        self._advised: dict[str, Snapshot] = {}
+        """The last ones with advice."""
+        self._waiting: asyncio.TimerHandle | None = None
+        self._shown: dict[str, set[str]] = {}
+        """The files with diagnostics, by the open file for which they were published."""
+
+    def text(self, uri: str) -> str:
+        """The text of an open document, as the editor has it."""
+        return self.workspace.get_text_document(uri).source
+
+    def changed(self, uri: str, *, at_once: bool = False) -> None:
+        """Take the document's text; check it after a pause."""
+        self.project.texts[path_of(uri)] = self.text(uri).replace("\r\n", "\n")
+        self._snapshots.clear()
+        self._later(0 if at_once else _DEBOUNCE, self._checked)
+
+    def closed(self, uri: str) -> None:
+        """Read the file from the disk from now on."""
+        path = path_of(uri)
+        self.project.texts.pop(path, None)
+        self._snapshots.clear()
+        self._advised.pop(path, None)
+        for shown in self._shown.pop(path, set()):
+            self._send(shown, ())
+        self.advise()
+
+    def files_changed(self) -> None:
+        """Check again, because files on the disk have changed."""
+        self._snapshots.clear()
+        self.advise()
+
+    def snapshot(self, path: str) -> Snapshot:
+        """The files that act together with this one, checked as they are now."""
+        found = self._snapshots.get(path)
+        if found is None:
+            found = self.project.snapshot(path, advice=False)
+            if path in self._advised:
+                found = with_advice(found, self._advised[path])
+            self._snapshots[path] = found
+        return found
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call this after a pause, and nothing else that waits for one."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._waiting = asyncio.get_running_loop().call_later(seconds, call)
+
+    def _checked(self) -> None:
+        self.publish()
+        self._later(_ADVICE_AFTER, self.advise)
+
+    def advise(self) -> None:
+        """Check and examine every open file, and send what was found."""
+        for path in list(self.project.texts):
+            self._snapshots[path] = self._advised[path] = self.project.snapshot(path)
+        self.publish()
+
+    def file(self, uri: str) -> tuple[Snapshot, EditedFile, Lines] | None:
+        """A document with the files that act together with it. None if it cannot be parsed as a route file."""
+        path = path_of(uri)
+        snapshot = self.snapshot(path)
+        file = snapshot.files.get(path)
+        return None if file is None else (snapshot, file, Lines(file.source.text))
+
+    def named(self, uri: str, position: lsp.Position) -> tuple[Snapshot, EditedFile, Name] | None:
+        """The name at a position."""
+        found = self.file(uri)
+        if found is None:
+            return None
+        snapshot, file, lines = found
+        name = name_at(file, lines.offset(convert.place(position)))
+        return None if name is None else (snapshot, file, name)
+
+    def publish(self) -> None:
+        """Send the problems of every open file, and of the files that act together with it."""
+        for path in list(self.project.texts):
+            snapshot = self.snapshot(path)
+            wanted = {path, *(each.span.path for each in snapshot.diagnostics)}
+            for other in self._shown.get(path, set()) - wanted:
+                self._send(other, ())
+            self._shown[path] = wanted
+            for each in wanted:
+                own = [problem for problem in snapshot.diagnostics if problem.span.path == each]
+                self._send(each, convert.diagnostics(own, snapshot, uri_of))
+
+    def _send(self, path: str, diagnostics: Sequence[lsp.Diagnostic]) -> None:
+        parameters = lsp.PublishDiagnosticsParams(uri_of(path), list(diagnostics))
+        self.text_document_publish_diagnostics(parameters)
+
+
+def path_of(uri: str) -> str:
+    """The path of a document; its address, if it is not a file."""
+    return to_fs_path(uri) if uri.startswith("file:") and to_fs_path(uri) else uri  # type: ignore[return-value]
+
+
+def uri_of(path: str) -> str:
+    """The address of a file. Paths that are none, such as that of a new document, are addresses already."""
+    return (from_fs_path(path) or path) if path.startswith("/") or ":\\" in path[:3] else path

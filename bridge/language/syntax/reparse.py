@@ -1,0 +1,151 @@
+"""Parses a changed file again: only the statements that the change touches. For editors.
+
+A file of 500 routes takes 200 ms to parse, and every key that is pressed changes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from msgspec.structs import force_setattr
+
+from bridge.language.diagnostics.diagnostic import Diagnostic, by_place
+from bridge.language.diagnostics.source import SourceText, Span
+from bridge.language.syntax.parser import Parsed, parse
+from bridge.language.syntax.tree import File
+
+_TOKENS = re.compile(r"""#[^\n]*|"(?:[^"\\]++|\\[\s\S])*+"|'(?:[^'\\]++|\\[\s\S])*+'|[{}()"']""")
+_BLANKS = " \t\r"
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """What is parsed again: whole lines. Statements ``first`` to ``last`` (not included) were there before."""
+
+    start: int
+    old_end: int
+    new_end: int
+    first: int
+    last: int
+
+
+def reparse(before: SourceText, parsed: Parsed, after: SourceText) -> Parsed:
+    """The result of parsing ``after``. ``parsed`` is that of ``before`` and must not be used any more.
+
+    The spans of statements behind the change are moved in place, which takes a twentieth of the time of making them.
+    Everything is parsed where the change may reach beyond its own statements, as an open brace does.
+    """
+    region = _region(before.text, parsed, after.text)
+    text = after.text[region.start : region.new_end]
+    if not _is_balanced(text) or not _is_balanced(before.text[region.start : region.old_end]):
+        return parse(after)
+    part = parse(SourceText(after.path, text))
+    line = after.text.count("\n", 0, region.start)
+    _move(_all_spans(part), region.start, line)
+    shift = region.new_end - region.old_end
+    lines = text.count("\n") - before.text.count("\n", region.start, region.old_end)
+    behind = [span for span in _all_spans(parsed) if span.start >= region.old_end]
+    statements = parsed.file.statements
+    kept = [span for span in parsed.spans if span.end <= region.start or span.start >= region.old_end]
+    problems = tuple(_problems(parsed.diagnostics, part.diagnostics, region, shift))
+    comments = (
+        *(each for each in parsed.comments if each.start < region.start),
+        *(replace(each, start=each.start + region.start) for each in part.comments),
+        *(replace(each, start=each.start + shift) for each in parsed.comments if each.start >= region.old_end),
+    )
+    _move(behind, shift, lines)
+    broken, routes = parsed.broken_names, parsed.broken_routes
+    if len(problems) == len(part.diagnostics):  # no other statement has an error
+        broken = routes = frozenset()
+    return Parsed(
+        File((*statements[: region.first], *part.file.statements, *statements[region.last :])),
+        tuple(sorted(problems, key=by_place)),
+        broken | part.broken_names,
+        routes | part.broken_routes,
+        comments,
+        [*kept, *part.spans],
+    )
+
+
+def _region(old: str, parsed: Parsed, new: str) -> _Region:
+    """The lines of the statements that a change touches, with the statement before them, which may continue."""
+    same = _common_start(old, new)
+    common = min(_common_start(old[::-1], new[::-1]), min(len(old), len(new)) - same)
+    changed_end = len(old) - common
+    statements = parsed.file.statements
+    first = next((at for at, each in enumerate(statements) if each.span.end >= same), len(statements))
+    first = max(0, first - 1)
+    while first > 0 and not _starts_line(old, statements[first].span.start):
+        first -= 1
+    last = next((at for at, each in enumerate(statements) if each.span.start > changed_end), len(statements))
+    while last < len(statements) and not _starts_line(old, statements[last].span.start):
+        last += 1
+    start = 0 if first == 0 else old.rfind("\n", 0, statements[first].span.start) + 1
+    end = len(old) if last == len(statements) else old.rfind("\n", 0, statements[last].span.start) + 1
+    return _Region(start, end, end + len(new) - len(old), first, last)
+
+
+def _common_start(one: str, other: str) -> int:
+    """How many characters two texts have in common at their start."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _starts_line(text: str, offset: int) -> bool:
+    return not text[text.rfind("\n", 0, offset) + 1 : offset].strip(_BLANKS)
+
+
+def _is_balanced(text: str) -> bool:
+    """Whether every brace, parenthesis and quote of a text is closed in it, so that no error reaches beyond it."""
+    depth = 0
+    for match in _TOKENS.finditer(text):
+        mark = match[0]
+        if mark in "\"'":
+            return False
+        depth += (mark in "{(") - (mark in "})")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def _all_spans(parsed: Parsed) -> list[Span]:
+    """The spans of statements and of problems, each once."""
+    found: dict[int, Span] = {id(span): span for span in parsed.spans}
+    for problem in parsed.diagnostics:
+        found |= {id(span): span for span in (problem.span, *(span for _, span in problem.related))}
+    return list(found.values())
+
+
+def _move(spans: Iterable[Span], offset: int, lines: int) -> None:
+    for span in spans:
+        force_setattr(span, "start", span.start + offset)
+        force_setattr(span, "end", span.end + offset)
+        force_setattr(span, "line", span.line + lines)
+
+
+def _problems(
+    old: Sequence[Diagnostic], new: Sequence[Diagnostic], region: _Region, shift: int
+) -> Iterator[Diagnostic]:
+    """The problems of all statements. Call it before the spans of the old ones are moved."""
+    for problem in old:
+        if problem.span.end <= region.start:
+            yield problem
+        elif problem.span.start >= region.old_end:
+            yield _moved(problem, shift)
+    yield from (_moved(problem, region.start) for problem in new)
+
+
+def _moved(problem: Diagnostic, offset: int) -> Diagnostic:
+    """The problem with its edit moved; its spans are moved in place."""
+    if problem.fix is None:
+        return problem
+    fix = replace(problem.fix, start=problem.fix.start + offset, end=problem.fix.end + offset)
+    return replace(problem, fix=fix)

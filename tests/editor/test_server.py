@@ -1,0 +1,198 @@
+"""``falco-bridge lsp`` with a real client over stdio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from lsprotocol import types as lsp
+
+from tests.editor.client import Editor, edit
+
+CONFIG = """\
+sources: [{stdin: true}]
+journal: j.db
+channels:
+  secops: json://127.0.0.1:9/
+  oncall: json://127.0.0.1:9/
+routes: [pages.route]
+"""
+COMMON = 'macro destructive = proc.cmdline contains "rm -rf"\nlist prod = (payments, checkout)\n'
+PAGES = """\
+import "common.route"
+import falco "rules.yaml"
+
+route "😀 rm -rf" {
+  when  destructive and k8s.ns.name in (prod) and rule = "Terminal shell in container"
+  to    secops
+}
+otherwise { to oncall }
+
+test "pages" {
+  event { proc.cmdline = "rm -rf /"  k8s.ns.name = payments  rule = "Terminal shell in container" }
+  expect "😀 rm -rf" to secops
+}
+"""
+RULES = """\
+- macro: spawned
+  condition: evt.type = execve
+
+- rule: Terminal shell in container
+  desc: a shell
+  condition: spawned
+  output: shell (proc.cmdline=%proc.cmdline ns=%k8s.ns.name)
+  priority: NOTICE
+  tags: [shell]
+"""
+
+
+def project(folder: Path) -> Path:
+    for name, text in {
+        "falco-bridge.yaml": CONFIG, "common.route": COMMON, "pages.route": PAGES, "rules.yaml": RULES,
+    }.items():  # fmt: skip
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_problems_are_shown_as_one_types(tmp_path: Path) -> None:
+    """A channel that the config does not have, a syntax error, and their end."""
+
+    async def session(editor: Editor) -> list[lsp.Diagnostic]:
+        editor.open("pages.route", PAGES)
+        await editor.codes("pages.route", set())
+        editor.change("pages.route", PAGES.replace("to    secops", "to    secopps"))
+        await editor.codes("pages.route", {"R203"})
+        found = editor.problems[editor.uri("pages.route")]
+        editor.change("pages.route", PAGES.replace("otherwise {", "otherwise"))
+        await editor.codes("pages.route", {"S101"})
+        editor.change("pages.route", PAGES)
+        await editor.codes("pages.route", set())
+        return found
+
+    (problem,) = edit(project(tmp_path), session)
+    assert problem.range == lsp.Range(lsp.Position(5, 8), lsp.Position(5, 15))
+    assert problem.message == "unknown channel `secopps`; did you mean `secops`?"
+    assert problem.severity is lsp.DiagnosticSeverity.Error
+
+
+def test_problems_of_other_files_are_shown_there(tmp_path: Path) -> None:
+    """A change of an open file that breaks one that imports it."""
+
+    async def session(editor: Editor) -> None:
+        editor.open("common.route", COMMON)
+        await editor.codes("common.route", set())
+        editor.change("common.route", COMMON.replace("destructive", "removing"))
+        await editor.codes("pages.route", {"R202"})
+
+    edit(project(tmp_path), session)
+
+
+def test_questions_about_names(tmp_path: Path) -> None:
+    """Hover, definition and references, across files, with characters of two UTF-16 units before them."""
+
+    async def session(editor: Editor) -> None:
+        client = editor.client
+        editor.open("pages.route", PAGES)
+        macro = editor.at("pages.route", PAGES, "destructive")
+        found = await client.text_document_hover_async(lsp.HoverParams(**macro))
+        assert found is not None
+        assert 'macro destructive = proc.cmdline contains "rm -rf"' in cast("lsp.MarkupContent", found.contents).value
+        place = await client.text_document_definition_async(lsp.DefinitionParams(**macro))
+        assert place == lsp.Location(editor.uri("common.route"), lsp.Range(lsp.Position(0, 6), lsp.Position(0, 17)))
+        rule = editor.at("pages.route", PAGES, "Terminal shell")
+        place = await client.text_document_definition_async(lsp.DefinitionParams(**rule))
+        assert isinstance(place, lsp.Location)
+        assert (place.uri, place.range.start) == (editor.uri("rules.yaml"), lsp.Position(3, 8))
+        channel = editor.at("pages.route", PAGES, "secops\n}")
+        place = await client.text_document_definition_async(lsp.DefinitionParams(**channel))
+        assert isinstance(place, lsp.Location)
+        assert (place.uri, place.range.start.line) == (editor.uri("falco-bridge.yaml"), 3)
+        route = editor.at("pages.route", PAGES, '😀 rm -rf" to')
+        context = lsp.ReferenceContext(include_declaration=True)
+        uses = await client.text_document_references_async(lsp.ReferenceParams(context=context, **route))
+        assert [each.range.start for each in uses or ()] == [lsp.Position(3, 6), lsp.Position(11, 9)]
+
+    edit(project(tmp_path), session)
+
+
+def test_completion_offers_what_the_grammar_and_the_project_allow(tmp_path: Path) -> None:
+    """Channels after ``to``, operators after a field, values after an operator, clauses in a route."""
+
+    async def labels(editor: Editor, written: str) -> list[str]:
+        text = f"{PAGES}\n{written}"
+        editor.change("pages.route", text)
+        place = editor.at("pages.route", text, text, after=True)
+        found = await editor.client.text_document_completion_async(lsp.CompletionParams(**place))
+        assert isinstance(found, lsp.CompletionList)
+        return [item.label for item in found.items]
+
+    async def session(editor: Editor) -> None:
+        editor.open("pages.route", PAGES)
+        assert await labels(editor, 'route "x" { to ') == ["oncall", "secops"]
+        assert {"when", "throttle", "then not", "to"} <= set(await labels(editor, 'route "x" { '))
+        assert {"<", ">=", "in"} <= set(await labels(editor, 'route "x" { when evt.num '))
+        assert "contains" not in await labels(editor, 'route "x" { when evt.num ')
+        assert "critical" in await labels(editor, 'route "x" { when priority >= cr')
+        assert "Terminal shell in container" in await labels(editor, 'route "x" { when rule = ')
+        assert {"prod", "execve"} <= set(await labels(editor, 'route "x" { when evt.type in ('))
+        conditions = await labels(editor, "where des")
+        assert {"destructive", "spawned", "k8s.ns.name", "tolower(", "rule"} <= set(conditions)
+        assert "k8s.pod.name" in await labels(editor, 'template t { title "in %k8s.')
+        assert "😀 rm -rf" in await labels(editor, 'test "x" { expect ')
+        assert "route" in await labels(editor, "")
+
+    edit(project(tmp_path), session)
+
+
+def test_rename_changes_every_use_and_nothing_else(tmp_path: Path) -> None:
+    """Of a list in another file, and of a route with its test. A word of the language is refused."""
+
+    async def session(editor: Editor) -> None:
+        client = editor.client
+        editor.open("pages.route", PAGES)
+        named = editor.at("pages.route", PAGES, "prod)")
+        changed = await client.text_document_rename_async(lsp.RenameParams(new_name="live", **named))
+        assert changed is not None
+        assert {uri: [each.new_text for each in edits] for uri, edits in (changed.changes or {}).items()} == {
+            editor.uri("common.route"): ["live"], editor.uri("pages.route"): ["live"],
+        }  # fmt: skip
+        route = editor.at("pages.route", PAGES, "rm -rf")
+        changed = await client.text_document_rename_async(lsp.RenameParams(new_name="removals", **route))
+        assert changed is not None
+        assert [each.new_text for each in (changed.changes or {})[editor.uri("pages.route")]] == ['"removals"'] * 2
+        try:
+            await client.text_document_rename_async(lsp.RenameParams(new_name="route", **named))
+        except Exception as error:  # noqa: BLE001  # the client's own class of errors
+            assert "cannot be a name" in str(error)  # noqa: PT017
+        else:
+            raise AssertionError("a reserved word was accepted")
+
+    edit(project(tmp_path), session)
+
+
+def test_edits_and_outline(tmp_path: Path) -> None:
+    """Formatting, quick fixes, symbols, folding and the colours of names."""
+    crooked = 'route   "x" {\n when k8s.ns.nam = prod\n to secops }\notherwise { to oncall }\n'
+
+    async def session(editor: Editor) -> None:
+        client = editor.client
+        editor.open("pages.route", crooked)
+        await editor.codes("pages.route", {"R201"})
+        document = lsp.TextDocumentIdentifier(editor.uri("pages.route"))
+        (problem,) = editor.problems[document.uri]
+        context = lsp.CodeActionContext([problem])
+        offered = await client.text_document_code_action_async(lsp.CodeActionParams(document, problem.range, context))
+        titles = [each.title for each in offered or ()]
+        assert any("k8s.ns.name" in title for title in titles), titles
+        options = lsp.FormattingOptions(tab_size=2, insert_spaces=True)
+        edits = await client.text_document_formatting_async(lsp.DocumentFormattingParams(document, options))
+        assert [each.new_text.splitlines()[0] for each in edits or ()] == ['route "x" {']
+        symbols = await client.text_document_document_symbol_async(lsp.DocumentSymbolParams(document))
+        assert [each.name for each in symbols or ()] == ["x", "otherwise"]
+        folds = await client.text_document_folding_range_async(lsp.FoldingRangeParams(document))
+        assert [(each.start_line, each.end_line) for each in folds or ()] == [(0, 2)]
+        colours = await client.text_document_semantic_tokens_full_async(lsp.SemanticTokensParams(document))
+        assert colours is not None
+        assert list(colours.data[:5]) == [1, 6, 10, 0, 0]
+
+    edit(project(tmp_path), session)
