@@ -13,10 +13,12 @@ import pytest
 from bridge.channels.contract import Channel, Verdict
 from bridge.channels.native.syslog import transport
 from bridge.channels.registry import open_channel, problem_with
+from bridge.common import reloading
+from bridge.delivery.extras import ChannelExtras, ClientTls
 from bridge.delivery.service_limits import default_options
 from tests.channels.deliveries import make_delivery
 from tests.support.certificates import Authority, make_authority
-from tests.support.syslog_receiver import Receiver, datagram_receiver, parse, stream_receiver
+from tests.support.syslog_receiver import Receiver, counted, datagram_receiver, parse, stream_receiver
 from tests.support.waiting import wait_until
 
 BATCH = [make_delivery(number) for number in range(1, 51)]
@@ -146,6 +148,37 @@ def test_a_receiver_that_wants_a_client_certificate_does_not_lose_messages(
         outcome = channel.send(BATCH)
     assert outcome.verdict is Verdict.RETRY
     assert "requires a client certificate" in outcome.reason
+
+
+def test_a_client_certificate_is_shown_and_replaced(
+    opened: list[Channel], authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A certificate that was renewed is used for the next batch, over a new connection."""
+    monkeypatch.setattr(reloading, "CHECK_SECONDS", 0.0)
+    pair = authority.issue("client")
+    paths = [tmp_path / "tls.crt", tmp_path / "tls.key"]
+    for path, source in zip(paths, (pair.certificate, pair.key), strict=True):
+        path.write_bytes(source.read_bytes())
+    tls = ClientTls(str(authority.certificate), str(paths[0]), str(paths[1]))
+    with stream_receiver(authority.issue("logs4"), authority.certificate) as receiver:
+        url = f"syslog+tls://localhost:{receiver.port}"
+        channel = open_channel("siem", url, {}, extras=ChannelExtras(tls=tls))
+        opened.append(channel)
+        assert channel.send([make_delivery(1)]).verdict is Verdict.DELIVERED
+        assert channel.send([make_delivery(2)]).verdict is Verdict.DELIVERED
+        renewed = authority.issue("renewed")
+        for path, source in zip(paths, (renewed.certificate, renewed.key), strict=True):
+            path.write_bytes(source.read_bytes())
+        assert channel.send([make_delivery(3)]).verdict is Verdict.DELIVERED
+        wait_until(lambda: len(receiver.messages()) == 3, "all messages")
+        assert [len(counted(bytes(each))) for each in receiver.streams] == [2, 1]
+
+
+def test_tls_settings_need_tls() -> None:
+    """The key is named."""
+    extras = ChannelExtras(tls=ClientTls(cert="/x"))
+    assert "`tls`" in str(problem_with("syslog+tcp://h", extras=extras))
+    assert "syslog+tcp" in str(problem_with("syslog+tcp://h", extras=extras))
 
 
 def test_udp_sends_a_datagram_for_each_message(opened: list[Channel]) -> None:
