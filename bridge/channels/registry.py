@@ -31,7 +31,7 @@ PARAMETERS = frozenset(
         "facility", "app", "sd", "framing", "size", "region", "endpoint", "role", "external-id", "token", "compression",
         "style", "sse", "kms-key", "storage-class", "acl", "stream", "qualifier", "key", "key-file", "ordering",
         "sasl", "client", "delivery", "creds", "nkey", "inbox", "handshake",
-        "index", "names", "apikey", "source", "sourcetype", "host", "ack",
+        "type", "index", "names", "apikey", "source", "sourcetype", "host", "ack",
     }
 )  # fmt: skip
 """Every parameter of the bridge's own channels."""

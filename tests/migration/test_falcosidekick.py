@@ -40,6 +40,10 @@ SECRETS = {
     "openobserve.password": "0pen#bserve",
     "zincsearch.password": "z1nc#search",
     "datadoglogs.apikey": "dd0123456789",
+    "dynatrace.apitoken": "dt0c01.ST2EY72KQINMH574WMNVI7YN.G3DFPBEJYMODIDAEX454M7YWBUVEFOWKPRVMWFASS64NFH52",
+    "datadog.apikey": "dd-events-0123456789",
+    "grafana.apikey": "glsa_HOruNAb7SOiCdshU8algkrq7FDsNSLAa",
+    "elasticsearch.password": "e1astic#pass",
     "splunk.token": "b0221cd8-c4b4-465a-9a3c-273e3a75aa29",
     "n8n.headerauthvalue": "n8n secret",
     "gcp.cloudrun.jwt": "eyJhbGciOi.eyJzdWIi.SflKxw",
@@ -61,6 +65,7 @@ PLAIN = {
     "loki.tenant": "team-a",
     "openobserve.username": "root@example.com",
     "zincsearch.username": "admin",
+    "elasticsearch.username": "elastic",
     "n8n.headerauthname": "X-Auth",
     "kubeless.namespace": "kubeless",
     "aws.accesskeyid": "AKIAIOSFODNN7EXAMPLE",
@@ -338,7 +343,8 @@ def test_stan_becomes_jetstream(tmp_path: Path) -> None:
 
 def scheme_of(translation: Translation) -> str:
     """How the page shows the channel: its scheme, or that the URL is kept."""
-    url = next(iter(yaml.safe_load(translation.config)["channels"].values()))
+    channel = next(iter(yaml.safe_load(translation.config)["channels"].values()))
+    url = channel["url"] if isinstance(channel, dict) else channel
     return "the same URL" if url.startswith("${") else f"`{url.split('://', 1)[0]}://`"
 
 

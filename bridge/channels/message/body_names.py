@@ -8,11 +8,13 @@ where none fits; a text of several parts."""
 OPERATORS = frozenset({EACH, MATCH})
 """Those that a config may write as the first key of a mapping."""
 
+OPTIONAL = "?"
+"""The end of the name of a member that is left out where its value is null."""
 BODY_NAMES = frozenset(
     {
         "rule", "priority", "source", "hostname", "tags", "output", "time", "time.unix", "time.unix_ms", "time.unix_ns",
         "id", "delivery", "route", "routes", "severity", "title", "message", "links", "labels", "output_fields",
-        "alert", "kind", "count", "suppressed", "first", "last", "incident", "key",
+        "alert", "falcosidekick", "kind", "count", "suppressed", "first", "last", "incident", "key",
     }
 )  # fmt: skip
 """The attributes of an alert and of its notification."""

@@ -6,7 +6,7 @@ add a member, close a text or change the type of another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,8 +14,8 @@ import msgspec
 
 from bridge.alert import MISSING
 from bridge.alert.forms.falco_json import falco_json
-from bridge.channels.message.alert_body import alert_body
-from bridge.channels.message.body_names import BODY_NAMES, CONCAT, EACH, ELSE, MATCH
+from bridge.channels.message.alert_body import alert_body, falcosidekick_body
+from bridge.channels.message.body_names import BODY_NAMES, CONCAT, EACH, ELSE, MATCH, OPTIONAL
 from bridge.channels.message.compose import headline_of, links_of, lookup_of, text_of
 from bridge.common.text import shortened
 from bridge.delivery.delivery import Delivery
@@ -56,12 +56,21 @@ def filled(template: Any, deliveries: Sequence[Delivery], labels: Mapping[str, s
             case {"%match": str(field)}:
                 return with_values(_chosen(part, _shown(_text(parse_template(field), values))), values)
             case dict():
-                return {name: with_values(inner, values) for name, inner in part.items()}
+                return dict(_members({name: with_values(inner, values) for name, inner in part.items()}))
             case list():
                 return [with_values(inner, values) for inner in part]
         return part
 
     return with_values(template, _values(deliveries[0], labels))
+
+
+def _members(filled_in: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The members, without optional ones that are null."""
+    for name, value in filled_in.items():
+        if not name.endswith(OPTIONAL):
+            yield name, value
+        elif value is not None:
+            yield name.removesuffix(OPTIONAL), value
 
 
 def _chosen(part: Mapping[str, Any], value: str) -> Any:
@@ -128,6 +137,7 @@ def _values(delivery: Delivery, labels: Mapping[str, str]) -> Values:
         "labels": lambda: labels,
         "output_fields": fields,
         "alert": lambda: alert_body(delivery, labels),
+        "falcosidekick": lambda: falcosidekick_body(delivery, labels),
         "kind": lambda: (NotificationKind.SINGLE if context is None else context.kind).value,
         "count": lambda: 1 if context is None else context.count,
         "suppressed": lambda: 0 if context is None else context.suppressed,

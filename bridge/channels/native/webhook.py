@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +23,14 @@ from bridge.channels.native.endpoint import Endpoint
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 
-PARAMETERS = ("format", "batch", "secret", "cafile")
+PARAMETERS = ("format", "batch", "type", "secret", "cafile")
 _BODIES: Mapping[str, Callable[[Delivery, Mapping[str, str]], dict[str, object]]] = {
     "falco": alert_body,
     "falcosidekick": falcosidekick_body,
 }
 _BATCHES = ("none", "array", "ndjson")
 _MAX_BATCH = 100
+_TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+-]{1,100}(?:; ?charset=utf-8)?")
 _PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
 """The key lengths that the standard allows."""
@@ -85,6 +87,9 @@ class WebhookChannel:
         self._labels = {**labels, **address.labels}
         self._body = _BODIES[address.choice("format", tuple(_BODIES))]
         self._batch = address.choice("batch", _BATCHES)
+        self._type = address.one("type")
+        if self._type and not _TYPE.fullmatch(self._type):
+            raise ChannelError("has an invalid `type`; write a media type, such as application/cloudevents+json")
         self._template = extras.body
         self._holds_several = takes_batches(extras.body)
         if extras.body is not None and address.one("format"):
@@ -105,7 +110,7 @@ class WebhookChannel:
     def request(self, deliveries: Sequence[Delivery]) -> tuple[bytes, dict[str, str]]:
         """Body and headers of the request."""
         content_type, body = self._encoded(self._bodies(deliveries))
-        headers = {"Content-Type": content_type}
+        headers = {"Content-Type": self._type or content_type}
         if self._signer is not None:
             headers |= self._signer.headers(_message_id(deliveries), int(self._now()), body)
         return body, headers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from bridge.migration.falcosidekick.settings import Settings
@@ -31,6 +32,8 @@ class Channel:
     """What is different from before."""
     also: tuple[str, ...] = ()
     """The URLs of further channels that get the same."""
+    body: Any = None
+    """The ``body`` of a webhook; None for the JSON of its format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,16 @@ def http_channel(
         query[f"+{quote(header, safe='-')}"] = f"${{{name}}}"
     rest = "&".join(f"{key}={value}" for key, value in query.items())
     return Channel(f"{scheme}://{userinfo}{host_of(url)}{path or '/'}{'?' if rest else ''}{rest}", tuple(variables))
+
+
+def header_parameters(
+    output: str, headers: Mapping[str, tuple[str, str]]
+) -> tuple[tuple[str, ...], tuple[Variable, ...]]:
+    """Headers as parameters of a URL, ``+Name=${VARIABLE}``, and their variables."""
+    names = {header: f"{_upper(output)}_{_upper(header)}" for header in headers}
+    parameters = tuple(f"+{quote(header, safe='-')}=${{{name}}}" for header, name in names.items())
+    values = headers.items()
+    return parameters, tuple(Variable(names[name], quote(value, safe=""), source) for name, (value, source) in values)
 
 
 def headers_of(settings: Settings, output: str) -> dict[str, tuple[str, str]]:

@@ -6,6 +6,14 @@ from collections.abc import Callable
 from itertools import chain
 from urllib.parse import quote, urlsplit
 
+from bridge.migration.falcosidekick.bodies import (
+    cloudevents,
+    datadog,
+    dynatrace,
+    grafana,
+    grafana_oncall,
+    otlp_logs,
+)
 from bridge.migration.falcosidekick.channel import (
     Channel,
     Output,
@@ -18,6 +26,7 @@ from bridge.migration.falcosidekick.channel import (
 )
 from bridge.migration.falcosidekick.clouds import CLOUDS
 from bridge.migration.falcosidekick.queues import kafka, nats, stan, syslog
+from bridge.migration.falcosidekick.search import elasticsearch, splunk
 from bridge.migration.falcosidekick.settings import Settings
 
 _SIDEKICK = {"format": "falcosidekick"}
@@ -123,13 +132,6 @@ def _datadog_logs(settings: Settings) -> Channel:
     return http_channel("datadoglogs", f"{host}/api/v2/logs", query, key)
 
 
-def _splunk(settings: Settings) -> Channel:
-    address = f"{settings.get('splunk.host').rstrip('/')}/services/collector/raw"
-    token = {"Authorization": (f"Splunk {settings.get('splunk.token')}", "`Splunk ` and `splunk.token`")}
-    channel = http_channel("splunk", address, {"batch": "ndjson"}, token | headers_of(settings, "splunk"))
-    return Channel(channel.url, channel.variables, ("each line is an event; set the sourcetype of the token to _json",))
-
-
 def _cloud_run(settings: Settings) -> Channel:
     token = {"Authorization": (f"Bearer {settings.get('gcp.cloudrun.jwt')}", "`Bearer ` and `gcp.cloudrun.jwt`")}
     return http_channel("gcp.cloudrun", settings.get("gcp.cloudrun.endpoint"), _SIDEKICK, token)
@@ -160,25 +162,28 @@ def _kubeless(settings: Settings) -> Channel:
 _FUNCTIONS = ("function", "functionname", "namespace", "port", "kubeconfig")
 LOGS = (
     Output("loki", ("hostport",), _loki, others=("user", "apikey", "tenant", "endpoint", "extralabels", "format")),
-    Output("elasticsearch", ("hostport",), instead=_VECTOR),
+    Output("elasticsearch", ("hostport",), elasticsearch, others=(
+        "index", "type", "suffix", "pipeline", "username", "password", "apikey", "flattenfields", "createindextemplate",
+        "numberofshards", "numberofreplicas", "enablecompression", "maxconcurrentrequests",
+    )),
     Output("quickwit", ("hostport",), _quickwit, others=("apiendpoint", "index")),
     Output("openobserve", ("hostport",), _openobserve,
            others=("organizationname", "streamname", "username", "password")),
     Output("zincsearch", ("hostport",), _zincsearch, others=("index", "username", "password")),
     Output("datadoglogs", ("apikey",), _datadog_logs, others=("host", "service")),
-    Output("splunk", ("host", "token"), _splunk),
+    Output("splunk", ("host", "token"), splunk),
     Output("sumologic", ("receiverurl",), _posts("sumologic", "receiverurl")),
-    Output("grafanaoncall", ("webhookurl",), _posts("grafanaoncall", "webhookurl")),
+    Output("grafanaoncall", ("webhookurl",), grafana_oncall),
     Output("alertmanager", ("hostport",), _alertmanager,
            others=("endpoint", "expiresafter", "extralabels", "extraannotations", "customseveritymap")),
     Output("logstash", ("address",), instead="Give Logstash an `http` input, and send to it with `webhook://`."),
     Output("syslog", ("host", "port"), syslog, others=("protocol", "format")),
-    Output("dynatrace", ("apitoken", "apiurl"), instead=_VECTOR),
+    Output("dynatrace", ("apitoken", "apiurl"), dynatrace),
     Output("spyderbat", ("orguid", "apikey"), instead=_VECTOR),
     Output("gcp.chronicle", ("projectid", "instanceid"), instead=_VECTOR),
-    Output("datadog", ("apikey",), instead="Use Datadog Logs, and monitors on logs."),
-    Output("grafana", ("hostport", "apikey"), instead="Draw annotations from Loki: a query on the channel's labels."),
-    Output("otlp.logs", ("endpoint",), instead="Send to the Collector's webhook event receiver with `webhook://`."),
+    Output("datadog", ("apikey",), datadog, others=("host",)),
+    Output("grafana", ("hostport", "apikey"), grafana, others=("dashboardid", "panelid", "allfieldsastags")),
+    Output("otlp.logs", ("endpoint",), otlp_logs, others=("protocol", "headers", "timeout", "tls")),
 )  # fmt: skip
 """Logs and alerts of other systems."""
 FUNCTIONS = (
@@ -192,7 +197,7 @@ FUNCTIONS = (
     Output("fission", ("function",), _fission, others=("routernamespace", "routerservice", "routerport")),
     Output("kubeless", ("function", "namespace"), _kubeless, others=("port",)),
     Output("gcp.cloudrun", ("endpoint", "jwt"), _cloud_run),
-    Output("cloudevents", ("address",), instead="Send to a webhook source of Knative or Argo Events with `webhook://`."),
+    Output("cloudevents", ("address",), cloudevents, others=("extensions",)),
     Output("gcp.cloudfunctions", ("name",), instead="Give the function an HTTP trigger, and send to it with `webhooks://`."),
     Output("webui", ("url",), instead="Search and watch with `falco-bridge history`, `show` and `tail`."),
     Output("policyreport", ("enabled",), instead="There are no PolicyReports. Search with `falco-bridge history`."),

@@ -90,7 +90,7 @@ PEOPLE = (
     Output(
         "cliq",
         ("webhookurl",),
-        instead="Zoho Cliq has no form here. Send to a script with `exec://`, or to another chat.",
+        instead="Zoho Cliq has no form here. Use another chat, or `webhooks://` with a `body`; mentions stay live.",
     ),
 )
 """In the order of the report."""

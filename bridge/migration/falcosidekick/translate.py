@@ -11,12 +11,13 @@ import yaml
 
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.format.formatter import format_text
-from bridge.migration.falcosidekick.channel import Output, Variable
+from bridge.migration.falcosidekick.channel import Channel, Output, Variable
 from bridge.migration.falcosidekick.clouds import OF_CLOUDS
 from bridge.migration.falcosidekick.machines import MACHINES
 from bridge.migration.falcosidekick.people import PEOPLE
 from bridge.migration.falcosidekick.settings import Settings
 from bridge.migration.falcosidekick.texts import route_text
+from bridge.migration.falcosidekick.tls import OF_TLS, tls_notes, tls_of
 
 OUTPUTS = (*PEOPLE, *MACHINES)
 """Every output of falcosidekick, as of August 2026."""
@@ -24,7 +25,7 @@ _OWN = frozenset({
     "listenaddress", "listenport", "tlsserver.deploy", "tlsserver.certfile", "tlsserver.keyfile", "tlsserver.mutualtls",
     "tlsserver.cacertfile", "customfields", "templatedfields", "customtags", "outputfieldformat", "bracketreplacer",
 })  # fmt: skip
-KNOWN = frozenset(path for output in OUTPUTS for path in output.paths()) | _OWN | OF_CLOUDS
+KNOWN = frozenset(path for output in OUTPUTS for path in output.paths()) | _OWN | OF_CLOUDS | OF_TLS
 """Every setting that is read. Environment variables have their names."""
 _PRIORITIES = {
     "emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug",
@@ -49,7 +50,7 @@ class Translation:
 def translate(settings: Settings) -> Translation:
     """The same in falco-bridge's words."""
     differences: list[str] = []
-    channels: dict[str, str] = {}
+    channels: dict[str, object] = {}
     variables: list[Variable] = []
     routes: list[str] = []
     for output in OUTPUTS:
@@ -61,10 +62,11 @@ def translate(settings: Settings) -> Translation:
         channel = output.make(settings)
         name = output.name.replace(".", "-")
         names = [name, *(f"{name}-{number}" for number, _ in enumerate(channel.also, 2))]
-        channels |= dict(zip(names, (channel.url, *channel.also), strict=True))
+        urls = (channel.url, *channel.also)
+        channels |= {each: _channel(settings, output, url, channel) for each, url in zip(names, urls, strict=True)}
         variables += channel.variables
         routes.append(_route(settings, output, ", ".join(names), differences))
-        notes = (*channel.notes, *_tls_notes(settings, output), *_unread(settings, output))
+        notes = (*channel.notes, *_notes(settings, output, channel.url), *_unread(settings, output))
         differences += [f"{output.name}: {note}" for note in notes]
     differences += _general(settings)
     differences += [
@@ -107,11 +109,15 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _tls_notes(settings: Settings, output: Output) -> Iterator[str]:
-    if settings.is_set(f"{output.name}.mutualtls", default=False):
-        yield "mutualtls: channels have no client certificates; let a proxy add it"
-    elif not settings.is_set(f"{output.name}.checkcert", default=True):
-        yield "checkcert: certificates are always verified; trust its CA with SSL_CERT_FILE, or `?cafile=` of a webhook"
+def _channel(settings: Settings, output: Output, url: str, channel: Channel) -> object:
+    """The channel as the config writes it: its URL, or a mapping."""
+    options: dict[str, object] = {"tls": tls_of(settings, output.name, url), "body": channel.body}
+    options = {name: value for name, value in options.items() if value}
+    return {"url": url, **options} if options else url
+
+
+def _notes(settings: Settings, output: Output, url: str) -> Iterator[str]:
+    yield from tls_notes(settings, output.name, url)
     form = settings.get(f"{output.name}.outputformat").lower()
     if form in {"text", "fields", "facts"}:
         yield f"outputformat {form}: a message always has its text and its fields; see docs/messages.md"
@@ -125,6 +131,8 @@ def _unread(settings: Settings, output: Output) -> Iterator[str]:
 
 
 def _general(settings: Settings) -> Iterator[str]:
+    if settings.get("tlsclient.cacertfile"):
+        yield "tlsclient: add the CA to the bundle of SSL_CERT_FILE, or name it in `tls: {ca: FILE}` of a channel"
     if settings.mapping("templatedfields"):
         yield "templatedfields: use `title` and `message` of routes, or append_output in falco.yaml"
     if settings.get("customtags"):
@@ -151,7 +159,7 @@ def _formatted(routes: str) -> str:
     return text
 
 
-def _config(settings: Settings, channels: dict[str, str]) -> str:
+def _config(settings: Settings, channels: dict[str, object]) -> str:
     parts = ["# Written by `falco-bridge import falcosidekick`. Secrets are environment variables.", _source(settings)]
     parts.append(_yaml({"channels": channels}))
     labels = {

@@ -47,7 +47,7 @@ def test_an_event_has_time_host_and_indexed_fields() -> None:
 
 def test_a_batch_is_one_request() -> None:
     """One object after the other; a fixed host, falcosidekick's JSON, and any of the collector's paths."""
-    for path in ("", "/services/collector", "/services/collector/event", "/prefix"):
+    for path in ("", "/services/collector", "/services/collector/raw", "/services/collector/event", "/prefix"):
         splunk = FakeSplunk()
         assert sent(splunk, "?host=cluster-1&format=falcosidekick", 3, path=path).verdict is Verdict.DELIVERED
         assert [event["host"] for event in splunk.events] == ["cluster-1"] * 3

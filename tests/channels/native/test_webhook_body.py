@@ -119,6 +119,21 @@ def test_a_value_is_chosen_by_that_of_a_field() -> None:
     assert [each["q"] for each in posted] == ["P1", {"level": "Warning"}, "P5"]
 
 
+def test_an_optional_member_is_left_out_without_a_value() -> None:
+    """Many services refuse null."""
+    body = {"pod?": "%k8s.pod.name", "namespace?": "%k8s.ns.name", "cwd": "%proc.cwd", "zero?": 0, "none?": None}
+    assert bodies(body, make_delivery()) == [{"namespace": "payments", "cwd": None, "zero": 0}]
+
+
+def test_the_media_type_is_the_configs() -> None:
+    """And nothing else of a header."""
+    with FarSide().serving() as server:
+        url = f"webhook://127.0.0.1:{server.port}/?type=application/cloudevents%2Bjson"
+        open_channel("c", url, {}).send([make_delivery()])
+    assert server.requests[0].headers["Content-Type"] == "application/cloudevents+json"
+    assert "invalid `type`" in str(problem_with("webhook://h/?type=a/b%0d%0ax"))
+
+
 def test_texts_of_routes_are_filled() -> None:
     """`%title` and `%message` are those that people read."""
     to = notification("c", "r", title="%rule on %hostname", message="by %proc.cmdline")

@@ -114,7 +114,9 @@ class SplunkChannel:
         return Outcome(Verdict.RETRY, 200, reason)
 
     def _endpoint_at(self, path: str, address: Address, headers: Mapping[str, str], extras: ChannelExtras) -> Endpoint:
-        prefix = address.path.rstrip("/").removesuffix(_EVENTS).removesuffix("/services/collector")
+        prefix = (
+            address.path.rstrip("/").removesuffix("/event").removesuffix("/raw").removesuffix("/services/collector")
+        )
         without_login = replace(address, user="", password="")
         return Endpoint(without_login, prefix + path, headers, name=self.name, extras=extras)
 
