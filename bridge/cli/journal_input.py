@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.cli.condition_input import condition_text, field_names
 from bridge.cli.routes_input import add_labels, read_routing_config
+from bridge.journal.location import Location, location_of
 
 if TYPE_CHECKING:
     from bridge.history.wanted import Wanted
@@ -25,9 +26,9 @@ class NoInputError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JournalInput:
-    """A journal's path, and what the config beside it defines."""
+    """Where a journal is, and what the config beside it defines."""
 
-    path: Path
+    location: Location
     imports: Sequence[Path] = ()
     labels: dict[str, str] = field(default_factory=dict)
 
@@ -36,7 +37,7 @@ def add_journal(parser: Any) -> None:
     """Add ``--config`` and ``--journal``; one of them is required."""
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--config", type=Path, metavar="FILE", help="the config that the bridge runs with")
-    which.add_argument("--journal", type=Path, metavar="FILE", help="a journal")
+    which.add_argument("--journal", type=location_of, metavar="JOURNAL", help="a journal: a file, or a database's URL")
 
 
 def add_wanted(parser: Any) -> None:
@@ -130,11 +131,11 @@ def _reason(text: str | None, verb: str) -> Any:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Journal]:
+def opened(location: Location) -> Iterator[Journal]:
     """The journal, open to read. Raises JournalError."""
     from bridge.journal.opening import open_to_read
 
-    journal = open_to_read(path)
+    journal = open_to_read(location)
     try:
         yield journal
     finally:

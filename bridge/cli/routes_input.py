@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridge.config.load import RoutingConfig
+    from bridge.journal.location import Location
     from bridge.language.program.program import Program
     from bridge.routing.router import Router
     from bridge.workbench.routes import LoadedRoutes
@@ -24,7 +25,7 @@ class RoutesInput:
     program: Program
     loaded: LoadedRoutes
     labels: Mapping[str, str]
-    journal: Path | None
+    journal: Location | None
     """The journal of ``--config``; None without it."""
 
     def router(self) -> Router:

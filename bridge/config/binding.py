@@ -98,7 +98,8 @@ class Binder:
         noun = noun or section.noun
         keys = keys_of(section)
         if section.shorthand and not isinstance(node, yaml.MappingNode):
-            key = next(key for key in keys if key.name == section.shorthand)
+            name = section.shorthand_of(node.value if isinstance(node, yaml.ScalarNode) else "")
+            key = next(key for key in keys if key.name == name)
             value = self._value(key.type, node, key, (*place, key.name))
             return FAILED if value is FAILED else section(**{key.name: value})
         if not isinstance(node, yaml.MappingNode):
@@ -110,6 +111,10 @@ class Binder:
             return FAILED
         entries = self._entries(node, noun, keys, place)
         values = {key.name: self._keyed(key, entries, node, section, place) for key in keys}
+        if section.one_of and not any(name in entries or (*place, name) in self._suggested for name in section.one_of):
+            first = next(key for key in keys if key.name == section.one_of[0])
+            self._missing(first, section, node)
+            return FAILED
         return FAILED if FAILED in values.values() else section(**values)
 
     def _keyed(self, key: Key, entries: dict[str, yaml.Node], node: yaml.Node, section: type[Section], place: Place
@@ -121,10 +126,13 @@ class Binder:
         if key.default is NODEFAULT and (*place, key.name) in self._suggested:
             return FAILED  # reported as a misspelt key
         if key.default is NODEFAULT:
-            hint = f"add `{key.name}`, such as {key.name}: {key.example}"
-            self._note(Code.MISSING_KEY, self.document.span(node), f"{section.noun} has no `{key.name}`", hint)
+            self._missing(key, section, node)
             return FAILED
         return key.default
+
+    def _missing(self, key: Key, section: type[Section], node: yaml.Node) -> None:
+        hint = f"add `{key.name}`, such as {key.name}: {key.example}"
+        self._note(Code.MISSING_KEY, self.document.span(node), f"{section.noun} has no `{key.name}`", hint)
 
     def _entries(self, node: yaml.Node, noun: str, keys: tuple[Key, ...], place: Place, *, strict: bool = True
                  ) -> dict[str, yaml.Node]:  # fmt: skip

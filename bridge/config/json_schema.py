@@ -30,6 +30,7 @@ def _section(section: type[Section]) -> dict[str, Any]:
         "additionalProperties": False,
         "required": [key.name for key in keys if key.required],
         "properties": {key.name: _key(key) for key in keys},
+        **({"anyOf": [{"required": [name]} for name in section.one_of]} if section.one_of else {}),
     }
 
 
@@ -58,14 +59,14 @@ def _one(declared: Any, key: Key) -> dict[str, Any]:
     parts = parts_of(key)
     if parts:
         choices = [_section(part) for part in parts]
-        choices += [_shorthand(part) for part in parts if part.shorthand]
+        choices += [_shorthand(part, name) for part in parts for name in part.shorthands()]
         return choices[0] if len(choices) == 1 else {"anyOf": choices}
     schema = _plain(declared, key)
     return {"anyOf": [schema, {"const": key.none_word}]} if key.none_word else schema
 
 
-def _shorthand(section: type[Section]) -> dict[str, Any]:
-    key = next(key for key in keys_of(section) if key.name == section.shorthand)
+def _shorthand(section: type[Section], name: str) -> dict[str, Any]:
+    key = next(key for key in keys_of(section) if key.name == name)
     return _value(key)
 
 

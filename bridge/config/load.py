@@ -17,6 +17,7 @@ from bridge.config.schema.config import Config, allowed_by
 from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.values import FieldListFile
 from bridge.config.written_names import names_in, schemes_in
+from bridge.journal.location import Location
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Diagnostic, by_place
 from bridge.language.diagnostics.source import SourceText, Span
@@ -71,7 +72,7 @@ class LoadedConfig:
 class InstancePaths:
     """Where the bridge of a config is found."""
 
-    journal: Path
+    journal: Location
     admin: Path
     """The unix socket of the operator API."""
 
@@ -84,7 +85,7 @@ class RoutingConfig:
     channels: frozenset[str]
     labels: Mapping[str, str]
     fields: tuple[FieldListFile, ...]
-    journal: Path
+    journal: Location
     schemes: Mapping[str, str]
     """The scheme of each channel's URL; channels whose scheme is in a secret are absent."""
     groups: tuple[RouteGroup, ...] = ()
@@ -154,11 +155,19 @@ def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = 
 
 
 def find_instance_paths(path: Path, environ: Mapping[str, str]) -> InstancePaths | ConfigErrors:
-    """The journal and the admin socket, even if the rest of the config has errors. Never raises."""
+    """The journal and the admin socket, even if the rest of the config has errors. Never raises.
+
+    Of the secrets it reads those of the journal.
+    """
     values = _part_of(path, environ, ("journal", "admin"))
     if isinstance(values, ConfigErrors):
         return values
-    return InstancePaths(values["journal"].path, values["admin"].socket)
+    if values["journal"].url is not None:
+        with_secrets = _part_of(path, environ, ("journal",), with_secrets=True)
+        if isinstance(with_secrets, ConfigErrors):
+            return with_secrets
+        values["journal"] = with_secrets["journal"]
+    return InstancePaths(values["journal"].location, values["admin"].socket)
 
 
 def find_routing_config(path: Path, environ: Mapping[str, str]) -> RoutingConfig | ConfigErrors:
@@ -166,22 +175,28 @@ def find_routing_config(path: Path, environ: Mapping[str, str]) -> RoutingConfig
     values = _part_of(path, environ, ("routes", "labels", "fields", "journal"))
     if isinstance(values, ConfigErrors):
         return values
+    if values["journal"].url is not None:
+        with_secrets = _part_of(path, environ, ("journal",), with_secrets=True)
+        if not isinstance(with_secrets, ConfigErrors):  # otherwise the journal cannot be opened, but may not be needed
+            values["journal"] = with_secrets["journal"]
     return RoutingConfig(
         route_files(values["routes"]),
         values["channel_names"],
         values["labels"],
         values["fields"],
-        values["journal"].path,
+        values["journal"].location,
         values["schemes"],
         route_groups(values["routes"]),
     )
 
 
-def _part_of(path: Path, environ: Mapping[str, str], names: tuple[str, ...]) -> dict[str, Any] | ConfigErrors:
+def _part_of(
+    path: Path, environ: Mapping[str, str], names: tuple[str, ...], *, with_secrets: bool = False
+) -> dict[str, Any] | ConfigErrors:
     document = Document(path)
     if document.root is None:
         return ConfigErrors(tuple(document.problems), document.source())
-    binder = Binder(document, environ, with_secrets=False)
+    binder = Binder(document, environ, with_secrets=with_secrets)
     values = with_defaults(binder.root(Config, names), document.folder)
     if binder.diagnostics:
         return ConfigErrors(tuple(sorted(binder.diagnostics, key=by_place)), document.source())

@@ -178,7 +178,11 @@ def _chain(name: str, channels: Mapping[str, ChannelSettings]) -> list[str]:
 
 
 def _journal(binder: Binder, journal: JournalSettings | None) -> None:
-    if journal is not None and journal.path.is_dir():
+    if journal is None:
+        return
+    if journal.password is not None and journal.url is None:
+        binder.error(Code.CONFLICT, ("journal", "password"), "`password` needs a `url`", "add `url`, or remove it")
+    if journal.path.is_dir():
         place: Place = ("journal", "path") if ("journal", "path") in binder.spans else ("journal",)
         binder.error(Code.INVALID_VALUE, place, f"the journal is a file, and {journal.path} is a folder",
                      "name a file in it, such as journal.db")  # fmt: skip

@@ -11,7 +11,8 @@ from bridge.common.masking import forms_of, secrets_in
 from bridge.common.secret import Secret
 from bridge.config.schema.config import Config
 from bridge.config.schema.keys import Section
-from bridge.config.schema.values import ChannelUrl
+from bridge.config.schema.values import ChannelUrl, DatabaseUrl
+from bridge.journal.location import passwords_in
 
 SecretPlace = tuple[str, ...]
 """The keys that lead to a secret; a source is named, not numbered."""
@@ -74,4 +75,6 @@ def _replaced(value: Any, place: SecretPlace, found: Mapping[SecretPlace, Secret
 
 def _masked(secret: Secret) -> frozenset[str]:
     text = secret.reveal()
+    if isinstance(secret, DatabaseUrl):
+        return frozenset(form for password in passwords_in(text) for form in forms_of(password))
     return secrets_in(text) if isinstance(secret, ChannelUrl) else forms_of(text)

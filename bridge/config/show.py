@@ -13,8 +13,9 @@ from bridge.common.masking import is_public_url
 from bridge.common.secret import Secret
 from bridge.config.schema.config import Config
 from bridge.config.schema.keys import Key, Section, keys_of
-from bridge.config.schema.values import ChannelUrl
+from bridge.config.schema.values import ChannelUrl, DatabaseUrl
 from bridge.delivery.options import Rate
+from bridge.journal.location import passwords_in, shown_url
 
 _MASK = "***"
 
@@ -55,6 +56,8 @@ def _shown(value: Any, key: Key | None = None) -> Any:
 def _hidden(secret: Secret) -> str:
     """A URL that names only a place on this machine is shown; of others the scheme."""
     text = secret.reveal()
+    if isinstance(secret, DatabaseUrl):
+        return text if not passwords_in(text) else shown_url(text).replace("://", f"://{_MASK}@", 1)
     if not isinstance(secret, ChannelUrl):
         return _MASK
     if is_public_url(text):

@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.courier.exit_code import WORN_OUT
@@ -44,6 +43,7 @@ def _deliver(settings: dict[str, Any]) -> int:
     from bridge.courier.courier import IDLE_SECONDS, Courier
     from bridge.courier.settings import Settings
     from bridge.journal import JournalError
+    from bridge.journal.location import location_from
     from bridge.journal.opening import open_for_courier
     from bridge.tracing.tracer import Tracer
 
@@ -51,7 +51,7 @@ def _deliver(settings: dict[str, Any]) -> int:
     current.configure_logging()
     log = structlog.get_logger("courier")
     try:
-        journal = open_for_courier(Path(settings["journal"]))
+        journal = open_for_courier(location_from(settings))
         timeline = Timeline()
         follow_start(journal.deliveries, timeline.now_ns())
         journal.deliveries.release(timeline.now_ns())

@@ -82,17 +82,17 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     )
     _try_shadow(generation, journal, intake)
     sources = RunningSources(config.sources, parts.sources, lambda prepared: _made(prepared, journal, intake))
-    look_back = LookBackService(intake, config.journal.path)
+    look_back = LookBackService(intake, config.journal.location)
     inspector = Inspector(
-        config.journal.path, list(config.channels), intake, sources, courier, look_back.report,
+        config.journal.location, list(config.channels), intake, sources, courier, look_back.report,
         lambda: {"router": intake.traces.tracer.counts.values(), "courier": courier.span_counts.values()},
     )  # fmt: skip
     controls = Controls(
-        intake, journal.memory, config.journal.path, dict(config.labels), config.channels,
+        intake, journal.memory, config.journal.location, dict(config.labels), config.channels,
         _retention(generation).alerts_ns,
     )  # fmt: skip
     log = {"level": config.log.level, "format": config.log.format}
-    index = HistoryIndex(config.journal.path, log, generation.loaded.secret_names)
+    index = HistoryIndex(config.journal.location, log, generation.loaded.secret_names)
     maintenance = JournalMaintenance(
         journal.maintenance, intake.between_batches, _retention(generation), on_removed=index.removed
     )

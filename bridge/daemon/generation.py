@@ -19,6 +19,7 @@ from bridge.daemon.shadow import NO_SHADOW, ShadowSet, read_shadow
 from bridge.daemon.start_check import check_extras
 from bridge.delivery.extras import extras_as_settings
 from bridge.delivery.service_limits import incident_channels
+from bridge.journal.location import location_settings
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.diagnostics.render import render_text
 from bridge.language.diagnostics.source import SourceText
@@ -61,7 +62,7 @@ class Generation:
         """What the courier's process gets on its standard input."""
         config = self.config
         return {
-            "journal": str(config.journal.path),
+            **location_settings(config.journal.location),
             "channels": {name: channel.url.reveal() for name, channel in config.channels.items()},
             "extras": extras_as_settings({name: channel.extras() for name, channel in config.channels.items()}),
             "options": msgspec.to_builtins({name: channel.options() for name, channel in config.channels.items()}),

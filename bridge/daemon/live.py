@@ -115,9 +115,10 @@ def _with_running_sections(new: Generation, running: Generation) -> tuple[Genera
     """The new generation, but with the values of the running one that only a restart can change."""
     restart: list[str] = []
     config = new.config
-    if config.journal.path != running.config.journal.path:
-        restart.append("journal.path")
-        journal = structs.replace(config.journal, path=running.config.journal.path)
+    if config.journal.location != running.config.journal.location:
+        restart.append("journal.path" if config.journal.path != running.config.journal.path else "journal.url")
+        before = running.config.journal
+        journal = structs.replace(config.journal, path=before.path, url=before.url, password=before.password)
         config = structs.replace(config, journal=journal)
     if config.terminal != running.config.terminal:
         restart.append("terminal")

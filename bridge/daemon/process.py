@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
 
@@ -76,18 +77,18 @@ class BridgeProcess:
 
     def open(self) -> None:
         """Open the journal, then the rest. Raises JournalError and SetupError."""
-        journal = open_for_router(self._generation.config.journal.path)
+        journal = open_for_router(self._generation.config.journal.location)
         parts = prepare(self._generation, self._listening)
         self._bridge, self._reload = assemble(self._generation, journal, parts)
 
     def open_after(self, predecessor: Predecessor) -> None:
         """Set up everything else before the old process closes the journal. Raises JournalError and SetupError."""
-        path = self._generation.config.journal.path
+        location = self._generation.config.journal.location
         parts = prepare(self._generation, self._listening)
-        if path.exists():
-            open_to_read(path).close()
+        if not isinstance(location, Path) or location.exists():
+            open_to_read(location).close()
         predecessor.take_over()
-        self._bridge, self._reload = assemble(self._generation, open_for_router(path), parts)
+        self._bridge, self._reload = assemble(self._generation, open_for_router(location), parts)
         self._listening.own_paths()
 
     def run(self, predecessor: Predecessor | None) -> int:

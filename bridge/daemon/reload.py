@@ -15,6 +15,7 @@ from bridge.common.file_watch import FilesWatcher, fingerprint
 from bridge.config.field_lists import use_field_lists
 from bridge.daemon.generation import Generation, build_generation
 from bridge.daemon.live import NOTHING_REPLACED, LiveGeneration, Replaced
+from bridge.journal import JournalError
 
 _RETRY_SECONDS = 15.0
 """How often a reload is tried again that failed because of a file that is not there, or of a port that is in use."""
@@ -125,6 +126,8 @@ class Reload:
             try:
                 with self._live.changing:
                     outcome = self._reload()
+            except JournalError as error:
+                outcome = ReloadOutcome(False, f"{error}\n")
             except Exception:  # noqa: BLE001  # the running generation stays in use
                 # No traceback: it may contain a secret.
                 self._log.error("reload failed; keeping the running config", cause=cause)

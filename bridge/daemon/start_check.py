@@ -20,7 +20,8 @@ from bridge.config.schema.config import Config
 from bridge.config.schema.sources import HttpSettings, SocketSettings
 from bridge.config.schema.values import ListenAddress
 from bridge.journal import JournalError
-from bridge.journal.opening import open_to_read
+from bridge.journal.location import DatabaseLocation
+from bridge.journal.opening import examine, open_to_read
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.tracing.exporter import MISSING, is_installed, remedy
 
@@ -60,7 +61,13 @@ def _journal(config: Config) -> Iterator[_Problem]:
     if problem := _unusable(path.parent):
         yield place, problem, "create it for the user that runs the bridge, or name another"
         return
-    if path.exists():
+    location = config.journal.location
+    if isinstance(location, DatabaseLocation):
+        try:
+            examine(location)
+        except JournalError as error:
+            yield ("journal", "url"), str(error), "see docs/postgresql.md"
+    elif path.exists():
         try:
             open_to_read(path).close()
         except JournalError as error:

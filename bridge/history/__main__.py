@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 _NICENESS = 10
@@ -32,19 +31,21 @@ def _index(settings: dict[str, Any]) -> int:
     from bridge.history.index.indexer import Indexer, boot_id
     from bridge.journal import JournalError
     from bridge.journal.file_lock import FileLock
+    from bridge.journal.location import files_of, location_from, passwords_in
     from bridge.journal.opening import open_to_read
 
-    configure_logging(settings["log"]["level"], settings["log"]["format"], frozenset())
+    masked = passwords_in(settings.get("database", ""))
+    configure_logging(settings["log"]["level"], settings["log"]["format"], masked)
     log = structlog.get_logger("history")
-    path = Path(settings["journal"])
-    folder = IndexFolder(path)
+    location = location_from(settings)
+    folder = IndexFolder(files_of(location))
     try:
         folder.path.mkdir(mode=0o700, exist_ok=True)
         lock = FileLock(folder.path / "lock")
         while not lock.try_acquire():  # the bridge before a restart still has it
             if _ended(_POLL_SECONDS):
                 return 0
-        journal = open_to_read(path)
+        journal = open_to_read(location)
         indexer = Indexer(journal.history, folder, boot_id())
         while not _ended(0.0 if indexer.step() else _POLL_SECONDS):
             pass

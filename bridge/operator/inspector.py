@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from bridge.delivery import Circuit, Health
 from bridge.history.index.folder import IndexFolder
 from bridge.journal import JournalError
+from bridge.journal.location import DatabaseLocation, Location, files_of
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
 from bridge.pipeline.counts import Counts
@@ -74,7 +74,7 @@ class Inspector:
 
     def __init__(
         self,
-        journal: Path,
+        journal: Location,
         channels: Sequence[str],
         intake: IntakeState,
         sources: Iterable[Source],
@@ -88,8 +88,8 @@ class Inspector:
         """
         self.started_ns = time.time_ns()
         self.channels = tuple(channels)
-        self._path = journal
-        self._index = IndexFolder(journal)
+        self._location = journal
+        self._index = IndexFolder(files_of(journal))
         self._intake = intake
         self._sources = sources
         self._courier = courier
@@ -162,9 +162,19 @@ class Inspector:
         return [state for source in self._sources for state in source.state()]
 
     def journal_bytes(self) -> dict[str, int]:
-        """Sizes of the journal's files: ``journal`` and ``wal``."""
-        paths = {"journal": self._path, "wal": self._path.with_name(self._path.name + _WAL_SUFFIX)}
+        """Sizes of the journal's files: ``journal`` and ``wal``; of a database, ``journal`` is what its rows take."""
+        if isinstance(self._location, DatabaseLocation):
+            return self._database_bytes()
+        paths = {"journal": self._location, "wal": self._location.with_name(self._location.name + _WAL_SUFFIX)}
         return {name: path.stat().st_size for name, path in paths.items() if path.exists()}
+
+    def _database_bytes(self) -> dict[str, int]:
+        with self._lock:
+            try:
+                journal = self._journal = self._journal or open_to_read(self._location)
+                return {"journal": journal.maintenance.used_bytes()}
+            except JournalError:
+                return {}
 
     def index_lag(self) -> int | None:
         """How many alerts are not in the history's index yet; None if there is no index or it cannot be read."""
@@ -172,7 +182,7 @@ class Inspector:
             if not self._index.path.is_dir():
                 return None
             try:
-                journal = self._journal = self._journal or open_to_read(self._path)
+                journal = self._journal = self._journal or open_to_read(self._location)
                 history = journal.history
                 return self._index.lag(range(history.first_number(), history.span().stop))
             except JournalError:
@@ -183,7 +193,7 @@ class Inspector:
         with self._lock:
             try:
                 # Opened once, because each opening checks the journal.
-                journal = self._journal = self._journal or open_to_read(self._path)
+                journal = self._journal = self._journal or open_to_read(self._location)
                 waiting = {name: journal.deliveries.waiting(name, _MOST_COUNTED) for name in self.channels}
                 quarantined = journal.history.quarantined_count()
                 health, dead = journal.deliveries.health(), journal.dead_letters.counts()

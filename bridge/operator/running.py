@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.config.load import LoadedConfig
+from bridge.journal.location import Location
 from bridge.operator.inspector import Inspector
 from bridge.operator.operations.reload import ReloadControls
 from bridge.pipeline.controls import Controls
@@ -33,7 +33,7 @@ class RunningBridge:
     """Makes the courier use a channel again at once."""
 
 
-def operations_of(bridge: RunningBridge, journal: Path) -> tuple[Operation, ...]:
+def operations_of(bridge: RunningBridge, journal: Location) -> tuple[Operation, ...]:
     """Every operation of the operator API."""
     from bridge.operator.api.operations import all_operations
     from bridge.operator.operations.channel_test import ChannelOperations

@@ -24,7 +24,7 @@ class OperatorService:
     """Listens from its creation on, answers once started. Raises SetupError where it cannot listen."""
 
     def __init__(self, config: Config, listening: ListeningSockets) -> None:
-        self._journal = config.journal.path
+        self._journal = config.journal.location
         self._admin, metrics, self._acknowledge = config.admin, config.metrics, config.acknowledge
         assert self._admin.socket is not None
         self._tcp_guard = Guard(token=revealed(self._admin.token), allow=self._admin.allow)
@@ -43,7 +43,7 @@ class OperatorService:
             opened.callback(admin.remove_path)
             self._tcp_sockets = _listen_tcp(opened, listening, self._admin.listen)
             acknowledge = self._acknowledge
-            self._link_key = b"" if acknowledge is None else link_key(self._journal)
+            self._link_key = b"" if acknowledge is None else link_key(config.journal.path)
             self._link_sockets = [] if acknowledge is None else _listen_tcp(opened, listening, acknowledge.listen)
             self._metrics_sockets = [] if metrics is None else _listen_tcp(opened, listening, metrics.listen)
             self._opened = opened.pop_all()

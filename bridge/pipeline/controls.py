@@ -6,13 +6,13 @@ import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
 from bridge.common.suggest import did_you_mean
+from bridge.journal.location import Location
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Memory
 from bridge.journal.records import RecordedAlert, SilenceRecord
@@ -68,7 +68,7 @@ class Controls:
         self,
         intake: Intake,
         memory: Memory,
-        journal: Path,
+        journal: Location,
         labels: Mapping[str, str],
         channels: Iterable[str] = (),
         retention_ns: int = _LISTED_NS,

@@ -6,11 +6,11 @@ import json
 import subprocess
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from pathlib import Path
 
 import structlog
 
 from bridge.history.index.folder import IndexFolder
+from bridge.journal.location import Location, files_of, location_settings
 from bridge.pipeline.background import Background
 from bridge.pipeline.courier_process import start_python
 
@@ -27,7 +27,7 @@ class HistoryIndex(Background):
 
     def __init__(
         self,
-        journal: Path,
+        journal: Location,
         log: Mapping[str, str],
         secret_names: Collection[str] = (),
         start_seconds: float = START_SECONDS,
@@ -35,8 +35,8 @@ class HistoryIndex(Background):
     ) -> None:
         """``secret_names`` are the environment variables that the process does not get."""
         super().__init__("history index")
-        self._folder = IndexFolder(journal)
-        self._settings = json.dumps({"journal": str(journal), "log": dict(log)}).encode() + b"\n"
+        self._folder = IndexFolder(files_of(journal))
+        self._settings = json.dumps({**location_settings(journal), "log": dict(log)}).encode() + b"\n"
         self._secret_names = secret_names
         self._start_seconds = start_seconds
         self._start_process = start

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -16,6 +15,7 @@ import structlog
 from bridge.alert import Alert
 from bridge.common.clock import SYSTEM_CLOCK, Clock
 from bridge.journal import JournalError
+from bridge.journal.location import Location
 from bridge.journal.opening import open_to_read
 from bridge.journal.records import RecordedAlert
 from bridge.pipeline.background import Background
@@ -50,7 +50,7 @@ class LookBackService(Background):
     """Runs until it is closed. What was interrupted starts again at the next start."""
 
     def __init__(
-        self, intake: Intake, journal: Path, clock: Clock = SYSTEM_CLOCK, alerts_per_step: int = ALERTS_PER_STEP
+        self, intake: Intake, journal: Location, clock: Clock = SYSTEM_CLOCK, alerts_per_step: int = ALERTS_PER_STEP
     ) -> None:
         super().__init__("look back")
         self._intake = intake

@@ -17,6 +17,7 @@ from bridge.alert.forms.container_log import Unwrapper
 from bridge.alert.forms.json_text import encode_json
 from bridge.alert.forms.message import decode_message
 from bridge.journal import JournalError
+from bridge.journal.location import DatabaseLocation, Location, location_of
 from bridge.journal.opening import open_to_read
 from bridge.terminal.stream import CommandStream
 
@@ -65,7 +66,7 @@ def read_alerts(path: str, read: _Read | None = None, *, id_start: str = "") -> 
     if path == STANDARD_INPUT:
         yield from read(sys.stdin.buffer)
     elif is_journal(path):
-        yield from _recorded(Path(path), id_start)
+        yield from _recorded(location_of(path), id_start)
     else:
         try:
             with Path(path).open("rb") as file:
@@ -79,7 +80,9 @@ def read_alerts(path: str, read: _Read | None = None, *, id_start: str = "") -> 
 
 
 def is_journal(path: str) -> bool:
-    """Whether the file is a journal of the bridge. Raises AlertFileError if it cannot be read."""
+    """Whether it is a journal of the bridge: a file, or a database. Raises AlertFileError if it cannot be read."""
+    if isinstance(location_of(path), DatabaseLocation):
+        return True
     try:
         with Path(path).open("rb") as file:
             return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
@@ -136,9 +139,9 @@ def _read_line(content: bytes, number: int) -> Iterator[Line | NoAlert]:
         yield NoAlert(number, "is neither JSON nor a text line of Falco")
 
 
-def _recorded(path: Path, id_start: str) -> Iterator[Line]:
+def _recorded(location: Location, id_start: str) -> Iterator[Line]:
     try:
-        journal = open_to_read(path)
+        journal = open_to_read(location)
         history = journal.history
         for each in history.alerts_with_id(id_start, _MOST_WITH_ID) if id_start else history.alerts():
             yield Line(each.alert, encode_json(each.alert), each.received_ns)

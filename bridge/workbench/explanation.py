@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from bridge.alert import Alert
+from bridge.journal.location import Location
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
 from bridge.language.program.program import Route
@@ -83,12 +83,12 @@ class Explainer:
             None if route.when is None else compile_explanation(route.when, labels) for route in router.program.routes
         ]
 
-    def use_journal(self, path: Path, now_ns: int) -> None:
+    def use_journal(self, location: Location, now_ns: int) -> None:
         """Explain alerts of a journal: with what was decided then, and what clauses remember now.
 
         Raises JournalError.
         """
-        journal = open_to_read(path)
+        journal = open_to_read(location)
         secret = journal.memory.stored_secret()
         if secret is not None:
             self._router.use_secret(secret)

@@ -17,9 +17,12 @@ from bridge.config.load import load_config
 from bridge.config.schema.config import Config
 from bridge.config.schema.keys import Key, Section, item_of, keys_of, value_of
 from bridge.config.schema.tree import parts_of, sections
-from bridge.config.schema.values import ChannelUrl
+from bridge.config.schema.values import ChannelUrl, DatabaseUrl
 from bridge.config.secrets import masked_texts, secrets_of, with_secrets
 from tests.config.reading import read
+
+IN_URLS = {ChannelUrl: "webhook://h/?+X-Token={}", DatabaseUrl: "postgresql://role:{}@h/d"}
+"""Where a secret is in a URL."""
 
 
 def is_secret(key: Key) -> bool:
@@ -39,7 +42,7 @@ def written(section: type[Section], files: Iterator[str]) -> dict[str, Any]:
         parts = [part for part in parts_of(key) if has_secret(part)]
         if is_secret(key):
             reference = f"${{file:{next(files)}}}"
-            secret = f"webhook://h/?+X-Token={reference}" if key.type is ChannelUrl else reference
+            secret = IN_URLS.get(key.type, "{}").format(reference)
             values[key.name] = {"X-Name": secret} if value_of(key.type) else secret
         elif parts:
             items = [written(part, files) for part in parts]
@@ -64,10 +67,10 @@ def a_config(folder: Path) -> tuple[str, list[str]]:
     return yaml.safe_dump(values), names
 
 
-def test_the_schema_has_secrets_in_six_sections() -> None:
+def test_the_schema_has_secrets_in_seven_sections() -> None:
     """The tests below would pass for a schema without any."""
     found = {place for place, section in sections().items() if any(map(is_secret, keys_of(section)))}
-    assert found == {"sources.http", "channels", "channels.tls", "admin", "metrics", "traces"}
+    assert found == {"sources.http", "channels", "channels.tls", "journal", "admin", "metrics", "traces"}
 
 
 def test_keys_that_are_named_like_secrets_are_secrets() -> None:

@@ -77,10 +77,13 @@ def notification(
     message: str | None = None,
     incident: str = "",
     ordered: bool = False,
+    about: str | None = None,
 ) -> Notification:
     """A notification for one channel, asked for by ``routes`` (by default one route)."""
     context = NotificationContext(incident=incident) if incident else None
-    return Notification(channel, routes or (ROUTE,), severity, title, message, context=context, ordered=ordered)
+    return Notification(
+        channel, routes or (ROUTE,), severity, title, message, context=context, ordered=ordered, about=about
+    )
 
 
 def routed(*channels: str, route: str = ROUTE, incident: str = "", ordered: bool = False) -> Routed:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.cli.routes_input import add_labels, read_routing_config
 from bridge.cli.span import add_span, read_span
+from bridge.journal.location import journal_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,7 +88,7 @@ def read_trial(args: argparse.Namespace) -> Trial | None:
         config = read_routing_config(args.config)
     if span is None or (args.config is not None and config is None):
         return None
-    files = list(args.alerts) or ([] if config is None else [str(config.journal)])
+    files = list(args.alerts) or ([] if config is None else [journal_text(config.journal)])
     if not files:
         refuse(args, "name alerts with --from FILE, or the bridge's journal with --config FILE")
         return None

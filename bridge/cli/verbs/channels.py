@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bridge.journal.location import Location
+
 if TYPE_CHECKING:
     from bridge.cli.table import Cell
     from bridge.delivery import Health
@@ -58,10 +60,10 @@ def run(args: argparse.Namespace) -> int:
         return _PROBLEM
 
 
-def _show(args: argparse.Namespace, path: Path) -> int:
+def _show(args: argparse.Namespace, location: Location) -> int:
     from bridge.journal.opening import open_to_read
 
-    journal = open_to_read(path)
+    journal = open_to_read(location)
     try:
         health, dead = journal.deliveries.health(), journal.dead_letters.counts()
         names = sorted({*health, *dead, *journal.deliveries.waiting_channels()})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.cli.routes_input import add_labels
 from bridge.cli.span import add_span, read_span
+from bridge.journal.location import Location, files_of, location_of
 
 if TYPE_CHECKING:
     from bridge.alert import Alert
@@ -37,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("words", nargs="*", metavar="CONDITION", help="a condition, or `show` and an id")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--config", type=Path, metavar="FILE", help="the config that names the journal")
-    which.add_argument("--journal", type=Path, metavar="PATH", help="the journal")
+    which.add_argument("--journal", type=location_of, metavar="JOURNAL", help="a file, or a database's URL")
     which.add_argument("--from", dest="recordings", nargs="+", metavar="FILE", help="files with recorded alerts")
     parser.add_argument("--pod", metavar="NS/POD", help="only in this pod")
     parser.add_argument("--node", metavar="NAME", help="only on this node")
@@ -118,13 +119,13 @@ def _from_journal(args: argparse.Namespace, span: Span) -> int:
         journal.close()
 
 
-def _recorded(journal: Journal, path: Path, numbers: range) -> list[Alert]:
+def _recorded(journal: Journal, location: Location, numbers: range) -> list[Alert]:
     """The commands in the journal, in the order in which they were typed."""
     from bridge.cli.progress import Progress
     from bridge.history.index.folder import IndexFolder
     from bridge.history.search import Search
 
-    search = Search(journal.history, IndexFolder(path))
+    search = Search(journal.history, IndexFolder(files_of(location)))
     with Progress("searching") as progress:
         found = [each.alert for each in search.newest(_wanted(), numbers, progress.update)]
     return sorted(found, key=lambda alert: (alert.time_ns, alert.id))

@@ -6,7 +6,6 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.routes_input import RoutesInput, add_routes, read_routes
@@ -44,6 +43,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Explain the alerts; returns the exit code."""
     from bridge.journal import JournalError
+    from bridge.journal.location import journal_text, location_of
     from bridge.workbench.alert_files import AlertFileError, Line, is_journal, read_alerts
     from bridge.workbench.explanation import Explainer
 
@@ -52,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
         return 2
     explainer = Explainer(routes.router(), routes.labels)
     count, start = 0, args.id.lower()
-    path = args.alerts or str(routes.journal or "-")
+    path = args.alerts or ("-" if routes.journal is None else journal_text(routes.journal))
     try:
         if path != "-" and is_journal(path):
-            explainer.use_journal(Path(path), time.time_ns())
+            explainer.use_journal(location_of(path), time.time_ns())
         for each in read_alerts(path, id_start=start):
             if isinstance(each, Line) and not each.alert.id.startswith(start):
                 explainer.pass_over(each.alert, each.at_ns)

@@ -12,6 +12,7 @@ from bridge.cli.alert_rows import field_text
 from bridge.cli.condition_input import are_fields, condition_text, field_names
 from bridge.cli.routes_input import add_labels, read_routing_config
 from bridge.cli.table import as_table
+from bridge.journal.location import journal_text
 
 if TYPE_CHECKING:
     from bridge.alert import Alert
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
             return _PROBLEM
         labels = dict(config.labels) | labels
         args.imports = [*config.routes, *args.imports]
-        args.files = args.files or [str(config.journal)]
+        args.files = args.files or [journal_text(config.journal)]
     condition = _condition(args, labels)
     if condition is None or not are_fields(args.fields or ()):
         return _PROBLEM

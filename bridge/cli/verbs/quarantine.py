@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.running import instance_paths
+from bridge.journal.location import location_of
 
 if TYPE_CHECKING:
     from bridge.journal.protocols import History
@@ -49,7 +50,7 @@ def add_parser(subparsers: Any) -> None:
     for each in (listing, show, export):
         which = each.add_mutually_exclusive_group(required=True)
         which.add_argument("--config", type=Path, metavar="FILE", help="the config that names the journal")
-        which.add_argument("--journal", type=Path, metavar="PATH", help="the journal")
+        which.add_argument("--journal", type=location_of, metavar="JOURNAL", help="a file, or a database's URL")
     parser.set_defaults(run=run)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from bridge.channels.native.allowed import Allowed
+from bridge.common.secret import Secret, revealed
 from bridge.config.schema.channels import RESERVED_NAMES, ChannelSettings
 from bridge.config.schema.keys import Section, key
 from bridge.config.schema.listeners import AcknowledgeSettings, AdminSettings, MetricsSettings
@@ -14,14 +15,17 @@ from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.sources import SourceSettings
 from bridge.config.schema.values import (
     AbsolutePath,
+    DatabaseUrl,
     Duration,
     FieldListFile,
     FilePattern,
     HeaderValue,
+    Password,
     Percentage,
     PublicUrl,
     Size,
 )
+from bridge.journal.location import LOCAL_FILES, SCHEMES, DatabaseLocation, Location, with_password
 
 
 class RetentionSettings(Section, frozen=True, kw_only=True):
@@ -34,16 +38,40 @@ class RetentionSettings(Section, frozen=True, kw_only=True):
 
 
 class JournalSettings(Section, frozen=True, kw_only=True):
-    """The database of alerts and deliveries. A plain text is its path."""
+    """The database of alerts and deliveries. A plain text is its path, or the URL of a PostgreSQL database."""
 
     noun: ClassVar[str] = "`journal`"
     shorthand: ClassVar[str] = "path"
-    path: Annotated[Path, key("The file.", "/var/lib/falco-bridge/journal.db")]
+    other_shorthands: ClassVar[tuple[tuple[str, str], ...]] = tuple((scheme, "url") for scheme in SCHEMES)
+    one_of: ClassVar[tuple[str, ...]] = ("path", "url")
+    path: Annotated[
+        Path,
+        key("The file. With `url`, the beginning of the names of local files.", "/var/lib/falco-bridge/journal.db",
+            default=f"**required** without `url`; with it `{LOCAL_FILES}`"),
+    ] = LOCAL_FILES  # fmt: skip
+    url: Annotated[
+        DatabaseUrl | None,
+        key("A [PostgreSQL database](postgresql.md) instead of a file: a connection URI of libpq.",
+            "postgresql://falco_bridge@db.example.org/falco?sslmode=verify-full", default="none"),
+    ] = None  # fmt: skip
+    password: Annotated[
+        Password | None,
+        key("Password for `url`.", "${file:/run/secrets/database-password}", default="none"),
+    ] = None
     retention: Annotated[
         RetentionSettings,
         key("[How long](operations.md#retention) alerts and deliveries are stored.", "{alerts: 90d}",
             default="as below"),
     ] = RetentionSettings()  # fmt: skip
+
+    @property
+    def location(self) -> Location:
+        """Where the journal is."""
+        if self.url is None:
+            return self.path
+        url = self.url.reveal()
+        password = revealed(self.password)
+        return DatabaseLocation(Secret(with_password(url, password) if password else url), self.path)
 
 
 class LogSettings(Section, frozen=True, kw_only=True):
@@ -125,7 +153,7 @@ class Config(Section, frozen=True, kw_only=True):
         key("`.route` files, in order; `*` matches any name. Or [groups of files](operations.md#teams), each apart.",
             "[common.route, teams/*.route]", single=True),
     ]  # fmt: skip
-    journal: Annotated[JournalSettings, key("The database of alerts and deliveries: its path, or a mapping.",
+    journal: Annotated[JournalSettings, key("The database of alerts and deliveries: its path or URL, or a mapping.",
                                     "/var/lib/falco-bridge/journal.db")]  # fmt: skip
     labels: Annotated[
         Mapping[str, str],

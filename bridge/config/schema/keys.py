@@ -23,6 +23,21 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     """The section in an error: ``a grpc source``."""
     shorthand: ClassVar[str] = ""
     """The key that a plain value in place of the mapping stands for."""
+    other_shorthands: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Prefixes of plain values that stand for other keys: prefix and key."""
+    one_of: ClassVar[tuple[str, ...]] = ()
+    """Keys of which at least one is required."""
+
+    @classmethod
+    def shorthands(cls) -> tuple[str, ...]:
+        """The keys that plain values can stand for."""
+        names = (cls.shorthand, *(name for _, name in cls.other_shorthands)) if cls.shorthand else ()
+        return tuple(dict.fromkeys(names))
+
+    @classmethod
+    def shorthand_of(cls, text: str) -> str:
+        """The key that this plain value stands for."""
+        return next((name for prefix, name in cls.other_shorthands if text.startswith(prefix)), cls.shorthand)
 
 
 @dataclass(frozen=True, slots=True)

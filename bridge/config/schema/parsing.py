@@ -18,6 +18,7 @@ from bridge.config.schema.values import (
     AbsolutePath,
     BodyTemplate,
     ChannelUrl,
+    DatabaseUrl,
     DnsAddress,
     Duration,
     FieldListFile,
@@ -26,6 +27,7 @@ from bridge.config.schema.values import (
     HeaderValue,
     ListenAddress,
     Passphrase,
+    Password,
     PathSecret,
     PemFile,
     Percentage,
@@ -48,6 +50,7 @@ from bridge.config.schema.written_otherwise import (
     slashes_hint,
 )
 from bridge.delivery.options import Rate
+from bridge.journal.location import SCHEMES
 from bridge.language.diagnostics.diagnostic import Code
 from bridge.language.program.link import url_problem
 from bridge.language.program.values import Network, parse_address, parse_network
@@ -248,6 +251,18 @@ def _url(text: str, folder: Path) -> ChannelUrl:
     return ChannelUrl(f"file://{folder / path}")
 
 
+def _database(text: str, _folder: Path) -> DatabaseUrl:
+    if not text.startswith(SCHEMES) or any(character.isspace() for character in text):
+        raise InvalidValueError
+    return DatabaseUrl(text)
+
+
+def _password(text: str, _folder: Path) -> Password:
+    if not text:
+        raise InvalidValueError
+    return Password(text)
+
+
 def _public_url(text: str, _folder: Path) -> PublicUrl:
     if url_problem(text) or any(character in text for character in "?#@%"):
         raise InvalidValueError(message=f"`{text}` is not a URL that links can begin with")
@@ -317,6 +332,8 @@ VALUES: Mapping[Any, ValueType] = {
     ChannelUrl: ValueType("a URL, such as slack://TOKEN_A/TOKEN_B/TOKEN_C", _url),
     BodyTemplate: ValueType("a mapping or a list", _body, {"type": ["object", "array"]}),
     Passphrase: ValueType("a passphrase", lambda text, _folder: Passphrase(text)),
+    DatabaseUrl: ValueType("postgresql://ROLE@HOST/DATABASE", _database, _string(r"^postgres(ql)?://|\$\{")),
+    Password: ValueType("a password", _password),
     Token: ValueType("at least 8 characters", _token),
     PathSecret: ValueType("at least 8 characters", _path_secret),
     HeaderValue: ValueType("the value of a header", _header),

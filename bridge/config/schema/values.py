@@ -44,6 +44,14 @@ class ChannelUrl(Secret):
     """A channel's URL."""
 
 
+class DatabaseUrl(Secret):
+    """A connection URI of PostgreSQL."""
+
+
+class Password(Secret):
+    """The password of a database's role."""
+
+
 class PathSecret(Secret):
     """The secret first part of a URL's path, without slashes."""
 

@@ -26,8 +26,8 @@ _DEFAULTS: dict[str, str] = {
 """Parameters of libpq that the URI may replace. A host that vanished is noticed within about ten seconds."""
 _SESSION = (
     "SET client_connection_check_interval = '1s'; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; "
-    "SET tcp_keepalives_count = 3; SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '30s'; "
-    "SET timezone = 'UTC'"
+    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = '25s'; SET idle_in_transaction_session_timeout = '60s'; "
+    "SET lock_timeout = '30s'; SET timezone = 'UTC'"
 )
 """The server ends the session, with its locks, soon after the client has vanished."""
 

@@ -118,13 +118,8 @@ class Database:
 
         Where the answer to a COMMIT is lost, it waits for the database and finds out whether it was committed.
         """
-        if self._is_lost:
-            self._reconnect(0.0)
-        begin = "BEGIN" if durable else "BEGIN; SET LOCAL synchronous_commit = off"
-        if self.ownership is not None:
-            begin = f"{begin}; {self.ownership.next_commit()}"
         try:
-            self._begin(begin)
+            self._begin(durable=durable)
             yield Statements(self._connection)
         except psycopg.Error as error:
             self._roll_back()
@@ -134,8 +129,20 @@ class Database:
             raise
         self._commit()
 
-    def _begin(self, statement: str) -> None:
-        cursor = self._connection.execute(statement)
+    def _begin(self, *, durable: bool) -> None:
+        """Begin a transaction, in a new session where this one was lost."""
+        statement = "BEGIN" if durable else "BEGIN; SET LOCAL synchronous_commit = off"
+        if self._is_lost:
+            self._reconnect(0.0)
+        if self.ownership is not None:
+            statement = f"{statement}; {self.ownership.next_commit()}"
+        try:
+            cursor = self._connection.execute(statement)
+        except psycopg.Error:
+            if not self._is_lost:
+                raise
+            self._reconnect(0.0)  # nothing was changed yet
+            cursor = self._connection.execute(statement)
         if self.ownership is None:
             return
         while cursor.nextset():

@@ -45,5 +45,5 @@ def no_journal(name: str) -> JournalError:
 
 def one_line(error: psycopg.Error) -> str:
     """The message of the server or of libpq."""
-    primary = error.diag.message_primary
-    return " ".join((primary or str(error) or type(error).__name__).split())
+    text = " ".join((error.diag.message_primary or str(error) or type(error).__name__).split())
+    return text.removeprefix("connection is bad: ").removeprefix("connection failed: ")

@@ -14,7 +14,7 @@ from bridge.journal.postgres.connection import PgConnection
 from bridge.journal.postgres.faults import explain, no_journal
 from bridge.journal.postgres.migrations import MIGRATIONS, Migration
 
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('falco-bridge migrate ' || current_schema(), 0))"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('falco-bridge migrate ' || current_setting('search_path'), 0))"
 _OLDEST_SERVER = 150000
 
 
@@ -63,18 +63,18 @@ def migrate(
     Returns the formats before and after. Raises JournalError; nothing was changed then. Several processes may do this
     at once.
     """
-    _check_server(connection, name)
+    check_server(connection, name)
     try:
         before = read_format(connection)
         if before is not None and before.version >= len(migrations):
             return before.version, before.version
         with connection.transaction():
+            connection.execute(_LOCK)
             schema = connection.execute("SELECT current_setting('search_path'), current_schema()").fetchone()
             assert schema is not None
             if schema[1] is None:
                 first = str(schema[0]).split(",")[0].strip().strip('"')
                 connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(first)))
-            connection.execute(_LOCK)
             return _apply(connection, migrations, contract=contract)
     except psycopg.Error as error:
         raise explain(error, name, then="start again") from error
@@ -114,7 +114,8 @@ def _needed(migrations: Sequence[Migration]) -> int:
     return needed
 
 
-def _check_server(connection: PgConnection, name: str) -> None:
+def check_server(connection: PgConnection, name: str) -> None:
+    """Raise JournalError where the server is too old."""
     version = connection.info.server_version
     if version < _OLDEST_SERVER:
         raise JournalError(

@@ -18,7 +18,7 @@ from bridge.journal.postgres.database import Database
 from bridge.journal.postgres.delivery_queue import PostgresDeliveryQueue
 from bridge.journal.postgres.faults import explain
 from bridge.journal.postgres.maintenance import PostgresMaintenance
-from bridge.journal.postgres.migrate import check, migrate
+from bridge.journal.postgres.migrate import check, check_server, migrate, read_format
 from bridge.journal.postgres.migrations import COURIER, ROUTER
 from bridge.journal.postgres.ownership import Ownership
 from bridge.journal.postgres.placement import reopen
@@ -102,6 +102,17 @@ def read_database(location: DatabaseLocation) -> Database:
         connection.close()
         raise
     return Database(connection, partial(connect, location, "reader", read_only=True), str(location))
+
+
+def examine(location: DatabaseLocation) -> None:
+    """As in `bridge.journal.opening`."""
+    with first_connect(location, "check", read_only=True) as connection:
+        try:
+            check_server(connection, str(location))
+            if read_format(connection) is not None:
+                check(connection, str(location), to_write=False)
+        except psycopg.Error as error:
+            raise explain(error, str(location)) from error
 
 
 def migrate_database(location: DatabaseLocation, *, contract: bool) -> tuple[int, int]:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
 
 import structlog
 
 from bridge.journal import JournalError
+from bridge.journal.location import Location
 from bridge.journal.opening import open_to_read, open_to_write
 from bridge.journal.protocols import DeadLetterQueue
 from bridge.journal.records import AttemptRecord, DeadLetter
@@ -42,7 +42,7 @@ class DeadLetterAction(StrEnum):
 class DeadLetterOperations:
     """The operations of a running bridge. Callable from any thread."""
 
-    def __init__(self, journal: Path, wake: Callable[[], None]) -> None:
+    def __init__(self, journal: Location, wake: Callable[[], None]) -> None:
         """``wake`` notifies the courier of new deliveries."""
         self._journal = journal
         self._wake = wake
@@ -149,9 +149,9 @@ def detail(letter: DeadLetter, attempts: Sequence[AttemptRecord]) -> DeadLetterD
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[DeadLetterQueue]:
+def _reading(journal_location: Location) -> Iterator[DeadLetterQueue]:
     try:
-        journal = open_to_read(path)
+        journal = open_to_read(journal_location)
         try:
             yield journal.dead_letters
         finally:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from bridge.journal import JournalError
+from bridge.journal.location import Location
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import History
 from bridge.journal.records import QuarantinedMessage
@@ -20,7 +20,7 @@ _MOST_STORED = 1000
 class QuarantineOperations:
     """The operations of a running bridge. Callable from any thread."""
 
-    def __init__(self, journal: Path) -> None:
+    def __init__(self, journal: Location) -> None:
         self._journal = journal
 
     def list_page(self, _actor: Actor, request: ListQuarantine) -> QuarantinePage:

@@ -15,6 +15,7 @@ import msgspec
 from bridge.alert import Alert
 from bridge.alert.forms.container_log import Unwrapper
 from bridge.journal import JournalError
+from bridge.journal.location import location_of
 from bridge.journal.opening import open_to_read
 from bridge.terminal.rules import MATERIAL_MARK
 from bridge.workbench.alert_files import (
@@ -122,7 +123,7 @@ def _parts(path: str, when: TimeRange) -> Iterator[Part]:
 
 def _journal_parts(path: str, when: TimeRange) -> Iterator[Part]:
     try:
-        journal = open_to_read(Path(path))
+        journal = open_to_read(location_of(path))
         try:
             numbers = journal.history.span(when.since_ns, when.until_ns)
         finally:
@@ -135,7 +136,7 @@ def _journal_parts(path: str, when: TimeRange) -> Iterator[Part]:
 
 def _read_journal(part: Part) -> Iterator[Recorded]:
     try:
-        journal = open_to_read(Path(part.path))
+        journal = open_to_read(location_of(part.path))
         try:
             for each in journal.history.read(range(part.start, part.end)):
                 yield Recorded(each.alert, each.received_ns)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.cli.journal_input import NoInputError, add_journal, add_output, add_wanted, opened, read_input, read_wanted
 from bridge.cli.span import add_span, read_span
+from bridge.journal.location import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,9 +58,9 @@ def run(args: argparse.Namespace) -> int:
         given = read_input(args)
         wanted = read_wanted(args, given)
         output = AlertOutput(args, given.labels)
-        with opened(given.path) as journal:
+        with opened(given.location) as journal:
             numbers = journal.history.span(span.since_ns, span.until_ns)
-            found, more = _newest(journal, IndexFolder(given.path), wanted, numbers, args.limit)
+            found, more = _newest(journal, IndexFolder(files_of(given.location)), wanted, numbers, args.limit)
             if args.follow:
                 from bridge.history.follow import follow
 

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from bridge.journal import JournalError
 
     try:
-        with opened(read_input(args).path) as journal:
+        with opened(read_input(args).location) as journal:
             found = journal.history.alerts_with_id(args.id, _MOST)
             if len(found) != 1:
                 return _not_one(args.id, [each.alert.id for each in found])

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         given = read_input(args)
         wanted = read_wanted(args, given)
         output = AlertOutput(args, given.labels)
-        with opened(given.path) as journal:
+        with opened(given.location) as journal:
             numbers = journal.history.span()
             searched = range(max(numbers.start, numbers.stop - _SEARCHED), numbers.stop)
             newest = list(islice(Search(journal.history).newest(wanted, searched), max(args.limit, 0)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.span import add_span, read_span
+from bridge.journal.location import Location
 
 if TYPE_CHECKING:
     from bridge.cli.span import Span
@@ -139,7 +140,7 @@ def _history(config: Config, program: Program, span: Span) -> Iterator[Finding]:
 
     now_ns = time.time_ns()
     try:
-        found = _survey(config.journal.path, span)
+        found = _survey(config.journal.location, span)
     except JournalError as error:
         yield Finding(Gravity.WARNING, "journal", f"it cannot be read: {error}", "start the bridge once")
         return
@@ -151,11 +152,11 @@ def _history(config: Config, program: Program, span: Span) -> Iterator[Finding]:
     yield from examine.typed_commands(program, found)
 
 
-def _survey(path: Path, span: Span) -> Survey:
+def _survey(location: Location, span: Span) -> Survey:
     from bridge.journal.opening import open_to_read
     from bridge.workbench.doctor.survey import survey
 
-    journal = open_to_read(path)
+    journal = open_to_read(location)
     try:
         numbers = journal.history.span(span.since_ns, span.until_ns)
         return survey(journal.history.read(numbers[-_MOST_ALERTS:]))

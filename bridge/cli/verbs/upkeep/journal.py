@@ -1,4 +1,4 @@
-"""``falco-bridge journal backup``: copies the journal with its keys, while the bridge runs or not."""
+"""``falco-bridge journal``: backs up a journal, and upgrades the tables of a database."""
 
 from __future__ import annotations
 
@@ -7,48 +7,94 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bridge.journal.location import location_of
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "journal",
-        help="back up the journal",
-        description="A backup is one consistent state of the journal. Exits with 0, or with 2 if it could not be "
-        "written.",
+        help="back up the journal, or upgrade its database",
+        description="Exits with 0, or with 2 if something failed.",
         example="falco-bridge journal backup /backup/journal-2026-11-27.db --config falco-bridge.yaml",
     )
     actions = parser.add_subparsers(title="actions", dest="action", metavar="ACTION", required=True)
     backing_up = actions.add_parser(
         "backup",
         help="copy the journal and its keys, while the bridge runs or not",
-        description="The copy has mode 0600, as have its keys beside it: FILE.key, and FILE.links.key if there are "
-        "acknowledgement links. An existing FILE is not changed. To restore it, stop the bridge and copy all of them "
-        "to the journal's path.",
+        description="The copy is one consistent state. It has mode 0600, as have its keys beside it: FILE.key, and "
+        "FILE.links.key if there are acknowledgement links. An existing FILE is not changed. To restore it, stop the "
+        "bridge and copy all of them to the journal's path.",
         example="falco-bridge journal backup /backup/journal.db --config falco-bridge.yaml",
     )
     backing_up.add_argument("file", type=Path, metavar="FILE", help="the copy; its folder must exist")
     backing_up.add_argument("--config", type=Path, required=True, metavar="FILE", help="the bridge's config")
     backing_up.add_argument("--json", action="store_true", help="print JSON")
+    _add_migrate(actions)
     parser.set_defaults(run=run)
 
 
+def _add_migrate(actions: Any) -> None:
+    migrating = actions.add_parser(
+        "migrate",
+        help="create or upgrade the tables of a journal in PostgreSQL",
+        description="The bridge does this when it starts, if its role may create tables. Run it as another role where "
+        "the bridge's role may not. Older versions of the bridge can use the result, unless --contract is given.",
+        example="falco-bridge journal migrate --journal postgresql://owner@db.example.org/falco",
+    )
+    which = migrating.add_mutually_exclusive_group(required=True)
+    which.add_argument("--config", type=Path, metavar="FILE", help="the bridge's config")
+    which.add_argument("--journal", type=location_of, metavar="URL", help="the database, for another role")
+    migrating.add_argument(
+        "--contract", action="store_true", help="also remove what only older versions of the bridge need"
+    )
+    migrating.add_argument("--json", action="store_true", help="print JSON")
+
+
 def run(args: argparse.Namespace) -> int:
-    """Write the backup."""
+    """Do the action."""
+    from bridge.journal import JournalError
+
+    try:
+        return _migrate(args) if args.action == "migrate" else _backup(args)
+    except JournalError as error:
+        print(f"falco-bridge journal: {error}", file=sys.stderr)
+        return 2
+
+
+def _migrate(args: argparse.Namespace) -> int:
+    import json
+
+    from bridge.cli.running import instance_paths
+    from bridge.journal.opening import migrate
+
+    location = args.journal
+    if location is None:
+        paths = instance_paths(args)
+        if paths is None:
+            return 2
+        location = paths.journal
+    before, now = migrate(location, contract=args.contract)
+    if args.json:
+        print(json.dumps({"before": before, "now": now}))
+    elif before == now:
+        print(f"{location} has format {now} already")
+    else:
+        print(f"{location} has format {now}" + (f", before {before}" if before else ": an empty journal"))
+    return 0
+
+
+def _backup(args: argparse.Namespace) -> int:
     import json
 
     from bridge.cli.running import instance_paths
     from bridge.cli.table import size
-    from bridge.journal import JournalError
     from bridge.journal.opening import backup
 
     paths = instance_paths(args)
     if paths is None:
         return 2
-    try:
-        written = backup(paths.journal, args.file)
-    except JournalError as error:
-        print(f"falco-bridge journal: {error}", file=sys.stderr)
-        return 2
+    written = backup(paths.journal, args.file)
     sizes = {str(path): path.stat().st_size for path in written}
     if args.json:
         print(json.dumps({"files": sizes}))

@@ -1,0 +1,139 @@
+"""Formats of a journal in PostgreSQL: what a start changes, what only an operator changes, and what is refused."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from bridge.common.secret import Secret
+from bridge.delivery import Capacity
+from bridge.journal import JournalError
+from bridge.journal.location import DatabaseLocation
+from bridge.journal.opening import examine, migrate, open_for_courier, open_for_router, open_to_read
+from bridge.journal.postgres.connection import PgConnection, connect
+from bridge.journal.postgres.migrate import Format, check, read_format
+from bridge.journal.postgres.migrate import migrate as apply
+from bridge.journal.postgres.migrations import Migration
+from bridge.journal.retention import RetentionPolicy
+from tests.journal.engine import claimed
+from tests.support.builders import entries, settlement
+from tests.support.postgres import in_schema, new_schema
+
+FIRST = Migration(("CREATE TABLE things (number integer)",), 1, 1)
+EXPANDS = Migration(("ALTER TABLE things ADD COLUMN name text",), 1, 1)
+CONTRACTS = Migration(("ALTER TABLE things DROP COLUMN number",), 2, 2)
+PAGE = (Path(__file__).parents[2] / "docs" / "postgresql.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def location(postgres: str, tmp_path: Path) -> Iterator[DatabaseLocation]:
+    schema = new_schema()
+    yield DatabaseLocation(Secret(in_schema(postgres, schema)), tmp_path / "local")
+    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+@pytest.fixture
+def connection(location: DatabaseLocation) -> Iterator[PgConnection]:
+    with closing(connect(location, "test")) as connection:
+        yield connection
+
+
+def test_what_expands_is_applied_and_what_contracts_waits_for_an_operator(connection: PgConnection) -> None:
+    """The first one makes an empty journal, whatever it is."""
+    assert apply(connection, "db", contract=False, migrations=[FIRST]) == (0, 1)
+    assert apply(connection, "db", contract=False, migrations=[FIRST, EXPANDS, CONTRACTS]) == (1, 2)
+    assert read_format(connection) == Format(2, 1, 1)
+    check(connection, "db", to_write=True, migrations=[FIRST, EXPANDS, CONTRACTS])
+    assert apply(connection, "db", contract=True, migrations=[FIRST, EXPANDS, CONTRACTS]) == (2, 3)
+    assert read_format(connection) == Format(3, 2, 2)
+
+
+def test_an_older_version_uses_what_was_expanded_and_refuses_what_was_contracted(connection: PgConnection) -> None:
+    """It knows the first format only."""
+    apply(connection, "db", contract=False, migrations=[FIRST, EXPANDS])
+    assert apply(connection, "db", contract=False, migrations=[FIRST]) == (2, 2)
+    check(connection, "db", to_write=True, migrations=[FIRST])
+    apply(connection, "db", contract=True, migrations=[FIRST, EXPANDS, CONTRACTS])
+    for to_write in (False, True):
+        with pytest.raises(JournalError, match="changed by a newer falco-bridge"):
+            check(connection, "db", to_write=to_write, migrations=[FIRST])
+
+
+def test_a_version_refuses_tables_that_lack_what_it_needs(connection: PgConnection) -> None:
+    """Until they are upgraded."""
+    apply(connection, "db", contract=False, migrations=[FIRST])
+    with pytest.raises(JournalError, match="run falco-bridge journal migrate"):
+        check(connection, "db", to_write=False, migrations=[FIRST, EXPANDS])
+
+
+def test_a_migration_that_fails_changes_nothing(connection: PgConnection) -> None:
+    """Nor do those before it."""
+    apply(connection, "db", contract=False, migrations=[FIRST])
+    broken = Migration(("SELECT no_such_column FROM things",), 1, 1)
+    with pytest.raises(JournalError, match="no_such_column"):
+        apply(connection, "db", contract=False, migrations=[FIRST, EXPANDS, broken])
+    assert read_format(connection) == Format(1, 1, 1)
+
+
+def test_several_processes_migrate_at_once(location: DatabaseLocation) -> None:
+    """One does the work, and the others wait for it."""
+    results: list[tuple[int, int]] = []
+    threads = [threading.Thread(target=lambda: results.append(migrate(location, contract=False))) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+    assert sorted(results) == [(0, 1), (1, 1), (1, 1), (1, 1)]
+
+
+def test_a_check_changes_nothing(location: DatabaseLocation, connection: PgConnection) -> None:
+    """Of an empty database, and of one that cannot be reached it says so."""
+    examine(location)
+    assert read_format(connection) is None
+    nowhere = DatabaseLocation(Secret("postgresql://role:hunter2hunter2@/d?host=/nonexistent"))
+    with pytest.raises(JournalError, match="cannot connect to the journal's database postgresql:///d:") as caught:
+        examine(nowhere)
+    assert "hunter2hunter2" not in f"{caught.value}{nowhere}{nowhere!r}"
+
+
+def test_the_documented_role_is_enough(postgres: str, tmp_path: Path) -> None:
+    """Another role makes the tables; the bridge's role cannot change them, and does everything else."""
+    database = new_schema("db")
+    statements = PAGE.partition("```sql\n")[2].partition("```")[0]
+    with closing(psycopg.connect(postgres, autocommit=True)) as admin:
+        admin.execute(f"CREATE DATABASE {database}")
+        inside = postgres.replace("/postgres?", f"/{database}?")
+        try:
+            with closing(psycopg.connect(inside, autocommit=True)) as connection:
+                for each in filter(str.strip, statements.split(";")):
+                    connection.execute(each)
+            owner, bridge = (
+                DatabaseLocation(Secret(inside.replace("//tests@", f"//{role}@")), tmp_path / "local")
+                for role in ("falco_bridge_owner", "falco_bridge")
+            )
+            with pytest.raises(JournalError, match="may not use"):
+                open_for_router(bridge)
+            assert migrate(owner, contract=False) == (0, 1)
+            _use(bridge)
+        finally:
+            admin.execute(f"DROP DATABASE {database} WITH (FORCE)")
+            admin.execute("DROP ROLE IF EXISTS falco_bridge")
+            admin.execute("DROP ROLE IF EXISTS falco_bridge_owner")
+
+
+def _use(location: DatabaseLocation) -> None:
+    with closing(open_for_router(location)) as journal, closing(open_for_courier(location)) as courier:
+        journal.memory.secret()
+        journal.alerts.append("falco", 0, entries(1, 2, channel="chat"))
+        assert claimed(courier, Capacity(2)) == [["shells1"], ["shells2"]]
+        courier.deliveries.settle([settlement(1), settlement(2)])
+        while journal.maintenance.step(RetentionPolicy(), 10**18):
+            pass
+        with closing(open_to_read(location)) as reader:
+            assert reader.history.alert_count() == 1
