@@ -19,7 +19,13 @@ from bridge.terminal.terminals import Terminals
 _DATA = Path(__file__).parent.parent / "tests" / "data" / "terminal"
 _BATCH = 50
 _ROUNDS = 3
-_HOSTILE = ("\x1b[20000C", "\x1b[9999@x", "\x1b[9999L", "\t" * 8000, "\n" * 8000, "한" * 2700, "\x1b[1;1H" * 1300)
+_WIDE = "x" * 8000
+_HOSTILE = (
+    "\x1b[20000C", "\x1b[9999@x", "\x1b[9999L", "\t" * 8000, "\n" * 8000, "한" * 2700, "\x1b[1;1H" * 1300,
+    "\x1b[1K" * 2000, "x\x1b[1K" * 1600, "\x1b[50B" * 1600, "\x1b[8192Gx\n" * 800, " \r" * 4000, "a\x08" * 4000,
+    "\r\n" * 4000, "\x1b[20L" * 1600, "x\x1b[D\x1b[@" * 1000,
+)  # fmt: skip
+"""Each after a row of 8,000 characters."""
 
 
 def figures() -> Iterator[Figure]:
@@ -52,7 +58,9 @@ def _cost(alerts: list[Alert]) -> float:
 
 def _hostile(write: str) -> tuple[float, int]:
     """The CPU seconds of a write, and the memory that it needs."""
-    painter, started = Painter(), time.process_time()
+    painter = Painter()
+    painter.feed(_WIDE)
+    started = time.process_time()
     painter.feed(write)
     took = time.process_time() - started
     tracemalloc.start()

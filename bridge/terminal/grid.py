@@ -11,6 +11,10 @@ MAX_COLUMNS = 8192
 MAX_CELLS = 65536
 _MAX_JOINED = 8
 """Characters of one cell: a letter and the marks that join it."""
+MAX_WORK = 65_536
+"""Cells that the sequences of one write may erase or move. Shells need a few thousand."""
+_ROW_WORK = 16
+"""Adding or moving a row costs as much as that many cells."""
 _KEPT_ROWS = 40
 _KEPT_FROM = 60
 
@@ -40,6 +44,8 @@ class Grid(msgspec.Struct):
     """Something was painted that this grid does not reproduce, or a bound was reached."""
     cells: int = 0
     """An upper bound of the cells in use."""
+    work: int = MAX_WORK
+    """What is left of the work that this write may cause."""
 
     def clear(self) -> None:
         """Remove everything and move to the first cell. The width stays."""
@@ -54,22 +60,22 @@ class Grid(msgspec.Struct):
 
     def put(self, text: str) -> None:
         """Write characters at the cursor. None of them is a control character."""
-        row = self.rows[self.row]
-        if self.column == len(row) and text.isascii() and self._fits(len(text)):
-            row.extend(text)
-            self.column += len(text)
-            self.cells += len(text)
+        row, count, column = self.rows[self.row], len(text), self.column
+        if (
+            not self.wrap_waits
+            and column <= len(row)
+            and column + count <= (self.width or MAX_COLUMNS)
+            and self.cells + count <= MAX_CELLS
+            and text.isascii()
+        ):
+            self.cells += max(column + count - len(row), 0)
+            row[column : column + count] = text
+            self.column = column + count
             self.wrap_waits = self.column == self.width
             return
         for character in text:
             if not self._put(character):
                 return
-
-    def _fits(self, count: int) -> bool:
-        """Whether so many narrow characters can be appended to the row at once."""
-        if self.wrap_waits or self.cells + count > MAX_CELLS:
-            return False
-        return self.column + count <= self.columns
 
     def _put(self, character: str) -> bool:
         """Write one character. False if a bound is reached."""
@@ -110,6 +116,14 @@ class Grid(msgspec.Struct):
         """Count the cells in use."""
         self.cells = sum(map(len, self.rows))
 
+    def _may_work(self, cells: int) -> bool:
+        """Whether this write may still cause so much work."""
+        self.work -= cells
+        if self.work >= 0:
+            return True
+        self.damaged = True
+        return False
+
     def down(self) -> None:
         """Move to the next row, which is added if it does not exist."""
         self.row += 1
@@ -121,6 +135,15 @@ class Grid(msgspec.Struct):
             self.damaged = True
         self.rows.append([])
         self.wraps.append(False)
+
+    def move_down(self, count: int) -> None:
+        """Move down. Rows that do not exist are added."""
+        added = self.row + count + 1 - len(self.rows)
+        if added > 0 and not self._may_work(added * _ROW_WORK):
+            return
+        for _ in range(count):
+            self.down()
+        self.wrap_waits = False
 
     def line_feed(self) -> None:
         """A new line, as the terminal driver writes it: the cursor goes to the first column too."""
@@ -141,12 +164,16 @@ class Grid(msgspec.Struct):
     def erase_below(self) -> None:
         """Erase from the cursor to the end."""
         self.erase_right()
+        if not self._may_work((len(self.rows) - self.row) * _ROW_WORK):
+            return
         for index in range(self.row + 1, len(self.rows)):
             self.rows[index] = []
             self.wraps[index] = False
 
     def erase_all(self) -> None:
         """Erase every row. The cursor stays."""
+        if not self._may_work(len(self.rows) * _ROW_WORK):
+            return
         for index in range(len(self.rows)):
             self.rows[index] = []
             self.wraps[index] = False
@@ -164,12 +191,14 @@ class Grid(msgspec.Struct):
     def blank(self, start: int, stop: int) -> None:
         """Blank cells of the row, without moving others."""
         row = self.rows[self.row]
-        for index in range(start, min(stop, len(row))):
-            row[index] = " "
+        count = min(stop, len(row)) - start
+        if count > 0 and self._may_work(count):
+            row[start : start + count] = [" "] * count
 
     def delete(self, count: int) -> None:
         """Remove cells at the cursor. Those behind them move left."""
-        del self.rows[self.row][self.column : self.column + count]
+        if self._may_work(max(len(self.rows[self.row]) - self.column, 0)):
+            del self.rows[self.row][self.column : self.column + count]
 
     def insert(self, count: int) -> None:
         """Insert blanks at the cursor. The cells behind it move right, those beyond the last column are lost."""
@@ -179,17 +208,23 @@ class Grid(msgspec.Struct):
         if not self._has_room(count):
             self.damaged = True
             return
+        if not self._may_work(len(row) - self.column + count):
+            return
         row[self.column : self.column] = " " * count
         del row[self.columns :]
 
     def insert_rows(self, count: int) -> None:
         """Insert empty rows at the cursor."""
+        if not self._may_work((count + len(self.rows) - self.row) * _ROW_WORK):
+            return
         self.rows[self.row : self.row] = [[] for _ in range(count)]
         self.wraps[self.row : self.row] = [False] * count
         del self.rows[MAX_ROWS:], self.wraps[MAX_ROWS:]
 
     def delete_rows(self, count: int) -> None:
         """Remove rows at the cursor."""
+        if not self._may_work((len(self.rows) - self.row) * _ROW_WORK):
+            return
         del self.rows[self.row : self.row + count], self.wraps[self.row : self.row + count]
         if self.row >= len(self.rows):
             self.row = len(self.rows)

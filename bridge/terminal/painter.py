@@ -10,15 +10,16 @@ import re
 
 import msgspec
 
-from bridge.terminal.grid import MAX_COLUMNS, Grid
+from bridge.terminal.grid import MAX_COLUMNS, MAX_WORK, Grid
 
 _TOKEN = re.compile(
     r"(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
     r"|(?P<csi>\x1b\[[0-?]*[ -/]*[@-~])"
     r"|(?P<string>\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\))"
     r"|(?P<escape>\x1b[ -/]*[0-~])"
-    r"|(?P<control>[\x00-\x1f\x7f-\x9f])"
+    r"|(?P<control>\n+|\r+|\x08+|\t+|[\x00-\x1f\x7f-\x9f])"
 )
+_TEXT, _CONTROL = _TOKEN.groupindex["text"], _TOKEN.groupindex["control"]
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?\Z")
 _MAX_UNFINISHED = 5000
 """Characters of an escape sequence that continues in the next write."""
@@ -53,32 +54,25 @@ class Painter(msgspec.Struct):
             self.before_return = 0
             self.grid.put(text)
             return None
+        self.grid.work = MAX_WORK
         self._look_for_width(text)
         if "\x1b" in text:
             text = self._without_unfinished(text)
+        put = self.grid.put
         for token in _TOKEN.finditer(text):
-            part = token.group()
-            if until_newline and part in _NEWLINES:
-                rest, self.unfinished = text[token.start() :] + self.unfinished, ""
-                return rest
-            if part != "\n":
+            part, kind = token[0], token.lastindex
+            if part[0] != "\n":
                 self.before_return = 0
-            if token.lastgroup == "control":
-                self._control(part, text[token.end() : token.end() + 1])
+            if kind == _TEXT:
+                put(part)
+            elif kind == _CONTROL:
+                if until_newline and part[0] in _NEWLINES:
+                    rest, self.unfinished = text[token.start() :] + self.unfinished, ""
+                    return rest
+                self._control(part, text, token.end())
             else:
-                self._paint(str(token.lastgroup), part)
+                self._obey(part)
         return None
-
-    def _paint(self, kind: str, part: str) -> None:
-        match kind:
-            case "text":
-                self.grid.put(part)
-            case "csi":
-                self._sequence(part)
-            case "escape":
-                self._escape(part)
-            case _:
-                pass
 
     def _without_unfinished(self, text: str) -> str:
         found = _UNFINISHED.search(text, max(0, text.rfind("\x1b", 0, -1) - 1))
@@ -94,23 +88,28 @@ class Painter(msgspec.Struct):
             if found is not None:
                 self.grid.width = min(len(found[1]) + 1, MAX_COLUMNS)
 
-    def _control(self, character: str, following: str) -> None:
-        grid = self.grid
-        match character:
-            case "\r":
-                self.before_return = grid.column
-                if following == "\n" or not self._at_last_column():
-                    grid.wrap_waits = False
-                    grid.column = 0
-            case _ if character in _NEWLINES:
+    def _control(self, run: str, text: str, end: int) -> None:
+        """Obey a control character, or several equal ones. ``end`` is where they end in the text."""
+        grid, character = self.grid, run[0]
+        if character == "\r":
+            if len(run) > 1:
+                self._return(followed_by_newline=False)
+            self._return(followed_by_newline=text[end : end + 1] == "\n")
+        elif character in _NEWLINES:
+            for _ in run:
                 self._line_feed()
-            case "\x08":
-                grid.wrap_waits = False
-                grid.column = max(0, grid.column - 1)
-            case "\t":
-                grid.column = min((grid.column // 8 + 1) * 8, grid.columns - 1)
-            case _:
-                pass
+        elif character == "\x08":
+            grid.wrap_waits = False
+            grid.column = max(0, grid.column - len(run))
+        elif character == "\t":
+            grid.column = min((grid.column // 8 + len(run)) * 8, grid.columns - 1)
+
+    def _return(self, *, followed_by_newline: bool) -> None:
+        grid = self.grid
+        self.before_return = grid.column
+        if followed_by_newline or not self._at_last_column():
+            grid.wrap_waits = False
+            grid.column = 0
 
     def _at_last_column(self) -> bool:
         """Whether a space before this CR went to the next row. If so, the width is known, and the cursor is there."""
@@ -137,6 +136,13 @@ class Painter(msgspec.Struct):
             if reached >= _LEAST_WIDTH and reached == len(grid.rows[grid.row]):
                 grid.wraps[grid.row] = True
         grid.line_feed()
+
+    def _obey(self, sequence: str) -> None:
+        """Obey an escape sequence. Titles and other strings are ignored."""
+        if sequence[1] == "[":
+            self._sequence(sequence)
+        else:
+            self._escape(sequence)
 
     def _escape(self, sequence: str) -> None:
         grid = self.grid
@@ -173,9 +179,7 @@ class Painter(msgspec.Struct):
             case "A":
                 grid.move_up(count)
             case "B":
-                for _ in range(min(count, _MOST_DOWN)):
-                    grid.down()
-                grid.wrap_waits = False
+                grid.move_down(min(count, _MOST_DOWN))
             case "G" | "`":
                 grid.column = min(count - 1, MAX_COLUMNS - 1)
                 grid.wrap_waits = False

@@ -75,6 +75,8 @@ HOSTILE = [
     "\t" * 5000, "\x08" * 5000, "x" * 8192, "한" * 8192, "e" + "\u0301" * 8000, "\x1b[9999G\x1b[9999@y", "\x1b[1;1H" * 900,
     "\x1bM" * 3000, "\x1bc" * 3000, "\x1b7\x1b[9999B\x1b8x", "\u202e\u2066" * 3000, "\x9b9999B\x84\x85", "\x1b[?1049h",
     "x\x1b[2J" * 1000, "\x1b[٣C", "\x1b[²C", "ab \r" * 2000, (" " * 30 + "\r \r") * 200,
+    "\x1b[8191Gx" + "\x1b[1K" * 2000, "\x1b[8191Gx\x1b[G" + "\x1b[9999X" * 1500, "\x1b[50B" * 1600, "\x1b[20L" * 1600,
+    "\x1b[8191Gx\x1b[G" + "\x1b[P" * 2000, "\x1b[8192Gx\n" * 800, "\x1b[20M" * 1600, "\x1b[9999Gx\x1b[G\x1b[J" * 500,
 ]  # fmt: skip
 
 
@@ -93,6 +95,40 @@ def test_hostile_writes_are_bounded(write: str) -> None:
     assert peak < 4_000_000
     assert took < 10
     painter.feed("\x1b\\\x07\x18ok")
+
+
+@pytest.mark.parametrize("sequence", ["\x1b[1K", "\x1b[9999X", "\x1b[50B", "\x1b[20L", "\x1b[P", "\x1b[@"])
+def test_the_work_of_one_write_is_bounded(sequence: str) -> None:
+    """What exceeds the bound is not painted, and the line is in doubt. The next write is painted again."""
+    painter = Painter()
+    painter.feed("x" * 8000 + ("\n" * 150 + "\x1b[9999A" if sequence[-1] == "L" else ""))
+    painter.grid.column = 1 if sequence[-1] in "XP@" else painter.grid.column
+    painter.feed(sequence * 3)
+    assert not painter.grid.damaged or sequence[-1] == "B"
+    painter.feed(sequence * 2500)
+    assert painter.grid.damaged
+    assert painter.grid.work < 0
+    painter.grid.clear()
+    painter.feed("abc\x1b[2D\x1b[1K")
+    assert painter.grid.text_of(0) == "  c"
+
+
+@pytest.mark.parametrize(
+    ("run", "single"),
+    [("\r\r\r", ["\r"] * 3), ("\x08\x08", ["\x08"] * 2), ("\t\t\t", ["\t"] * 3), ("\n\n", ["\n"] * 2)],
+)
+@pytest.mark.parametrize("before", ["", "abc", "x" * 25 + " ", "x" * 80])
+@pytest.mark.parametrize("width", [0, 20, 80])
+def test_several_control_characters_at_once_act_as_one_after_the_other(
+    run: str, single: list[str], before: str, width: int
+) -> None:
+    at_once, one_by_one = Painter(), Painter()
+    for painter, writes in ((at_once, [run]), (one_by_one, single)):
+        painter.grid.width = width
+        for write in (before, *writes, "y"):
+            painter.feed(write)
+        painter.grid.work = 0
+    assert at_once.grid == one_by_one.grid
 
 
 def within_bounds(grid: Grid) -> None:
