@@ -102,6 +102,8 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         forgotten = intake.use_router(new.router, time.time_ns(), look_back=True)
         look_back.again()
         _try_shadow(new, journal, intake)
+        if new.config.terminal != live.current.config.terminal:
+            intake.use_recorder(_recorder(new.config), time.time_ns())
         controls.use_config(dict(new.config.labels), new.config.channels, _retention(new).alerts_ns)
         maintenance.use(_retention(new))
         inspector.channels = tuple(new.config.channels)
@@ -162,14 +164,15 @@ def _made(prepared: Prepared, journal: Journal, intake: Intake) -> Source:
 
 
 def _recorder(config: Config) -> TerminalRecorder | None:
-    """The terminals, as they were at the end of the previous run."""
-    if config.terminal == "off":
-        return None
+    """The terminals, as they were at the end of the previous run. None if commands are off; material is removed."""
     journal = config.journal.path
     socket = config.admin.socket
     key_folder = journal.parent if socket is None else Path(socket).parent
     file = MaterialFile(journal.with_name(f"{journal.name}.terminal"), key_folder / f"{journal.name}.terminal.key")
     recorder = TerminalRecorder(file)
+    if config.terminal == "off":
+        recorder.remove()
+        return None
     recorder.load()
     return recorder
 

@@ -120,9 +120,6 @@ def _with_running_sections(new: Generation, running: Generation) -> tuple[Genera
         before = running.config.journal
         journal = structs.replace(config.journal, path=before.path, url=before.url, password=before.password)
         config = structs.replace(config, journal=journal)
-    if config.terminal != running.config.terminal:
-        restart.append("terminal")
-        config = structs.replace(config, terminal=running.config.terminal)
     stdin = {each.name: each for each in running.config.sources if isinstance(each, StdinSettings)}
     if any(each != stdin.get(each.name, each) for each in config.sources if isinstance(each, StdinSettings)):
         restart.append("sources: stdin")  # what was read of a line would be lost
@@ -136,7 +133,8 @@ def _changes(running: Config, before: Config, config: Config) -> list[str]:
     sources = _compared("source", _by_name(before.sources), _by_name(config.sources))
     channels = _compared("channel", dict(running.channels), dict(config.channels))
     listeners = [f"listener `{name}` changed" for name in _LISTENERS if getattr(before, name) != getattr(config, name)]
-    return [*sources, *channels, *listeners]
+    terminal = [f"terminal commands {config.terminal}"] if running.terminal != config.terminal else []
+    return [*sources, *channels, *listeners, *terminal]
 
 
 def _by_name(sources: Sequence[SourceSettings]) -> dict[str, object]:

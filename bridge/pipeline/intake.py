@@ -124,6 +124,23 @@ class Intake:
         if deliveries:
             self._on_deliveries()
 
+    def use_recorder(self, recorder: TerminalRecorder | None, now_ns: int) -> None:
+        """Make commands with another recorder from the next batch on; None discards material.
+
+        What was typed so far is stored as commands, and its material is removed. Raises Aborted as ``accept`` does.
+        """
+        deliveries = 0
+        with self._lock:
+            previous = self._recorder
+            if previous is not None:
+                self._follow_clock()
+                commands = previous.end(now_ns)
+                deliveries = self._decide(Batch(TERMINAL, now_ns, ()), commands, commands, [])
+                previous.remove()
+            self._recorder = recorder
+        if deliveries:
+            self._on_deliveries()
+
     def between_batches(self, action: Callable[[], bool]) -> bool:
         """Run a short action on the journal while no batch is being stored. Returns what the action returns."""
         with self._lock:

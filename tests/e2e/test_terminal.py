@@ -88,3 +88,16 @@ def test_what_is_typed_without_an_echo_is_in_no_file(instance: Instance) -> None
             assert [secret for secret in secrets("bash-80") if secret.encode() in content] == [], path
     assert [each for each in instance.kept() if any(secret in str(each.alert) for secret in secrets("bash-80"))] == []
     assert not [each for each in instance.kept() if each.alert.rule.startswith("fb:")]
+
+
+def test_a_reload_switches_commands_off_and_on(instance: Instance) -> None:
+    """Without a restart; `reload` says so."""
+    configure(instance)
+    instance.bridge()
+    instance.await_logged('"started"')
+    config = instance.folder / "falco-bridge.yaml"
+    on = config.read_text(encoding="utf-8")
+    for text, expected in ((f"{on}terminal: off\n", "terminal commands off"), (on, "terminal commands on")):
+        config.write_text(text, encoding="utf-8")
+        run("reload", "--config", config)
+        instance.await_logged(expected)

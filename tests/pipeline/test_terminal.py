@@ -346,6 +346,31 @@ def test_without_a_recorder_material_is_discarded(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_commands_are_switched_off_and_on(run: Run) -> None:
+    """Off: what was typed becomes commands, its material goes, and later material is discarded."""
+    alerts = cron().alerts
+    run.accept(*alerts)
+    assert run.file.exists()
+    run.intake.use_recorder(None, run.now_ns)
+    assert [each.fields["cmd.text"] for each in run.stored()] == ["echo x > /etc/cron.d/x"]
+    assert not run.file.exists()
+    other = Typist(pid=99)
+    other.start()
+    other.type("ls")
+    other.show_prompt()
+    run.accept(*other.alerts)
+    run.intake.use_recorder(TerminalRecorder(run.file), run.now_ns)
+    run.wait(10)
+    assert len(run.stored()) == 1
+    third = Typist(pid=100)
+    third.start()
+    third.type("pwd")
+    third.show_prompt()
+    run.accept(*third.alerts)
+    run.wait(10)
+    assert [each.fields["cmd.text"] for each in run.stored()] == ["echo x > /etc/cron.d/x", "pwd"]
+
+
 def test_removing_material_takes_a_bounded_share_of_the_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a removal that took a second, the next one waits for fifty."""
     removals = []

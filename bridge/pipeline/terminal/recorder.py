@@ -136,6 +136,18 @@ class TerminalRecorder:
         """Whether ``tick`` has something to do."""
         return bool(self._terminals.waits or self._finished or self._has_done_lines)
 
+    def end(self, now_ns: int) -> list[Alert]:
+        """Nothing follows: the alerts of every command that is known so far. ``committed`` and ``remove`` follow."""
+        self._finish(self._terminals.end(now_ns))
+        return self.finished()
+
+    def remove(self) -> None:
+        """Remove the material."""
+        try:
+            self._file.remove()
+        except OSError as error:
+            self._log.error("terminal material not removed", problem=str(error), path=str(self._file.path))
+
     def close(self) -> None:
         """Release the file. What it holds is used at the next start."""
         self._file.close()
