@@ -119,12 +119,8 @@ class Claims:
 
     def _sends(self, rooms: Mapping[str, Capacity], now_ns: int) -> Iterator[list[_Row]]:
         """For each channel up to ``Capacity.sends`` lists of deliveries, health alerts first, then oldest first."""
-        ready = self._ready(rooms, now_ns)
-        batched = [row for channel, rows in ready.items() for row in rows
-                   if rooms[channel].batch_size > 1 and row.order_key is not None and not row.is_alone]  # fmt: skip
-        followers = self._followers(batched, max((room.batch_size for room in rooms.values()), default=1) - 1, now_ns)
-        for channel, rows in ready.items():
-            yield from _gathered(rows, rooms[channel], followers)
+        for channel, rows in self._ready(rooms, now_ns).items():
+            yield from _gathered(rows, rooms[channel], _Followers(self._database, rows, rooms[channel], now_ns))
 
     def _ready(self, rooms: Mapping[str, Capacity], now_ns: int) -> dict[str, list[_Row]]:
         """The deliveries of each channel that may begin a send."""
@@ -145,22 +141,6 @@ class Claims:
 
     def _rows(self, statement: str, channels: Sequence[str], limits: Sequence[int], now_ns: int) -> list[_Row]:
         return self._database.rows(_Row, statement, (channels, limits, now_ns))
-
-    def _followers(self, rows: Sequence[_Row], limit: int, now_ns: int) -> dict[int, list[_Row]]:
-        """The deliveries behind the first one of an order key, up to one that is not due; by the first one's id."""
-        if not rows or not limit:
-            return {}
-        firsts = {(row.channel, row.order_key): row.id for row in rows}
-        found: dict[int, list[_Row]] = {row.id: [] for row in rows}
-        ended: set[int] = set()
-        columns = [row.channel for row in rows], [row.order_key for row in rows], [row.id for row in rows]
-        for row in self._database.rows(_Row, _FOLLOWERS, (*columns, limit)):
-            first = firsts[row.channel, row.order_key]
-            if row.due_ns > now_ns:
-                ended.add(first)
-            elif first not in ended:
-                found[first].append(row)
-        return found
 
     def _deliveries(self, send: Iterable[_Row], unreadable: list[tuple[int, str]]) -> Iterator[Delivery]:
         """The deliveries of these rows; those that cannot be read are added to ``unreadable``."""
@@ -188,7 +168,42 @@ class Claims:
         return tuple(self._bodies.decode_or_stand_in(row.id, row.body) for row in rows)
 
 
-def _gathered(rows: Iterable[_Row], room: Capacity, followers: Mapping[int, Sequence[_Row]]) -> Iterator[list[_Row]]:
+class _Followers:
+    """The deliveries behind the first ones of order keys, read for more and more keys at once.
+
+    Where keys have many deliveries, few keys fill a batch; where they have one each, many keys are needed.
+    """
+
+    def __init__(self, database: Database, rows: Sequence[_Row], room: Capacity, now_ns: int) -> None:
+        self._database = database
+        self._firsts = [row for row in rows if room.batch_size > 1 and row.order_key is not None and not row.is_alone]
+        self._limit = room.batch_size - 1
+        self._now_ns = now_ns
+        self._found: dict[int, list[_Row]] = {}
+        self._at_once = 2
+
+    def of(self, row: _Row) -> Sequence[_Row]:
+        """Those behind this one, up to one that is not due. Asked for in the order of the rows."""
+        if self._firsts and self._firsts[0].id == row.id:
+            self._read(self._firsts[: self._at_once])
+            self._firsts = self._firsts[self._at_once :]
+            self._at_once *= 4
+        return self._found.get(row.id, ())
+
+    def _read(self, rows: Sequence[_Row]) -> None:
+        firsts = {row.order_key: row.id for row in rows}
+        self._found |= {row.id: [] for row in rows}
+        ended: set[int] = set()
+        columns = [row.channel for row in rows], [row.order_key for row in rows], [row.id for row in rows]
+        for row in self._database.rows(_Row, _FOLLOWERS, (*columns, self._limit)):
+            first = firsts[row.order_key]
+            if row.due_ns > self._now_ns:
+                ended.add(first)
+            elif first not in ended:
+                self._found[first].append(row)
+
+
+def _gathered(rows: Iterable[_Row], room: Capacity, followers: _Followers) -> Iterator[list[_Row]]:
     """Up to ``room.sends`` lists of deliveries of one channel."""
     sends, gathered = 0, list[_Row]()
     for row in rows:
@@ -199,7 +214,7 @@ def _gathered(rows: Iterable[_Row], room: Capacity, followers: Mapping[int, Sequ
             yield [row]
             continue
         gathered.append(row)
-        gathered += followers.get(row.id, ())[: room.batch_size - len(gathered)]
+        gathered += followers.of(row)[: room.batch_size - len(gathered)]
         if len(gathered) == room.batch_size:
             sends += 1
             yield gathered
