@@ -57,6 +57,15 @@ CASES: dict[str, Values] = {
             "persistence": {"existingClaim": "journal"},
         }
     },
+    "PostgreSQL": {
+        "config": {
+            "journal": {
+                "url": "postgresql://falco_bridge@db.example.org/falco?sslmode=verify-full",
+                "password": "${file:/run/secrets/falco-bridge/database-password}",
+            }
+        },
+        "central": {"persistence": {"size": "1Gi"}},
+    },
     "without volume": {"central": {"persistence": {"enabled": False}}, "serviceAccount": {"create": False}},
     "container logs": {"mode": "node", "metrics": MONITORED},
     "container logs as root": {"mode": "node", "node": {"runAsUser": 0, "seLinuxOptions": {"type": "spc_t"}}},
