@@ -294,11 +294,11 @@ class Binder:
     def _body(self, node: yaml.Node, place: Place) -> Any:
         reader = BodyReader(self.document, self.references, self._note, with_secrets=self._with_secrets)
         try:
-            value = reader.read(node)
+            return reader.read(node)
         except InvalidBodyError:
             return FAILED
-        self.body_texts[place] = tuple(reader.texts)
-        return value
+        finally:
+            self.body_texts[place] = tuple(reader.texts)
 
     def _plain(self, declared: Any, node: yaml.Node, key: Key, place: Place) -> Any:
         secret = isinstance(declared, type) and issubclass(declared, Secret)

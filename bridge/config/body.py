@@ -11,6 +11,7 @@ import yaml
 
 from bridge.channels.message.body_names import CONCAT, EACH, ELSE, MATCH, OPERATORS
 from bridge.common.secret import Secret
+from bridge.common.suggest import did_you_mean
 from bridge.config.document import REFERENCE, Document
 from bridge.config.references import References
 from bridge.language.diagnostics.diagnostic import Code
@@ -47,7 +48,8 @@ class BodyReader:
         self._note = note
         self._with_secrets = with_secrets
         self._count = 0
-        self._each: yaml.Node | None = None
+        self._has_seen_each = False
+        self._is_invalid = False
         self.texts: list[BodyText] = []
 
     def read(self, node: yaml.Node) -> Any:
@@ -55,7 +57,7 @@ class BodyReader:
         if not isinstance(node, yaml.MappingNode | yaml.SequenceNode) or not node.value:
             self._fail(node, "`body` must be a mapping or a list", 'such as body: {text: "%output"}')
         value = self._value(node, 1, is_of_one=not self._has_each(node))
-        if self._references.take_problems():
+        if self._is_invalid:
             raise InvalidBodyError
         return value
 
@@ -79,12 +81,11 @@ class BodyReader:
         names = [str(key.value) if isinstance(key, yaml.ScalarNode) else "" for key, _ in node.value]
         self._check_names(node, names)
         if EACH in names:
-            if self._each is not None:
-                self._fail(node, "a body has one `%each`", "it stands for every alert of the request")
-            self._each = node
-            return {EACH: self._value(node.value[0][1], depth + 1, is_of_one=True)}
+            if self._has_seen_each:
+                self._wrong(node, "a body has one `%each`", "it stands for every alert of the request")
+            self._has_seen_each = True
         return {
-            name: self._value(inner, depth + 1, is_of_one=is_of_one)
+            name: self._value(inner, depth + 1, is_of_one=is_of_one or name == EACH)
             for name, (_, inner) in zip(names, node.value, strict=True)
         }
 
@@ -92,16 +93,16 @@ class BodyReader:
         for name, (key, inner) in zip(names, node.value, strict=True):
             self._document.show(key)
             if not isinstance(key, yaml.ScalarNode) or (name == "<<" and key.style is None):
-                self._fail(key, "a key of a body must be a text", 'write "NAME": VALUE')
-            if names.count(name) > 1:
-                self._fail(key, f"`{name}` is given twice", "keep one")
-            if name.startswith("%") and name not in OPERATORS and not (name == ELSE and MATCH in names):
+                self._wrong(key, "a key of a body must be a text", 'write "NAME": VALUE')
+            elif names.count(name) > 1:
+                self._wrong(key, f"`{name}` is given twice", "keep one")
+            elif name.startswith("%") and name not in OPERATORS and not (name == ELSE and MATCH in names):
                 hint = f"{EACH} makes an item for each alert, {MATCH} chooses a value; other keys do not start with %"
-                self._fail(key, f"unknown key `{name}`", hint)
-            if name == EACH and len(names) > 1:
-                self._fail(key, f"`{EACH}` has other keys beside it", "indent them below it")
-            if name == MATCH and not isinstance(inner, yaml.ScalarNode):
-                self._fail(key, f"`{MATCH}` needs a text", f'such as "{MATCH}": "%severity"')
+                self._wrong(key, f"unknown key `{name}`", did_you_mean(name, OPERATORS) or hint)
+            elif name == EACH and len(names) > 1:
+                self._wrong(key, f"`{EACH}` has other keys beside it", "indent them below it")
+            elif name == MATCH and not isinstance(inner, yaml.ScalarNode):
+                self._wrong(key, f"`{MATCH}` needs a text", f'such as "{MATCH}": "%severity"')
 
     def _scalar(self, node: yaml.ScalarNode, *, is_of_one: bool) -> Any:
         refers = REFERENCE.search(node.value) is not None
@@ -140,12 +141,16 @@ class BodyReader:
         value = self._references.resolve(reference)
         for message, hint in self._references.take_problems():
             self._note(Code.SECRET_UNAVAILABLE, self._document.span(node), message, hint)
-        if value is None:
-            raise InvalidBodyError
-        return Secret(value)
+            self._is_invalid = True
+        return Secret(value or "")
+
+    def _wrong(self, node: yaml.Node, message: str, hint: str) -> None:
+        """Note an error, and read on: all errors of a body are reported at once."""
+        self._note(Code.WRONG_SHAPE, self._document.span(node), message, hint)
+        self._is_invalid = True
 
     def _fail(self, node: yaml.Node, message: str, hint: str) -> None:
-        self._note(Code.WRONG_SHAPE, self._document.span(node), message, hint)
+        self._wrong(node, message, hint)
         raise InvalidBodyError
 
 

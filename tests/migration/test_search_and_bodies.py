@@ -139,6 +139,22 @@ def test_outputs_with_json_of_their_own_post_the_same() -> None:
     assert posted == EXPECTED
 
 
+def test_receivers_of_falcosidekicks_json_get_it() -> None:
+    """falcosidekick-ui and Kafka's REST proxy in an envelope, Sumo Logic with its metadata."""
+    channels = channels_of(
+        "webui: {url: 'http://ui:2802'}\nkafkarest: {address: 'http://rest:8082/topics/falco'}\n"
+        "sumologic: {receiverURL: 'https://collectors.sumologic.com/receiver/v1/http/ZaVnC4dhaV1234567890',"
+        " sourceCategory: prod/falco}\n"
+    )
+    event = posted_by(channels["webui"]["body"], make_delivery())
+    assert (event["outputs"], event["event"]["rule"]) == (["falco-bridge"], "Terminal shell")
+    assert channels["kafkarest"]["url"].endswith("/topics/falco?type=application/vnd.kafka.json.v2%2Bjson")
+    assert posted_by(channels["kafkarest"]["body"], make_delivery()) == {"records": [{"value": event["event"]}]}
+    assert channels["sumologic"].endswith(
+        "?format=falcosidekick&batch=ndjson&+X-Sumo-Category=${SUMOLOGIC_X_SUMO_CATEGORY}"
+    )
+
+
 def posted_by(body: Any, each: Delivery) -> Any:
     """The JSON that a webhook with this body posts."""
     channel = open_channel("c", "webhook://h/", {}, extras=ChannelExtras(body=body))

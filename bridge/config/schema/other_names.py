@@ -22,6 +22,9 @@ _MEANT = {
     "batch": ("digest_after",), "workers": ("concurrency",), "parallelism": ("concurrency",), "backup": ("fallback",),
     "fallback_channel": ("fallback",), "verbosity": ("level",), "loglevel": ("level",), "grace": ("drain",),
     "grace_period": ("drain",), "ca_file": ("ca",), "cafile": ("ca",), "cert_file": ("cert",), "key_file": ("key",),
+    "client_cert": ("tls", "cert"), "client_certificate": ("tls", "cert"), "client_key": ("tls", "key"),
+    "mtls": ("tls",), "mutualtls": ("tls",), "ssl": ("tls",), "key_password": ("passphrase",), "payload": ("body",),
+    "template": ("body",),
     "certificate": ("cert",), "private_key": ("key",), "max_size": ("size",), "max_clients": ("max_connections",),
     "allowed_ips": ("allow",), "allowlist": ("allow",), "whitelist": ("allow",), "cidrs": ("allow",),
     "allow_from": ("allow",), "cors": ("origins",), "allowed_origins": ("origins",), "allowed_hosts": ("hosts",),
@@ -42,7 +45,7 @@ _ADVICE = {
     "filter": "remove it, and write the condition in a route: when …",
     "defaults": "write the options with each channel",
     "secrets": "write `${NAME}` or `${file:/run/secrets/name}` where a secret is used",
-    "tls": "write it with its source, such as - {http: …, tls: {…}}",
+    "tls": "write it with its source or channel, such as - {http: …, tls: {…}}",
     "timezone": 'write it with its source, or in a schedule: in "Europe/Berlin"',
 }  # fmt: skip
 

@@ -109,6 +109,30 @@ def cloudevents(settings: Settings) -> Channel:
     return _with_body(channel, body, "attributes are in the JSON (structured mode), not in headers")
 
 
+def webui(settings: Settings) -> Channel:
+    """Events for falcosidekick-ui."""
+    channel = http_channel("webui", settings.get("webui.url"), {}, {})
+    return _with_body(channel, {"event": "%falcosidekick", "outputs": ["falco-bridge"]})
+
+
+def kafkarest(settings: Settings) -> Channel:
+    """Records for the REST proxy of Kafka, as embedded JSON."""
+    version = "v1" if settings.get("kafkarest.version") == "1" else "v2"
+    media_type = {"type": f"application/vnd.kafka.json.{version}%2Bjson"}
+    channel = http_channel("kafkarest", settings.get("kafkarest.address"), media_type, {})
+    note = "a record's value is the same JSON; the proxy writes it without the spaces of falcosidekick's"
+    return _with_body(channel, {"records": {"%each": {"value": "%falcosidekick"}}}, note)
+
+
+def sumologic(settings: Settings) -> Channel:
+    """The JSON of falcosidekick, with the metadata of the source in headers."""
+    names = {"X-Sumo-Category": "sourcecategory", "X-Sumo-Host": "sourcehost", "X-Sumo-Name": "name"}
+    given = {header: settings.get(f"sumologic.{name}") for header, name in names.items()}
+    headers = {header: (value, f"`sumologic.{names[header]}`") for header, value in given.items() if value}
+    parameters = {"format": "falcosidekick", "batch": "ndjson"}
+    return http_channel("sumologic", settings.get("sumologic.receiverurl"), parameters, headers)
+
+
 def otlp_logs(settings: Settings) -> Channel:
     """Log records in OTLP's JSON."""
     address = settings.get("otlp.logs.endpoint")

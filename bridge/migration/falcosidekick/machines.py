@@ -12,7 +12,10 @@ from bridge.migration.falcosidekick.bodies import (
     dynatrace,
     grafana,
     grafana_oncall,
+    kafkarest,
     otlp_logs,
+    sumologic,
+    webui,
 )
 from bridge.migration.falcosidekick.channel import (
     Channel,
@@ -172,7 +175,7 @@ LOGS = (
     Output("zincsearch", ("hostport",), _zincsearch, others=("index", "username", "password")),
     Output("datadoglogs", ("apikey",), _datadog_logs, others=("host", "service")),
     Output("splunk", ("host", "token"), splunk),
-    Output("sumologic", ("receiverurl",), _posts("sumologic", "receiverurl")),
+    Output("sumologic", ("receiverurl",), sumologic, others=("sourcecategory", "sourcehost", "name")),
     Output("grafanaoncall", ("webhookurl",), grafana_oncall),
     Output("alertmanager", ("hostport",), _alertmanager,
            others=("endpoint", "expiresafter", "extralabels", "extraannotations", "customseveritymap")),
@@ -199,12 +202,12 @@ FUNCTIONS = (
     Output("gcp.cloudrun", ("endpoint", "jwt"), _cloud_run),
     Output("cloudevents", ("address",), cloudevents, others=("extensions",)),
     Output("gcp.cloudfunctions", ("name",), instead="Give the function an HTTP trigger, and send to it with `webhooks://`."),
-    Output("webui", ("url",), instead="Search and watch with `falco-bridge history`, `show` and `tail`."),
+    Output("webui", ("url",), webui),
     Output("policyreport", ("enabled",), instead="There are no PolicyReports. Search with `falco-bridge history`."),
 )  # fmt: skip
 """Programs that act on alerts."""
 QUEUES = (
-    Output("kafkarest", ("address",), instead="Send to the brokers themselves with `kafka://`."),
+    Output("kafkarest", ("address",), kafkarest, others=("version",)),
     Output("kafka", ("hostport", "topic"), kafka, others=(
         "sasl", "tls", "username", "password", "async", "requiredacks", "compression", "balancer", "clientid",
         "topiccreation",

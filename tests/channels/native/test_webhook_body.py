@@ -195,6 +195,16 @@ def test_check_reports_a_body_that_cannot_be_used(tmp_path: Path, body: object, 
     assert all(each.span.line > 1 for each in found.diagnostics)
 
 
+def test_check_reports_all_errors_of_a_body_at_once(tmp_path: Path) -> None:
+    """Of its structure and of its texts."""
+    body = {"%eech": 1, "a": "%sevrity", "b": {"%each": {"c": "%proc.nam"}, "d": "${NOT_SET}"}}
+    messages = {each.message for each in loaded(tmp_path, {"url": "webhook://h/", "body": body}).diagnostics}
+    assert messages == {
+        "unknown key `%eech`", "unknown field `%sevrity`", "`%each` has other keys beside it",
+        "unknown field `proc.nam`", "the environment has no NOT_SET",
+    }  # fmt: skip
+
+
 def test_an_alias_cannot_make_a_body_large(tmp_path: Path) -> None:
     """Neither one that leads back, nor a billion laughs."""
     laughs = "\n".join(f"    a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))
