@@ -16,9 +16,10 @@ from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 _FILE = "file://"
 _AWS = frozenset({"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda"})
 _GCP = frozenset({"pubsub", "gcs"})
+_AZURE = frozenset({"eventhub"})
 _BROKERS = frozenset({"kafka", "kafkas", "nats", "natss"})
 _SEARCH = frozenset({"elasticsearch", "elasticsearchs", "opensearch", "opensearchs", "splunkhec", "splunkhecs"})
-NATIVE = _AWS | _GCP | _BROKERS | _SEARCH | frozenset(
+NATIVE = _AWS | _GCP | _AZURE | _BROKERS | _SEARCH | frozenset(
     {
         "console", "file", "exec", "webhook", "webhooks", "loki", "lokis", "alertmanager", "alertmanagers",
         "syslog+tcp", "syslog+tls", "syslog+udp",
@@ -43,6 +44,7 @@ _WITH_TLS = (
         }
     )
     | _GCP
+    | _AZURE
 )  # fmt: skip
 """The schemes of the bridge's own that use ``tls``."""
 
@@ -74,7 +76,7 @@ def open_channel(
             from bridge.channels.native import exec as exec_channel
 
             return exec_channel.ExecChannel(name, parse_address(url, exec_channel.PARAMETERS), labels, allowed)
-        case cloud if cloud in _AWS | _GCP:
+        case cloud if cloud in _AWS | _GCP | _AZURE:
             return _cloud_channel(name, url, labels, extras)
         case broker if broker in _BROKERS:
             return _broker_channel(name, url, labels, extras)
@@ -87,7 +89,12 @@ def open_channel(
 
 
 def _cloud_channel(name: str, url: str, labels: Mapping[str, str], extras: ChannelExtras) -> Channel:
-    if url.partition("://")[0].lower() in _GCP:
+    scheme = url.partition("://")[0].lower()
+    if scheme in _AZURE:
+        from bridge.channels.native.azure.event_hub import EventHubChannel
+
+        return EventHubChannel(name, url, labels, extras)
+    if scheme in _GCP:
         from bridge.channels.native.gcp.opening import open_gcp
 
         return open_gcp(name, url, labels, extras)

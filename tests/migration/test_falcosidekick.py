@@ -85,6 +85,8 @@ PLAIN = {
     "gcp.pubsub.topic": "falco",
     "gcp.storage.bucket": "falco-alerts",
     "gcp.storage.prefix": "prod",
+    "azure.eventhub.name": "falco",
+    "azure.eventhub.namespace": "acme.servicebus.windows.net",
     "yandex.accesskeyid": "YCAJEexample0123456789",
     "yandex.s3.bucket": "falco-alerts",
     "yandex.datastreams.streamname": "/ru-central1/b1gexample/etnexample/falco",

@@ -1,4 +1,4 @@
-"""The outputs that feed services of AWS, Google Cloud and Yandex Cloud."""
+"""The outputs that feed services of AWS, Google Cloud, Azure and Yandex Cloud."""
 
 from __future__ import annotations
 
@@ -135,6 +135,12 @@ def _yandex(scheme: str, output: str, endpoint: str) -> Callable[[Settings], Cha
     return make
 
 
+def _event_hub(settings: Settings) -> Channel:
+    host = settings.get("azure.eventhub.namespace")
+    host = host if "." in host else f"{host}.servicebus.windows.net"
+    return Channel(_url("eventhub", "", f"{host}/{settings.get('azure.eventhub.name')}", {"format": "falcosidekick"}))
+
+
 OF_CLOUDS = frozenset({
     "aws.accesskeyid", "aws.secretaccesskey", "aws.region", "aws.rolearn", "aws.externalid", "aws.checkidentity",
     "gcp.credentials", "yandex.accesskeyid", "yandex.secretaccesskey", "yandex.region",
@@ -153,6 +159,7 @@ CLOUDS = (
     ),
     Output("gcp.pubsub", ("projectid", "topic"), _pubsub, others=("customattributes",)),
     Output("gcp.storage", ("bucket",), _storage, others=("prefix",)),
+    Output("azure.eventhub", ("name",), _event_hub, others=("namespace",)),
     Output("yandex.s3", ("bucket",), _yandex("s3", "yandex.s3", "https://storage.yandexcloud.net"),
            others=("prefix", "endpoint")),
     Output("yandex.datastreams", ("streamname",),

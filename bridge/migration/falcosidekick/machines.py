@@ -217,7 +217,6 @@ QUEUES = (
     *(Output(name, enabled, instead=_VECTOR) for name, enabled in (
         ("rabbitmq", ("url", "queue")), ("mqtt", ("broker",)), ("redis", ("address",)), ("timescaledb", ("host",)),
         ("influxdb", ("hostport",)),
-        ("azure.eventhub", ("name",)),
     )),
 )  # fmt: skip
 """Queues, buckets and databases."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -17,7 +16,8 @@ from bridge.channels.errors import ChannelError
 from bridge.channels.native.address import Address
 from bridge.channels.native.cloud.bodies import body_of
 from bridge.channels.native.cloud.objects import objects_in
-from bridge.channels.native.gcp.service import Service
+from bridge.channels.native.gcp.service import answer_of, make_service
+from bridge.channels.response import Response
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import ChannelExtras
 
@@ -52,14 +52,15 @@ class GcsChannel:
         query = "uploadType=multipart&ifGenerationMatch=0" + (f"&kmsKeyName={quote(key, safe='')}" if key else "")
         path = f"/upload/storage/v1/b/{quote(self._objects.bucket, safe='')}/o?{query}"
         self._body = body_of(address, labels)
-        self._service = Service(name, address, _API, path, _SCOPE, extras)
+        self._service = make_service(name, address, _API, path, _SCOPE, extras)
         self.address = self._service.address
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Write one object, unless it exists."""
         name = self._objects.name(deliveries)
 
-        def is_success(answer: Any) -> bool:
+        def is_success(response: Response) -> bool:
+            answer = answer_of(response)
             return isinstance(answer, dict) and answer.get("name") == name
 
         outcome = self._service.post(

@@ -17,7 +17,8 @@ from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
 from bridge.channels.native.address import Address
 from bridge.channels.native.cloud.bodies import body_of, bounded_lines, order_group, repeat_id
-from bridge.channels.native.gcp.service import Service
+from bridge.channels.native.gcp.service import answer_of, make_service
+from bridge.channels.response import Response
 from bridge.common.text import one_line
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import ChannelExtras
@@ -50,7 +51,7 @@ class PubSubChannel:
         self._is_ordered = address.choice("ordering", ("no", "yes")) == "yes"
         self._body, self._own = body_of(address, labels), address.labels
         path = f"/v1/projects/{project}/topics/{topic}:publish"
-        self._service = Service(name, address, _API, path, _SCOPE, extras)
+        self._service = make_service(name, address, _API, path, _SCOPE, extras)
         self.address = self._service.address
 
     def send(self, deliveries: Sequence[Delivery]) -> Outcome:
@@ -85,7 +86,8 @@ class PubSubChannel:
         return message | ({"orderingKey": order_group(delivery)} if self._is_ordered else {})
 
     def _publish(self, deliveries: Sequence[Delivery]) -> Outcome:
-        def is_success(answer: Any) -> bool:
+        def is_success(response: Response) -> bool:
+            answer = answer_of(response)
             ids = answer.get("messageIds") if isinstance(answer, dict) else None
             return isinstance(ids, list) and len(ids) == len(deliveries)
 
