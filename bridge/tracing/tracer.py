@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -60,7 +60,10 @@ class Tracer:
         """Export as these settings say from now on; None ends it. Raises SetupError."""
         if settings == self._settings:
             return
-        run = None if settings is None else _Run(self._make(settings, self._process), self.counts, self._gather_seconds)
+        run = None
+        if settings is not None:
+            log = structlog.get_logger("traces").bind(process=self._process)
+            run = _Run(self._make(settings, self._process), self.counts, self._gather_seconds, log)
         previous, self._run, self._settings = self._run, run, settings
         self.sample = 0.0 if settings is None else settings.sample
         if previous is not None:
@@ -100,7 +103,7 @@ class Tracer:
 class _Run:
     """The thread of one exporter, with its queue."""
 
-    def __init__(self, exporter: Exporter, counts: SpanCounts, gather_seconds: float) -> None:
+    def __init__(self, exporter: Exporter, counts: SpanCounts, gather_seconds: float, log: Any) -> None:
         self.queue: deque[Span] = deque()
         self.waiting = threading.Event()
         """Set when there is something to export."""
@@ -109,7 +112,7 @@ class _Run:
         self._gather_seconds = gather_seconds
         self._stopping = threading.Event()
         self._fails = False
-        self._log = structlog.get_logger("traces")
+        self._log = log
         self._thread = threading.Thread(target=self._work, name="traces", daemon=True)
         self._thread.start()
 

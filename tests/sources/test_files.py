@@ -60,7 +60,7 @@ def test_what_is_appended_is_read(tmp_path: Path) -> None:
     late = follow(path, read_from="end")
     with running(follow(path)) as from_start, running(late) as from_end:
         wait_until(lambda: rules(from_start) == ["r1"], "the first line")
-        wait_until(lambda: late.state()[0].detail.startswith("1 files"), "the file to be opened at its end")
+        wait_until(lambda: late.state()[0].detail.startswith("1 file"), "the file to be opened at its end")
         with path.open("ab") as file:
             file.write(line(2)[:10])
             file.flush()

@@ -173,7 +173,7 @@ def test_unread_lines_are_read_from_copytruncates_copy(tmp_path: Path) -> None:
         wait_until(lambda: len(taken.alerts) == 20, "the first lines")
         taken.hold.clear()
         append(path, 20)
-        wait_until(lambda: source.state()[0].detail.startswith("1 files, 0 bytes"), "the reader to wait for the commit")
+        wait_until(lambda: source.state()[0].detail.startswith("1 file, 0 bytes"), "the reader to wait for the commit")
         append(path, *range(21, 30))
         copytruncated(path)
         append(path, *range(30, 35))

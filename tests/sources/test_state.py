@@ -80,7 +80,7 @@ def test_the_other_sources_tell_the_least(tmp_path: Path) -> None:
         for source in (file, stdin):
             wait_until(lambda source=source: source.state()[0].alerts == 1, "the alert")
         wait_until(lambda: http.state()[0].connected_since_ns, "the listener")
-        assert file.state()[0].detail == "1 files, 0 bytes behind"
+        assert file.state()[0].detail == "1 file, 0 bytes behind"
         os.close(write)
         wait_until(lambda: stdin.state()[0].detail == "ended", "the end of the input")
         assert stdin.state()[0].connected_since_ns is None

@@ -45,6 +45,7 @@ _WHERE_FIELDS = (
     ("okta.org",),
 )
 _WHO_FIELDS = (
+    "cmd.who",
     "user.name",
     "ka.user.name",
     "ct.user",
@@ -54,6 +55,7 @@ _WHO_FIELDS = (
     "github.user",
 )
 _ACTION_FIELDS = (
+    "cmd.text",
     "proc.cmdline",
     "proc.name",
     "ka.verb",

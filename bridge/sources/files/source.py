@@ -89,7 +89,8 @@ class FileSource:
     def state(self) -> tuple[SourceState, ...]:
         """Following since when, the number of files, and their unread bytes."""
         tails = list(self._files.tails.values())
-        detail = f"{len(tails)} files, {sum(max(0, tail.seen - tail.read) for tail in tails)} bytes behind"
+        noun = "file" if len(tails) == 1 else "files"
+        detail = f"{len(tails)} {noun}, {sum(max(0, tail.seen - tail.read) for tail in tails)} bytes behind"
         if truncations := self._files.truncations:
             detail += f", truncated {truncations} times"
         if lines := self._unrecognized.count:
