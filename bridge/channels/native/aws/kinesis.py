@@ -11,11 +11,11 @@ from bridge.channels.errors import ChannelError
 from bridge.channels.native.aws.client import Client
 from bridge.channels.native.aws.errors import NOT_AWS, entry_outcome, outcome_of
 from bridge.channels.native.aws.resource import Resource, region_of
-from bridge.channels.native.cloud.bodies import body_of, bounded_lines, order_group
+from bridge.channels.native.cloud.bodies import body_of, bounded_lines, order_group, spread_key
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.outcome import summarized
 
-PARAMETERS = ()
+PARAMETERS = ("ordering",)
 _STREAM = re.compile(r"[A-Za-z0-9_./-]{1,250}")
 """A name; Yandex has slashes in them."""
 _RECORD, _REQUEST = 1_000_000, 4_500_000
@@ -35,6 +35,7 @@ class KinesisChannel:
         if not _STREAM.fullmatch(stream):
             raise ChannelError("has no valid name of a stream; write kinesis://NAME?region=REGION")
         self._stream = f"/{stream}" if "/" in stream else stream
+        self._key = order_group if resource.address.choice("ordering", ("no", "yes")) == "yes" else spread_key
         self._body, self._secrets = body_of(resource.address, labels), resource.secrets
         self._client = Client("kinesis", resource, region_of(resource))
 
@@ -42,7 +43,7 @@ class KinesisChannel:
         """Put all deliveries in one request. The stream answers for each of them."""
         lines = bounded_lines([self._body(each) for each in deliveries], _RECORD, _REQUEST)
         pairs = zip(deliveries, lines, strict=True)
-        records = [{"Data": line, "PartitionKey": order_group(each)} for each, line in pairs]
+        records = [{"Data": line, "PartitionKey": self._key(each)} for each, line in pairs]
         try:
             response = self._client.call("put_records", StreamName=self._stream, Records=records)
         except Exception as error:  # noqa: BLE001  # outcome_of raises what is not botocore's

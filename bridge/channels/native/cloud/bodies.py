@@ -50,6 +50,12 @@ def order_group(delivery: Delivery) -> str:
     return hashlib.sha256(group.encode("utf-8", "replace")).hexdigest()[:32]
 
 
+def spread_key(delivery: Delivery) -> str:
+    """The same for the deliveries of an incident, and another one for each other alert."""
+    context = delivery.notification.context
+    return order_group(delivery) if context is not None and context.incident else delivery.alert.id
+
+
 def repeat_id(delivery: Delivery) -> str:
     """The same for each attempt: the alert's id, with the delivery's for a later message about the same alert."""
     is_first = delivery.notification.context is None

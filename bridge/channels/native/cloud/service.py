@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
+from urllib.parse import quote
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.native.address import Address, parse_address
@@ -42,7 +43,7 @@ class Service:
         A token is never sent unencrypted: an ``http://`` address is that of an emulator, which has no tokens.
         """
         endpoint, cafile = endpoint_of(address) or default, address.one("cafile")
-        where = parse_address(f"{endpoint}?cafile={cafile}" if cafile else endpoint, ("cafile",))
+        where = parse_address(f"{endpoint}?cafile={quote(cafile)}" if cafile else endpoint, ("cafile",))
         self._endpoint = Endpoint(where, f"{where.path.rstrip('/')}{path}", name=name, extras=extras)
         self.address = self._endpoint.address
         self._tokens = tokens if endpoint.startswith("https://") else None

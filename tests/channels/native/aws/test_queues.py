@@ -135,18 +135,30 @@ def test_a_subject_is_one_that_sns_accepts(text: str) -> None:
 
 
 def test_a_stream_gets_records(cloud: Cloud) -> None:
-    """Those of one route in one shard."""
+    """Spread over the shards, or in order: those of one route in one shard."""
     client = cloud.client("kinesis")
     client.create_stream(StreamName="alerts", ShardCount=4)
-    outcome = open_channel("c", cloud.channel("kinesis://alerts"), {}).send([make_delivery(at) for at in range(20)])
+    client.create_stream(StreamName="spread", ShardCount=4)
+    sent = [make_delivery(at, rule=f"rule {at}") for at in range(20)]
+    outcome = open_channel("c", cloud.channel("kinesis://alerts", "ordering=yes"), {}).send(sent)
     assert outcome.verdict is Verdict.DELIVERED
+    assert open_channel("c", cloud.channel("kinesis://spread"), {}).send(sent).verdict is Verdict.DELIVERED
+    (records,) = filter(None, by_shard(client, "alerts"))
+    assert records == [*range(20)]
+    spread = [shard for shard in by_shard(client, "spread") if shard]
+    assert len(spread) > 1
+    assert sorted(number for shard in spread for number in shard) == [*range(20)]
+
+
+def by_shard(client: Any, stream: str) -> list[list[int]]:
+    """The ids of the deliveries in each shard."""
     found = []
-    for shard in client.list_shards(StreamName="alerts")["Shards"]:
-        where = {"StreamName": "alerts", "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+    for shard in client.list_shards(StreamName=stream)["Shards"]:
+        where = {"StreamName": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
         iterator = client.get_shard_iterator(**where)["ShardIterator"]
-        found.append([json.loads(each["Data"]) for each in client.get_records(ShardIterator=iterator)["Records"]])
-    (records,) = filter(None, found)
-    assert [each["falco_bridge"]["delivery"] for each in records] == [*range(20)]
+        records = client.get_records(ShardIterator=iterator)["Records"]
+        found.append([json.loads(each["Data"])["falco_bridge"]["delivery"] for each in records])
+    return found
 
 
 def test_a_throttled_shard_delays_its_records_only() -> None:
