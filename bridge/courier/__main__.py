@@ -35,6 +35,9 @@ def main() -> int:
 
 
 def _deliver(settings: dict[str, Any]) -> int:
+    from bridge.common.structlog_import import import_structlog
+
+    import_structlog()
     import structlog
 
     from bridge.channels.apprise import intercept

@@ -24,6 +24,9 @@ def main() -> int:
 
 
 def _index(settings: dict[str, Any]) -> int:
+    from bridge.common.structlog_import import import_structlog
+
+    import_structlog()
     import structlog
 
     from bridge.common.log_setup import configure_logging
