@@ -20,8 +20,10 @@ _LARGEST_CHECKED_BYTES = 64 << 20
 """Up to this size the whole file is checked for damage when it is opened (about a second)."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, checkpoint_pages: int) -> sqlite3.Connection:
     """A connection to the journal at ``path``, which is created if there is none, or upgraded.
+
+    A commit that leaves ``checkpoint_pages`` in the write-ahead log copies them to the journal's file.
 
     Raises JournalError where the file is damaged, of a newer format, not a journal, or cannot be written; the file is
     then unchanged.
@@ -36,6 +38,7 @@ def connect(path: Path) -> sqlite3.Connection:
     with _closed_on_error(connection, path):
         _recognise(connection, path)
         _set_up(connection)
+        connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}")
     return connection
 
 

@@ -23,6 +23,11 @@ from bridge.journal.sqlite.maintenance import SqliteMaintenance
 from bridge.journal.sqlite.order_keys import reopen
 from bridge.journal.sqlite.secret_file import SecretFile
 
+_CHECKPOINT_PAGES = 1000
+"""Pages in the write-ahead log at which a commit copies them to the journal's file."""
+_ROUTER_CHECKPOINT_PAGES = 4000
+"""As above, for the router. The courier reaches its number first, so that no sender waits, unless it is idle."""
+
 
 def assemble(database: Database, lock: FileLock | None = None) -> Journal:
     """A journal over an open database. Closing it releases ``lock``."""
@@ -53,7 +58,7 @@ def open_for_router(path: Path) -> Journal:
             f"another falco-bridge (process {lock.owner()}) is using the journal {path}; "
             "stop it, or give this one a journal.path of its own"
         )
-    return _open_locked(path, lock)
+    return _open_locked(path, lock, _ROUTER_CHECKPOINT_PAGES)
 
 
 def open_for_courier(path: Path) -> Journal:
@@ -73,9 +78,9 @@ def open_to_read(path: Path) -> Journal:
     return assemble(Database(connect_to_read(path), path))
 
 
-def _open_locked(path: Path, lock: FileLock | None) -> Journal:
+def _open_locked(path: Path, lock: FileLock | None, checkpoint_pages: int = _CHECKPOINT_PAGES) -> Journal:
     try:
-        return assemble(Database(connect(path), path), lock)
+        return assemble(Database(connect(path, checkpoint_pages), path), lock)
     except JournalError:
         if lock is not None:
             lock.release()
