@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from bridge.courier.courier import Courier
     from bridge.courier.settings import Settings
 
+_NICENESS = 5
+"""Below the router: Falco posts once and drops what is refused, while a delivery can wait for a core."""
+
 
 def main() -> int:
     """Deliver until stopped. Returns 0, WORN_OUT for another courier, or 1 where the journal cannot be used."""
     for number in (signal.SIGINT, signal.SIGHUP):  # the router handles Ctrl-C and a closed terminal, and stops us
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.nice(_NICENESS)
     settings: dict[str, Any] = json.loads(sys.stdin.buffer.readline() or b"{}")
     if not settings:
         return 0

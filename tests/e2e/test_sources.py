@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import socket
 import subprocess
@@ -54,7 +55,9 @@ def test_posted_alerts_arrive(instance: Instance) -> None:
         assert done.wait(60) == 0, (instance.folder / "falco.log").read_text(encoding="utf-8")
     instance.await_kept(60)
     instance.await_settled()
+    router, courier = (os.getpriority(os.PRIO_PROCESS, pid) for pid in (bridge.pid, instance.courier_pid()))
     assert instance.stop(bridge) == 0, instance.log
+    assert courier > router, "senders come before deliveries"
     assert len(instance.kept()) == 60
     assert '"duplicates": 60' in instance.log
     assert "0123456789abcdef" not in instance.log
