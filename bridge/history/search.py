@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from heapq import merge
 
 from bridge.history.fields import fields_of
-from bridge.history.index.folder import IndexFolder, Piece, Segment
+from bridge.history.index.folder import IndexFolder, Piece, Segment, is_of
 from bridge.history.index.plan import plan
 from bridge.history.index.query import EVERYTHING, Query
 from bridge.history.index.segment import SegmentReader
@@ -49,7 +49,7 @@ class Search:
         pieces = [Piece(numbers, None)] if self.index is None else self.index.pieces(numbers)
         for piece in pieces:
             rest = piece.numbers
-            if piece.segment is not None and query != EVERYTHING:
+            if piece.segment is not None and query != EVERYTHING and is_of(piece.segment, self.history):
                 rest = yield from self._from_segment(wanted, query, piece.segment, rest)
             yield from self._read(wanted, rest, lambda number: progress(numbers.stop - number, len(numbers)))
             progress(numbers.stop - piece.numbers.start, len(numbers))

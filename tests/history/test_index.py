@@ -265,6 +265,34 @@ def test_a_missing_or_damaged_index_is_rebuilt(journal: Journal, damage: str) ->
         assert found(journal, WORD, rebuilt) == list(range(12, 0, -1))
 
 
+@pytest.mark.parametrize("shared", [0, 7])
+def test_the_index_of_another_journal_is_not_used_and_removed(journal: Journal, tmp_path: Path, shared: int) -> None:
+    """A journal that was deleted, or replaced by a backup: its numbers mean other alerts from there on."""
+    fill(journal, 12)
+    folder = index_all(journal)
+    folder.raise_floor(100 if not shared else 0)
+    (tmp_path / "other").mkdir()
+    other = open_for_router(tmp_path / "other" / "journal.db")
+    PATHS[id(other)] = tmp_path / "other" / "journal.db"
+    fill(other, shared)
+    fill(other, 20 - shared, first=100)
+    folder.path.rename(tmp_path / "other" / "journal.db.history")
+    stale = IndexFolder(journal_path(other))
+    late = Wanted(words=frozenset({"word101"}))
+    assert found(other, late, stale) == [shared + 2]
+    fresh = index_all(other)
+    assert found(other, late, fresh) == [shared + 2]
+    assert fresh.lag(other.history.span()) == 0
+    assert not {"word8", "word11"} & indexed_words(fresh)
+    kept = [
+        each.covered.first
+        for each in fresh.segments()
+        if each.covered.newest_id == alert(4, fields={"proc.cmdline": "run word4"}).id
+    ]
+    assert kept == ([1] if shared else [])
+    other.close()
+
+
 def test_an_incomplete_segment_of_another_run_of_the_machine_is_written_again(journal: Journal) -> None:
     """It may have been lost in part, because it was not forced to the disk."""
     fill(journal, 3)

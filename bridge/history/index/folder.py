@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.history.index.segment import Covered, read_covered
+from bridge.journal.protocols import History
 
 _SUFFIX = ".idx"
 _FLOOR = "floor"
@@ -70,6 +71,10 @@ class IndexFolder:
         low = max(numbers.start, self.floor() + 1)
         return sum(len(piece.numbers) for piece in self.pieces(range(low, numbers.stop)) if piece.segment is None)
 
+    def lower_floor(self) -> None:
+        """Index from the beginning: the journal is another one."""
+        (self.path / _FLOOR).unlink(missing_ok=True)
+
     def new_path(self, first: int) -> Path:
         """Where a segment that begins with this number is written."""
         return self.path / f"{first:019d}{_SUFFIX}"
@@ -117,6 +122,15 @@ class IndexFolder:
         if covered is not None and not covered.boot:
             self._complete[path] = covered
         return covered
+
+
+def is_of(segment: Segment, history: History) -> bool:
+    """Whether a segment was made of this journal: of another one, its numbers mean other alerts."""
+    covered = segment.covered
+    if not covered.newest:
+        return True
+    found = history.numbered([covered.newest], decisions=False)
+    return bool(found) and found[0].alert.id == covered.newest_id
 
 
 def _first_of(path: Path) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from bridge.common.times import DAY_NS
-from bridge.history.index.folder import IndexFolder, Segment
+from bridge.history.index.folder import IndexFolder, Segment, is_of
 from bridge.history.index.segment import Covered, SegmentWriter
 from bridge.history.index.terms import terms_text
 from bridge.journal.protocols import History
@@ -74,7 +74,11 @@ class Indexer:
             self._writer = None
 
     def _check(self) -> None:
-        """Remove what a lost machine may have damaged, and the oldest segment if some of its alerts were purged."""
+        """Remove what is of no use, and the oldest segment if some of its alerts were purged.
+
+        That is what a lost machine may have damaged, and what was made of another journal: one that was deleted, or
+        that a backup replaced.
+        """
         segments = self._folder.segments()
         readable = {each.path for each in segments}
         for path in self._folder.files():
@@ -83,9 +87,21 @@ class Indexer:
         for each in segments:
             if each.covered.boot not in {"", self._boot}:
                 self._folder.remove(each.path)
+        others = [each for each in self._folder.segments() if self._is_of_another(each)]
+        for each in others:
+            self._folder.remove(each.path)
+        if self._folder.floor() >= self._history.span().stop:
+            self._folder.lower_floor()
+        if others:
+            self._log.info("index of another journal removed", segments=len(others))
         first = self._folder.segments()[:1]
         if first and self._history.count(first[0].covered.numbers) < first[0].covered.alerts:
             self._folder.drop(first[0].covered.first)
+
+    def _is_of_another(self, segment: Segment) -> bool:
+        """Whether it was made of another journal. One whose alerts are purged is not of interest here."""
+        newest = segment.covered.newest
+        return not is_of(segment, self._history) and newest >= self._history.first_number()
 
     def _gaps(self) -> list[range]:
         """The numbers of alerts that no segment covers, above the floor, the oldest first."""
@@ -110,7 +126,7 @@ class Indexer:
         whole = len(fitting) == len(alerts) < self._batch
         if fitting:
             last = gap.stop - 1 if whole else fitting[-1].number
-            writer.add([(each.number, terms_text(each)) for each in fitting], last)
+            writer.add([(each.number, terms_text(each)) for each in fitting], last, fitting[-1].alert.id)
         if len(fitting) < len(alerts) or (whole and not is_last):
             self._complete()
         if self._folder.floor() >= writer.covered.first:  # they were purged meanwhile

@@ -17,11 +17,12 @@ _SCHEMA = (
     "CREATE VIRTUAL TABLE words USING fts5(terms, content='', columnsize=0, detail='none', tokenize='ascii')",
     """
 CREATE TABLE covered (
-    first INTEGER NOT NULL, last INTEGER NOT NULL, day INTEGER NOT NULL, alerts INTEGER NOT NULL, boot TEXT NOT NULL
+    first INTEGER NOT NULL, last INTEGER NOT NULL, day INTEGER NOT NULL, alerts INTEGER NOT NULL, boot TEXT NOT NULL,
+    newest INTEGER NOT NULL, newest_id TEXT NOT NULL
 )
 """,
 )
-VERSION = 1
+VERSION = 2
 _BUSY_SECONDS = 5.0
 _MAX_TERMS = 500
 """Terms that one part of a word may stand for; more are not worth looking up."""
@@ -41,6 +42,10 @@ class Covered:
     """How many of them there were."""
     boot: str
     """The run of the machine that wrote it; empty once it is complete and on the disk."""
+    newest: int = 0
+    """The number of the latest of its alerts; 0 while it has none."""
+    newest_id: str = ""
+    """The id of that alert. In another journal, or one that was restored, that number has another id."""
 
     @property
     def numbers(self) -> range:
@@ -62,17 +67,25 @@ class SegmentWriter:
             for statement in _SCHEMA:
                 self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {VERSION}")
-            self._connection.execute("INSERT INTO covered VALUES (?, ?, ?, ?, ?)", _row(covered))
+            self._connection.execute("INSERT INTO covered VALUES (?, ?, ?, ?, ?, ?, ?)", _row(covered))
         self._connection.execute("PRAGMA synchronous = OFF")
         self.covered = covered
 
-    def add(self, rows: Sequence[tuple[int, str]], last: int) -> None:
-        """Add alerts, by number, with their terms. The segment then covers everything up to ``last``."""
-        covered = replace(self.covered, last=last, alerts=self.covered.alerts + len(rows))
+    def add(self, rows: Sequence[tuple[int, str]], last: int, newest_id: str) -> None:
+        """Add alerts, by number, with their terms. The segment then covers everything up to ``last``.
+
+        ``newest_id`` is the id of the last of these alerts.
+        """
+        covered = replace(
+            self.covered, last=last, alerts=self.covered.alerts + len(rows), newest=rows[-1][0], newest_id=newest_id
+        )
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             self._connection.executemany("INSERT INTO words (rowid, terms) VALUES (?, ?)", rows)
-            self._connection.execute("UPDATE covered SET last = ?, alerts = ?", (last, covered.alerts))
+            self._connection.execute(
+                "UPDATE covered SET last = ?, alerts = ?, newest = ?, newest_id = ?",
+                (last, covered.alerts, covered.newest, newest_id),
+            )
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
@@ -136,7 +149,7 @@ def read_covered(path: Path) -> Covered | None:
         with closing(_connect(path)) as connection:
             if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
                 return None
-            row = connection.execute("SELECT first, last, day, alerts, boot FROM covered").fetchone()
+            row = connection.execute("SELECT first, last, day, alerts, boot, newest, newest_id FROM covered").fetchone()
     except sqlite3.Error:
         return None
     return None if row is None else Covered(*row)
@@ -152,4 +165,6 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _row(covered: Covered) -> tuple[object, ...]:
-    return covered.first, covered.last, covered.day, covered.alerts, covered.boot
+    return (
+        covered.first, covered.last, covered.day, covered.alerts, covered.boot, covered.newest, covered.newest_id
+    )  # fmt: skip
