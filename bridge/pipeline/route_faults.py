@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bridge.alert import INTERNAL_SOURCE, Priority, make_alert
 from bridge.delivery import HEALTH_ALERT_ROUTE
-from bridge.language.program.program import Program
+from bridge.language.program.program import Program, Route
 from bridge.routing import Decision, Entry, Notification, Reason, Routed
 from bridge.routing.decision import Fault
 
@@ -40,8 +40,16 @@ class RouteFaults:
         return entries
 
 
+def _channels(route: Route) -> tuple[str, ...]:
+    """The route's own channels; where only tables name some, those of ``else``, or all that the tables can name."""
+    if route.to:
+        return route.to
+    otherwise = dict.fromkeys(channel for each in route.tables for channel in each.otherwise)
+    return tuple(otherwise or dict.fromkeys(route.channels))
+
+
 def _health_alert(fault: Fault, program: Program, now_ns: int) -> Entry:
-    channels = next((route.to for route in program.routes if route.name == fault.route), ())
+    channels = next((_channels(route) for route in program.routes if route.name == fault.route), ())
     alert = make_alert(
         time_ns=now_ns,
         priority=Priority.CRITICAL,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bridge.alert.rejected import RejectedMessage
 from bridge.journal.records import NO_MEMORY, MemoryWrite
-from bridge.routing import Entry
+from bridge.routing import Entry, Notification
 from bridge.routing.state import Change
 
 
@@ -28,13 +28,17 @@ class Write(msgspec.Struct, frozen=True):
     def parts(self) -> list[Write]:
         """The write in two; empty if it is about one alert, one notification or one row of state.
 
-        Only the last part moves the checkpoint, and state follows its alerts: both hold once all of it is stored.
+        Only the last part moves the checkpoint. State and notifications follow their alerts. A notification that cannot
+        be stored costs no other one, and not its alert.
         """
         if len(self.entries) > 1:
             middle = len(self.entries) // 2
             return [self._part(entries=self.entries[:middle]), replace(self, entries=self.entries[middle:])]
         if self.entries and self.memory != NO_MEMORY:
             return [self._part(entries=self.entries), replace(self, entries=())]
+        if self.entries and self.entries[0].routed.notifications:
+            bare, notifications = _apart(self.entries[0])
+            return [self._part(entries=(bare,)), replace(self, entries=(), memory=MemoryWrite((), notifications))]
         return [
             *(self._part(memory=part) for part in _halves(self.memory)[:1]),
             *(replace(self, memory=part) for part in _halves(self.memory)[1:]),
@@ -42,6 +46,14 @@ class Write(msgspec.Struct, frozen=True):
 
     def _part(self, entries: Sequence[Entry] = (), memory: MemoryWrite = NO_MEMORY) -> Write:
         return Write(self.source_name, self.received_ns, entries, memory=memory)
+
+
+def _apart(entry: Entry) -> tuple[Entry, tuple[Notification, ...]]:
+    """The entry without notifications, and its notifications, which can be stored once the alert is."""
+    notifications = tuple(
+        replace(each, about=entry.alert.id) if each.about is None else each for each in entry.routed.notifications
+    )
+    return replace(entry, routed=replace(entry.routed, notifications=())), notifications
 
 
 def _halves(memory: MemoryWrite) -> list[MemoryWrite]:

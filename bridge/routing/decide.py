@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from bridge.alert import INTERNAL_SOURCE, Alert
 from bridge.language.program.link import MAX_LINKS
 from bridge.language.program.program import Program, Route
-from bridge.routing.decision import OTHERWISE, Decision, Routed
+from bridge.routing.decision import OTHERWISE, Decision, Fault, Routed
 from bridge.routing.notification import Notification, NotificationContext
 from bridge.routing.reason import Reason
 
@@ -20,8 +20,26 @@ def decide(program: Program, matched: Iterable[int], alert: Alert) -> Routed:
     routes = [program.routes[index] for index in matched]
     if not routes:
         return unmatched(program, alert)
-    decisions = tuple(_decision(route, alert) for route in routes)
-    return Routed(decisions, _once_per_channel(routes, alert))
+    try:
+        decisions = tuple([_decision(route, alert) for route in routes])
+        return Routed(decisions, _once_per_channel(routes, alert))
+    except Exception:  # noqa: BLE001  # decide about each route, so that a fault concerns one only
+        return _one_by_one(routes, alert)
+
+
+def _one_by_one(routes: list[Route], alert: Alert) -> Routed:
+    """The same, without the routes that fail."""
+    decisions: list[Decision] = []
+    working: list[Route] = []
+    faults: list[Fault] = []
+    for route in routes:
+        try:
+            decisions.append(_decision(route, alert))
+            working.append(route)
+        except Exception as error:  # noqa: BLE001  # any fault concerns this route only
+            decisions.append(Decision(route.name, Reason.FAILED, (), type(error).__name__))
+            faults.append(Fault(route.name, error))
+    return Routed(tuple(decisions), _once_per_channel(working, alert), tuple(faults))
 
 
 def _decision(route: Route, alert: Alert) -> Decision:

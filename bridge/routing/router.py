@@ -191,5 +191,5 @@ class Router:
             return NOTHING
         turn = Turn(state, now_ns, silences.asked_of(timer.alerts, now_ns))
         emissions, faults = self.engine.wake(state, now_ns, turn.silenced, timer.limit)
-        emissions += self.engine.evict(state, now_ns, turn.silenced)
+        emissions += self.engine.evict(state, now_ns, turn.silenced, faults)
         return Routed((), notify(self.program, emissions, self._incident_channels), tuple(faults))

@@ -131,7 +131,7 @@ def test_an_alert_is_decided_once_where_the_journal_cannot_store_its_batch(
     alerts = (*good(6), alert("huge", 6), alert("good", 7))
     intake.accept(Batch("file", 1, alerts, (RejectedMessage("is no alert", b"x"),), {"f": "end"}))
     assert router.decided == [each.id for each in alerts]
-    assert sizes == [8, 4, 4, 2, 2, 1, 0, 1]
+    assert sizes == [8, 4, 4, 2, 2, 1, 1, 0, 0, 1]  # the alert without its notifications; these without the alert
     assert (journal.history.alert_count(), journal.alerts.checkpoint("file")) == (7, {"f": "end"})
     quarantined = list(journal.history.quarantine())
     assert [each.reason.partition(";")[0] for each in quarantined] == [

@@ -14,8 +14,10 @@ from structlog.testing import capture_logs
 from bridge.delivery import HEALTH_ALERT_ROUTE, Capacity
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
+from bridge.journal.sqlite import alert_log
 from bridge.language.program.clauses import After, Group, Pair, SequenceStep, Then
 from bridge.language.program.program import Program
+from bridge.language.program.table import TableChannel
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.timers import load_state
 from bridge.routing import Notification, Reason
@@ -98,6 +100,85 @@ def test_a_watched_condition_that_fails_costs_only_its_clause(
     intake.accept(Batch("s", time.time_ns(), (alert(1),)))
     assert intake.counts.decisions["broken", "failed"] == 1
     assert claimed(journal) == {"broken": [(HEALTH_ALERT_ROUTE,)], "chat": [("plain",)]}
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "notified"), [(("broken",), ["broken"]), ((), ["chat", "pager"])], ids=["else", "all"]
+)
+def test_a_route_whose_channels_are_in_a_table_is_reported_too(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, otherwise: tuple[str, ...], notified: list[str]
+) -> None:
+    """To the channels of ``else``; where the table always names one, to all that it names."""
+
+    def fail(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(AfterStage, "enter", fail)
+    used = program(After("a", 3, SECOND))
+    table = TableChannel("owners.channel", frozenset({"chat", "pager"}), otherwise)
+    broken = replace(used.routes[0], to=(), tables=(table,))
+    intake = intake_of(journal, replace(used, routes=(broken,)))
+    intake.accept(Batch("s", time.time_ns(), (alert(1),)))
+    assert claimed(journal) == {name: [(HEALTH_ALERT_ROUTE,)] for name in notified}
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_plain_route_that_fails_costs_no_other_route_its_notification(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, remembers: bool
+) -> None:
+    """Whether other routes have memory or not."""
+
+    def fail(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    used = program()
+    broken, plain, kept = used.routes
+    table = TableChannel("owners.channel", frozenset({"pager"}), ("broken",))
+    routes = (plain, replace(broken, to=(), tables=(table,)), *([kept] if remembers else []))
+    intake = intake_of(journal, replace(used, routes=routes))
+    monkeypatch.setattr(TableChannel, "chosen", fail)
+    intake.accept(Batch("s", time.time_ns(), (alert(1),)))
+    assert not list(journal.history.quarantine())
+    assert intake.counts.decisions["broken", "failed"] == 1
+    assert claimed(journal) == {"broken": [(HEALTH_ALERT_ROUTE,)], "chat": [("plain",)]}
+
+
+def test_an_eviction_that_fails_costs_no_other_notification(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key is forgotten, the alert is stored and sent, and the route is reported."""
+
+    def fail(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(AfterStage, "evict", fail)
+    intake = intake_of(journal, program(After("a", 3, SECOND, ("proc.name",))))
+    intake._state.keys_per_table = 2
+    intake.accept(Batch("s", time.time_ns(), tuple(alert(n, fields={"proc.name": f"p{n}"}) for n in range(4))))
+    assert claimed(journal) == {
+        "broken": [(HEALTH_ALERT_ROUTE,)], "chat": [("plain",)] * 4, "pager": [("kept",)] * 2,
+    }  # fmt: skip
+    assert len(intake._state.table("broken\na").rows) == 2
+    assert not list(journal.history.quarantine())
+
+
+def test_a_notification_of_an_alert_that_cannot_be_stored_costs_neither_the_alert_nor_others(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The alert and the notifications of its other routes are stored; the one is in the quarantine."""
+    encode = alert_log.encode_notification
+
+    def encoded(notification: Notification) -> bytes:
+        if notification.channel == "broken":
+            raise OverflowError
+        return encode(notification)
+
+    monkeypatch.setattr(alert_log, "encode_notification", encoded)
+    intake = intake_of(journal, program())
+    intake.accept(Batch("s", time.time_ns(), tuple(alert(n) for n in range(3)), checkpoint={"f": "end"}))
+    assert claimed(journal) == {"chat": [("plain",)] * 3}
+    assert journal.history.alert_count() == 3
+    assert journal.alerts.checkpoint("s") == {"f": "end"}
+    reasons = {each.reason.partition(" because")[0] for each in journal.history.quarantine()}
+    assert reasons == {"is a notification that could not be stored"}
 
 
 def test_a_row_that_cannot_be_stored_costs_no_other_row(journal: Journal) -> None:

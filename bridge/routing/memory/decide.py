@@ -56,12 +56,17 @@ def decide_with_memory(
         found.held += engine.observe(state, *alert, event_ns, now_ns, silenced, found.faults)
     for index in matched:
         pipeline = pipelines.get(index)
-        if pipeline is None:
-            _plain(program.routes[index], index, alert[0], silenced, found)
-        else:
-            _remember(pipeline, alert, event_ns, turn, found)
+        try:
+            if pipeline is None:
+                _plain(program.routes[index], index, alert[0], silenced, found)
+            else:
+                _remember(pipeline, alert, event_ns, turn, found)
+        except Exception as error:  # noqa: BLE001  # any fault concerns this route only
+            name = program.routes[index].name
+            found.faults.append(Fault(name, error))
+            found.decisions.append(Decision(name, Reason.FAILED, (), type(error).__name__))
     if engine is not None and state.is_too_large:
-        found.held += engine.evict(state, now_ns, silenced)
+        found.held += engine.evict(state, now_ns, silenced, found.faults)
     notifications: tuple[Notification, ...] = ()
     if not found.decisions:
         found.decisions, notifications = _otherwise(program, alert[0], silenced)
@@ -79,25 +84,20 @@ def _plain(route: Route, index: int, alert: Alert, silenced: Callable[[str], str
     elif (silence := silenced(alert.id)) is not None:
         found.decisions.append(Decision(route.name, Reason.SILENCED, (), f"by silence {silence}"))
     else:
-        found.now.append(Emission(index, None))
         reason = Reason.UNMATCHED if route.fallback else Reason.SENT
         found.decisions.append(Decision(route.name, reason, route.destinations(alert.get)))
+        found.now.append(Emission(index, None))
 
 
 def _remember(pipeline: Pipeline, alert: tuple[Alert, Alert], event_ns: int, turn: Turn, found: _Found) -> None:
-    """A route with memory matched. If it fails, the other routes go on."""
+    """A route with memory matched."""
     route = pipeline.route
-    try:
-        run = pipeline.match(turn.state, *alert, event_ns, turn.now_ns, turn.silenced)
-    except Exception as error:  # noqa: BLE001  # any fault concerns this route only
-        found.faults.append(Fault(route.name, error))
-        found.decisions.append(Decision(route.name, Reason.FAILED, (), type(error).__name__))
-        return
+    run = pipeline.match(turn.state, *alert, event_ns, turn.now_ns, turn.silenced)
     channels: tuple[str, ...] = ()
     for each in run.emissions:
         if _is_plain(each, alert[0]):
-            found.now.append(each)
             channels = route.destinations(alert[0].get)
+            found.now.append(each)
         else:
             found.held.append(each)
     found.decisions.append(Decision(route.name, run.reason or Reason.SENT, channels, run.detail, run.incident))

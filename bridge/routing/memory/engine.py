@@ -122,15 +122,18 @@ class Engine:
                 found.update(named_alerts(row))
         return found
 
-    def evict(self, state: State, now_ns: int, silenced: SilencedBy) -> list[Emission]:
-        """Bring the state within its bounds, the longest unused keys first."""
+    def evict(self, state: State, now_ns: int, silenced: SilencedBy, faults: list[Fault]) -> list[Emission]:
+        """Bring the state within its bounds, the longest unused keys first. What fails is added to ``faults``."""
         emissions: list[Emission] = []
         for table in state.overflowing():
             pipeline = self._by_identity.get(table.clause)
             if pipeline is None:
                 state.forget(table.clause)
-            else:
+                continue
+            try:
                 emissions += pipeline.evict(state, table, now_ns, silenced).emissions
+            except Exception as error:  # noqa: BLE001  # any fault concerns this key only, which is forgotten
+                faults.append(Fault(pipeline.route.name, error))
         return emissions
 
     def incidents(self, state: State) -> list[IncidentRecord]:

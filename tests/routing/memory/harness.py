@@ -84,7 +84,8 @@ class Bench:
             run = self.engine.pipelines[0].match(self.state, alert, alert, event_ns, self.now, self.silenced)
             self.reasons.append("sent" if run.reason is None else run.reason.value)
             self._record(run.emissions)
-        self._record(self.engine.evict(self.state, self.now, self.silenced))
+        self._record(self.engine.evict(self.state, self.now, self.silenced, faults))
+        assert not faults
 
     def pass_until(self, at: float) -> None:
         """Let time pass; each timer fires when it is due."""
