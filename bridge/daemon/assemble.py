@@ -25,6 +25,7 @@ from bridge.daemon.sources import Prepared, prepare_source
 from bridge.journal import JournalError
 from bridge.journal.protocols import Journal
 from bridge.journal.retention import RetentionPolicy
+from bridge.language.program.clauses import clause_label
 from bridge.operator.inspector import Inspector
 from bridge.operator.running import RunningBridge
 from bridge.operator.service import OperatorService
@@ -204,5 +205,5 @@ def _state(generation: Generation, journal: Journal) -> State:
     router.prepare_look_back(state, now_ns, recorded=bool(journal.history.span()))
     for clause, keys in router.start(state, now_ns).items():
         route, _, text = clause.partition("\n")
-        get_logger("bridge").info("state forgotten", route=route, clause=text, keys=keys)
+        get_logger("bridge").info("state forgotten", route=route, clause=clause_label(text), keys=keys)
     return state

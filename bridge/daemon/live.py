@@ -84,7 +84,8 @@ class LiveGeneration:
             if operator is not None:
                 self._parts.operator.replace(operator)
             self._parts.sources.replace(SourceChanges(config.sources, prepared), config.shutdown.drain.seconds)
-            return Replaced(tuple(sorted(forgotten)), tuple(_changes(running.config, before, config)), restart)
+            lost = tuple(sorted(clause for clause, keys in forgotten.items() if keys))
+            return Replaced(lost, tuple(_changes(running.config, before, config)), restart)
 
     def swap(self, generation: Generation) -> None:
         """Use another generation with the same routes, sources and listeners. Thread-safe."""

@@ -16,6 +16,7 @@ from bridge.config.field_lists import use_field_lists
 from bridge.daemon.generation import Generation, build_generation
 from bridge.daemon.live import NOTHING_REPLACED, LiveGeneration, Replaced
 from bridge.journal import JournalError
+from bridge.language.program.clauses import clause_label
 
 _RETRY_SECONDS = 15.0
 """How often a reload is tried again that failed because of a file that is not there, or of a port that is in use."""
@@ -75,6 +76,8 @@ class Reload:
         self._problems: dict[str, tuple[str, int]] = {}
         """Why the config, or a secret, on disk is not in use, and since when."""
         self.last_success_ns = time.time_ns()
+        self.last_forgotten: tuple[str, ...] = ()
+        """Clauses whose state the last reload that changed something removed."""
 
     @property
     def problem(self) -> str:
@@ -166,6 +169,8 @@ class Reload:
         if outcome.is_same and cause == _CHANGED and not self.problem:
             return  # a file was touched, or it was read a second time because others were found in it
         self.last_success_ns = time.time_ns()
+        if not outcome.is_same:
+            self.last_forgotten = outcome.forgotten
         self.note(_SECRETS, "")  # they were read too
         if outcome.stale:
             self._note_stale(outcome.stale, _first_line(outcome.report), cause)
@@ -173,7 +178,7 @@ class Reload:
             self.note(_CONFIG, "")
         for clause in outcome.forgotten:
             route, _, text = clause.partition("\n")
-            self._log.info("state forgotten", route=route, clause=text)
+            self._log.info("state forgotten", route=route, clause=clause_label(text))
         self._log.info("reloaded", cause=cause, changes=list(outcome.changes), restart_needed=list(outcome.restart))
 
     def _note_stale(self, groups: Sequence[str], problem: str, cause: str) -> None:

@@ -18,6 +18,7 @@ from bridge.pipeline.counts import Counts
 from bridge.pipeline.look_back import LookBackReport
 from bridge.pipeline.nodes import Nodes
 from bridge.pipeline.shadow import ShadowReport
+from bridge.routing.memory_usage import ClauseUsage
 from bridge.sources.contract import Source, SourceState
 
 _MOST_COUNTED = 100_000
@@ -30,6 +31,9 @@ class IntakeState(Protocol):
     counts: Counts
     nodes: Nodes
     blocked: str
+
+    def memory_usage(self) -> tuple[ClauseUsage, ...]:
+        """As in Intake."""
 
     @property
     def shadow(self) -> InspectedShadow:
@@ -113,6 +117,10 @@ class Inspector:
     def blocked(self) -> str:
         """Why the journal cannot be written; empty while it can."""
         return self._intake.blocked
+
+    def memory_usage(self) -> tuple[ClauseUsage, ...]:
+        """What the clauses with memory remember."""
+        return self._intake.memory_usage()
 
     def shadow(self) -> ShadowReport | None:
         """What the routes of ``shadow`` would have sent; None without any."""

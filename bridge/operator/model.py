@@ -161,6 +161,31 @@ class LookBackStatus(Answer, frozen=True):
     total: Annotated[int, Meta(description="Recorded alerts to read.")]
 
 
+class ClauseMemory(Answer, frozen=True):
+    """What a clause with memory remembers."""
+
+    route: str
+    clause: Annotated[str, Meta(description="In short; `incident` for the incidents of the route.")]
+    keys: int
+    timers: Annotated[int, Meta(description="Timers that wait.")]
+    evicted: Annotated[int, Meta(description="Keys that were evicted since the start, because there were too many.")]
+    bytes: Annotated[int, Meta(description="About how much memory that takes.")]
+
+
+class MemoryStatus(Answer, frozen=True):
+    """What the clauses with memory remember."""
+
+    keys: int
+    timers: int
+    evicted: int
+    bytes: int
+    clauses: Annotated[list[ClauseMemory], Meta(description="Those with the most keys first.")]
+    clause_count: int
+    forgotten: Annotated[
+        list[str], Meta(description="Clauses whose state the last reload removed, because no route has them any more.")
+    ]
+
+
 class Status(Answer, frozen=True):
     """How the bridge is doing."""
 
@@ -186,6 +211,7 @@ class Status(Answer, frozen=True):
         int | None, Meta(description="Alerts that are not in the history's index yet. Null while there is none.")
     ] = None
     shadow: Annotated[ShadowStatus | None, Meta(description="Null without a `shadow` in the config.")] = None
+    memory: Annotated[MemoryStatus | None, Meta(description="Null while no clause remembers anything.")] = None
     look_back: Annotated[LookBackStatus | None, Meta(description="Null while no clause reads recorded alerts.")] = None
 
 

@@ -33,6 +33,7 @@ from bridge.routing import Entry, Notification, Reason, Routed
 from bridge.routing.decision import Fault
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.memory.engine import IncidentRecord
+from bridge.routing.memory_usage import ClauseUsage, memory_usage
 from bridge.routing.router import Router
 from bridge.routing.silences import NO_SILENCES, Silences, StoredAlert, none_stored
 from bridge.routing.state import State, Timer
@@ -212,6 +213,10 @@ class Intake:
         if deliveries:
             self._on_deliveries()
         return found
+
+    def memory_usage(self) -> tuple[ClauseUsage, ...]:
+        """What the clauses with memory remember. Does not wait for a batch that is being stored."""
+        return memory_usage(self._state)
 
     def next_timer(self) -> int | None:
         """When the next timer of a clause is due, in nanoseconds since the epoch; None if there is none."""

@@ -14,6 +14,7 @@ from bridge.pipeline.counts import Counts
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.nodes import Nodes
 from bridge.pipeline.shadow import Shadow
+from bridge.routing.memory_usage import ClauseUsage
 from bridge.routing.router import Router
 from bridge.sources.contract import SourceState
 from tests.support.builders import program_of
@@ -25,6 +26,10 @@ class IntakeState:
     nodes: Nodes = field(default_factory=Nodes)
     blocked: str = ""
     shadow: Shadow = field(default_factory=lambda: Shadow(lambda: False))
+    usages: tuple[ClauseUsage, ...] = ()
+
+    def memory_usage(self) -> tuple[ClauseUsage, ...]:
+        return self.usages
 
 
 @dataclass
@@ -74,6 +79,7 @@ class NoReload:
     problem: str = ""
     since_ns: int = 0
     last_success_ns: int = 1_000_000_000
+    last_forgotten: tuple[str, ...] = ()
 
     def reload(self, cause: str) -> ReloadOutcome:
         return ReloadOutcome(True, f"cause: {cause}")

@@ -87,11 +87,29 @@ def _text(status: Status) -> Iterator[str]:
         yield f"history   {f'{status.index_lag} alerts are not indexed yet' if status.index_lag else 'indexed'}"
     yield f"courier   process {status.courier.pid or 'none'}, restarted {status.courier.restarts} times"
     yield from _shadow(status)
+    yield from _memory(status)
     yield from _look_back(status)
     yield from _sources(status)
     yield from _routes(status)
     yield from _channels(status)
     yield from _drops(status)
+
+
+def _memory(status: Status) -> Iterator[str]:
+    """What the clauses with memory remember."""
+    from bridge.cli.table import many, size
+    from bridge.common.text import one_line
+
+    memory = status.memory
+    if memory is None:
+        return
+    evicted = f", {many(memory.evicted, 'key')} evicted" if memory.evicted else ""
+    yield (
+        f"memory    {many(memory.keys, 'key')} in about {size(memory.bytes)}, {many(memory.timers, 'timer')} waiting"
+        + evicted
+    )
+    if memory.forgotten:
+        yield f"          forgotten at the last reload: {one_line('; '.join(memory.forgotten), 4 * _LONGEST)}"
 
 
 def _look_back(status: Status) -> Iterator[str]:
@@ -151,12 +169,29 @@ def _routes(status: Status) -> Iterator[str]:
     from bridge.cli.table import as_table
     from bridge.common.text import one_line
 
-    rows = [("route", "decisions since the start")]
+    memory = _by_route(status)
+    rows = [("route", "decisions since the start", *(["memory"] if memory else []))]
     for each in status.routes:
         counts = ", ".join(f"{count} {reason}" for reason, count in sorted(each.decisions.items()))
-        rows.append((one_line(each.route, _LONGEST), counts or "none"))
+        remembered = [memory.get(each.route, "")] if memory else []
+        rows.append((one_line(each.route, _LONGEST), counts or "none", *remembered))
     yield f"\n{as_table(rows)}"
     yield from _not_listed(status.route_count - len(status.routes), "routes")
+
+
+def _by_route(status: Status) -> dict[str, str]:
+    """What each route remembers."""
+    from bridge.cli.table import many
+
+    found: dict[str, list[int]] = {}
+    for each in () if status.memory is None else status.memory.clauses:
+        sums = found.setdefault(each.route, [0, 0, 0])
+        for place, count in enumerate((each.keys, each.timers, each.evicted)):
+            sums[place] += count
+    return {
+        route: f"{many(keys, 'key')}, {many(timers, 'timer')}" + (f", {evicted} evicted" if evicted else "")
+        for route, (keys, timers, evicted) in found.items()
+    }
 
 
 def _not_listed(count: int, what: str) -> Iterator[str]:

@@ -127,6 +127,12 @@ class Throttle:
 Clause = New | After | Then | Absent | Unless | With | Group | Throttle
 
 
+def clause_label(text: str) -> str:
+    """The ``text`` of a clause for people: ``throttle 3 10m by k8s.pod.name``. Conditions are left out."""
+    words = [word for word in text.split(" ") if word != "-"]
+    return " ".join(words[:-1] if words[0] in {"then", "unless", "with"} else words)  # the last one is a digest
+
+
 def own_fields(clause: Clause) -> tuple[str, ...]:
     """The fields of the route's own match that a clause reads."""
     match clause:

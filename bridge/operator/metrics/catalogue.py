@@ -53,6 +53,17 @@ ASSUMED = Metric(
 DECISIONS = Metric(
     "falco_bridge_route_decisions_total", "counter", ("route", "reason"), "Decisions of each route, by reason."
 )
+STATE_KEYS = Metric(
+    "falco_bridge_state_keys", "gauge", ("route",), "Keys that the clauses with memory of each route remember."
+)
+STATE_BYTES = Metric(
+    "falco_bridge_state_bytes", "gauge", (), "About how much memory the state of all clauses with memory takes."
+)
+STATE_TIMERS = Metric("falco_bridge_state_timers", "gauge", (), "Timers of clauses with memory that wait.")
+STATE_EVICTIONS = Metric(
+    "falco_bridge_state_evictions_total", "counter", ("route",),
+    "Keys that were evicted from the state of a route, because there were too many.",
+)  # fmt: skip
 NOTIFICATIONS = Metric(
     "falco_bridge_notifications_total", "counter", ("channel",), "Notifications that routes sent to each channel."
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -20,6 +21,7 @@ from bridge.pipeline.counts import COMMIT_BUCKETS, LONGEST_LABEL, Histogram
 from bridge.pipeline.nodes import Node
 from bridge.pipeline.shadow import ShadowReport
 from bridge.routing.comparison import Change
+from bridge.routing.memory_usage import ClauseUsage
 from bridge.sources.contract import SourceState
 
 _SECOND = 1e9
@@ -51,6 +53,7 @@ class BridgeCollector(Collector):
         yield _by_name(catalogue.TERMINAL_MATERIAL, counts.material)
         yield family(catalogue.ASSUMED, counts.assumed.copy().items())
         yield family(catalogue.DECISIONS, counts.decisions.copy().items())
+        yield from _state(inspector.memory_usage())
         yield _by_name(catalogue.NOTIFICATIONS, counts.notifications)
         yield _histogram(catalogue.COMMIT, counts.commits)
         yield _by_name(catalogue.JOURNAL_SIZE, inspector.journal_bytes())
@@ -93,6 +96,17 @@ def family(metric: Metric, samples: Samples) -> Family:
 
 def _label(value: str) -> str:
     return visible(value[:LONGEST_LABEL].encode("utf-8", "replace").decode())[:LONGEST_LABEL]
+
+
+def _state(usages: Sequence[ClauseUsage]) -> Iterator[Family]:
+    keys, evicted = Counter[str](), Counter[str]()
+    for each in usages:
+        keys[each.route] += each.keys
+        evicted[each.route] += each.evicted
+    yield _by_name(catalogue.STATE_KEYS, keys)
+    yield _single(catalogue.STATE_BYTES, sum(each.bytes for each in usages))
+    yield _single(catalogue.STATE_TIMERS, sum(each.timers for each in usages))
+    yield _by_name(catalogue.STATE_EVICTIONS, evicted)
 
 
 def _sources(states: Iterable[SourceState]) -> Iterator[Family]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from bridge.common.times import iso_text
+from bridge.language.program.clauses import clause_label
 from bridge.operator.actor import Actor
 from bridge.operator.model import NoParameters, ReloadResult
 
@@ -48,8 +49,18 @@ class ReloadControls(Protocol):
     def last_success_ns(self) -> int:
         """When the running config was read."""
 
+    @property
+    def last_forgotten(self) -> tuple[str, ...]:
+        """Clauses whose state the last reload removed."""
+
     def reload(self, cause: str) -> ReloadReport:
         """Read everything again."""
+
+
+def clause_name(identity: str) -> str:
+    """A clause as people read it: ``route: throttle 3 10m``."""
+    route, _, text = identity.partition("\n")
+    return f"{route}: {clause_label(text)}"
 
 
 def reload_problem(reloading: ReloadControls) -> str:
@@ -71,5 +82,5 @@ class ReloadOperations:
             report=outcome.report,
             changes=list(outcome.changes),
             restart=list(outcome.restart),
-            forgotten=[each.replace("\n", ": ") for each in outcome.forgotten],
+            forgotten=[clause_name(each) for each in outcome.forgotten],
         )

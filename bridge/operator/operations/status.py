@@ -12,9 +12,11 @@ from bridge.delivery import Health
 from bridge.operator.inspector import Inspector, JournalSnapshot
 from bridge.operator.model import (
     ChannelStatus,
+    ClauseMemory,
     CourierStatus,
     JournalFiles,
     LookBackStatus,
+    MemoryStatus,
     NodeDrops,
     RouteStatus,
     SourceStatus,
@@ -22,7 +24,7 @@ from bridge.operator.model import (
     StatusProblem,
 )
 from bridge.operator.operations.problems import problems_of
-from bridge.operator.operations.reload import ReloadControls, reload_problem
+from bridge.operator.operations.reload import ReloadControls, clause_name, reload_problem
 from bridge.operator.operations.shadow import shadow_status
 from bridge.sources.contract import SourceState
 
@@ -55,6 +57,7 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
         index_lag=inspector.index_lag(),
         courier=CourierStatus(pid=inspector.courier_pid, restarts=inspector.courier_restarts),
         shadow=None if (shadow := inspector.shadow()) is None else shadow_status(shadow),
+        memory=_memory(inspector, () if reloading is None else reloading.last_forgotten),
         look_back=_look_back(inspector),
     )
     problems = problems_of(status)
@@ -70,6 +73,27 @@ def _look_back(inspector: Inspector) -> LookBackStatus | None:
     if report is None:
         return None
     return LookBackStatus(routes=list(report.routes[:_MOST_LISTED]), read=report.read, total=report.total)
+
+
+def _memory(inspector: Inspector, forgotten: Sequence[str]) -> MemoryStatus | None:
+    usages = sorted(inspector.memory_usage(), key=lambda each: (-each.keys, each.route, each.clause))
+    if not usages and not forgotten:
+        return None
+    return MemoryStatus(
+        keys=sum(each.keys for each in usages),
+        timers=sum(each.timers for each in usages),
+        evicted=sum(each.evicted for each in usages),
+        bytes=sum(each.bytes for each in usages),
+        clauses=[
+            ClauseMemory(
+                route=each.route, clause=each.clause, keys=each.keys, timers=each.timers, evicted=each.evicted,
+                bytes=each.bytes,
+            )
+            for each in usages[:_MOST_LISTED]
+        ],
+        clause_count=len(usages),
+        forgotten=[clause_name(each) for each in forgotten[:_MOST_LISTED]],
+    )  # fmt: skip
 
 
 def _damage(unreadable: int) -> StatusProblem:

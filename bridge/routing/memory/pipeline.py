@@ -210,8 +210,9 @@ class Pipeline:
         key = table.oldest()
         row = table.get(key)
         table.remove(key)
-        state.evicted[table.clause] = state.evicted.get(table.clause, 0) + 1
         outcome = self._stages[place].stage.evict(table, key, row, now_ns)
+        if key not in table.rows:  # some rows say something of the clause itself and stay
+            state.evicted[table.clause] = state.evicted.get(table.clause, 0) + 1
         if self._silenced_before <= place < len(self._stages) - 1:  # an escalation could not be sent later
             outcome = structs.replace(outcome, passed=tuple(_loud(outcome.passed, silenced)))
         return self._continue(state, outcome, place, now_ns, silenced)

@@ -1,0 +1,61 @@
+"""How much the clauses with memory remember, for status and metrics. Callable while another thread decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from bridge.language.program.clauses import clause_label
+from bridge.routing.memory.after import RELEASED
+from bridge.routing.memory.new import MARKS
+from bridge.routing.memory.rows import encode_row
+from bridge.routing.state import State
+
+_SAMPLE = 8
+"""Rows of a clause whose size is measured."""
+_ROW_BYTES = 400
+"""What a row needs in memory beside its content: its key, its places in the tables, its objects. Measured."""
+_MARKS = MARKS | {RELEASED}
+"""Rows that say something of the clause itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseUsage:
+    """What one clause of one route remembers."""
+
+    route: str
+    clause: str
+    """As people read it; ``incident`` for the incidents of the route."""
+    keys: int
+    timers: int
+    evicted: int
+    """Keys that were evicted since the start."""
+    bytes: int
+    """About how much memory that takes."""
+
+
+def memory_usage(state: State) -> tuple[ClauseUsage, ...]:
+    """Each clause that remembers something, or of which a key was evicted."""
+    evicted = dict(state.evicted)
+    usages = []
+    for identity, table in list(state.tables.items()):
+        keys = len(table.rows) - sum(mark in table.rows for mark in _MARKS)
+        gone = evicted.get(identity, 0)
+        if keys or gone:
+            route, _, clause = identity.partition("\n")
+            size = keys * (_ROW_BYTES + _content(_some(table.rows)))
+            usages.append(ClauseUsage(route, clause_label(clause), keys, len(table.due), gone, size))
+    return tuple(usages)
+
+
+def _some(rows: dict[bytes, Any]) -> list[Any]:
+    try:
+        return list(islice(rows.values(), _SAMPLE))
+    except RuntimeError:  # it changed at this moment
+        return []
+
+
+def _content(rows: list[Any]) -> int:
+    """The mean size of the rows, in bytes."""
+    return sum(len(encode_row(row)) for row in rows) // len(rows) if rows else 0
