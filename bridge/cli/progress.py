@@ -16,9 +16,10 @@ _WIDTH = 79
 class Progress:
     """Shows a percentage and the rate while used as a context manager."""
 
-    def __init__(self, what: str) -> None:
-        """``what`` is done, such as ``searching``."""
+    def __init__(self, what: str, noun: str = "alerts") -> None:
+        """``what`` is done, such as ``searching``; ``noun`` is what is counted."""
         self._what = what
+        self._noun = noun
         self._started = time.monotonic()
         self._due = self._started + _FIRST_SECONDS
         self._shown = False
@@ -32,7 +33,7 @@ class Progress:
         self._shown = True
         percent = 100 * done // max(of, 1)
         rate = done / (now - self._started)
-        _write(f"\r{self._what}: {percent:3} % of {of:,} alerts, {rate:,.0f}/s ")
+        _write(f"\r{self._what}: {percent:3} % of {of:,} {self._noun}, {rate:,.0f}/s ")
 
     def __enter__(self) -> Self:
         return self

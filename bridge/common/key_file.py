@@ -20,8 +20,14 @@ def read_key(path: Path) -> bytes | None:
 
 
 def create_key(path: Path) -> bytes:
-    """A new key. Written to a temporary file and renamed, so that a crash leaves no half of it. Raises OSError."""
+    """A new key. Raises OSError."""
     key = secrets.token_bytes(KEY_BYTES)
+    write_key(path, key)
+    return key
+
+
+def write_key(path: Path, key: bytes) -> None:
+    """Write a key to a temporary file and rename it, so that a crash leaves no half of it. Raises OSError."""
     temporary = path.with_name(path.name + ".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -30,4 +36,3 @@ def create_key(path: Path) -> bytes:
     finally:
         os.close(descriptor)
     temporary.replace(path)
-    return key

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +11,7 @@ from bridge.common.extras import install_command
 from bridge.journal.errors import JournalError
 from bridge.journal.location import DatabaseLocation, Location
 from bridge.journal.protocols import Journal
+from bridge.journal.sql.copying import CopyResult, Store, copy_rows
 
 
 def open_for_router(location: Location) -> Journal:
@@ -66,6 +69,31 @@ def migrate(location: Location, *, contract: bool) -> tuple[int, int]:
     return _postgres().migrate_database(location, contract=contract)
 
 
+def copy(source: Location, target: Location, at: Callable[[int, int], None]) -> CopyResult:
+    """Copy a journal that no bridge uses to a new one, or continue an interrupted copy; the copy is compared.
+
+    ``at`` is called with the rows that are done, of so many. Raises JournalError.
+    """
+    with closing(_source(source)) as one, closing(_target(target)) as other:
+        return copy_rows(one, other, at)
+
+
+def _source(location: Location) -> Store:
+    if isinstance(location, DatabaseLocation):
+        return _postgres().copy_source(location)
+    from bridge.journal.sqlite.copying import SqliteStore
+
+    return SqliteStore.source(location)
+
+
+def _target(location: Location) -> Store:
+    if isinstance(location, DatabaseLocation):
+        return _postgres().copy_target(location)
+    from bridge.journal.sqlite.copying import SqliteStore
+
+    return SqliteStore.target(location)
+
+
 def examine(location: DatabaseLocation) -> None:
     """Raise JournalError where a bridge could not use this database. Changes nothing."""
     _postgres().examine(location)
@@ -77,6 +105,8 @@ class _Postgres(Protocol):
     def open_to_write(self, location: DatabaseLocation) -> Journal: ...
     def open_to_read(self, location: DatabaseLocation) -> Journal: ...
     def examine(self, location: DatabaseLocation) -> None: ...
+    def copy_source(self, location: DatabaseLocation) -> Store: ...
+    def copy_target(self, location: DatabaseLocation) -> Store: ...
     def migrate_database(self, location: DatabaseLocation, *, contract: bool) -> tuple[int, int]: ...
 
 

@@ -16,6 +16,8 @@ from bridge.journal.postgres.migrations import MIGRATIONS, Migration
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('falco-bridge migrate ' || current_setting('search_path'), 0))"
 _OLDEST_SERVER = 150000
+UNFINISHED = 1_000_000
+"""The oldest format that can read a journal that is being copied to a database: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ def check(connection: PgConnection, name: str, *, to_write: bool, migrations: Se
         raise no_journal(name)
     known = len(migrations)
     least = found.min_writer if to_write else found.min_reader
+    if least >= UNFINISHED:
+        raise JournalError(
+            f"the journal in {name} is an unfinished copy; run the same falco-bridge journal copy again, or drop its "
+            "schema"
+        )
     if known < least:
         raise JournalError(
             f"the journal in {name} was changed by a newer falco-bridge (format {found.version}; this version knows "

@@ -14,6 +14,7 @@ from bridge.journal.file_lock import FileLock
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.postgres.alert_log import PostgresAlertLog
 from bridge.journal.postgres.connection import PgConnection, connect, first_connect
+from bridge.journal.postgres.copying import PostgresStore
 from bridge.journal.postgres.database import Database
 from bridge.journal.postgres.delivery_queue import PostgresDeliveryQueue
 from bridge.journal.postgres.faults import explain
@@ -113,6 +114,16 @@ def examine(location: DatabaseLocation) -> None:
                 check(connection, str(location), to_write=False)
         except psycopg.Error as error:
             raise explain(error, str(location)) from error
+
+
+def copy_source(location: DatabaseLocation) -> PostgresStore:
+    """As in `PostgresStore.source`."""
+    return PostgresStore.source(location)
+
+
+def copy_target(location: DatabaseLocation) -> PostgresStore:
+    """As in `PostgresStore.target`."""
+    return PostgresStore.target(location)
 
 
 def migrate_database(location: DatabaseLocation, *, contract: bool) -> tuple[int, int]:

@@ -6,7 +6,8 @@ import secrets
 
 from bridge.journal.postgres.database import Database
 
-_NAME = "state keys"
+NAME = "state keys"
+"""The name of its row."""
 _BYTES = 32
 
 
@@ -18,7 +19,7 @@ class SecretRow:
 
     def stored(self) -> bytes | None:
         """The secret; None if there is none."""
-        return next(iter(self._database.rows(bytes, "SELECT content FROM secrets WHERE name = ?", (_NAME,))), None)
+        return next(iter(self._database.rows(bytes, "SELECT content FROM secrets WHERE name = ?", (NAME,))), None)
 
     def get(self) -> bytes:
         """The secret, created if there is none. Raises JournalError."""
@@ -27,7 +28,7 @@ class SecretRow:
             return found
         with self._database.transaction() as statements:
             statements.execute(
-                "INSERT INTO secrets VALUES (?, ?) ON CONFLICT DO NOTHING", (_NAME, secrets.token_bytes(_BYTES))
+                "INSERT INTO secrets VALUES (?, ?) ON CONFLICT DO NOTHING", (NAME, secrets.token_bytes(_BYTES))
             )
         found = self.stored()
         assert found is not None

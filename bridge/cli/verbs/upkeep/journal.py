@@ -31,6 +31,7 @@ def add_parser(subparsers: Any) -> None:
     backing_up.add_argument("--config", type=Path, required=True, metavar="FILE", help="the bridge's config")
     backing_up.add_argument("--json", action="store_true", help="print JSON")
     _add_migrate(actions)
+    _add_copy(actions)
     parser.set_defaults(run=run)
 
 
@@ -51,12 +52,27 @@ def _add_migrate(actions: Any) -> None:
     migrating.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _add_copy(actions: Any) -> None:
+    copying = actions.add_parser(
+        "copy",
+        help="copy a journal between a file and PostgreSQL",
+        description="Copies everything, and compares the copy with the original; a copy that was interrupted is "
+        "continued by the same command. No bridge may use either of them meanwhile. FROM and TO are files or URLs; "
+        "libpq takes passwords from PGPASSFILE or PGPASSWORD, so that no other user sees them.",
+        example="falco-bridge journal copy /var/lib/falco-bridge/journal.db postgresql://falco_bridge@db/falco",
+    )
+    copying.add_argument("source", type=location_of, metavar="FROM", help="the journal")
+    copying.add_argument("target", type=location_of, metavar="TO", help="a new file, or a database without a journal")
+    copying.add_argument("--json", action="store_true", help="print JSON")
+
+
 def run(args: argparse.Namespace) -> int:
     """Do the action."""
     from bridge.journal import JournalError
 
+    actions = {"migrate": _migrate, "copy": _copy, "backup": _backup}
     try:
-        return _migrate(args) if args.action == "migrate" else _backup(args)
+        return actions[args.action](args)
     except JournalError as error:
         print(f"falco-bridge journal: {error}", file=sys.stderr)
         return 2
@@ -81,6 +97,21 @@ def _migrate(args: argparse.Namespace) -> int:
         print(f"{location} has format {now} already")
     else:
         print(f"{location} has format {now}" + (f", before {before}" if before else ": an empty journal"))
+    return 0
+
+
+def _copy(args: argparse.Namespace) -> int:
+    import json
+
+    from bridge.cli.progress import Progress
+    from bridge.journal.opening import copy
+
+    with Progress("copying and comparing", "rows") as progress:
+        done = copy(args.source, args.target, progress.update)
+    if args.json:
+        print(json.dumps({"alerts": done.alerts, "deliveries": done.deliveries, "copied": done.copied}))
+    else:
+        print(f"{args.target} has {done.alerts:,} alerts and {done.deliveries:,} deliveries, the same as {args.source}")
     return 0
 
 
