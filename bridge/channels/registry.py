@@ -15,7 +15,7 @@ from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 
 _FILE = "file://"
 _AWS = frozenset({"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda"})
-_GCP = frozenset({"pubsub", "gcs"})
+_GCP = frozenset({"pubsub", "gcs", "chronicle"})
 _AZURE = frozenset({"eventhub"})
 _BROKERS = frozenset({"kafka", "kafkas", "nats", "natss"})
 _SEARCH = frozenset({"elasticsearch", "elasticsearchs", "opensearch", "opensearchs", "splunkhec", "splunkhecs"})
@@ -31,7 +31,7 @@ PARAMETERS = frozenset(
         "format", "batch", "secret", "cafile", "tenant", "hold", "generator", "arg", "limit",
         "facility", "app", "sd", "framing", "size", "region", "endpoint", "role", "external-id", "token", "compression",
         "style", "sse", "kms-key", "storage-class", "acl", "stream", "qualifier", "key", "key-file", "ordering",
-        "sasl", "client", "delivery", "creds", "nkey", "inbox", "handshake",
+        "log-type", "sasl", "client", "delivery", "creds", "nkey", "inbox", "handshake",
         "type", "index", "names", "apikey", "source", "sourcetype", "host", "ack",
     }
 )  # fmt: skip

@@ -19,7 +19,7 @@ _BROKERS = ("kafka://", "kafkas://", "nats://", "natss://")
 """Channels whose URLs have no secrets but user and password. Operators must be able to read hosts and topics."""
 
 _LOGIN_SCHEMES = frozenset(
-    {"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda", "pubsub", "gcs", "eventhub"}
+    {"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda", "pubsub", "gcs", "chronicle", "eventhub"}
 )
 """Channels of which only the login and ``token`` or ``key`` are secret. The rest names a place in a cloud, which
 operators must be able to read in an error."""

@@ -55,11 +55,11 @@ KNOW_INCIDENTS = TAKE_ACKNOWLEDGEMENTS | {"alertmanager", "alertmanagers"}
 """Schemes of services that are notified when an incident is resolved."""
 MACHINES = frozenset(
     {
-        "alertmanager", "alertmanagers", "amqp", "amqps", "apprise", "apprises", "cloudwatch-logs", "console",
-        "elasticsearch", "elasticsearchs", "eventhub", "exec", "file", "form", "forms", "gcs", "json", "jsons",
-        "kafka", "kafkas", "kinesis", "lambda", "loki", "lokis", "mqtt", "mqtts", "nats", "natss", "opensearch",
-        "opensearchs", "pubsub", "rsyslog", "s3", "sns-topic", "splunkhec", "splunkhecs", "sqs", "syslog",
-        "syslog+tcp", "syslog+tls", "syslog+udp", "webhook", "webhooks", "xml", "xmls",
+        "alertmanager", "alertmanagers", "amqp", "amqps", "apprise", "apprises", "chronicle", "cloudwatch-logs",
+        "console", "elasticsearch", "elasticsearchs", "eventhub", "exec", "file", "form", "forms", "gcs", "json",
+        "jsons", "kafka", "kafkas", "kinesis", "lambda", "loki", "lokis", "mqtt", "mqtts", "nats", "natss",
+        "opensearch", "opensearchs", "pubsub", "rsyslog", "s3", "sns-topic", "splunkhec", "splunkhecs", "sqs",
+        "syslog", "syslog+tcp", "syslog+tls", "syslog+udp", "webhook", "webhooks", "xml", "xmls",
     }
 )  # fmt: skip
 """Schemes that programs read: no digests, and no default limit but those of ``_LIMITS``."""

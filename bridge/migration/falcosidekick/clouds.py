@@ -115,6 +115,16 @@ def _pubsub(settings: Settings) -> Channel:
     return _google(settings, "pubsub", place, {"format": "falcosidekick", **named}, notes)
 
 
+def _chronicle(settings: Settings) -> Channel:
+    place = f"{settings.get('gcp.chronicle.projectid')}/{settings.get('gcp.chronicle.instanceid')}"
+    parameters = {
+        "format": "falcosidekick",
+        "region": settings.get("gcp.chronicle.region", "us"),
+        "log-type": settings.get("gcp.chronicle.logtype", "FALCO_IDS"),
+    }
+    return _google(settings, "chronicle", place, parameters)
+
+
 def _storage(settings: Settings) -> Channel:
     form = {"format": "falcosidekick"}
     return _google(settings, "gcs", _bucket(settings, "gcp.storage"), form, (_OBJECTS,))
@@ -158,6 +168,7 @@ CLOUDS = (
         instead="Write JSON with `s3://`, and let a Glue job convert it to the Parquet of Security Lake.",
     ),
     Output("gcp.pubsub", ("projectid", "topic"), _pubsub, others=("customattributes",)),
+    Output("gcp.chronicle", ("projectid", "instanceid"), _chronicle, others=("region", "logtype")),
     Output("gcp.storage", ("bucket",), _storage, others=("prefix",)),
     Output("azure.eventhub", ("name",), _event_hub, others=("namespace",)),
     Output("yandex.s3", ("bucket",), _yandex("s3", "yandex.s3", "https://storage.yandexcloud.net"),

@@ -183,7 +183,6 @@ LOGS = (
     Output("syslog", ("host", "port"), syslog, others=("protocol", "format")),
     Output("dynatrace", ("apitoken", "apiurl"), dynatrace),
     Output("spyderbat", ("orguid", "apikey"), instead=_VECTOR),
-    Output("gcp.chronicle", ("projectid", "instanceid"), instead=_VECTOR),
     Output("datadog", ("apikey",), datadog, others=("host",)),
     Output("grafana", ("hostport", "apikey"), grafana, others=("dashboardid", "panelid", "allfieldsastags")),
     Output("otlp.logs", ("endpoint",), otlp_logs, others=("protocol", "headers", "timeout", "tls")),

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.far_side import Answer, Request
 
+INSTANCE = "projects/acme-prod/locations/eu/instances/0123-abcd"
 TOKEN = "ya29.c.EXAMPLE-access-token"
 
 
@@ -42,6 +43,8 @@ class Google:
             return self.errors.pop(0)
         if url.path == "/v1/projects/acme-prod/topics/falco:publish":
             return self._publish(json.loads(request.body))
+        if url.path == f"/v1beta/{INSTANCE}/logTypes/FALCO_IDS/logs:import":
+            return self._import(json.loads(request.body))
         if url.path == "/upload/storage/v1/b/alerts/o":
             return self._insert(request, parse_qs(url.query))
         return error(404, "NOT_FOUND", "Resource not found")
@@ -58,6 +61,15 @@ class Google:
             each["data"] = json.loads(base64.b64decode(each["data"], validate=True))
         self.messages.append(messages)
         return _json({"messageIds": [str(number) for number in range(len(messages))]})
+
+    def _import(self, body: dict[str, Any]) -> Answer:
+        logs = body["inlineSource"]["logs"]
+        for each in logs:
+            if each["logEntryTime"] >= each["collectionTime"]:
+                return error(400, "INVALID_ARGUMENT", "collection_time must be after log_entry_time")
+            each["data"] = json.loads(base64.b64decode(each["data"], validate=True))
+        self.messages.append(logs)
+        return _json({})
 
     def _insert(self, request: Request, query: dict[str, list[str]]) -> Answer:
         assert query["uploadType"] == ["multipart"]
