@@ -21,7 +21,7 @@ from tests.journal.engine import Engine
 @contextmanager
 def full(path: Path) -> Iterator[Journal]:
     """SQLite's limit of pages stands for a full disk."""
-    connection = connect(path, 1000)
+    connection = connect(path)
     connection.execute("PRAGMA max_page_count = 1")  # as many as it has now
     with closing(assemble(Database(connection, path))) as journal:
         yield journal

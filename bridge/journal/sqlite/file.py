@@ -15,12 +15,13 @@ from bridge.journal.errors import JournalError
 from bridge.journal.sqlite.faults import BUSY_SECONDS, cannot_open, damaged, explain, no_journal
 from bridge.journal.sqlite.schema import APPLICATION_ID, OLDEST, SCHEMA, UPGRADES, VERSION, VIEWS
 
+CHECKPOINT_PAGES = 1000
 _RETRY_SECONDS = 0.01
 _LARGEST_CHECKED_BYTES = 64 << 20
 """Up to this size the whole file is checked for damage when it is opened (about a second)."""
 
 
-def connect(path: Path, checkpoint_pages: int) -> sqlite3.Connection:
+def connect(path: Path, checkpoint_pages: int = CHECKPOINT_PAGES) -> sqlite3.Connection:
     """A connection to the journal at ``path``, which is created if there is none, or upgraded.
 
     A commit that leaves ``checkpoint_pages`` in the write-ahead log copies them to the journal's file.

@@ -18,15 +18,13 @@ from bridge.journal.sql.memory import SqlMemory
 from bridge.journal.sqlite.alert_log import SqliteAlertLog
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.delivery_queue import SqliteDeliveryQueue
-from bridge.journal.sqlite.file import connect, connect_to_read
+from bridge.journal.sqlite.file import CHECKPOINT_PAGES, connect, connect_to_read
 from bridge.journal.sqlite.maintenance import SqliteMaintenance
 from bridge.journal.sqlite.order_keys import reopen
 from bridge.journal.sqlite.secret_file import SecretFile
 
-_CHECKPOINT_PAGES = 1000
-"""Pages in the write-ahead log at which a commit copies them to the journal's file."""
 _ROUTER_CHECKPOINT_PAGES = 4000
-"""As above, for the router. The courier reaches its number first, so that no sender waits, unless it is idle."""
+"""More than the courier's, which therefore copies the write-ahead log, so that no sender waits, unless it is idle."""
 
 
 def assemble(database: Database, lock: FileLock | None = None) -> Journal:
@@ -78,7 +76,7 @@ def open_to_read(path: Path) -> Journal:
     return assemble(Database(connect_to_read(path), path))
 
 
-def _open_locked(path: Path, lock: FileLock | None, checkpoint_pages: int = _CHECKPOINT_PAGES) -> Journal:
+def _open_locked(path: Path, lock: FileLock | None, checkpoint_pages: int = CHECKPOINT_PAGES) -> Journal:
     try:
         return assemble(Database(connect(path, checkpoint_pages), path), lock)
     except JournalError:
