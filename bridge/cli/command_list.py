@@ -51,6 +51,8 @@ def as_csv(alerts: Iterable[Alert]) -> Iterator[str]:
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     text = SEPARATOR.join(value) if isinstance(value, list) else "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
 

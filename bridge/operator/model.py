@@ -153,6 +153,14 @@ class ShadowDifferences(Answer, frozen=True):
     rows: list[ShadowRow]
 
 
+class TerminalStatus(Answer, frozen=True):
+    """What shells painted on terminals, as Falco reported it since the start."""
+
+    writes: int
+    undecoded: Annotated[int, Meta(description="Writes whose bytes are not base64.")]
+    cut: Annotated[int, Meta(description="Writes of which a short snaplen cut the end.")]
+
+
 class LookBackStatus(Answer, frozen=True):
     """Clauses that run for the first time and read recorded alerts. Until then, what they do not know is learned."""
 
@@ -213,6 +221,7 @@ class Status(Answer, frozen=True):
     shadow: Annotated[ShadowStatus | None, Meta(description="Null without a `shadow` in the config.")] = None
     memory: Annotated[MemoryStatus | None, Meta(description="Null while no clause remembers anything.")] = None
     look_back: Annotated[LookBackStatus | None, Meta(description="Null while no clause reads recorded alerts.")] = None
+    terminal: Annotated[TerminalStatus | None, Meta(description="Null while no shell has painted anything.")] = None
 
 
 class WatchEvents(Request, frozen=True):

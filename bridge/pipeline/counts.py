@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
 from bridge.alert import Priority
 from bridge.routing import Entry
+from bridge.terminal.observation import Observation
+from bridge.terminal.rules import Kind
 
 LONGEST_LABEL = 128
 """Characters of a metric's label value. Longer values are cut off."""
@@ -21,6 +23,8 @@ MOST_ALERT_SOURCES = 50
 """How many alert sources (``syscall``, a plugin's) are counted separately. Further ones count as ``other``."""
 MOST_RULES = 1000
 """How many rules are counted separately. Further ones count as ``other``."""
+_SNAPLEN = 1000
+"""Longer writes are cut with the right settings too."""
 _ASSUMED = {"priority": "Warning", "time": "the time of receipt"}
 COMMIT_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Upper bounds in seconds."""
@@ -53,6 +57,8 @@ class Counts:
         """Quarantined messages by source name."""
         self.material: Counter[str] = Counter()
         """Terminal material by source name."""
+        self.painted: Counter[Literal["writes", "undecoded", "cut"]] = Counter()
+        """What shells painted: all writes, those without base64, and those that a short snaplen cut."""
         self.assumed: Counter[tuple[str, str]] = Counter()
         """Alerts without a readable ``priority`` or ``time``, by source name and member."""
         self.decisions: Counter[tuple[str, str]] = Counter()
@@ -84,6 +90,14 @@ class Counts:
                 self.decisions[decision.route, decision.reason.value] += 1
             for notification in entry.routed.notifications:
                 self.notifications[notification.channel] += 1
+
+    def add_observations(self, observations: Iterable[Observation]) -> None:
+        """Count what shells painted, as far as Falco's settings can be told from it."""
+        for each in observations:
+            if each.kind is Kind.PAINT:
+                self.painted["writes"] += 1
+                if each.cut and len(each.data) < _SNAPLEN:
+                    self.painted["cut" if each.data else "undecoded"] += 1
 
     def add_duplicates(self, source_name: str, received_ns: int, count: int) -> None:
         """Count alerts that were not stored again."""

@@ -289,6 +289,7 @@ class Intake:
         if recorder is None:
             return alerts, ()
         observations = recorder.receive(completed)
+        self.counts.add_observations(observations)
         self._retrying(lambda: recorder.take(observations, now_ns), batch)
         commands = recorder.finished()
         return [*alerts, *commands], commands

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from bridge.operator.model import ChannelStatus, SourceStatus, Status, StatusProblem
 
 _MOST_LISTED = 100
+_ENOUGH = 10
+"""Writes of shells from which Falco's settings can be told."""
+_CUT = 50
+"""One write in so many is cut where lines are long."""
 
 
 def problems_of(status: Status) -> list[StatusProblem]:
@@ -18,6 +22,7 @@ def problems_of(status: Status) -> list[StatusProblem]:
         *_drops(status),
         *(problem for each in status.channels or () for problem in _dead_letters(each)),
         *_shadow(status),
+        *_terminal(status),
     ]
     return found[:_MOST_LISTED]
 
@@ -82,4 +87,21 @@ def _shadow(status: Status) -> Iterator[StatusProblem]:
         yield StatusProblem(
             subject="shadow", text=f"it failed {shadow.faults} times ({shadow.last_fault}); the live routes did not",
             remedy="see the bridge's log, and report the error",
+        )  # fmt: skip
+
+
+def _terminal(status: Status) -> Iterator[StatusProblem]:
+    """The terminal rules are loaded, and Falco lacks their settings."""
+    terminal = status.terminal
+    if terminal is None:
+        return
+    if terminal.undecoded >= _ENOUGH and terminal.undecoded * 2 > terminal.writes:
+        yield StatusProblem(
+            subject="terminal", text="Falco reports what shells paint without base64: typed commands cannot be read",
+            remedy="set buffer_format_base64: true in falco.yaml (before Falco 0.40: the option -b)",
+        )  # fmt: skip
+    if terminal.cut >= _ENOUGH and terminal.cut * _CUT > terminal.writes:
+        yield StatusProblem(
+            subject="terminal", text="Falco cuts what shells paint: long commands are incomplete",
+            remedy="set falco_libs: {snaplen: 1024} in falco.yaml (before Falco 0.40: the option -S 1024)",
         )  # fmt: skip

@@ -22,6 +22,7 @@ from bridge.operator.model import (
     SourceStatus,
     Status,
     StatusProblem,
+    TerminalStatus,
 )
 from bridge.operator.operations.problems import problems_of
 from bridge.operator.operations.reload import ReloadControls, clause_name, reload_problem
@@ -59,6 +60,7 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
         shadow=None if (shadow := inspector.shadow()) is None else shadow_status(shadow),
         memory=_memory(inspector, () if reloading is None else reloading.last_forgotten),
         look_back=_look_back(inspector),
+        terminal=_terminal(inspector),
     )
     problems = problems_of(status)
     if snapshot is not None and snapshot.unreadable:
@@ -94,6 +96,13 @@ def _memory(inspector: Inspector, forgotten: Sequence[str]) -> MemoryStatus | No
         clause_count=len(usages),
         forgotten=[clause_name(each) for each in forgotten[:_MOST_LISTED]],
     )  # fmt: skip
+
+
+def _terminal(inspector: Inspector) -> TerminalStatus | None:
+    painted = inspector.counts.painted.copy()
+    if not painted["writes"]:
+        return None
+    return TerminalStatus(writes=painted["writes"], undecoded=painted["undecoded"], cut=painted["cut"])
 
 
 def _damage(unreadable: int) -> StatusProblem:
