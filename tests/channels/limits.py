@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from typing import Any
 
 LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -150,3 +151,38 @@ def loki(body: Any) -> Iterator[str]:
         for _, line in stream["values"]:
             if len(line.encode()) > 256 * 1024:
                 yield "line too long"
+
+
+def elastic(document: Any) -> Iterator[str]:
+    """elastic.co/docs: names of fields, terms of at most 32,766 bytes, types of the Elastic Common Schema."""
+    yield from _elastic(document, "")
+    process, ends = document.get("process", {}), (document.get("source", {}), document.get("destination", {}))
+    numbers = (process.get("pid", 0), process.get("parent", {}).get("pid", 0), *(end.get("port", 0) for end in ends))
+    if not all(isinstance(number, int) and abs(number) < 2**63 for number in numbers):
+        yield f"numbers {numbers}"
+    for end in ends:
+        if "ip" in end:
+            ip_address(end["ip"])
+
+
+def _elastic(value: Any, name: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        if len(value) > 1000:
+            yield f"{name} has {len(value)} fields"
+        for inner, each in value.items():
+            if not inner.strip() or "." in inner or "\0" in inner:
+                yield f"the name {inner!r}"
+            yield from _elastic(each, f"{name}.{inner}")
+    elif isinstance(value, list):
+        for each in value:
+            yield from _elastic(each, name)
+    elif isinstance(value, str) and len(value.encode()) > 32_766:
+        yield f"{name} has {len(value.encode())} bytes"
+
+
+def splunk(event: Any) -> Iterator[str]:
+    """docs.splunk.com, Format events for HTTP Event Collector: indexed fields are texts, and an event is not blank."""
+    if not event["event"] or not event["host"].strip() or not isinstance(event["time"], float):
+        yield f"metadata {event['host']!r} {event['time']!r}"
+    for name, value in event["fields"].items():
+        yield from check(f"field {name}", value, 200)

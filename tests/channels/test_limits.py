@@ -18,7 +18,9 @@ from bridge.channels.apprise.known_services import KNOWN_SERVICES
 from bridge.channels.message.compose import message_of
 from bridge.channels.native.address import parse_address
 from bridge.channels.native.alertmanager import AlertmanagerChannel
+from bridge.channels.native.elastic.channel import ElasticChannel
 from bridge.channels.native.loki import LokiChannel
+from bridge.channels.native.splunk.channel import SplunkChannel
 from bridge.channels.render.mail import mail_content
 from bridge.channels.render.slack import workflow_payload
 from bridge.delivery import Delivery
@@ -50,11 +52,15 @@ def decoded(path: Path) -> list[Alert]:
 
 
 def native(deliveries: Sequence[Delivery]) -> Iterator[str]:
-    """What Alertmanager and Loki would refuse."""
+    """What Alertmanager, Loki, Elasticsearch and Splunk would refuse."""
     alertmanager = AlertmanagerChannel("c", parse_address("alertmanager://h", ()), LABELS, lambda: 1.9e9)
     yield from limits.alertmanager(json.loads(alertmanager.body(deliveries)))
     body, headers = LokiChannel("c", parse_address("loki://h", ()), LABELS).request(deliveries)
     yield from limits.loki(json.loads(gzip.decompress(body) if "Content-Encoding" in headers else body))
+    for line in ElasticChannel("c", parse_address("elasticsearch://h", ()), LABELS).body(deliveries).splitlines()[1::2]:
+        yield from limits.elastic(json.loads(line))
+    for line in SplunkChannel("c", parse_address("splunkhec://t@h", ()), LABELS).body(deliveries).splitlines():
+        yield from limits.splunk(json.loads(line))
 
 
 def refused(deliveries: Sequence[Delivery]) -> list[str]:

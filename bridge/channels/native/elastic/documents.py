@@ -7,20 +7,24 @@ does not fit the type is left out: it would have the whole document refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from ipaddress import ip_address
+from itertools import islice
 from typing import Any
 
 from bridge.alert import Alert, Priority
 from bridge.channels.message.alert_body import BRIDGE_MEMBER, alert_body, falcosidekick_body
-from bridge.common.text import shortened
+from bridge.common.text import one_line, shortened
 from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
 
 _MAX_TEXT = 8000
 """Characters of a value: a term of more than 32,766 bytes has the document refused."""
+_MAX_NAME = 200
 _MAX_NAMES = 4096
+_MOST_FIELDS = 300
+"""Fields of an object. An index has at most 1,000 (index.mapping.total_fields.limit)."""
 _SEVERITY = {
     Priority.EMERGENCY: 99,
     Priority.ALERT: 99,
@@ -109,10 +113,11 @@ def falcosidekick_document(delivery: Delivery, labels: Mapping[str, str]) -> dic
 def bounded(document: dict[str, Any], *, flat: bool) -> dict[str, Any]:
     """The document with texts of at most 8,000 characters.
 
-    ``flat``: names of Falco's fields have ``_`` for each dot. With dots, ``evt.arg`` and ``evt.arg.path`` of two alerts
+    ``flat``: names have ``_`` for each dot. With dots, ``evt.arg`` and ``evt.arg.path`` of two alerts
     are a value and an object, and the index refuses the second.
     """
-    return {name: _bounded(value, flat=flat and name in {"falco", "output_fields"}) for name, value in document.items()}
+    found: dict[str, Any] = _bounded(document, flat=flat)
+    return found
 
 
 def _bounded(value: Any, *, flat: bool) -> Any:
@@ -120,15 +125,33 @@ def _bounded(value: Any, *, flat: bool) -> Any:
         case str():
             return shortened(value, _MAX_TEXT)
         case Mapping():
-            return {(_flat(name) if flat else name): _bounded(inner, flat=flat) for name, inner in value.items()}
+            values = {name: _bounded(inner, flat=flat) for name, inner in value.items()}
+            return dict(islice(_renamed(values, flat=flat), _MOST_FIELDS))
         case list() | tuple():
             return [_bounded(inner, flat=flat) for inner in value]
     return value
 
 
+def _renamed(values: Mapping[str, Any], *, flat: bool) -> Iterator[tuple[str, Any]]:
+    """The values by names that an index accepts. Of names that become equal the later ones get a number."""
+    taken: set[str] = set()
+    for name, value in values.items():
+        valid = candidate = _valid(name, flat=flat)
+        number = 2
+        while candidate in taken:
+            candidate = f"{valid}_{number}"
+            number += 1
+        taken.add(candidate)
+        yield candidate, value
+
+
 @lru_cache(_MAX_NAMES)
-def _flat(name: str) -> str:
-    return name.replace(".", "_")
+def _valid(name: str, *, flat: bool) -> str:
+    """A visible name that is neither blank nor, with dots, has an empty part."""
+    shown = one_line(name, _MAX_NAME)
+    if flat:
+        return shown.replace(".", "_") if shown.strip() else "_"
+    return ".".join(part if part.strip() else "_" for part in shown.split("."))
 
 
 def _known(alert: Alert, labels: Mapping[str, str]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class SplunkChannel:
         seconds, nanoseconds = divmod(alert.time_ns, 1_000_000_000)
         return {
             "time": msgspec.Raw(f"{seconds}.{nanoseconds // 1000:06}".encode()),
-            "host": self._host or label_value(alert.hostname) or "falco",
+            "host": self._host or label_value(alert.hostname).strip() or "falco",
             **self._metadata,
             "event": _bounded(self._body(delivery, self._labels)),
             "fields": {name: label_value(value) for name, value in with_label_names(fields).items() if value.strip()},
