@@ -87,6 +87,10 @@ class Identity:
                 connection_timeout=CONNECT_SECONDS,
                 read_timeout=READ_SECONDS,
                 retry_total=0,
+                exclude_shared_token_cache_credential=True,  # of desktops; each of them takes time
+                exclude_visual_studio_code_credential=True,
+                exclude_powershell_credential=True,
+                exclude_developer_cli_credential=True,
                 disable_instance_discovery=bool(os.environ.get("AZURE_AUTHORITY_HOST")),  # named by the operator
             )
         token = self._credential.get_token(_SCOPE)
