@@ -32,6 +32,7 @@ _BENCHES = (
     "delivery",
     "latency",
     "in_and_out",
+    "sizing",
     "postgres",
 )
 

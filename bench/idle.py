@@ -50,7 +50,7 @@ def _share(falcos: int) -> float:
             [sys.executable, "-m", "bridge", "--config", "config.yaml"], cwd=folder, stderr=subprocess.DEVNULL
         )
         try:
-            time.sleep(6.0)
+            time.sleep(20.0)  # the indexer of the history starts after ten
             before = _ticks(bridge.pid)
             time.sleep(_SECONDS)
             spent = _ticks(bridge.pid) - before
@@ -58,7 +58,7 @@ def _share(falcos: int) -> float:
             bridge.terminate()
             bridge.wait(30)
             for server in servers:
-                server.abandon()
+                server.abort()
         return spent / _TICKS / _SECONDS * 100
 
 
