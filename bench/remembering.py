@@ -7,7 +7,7 @@ import resource
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from bench.routes import alerts_of, routes_text
 from bridge.alert import Alert
 from bridge.journal import JournalError
 from bridge.journal.opening import open_for_router
+from bridge.journal.protocols import Journal
 from bridge.journal.records import MemoryWrite
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
@@ -25,9 +26,10 @@ from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.clauses import After, Clause, Throttle
 from bridge.language.program.program import Program
 from bridge.pipeline.intake import Intake
-from bridge.pipeline.timers import load_state
+from bridge.pipeline.timers import Timers, load_state
 from bridge.routing.router import Router
-from bridge.routing.state import State, Timer
+from bridge.routing.silences import NO_SILENCES, Silence, Silences, SilenceText, parse_silence
+from bridge.routing.state import State
 from bridge.sources.contract import Batch
 
 _ALERTS = 40_000
@@ -127,24 +129,64 @@ def _alerts(count: int) -> list[Alert]:
 
 
 def _timers() -> Iterator[Figure]:
-    """Ten thousand groups whose digests are due at once."""
+    """Ten thousand groups whose digests are due at once, while alerts are received; without and with a silence."""
     from bridge.language.program.clauses import Group
 
-    checked = check([SourceText("bench.route", 'route "r" { to a }')], Known(None, None)).program
-    assert checked is not None
-    route = replace(checked.routes[0], clauses=(Group("g", ("container.id",), 30 * _SECOND),))
-    router, state = Router(replace(checked, routes=(route,)), {}), State()
-    alerts = _alerts(_KEYS)
-    for alert in alerts:
-        router.route(state, alert, 0)
-    started = time.process_time()
-    longest = 0.0
-    while state.next_due() is not None and (state.next_due() or 0) <= 31 * _SECOND:
-        begun = time.process_time()
-        router.step(state, Timer(limit=200), 31 * _SECOND)
-        longest = max(longest, time.process_time() - begun)
-    yield Figure("10,000 timers that are due at once", time.process_time() - started, "s")
-    yield Figure("the longest step of 200 of them", longest * 1000, "ms")
+    router = _one_route(Group("g", ("container.id",), 30 * _SECOND))
+    condition = parse_silence("rule = none", "", {})
+    assert isinstance(condition, SilenceText)
+    yield from _fired(router, NO_SILENCES, "")
+    silences = Silences([Silence("s", condition.condition, 0, 1 << 62)], {})
+    yield from _fired(router, silences, " while there is a silence")
+
+
+def _fired(router: Router, silences: Silences, words: str) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
+        journal = open_for_router(Path(folder) / "journal.db")
+        intake = Intake(
+            journal.alerts, router, on_deliveries=lambda: None, on_fault=_fail,
+            stored_alerts=lambda ids: _stored(journal, ids),
+        )  # fmt: skip
+        intake.use_silences(silences)
+        alerts = _alerts(3 * _KEYS)
+        earlier = time.time_ns() - 31 * _SECOND
+        for first in range(0, 2 * _KEYS, _BATCH):
+            intake.accept(Batch("bench", earlier, alerts[first : first + _BATCH]))
+        quiet = max(_delays(intake, alerts[2 * _KEYS : 2 * _KEYS + 2000], lambda: False))
+        timers = Timers(intake)
+        started = time.perf_counter()
+        timers.start()
+        beside = max(_delays(intake, alerts[2 * _KEYS + 2000 :], lambda: not _any_due(intake)))
+        while _any_due(intake):
+            time.sleep(0.005)
+        taken = time.perf_counter() - started
+        timers.close()
+        journal.close()
+    yield Figure(f"10,000 timers that are due at once, until all have fired{words}", taken, "s")
+    yield Figure(f"a batch of twenty alerts beside them, the slowest{words}", beside * 1000, "ms")
+    yield Figure(f"the slowest without timers{words}", quiet * 1000, "ms")
+
+
+def _delays(intake: Intake, alerts: Sequence[Alert], ended: Callable[[], bool]) -> list[float]:
+    """How long intake took for each batch of twenty alerts, one every five milliseconds."""
+    found = []
+    for first in range(0, len(alerts), 20):
+        if ended():
+            break
+        started = time.perf_counter()
+        intake.accept(Batch("bench", time.time_ns(), alerts[first : first + 20]))
+        found.append(time.perf_counter() - started)
+        time.sleep(0.005)
+    return found or [0.0]
+
+
+def _any_due(intake: Intake) -> bool:
+    return (intake.next_timer() or 1 << 62) <= time.time_ns()
+
+
+def _stored(journal: Journal, ids: Iterable[str]) -> dict[str, Alert]:
+    found = (journal.history.alert(each) for each in ids)
+    return {each.alert.id: each.alert for each in found if each is not None}
 
 
 def _one_route(clause: Clause) -> Router:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -228,7 +228,9 @@ class Intake:
         """Fire up to ``limit`` timers that are due, and store what follows. Raises Aborted as ``accept`` does."""
         with self._lock:
             self._follow_clock()
-            named = self._router.due_alerts(self._state, now_ns, limit) if self._silences else ()
+            named: Collection[str] = ()
+            if self._silences:
+                named, limit = self._router.due_alerts(self._state, now_ns, limit)
             timer = Timer(self._stored_alerts(named) if named else {}, limit)
             routed = self._router.step(self._state, timer, now_ns, self._silences)
             entries = self._failed((routed,), now_ns)

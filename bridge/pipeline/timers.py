@@ -14,7 +14,7 @@ from bridge.sources.contract import Aborted
 _CHECK_SECONDS = 0.2
 """How often due timers are looked for: an alert may set one earlier than all others."""
 _FAULT_SECONDS = 5.0
-_TIMERS_PER_STEP = 200
+_TIMERS_PER_STEP = 300
 """So few that an alert that is received meanwhile waits for milliseconds."""
 
 

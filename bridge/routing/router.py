@@ -122,9 +122,9 @@ class Router:
         redacted = self._redactor.alert(alert)
         return Entry(redacted, self._in_order(self._decide(state, alert, redacted, now_ns, silences, stored)))
 
-    def due_alerts(self, state: State, now_ns: int, limit: int) -> set[str]:
+    def due_alerts(self, state: State, now_ns: int, limit: int) -> tuple[set[str], int]:
         """The ids of stored alerts that a timer needs while there are silences."""
-        return set() if self.engine is None else self.engine.due_alerts(state, now_ns, limit)
+        return (set(), limit) if self.engine is None else self.engine.due_alerts(state, now_ns, limit)
 
     def remembered(self, state: State, route: str, alert: Alert, now_ns: int) -> list[tuple[str, str]]:
         """What each clause of a route remembers of the alert's key: the clause's word and its state in words."""

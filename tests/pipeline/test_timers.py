@@ -119,3 +119,18 @@ def test_a_silenced_first_step_holds_back_its_sequence(tmp_path: Path, together:
         for batch in ((first, last),) if together else ((first,), (last,)):
             intake.accept(Batch("s", now, batch))
         assert journal.deliveries.undelivered() == (0 if silenced else 1)
+
+
+def test_few_stored_alerts_are_read_at_a_time_for_silences(tmp_path: Path) -> None:
+    """Digests that name many alerts fire in several steps, so that intake does not wait; each fires once."""
+    now = time.time_ns()
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        intake = intake_of(journal, Group("g", ("proc.name",), SECOND, 3600 * SECOND))
+        intake.use_silences(Silences([Silence("s", condition("rule = other"), 0, 1 << 62)], {}))
+        intake.accept(Batch("s", now, tuple(alert(n, fields={"proc.name": f"p{n % 5}"}) for n in range(50))))
+        steps = 0
+        while (due_ns := intake.next_timer()) is not None and due_ns <= now + 2 * SECOND:
+            intake.fire_timers(now + 2 * SECOND, 20)
+            steps += 1
+        assert steps == 3
+        assert kinds(journal) == [(NotificationKind.DIGEST, 10)] * 5

@@ -114,13 +114,21 @@ class Engine:
                 faults.append(Fault(pipeline.route.name, error))
         return emissions, faults
 
-    def due_alerts(self, state: State, now_ns: int, limit: int = 1000) -> set[str]:
-        """The ids of the alerts that silences are asked about when up to ``limit`` due timers fire."""
+    def due_alerts(self, state: State, now_ns: int, limit: int) -> tuple[set[str], int]:
+        """The ids of the alerts that silences are asked about when due timers fire, and for how many timers.
+
+        These are at most ``limit``, and so few that not many more alerts than that are named, but at least one.
+        """
         found: set[str] = set()
+        timers = 0
         for table, key in state.due(now_ns, limit):
-            if (row := table.get(key)) is not None:
-                found.update(named_alerts(row))
-        return found
+            row = table.get(key)
+            named = () if row is None else named_alerts(row)
+            if timers and len(found) + len(named) > limit:
+                break
+            found.update(named)
+            timers += 1
+        return found, timers
 
     def evict(self, state: State, now_ns: int, silenced: SilencedBy, faults: list[Fault]) -> list[Emission]:
         """Bring the state within its bounds, the longest unused keys first. What fails is added to ``faults``."""

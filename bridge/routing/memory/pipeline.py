@@ -127,6 +127,8 @@ class Pipeline:
         self._shown = shown_key(by or (), labels)
         self._severity = None if route.severity is None else int(route.severity)
         self._has_tables = bool(route.tables or self._named_ladder)
+        stages = [placed.stage for placed in self._stages]
+        self._speaking = [stage if isinstance(stage, Speaking) else None for stage in stages]
         self._by_identity = {placed.identity: place for place, placed in enumerate(self._stages)}
         self.watches = tuple(self._watches(labels, secret))
 
@@ -196,8 +198,11 @@ class Pipeline:
         """A timer of one of the clauses has fired."""
         place = self._by_identity[table.clause]
         stage = self._stages[place].stage
-        if isinstance(stage, Speaking) and (about := stage.about(table.get(key), now_ns)) and silenced(about):
-            stage.silence(table, key, now_ns)
+        if silenced is not_silenced:
+            return self._continue(state, stage.wake(table, key, now_ns), place, now_ns, silenced)
+        speaking = self._speaking[place]
+        if speaking is not None and (about := speaking.about(table.get(key), now_ns)) and silenced(about):
+            speaking.silence(table, key, now_ns)
             return Run((), Reason.SILENCED)
         outcome = stage.wake(table, key, now_ns)
         if place >= self._silenced_before:

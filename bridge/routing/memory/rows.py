@@ -55,5 +55,5 @@ def named_alerts(row: Row) -> tuple[str, ...]:
             return tuple(each.alert_id for each in row.held)
         case Waiting():
             return tuple(each.passage.alert_id for each in row.attempts)
-        case Released() | Sighting():
+        case _:
             return ()
