@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bridge.common.text import one_line, visible
+from bridge.history.in_words import decision_text, where
 
 if TYPE_CHECKING:
     from bridge.alert import Alert
@@ -105,22 +106,6 @@ def alert_csv(each: RecordedAlert, fields: Sequence[str], labels: Mapping[str, s
     """One alert as a line of CSV. No cell can be a formula."""
     cells = [field_value(each.alert, name, labels) or "" for name in fields]
     return _csv_line([*cells, "; ".join(map(decision_text, each.decisions))])
-
-
-def decision_text(decision: Decision) -> str:
-    """``shells: sent to pager, chat``; ``shells: throttled (2 of 3)``."""
-    channels = f" to {', '.join(decision.channels)}" if decision.channels else ""
-    detail = f" ({decision.detail})" if decision.detail else ""
-    return f"{decision.route}: {decision.reason.value}{channels}{detail}"
-
-
-def where(alert: Alert) -> str:
-    """The pod with its namespace, or the container, or the node."""
-    pod, container = alert.get("k8s.pod.name"), alert.get("container.name")
-    if pod is not None:
-        return f"{alert.get('k8s.ns.name') or '?'}/{pod}"
-    named = container is not None and container != "host"
-    return f"{alert.hostname} {container}" if named else alert.hostname
 
 
 def local_time(at_ns: int) -> str:

@@ -37,6 +37,7 @@ VERBS = (
     "demo",
     "status",
     "doctor",
+    "console",
     "send",
     "dead",
     "channels",
@@ -60,6 +61,7 @@ FOLDERS = {
     "tail": "past",
     "import": "moving",
     "doctor": "upkeep",
+    "console": "upkeep",
     "journal": "upkeep",
 }
 """The verbs whose modules are in a subfolder of ``bridge.cli.verbs``."""

@@ -1,0 +1,206 @@
+"""The ASGI application of the console: checks each request, makes pages in threads, and runs the acts of forms."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from bridge.console import tail
+from bridge.console.access import COOKIE, Access, RefusedError, Visitor
+from bridge.console.ask import Act, Ask, Page
+from bridge.console.pages import now, routes, search, sessions, silences
+from bridge.console.reader import Reader
+from bridge.console.view import STATIC, render
+from bridge.journal.errors import JournalError
+from bridge.operator.client import AdminClient, AdminError
+from bridge.operator.serving.work import in_thread
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_PAGES = (*now.PAGES, *search.PAGES, *routes.PAGES, *silences.PAGES, *sessions.PAGES)
+_ACTS = (*now.ACTS, *routes.ACTS, *silences.ACTS)
+_STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_LARGEST_FORM = 64 << 10
+_MOST_FIELDS = 50
+_READ_ONLY = "this console only shows; start it with --write to act, or use the command line"
+
+Endpoint = Callable[[Request, Visitor], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the console shows, and who may see it."""
+
+    reader: Reader
+    client: AdminClient
+    access: Access
+    write: bool = False
+
+
+def console_app(console: Console) -> ASGIApp:
+    """The application for one listener."""
+    answers = _Answers(console)
+    listed = [Route(page.path, answers.guarded(answers.page(page)), methods=["GET"]) for page in _PAGES]
+    listed += [Route(act.path, answers.guarded(answers.act(act)), methods=["POST"]) for act in _ACTS]
+    events = tail.Events(console.reader)
+
+    async def tail_events(request: Request, _visitor: Visitor) -> Response:
+        return events.answer(request)
+
+    listed += [
+        Route("/tail/events", answers.guarded(tail_events), methods=["GET"]),
+        Route("/sign-in", answers.sign_in, methods=["GET", "POST"]),
+        Route("/sign-out", answers.guarded(answers.sign_out), methods=["POST"]),
+        Route("/static/{name}", _static, methods=["GET"]),
+    ]
+    return Starlette(routes=listed, exception_handlers={HTTPException: _nothing, Exception: _failed})
+
+
+class _Answers:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._log = structlog.get_logger("console")
+
+    def guarded(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint, for requests of visitors who may see it."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                self._console.access.check_names(request)
+                visitor = self._console.access.visitor(request)
+                if visitor is None:
+                    return RedirectResponse("/sign-in", 303, HEADERS)
+                return await endpoint(request, visitor)
+            except RefusedError as error:
+                return _message(403, "Not accepted", str(error))
+            except ClientDisconnect:
+                return Response(status_code=400)
+            except JournalError as error:
+                return _message(503, "The journal cannot be read", str(error))
+
+        return answer
+
+    def page(self, page: Page) -> Endpoint:
+        """A page as an endpoint."""
+
+        async def answer(request: Request, visitor: Visitor) -> Response:
+            ask = self._ask({**request.query_params, **request.path_params}, visitor)
+            values = await in_thread(lambda: page.values(ask))
+            if values is None:
+                return _message(404, "Not stored", "The journal has no such alert, or not any more.")
+            return HTMLResponse(render(page.template, values | self._frame(page, visitor)), headers=HEADERS)
+
+        return answer
+
+    def act(self, act: Act) -> Endpoint:
+        """An act as an endpoint. Only forms of this visitor's own pages are accepted."""
+
+        async def answer(request: Request, visitor: Visitor) -> Response:
+            form = await _form(request)
+            if not visitor.sent(form.get("mark", "")):
+                raise RefusedError("the form is from an earlier run of the console; load the page again")
+            if not self._console.write:
+                raise RefusedError(_READ_ONLY)
+            try:
+                following = await in_thread(lambda: act.run(self._ask(form, visitor)))
+            except AdminError as error:
+                return _message(409, "Not done", str(error))
+            self._log.info("acted", act=act.path, visitor=visitor.name)
+            return RedirectResponse(following, 303, HEADERS)
+
+        return answer
+
+    async def sign_in(self, request: Request) -> Response:
+        """Ask for the token, or begin a session with it."""
+        access = self._console.access
+        try:
+            access.check_names(request)
+        except RefusedError as error:
+            return _message(403, "Not accepted", str(error))
+        if request.method == "GET":
+            return HTMLResponse(render("sign_in.html", {"wrong": False}), headers=HEADERS)
+        session = access.sign_in((await _form(request)).get("token", ""))
+        if session is None:
+            return HTMLResponse(render("sign_in.html", {"wrong": True}), 403, HEADERS)
+        answer = RedirectResponse("/", 303, HEADERS)
+        answer.set_cookie(COOKIE, session, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+        return answer
+
+    async def sign_out(self, request: Request, visitor: Visitor) -> Response:
+        """End the session."""
+        if visitor.sent((await _form(request)).get("mark", "")):
+            self._console.access.sign_out(request)
+        answer = RedirectResponse("/sign-in", 303, HEADERS)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        return answer
+
+    def _ask(self, parameters: dict[str, str], visitor: Visitor) -> Ask:
+        console = self._console
+        return Ask(parameters, console.reader, console.client, visitor, console.write)
+
+    def _frame(self, page: Page, visitor: Visitor) -> dict[str, object]:
+        """What every page shows."""
+        return {
+            "menu": [each for each in _PAGES if each.in_menu],
+            "here": page,
+            "visitor": visitor,
+            "may_write": self._console.write,
+            "signed_in": bool(self._console.access.token),
+        }
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a form. Raises RefusedError for a body that is no small form."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _LARGEST_FORM:
+            raise RefusedError("the form is too large")
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError as error:
+        raise RefusedError("the form could not be read") from error
+
+
+async def _static(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in _STATIC:
+        return _message(404, "Nothing here", "The console has no such file.")
+    return FileResponse(STATIC / name, media_type=_STATIC[name], headers=HEADERS | {"Cache-Control": "no-cache"})
+
+
+def _message(status: int, title: str, text: str) -> Response:
+    return HTMLResponse(render("message.html", {"title": title, "text": text}), status, HEADERS)
+
+
+async def _nothing(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    return _message(status, "Nothing here", "The console has no such page.")
+
+
+async def _failed(_request: Request, error: Exception) -> Response:
+    structlog.get_logger("console").error("request failed", exc_info=error)
+    return _message(500, "Not done", "The console failed to answer; its log has the error.")

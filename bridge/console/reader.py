@@ -1,0 +1,174 @@
+"""What the console reads of a journal: searches, alerts, commands. Opens it for each question."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bridge.alert import Alert
+from bridge.alert.command import COMMAND_RULE
+from bridge.common.human_times import HUMAN_TIME_FORMS, parse_human_time
+from bridge.history.index.folder import IndexFolder
+from bridge.history.search import Search
+from bridge.history.story import AlertStory, read_story
+from bridge.history.wanted import Wanted, wanted_words
+from bridge.journal.location import Location, files_of
+from bridge.journal.opening import open_to_read
+from bridge.journal.protocols import Journal
+from bridge.journal.records import RecordedAlert
+from bridge.language.diagnostics.render import render_text
+from bridge.routing import Reason
+from bridge.workbench.condition import ConditionErrors, load_condition
+
+PAGE = 50
+_SECONDS = 5.0
+"""How long one search may take. What was found by then is shown."""
+_MOST_COMMANDS = 500
+_MOST_NEW = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A search as it was typed."""
+
+    condition: str = ""
+    words: str = ""
+    rule: str = ""
+    route: str = ""
+    channel: str = ""
+    reason: str = ""
+    since: str = ""
+    until: str = ""
+    before: str = ""
+    """The number of an alert: only earlier ones, for the next page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The newest alerts that a question asks for."""
+
+    alerts: Sequence[RecordedAlert] = ()
+    more: bool = False
+    stopped: bool = False
+    """Whether the search took too long, and there may be earlier ones."""
+    problem: str = ""
+    """What is wrong with the question."""
+
+    @property
+    def next_before(self) -> int:
+        """The ``before`` of the next page."""
+        return self.alerts[-1].number if self.alerts else 0
+
+
+class _TooLongError(Exception):
+    """A search has had its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads one journal. ``imports`` are the route files whose macros conditions may use."""
+
+    journal: Location
+    imports: Sequence[Path] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, question: Question) -> Found:
+        """Answer a search."""
+        now_ns = time.time_ns()
+        times = {name: parse_human_time(text, now_ns) for name, text in
+                 (("since", question.since), ("until", question.until)) if text}  # fmt: skip
+        wrong = next((name for name, found in times.items() if found is None), None)
+        if wrong is not None:
+            return Found(problem=f"`{wrong}` is not a time; {HUMAN_TIME_FORMS}")
+        wanted = self._wanted(question)
+        if isinstance(wanted, str):
+            return Found(problem=wanted)
+        with self._opened() as journal:
+            numbers = journal.history.span(times.get("since"), times.get("until"))
+            if question.before.isdigit():
+                numbers = range(numbers.start, min(numbers.stop, int(question.before)))
+            return self._newest(journal, wanted, numbers)
+
+    def story(self, alert_id: str) -> AlertStory | None:
+        """Everything about one alert, by its id. None if it is not stored."""
+        with self._opened() as journal:
+            found = journal.history.alert(alert_id)
+            return None if found is None else read_story(journal, found)
+
+    def commands(self, session: str = "") -> list[Alert]:
+        """The latest terminal commands, in the order in which they were typed; of one session, if it is given."""
+        wanted = Wanted(rules=frozenset({COMMAND_RULE}))
+        with self._opened() as journal:
+            found = self._newest(journal, wanted, journal.history.span(None, None), _MOST_COMMANDS).alerts
+        alerts = [each.alert for each in found if session in {"", each.alert.fields.get("cmd.session", "")}]
+        return sorted(alerts, key=lambda alert: (alert.time_ns, alert.id))
+
+    def last_number(self) -> int:
+        """The number of the alert that will be stored next."""
+        with self._opened() as journal:
+            return journal.history.span(None, None).stop
+
+    def stored_since(self, number: int, question: Question) -> tuple[list[RecordedAlert], int, int]:
+        """The wanted alerts from ``number`` on, the number that comes next, and how many were skipped."""
+        wanted = self._wanted(question)
+        if isinstance(wanted, str):
+            return [], number, 0
+        with self._opened() as journal:
+            stop = journal.history.span(None, None).stop
+            first = max(number, stop - 10 * _MOST_NEW)
+            found = [each for each in journal.history.read(range(first, stop)) if wanted.holds(each)]
+        skipped = first - number + max(0, len(found) - _MOST_NEW)
+        return found[-_MOST_NEW:], stop, skipped
+
+    def problem_of(self, question: Question) -> str:
+        """What is wrong with a question; empty if nothing is."""
+        wanted = self._wanted(question)
+        return wanted if isinstance(wanted, str) else ""
+
+    @contextmanager
+    def _opened(self) -> Iterator[Journal]:
+        journal = open_to_read(self.journal)
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+    def _newest(self, journal: Journal, wanted: Wanted, numbers: range, limit: int = PAGE) -> Found:
+        deadline = time.monotonic() + _SECONDS
+        search = Search(journal.history, IndexFolder(files_of(self.journal)))
+        found: list[RecordedAlert] = []
+        try:
+            for each in search.newest(wanted, numbers, _watch(deadline)):
+                found.append(each)
+                if len(found) > limit:
+                    return Found(found[:limit], more=True)
+        except _TooLongError:
+            return Found(found, more=bool(found), stopped=True)
+        return Found(found)
+
+    def _wanted(self, question: Question) -> Wanted | str:
+        """What a question asks for, or what is wrong with it."""
+        condition = predicate = reason = None
+        if question.condition.strip():
+            loaded = load_condition(question.condition, self.imports, self.labels)
+            if isinstance(loaded, ConditionErrors):
+                return render_text(loaded.diagnostics, loaded.sources).rstrip()
+            condition, predicate = loaded.condition, loaded.predicate
+        if question.reason:
+            reason = next((each for each in Reason if each.value == question.reason), None)
+            if reason is None:
+                return f"there is no reason `{question.reason}`; the reasons are {', '.join(Reason)}"
+        rules = frozenset({question.rule}) if question.rule else frozenset[str]()
+        words = wanted_words([question.words])
+        return Wanted(condition, predicate, rules, words, question.route, question.channel, reason)
+
+
+def _watch(deadline: float) -> Callable[[int, int], None]:
+    def check(_done: int, _all: int) -> None:
+        if time.monotonic() > deadline:
+            raise _TooLongError
+
+    return check

@@ -1,0 +1,109 @@
+"""The console in a real browser: Chromium of this machine, driven by Playwright."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.console.conftest import Visitor
+from tests.e2e.harness import Instance
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PAGES = ("/", "/search?condition=", "/tail", "/routes", "/channels", "/silences?condition=rule+exists", "/sessions")
+PATIENCE = 60_000
+
+if CHROMIUM is None and os.environ.get("CI") != "true":
+    pytest.skip("no Chromium on this machine: apt-get install chromium", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A running browser."""
+    assert CHROMIUM is not None, "CI has no Chromium; .ci/run installs it"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module", params=[(1280, 900, "light"), (390, 844, "dark")], ids=["desk", "phone"])
+def page(request: pytest.FixtureRequest, browser: Browser, visitor: Visitor) -> Iterator[Page]:
+    """A signed-in page. At its end, nothing that it loaded was refused or from elsewhere."""
+    width, height, scheme = request.param
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    context.set_default_timeout(PATIENCE)
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on(
+        "console", lambda message: problems.append(message.text) if message.type in {"error", "warning"} else None
+    )
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("request", lambda sent: None if sent.url.startswith(visitor.url) else problems.append(sent.url))
+    opened.goto(visitor.url)
+    opened.get_by_label("Token").fill(visitor.token)
+    opened.keyboard.press("Enter")
+    opened.get_by_role("heading", name="Now", exact=True).wait_for()
+    yield opened
+    context.close()
+    assert problems == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_accessible_and_fits(page: Page, visitor: Visitor, path: str) -> None:
+    """No violation of axe's rules, and no sideways scrolling."""
+    page.goto(f"{visitor.url}{path}")
+    page.locator("h1").wait_for()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_every_hostile_alert_is_inert(page: Page, visitor: Visitor) -> None:
+    """The page of each is opened: nothing runs, nothing is loaded, and the page fits."""
+    page.goto(f"{visitor.url}/search?{urlencode({'condition': 'rule startswith hostile'})}")
+    paths = page.locator("table a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert len(paths) > 20
+    for path in paths:
+        page.goto(f"{visitor.url}{path}")
+        assert page.locator("h1").count() == 1
+        assert page.locator("main img, main script, main iframe").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
+
+
+def test_the_keyboard_alone_reaches_search_and_an_alert(page: Page, visitor: Visitor) -> None:
+    """`/` focuses the condition, Enter searches, Tab reaches the first result."""
+    page.goto(f"{visitor.url}/search")
+    page.keyboard.press("/")
+    page.keyboard.type("k8s.pod.name = ticks")
+    page.keyboard.press("Enter")
+    page.locator("table a").first.wait_for()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if (page.evaluate("document.activeElement.getAttribute('href')") or "").startswith("/alerts/"):
+            break
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Deliveries").wait_for()
+
+
+def test_the_tail_shows_alerts_as_they_come(page: Page, visitor: Visitor, bridge: Instance) -> None:
+    """And pauses."""
+    name = f"live-{page.viewport_size['width'] if page.viewport_size else 0}"
+    page.goto(f"{visitor.url}/tail?{urlencode({'condition': f'k8s.pod.name = {name}'})}")
+    page.get_by_text("a second").wait_for()
+    with (bridge.folder / "alerts.jsonl").open("a", encoding="utf-8") as file:
+        file.write(
+            '{"output": "<b>x</b>", "priority": "Notice", "rule": "tail", "source": "syscall", "time": '
+            f'"2026-11-27T12:00:00.00000{len(name)}001Z", "output_fields": {{"k8s.pod.name": "{name}"}}}}\n'
+        )
+    row = page.locator("#tail tbody tr")
+    row.wait_for()
+    assert "<b>x</b>" in row.inner_text()
+    page.get_by_role("button", name="Pause").click()
+    assert page.get_by_role("button", name="Continue").get_attribute("aria-pressed") == "true"
+    page.goto("about:blank")

