@@ -17,7 +17,7 @@ _FILE = "file://"
 _AWS = frozenset({"s3", "sqs", "sns-topic", "kinesis", "cloudwatch-logs", "lambda"})
 _GCP = frozenset({"pubsub", "gcs", "chronicle"})
 _AZURE = frozenset({"eventhub"})
-_BROKERS = frozenset({"kafka", "kafkas", "nats", "natss"})
+_BROKERS = frozenset({"kafka", "kafkas", "mqtt", "mqtts", "nats", "natss"})
 _SEARCH = frozenset({"elasticsearch", "elasticsearchs", "opensearch", "opensearchs", "splunkhec", "splunkhecs"})
 NATIVE = _AWS | _GCP | _AZURE | _BROKERS | _SEARCH | frozenset(
     {
@@ -31,7 +31,7 @@ PARAMETERS = frozenset(
         "format", "batch", "secret", "cafile", "tenant", "hold", "generator", "arg", "limit",
         "facility", "app", "sd", "framing", "size", "region", "endpoint", "role", "external-id", "token", "compression",
         "style", "sse", "kms-key", "storage-class", "acl", "stream", "qualifier", "key", "key-file", "ordering",
-        "log-type", "sasl", "client", "delivery", "creds", "nkey", "inbox", "handshake",
+        "log-type", "sasl", "client", "delivery", "creds", "nkey", "inbox", "handshake", "qos", "retain", "version",
         "type", "index", "names", "apikey", "source", "sourcetype", "host", "ack",
     }
 )  # fmt: skip
@@ -39,8 +39,8 @@ PARAMETERS = frozenset(
 _WITH_TLS = (
     frozenset(
         {
-            "webhooks", "lokis", "alertmanagers", "syslog+tls", "kafkas", "natss", "elasticsearchs", "opensearchs",
-            "splunkhecs",
+            "webhooks", "lokis", "alertmanagers", "syslog+tls", "kafkas", "mqtts", "natss", "elasticsearchs",
+            "opensearchs", "splunkhecs",
         }
     )
     | _GCP
@@ -108,6 +108,10 @@ def _broker_channel(name: str, url: str, labels: Mapping[str, str], extras: Chan
         from bridge.channels.native.nats.channel import NatsChannel
 
         return NatsChannel(name, url, labels, extras=extras)
+    if url.lower().startswith("mqtt"):
+        from bridge.channels.native.mqtt import channel as mqtt
+
+        return mqtt.MqttChannel(name, parse_address(url, mqtt.PARAMETERS), labels, extras=extras)
     from bridge.channels.native.kafka.channel import KafkaChannel
 
     return KafkaChannel(name, url, labels, extras=extras)

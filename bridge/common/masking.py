@@ -15,7 +15,7 @@ _TOP = re.compile(r"[a-z]{2,24}|xn--[a-z0-9-]{1,20}|[0-9]{1,3}")
 MASK = "***"
 _PUBLIC_SCHEMES = ("console://", "file://", "exec://", "syslog+tcp://", "syslog+tls://", "syslog+udp://")
 """Channels whose URLs contain no secret: a place on this machine, or a receiver. Operators must be able to read it."""
-_BROKERS = ("kafka://", "kafkas://", "nats://", "natss://")
+_BROKERS = ("kafka://", "kafkas://", "mqtt://", "mqtts://", "nats://", "natss://")
 """Channels whose URLs have no secrets but user and password. Operators must be able to read hosts and topics."""
 
 _LOGIN_SCHEMES = frozenset(

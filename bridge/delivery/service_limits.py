@@ -67,7 +67,7 @@ MACHINES = frozenset(
 _MOST_IN_FLIGHT = 16
 _IN_FLIGHT = {
     "console": 1, "file": 1, "exec": 2, "alertmanager": 2, "alertmanagers": 2, "loki": 2, "lokis": 2, "syslog+tcp": 1,
-    "syslog+tls": 1, "syslog+udp": 1, "kafka": 1, "kafkas": 1, "nats": 1, "natss": 1,
+    "syslog+tls": 1, "syslog+udp": 1, "kafka": 1, "kafkas": 1, "mqtt": 1, "mqtts": 1, "nats": 1, "natss": 1,
     "elasticsearch": 2, "elasticsearchs": 2, "opensearch": 2, "opensearchs": 2, "splunkhec": 4, "splunkhecs": 4,
 }  # fmt: skip
 """Files, the console, syslog, topics and subjects are written in order; a program is a process each; the others take

@@ -169,7 +169,7 @@ templatedfields: {a: "{{ x }}"}
 slack: {webhookurl: "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", minimumpriority: warning,
   messageformat: 'rule *{{ .Rule }}* by {{ index .OutputFields "user.name" }}', icon: "https://x/y.png"}
 alertmanager: {hostport: ["http://am-1:9093", "http://am-2:9093"], extralabels: "team:sec", minimumpriority: nonsense, checkcert: false}
-mqtt: {broker: "tcp://mqtt:1883"}
+influxdb: {hostport: "http://influxdb:8086"}
 nosuch: {a: b}
 """
 
@@ -193,7 +193,7 @@ def test_a_whole_config(tmp_path: Path) -> None:
         "slack: icon: not used",
         "'nonsense' is no priority",
         "checkcert",
-        "mqtt: no channel",
+        "influxdb: no channel",
         "nosuch",
     ):
         assert words in said
@@ -333,6 +333,24 @@ def test_nats_keeps_server_login_and_the_depth_of_the_subject(values: dict[str, 
     said = "\n".join(translation.differences)
     assert ("one subject" in said or "the subject is falco.alerts.alerts" in said) == (not values)
     assert "not used" not in said
+
+
+def test_mqtt_keeps_broker_topic_and_login(tmp_path: Path) -> None:
+    """Messages are acknowledged, whatever QoS was."""
+    given = {
+        "broker": "ssl://mqtt:8883",
+        "topic": "a/b",
+        "user": "me",
+        "password": "p@ss",
+        "retained": "true",
+        "qos": "2",
+    }
+    translation = translate(Settings({f"mqtt.{name}": value for name, value in given.items()}))
+    assert yaml.safe_load(translation.config)["channels"]["mqtt"] == (
+        "mqtts://${MQTT_USER}:${MQTT_PASSWORD}@mqtt:8883/a/b?format=falcosidekick&retain=yes"
+    )
+    assert problems(translation, tmp_path) == []
+    assert "`qos`" in "\n".join(translation.differences)
 
 
 def test_stan_becomes_jetstream(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class Server:
         self._process.wait(60)
 
     def freeze(self, *, frozen: bool = True) -> None:
-        """Stop the process without closing its connections, or let it go on."""
+        """Stop the process without closing its connections, or continue it."""
         self._process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def ask(self, question: Callable[[Client], Awaitable[_T]], **options: Any) -> _T:

@@ -28,7 +28,7 @@ from bridge.migration.falcosidekick.channel import (
     login_in,
 )
 from bridge.migration.falcosidekick.clouds import CLOUDS
-from bridge.migration.falcosidekick.queues import kafka, nats, stan, syslog
+from bridge.migration.falcosidekick.queues import kafka, mqtt, nats, stan, syslog
 from bridge.migration.falcosidekick.search import elasticsearch, splunk
 from bridge.migration.falcosidekick.settings import Settings
 
@@ -213,8 +213,9 @@ QUEUES = (
     )),
     Output("nats", ("hostport",), nats, others=("subjecttemplate",)),
     Output("stan", ("hostport", "clusterid", "clientid"), stan, others=("subjecttemplate",)),
+    Output("mqtt", ("broker",), mqtt, others=("topic", "qos", "retained", "user", "password")),
     *(Output(name, enabled, instead=_VECTOR) for name, enabled in (
-        ("rabbitmq", ("url", "queue")), ("mqtt", ("broker",)), ("redis", ("address",)), ("timescaledb", ("host",)),
+        ("rabbitmq", ("url", "queue")), ("redis", ("address",)), ("timescaledb", ("host",)),
         ("influxdb", ("hostport",)),
     )),
 )  # fmt: skip

@@ -90,3 +90,20 @@ def _nats(settings: Settings, output: str) -> Channel:
     )
     query = "?format=falcosidekick&delivery=core"
     return Channel(f"{scheme}://{login}{host_of(url)}/{subject}{query}", variables, tuple(notes))
+
+
+def mqtt(settings: Settings) -> Channel:
+    """The same broker and topic, acknowledged."""
+    get = settings.get
+    address = get("mqtt.broker")
+    url = urlsplit(address if "://" in address else f"tcp://{address}")
+    scheme = "mqtts" if url.scheme in {"ssl", "tls", "mqtts", "tcps"} else "mqtt"
+    login, variables = basic(settings, "mqtt", "user", "password")
+    if not login:
+        login, variables = login_in("mqtt", url)
+    retain = "&retain=yes" if settings.is_set("mqtt.retained", default=False) else ""
+    notes = ["needs the library paho-mqtt: the command that installs it is printed by `falco-bridge check`"]
+    if get("mqtt.qos", "0") != "1":
+        notes.append("`qos`: messages are acknowledged (1); `qos=0` is possible, 2 is not")
+    topic = get("mqtt.topic", "falco/events").strip("/")
+    return Channel(f"{scheme}://{login}{host_of(url)}/{topic}?format=falcosidekick{retain}", variables, tuple(notes))

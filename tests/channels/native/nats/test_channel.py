@@ -77,7 +77,7 @@ def test_what_is_no_repeat_is_not_dropped(server: Server, opened: list[Channel])
 
 
 def test_core_hands_messages_to_subscribers(server: Server, opened: list[Channel]) -> None:
-    """Delivered means that the server has them; without subscribers nobody gets them."""
+    """Delivered means that the server has them; without subscribers they are lost."""
     channel = open_at(server, opened, "plain.falco?delivery=core")
     assert channel.send(BATCH[:1]).verdict is Verdict.DELIVERED
 

@@ -1,0 +1,1 @@
+"""MQTT, through Eclipse Paho."""
