@@ -162,7 +162,7 @@ def _check_extras(scheme: str, extras: ChannelExtras) -> None:
 
 def _apprise_channel(name: str, url: str, labels: Mapping[str, str], extras: ChannelExtras) -> Channel:
     from bridge.channels.apprise.channel import AppriseChannel
-    from bridge.channels.apprise.plugin import is_mail, make_plugin
+    from bridge.channels.apprise.plugin import is_mail, make_plugin, uses_http
     from bridge.channels.apprise.urls import problem, with_native_scheme
     from bridge.channels.channel_tls import ChannelTls
 
@@ -176,6 +176,8 @@ def _apprise_channel(name: str, url: str, labels: Mapping[str, str], extras: Cha
         if extras.tls is not None:
             raise ChannelError("has `tls`, which e-mail does not use; it trusts the CAs of SSL_CERT_FILE")
         return MailChannel(name, url, plugin, labels)
+    if extras.tls is not None and not uses_http(plugin):
+        raise ChannelError("has `tls`, which this service does not use: it is not sent to by HTTPS")
     tls = None if extras.tls is None else ChannelTls(name, extras.tls)
     return AppriseChannel(name, url, plugin, labels, tls)
 

@@ -149,6 +149,8 @@ def test_a_channel_without_tls_says_so(authority: Authority) -> None:
     assert "not encrypted; write loki" in str(problem_with("loki://h", extras=more))
     assert "which console:// does not use" in str(problem_with("console://", extras=more))
     assert "e-mail does not use" in str(problem_with("mailtos://u:p@example.org", extras=more))
+    assert "not sent to by HTTPS" in str(problem_with("rsyslog://h/", extras=more))
+    assert problem_with("ntfys://h/topic", extras=more) is None
     twice = problem_with(f"webhooks://h/?cafile={authority.certificate}", extras=more)
     assert twice == "has both `cafile` and `tls: {ca}`; remove one"
     key_only = ChannelExtras(ClientTls(key=str(authority.certificate)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from bridge.common.trust import proxy
@@ -39,6 +40,11 @@ def is_mail(plugin: Any) -> bool:
     """Whether the bridge sends this plugin's e-mail itself. Apprise sends those that PGP signs or encrypts."""
     uses_pgp = getattr(plugin, "use_pgp", False) or getattr(plugin, "pgp_mode", "no") != "no"
     return type(plugin).__name__ == "NotifyEmail" and not uses_pgp
+
+
+def uses_http(plugin: Any) -> bool:
+    """Whether the plugin posts with ``requests``, as nearly all do. Syslog, MQTT and others do not."""
+    return hasattr(sys.modules[type(plugin).__module__], "requests")
 
 
 def address_of_plugin(plugin: Any) -> tuple[str, int] | None:

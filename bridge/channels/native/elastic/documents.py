@@ -7,7 +7,7 @@ does not fit the type is left out: it would have the whole document refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from itertools import islice
@@ -123,26 +123,28 @@ def bounded(document: dict[str, Any], *, flat: bool) -> dict[str, Any]:
 def _bounded(value: Any, *, flat: bool) -> Any:
     match value:
         case str():
-            return shortened(value, _MAX_TEXT)
-        case Mapping():
-            values = {name: _bounded(inner, flat=flat) for name, inner in value.items()}
-            return dict(islice(_renamed(values, flat=flat), _MOST_FIELDS))
+            return value if len(value) <= _MAX_TEXT else shortened(value, _MAX_TEXT)
+        case dict() | Mapping():
+            names = [_valid(name, flat=flat) for name in value]
+            if len(set(names)) < len(names):
+                names = list(_numbered(names))
+            pairs = zip(names, value.values(), strict=True)
+            return {name: _bounded(inner, flat=flat) for name, inner in islice(pairs, _MOST_FIELDS)}
         case list() | tuple():
             return [_bounded(inner, flat=flat) for inner in value]
     return value
 
 
-def _renamed(values: Mapping[str, Any], *, flat: bool) -> Iterator[tuple[str, Any]]:
-    """The values by names that an index accepts. Of names that become equal the later ones get a number."""
+def _numbered(names: Sequence[str]) -> Iterator[str]:
+    """The names, of which those that are equal to an earlier one get a number."""
     taken: set[str] = set()
-    for name, value in values.items():
-        valid = candidate = _valid(name, flat=flat)
-        number = 2
+    for name in names:
+        candidate, number = name, 2
         while candidate in taken:
-            candidate = f"{valid}_{number}"
+            candidate = f"{name}_{number}"
             number += 1
         taken.add(candidate)
-        yield candidate, value
+        yield candidate
 
 
 @lru_cache(_MAX_NAMES)
@@ -170,8 +172,11 @@ def _known(alert: Alert, labels: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _first(alert: Alert, names: list[str]) -> str:
-    return next((value for name in names if (value := alert.get(name))), "")
+def _first(alert: Alert, names: Sequence[str]) -> str:
+    for name in names:
+        if value := alert.fields.get(name):
+            return value
+    return ""
 
 
 def _number(text: str) -> int | str:
@@ -179,14 +184,22 @@ def _number(text: str) -> int | str:
 
 
 def _address(text: str) -> str:
+    if not text:
+        return ""
     try:
         return str(ip_address(text))
     except ValueError:
         return ""
 
 
-def _put(document: dict[str, Any], name: str, value: Any) -> None:
+@lru_cache(_MAX_NAMES)
+def _steps(name: str) -> tuple[tuple[str, ...], str]:
     *outer, last = name.split(".")
+    return tuple(outer), last
+
+
+def _put(document: dict[str, Any], name: str, value: Any) -> None:
+    outer, last = _steps(name)
     for part in outer:
         document = document.setdefault(part, {})
     document[last] = value
