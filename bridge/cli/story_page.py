@@ -130,10 +130,12 @@ def story_object(story: AlertStory) -> dict[str, Any]:
     """The same as JSON."""
     from bridge.alert.forms.falco_json import falco_json
     from bridge.common.times import iso_text
+    from bridge.tracing.ids import trace_id
 
     recorded = story.recorded
     return falco_json(recorded.alert) | {
         "id": recorded.alert.id,
+        "trace_id": f"{trace_id(recorded.alert.id):032x}",
         "received": iso_text(recorded.received_ns),
         "source_name": recorded.source_name,
         "decisions": [

@@ -26,6 +26,9 @@ from bridge.config.schema.sources import (
 from bridge.config.schema.values import AbsolutePath, SocketPath
 from bridge.delivery.service_limits import default_concurrency, default_options
 
+HEARTBEAT_CHANNEL = "heartbeat"
+"""The name of the channel that ``heartbeat`` declares by its URL."""
+
 
 def with_defaults(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The root's values with every default; ``folder`` is that of the config."""
@@ -36,6 +39,9 @@ def with_defaults(values: dict[str, Any], folder: Path) -> dict[str, Any]:
         filled["routes"] = tuple(_group(each) for each in values["routes"])
     if "channels" in values:
         filled["channels"] = {name: _channel(each) for name, each in values["channels"].items()}
+    if "channels" in values and (heartbeat := values.get("heartbeat")) is not None and heartbeat.url is not None:
+        filled["channels"].setdefault(HEARTBEAT_CHANNEL, _channel(ChannelSettings(url=heartbeat.url)))
+        filled["heartbeat"] = changed(heartbeat, channel=HEARTBEAT_CHANNEL, url=None)
     if "journal" in values:
         journal: Path = values["journal"].path
         filled["admin"] = _admin(filled["admin"], journal)

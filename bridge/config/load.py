@@ -9,7 +9,7 @@ from typing import Any
 
 from bridge.channels.native.allowed import NOTHING, Allowed
 from bridge.config.binding import Binder, Place
-from bridge.config.defaults import with_defaults
+from bridge.config.defaults import HEARTBEAT_CHANNEL, with_defaults
 from bridge.config.document import Document
 from bridge.config.rules import check_rules
 from bridge.config.schema.channels import ChannelSettings
@@ -227,4 +227,6 @@ def route_groups(settings: Sequence[RouteGroupSettings]) -> tuple[RouteGroup, ..
 def _channel_spans(binder: Binder) -> dict[str, Span]:
     """By name; the URL where it is written, else the channel."""
     names = [place[1] for place in binder.spans if len(place) == 2 and place[0] == "channels"]
-    return {str(name): binder.spans.get(("channels", name, "url"), binder.spans["channels", name]) for name in names}
+    spans = {str(name): binder.spans.get(("channels", name, "url"), binder.spans["channels", name]) for name in names}
+    by_url = binder.spans.get(("heartbeat", "url"))
+    return spans if by_url is None else {HEARTBEAT_CHANNEL: by_url, **spans}

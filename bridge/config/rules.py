@@ -13,6 +13,7 @@ from bridge.common.suggest import did_you_mean
 from bridge.common.unix_socket import too_long
 from bridge.config.binding import Binder, Place
 from bridge.config.body_names import body_problems
+from bridge.config.defaults import HEARTBEAT_CHANNEL
 from bridge.config.schema.channels import ChannelSettings
 from bridge.config.schema.config import HeartbeatSettings, JournalSettings
 from bridge.config.schema.listeners import AdminSettings, MetricsSettings
@@ -46,7 +47,16 @@ def check_rules(binder: Binder, values: Mapping[str, Any]) -> None:
 def _heartbeat(binder: Binder, heartbeat: HeartbeatSettings | None, channels: Mapping[str, ChannelSettings]) -> None:
     if heartbeat is None:
         return
-    if heartbeat.channel not in channels:
+    by_url = ("heartbeat", "url") in binder.spans
+    if by_url == (("heartbeat", "channel") in binder.spans):
+        problem = "both `channel` and `url`" if by_url else "neither `channel` nor `url`"
+        binder.error(Code.CONFLICT, ("heartbeat",), f"`heartbeat` has {problem}", "write one of them")
+    elif by_url and ("channels", HEARTBEAT_CHANNEL) in binder.spans:
+        message = f"`url` makes a channel named `{HEARTBEAT_CHANNEL}`, and there is one already"
+        binder.error(Code.CONFLICT, ("heartbeat", "url"), message, "rename the channel, or write `channel`")
+    elif not by_url and "://" in (heartbeat.channel or ""):
+        binder.error(Code.INVALID_VALUE, ("heartbeat", "channel"), "this is a URL", "write heartbeat: {url: …}")
+    elif heartbeat.channel is not None and heartbeat.channel not in channels and not by_url:
         hint = did_you_mean(heartbeat.channel, channels) or f"the channels are {', '.join(channels)}"
         binder.error(Code.INVALID_VALUE, ("heartbeat", "channel"), f"unknown channel `{heartbeat.channel}`", hint)
     if heartbeat.every.seconds < _SHORTEST_HEARTBEAT_SECONDS:

@@ -185,7 +185,9 @@ def _stored_alerts(journal: Journal, ids: Iterable[str]) -> dict[str, Alert]:
 
 def _heartbeat(generation: Generation) -> HeartbeatSettings | None:
     settings = generation.config.heartbeat
-    return None if settings is None else HeartbeatSettings(settings.channel, settings.every.ns)
+    if settings is None or settings.channel is None:
+        return None
+    return HeartbeatSettings(settings.channel, settings.every.ns)
 
 
 def _retention(generation: Generation) -> RetentionPolicy:

@@ -10,6 +10,7 @@ import pytest
 
 from bridge.config.load import InstancePaths, RoutingConfig, find_instance_paths, find_routing_config, load_config
 from bridge.config.schema.sources import DiscoverSettings, GrpcSettings, HttpSettings
+from bridge.config.show import shown
 from bridge.daemon.channel_check import check_channels
 from bridge.language.diagnostics.diagnostic import Code
 from tests.config.reading import ENVIRON, GOOD, errors, load, read, write
@@ -410,9 +411,26 @@ def test_routes_of_a_config_are_found_without_its_secrets(tmp_path: Path) -> Non
     assert load_config(tmp_path / "falco-bridge.yaml", ENVIRON).config is not None
 
 
+def test_a_heartbeat_can_name_a_url(tmp_path: Path) -> None:
+    """It is a channel named `heartbeat`, checked as any other, and its URL is a secret."""
+    config = read(tmp_path, f'{GOOD}heartbeat: {{url: "webhooks://hc-ping.com/hunter2hunter2", every: 5m}}\n')
+    assert config.heartbeat is not None
+    assert (config.heartbeat.channel, config.heartbeat.url) == ("heartbeat", None)
+    assert config.channels["heartbeat"].url.reveal() == "webhooks://hc-ping.com/hunter2hunter2"
+    assert "hunter2" not in shown(config)
+    again = read(tmp_path, shown(config).replace("webhooks://***", "webhooks://hc-ping.com/hunter2hunter2"))
+    assert (again.heartbeat, again.channels["heartbeat"]) == (config.heartbeat, config.channels["heartbeat"])
+    assert load_config(tmp_path / "falco-bridge.yaml", ENVIRON).channel_spans["heartbeat"].line > 1
+    (conflict,) = errors(tmp_path, f"{GOOD}heartbeat: {{url: webhooks://h/x, channel: archive}}\n")
+    assert (conflict.code, conflict.hint) == (Code.CONFLICT, "write one of them")
+    (missing,) = errors(tmp_path, f"{GOOD}heartbeat: {{every: 5m}}\n")
+    assert missing.message == "`heartbeat` has neither `channel` nor `url`"
+
+
 @pytest.mark.parametrize(
     ("heartbeat", "message", "remedy"),
     [
+        ("webhooks://hc-ping.com/x", "this is a URL", "write heartbeat: {url: …}"),
         ("archiv", "unknown channel `archiv`", "did you mean `archive`?"),
         ("{channel: archive, every: 1s}", "the shortest interval is 10s", "write 10s or more"),
     ],

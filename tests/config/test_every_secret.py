@@ -70,7 +70,7 @@ def a_config(folder: Path) -> tuple[str, list[str]]:
 def test_the_schema_has_secrets_in_seven_sections() -> None:
     """The tests below would pass for a schema without any."""
     found = {place for place, section in sections().items() if any(map(is_secret, keys_of(section)))}
-    assert found == {"sources.http", "channels", "channels.tls", "journal", "admin", "metrics", "traces"}
+    assert found == {"sources.http", "channels", "channels.tls", "journal", "heartbeat", "admin", "metrics", "traces"}
 
 
 def test_keys_that_are_named_like_secrets_are_secrets() -> None:

@@ -15,6 +15,7 @@ from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.sources import SourceSettings
 from bridge.config.schema.values import (
     AbsolutePath,
+    ChannelUrl,
     DatabaseUrl,
     Duration,
     FieldListFile,
@@ -115,7 +116,13 @@ class HeartbeatSettings(Section, frozen=True, kw_only=True):
 
     noun: ClassVar[str] = "`heartbeat`"
     shorthand: ClassVar[str] = "channel"
-    channel: Annotated[str, key("The channel that receives it.", "watchdog")]
+    channel: Annotated[
+        str | None, key("The channel that receives it.", "watchdog", default="a channel `heartbeat` with `url`")
+    ] = None
+    url: Annotated[
+        ChannelUrl | None,
+        key("A channel's URL in place of `channel`.", "webhooks://hc-ping.com/${HEARTBEAT_KEY}", default="none"),
+    ] = None  # fmt: skip
     every: Annotated[Duration, key("The interval, at least 10 seconds.", "5m")] = Duration.of("1m")
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from bridge.journal import JournalError
+from bridge.journal.location import location_of
 from bridge.journal.opening import open_to_read
 from bridge.journal.records import SilenceRecord
 from bridge.routing.silences import NO_SILENCES, Silence, Silences, SilenceText, parse_silence
@@ -44,7 +44,7 @@ def past_silences(parts: Iterable[Part], when: TimeRange, labels: Mapping[str, s
 
 def _stored(path: str) -> list[SilenceRecord]:
     try:
-        journal = open_to_read(Path(path))
+        journal = open_to_read(location_of(path))
         try:
             return journal.memory.silences()
         finally:
