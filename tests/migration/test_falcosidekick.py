@@ -265,6 +265,23 @@ def test_outputs_of_clouds_keep_their_places_and_roles() -> None:
     assert {each.name for each in translation.variables} == {"AWS_ACCESSKEYID", "AWS_SECRETACCESSKEY", "AWS_REGION"}
 
 
+def test_identities_of_a_service_account_are_not_assumed() -> None:
+    """The chart annotates the service account with them. A role is assumed with keys, or if the chart does not."""
+    values = {"aws.rolearn": "arn:aws:iam::1:role/r", "aws.s3.bucket": "bbb", "aws.region": "r"}
+    by_chart = values | {"gcp.workloadidentityserviceaccount": "f@acme.iam", "azure.workloadidentityclientid": "c-1"}
+    translation = translate(Settings(by_chart))
+    assert "role=" not in translation.config
+    said = "\n".join(translation.differences)
+    for words in (
+        "eks.amazonaws.com/role-arn: arn:aws:iam::1:role/r",
+        "gcp-service-account: f@acme.iam",
+        "client-id: c-1",
+    ):
+        assert words in said
+    for more in ({"aws.useirsa": "false"}, {"aws.accesskeyid": "AK", "aws.secretaccesskey": "s"}):
+        assert "role=arn:aws:iam::1:role/r" in translate(Settings(values | more)).config
+
+
 @pytest.mark.parametrize("path", ["alertmanager.hostport", "loki.hostport", "webhook.address", "quickwit.hostport"])
 def test_a_login_in_an_address_is_a_secret(path: str, tmp_path: Path) -> None:
     """It becomes a variable, and the channel is valid."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import quote, urlsplit
 
 from bridge.migration.falcosidekick.channel import Channel, Output, Variable, secret
@@ -25,11 +25,36 @@ def _channel(
     elif "arn:aws" not in place and ".amazonaws.com" not in place:
         query["region"] = "${AWS_REGION}"
         variables += (Variable("AWS_REGION", "", _REGION),)
-    for name, setting in (("role", "aws.rolearn"), ("external-id", "aws.externalid")):
-        if value := settings.get(setting):
-            query[name] = value
-    settings.get("aws.checkidentity")
+    if _assumes_role(settings):
+        query["role"] = settings.get("aws.rolearn")
+        query |= {"external-id": external} if (external := settings.get("aws.externalid")) else {}
     return Channel(_url(scheme, login, place, query), variables, notes)
+
+
+def _assumes_role(settings: Settings) -> bool:
+    """Whether the role is to be assumed. The chart only annotates its service account, whose pod then has the role."""
+    by_chart = settings.is_set("aws.useirsa", default=not settings.has("aws.accesskeyid"))
+    return settings.has("aws.rolearn") and not by_chart
+
+
+def identity_notes(settings: Settings) -> Iterator[str]:
+    """What the service account of the bridge needs, because that of falcosidekick had it."""
+    if settings.has("aws.rolearn") and not _assumes_role(settings):
+        yield (
+            f"aws.rolearn: annotate the bridge's service account with `eks.amazonaws.com/role-arn: "
+            f"{settings.get('aws.rolearn')}`; to assume it instead, add `role=` to the channels"
+        )
+    if account := settings.get("gcp.workloadidentityserviceaccount"):
+        yield (
+            "gcp.workloadIdentityServiceAccount: annotate the bridge's service account with "
+            f"`iam.gke.io/gcp-service-account: {account}`"
+        )
+    if client := settings.get("azure.workloadidentityclientid"):
+        yield (
+            "azure.workloadIdentityClientID: annotate the bridge's service account with "
+            f"`azure.workload.identity/client-id: {client}`, and label its pods with "
+            '`azure.workload.identity/use: "true"`'
+        )
 
 
 def _login(settings: Settings, cloud: str) -> tuple[str, tuple[Variable, ...]]:
@@ -152,7 +177,7 @@ def _event_hub(settings: Settings) -> Channel:
 
 
 OF_CLOUDS = frozenset({
-    "aws.accesskeyid", "aws.secretaccesskey", "aws.region", "aws.rolearn", "aws.externalid", "aws.checkidentity",
+    "aws.accesskeyid", "aws.secretaccesskey", "aws.region", "aws.rolearn", "aws.externalid", "aws.useirsa",
     "gcp.credentials", "yandex.accesskeyid", "yandex.secretaccesskey", "yandex.region",
 })  # fmt: skip
 """Settings of all outputs of a cloud."""

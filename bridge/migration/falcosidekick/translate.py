@@ -12,7 +12,7 @@ import yaml
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.format.formatter import format_text
 from bridge.migration.falcosidekick.channel import Channel, Output, Variable
-from bridge.migration.falcosidekick.clouds import OF_CLOUDS
+from bridge.migration.falcosidekick.clouds import OF_CLOUDS, identity_notes
 from bridge.migration.falcosidekick.machines import MACHINES
 from bridge.migration.falcosidekick.people import PEOPLE
 from bridge.migration.falcosidekick.settings import Settings
@@ -131,6 +131,7 @@ def _unread(settings: Settings, output: Output) -> Iterator[str]:
 
 
 def _general(settings: Settings) -> Iterator[str]:
+    yield from identity_notes(settings)
     if settings.get("tlsclient.cacertfile"):
         yield "tlsclient: add the CA to the bundle of SSL_CERT_FILE, or name it in `tls: {ca: FILE}` of a channel"
     if settings.mapping("templatedfields"):
