@@ -13,7 +13,7 @@ import pytest
 import urllib3
 import yaml
 
-from tests.deployment.helm import CHART, Values, needs_helm, of_kind, pod_of, render
+from tests.deployment.helm import CHART, KUBERNETES, Values, needs_helm, of_kind, pod_of, render, run_helm
 from tests.deployment.mounted import SECRETS, MountedPod, free_port
 from tests.deployment.test_chart import CASES
 from tests.support.waiting import wait_until
@@ -68,6 +68,18 @@ def test_the_readmes_values_work(tmp_path: Path) -> None:
     (port,) = [each["port"] for each in service["spec"]["ports"] if each["name"] == "alerts"]
     url = f"http://{service['metadata']['name']}.falco.svc.cluster.local:{port}/PATH"
     assert readme_values("values of Falco")["falco"]["http_output"]["url"] == url
+
+
+@needs_helm
+def test_routes_can_be_given_as_files(tmp_path: Path) -> None:
+    """By the option in the README, byte for byte."""
+    (tmp_path / "falco.route").write_text(CHANGED, encoding="utf-8")
+    (option,) = re.findall(r"--set-file '(.*?)=falco\.route'", (CHART / "README.md").read_text(encoding="utf-8"))
+    done = run_helm(
+        "template", "fb", CHART, "--kube-version", KUBERNETES, f"--set-file={option}={tmp_path}/falco.route",
+        "--show-only", "templates/configmap.yaml",
+    )  # fmt: skip
+    assert yaml.safe_load(done.stdout)["data"]["falco.route"] == CHANGED, done.stderr
 
 
 @needs_helm
