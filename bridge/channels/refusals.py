@@ -31,6 +31,8 @@ def refusal(status: int, parsed: Any, body: bytes) -> Verdict:
     texts = tuple(_texts(parsed)) if isinstance(parsed, dict) else (body.strip().decode("utf-8", "replace"),)
     if any(text in errors.CHANNEL_CODES or errors.CHANNEL_PATTERN.match(text) for text in texts):
         return Verdict.CHANNEL_FAULT
+    if isinstance(parsed, dict) and any(code in errors.GOOGLE_CHANNEL_CODES for code in _google(parsed.get("error"))):
+        return Verdict.CHANNEL_FAULT
     if any(text in errors.MESSAGE_CODES or errors.MESSAGE_PATTERN.match(text) for text in texts):
         return Verdict.REJECTED
     return _by_shape(status, parsed) if isinstance(parsed, dict) else Verdict.AMBIGUOUS
@@ -46,17 +48,17 @@ def smtp_refusal(status: int, text: str) -> Verdict:
 
 
 def _texts(parsed: dict[str, Any]) -> Iterator[str]:
-    """The error codes and texts of Slack, Telegram, Teams, Mattermost, PagerDuty and Google Cloud."""
+    """The error codes and texts of Slack, Telegram, Teams, Mattermost and PagerDuty."""
     error, several = parsed.get("error"), parsed.get("errors")
     code = error.get("code") if isinstance(error, dict) else error
-    if isinstance(error, dict) and isinstance(code, int):
-        yield from _google(error)
     candidates = (code, parsed.get("description"), parsed.get("id"), *(several if isinstance(several, list) else ()))
     yield from (candidate for candidate in candidates if isinstance(candidate, str))
 
 
-def _google(error: dict[str, Any]) -> Iterator[str]:
+def _google(error: Any) -> Iterator[str]:
     """The status of an error of Google Cloud, and the reasons of one of Cloud Storage."""
+    if not isinstance(error, dict) or not isinstance(error.get("code"), int):
+        return
     listed = error.get("errors")
     reasons = [each.get("reason") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     yield from (each for each in (error.get("status"), *reasons) if isinstance(each, str))

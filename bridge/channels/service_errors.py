@@ -32,10 +32,6 @@ CHANNEL_CODES = frozenset(
         # A Teams workflow that was disabled or deleted, or whose address is incomplete, with status 400
         "WorkflowTriggerIsNotEnabled", "WorkflowNotFound", "DirectApiAuthorizationRequired",
         "DirectApiInvalidAuthorizationScheme",
-        # Google Cloud (cloud.google.com/apis/design/errors) and Cloud Storage (docs/json_api/v1/status-codes)
-        "PERMISSION_DENIED", "UNAUTHENTICATED", "NOT_FOUND", "FAILED_PRECONDITION", "forbidden", "accountDisabled",
-        "insufficientPermissions", "userProjectMissing", "userProjectAccountProblem", "notFound", "required",
-        "orgPolicyConstraintFailed", "SERVICE_DISABLED",
         # Mattermost's webhooks and API (server/channels/app/webhook.go)
         "web.incoming_webhook.invalid.app_error", "web.incoming_webhook.permissions.app_error",
         "web.incoming_webhook.disabled.app_error", "web.incoming_webhook.channel.app_error",
@@ -44,6 +40,15 @@ CHANNEL_CODES = frozenset(
         "api.post.create_post.town_square_read_only", "api.post.create_post.can_not_post_to_deleted.error",
     }
 )  # fmt: skip
+GOOGLE_CHANNEL_CODES = frozenset(
+    {
+        # cloud.google.com/apis/design/errors, and Cloud Storage (docs/json_api/v1/status-codes)
+        "PERMISSION_DENIED", "UNAUTHENTICATED", "NOT_FOUND", "FAILED_PRECONDITION", "forbidden", "accountDisabled",
+        "insufficientPermissions", "userProjectMissing", "userProjectAccountProblem", "notFound", "required",
+        "orgPolicyConstraintFailed", "SERVICE_DISABLED",
+    }
+)  # fmt: skip
+"""Words that mean this in an error of Google Cloud only: a firewall answers ``forbidden``, too."""
 MESSAGE_CODES = frozenset(
     {
         # Slack

@@ -77,6 +77,9 @@ def test_no_recorded_refusal_of_a_channel_is_blamed_on_the_message(name: str) ->
         (400, b"entry with timestamp 2026-01-01 00:00:00 +0000 UTC ignored, reason: 'entry too far behind, x'", MESSAGE),
         (400, b"entry for stream '{a=\"b\"}' has 16 label names; limit 15", UNDECIDED),
         (403, b"permission denied", UNDECIDED),
+        (403, b"forbidden", UNDECIDED),
+        (403, {"error": "forbidden"}, UNDECIDED),
+        (403, {"error": {"code": 403, "errors": [{"reason": "forbidden"}]}}, CHANNEL),
         # Alertmanager
         (400, b'"invalid label set: invalid name \\"\\""', MESSAGE),
         (400, {"code": 602, "message": "0.labels in body is required"}, MESSAGE),
