@@ -33,6 +33,7 @@ from bridge.migration.falcosidekick.search import elasticsearch, splunk
 from bridge.migration.falcosidekick.settings import Settings
 
 _SIDEKICK = {"format": "falcosidekick"}
+_RABBITMQ = "Enable its MQTT plugin, send with `mqtt://`, and bind the queue to the exchange `amq.topic`."
 _VECTOR = "Send to Vector or Fluent Bit with `webhook://…?batch=ndjson`, which write to it."
 
 
@@ -214,8 +215,9 @@ QUEUES = (
     Output("nats", ("hostport",), nats, others=("subjecttemplate",)),
     Output("stan", ("hostport", "clusterid", "clientid"), stan, others=("subjecttemplate",)),
     Output("mqtt", ("broker",), mqtt, others=("topic", "qos", "retained", "user", "password")),
+    Output("rabbitmq", ("url", "queue"), instead=_RABBITMQ),
     *(Output(name, enabled, instead=_VECTOR) for name, enabled in (
-        ("rabbitmq", ("url", "queue")), ("redis", ("address",)), ("timescaledb", ("host",)),
+        ("redis", ("address",)), ("timescaledb", ("host",)),
         ("influxdb", ("hostport",)),
     )),
 )  # fmt: skip
