@@ -26,6 +26,7 @@ _BENCHES = (
     "idle",
     "memory",
     "remembering",
+    "editor",
     "terminal",
     "replay",
     "history",

@@ -117,4 +117,6 @@ def _summary(folder: Path) -> str:
     text = summarise(journal.history, conditions_of(loaded))
     journal.close()
     archive, kept = folder / "archive.jsonl", folder / "journal.db"
-    return f"{text}\n\nEvery delivery is in {archive}, every alert and decision in {kept}."
+    look = f"falco-bridge console --config {folder / 'falco-bridge.yaml'}"
+    where = f"Every delivery is in {archive}, every alert and decision in {kept}."
+    return f"{text}\n\n{where}\nLook at them in a browser: {look}"
