@@ -87,6 +87,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     inspector = Inspector(
         config.journal.location, list(config.channels), intake, sources, courier, look_back.report,
         lambda: {"router": intake.traces.tracer.counts.values(), "courier": courier.span_counts.values()},
+        lambda: intake.traces.tracer.problem,
     )  # fmt: skip
     controls = Controls(
         intake, journal.memory, config.journal.location, dict(config.labels), config.channels,

@@ -85,10 +85,12 @@ class Inspector:
         courier: InspectedCourier,
         look_back: Callable[[], LookBackReport | None] = lambda: None,
         spans: Callable[[], Mapping[str, Mapping[str, int]]] = dict,
+        trace_problem: Callable[[], str] = str,
     ) -> None:
         """``look_back`` returns how far the look-back at recorded alerts is; None while there is none.
 
-        ``spans`` returns how many spans each process exported, dropped and could not export.
+        ``spans`` returns how many spans each process exported, dropped and could not export, ``trace_problem`` why they
+        cannot be exported at present.
         """
         self.started_ns = time.time_ns()
         self.channels = tuple(channels)
@@ -99,6 +101,7 @@ class Inspector:
         self._courier = courier
         self.look_back = look_back
         self.spans = spans
+        self.trace_problem = trace_problem
         self._stopping = False
         self._journal: Journal | None = None
         self._lock = threading.Lock()

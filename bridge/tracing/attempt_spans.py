@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bridge.delivery import Delivery, Outcome, Verdict
+from bridge.delivery import HEALTH_ALERT_ROUTE, Delivery, Outcome, Verdict
 from bridge.tracing.alert_spans import ALERT
 from bridge.tracing.ids import span_id, trace_id
 from bridge.tracing.span import MOST_ITEMS, Span, SpanKind, Value, text, texts
@@ -44,10 +44,12 @@ def span_of_delivery(delivery: Delivery, outcome: Outcome, times: AttemptTimes) 
     others = [each.id for each in delivery.others if each.id != alert.id]
     if others:
         attributes["falco_bridge.digest.alerts"] = len(others) + 1
+    is_couriers_own = HEALTH_ALERT_ROUTE in notification.routes  # the router made no span of it
+    parent = None if is_couriers_own else span_id(alert.id, ALERT)
     return Span(
         name=f"deliver {text(notification.channel)}", trace=trace,
         id=span_id(alert.id, f"{delivery.id} {number}{' late' if times.is_late else ''}"),
-        parent=span_id(alert.id, ALERT), kind=SpanKind.CLIENT, start_ns=times.started_ns, end_ns=times.ended_ns,
+        parent=parent, kind=SpanKind.CLIENT, start_ns=times.started_ns, end_ns=times.ended_ns,
         attributes=attributes,
         links=tuple((trace_id(each), span_id(each, ALERT)) for each in others[:MOST_ITEMS]),
         error="" if outcome.verdict is Verdict.DELIVERED else text(outcome.reason or outcome.verdict.value),

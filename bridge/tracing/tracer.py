@@ -75,6 +75,12 @@ class Tracer:
         run = self._run
         return run is not None and len(run.queue) < MOST_QUEUED
 
+    @property
+    def problem(self) -> str:
+        """Why spans cannot be exported at present; empty while they can."""
+        run = self._run
+        return "" if run is None else run.problem
+
     def offer(self, spans: Iterable[Span]) -> None:
         """Queue spans. Never waits."""
         run = self._run
@@ -111,7 +117,8 @@ class _Run:
         self._counts = counts
         self._gather_seconds = gather_seconds
         self._stopping = threading.Event()
-        self._fails = False
+        self.problem = ""
+        """Why the last export failed; empty if it did not."""
         self._log = log
         self._thread = threading.Thread(target=self._work, name="traces", daemon=True)
         self._thread.start()
@@ -130,7 +137,7 @@ class _Run:
             started = time.thread_time()
             pause = self._export()
             self._stopping.wait(max(pause, (time.thread_time() - started) * _IDLE_SHARE))
-        while self.queue and not self._fails:
+        while self.queue and not self.problem:
             self._export()
         self._counts.add(SpanOutcome.DROPPED, len(self.queue))
         self._exporter.close()
@@ -148,16 +155,16 @@ class _Run:
             problem = f"internal error ({type(error).__name__})"
         if not problem:
             self._counts.add(SpanOutcome.EXPORTED, len(spans))
-            if self._fails:
+            if self.problem:
                 self._log.info("traces exported again")
-            self._fails = False
+            self.problem = ""
             return 0.0
         self._counts.add(SpanOutcome.FAILED, len(spans))
-        if not self._fails:
+        if not self.problem:
             self._log.warning(
                 "traces not exported", problem=problem, remedy="check `traces.endpoint` and the collector"
             )
-        self._fails = True
+        self.problem = problem
         return _FAILURE_SECONDS
 
 

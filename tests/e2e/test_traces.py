@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bridge.delivery import DeliveryState
+from tests.cli.commands import run
 from tests.e2e.harness import Instance, log_lines
 from tests.support.far_side import Answer, FarSide
 from tests.support.waiting import wait_until
@@ -13,6 +14,10 @@ redact proc.cmdline matching "hunter2+"
 route "pages" { when rule exists to hook, bad severity critical }
 route "never" { when proc.name = "none-of-these" to hook }
 """
+
+
+def status_of(instance: Instance) -> str:
+    return run("status", "--config", "falco-bridge.yaml", cwd=instance.folder).stdout
 
 
 def traces(collector: FarSide) -> dict[int, dict[str, ReceivedSpan]]:
@@ -75,6 +80,7 @@ def test_a_collector_that_is_gone_delays_nothing(instance: Instance) -> None:
         instance.await_kept(50)
         instance.await_settled()
         instance.await_logged("traces not exported")
+        wait_until(lambda: "traces: not exported" in status_of(instance), "the problem in the status")
         assert instance.stop(bridge) == 0
     assert {(each.state, each.attempts) for each in instance.deliveries()} == {(DeliveryState.DELIVERED, 1)}
     failures = [each for each in log_lines(instance.log) if each["event"] == "traces not exported"]

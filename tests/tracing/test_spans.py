@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from bridge.delivery import Outcome, Verdict
+import pytest
+from msgspec import structs
+
+from bridge.delivery import HEALTH_ALERT_ROUTE, Outcome, Verdict
 from bridge.pipeline.alert_traces import AlertTraces
 from bridge.pipeline.writes import Write
 from bridge.routing import Decision, Entry, Reason, Routed
@@ -96,6 +99,13 @@ def test_an_attempt_belongs_to_the_trace_of_its_alert() -> None:
     assert first.attributes["falco_bridge.outcome"] == "rejected"
     assert (first.attributes["falco_bridge.status"], first.attributes["falco_bridge.attempt"]) == (400, 1)
     assert len(first.error) <= LONGEST_VALUE
+
+
+def test_a_health_alert_of_the_courier_is_a_trace_of_its_own() -> None:
+    """The router did not receive it, so that there is no span above."""
+    delivery = builders.delivery()
+    health = replace(delivery, notification=structs.replace(delivery.notification, routes=(HEALTH_ALERT_ROUTE,)))
+    assert span_of_delivery(health, Outcome(Verdict.DELIVERED), AttemptTimes(1, 2)).parent is None
 
 
 @pytest.mark.parametrize(("sample", "room", "made", "dropped"), [(1.0, 9, 3, 0), (0.0, 9, 0, 0), (1.0, 0, 0, 9)])

@@ -89,6 +89,7 @@ def test_failures_are_counted_and_logged_once(tracer: Tracer, exporter: Collecti
         wait_until(lambda: len(logs) == 2, "two lines")
     assert [each["event"] for each in logs] == ["traces not exported", "traces exported again"]
     assert logs[0]["problem"] == "refused"
+    assert tracer.problem == ""
     assert tracer.counts.values() == {"exported": 1, "dropped": 0, "failed": 2}
 
 
@@ -102,6 +103,7 @@ def test_an_error_in_the_exporter_does_not_end_it(
     tracer.use(SETTINGS)
     tracer.offer([span()])
     wait_until(lambda: tracer.counts.values()["failed"] == 1, "the failure")
+    wait_until(lambda: tracer.problem == "internal error (ZeroDivisionError)", "the problem")
     monkeypatch.undo()
     tracer.offer([span()])
     wait_until(lambda: tracer.counts.values()["exported"] == 1, "the export")

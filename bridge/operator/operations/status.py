@@ -30,6 +30,7 @@ from bridge.operator.operations.shadow import shadow_status
 from bridge.sources.contract import SourceState
 
 _REMEDY = "run `falco-bridge check`, correct the file and save it, or run `falco-bridge reload`"
+_TRACES_REMEDY = "check `traces.endpoint` and the collector; alerts are not affected"
 _MOST_LISTED = 1000
 """Sources, routes or nodes in one answer."""
 
@@ -63,6 +64,8 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
         terminal=_terminal(inspector),
     )
     problems = problems_of(status)
+    if problem := inspector.trace_problem():
+        problems.append(StatusProblem(subject="traces", text=f"not exported: {problem}", remedy=_TRACES_REMEDY))
     if snapshot is not None and snapshot.unreadable:
         problems.insert(0, _damage(snapshot.unreadable))
     if reloading is not None and (problem := reload_problem(reloading)):
