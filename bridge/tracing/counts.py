@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import threading
+import weakref
 from enum import IntEnum
 
 _BYTES = 8
@@ -47,5 +48,6 @@ class SharedCounts(SpanCounts):
     def __init__(self) -> None:
         self.descriptor = os.memfd_create("falco-bridge spans")
         """What the process that writes them inherits."""
+        weakref.finalize(self, os.close, self.descriptor)
         os.ftruncate(self.descriptor, _BYTES * len(SpanOutcome))
         super().__init__(self.descriptor)
