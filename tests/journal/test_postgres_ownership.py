@@ -145,11 +145,11 @@ class Proxy:
 
     def __init__(self, url: str, folder: Path) -> None:
         found = psycopg.conninfo.conninfo_to_dict(url)
-        self._server = f"{found['host']}/.s.PGSQL.{found.get('port', 5432)}"
+        self._host, self._port = str(found["host"]), int(found.get("port") or 5432)
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(folder / ".s.PGSQL.5432"))
+        self._listener.bind(str(folder / f".s.PGSQL.{found.get('port') or 5432}"))
         self._listener.listen()
-        self.url = url.replace(quote(str(found["host"]), safe=""), quote(str(folder), safe=""))
+        self.url = f"{url}&host={quote(str(folder), safe='')}"  # the last one counts
         self.lose: str = ""
         """``answer`` or ``request``: what of the next COMMIT is lost."""
         self.lost = 0
@@ -162,14 +162,20 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(self._server)
+                server = self._connect()
                 lost = threading.Event()  # set once this session's COMMIT was sent, and its answer is to be lost
                 for source, target, passes in (
                     (server, client, lambda _data, lost=lost: not lost.is_set()),
                     (client, server, lambda data, lost=lost: self._passes(data, lost)),
                 ):
                     threading.Thread(target=_pump, args=(source, target, passes), daemon=True).start()
+
+    def _connect(self) -> socket.socket:
+        if not self._host.startswith("/"):
+            return socket.create_connection((self._host, self._port))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(f"{self._host}/.s.PGSQL.{self._port}")
+        return server
 
     def _passes(self, data: bytes, lost: threading.Event) -> bool:
         if not self.lose or b"COMMIT" not in data:
