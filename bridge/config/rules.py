@@ -192,6 +192,9 @@ def _journal(binder: Binder, journal: JournalSettings | None) -> None:
         return
     if journal.password is not None and journal.url is None:
         binder.error(Code.CONFLICT, ("journal", "password"), "`password` needs a `url`", "add `url`, or remove it")
+    if journal.standby and journal.url is None:
+        message = "`standby` needs a `url`: bridges do not share a file"
+        binder.error(Code.CONFLICT, ("journal", "standby"), message, "add `url`, or remove it")
     if journal.path.is_dir():
         place: Place = ("journal", "path") if ("journal", "path") in binder.spans else ("journal",)
         binder.error(Code.INVALID_VALUE, place, f"the journal is a file, and {journal.path} is a folder",

@@ -77,7 +77,8 @@ class BridgeProcess:
 
     def open(self) -> None:
         """Open the journal, then the rest. Raises JournalError and SetupError."""
-        journal = open_for_router(self._generation.config.journal.location)
+        settings = self._generation.config.journal
+        journal = open_for_router(settings.location, _report_standby if settings.standby else None)
         parts = prepare(self._generation, self._listening)
         self._bridge, self._reload = assemble(self._generation, journal, parts)
 
@@ -177,6 +178,12 @@ class BridgeProcess:
             self._bridge.stop()
         self._restarting.release()
         return self._bridge.run(lambda: _started(None))
+
+
+def _report_standby(why: str) -> None:
+    """Another bridge has the journal. For a service manager, this one is started."""
+    structlog.get_logger("bridge").info("standing by", reason=why)
+    notify("READY=1")
 
 
 def _started(predecessor: Predecessor | None) -> None:

@@ -11,5 +11,9 @@ class UnreadableError(JournalError):
     """One row cannot be read; the others can."""
 
 
+class JournalOwnedError(JournalError):
+    """Another bridge has the journal."""
+
+
 class JournalBusyError(JournalError):
     """The journal cannot be written now (disk full, lock held by another program). The same call may work later."""

@@ -14,10 +14,13 @@ from bridge.journal.protocols import Journal
 from bridge.journal.sql.copying import CopyResult, Store, copy_rows
 
 
-def open_for_router(location: Location) -> Journal:
-    """The journal for the router, created if there is none. Raises JournalError, also where another router uses it."""
+def open_for_router(location: Location, on_wait: Callable[[str], None] | None = None) -> Journal:
+    """The journal for the router, created if there is none. Raises JournalError, also where another router uses it.
+
+    With ``on_wait`` it waits for a database that another router uses, and calls it once with a sentence.
+    """
     if isinstance(location, DatabaseLocation):
-        return _postgres().open_for_router(location)
+        return _postgres().open_for_router(location, on_wait)
     from bridge.journal.sqlite import opening
 
     return opening.open_for_router(location)
@@ -100,7 +103,7 @@ def examine(location: DatabaseLocation) -> None:
 
 
 class _Postgres(Protocol):
-    def open_for_router(self, location: DatabaseLocation) -> Journal: ...
+    def open_for_router(self, location: DatabaseLocation, on_wait: Callable[[str], None] | None) -> Journal: ...
     def open_for_courier(self, location: DatabaseLocation) -> Journal: ...
     def open_to_write(self, location: DatabaseLocation) -> Journal: ...
     def open_to_read(self, location: DatabaseLocation) -> Journal: ...

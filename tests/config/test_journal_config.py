@@ -1,10 +1,15 @@
-"""How long, and how much, a config lets the journal store."""
+"""Where a config puts the journal, and how long and how much it stores."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tests.config.reading import GOOD, errors, read
+import pytest
+
+from bridge.config.load import InstancePaths, find_instance_paths
+from bridge.config.show import shown
+from bridge.journal.location import DatabaseLocation, location_from, location_settings
+from tests.config.reading import GOOD, errors, read, write
 
 DAY_NS = 86_400 * 10**9
 
@@ -31,3 +36,41 @@ def test_all_errors_are_reported(tmp_path: Path) -> None:
         "invalid `size`: `1KB`",
     ]
     assert found[0].hint == "did you mean `alerts`?"
+
+
+def test_a_url_names_a_database(tmp_path: Path) -> None:
+    """In place of the mapping or in it; the local files have a default, and may have names of their own."""
+    location = read(tmp_path, with_journal("postgresql://bridge@db/falco")).journal.location
+    assert str(location) == "postgresql://db/falco"
+    config = read(tmp_path, with_journal("{url: 'postgres://bridge@one,two/falco', path: local, standby: true}"))
+    assert (config.journal.path, config.journal.standby) == (tmp_path / "local", True)
+    assert config.admin.socket == tmp_path / "local.admin.sock"
+    assert location_from(location_settings(config.journal.location)) == config.journal.location
+
+
+def test_the_password_is_added_and_never_shown(tmp_path: Path) -> None:
+    """Also by a verb that reads nothing else of the config's secrets."""
+    (tmp_path / "secret").write_text("p@ss/w:rd\n", encoding="utf-8")
+    text = with_journal("{url: 'postgresql://bridge@db/falco?sslmode=require', password: '${file:secret}'}")
+    config = read(tmp_path, text)
+    found = find_instance_paths(write(tmp_path, text), {})
+    assert isinstance(found, InstancePaths)
+    for location in (config.journal.location, found.journal):
+        assert isinstance(location, DatabaseLocation)
+        assert location.url.reveal() == "postgresql://bridge@db/falco?sslmode=require&password=p%40ss%2Fw%3Ard"
+        assert "p%40ss" not in f"{location}{location!r}"
+    assert "p@ss" not in shown(config) + repr(config)
+
+
+@pytest.mark.parametrize(
+    ("journal", "message"),
+    [
+        ("{retention: {alerts: 90d}}", "`journal` has no `path`"),
+        ("{path: journal.db, password: secretly}", "`password` needs a `url`"),
+        ("{path: journal.db, standby: true}", "`standby` needs a `url`: bridges do not share a file"),
+        ("{url: 'mysql://bridge@db/falco'}", "invalid `url`"),
+    ],
+)
+def test_a_database_has_a_url(tmp_path: Path, journal: str, message: str) -> None:
+    """What belongs to it is an error without one."""
+    assert [each.message for each in errors(tmp_path, with_journal(journal))] == [message]

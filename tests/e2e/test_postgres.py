@@ -36,6 +36,33 @@ def deliveries(url: str) -> list[DeliveryState]:
         return [each.state for each in journal.history.deliveries()]
 
 
+@pytest.mark.timeout(600)
+def test_a_standby_takes_over(
+    instance: Instance, far_side: FarSide, url: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The other bridge is killed; what it had committed and not sent is sent by the standby."""
+    standby = Instance(tmp_path_factory.mktemp("standby"))
+    routes = 'route "everything" { when priority >= debug to hook }\n'
+    for each in (instance, standby):
+        each.configure(
+            routes, {"hook": {"url": f"json://127.0.0.1:{far_side.port}/", "rate": "20/s", "digest_after": "never"}},
+            journal={"url": url, "path": "local", "standby": True},
+        )  # fmt: skip
+    try:
+        instance.falco("--generate", "--count", "200")
+        first = instance.bridge()
+        wait_until(lambda: len(far_side.requests) >= 5, "the first deliveries", seconds=120)
+        second = standby.bridge()
+        standby.await_logged("standing by", seconds=120)
+        wait_until(lambda: len(deliveries(url)) >= 150, "the alerts in the journal", seconds=120)
+        first.kill()
+        first.wait()
+        wait_until(lambda: set(deliveries(url)) == {DeliveryState.DELIVERED}, "every delivery", seconds=240)
+        assert standby.stop(second) == 0, standby.log
+    finally:
+        standby.end()
+
+
 def verb(instance: Instance, *arguments: str) -> str:
     """What a verb prints about the bridge of the instance."""
     done = subprocess.run(

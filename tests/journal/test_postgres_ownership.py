@@ -29,6 +29,7 @@ from bridge.journal.records import MemoryWrite
 from tests.journal.engine import claimed
 from tests.support.builders import alert, entries, notification, settlement
 from tests.support.postgres import in_schema, new_schema
+from tests.support.waiting import wait_until
 
 Result = TypeVar("Result")
 
@@ -138,6 +139,22 @@ def test_a_courier_waits_for_the_one_before(location: DatabaseLocation, url: str
 def until_done(call: Callable[[], Result]) -> Result:
     """What router and courier do while a journal is busy."""
     return retry_while_busy(call, lambda _error: None, lambda: True)
+
+
+def test_a_standby_waits_and_takes_over(location: DatabaseLocation, elsewhere: DatabaseLocation) -> None:
+    """It says once whom it waits for."""
+    reported: list[str] = []
+    opened: list[Journal] = []
+    with closing(open_for_router(location)):
+        waiting = threading.Thread(target=lambda: opened.append(open_for_router(elsewhere, reported.append)))
+        waiting.start()
+        wait_until(lambda: reported, "the standby to wait")
+        waiting.join(1.0)
+        assert not opened
+    waiting.join(60)
+    opened.pop().close()
+    assert len(reported) == 1
+    assert "is using the journal" in reported[0]
 
 
 class Proxy:

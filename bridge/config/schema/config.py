@@ -59,6 +59,10 @@ class JournalSettings(Section, frozen=True, kw_only=True):
         Password | None,
         key("Password for `url`.", "${file:/run/secrets/database-password}", default="none"),
     ] = None
+    standby: Annotated[
+        bool,
+        key("Whether to [wait](postgresql.md#a-standby) while another bridge uses the database of `url`.", "true"),
+    ] = False
     retention: Annotated[
         RetentionSettings,
         key("[How long](operations.md#retention) alerts and deliveries are stored.", "{alerts: 90d}",

@@ -5,11 +5,13 @@ Router and courier own a role each (`ownership.py`); operators and readers have 
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import partial
 
 import psycopg
 
-from bridge.journal.errors import JournalError
+from bridge.journal.errors import JournalError, JournalOwnedError
 from bridge.journal.file_lock import FileLock
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.postgres.alert_log import PostgresAlertLog
@@ -34,6 +36,7 @@ _ROUTER_SECONDS = 5.0
 """How long a router waits for the lock: the session of a killed one may not have ended yet."""
 _COURIER_SECONDS = 86_400.0
 _AGAIN_SECONDS = 5.0
+_RETRY_SECONDS = 1.0
 
 
 def assemble(database: Database, location: DatabaseLocation, lock: FileLock | None = None) -> Journal:
@@ -57,7 +60,7 @@ def assemble(database: Database, location: DatabaseLocation, lock: FileLock | No
     )
 
 
-def open_for_router(location: DatabaseLocation) -> Journal:
+def open_for_router(location: DatabaseLocation, on_wait: Callable[[str], None] | None = None) -> Journal:
     """As in `bridge.journal.opening`."""
     files = location.files
     lock = FileLock(files.with_name(files.name + ".lock")) if files.parent.is_dir() else None
@@ -67,11 +70,28 @@ def open_for_router(location: DatabaseLocation) -> Journal:
             "journal.path of its own"
         )
     try:
-        return assemble(_owned(location, ROUTER, _ROUTER_SECONDS), location, lock)
+        database = _owned(location, ROUTER, _ROUTER_SECONDS) if on_wait is None else _awaited(location, on_wait)
     except JournalError:
         if lock is not None:
             lock.release()
         raise
+    return assemble(database, location, lock)
+
+
+def _awaited(location: DatabaseLocation, on_wait: Callable[[str], None]) -> Database:
+    """The database once no other router has it. The first wait is reported; after it, a lost connection is no error."""
+    waits = False
+    while True:
+        try:
+            return _owned(location, ROUTER, _ROUTER_SECONDS)
+        except JournalOwnedError as error:
+            if not waits:
+                on_wait(str(error))
+            waits = True
+        except JournalError:
+            if not waits:
+                raise
+            time.sleep(_RETRY_SECONDS)
 
 
 def open_for_courier(location: DatabaseLocation) -> Journal:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import cast
 
-from bridge.journal.errors import JournalBusyError, JournalError
+from bridge.journal.errors import JournalBusyError, JournalError, JournalOwnedError
 from bridge.journal.postgres.connection import PgConnection
 from bridge.journal.postgres.migrations import ROUTER
 
@@ -42,7 +42,7 @@ class Ownership:
                 if self._token:
                     self._verify(connection, name)  # the server has not noticed yet that our session was lost
                     raise JournalBusyError(self._held(connection, name))
-                raise JournalError(self._held(connection, name))
+                raise JournalOwnedError(self._held(connection, name))
             time.sleep(_POLL_SECONDS)
         if self._token:
             self._verify(connection, name)
@@ -82,6 +82,6 @@ class Ownership:
         who = "" if holder is None else f" ({holder[0]}, from {holder[1]})"
         noun = "falco-bridge" if self.role == ROUTER else "courier"
         return (
-            f"another {noun}{who} is using the journal {name}; several bridges on one database are not supported yet: "
-            "stop it, or give this one a database or a search_path of its own"
+            f"another {noun}{who} is using the journal {name}; stop it, set journal.standby to wait for it, or give "
+            "this one a database or a search_path of its own"
         )
