@@ -37,11 +37,12 @@ class Authority:
         *,
         passphrase: str = "",
         expired: bool = False,
+        days: int = 1,
     ) -> Pair:
         """A pair for ``name``, good as a server's (for ``hosts``) and as a client's; files ``name.crt``, ``name.key``."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
-            _builder(name, self._signer.subject, key, expired=expired)
+            _builder(name, self._signer.subject, key, expired=expired, days=days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
             .add_extension(
@@ -66,7 +67,7 @@ def make_authority(folder: Path, name: str = "ca") -> Authority:
 
 
 def _builder(
-    name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, expired: bool = False
+    name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, expired: bool = False, days: int = 1
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC) - timedelta(days=2 if expired else 0)
     return (
@@ -76,7 +77,7 @@ def _builder(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + timedelta(days=days))
     )
 
 

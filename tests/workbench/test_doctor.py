@@ -10,16 +10,19 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bridge.alert import Alert, Priority, make_alert
+from bridge.config.load import load_config
 from bridge.journal.opening import open_for_router
 from bridge.journal.records import RecordedAlert
 from bridge.routing import Decision, Entry, Reason
 from bridge.routing.router import Router
 from bridge.routing.state import State
+from bridge.workbench.doctor.certificates import certificate_files, certificates
 from bridge.workbench.doctor.examine import (
     Disk,
     alerts_arrive,
@@ -33,6 +36,7 @@ from bridge.workbench.doctor.falco_sockets import falco_sockets
 from bridge.workbench.doctor.finding import Finding, Gravity
 from bridge.workbench.doctor.survey import Survey, survey
 from tests.support.builders import program_of
+from tests.support.certificates import make_authority
 
 SECOND = 1_000_000_000
 NOW = 1_772_600_000 * SECOND
@@ -162,3 +166,29 @@ def test_the_command_reads_the_journal_and_says_what_to_do(tmp_path: Path) -> No
     assert "does not exist" in found[f"Falco at {tmp_path}/falco.sock"]["text"]
     assert "k8s.ns.name" in found['route "shells"']["text"] or "matched none" in found['route "shells"']["text"]
     assert found["config"]["gravity"] == "ok"
+
+
+def test_certificates_that_expire_are_found(tmp_path: Path) -> None:
+    """Of sources and channels. One that is renewed every day is always near its end."""
+    authority = make_authority(tmp_path)
+    authority.issue("old", expired=True)
+    for name, days in {"day": 1, "month": 30, "year": 365}.items():
+        authority.issue(name, days=days)
+    (tmp_path / "r.route").write_text("otherwise { to a }\n", encoding="utf-8")
+    pairs = {name: {"cert": f"{name}.crt", "key": f"{name}.key"} for name in ("old", "day", "month", "year")}
+    channels = {name: {"url": "webhooks://h/", "tls": pairs[name]} for name in ("old", "day", "month")}
+    sources = [{"http": "127.0.0.1:2801", "tls": pairs["year"]}]
+    config = {"sources": sources, "channels": {"a": "console://", **channels}, "routes": "r.route", "journal": "j.db"}
+    (tmp_path / "falco-bridge.yaml").write_text(json.dumps(config), encoding="utf-8")
+    loaded = load_config(tmp_path / "falco-bridge.yaml", {})
+    assert loaded.config is not None, loaded.errors().text()
+    files = certificate_files(loaded.config)
+    assert [path.name for path in files] == ["year.crt", "old.crt", "day.crt", "month.crt"]
+    now = datetime.now(UTC)
+    found = [(each.gravity, Path(each.subject).name) for each in certificates(files, now)]
+    assert found == [(Gravity.PROBLEM, "old.crt"), (Gravity.OK, "certificates")]
+    later = [(each.gravity, Path(each.subject).name) for each in certificates(files, now + timedelta(days=25))]
+    assert later == [
+        (Gravity.PROBLEM, "old.crt"), (Gravity.PROBLEM, "day.crt"), (Gravity.WARNING, "month.crt"),
+        (Gravity.OK, "certificates"),
+    ]  # fmt: skip

@@ -53,7 +53,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _findings(path: Path, span: Span) -> Iterator[Finding]:
+    from datetime import UTC, datetime
+
     from bridge.config.load import load_config
+    from bridge.workbench.doctor.certificates import certificate_files, certificates
     from bridge.workbench.doctor.examine import disk
 
     loaded = load_config(path, os.environ)
@@ -61,6 +64,7 @@ def _findings(path: Path, span: Span) -> Iterator[Finding]:
     if loaded.config is None:
         return
     yield from _bridge(loaded.config)
+    yield from certificates(certificate_files(loaded.config), datetime.now(UTC))
     room = _disk(loaded.config)
     if room is not None:
         yield from disk(room)
