@@ -45,18 +45,18 @@ def outcome_of(name: str, text: str) -> Outcome:
     return Outcome(Verdict.RETRY, reason=shown)
 
 
-def outcome_without_answer(name: str, text: str, *, all_down: bool = False) -> Outcome:
+def outcome_without_answer(name: str, text: str, *, refused: bool = False) -> Outcome:
     """The outcome of messages that no broker has answered, from the last error of the connections; empty without one.
 
-    librdkafka's text begins with the address of the broker.
+    librdkafka's text begins with the address of the broker. ``refused``: every broker closed the first connection.
     """
     text = one_line(_TIMING.sub("", text), _MAX_REASON)
     if name in LOGIN_FAILED:
         return outcome_of(name, text)
-    return Outcome(Verdict.RETRY, reason=_without_answer(name, text, all_down=all_down))
+    return Outcome(Verdict.RETRY, reason=_without_answer(name, text, refused=refused))
 
 
-def _without_answer(name: str, text: str, *, all_down: bool) -> str:
+def _without_answer(name: str, text: str, *, refused: bool) -> str:
     if "Connection refused" in text:
         return f"{CONNECTION_REFUSED}: nothing listens on this port"
     if name == "_RESOLVE":
@@ -67,6 +67,6 @@ def _without_answer(name: str, text: str, *, all_down: bool) -> str:
         return f"TLS handshake failed: {text}"
     if name:
         return f"Kafka: no answer: {text}"
-    if all_down:
+    if refused:
         return "Kafka: the broker closed the connection; a listener with TLS needs kafkas://, one with SASL a login"
     return "timed out: no broker has answered"

@@ -47,6 +47,8 @@ class Connections:
     def __init__(self) -> None:
         self.last = _Error()
         self.all_down = False
+        self.have_worked = False
+        """Whether a broker has answered before."""
         self.is_broken = False
         """Whether the producer cannot be used any more."""
 
@@ -62,7 +64,8 @@ class Connections:
     @property
     def is_hopeless(self) -> bool:
         """Whether waiting is in vain: no broker can be reached, or the login is wrong."""
-        return self.all_down or self.last.name in LOGIN_FAILED
+        why_is_known = bool(self.last.name) or not self.have_worked  # after a lost connection, the next attempt says it
+        return (self.all_down and why_is_known) or self.last.name in LOGIN_FAILED
 
     def clear(self) -> None:
         """What is reported from now on counts."""
@@ -105,6 +108,7 @@ class TopicProducer:
             self._producer.poll(_POLL_SECONDS)
             if self._connections.is_hopeless:
                 self._producer.purge(in_queue=True, in_flight=False)
+        self._connections.have_worked |= any(each is not None and each.name not in _NO_ANSWER for each in results)
         return [each or _Error("_MSG_TIMED_OUT") for each in results]
 
     def _produce(self, record: Record, report: Any) -> _Error | None:
@@ -124,7 +128,8 @@ class TopicProducer:
     def _outcome(self, error: _Error) -> Outcome:
         if error.name in _NO_ANSWER:
             last = self._connections.last
-            return outcome_without_answer(last.name, last.text, all_down=self._connections.all_down)
+            never_worked = self._connections.all_down and not self._connections.have_worked
+            return outcome_without_answer(last.name, last.text, refused=never_worked)
         return outcome_of(error.name, error.text)
 
     def close(self) -> None:

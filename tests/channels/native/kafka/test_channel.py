@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from bridge.channels.contract import Channel, Verdict
+from bridge.channels.contract import Channel, Outcome, Verdict
 from bridge.channels.native import extras
 from bridge.channels.native.brokers import parse_brokers
 from bridge.channels.native.kafka import producer
@@ -125,9 +127,16 @@ def test_an_outage_is_reported_at_once_and_ends_by_itself(cluster: Cluster, open
     channel = open_at(cluster, opened)
     assert channel.send([make_delivery(1)]).verdict is Verdict.DELIVERED
     cluster.take_down()
-    outcome = channel.send([make_delivery(2)])
-    assert outcome.verdict is Verdict.RETRY
-    assert outcome.reason.startswith("connection refused")
+    outcomes: list[Outcome] = []
+
+    def is_refused() -> bool:
+        """The first attempt may only see that the connection was lost."""
+        outcomes.append(channel.send([make_delivery(2)]))
+        return outcomes[-1].reason.startswith("connection refused")
+
+    wait_until(is_refused, "the connection to be refused")
+    assert {each.verdict for each in outcomes} == {Verdict.RETRY}
+    assert not [each for each in outcomes if "kafkas://" in each.reason]
     assert channel.address[1] == int(cluster.bootstrap.rpartition(":")[2])  # type: ignore[attr-defined]
     cluster.take_down(down=False)
     wait_until(lambda: channel.send([make_delivery(2)]).verdict is Verdict.DELIVERED, "the broker")
@@ -158,6 +167,25 @@ def test_a_server_that_speaks_no_kafka_is_a_retry_with_a_hint(
         outcome = channel.send([make_delivery()])
     assert outcome.verdict is Verdict.RETRY
     assert outcome.reason
+
+
+def test_a_server_that_closes_the_connection_is_a_retry_with_a_hint(opened: list[Channel]) -> None:
+    """As a listener with TLS does."""
+
+    class Closing(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Closing) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        channel = open_channel("k", f"kafka://127.0.0.1:{server.server_address[1]}/t", {})
+        opened.append(channel)
+        outcome = channel.send([make_delivery()])
+        server.shutdown()
+        thread.join()
+    assert outcome.verdict is Verdict.RETRY
+    assert "kafkas://" in outcome.reason or "SSL listener" in outcome.reason
 
 
 def test_a_long_alert_is_cut_to_the_size(cluster: Cluster, opened: list[Channel]) -> None:
