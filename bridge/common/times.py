@@ -14,6 +14,8 @@ _MAX_LENGTH = 64
 """Characters of a time."""
 _FALCO_LENGTH = 30
 """Characters of a time as Falco writes it, with nine digits and ``Z``."""
+_MAX_SECONDS = 256
+"""Texts whose second is cached."""
 _MAX_DAYS = 64
 """Days whose first second is cached."""
 
@@ -49,7 +51,9 @@ def iso_text(time_ns: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
 
 
+@lru_cache(_MAX_SECONDS)
 def _whole_seconds(text: str) -> int | None:
+    """The second of ``2016-08-04T16:17:57``. The alerts of a burst share it."""
     if len(text) != 19 or text[13] != ":" or text[16] != ":" or text[10] not in "Tt ":
         return None
     day, clock = _day_seconds(text[:10]), text[11:13] + text[14:16] + text[17:]

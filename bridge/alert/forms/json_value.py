@@ -33,6 +33,8 @@ def value_text(value: object) -> str | None:
 
 def list_items(values: Sequence[object]) -> tuple[str, ...]:
     """The items of a list as text. A missing item becomes ``<NA>``."""
+    if {*map(type, values)} == {str}:
+        return tuple(values)  # type: ignore[arg-type]
     texts = (value_text(value) for value in values)
     return tuple([MISSING if text is None else text for text in texts])
 
