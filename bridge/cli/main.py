@@ -168,9 +168,6 @@ def _run(given: Sequence[str]) -> int:
     if args.bridge_config is None:
         parser.print_help(sys.stderr)
         return USAGE
-    from bridge.common.structlog_import import import_structlog
-
-    import_structlog()
     from bridge.daemon.start import run_bridge
 
     return run_bridge(args.bridge_config)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bridge.common.collection import collection_paused
 from bridge.common.listening import ListeningSockets
+from bridge.common.structlog_import import import_structlog
 from bridge.config.load import load_config
 from bridge.config.schema.config import Config
 from bridge.config.schema.sources import HttpSettings, SocketSettings
@@ -24,6 +25,7 @@ def run_bridge(config_path: Path) -> int:
         loaded = load_config(config_path, os.environ)
         if loaded.config is not None:
             bind_all(loaded.config, listening)
+        import_structlog()
         from bridge.daemon.process import run
 
     try:

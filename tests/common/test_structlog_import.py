@@ -19,6 +19,11 @@ def test_no_module_of_a_long_running_process_loads_rich(module: str) -> None:
     assert run(f"import {module}; print('rich' in sys.modules)") == "False\n"
 
 
+def test_listening_needs_no_structlog() -> None:
+    code = "import bridge.daemon.start, sys; print('structlog' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
+
+
 def test_rich_can_be_imported_afterwards() -> None:
     assert run("import rich.console; print(rich.console.Console is not None)") == "True\n"
 
