@@ -12,6 +12,7 @@ EXTRAS  = $(filter-out dev,$(shell $(BIN)/python -c "import tomllib; print(*toml
 SBOM   := build/falco-bridge.cdx.json
 # The tests of the Helm chart use it if it is there.
 HELM   := v3.19.0
+CAPABILITIES := helm.sh/helm/v3/pkg/chartutil.k8sVersion
 TOOLS  := build/tools
 
 .PHONY: help run test test-full check bench files docs stubs lock sbom helm format clean
@@ -74,7 +75,8 @@ helm: $(TOOLS)/helm-$(HELM) ## build Helm with Go, for the tests of examples/hel
 
 $(TOOLS)/helm-$(HELM):
 	mkdir -p $(TOOLS)
-	CGO_ENABLED=0 GOBIN=$(abspath $(TOOLS)) go install -ldflags '-s -w' helm.sh/helm/v3/cmd/helm@$(HELM)
+	CGO_ENABLED=0 GOBIN=$(abspath $(TOOLS)) go install -ldflags "-s -w -X $(CAPABILITIES)Major=1 -X $(CAPABILITIES)Minor=34" \
+		helm.sh/helm/v3/cmd/helm@$(HELM)
 	mv $(TOOLS)/helm $@
 
 format: $(READY)         ## fix formatting and lint errors that have an automatic fix

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.deployment.helm import Manifest, of_kind, pod_of
+from tests.support.certificates import make_authority
 
 SECRETS = {
     "ingest-path": "0123456789abcdef",
@@ -46,6 +47,11 @@ class MountedPod:
         for name, value in SECRETS.items():
             secret = self.root / "run" / "secrets" / "falco-bridge" / name
             secret.write_text(f"{value}\n", encoding="utf-8")
+        for name in ("http-tls", "grpc-tls"):
+            if (folder := self.root / "run" / "secrets" / name).is_dir():
+                make_authority(folder, "ca").issue("tls")
+        for folder in self.root.glob("etc/falco-bridge-teams/*"):
+            (folder / "team.route").write_text('route "all" {\n  to  console\n}\n', encoding="utf-8")
         self.swap(of_kind(manifests, "ConfigMap"))
 
     def swap(self, config_map: Manifest) -> None:
