@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,13 +50,21 @@ class RouteExplanation:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifiedChannel:
+    """A channel that was notified of an alert, or of alerts that it released, and by which routes."""
+
+    channel: str
+    routes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AlertExplanation:
     """What all routes did with one alert."""
 
     alert: Alert
     """As it was decided about: complete, before redaction."""
     routes: tuple[RouteExplanation, ...]
-    notifications: tuple[Notification, ...]
+    notified: tuple[NotifiedChannel, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +116,13 @@ class Explainer:
             self._fire_timers(at_ns)
             routed = self._router.step(self._state, completed, at_ns)
             decisions = {each.route: each for each in routed.decisions}
+            notified = _notified(routed.notifications)
         else:
             routed = self._router.step(State(), completed, at_ns)
             decisions = self._recorded.decisions(alert)
+            notified = _recorded_channels(decisions)
         found = self._routes(completed, routed, decisions, at_ns)
-        return AlertExplanation(completed, tuple(found), routed.notifications)
+        return AlertExplanation(completed, tuple(found), notified)
 
     def _fire_timers(self, until_ns: int) -> None:
         while (due_ns := self._state.next_due()) is not None and due_ns <= until_ns:
@@ -137,6 +147,19 @@ class Explainer:
                 yield RouteExplanation(route, MatchResult.STOPPED, detail, condition)
             else:
                 yield RouteExplanation(route, MatchResult.NO_MATCH, _why_not(route, condition, at_ns), condition)
+
+
+def _notified(notifications: Iterable[Notification]) -> tuple[NotifiedChannel, ...]:
+    return tuple(NotifiedChannel(each.channel, each.routes) for each in notifications)
+
+
+def _recorded_channels(decisions: Mapping[str, Decision]) -> tuple[NotifiedChannel, ...]:
+    """The channels that were notified of the alert at its arrival."""
+    found: dict[str, list[str]] = {}
+    for decision in decisions.values():
+        for channel in decision.channels:
+            found.setdefault(channel, []).append(decision.route)
+    return tuple(NotifiedChannel(channel, tuple(routes)) for channel, routes in found.items())
 
 
 def _why_not(route: Route, condition: Explanation | None, at_ns: int) -> str:

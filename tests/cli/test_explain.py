@@ -18,8 +18,10 @@ from bridge.journal.sql.history import SqlHistory
 from bridge.pipeline.intake import Intake
 from bridge.routing import Entry, Routed
 from bridge.routing.router import Router
+from bridge.routing.silences import Silence, Silences
 from bridge.sources.contract import Batch
 from tests.cli.commands import ALERTS, ROUTES, RULES, run
+from tests.routing.memory.harness import condition
 from tests.support.builders import alert, program_of
 
 SECOND = 1_000_000_000
@@ -113,6 +115,26 @@ def test_explain_reads_the_memory_of_a_journal(tmp_path: Path) -> None:
     assert re.fullmatch(r"incident: open since \S+, 1 alert", incident)
     assert re.fullmatch(r'route "often": matched, below_threshold: 2 of 3 since \S+', often)
     assert after == "after: nothing yet"
+    notified = [line for each in alerts for line in _explained(tmp_path, each.id) if line.startswith("  notified:")]
+    assert notified == ["  notified: chat (shells)", "  notified: no channel", "  notified: chat (often)"]
+
+
+def test_explain_names_no_channel_for_an_alert_that_was_silenced(tmp_path: Path) -> None:
+    """What was notified is read from the journal too."""
+    (tmp_path / "r.route").write_text('route "r" { to a }', encoding="utf-8")
+    one = alert(time.time_ns() - 60 * SECOND, rule="a")
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        router = Router(program_of('route "r" { to a }'), {})
+        intake = Intake(journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda _fault: None)
+        intake.use_silences(Silences([Silence("s1", condition("rule = a"), 0, 1 << 62)], {}))
+        intake.accept(Batch("s", one.time_ns, (one,)))
+    lines = _explained(tmp_path, one.id)
+    assert '  route "r": matched, silenced: by silence s1' in lines
+    assert "  notified: no channel" in lines
+
+
+def _explained(folder: Path, identity: str) -> list[str]:
+    return run("explain", folder / "r.route", "--alerts", folder / "j.db", "--id", identity).stdout.splitlines()
 
 
 def test_only_the_alerts_with_the_id_are_read_of_a_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def test_an_internal_alert_is_explained() -> None:
 def test_notifications_are_those_of_the_router() -> None:
     """One for each channel."""
     explained = Explainer(Router(program_of(TEXT), {}), {}).explain(alert(rule="a"), MONDAY_NIGHT)
-    assert [(each.channel, each.routes) for each in explained.notifications] == [("x", ("first",))]
+    assert [(each.channel, each.routes) for each in explained.notified] == [("x", ("first",))]
     assert explained.routes[1].condition is not None
     assert explained.routes[1].condition.holds
 

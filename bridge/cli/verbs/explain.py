@@ -95,16 +95,18 @@ def _as_text(explanation: AlertExplanation, identity: str, routes: RoutesInput) 
             yield from _condition_lines(each.condition, routes, "    ")
         for clause, state in each.memory:
             yield f"    {one_line(clause, _LONGEST)}: {one_line(state, _LONGEST)}"
-    notified = [f"{each.channel} ({', '.join(each.routes)})" for each in explanation.notifications]
+    notified = [f"{each.channel} ({', '.join(each.routes)})" for each in explanation.notified]
     yield f"\n  notified: {', '.join(notified) or 'no channel'}\n"
 
 
 def _result_text(explanation: RouteExplanation) -> str:
     from bridge.common.text import one_line
+    from bridge.routing import Reason
 
     text = explanation.result.value + (f": {explanation.detail}" if explanation.detail else "")
     decision = explanation.decision
-    if decision is None or not explanation.route.remembers:
+    expected = {Reason.SENT, Reason.UNMATCHED, Reason.DROPPED}
+    if decision is None or (decision.reason in expected and not explanation.route.remembers):
         return text
     return f"{text}, {decision.reason.value}: {one_line(decision.detail or decision.reason.meaning, _LONGEST)}"
 
@@ -155,7 +157,7 @@ def _as_mapping(explanation: AlertExplanation, identity: str, routes: RoutesInpu
             }
             for each in explanation.routes
         ],
-        "notifications": [{"channel": each.channel, "routes": each.routes} for each in explanation.notifications],
+        "notifications": [{"channel": each.channel, "routes": each.routes} for each in explanation.notified],
     }
 
 

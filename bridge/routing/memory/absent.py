@@ -32,8 +32,10 @@ class AbsentStage:
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """The key is not silent."""
         row: LastSeen | None = table.get(key)
-        latest = passage if row is None or passage.event_ns >= row.passage.event_ns else row.passage
-        due_ns = latest.event_ns + self._window_ns + LATENESS_NS
+        if row is None or passage.event_ns >= row.passage.event_ns:
+            latest, due_ns = passage, passage.event_ns + self._window_ns + LATENESS_NS
+        else:  # its timer moves with the clock, and stays
+            latest, due_ns = row.passage, table.due.get(key, now_ns)
         table.put(key, LastSeen(latest), max(due_ns, now_ns + 1))
         seen, silent = moment(latest.event_ns, now_ns), moment(latest.event_ns + self._window_ns, now_ns)
         return StageResult(reason=Reason.KEY_PRESENT, detail=f"seen at {seen}, missed from {silent} on")

@@ -78,5 +78,6 @@ def _moved(row: Any, step: Step) -> Any:  # noqa: C901  # one case for each kind
                 row,
                 times=tuple((event(at_ns), alert_id) for at_ns, alert_id in row.times),
                 held=tuple(replace(each, event_ns=event(each.event_ns)) for each in row.held),
+                until_ns=tuple(step.moved(each) for each in row.until_ns),
             )
     return row  # an open group has no time but its timer

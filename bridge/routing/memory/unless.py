@@ -25,6 +25,8 @@ class Sightings(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False
     """Event time and id of alerts that met the condition, ascending, the newest only."""
     held: tuple[Passage, ...] = ()
     """Alerts that wait for one."""
+    until_ns: tuple[int, ...] = ()
+    """Until when each of them waits, in processing time. Empty in a row of an older journal."""
 
 
 class UnlessStage:
@@ -44,9 +46,9 @@ class UnlessStage:
             )
         if self._wait_ns is None or self._deadline(passage) <= now_ns:
             return StageResult((passage,))
-        held = (*row.held, passage)
+        held, until_ns = (*row.held, passage), (*self._until(row), self._deadline(passage))
         released, held = held[:-_MAX_HELD], held[-_MAX_HELD:]
-        self._store(table, key, Sightings(row.times, held), now_ns)
+        self._store(table, key, Sightings(row.times, held, until_ns[-_MAX_HELD:]), now_ns)
         until = moment(self._deadline(passage), now_ns)
         return StageResult(released, Reason.WAITING, f"until {until}, {len(held)} waiting")
 
@@ -55,17 +57,19 @@ class UnlessStage:
         row: Sightings = table.get(key) or Sightings()
         times = list(row.times)
         insort(times, (seen.event_ns, seen.alert_id))
-        held = tuple(each for each in row.held if not self._suppresses((seen.event_ns, seen.alert_id), each))
-        self._store(table, key, Sightings(tuple(times[-_MAX_TIMES:]), held), now_ns)
-        return StageResult(reason=Reason.SUPPRESSED_BY_UNLESS if len(held) < len(row.held) else None)
+        other = (seen.event_ns, seen.alert_id)
+        left = [each for each in self._waiting(row) if not self._suppresses(other, each[0])]
+        self._store(table, key, _row(tuple(times[-_MAX_TIMES:]), left), now_ns)
+        return StageResult(reason=Reason.SUPPRESSED_BY_UNLESS if len(left) < len(row.held) else None)
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """Pass what has waited long enough, and forget what is too old."""
         row: Sightings = table.get(key)  # type: ignore[assignment]
-        passed = tuple(each for each in row.held if self._deadline(each) <= now_ns)
-        held = tuple(each for each in row.held if self._deadline(each) > now_ns)
+        waiting = self._waiting(row)
+        passed = tuple(passage for passage, until_ns in waiting if until_ns <= now_ns)
+        left = [each for each in waiting if each[1] > now_ns]
         times = tuple(each for each in row.times if each[0] + self._window_ns + LATENESS_NS > now_ns)
-        self._store(table, key, Sightings(times, held), now_ns)
+        self._store(table, key, _row(times, left), now_ns)
         return StageResult(passed)
 
     def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
@@ -82,6 +86,12 @@ class UnlessStage:
             passage.event_ns < time_ns < passage.event_ns + ahead
         )
 
+    def _until(self, row: Sightings) -> tuple[int, ...]:
+        return row.until_ns or tuple(self._deadline(each) for each in row.held)
+
+    def _waiting(self, row: Sightings) -> list[tuple[Passage, int]]:
+        return list(zip(row.held, self._until(row), strict=True))
+
     def _deadline(self, passage: Passage) -> int:
         return passage.event_ns + (self._wait_ns or 0) + LATENESS_NS
 
@@ -89,6 +99,10 @@ class UnlessStage:
         if not row.times and not row.held:
             table.remove(key)
             return
-        deadlines = [self._deadline(each) for each in row.held]
+        deadlines = list(self._until(row))
         deadlines += [each[0] + self._window_ns + LATENESS_NS for each in row.times[:1]]
         table.put(key, row, max(min(deadlines), now_ns + 1))
+
+
+def _row(times: tuple[tuple[int, str], ...], waiting: list[tuple[Passage, int]]) -> Sightings:
+    return Sightings(times, tuple([each[0] for each in waiting]), tuple([each[1] for each in waiting]))

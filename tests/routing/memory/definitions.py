@@ -25,6 +25,10 @@ class Event:
     time: int
     key: str
     rule: str
+    when: int = 0
+    """When it occurred, by the clock that never jumps."""
+    certain: bool = True
+    """Whether it is certain that nothing prevents it."""
     gone: bool = False
     """It may be forgotten: it is older than the lateness allows for."""
 
@@ -143,19 +147,21 @@ class Awaited(Definition):
 
     def receive(self, event: Event) -> None:
         self.past.append(event)
-        if event.rule == "a" and not any(self._prevents(each, event) for each in self.of(event.key, "b")):
+        others = [each for each in self.of(event.key, "b") if self._prevents(each, event)]
+        if event.rule == "a" and all(each.gone for each in others):
             self.held.append(event)
+            event.certain = not others
         if event.rule == "b":
             self.held = [each for each in self.held if each.key != event.key or not self._prevents(event, each)]
 
     def due(self) -> int | None:
-        return min((each.time + self.wait + LATENESS for each in self.held), default=None)
+        return min((each.when + self.wait + LATENESS for each in self.held), default=None)
 
     def wake(self, now: int) -> None:
-        first = min(self.held, key=lambda each: each.time)
+        first = min(self.held, key=lambda each: each.when)
         self.held.remove(first)
         if not self.silenced(first):
-            self.send(now, 1, first)
+            self.send(now, 1, first, certain=first.certain)
 
     def _prevents(self, other: Event, event: Event) -> bool:
         before = event.time - self.window < other.time <= event.time
@@ -205,19 +211,18 @@ class Silent(Definition):
     """``absent D``: a key is known from its first match, and reported once after D without an alert."""
 
     def receive(self, event: Event) -> None:
-        self.past.append(event)
+        own = [each for each in self.past if each.key == event.key]
+        if all(each.time <= event.time for each in own):
+            self.past = [each for each in self.past if each not in own] + [event]
 
     def due(self) -> int | None:
-        return min((each.time + self.window + LATENESS for each in self._latest().values()), default=None)
+        return min((each.when + self.window + LATENESS for each in self.past), default=None)
 
     def wake(self, now: int) -> None:
-        last = min(self._latest().values(), key=lambda each: each.time)
-        self.past = [each for each in self.past if each.key != last.key]
+        last = min(self.past, key=lambda each: each.when)
+        self.past.remove(last)
         if not self.silenced(last):
             self.send(now, 1, last)
-
-    def _latest(self) -> dict[str, Event]:
-        return {each.key: each for each in sorted(self.past, key=lambda each: (each.time, each.number))}
 
 
 @dataclass

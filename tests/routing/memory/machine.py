@@ -52,7 +52,7 @@ ROUTES = {
     "gathered": f"when rule exists group {BY} wait {{}}s every 20s",
     "limited": f"when rule exists throttle 2 per {{}}s {BY}",
 }
-BY_DEADLINE = frozenset({"awaited", "followed", "lonely", "silent"})
+BY_DEADLINE = frozenset({"followed", "lonely"})
 """Routes that wait for event times: after a step of the clock their definition is about two clocks, and says less."""
 SIZE = settings(
     max_examples=1000 if FULL else 60,
@@ -200,10 +200,8 @@ class Memory(RuleBasedStateMachine):
         """An alert is received ``gap`` seconds after what was before, and ``late`` seconds after it occurred."""
         self.pass_time(gap)
         time = self.wall - late * SECOND
-        event = Event(
-            len(self.events) + 1, self.now, time if time <= self.wall + FUTURE else self.wall,
-            self.keys[key % len(self.keys)], name,
-        )  # fmt: skip
+        at = time if time <= self.wall + FUTURE else self.wall
+        event = Event(len(self.events) + 1, self.now, at, self.keys[key % len(self.keys)], name, when=at - self.offset)
         alert = make_alert(
             time_ns=time, priority=Priority.WARNING, rule=name, source="syscall", hostname="node-1", tags=(),
             output="", fields={"k8s.pod.name": event.key, "evt.num": str(event.number)},
