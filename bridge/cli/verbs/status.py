@@ -82,7 +82,8 @@ def _text(status: Status) -> Iterator[str]:
     quarantined = "" if status.quarantined is None else f"; {status.quarantined} in the quarantine"
     hint = " (falco-bridge quarantine list)" if status.quarantined else ""
     yield f"rejected  {status.rejected}{quarantined}{hint}"
-    yield f"journal   {size(status.journal_bytes.journal)}, and {size(status.journal_bytes.wal)} of write-ahead log"
+    log = f", and {size(status.journal_bytes.wal)} of write-ahead log" if status.journal_bytes.wal else ""
+    yield f"journal   {size(status.journal_bytes.journal)}{log}"
     if status.index_lag is not None:
         yield f"history   {f'{status.index_lag} alerts are not indexed yet' if status.index_lag else 'indexed'}"
     yield f"courier   process {status.courier.pid or 'none'}, restarted {status.courier.restarts} times"
