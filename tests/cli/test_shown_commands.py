@@ -16,9 +16,10 @@ import yaml
 
 from bridge.journal.opening import open_for_router
 from tests.cli.commands import ROOT, RULES
+from tests.support.postgres import in_schema, new_schema
 from tests.support.waiting import wait_until
 
-LONG_RUNNING = {"--config": "started", "simulate": "listening on"}
+LONG_RUNNING = {"--config": "started", "simulate": "listening on", "console": "sign in"}
 """Commands that run until they are stopped, and what they print once they have started."""
 NEEDS_BRIDGE = {"status", "quarantine", "send", "silence", "incidents"}
 """Verbs that need a running bridge."""
@@ -29,6 +30,8 @@ FILES = {
 }
 """The files that the docs show, each as it is shown last."""
 FALCOSIDEKICK = "slack:\n  webhookurl: https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ\n"
+DATABASE = re.compile(r"'?postgresql://[^' ]+'?")
+"""The address of a database in a command. A real server's takes its place."""
 MAY_FIND_NOTHING = {"history", "commands"}
 """Verbs that exit with 1 if they find nothing: the journal is empty here."""
 
@@ -61,8 +64,11 @@ def shown_commands() -> list[str]:
 
 
 @pytest.mark.parametrize("command", shown_commands())
-def test_every_command_in_the_docs_works(command: str, tmp_path: Path) -> None:
+def test_every_command_in_the_docs_works(command: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Each runs in a folder with the quick start. A command that runs until it is stopped must start."""
+    if "postgresql://" in command:
+        database = in_schema(request.getfixturevalue("postgres"), new_schema())
+        command = DATABASE.sub(lambda _: shlex.quote(database), command)
     for path in (ROOT / "examples" / "quickstart").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     for name, text in FILES.items():
@@ -73,7 +79,9 @@ def test_every_command_in_the_docs_works(command: str, tmp_path: Path) -> None:
     terminal = ROOT / "examples" / "terminal" / "terminal.route"
     (tmp_path / terminal.name).write_bytes(terminal.read_bytes())
     open_for_router(tmp_path / "journal.db").close()  # as if a bridge had run here
-    arguments = shlex.split(command)[1:]
+    arguments = [word.replace("/var/lib/falco-bridge/", f"{tmp_path}/") for word in shlex.split(command)[1:]]
+    if arguments[0] == "console":
+        arguments += ["--listen", "127.0.0.1:0"]  # another test may use the port
     printed = tmp_path / "printed"
     with (
         running_bridge(tmp_path) if arguments[0] in NEEDS_BRIDGE else nullcontext(),
