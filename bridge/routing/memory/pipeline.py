@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -14,53 +13,23 @@ from bridge.alert import Alert
 from bridge.language.program.clauses import (
     Absent,
     After,
-    Clause,
     Group,
     New,
-    Pair,
     Then,
-    Throttle,
     Unless,
-    With,
     incident_fields,
 )
-from bridge.language.program.condition import Condition
 from bridge.language.program.program import Route
-from bridge.language.program.template import parse_template
-from bridge.routing.memory.absent import AbsentStage
-from bridge.routing.memory.after import AfterStage
 from bridge.routing.memory.describe import describe
-from bridge.routing.memory.group import GroupStage
 from bridge.routing.memory.incident import RESOLVE_AFTER_NS, Incident, IncidentStage
-from bridge.routing.memory.join import JoinStage
-from bridge.routing.memory.keys import HASH_SIZE, KeyOf, key_reader, shown_key
+from bridge.routing.memory.keys import HASH_SIZE, key_reader, shown_key
 from bridge.routing.memory.new import NewStage
 from bridge.routing.memory.passage import Passage, single
-from bridge.routing.memory.sequence import SequenceStage
-from bridge.routing.memory.stage import SilencedBy, Speaking, Stage, StageResult, not_silenced
-from bridge.routing.memory.throttle import ThrottleStage
-from bridge.routing.memory.unless import UnlessStage
+from bridge.routing.memory.stage import SilencedBy, Speaking, StageResult, not_silenced
+from bridge.routing.memory.stages import PlacedStage, Watch, own_key, placed_stages, watches_of
 from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import State, Table
-
-_ORDER = (New, Unless, After, Then, Absent, With, Group, Throttle)
-"""The order in which clauses act. Silences act between ``Absent`` and ``With``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """A condition that alerts of any kind are asked for a clause of this route."""
-
-    stage: int
-    """The place of the clause among the route's stages."""
-    number: int
-    """The number of the condition within the clause."""
-    condition: Condition
-    key: KeyOf
-    """The key of an alert that meets the condition."""
-    fields: tuple[str, ...]
-    """The fields of it that texts name."""
 
 
 class Emission(msgspec.Struct, frozen=True, gc=False):
@@ -86,32 +55,19 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     """The id of the incident that the match belongs to."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A stage, what identifies its rows, and how to read its key."""
-
-    clause: Clause | None
-    stage: Stage
-    identity: str
-    key: KeyOf
-
-
 class Pipeline:
     """The stages of one route."""
 
     def __init__(self, index: int, route: Route, labels: Mapping[str, str], secret: bytes) -> None:
         self.index = index
         self.route = route
-        clauses = sorted(route.clauses, key=lambda clause: _ORDER.index(type(clause)))
-        self._stages = [
-            _Placed(clause, _stage(clause), f"{route.name}\n{clause.text}", _key(clause, labels, secret, route))
-            for clause in clauses
-        ]
+        self._stages = placed_stages(route, labels, secret)
+        clauses = [placed.clause for placed in self._stages if placed.clause is not None]
         self._silenced_before = sum(isinstance(clause, New | Unless | After | Then | Absent) for clause in clauses)
         by = incident_fields(clauses)
         grouped = next((clause for clause in clauses if isinstance(clause, Group)), None)
         if grouped is not None:
-            incident_key = _key(grouped, labels, secret, route)
+            incident_key = own_key(grouped, labels, secret, route)
         else:
             incident_key = key_reader(by, labels, secret) if by is not None else (lambda alert: bytes.fromhex(alert.id))
         ladder = tuple(sorted((each.after_ns, each.channel) for each in route.escalations if each.table is None))
@@ -119,7 +75,7 @@ class Pipeline:
         self.incidents = IncidentStage(route.to, ladder, route.resolve_after_ns or RESOLVE_AFTER_NS)
         self.incident_table = f"{route.name}\nincident"
         self._incident_hash = blake2b(route.name.encode() + b"\n", digest_size=8)
-        self._stages.append(_Placed(None, self.incidents, self.incident_table, incident_key))
+        self._stages.append(PlacedStage(None, self.incidents, self.incident_table, incident_key))
         self._entrances = [(placed.stage.enter, placed.identity) for placed in self._stages]
         readers = [placed.key for placed in self._stages]
         self._key_readers = readers if len(set(readers)) > 1 else readers[:1]
@@ -130,7 +86,7 @@ class Pipeline:
         stages = [placed.stage for placed in self._stages]
         self._speaking = [stage if isinstance(stage, Speaking) else None for stage in stages]
         self._by_identity = {placed.identity: place for place, placed in enumerate(self._stages)}
-        self.watches = tuple(self._watches(labels, secret))
+        self.watches = tuple(watches_of(route, self._stages, labels, secret))
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -296,29 +252,6 @@ class Pipeline:
         outcome = self.incidents.resolve(state.table(self.incident_table), key, actor, now_ns)
         return self._continue(state, outcome, len(self._stages) - 1, now_ns, not_silenced)
 
-    def _watches(self, labels: Mapping[str, str], secret: bytes) -> Iterator[Watch]:
-        for place, placed in enumerate(self._stages):
-            match placed.clause:
-                case Then() as clause:
-                    for number, step in enumerate(clause.steps):
-                        fields = self._named(f"{number + 2}.")
-                        yield Watch(place, number, step.condition, _other_key(step.by, labels, secret), fields)
-                case Unless() as clause:
-                    yield Watch(place, 0, clause.condition, _other_key(clause.by, labels, secret), ())
-                case With() as clause:
-                    fields = self._named(f"{clause.name}.")
-                    yield Watch(place, 0, clause.condition, _other_key(clause.by, labels, secret), fields)
-                case _:
-                    pass
-
-    def _named(self, prefix: str) -> tuple[str, ...]:
-        """The fields of a step or a join that the route's texts name."""
-        texts = [text for text in (self.route.title, self.route.message) if text is not None]
-        texts += [link.url for link in self.route.links]
-        names = [slot.name for text in texts for slot in parse_template(text).slots]
-        names += self.route.fields
-        return tuple(dict.fromkeys(name.removeprefix(prefix) for name in names if name.startswith(prefix)))
-
 
 def _not_silenced(passages: tuple[Passage, ...], silenced: SilencedBy) -> tuple[tuple[Passage, ...], str | None]:
     """The passages that are not silenced, and a silence that holds another one back."""
@@ -339,57 +272,3 @@ def _loud(passages: tuple[Passage, ...], silenced: SilencedBy) -> Iterator[Passa
             count = passage.count - (len(passage.alerts) - len(loud))
             about = passage.alert_id if passage.alert_id in loud else loud[0]
             yield structs.replace(passage, alerts=loud, count=count, alert_id=about)
-
-
-def _stage(clause: Clause) -> Stage:
-    match clause:
-        case New():
-            return NewStage(clause)
-        case Unless():
-            return UnlessStage(clause)
-        case After():
-            return AfterStage(clause)
-        case Then():
-            return SequenceStage(clause)
-        case Absent():
-            return AbsentStage(clause)
-        case With():
-            return JoinStage(clause)
-        case Group():
-            return GroupStage(clause)
-        case Throttle():
-            return ThrottleStage(clause)
-
-
-def _key(clause: Clause, labels: Mapping[str, str], secret: bytes, route: Route) -> KeyOf:
-    """How a stage's key is read from the route's own match."""
-    match clause:
-        case New():
-            return key_reader(clause.key_fields, labels, secret)
-        case After() if clause.distinct is not None:
-            return _joined([key_reader(clause.by, labels, secret), key_reader((clause.distinct,), labels, secret)])
-        case Group() if route.tables:  # a digest has the alerts of one destination
-            return _joined([key_reader(clause.by, labels, secret), lambda alert: _destination(route, alert, secret)])
-        case After() | Absent() | Group() | Throttle():
-            return key_reader(clause.by, labels, secret)
-        case Then():
-            return _joined([_own_key(step.by, labels, secret) for step in clause.steps])
-        case Unless() | With():
-            return _own_key(clause.by, labels, secret)
-
-
-def _destination(route: Route, alert: Alert, secret: bytes) -> bytes:
-    """The channels of an alert as a part of a key."""
-    return blake2b("\n".join(route.destinations(alert.get)).encode(), key=secret, digest_size=HASH_SIZE).digest()
-
-
-def _joined(readers: list[KeyOf]) -> KeyOf:
-    return lambda alert: b"".join([read(alert) for read in readers])
-
-
-def _own_key(by: tuple[Pair, ...], labels: Mapping[str, str], secret: bytes) -> KeyOf:
-    return key_reader(tuple(pair.own for pair in by), labels, secret)
-
-
-def _other_key(by: tuple[Pair, ...], labels: Mapping[str, str], secret: bytes) -> KeyOf:
-    return key_reader(tuple(pair.other for pair in by), labels, secret)
