@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -15,6 +14,7 @@ from bridge.journal.postgres.database import Database, UnknownOutcomeError
 from bridge.journal.postgres.placement import has_new, place
 from bridge.journal.postgres.settlements import bury
 from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.due_rows import AlertRow, DueRow
 from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN
 from bridge.routing import Notification, NotificationKind
 
@@ -42,33 +42,6 @@ _NEXT_DUE = (
 )
 _CLAIM = "UPDATE deliveries SET state = 'claimed', due_ns = ? WHERE id = ANY(?)"
 _PUT_BACK = "UPDATE deliveries SET state = 'pending', due_ns = ? WHERE id = ANY(?) AND state = 'claimed'"
-
-
-class _Row(NamedTuple):
-    id: int
-    channel: str
-    order_key: int | None
-    notification: bytes
-    attempts: int
-    created_ns: int
-    alert_id: bytes
-    body: bytes
-    due_ns: int
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether it has a send of its own: a health alert, or one that was released from its order key."""
-        return self.order_key is not None and self.order_key <= HEALTH_ALERT_KEY
-
-    @property
-    def is_released(self) -> bool:
-        """Whether it was released from its order key."""
-        return self.order_key is not None and self.order_key < HEALTH_ALERT_KEY
-
-
-class _AlertRow(NamedTuple):
-    id: bytes
-    body: bytes
 
 
 class Claims:
@@ -117,14 +90,14 @@ class Claims:
             with self._database.transaction(durable=False) as statements:
                 place(statements)
 
-    def _sends(self, rooms: Mapping[str, Capacity], now_ns: int) -> Iterator[list[_Row]]:
+    def _sends(self, rooms: Mapping[str, Capacity], now_ns: int) -> Iterator[list[DueRow]]:
         """For each channel up to ``Capacity.sends`` lists of deliveries, health alerts first, then oldest first."""
         for channel, rows in self._ready(rooms, now_ns).items():
             yield from _gathered(rows, rooms[channel], _Followers(self._database, rows, rooms[channel], now_ns))
 
-    def _ready(self, rooms: Mapping[str, Capacity], now_ns: int) -> dict[str, list[_Row]]:
+    def _ready(self, rooms: Mapping[str, Capacity], now_ns: int) -> dict[str, list[DueRow]]:
         """The deliveries of each channel that may begin a send."""
-        found: dict[str, list[_Row]] = {channel: [] for channel in rooms}
+        found: dict[str, list[DueRow]] = {channel: [] for channel in rooms}
         channels, limits = list(rooms), [room.sends * room.batch_size for room in rooms.values()]
         ordered = [channel for channel in channels if rooms[channel].released_last]
         some = [limit for channel, limit in zip(channels, limits, strict=True) if rooms[channel].released_last]
@@ -139,10 +112,10 @@ class Claims:
                 found[row.channel].append(row)
         return found
 
-    def _rows(self, statement: str, channels: Sequence[str], limits: Sequence[int], now_ns: int) -> list[_Row]:
-        return self._database.rows(_Row, statement, (channels, limits, now_ns))
+    def _rows(self, statement: str, channels: Sequence[str], limits: Sequence[int], now_ns: int) -> list[DueRow]:
+        return self._database.rows(DueRow, statement, (channels, limits, now_ns))
 
-    def _deliveries(self, send: Iterable[_Row], unreadable: list[tuple[int, str]]) -> Iterator[Delivery]:
+    def _deliveries(self, send: Iterable[DueRow], unreadable: list[tuple[int, str]]) -> Iterator[Delivery]:
         """The deliveries of these rows; those that cannot be read are added to ``unreadable``."""
         for row in send:
             try:
@@ -150,7 +123,7 @@ class Claims:
             except UnreadableError as error:
                 unreadable.append((row.id, str(error)))
 
-    def _delivery(self, row: _Row) -> Delivery:
+    def _delivery(self, row: DueRow) -> Delivery:
         alert = self._bodies.decode(row.alert_id, row.body)
         try:
             notification = decode_notification(row.channel, row.notification)
@@ -164,7 +137,7 @@ class Claims:
         if context is None or context.kind is not NotificationKind.DIGEST:
             return ()
         ids = [bytes.fromhex(each) for each in context.alerts]
-        rows = self._database.rows(_AlertRow, "SELECT id, body FROM alerts WHERE id = ANY(?) ORDER BY id", (ids,))
+        rows = self._database.rows(AlertRow, "SELECT id, body FROM alerts WHERE id = ANY(?) ORDER BY id", (ids,))
         return tuple(self._bodies.decode_or_stand_in(row.id, row.body) for row in rows)
 
 
@@ -174,15 +147,15 @@ class _Followers:
     Where keys have many deliveries, few keys fill a batch; where they have one each, many keys are needed.
     """
 
-    def __init__(self, database: Database, rows: Sequence[_Row], room: Capacity, now_ns: int) -> None:
+    def __init__(self, database: Database, rows: Sequence[DueRow], room: Capacity, now_ns: int) -> None:
         self._database = database
         self._firsts = [row for row in rows if room.batch_size > 1 and row.order_key is not None and not row.is_alone]
         self._limit = room.batch_size - 1
         self._now_ns = now_ns
-        self._found: dict[int, list[_Row]] = {}
+        self._found: dict[int, list[DueRow]] = {}
         self._at_once = 2
 
-    def of(self, row: _Row) -> Sequence[_Row]:
+    def of(self, row: DueRow) -> Sequence[DueRow]:
         """Those behind this one, up to one that is not due. Asked for in the order of the rows."""
         if self._firsts and self._firsts[0].id == row.id:
             self._read(self._firsts[: self._at_once])
@@ -190,12 +163,12 @@ class _Followers:
             self._at_once *= 4
         return self._found.get(row.id, ())
 
-    def _read(self, rows: Sequence[_Row]) -> None:
+    def _read(self, rows: Sequence[DueRow]) -> None:
         firsts = {row.order_key: row.id for row in rows}
         self._found |= {row.id: [] for row in rows}
         ended: set[int] = set()
         columns = [row.channel for row in rows], [row.order_key for row in rows], [row.id for row in rows]
-        for row in self._database.rows(_Row, _FOLLOWERS, (*columns, self._limit)):
+        for row in self._database.rows(DueRow, _FOLLOWERS, (*columns, self._limit)):
             first = firsts[row.order_key]
             if row.due_ns > self._now_ns:
                 ended.add(first)
@@ -203,9 +176,9 @@ class _Followers:
                 self._found[first].append(row)
 
 
-def _gathered(rows: Iterable[_Row], room: Capacity, followers: _Followers) -> Iterator[list[_Row]]:
+def _gathered(rows: Iterable[DueRow], room: Capacity, followers: _Followers) -> Iterator[list[DueRow]]:
     """Up to ``room.sends`` lists of deliveries of one channel."""
-    sends, gathered = 0, list[_Row]()
+    sends, gathered = 0, list[DueRow]()
     for row in rows:
         if sends + bool(gathered) == room.sends and (row.is_alone or not gathered):
             break

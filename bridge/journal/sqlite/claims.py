@@ -7,7 +7,6 @@ claim depends on what it claims, not on how many deliveries wait or how many ord
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -16,6 +15,7 @@ from bridge.delivery import Capacity, Delivery
 from bridge.journal.codec import decode_notification
 from bridge.journal.errors import UnreadableError
 from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.due_rows import AlertRow, DueRow
 from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.unreadable import bury
@@ -33,33 +33,6 @@ _HEALTH_ALERTS = f"{_COLUMNS} d.order_key = {HEALTH_ALERT_KEY} AND +d.blocked = 
 """The signs make SQLite use the index over order keys."""
 _FOLLOWERS = f"{_COLUMNS} d.order_key = ?2 AND d.id > ?3 ORDER BY d.id LIMIT ?4"
 _NEXT_DUE = f"SELECT due_ns FROM deliveries WHERE channel = ? AND {OPEN} AND blocked = 0 ORDER BY due_ns LIMIT 1"
-
-
-class _Row(NamedTuple):
-    id: int
-    channel: str
-    order_key: int | None
-    notification: bytes
-    attempts: int
-    created_ns: int
-    alert_id: bytes
-    body: bytes
-    due_ns: int
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether it has a send of its own: a health alert, or one that was released from its order key."""
-        return self.order_key is not None and self.order_key <= HEALTH_ALERT_KEY
-
-    @property
-    def is_released(self) -> bool:
-        """Whether it was released from its order key."""
-        return self.order_key is not None and self.order_key < HEALTH_ALERT_KEY
-
-
-class _AlertRow(NamedTuple):
-    id: bytes
-    body: bytes
 
 
 class Claims:
@@ -93,18 +66,18 @@ class Claims:
         times = [due_ns for channel in channels for due_ns in self._database.rows(int, _NEXT_DUE, (channel,))]
         return min(times, default=None)
 
-    def _ready(self, channel: str, capacity: Capacity, now_ns: int) -> Iterator[_Row]:
+    def _ready(self, channel: str, capacity: Capacity, now_ns: int) -> Iterator[DueRow]:
         """The deliveries that may begin a send, health alerts first, then oldest first."""
-        yield from self._database.rows(_Row, _HEALTH_ALERTS, (channel, now_ns))
+        yield from self._database.rows(DueRow, _HEALTH_ALERTS, (channel, now_ns))
         limit = capacity.sends * capacity.batch_size
         if capacity.released_last:
-            yield from sorted(self._database.rows(_Row, _READY_IN_ORDER, (channel, now_ns, limit)))
-        rows = self._database.rows(_Row, _READY, (channel, now_ns, limit))
+            yield from sorted(self._database.rows(DueRow, _READY_IN_ORDER, (channel, now_ns, limit)))
+        rows = self._database.rows(DueRow, _READY, (channel, now_ns, limit))
         yield from sorted(row for row in rows if row.is_released or not (row.is_alone or capacity.released_last))
 
-    def _sends(self, channel: str, capacity: Capacity, now_ns: int) -> Iterator[list[_Row]]:
+    def _sends(self, channel: str, capacity: Capacity, now_ns: int) -> Iterator[list[DueRow]]:
         """Up to ``capacity.sends`` lists of deliveries."""
-        sends, gathered = 0, list[_Row]()
+        sends, gathered = 0, list[DueRow]()
         for row in self._ready(channel, capacity, now_ns):
             if sends + bool(gathered) == capacity.sends and (row.is_alone or not gathered):
                 break
@@ -121,15 +94,15 @@ class Claims:
         if gathered:
             yield gathered
 
-    def _followers(self, row: _Row, limit: int, now_ns: int) -> Sequence[_Row]:
+    def _followers(self, row: DueRow, limit: int, now_ns: int) -> Sequence[DueRow]:
         """The deliveries behind the first one of an order key, up to one that is not due."""
         if row.order_key is None or limit == 0:
             return ()
-        followers = self._database.rows(_Row, _FOLLOWERS, (row.channel, row.order_key, row.id, limit))
+        followers = self._database.rows(DueRow, _FOLLOWERS, (row.channel, row.order_key, row.id, limit))
         not_due = next((index for index, each in enumerate(followers) if each.due_ns > now_ns), len(followers))
         return followers[:not_due]
 
-    def _deliveries(self, send: Iterable[_Row], unreadable: list[tuple[int, str]]) -> Iterator[Delivery]:
+    def _deliveries(self, send: Iterable[DueRow], unreadable: list[tuple[int, str]]) -> Iterator[Delivery]:
         """The deliveries of these rows; those that cannot be read are added to ``unreadable``."""
         for row in send:
             try:
@@ -137,7 +110,7 @@ class Claims:
             except UnreadableError as error:
                 unreadable.append((row.id, str(error)))
 
-    def _delivery(self, row: _Row) -> Delivery:
+    def _delivery(self, row: DueRow) -> Delivery:
         alert = self._bodies.decode(row.alert_id, row.body)
         try:
             notification = decode_notification(row.channel, row.notification)
@@ -152,5 +125,5 @@ class Claims:
             return ()
         ids = [bytes.fromhex(each) for each in context.alerts]
         marks = ", ".join("?" * len(ids))
-        rows = self._database.rows(_AlertRow, f"SELECT id, body FROM alerts WHERE id IN ({marks}) ORDER BY id", ids)
+        rows = self._database.rows(AlertRow, f"SELECT id, body FROM alerts WHERE id IN ({marks}) ORDER BY id", ids)
         return tuple(self._bodies.decode_or_stand_in(row.id, row.body) for row in rows)
