@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from lsprotocol import types as lsp
 
@@ -144,6 +145,12 @@ def workspace_edit(edits: Sequence[Edit], snapshot: Snapshot, address: Address) 
 def _range(span: Span, snapshot: Snapshot) -> lsp.Range:
     source = snapshot.sources.get(span.path)
     if source is not None:
-        return range_of(Lines(source.text).range(span.start, span.end))
+        return range_of(_lines(source.text).range(span.start, span.end))
     start = lsp.Position(span.line - 1, span.column - 1)
     return lsp.Range(start, lsp.Position(start.line, start.character + max(0, span.end - span.start)))
+
+
+@lru_cache(maxsize=16)
+def _lines(text: str) -> Lines:
+    """The lines of a text, which has many spans to convert."""
+    return Lines(text)

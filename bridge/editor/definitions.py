@@ -38,10 +38,11 @@ def definition(snapshot: Snapshot, path: str, name: Name) -> Span | None:
     name = _table_of(snapshot, path, name)
     if name.kind is Kind.CHANNEL:
         return snapshot.channels.get(name.text)
+    key = (name.kind, name.text)
     if name.kind is Kind.ROUTE:
-        return next((span for file in snapshot.files.values() for span in _own(file, name)), None)
+        return next((file.defined[key] for file in snapshot.files.values() if key in file.defined), None)
     if name.kind in _DEFINED_IN_FILES:
-        found = next((span for file in visible(snapshot, path) for span in _own(file, name)), None)
+        found = next((file.defined[key] for file in visible(snapshot, path) if key in file.defined), None)
         if found is not None:
             return found
     return _in_falco(snapshot, name)
@@ -92,17 +93,12 @@ def visible(snapshot: Snapshot, path: str) -> Iterator[EditedFile]:
         waiting += file.imports
 
 
-def _own(file: EditedFile, name: Name) -> Iterator[Span]:
-    return (each.span for each in file.names if each.defines and each.kind is name.kind and each.text == name.text)
-
-
 def _table_of(snapshot: Snapshot, path: str, name: Name) -> Name:
     """The table's name, where a field or a channel is a column of a table: ``owners`` in ``owners.channel``."""
     table, dot, _ = name.text.partition(".")
     if not dot or name.kind not in {Kind.FIELD, Kind.CHANNEL}:
         return name
-    own = Name(Kind.TABLE, table, name.span)
-    if not any(_own(file, own) for file in visible(snapshot, path) if any(True for _ in _own(file, own))):
+    if not any((Kind.TABLE, table) in file.defined for file in visible(snapshot, path)):
         return name
     span = name.span
     return Name(Kind.TABLE, table, Span(span.path, span.start, span.start + len(table), span.line, span.column))

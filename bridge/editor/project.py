@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bridge.config.field_lists import use_field_lists
 from bridge.config.load import LoadedConfig, load_config
-from bridge.editor.names import Name, names_of
+from bridge.editor.names import Kind, Name, names_of
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Diagnostic, Severity, by_place
 from bridge.language.diagnostics.source import SourceText, Span
@@ -30,6 +30,8 @@ class EditedFile:
     source: SourceText
     parsed: Parsed
     names: tuple[Name, ...]
+    defined: Mapping[tuple[Kind, str], Span]
+    """Where it defines each name."""
     imports: tuple[str, ...]
     """The paths of the route files that it imports."""
 
@@ -115,7 +117,9 @@ class Project:
             if isinstance(statement, syntax.Import) and not statement.falco
             and isinstance(found := read_import(source.path, statement.path.text), SourceText)
         )  # fmt: skip
-        edited = self._edited[source.path] = EditedFile(source, parsed, tuple(names_of(parsed.file)), imports)
+        names = tuple(names_of(parsed.file))
+        defined = {(name.kind, name.text): name.span for name in reversed(names) if name.defines}
+        edited = self._edited[source.path] = EditedFile(source, parsed, names, defined, imports)
         return edited
 
     def _config_of(self, path: str) -> LoadedConfig | None:
