@@ -89,6 +89,7 @@ def test_the_keyboard_alone_reaches_search_and_an_alert(page: Page, visitor: Vis
             break
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Deliveries").wait_for()
+    assert "/alerts/" in page.url
 
 
 def test_the_tail_shows_alerts_as_they_come(page: Page, visitor: Visitor, bridge: Instance) -> None:

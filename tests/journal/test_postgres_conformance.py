@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -19,6 +18,7 @@ from bridge.journal.protocols import Journal
 from tests.journal import conformance
 from tests.journal.engine import Engine
 from tests.support.postgres import in_schema, new_schema
+from tests.support.waiting import wait_until
 
 _FULL = """
 CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -51,12 +51,12 @@ def full(location: DatabaseLocation) -> Iterator[Journal]:
 
 def settled(location: DatabaseLocation) -> None:
     """Wait until the server has noticed that a writer was killed."""
+    held = (
+        "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'falco-bridge operator %' AND pid IN "
+        "(SELECT l.pid FROM pg_locks AS l WHERE l.relation = to_regclass('alerts'))"
+    )
     with closing(connect(location, "test")) as connection:
-        while connection.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'falco-bridge operator %' AND pid IN "
-            "(SELECT l.pid FROM pg_locks AS l WHERE l.relation = to_regclass('alerts'))"
-        ).fetchone():
-            time.sleep(0.01)
+        wait_until(lambda: connection.execute(held).fetchone() is None, "the server to notice")
 
 
 @pytest.fixture(scope="module")

@@ -78,7 +78,7 @@ def _serve(args: argparse.Namespace) -> int:
     token = "" if args.unix is not None else _token(args.token_file)
     if paths is None or token is None:
         return _PROBLEM
-    console = _console(args, token)
+    console = _console(args, paths.admin, token)
     if console is None:
         return _PROBLEM
     if args.unix is not None:
@@ -99,20 +99,19 @@ def _serve(args: argparse.Namespace) -> int:
     return 0
 
 
-def _console(args: argparse.Namespace, token: str) -> Console | None:
+def _console(args: argparse.Namespace, admin: Path, token: str) -> Console | None:
     """What is shown; None, with the problem printed, if the config is wrong."""
     from bridge.cli.routes_input import read_routing_config
-    from bridge.cli.running import instance_paths
     from bridge.console.access import Access
     from bridge.console.app import Console
     from bridge.console.reader import Reader
     from bridge.operator.client import AdminClient
 
-    routing, paths = read_routing_config(args.config), instance_paths(args)
-    if routing is None or paths is None:
+    routing = read_routing_config(args.config)
+    if routing is None:
         return None
-    reader = Reader(paths.journal, routing.routes, routing.labels)
-    return Console(reader, AdminClient(paths.admin), Access(token, tuple(args.host)), args.write)
+    reader = Reader(routing.journal, routing.routes, routing.labels)
+    return Console(reader, AdminClient(admin), Access(token, tuple(args.host)), args.write)
 
 
 def _token(path: Path | None) -> str | None:
