@@ -44,7 +44,7 @@ class Search:
             yield from filter(rest.holds, self.history.numbered(sent[start : start + _PAGE]))
 
     def _decided(self, wanted: Wanted, numbers: range, progress: Progress) -> Iterator[RecordedAlert]:
-        """Those of which a stored decision, if one is asked for, is wanted."""
+        """Those with a wanted stored decision, if one is asked for."""
         query = EVERYTHING if self.index is None else plan(wanted)
         pieces = [Piece(numbers, None)] if self.index is None else self.index.pieces(numbers)
         for piece in pieces:

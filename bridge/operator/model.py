@@ -158,7 +158,7 @@ class TerminalStatus(Answer, frozen=True):
 
     writes: int
     undecoded: Annotated[int, Meta(description="Writes whose bytes are not base64.")]
-    cut: Annotated[int, Meta(description="Writes of which a short snaplen cut the end.")]
+    cut: Annotated[int, Meta(description="Writes whose end a short snaplen cut off.")]
 
 
 class LookBackStatus(Answer, frozen=True):

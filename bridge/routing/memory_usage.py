@@ -36,7 +36,7 @@ class ClauseUsage:
 
 
 def memory_usage(state: State) -> tuple[ClauseUsage, ...]:
-    """Each clause that remembers something, or of which a key was evicted."""
+    """Each clause that remembers something, or that lost a key by eviction."""
     evicted = dict(state.evicted)
     usages = []
     for identity, table in list(state.tables.items()):

@@ -1,7 +1,7 @@
 """Which deliveries of an order key are blocked, in PostgreSQL.
 
 Of the open deliveries of a key, all but one are *blocked*: the first, or one that is claimed. Routers and operators add
-deliveries as *new*; only the courier decides which of them are blocked, so nobody waits for a lock of another process.
+deliveries as *new*; only the courier decides which of them are blocked, so no process waits for another one's lock.
 A delivery without a key, or one that was released from its key, is never blocked.
 """
 

@@ -24,7 +24,7 @@ class Table:
     key: int = 1
     """How many of the first columns are the key."""
     is_paged: bool = True
-    """Whether it is copied in pages, in the order of its key; small tables are copied anew as a whole."""
+    """Whether it is copied in pages, in the order of its key; small tables are copied again as a whole."""
 
 
 def _table(name: str, columns: str, key: int = 1, *, is_paged: bool = True) -> Table:

@@ -56,7 +56,7 @@ _TEXTS = (
     ("event.action", "evt.type", "ka.verb", "ct.name"),
     ("network.transport", "fd.l4proto"),
 )  # fmt: skip
-"""Fields of the schema that are texts, and Falco's fields, of which the first with a value is taken."""
+"""Fields of the schema that are texts, and Falco's fields; the first with a value is taken."""
 _NUMBERS = (
     ("process.pid", "proc.pid"),
     ("process.parent.pid", "proc.ppid"),
@@ -136,7 +136,7 @@ def _bounded(value: Any, *, flat: bool) -> Any:
 
 
 def _numbered(names: Sequence[str]) -> Iterator[str]:
-    """The names, of which those that are equal to an earlier one get a number."""
+    """The names. One that is equal to an earlier one gets a number."""
     taken: set[str] = set()
     for name in names:
         candidate, number = name, 2
