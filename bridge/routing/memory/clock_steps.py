@@ -70,8 +70,12 @@ def _moved(row: Any, step: Step) -> Any:  # noqa: C901  # one case for each kind
         case Waiting():
             return replace(
                 row,
-                attempts=tuple(replace(each, last_ns=event(each.last_ns)) for each in row.attempts),
+                attempts=tuple(
+                    replace(each, last_ns=event(each.last_ns), due_ns=step.moved_if_set(each.due_ns))
+                    for each in row.attempts
+                ),
                 early=tuple((event(each[0]), *each[1:]) for each in row.early),
+                early_until_ns=tuple(step.moved(each) for each in row.early_until_ns),
             )
         case Sightings():
             return replace(

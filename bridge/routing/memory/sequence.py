@@ -34,6 +34,8 @@ class OpenSequence(msgspec.Struct, frozen=True, gc=False):
     """Event time of the last step that happened."""
     keys: tuple[bytes, ...]
     """The key of each later step."""
+    due_ns: int = 0
+    """Until when it waits for its next step, in processing time. 0 in a row of an older journal."""
 
 
 class Waiting(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
@@ -42,6 +44,12 @@ class Waiting(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     attempts: tuple[OpenSequence, ...] = ()
     early: tuple[tuple[int, str, dict[str, str]], ...] = ()
     """Alerts that met the step's condition: event time, id, values. Their first step may arrive late."""
+    early_until_ns: tuple[int, ...] = ()
+    """Until when each of them is remembered, in processing time. Empty in a row of an older journal."""
+
+
+_Early = tuple[tuple[int, str, dict[str, str]], int]
+"""An alert that met a step's condition, and until when it is remembered."""
 
 
 class SequenceStage:
@@ -53,8 +61,8 @@ class SequenceStage:
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Begin an attempt. ``key`` holds the keys of all steps, one after the other."""
         keys = tuple(key[at : at + HASH_SIZE] for at in range(0, len(key), HASH_SIZE))
-        begun = OpenSequence(passage, passage.event_ns, keys)
-        done = self._advance(table, begun, 0, now_ns)
+        due_ns = self._due(passage.event_ns, 0)
+        done = self._advance(table, OpenSequence(passage, passage.event_ns, keys, due_ns), 0, now_ns)
         if done:
             return StageResult(done)
         until = moment(passage.event_ns + self._steps[0].window_ns, now_ns)
@@ -66,13 +74,14 @@ class SequenceStage:
         row: Waiting = table.get(place) or Waiting()
         step = self._steps[number]
         met = [each for each in row.attempts if _completes(each, seen.event_ns, seen.alert_id, step.window_ns)]
-        early = (*row.early, (seen.event_ns, seen.alert_id, seen.values))[-_MAX_EARLY:]
+        early = [*_early(row), ((seen.event_ns, seen.alert_id, seen.values), seen.event_ns + LATENESS_NS)]
         self._store(table, place, [each for each in row.attempts if each not in met], early, number, now_ns)
         if step.negated:
             return StageResult(reason=Reason.SEQUENCE_EXPIRED if met else None)
         done: list[Passage] = []
         for attempt in met:
-            done += self._advance(table, _stepped(attempt, number, seen), number + 1, now_ns)
+            stepped = _stepped(attempt, number, seen, self._due(seen.event_ns, number + 1))
+            done += self._advance(table, stepped, number + 1, now_ns)
         return StageResult(_as_one(done))
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
@@ -80,10 +89,9 @@ class SequenceStage:
         number = key[0]
         row: Waiting = table.get(key)  # type: ignore[assignment]
         step = self._steps[number]
-        over = [each for each in row.attempts if each.last_ns + step.window_ns + LATENESS_NS <= now_ns]
+        over = [each for each in row.attempts if self._deadline(each, number) <= now_ns]
         left = [each for each in row.attempts if each not in over]
-        early = tuple(each for each in row.early if each[0] + LATENESS_NS > now_ns)
-        self._store(table, key, left, early, number, now_ns)
+        self._store(table, key, left, [each for each in _early(row) if each[1] > now_ns], number, now_ns)
         if step.negated:
             return StageResult(tuple(each.passage for each in over))
         return StageResult(reason=Reason.SEQUENCE_EXPIRED if over else None)
@@ -107,32 +115,39 @@ class SequenceStage:
         step = self._steps[number]
         place = bytes((number,)) + attempt.keys[number]
         row: Waiting = table.get(place) or Waiting()
-        for event_ns, alert_id, values in row.early:
+        early = _early(row)
+        for (event_ns, alert_id, values), until_ns in early:
             if event_ns > attempt.last_ns and _completes(attempt, event_ns, alert_id, step.window_ns):
                 if step.negated:
                     return ()
-                return self._advance(
-                    table, _stepped(attempt, number, Seen(alert_id, event_ns, values)), number + 1, now_ns
-                )
-        self._store(table, place, [*row.attempts, attempt][-MAX_OPEN:], row.early, number, now_ns)
+                due_ns = self._due(until_ns - LATENESS_NS, number + 1)
+                stepped = _stepped(attempt, number, Seen(alert_id, event_ns, values), due_ns)
+                return self._advance(table, stepped, number + 1, now_ns)
+        self._store(table, place, [*row.attempts, attempt][-MAX_OPEN:], early, number, now_ns)
         return ()
 
+    def _due(self, at_ns: int, number: int) -> int:
+        """Until when an attempt waits whose last step was then; 0 if there is no step with this number."""
+        return at_ns + self._steps[number].window_ns + LATENESS_NS if number < len(self._steps) else 0
+
+    def _deadline(self, attempt: OpenSequence, number: int) -> int:
+        return attempt.due_ns or self._due(attempt.last_ns, number)
+
     def _store(
-        self,
-        table: Table,
-        place: bytes,
-        attempts: list[OpenSequence],
-        early: tuple[tuple[int, str, dict[str, str]], ...],
-        number: int,
-        now_ns: int,
+        self, table: Table, place: bytes, attempts: list[OpenSequence], early: list[_Early], number: int, now_ns: int
     ) -> None:
         if not attempts and not early:
             table.remove(place)
             return
-        window_ns = self._steps[number].window_ns
-        deadlines = [each.last_ns + window_ns + LATENESS_NS for each in attempts]
-        deadlines += [each[0] + LATENESS_NS for each in early]
-        table.put(place, Waiting(tuple(attempts), early), max(min(deadlines), now_ns + 1))
+        early = early[-_MAX_EARLY:]
+        deadlines = [self._deadline(each, number) for each in attempts] + [each[1] for each in early]
+        row = Waiting(tuple(attempts), tuple([each[0] for each in early]), tuple([each[1] for each in early]))
+        table.put(place, row, max(min(deadlines), now_ns + 1))
+
+
+def _early(row: Waiting) -> list[_Early]:
+    until_ns = row.early_until_ns or tuple(each[0] + LATENESS_NS for each in row.early)
+    return list(zip(row.early, until_ns, strict=True))
 
 
 def _completes(attempt: OpenSequence, event_ns: int, alert_id: str, window_ns: int) -> bool:
@@ -143,7 +158,7 @@ def _completes(attempt: OpenSequence, event_ns: int, alert_id: str, window_ns: i
     return attempt.last_ns <= event_ns < attempt.last_ns + window_ns
 
 
-def _stepped(attempt: OpenSequence, number: int, seen: Seen) -> OpenSequence:
+def _stepped(attempt: OpenSequence, number: int, seen: Seen, due_ns: int) -> OpenSequence:
     """The attempt after one more step. The second step of the sequence is ``%2.field`` in texts."""
     passage = attempt.passage
     values = {f"{number + 2}.{name}": value for name, value in seen.values.items()}
@@ -156,6 +171,7 @@ def _stepped(attempt: OpenSequence, number: int, seen: Seen) -> OpenSequence:
         ),
         seen.event_ns,
         attempt.keys,
+        due_ns,
     )
 
 

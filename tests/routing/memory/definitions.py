@@ -170,12 +170,16 @@ class Awaited(Definition):
 
 @dataclass
 class Followed(Definition):
-    """``then C within D``: every ``a`` is completed by the first ``b`` that is later, by less than D; each once."""
+    """``then C within D``: every ``a`` is completed by the first ``b`` that is later, by less than D; each once.
+
+    A ``b`` is remembered for as long as an ``a`` before it may be late.
+    """
 
     negated: bool = False
     open: list[Event] = field(default_factory=list)
 
     def receive(self, event: Event) -> None:
+        self.past = [each for each in self.past if max(each.when + LATENESS, each.at + 1) > event.at]
         self.past.append(event)
         if event.rule == "a":
             follower = next((each for each in self.of(event.key, "b") if self._follows(each, event)), None)
@@ -189,13 +193,18 @@ class Followed(Definition):
             self._complete(met, event, event.at)
 
     def due(self) -> int | None:
-        return min((each.time + self.window + LATENESS for each in self.open), default=None)
+        return min((each.when + self.window + LATENESS for each in self.open), default=None)
 
     def wake(self, now: int) -> None:
-        first = min(self.open, key=lambda each: each.time)
+        first = min(self.open, key=lambda each: each.when)
         self.open.remove(first)
         if self.negated and not self.silenced(first):
             self.send(now, 1, first)
+
+    def step(self, wall: int) -> None:
+        super().step(wall)
+        for each in self.open:
+            each.time = wall if each.time > wall + FUTURE else each.time
 
     def _complete(self, met: list[Event], last: Event, at: int) -> None:
         if met and not self.negated and not self.silenced(met[0]):

@@ -52,8 +52,6 @@ ROUTES = {
     "gathered": f"when rule exists group {BY} wait {{}}s every 20s",
     "limited": f"when rule exists throttle 2 per {{}}s {BY}",
 }
-BY_DEADLINE = frozenset({"followed", "lonely"})
-"""Routes that wait for event times: after a step of the clock their definition is about two clocks, and says less."""
 SIZE = settings(
     max_examples=1000 if FULL else 60,
     stateful_step_count=60 if FULL else 30,
@@ -127,7 +125,6 @@ class Memory(RuleBasedStateMachine):
         self.evicted: set[str] = set()
         """Routes of which the engine counted an eviction."""
         self.stepping = False
-        self.stepped = False
         self.router = self.compiled()
         self.router.start(self.state, self.wall)
         self.store()
@@ -258,7 +255,6 @@ class Memory(RuleBasedStateMachine):
     def step_clock(self, by: int) -> None:
         """The wall clock is set."""
         self.offset += by
-        self.stepped = True
         follow(self.state, Step(by, self.wall, self.wall))
         self.store()
         for each in self.definitions.values():
@@ -286,7 +282,7 @@ class Memory(RuleBasedStateMachine):
     def holds(self) -> None:
         """The same notifications at the same times."""
         for name, each in self.definitions.items():
-            if not (self.stepped and name in BY_DEADLINE) and name not in self.evicted:
+            if name not in self.evicted:
                 compare(self.sent(name), each.lines)
         assert self.keys_per_table < KEYS_PER_TABLE or not self.evicted
 
