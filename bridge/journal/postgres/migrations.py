@@ -103,5 +103,39 @@ CREATE TABLE quarantine (
     "CREATE TABLE silences (id text PRIMARY KEY, created_ns bigint NOT NULL, body bytea NOT NULL)",
     "CREATE TABLE secrets (name text PRIMARY KEY, content bytea NOT NULL)",
 )
-MIGRATIONS = (Migration(_FIRST, min_reader=1, min_writer=1),)
+_FLEET = (
+    """
+CREATE TABLE members (
+    id text PRIMARY KEY,
+    bridge text NOT NULL,
+    host text NOT NULL,
+    version text NOT NULL,
+    pid integer NOT NULL,
+    roles text[] NOT NULL,
+    started timestamptz NOT NULL DEFAULT clock_timestamp(),
+    expires timestamptz NOT NULL,
+    loaded text NOT NULL DEFAULT '',
+    active text NOT NULL DEFAULT '',
+    info jsonb NOT NULL DEFAULT '{}'
+) WITH (fillfactor = 50)
+""",
+    """
+CREATE TABLE leases (
+    kind text,
+    name text,
+    member text NOT NULL DEFAULT '',
+    token bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (kind, name),
+    UNIQUE (kind, name, token)
+)
+""",
+    f"CREATE INDEX deliveries_unplaced ON deliveries (channel, id) WHERE {_OPEN} AND blocked = {NEW}",
+    "DROP INDEX deliveries_new",
+)
+"""Several bridges share one journal: the processes that work, and what each of them has to itself. The token is in a
+unique index, so that a change of it waits for ``FOR KEY SHARE``."""
+MIGRATIONS = (
+    Migration(_FIRST, min_reader=1, min_writer=1),
+    Migration(_FLEET, min_reader=1, min_writer=1),
+)
 """The first one makes an empty journal; the number of a format counts them."""

@@ -16,7 +16,8 @@ from bridge.journal.sql.order_keys import OPEN
 
 _AT_ONCE = 5000
 _NEW_ONES = (
-    f"SELECT id, channel, order_key FROM deliveries WHERE {OPEN} AND blocked = {NEW} ORDER BY id LIMIT {_AT_ONCE}"
+    f"SELECT id, channel, order_key FROM deliveries WHERE {OPEN} AND blocked = {NEW} "
+    f"ORDER BY channel, id LIMIT {_AT_ONCE}"
 )
 _ACTIVE = (
     "SELECT d.channel, d.order_key, d.id, d.state FROM unnest(?::text[], ?::bigint[]) AS k (channel, order_key) "
