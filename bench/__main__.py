@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 from pathlib import Path
 
 import structlog
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to run (all): {', '.join(_BENCHES)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures as JSON")
     arguments = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile all modules, as users' do only once
     # Generated alerts report dropped events; those warnings would interrupt the tables.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     measured: list[Figure] = []

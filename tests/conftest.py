@@ -9,6 +9,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Each process that a test starts would compile 400 modules first, which takes half a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 FULL = bool(os.environ.get("FALCO_BRIDGE_FULL"))
 """Whether the long tests run at the sizes that the promises name."""
 
