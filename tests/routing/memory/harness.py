@@ -93,7 +93,7 @@ class Bench:
         while (due := self.state.next_due()) is not None and due <= until:
             self.now = max(self.now, due)
             emissions, faults = self.engine.wake(self.state, self.now, self.silenced, 1000)
-            assert not faults
+            assert not faults, faults
             self._record(emissions)
         self.now = max(self.now, until)
 
