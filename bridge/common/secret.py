@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class Secret:
     """A secret text. Printed, logged or in a traceback it is ``***``; ``reveal`` returns it."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_text", "file")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, file: Path | None = None) -> None:
         self._text = text
+        self.file = file
+        """The file that contains this text and nothing else, if it was read from one."""
 
     def reveal(self) -> str:
         """The text."""

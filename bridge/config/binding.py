@@ -322,7 +322,12 @@ class Binder:
             return FAILED
         if key.none_word and text == key.none_word:
             return None
-        shown = "" if secret or place in self.referring else f": `{text}`"
+        value = self._parsed(declared, text, node, key, "" if secret or place in self.referring else f": `{text}`")
+        if isinstance(value, Secret):
+            value.file = self.references.whole_file
+        return value
+
+    def _parsed(self, declared: Any, text: str, node: yaml.Node, key: Key, shown: str) -> Any:
         try:
             check_nothing(text, key)
             return parse_plain(declared, text, key, self.document.folder)

@@ -21,6 +21,8 @@ class References:
         """The variables that were named."""
         self.used = False
         """Whether the last text had a reference."""
+        self.whole_file: Path | None = None
+        """The file that the last text consisted of: ``${file:PATH}`` and nothing else."""
         self._folder = folder
         self._environ = environ
         self._problems: list[tuple[str, str]] = []
@@ -28,6 +30,8 @@ class References:
     def resolve(self, text: str) -> str | None:
         """The text with its references replaced; None where one cannot be."""
         self.used = False
+        match = REFERENCE.fullmatch(text)
+        self.whole_file = self._folder / match["name"] if match and match["file"] and match["name"] else None
         resolved = "".join(self._pieces(text))
         return None if self._problems else resolved
 

@@ -17,7 +17,7 @@ from bridge.courier.linked_channel import LinkedChannel
 from bridge.delivery.ack_link import AckLinks
 from bridge.delivery.extras import ChannelExtras, extras_from
 from bridge.delivery.options import ChannelOptions
-from bridge.journal.location import passwords_in
+from bridge.journal.location import passwords_of
 from bridge.tracing.counts import SpanCounts
 from bridge.tracing.settings import TraceSettings
 
@@ -54,7 +54,7 @@ class Settings:
         """The texts that no output may show."""
         of_extras = (each.secrets for each in self.extras.values())
         headers = () if self.traces is None else self.traces.headers.values()
-        passwords = passwords_in(self.values.get("database", ""))
+        passwords = passwords_of(self.values)
         return self.masked.union(
             *(secrets_in(url) for url in self.channels.values()), *of_extras, *map(forms_of, (*headers, *passwords))
         )

@@ -17,6 +17,7 @@ from bridge.daemon.generation import Generation
 from bridge.daemon.operator_listeners import OperatorListeners
 from bridge.daemon.running_sources import RunningSources, SourceChanges
 from bridge.daemon.sources import Prepared, prepare_source
+from bridge.journal.location import DatabaseLocation
 from bridge.operator.service import OperatorService
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.tracing.settings import TraceSettings
@@ -116,7 +117,8 @@ def _with_running_sections(new: Generation, running: Generation) -> tuple[Genera
     """The new generation, but with the values of the running one that only a restart can change."""
     restart: list[str] = []
     config = new.config
-    if config.journal.location != running.config.journal.location:
+    location, used = config.journal.location, running.config.journal.location
+    if location != used and not (isinstance(location, DatabaseLocation) and location.is_same(used)):
         restart.append("journal.path" if config.journal.path != running.config.journal.path else "journal.url")
         before = running.config.journal
         journal = structs.replace(config.journal, path=before.path, url=before.url, password=before.password)

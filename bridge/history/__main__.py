@@ -34,10 +34,10 @@ def _index(settings: dict[str, Any]) -> int:
     from bridge.history.index.indexer import Indexer, boot_id
     from bridge.journal import JournalError
     from bridge.journal.file_lock import FileLock
-    from bridge.journal.location import files_of, location_from, passwords_in
+    from bridge.journal.location import files_of, location_from, passwords_of
     from bridge.journal.opening import open_to_read
 
-    masked = passwords_in(settings.get("database", ""))
+    masked = passwords_of(settings)
     configure_logging(settings["log"]["level"], settings["log"]["format"], masked)
     log = structlog.get_logger("history")
     location = location_from(settings)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from bridge.common.secret import Secret
+from bridge.common.secret import Secret, revealed
 
 SCHEMES = ("postgresql://", "postgres://")
 LOCAL_FILES = Path("/var/lib/falco-bridge/journal")
@@ -23,6 +23,25 @@ class DatabaseLocation:
     """A connection URI of libpq, perhaps with a password."""
     files: Path = LOCAL_FILES
     """The beginning of the names of the bridge's local files: its lock, the history's index, a key."""
+    password: Secret | None = None
+    url_file: Path | None = None
+    password_file: Path | None = None
+    """Where the URI and the password were read: each connection reads them again."""
+
+    def current_url(self) -> str:
+        """The URI with its password, as the files contain them now; as they were where a file cannot be read."""
+        url = _read(self.url_file) or self.url.reveal()
+        password = _read(self.password_file) or revealed(self.password)
+        return with_password(url, password) if password else url
+
+    def is_same(self, other: Location) -> bool:
+        """Whether the other one is this database, and differs by no more than what was read of the same files."""
+        return isinstance(other, DatabaseLocation) and self.written() == other.written()
+
+    def written(self) -> tuple[object, ...]:
+        """What the config says: of secrets in files, the files."""
+        url = self.url if self.url_file is None else self.url_file
+        return self.files, url, self.password if self.password_file is None else self.password_file
 
     def __str__(self) -> str:
         return shown_url(self.url.reveal())
@@ -63,13 +82,39 @@ def files_of(location: Location) -> Path:
 def location_settings(location: Location) -> dict[str, str]:
     """The location for another process of the bridge. Contains the secrets."""
     settings = {"journal": str(files_of(location))}
-    return settings | {"database": location.url.reveal()} if isinstance(location, DatabaseLocation) else settings
+    if not isinstance(location, DatabaseLocation):
+        return settings
+    more = {
+        "database_password": revealed(location.password),
+        "database_file": location.url_file,
+        "database_password_file": location.password_file,
+    }
+    return settings | {"database": location.url.reveal()} | {name: str(each) for name, each in more.items() if each}
 
 
 def location_from(settings: Mapping[str, Any]) -> Location:
     """The location that ``location_settings`` wrote."""
     files = Path(settings["journal"])
-    return DatabaseLocation(Secret(settings["database"]), files) if "database" in settings else files
+    if "database" not in settings:
+        return files
+    password = Secret(settings["database_password"]) if "database_password" in settings else None
+    read = [Path(settings[name]) if name in settings else None for name in ("database_file", "database_password_file")]
+    return DatabaseLocation(Secret(settings["database"]), files, password, *read)
+
+
+def passwords_of(settings: Mapping[str, Any]) -> frozenset[str]:
+    """The passwords in what ``location_settings`` wrote."""
+    given = {settings["database_password"]} if "database_password" in settings else set()
+    return passwords_in(settings.get("database", "")) | given
+
+
+def _read(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def with_password(url: str, password: str) -> str:

