@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bridge.alert import INTERNAL_SOURCE, Alert
+from bridge.alert import INTERNAL_SOURCE, Alert, Priority
 from bridge.language.program.link import MAX_LINKS
 from bridge.language.program.program import Program, Route
 from bridge.routing.decision import OTHERWISE, Decision, Fault, Routed
@@ -64,17 +64,22 @@ def _once_per_channel(routes: list[Route], alert: Alert) -> tuple[Notification, 
     for route in routes:
         for channel in route.destinations(alert.get):
             by_channel.setdefault(channel, []).append(route)
-    return tuple(merge(channel, wanting, alert) for channel, wanting in by_channel.items())
+    return tuple(merge(channel, wanting, alert.priority) for channel, wanting in by_channel.items())
 
 
-def merge(channel: str, routes: list[Route], alert: Alert, context: NotificationContext | None = None) -> Notification:
-    """One notification with the first route's text, the highest severity and the names of all routes."""
+def merge(
+    channel: str, routes: list[Route], priority: Priority, context: NotificationContext | None = None
+) -> Notification:
+    """One notification with the first route's text, the highest severity and the names of all routes.
+
+    ``priority`` is the alert's, which routes without a severity have.
+    """
     first = routes[0]
-    severity = alert.priority if first.severity is None else first.severity
+    severity = priority if first.severity is None else first.severity
     names: tuple[str, ...] = (first.name,)
     links = first.links
     if len(routes) > 1:
-        severity = min([alert.priority if route.severity is None else route.severity for route in routes])
+        severity = min([priority if route.severity is None else route.severity for route in routes])
         names = tuple([route.name for route in routes])
         links = tuple(dict.fromkeys([link for route in routes for link in route.links]))
     return Notification(

@@ -52,3 +52,5 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     alert: Alert
     routed: Routed
+    matches: tuple[tuple[int, bytes], ...] = ()
+    """For each partition of the memory of a fleet that the alert concerns: its number, and the encoded match."""

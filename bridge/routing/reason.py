@@ -42,4 +42,5 @@ class Reason(StrEnum):
     RESOLVED = "resolved", "the incident was resolved"
     UNMATCHED = "unmatched", "no route matched, so `otherwise` applied"
     STATE_EVICTED = "state_evicted", "the state of the clause had been evicted, so the alert was let through"
+    PENDING = "pending", "the owner of the memory of the route's key has not decided yet"
     FAILED = "failed", "the route failed because of an internal error of the bridge, which its log describes"

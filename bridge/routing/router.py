@@ -24,6 +24,8 @@ from bridge.routing.memory.engine import Engine, IncidentRecord
 from bridge.routing.memory.look_back import LookBack, pending, prepare
 from bridge.routing.memory.pipeline import Emission
 from bridge.routing.notification import Notification
+from bridge.routing.partitions.matches import Match
+from bridge.routing.partitions.split import SharedEngine, offer, take
 from bridge.routing.redaction import Redactor
 from bridge.routing.silences import NO_SILENCES, Silences, StoredAlert, none_stored
 from bridge.routing.state import State, Timer
@@ -57,11 +59,18 @@ class Router:
         self._incident_channels = incident_channels
         self._ordered_channels = ordered_channels
         self.engine = Engine(program, labels, secret) if any(route.remembers for route in program.routes) else None
+        self.shared: SharedEngine | None = None
+        """The partitions of its memory in a fleet; None where ``route`` decides about everything."""
 
     def use_secret(self, secret: bytes) -> None:
         """Key the hashes of keys with this secret. Comes before the first step."""
         if self.engine is not None:
             self.engine = Engine(self.program, self._labels, secret)
+
+    def share(self, partitions: int) -> None:
+        """Decide in two halves: ``route`` leaves to ``take`` what needs memory. Comes after ``use_secret``."""
+        if self.engine is not None:
+            self.shared = SharedEngine(self.engine, partitions)
 
     def start(self, state: State, now_ns: int) -> dict[str, int]:
         """The program runs from now on. Returns the clauses whose state it forgot, with the number of keys."""
@@ -120,7 +129,28 @@ class Router:
     ) -> Entry:
         """What to store for an alert, as ``complete`` returned it: the redacted alert and what ``step`` decides."""
         redacted = self._redactor.alert(alert)
-        return Entry(redacted, self._in_order(self._decide(state, alert, redacted, now_ns, silences, stored)))
+        if self.shared is None:
+            return Entry(redacted, self._in_order(self._decide(state, alert, redacted, now_ns, silences, stored)))
+        matched = self._matcher.match(alert, now_ns)
+        turn = Turn(state, now_ns, silences.asked(alert, now_ns, stored))
+        routed, matches = offer(self.program, self.shared, matched, (alert, redacted), turn, self._incident_channels)
+        return Entry(redacted, self._in_order(routed), matches)
+
+    def take(
+        self, state: State, match: Match, silences: Silences = NO_SILENCES, stored: StoredAlert = none_stored
+    ) -> Routed:
+        """What follows from a match of ``route`` at the owner of its partition. Changes ``state``.
+
+        The alert itself is silenced if the original was; other alerts are those that are ``stored``.
+        """
+        if self.shared is None:
+            return NOTHING
+        turn = Turn(
+            state,
+            match.received_ns,
+            silences.asked_for_match(match.alert_id, match.silenced, match.received_ns, stored),
+        )
+        return self._in_order(take(self.program, self.shared, match, turn, self._incident_channels))
 
     def due_alerts(self, state: State, now_ns: int, limit: int) -> tuple[set[str], int]:
         """The ids of stored alerts that a timer needs while there are silences."""

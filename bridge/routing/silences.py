@@ -70,6 +70,21 @@ class Silences:
 
         return silenced
 
+    def asked_for_match(
+        self, alert_id: str, silence: str, now_ns: int, stored: StoredAlert
+    ) -> Callable[[str], str | None]:
+        """As ``asked``, where it is known by which ``silence`` the alert is held back; empty for none."""
+        if not self._compiled and not silence:
+            return not_silenced
+
+        def silenced(other_id: str) -> str | None:
+            if other_id == alert_id:
+                return silence or None
+            found = stored(other_id)
+            return None if found is None else self.silencing(found, now_ns)
+
+        return silenced
+
     def asked_of(self, alerts: Mapping[str, Alert], now_ns: int) -> Callable[[str], str | None]:
         """A function from an alert's id to the silence that holds it back, or None; unknown alerts are not silenced."""
         if not self._compiled:

@@ -46,6 +46,8 @@ class Table:
 
     clause: str
     state: State
+    limit: int = KEYS_PER_TABLE
+    """How many rows it may have."""
     rows: dict[bytes, Any] = field(default_factory=dict)
     due: dict[bytes, int] = field(default_factory=dict)
     changed: dict[bytes, None] = field(default_factory=dict)
@@ -62,7 +64,7 @@ class Table:
         rows = self.rows
         if rows.pop(key, None) is None:
             self.state.size += 1
-            if len(rows) >= self.state.keys_per_table:
+            if len(rows) >= self.limit:
                 self.state.too_large[self.clause] = self
         rows[key] = row
         if due_ns is not None:
@@ -127,6 +129,8 @@ class State:
 
     keys_per_table: int = KEYS_PER_TABLE
     keys_in_all: int = KEYS_IN_ALL
+    keys_per_clause: Mapping[str, int] = field(default_factory=dict)
+    """Other bounds than ``keys_per_table``, by clause."""
     tables: dict[str, Table] = field(default_factory=dict)
     timers: list[tuple[int, str, bytes]] = field(default_factory=list)
     """A heap of time, clause and key, with an entry for every timer that is not later than the timer."""
@@ -135,7 +139,7 @@ class State:
     evicted: dict[str, int] = field(default_factory=dict)
     """By clause, how many rows were evicted."""
     too_large: dict[str, Table] = field(default_factory=dict)
-    """Tables that may have more than ``keys_per_table`` rows."""
+    """Tables that may have more rows than their limit."""
     changed: list[Table] = field(default_factory=list)
     """Tables with rows that changed since ``changes``."""
 
@@ -143,7 +147,8 @@ class State:
         """The table of a clause."""
         found = self.tables.get(clause)
         if found is None:
-            found = self.tables[clause] = Table(clause, self)
+            limit = self.keys_per_clause.get(clause, self.keys_per_table)
+            found = self.tables[clause] = Table(clause, self, limit)
         return found
 
     def load(self, clause: str, key: bytes, row: Any, due_ns: int | None) -> None:
@@ -155,7 +160,7 @@ class State:
         if due_ns is not None:
             table.due[key] = due_ns
             heappush(self.timers, (due_ns, clause, key))
-        if len(table.rows) > self.keys_per_table:
+        if len(table.rows) > table.limit:
             self.too_large[clause] = table
 
     def forget(self, clause: str) -> int:
@@ -212,9 +217,9 @@ class State:
         """Tables from which the longest unused key must go, until the state is within its bounds."""
         while self.too_large:
             clause, table = next(iter(self.too_large.items()))
-            for _ in range(len(table.rows) - self.keys_per_table):
+            for _ in range(len(table.rows) - table.limit):
                 yield table
-            if len(table.rows) <= self.keys_per_table:
+            if len(table.rows) <= table.limit:
                 self.too_large.pop(clause, None)
         while self.size > self.keys_in_all:
             largest = max(self.tables.values(), key=lambda table: len(table.rows))

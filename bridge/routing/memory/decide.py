@@ -27,7 +27,7 @@ class Turn(msgspec.Struct, frozen=True):
     """From an alert's id to the id of the silence that holds it back, or None."""
 
 
-class _Found(msgspec.Struct):
+class Found(msgspec.Struct):
     """What follows from one alert, while its routes are asked."""
 
     decisions: list[Decision] = []  # msgspec copies the defaults
@@ -48,7 +48,7 @@ def decide_with_memory(
 ) -> Routed:
     """As ``decide``, with clauses that remember and with silences. ``alert`` is the original and the redacted one."""
     state, now_ns, silenced = turn.state, turn.now_ns, turn.silenced
-    found = _Found()
+    found = Found()
     pipelines: Mapping[int, Pipeline] = {}
     event_ns = 0
     if engine is not None:
@@ -58,7 +58,7 @@ def decide_with_memory(
         pipeline = pipelines.get(index)
         try:
             if pipeline is None:
-                _plain(program.routes[index], index, alert[0], silenced, found)
+                plain(program.routes[index], index, alert[0], silenced, found)
             else:
                 _remember(pipeline, alert, event_ns, turn, found)
         except Exception as error:  # noqa: BLE001  # any fault concerns this route only
@@ -69,15 +69,17 @@ def decide_with_memory(
         found.held += engine.evict(state, now_ns, silenced, found.faults)
     notifications: tuple[Notification, ...] = ()
     if not found.decisions:
-        found.decisions, notifications = _otherwise(program, alert[0], silenced)
+        found.decisions, notifications = otherwise(program, alert[0], silenced)
     elif found.now:
-        notifications = _merge_emissions(program, found.now, alert[0], incident_channels)
+        notifications = merge_emissions(
+            program, found.now, alert[0].priority, _reader(program, alert[0]), incident_channels
+        )
     if found.held:
         notifications += notify(program, found.held, incident_channels)
     return Routed(tuple(found.decisions), notifications, tuple(found.faults))
 
 
-def _plain(route: Route, index: int, alert: Alert, silenced: Callable[[str], str | None], found: _Found) -> None:
+def plain(route: Route, index: int, alert: Alert, silenced: Callable[[str], str | None], found: Found) -> None:
     """A route without memory matched."""
     if route.drop:
         found.decisions.append(Decision(route.name, Reason.DROPPED))
@@ -89,13 +91,13 @@ def _plain(route: Route, index: int, alert: Alert, silenced: Callable[[str], str
         found.now.append(Emission(index, None))
 
 
-def _remember(pipeline: Pipeline, alert: tuple[Alert, Alert], event_ns: int, turn: Turn, found: _Found) -> None:
+def _remember(pipeline: Pipeline, alert: tuple[Alert, Alert], event_ns: int, turn: Turn, found: Found) -> None:
     """A route with memory matched."""
     route = pipeline.route
     run = pipeline.match(turn.state, *alert, event_ns, turn.now_ns, turn.silenced)
     channels: tuple[str, ...] = ()
     for each in run.emissions:
-        if _is_plain(each, alert[0]):
+        if is_plain(each, alert[0].id):
             channels = route.destinations(alert[0].get)
             found.now.append(each)
         else:
@@ -132,41 +134,54 @@ def notify(
     return tuple(found)
 
 
-def _otherwise(
+def otherwise(
     program: Program, alert: Alert, silenced: Callable[[str], str | None]
 ) -> tuple[list[Decision], tuple[Notification, ...]]:
+    """What ``otherwise`` decides about an alert that no route matched."""
     routed = unmatched(program, alert)
     if routed.decisions and (silence := silenced(alert.id)) is not None:
         return [Decision(OTHERWISE, Reason.SILENCED, (), f"by silence {silence}")], ()
     return list(routed.decisions), routed.notifications
 
 
-def _is_plain(emission: Emission, alert: Alert) -> bool:
+def is_plain(emission: Emission, alert_id: str) -> bool:
     """Whether it is about the alert itself, at its own arrival."""
     passage = emission.passage
     assert passage is not None
-    return passage.alert_id == alert.id and passage.kind is NotificationKind.SINGLE and emission.reason is None
+    return passage.alert_id == alert_id and passage.kind is NotificationKind.SINGLE and emission.reason is None
 
 
-def _merge_emissions(
-    program: Program, emissions: list[Emission], alert: Alert, incident_channels: IncidentChannels
+def merge_emissions(
+    program: Program,
+    emissions: list[Emission],
+    priority: Priority,
+    destinations: Callable[[Emission], tuple[str, ...]],
+    incident_channels: IncidentChannels,
 ) -> tuple[Notification, ...]:
-    """One notification a channel; on a channel that knows incidents one for each route that has any."""
+    """One notification a channel; on a channel that knows incidents one for each route that has any.
+
+    ``priority`` is the alert's.
+    """
     if len(emissions) == 1:
         (only,) = emissions
         routes, context = [program.routes[only.route]], _context(only)
-        return tuple([merge(channel, routes, alert, context) for channel in routes[0].destinations(alert.get)])
+        return tuple([merge(channel, routes, priority, context) for channel in destinations(only)])
     by_channel: dict[tuple[str, int], list[Emission]] = {}
     for emission in emissions:
-        for channel in program.routes[emission.route].destinations(alert.get):
+        for channel in destinations(emission):
             apart = channel in incident_channels.known and emission.passage is not None
             by_channel.setdefault((channel, emission.route if apart else -1), []).append(emission)
-    return tuple(_merge_routes(program, channel, wanting, alert) for (channel, _), wanting in by_channel.items())
+    return tuple(_merge_routes(program, channel, wanting, priority) for (channel, _), wanting in by_channel.items())
 
 
-def _merge_routes(program: Program, channel: str, emissions: list[Emission], alert: Alert) -> Notification:
+def _reader(program: Program, alert: Alert) -> Callable[[Emission], tuple[str, ...]]:
+    """From an emission to the channels of its route for the alert."""
+    return lambda emission: program.routes[emission.route].destinations(alert.get)
+
+
+def _merge_routes(program: Program, channel: str, emissions: list[Emission], priority: Priority) -> Notification:
     remembered = next((each for each in emissions if each.passage is not None), emissions[0])
-    return merge(channel, [program.routes[each.route] for each in emissions], alert, _context(remembered))
+    return merge(channel, [program.routes[each.route] for each in emissions], priority, _context(remembered))
 
 
 def _context(emission: Emission) -> NotificationContext | None:

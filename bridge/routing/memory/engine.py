@@ -84,18 +84,35 @@ class Engine:
 
         What fails is added to ``faults``; it concerns one clause.
         """
-        if self._watching is None:
-            return ()
         emissions: list[Emission] = []
+        for pipeline, watch, key, seen in self.seen(alert, redacted, event_ns, now_ns, faults):
+            try:
+                emissions += pipeline.observe(state, watch, key, seen, now_ns, silenced).emissions
+            except Exception as error:  # noqa: BLE001  # any fault concerns this clause only
+                faults.append(Fault(pipeline.route.name, error))
+        return emissions
+
+    def seen(
+        self, alert: Alert, redacted: Alert, event_ns: int, now_ns: int, faults: list[Fault]
+    ) -> list[tuple[Pipeline, Watch, bytes, Seen]]:
+        """The watched conditions that an alert meets, with its key and what the clauses need of it."""
+        if self._watching is None:
+            return []
+        found = []
         for index in self._watching.match(alert, now_ns):
             watcher = self._watchers[index]
             try:
                 values = {name: _text(read(redacted)) for name, read in watcher.reads}
-                seen = Seen(alert.id, event_ns, values)
-                emissions += watcher.pipeline.observe(state, watcher.watch, alert, seen, now_ns, silenced).emissions
+                found.append(
+                    (watcher.pipeline, watcher.watch, watcher.watch.key(alert), Seen(alert.id, event_ns, values))
+                )
             except Exception as error:  # noqa: BLE001  # any fault concerns this clause only
                 faults.append(Fault(watcher.pipeline.route.name, error))
-        return emissions
+        return found
+
+    def pipeline_of(self, identity: str) -> Pipeline | None:
+        """The route that has the clause with this identity."""
+        return self._by_identity.get(identity)
 
     def wake(self, state: State, now_ns: int, silenced: SilencedBy, limit: int) -> tuple[list[Emission], list[Fault]]:
         """Fire up to ``limit`` timers that are due. A fault of one is returned, so that the others are not lost."""

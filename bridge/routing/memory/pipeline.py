@@ -13,6 +13,7 @@ from bridge.alert import Alert
 from bridge.language.program.clauses import (
     Absent,
     After,
+    Clause,
     Group,
     New,
     Then,
@@ -93,6 +94,10 @@ class Pipeline:
         """What identifies the state of each clause over a reload."""
         return tuple(self._by_identity)
 
+    def clause_of(self, identity: str) -> Clause | None:
+        """The clause with this identity; None for the incidents."""
+        return self._stages[self._by_identity[identity]].clause
+
     def start(self, state: State, now_ns: int) -> None:
         """The route runs from now on."""
         for placed in self._stages:
@@ -120,7 +125,10 @@ class Pipeline:
         self, state: State, alert: Alert, redacted: Alert, event_ns: int, now_ns: int, silenced: SilencedBy
     ) -> Run:
         """The route matched an alert."""
-        passage = self.passage(alert, redacted, event_ns)
+        return self.enter(state, self.passage(alert, redacted, event_ns), now_ns, silenced)
+
+    def enter(self, state: State, passage: Passage, now_ns: int, silenced: SilencedBy) -> Run:
+        """A match of the route, as ``passage`` returned it, passes the clauses."""
         keys = passage.keys
         incident = self.incident_id(keys[-1])
         if silenced is not not_silenced:
@@ -143,11 +151,11 @@ class Pipeline:
         to = self.route.destinations(alert.get) if self.route.tables else ()
         return structs.replace(passage, to=to, ladder=tuple(ladder))
 
-    def observe(self, state: State, watch: Watch, alert: Alert, seen: Any, now_ns: int, silenced: SilencedBy) -> Run:
-        """An alert meets a condition of one of the clauses."""
+    def observe(self, state: State, watch: Watch, key: bytes, seen: Any, now_ns: int, silenced: SilencedBy) -> Run:
+        """An alert with this key meets a condition of one of the clauses."""
         placed = self._stages[watch.stage]
         table = state.table(placed.identity)
-        outcome = placed.stage.observe(table, watch.number, watch.key(alert), seen, now_ns)  # type: ignore[attr-defined]
+        outcome = placed.stage.observe(table, watch.number, key, seen, now_ns)  # type: ignore[attr-defined]
         return self._continue(state, outcome, watch.stage, now_ns, silenced)
 
     def wake(self, state: State, table: Table, key: bytes, now_ns: int, silenced: SilencedBy) -> Run:

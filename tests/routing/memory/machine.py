@@ -121,7 +121,7 @@ class Memory(RuleBasedStateMachine):
         self.definitions = {name: self.definition(name) for name in ROUTES}
         self.lines: list[Line] = []
         self.journal: dict[tuple[str, bytes], tuple[bytes, int | None]] = {}
-        self.state = State(self.keys_per_table)
+        self.state = self.empty()
         self.evicted: set[str] = set()
         """Routes of which the engine counted an eviction."""
         self.stepping = False
@@ -132,6 +132,12 @@ class Memory(RuleBasedStateMachine):
     @property
     def wall(self) -> int:
         return self.now + self.offset
+
+    def empty(self) -> State:
+        return State(self.keys_per_table)
+
+    def follow(self, step: Step) -> None:
+        follow(self.state, step)
 
     def compiled(self) -> Router:
         return Router(Program(tuple(route(*each) for each in self.windows.items()), ()), {}, secret=SECRET)
@@ -225,7 +231,7 @@ class Memory(RuleBasedStateMachine):
     def restart(self, backwards: bool) -> None:
         """The state is what the journal stores, in any order."""
         rows = sorted(self.journal.items(), reverse=backwards)
-        self.state = State(self.keys_per_table)
+        self.state = self.empty()
         for (clause, key), (row, due_ns) in rows:
             self.state.load(clause, key, decode_row(row), due_ns)
         self.router = self.compiled()
@@ -255,7 +261,7 @@ class Memory(RuleBasedStateMachine):
     def step_clock(self, by: int) -> None:
         """The wall clock is set."""
         self.offset += by
-        follow(self.state, Step(by, self.wall, self.wall))
+        self.follow(Step(by, self.wall, self.wall))
         self.store()
         for each in self.definitions.values():
             each.step(self.wall)
