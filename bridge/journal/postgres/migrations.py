@@ -134,8 +134,41 @@ CREATE TABLE leases (
 )
 """Several bridges share one journal: the processes that work, and what each of them has to itself. The token is in a
 unique index, so that a change of it waits for ``FOR KEY SHARE``."""
+_PARTITIONS = (
+    "CREATE TABLE partitions (one boolean PRIMARY KEY DEFAULT true CHECK (one), number integer NOT NULL)",
+    """
+CREATE TABLE matches (
+    partition smallint,
+    alert_seq bigint,
+    body bytea NOT NULL,
+    PRIMARY KEY (partition, alert_seq)
+) WITH (autovacuum_vacuum_scale_factor = 0.02)
+""",
+    "CREATE INDEX matches_alert ON matches (alert_seq)",
+    """
+CREATE TABLE partition_state (
+    partition smallint,
+    clause integer,
+    key bytea,
+    row bytea NOT NULL,
+    due_ns bigint,
+    PRIMARY KEY (partition, clause, key)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05)
+""",
+    """
+CREATE TABLE requests (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    partition smallint NOT NULL,
+    body bytea NOT NULL,
+    answer bytea,
+    created timestamptz NOT NULL DEFAULT clock_timestamp()
+)
+""",
+)
+"""What the clauses with memory of a fleet remember, in partitions; what their owners have to decide, and are asked."""
 MIGRATIONS = (
     Migration(_FIRST, min_reader=1, min_writer=1),
     Migration(_FLEET, min_reader=1, min_writer=1),
+    Migration(_PARTITIONS, min_reader=1, min_writer=1),
 )
 """The first one makes an empty journal; the number of a format counts them."""
