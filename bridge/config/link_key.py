@@ -1,4 +1,4 @@
-"""The key that signs acknowledgement links: a file beside the journal."""
+"""The key that signs acknowledgement links: a file beside the journal, or a row of its database."""
 
 from __future__ import annotations
 
@@ -6,16 +6,28 @@ from pathlib import Path
 
 from bridge.common.errors import SetupError
 from bridge.common.key_file import create_key, read_key
+from bridge.journal import opening
+from bridge.journal.location import Location, files_of
 
 LINK_KEY_SUFFIX = ".links.key"
+_of_databases: dict[Location, bytes] = {}
 
 
-def link_key(journal: Path) -> bytes:
-    """The key of this journal's bridge, created if there is none. Raises SetupError."""
-    path = journal.with_name(journal.name + LINK_KEY_SUFFIX)
+def link_key(journal: Location) -> bytes:
+    """The key of this journal's bridge, created if there is none. Raises SetupError and JournalError.
+
+    A database has one key for all its bridges. Its first one becomes that of the file, if there is one.
+    """
+    if journal in _of_databases:
+        return _of_databases[journal]
+    files = files_of(journal)
+    path = files.with_name(files.name + LINK_KEY_SUFFIX)
     try:
-        return read_key(path) or create_key(path)
+        stored = read_key(path)
+        if isinstance(journal, Path):
+            return stored or create_key(path)
     except OSError as error:
         raise SetupError(
             f"cannot read or create {path} ({error.strerror}); the user that runs the bridge must own it"
         ) from error
+    return _of_databases.setdefault(journal, opening.link_key(journal, stored))

@@ -84,7 +84,7 @@ class Generation:
         settings = self.config.acknowledge
         if settings is None:
             return {}
-        key = link_key(self.config.journal.path).hex()
+        key = link_key(self.config.journal.location).hex()
         return {"acknowledge": {"url": settings.public_url, "lifetime_ns": settings.lifetime.ns, "key": key}}
 
 

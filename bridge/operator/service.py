@@ -43,7 +43,7 @@ class OperatorService:
             opened.callback(admin.remove_path)
             self._tcp_sockets = _listen_tcp(opened, listening, self._admin.listen)
             acknowledge = self._acknowledge
-            self._link_key = b"" if acknowledge is None else link_key(config.journal.path)
+            self._link_key = b"" if acknowledge is None else link_key(config.journal.location)
             self._link_sockets = [] if acknowledge is None else _listen_tcp(opened, listening, acknowledge.listen)
             self._metrics_sockets = [] if metrics is None else _listen_tcp(opened, listening, metrics.listen)
             self._opened = opened.pop_all()

@@ -13,6 +13,7 @@ import pytest
 from bridge.alert.rejected import RejectedMessage
 from bridge.cli.main import main
 from bridge.common.secret import Secret
+from bridge.config.link_key import link_key
 from bridge.delivery import Capacity, DeliveryState, Health, Settlement
 from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation, Location
@@ -43,6 +44,7 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "journal.db"
     with closing(open_for_router(path)) as journal:
         journal.memory.secret()
+        link_key(path)
         journal.alerts.append("falco", 0, entries(*range(1200), channel="archive"), (), {"a": "1", "é": "2"})
         complete = journal.maintenance.prepare()
         assert complete is not None
@@ -72,6 +74,7 @@ def content(location: Location) -> dict[str, Any]:
             "state": sorted((each.clause, each.key, str(each.row), each.due_ns) for each in journal.memory.load()),
             "silences": journal.memory.silences(),
             "secret": journal.memory.stored_secret(),
+            "links": link_key(location),
             "checkpoint": journal.alerts.checkpoint("falco"),
             "health": journal.deliveries.health(),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from bridge.journal.postgres.faults import explain
 from bridge.journal.postgres.migrate import UNFINISHED, check, migrate, read_format
 from bridge.journal.postgres.migrations import COURIER, MIGRATIONS, NEW, ROUTER
 from bridge.journal.postgres.ownership import Ownership
-from bridge.journal.postgres.secret_row import NAME
+from bridge.journal.secret_names import LINKS, STATE_KEYS
 from bridge.journal.sql.copying import TABLES, Row, Table, select
 
 _COLLATE = ' COLLATE "C"'
@@ -103,18 +103,18 @@ class PostgresStore:
             self._execute(f"DELETE FROM {table.name}")
             self._copy(table, rows)
 
-    def secret(self) -> bytes | None:
+    def secrets(self) -> dict[str, bytes]:
         """As in Store."""
         with self._explained():
-            found = self._execute("SELECT content FROM secrets WHERE name = ?", (NAME,)).fetchone()
-        return None if found is None else bytes(found[0])
+            rows = self._execute("SELECT name, content FROM secrets WHERE name IN (?, ?)", (STATE_KEYS, LINKS))
+            return {str(name): bytes(content) for name, content in rows}
 
-    def finish(self, secret: bytes | None) -> None:
+    def finish(self, secrets: Mapping[str, bytes]) -> None:
         """As in Store. The mark that it is unfinished is removed in the same transaction."""
         with self._explained(), self._connection.transaction():
-            self._execute("DELETE FROM secrets WHERE name = ?", (NAME,))
-            if secret is not None:
-                self._execute("INSERT INTO secrets VALUES (?, ?)", (NAME, secret))
+            self._execute("DELETE FROM secrets")
+            for each in secrets.items():
+                self._execute("INSERT INTO secrets VALUES (?, ?)", each)
             self._execute(_COUNT)
             for table, column in (("quarantine", "seq"), ("clauses", "number")):
                 self._execute(_SEQUENCE.format(table=table, column=column))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 
 import psycopg
@@ -27,6 +28,7 @@ from bridge.journal.postgres.ownership import Ownership
 from bridge.journal.postgres.placement import reopen
 from bridge.journal.postgres.secret_row import SecretRow
 from bridge.journal.protocols import Journal
+from bridge.journal.secret_names import LINKS, STATE_KEYS
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.dead_letters import SqlDeadLetterQueue
 from bridge.journal.sql.history import SqlHistory
@@ -50,7 +52,7 @@ def assemble(database: Database, location: DatabaseLocation, lock: FileLock | No
     bodies = Bodies(database)
     return Journal(
         alerts=PostgresAlertLog(database, bodies),
-        memory=SqlMemory(database, SecretRow(database)),
+        memory=SqlMemory(database, SecretRow(database, STATE_KEYS)),
         deliveries=PostgresDeliveryQueue(database, bodies),
         dead_letters=SqlDeadLetterQueue(database, bodies, reopen),
         history=SqlHistory(database, bodies),
@@ -134,6 +136,14 @@ def examine(location: DatabaseLocation) -> None:
                 check(connection, str(location), to_write=False)
         except psycopg.Error as error:
             raise explain(error, str(location)) from error
+
+
+def link_key(location: DatabaseLocation, first: bytes | None) -> bytes:
+    """The key of acknowledgement links; if there is none it becomes ``first``, or a new one. Raises JournalError."""
+    connection = first_connect(location, "links")
+    _prepare(connection, location)
+    with closing(Database(connection, partial(connect, location, "links"), str(location))) as database:
+        return SecretRow(database, LINKS).get(first)
 
 
 def copy_source(location: DatabaseLocation) -> PostgresStore:

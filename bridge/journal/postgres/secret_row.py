@@ -1,4 +1,4 @@
-"""The secret of the hashes of keys, in a row of the database."""
+"""A secret of the journal, in a row of the database: every bridge that uses the database has the same one."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ import secrets
 
 from bridge.journal.postgres.database import Database
 
-NAME = "state keys"
-"""The name of its row."""
 _BYTES = 32
 
 
 class SecretRow:
-    """Every bridge that uses the database has the same secret."""
+    """32 bytes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, name: str) -> None:
+        """``name`` is one of `bridge.journal.secret_names`."""
         self._database = database
+        self._name = name
 
     def stored(self) -> bytes | None:
         """The secret; None if there is none."""
-        return next(iter(self._database.rows(bytes, "SELECT content FROM secrets WHERE name = ?", (NAME,))), None)
+        return next(iter(self._database.rows(bytes, "SELECT content FROM secrets WHERE name = ?", (self._name,))), None)
 
-    def get(self) -> bytes:
-        """The secret, created if there is none. Raises JournalError."""
+    def get(self, first: bytes | None = None) -> bytes:
+        """The secret. If there is none it becomes ``first``, or a new one. Raises JournalError."""
         found = self.stored()
         if found is not None:
             return found
         with self._database.transaction() as statements:
             statements.execute(
-                "INSERT INTO secrets VALUES (?, ?) ON CONFLICT DO NOTHING", (NAME, secrets.token_bytes(_BYTES))
+                "INSERT INTO secrets VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (self._name, first or secrets.token_bytes(_BYTES)),
             )
         found = self.stored()
         assert found is not None

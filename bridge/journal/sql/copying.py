@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -84,10 +84,10 @@ class Store(Protocol):
     def replace(self, table: Table, rows: Sequence[Row]) -> None:
         """Replace all rows in one transaction."""
 
-    def secret(self) -> bytes | None:
-        """The secret of the hashes of keys; None if there is none."""
+    def secrets(self) -> dict[str, bytes]:
+        """The secrets of the journal by their names in `bridge.journal.secret_names`."""
 
-    def finish(self, secret: bytes | None) -> None:
+    def finish(self, secrets: Mapping[str, bytes]) -> None:
         """Make the copy a journal that can be used."""
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ def copy_rows(source: Store, target: Store, at: Callable[[int, int], None]) -> C
             copied += len(page)
             at(done, total)
     _compare(source, target, lambda compared: at(done + compared, total))
-    target.finish(source.secret())
+    target.finish(source.secrets())
     return CopyResult(counts[_named("alerts")], counts[_named("deliveries")], copied)
 
 

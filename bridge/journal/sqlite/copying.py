@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bridge.common.key_file import write_key
+from bridge.common.key_file import read_key, write_key
 from bridge.journal.errors import JournalError
 from bridge.journal.file_lock import FileLock
+from bridge.journal.secret_names import LINKS, STATE_KEYS
 from bridge.journal.sql.copying import Row, Table, select
 from bridge.journal.sql.order_keys import OPEN
 from bridge.journal.sqlite.faults import explain
 from bridge.journal.sqlite.file import connect
-from bridge.journal.sqlite.secret_file import SecretFile
 
 _BLOCK = (
     f"UPDATE deliveries SET blocked = 1 WHERE {OPEN} AND order_key >= 0 AND EXISTS (SELECT 1 FROM deliveries AS o "
@@ -89,11 +89,12 @@ class SqliteStore:
             connection.execute(f"DELETE FROM {table.name}")
             _insert(connection, table, rows)
 
-    def secret(self) -> bytes | None:
+    def secrets(self) -> dict[str, bytes]:
         """As in Store."""
-        return SecretFile(self._path).stored()
+        found = {name: self._key(path) for name, path in self._key_files().items()}
+        return {name: key for name, key in found.items() if key is not None}
 
-    def finish(self, secret: bytes | None) -> None:
+    def finish(self, secrets: Mapping[str, bytes]) -> None:
         """As in Store. The file gets its name last."""
         with self._transaction() as connection:
             connection.execute(_BLOCK)
@@ -101,13 +102,25 @@ class SqliteStore:
             self._connection.execute("PRAGMA journal_mode = DELETE")  # no other file belongs to it
         self._connection.close()
         try:
-            if secret is not None:
-                write_key(self._path.with_name(self._path.name + ".key"), secret)
+            for name, path in self._key_files().items():
+                if name in secrets:
+                    write_key(path, secrets[name])
             _sync(self._opened)
             self._opened.replace(self._path)
             _sync(self._path.parent)
         except OSError as error:
             raise JournalError(f"cannot write {self._path}: {error.strerror}; check its folder") from error
+
+    def _key_files(self) -> dict[str, Path]:
+        suffixes = {STATE_KEYS: ".key", LINKS: ".links.key"}
+        return {name: self._path.with_name(self._path.name + suffix) for name, suffix in suffixes.items()}
+
+    @staticmethod
+    def _key(path: Path) -> bytes | None:
+        try:
+            return read_key(path)
+        except OSError as error:
+            raise JournalError(f"cannot read {path}: {error.strerror}; run this as the bridge's user") from error
 
     def close(self) -> None:
         """As in Store."""
