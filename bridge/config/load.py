@@ -9,11 +9,13 @@ from typing import Any
 
 from bridge.channels.native.allowed import NOTHING, Allowed
 from bridge.config.binding import Binder, Place
+from bridge.config.console_rules import check_console
 from bridge.config.defaults import HEARTBEAT_CHANNEL, with_defaults
 from bridge.config.document import Document
 from bridge.config.rules import check_rules
 from bridge.config.schema.channels import ChannelSettings
-from bridge.config.schema.config import Config, allowed_by
+from bridge.config.schema.config import Config, LogSettings, allowed_by
+from bridge.config.schema.console import ConsoleSettings
 from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.values import FieldListFile
 from bridge.config.written_names import names_in, schemes_in
@@ -94,6 +96,20 @@ class RoutingConfig:
     def known(self) -> Known:
         """The channels that routes may use, and the groups of routes."""
         return Known(self.channels, None, groups=self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleConfig:
+    """The part of a config that the console depends on."""
+
+    console: ConsoleSettings | None
+    routes: tuple[Path, ...]
+    labels: Mapping[str, str]
+    fields: tuple[FieldListFile, ...]
+    journal: Location
+    admin: Path
+    """The unix socket of the operator API."""
+    log: LogSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +206,18 @@ def find_routing_config(path: Path, environ: Mapping[str, str]) -> RoutingConfig
     )
 
 
+def find_console_config(path: Path, environ: Mapping[str, str]) -> ConsoleConfig | ConfigErrors:
+    """The part that the console depends on, even if the rest of the config has errors. Never raises."""
+    names = ("routes", "labels", "fields", "journal", "admin", "log", "console")
+    values = _part_of(path, environ, names, with_secrets=True)
+    if isinstance(values, ConfigErrors):
+        return values
+    return ConsoleConfig(
+        values["console"], route_files(values["routes"]), values["labels"], values["fields"],
+        values["journal"].location, values["admin"].socket, values["log"],
+    )  # fmt: skip
+
+
 def _part_of(
     path: Path, environ: Mapping[str, str], names: tuple[str, ...], *, with_secrets: bool = False
 ) -> dict[str, Any] | ConfigErrors:
@@ -198,6 +226,8 @@ def _part_of(
         return ConfigErrors(tuple(document.problems), document.source())
     binder = Binder(document, environ, with_secrets=with_secrets)
     values = with_defaults(binder.root(Config, names), document.folder)
+    if "console" in names:
+        check_console(binder, values["console"])
     if binder.diagnostics:
         return ConfigErrors(tuple(sorted(binder.diagnostics, key=by_place)), document.source())
     return values | {

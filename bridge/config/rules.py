@@ -13,6 +13,7 @@ from bridge.common.suggest import did_you_mean
 from bridge.common.unix_socket import too_long
 from bridge.config.binding import Binder, Place
 from bridge.config.body_names import body_problems
+from bridge.config.console_rules import check_console
 from bridge.config.defaults import HEARTBEAT_CHANNEL
 from bridge.config.schema.channels import ChannelSettings
 from bridge.config.schema.config import HeartbeatSettings, JournalSettings
@@ -41,6 +42,7 @@ def check_rules(binder: Binder, values: Mapping[str, Any]) -> None:
     _listeners(binder, values)
     _metrics(binder, values["metrics"])
     _admin(binder, values["admin"])
+    check_console(binder, values["console"])
     _heartbeat(binder, values["heartbeat"], channels)
 
 
@@ -217,6 +219,8 @@ def _listeners(binder: Binder, values: Mapping[str, Any]) -> None:
         places.append((("admin", "listen"), "admin", values["admin"].listen))
     if values["acknowledge"] is not None:
         places.append((("acknowledge", "listen"), "acknowledge", values["acknowledge"].listen))
+    if values["console"] is not None and values["console"].listen is not None:
+        places.append((("console", "listen"), "console", values["console"].listen))
     for number, (place, noun, address) in enumerate(places):
         for _, other, earlier in places[:number]:
             hosts = {address.host, earlier.host}

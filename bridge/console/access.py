@@ -1,26 +1,31 @@
 """Who may see the console, and which requests of a browser are accepted.
 
-On a unix socket the kernel names the caller. On TCP a visitor signs in with a token and has a cookie from then on.
+On a unix socket the kernel names the caller. On TCP a visitor signs in and has a cookie from then on.
 """
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import hmac
 import os
+import pwd
 import secrets
-from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from bridge.console.people import People, Person
+from bridge.console.sessions import Sessions
 from bridge.http.hosts import is_known_host, is_other_origin
 from bridge.operator.actor import Actor
 from bridge.operator.serving.connection import CALLER, Caller
 
-COOKIE = "falco_bridge_console"
-_MOST_SESSIONS = 100
+_COOKIE = "falco_bridge_console"
+_SECURE_COOKIE = f"__Host-{_COOKIE}"
+_OTHER_SITE = "requests from pages of other sites are not accepted"
 
 
 class RefusedError(Exception):
@@ -29,13 +34,17 @@ class RefusedError(Exception):
 
 @dataclass
 class Access:
-    """The rules of one listener. ``token`` is empty on a unix socket."""
+    """The rules of one listener."""
 
     token: str = field(default="", repr=False)
+    """What visitors sign in with; empty where they cannot."""
+    is_unix: bool = False
     hosts: Collection[str] = ()
+    """Names by which browsers reach it, besides addresses and ``localhost``."""
+    public_url: str = ""
+    people: People = field(default_factory=People)
+    sessions: Sessions = field(default_factory=Sessions)
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
-    _sessions: OrderedDict[str, None] = field(default_factory=OrderedDict, repr=False)
-    """The visitors who have signed in, the one who signed in first comes first."""
 
     def check_names(self, request: Request) -> None:
         """Refuse pages of other sites: by ``Host`` (DNS rebinding), by ``Origin``, and by what browsers add.
@@ -43,40 +52,64 @@ class Access:
         Raises RefusedError.
         """
         host = request.headers.get("host", "")
-        if self.token and not is_known_host(host, self.hosts):
-            raise RefusedError("the Host header names neither an address nor a host given by --host")
-        if is_other_origin(request.headers.get("origin"), host):
-            raise RefusedError("requests from pages of other sites are not accepted")
+        names = [each for each in (*self.hosts, urlsplit(self.public_url).hostname) if each]
+        if not is_known_host(host, names):
+            raise RefusedError("the Host header names neither an address nor the public URL of this console")
+        origin = request.headers.get("origin")
+        if is_other_origin(origin, host) and not (self.public_url and origin == self.public_url):
+            raise RefusedError(_OTHER_SITE)
         if request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-            raise RefusedError("requests from pages of other sites are not accepted")
+            raise RefusedError(_OTHER_SITE)
 
     def visitor(self, request: Request) -> Visitor | None:
         """Who asks. None for somebody who has to sign in. Raises RefusedError."""
-        caller: Caller = getattr(request.state, CALLER)
-        if not self.token:
-            if caller.uid is None or caller.uid not in {0, os.geteuid()}:
-                raise RefusedError("only the user that runs the console, and root, may use its socket")
-            return self._visitor(Actor.of_user(caller.uid).name, f"uid {caller.uid}")
-        session = request.cookies.get(COOKIE, "")
-        return self._visitor(f"console at {caller.address}", session) if session in self._sessions else None
+        person, session = self._person(request)
+        return None if person is None else self._visitor(person, session)
 
-    def sign_in(self, token: str) -> str | None:
+    def may_connect(self, caller: Caller) -> bool:
+        """Whether a connection is accepted."""
+        return not self.is_unix or (caller.uid is not None and self.people.may_view(_peer(caller.uid)))
+
+    def sign_in(self, token: str, caller: Caller) -> str | None:
         """A new session for somebody with the token; None for anybody else."""
-        if not self.token or not hmac.compare_digest(token.strip().encode(), self.token.encode()):
+        if not self.has_token(token):
             return None
-        session = secrets.token_urlsafe(32)
-        self._sessions[session] = None
-        while len(self._sessions) > _MOST_SESSIONS:
-            self._sessions.popitem(last=False)
-        return session
+        person = _with_token(caller)
+        return self.sessions.begin(person) if self.people.may_view(person) else None
+
+    def has_token(self, token: str) -> bool:
+        """Whether this is the token."""
+        return bool(self.token) and hmac.compare_digest(token.strip().encode(), self.token.encode())
 
     def sign_out(self, request: Request) -> None:
         """End the session of this request."""
-        self._sessions.pop(request.cookies.get(COOKIE, ""), None)
+        self.sessions.end(request.cookies.get(self.cookie, ""))
 
-    def _visitor(self, name: str, session: str) -> Visitor:
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie. Browsers accept one with this prefix only from this very host, over TLS."""
+        return _SECURE_COOKIE if self.is_secure else _COOKIE
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach the console over TLS."""
+        return self.public_url.startswith("https:")
+
+    def _person(self, request: Request) -> tuple[Person | None, str]:
+        """Who asks, and what their forms are bound to."""
+        caller: Caller = getattr(request.state, CALLER)
+        if self.is_unix:
+            if caller.uid is None:
+                raise RefusedError("the kernel does not name the caller")
+            return _peer(caller.uid), f"uid {caller.uid}"
+        session = request.cookies.get(self.cookie, "")
+        return self.sessions.person(session), session
+
+    def _visitor(self, person: Person, session: str) -> Visitor:
+        if not self.people.may_view(person):
+            raise RefusedError(f"{person.name} may not see this console; `viewers` in the config lists who may")
         mark = hmac.new(self._key, session.encode(), hashlib.sha256).hexdigest()
-        return Visitor(name, mark)
+        return Visitor(person.name, mark, self.people.may_act(person))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +119,23 @@ class Visitor:
     name: str
     form_mark: str = field(repr=False)
     """What a form of this visitor's pages contains, and no other site knows."""
+    may_write: bool = False
 
     def sent(self, mark: str) -> bool:
         """Whether a form came from one of this visitor's pages."""
         return hmac.compare_digest(mark.encode(), self.form_mark.encode())
+
+
+def _peer(uid: int) -> Person:
+    """The user at the other end of a unix socket, with the groups of the user database."""
+    name = Actor.of_user(uid).name
+    try:
+        entry = pwd.getpwuid(uid)
+        groups = frozenset(grp.getgrgid(each).gr_name for each in os.getgrouplist(entry.pw_name, entry.pw_gid))
+    except (KeyError, OSError):
+        groups = frozenset()
+    return Person(name, groups, is_operator=uid in {0, os.geteuid()})
+
+
+def _with_token(caller: Caller) -> Person:
+    return Person(f"token from {caller.address}", has_token=True)

@@ -15,13 +15,14 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from bridge.console import tail
-from bridge.console.access import COOKIE, Access, RefusedError, Visitor
+from bridge.console.access import Access, RefusedError, Visitor
 from bridge.console.ask import Act, Ask, Page
 from bridge.console.pages import now, routes, search, sessions, silences
 from bridge.console.reader import Reader
 from bridge.console.view import STATIC, render
 from bridge.journal.errors import JournalError
 from bridge.operator.client import AdminClient, AdminError
+from bridge.operator.serving.connection import CALLER
 from bridge.operator.serving.work import in_thread
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ _ACTS = (*now.ACTS, *routes.ACTS, *silences.ACTS)
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _LARGEST_FORM = 64 << 10
 _MOST_FIELDS = 50
-_READ_ONLY = "this console only shows; start it with --write to act, or use the command line"
+_READ_ONLY = "this console only shows; write: true in the config, or --write, lets it act"
+_NO_EDITOR = "you may not act here; `editors` in the config lists who may"
 
 Endpoint = Callable[[Request, Visitor], Awaitable[Response]]
 
@@ -57,7 +59,6 @@ class Console:
     reader: Reader
     client: AdminClient
     access: Access
-    write: bool = False
 
 
 def console_app(console: Console) -> ASGIApp:
@@ -122,8 +123,8 @@ class _Answers:
             form = await _form(request)
             if not visitor.sent(form.get("mark", "")):
                 raise RefusedError("the form is from an earlier run of the console; load the page again")
-            if not self._console.write:
-                raise RefusedError(_READ_ONLY)
+            if not visitor.may_write:
+                raise RefusedError(_NO_EDITOR if self._console.access.people.write else _READ_ONLY)
             try:
                 following = await in_thread(lambda: act.run(self._ask(form, visitor)))
             except AdminError as error:
@@ -142,11 +143,11 @@ class _Answers:
             return _message(403, "Not accepted", str(error))
         if request.method == "GET":
             return HTMLResponse(render("sign_in.html", {"wrong": False}), headers=HEADERS)
-        session = access.sign_in((await _form(request)).get("token", ""))
+        session = access.sign_in((await _form(request)).get("token", ""), getattr(request.state, CALLER))
         if session is None:
             return HTMLResponse(render("sign_in.html", {"wrong": True}), 403, HEADERS)
         answer = RedirectResponse("/", 303, HEADERS)
-        answer.set_cookie(COOKIE, session, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+        answer.set_cookie(access.cookie, session, httponly=True, samesite="strict", secure=access.is_secure)
         return answer
 
     async def sign_out(self, request: Request, visitor: Visitor) -> Response:
@@ -154,12 +155,13 @@ class _Answers:
         if visitor.sent((await _form(request)).get("mark", "")):
             self._console.access.sign_out(request)
         answer = RedirectResponse("/sign-in", 303, HEADERS)
-        answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        access = self._console.access
+        answer.delete_cookie(access.cookie, httponly=True, samesite="strict", secure=access.is_secure)
         return answer
 
     def _ask(self, parameters: dict[str, str], visitor: Visitor) -> Ask:
         console = self._console
-        return Ask(parameters, console.reader, console.client, visitor, console.write)
+        return Ask(parameters, console.reader, console.client, visitor, visitor.may_write)
 
     def _frame(self, page: Page, visitor: Visitor) -> dict[str, object]:
         """What every page shows."""
@@ -167,8 +169,8 @@ class _Answers:
             "menu": [each for each in _PAGES if each.in_menu],
             "here": page,
             "visitor": visitor,
-            "may_write": self._console.write,
-            "signed_in": bool(self._console.access.token),
+            "may_write": visitor.may_write,
+            "signed_in": not self._console.access.is_unix,
         }
 
 

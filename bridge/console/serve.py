@@ -1,4 +1,4 @@
-"""The console's process: listens, and serves until it is stopped."""
+"""Serves the console: makes it of what it gets, listens, and answers until it is stopped."""
 
 from __future__ import annotations
 
@@ -7,40 +7,96 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from bridge.common.unix_socket import UnixListener
+from bridge.alert.catalogue import FieldType, set_added_fields
+from bridge.common.tcp_socket import listen_tcp
+from bridge.common.unix_socket import UnixListener, listen_unix
+from bridge.config.schema.parsing import InvalidValueError, read_field_list_file
+from bridge.console.access import Access
 from bridge.console.app import Console, console_app
-from bridge.operator.serving.connection import Caller, ServedSockets
+from bridge.console.launch import AccessLaunch, ConsoleLaunch
+from bridge.console.people import People
+from bridge.console.reader import Reader
+from bridge.console.sessions import Sessions
+from bridge.journal.location import location_from
+from bridge.operator.client import AdminClient
+from bridge.operator.serving.connection import ServedSockets
 from bridge.operator.serving.server import OperatorServer
 
 _NICENESS = 10
 """The bridge comes first."""
 
 
-def serve(console: Console, listening: Sequence[socket.socket], ready: Callable[[], None]) -> None:
-    """Serve on these sockets until SIGINT or SIGTERM. Calls ``ready`` once visitors are answered."""
+def console_of(launch: ConsoleLaunch) -> Console:
+    """The console."""
+    use_fields(launch.fields)
+    reader = Reader(location_from(launch.journal), [Path(each) for each in launch.imports], launch.labels)
+    return Console(reader, AdminClient(Path(launch.admin)), _access(launch.access))
+
+
+class Listening:
+    """The sockets of a console. Raises SetupError where it cannot listen."""
+
+    def __init__(self, launch: ConsoleLaunch) -> None:
+        self._unix: UnixListener | None = None
+        self.sockets: Sequence[socket.socket]
+        if launch.listen is None:
+            self._unix = listen_unix(Path(launch.socket), launch.group)
+            self.sockets = [self._unix.socket]
+            self.address = launch.socket
+        else:
+            self.sockets = listen_tcp(*launch.listen)
+            host, port = self.sockets[0].getsockname()[:2]
+            self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._unix is not None:
+            self._unix.close()
+        for each in self.sockets:
+            each.close()
+
+
+def serve(console: Console, listening: Listening, stopped: threading.Event, ready: Callable[[], None]) -> None:
+    """Answer until ``stopped`` is set. Calls ``ready`` once visitors are answered."""
+    served = ServedSockets(listening.sockets, console_app(console), allows=console.access.may_connect)
+    server = OperatorServer([served])
+    try:
+        server.start()
+        ready()
+        stopped.wait()
+    finally:
+        server.close()
+        listening.close()
+
+
+def come_second() -> None:
+    """Give the bridge precedence over this process."""
     os.nice(_NICENESS)
+
+
+def stopped_by_signal() -> threading.Event:
+    """Set at SIGINT and SIGTERM."""
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    served = ServedSockets(listening, console_app(console), allows=_allows(console))
-    server = OperatorServer([served])
-    server.start()
-    ready()
-    stopped.wait()
-    server.close()
+    return stopped
 
 
-def serve_unix(console: Console, listener: UnixListener, ready: Callable[[], None]) -> None:
-    """As ``serve``, on a unix socket, whose path is removed at the end."""
-    try:
-        serve(console, [listener.socket], ready)
-    finally:
-        listener.close()
+def use_fields(files: Sequence[str]) -> None:
+    """Add the fields that these files list to the catalogue. A file that cannot be read is left out."""
+    fields: list[FieldType] = []
+    for each in files:
+        try:
+            fields += read_field_list_file(each, Path()).fields
+        except InvalidValueError:
+            continue
+    set_added_fields(fields)
 
 
-def _allows(console: Console) -> Callable[[Caller], bool]:
-    """On a unix socket only the user that runs the console, and root."""
-    if console.access.token:
-        return lambda _caller: True
-    return lambda caller: caller.uid in {0, os.geteuid()}
+def _access(launch: AccessLaunch) -> Access:
+    people = People(launch.write, launch.viewers, launch.editors)
+    return Access(
+        launch.token, launch.is_unix, launch.hosts, launch.public_url, people, Sessions(launch.session_seconds)
+    )

@@ -19,6 +19,7 @@ from bridge.daemon.live import LiveGeneration, RunningParts
 from bridge.daemon.operator_listeners import OperatorListeners
 from bridge.daemon.reload import Reload
 from bridge.daemon.run import BackgroundService, Bridge
+from bridge.daemon.running_console import RunningConsole
 from bridge.daemon.running_sources import RunningSources
 from bridge.daemon.secret_rotation import SecretRotation
 from bridge.daemon.sources import Prepared, prepare_source
@@ -84,10 +85,12 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     _try_shadow(generation, journal, intake)
     sources = RunningSources(config.sources, parts.sources, lambda prepared: _made(prepared, journal, intake))
     look_back = LookBackService(intake, config.journal.location)
+    console = RunningConsole()
+    console.use(generation)
     inspector = Inspector(
         config.journal.location, list(config.channels), intake, sources, courier, look_back.report,
         lambda: {"router": intake.traces.tracer.counts.values(), "courier": courier.span_counts.values()},
-        lambda: intake.traces.tracer.problem,
+        lambda: intake.traces.tracer.problem, console.status,
     )  # fmt: skip
     controls = Controls(
         intake, journal.memory, config.journal.location, dict(config.labels), config.channels,
@@ -113,7 +116,9 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         return forgotten
 
     intake.traces.use(generation.trace_settings())
-    running = RunningParts(sources, parts.operator, courier, parts.listening, use_routes, intake.traces.use)
+    running = RunningParts(
+        sources, parts.operator, courier, parts.listening, use_routes, intake.traces.use, console.use
+    )
     live = LiveGeneration(generation, running)
     reload = Reload(live, os.environ)
     parts.operator.attach(
@@ -131,6 +136,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         parts.operator,
         maintenance,
         index,
+        console,
         SecretRotation(live, os.environ, lambda problem: reload.note("secrets", problem)),
         reload,
         Timers(intake),

@@ -37,6 +37,8 @@ class RunningParts:
     """Decides with the routes of another generation; returns the clauses that are forgotten."""
     use_traces: Callable[[TraceSettings | None], None] = lambda _settings: None
     """Exports the router's traces as these settings say."""
+    use_console: Callable[[Generation], None] = lambda _generation: None
+    """Serves the console as a generation says. Raises SetupError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class LiveGeneration:
                 prepared = self._prepared(before, config)
                 listens_otherwise = any(getattr(before, name) != getattr(config, name) for name in _LISTENERS)
                 operator = OperatorService(config, self._parts.listening) if listens_otherwise else None
+                self._parts.use_console(generation)
             forgotten = self._parts.use_routes(generation)
             self._swap(generation)
             if operator is not None:
@@ -91,6 +94,7 @@ class LiveGeneration:
     def swap(self, generation: Generation) -> None:
         """Use another generation with the same routes, sources and listeners. Thread-safe."""
         with self._lock:
+            self._parts.use_console(generation)
             self._swap(generation)
 
     def _prepared(self, before: Config, config: Config) -> dict[str, Prepared]:
@@ -137,7 +141,8 @@ def _changes(running: Config, before: Config, config: Config) -> list[str]:
     channels = _compared("channel", dict(running.channels), dict(config.channels))
     listeners = [f"listener `{name}` changed" for name in _LISTENERS if getattr(before, name) != getattr(config, name)]
     terminal = [f"terminal commands {config.terminal}"] if running.terminal != config.terminal else []
-    return [*sources, *channels, *listeners, *terminal]
+    console = ["console changed"] if before.console != config.console else []
+    return [*sources, *channels, *listeners, *terminal, *console]
 
 
 def _by_name(sources: Sequence[SourceSettings]) -> dict[str, object]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bridge.common.errors import SetupError
+from bridge.common.extras import install_command
 from bridge.common.tcp_socket import addresses_of
 from bridge.common.unix_socket import group_number
 from bridge.config.binding import Place
@@ -19,6 +20,7 @@ from bridge.config.load import LoadedConfig
 from bridge.config.schema.config import Config
 from bridge.config.schema.sources import HttpSettings, SocketSettings
 from bridge.config.schema.values import ListenAddress
+from bridge.console.launch import missing_library
 from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.opening import examine, open_to_read
@@ -40,9 +42,14 @@ def check_start(loaded: LoadedConfig) -> list[Diagnostic]:
 def check_extras(loaded: LoadedConfig) -> list[Diagnostic]:
     """An error for each part of the config whose libraries are not installed."""
     config = loaded.config
-    if config is None or config.traces is None or is_installed():
+    if config is None:
         return []
-    return [replace(each, may_pass=True) for each in _diagnostics(loaded, [(("traces",), MISSING, remedy())])]
+    problems: list[_Problem] = []
+    if config.traces is not None and not is_installed():
+        problems.append((("traces",), MISSING, remedy()))
+    if config.console is not None and (missing := missing_library()):
+        problems.append((("console",), missing, f"run: {install_command('console')}"))
+    return [replace(each, may_pass=True) for each in _diagnostics(loaded, problems)]
 
 
 def _diagnostics(loaded: LoadedConfig, problems: Iterable[_Problem]) -> list[Diagnostic]:
@@ -79,13 +86,20 @@ def _journal(config: Config) -> Iterator[_Problem]:
 def _sockets(config: Config) -> Iterator[_Problem]:
     if config.admin.socket is not None:
         yield from _socket(("admin", "socket"), config.admin.socket)
+    if config.console is not None and config.console.socket is not None:
+        yield from _socket(("console", "socket"), config.console.socket)
+        yield from _group(("console", "group"), config.console.group)
     for at, source in enumerate(config.sources):
         if isinstance(source, SocketSettings):
             yield from _socket(("sources", at, "socket"), source.socket)
-            try:
-                group_number(source.group) if source.group else None
-            except SetupError as error:
-                yield ("sources", at, "group"), f"there is no group {source.group}", str(error).partition("; ")[2]
+            yield from _group(("sources", at, "group"), source.group)
+
+
+def _group(place: Place, group: str) -> Iterator[_Problem]:
+    try:
+        group_number(group) if group else None
+    except SetupError as error:
+        yield place, f"there is no group {group}", str(error).partition("; ")[2]
 
 
 def _socket(place: Place, path: Path) -> Iterator[_Problem]:
@@ -111,6 +125,8 @@ def _ports(config: Config) -> Iterator[_Problem]:
         listeners.append((("admin", "listen"), config.admin.listen))
     if config.acknowledge is not None:
         listeners.append((("acknowledge", "listen"), config.acknowledge.listen))
+    if config.console is not None and config.console.listen is not None:
+        listeners.append((("console", "listen"), config.console.listen))
     runs = _is_running(config.journal.path)
     for place, address in listeners:
         # The ports may be those of the bridge that runs. The addresses must be this machine's all the same.

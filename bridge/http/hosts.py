@@ -27,6 +27,12 @@ def is_known_host(host: str, names: Collection[str]) -> bool:
     return name == "localhost" or name in {each.lower().removesuffix(".") for each in names} or _is_address(name)
 
 
+def is_loopback_host(host: str) -> bool:
+    """Whether a Host header names this machine: ``localhost``, or an address that only this machine reaches."""
+    name = host_name(host)
+    return name == "localhost" or (_is_address(name) and ip_address(name).is_loopback)
+
+
 def is_internal_host(host: str) -> bool:
     """Whether a Host header is a name that no attacker can register: one label, or under an internal domain."""
     name = host_name(host)

@@ -14,6 +14,7 @@ from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation, Location, files_of
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
+from bridge.operator.model import ConsoleStatus
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.look_back import LookBackReport
 from bridge.pipeline.nodes import Nodes
@@ -86,11 +87,12 @@ class Inspector:
         look_back: Callable[[], LookBackReport | None] = lambda: None,
         spans: Callable[[], Mapping[str, Mapping[str, int]]] = dict,
         trace_problem: Callable[[], str] = str,
+        console: Callable[[], ConsoleStatus | None] = lambda: None,
     ) -> None:
         """``look_back`` returns how far the look-back at recorded alerts is; None while there is none.
 
         ``spans`` returns how many spans each process exported, dropped and could not export, ``trace_problem`` why they
-        cannot be exported at present.
+        cannot be exported at present. ``console`` returns how the console is doing; None while there is none.
         """
         self.started_ns = time.time_ns()
         self.channels = tuple(channels)
@@ -102,6 +104,7 @@ class Inspector:
         self.look_back = look_back
         self.spans = spans
         self.trace_problem = trace_problem
+        self.console = console
         self._stopping = False
         self._journal: Journal | None = None
         self._lock = threading.Lock()

@@ -100,6 +100,15 @@ class CourierStatus(Answer, frozen=True):
     restarts: int
 
 
+class ConsoleStatus(Answer, frozen=True):
+    """The console's process."""
+
+    pid: int | None
+    restarts: int
+    address: Annotated[str, Meta(description="Where it serves; empty while it does not.")]
+    problem: Annotated[str, Meta(description="Why it does not serve; empty while it does, or starts.")]
+
+
 class JournalFiles(Answer, frozen=True):
     """Sizes in bytes."""
 
@@ -222,6 +231,7 @@ class Status(Answer, frozen=True):
     memory: Annotated[MemoryStatus | None, Meta(description="Null while no clause remembers anything.")] = None
     look_back: Annotated[LookBackStatus | None, Meta(description="Null while no clause reads recorded alerts.")] = None
     terminal: Annotated[TerminalStatus | None, Meta(description="Null while no shell has painted anything.")] = None
+    console: Annotated[ConsoleStatus | None, Meta(description="Null without a `console` in the config.")] = None
 
 
 class WatchEvents(Request, frozen=True):

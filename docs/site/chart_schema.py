@@ -24,6 +24,11 @@ def config_values() -> dict[str, Any]:
     properties["journal"]["properties"] = {
         name: value for name, value in journal["properties"].items() if name != "path"
     }
+    console = next(each for each in properties["console"]["anyOf"] if each.get("type") == "object")
+    properties["console"] = {key: console[key] for key in ("type", "description", "additionalProperties")}
+    properties["console"]["properties"] = {
+        name: value for name, value in console["properties"].items() if name not in {"listen", "socket", "public_url"}
+    }
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 

@@ -55,6 +55,7 @@ def test_the_example_has_every_section_with_its_defaults(tmp_path: Path) -> None
     assert set(document) == {key.name for key in keys_of(Config)}
     needed = {key: document[key] for key in ("sources", "channels", "routes", "metrics", "acknowledge", "heartbeat")}
     needed["journal"] = document["journal"]["path"]
+    needed["console"] = document["console"]["listen"]
     needed["traces"] = document["traces"]["endpoint"]
     full, short = read(tmp_path, shown), read(tmp_path, yaml.safe_dump(needed))
     assert msgspec.structs.asdict(full) == msgspec.structs.asdict(short)

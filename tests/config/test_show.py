@@ -32,6 +32,7 @@ routes: [a.route]
 journal: {path: j.db, retention: {size: 500 MB}}
 metrics: 127.0.0.1:9376
 acknowledge: {public_url: "https://b.example.org/x", listen: "127.0.0.1:9378"}
+console: {listen: "127.0.0.1:2804", token: hunter2hunter2, write: true, editors: [alice], public_url: "https://c.example.org"}
 heartbeat: a
 traces: {endpoint: http://collector:4318, headers: {X-Key: hunter2hunter2}}
 admin: {listen: "127.0.0.1:9377", token: hunter2hunter2, hosts: [bridge.example.org]}

@@ -36,8 +36,11 @@ CASES: dict[str, Values] = {
         "metrics": MONITORED,
         "central": {"podDisruptionBudget": {"enabled": True}, "http": {"tlsSecret": "tls", "clientCertificates": True}},
         "acknowledge": {"publicUrl": "https://bridge.example.org"},
+        "console": {"publicUrl": "https://console.example.org"},
+        "config": {"console": {"write": True, "viewers": ["*"]}},
         "networkPolicy": {
             "acknowledgeFrom": [{"namespaceSelector": {}}],
+            "consoleFrom": [{"namespaceSelector": {}}],
             "egress": [{"ports": [{"port": 53, "protocol": "UDP"}]}],
         },
         "teams": [{"name": "payments", "configMap": "payments-routes", "where": "k8s.ns.name = payments"}],
@@ -172,7 +175,11 @@ def test_selectors_select_the_pod_and_ports_have_names_that_exist() -> None:
     assert all(selector.items() <= labels.items() for selector in selectors)
     assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     named = {each["name"] for each in pod_of(manifests)["containers"][0]["ports"]}
-    assert {each["targetPort"] for each in service["spec"]["ports"]} == named == {"alerts", "metrics", "acknowledge"}
+    assert (
+        {each["targetPort"] for each in service["spec"]["ports"]}
+        == named
+        == {"alerts", "metrics", "acknowledge", "console"}
+    )
     assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} == named
     assert [each["port"] for each in monitor["endpoints"]] == ["metrics"]
 

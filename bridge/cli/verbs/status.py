@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.cli.running import add_running, admin_socket
 
 if TYPE_CHECKING:
-    from bridge.operator.model import Status
+    from bridge.operator.model import ConsoleStatus, Status
 
 _LONGEST = 100
 
@@ -87,6 +87,8 @@ def _text(status: Status) -> Iterator[str]:
     if status.index_lag is not None:
         yield f"history   {f'{status.index_lag} alerts are not indexed yet' if status.index_lag else 'indexed'}"
     yield f"courier   process {status.courier.pid or 'none'}, restarted {status.courier.restarts} times"
+    if status.console is not None:
+        yield f"console   {_console(status.console)}"
     yield from _shadow(status)
     yield from _memory(status)
     yield from _look_back(status)
@@ -94,6 +96,11 @@ def _text(status: Status) -> Iterator[str]:
     yield from _routes(status)
     yield from _channels(status)
     yield from _drops(status)
+
+
+def _console(console: ConsoleStatus) -> str:
+    state = f"at {console.address}" if console.address else "not served"
+    return f"{state}, process {console.pid or 'none'}, restarted {console.restarts} times"
 
 
 def _memory(status: Status) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from bridge.channels.native.allowed import Allowed
 from bridge.config.schema.channels import RESERVED_NAMES, ChannelSettings
+from bridge.config.schema.console import ConsoleSettings
 from bridge.config.schema.keys import Section, key
 from bridge.config.schema.listeners import AcknowledgeSettings, AdminSettings, MetricsSettings
 from bridge.config.schema.routes import RouteGroupSettings
@@ -207,6 +208,11 @@ class Config(Section, frozen=True, kw_only=True):
         AcknowledgeSettings | None,
         key("[Links that acknowledge](operations.md#acknowledgement-links) the incident of a message.",
             "{public_url: https://bridge.example.org, listen: 127.0.0.1:9378}", default="no links"),
+    ] = None  # fmt: skip
+    console: Annotated[
+        ConsoleSettings | None,
+        key("[Web pages](console.md) about the bridge: the address, the path of a unix socket, or a mapping.",
+            "127.0.0.1:2804", default="no console"),
     ] = None  # fmt: skip
     terminal: Annotated[
         Literal["on", "off"],

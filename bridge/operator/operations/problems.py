@@ -21,6 +21,7 @@ def problems_of(status: Status) -> list[StatusProblem]:
         *(problem for each in status.sources for problem in _source(each)),
         *_drops(status),
         *(problem for each in status.channels or () for problem in _dead_letters(each)),
+        *_console(status),
         *_shadow(status),
         *_terminal(status),
     ]
@@ -35,6 +36,13 @@ def _readiness(status: Status) -> Iterator[StatusProblem]:
             subject="journal", text="it cannot be read, so the state of the channels is unknown",
             remedy="see the bridge's log",
         )  # fmt: skip
+
+
+def _console(status: Status) -> Iterator[StatusProblem]:
+    if status.console is not None and status.console.problem:
+        yield StatusProblem(
+            subject="console", text=f"not served: {status.console.problem}", remedy="alerts are not affected"
+        )
 
 
 def _channel(channel: ChannelStatus) -> Iterator[StatusProblem]:

@@ -62,6 +62,7 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
         memory=_memory(inspector, () if reloading is None else reloading.last_forgotten),
         look_back=_look_back(inspector),
         terminal=_terminal(inspector),
+        console=inspector.console(),
     )
     problems = problems_of(status)
     if problem := inspector.trace_problem():

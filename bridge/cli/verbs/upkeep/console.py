@@ -1,14 +1,17 @@
-"""``falco-bridge console``: web pages about a running bridge and its journal."""
+"""``falco-bridge console``: web pages about a running bridge and its journal, without the bridge starting them."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bridge.console.app import Console
+    from bridge.config.schema.console import ConsoleSettings
+    from bridge.config.schema.values import ListenAddress
+    from bridge.console.launch import ConsoleLaunch
 
 _PROBLEM = 2
 _DEFAULT = "127.0.0.1:2804"
@@ -20,8 +23,8 @@ def add_parser(subparsers: Any) -> None:
         "console",
         help="serve web pages about the bridge and its journal",
         description="Shows incidents, recorded alerts, routes, channels, silences and terminal sessions in a browser, "
-        "in a process of its own that only reads the journal. On TCP a visitor signs in with a token. Needs the "
-        "extra `console`.",
+        "in a process of its own that only reads the journal. Uses `console` of the config; the options come first. "
+        "Without `console`, on TCP a visitor signs in with a token that is printed. Needs the extra `console`.",
         example="falco-bridge console --config falco-bridge.yaml",
     )
     parser.add_argument(
@@ -29,8 +32,8 @@ def add_parser(subparsers: Any) -> None:
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
-        "--listen", type=_address, default=_address(_DEFAULT), metavar="HOST:PORT",
-        help=f"the address (default {_DEFAULT}; port 0 takes a free one)",
+        "--listen", type=_address, metavar="HOST:PORT",
+        help=f"the address (default: that of the config, or {_DEFAULT}; port 0 takes a free one)",
     )  # fmt: skip
     where.add_argument(
         "--unix", type=Path, metavar="PATH", help="a unix socket, for this user and root, without a token"
@@ -43,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
         "--token-file",
         type=Path,
         metavar="FILE",
-        help="the token that visitors sign in with (default: a new one, printed)",
+        help="the token that visitors sign in with (default: that of the config, or a new one, printed)",
     )
     parser.add_argument("--write", action="store_true", help="allow acts: acknowledge, resolve, silence, retry, test")
     parser.set_defaults(run=run)
@@ -52,74 +55,85 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     from bridge.common.errors import SetupError
+    from bridge.common.extras import install_command
+    from bridge.console.launch import missing_library
 
+    if missing_library():
+        return _failed(f"needs a library that is not installed; run: {install_command('console')}")
     try:
         return _serve(args)
     except SetupError as error:
         return _failed(str(error))
-    except ModuleNotFoundError as error:
-        if error.name not in {"jinja2", "markupsafe"}:
-            raise
-        from bridge.common.extras import install_command
-
-        return _failed(f"needs a library that is not installed; run: {install_command('console')}")
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from bridge.cli.running import instance_paths
-    from bridge.common.tcp_socket import listen_tcp
-    from bridge.common.unix_socket import listen_unix
-    from bridge.console.serve import serve, serve_unix
+    import secrets
 
-    host, port = args.listen
-    if args.unix is None and not args.host and not _is_local(host):
-        return _failed(f"{host} can be reached from other machines; put a proxy with TLS before it and add --host NAME")
-    paths = instance_paths(args)
-    token = "" if args.unix is not None else _token(args.token_file)
-    if paths is None or token is None:
+    from bridge.console.serve import Listening, come_second, console_of, serve, stopped_by_signal
+
+    printed = secrets.token_urlsafe(24)
+    launch = _launch(args, printed)
+    if launch is None:
         return _PROBLEM
-    console = _console(args, paths.admin, token)
-    if console is None:
-        return _PROBLEM
-    if args.unix is not None:
-        serve_unix(
-            console, listen_unix(args.unix), lambda: print(f"serving at the unix socket {args.unix}", flush=True)
-        )
-        return 0
-    sockets = listen_tcp(host, port)
-    address = sockets[0].getsockname()
-    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+    console, listening = console_of(launch), Listening(launch)
 
     def ready() -> None:
-        print(f"open http://{shown}:{address[1]}/", flush=True)
-        if args.token_file is None:
-            print(f"sign in with this token: {token}", flush=True)
+        if launch.listen is None:
+            print(f"serving at the unix socket {listening.address}", flush=True)
+            return
+        print(f"open http://{listening.address}/", flush=True)
+        if launch.access.token == printed:
+            print(f"sign in with this token: {printed}", flush=True)
 
-    serve(console, sockets, ready)
+    come_second()
+    serve(console, listening, stopped_by_signal(), ready)
     return 0
 
 
-def _console(args: argparse.Namespace, admin: Path, token: str) -> Console | None:
-    """What is shown; None, with the problem printed, if the config is wrong."""
-    from bridge.cli.routes_input import read_routing_config
-    from bridge.console.access import Access
-    from bridge.console.app import Console
-    from bridge.console.reader import Reader
-    from bridge.operator.client import AdminClient
+def _launch(args: argparse.Namespace, new_token: str) -> ConsoleLaunch | None:
+    """What is served: the config's, and the options first. None, with the problem printed, if something is wrong."""
+    from bridge.config.load import ConsoleConfig, find_console_config
+    from bridge.console.launch import Surroundings, launch_of
 
-    routing = read_routing_config(args.config)
-    if routing is None:
+    found = find_console_config(args.config, os.environ)
+    if not isinstance(found, ConsoleConfig):
+        print(found.text(), end="", file=sys.stderr)
         return None
-    reader = Reader(routing.journal, routing.routes, routing.labels)
-    return Console(reader, AdminClient(admin), Access(token, tuple(args.host)), args.write)
+    settings = _settings(args, found.console, new_token)
+    if settings is None:
+        return None
+    rest = Surroundings(found.journal, found.admin, found.routes, found.labels, found.fields)
+    log = {"level": found.log.level, "format": found.log.format}
+    return launch_of(settings, rest, log, {"hosts": tuple(args.host)})
 
 
-def _token(path: Path | None) -> str | None:
+def _settings(args: argparse.Namespace, configured: ConsoleSettings | None, new_token: str) -> ConsoleSettings | None:
+    """The section of the config, with the options in place of its keys. None, with the problem printed."""
+    from msgspec.structs import replace
+
+    from bridge.config.schema.console import ConsoleSettings
+    from bridge.config.schema.values import SocketPath, Token
+
+    settings = configured or ConsoleSettings(listen=_listen_address(_address(_DEFAULT)))
+    if args.unix is not None:
+        settings = replace(settings, listen=None, socket=SocketPath(args.unix.absolute()), group="", token=None)
+    elif args.listen is not None:
+        settings = replace(settings, listen=_listen_address(args.listen), socket=None)
+    if settings.listen is not None:
+        if not (settings.listen.is_loopback or args.host or settings.public_url):
+            host = settings.listen.host
+            _failed(f"{host} can be reached from other machines; put a proxy with TLS before it and add --host NAME")
+            return None
+        token = _read_token(args.token_file) if args.token_file is not None else ""
+        if token is None:
+            return None
+        if token or configured is None:
+            settings = replace(settings, token=Token(token or new_token))
+    return replace(settings, write=True) if args.write else settings
+
+
+def _read_token(path: Path) -> str | None:
     """The token of visitors; None, with the problem printed, if the file has none."""
-    import secrets
-
-    if path is None:
-        return secrets.token_urlsafe(24)
     try:
         token = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -131,20 +145,18 @@ def _token(path: Path | None) -> str | None:
     return token
 
 
+def _listen_address(address: tuple[str, int]) -> ListenAddress:
+    from bridge.config.schema.values import ListenAddress
+
+    host, port = address
+    return ListenAddress(host, port, f"{host}:{port}")
+
+
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdigit() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"`{text}` is not an address; write HOST:PORT")
     return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def _is_local(host: str) -> bool:
-    from ipaddress import ip_address
-
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _failed(sentence: str) -> int:

@@ -20,6 +20,12 @@
 {{- with .Values.acknowledge.publicUrl }}
 {{- $_ := set $config "acknowledge" (dict "public_url" . "listen" (printf "0.0.0.0:%d" (int $.Values.acknowledge.port))) }}
 {{- end }}
+{{- with .Values.console.publicUrl }}
+{{- $_ := set $config "console" (dict "public_url" . "listen" (printf "0.0.0.0:%d" (int $.Values.console.port))) }}
+{{- end }}
+{{- if and .Values.config.console (not .Values.console.publicUrl) }}
+{{- fail "config.console needs console.publicUrl" }}
+{{- end }}
 {{- mergeOverwrite $config (deepCopy .Values.config) | toYaml }}
 {{- end }}
 

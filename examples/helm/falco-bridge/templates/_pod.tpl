@@ -70,6 +70,9 @@ containers:
       {{- if .Values.acknowledge.publicUrl }}
       - {name: acknowledge, containerPort: {{ int .Values.acknowledge.port }}}
       {{- end }}
+      {{- if .Values.console.publicUrl }}
+      - {name: console, containerPort: {{ int .Values.console.port }}}
+      {{- end }}
     startupProbe:
       httpGet: {path: /healthz, port: metrics}
       {{- toYaml .Values.probes.startup | nindent 6 }}

@@ -1,0 +1,50 @@
+"""What the keys of ``console`` must be together."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from bridge.config.binding import Binder, Place
+from bridge.config.schema.console import ConsoleSettings
+from bridge.http.hosts import is_loopback_host
+from bridge.language.diagnostics.diagnostic import Code
+
+_LONGEST_SESSION_SECONDS = 31 * 86_400.0
+
+
+def check_console(binder: Binder, console: ConsoleSettings | None) -> None:
+    """Note every broken rule in the binder."""
+    if console is None:
+        return
+    if console.listen is not None and console.socket is not None:
+        message = "`console` has both `listen` and `socket`"
+        binder.error(Code.CONFLICT, ("console", "socket"), message, "remove one of them")
+    if console.socket is None and console.group:
+        binder.error(Code.CONFLICT, ("console", "group"), "`group` needs a `socket`", "add `socket`, or remove it")
+    if console.listen is None and console.token is not None:
+        message = "visitors of a unix socket need no token: the kernel names them"
+        binder.error(Code.CONFLICT, ("console", "token"), message, "remove `token`")
+    if console.editors and not console.write:
+        message = "`editors` need `write`: without it, nobody may act"
+        binder.error(Code.CONFLICT, ("console", "editors"), message, "add write: true, or remove `editors`")
+    if not 0 < console.session.seconds <= _LONGEST_SESSION_SECONDS:
+        message = "a visitor stays signed in for at most 31 days"
+        binder.error(Code.INVALID_VALUE, ("console", "session"), message, "write 31d or less")
+    _reach(binder, console)
+
+
+def _reach(binder: Binder, console: ConsoleSettings) -> None:
+    """A token or a cookie must not cross a network in plain text."""
+    place: Place = ("console", "public_url")
+    if console.public_url is not None:
+        split = urlsplit(console.public_url)
+        if split.path:
+            message = "the console is not served below a path"
+            binder.error(Code.INVALID_VALUE, place, message, f"write {split.scheme}://{split.netloc}")
+        elif split.scheme != "https" and not is_loopback_host(split.netloc):
+            message = "tokens and cookies would cross the network in plain text"
+            binder.error(Code.INVALID_VALUE, place, message, f"serve it with TLS, and write https://{split.netloc}")
+    elif console.listen is not None and not console.listen.is_loopback and place not in binder.spans:
+        message = f"{console.listen.host} can be reached from other machines, and the console serves plain HTTP"
+        hint = "put a proxy with TLS before it and add public_url: https://NAME; or listen on 127.0.0.1"
+        binder.error(Code.OPEN_LISTENER, ("console", "listen"), message, hint)
