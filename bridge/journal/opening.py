@@ -11,6 +11,7 @@ from bridge.common.extras import install_command
 from bridge.journal.errors import JournalError
 from bridge.journal.location import DatabaseLocation, Location
 from bridge.journal.protocols import Journal
+from bridge.journal.revisions import RevisionReader
 from bridge.journal.sql.copying import CopyResult, Store, copy_rows
 
 
@@ -102,6 +103,11 @@ def link_key(location: DatabaseLocation, first: bytes | None) -> bytes:
     return _postgres().link_key(location, first)
 
 
+def open_revisions(location: DatabaseLocation) -> RevisionReader:
+    """What every bridge of a database must notice soon. Raises JournalError, also where there is no journal."""
+    return _postgres().open_revisions(location)
+
+
 def examine(location: DatabaseLocation) -> None:
     """Raise JournalError where a bridge could not use this database. Changes nothing."""
     _postgres().examine(location)
@@ -113,6 +119,7 @@ class _Postgres(Protocol):
     def open_to_write(self, location: DatabaseLocation) -> Journal: ...
     def open_to_read(self, location: DatabaseLocation) -> Journal: ...
     def link_key(self, location: DatabaseLocation, first: bytes | None) -> bytes: ...
+    def open_revisions(self, location: DatabaseLocation) -> RevisionReader: ...
     def examine(self, location: DatabaseLocation) -> None: ...
     def copy_source(self, location: DatabaseLocation) -> Store: ...
     def copy_target(self, location: DatabaseLocation) -> Store: ...

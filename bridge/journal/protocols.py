@@ -81,6 +81,12 @@ class Memory(Protocol):
     def put_silence(self, silence: SilenceRecord) -> None:
         """Store a silence, or replace the one with its id."""
 
+    def change_silences(self, change: Callable[[SilenceRecord], SilenceRecord | None]) -> list[SilenceRecord]:
+        """Replace the silences for which ``change`` returns another one, in one transaction. Returns the new ones.
+
+        Nothing changes between what ``change`` is given and what is stored.
+        """
+
     def remove_silences(self, ids: Collection[str]) -> None:
         """Remove silences."""
 

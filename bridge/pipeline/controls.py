@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,12 +72,14 @@ class Controls:
         labels: Mapping[str, str],
         channels: Iterable[str] = (),
         retention_ns: int = _LISTED_NS,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """``memory`` belongs to the journal that the intake writes to; ``journal`` is read on its own.
 
         Ended silences are stored for ``retention_ns``, so that replays know them.
         """
         self._retention_ns = retention_ns
+        self._now_ns = now_ns
         self._intake = intake
         self._memory = memory
         self._journal = journal
@@ -93,12 +95,16 @@ class Controls:
         self._labels, self._channels, self._retention_ns = labels, tuple(channels), retention_ns
         self._intake.between_batches(self._load)
 
+    def load_silences(self) -> None:
+        """Use the silences that another bridge has changed."""
+        self._intake.between_batches(self._load)
+
     def silences(self) -> list[SilenceRecord]:
         """Those that act, those to come, and those that ended in the last 24 hours."""
         found: list[SilenceRecord] = []
 
         def read() -> bool:
-            ended_ns = time.time_ns() - _LISTED_NS
+            ended_ns = self._now_ns() - _LISTED_NS
             found.extend(each for each in self._memory.silences() if each.until_ns >= ended_ns)
             return False
 
@@ -109,7 +115,7 @@ class Controls:
         """Add a silence; it acts at once. Raises SilenceError."""
         self._parsed(new.condition, new.schedule)
         self._check_channel(new.announce)
-        now_ns = time.time_ns()
+        now_ns = self._now_ns()
         if new.until_ns <= max(now_ns, new.from_ns):
             raise SilenceError("the silence would end before it begins; give a later end")
         record = SilenceRecord(
@@ -143,7 +149,7 @@ class Controls:
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         if until_ns is not None:
             changes["announced"] = False
-            if until_ns <= time.time_ns():
+            if until_ns <= self._now_ns():
                 raise SilenceError("the silence would have ended already; give a later end, or expire it")
         changed = self._change(SilenceSelection((silence_id,)), changes)
         if changed:
@@ -152,7 +158,7 @@ class Controls:
 
     def expire_silences(self, which: SilenceSelection, actor: str) -> list[SilenceRecord]:
         """End silences now. Returns those that had not ended."""
-        ended = self._change(which, {"until_ns": time.time_ns()})
+        ended = self._change(which, {"until_ns": self._now_ns()})
         for each in ended:
             self._log.info("silence expired", silence=each.id, actor=actor)
         return ended
@@ -180,13 +186,13 @@ class Controls:
 
     def acknowledge(self, target: str, actor: str) -> list[IncidentRecord]:
         """Acknowledge an incident by its id, or all of a route by its name. Returns those that were open."""
-        found = self._intake.acknowledge(target, actor, time.time_ns())
+        found = self._intake.acknowledge(target, actor, self._now_ns())
         self._log.info("incidents acknowledged", target=target, count=len(found), actor=actor)
         return found
 
     def resolve(self, target: str, actor: str) -> list[IncidentRecord]:
         """Resolve an incident by its id, or all of a route by its name. Returns those that had not ended."""
-        found = self._intake.resolve(target, actor, time.time_ns())
+        found = self._intake.resolve(target, actor, self._now_ns())
         self._log.info("incidents resolved", target=target, count=len(found), actor=actor)
         return found
 
@@ -195,11 +201,16 @@ class Controls:
         changed: list[SilenceRecord] = []
 
         def store() -> bool:
-            now_ns = time.time_ns()
-            for each in self._memory.silences():
-                if each.until_ns > now_ns and which.includes(each):
-                    changed.append(msgspec.structs.replace(each, **changes))
-                    self._memory.put_silence(changed[-1])
+            now_ns = self._now_ns()
+            changed.extend(
+                self._memory.change_silences(
+                    lambda each: (
+                        msgspec.structs.replace(each, **changes)
+                        if each.until_ns > now_ns and which.includes(each)
+                        else None
+                    )
+                )
+            )
             return self._load()
 
         self._intake.between_batches(store)
@@ -225,7 +236,7 @@ class Controls:
 
     def _load(self) -> bool:
         """Compile the silences that have not ended, and remove those that ended long ago."""
-        now_ns = time.time_ns()
+        now_ns = self._now_ns()
         stored = self._memory.silences()
         ended = sorted((each for each in stored if each.until_ns <= now_ns), key=lambda each: -each.until_ns)
         stored_ns = max(self._retention_ns, _LISTED_NS)

@@ -166,9 +166,15 @@ CREATE TABLE requests (
 """,
 )
 """What the clauses with memory of a fleet remember, in partitions; what their owners have to decide, and are asked."""
+_REVISIONS = (
+    "CREATE TABLE revisions (name text PRIMARY KEY, number bigint NOT NULL DEFAULT 0, value text NOT NULL DEFAULT '')",
+    "INSERT INTO revisions (name) VALUES ('silences'), ('program')",
+)
+"""What every bridge of a fleet must notice soon: a counter that each change increments."""
 MIGRATIONS = (
     Migration(_FIRST, min_reader=1, min_writer=1),
     Migration(_FLEET, min_reader=1, min_writer=1),
     Migration(_PARTITIONS, min_reader=1, min_writer=1),
+    Migration(_REVISIONS, min_reader=1, min_writer=1),
 )
 """The first one makes an empty journal; the number of a format counts them."""

@@ -26,13 +26,14 @@ from bridge.journal.postgres.migrate import check, check_server, migrate, read_f
 from bridge.journal.postgres.migrations import COURIER, ROUTER
 from bridge.journal.postgres.ownership import Ownership
 from bridge.journal.postgres.placement import reopen
+from bridge.journal.postgres.revisions import PostgresMemory, read_revisions
 from bridge.journal.postgres.secret_row import SecretRow
 from bridge.journal.protocols import Journal
+from bridge.journal.revisions import RevisionReader
 from bridge.journal.secret_names import LINKS, STATE_KEYS
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.dead_letters import SqlDeadLetterQueue
 from bridge.journal.sql.history import SqlHistory
-from bridge.journal.sql.memory import SqlMemory
 
 _ROUTER_SECONDS = 5.0
 """How long a router waits for the lock: the session of a killed one may not have ended yet."""
@@ -52,7 +53,7 @@ def assemble(database: Database, location: DatabaseLocation, lock: FileLock | No
     bodies = Bodies(database)
     return Journal(
         alerts=PostgresAlertLog(database, bodies),
-        memory=SqlMemory(database, SecretRow(database, STATE_KEYS)),
+        memory=PostgresMemory(database, SecretRow(database, STATE_KEYS)),
         deliveries=PostgresDeliveryQueue(database, bodies),
         dead_letters=SqlDeadLetterQueue(database, bodies, reopen),
         history=SqlHistory(database, bodies),
@@ -125,6 +126,12 @@ def read_database(location: DatabaseLocation) -> Database:
         connection.close()
         raise
     return Database(connection, partial(connect, location, "reader", read_only=True), str(location))
+
+
+def open_revisions(location: DatabaseLocation) -> RevisionReader:
+    """As in `bridge.journal.opening`."""
+    database = read_database(location)
+    return RevisionReader(partial(read_revisions, database), database.close)
 
 
 def examine(location: DatabaseLocation) -> None:

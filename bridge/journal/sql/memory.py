@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple, Protocol
 
 import msgspec
 import structlog
 
 from bridge.journal.records import SilenceRecord, StateRow
-from bridge.journal.sql.database import Database
+from bridge.journal.sql.database import Connection, Database
 from bridge.journal.sql.state_log import LoggedChange, decode_log
 from bridge.routing.memory.rows import decode_row
 
 _PAGE = 1000
+_SILENCES = "SELECT body FROM silences ORDER BY created_ns, id"
 _silence_decoder = msgspec.json.Decoder(SilenceRecord)
 
 
@@ -85,21 +86,33 @@ class SqlMemory:
 
     def silences(self) -> list[SilenceRecord]:
         """As in Memory."""
-        rows = self._database.rows(bytes, "SELECT body FROM silences ORDER BY created_ns, id")
+        rows = self._database.rows(bytes, _SILENCES)
         return [_silence_decoder.decode(row) for row in rows]
 
     def put_silence(self, silence: SilenceRecord) -> None:
         """As in Memory."""
         with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO silences VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
-                (silence.id, silence.created_ns, msgspec.json.encode(silence)),
-            )
+            self._changing_silences(connection)
+            _put(connection, silence)
+
+    def change_silences(self, change: Callable[[SilenceRecord], SilenceRecord | None]) -> list[SilenceRecord]:
+        """As in Memory."""
+        with self._database.transaction() as connection:
+            self._changing_silences(connection)
+            stored = [_silence_decoder.decode(body) for (body,) in connection.execute(_SILENCES).fetchall()]
+            changed = [each for each in map(change, stored) if each is not None]
+            for each in changed:
+                _put(connection, each)
+        return changed
 
     def remove_silences(self, ids: Collection[str]) -> None:
         """As in Memory."""
         with self._database.transaction() as connection:
+            self._changing_silences(connection)
             connection.executemany("DELETE FROM silences WHERE id = ?", [(each,) for each in ids])
+
+    def _changing_silences(self, connection: Connection) -> None:
+        """Called first in each transaction that changes silences."""
 
     def stored_secret(self) -> bytes | None:
         """As in Memory."""
@@ -108,3 +121,10 @@ class SqlMemory:
     def secret(self) -> bytes:
         """As in Memory."""
         return self._secrets.get()
+
+
+def _put(connection: Connection, silence: SilenceRecord) -> None:
+    connection.execute(
+        "INSERT INTO silences VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+        (silence.id, silence.created_ns, msgspec.json.encode(silence)),
+    )

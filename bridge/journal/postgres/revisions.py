@@ -1,0 +1,32 @@
+"""Counters in the database that show every bridge what another one has changed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bridge.journal.postgres.database import Database
+from bridge.journal.revisions import Revisions
+from bridge.journal.sql.database import Connection
+from bridge.journal.sql.memory import SqlMemory
+
+SILENCES, PROGRAM = "silences", "program"
+INCREMENT = "UPDATE revisions SET number = number + 1 WHERE name = ?"
+
+
+class _Row(NamedTuple):
+    name: str
+    number: int
+    value: str
+
+
+class PostgresMemory(SqlMemory):
+    """Implements Memory. A change of silences waits for that of another bridge, and is noticed by all."""
+
+    def _changing_silences(self, connection: Connection) -> None:
+        connection.execute(INCREMENT, (SILENCES,))
+
+
+def read_revisions(database: Database) -> Revisions:
+    """The counters. Raises JournalError."""
+    rows = {row.name: row for row in database.rows(_Row, "SELECT name, number, value FROM revisions")}
+    return Revisions(rows[SILENCES].number, rows[PROGRAM].number, rows[PROGRAM].value)
