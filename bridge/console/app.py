@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 import structlog
 from starlette.applications import Starlette
@@ -17,7 +16,10 @@ from starlette.routing import Route
 from bridge.console import tail
 from bridge.console.access import Access, RefusedError, Visitor
 from bridge.console.ask import Act, Ask, Page
-from bridge.console.pages import now, routes, search, sessions, silences
+from bridge.console.backtest.endpoints import Endpoints
+from bridge.console.backtest.runs import Backtests
+from bridge.console.forms import read_form
+from bridge.console.pages import backtest, now, routes, search, sessions, silences
 from bridge.console.reader import Reader
 from bridge.console.view import STATIC, render
 from bridge.journal.errors import JournalError
@@ -41,11 +43,12 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_PAGES = (*now.PAGES, *search.PAGES, *routes.PAGES, *silences.PAGES, *sessions.PAGES)
+_PAGES = (*now.PAGES, *search.PAGES, *routes.PAGES, *silences.PAGES, *backtest.PAGES, *sessions.PAGES)
 _ACTS = (*now.ACTS, *routes.ACTS, *silences.ACTS)
-_STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
-_LARGEST_FORM = 64 << 10
-_MOST_FIELDS = 50
+_STATIC = {
+    "console.css": "text/css", "console.js": "text/javascript", "backtest.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}  # fmt: skip
 _READ_ONLY = "this console only shows; write: true in the config, or --write, lets it act"
 _NO_EDITOR = "you may not act here; `editors` in the config lists who may"
 
@@ -59,13 +62,18 @@ class Console:
     reader: Reader
     client: AdminClient
     access: Access
+    config: str
+    """The path of the bridge's config, for backtests."""
 
 
 def console_app(console: Console) -> ASGIApp:
     """The application for one listener."""
-    answers = _Answers(console)
+    backtests = Backtests(console.config)
+    answers = _Answers(console, backtests)
     listed = [Route(page.path, answers.guarded(answers.page(page)), methods=["GET"]) for page in _PAGES]
     listed += [Route(act.path, answers.guarded(answers.act(act)), methods=["POST"]) for act in _ACTS]
+    for path, endpoint, methods in Endpoints(backtests, console.reader.journal).listed():
+        listed.append(Route(path, answers.guarded(endpoint), methods=methods))
     events = tail.Events(console.reader)
 
     async def tail_events(request: Request, _visitor: Visitor) -> Response:
@@ -81,8 +89,9 @@ def console_app(console: Console) -> ASGIApp:
 
 
 class _Answers:
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, backtests: Backtests) -> None:
         self._console = console
+        self._backtests = backtests
         self._log = structlog.get_logger("console")
 
     def guarded(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
@@ -120,7 +129,7 @@ class _Answers:
         """An act as an endpoint. Only forms of this visitor's own pages are accepted."""
 
         async def answer(request: Request, visitor: Visitor) -> Response:
-            form = await _form(request)
+            form = await read_form(request)
             if not visitor.sent(form.get("mark", "")):
                 raise RefusedError("the form is from an earlier run of the console; load the page again")
             if not visitor.may_write:
@@ -143,7 +152,7 @@ class _Answers:
             return _message(403, "Not accepted", str(error))
         if request.method == "GET":
             return HTMLResponse(render("sign_in.html", {"wrong": False}), headers=HEADERS)
-        session = access.sign_in((await _form(request)).get("token", ""), getattr(request.state, CALLER))
+        session = access.sign_in((await read_form(request)).get("token", ""), getattr(request.state, CALLER))
         if session is None:
             return HTMLResponse(render("sign_in.html", {"wrong": True}), 403, HEADERS)
         answer = RedirectResponse("/", 303, HEADERS)
@@ -152,7 +161,7 @@ class _Answers:
 
     async def sign_out(self, request: Request, visitor: Visitor) -> Response:
         """End the session."""
-        if visitor.sent((await _form(request)).get("mark", "")):
+        if visitor.sent((await read_form(request)).get("mark", "")):
             self._console.access.sign_out(request)
         answer = RedirectResponse("/sign-in", 303, HEADERS)
         access = self._console.access
@@ -161,7 +170,7 @@ class _Answers:
 
     def _ask(self, parameters: dict[str, str], visitor: Visitor) -> Ask:
         console = self._console
-        return Ask(parameters, console.reader, console.client, visitor, visitor.may_write)
+        return Ask(parameters, console.reader, console.client, visitor, self._backtests, visitor.may_write)
 
     def _frame(self, page: Page, visitor: Visitor) -> dict[str, object]:
         """What every page shows."""
@@ -172,19 +181,6 @@ class _Answers:
             "may_write": visitor.may_write,
             "signed_in": not self._console.access.is_unix,
         }
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form. Raises RefusedError for a body that is no small form."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _LARGEST_FORM:
-            raise RefusedError("the form is too large")
-    try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
-    except ValueError as error:
-        raise RefusedError("the form could not be read") from error
 
 
 async def _static(request: Request) -> Response:

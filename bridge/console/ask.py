@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from bridge.console.access import Visitor
+from bridge.console.backtest.runs import Backtests
 from bridge.console.reader import Question, Reader
 from bridge.operator.client import AdminClient, AdminError
 
@@ -24,6 +25,7 @@ class Ask:
     reader: Reader
     client: AdminClient
     visitor: Visitor
+    backtests: Backtests
     may_write: bool
 
     def text(self, name: str) -> str:

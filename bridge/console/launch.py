@@ -38,6 +38,8 @@ class AccessLaunch(msgspec.Struct, frozen=True, kw_only=True):
 class ConsoleLaunch(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the process needs. Contains secrets."""
 
+    config: str
+    """The path of the config."""
     journal: dict[str, str]
     admin: str
     """The admin socket of the bridge."""
@@ -56,6 +58,8 @@ class ConsoleLaunch(msgspec.Struct, frozen=True, kw_only=True):
 class Surroundings(msgspec.Struct, frozen=True):
     """The parts of a config, besides its own section, that the console depends on."""
 
+    config: Path
+    """Its file."""
     journal: Location
     admin: Path
     routes: tuple[Path, ...]
@@ -78,6 +82,7 @@ def launch_of(
     )
     listen = None if console.listen is None else (console.listen.host, console.listen.port)
     return ConsoleLaunch(
+        config=str(rest.config),
         journal=location_settings(rest.journal),
         admin=str(rest.admin),
         imports=tuple(map(str, rest.routes)),

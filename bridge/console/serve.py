@@ -32,7 +32,7 @@ def console_of(launch: ConsoleLaunch) -> Console:
     """The console."""
     use_fields(launch.fields)
     reader = Reader(location_from(launch.journal), [Path(each) for each in launch.imports], launch.labels)
-    return Console(reader, AdminClient(Path(launch.admin)), _access(launch.access))
+    return Console(reader, AdminClient(Path(launch.admin)), _access(launch.access), launch.config)
 
 
 class Listening:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 from bridge.config.schema.config import Config
 from bridge.console.launch import ConsoleLaunch, Surroundings, launch_of
@@ -23,7 +24,7 @@ class RunningConsole:
 
     def use(self, generation: Generation) -> None:
         """Serve as this generation says. A process that would serve the same continues. Raises SetupError."""
-        launch = _launch(generation.config)
+        launch = _launch(generation.config, generation.loaded.path)
         used = (launch, generation.config.fields)
         with self._lock:
             if self._closed or used == self._used:
@@ -67,10 +68,12 @@ class RunningConsole:
                 following.start()
 
 
-def _launch(config: Config) -> ConsoleLaunch | None:
+def _launch(config: Config, path: Path) -> ConsoleLaunch | None:
     if config.console is None:
         return None
     assert config.admin.socket is not None
     routes = tuple(path for group in config.routes for path in group.files)
-    rest = Surroundings(config.journal.location, config.admin.socket, routes, config.labels, config.fields)
+    rest = Surroundings(
+        path.absolute(), config.journal.location, config.admin.socket, routes, config.labels, config.fields
+    )
     return launch_of(config.console, rest, {"level": config.log.level, "format": config.log.format})

@@ -17,7 +17,7 @@ from bridge.language.falco.rules import FalcoRules
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import Parsed, parse
 from bridge.language.syntax.reparse import reparse
-from bridge.workbench.routes import LoadedRoutes, load_routes, read_import
+from bridge.workbench.routes import LoadedRoutes, ReadFile, import_path, load_routes, read_text_file
 
 CONFIG = "falco-bridge.yaml"
 """The config's name, looked for in the folders above a route file."""
@@ -58,6 +58,8 @@ class Project:
     """Open texts, and what was read for them. ``config`` is used for every file; None looks for one."""
 
     config: Path | None = None
+    read_file: ReadFile = read_text_file
+    """Reads route files and what they import."""
     texts: dict[str, str] = field(default_factory=dict)
     """The texts of open files, by absolute path."""
     _parsed: dict[str, tuple[SourceText, Parsed]] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class Project:
     ) -> Snapshot:
         if not channels:
             known = Known(None, known.labels, retention_ns=known.retention_ns, groups=known.groups)
-        loaded = load_routes(roots, known, texts=self.texts, parse=self.parse, advice=advice)
+        loaded = load_routes(roots, known, texts=self.texts, read_file=self.read_file, parse=self.parse, advice=advice)
         files = self._files(loaded)
         return Snapshot(files, known, channels, loaded.falco_rules, loaded.checked.diagnostics, loaded.sources, roots)
 
@@ -115,7 +117,7 @@ class Project:
             found.path
             for statement in parsed.file.statements
             if isinstance(statement, syntax.Import) and not statement.falco
-            and isinstance(found := read_import(source.path, statement.path.text), SourceText)
+            and isinstance(found := self.read_file(import_path(source.path, statement.path.text)), SourceText)
         )  # fmt: skip
         names = tuple(names_of(parsed.file))
         defined = {(name.kind, name.text): name.span for name in reversed(names) if name.defines}

@@ -86,7 +86,7 @@ def load_routes(
     read_file = read_file or read_text_file
 
     def read(importer: str, written: str) -> SourceText | str:
-        found = read_file(_import_path(importer, written))
+        found = read_file(import_path(importer, written))
         return _replaced(found, texts) if isinstance(found, SourceText) else found
 
     known = known or Known(channels=None, labels=None)
@@ -165,10 +165,11 @@ def _explained(advice: Diagnostic, diagnostics: Sequence[Diagnostic]) -> bool:
 
 def read_import(importer: str, written: str) -> SourceText | str:
     """The file that ``importer`` names, relative to itself; or a sentence that says why it cannot be read."""
-    return read_text_file(_import_path(importer, written))
+    return read_text_file(import_path(importer, written))
 
 
-def _import_path(importer: str, written: str) -> Path:
+def import_path(importer: str, written: str) -> Path:
+    """Where an import is, which is written relative to the file that imports it."""
     return Path(os.path.normpath(Path(importer).parent / written))
 
 

@@ -15,7 +15,16 @@ from tests.console.conftest import Visitor
 from tests.e2e.harness import Instance
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-PAGES = ("/", "/search?condition=", "/tail", "/routes", "/channels", "/silences?condition=rule+exists", "/sessions")
+PAGES = (
+    "/",
+    "/search?condition=",
+    "/tail",
+    "/routes",
+    "/channels",
+    "/silences?condition=rule+exists",
+    "/backtest",
+    "/sessions",
+)
 PATIENCE = 60_000
 
 if CHROMIUM is None and os.environ.get("CI") != "true":
@@ -90,6 +99,42 @@ def test_the_keyboard_alone_reaches_search_and_an_alert(page: Page, visitor: Vis
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Deliveries").wait_for()
     assert "/alerts/" in page.url
+
+
+def test_a_backtest_by_keyboard(page: Page, visitor: Visitor) -> None:
+    """A mistake is shown where it is, its fix and a completion are applied, and the run shows what is gained and lost."""
+    page.goto(f"{visitor.url}/backtest")
+    page.get_by_text("no problem found").wait_for()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "text":
+            break
+    page.keyboard.press("Control+Home")
+    page.keyboard.type('route "new" { when k8s.pod.nam = ticks to arch }\n')
+    page.locator("#marks .mark.error").first.wait_for()
+    page.get_by_text("did you mean `k8s.pod.name`?").first.wait_for()
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowLeft", "Control+Space"):
+        page.keyboard.press(key)
+    page.locator("#options [aria-selected=true]").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+Space")
+    page.get_by_role("option", name="archive").wait_for()
+    page.keyboard.press("Enter")
+    fix = page.get_by_role("button", name="Fix: did you mean `k8s.pod.name`?")
+    fix.focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("no problem found").wait_for()
+    assert page.locator("#text").input_value().startswith('route "new" { when k8s.pod.name = ticks to archive }\n')
+    page.get_by_label("Since").fill("2020-01-01")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="At night").wait_for()
+    assert page.locator("#text").input_value().startswith('route "new" {')
+    assert page.get_by_text("gained", exact=True).count() == 1
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.locator("#result a[href^='/alerts/']").click()
+    page.get_by_role("heading", name="Deliveries").wait_for()
 
 
 def test_the_tail_shows_alerts_as_they_come(page: Page, visitor: Visitor, bridge: Instance) -> None:

@@ -15,7 +15,7 @@ from tests.console.conftest import Visitor
 from tests.e2e.harness import Instance
 from tests.support.waiting import wait_until
 
-PAGES = ("/", "/search?condition=", "/tail", "/routes", "/channels", "/silences", "/sessions")
+PAGES = ("/", "/search?condition=", "/tail", "/routes", "/channels", "/silences", "/backtest", "/sessions")
 
 
 class Elements(HTMLParser):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bridge.pipeline.differences import Differences
@@ -13,6 +13,9 @@ from bridge.workbench.replay.masks import Masks, Unjudged
 from bridge.workbench.replay.parts import OnPart, Plan, run_parts
 from bridge.workbench.replay.recording import Recorded
 from bridge.workbench.replay.replay import Replay
+
+OnSent = Callable[[list[Notified], list[Notified]], None]
+"""Called with what the old and the new routes send at once."""
 
 
 @dataclass(slots=True)
@@ -63,8 +66,9 @@ class TwoSets:
 class DifferenceRun:
     """One run over some parts of the alerts."""
 
-    def __init__(self, sets: TwoSets) -> None:
+    def __init__(self, sets: TwoSets, on_sent: OnSent | None = None) -> None:
         self._sets = sets
+        self._on_sent = on_sent
         self._old = VirtualRun(sets.old.router, sets.old.silences)
         self._new = VirtualRun(sets.new.router, sets.new.silences)
         self._masks: tuple[Masks, Masks] = (sets.old.masks(), sets.new.masks())
@@ -99,6 +103,8 @@ class DifferenceRun:
 
     def _compare(self, old: list[Notified], new: list[Notified]) -> None:
         self.tally.differences.count_sent(old, new)
+        if self._on_sent is not None:
+            self._on_sent(old, new)
         for difference in self._comparison.compare(old, new):
             self._count(difference)
 

@@ -102,7 +102,7 @@ def _launch(args: argparse.Namespace, new_token: str) -> ConsoleLaunch | None:
     settings = _settings(args, found.console, new_token)
     if settings is None:
         return None
-    rest = Surroundings(found.journal, found.admin, found.routes, found.labels, found.fields)
+    rest = Surroundings(args.config.absolute(), found.journal, found.admin, found.routes, found.labels, found.fields)
     log = {"level": found.log.level, "format": found.log.format}
     return launch_of(settings, rest, log, {"hosts": tuple(args.host)})
 

@@ -1,0 +1,190 @@
+"""The backtest page over HTTP, and what its process answers, with real processes and a real journal."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.console.backtest.files import EditError, RouteFile, patch_of
+from tests.channels.hostile import CORPUS, WORD
+from tests.console.conftest import ROUTES, Visitor
+from tests.console.test_pages import Elements
+from tests.e2e.harness import Instance
+from tests.support.waiting import wait_until
+
+EDITED = ROUTES.replace("to    pager", "to    archive")
+
+
+def form_of(visitor: Visitor, query: str = "") -> dict[str, str]:
+    """The hidden fields of the page's form."""
+    page = visitor.get(f"/backtest{query}").text
+    form = page[page.index('id="backtest"') :]
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+
+
+def post(visitor: Visitor, path: str, form: dict[str, str], **more: str) -> Any:
+    return visitor.session.post(f"{visitor.url}{path}", form | more, timeout=60)
+
+
+def run(visitor: Visitor, text: str, since: str = "2020-01-01", **more: str) -> str:
+    """The page with the result of a backtest."""
+    started = post(visitor, "/backtest/run", form_of(visitor), text=text, since=since, **more)
+    query = started.url.split("?")[1].partition("#")[0]
+    state = f"/backtest/state?{query}"
+    wait_until(lambda: not visitor.get(state).json()["running"], "the backtest", seconds=120)
+    return visitor.get(f"/backtest?{query}").text
+
+
+def hints(visitor: Visitor, text: str, **more: object) -> dict[str, Any]:
+    form = form_of(visitor)
+    sent = {"mark": form["mark"], "file": form["file"], "text": text} | more
+    answer = visitor.session.post(f"{visitor.url}/backtest/hints", json=sent, timeout=60)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.fixture(scope="module")
+def result(reader: Visitor) -> str:
+    """A change of a channel, tried by a console that only shows."""
+    return run(reader, EDITED, zone="Europe/Berlin")
+
+
+def test_what_is_gained_and_lost_is_shown_with_links(result: str, reader: Visitor) -> None:
+    """Per channel and route, with examples that lead to the alerts, and the nights."""
+    rows = [re.sub("<[^>]+>", "|", row) for row in re.findall(r"<tr><th scope=\"row\">.*?</tr>", result)]
+    assert any("pager" in row and f"\N{MINUS SIGN}{len(CORPUS)}" in row for row in rows), rows
+    assert any("archive" in row and f"+{len(CORPUS)}" in row for row in rows), rows
+    assert ">gained</strong>" in result
+    assert ">lost</strong>" in result
+    assert "(Europe/Berlin), in " in result
+    link = re.search(r"/alerts/[0-9a-f]{32}", result)
+    assert link is not None
+    assert reader.get(link[0]).status_code == 200
+
+
+def test_hostile_alerts_are_inert_in_the_result(result: str) -> None:
+    """In examples too, all text is text."""
+    assert WORD in result
+    found = Elements(result)
+    assert not found.names & {"img", "iframe", "object", "b"}
+    assert not {name for name in found.attributes if name.startswith("on") or name == "style"}
+    shown = result[result.index('id="result"') :]
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202e\u2066-\u2069]", shown)
+
+
+def test_routes_with_errors_are_explained_and_the_text_stays(reader: Visitor) -> None:
+    """Nothing runs; the checker's words are shown as text, and what was typed is there again."""
+    text = run(reader, 'route "<b>" { when k8s.ns.nam = x to pager }\n')
+    assert "did you mean `k8s.ns.name`?" in text
+    assert "route &#34;&lt;b&gt;&#34;" in text
+    assert "is not a time" in run(reader, ROUTES, since="whenever")
+    assert "must be a time before" in run(reader, ROUTES, until="2019-01-01")
+
+
+def test_problems_come_with_places_and_fixes(reader: Visitor) -> None:
+    """Offsets are those of a browser: an emoji counts twice."""
+    text = '# \U0001f980\nroute "x" { when k8s.ns.nam = prod to pager }\n'
+    found = hints(reader, text)
+    assert not found["usable"]
+    problem = found["items"][0]
+    units = text.encode("utf-16-le")
+    assert units[2 * problem["start"] : 2 * problem["end"]].decode("utf-16-le") == "k8s.ns.nam"
+    assert problem["fixes"][0]["text"] == "k8s.ns.name"
+    assert hints(reader, ROUTES)["items"] == []
+
+
+def test_fields_and_channels_are_completed(reader: Visitor) -> None:
+    """In place of the word before the cursor."""
+    text = 'route "x" { when k8s.ns.n'
+    found = hints(reader, text, offset=len(text))
+    assert found["start"] == len(text) - len("k8s.ns.n")
+    assert found["items"][0]["text"] == "k8s.ns.name"
+    text = 'route "x" { when rule exists to p'
+    assert hints(reader, text, offset=len(text))["items"][0]["label"] == "pager"
+
+
+def test_one_route_is_edited_alone(reader: Visitor) -> None:
+    """The rest of its file stays."""
+    form = form_of(reader, "?route=typed")
+    page = reader.get("/backtest?route=typed").text
+    assert "route &#34;typed&#34; { when source = terminal to archive }</textarea>" in page
+    text = 'route "typed" { when source = terminal to pager }'
+    patch = post(reader, "/backtest/patch", form, text=text).text
+    assert "+" + text in patch
+    assert '-route "typed"' in patch
+    sent = {"mark": form["mark"], "file": form["file"], "route": "typed", "text": text.replace("source", "sorce")}
+    found = reader.session.post(f"{reader.url}/backtest/hints", json=sent, timeout=60).json()
+    problem = next(each for each in found["items"] if not each["path"])
+    assert problem["line"] == 1
+    assert sent["text"][problem["start"] : problem["end"]] == "sorce"
+
+
+def test_the_patch_applies_to_the_loaded_file(reader: Visitor, bridge: Instance, tmp_path: Path) -> None:
+    """By git; the console itself writes nothing."""
+    before = (bridge.folder / "test.route").read_bytes()
+    answer = post(reader, "/backtest/patch", form_of(reader), text=EDITED.replace("\n", "\r\n"))
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert (bridge.folder / "test.route").read_bytes() == before
+    (tmp_path / "test.route").write_bytes(before)
+    (tmp_path / "x.patch").write_bytes(answer.content)
+    subprocess.run(["git", "apply", "x.patch"], cwd=tmp_path, check=True)
+    assert (tmp_path / "test.route").read_text(encoding="utf-8") == EDITED
+    assert "nothing is changed" in post(reader, "/backtest/patch", form_of(reader), text=ROUTES).text
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("a\nb\nc", "a\nB\nc"),
+        ("a\nb\n", "a\nb"),
+        ("a\nb", "a\nb\n"),
+        ("", "a\n"),
+        ("a\n", ""),
+        ("\ufeffa\r\nb\r\nc\r\n", "A\nb\nc\nd\n"),
+        ("a\r\nb\r\n", "a\nb"),
+        ("\n".join(map(str, range(100))), "\n".join("x" if n in {3, 50, 99} else str(n) for n in range(100))),
+        ("a\u2028b\x0cc\nd\n", "a\u2028b\x0cc\ne\n"),
+    ],
+)
+def test_patches_keep_line_ends(raw: str, text: str, tmp_path: Path) -> None:
+    """Of files with and without a last line end, with CRLF, and with a byte order mark."""
+    file = RouteFile("x", raw)
+    path = tmp_path / "sub dir" / 'ü"x.route'
+    path.parent.mkdir()
+    path.write_bytes(raw.encode())
+    (tmp_path / "x.patch").write_bytes(patch_of(file, text, 'sub dir/ü"x.route').encode())
+    subprocess.run(["git", "apply", "--whitespace=nowarn", "x.patch"], cwd=tmp_path, check=True)
+    after = path.read_bytes().decode()
+    assert after.removeprefix("\ufeff").replace("\r\n", "\n") == text
+    assert after.startswith("\ufeff") == raw.startswith("\ufeff")
+    assert ("\r\n" in after) == ("\r\n" in raw)
+
+
+def test_a_file_with_lone_carriage_returns_gives_no_patch() -> None:
+    with pytest.raises(EditError, match="line ends"):
+        patch_of(RouteFile("x", "a\rb\nc\n"), "a\nb\n", "x")
+
+
+@pytest.mark.parametrize(
+    "statement", ['import "falco-bridge.yaml"', 'import falco "/etc/passwd"', 'table x = "/etc/shadow" by rule']
+)
+def test_typed_text_reads_no_other_files(reader: Visitor, statement: str) -> None:
+    """Only those that the loaded routes read."""
+    found = hints(reader, f"{statement}\n{ROUTES}")
+    assert "console reads no others" in str(found), found
+    assert "root:" not in str(found)
+    assert "does not name" in hints(reader, ROUTES, file="/etc/passwd")["text"]
+
+
+def test_a_form_of_another_site_starts_nothing(reader: Visitor) -> None:
+    form = form_of(reader)
+    assert post(reader, "/backtest/run", form, mark="0", text=EDITED).status_code == 403
+    assert post(reader, "/backtest/patch", form, mark="0", text=EDITED).status_code == 403
+    sent = {"mark": "0", "file": form["file"], "text": ROUTES}
+    assert reader.session.post(f"{reader.url}/backtest/hints", json=sent, timeout=60).status_code == 403
+    assert "more than 262,144" in run(reader, "#" * 300_000)
