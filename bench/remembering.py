@@ -7,7 +7,7 @@ import resource
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,6 @@ from bench.routes import alerts_of, routes_text
 from bridge.alert import Alert
 from bridge.journal import JournalError
 from bridge.journal.opening import open_for_router
-from bridge.journal.protocols import Journal
 from bridge.journal.records import MemoryWrite
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
@@ -145,7 +144,7 @@ def _fired(router: Router, silences: Silences, words: str) -> Iterator[Figure]:
         journal = open_for_router(Path(folder) / "journal.db")
         intake = Intake(
             journal.alerts, router, on_deliveries=lambda: None, on_fault=_fail,
-            stored_alerts=lambda ids: _stored(journal, ids),
+            stored_alerts=journal.history.alerts_of,
         )  # fmt: skip
         intake.use_silences(silences)
         alerts = _alerts(3 * _KEYS)
@@ -182,11 +181,6 @@ def _delays(intake: Intake, alerts: Sequence[Alert], ended: Callable[[], bool]) 
 
 def _any_due(intake: Intake) -> bool:
     return (intake.next_timer() or 1 << 62) <= time.time_ns()
-
-
-def _stored(journal: Journal, ids: Iterable[str]) -> dict[str, Alert]:
-    found = (journal.history.alert(each) for each in ids)
-    return {each.alert.id: each.alert for each in found if each is not None}
 
 
 def _one_route(clause: Clause) -> Router:

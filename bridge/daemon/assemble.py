@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from structlog import get_logger
 
-from bridge.alert import Alert
 from bridge.common.clock import STEP_NS, Step
 from bridge.common.listening import ListeningSockets
 from bridge.config.schema.config import Config
@@ -79,7 +77,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         on_deliveries=courier.wake,
         on_fault=fail,
         state=state,
-        stored_alerts=lambda ids: _stored_alerts(journal, ids),
+        stored_alerts=journal.history.alerts_of,
         recorder=_recorder(config),
     )
     _try_shadow(generation, journal, intake)
@@ -183,11 +181,6 @@ def _recorder(config: Config) -> TerminalRecorder | None:
         return None
     recorder.load()
     return recorder
-
-
-def _stored_alerts(journal: Journal, ids: Iterable[str]) -> dict[str, Alert]:
-    found = (journal.history.alert(each) for each in ids)
-    return {each.alert.id: each.alert for each in found if each is not None}
 
 
 def _heartbeat(generation: Generation) -> HeartbeatSettings | None:

@@ -555,6 +555,14 @@ class HistoryConformance(Base):
         assert journal.history.alert(alert(3).id) is None
         assert journal.history.alert("no id") is None
 
+    def test_alerts_are_found_by_their_ids(self, journal: Journal) -> None:
+        """More than a query asks for; those that are not stored are left out."""
+        stored = [alert(number) for number in range(600)]
+        journal.alerts.append("falco", 5, entries(*range(600)))
+        wanted = [*(each.id for each in stored[1:]), alert(700).id]
+        assert journal.history.alerts_of(wanted) == {each.id: each for each in stored[1:]}
+        assert journal.history.alerts_of(()) == {}
+
     def test_deliveries_are_read_in_order_and_by_state(self, journal: Journal) -> None:
         """Over all pages; counted by channel and state."""
         journal.alerts.append("falco", 0, [entry(number, "chat", "pager") for number in range(600)])

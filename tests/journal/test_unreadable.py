@@ -58,6 +58,8 @@ def test_history_skips_what_cannot_be_read(tmp_path: Path) -> None:
     flip(path, "alerts", 4)
     numbers = [each.alert.time_ns for each in journal.history.alerts()]
     assert numbers == [0, 2, 4]
+    ids = [builders.alert(n).id for n in range(5)]
+    assert set(journal.history.alerts_of(ids)) == {ids[0], ids[1], ids[2], ids[4]}  # of the second, no decision is read
     journal.close()
 
 

@@ -34,7 +34,7 @@ def bridge(path: Path, routes: str = ROUTES) -> Iterator[tuple[Intake, Controls]
     router.start(state, time.time_ns())
     intake = Intake(
         journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda _fault: None, state=state,
-        stored_alerts=lambda ids: {each: found.alert for each in ids if (found := journal.history.alert(each))},
+        stored_alerts=journal.history.alerts_of,
     )  # fmt: skip
     try:
         yield intake, Controls(intake, journal.memory, path, {}, ["chat"])

@@ -199,6 +199,26 @@ class SqlHistory:
         rows = self._database.rows(_AlertRow, f"{_ALERTS} WHERE id = ?", (key,))
         return self._recorded(rows[0]) if rows else None
 
+    def alerts_of(self, ids: Iterable[str]) -> dict[str, Alert]:
+        """As in History."""
+        keys = [bytes.fromhex(each) for each in ids]
+        found: dict[str, Alert] = {}
+        for start in range(0, len(keys), _PAGE):
+            some = keys[start : start + _PAGE]
+            marks = ", ".join("?" * len(some))
+            for _, key, body in self._database.rows(
+                _BodyRow,
+                f"SELECT seq, id, body FROM alerts WHERE id IN ({marks})",  # only marks
+                some,
+            ):
+                try:
+                    alert = self._bodies.decode(key, body)
+                except UnreadableError as error:
+                    self._log.error("alert unreadable; skipped", problem=str(error))  # it says all
+                    continue
+                found[alert.id] = alert
+        return found
+
     def alerts_with_id(self, start: str, limit: int) -> list[RecordedAlert]:
         """As in History."""
         digits = start.lower()
