@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from bridge.daemon.run import BackgroundService, Bridge
 from bridge.daemon.running_console import RunningConsole
 from bridge.daemon.running_sources import RunningSources
 from bridge.daemon.secret_rotation import SecretRotation
-from bridge.daemon.sources import Prepared, prepare_source
+from bridge.daemon.sources import OpenJournal, Prepared, prepare_source
 from bridge.journal import JournalError
 from bridge.journal.protocols import Journal
 from bridge.journal.retention import RetentionPolicy
@@ -43,7 +44,6 @@ from bridge.pipeline.terminal.ticker import TerminalTicker
 from bridge.pipeline.timers import Timers, load_state
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.state import State
-from bridge.sources.contract import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,8 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         recorder=_recorder(config),
     )
     _try_shadow(generation, journal, intake)
-    sources = RunningSources(config.sources, parts.sources, lambda prepared: _made(prepared, journal, intake))
+    open_journal = _open_journal(journal, intake)
+    sources = RunningSources(config.sources, parts.sources, lambda prepared: prepared(open_journal))
     look_back = LookBackService(intake, config.journal.location)
     console = RunningConsole()
     console.use(generation)
@@ -157,16 +158,20 @@ def _try_shadow(generation: Generation, journal: Journal, intake: Intake) -> Non
     intake.try_routes(generation.shadow_routes())
 
 
-def _made(prepared: Prepared, journal: Journal, intake: Intake) -> Source:
-    """The source. What it reads of the journal is read between two batches."""
-    made: list[Source] = []
+def _open_journal(journal: Journal, intake: Intake) -> OpenJournal:
+    """What is read of the journal for a source is read between two batches."""
 
-    def make() -> bool:
-        made.append(prepared(journal.alerts))
-        return False
+    def checkpoint(source_name: str) -> Mapping[str, str]:
+        found: dict[str, str] = {}
 
-    intake.between_batches(make)
-    return made[0]
+        def read() -> bool:
+            found.update(journal.alerts.checkpoint(source_name))
+            return False
+
+        intake.between_batches(read)
+        return found
+
+    return OpenJournal(checkpoint)
 
 
 def _recorder(config: Config) -> TerminalRecorder | None:

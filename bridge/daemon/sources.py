@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bridge.common.errors import SetupError
 from bridge.common.listening import ListeningSockets
@@ -21,11 +23,25 @@ from bridge.config.schema.sources import (
     SourceSettings,
     StdinSettings,
 )
-from bridge.journal.protocols import AlertLog
 from bridge.sources.contract import Source
 from bridge.sources.grpc.tls import Certificates, ClientTls
+from bridge.sources.leased import LeasedSource, SourceLeases
 
-Prepared = Callable[[AlertLog], Source]
+if TYPE_CHECKING:
+    from bridge.sources.grpc.source import GrpcSource
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJournal:
+    """What making a source needs of the running bridge."""
+
+    checkpoint: Callable[[str], Mapping[str, str]]
+    """The committed checkpoint of a source."""
+    leases: SourceLeases | None = None
+    """Of a fleet: files, and Falcos that are reached over the network, are read by one of its bridges each."""
+
+
+Prepared = Callable[[OpenJournal], Source]
 """Gives the source, once the journal is open."""
 
 
@@ -34,7 +50,20 @@ def prepare_source(settings: SourceSettings, listening: ListeningSockets) -> Pre
     if isinstance(settings, FileSettings):
         return partial(_file, settings)
     source = _make_source(settings, listening)
-    return lambda _alerts: source
+    return partial(_in_fleet, settings, source)
+
+
+def _in_fleet(settings: SourceSettings, source: Source, journal: OpenJournal) -> Source:
+    """The source; that of a Falco over the network is read by one bridge of a fleet."""
+    if journal.leases is None or not isinstance(settings, GrpcSettings | DiscoverSettings):
+        return source
+    from bridge.sources.grpc.fleet import GrpcFleet, leased_falco
+
+    if isinstance(source, GrpcFleet):
+        source.leases = journal.leases
+        return source
+    assert isinstance(settings, GrpcSettings)
+    return leased_falco(settings.name, settings.grpc[0].target, partial(_one_falco, settings), journal.leases)
 
 
 def hand_over(source: Source) -> None:
@@ -81,22 +110,33 @@ def rotate_source_secrets(source: Source, settings: SourceSettings) -> None:
         source.guard.rotate(revealed(settings.path), revealed(settings.token))
 
 
-def _file(settings: FileSettings, alerts: AlertLog) -> Source:
+def _file(settings: FileSettings, journal: OpenJournal) -> Source:
     from bridge.sources.files.source import FileSource
 
-    checkpoint = alerts.checkpoint(settings.name)
-    return FileSource(settings.name, settings.file.pattern, checkpoint, settings.read_from, settings.timezone)
+    def make() -> Source:
+        checkpoint = journal.checkpoint(settings.name)
+        return FileSource(settings.name, settings.file.pattern, checkpoint, settings.read_from, settings.timezone)
+
+    if journal.leases is None:
+        return make()
+    return LeasedSource(settings.name, f"file {settings.name}", make, journal.leases, has_checkpoint=True)
 
 
 def _grpc(settings: GrpcSettings) -> Source:
     from bridge.sources.grpc.fleet import GrpcFleet
+
+    addresses = frozenset(each.target for each in settings.grpc)
+    if len(addresses) == 1:
+        return _one_falco(settings)
+    certificates = None if settings.tls is None else _client_certificates(settings.name, settings.tls)
+    return GrpcFleet(settings.name, "", lambda: addresses, certificates)
+
+
+def _one_falco(settings: GrpcSettings) -> GrpcSource:
     from bridge.sources.grpc.source import GrpcSource
 
     certificates = None if settings.tls is None else _client_certificates(settings.name, settings.tls)
-    addresses = frozenset(each.target for each in settings.grpc)
-    if len(addresses) == 1:
-        return GrpcSource(settings.name, settings.grpc[0].target, certificates)
-    return GrpcFleet(settings.name, "", lambda: addresses, certificates)
+    return GrpcSource(settings.name, settings.grpc[0].target, certificates)
 
 
 def _discover(settings: DiscoverSettings) -> Source:

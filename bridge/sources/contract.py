@@ -61,6 +61,8 @@ class SourceState:
     """The current problem and its remedy, as a sentence. Empty if there is none."""
     detail: str = ""
     """Further information for people, such as Falco's version."""
+    lease: str = ""
+    """The lease that another bridge of the fleet has, and reads; empty where this bridge reads."""
 
 
 class Source(Protocol):

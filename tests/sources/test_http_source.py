@@ -26,7 +26,7 @@ from bridge.common.listening import ListeningSockets
 from bridge.common.reloading import Reloading
 from bridge.config.schema.sources import HttpSettings, ServerTlsSettings
 from bridge.config.schema.values import ListenAddress
-from bridge.daemon.sources import prepare_source
+from bridge.daemon.sources import OpenJournal, prepare_source
 from bridge.http.guard import Guard
 from bridge.http.request import MAX_BODY_BYTES, RequestHead
 from bridge.journal.opening import open_for_router
@@ -268,7 +268,9 @@ def test_renewed_certificates_are_taken_for_the_next_connection(
     key.write_bytes(first.key.read_bytes())
     tls = ServerTlsSettings(cert=certificate, key=key)
     asked = HttpSettings(name="http", http=ListenAddress("127.0.0.1", 0, "127.0.0.1:0"), tls=tls)
-    made = prepare_source(asked, ListeningSockets())(open_for_router(tmp_path / "journal.db").alerts)
+    made = prepare_source(asked, ListeningSockets())(
+        OpenJournal(open_for_router(tmp_path / "journal.db").alerts.checkpoint)
+    )
     assert isinstance(made, HttpSource)
     trusting_old = ssl.create_default_context(cafile=str(old.certificate))
     trusting_new = ssl.create_default_context(cafile=str(new.certificate))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -13,6 +15,7 @@ from bridge.sources.contract import Accept, SourceState
 from bridge.sources.grpc.discovery import Lookup
 from bridge.sources.grpc.source import GrpcSource
 from bridge.sources.grpc.tls import Certificates
+from bridge.sources.leased import LeasedSource, SourceLeases
 from bridge.sources.state import StateTracker
 from bridge.sources.supervise import supervise
 
@@ -26,7 +29,7 @@ LINGER_SECONDS = 60.0
 class _Reader:
     """One Falco and the thread that reads it."""
 
-    source: GrpcSource
+    source: GrpcSource | LeasedSource
     thread: threading.Thread
     removed_since: float | None = None
     """Since when it is no longer found, by the monotonic clock."""
@@ -50,6 +53,8 @@ class GrpcFleet:
         self._certificates = certificates
         self._lookup_seconds = lookup_seconds
         self._linger_seconds = linger_seconds
+        self.leases: SourceLeases | None = None
+        """Where they are set, each Falco that is reached over the network is read by one bridge."""
         self._readers: dict[str, _Reader] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -115,14 +120,18 @@ class GrpcFleet:
             self._state.note(f"{len(addresses)} Falcos")
 
     def _start(self, address: str, accept: Accept) -> _Reader:
-        source = GrpcSource(self.name, address, self._certificates)
+        source = self._source(address)
         name = f"{self.name} {address}"
         thread = threading.Thread(target=self._read, args=(source, accept), name=name, daemon=True)
         thread.start()
         self._log.info("falco found", source=self.name, falco=address)
         return _Reader(source, thread)
 
-    def _read(self, source: GrpcSource, accept: Accept) -> None:
+    def _source(self, address: str) -> GrpcSource | LeasedSource:
+        make = partial(GrpcSource, self.name, address, self._certificates)
+        return leased_falco(self.name, address, make, self.leases)
+
+    def _read(self, source: GrpcSource | LeasedSource, accept: Accept) -> None:
         if not supervise(source, accept, self._stop):
             self._stop.set()
 
@@ -146,3 +155,12 @@ class GrpcFleet:
         if self._logged_problem:
             self._logged_problem = ""
             self._log.info("falco lookup recovered", source=self.name)
+
+
+def leased_falco(
+    name: str, address: str, make: Callable[[], GrpcSource], leases: SourceLeases | None
+) -> GrpcSource | LeasedSource:
+    """A source that one bridge reads. Every bridge reads the Falco of its own machine's unix socket."""
+    if leases is None or address.startswith("unix:"):
+        return make()
+    return LeasedSource(name, f"grpc {address}", make, leases, peer=address)
