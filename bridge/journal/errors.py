@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class JournalError(Exception):
     """The journal cannot be used."""
@@ -17,3 +19,12 @@ class JournalOwnedError(JournalError):
 
 class JournalBusyError(JournalError):
     """The journal cannot be written now (disk full, lock held by another program). The same call may work later."""
+
+
+class LeaseLostError(JournalError):
+    """Another member of the fleet has taken over what a transaction depends on. Nothing was changed."""
+
+    def __init__(self, kind: str, names: Collection[str]) -> None:
+        super().__init__(f"another bridge has taken over {kind} {', '.join(sorted(names))}")
+        self.kind = kind
+        self.names = frozenset(names)

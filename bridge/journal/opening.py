@@ -10,27 +10,34 @@ from typing import Protocol
 from bridge.common.extras import install_command
 from bridge.journal.errors import JournalError
 from bridge.journal.location import DatabaseLocation, Location
+from bridge.journal.members import Member
 from bridge.journal.protocols import Journal
 from bridge.journal.revisions import RevisionReader
 from bridge.journal.sql.copying import CopyResult, Store, copy_rows
 
 
-def open_for_router(location: Location, on_wait: Callable[[str], None] | None = None) -> Journal:
+def open_for_router(
+    location: Location, on_wait: Callable[[str], None] | None = None, member: Member | None = None
+) -> Journal:
     """The journal for the router, created if there is none. Raises JournalError, also where another router uses it.
 
-    With ``on_wait`` it waits for a database that another router uses, and calls it once with a sentence.
+    With ``on_wait`` it waits for a database that another router uses, and calls it once with a sentence. A ``member``
+    of a fleet uses the database beside others.
     """
     if isinstance(location, DatabaseLocation):
-        return _postgres().open_for_router(location, on_wait)
+        return _postgres().open_for_router(location, on_wait, member)
     from bridge.journal.sqlite import opening
 
     return opening.open_for_router(location)
 
 
-def open_for_courier(location: Location) -> Journal:
-    """The journal for the courier. Waits until no other courier uses it. Raises JournalError."""
+def open_for_courier(location: Location, member: Member | None = None) -> Journal:
+    """The journal for the courier. Waits until no other courier uses it. Raises JournalError.
+
+    A ``member`` of a fleet waits for none.
+    """
     if isinstance(location, DatabaseLocation):
-        return _postgres().open_for_courier(location)
+        return _postgres().open_for_courier(location, member)
     from bridge.journal.sqlite import opening
 
     return opening.open_for_courier(location)
@@ -114,8 +121,10 @@ def examine(location: DatabaseLocation) -> None:
 
 
 class _Postgres(Protocol):
-    def open_for_router(self, location: DatabaseLocation, on_wait: Callable[[str], None] | None) -> Journal: ...
-    def open_for_courier(self, location: DatabaseLocation) -> Journal: ...
+    def open_for_router(
+        self, location: DatabaseLocation, on_wait: Callable[[str], None] | None, member: Member | None
+    ) -> Journal: ...
+    def open_for_courier(self, location: DatabaseLocation, member: Member | None) -> Journal: ...
     def open_to_write(self, location: DatabaseLocation) -> Journal: ...
     def open_to_read(self, location: DatabaseLocation) -> Journal: ...
     def link_key(self, location: DatabaseLocation, first: bytes | None) -> bytes: ...

@@ -17,6 +17,8 @@ from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
 from bridge.common.clock import Step
 from bridge.delivery import Capacity, Delivery, DeliveryState, Health, Settlement
+from bridge.journal.members import MemberRecord
+from bridge.journal.membership import Membership
 from bridge.journal.records import (
     NO_MEMORY,
     AttemptRecord,
@@ -106,9 +108,16 @@ class DeliveryQueue(Protocol):
     Health alerts have an order key that precedes all others. A delivery is sent at least once: a claim that is not
     settled ends with its lease.
 
-    Several couriers: each channel is owned by one courier with a fencing token, so that rate, circuit and order stay in
-    one place; `release` then covers the channels that this courier owns.
+    Several couriers: each channel is leased by one courier with a token, so that rate, circuit and order stay in one
+    place. A member of a fleet has the channels of `own_channels`, none before. Every method that writes then covers
+    only those of them that it still has, and changes nothing of the others.
     """
+
+    def own_channels(self, tokens: Mapping[str, int], now_ns: int) -> int:
+        """Have these leased channels, and no others. Ends the claims of those that are new, and returns how many.
+
+        Where the journal has one courier, this changes nothing.
+        """
 
     def claim(self, now_ns: int, lease_ns: int, capacity: Mapping[str, Capacity]) -> list[tuple[Delivery, ...]]:
         """Claim deliveries that are due, oldest first: one tuple for each send, all for one channel.
@@ -153,6 +162,9 @@ class DeliveryQueue(Protocol):
 
     def next_due(self, channels: Collection[str]) -> int | None:
         """The earliest time at which a delivery for one of the channels can be claimed; None if there is none."""
+
+    def due_times(self, channels: Collection[str]) -> Mapping[str, int]:
+        """The earliest time at which a delivery can be claimed, for each of the channels that has one."""
 
     def waiting(self, channel: str, limit: int | None = None) -> int:
         """How many deliveries of the channel are pending or claimed, counted up to `limit`."""
@@ -322,3 +334,7 @@ class Journal:
     """Raises JournalError where the journal was deleted or replaced since it was opened. Cheap."""
     close: Callable[[], None]
     """Closes the connection and releases the lock, if this journal holds one."""
+    membership: Membership | None = None
+    """The membership of this process in a fleet, which has joined and is to be started."""
+    members: Callable[[], list[MemberRecord]] = list
+    """Every member of the fleet that uses the journal. Raises JournalError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,6 +11,7 @@ from bridge.alert import Alert
 from bridge.delivery import Capacity, Delivery
 from bridge.journal.codec import decode_notification
 from bridge.journal.errors import UnreadableError
+from bridge.journal.postgres.channel_leases import ChannelLeases
 from bridge.journal.postgres.database import Database, UnknownOutcomeError
 from bridge.journal.postgres.placement import has_new, place
 from bridge.journal.postgres.settlements import bury
@@ -35,21 +37,30 @@ _FOLLOWERS = (
     "(SELECT * FROM deliveries AS e WHERE e.channel = k.channel AND e.order_key = k.order_key AND e.id > k.id "
     f"AND e.{OPEN} ORDER BY e.id LIMIT ?) AS d JOIN alerts AS a ON a.seq = d.alert_seq ORDER BY d.id"
 )
-_NEXT_DUE = (
-    "SELECT d.due_ns FROM unnest(?::text[]) AS c (channel) CROSS JOIN LATERAL (SELECT due_ns FROM deliveries AS e "
-    f"WHERE e.channel = c.channel AND e.{OPEN} AND e.blocked = 0 ORDER BY e.due_ns LIMIT 1) AS d "
-    "ORDER BY d.due_ns LIMIT 1"
+_DUE_TIMES = (
+    "SELECT c.channel, d.due_ns FROM unnest(?::text[]) AS c (channel) CROSS JOIN LATERAL (SELECT due_ns FROM "
+    f"deliveries AS e WHERE e.channel = c.channel AND e.{OPEN} AND e.blocked = 0 ORDER BY e.due_ns LIMIT 1) AS d"
 )
 _CLAIM = "UPDATE deliveries SET state = 'claimed', due_ns = ? WHERE id = ANY(?)"
-_PUT_BACK = "UPDATE deliveries SET state = 'pending', due_ns = ? WHERE id = ANY(?) AND state = 'claimed'"
+_PUT_BACK = (
+    "UPDATE deliveries AS d SET state = 'pending', due_ns = g.now FROM "
+    "(SELECT ?::bigint AS now, ?::bigint[] AS ids, ?::text[] AS channels) AS g "
+    "WHERE d.id = ANY(g.ids) AND d.state = 'claimed' AND (g.channels IS NULL OR d.channel = ANY(g.channels))"
+)
+
+
+class _DueTime(NamedTuple):
+    channel: str
+    due_ns: int
 
 
 class Claims:
     """The part of DeliveryQueue that reads and claims what is due."""
 
-    def __init__(self, database: Database, bodies: Bodies) -> None:
+    def __init__(self, database: Database, bodies: Bodies, leases: ChannelLeases) -> None:
         self._database = database
         self._bodies = bodies
+        self._leases = leases
         self._uncertain: list[int] = []
         """Deliveries that may have been claimed by a transaction whose outcome is unknown."""
 
@@ -59,36 +70,44 @@ class Claims:
             self.put_back(self._uncertain, now_ns)
             self._uncertain = []
         self._place()
-        rooms = {channel: room for channel, room in capacity.items() if room.sends > 0}
+        rooms = {channel: capacity[channel] for channel in self._leases.among(capacity) if capacity[channel].sends > 0}
         sends = list(self._sends(rooms, now_ns)) if rooms else []
         if not sends:
             return []
-        unreadable: list[tuple[int, str]] = []
+        unreadable: list[tuple[str, int, str]] = []
         claimed = [tuple(self._deliveries(send, unreadable)) for send in sends]
         ids = [each.id for send in claimed for each in send]
         try:
             with self._database.transaction(durable=False) as statements:
-                statements.execute(_CLAIM, (now_ns + lease_ns, ids))
-                bury(statements, unreadable, now_ns)
+                held = self._leases.held(statements, {send[0].channel for send in sends})
+                claimed = [send for send in claimed if send and send[0].notification.channel in held]
+                statements.execute(_CLAIM, (now_ns + lease_ns, [each.id for send in claimed for each in send]))
+                bury(statements, [(number, cause) for channel, number, cause in unreadable if channel in held], now_ns)
         except UnknownOutcomeError:
             self._uncertain = ids
             raise
-        return [send for send in claimed if send]
+        return claimed
 
     def put_back(self, ids: Collection[int], now_ns: int) -> None:
         """As in DeliveryQueue."""
         with self._database.transaction(durable=False) as statements:
-            statements.execute(_PUT_BACK, (now_ns, list(ids)))
+            statements.execute(_PUT_BACK, (now_ns, list(ids), self._leases.all_held(statements)))
 
     def next_due(self, channels: Collection[str]) -> int | None:
         """As in DeliveryQueue."""
+        return min(self.due_times(channels).values(), default=None)
+
+    def due_times(self, channels: Collection[str]) -> dict[str, int]:
+        """As in DeliveryQueue."""
         self._place()
-        return next(iter(self._database.rows(int, _NEXT_DUE, (list(channels),))), None)
+        rows = self._database.rows(_DueTime, _DUE_TIMES, (self._leases.among(channels),))
+        return {row.channel: row.due_ns for row in rows}
 
     def _place(self) -> None:
-        if has_new(self._database):
+        shared = self._leases.is_shared
+        if has_new(self._database, self._leases.names if shared else None):
             with self._database.transaction(durable=False) as statements:
-                place(statements)
+                place(statements, self._leases.all_held(statements))
 
     def _sends(self, rooms: Mapping[str, Capacity], now_ns: int) -> Iterator[list[DueRow]]:
         """For each channel up to ``Capacity.sends`` lists of deliveries, health alerts first, then oldest first."""
@@ -115,13 +134,13 @@ class Claims:
     def _rows(self, statement: str, channels: Sequence[str], limits: Sequence[int], now_ns: int) -> list[DueRow]:
         return self._database.rows(DueRow, statement, (channels, limits, now_ns))
 
-    def _deliveries(self, send: Iterable[DueRow], unreadable: list[tuple[int, str]]) -> Iterator[Delivery]:
+    def _deliveries(self, send: Iterable[DueRow], unreadable: list[tuple[str, int, str]]) -> Iterator[Delivery]:
         """The deliveries of these rows; those that cannot be read are added to ``unreadable``."""
         for row in send:
             try:
                 yield self._delivery(row)
             except UnreadableError as error:
-                unreadable.append((row.id, str(error)))
+                unreadable.append((row.channel, row.id, str(error)))
 
     def _delivery(self, row: DueRow) -> Delivery:
         alert = self._bodies.decode(row.alert_id, row.body)

@@ -33,14 +33,19 @@ _SESSION = (
     "SET lock_timeout = '30s'; SET timezone = 'UTC'"
 )
 """The server ends the session, with its locks, soon after the client has vanished."""
+_STATEMENT_SECONDS = 30
+_LEAST_IDLE_SECONDS = 2.0
 
 _LIBPQ_AUTHORITIES = Path("~/.postgresql/root.crt")
 
 PgConnection = psycopg.Connection[tuple[object, ...]]
 
 
-def connect(location: DatabaseLocation, role: str, *, read_only: bool = False) -> PgConnection:
-    """A session, with its search_path set. ``role`` names it for people. Raises psycopg.Error and JournalError."""
+def connect(location: DatabaseLocation, role: str, *, read_only: bool = False, settings: str = "") -> PgConnection:
+    """A session, with its search_path set. Raises psycopg.Error and JournalError.
+
+    ``role`` names it for people; ``settings`` are further statements.
+    """
     parameters = _parameters(location)
     options = str(parameters.get("options", ""))
     if "search_path" not in options:
@@ -48,16 +53,24 @@ def connect(location: DatabaseLocation, role: str, *, read_only: bool = False) -
     parameters.setdefault("application_name", f"falco-bridge {role} {socket.gethostname()} {os.getpid()}"[:63])
     connection = psycopg.connect(make_conninfo("", **{**_DEFAULTS, **parameters}), autocommit=True)
     read = "SET default_transaction_read_only = on" if read_only else "SET default_transaction_read_only = off"
-    connection.execute(f"{_SESSION}; {read}")  # constants
+    connection.execute(f"{_SESSION}; {read}{settings}")  # constants
     return connection
 
 
-def first_connect(location: DatabaseLocation, role: str, *, read_only: bool = False) -> PgConnection:
+def first_connect(
+    location: DatabaseLocation, role: str, *, read_only: bool = False, settings: str = ""
+) -> PgConnection:
     """As ``connect``. Raises JournalError that says what to check."""
     try:
-        return connect(location, role, read_only=read_only)
+        return connect(location, role, read_only=read_only, settings=settings)
     except psycopg.Error as error:
         raise cannot_connect(error, str(location)) from error
+
+
+def settings_of_member(lease_seconds: float) -> str:
+    """Statements for the session of a member of a fleet: one that is frozen in a transaction soon blocks no other."""
+    idle = int(max(2 * lease_seconds, _LEAST_IDLE_SECONDS) * 1000)
+    return f"; SET idle_in_transaction_session_timeout = {idle}; SET statement_timeout = '{_STATEMENT_SECONDS}s'"
 
 
 def _parameters(location: DatabaseLocation) -> dict[str, str]:

@@ -10,6 +10,8 @@ import structlog
 
 from bridge.common.clock import Step
 from bridge.delivery import Capacity, Delivery, Health, Settlement
+from bridge.journal.members import CHANNEL
+from bridge.journal.postgres.channel_leases import ChannelLeases
 from bridge.journal.postgres.claims import Claims
 from bridge.journal.postgres.database import Database, Statements, storable
 from bridge.journal.postgres.placement import unblock_first
@@ -33,7 +35,14 @@ _FOLLOW = (
     "due_ns = CASE WHEN state = 'pending' AND attempts = 0 THEN least(due_ns, v.now) "
     f"WHEN state = 'pending' THEN {_MOVED.format(column='due_ns')} ELSE due_ns + v.by END, "
     f"settled_ns = {_MOVED.format(column='settled_ns')} "
-    f"FROM (SELECT ?::bigint AS by, ?::bigint AS checked, ?::bigint AS now) AS v WHERE {OPEN}"
+    "FROM (SELECT ?::bigint AS by, ?::bigint AS checked, ?::bigint AS now, ?::text[] AS channels) AS v "
+    f"WHERE {OPEN} AND (v.channels IS NULL OR channel = ANY(v.channels))"
+)
+_RELEASE = f"UPDATE deliveries SET state = 'pending', due_ns = ? WHERE {OPEN} AND state = 'claimed'"
+_RELEASE_OF = f"{_RELEASE} AND channel = ANY(?)"
+_NOT_LEASED = (
+    "AND NOT EXISTS (SELECT 1 FROM leases AS l JOIN members AS m ON m.id = l.member "
+    f"WHERE l.kind = '{CHANNEL}' AND l.name = channels.name AND m.expires > clock_timestamp())"
 )
 
 
@@ -43,11 +52,22 @@ class _HealthRow(NamedTuple):
 
 
 class PostgresDeliveryQueue:
-    """Implements DeliveryQueue. The lock of the courier makes it the only one that claims."""
+    """Implements DeliveryQueue. The lock of the courier makes it the only one that claims, or the leases of a fleet."""
 
-    def __init__(self, database: Database, bodies: Bodies) -> None:
+    def __init__(self, database: Database, bodies: Bodies, member: str = "") -> None:
+        """``member`` is the id of a courier that is a member of a fleet."""
         self._database = database
-        self._claims = Claims(database, bodies)
+        self._leases = ChannelLeases(member)
+        self._claims = Claims(database, bodies, self._leases)
+
+    def own_channels(self, tokens: Mapping[str, int], now_ns: int) -> int:
+        """As in DeliveryQueue."""
+        gained = self._leases.use(tokens)
+        if not gained:
+            return 0
+        with self._database.transaction() as statements:
+            held = list(self._leases.held(statements, gained))
+            return statements.execute(_RELEASE_OF, (now_ns, held)).rowcount
 
     def claim(self, now_ns: int, lease_ns: int, capacity: Mapping[str, Capacity]) -> list[tuple[Delivery, ...]]:
         """As in DeliveryQueue."""
@@ -57,23 +77,28 @@ class PostgresDeliveryQueue:
         """As in DeliveryQueue."""
         return self._claims.next_due(channels)
 
+    def due_times(self, channels: Collection[str]) -> dict[str, int]:
+        """As in DeliveryQueue."""
+        return self._claims.due_times(channels)
+
     def settle(self, settlements: Sequence[Settlement], health: Mapping[str, Health] | None = None) -> None:
         """As in DeliveryQueue."""
         if not settlements and not health:
             return
 
         def write(statements: Statements) -> None:
-            apply(statements, settlements)
-            write_health(statements, health or {})
+            apply(statements, settlements, self._leases)
+            write_health(statements, health or {}, self._leases)
 
         self._database.run((settlements, health), write)
 
     def release(self, now_ns: int) -> int:
         """As in DeliveryQueue."""
         with self._database.transaction() as statements:
-            return statements.execute(
-                f"UPDATE deliveries SET state = 'pending', due_ns = ? WHERE {OPEN} AND state = 'claimed'", (now_ns,)
-            ).rowcount
+            channels = self._leases.all_held(statements)
+            if channels is not None:
+                return statements.execute(_RELEASE_OF, (now_ns, channels)).rowcount
+            return statements.execute(_RELEASE, (now_ns,)).rowcount
 
     def put_back(self, ids: Collection[int], now_ns: int) -> None:
         """As in DeliveryQueue."""
@@ -83,8 +108,9 @@ class PostgresDeliveryQueue:
         """As in DeliveryQueue. A delivery that was never tried is due: no clock can make it wait."""
 
         def write(statements: Statements) -> None:
-            statements.execute(_FOLLOW, (step.by_ns, step.checked_ns, step.now_ns))
-            write_health(statements, health)
+            channels = self._leases.all_held(statements)
+            statements.execute(_FOLLOW, (step.by_ns, step.checked_ns, step.now_ns, channels))
+            write_health(statements, health, self._leases)
 
         self._database.run((step, health), write)
 
@@ -96,6 +122,8 @@ class PostgresDeliveryQueue:
     def make_due_now(self, channel: str, now_ns: int) -> None:
         """As in DeliveryQueue."""
         with self._database.transaction() as statements:
+            if not self._leases.held(statements, [channel]):
+                return
             statements.execute(
                 f"UPDATE deliveries SET due_ns = ? WHERE channel = ? AND {OPEN} AND due_ns > ? AND state = 'pending' "
                 "AND attempts > 0",
@@ -108,6 +136,8 @@ class PostgresDeliveryQueue:
         if not self._database.rows(int, f"{expired} LIMIT 1", (channel, before_ns)):
             return 0
         with self._database.transaction() as statements:
+            if not self._leases.held(statements, [channel]):
+                return 0
             keys = statements.execute(
                 "UPDATE deliveries SET state = 'dead', settled_ns = ?, reason = ?, status = NULL "
                 f"WHERE id IN ({expired} ORDER BY created_ns, id LIMIT ?) RETURNING order_key",
@@ -139,7 +169,8 @@ class PostgresDeliveryQueue:
     def remove_health_except(self, channels: Collection[str]) -> None:
         """As in DeliveryQueue."""
         with self._database.transaction() as statements:
-            statements.execute("DELETE FROM channels WHERE name <> ALL(?::text[])", (list(channels),))
+            which = _NOT_LEASED if self._leases.is_shared else ""
+            statements.execute(f"DELETE FROM channels WHERE name <> ALL(?::text[]) {which}", (list(channels),))
 
 
 def _health(row: _HealthRow) -> Health:

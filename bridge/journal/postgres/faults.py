@@ -8,8 +8,9 @@ from bridge.journal.errors import JournalBusyError, JournalError
 
 BUSY_SECONDS = 30.0
 """How long a call waits for the database to be back before it reports that the journal is busy."""
-_PASSING = ("08", "40", "53", "55", "57", "58")
-"""Classes of SQLSTATE after which the same call may work later: connection, conflict, resources, lock, shutdown."""
+_PASSING = ("08", "25P03", "25P04", "40", "53", "55", "57", "58")
+"""Beginnings of SQLSTATE after which the same call may work later: connection, a transaction that took too long,
+conflict, resources, lock, shutdown."""
 
 _CHECK = "check its address, the role's password and pg_hba.conf"
 _REMEDIES = (

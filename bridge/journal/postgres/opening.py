@@ -15,12 +15,15 @@ import psycopg
 from bridge.journal.errors import JournalError, JournalOwnedError
 from bridge.journal.file_lock import FileLock
 from bridge.journal.location import DatabaseLocation
+from bridge.journal.members import Member
+from bridge.journal.membership import Membership
 from bridge.journal.postgres.alert_log import PostgresAlertLog
-from bridge.journal.postgres.connection import PgConnection, connect, first_connect
+from bridge.journal.postgres.connection import PgConnection, connect, first_connect, settings_of_member
 from bridge.journal.postgres.copying import PostgresStore
 from bridge.journal.postgres.database import Database
 from bridge.journal.postgres.delivery_queue import PostgresDeliveryQueue
 from bridge.journal.postgres.faults import explain
+from bridge.journal.postgres.leases import PostgresLeases, read_members
 from bridge.journal.postgres.maintenance import PostgresMaintenance
 from bridge.journal.postgres.migrate import check, check_server, migrate, read_format
 from bridge.journal.postgres.migrations import COURIER, ROUTER
@@ -42,10 +45,15 @@ _AGAIN_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 
 
-def assemble(database: Database, location: DatabaseLocation, lock: FileLock | None = None) -> Journal:
-    """A journal over an open database. Closing it releases ``lock``."""
+def assemble(
+    database: Database, location: DatabaseLocation, lock: FileLock | None = None,
+    membership: Membership | None = None,
+) -> Journal:  # fmt: skip
+    """A journal over an open database. Closing it leaves the fleet, and releases ``lock``."""
 
     def close() -> None:
+        if membership is not None:
+            membership.close()
         database.close()
         if lock is not None:
             lock.release()
@@ -54,16 +62,20 @@ def assemble(database: Database, location: DatabaseLocation, lock: FileLock | No
     return Journal(
         alerts=PostgresAlertLog(database, bodies),
         memory=PostgresMemory(database, SecretRow(database, STATE_KEYS)),
-        deliveries=PostgresDeliveryQueue(database, bodies),
+        deliveries=PostgresDeliveryQueue(database, bodies, "" if membership is None else membership.member.id),
         dead_letters=SqlDeadLetterQueue(database, bodies, reopen),
         history=SqlHistory(database, bodies),
         maintenance=PostgresMaintenance(database, bodies, partial(read_database, location)),
         verify=lambda: None,  # a lost session is noticed when it is used
         close=close,
+        membership=membership,
+        members=partial(read_members, database),
     )
 
 
-def open_for_router(location: DatabaseLocation, on_wait: Callable[[str], None] | None = None) -> Journal:
+def open_for_router(
+    location: DatabaseLocation, on_wait: Callable[[str], None] | None = None, member: Member | None = None
+) -> Journal:
     """As in `bridge.journal.opening`."""
     files = location.files
     lock = FileLock(files.with_name(files.name + ".lock")) if files.parent.is_dir() else None
@@ -73,21 +85,25 @@ def open_for_router(location: DatabaseLocation, on_wait: Callable[[str], None] |
             "journal.path of its own"
         )
     try:
-        database = _owned(location, ROUTER, _ROUTER_SECONDS) if on_wait is None else _awaited(location, on_wait)
+        database, membership = _awaited(location, on_wait, member)
     except JournalError:
         if lock is not None:
             lock.release()
         raise
-    return assemble(database, location, lock)
+    return assemble(database, location, lock, membership)
 
 
-def _awaited(location: DatabaseLocation, on_wait: Callable[[str], None]) -> Database:
+def _awaited(
+    location: DatabaseLocation, on_wait: Callable[[str], None] | None, member: Member | None
+) -> tuple[Database, Membership | None]:
     """The database once no other router has it. The first wait is reported; after it, a lost connection is no error."""
     waits = False
     while True:
         try:
-            return _owned(location, ROUTER, _ROUTER_SECONDS)
+            return _joined(location, ROUTER, _ROUTER_SECONDS, member)
         except JournalOwnedError as error:
+            if on_wait is None:
+                raise
             if not waits:
                 on_wait(str(error))
             waits = True
@@ -97,9 +113,34 @@ def _awaited(location: DatabaseLocation, on_wait: Callable[[str], None]) -> Data
             time.sleep(_RETRY_SECONDS)
 
 
-def open_for_courier(location: DatabaseLocation) -> Journal:
+def open_for_courier(location: DatabaseLocation, member: Member | None = None) -> Journal:
     """As in `bridge.journal.opening`."""
-    return assemble(_owned(location, COURIER, _COURIER_SECONDS), location)
+    database, membership = _joined(location, COURIER, _COURIER_SECONDS, member)
+    return assemble(database, location, membership=membership)
+
+
+def open_member_session(location: DatabaseLocation, role: str, member: Member) -> Database:
+    """A further session of a member that writes, with a count of commits of its own. Raises JournalError."""
+    return _owned(location, role, _ROUTER_SECONDS, member)
+
+
+def _joined(
+    location: DatabaseLocation, role: str, wait_seconds: float, member: Member | None
+) -> tuple[Database, Membership | None]:
+    """The database, and the membership of a member of a fleet, which has joined."""
+    if member is None:
+        return _owned(location, role, wait_seconds), None
+    settings = settings_of_member(member.lease_seconds) + "; SET synchronous_commit = off"
+    connect_again = partial(connect, location, "lease", settings=settings)
+    connection = first_connect(location, "lease", settings=settings)
+    _prepare(connection, location)
+    membership = Membership(PostgresLeases(Database(connection, connect_again, str(location)), member), member)
+    try:
+        membership.join()
+        return _owned(location, role, wait_seconds, member), membership
+    except JournalError:
+        membership.close()
+        raise
 
 
 def open_to_write(location: DatabaseLocation) -> Journal:
@@ -169,9 +210,10 @@ def migrate_database(location: DatabaseLocation, *, contract: bool) -> tuple[int
         return migrate(connection, str(location), contract=contract)
 
 
-def _owned(location: DatabaseLocation, role: str, wait_seconds: float) -> Database:
-    name, ownership = str(location), Ownership(role)
-    connection = first_connect(location, role)
+def _owned(location: DatabaseLocation, role: str, wait_seconds: float, member: Member | None = None) -> Database:
+    name, ownership = str(location), Ownership(role, "" if member is None else member.id)
+    settings = "" if member is None else settings_of_member(member.lease_seconds)
+    connection = first_connect(location, role, settings=settings)
     _prepare(connection, location)
     try:
         ownership.acquire(connection, name, wait_seconds)
@@ -183,7 +225,7 @@ def _owned(location: DatabaseLocation, role: str, wait_seconds: float) -> Databa
         raise
 
     def open_again() -> PgConnection:
-        again = connect(location, role)
+        again = connect(location, role, settings=settings)
         try:
             ownership.acquire(again, name, _AGAIN_SECONDS)
         except (psycopg.Error, JournalError):

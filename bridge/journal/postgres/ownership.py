@@ -1,8 +1,11 @@
-"""Makes one process the only router, or the only courier, of a database.
+"""Makes one process the only router, or the only courier, of a database; or one of the members of a fleet.
 
 A lock of the session keeps others out, and ends with the session. Each owner has a token; every transaction of an owner
 checks it, so that a process that lost its session writes nothing once another one has taken over. The same row counts
 the owner's commits: after a lost answer it shows whether the last one was made.
+
+Members of a fleet share the lock of their role, so that no bridge without roles works beside them. Each has a lock and
+a row of its own besides.
 """
 
 from __future__ import annotations
@@ -27,8 +30,10 @@ _POLL_SECONDS = 0.05
 class Ownership:
     """The role of one process; none before ``acquire``."""
 
-    def __init__(self, role: str) -> None:
-        self.role = role
+    def __init__(self, role: str, member: str = "") -> None:
+        """``member`` is the id of a member of a fleet; empty for the only one."""
+        self.role = f"{role} {member}" if member else role
+        self._shared = role if member else ""
         self._token = 0
         self._commits = 0
         self.outcome: bool | None = None
@@ -69,6 +74,11 @@ class Ownership:
 
     def _locked(self, connection: PgConnection) -> bool:
         found = connection.execute(f"SELECT pg_try_advisory_lock({_LOCK})", (self.role,)).fetchone()
+        if found is None or not found[0]:
+            return False
+        if not self._shared:
+            return True
+        found = connection.execute(f"SELECT pg_try_advisory_lock_shared({_LOCK})", (self._shared,)).fetchone()
         return found is not None and bool(found[0])
 
     def _verify(self, connection: PgConnection, name: str) -> None:
@@ -78,8 +88,13 @@ class Ownership:
         self.outcome = found[1] == self._commits
 
     def _held(self, connection: PgConnection, name: str) -> str:
-        holder = connection.execute(_HOLDER, (self.role,)).fetchone()
+        holder = connection.execute(_HOLDER, (self._shared or self.role,)).fetchone()
         who = "" if holder is None else f" ({holder[0]}, from {holder[1]})"
+        if self._shared:
+            return (
+                f"a falco-bridge without `roles`{who} is using the journal {name}; stop it, or set `roles` in its "
+                "config too"
+            )
         noun = "falco-bridge" if self.role == ROUTER else "courier"
         return (
             f"another {noun}{who} is using the journal {name}; stop it, set journal.standby to wait for it, or give "

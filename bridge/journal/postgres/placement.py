@@ -17,7 +17,13 @@ from bridge.journal.sql.order_keys import OPEN
 _AT_ONCE = 5000
 _NEW_ONES = (
     f"SELECT id, channel, order_key FROM deliveries WHERE {OPEN} AND blocked = {NEW} "
-    f"ORDER BY channel, id LIMIT {_AT_ONCE}"
+    f"{{which}} ORDER BY channel, id LIMIT {_AT_ONCE}"
+)
+_ALL_NEW, _NEW_OF = _NEW_ONES.format(which=""), _NEW_ONES.format(which="AND channel = ANY(?)")
+_HAS_NEW = f"SELECT 1 FROM deliveries WHERE {OPEN} AND blocked = {NEW} LIMIT 1"
+_HAS_NEW_OF = (
+    "SELECT 1 FROM unnest(?::text[]) AS c (channel) WHERE EXISTS (SELECT 1 FROM deliveries AS d "
+    f"WHERE d.channel = c.channel AND d.{OPEN} AND d.blocked = {NEW}) LIMIT 1"
 )
 _ACTIVE = (
     "SELECT d.channel, d.order_key, d.id, d.state FROM unnest(?::text[], ?::bigint[]) AS k (channel, order_key) "
@@ -33,14 +39,17 @@ _UNBLOCK = (
 _Key = tuple[str, int]
 
 
-def has_new(database: Database) -> bool:
-    """Whether some deliveries have no place yet."""
-    return bool(database.rows(int, f"SELECT 1 FROM deliveries WHERE {OPEN} AND blocked = {NEW} LIMIT 1"))
+def has_new(database: Database, channels: Collection[str] | None = None) -> bool:
+    """Whether some deliveries have no place yet, of these channels or of all."""
+    if channels is None:
+        return bool(database.rows(int, _HAS_NEW))
+    return bool(channels and database.rows(int, _HAS_NEW_OF, (list(channels),)))
 
 
-def place(statements: Statements) -> None:
-    """Give every new delivery its place, within the caller's transaction."""
-    while rows := statements.execute(_NEW_ONES).fetchall():
+def place(statements: Statements, channels: Collection[str] | None = None) -> None:
+    """Give every new delivery its place, within the caller's transaction; of these channels or of all."""
+    query, which = (_ALL_NEW, ()) if channels is None else (_NEW_OF, (list(channels),))
+    while rows := statements.execute(query, which).fetchall():
         new: dict[_Key, list[int]] = {}
         for number, channel, key in rows:
             new.setdefault((channel, key), []).append(number)

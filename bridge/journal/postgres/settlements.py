@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from bridge.delivery import DeliveryState, Health, Settlement
+from bridge.journal.postgres.channel_leases import ChannelLeases
 from bridge.journal.postgres.database import Statements, storable
 from bridge.journal.postgres.placement import unblock_first
 from bridge.journal.sql.dead_letters import UNREADABLE
@@ -67,13 +68,19 @@ class _Changes:
             self._known[each.delivery_id] = (channel, key, attempts)
 
 
-def apply(statements: Statements, settlements: Sequence[Settlement]) -> None:
-    """Apply settlements in their order. Those of deliveries that are not open change nothing."""
+def apply(statements: Statements, settlements: Sequence[Settlement], leases: ChannelLeases) -> None:
+    """Apply settlements in their order.
+
+    Those of deliveries that are not open, or of channels that another courier has taken over, change nothing.
+    """
     if not settlements:
         return
     ids = list({each.delivery_id for each in settlements})
-    found = statements.execute(_OPEN_ONES, (ids,))
-    changes = _Changes({number: (channel, key, attempts) for number, channel, key, attempts in found})
+    found = statements.execute(_OPEN_ONES, (ids,)).fetchall()
+    held = leases.held(statements, {channel for _, channel, _, _ in found})
+    changes = _Changes(
+        {number: (channel, key, attempts) for number, channel, key, attempts in found if channel in held}
+    )
     for each in settlements:
         changes.add(each)
     if not changes.rows:
@@ -89,11 +96,14 @@ def apply(statements: Statements, settlements: Sequence[Settlement]) -> None:
         statements.execute(_FORGET, _columns(old))
 
 
-def write_health(statements: Statements, health: Mapping[str, Health]) -> None:
-    """Store the health of channels, within the caller's transaction."""
+def write_health(statements: Statements, health: Mapping[str, Health], leases: ChannelLeases) -> None:
+    """Store the health of channels, within the caller's transaction; not of those that another courier has."""
+    if not health:
+        return
+    held = leases.held(statements, health)
     statements.executemany(
         "INSERT INTO channels VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET health = excluded.health",
-        [(name, msgspec.json.encode(each)) for name, each in health.items()],
+        [(name, msgspec.json.encode(each)) for name, each in health.items() if name in held],
     )
 
 

@@ -39,6 +39,15 @@ class SqliteDeliveryQueue:
         """As in DeliveryQueue."""
         return self._claims.next_due(channels)
 
+    def own_channels(self, tokens: Mapping[str, int], now_ns: int) -> int:  # noqa: ARG002  # a file has one courier
+        """As in DeliveryQueue."""
+        return 0
+
+    def due_times(self, channels: Collection[str]) -> dict[str, int]:
+        """As in DeliveryQueue."""
+        found = ((each, self.next_due([each])) for each in channels)
+        return {name: due_ns for name, due_ns in found if due_ns is not None}
+
     def settle(self, settlements: Sequence[Settlement], health: Mapping[str, Health] | None = None) -> None:
         """As in DeliveryQueue."""
         if not settlements and not health:

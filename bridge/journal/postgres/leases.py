@@ -1,0 +1,196 @@
+"""Members of a fleet and what each of them has to itself, by the clock of the database.
+
+A *member* is a process; a *lease* gives one thing to one member: a partition, a channel, a source, a duty. A member is
+alive until its row expires. The leases of one that is not alive may be taken over, which adds one to their tokens. A
+writer locks its leases with their tokens (``fence``, ``held``) in the transaction that depends on them. A member that
+was taken for dead then writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from bridge.journal.errors import LeaseLostError
+from bridge.journal.members import Member, MemberRecord, Taken
+from bridge.journal.postgres.database import Database, Statements
+
+_FORGET_AFTER = "interval '1 day'"
+"""How long a member that has vanished is shown."""
+_NOW_NS = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
+_EXPIRES = "clock_timestamp() + ? * interval '1 second'"
+_IS_ALIVE = "expires > clock_timestamp()"
+_JOIN = (
+    "INSERT INTO members (id, bridge, host, version, pid, roles, expires) "
+    f"VALUES (?, ?, ?, ?, ?, ?::text[], {_EXPIRES}) ON CONFLICT (id) DO UPDATE SET expires = excluded.expires"
+)
+_BEAT = f"UPDATE members SET expires = {_EXPIRES} WHERE id = ? RETURNING {_NOW_NS}"
+_NOTE = (
+    "UPDATE members SET loaded = coalesce(?, loaded), active = coalesce(?, active), info = info || ?::jsonb "
+    "WHERE id = ?"
+)
+_NAME = "INSERT INTO leases (kind, name) SELECT ?, unnest(?::text[]) ON CONFLICT DO NOTHING"
+_TAKE = f"""
+WITH given AS (SELECT ?::text AS kind, ?::text[] AS names, ?::text AS me, ?::text AS role, ?::integer AS extra),
+share AS (
+    SELECT ceil(cardinality(names)::numeric / greatest(1, (
+        SELECT count(*) FROM members WHERE {_IS_ALIVE} AND role = ANY(roles)
+    )))::integer AS most FROM given
+),
+mine AS (SELECT l.name, l.token FROM leases AS l, given AS g WHERE l.kind = g.kind AND l.member = g.me),
+free AS MATERIALIZED (
+    SELECT l.name FROM leases AS l, given AS g
+    WHERE l.kind = g.kind AND l.name = ANY(g.names) AND l.member <> g.me
+    AND NOT EXISTS (SELECT 1 FROM members AS m WHERE m.id = l.member AND m.{_IS_ALIVE})
+    ORDER BY random()
+    LIMIT (
+        SELECT greatest(0, most + extra - (SELECT count(*) FROM mine WHERE name = ANY(names))) FROM share, given
+    )
+    FOR UPDATE OF l SKIP LOCKED
+),
+taken AS (
+    UPDATE leases AS l SET member = g.me, token = l.token + 1 FROM free, given AS g
+    WHERE l.kind = g.kind AND l.name = free.name RETURNING l.name, l.token
+)
+SELECT name, token, (SELECT most FROM share), true FROM taken
+UNION ALL SELECT name, token, (SELECT most FROM share), false FROM mine
+"""
+_LEFT = (
+    "SELECT l.name FROM leases AS l WHERE l.kind = ? AND l.name = ANY(?) "
+    f"AND NOT EXISTS (SELECT 1 FROM members AS m WHERE m.id = l.member AND m.{_IS_ALIVE})"
+)
+_GIVE_UP = "UPDATE leases SET member = '', token = token + 1 WHERE kind = ? AND name = ANY(?) AND member = ?"
+_LOCK = "SELECT name, token FROM leases WHERE kind = ? AND name = ANY(?) AND member = ? ORDER BY name FOR KEY SHARE"
+_MEMBERS = (
+    "SELECT id, bridge, host, version, pid, roles, (extract(epoch FROM started) * 1000000)::bigint * 1000, "
+    f"(extract(epoch FROM clock_timestamp() - expires) * 1000000)::bigint * 1000, {_IS_ALIVE}, loaded, active, "
+    "info::text FROM members ORDER BY started, id"
+)
+_LEASES = (
+    "SELECT l.kind, l.name, l.member FROM leases AS l JOIN members AS m ON m.id = l.member "
+    f"WHERE m.{_IS_ALIVE} ORDER BY l.kind, l.name"
+)
+
+
+class _TakenRow(NamedTuple):
+    name: str
+    token: int
+    share: int
+    new: bool
+
+
+class _MemberRow(NamedTuple):
+    id: str
+    bridge: str
+    host: str
+    version: str
+    pid: int
+    roles: list[str]
+    started_ns: int
+    overdue_ns: int
+    is_alive: bool
+    loaded: str
+    active: str
+    info: str
+
+
+class _LeaseRow(NamedTuple):
+    kind: str
+    name: str
+    member: str
+
+
+class PostgresLeases:
+    """Implements LeaseTable for one member, over a session of its own."""
+
+    def __init__(self, database: Database, member: Member) -> None:
+        self._database = database
+        self._member = member
+        self._named: dict[str, frozenset[str]] = {}
+
+    def join(self) -> None:
+        """As in LeaseTable. Forgets members that vanished long ago."""
+        member = self._member
+        with self._database.transaction() as statements:
+            statements.execute(f"DELETE FROM members WHERE expires < clock_timestamp() - {_FORGET_AFTER}")
+            statements.execute(
+                _JOIN,
+                (member.id, member.bridge, member.host, member.version, member.pid, list(member.roles),
+                 member.lease_seconds),
+            )  # fmt: skip
+            statements.execute(
+                "DELETE FROM owners WHERE position(' ' IN role) > 0 "
+                "AND NOT EXISTS (SELECT 1 FROM members WHERE id = split_part(role, ' ', 2))"
+            )
+
+    def beat(self) -> int:
+        """As in LeaseTable."""
+        while not (found := self._database.rows(int, _BEAT, (self._member.lease_seconds, self._member.id))):
+            self.join()  # it was away for so long that it was forgotten
+        return found[0]
+
+    def take(self, kind: str, role: str, names: Collection[str], extra: int = 0) -> Taken:
+        """As in LeaseTable."""
+        wanted = frozenset(names)
+        if not wanted <= self._named.get(kind, frozenset()):
+            with self._database.transaction() as statements:
+                statements.execute(_NAME, (kind, sorted(wanted)))
+            self._named[kind] = wanted
+        rows = self._database.rows(_TakenRow, _TAKE, (kind, sorted(wanted), self._member.id, role, extra))
+        return Taken({row.name: row.token for row in rows}, rows[0].share if rows else 0)
+
+    def left(self, kind: str, names: Collection[str]) -> list[str]:
+        """As in LeaseTable."""
+        return self._database.rows(str, _LEFT, (kind, sorted(names)))
+
+    def give_up(self, kind: str, names: Collection[str]) -> None:
+        """As in LeaseTable."""
+        with self._database.transaction(durable=False) as statements:
+            statements.execute(_GIVE_UP, (kind, sorted(names), self._member.id))
+
+    def note(self, *, loaded: str | None, active: str | None, info: Mapping[str, object]) -> None:
+        """As in LeaseTable."""
+        with self._database.transaction(durable=False) as statements:
+            statements.execute(_NOTE, (loaded, active, msgspec.json.encode(info).decode(), self._member.id))
+
+    def leave(self) -> None:
+        """As in LeaseTable."""
+        with self._database.transaction() as statements:
+            statements.execute("UPDATE leases SET member = '', token = token + 1 WHERE member = ?", (self._member.id,))
+            statements.execute("DELETE FROM members WHERE id = ?", (self._member.id,))
+
+    def close(self) -> None:
+        """As in LeaseTable."""
+        self._database.close()
+
+
+def held(statements: Statements, kind: str, tokens: Mapping[str, int], member: str) -> frozenset[str]:
+    """Those of the leases that the member still has. They cannot be taken over until the transaction ends."""
+    if not tokens:
+        return frozenset()
+    rows = statements.execute(_LOCK, (kind, list(tokens), member)).fetchall()
+    return frozenset(name for name, token in rows if tokens[name] == token)
+
+
+def fence(statements: Statements, kind: str, tokens: Mapping[str, int], member: str) -> None:
+    """As ``held``. Raises LeaseLostError, which rolls back the transaction, where the member has lost any of them."""
+    lost = tokens.keys() - held(statements, kind, tokens, member)
+    if lost:
+        raise LeaseLostError(kind, lost)
+
+
+def read_members(database: Database) -> list[MemberRecord]:
+    """Every member that is alive or was not long ago, with what it has to itself."""
+    leases: dict[str, dict[str, list[str]]] = {}
+    for each in database.rows(_LeaseRow, _LEASES):
+        leases.setdefault(each.member, {}).setdefault(each.kind, []).append(each.name)
+    return [
+        MemberRecord(
+            row.id, row.bridge, row.host, row.version, row.pid, tuple(row.roles), row.started_ns, row.is_alive,
+            max(row.overdue_ns, 0), row.loaded, row.active, msgspec.json.decode(row.info),
+            {kind: tuple(names) for kind, names in leases.get(row.id, {}).items()},
+        )
+        for row in database.rows(_MemberRow, _MEMBERS)
+    ]  # fmt: skip

@@ -1,0 +1,296 @@
+"""Members of a fleet share what there is by leases, and a member that was taken for dead writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+
+import psycopg
+import pytest
+
+from bridge.common.secret import Secret
+from bridge.delivery import Capacity, Health
+from bridge.journal.errors import JournalBusyError, JournalError, LeaseLostError
+from bridge.journal.location import DatabaseLocation
+from bridge.journal.members import CHANNEL, COURIER, DUTY, ROUTER, Member
+from bridge.journal.membership import Membership
+from bridge.journal.opening import open_for_courier, open_for_router, open_to_read
+from bridge.journal.postgres.connection import connect, settings_of_member
+from bridge.journal.postgres.database import Database
+from bridge.journal.postgres.leases import PostgresLeases, fence, held
+from bridge.journal.postgres.opening import migrate_database
+from tests.support.builders import entries, settlement
+from tests.support.postgres import in_schema, new_schema
+from tests.support.waiting import wait_until
+
+LONG = 3600.0
+NAMES = ("a", "b", "c", "d")
+
+
+@pytest.fixture(scope="module")
+def migrated(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseLocation]:
+    schema = new_schema()
+    location = DatabaseLocation(Secret(in_schema(postgres, schema)), tmp_path_factory.getbasetemp() / schema)
+    migrate_database(location, contract=False)
+    yield location
+    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+@pytest.fixture
+def location(migrated: DatabaseLocation) -> DatabaseLocation:
+    with closing(connect(migrated, "test")) as connection:
+        connection.execute("DELETE FROM leases; DELETE FROM members; DELETE FROM deliveries; DELETE FROM alerts")
+    return migrated
+
+
+@pytest.fixture
+def table(location: DatabaseLocation) -> Iterator[Callable[..., PostgresLeases]]:
+    """Makes members that have joined."""
+    opened: list[PostgresLeases] = []
+
+    def join(name: str, lease_seconds: float = LONG, roles: tuple[str, ...] = (COURIER,)) -> PostgresLeases:
+        settings = settings_of_member(lease_seconds)
+        database = Database(
+            connect(location, "lease", settings=settings), partial(connect, location, "lease", settings=settings), "db"
+        )
+        opened.append(PostgresLeases(database, member(name, lease_seconds, roles)))
+        opened[-1].join()
+        return opened[-1]
+
+    yield join
+    for each in opened:
+        each.close()
+
+
+def member(name: str, lease_seconds: float = LONG, roles: tuple[str, ...] = (COURIER,)) -> Member:
+    return Member(name, f"bridge-{name}", "host", "1.0", 1, roles, lease_seconds)
+
+
+@contextmanager
+def database(location: DatabaseLocation) -> Iterator[Database]:
+    with closing(Database(connect(location, "test"), partial(connect, location, "test"), "db")) as opened:
+        yield opened
+
+
+def die(location: DatabaseLocation, name: str) -> None:
+    """The member's last beat was long ago."""
+    with closing(connect(location, "test")) as connection:
+        connection.execute("UPDATE members SET expires = clock_timestamp() WHERE id = %s", (name,))
+
+
+def test_members_have_fair_shares(table: Callable[..., PostgresLeases]) -> None:
+    """Each takes what is free up to its share; one that has joined gets what another one gives up."""
+    one = table("one")
+    assert one.take(CHANNEL, COURIER, NAMES).tokens == dict.fromkeys(NAMES, 1)
+    two = table("two")
+    assert two.take(CHANNEL, COURIER, NAMES).tokens == {}
+    assert one.take(CHANNEL, COURIER, NAMES).share == 2
+    one.give_up(CHANNEL, ["a", "b"])
+    assert two.take(CHANNEL, COURIER, NAMES).tokens == {"a": 3, "b": 3}
+    assert one.take(CHANNEL, COURIER, NAMES).tokens == {"c": 1, "d": 1}
+    table("other role", roles=(ROUTER,))
+    assert one.take(CHANNEL, COURIER, NAMES).share == 2
+
+
+def test_what_a_dead_member_had_is_taken_over(table: Callable[..., PostgresLeases], location: DatabaseLocation) -> None:
+    """With a new token. One that has left has nothing at once."""
+    one, two = table("one"), table("two")
+    assert len(one.take(CHANNEL, COURIER, NAMES).tokens) == 2
+    die(location, "one")
+    assert two.left(CHANNEL, NAMES) == list(NAMES)
+    assert sorted(two.take(CHANNEL, COURIER, NAMES).tokens.values()) == [1, 1, 2, 2]
+    one.beat()
+    assert one.take(CHANNEL, COURIER, NAMES).tokens == {}
+    two.leave()
+    assert sorted(one.take(CHANNEL, COURIER, NAMES).tokens.values()) == [3, 3, 4, 4]
+
+
+def test_a_member_that_was_taken_for_dead_writes_nothing(
+    table: Callable[..., PostgresLeases], location: DatabaseLocation
+) -> None:
+    """Its transaction is rolled back. What it still has, it may use, however late it is."""
+    one = table("one")
+    tokens = one.take(CHANNEL, COURIER, NAMES).tokens
+    die(location, "one")
+    with database(location) as writer:
+        with writer.transaction() as statements:
+            fence(statements, CHANNEL, tokens, "one")
+        table("two").take(CHANNEL, COURIER, ["b"])
+        with (  # noqa: PT012  # one transaction
+            pytest.raises(LeaseLostError, match="taken over channel b") as caught,
+            writer.transaction() as statements,
+        ):
+            statements.execute("UPDATE counters SET bytes = -1")
+            fence(statements, CHANNEL, tokens, "one")
+        assert caught.value.names == {"b"}
+        assert writer.number("SELECT bytes FROM counters") != -1
+        with writer.transaction() as statements:
+            assert held(statements, CHANNEL, tokens, "one") == {"a", "c", "d"}
+            assert held(statements, CHANNEL, {}, "one") == frozenset()
+
+
+def test_what_a_transaction_depends_on_is_not_taken_over_before_it_ends(
+    table: Callable[..., PostgresLeases], location: DatabaseLocation
+) -> None:
+    """Nobody waits: it is skipped meanwhile, and its member renews its lease beside the transaction."""
+    one, two = table("one"), table("two")
+    tokens = one.take(CHANNEL, COURIER, ["a"]).tokens
+    with database(location) as writer:
+        with writer.transaction() as statements:
+            fence(statements, CHANNEL, tokens, "one")
+            one.beat()
+            die(location, "one")
+            assert two.take(CHANNEL, COURIER, ["a"]).tokens == {}
+        assert two.take(CHANNEL, COURIER, ["a"]).tokens == {"a": 2}
+
+
+def test_a_member_that_is_frozen_in_a_transaction_blocks_nobody_for_long(
+    table: Callable[..., PostgresLeases], location: DatabaseLocation
+) -> None:
+    """The database ends its session. Its call may be repeated, and is refused then."""
+    one, two = table("one"), table("two")
+    tokens = one.take(CHANNEL, COURIER, ["a"]).tokens
+    settings = "; SET idle_in_transaction_session_timeout = 100"
+    frozen = Database(connect(location, "test", settings=settings), partial(connect, location, "test"), "db")
+    with pytest.raises(JournalBusyError), frozen.transaction() as statements:  # noqa: PT012  # one transaction
+        fence(statements, CHANNEL, tokens, "one")
+        die(location, "one")
+        wait_until(lambda: two.take(CHANNEL, COURIER, ["a"]).tokens == {"a": 2}, "the take-over")
+        statements.execute("UPDATE counters SET bytes = -1")
+    with closing(frozen), pytest.raises(LeaseLostError), frozen.transaction() as statements:
+        fence(statements, CHANNEL, tokens, "one")
+
+
+def test_a_member_that_was_forgotten_joins_again(
+    table: Callable[..., PostgresLeases], location: DatabaseLocation
+) -> None:
+    """A machine that slept for days. Members that vanished long ago are not listed."""
+    one = table("one")
+    with closing(connect(location, "test")) as connection:
+        connection.execute("UPDATE members SET expires = clock_timestamp() - interval '2 days'")
+    two = table("two")
+    two.take(DUTY, COURIER, ["sweep"])
+    two.note(loaded="digest", active=None, info={"lag": 3})
+    with closing(open_to_read(location)) as journal:
+        (found,) = journal.members()
+    assert (found.id, found.is_alive, found.loaded, found.active) == ("two", True, "digest", "")
+    assert (found.info, found.leases) == ({"lag": 3}, {DUTY: ("sweep",)})
+    assert one.beat() > 0
+    with closing(open_to_read(location)) as journal:
+        assert [each.id for each in journal.members()] == ["two", "one"]
+
+
+def test_a_membership_takes_gives_up_and_leaves(table: Callable[..., PostgresLeases]) -> None:
+    """What it has to finish first is given up when it says so; when it leaves, others have everything at once."""
+    changes: list[str] = []
+    first = Membership(table("one", 1.0), member("one", 1.0))
+    channels = first.hold(CHANNEL, COURIER, lambda: NAMES, lambda: changes.append("first"))
+    first.join()
+    first.start()
+    wait_until(lambda: len(channels.tokens) == 4 and channels.has("a"), "the first member")
+    second = Membership(table("two", 1.0), member("two", 1.0))
+    others = second.hold(CHANNEL, COURIER, lambda: NAMES, hands_over=True)
+    second.join()
+    second.start()
+    wait_until(lambda: len(channels.surplus) == 2, "the surplus")
+    given, changes[:] = channels.surplus, []
+    channels.give_up(given)
+    wait_until(lambda: others.tokens.keys() == given, "the second member")
+    wait_until(lambda: channels.surplus == frozenset(), "no surplus")
+    assert len(channels.tokens) == 2
+    assert changes
+    first.close()
+    assert channels.tokens == {}
+    assert not channels.has("c")
+    wait_until(lambda: len(others.tokens) == 4, "everything")
+    second.close()
+
+
+def test_what_others_do_not_take_is_taken_beyond_the_share(table: Callable[..., PostgresLeases]) -> None:
+    """Another member may not know a name. It is not given up again and again."""
+    one = Membership(table("one"), member("one"))
+    table("two")
+    channels = one.hold(CHANNEL, COURIER, lambda: NAMES)
+    for _ in range(8):
+        one.join()
+    assert len(channels.tokens) == 4
+    assert channels.surplus == frozenset()
+    one.close()
+
+
+def test_a_duty_is_done_by_one(table: Callable[..., PostgresLeases]) -> None:
+    """Another member does it once that one has left."""
+    members = [Membership(table(name, roles=(ROUTER,)), member(name, roles=(ROUTER,))) for name in ("one", "two")]
+    for each in members:
+        assert not each.is_duty("sweep")
+    for each in members * 2:
+        each.join()
+    assert [each.is_duty("sweep") for each in members] == [True, False]
+    members[0].close()
+    members[1].join()
+    assert members[1].is_duty("sweep")
+    members[1].close()
+
+
+def test_members_share_a_journal_and_keep_out_a_bridge_without_roles(
+    location: DatabaseLocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And such a bridge keeps out members."""
+    monkeypatch.setattr("bridge.journal.postgres.opening._ROUTER_SECONDS", 0.1)
+    with ExitStack() as stack:
+        one, two = (
+            stack.enter_context(closing(open_for_router(
+                DatabaseLocation(location.url, location.files / name), None, member(name, roles=(ROUTER,))
+            )))
+            for name in ("one", "two")
+        )  # fmt: skip
+        assert one.alerts.append("falco", 0, entries(1, 7)) == 2
+        assert two.alerts.append("falco", 0, entries(2, 7, 3)) == 2
+        assert one.history.alert_count() == 4
+        with pytest.raises(JournalError, match="another falco-bridge"):
+            open_for_router(location)
+    with closing(open_for_router(location)), pytest.raises(JournalError, match="a falco-bridge without `roles`"):
+        open_for_router(DatabaseLocation(location.url, location.files / "one"), None, member("one", roles=(ROUTER,)))
+
+
+def test_two_couriers_deliver_their_own_channels(location: DatabaseLocation) -> None:
+    """A claim, a result and a health of a channel that another one has taken over changes nothing."""
+    everything = {name: Capacity(9) for name in ("x", "y")}
+    with (
+        closing(open_for_router(location)) as router,
+        closing(open_for_courier(location, member("one"))) as one,
+        closing(open_for_courier(location, member("two"))) as two,
+    ):
+        assert one.membership is not None
+        assert two.membership is not None
+        router.alerts.append("falco", 0, entries(1, 2, channel="x"))
+        router.alerts.append("falco", 0, entries(3, channel="y"))
+        mine = one.membership.hold(CHANNEL, COURIER, lambda: ["x", "y"])
+        its = two.membership.hold(CHANNEL, COURIER, lambda: ["x", "y"])
+        one.membership.join()
+        two.membership.join()
+        assert one.deliveries.claim(0, 1000, everything) == []
+        one.deliveries.own_channels(mine.tokens, 0)
+        two.deliveries.own_channels(its.tokens, 0)
+        sends = {name: journal.deliveries.claim(0, 1000, everything) for name, journal in (("1", one), ("2", two))}
+        assert {send[0].notification.channel for send in sends["1"]} == set(mine.tokens)
+        assert {send[0].notification.channel for send in sends["2"]} == set(its.tokens)
+        die(location, "one")
+        two.membership.join()
+        (gained,) = set(its.tokens) - {send[0].notification.channel for send in sends["2"]}
+        assert two.deliveries.own_channels(its.tokens, 0) == len(sends["1"])
+        assert len(two.deliveries.claim(0, 1000, everything)) == len(sends["1"])
+        ids = [each.id for send in sends["1"] for each in send]
+        one.deliveries.settle([settlement(each) for each in ids], {gained: Health(delivered=5)})
+        one.deliveries.put_back(ids, 0)
+        one.deliveries.make_due_now(gained, 0)
+        assert one.deliveries.expire(gained, 10**18, 10**18, "old", 9) == 0
+        assert one.deliveries.release(0) == 0
+        assert one.deliveries.claim(0, 1000, everything) == []
+        assert two.deliveries.undelivered() == 3
+        assert two.deliveries.health() == {}
+        two.deliveries.settle([settlement(each) for each in ids], {gained: Health(delivered=1)})
+        assert two.deliveries.undelivered() == 3 - len(ids)
+        assert two.deliveries.health() == {gained: Health(delivered=1)}
