@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bridge.alert.node import node_name
+
 if TYPE_CHECKING:
     from bridge.alert import Alert
     from bridge.routing import Decision
@@ -22,4 +24,5 @@ def where(alert: Alert) -> str:
     if pod is not None:
         return f"{alert.get('k8s.ns.name') or '?'}/{pod}"
     named = container is not None and container != "host"
-    return f"{alert.hostname} {container}" if named else alert.hostname
+    node = node_name(alert.hostname)
+    return f"{node} {container}" if named else node

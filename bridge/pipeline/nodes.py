@@ -15,6 +15,7 @@ import structlog
 
 from bridge.alert import INTERNAL_SOURCE, Alert
 from bridge.alert.internal import DROP_RULE, SNAPSHOT_RULE
+from bridge.alert.node import node_name
 from bridge.common.text import one_line
 from bridge.pipeline.counts import LONGEST_LABEL, OTHER
 from bridge.routing import Entry
@@ -92,7 +93,7 @@ class Nodes:
 
     def _seen_all(self, source_name: str, now_ns: int, hostnames: Sequence[str]) -> None:
         for hostname in dict.fromkeys(hostnames):
-            self._seen(hostname[:LONGEST_LABEL], source_name, now_ns)
+            self._seen(_label(hostname), source_name, now_ns)
 
     def _seen(self, hostname: str, source_name: str, now_ns: int) -> None:
         node = self._nodes.get(hostname)
@@ -125,7 +126,7 @@ class Nodes:
         )
 
     def _add_drops(self, alert: Alert, now_ns: int) -> None:
-        node = self._nodes.get(_label(alert), self._others)
+        node = self._nodes.get(_label(alert.hostname), self._others)
         if alert.rule == DROP_RULE:
             drops = _count(alert.fields.get("n_drops")) or 0
             node.events_dropped += drops
@@ -138,7 +139,7 @@ class Nodes:
     def _log_drops(self, hostname: str, node: Node, now_ns: int) -> None:
         self._log.warning(
             "falco drops events; alerts may be missing",
-            node=one_line(hostname, 100),
+            node=one_line(node_name(hostname), 100),
             dropped=int(node.unlogged),
             remedy="raise engine.modern_ebpf.buf_size_preset or outputs_queue.capacity in falco.yaml, give Falco more "
             "CPU, or disable rules and system calls that you do not need (base_syscalls)",
@@ -162,9 +163,9 @@ def _increase(then: float | None, now: float | None) -> float:
     return now - then if now >= then else now
 
 
-def _label(alert: Alert) -> str:
-    """The hostname, no longer than a metric shows it: memory is bounded."""
-    return alert.hostname[:LONGEST_LABEL]
+def _label(hostname: str) -> str:
+    """The node, no longer than a metric shows it: memory is bounded."""
+    return node_name(hostname[:LONGEST_LABEL])
 
 
 def _count(text: str | None, otherwise: float | None = None) -> float | None:

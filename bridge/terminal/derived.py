@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bridge.alert import Alert
 from bridge.alert.command import COMMAND_RULE, COMMAND_SOURCE, COMMAND_TAGS
+from bridge.alert.node import node_name
 from bridge.alert.priority import Priority
 from bridge.terminal.command import Command
 from bridge.terminal.shell_line import Origin
@@ -64,7 +65,8 @@ def shown_place(fields: Mapping[str, str], hostname: str) -> str:
     if pod:
         return f"{fields.get('k8s.ns.name', '')}/{pod}"
     container = fields.get("container.name") or fields.get("container.id")
-    return f"{container} on {hostname}" if container and container != "host" else hostname
+    node = node_name(hostname)
+    return f"{container} on {node}" if container and container != "host" else node
 
 
 def shown_user(fields: Mapping[str, str]) -> str:

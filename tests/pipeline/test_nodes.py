@@ -57,6 +57,16 @@ def test_drops_are_summed_by_node_and_logged_at_intervals() -> None:
     assert "buf_size_preset" in logs[0]["remedy"]
 
 
+@pytest.mark.parametrize("hostname", ["", "  "])
+def test_alerts_without_a_hostname_are_of_an_unknown_node(hostname: str) -> None:
+    """In the log, and for what status and metrics show."""
+    nodes = Nodes()
+    with capture_logs() as logs:
+        add(nodes, drop("3", hostname), at_ns=LOG_INTERVAL_NS)
+    assert {name: node.events_dropped for name, node in nodes.now()} == {"unknown": 3}
+    assert [each["node"] for each in logs] == ["unknown"]
+
+
 @pytest.mark.parametrize("hostile", ["", "nan", "inf", "-5", "1e400", "9" * 500, "x", "1_0x"])
 def test_a_counter_that_is_not_a_number_counts_nothing(hostile: str) -> None:
     """Counters are text, and anyone who can send alerts can write them."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from bridge.alert import INTERNAL_SOURCE, Alert, Priority
+from bridge.alert.node import node_name
 from bridge.journal.records import RecordedAlert
 from bridge.language.falco.rules import FalcoRule
 
@@ -51,7 +52,7 @@ class Survey:
             self.alert_sources[alert.source] += 1
         if alert.source != INTERNAL_SOURCE:
             self._add_rule(alert)
-            self._add_delay(alert.hostname, (recorded.received_ns - alert.time_ns) / _SECOND)
+            self._add_delay(node_name(alert.hostname), (recorded.received_ns - alert.time_ns) / _SECOND)
 
     def rules(self) -> list[FalcoRule]:
         """The rules as their alerts show them: with the fields that at least one alert had."""
