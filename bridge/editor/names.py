@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -39,10 +39,24 @@ class Name:
     quoted: bool = False
 
 
-def names_of(file: syntax.File) -> list[Name]:
-    """All names of a file, by place."""
-    found = [name for statement in file.statements for name in _statement(statement)]
-    return sorted(found, key=lambda name: (name.span.start, name.span.end))
+@dataclass(frozen=True, slots=True)
+class StatementNames:
+    """The names in one statement, by place."""
+
+    statement: syntax.Statement
+    names: tuple[Name, ...]
+    defining: tuple[Name, ...]
+
+
+def names_of(file: syntax.File, before: Sequence[StatementNames] = ()) -> list[StatementNames]:
+    """All names of a file. Those of statements that are the same objects as ``before`` are used again."""
+    known = {id(each.statement): each for each in before}
+    return [known.get(id(statement)) or _names_in(statement) for statement in file.statements]
+
+
+def _names_in(statement: syntax.Statement) -> StatementNames:
+    names = tuple(sorted(_statement(statement), key=lambda name: (name.span.start, name.span.end)))
+    return StatementNames(statement, names, tuple(name for name in names if name.defines))
 
 
 def _word(kind: Kind, word: syntax.Word, *, defines: bool = False) -> Name:

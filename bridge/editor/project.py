@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bridge.config.field_lists import use_field_lists
 from bridge.config.load import LoadedConfig, load_config
-from bridge.editor.names import Kind, Name, names_of
+from bridge.editor.names import Kind, Name, StatementNames, names_of
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Diagnostic, Severity, by_place
 from bridge.language.diagnostics.source import SourceText, Span
@@ -17,7 +17,7 @@ from bridge.language.falco.rules import FalcoRules
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import Parsed, parse
 from bridge.language.syntax.reparse import reparse
-from bridge.workbench.routes import LoadedRoutes, ReadFile, import_path, load_routes, read_text_file
+from bridge.workbench.routes import LoadedRoutes, ReadFile, RoutesMemory, import_path, load_routes, read_text_file
 
 CONFIG = "falco-bridge.yaml"
 """The config's name, looked for in the folders above a route file."""
@@ -29,11 +29,16 @@ class EditedFile:
 
     source: SourceText
     parsed: Parsed
-    names: tuple[Name, ...]
+    by_statement: tuple[StatementNames, ...]
     defined: Mapping[tuple[Kind, str], Span]
     """Where it defines each name."""
     imports: tuple[str, ...]
     """The paths of the route files that it imports."""
+
+    @property
+    def names(self) -> Iterator[Name]:
+        """All names, by place."""
+        return (name for each in self.by_statement for name in each.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Project:
     """The texts of open files, by absolute path."""
     _parsed: dict[str, tuple[SourceText, Parsed]] = field(default_factory=dict)
     _edited: dict[str, EditedFile] = field(default_factory=dict)
+    _memories: dict[tuple[Path, ...], RoutesMemory] = field(default_factory=dict)
     _configs: dict[Path, tuple[tuple[int, int], LoadedConfig]] = field(default_factory=dict)
 
     def snapshot(self, path: str, *, advice: bool = True) -> Snapshot:
@@ -97,7 +103,10 @@ class Project:
     ) -> Snapshot:
         if not channels:
             known = Known(None, known.labels, retention_ns=known.retention_ns, groups=known.groups)
-        loaded = load_routes(roots, known, texts=self.texts, read_file=self.read_file, parse=self.parse, advice=advice)
+        memory = self._memories.setdefault(roots, RoutesMemory())
+        loaded = load_routes(
+            roots, known, texts=self.texts, read_file=self.read_file, parse=self.parse, memory=memory, advice=advice
+        )
         files = self._files(loaded)
         return Snapshot(files, known, channels, loaded.falco_rules, loaded.checked.diagnostics, loaded.sources, roots)
 
@@ -114,14 +123,14 @@ class Project:
         if before is not None and before.parsed is parsed:
             return before
         imports = tuple(
-            found.path
+            file.path
             for statement in parsed.file.statements
             if isinstance(statement, syntax.Import) and not statement.falco
-            and isinstance(found := self.read_file(import_path(source.path, statement.path.text)), SourceText)
+            and isinstance(file := self.read_file(import_path(source.path, statement.path.text)), SourceText)
         )  # fmt: skip
-        names = tuple(names_of(parsed.file))
-        defined = {(name.kind, name.text): name.span for name in reversed(names) if name.defines}
-        edited = self._edited[source.path] = EditedFile(source, parsed, names, defined, imports)
+        found = tuple(names_of(parsed.file, () if before is None else before.by_statement))
+        defined = {(name.kind, name.text): name.span for each in reversed(found) for name in reversed(each.defining)}
+        edited = self._edited[source.path] = EditedFile(source, parsed, found, defined, imports)
         return edited
 
     def _config_of(self, path: str) -> LoadedConfig | None:
@@ -146,7 +155,7 @@ class Project:
 
 def with_advice(snapshot: Snapshot, before: Snapshot) -> Snapshot:
     """The snapshot with the warnings of an earlier one about statements that have not changed since."""
-    unchanged = {id(span) for file in snapshot.files.values() for span in file.parsed.spans}
+    unchanged = {id(span) for file in snapshot.files.values() for spans in file.parsed.spans for span in spans}
     kept = [each for each in before.diagnostics if each.severity is not Severity.ERROR and id(each.span) in unchanged]
     found = tuple(sorted(dict.fromkeys((*snapshot.diagnostics, *kept)), key=by_place))
     return replace(snapshot, diagnostics=found)

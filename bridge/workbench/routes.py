@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,6 +12,7 @@ from bridge.common.collection import collection_paused
 from bridge.common.suggest import did_you_mean
 from bridge.language.checker.check import Checked, check
 from bridge.language.checker.files import Parse
+from bridge.language.checker.memory import CheckMemory
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, by_place
 from bridge.language.diagnostics.source import SourceText, Span
@@ -29,6 +30,18 @@ ReadFile = Callable[[Path], SourceText | str]
 """The file's text, or a sentence that says why it cannot be read."""
 _CAUSES = frozenset({Code.UNKNOWN_RULE, Code.MISSPELT_SOURCE, Code.EMPTY_VALUE, Code.LITERAL_MISSING})
 """Warnings that explain why a condition is never true."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoutesMemory:
+    """What was found about route files, for the next time that they are checked. Of one config, or one set of files."""
+
+    checks: dict[str, CheckMemory] = field(default_factory=dict)
+    """By group."""
+
+    def check(self, group: str) -> CheckMemory:
+        """That of the checks of a group."""
+        return self.checks.setdefault(group, CheckMemory())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,7 @@ def load_routes(
     read_file: ReadFile | None = None,
     previous: Sequence[GroupRoutes] = (),
     parse: Parse = parse,
+    memory: RoutesMemory | None = None,
     advice: bool = True,
 ) -> LoadedRoutes:
     """Read and check route files in this order. ``rules`` are Falco's rules files.
@@ -81,6 +95,7 @@ def load_routes(
     A file that cannot be read is a diagnostic like any other; the other files are checked all the same. ``texts`` are
     taken in place of what files contain, by path. ``read_file`` reads route files and imports from elsewhere than the
     disk. ``previous`` are the routes of groups that are used where a group has errors. ``parse`` parses route files.
+    ``memory`` makes the next call for the same files faster; the result is the same.
     Without ``advice``, routes are not examined for what never matches, is shadowed or cannot work.
     """
     read_file = read_file or read_text_file
@@ -91,11 +106,13 @@ def load_routes(
 
     known = known or Known(channels=None, labels=None)
     if known.groups:
-        return _load_groups(paths, known, rules, texts, read_file, previous, parse, advice=advice)
+        return _load_groups(paths, known, rules, texts, read_file, previous, parse, memory, advice=advice)
     unread: list[Diagnostic] = []
     if rules:
         known = replace(known, rules=_read_rules(rules, unread))
-    checked = check([_replaced(source, texts) for source in _readable(paths, unread, read_file)], known, read, parse)
+    memory = memory or RoutesMemory()
+    sources = [_replaced(source, texts) for source in _readable(paths, unread, read_file)]
+    checked = check(sources, known, read, parse, memory.check(known.group))
     imported = () if checked.gathered is None else checked.gathered.files.values()
     falco_rules = merge_rules([known.rules, *(file.rules for file in imported)])
     incomplete = any(each.code is Code.CANNOT_IMPORT for each in (*checked.diagnostics, *unread))
@@ -122,6 +139,7 @@ def _load_groups(
     read_file: ReadFile,
     previous: Sequence[GroupRoutes],
     parse: Parse,
+    memory: RoutesMemory | None,
     *,
     advice: bool,
 ) -> LoadedRoutes:
@@ -132,7 +150,11 @@ def _load_groups(
     loaded: list[LoadedRoutes] = []
 
     def load(files: Sequence[Path], limited: Known) -> Checked:
-        loaded.append(load_routes(files, limited, rules, texts=texts, read_file=read_file, parse=parse, advice=advice))
+        loaded.append(
+            load_routes(
+                files, limited, rules, texts=texts, read_file=read_file, parse=parse, memory=memory, advice=advice
+            )
+        )
         return loaded[-1].checked
 
     found = check_groups(replace(known, groups=groups), load, previous)

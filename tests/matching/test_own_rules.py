@@ -56,7 +56,7 @@ def test_falco_config_asks_no_rule_for_fields_of_commands(tmp_path: Path, capsys
 
 def test_every_field_of_a_command_is_in_the_catalogue() -> None:
     """Of all recordings."""
-    falcos = read_rules([SourceText("rules.yaml", RULES)]).rules.values()
+    falcos = read_rules((SourceText("rules.yaml", RULES),)).rules.values()
     checked = check_condition(SourceText("c", "source = terminal"), Known(None, None))
     assert not isinstance(checked, tuple)
     (rule,) = rules_for(checked, list(falcos))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from bridge.language.checker.files import RouteFile
 from bridge.language.checker.lists import resolve_lists
@@ -31,10 +32,9 @@ def make_scopes(files: Sequence[RouteFile], known: Known) -> tuple[dict[str, Sco
     """The scope of each file, by path. Imported files must precede the importing ones."""
     scopes: dict[str, Scope] = {}
     problems: list[Diagnostic] = []
-    used: set[Span] = set()
     broken = frozenset[str]().union(*(file.parsed.broken_names for file in files))
     for file in files:
-        scope = scopes[file.source.path] = Scope(known, used, broken, incomplete=file.incomplete)
+        scope = scopes[file.source.path] = Scope(known, broken, incomplete=file.incomplete)
         for statement, imported in file.imports:
             _merge(scope, scopes[imported.source.path], statement.span, problems)
         if file.rules is not None:
@@ -52,7 +52,7 @@ def tables_of(files: Sequence[RouteFile], known: Known) -> tuple[Table, ...]:
 
 def join(scopes: Mapping[str, Scope], known: Known, span: Span, problems: list[Diagnostic]) -> Scope:
     """The combined scope of several files, for a condition outside of them at ``span``."""
-    joint = Scope(known, set())
+    joint = Scope(known)
     for scope in scopes.values():
         joint.broken |= scope.broken
         _merge(joint, scope, span, problems)
@@ -60,17 +60,21 @@ def join(scopes: Mapping[str, Scope], known: Known, span: Span, problems: list[D
     return joint
 
 
-def unused(files: Sequence[RouteFile], scopes: dict[str, Scope]) -> list[Diagnostic]:
-    """Warnings about unused names. Files that are imported by others are not checked."""
+def unused(
+    files: Sequence[RouteFile], scopes: Mapping[str, Scope], used: Mapping[str, AbstractSet[Key]]
+) -> list[Diagnostic]:
+    """Warnings about unused names. ``used`` are the names that each file uses.
+
+    Files that are imported by others are not checked; the names of the others are used in their own file only.
+    """
     shared = {imported.source.path for file in files for _, imported in file.imports}
     return [
         Diagnostic(Code.UNUSED_NAME, f"{kind} `{name}` is never used", word.span, "use it or remove it")
-        for file in files
-        if file.source.path not in shared
-        for (kind, name), word in scopes[file.source.path].names.items()
-        if word.span.path == file.source.path and (kind, name) not in scopes[file.source.path].falco
-        and word.span not in scopes[file.source.path].used
-    ]  # fmt: skip
+        for path in (file.source.path for file in files)
+        if path not in shared
+        for (kind, name), word in scopes[path].names.items()
+        if word.span.path == path and (kind, name) not in scopes[path].falco and (kind, name) not in used[path]
+    ]
 
 
 def _merge(scope: Scope, imported: Scope, span: Span, problems: list[Diagnostic]) -> None:

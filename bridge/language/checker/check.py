@@ -6,23 +6,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bridge.language.checker.build_scopes import join, make_scopes, unused
+from bridge.language.checker.file_check import CheckedRoute, FileChecker, Otherwise
 from bridge.language.checker.files import Gathered, Parse, Read, RouteFile, gather, read_nothing
+from bridge.language.checker.memory import CheckMemory
 from bridge.language.checker.resolve import Resolver
-from bridge.language.checker.route_check import RouteChecker
-from bridge.language.checker.scope import FALCO_MACRO_PREFIX, FalcoMacro, Known, Scope
-from bridge.language.checker.tables import all_tables
-from bridge.language.checker.test_check import CaseChecker
+from bridge.language.checker.scope import FALCO_MACRO_PREFIX, Known
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity, by_place
 from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.program.condition import Condition
 from bridge.language.program.program import Program, Redaction, Route
-from bridge.language.program.table import TableChannel
+from bridge.language.program.table import Table
 from bridge.language.program.test_case import TestCase
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import parse, parse_condition
 
 _OTHERWISE = "otherwise"
-_MAX_WHERE_DEPTH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +55,34 @@ class Checked:
         return None
 
 
-def check(sources: Sequence[SourceText], known: Known, read: Read = read_nothing, parse: Parse = parse) -> Checked:
-    """Check files as one program, in this order, with the files that they import through ``read``. Never raises."""
+def check(
+    sources: Sequence[SourceText],
+    known: Known,
+    read: Read = read_nothing,
+    parse: Parse = parse,
+    memory: CheckMemory | None = None,
+) -> Checked:
+    """Check files as one program, in this order, with the files that they import through ``read``. Never raises.
+
+    ``memory`` makes the next check of the same files with the same memory faster; the result is the same.
+    """
     gathered = gather(sources, read, known.rules, parse)
     files = list(gathered.files.values())
-    scopes, problems = make_scopes(files, known)
-    problems = [*gathered.problems, *problems]
-    checker = _Checker(scopes, problems, _guesses(files))
-    program = checker.program(files)
-    tests = checker.tests(files)
+    memory = memory or CheckMemory()
+    names = memory.prepare(files, known)
+    building = _Building(_guesses(files))
+    for file in files:
+        building.add(memory.checkers[file.source.path], file)
+    tests = tuple(building.tests(memory, files))
+    problems = [*gathered.problems, *names.problems, *building.problems]
+    problems += (each for checker in memory.checkers.values() for each in checker.problems())
     if not gathered.problems:  # a file that cannot be read may use them
-        problems += unused(files, scopes)
+        problems += unused(files, names.scopes, {path: each.used() for path, each in memory.checkers.items()})
     diagnostics = tuple(sorted(_without_noise(problems), key=by_place))
     failed = any(each.severity is Severity.ERROR for each in diagnostics)
-    texts = {**gathered.sources, **_falco_macros(scopes)}
-    return Checked(None if failed else program, diagnostics, tests, texts, gathered, tuple(checker.understood))
+    program = None if failed else building.program(names.tables)
+    texts = {**gathered.sources, **names.falco_macros}
+    return Checked(program, diagnostics, tests, texts, gathered, tuple(building.understood))
 
 
 def check_condition(
@@ -117,131 +128,75 @@ def _without_noise(problems: Sequence[Diagnostic]) -> list[Diagnostic]:
     ]
 
 
-def _falco_macros(scopes: Mapping[str, Scope]) -> dict[str, SourceText]:
-    macros = (each for scope in scopes.values() for each in scope.definitions.values() if isinstance(each, FalcoMacro))
-    return {macro.source.path: macro.source for macro in macros}
+class _Building:
+    """Puts the checked statements of all files together."""
 
-
-class _Checker:
-    """Checks the files of one program."""
-
-    def __init__(
-        self, scopes: Mapping[str, Scope], problems: list[Diagnostic], guesses: Collection[tuple[str, int]]
-    ) -> None:
-        self._scopes = scopes
-        self._problems = problems
+    def __init__(self, guesses: Collection[tuple[str, int]]) -> None:
         self._guesses = guesses
-        self._guessed = False
-        """Whether the present statement was repaired as it was probably meant."""
-        self._checkers = {path: RouteChecker(scope, problems) for path, scope in scopes.items()}
-        self._routes: list[Route] = []
+        self.problems: list[Diagnostic] = []
         self.understood: list[Route] = []
+        self._routes: list[Route] = []
         self._names: dict[str, Span] = {}
-        self._otherwise: syntax.RouteStatement | None = None
-        self._channels: tuple[str, ...] = ()
-        self._channel_tables: tuple[TableChannel, ...] = ()
+        self._otherwise: Otherwise | None = None
         self._redactions: list[Redaction] = []
 
-    def program(self, files: Sequence[RouteFile]) -> Program:
-        """The program, as far as it is valid."""
-        for file in files:
-            checker = self._checkers[file.source.path]
-            for statement in file.parsed.file.statements:
-                checker.check_definition(statement)
-            for statement in file.parsed.file.statements:
-                self._statement(checker, statement)
-        tables = all_tables(self._scopes, self._problems)
-        return Program(tuple(self._routes), self._channels, tuple(self._redactions), tables, self._channel_tables)
+    def program(self, tables: tuple[Table, ...]) -> Program:
+        """The program, if there are no errors."""
+        otherwise = self._otherwise
+        channels, columns = ((), ()) if otherwise is None else (otherwise.channels, otherwise.tables)
+        return Program(tuple(self._routes), channels, tuple(self._redactions), tables, columns)
 
-    def tests(self, files: Sequence[RouteFile]) -> tuple[TestCase, ...]:
-        """All tests. Call after ``program``, which collects the names of routes."""
-        return tuple(self._cases(files))
+    def add(self, checker: FileChecker, file: RouteFile) -> None:
+        """Check a file's statements and add its routes."""
+        statements = file.parsed.file.statements
+        checker.definitions(statements)
+        for found in checker.routes(statements):
+            for part in found.parts:
+                match part:
+                    case CheckedRoute():
+                        self._route(part, found.statement.span)
+                    case Otherwise():
+                        self._take_otherwise(part)
+                    case Redaction():
+                        self._redactions.append(part)
 
-    def _cases(self, files: Sequence[RouteFile]) -> Iterator[TestCase]:
-        names = {*self._names, _OTHERWISE}.union(*(file.parsed.broken_routes for file in files))
+    def tests(self, memory: CheckMemory, files: Sequence[RouteFile]) -> Iterator[TestCase]:
+        """All tests. Call it after all files were added, because tests name routes."""
+        names = {name: None for file in files for name in sorted(file.parsed.broken_routes)}
+        names = {**dict.fromkeys(self._names), _OTHERWISE: None, **names}
+        memory.set_routes(tuple(names))
         first: dict[str, Span] = {}
         for file in files:
-            checker = CaseChecker(self._checkers[file.source.path], names, self._problems)
-            for statement in file.parsed.file.statements:
-                if isinstance(statement, syntax.TestStatement):
-                    if first.setdefault(statement.name.text, statement.name.span) is not statement.name.span:
-                        self._duplicate_name("test", statement.name, first[statement.name.text])
-                    yield checker.case(statement)
+            for found in memory.checkers[file.source.path].tests(file.parsed.file.statements, names):
+                assert isinstance(found.statement, syntax.TestStatement)
+                name = found.statement.name
+                if first.setdefault(name.text, name.span) is not name.span:
+                    self._duplicate_name("test", name, first[name.text])
+                yield from (part for part in found.parts if isinstance(part, TestCase))
 
-    def _statement(self, checker: RouteChecker, statement: syntax.Statement) -> None:
-        span = statement.span
-        self._guessed = any(path == span.path and span.start <= at <= span.end for path, at in self._guesses)
-        match statement:
-            case syntax.WhereStatement():
-                self._where(checker, statement, ())
-            case syntax.RouteStatement(name=None):
-                self._otherwise_of(checker, statement)
-            case syntax.RouteStatement():
-                self._route(checker, statement, ())
-            case syntax.RedactStatement():
-                redaction = checker.redaction(statement)
-                if redaction is not None:
-                    self._redactions.append(redaction)
-            case _:
-                pass
+    def _route(self, checked: CheckedRoute, span: Span) -> None:
+        name = checked.name
+        first = self._names.setdefault(name.text, name.span)
+        if first is not name.span:
+            self._duplicate_name("route", name, first)
+        elif name.text == _OTHERWISE:
+            message, hint = "a route cannot be named `otherwise`", "write: otherwise { to … }"
+            self.problems.append(Diagnostic(Code.RESERVED_NAME, message, name.span, hint))
+        self._routes.append(checked.route)
+        if checked.understood and not self._is_guessed(span):
+            self.understood.append(checked.route)
 
-    def _where(
-        self, checker: RouteChecker, statement: syntax.WhereStatement, enclosing: tuple[Condition | None, ...]
-    ) -> None:
-        if len(enclosing) == _MAX_WHERE_DEPTH:
-            self._problems.append(
-                Diagnostic(
-                    Code.TOO_DEEP,
-                    f"`where` is nested more than {_MAX_WHERE_DEPTH} levels deep",
-                    statement.condition.span,
-                )
-            )
-            return
-        inner = (*enclosing, checker.resolver.resolve(statement.condition))
-        for each in statement.body:
-            if isinstance(each, syntax.WhereStatement):
-                self._where(checker, each, inner)
-            else:
-                self._route(checker, each, inner)
+    def _is_guessed(self, span: Span) -> bool:
+        """Whether the statement was repaired as it was probably meant."""
+        return any(path == span.path and span.start <= at <= span.end for path, at in self._guesses)
 
-    def _route(
-        self, checker: RouteChecker, statement: syntax.RouteStatement, enclosing: tuple[Condition | None, ...]
-    ) -> None:
-        assert statement.name is not None
-        first = self._names.setdefault(statement.name.text, statement.name.span)
-        if first is not statement.name.span:
-            self._duplicate_name("route", statement.name, first)
-        elif statement.name.text == _OTHERWISE:
-            self._problems.append(
-                Diagnostic(Code.RESERVED_NAME, "a route cannot be named `otherwise`", statement.name.span,
-                           "write: otherwise { to … }")
-            )  # fmt: skip
-        route = checker.route(statement, enclosing)
-        self._routes.append(route)
-        if checker.understood and not self._guessed:
-            self.understood.append(route)
-
-    def _otherwise_of(self, checker: RouteChecker, statement: syntax.RouteStatement) -> None:
+    def _take_otherwise(self, found: Otherwise) -> None:
         if self._otherwise is not None:
-            self._problems.append(
-                Diagnostic(
-                    Code.REPEATED_CLAUSE,
-                    "`otherwise` is given twice",
-                    statement.head,
-                    "remove one",
-                    (("first given here", self._otherwise.head),),
-                )
-            )
-        self._otherwise = statement
-        self._channels, self._channel_tables = checker.otherwise(statement)
+            related = (("first given here", self._otherwise.head),)
+            message = "`otherwise` is given twice"
+            self.problems.append(Diagnostic(Code.REPEATED_CLAUSE, message, found.head, "remove one", related))
+        self._otherwise = found
 
     def _duplicate_name(self, what: str, name: syntax.Word, first: Span) -> None:
-        self._problems.append(
-            Diagnostic(
-                Code.DUPLICATE_NAME,
-                f'{what} name "{name.text}" is used twice',
-                name.span,
-                "choose another name",
-                (("first used here", first),),
-            )
-        )
+        message, related = f'{what} name "{name.text}" is used twice', (("first used here", first),)
+        self.problems.append(Diagnostic(Code.DUPLICATE_NAME, message, name.span, "choose another name", related))

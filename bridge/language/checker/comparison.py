@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from bridge.alert.catalogue import RETIRED
 from bridge.alert.command import COMMAND_RULE
-from bridge.common.suggest import did_you_mean, nearest
+from bridge.common.suggest import did_you_mean
 from bridge.language.checker.field_comparison import never_matches, objection
 from bridge.language.checker.foreign import better_operator, foreign_value
 from bridge.language.checker.known_values import misspelt_value
@@ -41,7 +41,10 @@ class Comparisons:
 
     operands: Operands
     _valid_uses: dict[_Use, tuple[Literal, ...]] = field(default_factory=dict)
-    """Items of lists without any diagnostic, cached: a thousand routes may use a list of twenty thousand items."""
+    """Items of lists without any diagnostic, cached: a thousand routes may use a list of twenty thousand items.
+
+    Their place is that of the list, whichever condition uses it first.
+    """
 
     def comparison(self, written: syntax.Comparison) -> Compare:
         """Check a comparison. Raises Broken."""
@@ -116,7 +119,8 @@ class Comparisons:
         known = len(self.operands.problems)
         literals = self._items(written, right, kind, operator)
         if use is not None and len(self.operands.problems) == known:
-            self._valid_uses[use] = literals
+            place = self.operands.scope.names[NameKind.LIST, use[0]].span
+            literals = self._valid_uses[use] = tuple(Literal(each.text, each.quoted, place) for each in literals)
         return Items(literals, right.span)
 
     def _items(
@@ -147,7 +151,9 @@ class Comparisons:
     def _list_use(self, written: syntax.Comparison, kind: Kind, operator: Operator) -> _Use | None:
         """The cache key of a comparison with a single named list; None for any other comparison."""
         match written.right:
-            case syntax.WordList(words=(syntax.Word(quoted=False, text=name),)) if name in self.operands.scope.lists:
+            case syntax.WordList(words=(syntax.Word(quoted=False, text=name),)) if (
+                self.operands.scope.items(name) is not None
+            ):
                 self.operands.scope.find(NameKind.LIST, name)
                 of_rules = isinstance(written.left, syntax.FieldName) and written.left.text == "rule"
                 return name, kind, operator, of_rules
@@ -172,10 +178,10 @@ class Comparisons:
 
     def _check_item(self, word: syntax.Word) -> None:
         """Report a single value in parentheses that is almost the name of a list and not one of its items."""
-        lists = self.operands.scope.lists
-        if word.quoted or word.text in lists or not _BARE_LIST.fullmatch(word.text):
+        scope = self.operands.scope
+        if word.quoted or not _BARE_LIST.fullmatch(word.text) or scope.items(word.text) is not None:
             return
-        if word.text in STOCK_LISTS and self.operands.scope.rule_names is None:
+        if word.text in STOCK_LISTS and scope.rule_names is None:
             file = STOCK_LISTS[word.text]
             self.operands.problems.append(
                 Diagnostic(
@@ -187,14 +193,14 @@ class Comparisons:
                 )
             )
             return
-        meant = nearest(word.text, lists)
+        meant = scope.nearest_list(word.text)
         if (
             meant is None
             or abs(len(meant) - len(word.text)) > _MAX_LENGTH_DIFFERENCE
-            or word.text in {item.text for item in lists[meant]}
+            or word.text in {item.text for item in scope.items(meant) or ()}
         ):
             return
-        self.operands.scope.find(NameKind.LIST, meant)
+        scope.find(NameKind.LIST, meant)
         self.operands.problems.append(
             Diagnostic(
                 Code.MISSPELT_LIST,

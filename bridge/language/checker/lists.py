@@ -25,7 +25,7 @@ def resolve_lists(scope: Scope, problems: list[Diagnostic]) -> None:
         size = sum(len(scope.lists[word.text]) if names_list(word, scope.lists) else 1 for word in raw[name])
         if size > _MAX_ITEMS or total + size > _MAX_ITEMS_IN_TOTAL:
             problems.append(_too_large(name, scope, alone=size > _MAX_ITEMS))
-            scope.used.update(scope.names[NameKind.LIST, inner].span for inner in graph[name])
+            scope.reads.used.update((NameKind.LIST, inner) for inner in graph[name])
             scope.broken |= {name}
             scope.lists[name] = ()
         else:
@@ -43,7 +43,7 @@ def _report_cycles(scope: Scope, graph: Mapping[str, set[str]], problems: list[D
     only_contain_one = frozenset(_in_order(holders))
     for name in left:
         place = scope.names[NameKind.LIST, name].span
-        scope.used.add(place)
+        scope.reads.used.add((NameKind.LIST, name))
         scope.lists[name] = ()
         if name not in only_contain_one:
             hint = "to use the name as text, quote it"

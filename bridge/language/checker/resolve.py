@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from bridge.language.checker.anchored import Anchored, anchored
 from bridge.language.checker.comparison import Comparisons
 from bridge.language.checker.operands import Broken, Operands
-from bridge.language.checker.scope import FalcoMacro, NameKind, Scope
+from bridge.language.checker.scope import FalcoMacro, NameKind, Reads, Scope
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.diagnostics.source import Span
 from bridge.language.falco.stock_names import STOCK_MACROS
@@ -27,19 +30,30 @@ _SIMPLIFY = "reduce the nesting"
 
 
 @dataclass(frozen=True, slots=True)
-class _Expanded:
-    condition: Condition
+class Expansion:
+    """The condition of a macro with the macros in it, wherever it is used."""
+
+    condition: Condition | None
+    """None after an error."""
     depth: int
     size: int
+    problems: Anchored | None
+    """Those in its definition; None if there are none."""
+    reads: Reads
+    stable: bool
+    """Whether it is the same whichever statement uses it first. Macros of a cycle are not."""
 
 
 @dataclass(slots=True)
 class Resolver:
-    """Checks conditions in a scope. Errors are added to ``problems``."""
+    """Checks conditions in a scope. Errors are added to ``problems``, those in macros to their ``expansions``."""
 
     scope: Scope
     problems: list[Diagnostic]
-    _macros: dict[str, _Expanded | None] = field(default_factory=dict)
+    expansions: dict[str, Expansion] = field(default_factory=dict)
+    """The macros that were expanded, by name."""
+    stable: bool = True
+    """Whether every macro that was used since this was set is stable."""
     _open: list[str] = field(default_factory=list)
     _depth: int = 0
     _max_depth: int = 0
@@ -61,15 +75,16 @@ class Resolver:
         except Broken:
             return None
 
+    def forget_lists(self) -> None:
+        """Check the items of lists again, because a name has changed."""
+        self._comparisons = Comparisons(self.operands)
+
     def check_macro(self, statement: syntax.MacroStatement) -> None:
         """Check a macro, whether or not it is used."""
         name = statement.name.text
-        if name not in self._macros and self.scope.definitions.get((NameKind.MACRO, name)) is statement:
-            self._depth = self._max_depth = self._size = 0
-            try:
+        if self.scope.definitions.get((NameKind.MACRO, name)) is statement:
+            with suppress(Broken):
                 self._expand(name, statement.name.span)
-            except Broken:
-                return
 
     # Logic
 
@@ -117,6 +132,8 @@ class Resolver:
         if self.scope.find(NameKind.MACRO, use.name) is None:
             raise self._unknown_macro(use)
         found = self._expand(use.name, use.span)
+        if found.condition is None:
+            raise Broken
         self._max_depth = max(self._max_depth, self._depth + found.depth)
         if self._max_depth > MAX_DEPTH:
             message = f"with this macro the condition is nested more than {MAX_DEPTH} levels deep"
@@ -148,7 +165,7 @@ class Resolver:
             or not isinstance(first.left, syntax.FieldName)
             or not isinstance(first.right, syntax.Word)
             or first.operator.text not in ("=", "==")
-            or any(self.scope.definitions.get((NameKind.MACRO, name)) or name in STOCK_MACROS for name in names)
+            or any(self.scope.defines(NameKind.MACRO, name) or name in STOCK_MACROS for name in names)
         ):
             return
         value = f'"{first.right.text}"' if first.right.quoted else first.right.text
@@ -158,47 +175,63 @@ class Resolver:
             Code.UNKNOWN_MACRO, f"unknown macro `{names[0]}`", others[0].span, f"for several values: {meant}", fix
         )
 
-    def _expand(self, name: str, span: Span) -> _Expanded:
+    def _expand(self, name: str, span: Span) -> Expansion:
+        """The macro's condition, computed at its first use. ``span`` is the place of this use."""
         if name in self._open:
-            self._macros[name] = None
+            self.stable = False
             cycle = " → ".join([*self._open[self._open.index(name) :], name])
             raise self.operands.wrong(Code.CYCLE, f"macro cycle: {cycle}", span)
-        if name in self._macros:
-            found = self._macros[name]
-            if found is None:
-                raise Broken
-            return found
-        self._macros[name] = None
-        written = self._written(name, span)
-        if syntax.nesting(written) > MAX_DEPTH:
-            raise self._too_deep(written.span)
-        if len(self._open) > MAX_DEPTH:
-            raise self.operands.wrong(Code.TOO_DEEP, f"macros are nested more than {MAX_DEPTH} levels deep", span)
+        self.scope.reads.names.add((NameKind.MACRO, name))
+        self.scope.reads.macros.add(name)
+        if name not in self.expansions:
+            self.expansions[name] = self._expanded(name, span)
+        found = self.expansions[name]
+        self.stable = self.stable and found.stable
+        return found
+
+    def _expanded(self, name: str, span: Span) -> Expansion:
         outside = self._depth, self._max_depth, self._size
+        outer, before, stable = self.scope.reads, len(self.problems), self.stable
         self._depth = self._max_depth = self._size = 0
+        self.scope.reads, self.stable = Reads(), True
         self._open.append(name)
-        del self._macros[name]
+        condition = None
         try:
-            found = _Expanded(self._condition(written), self._max_depth, self._size)
+            condition = self._condition(self._written(name, span))
         except Broken:
-            self._macros[name] = None
-            raise
+            pass
         finally:
+            problems = self._anchored(name, self.problems[before:])
+            del self.problems[before:]
+            found = Expansion(condition, self._max_depth, self._size, problems, self.scope.reads, self.stable)
             self._open.pop()
             self._depth, self._max_depth, self._size = outside
-        self._macros[name] = found
+            self.scope.reads, self.stable = outer, stable
         return found
+
+    def _anchored(self, name: str, problems: Sequence[Diagnostic]) -> Anchored | None:
+        definition = self.scope.definitions[NameKind.MACRO, name]
+        place = definition.span if isinstance(definition, syntax.MacroStatement) else Span("", 0, 0, 1, 1)
+        return anchored(place, problems) if problems else None
 
     def _written(self, name: str, span: Span) -> syntax.ConditionNode:
         """The condition of a macro. Falco's macros are parsed on first use."""
         definition = self.scope.definitions[NameKind.MACRO, name]
         if isinstance(definition, syntax.MacroStatement):
-            return definition.condition
-        assert isinstance(definition, FalcoMacro)
-        written = parse_condition(definition.source)
-        if isinstance(written, tuple):
-            error = written[0].message
-            raise self.operands.wrong(Code.CANNOT_IMPORT, f"cannot parse Falco's macro `{name}`: {error}", span)
+            written = definition.condition
+        else:
+            assert isinstance(definition, FalcoMacro)
+            parsed = parse_condition(definition.source)
+            if isinstance(parsed, tuple):
+                self.stable = False
+                error = parsed[0].message
+                raise self.operands.wrong(Code.CANNOT_IMPORT, f"cannot parse Falco's macro `{name}`: {error}", span)
+            written = parsed
+        if syntax.nesting(written) > MAX_DEPTH:
+            raise self._too_deep(written.span)
+        if len(self._open) > MAX_DEPTH + 1:
+            self.stable = False
+            raise self.operands.wrong(Code.TOO_DEEP, f"macros are nested more than {MAX_DEPTH} levels deep", span)
         return written
 
     def _too_deep(self, span: Span) -> Broken:

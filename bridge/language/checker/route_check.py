@@ -44,7 +44,8 @@ class RouteChecker:
         self._destinations = DestinationChecker(scope, problems)
         self._scope = scope
         self._problems = problems
-        self._schedules: dict[str, Schedule | None] = {}
+        self._schedules: dict[int, tuple[syntax.ScheduleStatement, Schedule | None]] = {}
+        """Checked schedules, by the identity of their statements."""
         self.understood = True
         """Whether the conditions and schedules of the last route are valid."""
 
@@ -54,7 +55,7 @@ class RouteChecker:
             case syntax.MacroStatement():
                 self.resolver.check_macro(statement)
             case syntax.ScheduleStatement():
-                self._schedules[statement.name.text] = check_schedule(statement, self._problems)
+                check_schedule(statement, self._problems)
             case syntax.TemplateStatement():
                 self._report_repeated(statement.texts)
                 for text in statement.texts:
@@ -203,18 +204,18 @@ class RouteChecker:
         return tuple(found)
 
     def _schedule(self, word: syntax.Word) -> Schedule | None:
+        """The schedule of a name. Errors in its definition are reported by ``check_definition``."""
         name = word.text
-        if name not in self._schedules:
-            definition = self._scope.find(NameKind.SCHEDULE, name)
-            if isinstance(definition, syntax.ScheduleStatement):
-                self._schedules[name] = check_schedule(definition, self._problems)
-            elif name not in self._scope.broken and not self._scope.incomplete:
-                hint = self._scope.suggest(NameKind.SCHEDULE, name)
-                self._report(Code.UNKNOWN_SCHEDULE, f"unknown schedule `{name}`", word.span,
-                           hint or "define it: schedule NAME = mon-fri 09:00-18:00")  # fmt: skip
-                return None
-        self._scope.find(NameKind.SCHEDULE, name)
-        return self._schedules.get(name)
+        definition = self._scope.find(NameKind.SCHEDULE, name)
+        if isinstance(definition, syntax.ScheduleStatement):
+            if id(definition) not in self._schedules:
+                self._schedules[id(definition)] = definition, check_schedule(definition, [])
+            return self._schedules[id(definition)][1]
+        if name not in self._scope.broken and not self._scope.incomplete:
+            hint = self._scope.suggest(NameKind.SCHEDULE, name)
+            self._report(Code.UNKNOWN_SCHEDULE, f"unknown schedule `{name}`", word.span,
+                         hint or "define it: schedule NAME = mon-fri 09:00-18:00")  # fmt: skip
+        return None
 
     def _escalations(self, clauses: Sequence[syntax.ToClause]) -> tuple[Escalation, ...]:
         found: list[Escalation] = []

@@ -30,6 +30,8 @@ class NameKind(StrEnum):
     SCHEDULE = "schedule"
     TEMPLATE = "template"
     TABLE = "table"
+    ROUTE = "route"
+    """Only tests name routes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,22 @@ Key = tuple[NameKind, str]
 
 
 @dataclass(slots=True)
+class Reads:
+    """What a check asked of a scope. Its outcome holds as long as the scope gives the same answers."""
+
+    names: set[Key] = field(default_factory=set)
+    """The names that were looked up, defined or not. A kind with an empty name means all names of the kind."""
+    used: set[Key] = field(default_factory=set)
+    """The defined names that are used."""
+    macros: set[str] = field(default_factory=set)
+    """The macros that were expanded."""
+
+
+@dataclass(slots=True)
 class Scope:
-    """All names that a file can use."""
+    """All names that a file can use. What is looked up is recorded in ``reads``."""
 
     known: Known
-    used: set[Span]
-    """The places of the definitions that are used. Shared by the scopes of all files."""
     broken: frozenset[str] = frozenset()
     incomplete: bool = False
     """Whether an import could not be read, so that unknown names may be its names."""
@@ -94,18 +106,40 @@ class Scope:
     raw_lists: dict[str, tuple[Word, ...]] = field(default_factory=dict)
     lists: dict[str, tuple[Word, ...]] = field(default_factory=dict)
     falco: set[Key] = field(default_factory=set)
+    reads: Reads = field(default_factory=Reads)
 
     def find(self, kind: NameKind, name: str) -> Definition | None:
         """The definition of a name, which is then marked as used. None if there is none."""
-        found = self.definitions.get((kind, name))
+        key = kind, name
+        self.reads.names.add(key)
+        found = self.definitions.get(key)
         if found is not None:
-            self.used.add(self.names[kind, name].span)
+            self.reads.used.add(key)
         return found
+
+    def defines(self, kind: NameKind, name: str) -> bool:
+        """Whether there is a definition of a name, which is not marked as used."""
+        self.reads.names.add((kind, name))
+        return (kind, name) in self.definitions
+
+    def items(self, name: str) -> tuple[Word, ...] | None:
+        """The items of a list, with those of the lists in it. None if there is no such list."""
+        self.reads.names.add((NameKind.LIST, name))
+        return self.lists.get(name)
+
+    def nearest_list(self, name: str) -> str | None:
+        """The list with the most similar name, if there is one."""
+        self.reads.names.add((NameKind.LIST, ""))
+        return nearest(name, self.lists)
 
     def table_of(self, name: str) -> str | None:
         """The table that a field belongs to by its first word; it is then marked as used. None if there is none."""
         first, dot, _ = name.partition(".")
-        return first if dot and self.find(NameKind.TABLE, first) is not None else None
+        key = NameKind.TABLE, first
+        if not dot or key not in self.definitions:
+            return None
+        self.reads.used.add(key)
+        return first
 
     @property
     def columns(self) -> dict[str, tuple[str, ...]]:
@@ -123,6 +157,7 @@ class Scope:
 
     def suggest(self, kind: NameKind, name: str) -> str:
         """``did you mean …?``, or an empty string. The suggested name then counts as used."""
+        self.reads.names.add((kind, ""))
         found = nearest(name, self.all(kind))
         if found is None:
             return ""
@@ -142,7 +177,7 @@ def expand(scope: Scope, words: Sequence[Word]) -> tuple[Word, ...]:
     """The items, with names of lists replaced by their items."""
     items: list[Word] = []
     for word in words:
-        named = None if word.quoted else scope.lists.get(word.text)
+        named = None if word.quoted else scope.items(word.text)
         if named is None:
             items.append(word)
         else:

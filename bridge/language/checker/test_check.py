@@ -8,6 +8,7 @@ from bridge.common.suggest import did_you_mean
 from bridge.common.times import parse_time
 from bridge.language.checker.literals import literal_problems
 from bridge.language.checker.route_check import RouteChecker
+from bridge.language.checker.scope import NameKind
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.program.condition import Kind, Operator
 from bridge.language.program.kinds import field_kind
@@ -103,7 +104,10 @@ class CaseChecker:
         )
 
     def _route(self, word: syntax.Word) -> str:
+        names = self._routes.resolver.scope.reads.names
+        names.add((NameKind.ROUTE, word.text))
         if word.text not in self._route_names:
+            names.add((NameKind.ROUTE, ""))
             hint = did_you_mean(word.text, self._route_names) or "use the name of a route in these files"
             self._problems.append(Diagnostic(Code.UNKNOWN_ROUTE, f'unknown route "{word.text}"', word.span, hint))
         return word.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -77,11 +78,12 @@ class _Draft:
     configured: bool = False
 
 
+@lru_cache(maxsize=4)
 def read_rules(sources: tuple[SourceText, ...]) -> FalcoRules | str:
     """The definitions of rules files, read in order. A falco.yaml among them contributes its ``append_output``.
 
     Rules and falco.yaml are also read out of Helm values, ConfigMaps and the objects of Falco's operator.
-    Returns an error message if a file is invalid.
+    Returns an error message if a file is invalid. The last results are stored: editors ask at every change.
     """
     draft = _Draft()
     for source in sources:

@@ -46,8 +46,8 @@ class Parsed:
     """Names of routes with a syntax error."""
     comments: tuple[Comment, ...] = ()
     """In order. Complete only if the file has no syntax errors."""
-    spans: Sequence[Span] = field(default=(), repr=False, compare=False)
-    """Every span of the statements, for ``reparse``."""
+    spans: tuple[Sequence[Span], ...] = field(default=(), repr=False, compare=False)
+    """Every span of each statement, for ``reparse``."""
 
 
 def parse(source: SourceText) -> Parsed:
@@ -87,7 +87,19 @@ def parse(source: SourceText) -> Parsed:
         diagnostics.append(_too_many(diagnostics[-1]))
     comments = tuple(Comment(str(token).rstrip(), token.start_pos or 0) for token in builder.comments)
     problems = (*diagnostics, *builder.problems)
-    return Parsed(File(statements), problems, frozenset(broken), frozenset(routes), comments, builder.spans)
+    spans = _by_statement(builder.spans, statements)
+    return Parsed(File(statements), problems, frozenset(broken), frozenset(routes), comments, spans)
+
+
+def _by_statement(spans: list[Span], statements: Sequence[Statement]) -> tuple[Sequence[Span], ...]:
+    """The spans of each statement: its own is the last one that is made of it."""
+    found: list[Sequence[Span]] = []
+    start = 0
+    for statement in statements:
+        end = spans.index(statement.span, start) + 1
+        found.append(spans[start:end])
+        start = end
+    return tuple(found)
 
 
 def _remove(repaired: RepairedText, context: Context, quote: int | None, broken: set[str], routes: set[str]) -> bool:
