@@ -61,9 +61,15 @@ class Access:
         if request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
             raise RefusedError(_OTHER_SITE)
 
-    def visitor(self, request: Request) -> Visitor | None:
-        """Who asks. None for somebody who has to sign in. Raises RefusedError."""
+    def visitor(self, request: Request, *, bearer: bool = False) -> Visitor | None:
+        """Who asks. None for somebody who has to sign in. Raises RefusedError.
+
+        With ``bearer``, a program may send the token in place of a cookie.
+        """
         person, session = self._person(request)
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if bearer and person is None and scheme.lower() == "bearer" and self.has_token(token):
+            person = _with_token(getattr(request.state, CALLER))
         return None if person is None else self._visitor(person, session)
 
     def may_connect(self, caller: Caller) -> bool:

@@ -15,6 +15,9 @@ from starlette.routing import Route
 
 from bridge.console import tail
 from bridge.console.access import Access, RefusedError, Visitor
+from bridge.console.api.access import VisitorAccess
+from bridge.console.api.alerts import AlertOperations
+from bridge.console.api.forwarding import forwarded
 from bridge.console.ask import Act, Ask, Page
 from bridge.console.backtest.endpoints import Endpoints
 from bridge.console.backtest.runs import Backtests
@@ -23,12 +26,15 @@ from bridge.console.pages import backtest, now, routes, search, sessions, silenc
 from bridge.console.reader import Reader
 from bridge.console.view import STATIC, render
 from bridge.journal.errors import JournalError
+from bridge.operator.api.app import api_app
+from bridge.operator.api.operations import Operation, described_operations
+from bridge.operator.api.search_operations import CONSOLE, search_operations
 from bridge.operator.client import AdminClient, AdminError
 from bridge.operator.serving.connection import CALLER
 from bridge.operator.serving.work import in_thread
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -85,7 +91,20 @@ def console_app(console: Console) -> ASGIApp:
         Route("/sign-out", answers.guarded(answers.sign_out), methods=["POST"]),
         Route("/static/{name}", _static, methods=["GET"]),
     ]
-    return Starlette(routes=listed, exception_handlers={HTTPException: _nothing, Exception: _failed})
+    pages = Starlette(routes=listed, exception_handlers={HTTPException: _nothing, Exception: _failed})
+    api = api_app(_operations(console), VisitorAccess(console.access), CONSOLE)
+
+    async def either(scope: Scope, receive: Receive, send: Send) -> None:
+        is_api = scope["type"] == "http" and scope["path"].startswith("/api/")
+        await (api if is_api else pages)(scope, receive, send)
+
+    return either
+
+
+def _operations(console: Console) -> tuple[Operation, ...]:
+    """Every operation of the operator API."""
+    searches = search_operations(AlertOperations(console.reader))
+    return *forwarded(described_operations(), console.client), *searches
 
 
 class _Answers:
@@ -170,7 +189,8 @@ class _Answers:
 
     def _ask(self, parameters: dict[str, str], visitor: Visitor) -> Ask:
         console = self._console
-        return Ask(parameters, console.reader, console.client, visitor, self._backtests, visitor.may_write)
+        client = console.client.acting_for(f"{visitor.name} (console)")
+        return Ask(parameters, console.reader, client, visitor, self._backtests, visitor.may_write)
 
     def _frame(self, page: Page, visitor: Visitor) -> dict[str, object]:
         """What every page shows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,11 +56,17 @@ class Found:
     """Whether the search took too long, and there may be earlier ones."""
     problem: str = ""
     """What is wrong with the question."""
+    next_before: int = 0
+    """The ``before`` of the next page; 0 where there is none."""
 
-    @property
-    def next_before(self) -> int:
-        """The ``before`` of the next page."""
-        return self.alerts[-1].number if self.alerts else 0
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Terminal commands, in the order in which they were typed."""
+
+    alerts: Sequence[Alert] = ()
+    next_before: int = 0
+    """As in Found."""
 
 
 class _TooLongError(Exception):
@@ -75,8 +81,8 @@ class Reader:
     imports: Sequence[Path] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
 
-    def find(self, question: Question) -> Found:
-        """Answer a search."""
+    def find(self, question: Question, limit: int = PAGE) -> Found:
+        """Answer a search with so many alerts at most."""
         now_ns = time.time_ns()
         times = {name: parse_human_time(text, now_ns) for name, text in
                  (("since", question.since), ("until", question.until)) if text}  # fmt: skip
@@ -90,7 +96,7 @@ class Reader:
             numbers = journal.history.span(times.get("since"), times.get("until"))
             if question.before.isdigit():
                 numbers = range(numbers.start, min(numbers.stop, int(question.before)))
-            return self._newest(journal, wanted, numbers)
+            return self._newest(journal, wanted, numbers, limit)
 
     def story(self, alert_id: str) -> AlertStory | None:
         """Everything about one alert, by its id. None if it is not stored."""
@@ -98,13 +104,16 @@ class Reader:
             found = journal.history.alert(alert_id)
             return None if found is None else read_story(journal, found)
 
-    def commands(self, session: str = "") -> list[Alert]:
-        """The latest terminal commands, in the order in which they were typed; of one session, if it is given."""
-        wanted = Wanted(rules=frozenset({COMMAND_RULE}))
+    def commands(self, session: str = "", before: int = 0) -> Commands:
+        """The latest terminal commands; of one session, or those stored before a number, if that is given."""
+        predicate = (lambda alert: alert.fields.get("cmd.session", "") == session) if session else None
+        wanted = Wanted(rules=frozenset({COMMAND_RULE}), predicate=predicate)
         with self._opened() as journal:
-            found = self._newest(journal, wanted, journal.history.span(None, None), _MOST_COMMANDS).alerts
-        alerts = [each.alert for each in found if session in {"", each.alert.fields.get("cmd.session", "")}]
-        return sorted(alerts, key=lambda alert: (alert.time_ns, alert.id))
+            numbers = journal.history.span(None, None)
+            numbers = range(numbers.start, min(numbers.stop, before)) if before else numbers
+            found = self._newest(journal, wanted, numbers, _MOST_COMMANDS)
+        alerts = sorted((each.alert for each in found.alerts), key=lambda alert: (alert.time_ns, alert.id))
+        return Commands(alerts, found.next_before)
 
     def last_number(self) -> int:
         """The number of the alert that will be stored next."""
@@ -137,16 +146,19 @@ class Reader:
             journal.close()
 
     def _newest(self, journal: Journal, wanted: Wanted, numbers: range, limit: int = PAGE) -> Found:
-        deadline = time.monotonic() + _SECONDS
+        watch = _Watch(time.monotonic() + _SECONDS)
         search = Search(journal.history, IndexFolder(files_of(self.journal)))
         found: list[RecordedAlert] = []
         try:
-            for each in search.newest(wanted, numbers, _watch(deadline)):
+            for each in search.newest(wanted, numbers, watch.check):
                 found.append(each)
                 if len(found) > limit:
-                    return Found(found[:limit], more=True)
+                    return Found(found[:limit], more=True, next_before=found[limit - 1].number)
         except _TooLongError:
-            return Found(found, more=bool(found), stopped=True)
+            last = found[-1].number if found else 0
+            # What a digest brought to the channel may lie between the last alert found and those searched.
+            reached = last if wanted.channel else min(numbers.stop - watch.searched + 1, last or numbers.stop)
+            return Found(found, more=bool(reached), stopped=True, next_before=reached)
         return Found(found)
 
     def _wanted(self, question: Question) -> Wanted | str:
@@ -166,9 +178,15 @@ class Reader:
         return Wanted(condition, predicate, rules, words, question.route, question.channel, reason)
 
 
-def _watch(deadline: float) -> Callable[[int, int], None]:
-    def check(_done: int, _all: int) -> None:
-        if time.monotonic() > deadline:
-            raise _TooLongError
+class _Watch:
+    """Ends a search that takes too long, and knows how far it came."""
 
-    return check
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self.searched = 0
+
+    def check(self, done: int, _all: int) -> None:
+        """Called with how many alerts have been searched. Raises _TooLongError."""
+        self.searched = done
+        if time.monotonic() > self._deadline:
+            raise _TooLongError

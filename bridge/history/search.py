@@ -50,7 +50,9 @@ class Search:
         for piece in pieces:
             rest = piece.numbers
             if piece.segment is not None and query != EVERYTHING and is_of(piece.segment, self.history):
-                rest = yield from self._from_segment(wanted, query, piece.segment, rest)
+                rest = yield from self._from_segment(
+                    wanted, query, piece.segment, rest, lambda number: progress(numbers.stop - number, len(numbers))
+                )
             yield from self._read(wanted, rest, lambda number: progress(numbers.stop - number, len(numbers)))
             progress(numbers.stop - piece.numbers.start, len(numbers))
 
@@ -67,7 +69,7 @@ class Search:
                 yield each
 
     def _from_segment(
-        self, wanted: Wanted, query: Query, segment: Segment, numbers: range
+        self, wanted: Wanted, query: Query, segment: Segment, numbers: range, at: Callable[[int], None]
     ) -> Generator[RecordedAlert, None, range]:
         """What the segment finds. Returns the numbers that are to be searched without it, as it may be removed."""
         rest = numbers
@@ -84,6 +86,7 @@ class Search:
                     if wanted.holds(each):
                         yield each
                 rest = range(numbers.start, page[-1])
+                at(page[-1])
         except sqlite3.Error:
             return rest
         finally:

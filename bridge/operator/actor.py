@@ -5,13 +5,16 @@ from __future__ import annotations
 import pwd
 from dataclasses import dataclass
 
+ACTOR = "falco-bridge-actor"
+"""Header on the admin socket: the person for whom the caller acts, percent-encoded UTF-8."""
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
     """The person or program that uses the operator API."""
 
     name: str
-    """The user's name on the admin socket; ``token from ADDRESS`` on TCP. Written to the log."""
+    """The user's name on the admin socket; ``token from ADDRESS`` on TCP; ``alice (console)``. Written to the log."""
 
     @classmethod
     def of_user(cls, uid: int) -> Actor:

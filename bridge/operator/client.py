@@ -14,16 +14,23 @@ from urllib.parse import quote
 import msgspec
 
 from bridge.common.unix_socket import too_long
+from bridge.operator.actor import ACTOR
 
 _CONNECT_SECONDS = 5.0
 _LARGEST_ANSWER = 32 << 20
 _PROBLEM = 500
+_UNAVAILABLE = 503
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
 
 
 class AdminError(Exception):
     """The bridge did not do what was asked. The text is a sentence for the operator."""
+
+    def __init__(self, detail: str, status: int = _UNAVAILABLE) -> None:
+        """``status`` is the HTTP status of the bridge's answer."""
+        super().__init__(detail)
+        self.status = status
 
 
 class NotRunningError(AdminError):
@@ -39,8 +46,14 @@ class _Refusal(msgspec.Struct):
 class AdminClient:
     """Calls one bridge. Each call opens a connection of its own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, actor: str = "") -> None:
+        """``actor`` is the person for whom this user calls."""
         self._path = path
+        self._headers = {ACTOR: quote(actor)} if actor else {}
+
+    def acting_for(self, name: str) -> AdminClient:
+        """A client whose acts are recorded under this name."""
+        return AdminClient(self._path, name)
 
     def get(self, target: str, answer: type[Answer], *, seconds: float = 30.0) -> Answer:
         """GET ``target``. Raises AdminError; NotRunningError if no bridge runs."""
@@ -93,7 +106,7 @@ class AdminClient:
         try:
             connection.request(
                 method, target, None if body is None else msgspec.json.encode(body),
-                {"Content-Type": "application/json", "Connection": "close"},
+                {"Content-Type": "application/json", "Connection": "close"} | self._headers,
             )  # fmt: skip
             response = connection.getresponse()
             text = response.read(_LARGEST_ANSWER)
@@ -114,7 +127,7 @@ class AdminClient:
             detail = msgspec.json.decode(text, type=_Refusal).detail
         except msgspec.MsgspecError as error:
             raise self._not_a_bridge(error) from error
-        raise AdminError(detail)
+        raise AdminError(detail, status)
 
     def _not_a_bridge(self, error: Exception) -> AdminError:
         if isinstance(error, http.client.RemoteDisconnected):

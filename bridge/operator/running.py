@@ -36,6 +36,7 @@ class RunningBridge:
 def operations_of(bridge: RunningBridge, journal: Location) -> tuple[Operation, ...]:
     """Every operation of the operator API."""
     from bridge.operator.api.operations import all_operations
+    from bridge.operator.api.search_operations import ElsewhereAlerts, search_operations
     from bridge.operator.operations.channel_test import ChannelOperations
     from bridge.operator.operations.dead_letters import DeadLetterOperations
     from bridge.operator.operations.incidents import IncidentOperations
@@ -45,7 +46,8 @@ def operations_of(bridge: RunningBridge, journal: Location) -> tuple[Operation, 
     from bridge.operator.operations.silences import SilenceOperations
     from bridge.operator.operations.status import read_status
 
-    return all_operations(
+    searches = search_operations(ElsewhereAlerts(bridge.inspector.console))
+    return *all_operations(
         lambda: read_status(bridge.inspector, bridge.routes(), bridge.reload),
         ChannelOperations(bridge.inspector, bridge.config, bridge.try_channel),
         DeadLetterOperations(journal, bridge.wake_courier),
@@ -54,4 +56,4 @@ def operations_of(bridge: RunningBridge, journal: Location) -> tuple[Operation, 
         IncidentOperations(bridge.controls),
         ReloadOperations(bridge.reload),
         ShadowOperations(bridge.inspector),
-    )
+    ), *searches

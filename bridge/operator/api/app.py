@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import structlog
@@ -17,7 +18,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from bridge.operator.actor import Actor, OperationError
-from bridge.operator.api.access import Access
 from bridge.operator.api.openapi import openapi_document
 from bridge.operator.api.operations import PREFIX, Operation
 from bridge.operator.model import Problem
@@ -37,14 +37,21 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def api_app(operations: Iterable[Operation], access: Access) -> ASGIApp:
-    """The application for one listener."""
+class ApiAccess(Protocol):
+    """Who may call the operations."""
+
+    def actor(self, request: Request, *, changes: bool) -> Actor:
+        """Who calls; ``changes`` for an act. Raises OperationError if this caller may not."""
+
+
+def api_app(operations: Iterable[Operation], access: ApiAccess, served_by: str = "") -> ASGIApp:
+    """The application for one listener. ``served_by`` is as in Operation."""
     every = tuple(operations)
     answers = _Answers(access)
-    document = msgspec.json.encode(openapi_document(every))
+    document = msgspec.json.encode(openapi_document(every, served_by))
 
     async def openapi(request: Request) -> Response:
-        access.actor(request)
+        access.actor(request, changes=False)
         return _json(document)
 
     routes = [Route(f"{PREFIX}/openapi.json", answers.guarded("openapi", openapi), methods=["GET"])]
@@ -57,7 +64,7 @@ def api_app(operations: Iterable[Operation], access: Access) -> ASGIApp:
 class _Answers:
     """Makes endpoints of operations. One failing operation affects no other."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: ApiAccess) -> None:
         self._access = access
         self._running = asyncio.Semaphore(_MOST_RUNNING)
         self.streams = 0
@@ -67,7 +74,7 @@ class _Answers:
         """The operation as an endpoint."""
 
         async def answer(request: Request) -> Response:
-            actor = self._access.actor(request)
+            actor = self._access.actor(request, changes=operation.changes)
             parameters = await _parameters(operation, request)
             if operation.streams:
                 return self._stream(operation, actor, parameters, request)
@@ -104,10 +111,11 @@ class _Answers:
         if self.streams >= _MOST_STREAMS:
             raise OperationError(f"{_MOST_STREAMS} event streams are open; close one", 503)
         stopping: asyncio.Event = getattr(request.state, STOPPING)
+        opened = operation if operation.open is None else replace(operation, run=operation.open())
 
         async def events() -> AsyncIterator[bytes]:
             while not stopping.is_set():
-                yield await self._event(operation, actor, parameters)
+                yield await self._event(opened, actor, parameters)
                 await _wait(stopping, parameters.interval)
 
         return _EventStream(events(), self)

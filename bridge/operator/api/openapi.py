@@ -18,14 +18,24 @@ _DESCRIPTION = (
 )
 
 
-def openapi_document(operations: Iterable[Operation]) -> dict[str, Any]:
-    """The document as JSON values."""
+_CONSOLE = {
+    "url": "{console}",
+    "description": "The console, which `console` in the config starts.",
+    "variables": {"console": {"default": "http://127.0.0.1:2804"}},
+}
+
+
+def openapi_document(operations: Iterable[Operation], served_by: str = "") -> dict[str, Any]:
+    """The document as JSON values. ``served_by`` is the process that answers, as in Operation."""
     every = tuple(operations)
     types = list(dict.fromkeys([Problem, *(each.request for each in every), *(each.answer for each in every)]))
     _, schemas = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     paths: dict[str, dict[str, object]] = {}
     for each in every:
-        paths.setdefault(each.path, {})[each.method.lower()] = _described(each, schemas)
+        described = _described(each, schemas)
+        if each.served_by not in {"", served_by}:
+            described["servers"] = [_CONSOLE]
+        paths.setdefault(each.path, {})[each.method.lower()] = described
     bodies = {each.request.__name__ for each in every if each.method == "POST" and each.other_fields}
     parameters = {each.request.__name__ for each in every} - bodies
     return {

@@ -69,6 +69,17 @@ class Operation:
     """Blocks; called in a thread. Raises OperationError."""
     streams: bool = False
     """Whether the answers are sent as server-sent events, one for each call of ``run``."""
+    only_reads: bool = False
+    """Whether a POST changes nothing."""
+    served_by: str = ""
+    """The process that serves it, where that is not the bridge's own."""
+    open: Callable[[], Callable[[Actor, Any], msgspec.Struct]] | None = None
+    """Gives each stream a ``run`` of its own, for a stream that continues where its last event ended."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is an act, which is recorded with its actor."""
+        return self.method == "POST" and not self.only_reads
 
     @property
     def name(self) -> str:
@@ -84,6 +95,22 @@ class Operation:
     def other_fields(self) -> tuple[str, ...]:
         """The parameters in the query or body."""
         return tuple(each for each in self.request.__struct_fields__ if each not in self.path_fields)
+
+
+def described_operations() -> tuple[Operation, ...]:
+    """Every operation of a running bridge, for a process that only describes and forwards them."""
+    absent: Any = _Absent()
+    return all_operations(absent, absent, absent, absent, absent, absent, absent, absent)
+
+
+class _Absent:
+    """Stands for a running bridge that is in another process."""
+
+    def __getattr__(self, name: str) -> Callable[[Actor, Any], msgspec.Struct]:
+        def run(_actor: Actor, _request: msgspec.Struct) -> msgspec.Struct:
+            raise AssertionError(f"{name} is forwarded")
+
+        return run
 
 
 def all_operations(
@@ -140,7 +167,7 @@ def _silences(silences: SilenceOperations) -> tuple[Operation, ...]:
         Operation("POST", f"{PREFIX}/silences", "Add a silence.", AddSilence, SilenceStatus, silences.add),
         Operation(
             "POST", f"{PREFIX}/silences/preview", "What a silence would have held back.", PreviewSilence,
-            SilencePreview, silences.preview,
+            SilencePreview, silences.preview, only_reads=True,
         ),
         Operation(
             "POST", f"{PREFIX}/silences/expire", "End silences now.", ExpireSilences, SilenceList, silences.expire_many,

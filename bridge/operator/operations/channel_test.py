@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import msgspec
+import structlog
 
 from bridge.common.suggest import did_you_mean
 from bridge.config.load import LoadedConfig
@@ -42,7 +43,7 @@ class ChannelOperations:
             raise OperationError("the journal cannot be read at the moment; try again, and see the bridge's log", 503)
         return ChannelList(items=channel_statuses(snapshot))
 
-    def test(self, _actor: Actor, request: TestChannel) -> ChannelTestResult:
+    def test(self, actor: Actor, request: TestChannel) -> ChannelTestResult:
         """Send a test message. If the channel accepts it, deliveries that wait for it are sent at once."""
         if self._running >= _MOST_TESTS:
             raise OperationError(f"{_MOST_TESTS} channel tests are running; try again when one has finished", 503)
@@ -51,6 +52,9 @@ class ChannelOperations:
             result = test_channel(self._config(), request.channel)
         finally:
             self._running -= 1
+        structlog.get_logger("operator").info(
+            "channel tested", channel=request.channel, verdict=result.verdict, actor=actor.name
+        )
         if result.verdict == "delivered":
             self._try_now(request.channel)
         return result
