@@ -13,6 +13,7 @@ from structlog import get_logger
 from bridge.common.clock import STEP_NS, Step
 from bridge.common.listening import ListeningSockets
 from bridge.config.schema.config import Config
+from bridge.daemon.fleet_memory import FleetMemory
 from bridge.daemon.generation import Generation
 from bridge.daemon.live import LiveGeneration, RunningParts
 from bridge.daemon.operator_listeners import OperatorListeners
@@ -23,6 +24,7 @@ from bridge.daemon.running_sources import RunningSources
 from bridge.daemon.secret_rotation import SecretRotation
 from bridge.daemon.sources import OpenJournal, Prepared, prepare_source
 from bridge.journal import JournalError
+from bridge.journal.location import DatabaseLocation
 from bridge.journal.protocols import Journal
 from bridge.journal.retention import RetentionPolicy
 from bridge.language.program.clauses import clause_label
@@ -65,7 +67,8 @@ def prepare(generation: Generation, listening: ListeningSockets) -> PreparedPart
 def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> tuple[Bridge, Reload]:
     """The bridge, ready to run, and its reload. Raises JournalError."""
     config = generation.config
-    state = _state(generation, journal)
+    fleet = _fleet_memory(generation, journal)
+    state = _state(generation, journal) if fleet is None else State()
     courier = CourierProcess(generation.courier_settings(), generation.loaded.secret_names)
 
     def fail(fault: JournalError) -> None:
@@ -75,6 +78,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         journal.alerts,
         generation.router,
         on_deliveries=courier.wake,
+        on_matches=(lambda: None) if fleet is None else fleet.wake,
         on_fault=fail,
         state=state,
         stored_alerts=journal.history.alerts_of,
@@ -83,7 +87,11 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     _try_shadow(generation, journal, intake)
     open_journal = _open_journal(journal, intake)
     sources = RunningSources(config.sources, parts.sources, lambda prepared: prepared(open_journal))
-    look_back = LookBackService(intake, config.journal.location)
+    owned = () if fleet is None else fleet.attach(intake, courier.wake)
+    owner = None if fleet is None else fleet.owner
+    look_back = LookBackService(owner or intake, config.journal.location)
+    if owner is not None:
+        owner.on_loaded = look_back.again
     console = RunningConsole()
     console.use(generation)
     inspector = Inspector(
@@ -94,6 +102,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     controls = Controls(
         intake, journal.memory, config.journal.location, dict(config.labels), config.channels,
         _retention(generation).alerts_ns,
+        incidents=None if fleet is None else fleet.incidents,
     )  # fmt: skip
     log = {"level": config.log.level, "format": config.log.format}
     index = HistoryIndex(config.journal.location, log, generation.loaded.secret_names)
@@ -103,7 +112,10 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
 
     def use_routes(new: Generation) -> dict[str, int]:
         new.router.use_secret(journal.memory.secret())
-        forgotten = intake.use_router(new.router, time.time_ns(), look_back=True)
+        if fleet is not None:
+            fleet.share(new.router)
+            fleet.use_router(new.router)
+        forgotten = intake.use_router(new.router, time.time_ns(), look_back=fleet is None)
         look_back.again()
         _try_shadow(new, journal, intake)
         if new.config.terminal != live.current.config.terminal:
@@ -132,6 +144,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         )
     )
     services: list[BackgroundService] = [
+        *owned,
         parts.operator,
         maintenance,
         index,
@@ -147,8 +160,19 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         JournalWatch(journal.verify, fail),
         intake.traces,
     ]
+    if owner is not None:
+        inspector.memory_usage = owner.memory_usage
     bridge = Bridge(journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop)
     return bridge, reload
+
+
+def _fleet_memory(generation: Generation, journal: Journal) -> FleetMemory | None:
+    """The memory of a member of a fleet; None for a single bridge."""
+    location = generation.config.journal.location
+    if journal.membership is None or not isinstance(location, DatabaseLocation):
+        return None
+    generation.router.use_secret(journal.memory.secret())
+    return FleetMemory(location, journal.membership, generation.router)
 
 
 def _try_shadow(generation: Generation, journal: Journal, intake: Intake) -> None:

@@ -11,6 +11,7 @@ from bridge.common.extras import install_command
 from bridge.journal.errors import JournalError
 from bridge.journal.location import DatabaseLocation, Location
 from bridge.journal.members import Member
+from bridge.journal.partitions import Partitions, Requests
 from bridge.journal.protocols import Journal
 from bridge.journal.revisions import RevisionReader
 from bridge.journal.sql.copying import CopyResult, Store, copy_rows
@@ -120,11 +121,23 @@ def examine(location: DatabaseLocation) -> None:
     _postgres().examine(location)
 
 
+def open_partitions(location: DatabaseLocation, member: Member) -> Partitions:
+    """The partitions of a fleet's memory, for a member that may own some. Raises JournalError."""
+    return _postgres().open_partitions(location, member)
+
+
+def open_requests(location: DatabaseLocation) -> Requests:
+    """What a member of a fleet asks the owners of partitions. Raises JournalError."""
+    return _postgres().open_requests(location)
+
+
 class _Postgres(Protocol):
     def open_for_router(
         self, location: DatabaseLocation, on_wait: Callable[[str], None] | None, member: Member | None
     ) -> Journal: ...
     def open_for_courier(self, location: DatabaseLocation, member: Member | None) -> Journal: ...
+    def open_partitions(self, location: DatabaseLocation, member: Member) -> Partitions: ...
+    def open_requests(self, location: DatabaseLocation) -> Requests: ...
     def open_to_write(self, location: DatabaseLocation) -> Journal: ...
     def open_to_read(self, location: DatabaseLocation) -> Journal: ...
     def link_key(self, location: DatabaseLocation, first: bytes | None) -> bytes: ...

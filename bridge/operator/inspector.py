@@ -105,6 +105,8 @@ class Inspector:
         self.spans = spans
         self.trace_problem = trace_problem
         self.console = console
+        self.memory_usage = intake.memory_usage
+        """What the clauses with memory remember. Callable from any thread."""
         self._stopping = False
         self._journal: Journal | None = None
         self._lock = threading.Lock()
@@ -123,10 +125,6 @@ class Inspector:
     def blocked(self) -> str:
         """Why the journal cannot be written; empty while it can."""
         return self._intake.blocked
-
-    def memory_usage(self) -> tuple[ClauseUsage, ...]:
-        """What the clauses with memory remember."""
-        return self._intake.memory_usage()
 
     def shadow(self) -> ShadowReport | None:
         """What the routes of ``shadow`` would have sent; None without any."""

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -61,6 +61,19 @@ class SilenceSelection:
         return self.everything or silence.id in self.ids or bool(self.author and silence.author == self.author)
 
 
+class Incidents(Protocol):
+    """What people acknowledge and resolve."""
+
+    def incidents(self) -> list[IncidentRecord]:
+        """As in Router."""
+
+    def acknowledge(self, target: str, actor: str, now_ns: int, /) -> list[IncidentRecord]:
+        """As in Router."""
+
+    def resolve(self, target: str, actor: str, now_ns: int, /) -> list[IncidentRecord]:
+        """As in Router."""
+
+
 class Controls:
     """Callable from any thread. Everything that changes routing happens between two batches."""
 
@@ -73,14 +86,18 @@ class Controls:
         channels: Iterable[str] = (),
         retention_ns: int = _LISTED_NS,
         now_ns: Callable[[], int] = time.time_ns,
+        incidents: Incidents | None = None,
     ) -> None:
-        """``memory`` belongs to the journal that the intake writes to; ``journal`` is read on its own.
+        """``incidents`` are those of a fleet; without, those of the intake.
+
+        ``memory`` belongs to the journal that the intake writes to; ``journal`` is read on its own.
 
         Ended silences are stored for ``retention_ns``, so that replays know them.
         """
         self._retention_ns = retention_ns
         self._now_ns = now_ns
         self._intake = intake
+        self._incidents: Incidents = intake if incidents is None else incidents
         self._memory = memory
         self._journal = journal
         self._labels = labels
@@ -182,17 +199,17 @@ class Controls:
 
     def incidents(self) -> list[IncidentRecord]:
         """The incidents that are open, acknowledged or resolved lately, the latest match first."""
-        return self._intake.incidents()
+        return self._incidents.incidents()
 
     def acknowledge(self, target: str, actor: str) -> list[IncidentRecord]:
         """Acknowledge an incident by its id, or all of a route by its name. Returns those that were open."""
-        found = self._intake.acknowledge(target, actor, self._now_ns())
+        found = self._incidents.acknowledge(target, actor, self._now_ns())
         self._log.info("incidents acknowledged", target=target, count=len(found), actor=actor)
         return found
 
     def resolve(self, target: str, actor: str) -> list[IncidentRecord]:
         """Resolve an incident by its id, or all of a route by its name. Returns those that had not ended."""
-        found = self._intake.resolve(target, actor, self._now_ns())
+        found = self._incidents.resolve(target, actor, self._now_ns())
         self._log.info("incidents resolved", target=target, count=len(found), actor=actor)
         return found
 

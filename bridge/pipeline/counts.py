@@ -11,7 +11,7 @@ from typing import Any, Literal
 import structlog
 
 from bridge.alert import Priority
-from bridge.routing import Entry
+from bridge.routing import Entry, Reason
 from bridge.terminal.observation import Observation
 from bridge.terminal.rules import Kind
 
@@ -43,6 +43,23 @@ class Histogram:
         self.total += value
 
 
+class OwnerCounts:
+    """What the owner of partitions did since its start. Written by its thread, read by others."""
+
+    def __init__(self) -> None:
+        self.decisions: Counter[tuple[str, str]] = Counter()
+        """By route and reason."""
+        self.notifications: Counter[str] = Counter()
+        """By channel."""
+        self.merged = 0
+        """Notifications that became part of one that another route had caused."""
+        self.apart = 0
+        """Notifications beside another one of their alert and channel, which was too late to change."""
+        self.matches = 0
+        self.taken_over = 0
+        """How often a partition was loaded."""
+
+
 class Counts:
     """Written by intake, one batch at a time. Read from other threads."""
 
@@ -69,6 +86,8 @@ class Counts:
         """Seconds to decide about a batch and to commit it."""
         self.last_alert_ns: int | None = None
         """When the latest alert was received, duplicates included."""
+        self.owner = OwnerCounts()
+        """What this bridge decided as the owner of partitions."""
         self._alert_sources: set[str] = set()
 
     def add(
@@ -87,7 +106,8 @@ class Counts:
             for member in alert.assumed:
                 self._count_assumed(source_name, member)
             for decision in entry.routed.decisions:
-                self.decisions[decision.route, decision.reason.value] += 1
+                if decision.reason is not Reason.PENDING:  # its owner counts it
+                    self.decisions[decision.route, decision.reason.value] += 1
             for notification in entry.routed.notifications:
                 self.notifications[notification.channel] += 1
 
@@ -110,9 +130,17 @@ class Counts:
             "alerts": self.alerts,
             "duplicates": self.duplicates,
             "rejected": self.rejected,
-            "notifications": self.notifications,
+            "notifications": self.all_notifications(),
         }
         return {name: sum(counter.copy().values()) for name, counter in counters.items()}
+
+    def all_decisions(self) -> Counter[tuple[str, str]]:
+        """By route and reason, those of the owner too. Callable from any thread."""
+        return self.decisions.copy() + self.owner.decisions.copy()
+
+    def all_notifications(self) -> Counter[str]:
+        """By channel, those of the owner too. Callable from any thread."""
+        return self.notifications.copy() + self.owner.notifications.copy()
 
     def _count_assumed(self, source_name: str, member: str) -> None:
         self.assumed[source_name, member] += 1

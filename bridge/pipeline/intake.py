@@ -60,12 +60,15 @@ class Intake:
         *,
         on_deliveries: Callable[[], None],
         on_fault: Callable[[JournalError], None],
+        on_matches: Callable[[], None] = lambda: None,
         state: State | None = None,
         stored_alerts: Callable[[Iterable[str]], Mapping[str, Alert]] = lambda _ids: {},
         clock: Clock = SYSTEM_CLOCK,
         recorder: TerminalRecorder | None = None,
     ) -> None:
-        """``on_deliveries`` wakes the courier. ``on_fault`` is called when the journal fails for good.
+        """``on_deliveries`` wakes the courier, ``on_matches`` the owner of partitions.
+
+        ``on_fault`` is called when the journal fails for good.
 
         ``state`` is what the clauses with memory remember, as ``load_state`` returns it. ``stored_alerts`` reads alerts
         by id, for silences over what is held. ``recorder`` makes commands of terminal material; without it, the
@@ -78,6 +81,7 @@ class Intake:
         self._stored_alerts = stored_alerts
         self._on_deliveries = on_deliveries
         self._on_fault = on_fault
+        self._on_matches = on_matches
         self._timeline = Timeline(clock)
         self._recorder = recorder
         self._lock = FairLock()
@@ -183,6 +187,19 @@ class Intake:
         """Compare these routes with the live ones from the next batch on; None ends that."""
         with self._lock:
             self.shadow.use(routes, self._state)
+
+    @property
+    def silences(self) -> Silences:
+        """Those in use."""
+        return self._silences
+
+    def report_faults(self, faults: Sequence[Fault], now_ns: int) -> None:
+        """Report routes that failed at the owner of their memory. Raises Aborted as ``accept`` does."""
+        with self._lock:
+            entries = self._faults.report(faults, self._router.program, now_ns)
+            deliveries = self._store(Write(TIMERS, now_ns, entries), Batch(TIMERS, now_ns, ())) if entries else 0
+        if deliveries:
+            self._on_deliveries()
 
     def use_silences(self, silences: Silences) -> None:
         """Hold back what these silences match, from the next batch on. Called between two batches."""
@@ -316,6 +333,8 @@ class Intake:
             Write(batch.source_name, now_ns, [*entries, *reports], rejected, batch.checkpoint, memory, decided_in),
             batch,
         )
+        if any(entry.matches for entry in entries):
+            self._on_matches()
         self.shadow.offer(now_ns, fresh, entries)
         if self._recorder is not None:
             self._recorder.committed(commands)

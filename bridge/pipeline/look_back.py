@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -42,18 +42,58 @@ class LookBackReport:
     total: int
 
 
-class _ReplacedError(Exception):
-    """The routes were replaced, or the bridge stops."""
+class ReplacedError(Exception):
+    """The routes or the states were replaced: the look-back starts again."""
+
+
+class LookBackHost(Protocol):
+    """Has the state into which is looked back. Callable from any thread. Methods raise Aborted."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it works on something that should not wait."""
+
+    def begin_look_back(self, now_ns: int) -> LookBack | None:
+        """What the clauses look back at that run for the first time; None if there are none."""
+
+    def step_look_back(self, found: LookBack, action: Callable[[State], _Result], now_ns: int) -> _Result:
+        """Run a short action on the state. Raises ReplacedError."""
+
+
+class _IntakeHost:
+    """The state of a single bridge."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    @property
+    def is_busy(self) -> bool:
+        return self._intake.is_busy
+
+    def begin_look_back(self, now_ns: int) -> LookBack | None:
+        return self._intake.change_state(lambda router, state: router.look_back(state, now_ns), now_ns)
+
+    def step_look_back(self, found: LookBack, action: Callable[[State], _Result], now_ns: int) -> _Result:
+        def run(router: Router, state: State) -> _Result:
+            if router.engine is not found.engine:
+                raise ReplacedError
+            return action(state)
+
+        return self._intake.change_state(run, now_ns)
 
 
 class LookBackService(Background):
     """Runs until it is closed. What was interrupted starts again at the next start."""
 
     def __init__(
-        self, intake: Intake, journal: Location, clock: Clock = SYSTEM_CLOCK, alerts_per_step: int = ALERTS_PER_STEP
+        self,
+        host: Intake | LookBackHost,
+        journal: Location,
+        clock: Clock = SYSTEM_CLOCK,
+        alerts_per_step: int = ALERTS_PER_STEP,
     ) -> None:
         super().__init__("look back")
-        self._intake = intake
+        self._host: LookBackHost = _IntakeHost(host) if isinstance(host, Intake) else host
         self._journal = journal
         self._clock = clock
         self._per_step = alerts_per_step
@@ -84,7 +124,7 @@ class LookBackService(Background):
             self._again.clear()
             try:
                 self._look_back()
-            except _ReplacedError:
+            except ReplacedError:
                 pass
             except Aborted:
                 return
@@ -97,14 +137,14 @@ class LookBackService(Background):
 
     def _look_back(self) -> None:
         now_ns = self._clock.wall_ns()
-        found = self._intake.change_state(lambda router, state: router.look_back(state, now_ns), now_ns)
+        found = self._host.begin_look_back(now_ns)
         if found is None:
             return
         try:
             read = self._read(found)
             while not self._step(found, lambda state: found.apply(state, self._clock.wall_ns(), self._per_step)):
                 pass
-        except (_ReplacedError, Aborted, JournalError):
+        except (ReplacedError, Aborted, JournalError):
             raise
         except Exception:  # noqa: BLE001  # a clause that learns for ever would notify of nothing
             self._log.exception("recorded alerts not used after an internal error")
@@ -129,17 +169,13 @@ class LookBackService(Background):
         return read
 
     def _step(self, found: LookBack, action: Callable[[State], _Result]) -> _Result:
-        """Run one step between two batches, then leave as much time to the intake. Raises _ReplacedError, Aborted."""
-        while self._intake.is_busy and not self._stop.wait(_YIELD_SECONDS):
+        """Run one step between two batches, then leave as much time to the intake. Raises ReplacedError, Aborted."""
+        while self._host.is_busy and not self._stop.wait(_YIELD_SECONDS):
             pass
+        if self._stop.is_set():
+            raise ReplacedError
         started = time.perf_counter()
-
-        def run(router: Router, state: State) -> _Result:
-            if self._stop.is_set() or router.engine is not found.engine:
-                raise _ReplacedError
-            return action(state)
-
-        result = self._intake.change_state(run, self._clock.wall_ns())
+        result = self._host.step_look_back(found, action, self._clock.wall_ns())
         self._stop.wait(time.perf_counter() - started)
         return result
 

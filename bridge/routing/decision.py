@@ -54,3 +54,5 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     routed: Routed
     matches: tuple[tuple[int, bytes], ...] = ()
     """For each partition of the memory of a fleet that the alert concerns: its number, and the encoded match."""
+    awaited: frozenset[str] = frozenset()
+    """The channels that owners may notify of the alert too, as soon as they have decided."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -35,18 +35,28 @@ class ClauseUsage:
     """About how much memory that takes."""
 
 
-def memory_usage(state: State) -> tuple[ClauseUsage, ...]:
-    """Each clause that remembers something, or that lost a key by eviction."""
-    evicted = dict(state.evicted)
-    usages = []
-    for identity, table in list(state.tables.items()):
-        keys = len(table.rows) - sum(mark in table.rows for mark in _MARKS)
-        gone = evicted.get(identity, 0)
-        if keys or gone:
-            route, _, clause = identity.partition("\n")
-            size = keys * (_ROW_BYTES + _content(_some(table.rows)))
-            usages.append(ClauseUsage(route, clause_label(clause), keys, len(table.due), gone, size))
-    return tuple(usages)
+def memory_usage(*states: State) -> tuple[ClauseUsage, ...]:
+    """Each clause that remembers something, or that lost a key by eviction, in all states together."""
+    found: dict[str, ClauseUsage] = {}
+    for state in states:
+        evicted = dict(state.evicted)
+        for identity, table in list(state.tables.items()):
+            keys = len(table.rows) - sum(mark in table.rows for mark in _MARKS)
+            gone = evicted.get(identity, 0)
+            if keys or gone:
+                route, _, clause = identity.partition("\n")
+                size = keys * (_ROW_BYTES + _content(_some(table.rows)))
+                usage = ClauseUsage(route, clause_label(clause), keys, len(table.due), gone, size)
+                before = found.get(identity)
+                found[identity] = usage if before is None else _sum(before, usage)
+    return tuple(found.values())
+
+
+def _sum(one: ClauseUsage, other: ClauseUsage) -> ClauseUsage:
+    return replace(
+        one, keys=one.keys + other.keys, timers=one.timers + other.timers, evicted=one.evicted + other.evicted,
+        bytes=one.bytes + other.bytes,
+    )  # fmt: skip
 
 
 def _some(rows: dict[bytes, Any]) -> list[Any]:

@@ -25,6 +25,7 @@ from bridge.routing.memory.look_back import LookBack, pending, prepare
 from bridge.routing.memory.pipeline import Emission
 from bridge.routing.notification import Notification
 from bridge.routing.partitions.matches import Match
+from bridge.routing.partitions.merging import may_merge, merged
 from bridge.routing.partitions.split import SharedEngine, offer, take
 from bridge.routing.redaction import Redactor
 from bridge.routing.silences import NO_SILENCES, Silences, StoredAlert, none_stored
@@ -95,6 +96,13 @@ class Router:
         clauses = pending(self.engine, state, now_ns)
         return LookBack(self.engine, self._matcher, self._tables.added, clauses) if clauses else None
 
+    def look_back_in(self, states: Mapping[int, State], now_ns: int) -> LookBack | None:
+        """As ``look_back``, for the states of several partitions at once."""
+        if self.shared is None:
+            return None
+        clauses = [each for number, state in states.items() for each in self.shared.looking(number, state, now_ns)]
+        return LookBack(self.shared.engine, self._matcher, self._tables.added, clauses) if clauses else None
+
     def complete(self, alert: Alert) -> Alert:
         """The alert with its rule, source, tags and fields, where a Falco rule explains its text; and with its columns.
 
@@ -133,8 +141,8 @@ class Router:
             return Entry(redacted, self._in_order(self._decide(state, alert, redacted, now_ns, silences, stored)))
         matched = self._matcher.match(alert, now_ns)
         turn = Turn(state, now_ns, silences.asked(alert, now_ns, stored))
-        routed, matches = offer(self.program, self.shared, matched, (alert, redacted), turn, self._incident_channels)
-        return Entry(redacted, self._in_order(routed), matches)
+        entry = offer(self.program, self.shared, matched, (alert, redacted), turn, self._incident_channels)
+        return msgspec.structs.replace(entry, routed=self._in_order(entry.routed))
 
     def take(
         self, state: State, match: Match, silences: Silences = NO_SILENCES, stored: StoredAlert = none_stored
@@ -151,6 +159,18 @@ class Router:
             silences.asked_for_match(match.alert_id, match.silenced, match.received_ns, stored),
         )
         return self._in_order(take(self.program, self.shared, match, turn, self._incident_channels))
+
+    def knows(self, match: Match) -> bool:
+        """Whether all routes of the match are those of this program."""
+        return self.shared is not None and all(self.shared.matched(each) is not None for each in match.routes)
+
+    def may_merge(self, notification: Notification) -> bool:
+        """Whether others about its alert to its channel can become one with it."""
+        return may_merge(notification, self._incident_channels)
+
+    def merged(self, one: Notification, other: Notification) -> Notification:
+        """Two that may merge, as if both had been decided at once."""
+        return merged(self.program, one, other)
 
     def due_alerts(self, state: State, now_ns: int, limit: int) -> tuple[set[str], int]:
         """The ids of stored alerts that a timer needs while there are silences."""

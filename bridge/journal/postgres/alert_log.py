@@ -16,7 +16,15 @@ from bridge.alert.rejected import RejectedMessage
 from bridge.journal.codec import encode_decisions, encode_notification
 from bridge.journal.errors import JournalError
 from bridge.journal.postgres.database import Database, Statements, storable
-from bridge.journal.postgres.migrations import NEW
+from bridge.journal.postgres.new_deliveries import (
+    ALERT_BYTES,
+    DELIVERY_BYTES,
+    NewDelivery,
+    about_earlier,
+    add_deliveries,
+    size_of,
+    take_numbers,
+)
 from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.order_keys import order_key
@@ -26,16 +34,12 @@ from bridge.routing import Entry, Notification
 QUARANTINE_ROWS = 1000
 """How many rejected messages are stored; the oldest are removed."""
 _QUARANTINE_BYTES = 64 << 10
-ALERT_BYTES, DELIVERY_BYTES = 160, 250
-"""What a row takes besides its texts, with its entries in the indexes."""
 _ATTEMPTS = 5
 _ALERTS = ("seq", "id", "received_ns", "source_name", "body", "decisions")
 _ALERT_TYPES = ("int8", "bytea", "int8", "text", "bytea", "bytea")
-_DELIVERIES = ("id", "alert_seq", "channel", "order_key", "notification", "due_ns", "created_ns", "blocked")
-_DELIVERY_TYPES = ("int8", "int8", "text", "int8", "bytea", "int8", "int8", "int2")
 
-_New = tuple[int, str, int | None, bytes]
-"""The alert's place in the batch, or its number; channel, order key and notification of a delivery."""
+_New = tuple[int, str, int | None, bytes, bool]
+"""As NewDelivery, with the alert's place in the batch."""
 
 
 class PostgresAlertLog:
@@ -87,21 +91,22 @@ class PostgresAlertLog:
 
     def _append(self, statements: Statements, batch: _Batch) -> int:
         alerts, deliveries, size = self._encoded(batch.entries)
-        earlier = list(_about_earlier(statements, batch))
+        earlier = list(about_earlier(statements, _about_others(batch)))
         count = len(deliveries) + len(earlier)
-        size += sum(DELIVERY_BYTES + len(each[3]) for each in earlier)
+        size += size_of(earlier)
         if alerts or count:
-            first, first_id = _numbers(statements, len(alerts), count, size)
+            first, first_id = take_numbers(statements, len(alerts), count, size)
             statements.copy(
                 "alerts", _ALERTS, _ALERT_TYPES,
                 [(first + at, alert_id, batch.received_ns, batch.source_name, body, decisions)
                  for at, (alert_id, body, decisions) in enumerate(alerts)],
             )  # fmt: skip
-            numbered = [(first + at, *rest) for at, *rest in deliveries] + [(seq, *rest) for seq, *rest in earlier]
+            numbered: list[NewDelivery] = [(first + new[0], *new[1:]) for new in deliveries]
+            add_deliveries(statements, first_id, numbered + earlier, batch.received_ns)
             statements.copy(
-                "deliveries", _DELIVERIES, _DELIVERY_TYPES,
-                [(number, seq, channel, key, body, batch.received_ns, batch.received_ns, 0 if key is None else NEW)
-                 for number, (seq, channel, key, body) in enumerate(numbered, first_id)],
+                "matches", ("partition", "alert_seq", "body"), ("int2", "int8", "bytea"),
+                [(partition, first + at, body)
+                 for at, entry in enumerate(batch.entries) for partition, body in entry.matches],
             )  # fmt: skip
         if batch.rejected:
             _quarantine(statements, batch)
@@ -131,7 +136,7 @@ class PostgresAlertLog:
                     known = encoded[notification]
                 else:
                     known = encoded[notification] = (order_key(notification), encode_notification(notification))
-                deliveries.append((at, notification.channel, *known))
+                deliveries.append((at, notification.channel, *known, notification.channel in entry.awaited))
                 size += DELIVERY_BYTES + len(known[1])
         return alerts, deliveries, size
 
@@ -161,38 +166,15 @@ class _Batch(NamedTuple):
     memory: MemoryWrite
 
 
+def _about_others(batch: _Batch) -> list[Notification]:
+    """The notifications that are about other alerts than the one that caused them."""
+    of_batch = [each for entry in batch.entries for each in entry.routed.notifications if each.about is not None]
+    return [*of_batch, *batch.memory.notifications]
+
+
 class _PartRow(NamedTuple):
     part: str
     position: str
-
-
-def _numbers(statements: Statements, alerts: int, deliveries: int, size: int) -> tuple[int, int]:
-    """The first numbers of that many alerts and deliveries."""
-    found = statements.execute(
-        "UPDATE counters SET alerts = alerts + ?, deliveries = deliveries + ?, bytes = bytes + ? "
-        "RETURNING alerts, deliveries",
-        (alerts, deliveries, size),
-    ).fetchone()
-    assert found is not None
-    return found[0] - alerts + 1, found[1] - deliveries + 1
-
-
-def _about_earlier(statements: Statements, batch: _Batch) -> Iterator[_New]:
-    """The deliveries that are about alerts stored earlier, or in this batch.
-
-    An alert may be gone, because its notification waited for longer than alerts are stored; then another alert that the
-    notification names takes its place. If all are gone, there is nothing left to send.
-    """
-    of_batch = [each for entry in batch.entries for each in entry.routed.notifications if each.about is not None]
-    for notification in (*of_batch, *batch.memory.notifications):
-        named = notification.context.alerts if notification.context is not None else ()
-        for alert_id in dict.fromkeys(each for each in (notification.about, *named) if each is not None):
-            found = statements.execute(
-                "SELECT seq FROM alerts WHERE id = ? FOR KEY SHARE", (bytes.fromhex(alert_id),)
-            ).fetchone()
-            if found is not None:
-                yield found[0], notification.channel, order_key(notification), encode_notification(notification)
-                break
 
 
 def _quarantine(statements: Statements, batch: _Batch) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from bridge.journal.postgres.alert_log import ALERT_BYTES, DELIVERY_BYTES
 from bridge.journal.postgres.database import Database, Statements
+from bridge.journal.postgres.new_deliveries import ALERT_BYTES, DELIVERY_BYTES
 from bridge.journal.retention import RetentionPolicy
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.dictionaries import train_due_dictionary

@@ -28,8 +28,12 @@ from bridge.journal.postgres.maintenance import PostgresMaintenance
 from bridge.journal.postgres.migrate import check, check_server, migrate, read_format
 from bridge.journal.postgres.migrations import COURIER, ROUTER
 from bridge.journal.postgres.ownership import Ownership
+from bridge.journal.postgres.partitions.conversion import join
+from bridge.journal.postgres.partitions.requests import PostgresRequests
+from bridge.journal.postgres.partitions.store import PostgresPartitions
+from bridge.journal.postgres.partitions.stored_rows import PartitionedMemory
 from bridge.journal.postgres.placement import reopen
-from bridge.journal.postgres.revisions import PostgresMemory, read_revisions
+from bridge.journal.postgres.revisions import read_revisions
 from bridge.journal.postgres.secret_row import SecretRow
 from bridge.journal.protocols import Journal
 from bridge.journal.revisions import RevisionReader
@@ -61,7 +65,7 @@ def assemble(
     bodies = Bodies(database)
     return Journal(
         alerts=PostgresAlertLog(database, bodies),
-        memory=PostgresMemory(database, SecretRow(database, STATE_KEYS)),
+        memory=PartitionedMemory(database, SecretRow(database, STATE_KEYS)),
         deliveries=PostgresDeliveryQueue(database, bodies, "" if membership is None else membership.member.id),
         dead_letters=SqlDeadLetterQueue(database, bodies, reopen),
         history=SqlHistory(database, bodies),
@@ -86,6 +90,8 @@ def open_for_router(
         )
     try:
         database, membership = _awaited(location, on_wait, member)
+        if member is None:
+            _join(database)
     except JournalError:
         if lock is not None:
             lock.release()
@@ -141,6 +147,26 @@ def _joined(
     except JournalError:
         membership.close()
         raise
+
+
+def _join(database: Database) -> None:
+    """A single bridge has the state from now on. Closes the database if it raises JournalError."""
+    try:
+        join(database)
+    except JournalError:
+        database.close()
+        raise
+
+
+def open_partitions(location: DatabaseLocation, member: Member) -> PostgresPartitions:
+    """As in `bridge.journal.opening`."""
+    return PostgresPartitions(open_member_session(location, "memory", member), member.id)
+
+
+def open_requests(location: DatabaseLocation) -> PostgresRequests:
+    """As in `bridge.journal.opening`."""
+    open_again = partial(connect, location, "operator")
+    return PostgresRequests(Database(first_connect(location, "operator"), open_again, str(location)))
 
 
 def open_to_write(location: DatabaseLocation) -> Journal:

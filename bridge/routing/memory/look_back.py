@@ -47,6 +47,14 @@ class ClauseLookBack:
     """For each key its latest event: the time, or for ``absent`` the match. The longest unused first."""
     ordered: Iterator[tuple[int, bytes, int | Passage]] | None = None
     """What was found, by event time."""
+    state: State | None = None
+    """That of its partition, in a fleet. Without, it is the caller's."""
+    wants: Callable[[Passage], bool] = lambda _passage: True
+    """Whether a match belongs to it, and not to the same clause in another partition."""
+
+    def state_or(self, state: State) -> State:
+        """Its own state, or else this one."""
+        return state if self.state is None else self.state
 
 
 def prepare(engine: Engine, redactions: Sequence[Redaction], state: State, now_ns: int, *, recorded: bool) -> None:
@@ -92,6 +100,11 @@ class LookBack:
         self._clauses = list(clauses)
 
     @property
+    def states(self) -> list[State]:
+        """The states of the partitions, in a fleet."""
+        return [each.state for each in self._clauses if each.state is not None]
+
+    @property
     def since_ns(self) -> int:
         """The receipt time from which on alerts are needed."""
         return min(each.since_ns for each in self._clauses)
@@ -115,32 +128,37 @@ class LookBack:
                     matched = frozenset(self._matcher.match(alert, received_ns))
                 if each.index in matched:
                     with suppress(Exception):  # as for a live alert, a fault concerns this alert only
-                        _collect(each, alert, event_time(alert, received_ns), state.keys_per_table)
+                        _collect(
+                            each, alert, event_time(alert, received_ns), each.state_or(state).table(each.identity).limit
+                        )
 
     def apply(self, state: State, now_ns: int, limit: int) -> bool:
         """Use up to ``limit`` of what was found. Returns whether all of it has been used."""
         while self._clauses:
             each = self._clauses[0]
+            own = each.state_or(state)
             if each.ordered is None:
-                each.ordered = iter(_by_time(each, state, state.table(each.identity)))
+                each.ordered = iter(_by_time(each, own, own.table(each.identity)))
             taken = list(islice(each.ordered, limit))
-            _apply(each, taken, state, now_ns)
+            _apply(each, taken, own, now_ns)
             if len(taken) == limit:
                 return False
             limit -= len(taken)
-            _finish(each, state.table(each.identity))
+            _finish(each, own.table(each.identity))
             self._clauses.pop(0)
         return True
 
     def give_up(self, state: State) -> None:
         """End without using what was found."""
         for each in self._clauses:
-            state.table(each.identity).remove(LOOKING_BACK)
+            each.state_or(state).table(each.identity).remove(LOOKING_BACK)
         self._clauses.clear()
 
 
 def _collect(each: ClauseLookBack, alert: Alert, event_ns: int, most: int) -> None:
     passage = each.pipeline.passage(alert, alert, event_ns)
+    if not each.wants(passage):
+        return
     key = passage.keys[each.place]
     before = each.found.pop(key, None)
     if before is not None and _time(before) > event_ns:

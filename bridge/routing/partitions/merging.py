@@ -32,6 +32,7 @@ def merged(program: Program, one: Notification, other: Notification) -> Notifica
         severity=min(first.severity, second.severity),
         links=links[:MAX_LINKS],
         context=_remembered(program, first, second).context,
+        ordered=one.ordered or other.ordered,
     )
 
 

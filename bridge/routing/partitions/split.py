@@ -7,16 +7,17 @@ that the first half knows which routes act.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from bridge.alert import Alert, Priority
 from bridge.language.program.program import Program
-from bridge.routing.decision import Decision, Fault, Routed
+from bridge.routing.decision import Decision, Entry, Fault, Routed
 from bridge.routing.incident_channels import IncidentChannels
 from bridge.routing.memory.decide import Found, Turn, is_plain, merge_emissions, notify, otherwise, plain
 from bridge.routing.memory.engine import Engine, event_time
+from bridge.routing.memory.look_back import ClauseLookBack, pending
 from bridge.routing.memory.pipeline import Emission, Pipeline
 from bridge.routing.memory.stage import Seen
 from bridge.routing.memory.stages import Watch
@@ -65,6 +66,14 @@ class SharedEngine:
         """The partition of an alert that matches the route."""
         return self._partitions[pipeline.index].of_passage(pipeline.passage(alert, alert, alert.time_ns))
 
+    def looking(self, number: int, state: State, now_ns: int) -> Iterator[ClauseLookBack]:
+        """The clauses that look back for one partition."""
+        for each in pending(self.engine, state, now_ns):
+            partitions = self._partitions[each.index]
+            each.state = state
+            each.wants = lambda passage, partitions=partitions: partitions.of_passage(passage) == number  # type: ignore[misc]
+            yield each
+
     def watch_match(self, pipeline: Pipeline, watch: Watch, key: bytes, seen: Seen) -> tuple[int, WatchMatch]:
         """The match of an alert that meets a watched condition, and its partition."""
         found = WatchMatch(self._clause(pipeline.index, watch), watch.number, key, seen.values)
@@ -107,13 +116,14 @@ def offer(
     alert: tuple[Alert, Alert],
     turn: Turn,
     incident_channels: IncidentChannels,
-) -> tuple[Routed, tuple[tuple[int, bytes], ...]]:
-    """What needs no memory, and for each partition the encoded match. ``turn.state`` is not used."""
+) -> Entry:
+    """What needs no memory, with the matches for the owners. ``turn.state`` is not used."""
     now_ns, silenced = turn.now_ns, turn.silenced
     found = Found()
     event_ns = event_time(alert[0], now_ns)
     watches: defaultdict[int, list[WatchMatch]] = defaultdict(list)
     routes: defaultdict[int, list[RouteMatch]] = defaultdict(list)
+    awaited: set[str] = set()
     for watching in shared.engine.seen(*alert, event_ns, now_ns, found.faults):
         partition, watch_match = shared.watch_match(*watching)
         watches[partition].append(watch_match)
@@ -125,6 +135,7 @@ def offer(
             else:
                 partition, route_match = shared.route_match(pipeline, alert, event_ns)
                 routes[partition].append(route_match)
+                awaited.update(route_match.passage.to or pipeline.route.to)
                 incident = pipeline.incident_id(route_match.passage.keys[-1])
                 found.decisions.append(Decision(pipeline.route.name, Reason.PENDING, (), "", incident))
         except Exception as error:  # noqa: BLE001  # any fault concerns this route only
@@ -145,7 +156,8 @@ def offer(
         (each, encode_match(Match(*about, tuple(watches.get(each, ())), tuple(routes.get(each, ())))))
         for each in sorted(watches.keys() | routes.keys())
     )
-    return Routed(tuple(found.decisions), notifications, tuple(found.faults)), matches
+    routed = Routed(tuple(found.decisions), notifications, tuple(found.faults))
+    return Entry(alert[1], routed, matches, frozenset(awaited))
 
 
 def take(

@@ -1,0 +1,1 @@
+"""The partitions of a fleet's memory in PostgreSQL."""

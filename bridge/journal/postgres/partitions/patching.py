@@ -1,0 +1,40 @@
+"""Replaces decisions that were pending when their alert was stored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from bridge.journal.codec import decode_decisions, encode_decisions
+from bridge.journal.partitions import PartitionWrite
+from bridge.journal.postgres.database import Statements
+from bridge.routing import Decision, Reason
+
+_LOCK = "SELECT seq, decisions FROM alerts WHERE seq = ANY(?) ORDER BY seq FOR NO KEY UPDATE"
+_SET = (
+    "UPDATE alerts AS a SET decisions = n.decisions FROM unnest(?::int8[], ?::bytea[]) AS n (seq, decisions) "
+    "WHERE a.seq = n.seq"
+)
+
+
+def patch_decisions(statements: Statements, writes: Sequence[PartitionWrite]) -> frozenset[int]:
+    """Store decisions of owners. Returns the alerts among them that are stored, and locks these.
+
+    The locks make owners that decide about the same alert follow each other, so that each sees what the others sent.
+    """
+    new: defaultdict[int, list[Decision]] = defaultdict(list)
+    for each in writes:
+        for seq, decisions in each.decisions.items():
+            new[seq] += decisions
+    if not new:
+        return frozenset()
+    rows = statements.execute(_LOCK, (sorted(new),)).fetchall()
+    changed = [(seq, encode_decisions(_patched(decode_decisions(before), new[seq]))) for seq, before in rows]
+    statements.execute(_SET, ([each[0] for each in changed], [each[1] for each in changed]))
+    return frozenset(each[0] for each in changed)
+
+
+def _patched(before: tuple[Decision, ...], new: Collection[Decision]) -> tuple[Decision, ...]:
+    """The decisions in their order, with those that were pending and now are known."""
+    known = {each.route: each for each in new}
+    return tuple(known.get(each.route, each) if each.reason is Reason.PENDING else each for each in before)

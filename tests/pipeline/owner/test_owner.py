@@ -1,0 +1,146 @@
+"""Owners over a real database decide as one bridge does, and one that has lost a partition writes nothing for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from random import Random
+
+import msgspec
+import pytest
+
+from bridge.alert import Alert
+from bridge.journal.location import DatabaseLocation
+from bridge.journal.postgres.new_deliveries import MERGE_NS
+from bridge.routing import Notification, Reason
+from bridge.routing.router import Router
+from bridge.routing.state import State, Timer
+from tests.conftest import FULL
+from tests.pipeline.owner.fleet import COUNT, Fleet, fleet_of, migrated
+from tests.routing.memory.harness import SECOND, SECRET, START
+from tests.routing.partitions.test_split import CHANNELS, PROGRAM, received
+from tests.support.builders import program_of
+
+THROTTLED = program_of('route "r" { when rule = a throttle 1 per 10s by k8s.pod.name to chat }')
+ALERT = (0, 0, "a", "p", "u")
+
+
+@pytest.fixture(scope="module")
+def location(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseLocation]:
+    with migrated(postgres, tmp_path_factory.getbasetemp()) as found:
+        yield found
+
+
+def line(at: int, notification: Notification, about: str) -> str:
+    """What a courier is given."""
+    return f"{at - START} {about} {msgspec.structs.replace(notification, about=None, ordered=False)}"
+
+
+def at_once(history: list[tuple[int, Alert]]) -> tuple[Counter[str], dict[str, list[str]]]:
+    """What one bridge sends and decides."""
+    router, state = Router(PROGRAM, {}, secret=SECRET, incident_channels=CHANNELS), State()
+    lines: Counter[str] = Counter()
+    decisions = {}
+    router.start(state, START)
+    for now, alert in history:
+        while (due := state.next_due()) is not None and due <= now:
+            lines.update(line(due, each, each.about or "") for each in router.step(state, Timer(), due).notifications)
+        routed = router.step(state, alert, now)
+        lines.update(line(now, each, each.about or alert.id) for each in routed.notifications)
+        decisions[alert.id] = [f"{each.route} {each.reason} {each.detail}" for each in routed.decisions]
+    return lines, decisions
+
+
+def sent(fleet: Fleet) -> Counter[str]:
+    records = fleet.journal.history.deliveries_naming({""}, 0, 10_000)
+    assert all(each.notification is not None for each in records)
+    return Counter(
+        line(each.created_ns, each.notification, each.delivery.alert_id)
+        for each in records
+        if each.notification is not None
+    )
+
+
+def decided(fleet: Fleet) -> dict[str, list[str]]:
+    return {
+        each.alert.id: [f"{decision.route} {decision.reason} {decision.detail}" for decision in each.decisions]
+        for each in fleet.journal.history.alerts()
+    }
+
+
+@pytest.mark.parametrize("seed", range(100 if FULL else 3))
+def test_owners_decide_as_one_bridge_does_while_partitions_move(location: DatabaseLocation, seed: int) -> None:
+    """The same notifications, merged in the same way, and the same decisions; also those of owners that are late."""
+    chance = Random(seed)
+    history = [
+        (chance.randrange(10), chance.randrange(6), chance.choice("abcdz"), chance.choice("pq"), chance.choice("pqr"))
+        for _ in range(50)
+    ]
+    moves = [(chance.randrange(COUNT), chance.randrange(2), chance.random() < 0.5) for _ in history]
+    alerts = received(history)
+    with fleet_of(location, PROGRAM, incident_channels=CHANNELS) as fleet:
+        for (now, alert), (number, to, noticed) in zip(alerts, moves, strict=True):
+            fleet.pass_until(now)
+            fleet.receive(alert, now)
+            fleet.move(number, to, noticed=noticed)
+            fleet.turn()
+        lines, decisions = at_once(alerts)
+        assert decided(fleet) == decisions
+        assert sent(fleet) == lines
+        assert not fleet.faults
+        assert fleet.connection.execute("SELECT count(*) FROM matches").fetchone() == (0,)
+
+
+def test_an_owner_that_lost_its_partition_writes_nothing(location: DatabaseLocation) -> None:
+    """It was frozen, and decides about a match that another owner has decided about since."""
+    with fleet_of(location, THROTTLED) as fleet:
+        ((now, alert),) = received([ALERT])
+        fleet.receive(alert, now)
+        (waiting,) = fleet.owners[0]._partitions.matches(range(COUNT), 10)
+        frozen = fleet.has[waiting.partition]
+        fleet.move(waiting.partition, 1 - frozen, noticed=False)
+        fleet.owners[frozen].turn()
+        assert waiting.partition not in fleet.owners[frozen].owned
+        assert sum(sent(fleet).values()) == 0
+        fleet.owners[1 - frozen].turn()
+        assert sum(sent(fleet).values()) == 1
+        fleet.owners[frozen].turn()
+        assert sum(sent(fleet).values()) == 1
+
+
+def test_a_busy_key_does_not_hold_up_others(location: DatabaseLocation) -> None:
+    """Of one partition a limited number of matches is decided in a transaction."""
+    pods = program_of('route "r" { when rule = a throttle 1 per 10s by k8s.pod.name to chat }')
+    with fleet_of(location, pods, owners=1) as fleet:
+        for number in range(250):
+            ((_, alert),) = received([(0, 0, "a", "hot", str(number))])
+            fleet.receive(alert, START)
+        for number in range(4):
+            ((_, alert),) = received([(0, 0, "a", f"cold-{number}", "")])
+            fleet.receive(alert, START)
+        assert fleet.owners[0].turn()
+        assert fleet.connection.execute("SELECT count(DISTINCT partition) FROM matches").fetchone() == (1,)
+        assert sum(sent(fleet).values()) > 1
+        fleet.turn()
+        assert fleet.owners[0].counts.decisions == {("r", Reason.SENT): 5, ("r", Reason.THROTTLED): 249}
+
+
+def test_what_is_too_late_to_merge_is_sent_on_its_own_and_counted(location: DatabaseLocation) -> None:
+    """The delivery of the other route was due when the owner decided."""
+    two = program_of(
+        'route "a" { when rule = a to chat } '
+        'route "b" { when rule = a throttle 1 per 10s by k8s.pod.name to chat severity critical }'
+    )
+    with fleet_of(location, two) as fleet:
+        (now, first), (later, second) = received([ALERT, (20, 0, "a", "p", "u")])
+        fleet.receive(first, now)
+        fleet.turn()
+        fleet.receive(second, later)
+        fleet.clock.now += SECOND
+        fleet.turn()
+        records = fleet.journal.history.deliveries_naming({""}, 0, 100)
+        routes = [each.notification.routes for each in records if each.notification is not None]
+        assert routes == [("a", "b"), ("a",), ("b",)]
+        assert [each.due_ns for each in records][:2] == [now, later + MERGE_NS]
+        assert sum(each.counts.merged for each in fleet.owners) == 1
+        assert sum(each.counts.apart for each in fleet.owners) == 1
