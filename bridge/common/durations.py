@@ -27,6 +27,16 @@ def parse_duration(text: str) -> int | None:
     return total if 0 < total <= MAX_DURATION_NS else None
 
 
+def canonical_duration(text: str) -> str:
+    """The same duration in its largest units, so that ``60m`` and ``1h`` are alike; other text as it is."""
+    rest, found = parse_duration(text) or 0, ""
+    for unit in ("d", "h", "m", "s", "ms"):
+        number, rest = divmod(rest, _UNITS[unit])
+        if number:
+            found += f"{number}{unit}"
+    return found or text
+
+
 def duration_text(seconds: float) -> str:
     """A duration to about two digits: ``90 s``, ``12 min``, ``24 h``, ``3 d``."""
     for size, unit in _SHOWN:

@@ -6,6 +6,7 @@ import structlog
 
 from bridge.common.clock import SYSTEM_CLOCK, Clock
 from bridge.journal.protocols import Memory
+from bridge.language.program.clauses import canonical_text
 from bridge.pipeline.background import Background
 from bridge.pipeline.intake import Intake
 from bridge.routing.state import State
@@ -44,8 +45,15 @@ class Timers(Background):
 
 
 def load_state(memory: Memory) -> State:
-    """The stored state of all clauses."""
+    """The stored state of all clauses.
+
+    An earlier version may have stored that of a clause under another spelling of its durations.
+    """
     state = State()
     for row in memory.load():
         state.load(row.clause, row.key, row.row, row.due_ns)
+    for clause in list(state.tables):
+        route, _, text = clause.rpartition("\n")
+        if (canonical := f"{route}\n{canonical_text(text)}") != clause:
+            state.rename(clause, canonical)
     return state

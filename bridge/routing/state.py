@@ -171,6 +171,16 @@ class State:
             table.remove(key)  # type: ignore[union-attr]  # there are no keys without a table
         return len(keys)
 
+    def rename(self, clause: str, renamed: str) -> None:
+        """Move the rows of a clause to another identity; rows that are there already stay."""
+        before = self.tables[clause]
+        rows, due = list(before.rows.items()), dict(before.due)
+        self.forget(clause)
+        table = self.table(renamed)
+        for key, row in rows:
+            if key not in table.rows:
+                table.put(key, row, due.get(key))
+
     def push_timer(self, due_ns: int, clause: str, key: bytes) -> None:
         """Add an entry to the heap. Entries of timers that were removed are swept out before they are the most."""
         heappush(self.timers, (due_ns, clause, key))

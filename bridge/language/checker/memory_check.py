@@ -20,6 +20,7 @@ from bridge.language.program.clauses import (
     Throttle,
     Unless,
     With,
+    canonical_text,
 )
 from bridge.language.program.condition import Condition
 from bridge.language.syntax import tree as syntax
@@ -143,7 +144,7 @@ def _text(clause: syntax.WindowedClause) -> str:
         words.append("-" if part is None else part.text)
     if clause.by:
         words += ["by", *(each.text for each in clause.by)]
-    return " ".join(words)
+    return canonical_text(" ".join(words))
 
 
 def _digest(steps: Sequence[object]) -> str:

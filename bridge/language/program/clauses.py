@@ -1,6 +1,7 @@
 """The clauses with memory of a route, checked. Times are in nanoseconds.
 
-``text`` is a clause as ``fmt`` prints it. With the route's name it identifies the clause's state over a reload.
+``text`` is a clause on one line, without its condition, and with a digest of it. With the route's name it identifies
+the clause's state over a reload.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bridge.common.durations import canonical_duration
 from bridge.language.program.condition import Condition
 
 
@@ -127,10 +129,30 @@ class Throttle:
 Clause = New | After | Then | Absent | Unless | With | Group | Throttle
 
 
+_DIGESTED = frozenset({"then", "unless", "with"})
+"""Clauses whose ``text`` ends with a digest."""
+_DEFAULTS = {"group": {1: "100", 4: "30s", 5: "5m"}, "with": {5: "10s"}}
+"""What words of a ``text`` may be left out, by their place."""
+
+
+def canonical_text(text: str) -> str:
+    """The ``text`` of a clause, the same for all spellings of its durations: ``throttle 3 60m``, ``throttle 3 1h``.
+
+    What is its default is left out. A ``text`` that an earlier version made becomes the one of today.
+    """
+    words = text.split(" ")
+    last = len(words) - (words[0] in _DIGESTED)
+    words[:last] = [canonical_duration(word) for word in words[:last]]
+    for place, default in _DEFAULTS.get(words[0], {}).items():
+        if place < last and words[place] == default:
+            words[place] = "-"
+    return " ".join(words)
+
+
 def clause_label(text: str) -> str:
     """The ``text`` of a clause for people: ``throttle 3 10m by k8s.pod.name``. Conditions are left out."""
     words = [word for word in text.split(" ") if word != "-"]
-    return " ".join(words[:-1] if words[0] in {"then", "unless", "with"} else words)  # the last one is a digest
+    return " ".join(words[:-1] if words[0] in _DIGESTED else words)
 
 
 def own_fields(clause: Clause) -> tuple[str, ...]:

@@ -1,0 +1,74 @@
+"""What a clause remembers does not depend on how its durations are written, in any version."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bridge.journal.opening import open_for_router
+from bridge.language.program.clauses import canonical_text
+from bridge.pipeline.intake import Intake
+from bridge.pipeline.timers import load_state
+from bridge.routing.router import Router
+from bridge.sources.contract import Batch
+from tests.support.builders import alert, program_of
+
+ROUTE = 'route "r" {{ when rule = shell {} to chat }}'
+
+
+def run(path: Path, clause: str, number: int) -> int:
+    """Start a bridge with this route, receive one alert, stop. Returns how many keys were forgotten at the start."""
+    with closing(open_for_router(path)) as journal:
+        router = Router(program_of(ROUTE.format(clause)), {}, secret=journal.memory.secret())
+        state = load_state(journal.memory)
+        forgotten = router.start(state, time.time_ns())
+        intake = Intake(journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda _fault: None, state=state)
+        intake.accept(Batch("s", time.time_ns(), (alert(number, rule="shell"),)))
+    return sum(forgotten.values())
+
+
+def identities(path: Path) -> list[str]:
+    """Those of the clauses that have state."""
+    with closing(open_for_router(path)) as journal:
+        return sorted({each.clause for each in journal.memory.load()} - {"r\nincident"})
+
+
+@pytest.mark.parametrize(
+    ("stored", "written"),
+    [
+        ("throttle 2 60m - - - by user.name", "throttle 2 per 1h by user.name"),
+        ("throttle 2 1m30s - - - by user.name", "throttle 2 per 90s by user.name"),
+        ("group - - - 30s 5m by user.name", "group by user.name"),
+        ("new rule - 24h 120m - -", "new rule in 1d learn 2h"),
+    ],
+)
+def test_state_that_an_earlier_version_stored_is_used(tmp_path: Path, stored: str, written: str) -> None:
+    """Also where the spelling was changed at the same time."""
+    path = tmp_path / "j.db"
+    run(path, written, 1)
+    (today,) = identities(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE clauses SET identity = ? WHERE identity = ?", (f"r\n{stored}", today))
+        connection.commit()
+    assert identities(path) == [f"r\n{stored}"]
+    assert run(path, written, 2) == 0
+    assert identities(path) == [today]
+
+
+def test_another_spelling_keeps_the_state_and_another_duration_does_not(tmp_path: Path) -> None:
+    """A reload compares what durations mean."""
+    path = tmp_path / "j.db"
+    run(path, "throttle 2 per 60m by user.name", 1)
+    assert run(path, "throttle 2 per 1h by user.name", 2) == 0
+    assert run(path, "throttle 2 per 61m by user.name", 3) == 1
+
+
+def test_what_is_no_duration_stays() -> None:
+    """Words, numbers, and the digest of a condition, even if it looks like a duration."""
+    assert canonical_text("unless - 60m - - - 0000060m") == "unless - 1h - - - 0000060m"
+    assert canonical_text("throttle 60 1000ms - - - by a.b") == "throttle 60 1s - - - by a.b"
+    assert canonical_text("with k - 30s - 10s - 1234abcd") == "with k - 30s - - - 1234abcd"
