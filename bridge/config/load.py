@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from bridge.channels.native.allowed import NOTHING, Allowed
 from bridge.config.binding import Binder, Place
 from bridge.config.console_rules import check_console
@@ -20,6 +22,7 @@ from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.values import FieldListFile
 from bridge.config.written_names import names_in, schemes_in
 from bridge.journal.location import Location
+from bridge.journal.members import INTAKE
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Diagnostic, by_place
 from bridge.language.diagnostics.source import SourceText, Span
@@ -153,7 +156,7 @@ def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = 
     diagnostics = tuple(sorted(binder.diagnostics, key=by_place))
     return LoadedConfig(
         path,
-        None if diagnostics else Config(**values),
+        None if diagnostics else _config(values),
         diagnostics,
         document.source(),
         values.get("channels", {}),
@@ -168,6 +171,12 @@ def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = 
         tuple(dict.fromkeys(binder.references.files)),
         frozenset(binder.references.names),
     )
+
+
+def _config(values: dict[str, Any]) -> Config:
+    """The config. A bridge of a fleet that takes in no alerts has no sources."""
+    config = Config(**values)
+    return structs.replace(config, sources=()) if config.roles and INTAKE not in config.roles else config
 
 
 def find_instance_paths(path: Path, environ: Mapping[str, str]) -> InstancePaths | ConfigErrors:

@@ -25,6 +25,7 @@ from bridge.language.diagnostics.diagnostic import Code
 
 _LONGEST_ATTEMPT_SECONDS = 3600.0
 _SHORTEST_HEARTBEAT_SECONDS = 10.0
+_SHORTEST_LEASE_SECONDS = 0.5
 _ORIGIN = re.compile(r"https?://[^\s/*?#@]+/?|null")
 _ALL_HOSTS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared, not bound
 
@@ -39,6 +40,7 @@ def check_rules(binder: Binder, values: Mapping[str, Any]) -> None:
     _fallbacks(binder, channels)
     _groups(binder, values.get("routes", ()))
     _journal(binder, values.get("journal"))
+    _roles(binder, values["roles"], values.get("journal"))
     _listeners(binder, values)
     _metrics(binder, values["metrics"])
     _admin(binder, values["admin"])
@@ -201,6 +203,21 @@ def _journal(binder: Binder, journal: JournalSettings | None) -> None:
         place: Place = ("journal", "path") if ("journal", "path") in binder.spans else ("journal",)
         binder.error(Code.INVALID_VALUE, place, f"the journal is a file, and {journal.path} is a folder",
                      "name a file in it, such as journal.db")  # fmt: skip
+
+
+def _roles(binder: Binder, roles: tuple[str, ...], journal: JournalSettings | None) -> None:
+    """Only bridges that share a database have roles."""
+    twice = sorted({each for each in roles if roles.count(each) > 1})
+    if twice:
+        binder.error(Code.INVALID_VALUE, ("roles",), f"`{twice[0]}` is listed twice", "write it once")
+    if roles and journal is not None and journal.url is None:
+        binder.error(Code.CONFLICT, ("roles",), "`roles` needs a journal in PostgreSQL: bridges do not share a file",
+                     "write journal: postgresql://…, or remove it")  # fmt: skip
+    if roles and journal is not None and journal.standby:
+        binder.error(Code.CONFLICT, ("journal", "standby"), "`standby` is for a bridge without `roles`: in a fleet all "
+                     "bridges work", "remove it, or `roles`")  # fmt: skip
+    if journal is not None and journal.lease.seconds < _SHORTEST_LEASE_SECONDS:
+        binder.error(Code.INVALID_VALUE, ("journal", "lease"), "the shortest lease is 500ms", "write 500ms or more")
 
 
 # Listeners

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from structlog import get_logger
 
-from bridge.common.clock import STEP_NS, Step
+from bridge.common.clock import STEP_NS, SYSTEM_CLOCK, Step
 from bridge.common.listening import ListeningSockets
 from bridge.config.schema.config import Config
 from bridge.daemon.fleet_memory import FleetMemory
 from bridge.daemon.generation import Generation
 from bridge.daemon.live import LiveGeneration, RunningParts
+from bridge.daemon.member import runs_courier
 from bridge.daemon.operator_listeners import OperatorListeners
 from bridge.daemon.reload import Reload
 from bridge.daemon.run import BackgroundService, Bridge
@@ -69,7 +71,11 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     config = generation.config
     fleet = _fleet_memory(generation, journal)
     state = _state(generation, journal) if fleet is None else State()
-    courier = CourierProcess(generation.courier_settings(), generation.loaded.secret_names)
+    courier = CourierProcess(
+        generation.courier_settings(), generation.loaded.secret_names, is_used=runs_courier(config)
+    )
+    clock = SYSTEM_CLOCK if journal.membership is None else journal.membership.clock
+    on_duty = _on_duty(journal)
 
     def fail(fault: JournalError) -> None:
         bridge.fail(fault)
@@ -82,6 +88,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         on_fault=fail,
         state=state,
         stored_alerts=journal.history.alerts_of,
+        clock=clock,
         recorder=_recorder(config),
     )
     _try_shadow(generation, journal, intake)
@@ -107,19 +114,20 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     log = {"level": config.log.level, "format": config.log.format}
     index = HistoryIndex(config.journal.location, log, generation.loaded.secret_names)
     maintenance = JournalMaintenance(
-        journal.maintenance, intake.between_batches, _retention(generation), on_removed=index.removed
-    )
+        journal.maintenance, intake.between_batches, _retention(generation), clock, on_removed=index.removed,
+        on_duty=partial(on_duty, "maintenance"),
+    )  # fmt: skip
 
     def use_routes(new: Generation) -> dict[str, int]:
         new.router.use_secret(journal.memory.secret())
         if fleet is not None:
             fleet.share(new.router)
             fleet.use_router(new.router)
-        forgotten = intake.use_router(new.router, time.time_ns(), look_back=fleet is None)
+        forgotten = intake.use_router(new.router, clock.wall_ns(), look_back=fleet is None)
         look_back.again()
         _try_shadow(new, journal, intake)
         if new.config.terminal != live.current.config.terminal:
-            intake.use_recorder(_recorder(new.config), time.time_ns())
+            intake.use_recorder(_recorder(new.config), clock.wall_ns())
         controls.use_config(dict(new.config.labels), new.config.channels, _retention(new).alerts_ns)
         maintenance.use(_retention(new))
         inspector.channels = tuple(new.config.channels)
@@ -151,19 +159,32 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         console,
         SecretRotation(live, os.environ, lambda problem: reload.note("secrets", problem)),
         reload,
-        Timers(intake),
+        Timers(intake, clock),
         look_back,
         intake.shadow,
         TerminalTicker(intake),
         SilenceAnnouncer(controls.announce_silences),
-        Heartbeat(lambda: _heartbeat(live.current), intake.store_own, inspector.cannot_deliver),
+        Heartbeat(
+            lambda: _heartbeat(live.current) if on_duty("heartbeat") else None,
+            intake.store_own,
+            inspector.cannot_deliver,
+        ),
         JournalWatch(journal.verify, fail),
         intake.traces,
     ]
     if owner is not None:
         inspector.memory_usage = owner.memory_usage
-    bridge = Bridge(journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop)
+    bridge = Bridge(
+        journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop,
+        in_fleet=journal.membership is not None,
+    )  # fmt: skip
     return bridge, reload
+
+
+def _on_duty(journal: Journal) -> Callable[[str], bool]:
+    """Whether this process does what only one of the bridges with this journal does."""
+    membership = journal.membership
+    return (lambda _duty: True) if membership is None else membership.is_duty
 
 
 def _fleet_memory(generation: Generation, journal: Journal) -> FleetMemory | None:

@@ -15,6 +15,7 @@ from bridge.config.load import LoadedConfig, load_config
 from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
 from bridge.daemon.channel_check import ChannelCheck, check_channels
+from bridge.daemon.member import fleet_settings
 from bridge.daemon.shadow import NO_SHADOW, ShadowSet, read_shadow
 from bridge.daemon.start_check import check_extras
 from bridge.delivery.extras import extras_as_settings
@@ -63,6 +64,7 @@ class Generation:
         config = self.config
         return {
             **location_settings(config.journal.location),
+            **fleet_settings(config),
             "channels": {name: channel.url.reveal() for name, channel in config.channels.items()},
             "extras": extras_as_settings({name: channel.extras() for name, channel in config.channels.items()}),
             "options": msgspec.to_builtins({name: channel.options() for name, channel in config.channels.items()}),

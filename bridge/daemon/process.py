@@ -22,6 +22,7 @@ from bridge.daemon.assemble import assemble, prepare
 from bridge.daemon.exit_codes import CANNOT_START, INVALID
 from bridge.daemon.generation import Generation, build_from
 from bridge.daemon.handover import Predecessor, Successor, start_successor
+from bridge.daemon.member import router_member
 from bridge.daemon.reload import Reload
 from bridge.daemon.run import Bridge
 from bridge.daemon.signals import on_hangup_signal, on_restart_signal, on_stop_signal
@@ -77,19 +78,25 @@ class BridgeProcess:
 
     def open(self) -> None:
         """Open the journal, then the rest. Raises JournalError and SetupError."""
-        settings = self._generation.config.journal
-        journal = open_for_router(settings.location, _report_standby if settings.standby else None)
+        config = self._generation.config
+        settings = config.journal
+        journal = open_for_router(
+            settings.location, _report_standby if settings.standby else None, router_member(config)
+        )
         parts = prepare(self._generation, self._listening)
         self._bridge, self._reload = assemble(self._generation, journal, parts)
 
     def open_after(self, predecessor: Predecessor) -> None:
         """Set up everything else before the old process closes the journal. Raises JournalError and SetupError."""
-        location = self._generation.config.journal.location
+        config = self._generation.config
+        location = config.journal.location
         parts = prepare(self._generation, self._listening)
         if not isinstance(location, Path) or location.exists():
             open_to_read(location).close()
         predecessor.take_over()
-        self._bridge, self._reload = assemble(self._generation, open_for_router(location), parts)
+        self._bridge, self._reload = assemble(
+            self._generation, open_for_router(location, None, router_member(config)), parts
+        )
         self._listening.own_paths()
 
     def run(self, predecessor: Predecessor | None) -> int:

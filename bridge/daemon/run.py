@@ -52,8 +52,14 @@ class Bridge:
         services: Sequence[BackgroundService],
         drain_seconds: float,
         on_stop: Callable[[], None] = lambda: None,
+        *,
+        in_fleet: bool = False,
     ) -> None:
-        """``on_stop`` is called at each ``stop``, before the drain."""
+        """``on_stop`` is called at each ``stop``, before the drain.
+
+        A bridge ``in_fleet`` works on although no source of its own does.
+        """
+        self._in_fleet = in_fleet
         self._journal = journal
         self._intake = intake
         self._sources = sources
@@ -88,13 +94,16 @@ class Bridge:
 
     def run(self, on_started: Callable[[], None]) -> int:
         """Work until stopped. Returns the exit code. ``on_started`` is called once everything has started."""
+        if self._journal.membership is not None:
+            self._journal.membership.start()
         self._courier.start()
         self._sources.start(self._intake.accept, self.drain_seconds)
         for service in self._services:
             service.start()
         self._log.info("started", sources=[source.name for source in self._sources])
         on_started()
-        while self._sources.are_alive:  # until ``stop``, or until every source has ended, as standard input does
+        # until ``stop``, or until every source has ended, as standard input does
+        while self._sources.are_alive or self._in_fleet:
             if self._stopping.wait(_SOURCES_CHECK_SECONDS):
                 break
         return self._drain()

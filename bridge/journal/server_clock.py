@@ -35,6 +35,10 @@ class ServerClock:
         """As in Clock."""
         return self._clock.monotonic_ns()
 
+    def of_machine(self, at_ns: int) -> int:
+        """A time of this machine's wall clock, as the server knows it."""
+        return at_ns + self.wall_ns() - self._clock.wall_ns()
+
     def measured(self, server_ns: int, before_ns: int, after_ns: int) -> None:
         """The server answered with its time between these monotonic times."""
         took_ns, offset_ns = after_ns - before_ns, server_ns - (before_ns + after_ns) // 2

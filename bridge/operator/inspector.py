@@ -52,6 +52,10 @@ class InspectedCourier(Protocol):
     """The parts of the courier process that are inspected."""
 
     @property
+    def is_used(self) -> bool:
+        """Whether this bridge delivers."""
+
+    @property
     def restarts(self) -> int:
         """Restarts since the bridge started."""
 
@@ -150,7 +154,7 @@ class Inspector:
             return "the bridge is stopping"
         if self.blocked:
             return "the journal cannot be written"
-        return "" if self.courier_pid else "the courier is restarting"
+        return "" if self.courier_pid or not self._courier.is_used else "the courier is restarting"
 
     def cannot_deliver(self, channel: str) -> str:
         """Why a message to the channel would not be sent at once; empty if nothing is known."""

@@ -36,8 +36,11 @@ _NEEDED = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
 class CourierProcess:
     """Runs ``python -m bridge.courier``. The settings hold secrets and are passed through standard input only."""
 
-    def __init__(self, settings: Mapping[str, object], secret_names: Collection[str] = ()) -> None:
-        """``secret_names`` are the environment variables that it does not get."""
+    def __init__(
+        self, settings: Mapping[str, object], secret_names: Collection[str] = (), *, is_used: bool = True
+    ) -> None:
+        """``secret_names`` are the environment variables that it does not get. One that is not used never starts."""
+        self.is_used = is_used
         self.span_counts = SharedCounts()
         """What the courier's traces count."""
         self._secret_names = secret_names
@@ -52,6 +55,8 @@ class CourierProcess:
 
     def start(self) -> None:
         """Start the courier and the thread that waits for its end."""
+        if not self.is_used:
+            return
         self._launch()
         self._watcher.start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.busy import retry_while_busy
 from bridge.journal.protocols import AlertLog
 from bridge.journal.records import NO_MEMORY, MemoryWrite
+from bridge.journal.server_clock import ServerClock
 from bridge.language.program.program import Redaction
 from bridge.pipeline.alert_traces import AlertTraces
 from bridge.pipeline.counts import Counts
@@ -82,6 +84,7 @@ class Intake:
         self._on_deliveries = on_deliveries
         self._on_fault = on_fault
         self._on_matches = on_matches
+        self._clock = clock
         self._timeline = Timeline(clock)
         self._recorder = recorder
         self._lock = FairLock()
@@ -102,6 +105,8 @@ class Intake:
 
         Waits while the disk is full. Raises Aborted if the bridge stops before the batch could be stored.
         """
+        if isinstance(self._clock, ServerClock):  # sources read the clock of the machine
+            batch = dataclasses.replace(batch, received_ns=self._clock.of_machine(batch.received_ns))
         with self._lock:
             self._follow_clock()
             deliveries = self._accept(batch)

@@ -30,10 +30,12 @@ class JournalMaintenance(Background):
         policy: RetentionPolicy,
         clock: Clock = SYSTEM_CLOCK,
         on_removed: Callable[[int], None] = lambda _number: None,
+        on_duty: Callable[[], bool] = lambda: True,
     ) -> None:
         """``maintenance`` belongs to the journal that the intake writes to; ``between_batches`` is the intake's.
 
-        ``on_removed`` is called with the greatest number of an alert that was removed.
+        ``on_removed`` is called with the greatest number of an alert that was removed. Rounds in which ``on_duty`` is
+        False are left to another bridge.
         """
         super().__init__("journal maintenance")
         self._maintenance = maintenance
@@ -41,6 +43,7 @@ class JournalMaintenance(Background):
         self._policy = policy
         self._doubted = DoubtedTime(Timeline(clock), maintenance.latest_ns())
         self._on_removed = on_removed
+        self._on_duty = on_duty
         self._reported = False
         self._log = structlog.get_logger("journal")
 
@@ -50,6 +53,8 @@ class JournalMaintenance(Background):
 
     def _run(self) -> None:
         while not self._stop.wait(_ROUND_SECONDS):
+            if not self._on_duty():
+                continue
             try:
                 self._prepare()
                 while self._between_batches(self._step):

@@ -96,3 +96,25 @@ def test_secrets_in_files_are_read_again(tmp_path: Path) -> None:
 def test_a_database_has_a_url(tmp_path: Path, journal: str, message: str) -> None:
     """What belongs to it is an error without one."""
     assert [each.message for each in errors(tmp_path, with_journal(journal))] == [message]
+
+
+@pytest.mark.parametrize(
+    ("journal", "roles", "problem"),
+    [
+        ("{path: journal.db}", "[intake]", "`roles` needs a journal in PostgreSQL"),
+        ("{url: 'postgresql:///d', standby: true}", "intake", "`standby` is for a bridge without `roles`"),
+        ("{url: 'postgresql:///d', lease: 100ms}", "intake", "the shortest lease is 500ms"),
+        ("{url: 'postgresql:///d'}", "[courier, courier]", "`courier` is listed twice"),
+    ],
+)
+def test_roles_are_for_bridges_that_share_a_database(tmp_path: Path, journal: str, roles: str, problem: str) -> None:
+    """All of which work."""
+    found = errors(tmp_path, f"{with_journal(journal)}\nroles: {roles}\n")
+    assert [each.message for each in found if problem in each.message]
+
+
+def test_a_bridge_that_takes_in_no_alerts_has_no_sources(tmp_path: Path) -> None:
+    """They are checked all the same. One role needs no list."""
+    config = read(tmp_path, f"{with_journal('postgresql:///d')}\nroles: courier\n")
+    assert (config.roles, config.sources) == (("courier",), ())
+    assert read(tmp_path, f"{with_journal('postgresql:///d')}\nroles: [intake, memory]\n").sources

@@ -35,6 +35,7 @@ class IntakeState:
 @dataclass
 class CourierState:
     restarts: int = 0
+    is_used: bool = True
     pid: int | None = 4711
 
 

@@ -63,6 +63,11 @@ class JournalSettings(Section, frozen=True, kw_only=True):
         bool,
         key("Whether to [wait](postgresql.md#a-standby) while another bridge uses the database of `url`.", "true"),
     ] = False
+    lease: Annotated[
+        Duration,
+        key("In a [fleet](postgresql.md#a-fleet): how long a bridge that does not answer keeps what it works on.",
+            "3s"),
+    ] = Duration.of("1500ms")  # fmt: skip
     retention: Annotated[
         RetentionSettings,
         key("[How long](operations.md#retention) alerts and deliveries are stored.", "{alerts: 90d}",
@@ -167,6 +172,11 @@ class Config(Section, frozen=True, kw_only=True):
     ]  # fmt: skip
     journal: Annotated[JournalSettings, key("The database of alerts and deliveries: its path or URL, or a mapping.",
                                     "/var/lib/falco-bridge/journal.db")]  # fmt: skip
+    roles: Annotated[
+        tuple[Literal["intake", "memory", "courier"], ...],
+        key("What this bridge does in a [fleet](postgresql.md#a-fleet) of bridges that share a database: `intake`, "
+            "`memory`, `courier`.", "[intake, memory, courier]", default="no fleet", single=True),
+    ] = ()  # fmt: skip
     labels: Annotated[
         Mapping[str, str],
         key("Labels of every alert: `label.NAME` in conditions, labels for Loki and Alertmanager.", "{cluster: eu-1}",
