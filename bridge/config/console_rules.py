@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from bridge.config.binding import Binder, Place
@@ -9,6 +10,7 @@ from bridge.config.schema.console import ConsoleSettings
 from bridge.http.hosts import is_loopback_host
 from bridge.language.diagnostics.diagnostic import Code
 
+_HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _LONGEST_SESSION_SECONDS = 31 * 86_400.0
 
 
@@ -31,6 +33,32 @@ def check_console(binder: Binder, console: ConsoleSettings | None) -> None:
         message = "a visitor stays signed in for at most 31 days"
         binder.error(Code.INVALID_VALUE, ("console", "session"), message, "write 31d or less")
     _reach(binder, console)
+    _sign_in(binder, console)
+
+
+def _sign_in(binder: Binder, console: ConsoleSettings) -> None:
+    """Rules of ``oidc`` and ``proxy``."""
+    for name in ("oidc", "proxy"):
+        if getattr(console, name) is not None and console.listen is None:
+            message = f"visitors of a unix socket need no `{name}`: the kernel names them"
+            binder.error(Code.CONFLICT, ("console", name), message, f"remove `{name}`, or write `listen`")
+    if console.proxy is not None:
+        for name in ("name_header", "groups_header"):
+            if not _HEADER.fullmatch(getattr(console.proxy, name)):
+                message = f"`{name}` is not the name of a header"
+                binder.error(Code.INVALID_VALUE, ("console", "proxy", name), message, "such as X-Forwarded-User")
+    if console.oidc is None or console.listen is None:
+        return
+    if ("console", "public_url") not in binder.spans:
+        message = "`oidc` needs `public_url`, to which the provider sends visitors back"
+        binder.error(Code.MISSING_KEY, ("console", "oidc"), message, "add public_url: https://NAME")
+    if not console.viewers:
+        message = f"everybody with an account at {console.oidc.issuer} could see the console"
+        binder.error(Code.OPEN_LISTENER, ("console", "oidc"), message, "add `viewers`; for all of them: viewers: ['*']")
+    issuer = urlsplit(console.oidc.issuer)
+    if issuer.scheme != "https" and not is_loopback_host(issuer.netloc):
+        message = "tokens would cross the network in plain text"
+        binder.error(Code.INVALID_VALUE, ("console", "oidc", "issuer"), message, f"write https://{issuer.netloc}")
 
 
 def _reach(binder: Binder, console: ConsoleSettings) -> None:

@@ -19,6 +19,7 @@ from starlette.requests import Request
 
 from bridge.console.people import People, Person
 from bridge.console.sessions import Sessions
+from bridge.console.trusted_proxy import TrustedProxy
 from bridge.http.hosts import is_known_host, is_other_origin
 from bridge.operator.actor import Actor
 from bridge.operator.serving.connection import CALLER, Caller
@@ -44,6 +45,7 @@ class Access:
     public_url: str = ""
     people: People = field(default_factory=People)
     sessions: Sessions = field(default_factory=Sessions)
+    proxy: TrustedProxy | None = None
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def check_names(self, request: Request) -> None:
@@ -78,10 +80,14 @@ class Access:
 
     def sign_in(self, token: str, caller: Caller) -> str | None:
         """A new session for somebody with the token; None for anybody else."""
-        if not self.has_token(token):
-            return None
         person = _with_token(caller)
-        return self.sessions.begin(person) if self.people.may_view(person) else None
+        return self.begin(person) if self.has_token(token) and self.people.may_view(person) else None
+
+    def begin(self, person: Person) -> str:
+        """A new session. Raises RefusedError for somebody who may not see the console."""
+        if not self.people.may_view(person):
+            raise RefusedError(f"{person.name} may not see this console; `viewers` in the config lists who may")
+        return self.sessions.begin(person)
 
     def has_token(self, token: str) -> bool:
         """Whether this is the token."""
@@ -108,6 +114,10 @@ class Access:
             if caller.uid is None:
                 raise RefusedError("the kernel does not name the caller")
             return _peer(caller.uid), f"uid {caller.uid}"
+        if self.proxy is not None:
+            named = self.proxy.person(caller.address, request.headers)
+            if named is not None:
+                return named, f"proxy {named.name}"
         session = request.cookies.get(self.cookie, "")
         return self.sessions.person(session), session
 

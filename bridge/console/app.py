@@ -22,9 +22,10 @@ from bridge.console.ask import Act, Ask, Page
 from bridge.console.backtest.endpoints import Endpoints
 from bridge.console.backtest.runs import Backtests
 from bridge.console.forms import read_form
+from bridge.console.oidc.endpoints import oidc_routes
 from bridge.console.pages import backtest, now, routes, search, sessions, silences
 from bridge.console.reader import Reader
-from bridge.console.view import STATIC, render
+from bridge.console.view import HEADERS, STATIC, message, render
 from bridge.journal.errors import JournalError
 from bridge.operator.api.app import api_app
 from bridge.operator.api.operations import Operation, described_operations
@@ -36,19 +37,8 @@ from bridge.operator.serving.work import in_thread
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+    from bridge.console.oidc.sign_in import SignIns
+
 _PAGES = (*now.PAGES, *search.PAGES, *routes.PAGES, *silences.PAGES, *backtest.PAGES, *sessions.PAGES)
 _ACTS = (*now.ACTS, *routes.ACTS, *silences.ACTS)
 _STATIC = {
@@ -70,6 +60,8 @@ class Console:
     access: Access
     config: str
     """The path of the bridge's config, for backtests."""
+    sign_ins: SignIns | None = None
+    """With an OpenID provider."""
 
 
 def console_app(console: Console) -> ASGIApp:
@@ -88,6 +80,7 @@ def console_app(console: Console) -> ASGIApp:
     listed += [
         Route("/tail/events", answers.guarded(tail_events), methods=["GET"]),
         Route("/sign-in", answers.sign_in, methods=["GET", "POST"]),
+        *oidc_routes(console.access, console.sign_ins),
         Route("/sign-out", answers.guarded(answers.sign_out), methods=["POST"]),
         Route("/static/{name}", _static, methods=["GET"]),
     ]
@@ -124,11 +117,11 @@ class _Answers:
                     return RedirectResponse("/sign-in", 303, HEADERS)
                 return await endpoint(request, visitor)
             except RefusedError as error:
-                return _message(403, "Not accepted", str(error))
+                return message(403, "Not accepted", str(error))
             except ClientDisconnect:
                 return Response(status_code=400)
             except JournalError as error:
-                return _message(503, "The journal cannot be read", str(error))
+                return message(503, "The journal cannot be read", str(error))
 
         return answer
 
@@ -139,7 +132,7 @@ class _Answers:
             ask = self._ask({**request.query_params, **request.path_params}, visitor)
             values = await in_thread(lambda: page.values(ask))
             if values is None:
-                return _message(404, "Not stored", "The journal has no such alert, or not any more.")
+                return message(404, "Not stored", "The journal has no such alert, or not any more.")
             return HTMLResponse(render(page.template, values | self._frame(page, visitor)), headers=HEADERS)
 
         return answer
@@ -156,7 +149,7 @@ class _Answers:
             try:
                 following = await in_thread(lambda: act.run(self._ask(form, visitor)))
             except AdminError as error:
-                return _message(409, "Not done", str(error))
+                return message(409, "Not done", str(error))
             self._log.info("acted", act=act.path, visitor=visitor.name)
             return RedirectResponse(following, 303, HEADERS)
 
@@ -168,15 +161,20 @@ class _Answers:
         try:
             access.check_names(request)
         except RefusedError as error:
-            return _message(403, "Not accepted", str(error))
+            return message(403, "Not accepted", str(error))
         if request.method == "GET":
-            return HTMLResponse(render("sign_in.html", {"wrong": False}), headers=HEADERS)
+            return HTMLResponse(render("sign_in.html", self._ways(wrong=False)), headers=HEADERS)
         session = access.sign_in((await read_form(request)).get("token", ""), getattr(request.state, CALLER))
         if session is None:
-            return HTMLResponse(render("sign_in.html", {"wrong": True}), 403, HEADERS)
+            return HTMLResponse(render("sign_in.html", self._ways(wrong=True)), 403, HEADERS)
         answer = RedirectResponse("/", 303, HEADERS)
         answer.set_cookie(access.cookie, session, httponly=True, samesite="strict", secure=access.is_secure)
         return answer
+
+    def _ways(self, *, wrong: bool) -> dict[str, object]:
+        """How visitors can sign in."""
+        console = self._console
+        return {"wrong": wrong, "has_token": bool(console.access.token), "has_oidc": console.sign_ins is not None}
 
     async def sign_out(self, request: Request, visitor: Visitor) -> Response:
         """End the session."""
@@ -206,19 +204,15 @@ class _Answers:
 async def _static(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in _STATIC:
-        return _message(404, "Nothing here", "The console has no such file.")
+        return message(404, "Nothing here", "The console has no such file.")
     return FileResponse(STATIC / name, media_type=_STATIC[name], headers=HEADERS | {"Cache-Control": "no-cache"})
-
-
-def _message(status: int, title: str, text: str) -> Response:
-    return HTMLResponse(render("message.html", {"title": title, "text": text}), status, HEADERS)
 
 
 async def _nothing(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    return _message(status, "Nothing here", "The console has no such page.")
+    return message(status, "Nothing here", "The console has no such page.")
 
 
 async def _failed(_request: Request, error: Exception) -> Response:
     structlog.get_logger("console").error("request failed", exc_info=error)
-    return _message(500, "Not done", "The console failed to answer; its log has the error.")
+    return message(500, "Not done", "The console failed to answer; its log has the error.")

@@ -14,12 +14,21 @@ from bridge.common.errors import SetupError
 from bridge.common.key_file import write_key
 from bridge.common.masking import forms_of
 from bridge.common.secret import revealed
-from bridge.config.schema.console import ConsoleSettings
+from bridge.config.schema.console import ConsoleSettings, OidcSettings, ProxySettings
 from bridge.config.schema.values import FieldListFile
+from bridge.console.oidc.settings import OidcLaunch
 from bridge.journal.location import Location, files_of, location_settings, passwords_in
 
 TOKEN_SUFFIX = ".console.token"  # noqa: S105  # the end of a file's name
 _SHORTEST_TOKEN = 8
+
+
+class ProxyLaunch(msgspec.Struct, frozen=True, kw_only=True):
+    """A proxy that names visitors in a header."""
+
+    allow: tuple[str, ...]
+    name_header: str
+    groups_header: str
 
 
 class AccessLaunch(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +42,8 @@ class AccessLaunch(msgspec.Struct, frozen=True, kw_only=True):
     viewers: tuple[str, ...] = ()
     editors: tuple[str, ...] = ()
     session_seconds: float = 43_200.0
+    oidc: OidcLaunch | None = None
+    proxy: ProxyLaunch | None = None
 
 
 class ConsoleLaunch(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,13 +83,15 @@ def launch_of(
 ) -> ConsoleLaunch:
     """What the process gets. ``changes`` replace members of its access. Raises SetupError."""
     access = AccessLaunch(
-        token=_token(console, rest.journal) if console.listen is not None else "",
+        token=_token(console, rest.journal),
         is_unix=console.listen is None,
         public_url=console.public_url or "",
         write=console.write,
         viewers=console.viewers,
         editors=console.editors,
         session_seconds=console.session.seconds,
+        oidc=_oidc(console.oidc),
+        proxy=_proxy(console.proxy),
     )
     listen = None if console.listen is None else (console.listen.host, console.listen.port)
     return ConsoleLaunch(
@@ -104,13 +117,36 @@ def token_path(journal: Location) -> Path:
 
 def missing_library() -> str:
     """What of the extra ``console`` is not installed; empty if nothing is."""
-    return "" if find_spec("jinja2") else "the console needs jinja2, which is not installed"
+    missing = [name for name in ("jinja2", "joserfc") if find_spec(name) is None]
+    return f"the console needs {' and '.join(missing)}, which is not installed" if missing else ""
+
+
+def _oidc(settings: OidcSettings | None) -> OidcLaunch | None:
+    if settings is None:
+        return None
+    return OidcLaunch(
+        issuer=settings.issuer,
+        client_id=settings.client_id,
+        client_secret=revealed(settings.client_secret),
+        scopes=settings.scopes,
+        name_claim=settings.name_claim,
+        groups_claim=settings.groups_claim,
+    )
+
+
+def _proxy(settings: ProxySettings | None) -> ProxyLaunch | None:
+    if settings is None:
+        return None
+    allow = tuple(map(str, settings.allow))
+    return ProxyLaunch(allow=allow, name_header=settings.name_header, groups_header=settings.groups_header)
 
 
 def _token(console: ConsoleSettings, journal: Location) -> str:
-    """The token of the config, or that of the file, which is made if there is none."""
-    if console.token is not None:
+    """The token of the config, or that of the file, which is made if visitors cannot sign in otherwise."""
+    if console.listen is None or console.token is not None:
         return revealed(console.token)
+    if console.oidc is not None or console.proxy is not None:
+        return ""
     path = token_path(journal)
     try:
         found = path.read_text(encoding="ascii", errors="replace").strip() if path.exists() else ""
@@ -126,6 +162,7 @@ def _token(console: ConsoleSettings, journal: Location) -> str:
 
 def masked_texts(launch: ConsoleLaunch) -> frozenset[str]:
     """The texts that must not appear in the log."""
-    secret_texts = [launch.access.token]
+    oidc = launch.access.oidc
+    secret_texts = [launch.access.token, "" if oidc is None else oidc.client_secret]
     found = {form for text in secret_texts if text for form in forms_of(text)}
     return frozenset(found) | passwords_in(launch.journal.get("database", ""))

@@ -27,7 +27,8 @@ class Person:
             return True
         if self.has_token:
             return TOKEN in names
-        return self.name in set(names) - {TOKEN} or any(f"{_GROUP}{group}" in names for group in self.groups)
+        is_plain = self.name != TOKEN and not self.name.startswith(_GROUP)
+        return (is_plain and self.name in names) or any(f"{_GROUP}{group}" in names for group in self.groups)
 
 
 @dataclass(frozen=True, slots=True)

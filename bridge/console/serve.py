@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.alert.catalogue import FieldType, set_added_fields
 from bridge.common.tcp_socket import listen_tcp
@@ -15,14 +16,19 @@ from bridge.common.unix_socket import UnixListener, listen_unix
 from bridge.config.schema.parsing import InvalidValueError, read_field_list_file
 from bridge.console.access import Access
 from bridge.console.app import Console, console_app
-from bridge.console.launch import AccessLaunch, ConsoleLaunch
+from bridge.console.launch import AccessLaunch, ConsoleLaunch, ProxyLaunch
 from bridge.console.people import People
 from bridge.console.reader import Reader
 from bridge.console.sessions import Sessions
+from bridge.console.trusted_proxy import TrustedProxy
 from bridge.journal.location import location_from
+from bridge.language.program.values import parse_network
 from bridge.operator.client import AdminClient
 from bridge.operator.serving.connection import ServedSockets
 from bridge.operator.serving.server import OperatorServer
+
+if TYPE_CHECKING:
+    from bridge.console.oidc.sign_in import SignIns
 
 _NICENESS = 10
 """The bridge comes first."""
@@ -32,7 +38,9 @@ def console_of(launch: ConsoleLaunch) -> Console:
     """The console."""
     use_fields(launch.fields)
     reader = Reader(location_from(launch.journal), [Path(each) for each in launch.imports], launch.labels)
-    return Console(reader, AdminClient(Path(launch.admin)), _access(launch.access), launch.config)
+    return Console(
+        reader, AdminClient(Path(launch.admin)), _access(launch.access), launch.config, _sign_ins(launch.access)
+    )
 
 
 class Listening:
@@ -98,5 +106,22 @@ def use_fields(files: Sequence[str]) -> None:
 def _access(launch: AccessLaunch) -> Access:
     people = People(launch.write, launch.viewers, launch.editors)
     return Access(
-        launch.token, launch.is_unix, launch.hosts, launch.public_url, people, Sessions(launch.session_seconds)
-    )
+        launch.token, launch.is_unix, launch.hosts, launch.public_url, people, Sessions(launch.session_seconds),
+        _proxy(launch.proxy),
+    )  # fmt: skip
+
+
+def _proxy(launch: ProxyLaunch | None) -> TrustedProxy | None:
+    if launch is None:
+        return None
+    networks = tuple(each for text in launch.allow if (each := parse_network(text)) is not None)
+    return TrustedProxy(networks, launch.name_header, launch.groups_header)
+
+
+def _sign_ins(launch: AccessLaunch) -> SignIns | None:
+    if launch.oidc is None:
+        return None
+    from bridge.console.oidc.provider import Provider
+    from bridge.console.oidc.sign_in import SignIns
+
+    return SignIns(launch.oidc, launch.public_url, Provider(launch.oidc))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse, Response
 
 from bridge.common.text import one_line, visible
 from bridge.common.times import SECOND_NS, iso_text
@@ -16,9 +17,27 @@ from bridge.console.rows import row_of
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 _FOLDER = Path(__file__).parent
 STATIC = _FOLDER / "static"
 _LONGEST = 4000
+
+
+def message(status: int, title: str, text: str) -> Response:
+    """A page with one sentence."""
+    return HTMLResponse(render("message.html", {"title": title, "text": text}), status, HEADERS)
 
 
 def render(template: str, values: dict[str, Any]) -> str:

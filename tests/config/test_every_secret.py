@@ -67,6 +67,7 @@ def a_config(folder: Path) -> tuple[str, list[str]]:
 
     values = written(Config, files())
     values["routes"] = "a.route"
+    values["console"] |= {"public_url": "https://console.example.org", "viewers": ["*"]}
     return yaml.safe_dump(values), names
 
 
@@ -74,7 +75,7 @@ def test_the_schema_has_secrets_in_these_sections() -> None:
     """The tests below would pass for a schema without any."""
     found = {place for place, section in sections().items() if any(map(is_secret, keys_of(section)))}
     assert found == {
-        "sources.http", "channels", "channels.tls", "journal", "heartbeat", "admin", "metrics", "console", "traces",
+        "sources.http", "channels", "channels.tls", "journal", "heartbeat", "admin", "metrics", "console", "console.oidc", "traces",
     }  # fmt: skip
 
 

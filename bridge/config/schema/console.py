@@ -5,7 +5,43 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from bridge.config.schema.keys import Section, key
-from bridge.config.schema.values import Duration, ListenAddress, PublicUrl, SocketPath, Token
+from bridge.config.schema.values import Duration, ListenAddress, Password, PublicUrl, SocketPath, Token
+from bridge.language.program.values import Network
+
+
+class OidcSettings(Section, frozen=True, kw_only=True):
+    """An OpenID provider with which visitors of the console sign in."""
+
+    noun: ClassVar[str] = "`oidc`"
+    issuer: Annotated[PublicUrl, key("The provider's issuer.", "https://login.example.org/realms/main")]
+    client_id: Annotated[
+        str, key("Id of this client. Its redirect URI is `public_url` with `/sign-in/oidc/callback`.", "falco-bridge")
+    ]
+    client_secret: Annotated[
+        Password | None,
+        key("Secret of this client.", "${file:/run/secrets/oidc-secret}", default="none: a public client"),
+    ] = None
+    scopes: Annotated[
+        tuple[str, ...],
+        key("Scopes to ask for, besides `openid`.", "[email, groups]", default="profile, email"),
+    ] = ("profile", "email")
+    name_claim: Annotated[
+        str, key("The claim of the ID token that names a visitor.", "preferred_username")
+    ] = "email"  # fmt: skip
+    groups_claim: Annotated[str, key("The claim that lists a visitor's groups.", "roles")] = "groups"
+
+
+class ProxySettings(Section, frozen=True, kw_only=True):
+    """A proxy that signs visitors of the console in, and names them in a header."""
+
+    noun: ClassVar[str] = "`proxy`"
+    allow: Annotated[
+        tuple[Network, ...], key("Addresses of the proxy. The header of others is not read.", "[10.0.0.5]")
+    ]
+    name_header: Annotated[str, key("The header with the visitor's name.", "Remote-User")] = "X-Forwarded-User"
+    groups_header: Annotated[
+        str, key("The header with the visitor's groups, separated by commas.", "Remote-Groups")
+    ] = "X-Forwarded-Groups"  # fmt: skip
 
 
 class ConsoleSettings(Section, frozen=True, kw_only=True):
@@ -36,7 +72,17 @@ class ConsoleSettings(Section, frozen=True, kw_only=True):
     token: Annotated[
         Token | None,
         key("Token that visitors sign in with, at least 8 characters.", "${file:/run/secrets/console-token}",
-            default="one in a file that the bridge makes: the journal's path, followed by `.console.token`"),
+            default="with `oidc` or `proxy` none; else one in a file that the bridge makes: the journal's path, "
+            "followed by `.console.token`"),
+    ] = None  # fmt: skip
+    oidc: Annotated[
+        OidcSettings | None,
+        key("An [OpenID provider](console.md#single-sign-on) with which visitors sign in.",
+            "{issuer: https://login.example.org, client_id: falco-bridge}", default="none"),
+    ] = None  # fmt: skip
+    proxy: Annotated[
+        ProxySettings | None,
+        key("A [proxy](console.md#single-sign-on) that signs visitors in.", "{allow: [10.0.0.5]}", default="none"),
     ] = None  # fmt: skip
     write: Annotated[
         bool, key("Whether the console may act: acknowledge, resolve, silence, retry, test.", "true")
