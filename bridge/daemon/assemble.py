@@ -14,6 +14,7 @@ from structlog import get_logger
 from bridge.common.clock import STEP_NS, SYSTEM_CLOCK, Step
 from bridge.common.listening import ListeningSockets
 from bridge.config.schema.config import Config
+from bridge.daemon.fleet.joining import source_leases, watch_fleet
 from bridge.daemon.fleet_memory import FleetMemory
 from bridge.daemon.generation import Generation
 from bridge.daemon.live import LiveGeneration, RunningParts
@@ -109,6 +110,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     controls = Controls(
         intake, journal.memory, config.journal.location, dict(config.labels), config.channels,
         _retention(generation).alerts_ns,
+        now_ns=clock.wall_ns,
         incidents=None if fleet is None else fleet.incidents,
     )  # fmt: skip
     log = {"level": config.log.level, "format": config.log.format}
@@ -152,6 +154,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         )
     )
     services: list[BackgroundService] = [
+        *watch_fleet(generation, journal.membership, reload, controls.load_silences),
         *owned,
         parts.operator,
         maintenance,
@@ -163,7 +166,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         look_back,
         intake.shadow,
         TerminalTicker(intake),
-        SilenceAnnouncer(controls.announce_silences),
+        SilenceAnnouncer(controls.announce_silences, announces=lambda: on_duty("silences")),
         Heartbeat(
             lambda: _heartbeat(live.current) if on_duty("heartbeat") else None,
             intake.store_own,
@@ -216,7 +219,7 @@ def _open_journal(journal: Journal, intake: Intake) -> OpenJournal:
         intake.between_batches(read)
         return found
 
-    return OpenJournal(checkpoint)
+    return OpenJournal(checkpoint, source_leases(journal.membership))
 
 
 def _recorder(config: Config) -> TerminalRecorder | None:

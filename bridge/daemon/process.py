@@ -20,6 +20,7 @@ from bridge.config.load import LoadedConfig
 from bridge.config.schema.sources import StdinSettings
 from bridge.daemon.assemble import assemble, prepare
 from bridge.daemon.exit_codes import CANNOT_START, INVALID
+from bridge.daemon.fleet.joining import await_routes
 from bridge.daemon.generation import Generation, build_from
 from bridge.daemon.handover import Predecessor, Successor, start_successor
 from bridge.daemon.member import router_member
@@ -83,6 +84,7 @@ class BridgeProcess:
         journal = open_for_router(
             settings.location, _report_standby if settings.standby else None, router_member(config)
         )
+        await_routes(self._generation, journal)
         parts = prepare(self._generation, self._listening)
         self._bridge, self._reload = assemble(self._generation, journal, parts)
 
@@ -94,9 +96,9 @@ class BridgeProcess:
         if not isinstance(location, Path) or location.exists():
             open_to_read(location).close()
         predecessor.take_over()
-        self._bridge, self._reload = assemble(
-            self._generation, open_for_router(location, None, router_member(config)), parts
-        )
+        journal = open_for_router(location, None, router_member(config))
+        await_routes(self._generation, journal)
+        self._bridge, self._reload = assemble(self._generation, journal, parts)
         self._listening.own_paths()
 
     def run(self, predecessor: Predecessor | None) -> int:

@@ -13,7 +13,9 @@ import structlog
 from bridge.common.errors import SetupError
 from bridge.common.file_watch import FilesWatcher, fingerprint
 from bridge.config.field_lists import use_field_lists
-from bridge.daemon.generation import Generation, build_generation
+from bridge.daemon.fleet.digest import program_digest
+from bridge.daemon.fleet.rollout import Rollout
+from bridge.daemon.generation import Built, Generation, build_generation
 from bridge.daemon.live import NOTHING_REPLACED, LiveGeneration, Replaced
 from bridge.journal import JournalError
 from bridge.language.program.clauses import clause_label
@@ -21,7 +23,12 @@ from bridge.language.program.clauses import clause_label
 _RETRY_SECONDS = 15.0
 """How often a reload is tried again that failed because of a file that is not there, or of a port that is in use."""
 
+_FLEET_SECONDS = 5.0
+"""How long a reload waits for the other bridges of a fleet. What is loaded then is used once they have loaded it."""
+_WAITS = "the changed routes are loaded, and used once the other bridges of the fleet have loaded them"
+
 _CHANGED = "a file changed"
+_FLEET = "the fleet has loaded it"
 _CONFIG, _SECRETS = "config", "secrets"
 _NOT_NOW = "the bridge is being restarted or stopped, and reads the files when it starts\n"
 
@@ -39,6 +46,8 @@ class ReloadOutcome:
     """Whether the same files may be usable later."""
     is_same: bool = False
     """Whether the files say what was in use already."""
+    waits: bool = False
+    """Whether the routes are loaded, and used once the other bridges of the fleet have loaded them."""
     stale: tuple[str, ...] = ()
     """The groups of route files with errors, whose previous routes stay in use."""
 
@@ -64,6 +73,10 @@ class Reload:
     def __init__(self, live: LiveGeneration, environ: Mapping[str, str]) -> None:
         self._live = live
         self._environ = environ
+        self.rollout: Rollout | None = None
+        """Of a bridge in a fleet: when changed routes are used."""
+        self._loaded: Built | None = None
+        """What is loaded, and used once the fleet has loaded it."""
         self._lock = threading.Lock()
         self._log = structlog.get_logger("reload")
         self._rejected: tuple[Path, ...] = ()
@@ -143,19 +156,53 @@ class Reload:
     def _reload(self) -> ReloadOutcome:
         built = build_generation(self._live.current.loaded.path, self._environ, self._live.current.groups)
         self._rejected = built.files
-        running = self._live.current
         if built.generation is None:
             return ReloadOutcome(False, built.text(), may_pass=built.may_pass)
-        same = _texts_of(running) == _texts_of(built.generation)
+        self._loaded = None
+        if self.rollout is not None and self.rollout.is_new(digest := program_digest(built.generation)):
+            self._loaded = built
+            if not self.rollout.propose(digest, _FLEET_SECONDS):
+                return ReloadOutcome(False, f"{built.text()}{self.rollout.problem or _WAITS}\n", waits=True)
+        return self._use(built, built.generation)
+
+    def _use(self, built: Built, generation: Generation) -> ReloadOutcome:
+        same = _texts_of(self._live.current) == _texts_of(generation)
         try:
-            replaced = self._live.replace(built.generation)
+            replaced = self._live.replace(generation)
         except SetupError as error:
             return ReloadOutcome(False, f"{built.text()}{error}\n", may_pass=True)
-        stale = built.generation.stale
+        self._loaded = None
+        if self.rollout is not None:
+            self.rollout.adopted(program_digest(generation))
+        stale = generation.stale
         self._rejected = built.files if stale else ()
         return ReloadOutcome(True, built.text(), replaced, is_same=same and not stale, stale=stale)
 
+    def use_loaded(self) -> bool:
+        """The fleet has loaded the program that this bridge has loaded: use it. Returns whether it is in use."""
+        with self._lock:
+            built = self._loaded
+            if built is None or built.generation is None or self._paused or self._closed:
+                return built is None
+            try:
+                with self._live.changing:
+                    outcome = self._use(built, built.generation)
+            except Exception:  # noqa: BLE001  # the running generation stays in use
+                self._log.error("reload failed; keeping the running config", cause=_FLEET)  # no traceback
+                return False
+            self._note(outcome, _FLEET)
+            return outcome.applied
+
     def _note(self, outcome: ReloadOutcome, cause: str) -> None:
+        self._note_outcome(outcome, cause)
+        if self.rollout is not None:
+            self.rollout.note_problem("" if outcome.waits else self.problem)
+
+    def _note_outcome(self, outcome: ReloadOutcome, cause: str) -> None:
+        if outcome.waits:
+            self._log.info("loaded; waiting for the fleet", cause=cause)
+            self.note(_CONFIG, "")
+            return
         if not outcome.applied:
             problem = f"the changed config is not in use: {_first_line(outcome.report)}"
             if problem != self._problems.get(_CONFIG, ("",))[0] or not outcome.may_pass:  # it is tried again and again

@@ -145,8 +145,9 @@ class Membership:
         self._beat()
 
     def start(self) -> None:
-        """Beat in a thread. Call ``join`` first."""
-        self._thread.start()
+        """Beat in a thread, unless it does. Call ``join`` first."""
+        if not self._thread.is_alive():
+            self._thread.start()
 
     def close(self) -> None:
         """Leave the fleet: others may take over at once."""

@@ -13,7 +13,7 @@ from bridge.journal.location import DatabaseLocation, Location
 from bridge.journal.members import Member
 from bridge.journal.partitions import Partitions, Requests
 from bridge.journal.protocols import Journal
-from bridge.journal.revisions import RevisionReader
+from bridge.journal.revisions import FleetSession
 from bridge.journal.sql.copying import CopyResult, Store, copy_rows
 
 
@@ -111,9 +111,9 @@ def link_key(location: DatabaseLocation, first: bytes | None) -> bytes:
     return _postgres().link_key(location, first)
 
 
-def open_revisions(location: DatabaseLocation) -> RevisionReader:
-    """What every bridge of a database must notice soon. Raises JournalError, also where there is no journal."""
-    return _postgres().open_revisions(location)
+def open_fleet_session(location: DatabaseLocation) -> FleetSession:
+    """What every bridge of a database must notice soon. Raises JournalError."""
+    return _postgres().open_fleet_session(location)
 
 
 def examine(location: DatabaseLocation) -> None:
@@ -141,7 +141,7 @@ class _Postgres(Protocol):
     def open_to_write(self, location: DatabaseLocation) -> Journal: ...
     def open_to_read(self, location: DatabaseLocation) -> Journal: ...
     def link_key(self, location: DatabaseLocation, first: bytes | None) -> bytes: ...
-    def open_revisions(self, location: DatabaseLocation) -> RevisionReader: ...
+    def open_fleet_session(self, location: DatabaseLocation) -> FleetSession: ...
     def examine(self, location: DatabaseLocation) -> None: ...
     def copy_source(self, location: DatabaseLocation) -> Store: ...
     def copy_target(self, location: DatabaseLocation) -> Store: ...

@@ -17,9 +17,12 @@ class Revisions:
 
 
 @dataclass(frozen=True, slots=True)
-class RevisionReader:
-    """A session of its own, used by one thread."""
+class FleetSession:
+    """A session of its own, used by one thread. Its functions raise JournalError."""
 
     read: Callable[[], Revisions]
-    """Raises JournalError."""
+    activate: Callable[[str], bool]
+    """Make the program with this digest that of the fleet. False where a bridge that decides has not loaded it."""
+    waits_for: Callable[[str], list[str]]
+    """The bridges that have not loaded it, for people."""
     close: Callable[[], None]

@@ -392,6 +392,10 @@ class ReloadResult(Answer, frozen=True):
     ]
     restart: Annotated[list[str], Meta(description="Changed keys that take effect at the next start only.")]
     forgotten: Annotated[list[str], Meta(description="Clauses that no route has any more; their state was removed.")]
+    waits: Annotated[
+        bool,
+        Meta(description="Whether they are loaded, and used once the other bridges of the fleet have loaded them."),
+    ] = False
 
 
 # Silences

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from bridge.journal.errors import JournalError
-from bridge.journal.revisions import RevisionReader, Revisions
+from bridge.journal.revisions import FleetSession, Revisions
 from bridge.pipeline.background import Background
 from bridge.sources.contract import Aborted
 
@@ -19,25 +19,25 @@ class FleetWatch(Background):
     """Compares the counters of the journal with those that this bridge has followed."""
 
     def __init__(
-        self, open_reader: Callable[[], RevisionReader], on_silences: Callable[[], None],
-        on_program: Callable[[Revisions], None] = lambda _revisions: None,
+        self, open_session: Callable[[], FleetSession], on_silences: Callable[[], None],
+        on_program: Callable[[Revisions, FleetSession], None] = lambda _revisions, _session: None,
     ) -> None:  # fmt: skip
         """``on_program`` is called at each poll, the others when their counter has changed."""
         super().__init__("fleet watch")
-        self._open_reader = open_reader
+        self._open_session = open_session
         self._on_silences = on_silences
         self._on_program = on_program
         self._silences = -1
         self._log = structlog.get_logger("fleet")
 
     def _run(self) -> None:
-        reader: RevisionReader | None = None
+        session: FleetSession | None = None
         failing = False
         while not self._stop.wait(POLL_SECONDS):
             try:
-                if reader is None:
-                    reader = self._open_reader()
-                self._follow(reader.read())
+                if session is None:
+                    session = self._open_session()
+                self._follow(session.read(), session)
                 failing = False
             except Aborted:
                 break
@@ -49,11 +49,11 @@ class FleetWatch(Background):
                 if not failing:
                     self._log.exception("changes of other bridges not used")
                 failing = True
-        if reader is not None:
-            reader.close()
+        if session is not None:
+            session.close()
 
-    def _follow(self, found: Revisions) -> None:
+    def _follow(self, found: Revisions, session: FleetSession) -> None:
         if found.silences != self._silences:
             self._on_silences()
             self._silences = found.silences
-        self._on_program(found)
+        self._on_program(found, session)

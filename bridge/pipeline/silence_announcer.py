@@ -26,17 +26,21 @@ _FAULT_SECONDS = 10.0
 class SilenceAnnouncer(Background):
     """Runs until it is closed. What is due then is announced after the next start, unless the silence has ended."""
 
-    def __init__(self, announce: Callable[[int], None], clock: Clock = SYSTEM_CLOCK) -> None:
-        """``announce`` stores what is due at a time."""
+    def __init__(
+        self, announce: Callable[[int], None], clock: Clock = SYSTEM_CLOCK, announces: Callable[[], bool] = lambda: True
+    ) -> None:
+        """``announce`` stores what is due at a time. It is called while ``announces``."""
         super().__init__("silence announcer")
         self._announce = announce
         self._clock = clock
+        self._announces = announces
         self._log = structlog.get_logger("bridge")
 
     def _run(self) -> None:
         while not self._stop.wait(_CHECK_SECONDS):
             try:
-                self._announce(self._clock.wall_ns())
+                if self._announces():
+                    self._announce(self._clock.wall_ns())
             except Aborted:
                 return
             except Exception:  # noqa: BLE001  # the thread must not end

@@ -26,6 +26,8 @@ class SourceLeases:
         self._lock = threading.Lock()
         self.has: Callable[[str], bool] = lambda _name: False
         """Whether this bridge has the lease of that name, and no other one can have taken it over."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when a source asks for a lease, or does not any more."""
 
     def names(self) -> frozenset[str]:
         """What the sources ask for."""
@@ -36,12 +38,14 @@ class SourceLeases:
         """A source asks for this lease."""
         with self._lock:
             self._wanted[name] += 1
+        self.on_change()
 
     def unwant(self, name: str) -> None:
         """It does not any more."""
         with self._lock:
             self._wanted[name] -= 1
             self._wanted += Counter()  # keeps what is positive
+        self.on_change()
 
 
 class Removable(Protocol):

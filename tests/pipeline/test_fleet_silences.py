@@ -14,7 +14,7 @@ import pytest
 
 from bridge.common.secret import Secret
 from bridge.journal.location import DatabaseLocation
-from bridge.journal.opening import open_revisions, open_to_read, open_to_write
+from bridge.journal.opening import open_fleet_session, open_to_read, open_to_write
 from bridge.pipeline.controls import Controls, NewSilence, SilenceSelection
 from bridge.pipeline.fleet_watch import FleetWatch
 from bridge.pipeline.intake import Intake
@@ -43,7 +43,7 @@ def bridge(location: DatabaseLocation) -> Iterator[tuple[Intake, Controls]]:
         router = Router(program_of(ROUTES), {}, secret=journal.memory.secret())
         intake = Intake(journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda _fault: None)
         controls = Controls(intake, journal.memory, location, {}, ["chat"])
-        watch = FleetWatch(partial(open_revisions, location), controls.load_silences)
+        watch = FleetWatch(partial(open_fleet_session, location), controls.load_silences)
         watch.start()
         yield intake, controls
         watch.close()

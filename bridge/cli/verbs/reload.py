@@ -44,8 +44,11 @@ def run(args: argparse.Namespace) -> int:
         return 2
     if args.json:
         print(msgspec.json.encode(result).decode())
-        return 0 if result.applied else 1
+        return 0 if result.applied or result.waits else 1
     print(result.report, end="", file=sys.stderr)
+    if result.waits:
+        print("loaded")
+        return 0
     if not result.applied:
         print("falco-bridge reload: rejected; the bridge keeps the running config", file=sys.stderr)
         return 1

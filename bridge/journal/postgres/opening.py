@@ -33,10 +33,10 @@ from bridge.journal.postgres.partitions.requests import PostgresRequests
 from bridge.journal.postgres.partitions.store import PostgresPartitions
 from bridge.journal.postgres.partitions.stored_rows import PartitionedMemory
 from bridge.journal.postgres.placement import reopen
-from bridge.journal.postgres.revisions import read_revisions
+from bridge.journal.postgres.revisions import activate, read_revisions, waits_for
 from bridge.journal.postgres.secret_row import SecretRow
 from bridge.journal.protocols import Journal
-from bridge.journal.revisions import RevisionReader
+from bridge.journal.revisions import FleetSession
 from bridge.journal.secret_names import LINKS, STATE_KEYS
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.dead_letters import SqlDeadLetterQueue
@@ -195,10 +195,12 @@ def read_database(location: DatabaseLocation) -> Database:
     return Database(connection, partial(connect, location, "reader", read_only=True), str(location))
 
 
-def open_revisions(location: DatabaseLocation) -> RevisionReader:
+def open_fleet_session(location: DatabaseLocation) -> FleetSession:
     """As in `bridge.journal.opening`."""
-    database = read_database(location)
-    return RevisionReader(partial(read_revisions, database), database.close)
+    database = Database(first_connect(location, "fleet"), partial(connect, location, "fleet"), str(location))
+    return FleetSession(
+        partial(read_revisions, database), partial(activate, database), partial(waits_for, database), database.close
+    )
 
 
 def examine(location: DatabaseLocation) -> None:

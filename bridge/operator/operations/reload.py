@@ -18,6 +18,10 @@ class ReloadReport(Protocol):
         """Whether the files on disk are in use now."""
 
     @property
+    def waits(self) -> bool:
+        """Whether they are loaded, and used once the other bridges of the fleet have loaded them."""
+
+    @property
     def report(self) -> str:
         """Errors and warnings."""
 
@@ -79,6 +83,7 @@ class ReloadOperations:
         outcome = self._reloading.reload(f"asked by {actor.name}")
         return ReloadResult(
             applied=outcome.applied,
+            waits=outcome.waits,
             report=outcome.report,
             changes=list(outcome.changes),
             restart=list(outcome.restart),

@@ -1,0 +1,1 @@
+"""What a bridge does as a member of a fleet."""

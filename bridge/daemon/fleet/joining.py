@@ -1,0 +1,57 @@
+"""What a bridge adds to its parts as a member of a fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from bridge.daemon.fleet.digest import program_digest
+from bridge.daemon.fleet.rollout import Rollout, await_program
+from bridge.daemon.generation import Generation
+from bridge.daemon.reload import Reload
+from bridge.journal.location import DatabaseLocation
+from bridge.journal.members import INTAKE, MEMORY, SOURCE
+from bridge.journal.membership import Membership
+from bridge.journal.opening import open_fleet_session
+from bridge.journal.protocols import Journal
+from bridge.pipeline.fleet_watch import FleetWatch
+from bridge.sources.leased import SourceLeases
+
+
+def await_routes(generation: Generation, journal: Journal) -> None:
+    """Before a bridge decides: wait for the others to have loaded its routes. Raises JournalError."""
+    membership, location = journal.membership, generation.config.journal.location
+    if membership is None or not isinstance(location, DatabaseLocation) or not _decides(membership):
+        return
+    membership.start()
+    await_program(membership, partial(open_fleet_session, location), program_digest(generation))
+
+
+def source_leases(membership: Membership | None) -> SourceLeases | None:
+    """The leases of the sources that one bridge reads; None for a single bridge."""
+    if membership is None or INTAKE not in membership.member.roles:
+        return None
+    leases = SourceLeases()
+    holding = membership.hold(SOURCE, INTAKE, leases.names, hands_over=True)
+    leases.on_change = membership.beat_soon
+    leases.has = holding.has
+    return leases
+
+
+def watch_fleet(
+    generation: Generation, membership: Membership | None, reload: Reload, load_silences: Callable[[], None]
+) -> list[FleetWatch]:
+    """The services that follow the other bridges: none for a single bridge."""
+    location = generation.config.journal.location
+    if membership is None or not isinstance(location, DatabaseLocation):
+        return []
+    session = partial(open_fleet_session, location)
+    if not _decides(membership):
+        return [FleetWatch(session, load_silences)]
+    rollout = reload.rollout = Rollout(membership, program_digest(generation))
+    rollout.use_loaded = reload.use_loaded
+    return [FleetWatch(session, load_silences, rollout.follow)]
+
+
+def _decides(membership: Membership) -> bool:
+    return bool({INTAKE, MEMORY} & set(membership.member.roles))

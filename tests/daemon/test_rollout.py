@@ -1,0 +1,124 @@
+"""A changed program is used once every living bridge that decides has loaded it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from bridge.common.secret import Secret
+from bridge.daemon.fleet.rollout import Rollout, await_program
+from bridge.journal.location import DatabaseLocation
+from bridge.journal.members import Member
+from bridge.journal.opening import open_fleet_session, open_for_router
+from bridge.journal.protocols import Journal
+from bridge.journal.revisions import FleetSession
+from tests.support.postgres import in_schema, new_schema
+from tests.support.waiting import wait_until
+
+
+class Fleet:
+    """Bridges with their rollouts, over one database."""
+
+    def __init__(self, url: str, folder: Path, stack: ExitStack) -> None:
+        self._url = url
+        self._folder = folder
+        self._stack = stack
+
+    def location(self, name: str) -> DatabaseLocation:
+        (self._folder / name).mkdir(exist_ok=True)
+        return DatabaseLocation(Secret(self._url), self._folder / name / "local")
+
+    def journal(self, name: str, roles: tuple[str, ...] = ("router", "intake", "memory")) -> Journal:
+        member = Member(name, name, "host", "1", os.getpid(), roles, lease_seconds=60)
+        journal = self._stack.enter_context(closing(open_for_router(self.location(name), None, member)))
+        assert journal.membership is not None
+        journal.membership.start()
+        return journal
+
+    def session(self) -> FleetSession:
+        session = open_fleet_session(self.location("watch"))
+        self._stack.callback(session.close)
+        return session
+
+    def bridge(self, name: str, digest: str) -> Rollout:
+        journal = self.journal(name)
+        assert journal.membership is not None
+        rollout = Rollout(journal.membership, digest)
+
+        def use() -> bool:
+            rollout.adopted("new")
+            return True
+
+        rollout.use_loaded = use
+        self._stack.callback(lambda: None)
+        return rollout
+
+
+@pytest.fixture
+def fleet(postgres: str, tmp_path: Path) -> Iterator[Fleet]:
+    schema = new_schema()
+    with ExitStack() as stack:
+        yield Fleet(in_schema(postgres, schema), tmp_path, stack)
+    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+def test_a_program_is_used_once_all_have_loaded_it(fleet: Fleet) -> None:
+    """Until then the old one stays everywhere, and the bridges that have not loaded it are named."""
+    one, other = fleet.bridge("one", "old"), fleet.bridge("other", "old")
+    fleet.journal("deliverer", ("router", "courier"))
+    session = fleet.session()
+
+    def follow() -> str:
+        for each in (one, other):
+            each.follow(session.read(), session)
+        return session.read().active
+
+    wait_until(lambda: follow() == "old", "the first program")
+    first = session.read().program
+    assert one.is_new("new")
+    assert not one.propose("new", 0)
+    wait_until(lambda: follow() == "old" and one.waits_for == ("other",), "the other one to be named")
+    assert "once the other bridges have loaded them: other" in one.problem
+    assert (one.used, other.used) == ("old", "old")
+    other.propose("new", 0)
+    wait_until(lambda: follow() == "new" and other.used == "new", "the new program")
+    assert (one.used, one.problem, other.problem, session.read().program) == ("new", "", "", first + 1)
+
+
+def test_a_bridge_that_is_gone_is_not_waited_for(fleet: Fleet) -> None:
+    """One that takes back what it has loaded is not waited for either."""
+    one, other = fleet.bridge("one", "old"), fleet.journal("other")
+    assert other.membership is not None
+    Rollout(other.membership, "old")
+    session = fleet.session()
+    one.propose("new", 0)
+    wait_until(lambda: session.waits_for("new") == ["other"], "the member")
+    other.close()
+    wait_until(lambda: one.follow(session.read(), session) or one.used == "new", "the new program")
+    assert one.is_new("old")
+    one.propose("old", 0)
+    assert not one.is_new("new")
+    assert session.read().active == "new"
+
+
+def test_a_bridge_that_starts_with_another_program_waits(fleet: Fleet) -> None:
+    """Until the others have loaded it; after a time it works beside them."""
+    one = fleet.bridge("one", "old")
+    session = fleet.session()
+    wait_until(lambda: one.follow(session.read(), session) or session.read().active == "old", "the first program")
+    joins = fleet.journal("joins").membership
+    assert joins is not None
+    open_session = partial(open_fleet_session, fleet.location("watch"))
+    await_program(joins, open_session, "old")
+    await_program(joins, open_session, "new", 0)
+    assert session.read().active == "old"
+    one.propose("new", 0)
+    await_program(joins, open_session, "new")
+    assert session.read().active == "new"
