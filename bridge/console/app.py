@@ -22,6 +22,7 @@ from bridge.console.ask import Act, Ask, Page
 from bridge.console.backtest.endpoints import Endpoints
 from bridge.console.backtest.runs import Backtests
 from bridge.console.forms import read_form
+from bridge.console.hits import HitCounter
 from bridge.console.oidc.endpoints import oidc_routes
 from bridge.console.pages import backtest, now, routes, search, sessions, silences
 from bridge.console.reader import Reader
@@ -104,6 +105,7 @@ class _Answers:
     def __init__(self, console: Console, backtests: Backtests) -> None:
         self._console = console
         self._backtests = backtests
+        self._hits = HitCounter(console.reader.journal)
         self._log = structlog.get_logger("console")
 
     def guarded(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
@@ -188,7 +190,7 @@ class _Answers:
     def _ask(self, parameters: dict[str, str], visitor: Visitor) -> Ask:
         console = self._console
         client = console.client.acting_for(f"{visitor.name} (console)")
-        return Ask(parameters, console.reader, client, visitor, self._backtests, visitor.may_write)
+        return Ask(parameters, console.reader, client, visitor, self._backtests, self._hits, visitor.may_write)
 
     def _frame(self, page: Page, visitor: Visitor) -> dict[str, object]:
         """What every page shows."""

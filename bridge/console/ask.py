@@ -10,6 +10,7 @@ import msgspec
 
 from bridge.console.access import Visitor
 from bridge.console.backtest.runs import Backtests
+from bridge.console.hits import HitCounter
 from bridge.console.reader import Question, Reader
 from bridge.operator.client import AdminClient, AdminError
 
@@ -26,6 +27,7 @@ class Ask:
     client: AdminClient
     visitor: Visitor
     backtests: Backtests
+    hits: HitCounter
     may_write: bool
 
     def text(self, name: str) -> str:

@@ -32,7 +32,7 @@ from bridge.journal.records import (
     StateRow,
 )
 from bridge.journal.retention import RetentionPolicy
-from bridge.routing import Entry
+from bridge.routing import Decision, Entry
 
 
 class AlertLog(Protocol):
@@ -224,6 +224,9 @@ class History(Protocol):
 
     def numbered(self, numbers: Sequence[int], *, decisions: bool = True) -> list[RecordedAlert]:
         """The stored alerts with these numbers, the newest first. Without ``decisions`` theirs are left out."""
+
+    def decided(self, numbers: range) -> Iterator[tuple[int, tuple[Decision, ...]]]:
+        """The numbers and decisions of the stored alerts with these numbers, the newest first, without the alerts."""
 
     def scan(
         self, numbers: range, holds: Callable[[Alert], bool], fields: Collection[str], at: Callable[[int], None]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.console.backtest.files import EditError, RouteFile, patch_of
+from bridge.console.backtest.hints import Hints
 from tests.channels.hostile import CORPUS, WORD
 from tests.console.conftest import ROUTES, Visitor
 from tests.console.test_pages import Elements
@@ -179,6 +180,24 @@ def test_typed_text_reads_no_other_files(reader: Visitor, statement: str) -> Non
     assert "console reads no others" in str(found), found
     assert "root:" not in str(found)
     assert "does not name" in hints(reader, ROUTES, file="/etc/passwd")["text"]
+
+
+def test_routes_that_can_never_match_are_named(tmp_path: Path) -> None:
+    """Those that an earlier route hides, and those whose condition is never true; again after a change of the file."""
+    config, routes = tmp_path / "falco-bridge.yaml", tmp_path / "a.route"
+    config.write_text('{"channels": {"c": "file://c.jsonl"}, "routes": ["a.route"], "journal": "j.db"}', "utf-8")
+    first = 'route "first" { when rule startswith a drop }\n'
+    routes.write_text(
+        f'{first}route "hidden" {{ when rule = "ab" to c }}\nroute "no" {{ when rule = x and rule = y to c }}\n',
+        "utf-8",
+    )
+    hints = Hints(str(config))
+    found = {each.name: each.shadowed for each in hints.examined().routes}
+    assert found["first"] == ""
+    assert "never matches: an earlier route stops its alerts" in found["hidden"]
+    assert "is never true" in found["no"]
+    routes.write_text(f'{first}route "other" {{ when rule = "b" to c }}\n', "utf-8")
+    assert [(each.name, each.shadowed) for each in hints.examined().routes] == [("first", ""), ("other", "")]
 
 
 def test_a_form_of_another_site_starts_nothing(reader: Visitor) -> None:

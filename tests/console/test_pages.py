@@ -81,6 +81,17 @@ def test_an_alert_has_its_decisions_and_deliveries(visitor: Visitor) -> None:
     assert visitor.get("/alerts/" + "0" * 32).status_code == 404
 
 
+def test_routes_have_hits_and_lead_to_a_backtest(visitor: Visitor) -> None:
+    """In the last hour, day and week, and when the last one was."""
+    text = visitor.get("/routes").text
+    row = text[text.index(">hostile</a>") :]
+    row = row[: row.index("</tr>")]
+    assert re.findall(r'<td class="number">([^<]*)</td>', row)[:3] == [str(len(CORPUS))] * 3
+    assert "<time datetime=" in row
+    assert "/backtest?file=" in row
+    assert "The oldest stored alert was received" in text
+
+
 def test_a_wrong_question_is_explained(visitor: Visitor) -> None:
     """With the checker's words, as text."""
     text = visitor.get("/search?" + urlencode({"condition": "k8s.ns.nam = <b>"})).text

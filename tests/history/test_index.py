@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.alert import Alert, Priority
-from bridge.common.secret import Secret
 from bridge.common.times import DAY_NS
 from bridge.history.index.folder import IndexFolder
 from bridge.history.index.indexer import Indexer
@@ -19,14 +18,13 @@ from bridge.history.index.plan import plan
 from bridge.history.index.query import EVERYTHING
 from bridge.history.search import Search
 from bridge.history.wanted import Wanted, wanted_words
-from bridge.journal.location import DatabaseLocation, Location
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
 from bridge.journal.retention import RetentionPolicy
 from bridge.routing import Decision, Entry, Reason, Routed
 from bridge.workbench.condition import LoadedCondition, load_condition
+from tests.history.conftest import PATHS, journal_path
 from tests.support.builders import alert
-from tests.support.postgres import in_schema, new_schema
 
 BOOT = "this run"
 PIECES = ("a", "b", "c", "d", "A", " ", "/", "-", ".", "Ä", "§r", "\x00", '"', "*", "x" * 63, "日")
@@ -100,25 +98,6 @@ def index_all(journal: Journal, *, segment_alerts: int = 5, batch: int = 3, boot
             break
     indexer.close()
     return folder
-
-
-PATHS: dict[int, Path] = {}
-
-
-def journal_path(journal: Journal) -> Path:
-    return PATHS[id(journal)]
-
-
-@pytest.fixture(params=["file", "database"])
-def journal(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Journal]:
-    path = tmp_path / "journal.db"
-    location: Location = path
-    if request.param == "database":
-        location = DatabaseLocation(Secret(in_schema(request.getfixturevalue("postgres"), new_schema())), path)
-    opened = open_for_router(location)
-    PATHS[id(opened)] = path
-    yield opened
-    opened.close()
 
 
 def found(journal: Journal, wanted: Wanted, folder: IndexFolder | None) -> list[int]:

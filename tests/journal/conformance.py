@@ -511,6 +511,9 @@ class HistoryConformance(Base):
         newest = list(journal.history.read(span, newest_first=True))
         assert [each.alert.time_ns for each in newest] == list(range(1399, 699, -1))
         assert [each.number for each in newest] == list(reversed(span))
+        decided = list(journal.history.decided(span))
+        assert decided == [(each.number, each.decisions) for each in newest]
+        assert decided[0][1]
         assert len(journal.history.span()) == 2100
         assert not journal.history.span(61, 120)
         assert not journal.history.span(500)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bridge.console.backtest.messages import Answer, Check, Complete, Failed, Question, Try
+from bridge.console.backtest.messages import Answer, Check, Complete, Examine, Failed, Question, Try
 
 if TYPE_CHECKING:
     from bridge.console.backtest.hints import Hints
@@ -61,11 +61,17 @@ def _tried(asked: Try) -> Answer:
         return Failed(_TOO_MUCH_MEMORY)
 
 
-def _hint(hints: Hints, asked: Check | Complete) -> Answer:
+def _hint(hints: Hints, asked: Check | Complete | Examine) -> Answer:
     from bridge.console.backtest.sets import UnusableError
 
     try:
-        return hints.problems(asked) if isinstance(asked, Check) else hints.options(asked)
+        match asked:
+            case Check():
+                return hints.problems(asked)
+            case Complete():
+                return hints.options(asked)
+            case Examine():
+                return hints.examined()
     except UnusableError as error:
         return Failed(str(error))
     except MemoryError:

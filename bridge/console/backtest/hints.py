@@ -5,13 +5,25 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bridge.console.backtest.messages import Check, Complete, Option, Options, Problem, Problems, Replacement
+from bridge.console.backtest.messages import (
+    Check,
+    Complete,
+    Examined,
+    ExaminedRoute,
+    Option,
+    Options,
+    Problem,
+    Problems,
+    Replacement,
+)
 from bridge.console.backtest.sets import OnDisk, load_on_disk
 from bridge.editor.actions import actions
 from bridge.editor.completion import complete
 from bridge.editor.project import Project, Snapshot
-from bridge.language.diagnostics.diagnostic import Severity
+from bridge.language.diagnostics.diagnostic import Code, Severity
+from bridge.workbench.routes import load_routes
 
+_NEVER = frozenset({Code.SHADOWED_ROUTE, Code.NEVER_TRUE})
 _MOST_PROBLEMS = 50
 _MOST_FIXES = 3
 _MOST_OPTIONS = 50
@@ -28,6 +40,7 @@ class Hints:
         self._project = Project(Path(config))
         self._on_disk: OnDisk | None = None
         self._stamp: _Stamp = ()
+        self._examined: tuple[_Stamp, Examined] | None = None
 
     def problems(self, asked: Check) -> Problems:
         """Raises UnusableError where the config cannot be used."""
@@ -71,19 +84,40 @@ class Hints:
             tuple(Option(each.label, each.text or each.label, each.detail[:200]) for _, each in ranked[:_MOST_OPTIONS]),
         )
 
+    def examined(self) -> Examined:
+        """The routes on the disk. Raises UnusableError."""
+        config = self._read().config
+        if self._examined is not None and self._examined[0] == self._stamp:
+            return self._examined[1]
+        checked = load_routes(config.routes, config.known).checked
+        why = {each.span: each.message[:_LONGEST] for each in checked.diagnostics if each.code in _NEVER}
+        routes = checked.understood if checked.program is None else checked.program.routes
+        found = []
+        for route in routes:
+            spans = [route.span] if route.when is None else [route.when.span, route.span]
+            never = next((why[span] for span in spans if span in why), "")
+            found.append(ExaminedRoute(route.name, route.span.path, never))
+        examined = Examined(tuple(found))
+        self._examined = (self._stamp, examined)
+        return examined
+
     def _snapshot(self, path: str, text: str, *, advice: bool) -> Snapshot:
-        stamp = self._changed()
-        if self._on_disk is None or stamp != self._stamp:
-            self._on_disk = load_on_disk(self.config)
-            self._project.read_file = self._on_disk.reader()
-            self._stamp = self._changed()
+        self._project.read_file = self._read().reader()
         self._project.texts = {path: text}
         return self._project.snapshot(path, advice=advice)
 
+    def _read(self) -> OnDisk:
+        """The config and the routes on the disk, read again where a file has changed."""
+        if self._on_disk is None or self._changed() != self._stamp:
+            self._on_disk = load_on_disk(self.config)
+            self._stamp = self._changed()
+        return self._on_disk
+
     def _changed(self) -> _Stamp:
-        """The files on the disk with their times and sizes."""
+        """The files on the disk, and the folders to which others may be added, with their times and sizes."""
         found = []
-        for each in (self.config, *(() if self._on_disk is None else self._on_disk.loaded.sources)):
+        files = () if self._on_disk is None else self._on_disk.loaded.sources
+        for each in dict.fromkeys((self.config, *files, *map(os.path.dirname, files))):
             try:
                 status = os.stat(each)  # noqa: PTH116  # paths as the checker has them
             except OSError:

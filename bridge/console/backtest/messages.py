@@ -42,7 +42,13 @@ class Try(Edited, frozen=True, tag="try"):
     seconds: float = MOST_SECONDS
 
 
-Question = Check | Complete | Try
+class Examine(msgspec.Struct, frozen=True, tag="examine"):
+    """Ask for the routes on the disk, and which of them can never match."""
+
+    config: str
+
+
+Question = Check | Complete | Try | Examine
 
 
 class Replacement(msgspec.Struct, frozen=True):
@@ -151,10 +157,26 @@ class Tried(msgspec.Struct, frozen=True, tag="tried"):
     """What the figures leave open."""
 
 
+class ExaminedRoute(msgspec.Struct, frozen=True):
+    """A route on the disk."""
+
+    name: str
+    path: str
+    """Its file."""
+    shadowed: str = ""
+    """Why it can never act, such as that an earlier route stops all its alerts. Empty if it can."""
+
+
+class Examined(msgspec.Struct, frozen=True, tag="examined"):
+    """The routes on the disk."""
+
+    routes: tuple[ExaminedRoute, ...]
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """Why there is no answer."""
 
     text: str
 
 
-Answer = Problems | Options | Progress | Tried | Failed
+Answer = Problems | Options | Progress | Tried | Examined | Failed

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from bridge.console.backtest.edit import Typed
-from bridge.console.backtest.messages import Answer, Check, Complete, Failed, Progress, Tried, Try
+from bridge.console.backtest.messages import Answer, Check, Complete, Examine, Failed, Progress, Tried, Try
 from bridge.console.backtest.worker import Worker
 
 MOST_RUNNING = 2
@@ -17,6 +17,7 @@ _MOST_STORED = 20
 _GRACE_SECONDS = 30.0
 """For what follows when a backtest's time is up, and for its start."""
 _HINT_SECONDS = 10.0
+_FRESH_SECONDS = 30.0
 _BUSY = f"{MOST_RUNNING} backtests are running; cancel one, or wait"
 _ENDED = "the backtest took too long or needed too much memory; choose a shorter span"
 
@@ -42,6 +43,8 @@ class Backtests:
         self.hints = Hinting()
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._examining = threading.Lock()
+        self._examined: tuple[float, Answer] | None = None
 
     def start(self, typed: Typed, asked: Try) -> Run:
         """Start a backtest, unless too many run."""
@@ -71,6 +74,14 @@ class Backtests:
         """A backtest that is still stored."""
         with self._lock:
             return self._runs.get(identity)
+
+    def examined(self) -> Answer:
+        """The routes on the disk, and which of them can never match; looked at again after half a minute."""
+        with self._examining:
+            if self._examined is None or time.monotonic() - self._examined[0] > _FRESH_SECONDS:
+                found = self.hints.ask(Examine(self.config))
+                self._examined = (time.monotonic(), found)
+            return self._examined[1]
 
     def running(self) -> list[Run]:
         """Those that have no result yet."""
@@ -103,7 +114,7 @@ class Hinting:
         self._lock = threading.Lock()
         self._worker: Worker | None = None
 
-    def ask(self, asked: Check | Complete) -> Answer:
+    def ask(self, asked: Check | Complete | Examine) -> Answer:
         """The answer, or why there is none."""
         if not self._lock.acquire(timeout=_HINT_SECONDS):
             return Failed("other texts are being checked; try again")
@@ -116,7 +127,7 @@ class Hinting:
         finally:
             self._lock.release()
 
-    def _answer(self, worker: Worker, asked: Check | Complete) -> Answer | None:
+    def _answer(self, worker: Worker, asked: Check | Complete | Examine) -> Answer | None:
         answer = worker.ask(asked, _HINT_SECONDS)
         if answer is None:
             worker.close()

@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from bridge.console.ask import Act, Ask, Page
+from bridge.console.backtest.messages import Examined, Failed
+from bridge.console.hits import WINDOWS, RouteCount
 from bridge.operator.client import segment
 from bridge.operator.model import ChannelTestResult, DeadLetterPage, DeadLettersChanged, SelectDeadLetters, Status
 from bridge.routing import Reason
 
+_MOST_ROUTES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A route of the page."""
+
+    route: str
+    decisions: Mapping[str, int]
+    """Since the bridge started, by reason."""
+    hits: RouteCount
+    file: str = ""
+    """Where it is on the disk; empty if it is not there."""
+    shadowed: str = ""
+    """Why it can never match."""
+
 
 def _routes(ask: Ask) -> dict[str, object]:
     status = ask.get("/api/v1/status", Status)
-    if isinstance(status, str):
-        return {"problem": status, "status": None, "rows": [], "reasons": []}
-    reasons = [each.value for each in Reason if any(each.value in route.decisions for route in status.routes)]
-    return {"problem": "", "status": status, "rows": status.routes, "reasons": reasons}
+    examined = ask.backtests.examined()
+    on_disk = {each.name: each for each in examined.routes} if isinstance(examined, Examined) else {}
+    running = {} if isinstance(status, str) else {each.route: each.decisions for each in status.routes}
+    names = list(dict.fromkeys((*on_disk, *running)))[:_MOST_ROUTES]
+    counted = ask.hits.count(names)
+    rows = []
+    for name in names:
+        found = on_disk.get(name)
+        file, shadowed = ("", "") if found is None else (found.path, found.shadowed)
+        rows.append(Row(name, running.get(name, {}), counted.routes[name], file, shadowed))
+    return {
+        "problem": status if isinstance(status, str) else "",
+        "not_examined": examined.text if isinstance(examined, Failed) else "",
+        "started_ns": None if isinstance(status, str) else status.started_ns,
+        "rows": rows,
+        "windows": [name for name, _ in WINDOWS],
+        "counted": counted,
+        "reasons": [each.value for each in Reason if any(each.value in row.decisions for row in rows)],
+        "more": max(0, len({*on_disk, *running}) - _MOST_ROUTES),
+    }
 
 
 def _channels(ask: Ask) -> dict[str, object]:

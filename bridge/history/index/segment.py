@@ -118,6 +118,26 @@ class SegmentReader:
         text = fts_text(query, self._expand)
         return None if text is None else self._pages(text, numbers) if text else iter(())
 
+    def hits(self, term: str, numbers: range, starts: Sequence[int]) -> tuple[list[int], int]:
+        """How many alerts with a term have each of these numbers or a greater one, and the greatest of all.
+
+        0 is the greatest one of none.
+        """
+        counts = ", ".join(["total(rowid >= ?)"] * len(starts))
+        among = "FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?"
+        statement = f"SELECT {counts}, coalesce(max(rowid), 0) {among}"  # only marks
+        parameters = (*starts, f'"{term}"', numbers.start, numbers.stop - 1)
+        row = self._connection.execute(statement, parameters).fetchone()
+        return [int(count) for count in row[:-1]], row[-1]
+
+    def newest(self, term: str, numbers: range) -> int:
+        """The greatest number of an alert with a term; 0 if there is none."""
+        found = self._connection.execute(
+            "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT 1",
+            (f'"{term}"', numbers.start, numbers.stop - 1),
+        ).fetchone()
+        return 0 if found is None else int(found[0])
+
     def _pages(self, text: str, numbers: range) -> Iterator[list[int]]:
         found = self._connection.execute(
             "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC",

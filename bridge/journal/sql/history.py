@@ -16,6 +16,7 @@ from bridge.journal.errors import UnreadableError
 from bridge.journal.records import DeliveryRecord, NotificationRecord, QuarantinedMessage, RecordedAlert
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.database import Database
+from bridge.routing import Decision
 
 _PAGE = 500
 _FIRST_PAGE = 50
@@ -26,6 +27,7 @@ _QUARANTINE_PAGE = 50
 _CONTEXT = b'"context":'
 """What an encoded notification contains if a clause with memory has a part in it."""
 _ALERTS = "SELECT seq, id, received_ns, source_name, body, decisions FROM alerts"
+_DECISIONS = "SELECT seq, decisions FROM alerts WHERE seq >= ? AND seq < ? ORDER BY seq DESC LIMIT ?"
 _BODIES = "SELECT seq, id, body FROM alerts WHERE seq >= ? AND seq < ? ORDER BY seq DESC LIMIT ?"
 _QUARANTINE = "SELECT seq, received_ns, source_name, reason, raw FROM quarantine"
 _NOTIFICATIONS = (
@@ -46,6 +48,11 @@ class _AlertRow(NamedTuple):
     received_ns: int
     source_name: str
     body: bytes
+    decisions: bytes
+
+
+class _DecisionsRow(NamedTuple):
+    seq: int
     decisions: bytes
 
 
@@ -138,6 +145,17 @@ class SqlHistory:
             statement = f"{_ALERTS} WHERE seq IN ({marks}) ORDER BY seq DESC"  # only marks
             found += self._readable(self._database.rows(_AlertRow, statement, some), decisions=decisions)
         return found
+
+    def decided(self, numbers: range) -> Iterator[tuple[int, tuple[Decision, ...]]]:
+        """As in History."""
+        high = numbers.stop
+        while rows := self._database.rows(_DecisionsRow, _DECISIONS, (numbers.start, high, _PAGE)):
+            for number, body in rows:
+                try:
+                    yield number, decode_decisions(body)
+                except (msgspec.MsgspecError, ValueError, KeyError) as error:
+                    self._log.error("decisions unreadable; skipped", number=number, problem=str(error))
+            high = rows[-1].seq
 
     def scan(
         self, numbers: range, holds: Callable[[Alert], bool], fields: Collection[str], at: Callable[[int], None]
