@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from bridge.editor.lines import Lines
 from bridge.editor.names import Name
 from bridge.editor.project import EditedFile, Project, Snapshot, with_advice
 
-_DEBOUNCE = 0.05
+_DEBOUNCE = 0.03
 """Seconds without a change after which the files are checked."""
 _ADVICE_AFTER = 0.3
 """Seconds without a change after which they are also examined for what never matches and the like."""
+_WHOLE_AFTER = 1.0
+"""The same for files that are parsed as a whole then, which takes longer: a quote or a brace is open in them."""
 
 
 class RouteServer(LanguageServer):
@@ -45,7 +48,7 @@ class RouteServer(LanguageServer):
         """Take the document's text; check it after a pause."""
         self.project.texts[path_of(uri)] = self.text(uri).replace("\r\n", "\n")
         self._snapshots.clear()
-        self._later(0 if at_once else _DEBOUNCE, self._checked)
+        self._later(0 if at_once else _DEBOUNCE, self._check_first if at_once else self._checked)
 
     def closed(self, uri: str) -> None:
         """Read the file from the disk from now on."""
@@ -67,7 +70,7 @@ class RouteServer(LanguageServer):
         found = self._snapshots.get(path)
         if found is None:
             found = self.project.snapshot(path, advice=False)
-            if path in self._advised:
+            if not found.advised and path in self._advised:
                 found = with_advice(found, self._advised[path])
             self._snapshots[path] = found
         return found
@@ -78,9 +81,14 @@ class RouteServer(LanguageServer):
             self._waiting.cancel()
         self._waiting = asyncio.get_running_loop().call_later(seconds, call)
 
+    def _check_first(self) -> None:
+        """As ``_checked``. A file of 500 routes has a million objects: the garbage collector skips them from now on."""
+        self._checked()
+        gc.freeze()
+
     def _checked(self) -> None:
         self.publish()
-        self._later(_ADVICE_AFTER, self.advise)
+        self._later(_ADVICE_AFTER if self.project.is_exact else _WHOLE_AFTER, self.advise)
 
     def advise(self) -> None:
         """Check and examine every open file, and send what was found."""

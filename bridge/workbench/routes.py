@@ -22,12 +22,15 @@ from bridge.language.program.program import Program
 from bridge.language.syntax.parser import parse
 from bridge.matching.analysis.lint import lint
 from bridge.matching.analysis.memory_lint import lint_look_back, lint_memory
+from bridge.matching.analysis.route_warnings import LintMemory
 from bridge.routing.incident_channels import NO_INCIDENT_CHANNELS, IncidentChannels
 from bridge.routing.router import Router
 from bridge.workbench.route_groups import GroupRoutes, check_groups
 
 ReadFile = Callable[[Path], SourceText | str]
 """The file's text, or a sentence that says why it cannot be read."""
+_FEW_ROUTES = 40
+"""New routes that are examined at once: about 5 ms."""
 _CAUSES = frozenset({Code.UNKNOWN_RULE, Code.MISSPELT_SOURCE, Code.EMPTY_VALUE, Code.LITERAL_MISSING})
 """Warnings that explain why a condition is never true."""
 
@@ -37,11 +40,16 @@ class RoutesMemory:
     """What was found about route files, for the next time that they are checked. Of one config, or one set of files."""
 
     checks: dict[str, CheckMemory] = field(default_factory=dict)
-    """By group."""
+    lints: dict[str, LintMemory] = field(default_factory=dict)
+    """By group, as ``checks``."""
 
     def check(self, group: str) -> CheckMemory:
         """That of the checks of a group."""
         return self.checks.setdefault(group, CheckMemory())
+
+    def lint(self, group: str) -> LintMemory:
+        """That of the warnings about a group's routes."""
+        return self.lints.setdefault(group, LintMemory())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,8 @@ class LoadedRoutes:
     """The routes of each group, where the config has groups."""
     stale: tuple[str, ...] = ()
     """The groups with errors whose previous routes are in the program."""
+    advised: bool = True
+    """Whether the routes were examined for what never matches, is shadowed or cannot work."""
 
     def router(
         self,
@@ -96,7 +106,7 @@ def load_routes(
     taken in place of what files contain, by path. ``read_file`` reads route files and imports from elsewhere than the
     disk. ``previous`` are the routes of groups that are used where a group has errors. ``parse`` parses route files.
     ``memory`` makes the next call for the same files faster; the result is the same.
-    Without ``advice``, routes are not examined for what never matches, is shadowed or cannot work.
+    Without ``advice``, routes are examined for what never matches, is shadowed or cannot work only if few are new.
     """
     read_file = read_file or read_text_file
 
@@ -117,18 +127,21 @@ def load_routes(
     falco_rules = merge_rules([known.rules, *(file.rules for file in imported)])
     incomplete = any(each.code is Code.CANNOT_IMPORT for each in (*checked.diagnostics, *unread))
     redactions = () if checked.program is None else checked.program.redactions
+    lints = memory.lint(known.group)
+    advice = advice or lints.new_among(checked.understood) <= _FEW_ROUTES
     hints = (
         []
         if incomplete or not advice
         else [
-            *lint(checked.understood, falco_rules),
-            *lint_memory(checked.understood, falco_rules, known.retention_ns, redactions),
+            *lint(checked.understood, falco_rules, lints),
+            *lint_memory(checked.understood, falco_rules, known.retention_ns, redactions, lints),
         ]
     )
     hints = [each for each in hints if not _explained(each, checked.diagnostics)]
     diagnostics = tuple(sorted((*checked.diagnostics, *hints, *unread), key=by_place))
     program = None if unread else checked.program
-    return LoadedRoutes(replace(checked, program=program, diagnostics=diagnostics), checked.sources, falco_rules)
+    checked = replace(checked, program=program, diagnostics=diagnostics)
+    return LoadedRoutes(checked, checked.sources, falco_rules, advised=advice)
 
 
 def _load_groups(
@@ -160,7 +173,8 @@ def _load_groups(
     found = check_groups(replace(known, groups=groups), load, previous)
     rules_of_all = merge_rules(each.falco_rules for each in loaded)
     checked = _with_look_back(found.checked)
-    return LoadedRoutes(checked, checked.sources, rules_of_all, found.groups, found.stale)
+    advised = all(each.advised for each in loaded)
+    return LoadedRoutes(checked, checked.sources, rules_of_all, found.groups, found.stale, advised)
 
 
 def _with_look_back(checked: Checked) -> Checked:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,55 +11,59 @@ from bridge.language.falco.rules import SUGGESTED_FIELDS, FalcoRule, FalcoRules,
 from bridge.language.program.condition import All, Compare, Condition, Field, Items, Literal, Operator
 from bridge.language.program.program import Route
 from bridge.matching.analysis.own_rules import rules_for
-from bridge.matching.analysis.proofs import always_holds, implies, keys_of, never_holds
+from bridge.matching.analysis.proofs import always_holds, never_holds
 from bridge.matching.analysis.reach import extras, is_unverified, never_emitted, reaching, unprintable
-from bridge.matching.internal import asks_for_internal
-from bridge.matching.normal import Key, Term, alternatives, fields_in, terms_of
+from bridge.matching.analysis.route_warnings import LintMemory
+from bridge.matching.analysis.shadowing import takes_internal
+from bridge.matching.normal import alternatives, fields_in, terms_of
 
-_Equality = tuple[Key, str] | None
-_MAX_PAIRS = 200_000
-"""Pairs of routes that are compared for shadowing. Further pairs are skipped."""
 _SUGGEST = (
     "falco.yaml of Falco 0.41 or later can add it: `append_output: [{suggested_output: true}]`; pass it to --rules"
 )
 
 
-def lint(routes: Sequence[Route], rules: FalcoRules | None) -> list[Diagnostic]:
-    """All warnings about these routes. ``rules`` are Falco's rules; None if they are unknown."""
-    return [
-        *_constant_conditions(routes),
-        *_shadowed(routes),
-        *_not_in_alerts(routes),
-        *_unreachable(routes, rules),
-    ]
+def lint(routes: Sequence[Route], rules: FalcoRules | None, memory: LintMemory | None = None) -> list[Diagnostic]:
+    """All warnings about these routes. ``rules`` are Falco's rules; None if they are unknown.
+
+    ``memory`` makes the next call for a changed program faster; the result is the same.
+    """
+    memory = memory or LintMemory()
+    known = [] if rules is None else list(rules.rules.values())
+
+    def examine(route: Route) -> Iterator[Diagnostic]:
+        yield from _constant_condition(route)
+        yield from _not_in_alerts(route)
+        if rules is not None and known and not takes_internal(route):
+            yield from _unreachable(route, rules, known)
+
+    return [*memory.conditions.of(routes, rules, examine), *memory.shadowing.warnings(routes)]
 
 
-def _constant_conditions(routes: Sequence[Route]) -> Iterator[Diagnostic]:
-    for route in routes:
-        yield from _contradicting_schedules(route)
-        if route.when is None:
-            continue
-        if never_holds(route.when):
-            yield Diagnostic(
-                Code.NEVER_TRUE,
-                f'the condition of route "{route.name}" is never true',
-                route.when.span,
-                _exclusion(route.when),
-            )
-        elif always_holds(route.when) and not _takes_internal(route):
-            yield Diagnostic(
-                Code.ALWAYS_TRUE,
-                f'the condition of route "{route.name}" is always true',
-                route.when.span,
-                "remove `when`, or correct the condition",
-            )
-        if not _is_indexable(route):
-            yield Diagnostic(
-                Code.NO_INDEX,
-                f'the condition of route "{route.name}" is evaluated for every alert',
-                route.when.span,
-                "comparisons of two fields and more than 256 alternatives cannot be indexed",
-            )
+def _constant_condition(route: Route) -> Iterator[Diagnostic]:
+    yield from _contradicting_schedules(route)
+    if route.when is None:
+        return
+    if never_holds(route.when):
+        yield Diagnostic(
+            Code.NEVER_TRUE,
+            f'the condition of route "{route.name}" is never true',
+            route.when.span,
+            _exclusion(route.when),
+        )
+    elif always_holds(route.when) and not takes_internal(route):
+        yield Diagnostic(
+            Code.ALWAYS_TRUE,
+            f'the condition of route "{route.name}" is always true',
+            route.when.span,
+            "remove `when`, or correct the condition",
+        )
+    if not _is_indexable(route):
+        yield Diagnostic(
+            Code.NO_INDEX,
+            f'the condition of route "{route.name}" is evaluated for every alert',
+            route.when.span,
+            "comparisons of two fields and more than 256 alternatives cannot be indexed",
+        )
 
 
 def _exclusion(condition: Condition) -> str:
@@ -116,87 +119,15 @@ def _is_indexable(route: Route) -> bool:
     )
 
 
-def _shadowed(routes: Sequence[Route]) -> Iterator[Diagnostic]:
-    """Routes whose alerts are all stopped by an earlier route."""
-    ending: dict[frozenset[Key], dict[_Equality, list[Route]]] = defaultdict(lambda: defaultdict(list))
-    everything: Route | None = None
-    pairs = 0
-    for route in routes:
-        mine = frozenset[Key]() if route.when is None else keys_of(route.when)
-        if everything is not None and not _takes_internal(route):
-            yield _shadow(route, everything)
-        elif mine is not None and route.when is not None and pairs < _MAX_PAIRS:
-            mentioned: set[_Equality] = {None, *_equalities(route.when)}
-            for keys, filed in ending.items():
-                if keys <= mine:
-                    earlier = [each for equality in mentioned & filed.keys() for each in filed[equality]]
-                    pairs += len(earlier)
-                    found = next((each for each in earlier if _hides(each, route)), None)
-                    if found is not None:
-                        yield _shadow(route, found)
-                        break
-        if (route.stop or route.drop) and not route.during:
-            if route.when is None:
-                everything = everything or route
-            elif mine is not None:
-                ending[mine][_required_equality(route.when)].append(route)
-
-
-def _equalities(condition: Condition) -> Iterator[tuple[Key, str]]:
-    """The values that the condition compares for equality, with their keys."""
-    for alternative in alternatives(condition) or ():
-        for term in alternative:
-            match term:
-                case Term(test=Compare(operator=Operator.EQ, quantifier=None, right=Literal(text=text)), negated=False):
-                    yield term.key, text
-                case Term(test=Compare(operator=Operator.IN, right=Items(values=values)), negated=False):
-                    yield from ((term.key, literal.text) for literal in values)
-
-
-def _required_equality(condition: Condition) -> _Equality:
-    """An equality that the condition requires. A condition that implies it contains the same equality."""
-    found = alternatives(condition) or ()
-    if len(found) != 1:
-        return None
-    for term in found[0]:
-        match term:
-            case Term(test=Compare(operator=Operator.EQ, quantifier=None, right=Literal(text=text)), negated=False):
-                return term.key, text
-    return None
-
-
-def _hides(earlier: Route, later: Route) -> bool:
-    assert earlier.when is not None
-    assert later.when is not None
-    if _takes_internal(later) and not _takes_internal(earlier):
-        return False
-    return implies(later.when, earlier.when)
-
-
-def _takes_internal(route: Route) -> bool:
-    return route.when is not None and asks_for_internal(route.when)
-
-
-def _shadow(route: Route, earlier: Route) -> Diagnostic:
-    return Diagnostic(
-        Code.SHADOWED_ROUTE,
-        f'route "{route.name}" never matches: an earlier route stops its alerts',
-        route.span,
-        "move it before that route",
-        ((f'route "{earlier.name}" stops every alert that this route would match', earlier.span),),
-    )
-
-
-def _not_in_alerts(routes: Sequence[Route]) -> Iterator[Diagnostic]:
+def _not_in_alerts(route: Route) -> Iterator[Diagnostic]:
     """Fields that Falco compares and cannot print."""
-    for route in routes:
-        for name, remedy in unprintable(route).items():
-            yield Diagnostic(
-                Code.NOT_IN_ALERTS,
-                f'no alert contains `{name}`, which route "{route.name}" reads: Falco cannot print its value',
-                _place_of(route, name),
-                remedy,
-            )
+    for name, remedy in unprintable(route).items():
+        yield Diagnostic(
+            Code.NOT_IN_ALERTS,
+            f'no alert contains `{name}`, which route "{route.name}" reads: Falco cannot print its value',
+            _place_of(route, name),
+            remedy,
+        )
 
 
 def _place_of(route: Route, name: str) -> Span:
@@ -210,34 +141,28 @@ def _place_of(route: Route, name: str) -> Span:
     return route.span
 
 
-def _unreachable(routes: Sequence[Route], rules: FalcoRules | None) -> Iterator[Diagnostic]:
-    """Routes that no known rule can match, and fields that no such rule outputs."""
-    if rules is None or not rules.rules:
+def _unreachable(route: Route, rules: FalcoRules, falcos: Sequence[FalcoRule]) -> Iterator[Diagnostic]:
+    """That no known rule can match the route, or the fields that no such rule outputs."""
+    place = route.span if route.when is None else route.when.span
+    known = rules_for(route.when, falcos)
+    reached = reaching(route, known)
+    if not reached:
+        yield Diagnostic(
+            Code.NEVER_TRUE,
+            f'no known Falco rule can match route "{route.name}"',
+            place,
+            "check the rule names, sources, priorities and tags in its condition",
+        )
         return
-    falcos = list(rules.rules.values())
-    for route in routes:
-        if _takes_internal(route):
-            continue
-        place = route.span if route.when is None else route.when.span
-        known = rules_for(route.when, falcos)
-        reached = reaching(route, known)
-        if not reached:
-            yield Diagnostic(
-                Code.NEVER_TRUE,
-                f'no known Falco rule can match route "{route.name}"',
-                place,
-                "check the rule names, sources, priorities and tags in its condition",
-            )
-            continue
-        missing = never_emitted(route, known)
-        if missing:
-            suggested = missing <= SUGGESTED_FIELDS and not rules.configured and any(map(supports_suggested, reached))
-            yield Diagnostic(
-                Code.NEVER_EMITTED,
-                f'no rule that can match route "{route.name}" outputs {", ".join(f"`{n}`" for n in sorted(missing))}',
-                place,
-                _SUGGEST if suggested else _append(route, falcos, missing),
-            )
+    missing = never_emitted(route, known)
+    if missing:
+        suggested = missing <= SUGGESTED_FIELDS and not rules.configured and any(map(supports_suggested, reached))
+        yield Diagnostic(
+            Code.NEVER_EMITTED,
+            f'no rule that can match route "{route.name}" outputs {", ".join(f"`{n}`" for n in sorted(missing))}',
+            place,
+            _SUGGEST if suggested else _append(route, falcos, missing),
+        )
 
 
 def _append(route: Route, known: Sequence[FalcoRule], missing: frozenset[str]) -> str:

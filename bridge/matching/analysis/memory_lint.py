@@ -27,6 +27,7 @@ from bridge.language.program.redacted import redacted_fields
 from bridge.matching.analysis.own_rules import rules_for
 from bridge.matching.analysis.proofs import never_holds
 from bridge.matching.analysis.reach import missing_everywhere, reaching_condition
+from bridge.matching.analysis.route_warnings import LintMemory
 
 _Other = tuple[str, Condition, tuple[Pair, ...]]
 """What a clause asks of other alerts: its words, the condition, the pairs of its key."""
@@ -37,19 +38,22 @@ def lint_memory(
     rules: FalcoRules | None,
     retention_ns: int | None,
     redactions: Sequence[Redaction] = (),
+    memory: LintMemory | None = None,
 ) -> list[Diagnostic]:
-    """All warnings about clauses with memory. ``rules`` and ``retention_ns`` are None if they are unknown."""
+    """All warnings about clauses with memory. ``rules`` and ``retention_ns`` are None if they are unknown.
+
+    ``memory`` as in ``lint``.
+    """
     known = list(rules.rules.values()) if rules is not None else []
-    return [
-        warning
-        for route in routes
-        for warning in (
-            *_others(route, known),
-            *_pointless_throttle(route),
-            *_escalates_each_alert(route),
-            *_outlives_alerts(route, retention_ns),
-        )
-    ] + lint_look_back(routes, redactions)
+
+    def examine(route: Route) -> Iterator[Diagnostic]:
+        yield from _others(route, known)
+        yield from _pointless_throttle(route)
+        yield from _escalates_each_alert(route)
+        yield from _outlives_alerts(route, retention_ns)
+
+    found = (memory or LintMemory()).clauses.of(routes, (rules, retention_ns), examine)
+    return found + lint_look_back(routes, redactions)
 
 
 def lint_look_back(routes: Sequence[Route], redactions: Sequence[Redaction]) -> list[Diagnostic]:
