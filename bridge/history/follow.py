@@ -10,15 +10,14 @@ from bridge.journal.protocols import History
 from bridge.journal.records import RecordedAlert
 
 _POLL_SECONDS = 0.3
-_LAST = 2**63 - 1
 
 
 def follow(
     history: History, wanted: Wanted, first: int, wait: Callable[[float], None] = time.sleep
 ) -> Iterator[RecordedAlert]:
-    """The wanted alerts from number ``first`` on, each when it is stored. Endless."""
+    """The wanted alerts from number ``first`` on, each when it is decided. Endless."""
     while True:
-        for each in history.read(range(first, _LAST)):
+        for each in history.read(range(first, history.decided_span().stop)):
             first = each.number + 1
             if wanted.holds(each):
                 yield each

@@ -51,12 +51,14 @@ class OwnerCounts:
         """By route and reason."""
         self.notifications: Counter[str] = Counter()
         """By channel."""
+        self.partitions: int | None = None
+        """How many it owns; None where it can own none."""
         self.merged = 0
         """Notifications that became part of one that another route had caused."""
-        self.apart = 0
+        self.not_merged = 0
         """Notifications beside another one of their alert and channel, which was too late to change."""
         self.matches = 0
-        self.taken_over = 0
+        self.loaded = 0
         """How often a partition was loaded."""
 
 

@@ -112,6 +112,7 @@ def test_every_metric_is_exported(tmp_path: Path) -> None:
     entries = [entry(alert(source="internal", rule=DROP_RULE, fields={"n_drops": "1"}))]
     state = IntakeState()
     state.counts.add("s", 1, entries, 1, 0.1)
+    state.counts.owner.partitions = 3
     state.nodes.add("s", 1, entries)
     state.shadow.use(ShadowRoutes(live := Router(program_of('route "r" { to a }'), {}), live, {}))
     inspector = an_inspector(tmp_path / "none.db", intake=state, sources=[SourceState("s", last_alert_ns=1)])

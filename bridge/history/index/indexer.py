@@ -48,7 +48,7 @@ class Indexer:
 
     def step(self) -> int:
         """Index up to a batch of alerts. Returns how many numbers are left. Raises JournalError, OSError."""
-        numbers = self._history.span()
+        numbers = self._history.decided_span()
         if numbers.stop == self._indexed:
             return 0
         gaps = self._gaps()
@@ -105,7 +105,7 @@ class Indexer:
 
     def _gaps(self) -> list[range]:
         """The numbers of alerts that no segment covers, above the floor, the oldest first."""
-        numbers = self._history.span()
+        numbers = self._history.decided_span()
         low = max(numbers.start, self._folder.floor() + 1, self._history.first_number())
         pieces = list(self._folder.pieces(range(low, numbers.stop)))
         return [piece.numbers for piece in reversed(pieces) if piece.segment is None]

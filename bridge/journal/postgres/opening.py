@@ -29,6 +29,7 @@ from bridge.journal.postgres.migrate import check, check_server, migrate, read_f
 from bridge.journal.postgres.migrations import COURIER, ROUTER
 from bridge.journal.postgres.ownership import Ownership
 from bridge.journal.postgres.partitions.conversion import join
+from bridge.journal.postgres.partitions.history import PostgresHistory
 from bridge.journal.postgres.partitions.requests import PostgresRequests
 from bridge.journal.postgres.partitions.store import PostgresPartitions
 from bridge.journal.postgres.partitions.stored_rows import PartitionedMemory
@@ -40,7 +41,6 @@ from bridge.journal.revisions import FleetSession
 from bridge.journal.secret_names import LINKS, STATE_KEYS
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.dead_letters import SqlDeadLetterQueue
-from bridge.journal.sql.history import SqlHistory
 
 _ROUTER_SECONDS = 5.0
 """How long a router waits for the lock: the session of a killed one may not have ended yet."""
@@ -68,7 +68,7 @@ def assemble(
         memory=PartitionedMemory(database, SecretRow(database, STATE_KEYS)),
         deliveries=PostgresDeliveryQueue(database, bodies, "" if membership is None else membership.member.id),
         dead_letters=SqlDeadLetterQueue(database, bodies, reopen),
-        history=SqlHistory(database, bodies),
+        history=PostgresHistory(database, bodies),
         maintenance=PostgresMaintenance(database, bodies, partial(read_database, location)),
         verify=lambda: None,  # a lost session is noticed when it is used
         close=close,

@@ -125,6 +125,10 @@ class SqlHistory:
         last = self._last_number() if until_ns is None else self._last_before(until_ns)
         return range(first, last + 1)
 
+    def decided_span(self) -> range:
+        """As in History."""
+        return self.span()
+
     def read(self, numbers: range, *, newest_first: bool = False) -> Iterator[RecordedAlert]:
         """As in History. Reads in pages; of the newest, a short one first."""
         low, high = numbers.start, numbers.stop

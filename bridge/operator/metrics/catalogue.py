@@ -64,6 +64,23 @@ STATE_EVICTIONS = Metric(
     "falco_bridge_state_evictions_total", "counter", ("route",),
     "Keys that were evicted from the state of a route, because there were too many.",
 )  # fmt: skip
+PARTITIONS = Metric(
+    "falco_bridge_partitions", "gauge", (), "Partitions of the memory of a fleet that this bridge owns."
+)
+PARTITIONS_LOADED = Metric(
+    "falco_bridge_partitions_loaded_total", "counter", (), "How often this bridge became the owner of a partition."
+)
+MATCHES = Metric(
+    "falco_bridge_matches_total", "counter", (), "Matches of partitions that this bridge decided about as their owner."
+)
+MERGED = Metric(
+    "falco_bridge_notifications_merged_total", "counter", (),
+    "Notifications of owners that became part of one that another route had caused.",
+)  # fmt: skip
+NOT_MERGED = Metric(
+    "falco_bridge_notifications_not_merged_total", "counter", (),
+    "Notifications of owners beside another one of their alert and channel, which was too late to change.",
+)  # fmt: skip
 NOTIFICATIONS = Metric(
     "falco_bridge_notifications_total", "counter", ("channel",), "Notifications that routes sent to each channel."
 )

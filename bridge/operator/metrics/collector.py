@@ -17,7 +17,7 @@ from bridge.operator.inspector import Inspector
 from bridge.operator.metrics import catalogue
 from bridge.operator.metrics.catalogue import Metric
 from bridge.operator.operations.reload import ReloadControls
-from bridge.pipeline.counts import COMMIT_BUCKETS, LONGEST_LABEL, Histogram
+from bridge.pipeline.counts import COMMIT_BUCKETS, LONGEST_LABEL, Histogram, OwnerCounts
 from bridge.pipeline.nodes import Node
 from bridge.pipeline.shadow import ShadowReport
 from bridge.routing.comparison import Change
@@ -54,6 +54,7 @@ class BridgeCollector(Collector):
         yield family(catalogue.ASSUMED, counts.assumed.copy().items())
         yield family(catalogue.DECISIONS, counts.all_decisions().items())
         yield from _state(inspector.memory_usage())
+        yield from _owner(counts.owner)
         yield _by_name(catalogue.NOTIFICATIONS, counts.all_notifications())
         yield _histogram(catalogue.COMMIT, counts.commits)
         yield _by_name(catalogue.JOURNAL_SIZE, inspector.journal_bytes())
@@ -72,6 +73,17 @@ class BridgeCollector(Collector):
             (((process, outcome), count) for process, counts in spans for outcome, count in counts.items()),
         )
         yield from _journal(inspector)
+
+
+def _owner(counts: OwnerCounts) -> Iterator[Family]:
+    """Of a bridge that owns partitions."""
+    if counts.partitions is None:
+        return
+    yield _single(catalogue.PARTITIONS, counts.partitions)
+    yield _single(catalogue.PARTITIONS_LOADED, counts.loaded)
+    yield _single(catalogue.MATCHES, counts.matches)
+    yield _single(catalogue.MERGED, counts.merged)
+    yield _single(catalogue.NOT_MERGED, counts.not_merged)
 
 
 def family(metric: Metric, samples: Samples) -> Family:

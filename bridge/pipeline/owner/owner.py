@@ -225,6 +225,7 @@ class Owner(Background):
             self._load(number, wanted[number])
         if new:
             self.on_loaded()
+        self.counts.partitions = len(self._owned)
         return len(new) > _LOADED_AT_ONCE
 
     def _load(self, number: int, token: int) -> None:
@@ -234,7 +235,7 @@ class Owner(Background):
             state.load(row.clause, row.key, row.row, row.due_ns)
         self._begin(state, self._clock.wall_ns())
         self._owned[number] = OwnedPartition(number, token, state)
-        self.counts.taken_over += 1
+        self.counts.loaded += 1
 
     def _begin(self, state: State, now_ns: int) -> None:
         """The router decides with this state from now on. What it has no clauses for is kept while others may."""
@@ -282,7 +283,7 @@ class Owner(Background):
     def _count(self, writes: Sequence[PartitionWrite], committed: Committed) -> None:
         counts = self.counts
         counts.merged += committed.merged
-        counts.apart += committed.apart
+        counts.not_merged += committed.apart
         for write in writes:
             counts.matches += len(write.consumed)
             for decisions in write.decisions.values():

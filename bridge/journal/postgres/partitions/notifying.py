@@ -27,7 +27,11 @@ _SAME = (
     "JOIN deliveries AS d ON d.alert_seq = k.alert_seq AND d.channel = k.channel ORDER BY d.id"
 )
 _LOCK = "SELECT id FROM deliveries WHERE id = ANY(?) FOR UPDATE SKIP LOCKED"
-_CHANGE = "UPDATE deliveries SET notification = ?, order_key = ?, blocked = ? WHERE id = ?"
+_CHANGE = (
+    "UPDATE deliveries AS d SET notification = c.notification, order_key = c.order_key, blocked = c.blocked "
+    "FROM unnest(?::int8[], ?::bytea[], ?::int8[], ?::int2[]) AS c (id, notification, order_key, blocked) "
+    "WHERE d.id = c.id"
+)
 _UNDECIDED = "SELECT DISTINCT alert_seq FROM matches WHERE alert_seq = ANY(?)"
 _DUE = "UPDATE deliveries SET due_ns = ? WHERE alert_seq = ANY(?) AND state = 'pending' AND attempts = 0 AND due_ns > ?"
 
@@ -90,6 +94,7 @@ def _merge(
     locked = {number for (number,) in statements.execute(_LOCK, (open_ids,)).fetchall()} if open_ids else set()
     merged: set[_Key] = set()
     apart: set[_Key] = set()
+    changes: list[tuple[int, bytes, int | None, int]] = []
     for number, (row, before) in candidates.items():
         key = (row[1], row[2])
         if number not in locked or key in merged:
@@ -98,8 +103,10 @@ def _merge(
         assert before is not None
         after = merging.merged(before, wanted[key])
         order = order_key(after)
-        statements.execute(_CHANGE, (encode_notification(after), order, 0 if order is None else NEW, number))
+        changes.append((number, encode_notification(after), order, 0 if order is None else NEW))
         merged.add(key)
+    if changes:
+        statements.execute(_CHANGE, tuple(list(column) for column in zip(*changes, strict=True)))
     left = [(seq, each) for seq, each in about if (seq, each.channel) not in merged or not merging.may_merge(each)]
     return left, len(merged), len(apart - merged)
 
