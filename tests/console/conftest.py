@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 import requests
 
+from bridge.common.secret import Secret
+from bridge.journal.location import DatabaseLocation, Location
 from tests.channels.hostile import CORPUS
+from tests.conftest import FULL
 from tests.e2e.harness import Instance
+from tests.support.postgres import in_schema, new_schema
 from tests.support.waiting import wait_until
 
 SESSION = Path(__file__).parents[2] / "examples" / "quickstart" / "terminal.jsonl"
@@ -58,16 +64,48 @@ def hostile_alerts() -> Iterator[str]:
         )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """A running bridge that has stored everything."""
-    instance = Instance(tmp_path_factory.mktemp("console"))
+@dataclass
+class DatabaseInstance(Instance):
+    """An instance whose journal is in PostgreSQL."""
+
+    url: str = ""
+
+    @property
+    def journal_path(self) -> Location:  # type: ignore[override]
+        return DatabaseLocation(Secret(self.url), self.folder / "local")
+
+
+@contextmanager
+def database_instance(folder: Path, postgres: str) -> Iterator[DatabaseInstance]:
+    """An instance with a schema of its own."""
+    schema = new_schema()
+    instance = DatabaseInstance(folder, url=in_schema(postgres, schema))
+    try:
+        yield instance
+    finally:
+        with closing(psycopg.connect(postgres, autocommit=True)) as connection:
+            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+@pytest.fixture(scope="session", params=["file", "database"] if FULL else ["file"])
+def bridge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """A running bridge that has stored everything. At full size all tests run on both kinds of journal."""
+    folder = tmp_path_factory.mktemp("console")
+    if request.param == "file":
+        yield from running(Instance(folder))
+        return
+    with database_instance(folder, request.getfixturevalue("postgres")) as instance:
+        yield from running(instance, journal={"url": instance.url, "path": "local"})
+
+
+def running(instance: Instance, **more: object) -> Iterator[Instance]:
+    """Start the bridge, let it store everything, and end it afterwards."""
     lines = [*hostile_alerts(), *SESSION.read_text(encoding="utf-8").splitlines()]
     (instance.folder / "alerts.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     channels = {"pager": "file://pager.jsonl", "archive": "file://archive.jsonl"}
     source = {"file": "alerts.jsonl", "read_from": "start"}
     (instance.folder / "run").mkdir()
-    instance.configure(ROUTES, channels, sources=[source], admin=str(instance.folder / "run/a.sock"))
+    instance.configure(ROUTES, channels, sources=[source], admin=str(instance.folder / "run/a.sock"), **more)
     instance.bridge()
     instance.await_kept(len(CORPUS) + 5, seconds=120)
     instance.await_settled(seconds=120)
