@@ -29,6 +29,7 @@ route "hostile" {
   to    pager
   severity critical
 }
+route "flood" { when rule = flood drop }
 route "typed" { when source = terminal to archive }
 otherwise { to archive }
 """

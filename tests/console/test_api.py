@@ -56,11 +56,13 @@ def test_a_search_that_takes_too_long_continues(
     from bridge.console import reader as module
 
     monkeypatch.setattr("bridge.history.search._REPORT_EVERY", 3)
-    whole, reading = call(visitor, "GET", "/alerts", params={"limit": 500}), Reader(bridge.journal_path)
+    condition = "rule startswith hostile or source = terminal"
+    whole = call(visitor, "GET", "/alerts", params={"condition": condition, "limit": 500})
+    reading = Reader(bridge.journal_path)
     found: list[str] = []
     before = ""
     while True:
-        page = reading.find(module.Question(before=before))
+        page = reading.find(module.Question(condition=condition, before=before))
         found += [each.alert.id for each in page.alerts]
         if not page.next_before:
             break

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
@@ -13,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.console.conftest import Visitor
 from tests.e2e.harness import Instance
+from tests.support.waiting import wait_until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PAGES = (
@@ -135,6 +139,38 @@ def test_a_backtest_by_keyboard(page: Page, visitor: Visitor) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.locator("#result a[href^='/alerts/']").click()
     page.get_by_role("heading", name="Deliveries").wait_for()
+
+
+def test_a_fast_tail_stays_responsive(page: Page, visitor: Visitor, bridge: Instance) -> None:
+    """At 1,000 alerts a second a click is handled soon, and the page has a bounded number of rows."""
+    page.goto(f"{visitor.url}/tail?{urlencode({'condition': 'rule = flood'})}")
+    page.get_by_text("a second").wait_for()
+    page.evaluate(
+        "document.getElementById('pause').addEventListener('click',"
+        " event => { window.lag = performance.now() - event.timeStamp; })"
+    )
+    first = time.time_ns()
+    with (bridge.folder / "alerts.jsonl").open("a", encoding="utf-8") as file:
+        for second in range(3):
+            started = time.monotonic()
+            file.writelines(flood(first, range(second * 1000, second * 1000 + 1000)))
+            file.flush()
+            assert page.locator("#tail tbody tr").count() <= 200
+            page.wait_for_timeout(max(0.0, 1000 * (started + 1 - time.monotonic())))
+    wait_until(lambda: page.locator("#tail tbody tr").count() == 200, "a full page", seconds=120)
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Continue").wait_for()
+    assert page.evaluate("window.lag") < 5000
+    assert page.locator("#tail tbody tr").count() == 200
+    page.goto("about:blank")
+
+
+def flood(first: int, numbers: range) -> Iterator[str]:
+    for number in numbers:
+        at = datetime.fromtimestamp(first / 1e9 + number / 1e6, UTC).isoformat().replace("+00:00", "Z")
+        fields = {"k8s.pod.name": f"pod-{first}-{number}", "proc.cmdline": "curl " + "x" * 200}
+        alert = {"output": "y" * 300, "priority": "Notice", "rule": "flood", "source": "syscall", "time": at}
+        yield json.dumps(alert | {"output_fields": fields}) + "\n"
 
 
 def test_the_tail_shows_alerts_as_they_come(page: Page, visitor: Visitor, bridge: Instance) -> None:

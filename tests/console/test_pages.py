@@ -60,7 +60,7 @@ def test_hostile_alerts_are_shown_as_text(visitor: Visitor) -> None:
     """In the list and on the page of each: no element, attribute or control character is theirs."""
     paths = alert_paths(visitor, "rule startswith hostile")
     assert len(paths) == len(CORPUS)
-    for path in ["/search?condition=", *paths]:
+    for path in ["/search?condition=rule+startswith+hostile", *paths]:
         answer = visitor.get(path)
         assert answer.status_code == 200
         assert WORD in answer.text

@@ -41,15 +41,31 @@ function row(alert) {
 }
 
 function follow(place) {
-  const MOST_ROWS = 200;
+  const MOST_ROWS = 200, ROWS_A_FRAME = 25;
   const body = place.querySelector("tbody");
   const rate = document.getElementById("rate");
   const pause = document.getElementById("pause");
-  let paused = false, hidden = 0, begun = Date.now(), seen = 0;
+  let paused = false, hidden = 0, begun = Date.now(), seen = 0, waiting = [], scheduled = false;
+
+  // A few rows a frame, so that a click never waits for hundreds.
+  function paint() {
+    scheduled = false;
+    if (paused) return;
+    body.prepend(...waiting.splice(0, ROWS_A_FRAME).reverse().map(row));
+    while (body.rows.length > MOST_ROWS) body.lastElementChild.remove();
+    schedule();
+  }
+  function schedule() {
+    if (scheduled || paused || !waiting.length) return;
+    scheduled = true;
+    requestAnimationFrame(paint);
+  }
+
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
     pause.textContent = paused ? "Continue" : "Pause";
+    schedule();
   });
   const source = new EventSource(place.dataset.source);
   source.onmessage = (event) => {
@@ -58,8 +74,11 @@ function follow(place) {
     seen += count;
     hidden += paused ? count : news.skipped;
     if (!paused) {
-      body.prepend(...news.rows.reverse().map(row));
-      while (body.rows.length > MOST_ROWS) body.lastElementChild.remove();
+      waiting.push(...news.rows);
+      const late = Math.max(0, waiting.length - MOST_ROWS); // as in a tab that is not shown
+      waiting.splice(0, late);
+      hidden += late;
+      schedule();
     }
     const seconds = (Date.now() - begun) / 1000;
     rate.textContent = (seen / Math.max(seconds, 1)).toFixed(1) + " a second; " + hidden + " not shown";
