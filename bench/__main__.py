@@ -31,6 +31,7 @@ _BENCHES = (
     "terminal",
     "replay",
     "history",
+    "console",
     "delivery",
     "latency",
     "in_and_out",

@@ -44,7 +44,7 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
         path = Path(name) / "journal.db"
         journal = open_for_router(path)
-        _fill(journal)
+        fill(journal)
         folder = IndexFolder(path)
         indexer = Indexer(journal.history, folder, "bench")
         started = time.process_time()
@@ -58,10 +58,11 @@ def figures() -> Iterator[Figure]:
         journal.close()
 
 
-def _fill(journal: Journal) -> None:
+def fill(journal: Journal, start_ns: int = _START_NS) -> None:
+    """Append thirty days of made-up alerts."""
     rng = random.Random(1)  # it only makes alerts up
     for first in range(0, _ALERTS, _BATCH):
-        at_ns = _START_NS + first * _SPAN_NS // _ALERTS
+        at_ns = start_ns + first * _SPAN_NS // _ALERTS
         entries = [_entry(rng, at_ns, number) for number in range(first, min(first + _BATCH, _ALERTS))]
         journal.alerts.append("falco", at_ns, entries)
         if first % 10_000 == 0 and (complete := journal.maintenance.prepare()) is not None:
