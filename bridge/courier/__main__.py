@@ -18,6 +18,7 @@ from bridge.courier.exit_code import WORN_OUT
 
 if TYPE_CHECKING:
     from bridge.courier.courier import Courier
+    from bridge.courier.leased_channels import LeasedChannels
     from bridge.courier.settings import Settings
 
 _NICENESS = 5
@@ -45,9 +46,10 @@ def _deliver(settings: dict[str, Any]) -> int:
     import structlog
 
     from bridge.channels.apprise import intercept
-    from bridge.common.clock import Timeline
+    from bridge.common.clock import SYSTEM_CLOCK, Timeline
     from bridge.courier.clock_steps import follow_start
     from bridge.courier.courier import IDLE_SECONDS, Courier
+    from bridge.courier.leased_channels import IDLE_SECONDS as LEASED_IDLE_SECONDS
     from bridge.courier.settings import Settings
     from bridge.journal import JournalError
     from bridge.journal.location import location_from
@@ -58,21 +60,26 @@ def _deliver(settings: dict[str, Any]) -> int:
     current.configure_logging()
     log = structlog.get_logger("courier")
     try:
-        journal = open_for_courier(location_from(settings))
-        timeline = Timeline()
-        follow_start(journal.deliveries, timeline.now_ns())
-        journal.deliveries.release(timeline.now_ns())
+        journal = open_for_courier(location_from(settings), current.member())
+        membership = journal.membership
+        timeline = Timeline(SYSTEM_CLOCK if membership is None else membership.clock)
+        if membership is None:
+            follow_start(journal.deliveries, timeline.now_ns())
+            journal.deliveries.release(timeline.now_ns())
         intercept.install()
-        idle_seconds = settings.get("idle_seconds", IDLE_SECONDS)
+        idle_seconds = settings.get("idle_seconds", IDLE_SECONDS if membership is None else LEASED_IDLE_SECONDS)
         tracer = Tracer("courier", current.span_counts())
         tracer.use(current.traces)
         courier = Courier(
-            journal.alerts, journal.deliveries, current.opened(), current.options, timeline, idle_seconds=idle_seconds,
-            tracer=tracer,
+            journal.alerts, journal.deliveries, current.opened() if membership is None else {}, current.options,
+            timeline, idle_seconds=idle_seconds, tracer=tracer,
         )  # fmt: skip
-        threading.Thread(target=_read_commands, args=(courier, current), daemon=True).start()
+        leased = None if membership is None else current.lease_channels(courier, membership)
+        threading.Thread(target=_read_commands, args=(courier, current, leased), daemon=True).start()
         courier.run()
         tracer.close()
+        if membership is not None:
+            membership.close()
         if courier.is_worn_out:
             return WORN_OUT
     except JournalError as error:
@@ -81,7 +88,7 @@ def _deliver(settings: dict[str, Any]) -> int:
     return 0
 
 
-def _read_commands(courier: Courier, settings: Settings) -> None:
+def _read_commands(courier: Courier, settings: Settings, leased: LeasedChannels | None) -> None:
     for line in sys.stdin.buffer:
         command, _, argument = line.partition(b" ")
         if command == b"stop":
@@ -91,7 +98,7 @@ def _read_commands(courier: Courier, settings: Settings) -> None:
         elif command == b"configure":
             if not line.endswith(b"\n"):
                 break  # the router could not write all of it, and starts another courier
-            settings = settings.followed_by(json.loads(argument), courier)
+            settings = settings.followed_by(json.loads(argument), courier, leased)
         else:
             courier.wake()
     courier.finish()

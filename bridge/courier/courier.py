@@ -74,8 +74,10 @@ class Courier:
         self._runners: dict[str, Runner] = {}
         self._fleet = Fleet(queue, self._runners, self._done, jitter)
         self._fleet.start(channels, options, timeline.now_ns())
+        self.on_removed: Callable[[str], None] = lambda _name: None
+        """Called with the name of a channel to which nothing is in flight any more after it was removed."""
         self._due = DueCache(queue, self._runners)
-        self._health_alerts = HealthAlerts(alerts, queue, self._runners, socket.gethostname())
+        self._health_alerts = HealthAlerts(alerts, queue, self._runners, self._fleet, socket.gethostname())
         self._expiry = DeliveryExpiry(queue, self._runners)
         self._port_checks = PortChecks(self._port_is_open)
         self._deadline: float | None = None
@@ -106,7 +108,11 @@ class Courier:
 
         The attempts in flight of a channel that has changed or is removed end as they would have. Others go on.
         """
-        self._configurations.put(Configuration(tuple(names), changed, options))
+        self.follow(Configuration(tuple(names), changed, options))
+
+    def follow(self, configuration: Configuration) -> None:
+        """As ``configure``, for a courier that may share its channels with others."""
+        self._configurations.put(configuration)
         self.wake()
 
     def _port_is_open(self, name: str) -> None:
@@ -141,13 +147,25 @@ class Courier:
     def _follow_configuration(self) -> None:
         """Retire the channels that have changed or were removed, and start their successors once they are idle."""
         while not self._configurations.empty():
-            self._fleet.configure(self._configurations.get_nowait())
+            configuration = self._configurations.get_nowait()
+            if configuration.tokens is not None:
+                self._own(configuration)
+            self._fleet.configure(configuration)
         if not self._fleet.is_changing:
             return
         self._put_back([each for each in self._runners.values() if each.is_retired])
+        self._fleet.on_removed = self.on_removed
         for name in self._fleet.replace_idle(self._timeline.now_ns()):
             self._due.add(name)
             self.try_now(name)
+
+    def _own(self, configuration: Configuration) -> None:
+        """Have the leases of the configuration. What dead couriers had claimed of their channels is due."""
+        assert configuration.tokens is not None
+        released = self._queue.own_channels(configuration.tokens, self._timeline.now_ns())
+        names = {name for name, runner in self._runners.items() if not runner.is_retired}
+        if names != set(configuration.names):
+            self._log.info("channels leased", channels=sorted(configuration.names), released=released)
 
     def _follow_clock(self) -> None:
         """Where the wall clock was set, move every stored time, so that nothing waits for it or ages by it."""

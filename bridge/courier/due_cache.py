@@ -36,6 +36,7 @@ class DueCache:
     def next_due(self, name: str) -> int | None:
         """When the next delivery is due, in nanoseconds since the epoch; None if there is none."""
         if name in self._changed:
-            self._due[name] = self._queue.next_due([name])
-            self._changed.discard(name)
+            times = self._queue.due_times(tuple(self._changed))
+            self._due |= {each: times.get(each) for each in self._changed}
+            self._changed.clear()
         return self._due[name]

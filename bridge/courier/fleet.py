@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 from bridge.channels.contract import Channel
 from bridge.courier.runner import Runner
@@ -22,6 +22,13 @@ class Configuration:
     changed: Mapping[str, Channel]
     """The new and the changed ones."""
     options: Mapping[str, ChannelOptions]
+    """Of all channels of the config, also of those that other couriers deliver to."""
+    tokens: Mapping[str, int] | None = None
+    """The leases that this courier has; None where it has no other couriers beside it."""
+    gates: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
+    """Whether an attempt to the channel may begin, for the changed ones."""
+    known: tuple[str, ...] = ()
+    """All channels of the config, where ``names`` are those of this courier."""
 
 
 class Fleet:
@@ -33,11 +40,17 @@ class Fleet:
         """``runners`` is changed in place: others of the courier read it."""
         self._queue = queue
         self._runners = runners
+        self.on_removed: Callable[[str], None] = lambda _name: None
+        """Called with the name of a channel that is idle after it was removed."""
         self._done = done
         self._jitter = jitter
         self._successors: dict[str, tuple[Channel, ChannelOptions]] = {}
         """The channels that start once the ones before are idle."""
         self._removing: set[str] = set()
+        self._gates: dict[str, Callable[[], bool]] = {}
+        self._known: Collection[str] = ()
+        self.options: Mapping[str, ChannelOptions] = {}
+        """Of all channels of the config."""
         self.removed: dict[str, Runner] = {}
         """The removed ones. An attempt that timed out may still be answered."""
 
@@ -48,7 +61,9 @@ class Fleet:
 
     def start(self, channels: Mapping[str, Channel], options: Mapping[str, ChannelOptions], now_ns: int) -> None:
         """The channels of the start. The health of all others is removed."""
-        self._queue.remove_health_except(channels)
+        self._known, self.options = tuple(channels), options
+        if channels:  # a courier that shares them has none at its start
+            self._queue.remove_health_except(channels)
         health = self._queue.health()
         for name, channel in channels.items():
             self._add(channel, options.get(name, ChannelOptions()), health.get(name, Health()), now_ns)
@@ -56,6 +71,8 @@ class Fleet:
     def configure(self, configuration: Configuration) -> None:
         """Retire the runners of channels that have changed or were removed."""
         changed = configuration.changed
+        self._known, self.options = configuration.known or configuration.names, configuration.options
+        self._gates |= configuration.gates
         for name, (channel, _) in list(self._successors.items()):
             if name in changed or name not in configuration.names:
                 channel.close()
@@ -73,7 +90,8 @@ class Fleet:
             self._removing.discard(name)
             self.removed[name] = self._runners.pop(name)
             self.removed[name].close()
-            self._queue.remove_health_except((*self._runners, *self._successors))
+            self.on_removed(name)
+            self._queue.remove_health_except(self._known)
         started = [name for name in self._successors if not self._is_busy(name)]
         for name in started:
             before = self._runners.pop(name, None)
@@ -89,4 +107,5 @@ class Fleet:
         return name in self._runners and self._runners[name].workers.busy
 
     def _add(self, channel: Channel, options: ChannelOptions, health: Health, now_ns: int) -> None:
-        self._runners[channel.name] = Runner(channel, options, health, self._done, now_ns, self._jitter)
+        self._runners[channel.name] = runner = Runner(channel, options, health, self._done, now_ns, self._jitter)
+        runner.workers.may_begin = self._gates.get(channel.name, runner.workers.may_begin)

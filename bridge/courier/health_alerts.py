@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import structlog
 
+from bridge.courier.fleet import Fleet
 from bridge.courier.outage import HealthChange, after_report, health_alert, health_change
 from bridge.courier.runner import Runner
-from bridge.delivery import HEALTH_ALERT_ROUTE, Circuit
+from bridge.delivery import HEALTH_ALERT_ROUTE, Circuit, Health
+from bridge.delivery.options import ChannelOptions
 from bridge.journal.protocols import AlertLog, DeliveryQueue
 from bridge.routing import Decision, Entry, Notification, Reason, Routed
 
@@ -19,7 +21,11 @@ SOURCE_NAME = "courier"
 class HealthAlerts:
     """Checks the health of every channel, and reports changes once each."""
 
-    def __init__(self, alerts: AlertLog, queue: DeliveryQueue, runners: Mapping[str, Runner], host: str) -> None:
+    def __init__(
+        self, alerts: AlertLog, queue: DeliveryQueue, runners: Mapping[str, Runner], fleet: Fleet, host: str
+    ) -> None:
+        """``fleet`` knows the options of the channels that other couriers deliver to."""
+        self._fleet = fleet
         self._alerts = alerts
         self._queue = queue
         self._runners = runners
@@ -53,10 +59,20 @@ class HealthAlerts:
 
     def _fallback(self, runner: Runner) -> str | None:
         """The first of its fallbacks that works; if none does, the first, which gets the alert once it works again."""
-        chain: list[Runner] = []
-        following = self._runners.get(runner.options.fallback or "")
-        while following is not None and following not in chain:
+        chain: list[str] = []
+        following = runner.options.fallback
+        while following is not None and following not in chain and self._exists(following):
             chain.append(following)
-            following = self._runners.get(following.options.fallback or "")
-        working = [each for each in chain if each.health.circuit is Circuit.CLOSED]
-        return next((each.name for each in working or chain), None)
+            following = self._options(following).fallback
+        health = {name: each.health for name, each in self._runners.items()}
+        if any(name not in health for name in chain):
+            health = self._queue.health() | health
+        working = [name for name in chain if health.get(name, Health()).circuit is Circuit.CLOSED]
+        return next(iter(working or chain), None)
+
+    def _exists(self, name: str) -> bool:
+        return name in self._runners or name in self._fleet.options
+
+    def _options(self, name: str) -> ChannelOptions:
+        runner = self._runners.get(name)
+        return self._fleet.options[name] if runner is None else runner.options

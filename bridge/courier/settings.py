@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,11 +16,14 @@ from bridge.channels.native.allowed import from_settings
 from bridge.channels.registry import open_channels
 from bridge.common.log_setup import configure_logging
 from bridge.common.masking import forms_of, secrets_in
+from bridge.courier.leased_channels import LeasedChannels
 from bridge.courier.linked_channel import LinkedChannel
 from bridge.delivery.ack_link import AckLinks
 from bridge.delivery.extras import ChannelExtras, extras_from
 from bridge.delivery.options import ChannelOptions
 from bridge.journal.location import passwords_of
+from bridge.journal.members import COURIER, Member
+from bridge.journal.membership import Membership
 from bridge.tracing.counts import SpanCounts
 from bridge.tracing.settings import TraceSettings
 
@@ -50,7 +56,7 @@ class Settings:
         return extras_from(self.values.get("extras", {}))
 
     @property
-    def secrets(self) -> frozenset[str]:
+    def secret_texts(self) -> frozenset[str]:
         """The texts that no output may show."""
         of_extras = (each.secrets for each in self.extras.values())
         headers = () if self.traces is None else self.traces.headers.values()
@@ -71,15 +77,31 @@ class Settings:
     def configure_logging(self) -> None:
         """Log as these settings say."""
         log = self.values["log"]
-        configure_logging(log["level"], log["format"], self.secrets)
+        configure_logging(log["level"], log["format"], self.secret_texts)
 
     def opened(self) -> dict[str, Channel]:
         """The channels, opened."""
-        return self._opened(self.channels)
+        return self.open(self.channels)
 
-    def followed_by(self, values: Mapping[str, Any], courier: Courier) -> Settings:
-        """The next settings. The courier gets the channels that are new or have changed, and their names."""
-        following = Settings(values, self.secrets)
+    def member(self) -> Member | None:
+        """The courier's process as a member of a fleet; None where there is none."""
+        fleet = self.values.get("fleet")
+        if fleet is None:
+            return None
+        member_id = f"{fleet['bridge']}-courier-{secrets.token_hex(2)}"
+        return Member(member_id, fleet["bridge"], socket.gethostname(), fleet["version"], os.getpid(), (COURIER,),
+                      fleet["lease_seconds"])  # fmt: skip
+
+    def lease_channels(self, courier: Courier, membership: Membership) -> LeasedChannels:
+        """The channels that this courier shares with others."""
+        return LeasedChannels(courier, membership, self.options, self.open, self.channels)
+
+    def followed_by(self, values: Mapping[str, Any], courier: Courier, leased: LeasedChannels | None) -> Settings:
+        """The next settings. The courier gets the channels that are new or have changed, and their names.
+
+        Where couriers share the channels, it gets those that are ``leased``.
+        """
+        following = Settings(values, self.secret_texts)
         following.configure_logging()
         options, now = self.options, following.options
         extras, extras_now = self.extras, following.extras
@@ -92,11 +114,15 @@ class Settings:
             or options.get(name) != now.get(name)
             or extras.get(name) != extras_now.get(name)
         }
-        courier.configure(list(following.channels), following._opened(changed), now)  # of this class
+        if leased is None:
+            courier.configure(list(following.channels), following.open(changed), now)
+        else:
+            leased.use(now, following.open, following.channels, changed)
         courier.tracer.use(following.traces)
         return following
 
-    def _opened(self, urls: Mapping[str, str]) -> dict[str, Channel]:
+    def open(self, urls: Mapping[str, str]) -> dict[str, Channel]:
+        """Channels, opened, given their URLs by name."""
         opened = open_channels(urls, self.values["labels"], from_settings(self.values["allow"]), self.extras)
         if (settings := self.values.get("acknowledge")) is None:
             return opened

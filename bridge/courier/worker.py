@@ -21,6 +21,7 @@ from bridge.common.clock import Step
 from bridge.courier.clock_steps import moved_deliveries
 from bridge.delivery import Delivery, Outcome, Verdict
 
+_HELD_SECONDS = 0.02
 Send = tuple[Delivery, ...]
 """Deliveries that are sent together."""
 
@@ -53,6 +54,8 @@ class Workers:
     def __init__(self, channel: Channel, threads: int, done: Done, ahead: int = 0) -> None:
         """``done`` is called from the threads. ``ahead`` attempts may be handed over before a thread is free."""
         self.channel = channel
+        self.may_begin: Callable[[], bool] = lambda: True
+        """Whether an attempt may begin now. One that may not waits, and can be taken back."""
         self._timed_out: set[Attempt] = set()
         self._threads = threads
         self._ahead = ahead
@@ -133,6 +136,10 @@ class Workers:
     def _work(self) -> None:
         while True:
             attempt = self._queue.get()
+            if not self.may_begin():
+                self._queue.put(attempt)
+                time.sleep(_HELD_SECONDS)
+                continue
             attempt.started = time.monotonic()
             outcome = self._outcome(attempt.send)
             if not attempt.is_first_result():

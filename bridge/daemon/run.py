@@ -94,8 +94,6 @@ class Bridge:
 
     def run(self, on_started: Callable[[], None]) -> int:
         """Work until stopped. Returns the exit code. ``on_started`` is called once everything has started."""
-        if self._journal.membership is not None:
-            self._journal.membership.start()
         self._courier.start()
         self._sources.start(self._intake.accept, self.drain_seconds)
         for service in self._services:

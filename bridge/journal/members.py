@@ -79,7 +79,9 @@ class LeaseTable(Protocol):
         """Stay alive. Returns the time of the database, in nanoseconds since the epoch."""
 
     def take(self, kind: str, role: str, names: Collection[str], extra: int = 0) -> Taken:
-        """Take over what has no living member, up to a fair share of these names among the members with that role.
+        """Take over what has no living member, up to a fair share of these names.
+
+        The share is among the members with that role that have called this for the kind.
 
         ``extra`` is added to the share. Returns all leases of the kind that this member has.
         """

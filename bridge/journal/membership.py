@@ -125,14 +125,15 @@ class Membership:
         self._notes: dict[str, object] = {}
         self._noted: tuple[str | None, str | None] = (None, None)
         self._lock = threading.Lock()
+        self._beating = threading.Lock()
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="membership", daemon=True)
-        self._log = structlog.get_logger("fleet")
         self._duty_names: frozenset[str] = frozenset()
         self._duties = (
             self.hold(DUTY, ROUTER, lambda: self._duty_names, hands_over=True) if ROUTER in member.roles else None
         )
+        self._log = structlog.get_logger("fleet")
 
     @property
     def is_alive(self) -> bool:
@@ -141,7 +142,8 @@ class Membership:
 
     def join(self) -> None:
         """Become a member, and read the clock of the database. Raises JournalError."""
-        self._table.join()
+        with self._beating:
+            self._table.join()
         self._beat()
 
     def start(self) -> None:
@@ -178,7 +180,8 @@ class Membership:
         without it the caller finishes what ``Holding.surplus`` names, and gives it up.
         """
         holding = Holding(self, kind, role, names, on_change, hands_over=hands_over)
-        self._holdings.append(holding)
+        self._holdings = [*self._holdings, holding]
+        self.beat_soon()
         return holding
 
     def is_duty(self, name: str) -> bool:
@@ -215,6 +218,10 @@ class Membership:
             self._woken.clear()
 
     def _beat(self) -> None:
+        with self._beating:
+            self._beat_alone()
+
+    def _beat_alone(self) -> None:
         before_ns = self._clock.monotonic_ns()
         server_ns = self._table.beat()
         after_ns = self._clock.monotonic_ns()

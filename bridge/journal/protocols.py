@@ -341,6 +341,6 @@ class Journal:
     close: Callable[[], None]
     """Closes the connection and releases the lock, if this journal holds one."""
     membership: Membership | None = None
-    """The membership of this process in a fleet, which has joined and is to be started."""
+    """The membership of this process in a fleet, which has joined and works."""
     members: Callable[[], list[MemberRecord]] = list
     """Every member of the fleet that uses the journal. Raises JournalError."""

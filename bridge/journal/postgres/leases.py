@@ -31,12 +31,16 @@ _NOTE = (
     "UPDATE members SET loaded = coalesce(?, loaded), active = coalesce(?, active), info = info || ?::jsonb "
     "WHERE id = ?"
 )
+_TAKES = """
+UPDATE members SET info = info || jsonb_build_object('takes', coalesce(info->'takes', '[]') || to_jsonb(?::text))
+WHERE id = ?
+"""
 _NAME = "INSERT INTO leases (kind, name) SELECT ?, unnest(?::text[]) ON CONFLICT DO NOTHING"
 _TAKE = f"""
 WITH given AS (SELECT ?::text AS kind, ?::text[] AS names, ?::text AS me, ?::text AS role, ?::integer AS extra),
 share AS (
     SELECT ceil(cardinality(names)::numeric / greatest(1, (
-        SELECT count(*) FROM members WHERE {_IS_ALIVE} AND role = ANY(roles)
+        SELECT count(*) FROM members WHERE {_IS_ALIVE} AND role = ANY(roles) AND jsonb_exists(info->'takes', kind)
     )))::integer AS most FROM given
 ),
 mine AS (SELECT l.name, l.token FROM leases AS l, given AS g WHERE l.kind = g.kind AND l.member = g.me),
@@ -113,6 +117,7 @@ class PostgresLeases:
     def join(self) -> None:
         """As in LeaseTable. Forgets members that vanished long ago."""
         member = self._member
+        self._named = {}
         with self._database.transaction() as statements:
             statements.execute(f"DELETE FROM members WHERE expires < clock_timestamp() - {_FORGET_AFTER}")
             statements.execute(
@@ -134,8 +139,10 @@ class PostgresLeases:
     def take(self, kind: str, role: str, names: Collection[str], extra: int = 0) -> Taken:
         """As in LeaseTable."""
         wanted = frozenset(names)
-        if not wanted <= self._named.get(kind, frozenset()):
+        if kind not in self._named or not wanted <= self._named[kind]:
             with self._database.transaction() as statements:
+                if kind not in self._named:  # from now on it counts
+                    statements.execute(_TAKES, (kind, self._member.id))
                 statements.execute(_NAME, (kind, sorted(wanted)))
             self._named[kind] = wanted
         rows = self._database.rows(_TakenRow, _TAKE, (kind, sorted(wanted), self._member.id, role, extra))
@@ -189,7 +196,8 @@ def read_members(database: Database) -> list[MemberRecord]:
     return [
         MemberRecord(
             row.id, row.bridge, row.host, row.version, row.pid, tuple(row.roles), row.started_ns, row.is_alive,
-            max(row.overdue_ns, 0), row.loaded, row.active, msgspec.json.decode(row.info),
+            max(row.overdue_ns, 0), row.loaded, row.active,
+            {name: value for name, value in msgspec.json.decode(row.info).items() if name != "takes"},
             {kind: tuple(names) for kind, names in leases.get(row.id, {}).items()},
         )
         for row in database.rows(_MemberRow, _MEMBERS)

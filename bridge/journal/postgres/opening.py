@@ -143,10 +143,12 @@ def _joined(
     membership = Membership(PostgresLeases(Database(connection, connect_again, str(location)), member), member)
     try:
         membership.join()
-        return _owned(location, role, wait_seconds, member), membership
+        database = _owned(location, role, wait_seconds, member)
     except JournalError:
         membership.close()
         raise
+    membership.start()
+    return database, membership
 
 
 def _join(database: Database) -> None:
