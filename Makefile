@@ -15,7 +15,7 @@ HELM   := v3.19.0
 CAPABILITIES := helm.sh/helm/v3/pkg/chartutil.k8sVersion
 TOOLS  := build/tools
 
-.PHONY: help run test test-full check bench files docs stubs lock sbom helm format clean
+.PHONY: help run test test-full check bench files docs screenshots stubs lock sbom helm format clean
 
 help:                    ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 14
@@ -54,6 +54,10 @@ docs: $(READY)           ## generate the tables of docs/config.md, the pictures,
 	$(BIN)/python docs/site/pictures.py
 	$(BIN)/python docs/site/chart_schema.py
 	$(SITE)
+
+screenshots: $(READY)    ## write pictures of the console's pages to build/screenshots; docs/pictures/console has some of them
+	mkdir -p build/screenshots
+	FALCO_BRIDGE_SCREENSHOTS=$(abspath build/screenshots) $(BIN)/python -m pytest tests/console/test_screenshots.py -k photographed
 
 stubs:                   ## regenerate the protobuf stubs
 	proto/generate.sh

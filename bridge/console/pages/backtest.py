@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bridge.console.ask import Ask, Page
 from bridge.console.backtest.edit import Typed, open_file, route_files
 from bridge.console.backtest.files import EditError, RouteFile, place_of, routes_of
@@ -19,7 +21,8 @@ def _values(ask: Ask) -> dict[str, object] | None:
         typed, problem = _fresh(file, ask, problem)
     result = None if run is None else run.result
     return {
-        "files": files,
+        "files": {each: _shown(each, backtests.config) for each in files},
+        "shown_path": _shown(typed.path, backtests.config),
         "file": file,
         "routes": [] if file is None else routes_of(file.text),
         "typed": typed,
@@ -31,6 +34,12 @@ def _values(ask: Ask) -> dict[str, object] | None:
         "largest": LARGEST_TEXT,
         "seconds": MOST_SECONDS,
     }
+
+
+def _shown(path: str, config: str) -> str:
+    """A path from the config's folder, where it is in there."""
+    folder = Path(config).parent
+    return str(Path(path).relative_to(folder)) if Path(path).is_relative_to(folder) else path
 
 
 def _opened(config: str, typed: Typed | None, ask: Ask) -> tuple[list[str], RouteFile | None, str]:
