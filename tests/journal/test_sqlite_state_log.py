@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from bridge.journal.errors import JournalError
 from bridge.journal.opening import open_for_router, open_to_read
@@ -121,3 +122,19 @@ def test_a_damaged_row_of_the_log_costs_its_changes_only(path: Path) -> None:
         for number in range(20):
             write(journal, [("a", 3, number + 1)])
         assert loaded(journal) == {("a", 2): (2, None), ("a", 3): (20, None)}
+
+
+def test_a_lost_key_is_logged_where_there_is_state(path: Path) -> None:
+    """A first start needs a new key as well, and says nothing."""
+    key = path.with_name(path.name + ".key")
+    with capture_logs() as logs, closing(open_for_router(path)) as journal:
+        journal.memory.secret()
+        write(journal, [("a", 1, 1)])
+    assert logs == []
+    with capture_logs() as logs, closing(open_for_router(path)) as journal:
+        journal.memory.secret()
+    assert logs == []
+    key.unlink()
+    with capture_logs() as logs, closing(open_for_router(path)) as journal:
+        journal.memory.secret()
+    assert [each["event"] for each in logs] == ["key of the stored state lost; clauses with memory start again"]

@@ -15,6 +15,7 @@ from bridge.routing.memory.rows import decode_row
 
 _PAGE = 1000
 _SILENCES = "SELECT body FROM silences ORDER BY created_ns, id"
+_HAS_STATE = "SELECT CASE WHEN EXISTS (SELECT 1 FROM state) OR EXISTS (SELECT 1 FROM state_log) THEN 1 ELSE 0 END"
 _silence_decoder = msgspec.json.Decoder(SilenceRecord)
 
 
@@ -120,6 +121,11 @@ class SqlMemory:
 
     def secret(self) -> bytes:
         """As in Memory."""
+        if self._secrets.stored() is None and self._database.number(_HAS_STATE):
+            self._log.warning(
+                "key of the stored state lost; clauses with memory start again",
+                remedy="stop the bridge and restore the key from a backup, if there is one",
+            )
         return self._secrets.get()
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import structlog
-
 from bridge.common.key_file import create_key, read_key
 from bridge.journal.errors import JournalError
 
@@ -28,9 +26,6 @@ class SecretFile:
         try:
             found = read_key(self._path)
             if found is None:
-                structlog.get_logger("journal").info(
-                    "key for the state of clauses created; earlier state cannot be used", path=str(self._path)
-                )
                 found = create_key(self._path)
         except OSError as error:
             raise JournalError(f"cannot read or create {self._path}: {error.strerror}") from error
