@@ -177,6 +177,8 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     ]
     if owner is not None:
         inspector.memory_usage = owner.memory_usage
+    if journal.membership is not None:
+        inspector.bridge_id = journal.membership.member.bridge
     bridge = Bridge(
         journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop,
         in_fleet=journal.membership is not None,

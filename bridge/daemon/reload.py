@@ -23,7 +23,7 @@ from bridge.language.program.clauses import clause_label
 _RETRY_SECONDS = 15.0
 """How often a reload is tried again that failed because of a file that is not there, or of a port that is in use."""
 
-_FLEET_SECONDS = 5.0
+_FLEET_SECONDS = 2.0
 """How long a reload waits for the other bridges of a fleet. What is loaded then is used once they have loaded it."""
 _WAITS = "the changed routes are loaded, and used once the other bridges of the fleet have loaded them"
 
@@ -95,12 +95,14 @@ class Reload:
     @property
     def problem(self) -> str:
         """Why the files on disk are not in use; empty while they are."""
-        return next((problem for problem, _ in self._problems.values()), "")
+        waiting = "" if self.rollout is None else self.rollout.problem
+        return next((problem for problem, _ in self._problems.values()), waiting)
 
     @property
     def since_ns(self) -> int:
         """Since when."""
-        return next((since_ns for _, since_ns in self._problems.values()), 0)
+        waiting_since_ns = 0 if self.rollout is None else self.rollout.waits_since_ns
+        return next((since_ns for _, since_ns in self._problems.values()), waiting_since_ns)
 
     def note(self, subject: str, problem: str) -> None:
         """Something on disk is not in use for this reason; with an empty text, it is again."""
@@ -196,7 +198,7 @@ class Reload:
     def _note(self, outcome: ReloadOutcome, cause: str) -> None:
         self._note_outcome(outcome, cause)
         if self.rollout is not None:
-            self.rollout.note_problem("" if outcome.waits else self.problem)
+            self.rollout.note_problem(next((problem for problem, _ in self._problems.values()), ""))
 
     def _note_outcome(self, outcome: ReloadOutcome, cause: str) -> None:
         if outcome.waits:

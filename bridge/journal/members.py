@@ -61,6 +61,18 @@ class MemberRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetLag:
+    """What waits for the owners of partitions, and for the couriers."""
+
+    matches: int = 0
+    """Counted up to 100,000, as deliveries are."""
+    oldest_match_ns: int | None = None
+    """When the oldest one was received."""
+    deliveries: int = 0
+    oldest_delivery_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """What a member has of one kind."""
 

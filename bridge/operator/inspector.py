@@ -12,6 +12,7 @@ from bridge.delivery import Circuit, Health
 from bridge.history.index.folder import IndexFolder
 from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation, Location, files_of
+from bridge.journal.members import FleetLag, MemberRecord
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
 from bridge.operator.model import ConsoleStatus
@@ -78,6 +79,16 @@ class JournalSnapshot:
     """How many of them could not be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class FleetSnapshot:
+    """What status and metrics show of a fleet."""
+
+    bridge: str
+    """This bridge."""
+    members: Sequence[MemberRecord]
+    lag: FleetLag
+
+
 class Inspector:
     """Reads the state of one running bridge. Callable from any thread."""
 
@@ -100,6 +111,8 @@ class Inspector:
         """
         self.started_ns = time.time_ns()
         self.channels = tuple(channels)
+        self.bridge_id = ""
+        """The name of this bridge in its fleet; empty without one."""
         self._location = journal
         self._index = IndexFolder(files_of(journal))
         self._intake = intake
@@ -201,6 +214,17 @@ class Inspector:
                 journal = self._journal = self._journal or open_to_read(self._location)
                 history = journal.history
                 return self._index.lag(range(history.first_number(), history.span().stop))
+            except JournalError:
+                return None
+
+    def fleet(self) -> FleetSnapshot | None:
+        """The fleet of this bridge; None without one, or if the journal cannot be read at the moment."""
+        if not self.bridge_id:
+            return None
+        with self._lock:
+            try:
+                journal = self._journal = self._journal or open_to_read(self._location)
+                return FleetSnapshot(self.bridge_id, tuple(journal.members()), journal.lag())
             except JournalError:
                 return None
 

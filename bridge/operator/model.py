@@ -60,6 +60,7 @@ class SourceStatus(Answer, frozen=True):
     failures: int
     problem: str
     detail: str
+    read_by: Annotated[str, Meta(description="The bridge of the fleet that reads it, if this one does not.")] = ""
 
 
 class RouteStatus(Answer, frozen=True):
@@ -203,6 +204,36 @@ class MemoryStatus(Answer, frozen=True):
     ]
 
 
+class BridgeStatus(Answer, frozen=True):
+    """A bridge of a fleet."""
+
+    bridge: Annotated[str, Meta(description="Its host, and digits that no other run has.")]
+    host: str
+    version: str
+    roles: list[str]
+    started_ns: int
+    alive: bool
+    silent_ns: Annotated[int, Meta(description="How long ago its lease ended; 0 while it is alive.")]
+    program: Annotated[str, Meta(description="The digest of the routes that it uses.")]
+    loaded: Annotated[str, Meta(description="The digest of the routes that it has loaded.")]
+    problem: Annotated[str, Meta(description="Why it does not use what is on its disk; empty if it does.")]
+    partitions: Annotated[int, Meta(description="Parts of the memory of clauses that it has to itself.")]
+    channels: Annotated[list[str], Meta(description="The channels that it delivers to.")]
+    sources: Annotated[list[str], Meta(description="The files and Falcos that it alone reads.")]
+    duties: Annotated[list[str], Meta(description="What only one bridge of the fleet does.")]
+
+
+class FleetStatus(Answer, frozen=True):
+    """The bridges that share a database, and what waits for them."""
+
+    bridge: Annotated[str, Meta(description="The bridge that answers.")]
+    bridges: Annotated[list[BridgeStatus], Meta(description="Those that vanished within a day too.")]
+    matches_waiting: Annotated[int, Meta(description="Matches of clauses with memory that wait for `memory`.")]
+    oldest_match_ns: int | None
+    deliveries_waiting: Annotated[int, Meta(description="Deliveries that wait for `courier`.")]
+    oldest_delivery_ns: int | None
+
+
 class Status(Answer, frozen=True):
     """How the bridge is doing."""
 
@@ -232,6 +263,7 @@ class Status(Answer, frozen=True):
     look_back: Annotated[LookBackStatus | None, Meta(description="Null while no clause reads recorded alerts.")] = None
     terminal: Annotated[TerminalStatus | None, Meta(description="Null while no shell has painted anything.")] = None
     console: Annotated[ConsoleStatus | None, Meta(description="Null without a `console` in the config.")] = None
+    fleet: Annotated[FleetStatus | None, Meta(description="Null without `roles` in the config.")] = None
 
 
 class WatchEvents(Request, frozen=True):

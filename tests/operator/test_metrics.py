@@ -20,7 +20,9 @@ from bridge.alert.internal import DROP_RULE
 from bridge.common.text import visible
 from bridge.history.index.folder import IndexFolder
 from bridge.http.guard import Guard
+from bridge.journal.members import FleetLag, MemberRecord
 from bridge.journal.opening import open_for_router
+from bridge.operator.inspector import FleetSnapshot
 from bridge.operator.metrics.app import metrics_app
 from bridge.operator.metrics.catalogue import METRICS, Metric
 from bridge.operator.metrics.collector import BridgeCollector, family
@@ -116,6 +118,8 @@ def test_every_metric_is_exported(tmp_path: Path) -> None:
     state.nodes.add("s", 1, entries)
     state.shadow.use(ShadowRoutes(live := Router(program_of('route "r" { to a }'), {}), live, {}))
     inspector = an_inspector(tmp_path / "none.db", intake=state, sources=[SourceState("s", last_alert_ns=1)])
+    members = (MemberRecord("a", "one", "host", "1", 1, ("memory",), 1, is_alive=True, silent_ns=0),)
+    inspector.fleet = lambda: FleetSnapshot("one", members, FleetLag(1, 1, 1, 1))  # type: ignore[method-assign]
     exported = {each.name for each in BridgeCollector(inspector, NoReload()).collect()}
     of_the_journal = {
         each.name.removesuffix("_total")

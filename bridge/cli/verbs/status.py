@@ -72,6 +72,7 @@ def _page(status: Status) -> str:
 
 
 def _text(status: Status) -> Iterator[str]:
+    from bridge.cli.fleet import fleet_lines
     from bridge.cli.table import ago, lasting, moment, size, styled
 
     state = styled(f"NOT READY: {status.not_ready}", "bold red") if status.not_ready else "ready"
@@ -89,6 +90,7 @@ def _text(status: Status) -> Iterator[str]:
     yield f"courier   process {status.courier.pid or 'none'}, restarted {status.courier.restarts} times"
     if status.console is not None:
         yield f"console   {_console(status.console)}"
+    yield from fleet_lines(status.fleet)
     yield from _shadow(status)
     yield from _memory(status)
     yield from _look_back(status)
@@ -165,6 +167,8 @@ def _sources(status: Status) -> Iterator[str]:
         name = " ".join(dict.fromkeys(filter(None, (each.source_name, each.peer))))
         since = each.connected_since_ns
         state: Cell = Styled("DOWN", "bold red") if since is None else f"up {lasting(since)}"
+        if each.read_by:
+            state = f"read by {one_line(each.read_by, _LONGEST)}"
         rows.append((
             one_line(name, _LONGEST), state, str(each.alerts), f"{each.alerts_per_second:.1f}",
             ago(each.last_alert_ns), str(each.failures), one_line(each.problem or each.detail, 4 * _LONGEST),

@@ -24,6 +24,7 @@ class Rollout:
         self.used = digest
         self.waits_for: tuple[str, ...] = ()
         """The bridges that have not loaded the program that this one has loaded, or uses."""
+        self.waits_since_ns = 0
         self.use_loaded: Callable[[], bool] = lambda: True
         """Uses the loaded program. Returns whether it is used; it is called again otherwise."""
         self._membership = membership
@@ -70,6 +71,8 @@ class Rollout:
             waits_for = tuple(session.waits_for(loaded))
             if waits_for and waits_for != self.waits_for:
                 self._log.info("program waits", loaded=loaded, used=self.used, bridges=list(waits_for))
+            if not self.waits_for:
+                self.waits_since_ns = time.time_ns()
             self.waits_for = waits_for
             return
         self.waits_for = ()

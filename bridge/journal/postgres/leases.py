@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from bridge.journal.errors import LeaseLostError
-from bridge.journal.members import Member, MemberRecord, Taken
+from bridge.journal.members import FleetLag, Member, MemberRecord, Taken
 from bridge.journal.postgres.database import Database, Statements
 
 _FORGET_AFTER = "interval '1 day'"
@@ -76,6 +76,21 @@ _LEASES = (
     "SELECT l.kind, l.name, l.member FROM leases AS l JOIN members AS m ON m.id = l.member "
     f"WHERE m.{_IS_ALIVE} ORDER BY l.kind, l.name"
 )
+_MOST_COUNTED = 100_000
+_OPEN = "state IN ('pending', 'claimed')"
+_LAG = (
+    f"SELECT (SELECT count(*) FROM (SELECT 1 FROM matches LIMIT {_MOST_COUNTED}) AS m), "
+    "(SELECT received_ns FROM alerts WHERE seq = (SELECT min(alert_seq) FROM matches)), "
+    f"(SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE {_OPEN} LIMIT {_MOST_COUNTED}) AS d), "
+    f"(SELECT min(created_ns) FROM deliveries WHERE {_OPEN})"
+)
+
+
+class _LagRow(NamedTuple):
+    matches: int
+    oldest_match_ns: int | None
+    deliveries: int
+    oldest_delivery_ns: int | None
 
 
 class _TakenRow(NamedTuple):
@@ -202,3 +217,9 @@ def read_members(database: Database) -> list[MemberRecord]:
         )
         for row in database.rows(_MemberRow, _MEMBERS)
     ]  # fmt: skip
+
+
+def read_lag(database: Database) -> FleetLag:
+    """What waits for owners and couriers."""
+    (row,) = database.rows(_LagRow, _LAG)
+    return FleetLag(row.matches, row.oldest_match_ns, row.deliveries, row.oldest_delivery_ns)

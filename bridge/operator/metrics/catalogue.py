@@ -170,5 +170,18 @@ TRACE_SPANS = Metric(
     "Spans of traces: exported, dropped (the queue was full), or failed (the collector did not accept them).",
 )  # fmt: skip
 
+FLEET_BRIDGES = Metric(
+    "falco_bridge_fleet_bridges", "gauge", ("state",), "Bridges of the fleet: alive, or gone within a day."
+)
+FLEET_MATCHES = Metric(
+    "falco_bridge_fleet_matches_waiting", "gauge", (), "Matches that wait for a bridge with the role `memory`."
+)
+FLEET_OLDEST_MATCH = Metric(
+    "falco_bridge_fleet_oldest_match_timestamp_seconds", "gauge", (), "When the oldest of them was received."
+)
+FLEET_PARTITIONS = Metric(
+    "falco_bridge_fleet_partitions", "gauge", (), "Partitions of the memory that this bridge has to itself."
+)
+
 METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 """All of them. docs/metrics.md lists each."""

@@ -16,6 +16,8 @@ from bridge.delivery import Circuit, Health
 from bridge.operator.inspector import Inspector
 from bridge.operator.metrics import catalogue
 from bridge.operator.metrics.catalogue import Metric
+from bridge.operator.model import FleetStatus
+from bridge.operator.operations.fleet import fleet_status
 from bridge.operator.operations.reload import ReloadControls
 from bridge.pipeline.counts import COMMIT_BUCKETS, LONGEST_LABEL, Histogram, OwnerCounts
 from bridge.pipeline.nodes import Node
@@ -59,6 +61,8 @@ class BridgeCollector(Collector):
         yield _histogram(catalogue.COMMIT, counts.commits)
         yield _by_name(catalogue.JOURNAL_SIZE, inspector.journal_bytes())
         yield _single(catalogue.JOURNAL_BLOCKED, bool(inspector.blocked))
+        if (fleet := inspector.fleet()) is not None:
+            yield from _fleet(fleet_status(fleet))
         yield _single(catalogue.COURIER_RESTARTS, inspector.courier_restarts)
         yield from _sources(inspector.sources())
         yield from _nodes(inspector.nodes.now())
@@ -131,6 +135,16 @@ def _sources(states: Iterable[SourceState]) -> Iterator[Family]:
     yield of_each(catalogue.SOURCE_LAST_ALERT, lambda each: _seconds(each.last_alert_ns))
     yield of_each(catalogue.SOURCE_ALERTS, lambda each: each.alerts)
     yield of_each(catalogue.SOURCE_FAILURES, lambda each: each.failures)
+
+
+def _fleet(fleet: FleetStatus) -> Iterator[Family]:
+    alive = sum(each.alive for each in fleet.bridges)
+    yield _by_name(catalogue.FLEET_BRIDGES, {"alive": alive, "gone": len(fleet.bridges) - alive})
+    yield _single(catalogue.FLEET_MATCHES, fleet.matches_waiting)
+    if fleet.oldest_match_ns is not None:
+        yield _single(catalogue.FLEET_OLDEST_MATCH, fleet.oldest_match_ns / _SECOND)
+    own = [each.partitions for each in fleet.bridges if each.bridge == fleet.bridge]
+    yield _single(catalogue.FLEET_PARTITIONS, sum(own))
 
 
 def _nodes(nodes: Iterable[tuple[str, Node]]) -> Iterator[Family]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 import msgspec
@@ -24,6 +24,7 @@ from bridge.operator.model import (
     StatusProblem,
     TerminalStatus,
 )
+from bridge.operator.operations.fleet import fleet_problems, fleet_status, read_by, readers
 from bridge.operator.operations.problems import problems_of
 from bridge.operator.operations.reload import ReloadControls, clause_name, reload_problem
 from bridge.operator.operations.shadow import shadow_status
@@ -41,6 +42,8 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
     sources = inspector.sources()
     snapshot = inspector.journal_snapshot()
     files = inspector.journal_bytes()
+    fleet = inspector.fleet()
+    found = readers(fleet)
     status = Status(
         version=__version__,
         started_ns=inspector.started_ns,
@@ -48,7 +51,7 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
         problems=[],
         **counts.totals(),
         last_alert_ns=counts.last_alert_ns,
-        sources=[_source(each) for each in sources[:_MOST_LISTED]],
+        sources=[_source(each, found) for each in sources[:_MOST_LISTED]],
         source_count=len(sources),
         routes=_routes(inspector, routes),
         route_count=len(routes),
@@ -63,8 +66,11 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
         look_back=_look_back(inspector),
         terminal=_terminal(inspector),
         console=inspector.console(),
+        fleet=None if fleet is None else fleet_status(fleet),
     )
     problems = problems_of(status)
+    if status.fleet is not None:
+        problems += fleet_problems(status.fleet)
     if problem := inspector.trace_problem():
         problems.append(StatusProblem(subject="traces", text=f"not exported: {problem}", remedy=_TRACES_REMEDY))
     if snapshot is not None and snapshot.unreadable:
@@ -148,7 +154,7 @@ def _channel(name: str, waiting: int, health: Health, dead: int, known: bool) ->
     )
 
 
-def _source(state: SourceState) -> SourceStatus:
+def _source(state: SourceState, found: Mapping[str, str]) -> SourceStatus:
     return SourceStatus(
         source_name=state.source_name,
         peer=state.peer,
@@ -160,6 +166,7 @@ def _source(state: SourceState) -> SourceStatus:
         failures=state.failures,
         problem=state.problem,
         detail=state.detail,
+        read_by=read_by(state.lease, found),
     )
 
 

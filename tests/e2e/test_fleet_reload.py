@@ -1,0 +1,131 @@
+"""Two bridges over one database: a file that one of them reads, routes that both change, silences that act on both."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.e2e.harness import Instance
+from tests.support.far_side import FarSide
+from tests.support.postgres import in_schema, new_schema
+from tests.support.waiting import wait_until
+
+ROUTES = 'route "{name}" {{ when rule = "counted" to hook }}\n'
+
+
+@pytest.fixture
+def url(postgres: str) -> Iterator[str]:
+    schema = new_schema()
+    yield in_schema(postgres, schema)
+    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+class Writer:
+    """Writes alerts to a file until it is stopped."""
+
+    def __init__(self, path: Path) -> None:
+        self.count = 0
+        self._path = path
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        path.touch()
+        self._thread.start()
+
+    def _write(self) -> None:
+        with self._path.open("a", encoding="utf-8", buffering=1) as file:
+            while not self._stop.wait(0.02):
+                alert = {"time": f"2026-01-01T00:00:00.{self.count:09}Z", "rule": "counted", "priority": "Notice",
+                         "output": f"alert {self.count}."}  # fmt: skip
+                file.write(json.dumps(alert) + "\n")
+                self.count += 1
+
+    def stop(self) -> int:
+        self._stop.set()
+        self._thread.join(60)
+        return self.count
+
+
+def status(instance: Instance) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge", "status", "--json", "--config", "falco-bridge.yaml"],
+        cwd=instance.folder, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    return json.loads(done.stdout) if done.returncode == 0 else {}
+
+
+@pytest.mark.timeout(600)
+def test_a_fleet_of_two(far_side: FarSide, url: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Reloads of both, the loss of the reader of a file: every alert is sent, and each by one bridge's routes."""
+    bridges = [Instance(tmp_path_factory.mktemp(name)) for name in ("one", "other")]
+    shared = tmp_path_factory.mktemp("shared") / "alerts.json"
+    writer = Writer(shared)
+
+    def fleets() -> list[dict[str, Any]]:
+        """The fleet as each bridge shows it: two that are alive, one of which reads the file."""
+        found = [status(each) for each in bridges]
+        readers = [each["sources"][0]["read_by"] for each in found if each]
+        shown = [each["fleet"] for each in found if each and each["fleet"]]
+        if (
+            len(shown) < 2
+            or [len(each["bridges"]) for each in shown] != [2, 2]
+            or sorted(map(bool, readers)) != [False, True]
+        ):
+            return []
+        assert {each["bridge"] for each in shown} == {each["bridge"] for each in shown[0]["bridges"]}
+        return shown
+
+    def route(instance: Instance, name: str) -> None:
+        (instance.folder / "test.route").write_text(ROUTES.format(name=name), encoding="utf-8")
+
+    for each in bridges:
+        each.configure(
+            ROUTES.format(name="first"), {"hook": f"json://127.0.0.1:{far_side.port}/"}, roles=["intake", "memory", "courier"],
+            journal={"url": url, "path": "local"}, sources=[{"file": str(shared), "name": "node", "read_from": "start"}],
+        )  # fmt: skip
+    try:
+        processes = [each.bridge() for each in bridges]
+        for each in bridges:
+            each.await_logged('"started"', seconds=120)
+        wait_until(lambda: len(far_side.requests) >= 20, "the first deliveries", seconds=120)
+        wait_until(
+            lambda: [sum(bool(each["sources"]) for each in shown["bridges"]) for shown in fleets()] == [1, 1],
+            "one reader of the file, shown by both", seconds=120,
+        )  # fmt: skip
+        route(bridges[0], "second")
+        bridges[0].await_logged("loaded; waiting for the fleet", seconds=120)
+        assert '"reloaded"' not in bridges[0].log
+        route(bridges[1], "second")
+        for each in bridges:
+            each.await_logged('"reloaded"', seconds=120)
+        wait_until(lambda: b"second" in far_side.requests[-1].body, "deliveries by the new route", seconds=120)
+        reader = next(at for at, each in enumerate(bridges) if "source taken" in each.log)
+        processes[reader].kill()
+        processes[reader].wait()
+        bridges[1 - reader].await_logged("source taken", seconds=120)
+        before = len(far_side.requests)
+        wait_until(lambda: len(far_side.requests) >= before + 20, "deliveries after the loss", seconds=120)
+        count = writer.stop()
+
+        def sent() -> Counter[str]:
+            return Counter(
+                json.loads(each.body)["message"].partition("alert ")[2].partition(".")[0] for each in far_side.requests
+            )
+
+        wait_until(lambda: len(sent()) == count, "every alert", seconds=120)
+
+        assert sum(sent().values()) - count <= 20  # where the kill fell between answer and settlement
+    finally:
+        writer.stop()
+        for each in bridges:
+            each.end()

@@ -1,0 +1,60 @@
+"""A fleet as status shows it: processes as one bridge, what each has, what needs an operator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.cli.fleet import fleet_lines
+from bridge.journal.members import FleetLag, MemberRecord
+from bridge.operator.inspector import FleetSnapshot
+from bridge.operator.operations.fleet import fleet_problems, fleet_status, read_by, readers
+
+SECOND = 1_000_000_000
+
+
+def member(bridge: str, *roles: str, silent: int = 0, **more: Any) -> MemberRecord:
+    return MemberRecord(
+        f"{bridge}-{roles[0]}", bridge, "host", "1.2", 1, roles, SECOND, not silent, silent * SECOND, **more
+    )
+
+
+FLEET = FleetSnapshot(
+    "one",
+    (
+        member("one", "router", "intake", "memory", loaded="new", active="old",
+               leases={"partition": ["0", "1"], "source": ["file node"], "duty": ["maintenance"]}),
+        member("one", "courier", leases={"channel": ["pager", "chat"]}),
+        member("two", "router", "memory", loaded="old", active="old", info={"reload": "it has errors"}),
+        member("gone", "router", "intake", silent=30),
+        member("long-gone", "router", "intake", silent=3600),
+    ),
+    FleetLag(5, SECOND, 1, None),
+)  # fmt: skip
+
+
+def test_the_fleet_is_shown() -> None:
+    """The processes of a bridge are one row."""
+    fleet = fleet_status(FLEET)
+    assert [each.bridge for each in fleet.bridges] == ["one", "two", "gone", "long-gone"]
+    one = fleet.bridges[0]
+    assert (one.roles, one.partitions, one.channels) == (["intake", "memory", "courier"], 2, ["chat", "pager"])
+    assert (one.sources, one.duties, one.program, one.loaded) == (["file node"], ["maintenance"], "old", "new")
+    text = "\n".join(fleet_lines(fleet))
+    for words in ("5 matches waiting, the oldest", "1 delivery waiting", "one (this)", "old, new loaded", "GONE for 30 s",
+                  "2 partitions; chat; pager; file node; duty maintenance"):  # fmt: skip
+        assert words in text
+
+
+def test_what_needs_an_operator_is_a_problem() -> None:
+    """A bridge that vanished a moment ago, one that rejects the routes, a role that no living bridge has."""
+    problems = [(each.subject, each.text) for each in fleet_problems(fleet_status(FLEET))]
+    assert problems == [("bridge two", "it has errors"), ("bridge gone", "vanished 30 s ago")]
+    only = FleetSnapshot("two", FLEET.members[2:], FleetLag())
+    texts = [each.text for each in fleet_problems(fleet_status(only))]
+    assert texts[:2] == ["no living bridge has the role `intake`", "no living bridge has the role `courier`"]
+
+
+def test_a_source_names_its_reader() -> None:
+    """A lease that no bridge has yet is shown as that."""
+    found = readers(FLEET)
+    assert [read_by(each, found) for each in ("", "file node", "file other")] == ["", "one", "no bridge yet"]
