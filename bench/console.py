@@ -29,7 +29,7 @@ from bridge.history.index.folder import IndexFolder
 from bridge.history.index.indexer import Indexer, boot_id
 from bridge.journal.opening import open_for_router, open_to_read
 from bridge.operator.client import AdminClient, AdminError
-from bridge.operator.model import Status
+from bridge.operator.model import ConsoleStatus, Status
 
 _DAY_NS = 86_400 * 1_000_000_000
 _TRIES = 40
@@ -49,8 +49,12 @@ def figures() -> Iterator[Figure]:
         _configure(folder, port)
         bridge = start(folder, "--config", "config.yaml")
         try:
-            url = f"http://{_console_at(AdminClient(folder / 'a.sock'))}"
+            console = _served(AdminClient(folder / "a.sock"))
+            url = f"http://{console.address}"
+            before = _cpu_seconds(console.pid)
             yield from _pages(url, folder / "journal.db")
+            spent = _cpu_seconds(console.pid) - before
+            yield Figure("a page or a search: CPU of the console", spent / (8 * _TRIES) * 1000, "ms")
             yield from _intake(url, port)
         finally:
             bridge.terminate()
@@ -78,8 +82,14 @@ def _configure(folder: Path, port: int) -> None:
     )
 
 
-def _console_at(client: AdminClient) -> str:
-    """Its address, once it serves. Raises TimeoutError."""
+def _cpu_seconds(pid: int | None) -> float:
+    """CPU seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _served(client: AdminClient) -> ConsoleStatus:
+    """The console, once it serves. Raises TimeoutError."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
@@ -87,7 +97,7 @@ def _console_at(client: AdminClient) -> str:
         except AdminError:
             console = None
         if console is not None and console.address:
-            return console.address
+            return console
         time.sleep(0.2)
     raise TimeoutError("the console did not start")
 

@@ -53,7 +53,8 @@ class Search:
                 rest = yield from self._from_segment(
                     wanted, query, piece.segment, rest, lambda number: progress(numbers.stop - number, len(numbers))
                 )
-            yield from self._read(wanted, rest, lambda number: progress(numbers.stop - number, len(numbers)))
+            if rest:  # else the segment has found everything
+                yield from self._read(wanted, rest, lambda number: progress(numbers.stop - number, len(numbers)))
             progress(numbers.stop - piece.numbers.start, len(numbers))
 
     def _read(self, wanted: Wanted, numbers: range, at: Callable[[int], None]) -> Iterator[RecordedAlert]:
