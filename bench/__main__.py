@@ -37,6 +37,7 @@ _BENCHES = (
     "in_and_out",
     "sizing",
     "postgres",
+    "fleet",
 )
 
 

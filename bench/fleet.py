@@ -1,0 +1,132 @@
+"""Throughput of one database with 1, 2 and 4 couriers, and with 1, 2 and 4 intake routers, each a process of its own.
+
+Without the variable FALCO_BRIDGE_TEST_POSTGRES it starts a server without fsync. The processes and the database share
+the cores of this machine, so growth ends where these are used up; the CPU of each process is measured besides.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Barrier
+from typing import NamedTuple
+
+import psycopg
+
+from bench.alerts import alerts
+from bench.figures import Figure
+from bridge.alert import Priority
+from bridge.common.secret import Secret
+from bridge.delivery import Capacity, DeliveryState, Settlement
+from bridge.journal.location import DatabaseLocation
+from bridge.journal.members import CHANNEL, COURIER, ROUTER, Member
+from bridge.journal.opening import open_for_courier, open_for_router
+from bridge.routing import Decision, Entry, Notification, NotificationContext, Reason, Routed
+from tests.support.postgres import in_schema, new_schema, shared_server
+from tests.support.waiting import wait_until
+
+_SECONDS = 3.0
+_COUNTS = (1, 2, 4)
+_BATCH = 100
+_WAITING = 40_000
+_CHANNELS = tuple(f"channel-{number}" for number in range(8))
+_START_SECONDS = 120.0
+
+
+class _Done(NamedTuple):
+    count: int
+    seconds: float
+    cpu: float
+
+
+_Work = Callable[[DatabaseLocation, int, int, Barrier], _Done]
+
+
+def figures() -> Iterator[Figure]:
+    """Deliveries with incidents on eight channels, and alerts with one delivery each, in batches of 100."""
+    with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder, shared_server(Path(folder)) as url:
+        for name, noun, work in (("courier", "delivery", _deliver), ("intake router", "alert", _append)):
+            alone = 0.0
+            for count in _COUNTS:
+                schema = new_schema("bench")
+                location = DatabaseLocation(Secret(in_schema(url, schema)), Path(folder) / schema)
+                _fill(location, _WAITING if work is _deliver else 0)
+                rate, cpu = _measured(location, work, count)
+                alone = alone or rate
+                yield Figure(f"{count} x {name}", rate, f"{noun}/s", rate / alone, "of one")
+                yield Figure(f"{count} x {name}, CPU of the clients", cpu, f"µs/{noun}")
+                with closing(psycopg.connect(url, autocommit=True)) as connection:
+                    connection.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+def _fill(location: DatabaseLocation, count: int) -> None:
+    with closing(open_for_router(location)) as journal:
+        for start in range(0, count, 1000):
+            journal.alerts.append("bench", 0, _entries(start // 1000, 1000))
+
+
+def _measured(location: DatabaseLocation, work: _Work, count: int) -> tuple[float, float]:
+    """How many a second all processes do together, and how many microseconds of CPU one takes."""
+    spawned = multiprocessing.get_context("spawn")
+    with spawned.Manager() as manager, spawned.Pool(count) as pool:
+        barrier = manager.Barrier(count)
+        results = pool.starmap(work, [(location, number, count, barrier) for number in range(count)])
+    total = sum(each.count for each in results)
+    return total / max(each.seconds for each in results), sum(each.cpu for each in results) / total * 1e6
+
+
+def _deliver(location: DatabaseLocation, number: int, count: int, barrier: Barrier) -> _Done:
+    member = Member(f"courier-{number}", f"bridge-{number}", "bench", "0", os.getpid(), (COURIER,))
+    room = {each: Capacity(1, _BATCH) for each in _CHANNELS}
+    with closing(open_for_courier(location, member)) as journal:
+        assert journal.membership is not None
+        holding = journal.membership.hold(CHANNEL, COURIER, lambda: _CHANNELS, hands_over=True)
+        wait_until(lambda: len(holding.tokens) == len(_CHANNELS) // count, "a share", seconds=_START_SECONDS)
+        barrier.wait()
+        journal.deliveries.own_channels(holding.tokens, 0)
+        started, cpu, done = time.perf_counter(), time.process_time(), 0
+        while (now := time.perf_counter()) - started < _SECONDS:
+            now_ns = time.time_ns()
+            claimed = [each.id for send in journal.deliveries.claim(now_ns, 10**18, room) for each in send]
+            if not claimed:
+                break
+            journal.deliveries.settle(
+                [Settlement(each, DeliveryState.DELIVERED, now_ns, now_ns, 200, "") for each in claimed]
+            )
+            done += len(claimed)
+        result = _Done(done, now - started, time.process_time() - cpu)
+        barrier.wait()
+        return result
+
+
+def _append(location: DatabaseLocation, number: int, _count: int, barrier: Barrier) -> _Done:
+    member = Member(f"router-{number}", f"bridge-{number}", "bench", "0", os.getpid(), (ROUTER,))
+    own = DatabaseLocation(location.url, location.files.with_name(f"{location.files.name}-{number}"))
+    entries = _entries(100 + number, 20_000)
+    with closing(open_for_router(own, None, member)) as journal:
+        barrier.wait()
+        started, cpu, done = time.perf_counter(), time.process_time(), 0
+        while (now := time.perf_counter()) - started < _SECONDS and done < len(entries):
+            batch = entries[done : done + _BATCH]
+            journal.alerts.unknown([entry.alert for entry in batch])
+            journal.alerts.append("bench", time.time_ns(), batch)
+            done += len(batch)
+        result = _Done(done, now - started, time.process_time() - cpu)
+        barrier.wait()
+        return result
+
+
+def _entries(seed: int, count: int) -> list[Entry]:
+    return [Entry(alert, _routed(number)) for number, alert in enumerate(alerts(count, seed=seed))]
+
+
+def _routed(number: int) -> Routed:
+    channel = _CHANNELS[number % len(_CHANNELS)]
+    context = NotificationContext(incident=f"i{number % 500}")
+    notification = Notification(channel, ("rm -rf in prod",), Priority.CRITICAL, context=context)
+    return Routed((Decision("rm -rf in prod", Reason.SENT, (channel,)),), (notification,))
