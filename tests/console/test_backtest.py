@@ -6,11 +6,17 @@ import re
 import subprocess
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from bridge.console.backtest.edit import Typed
 from bridge.console.backtest.files import EditError, RouteFile, patch_of
 from bridge.console.backtest.hints import Hints
+from bridge.console.backtest.messages import Failed, Tried, Try
+from bridge.console.backtest.runs import Backtests
+from bridge.console.backtest.trial import Nights, run_trial
+from bridge.journal.location import location_settings
 from tests.channels.hostile import CORPUS, WORD
 from tests.console.conftest import ROUTES, Visitor
 from tests.console.test_pages import Elements
@@ -198,6 +204,47 @@ def test_routes_that_can_never_match_are_named(tmp_path: Path) -> None:
     assert "is never true" in found["no"]
     routes.write_text(f'{first}route "other" {{ when rule = "b" to c }}\n', "utf-8")
     assert [(each.name, each.shadowed) for each in hints.examined().routes] == [("first", ""), ("other", "")]
+
+
+def test_a_backtest_can_be_cancelled(bridge: Instance) -> None:
+    """Its process ends; one that is killed otherwise is reported too. Only two run at a time."""
+    backtests = Backtests(str(bridge.folder / "falco-bridge.yaml"))
+    typed = Typed(str(bridge.folder / "test.route"), EDITED)
+    settings = location_settings(bridge.journal_path)
+    asked = Try(backtests.config, typed.path, typed.text, settings, None, None)
+    cancelled, killed = (backtests.start(typed, asked) for _ in range(2))
+    assert backtests.start(typed, asked).result == Failed("2 backtests are running; cancel one, or wait")
+    backtests.cancel(cancelled)
+    assert cancelled.result == Failed("cancelled")
+    assert killed.worker is not None
+    killed.worker.kill()
+    wait_until(lambda: killed.result is not None, "the end of the process")
+    assert isinstance(killed.result, Failed)
+    assert "choose a shorter span" in killed.result.text
+    for each in (cancelled, killed):
+        wait_until(lambda each=each: each.worker.has_ended, "the end of the process")
+
+
+def test_a_backtest_stops_when_its_time_is_up(bridge: Instance) -> None:
+    """Its result covers what it has routed until then."""
+    config, path = (str(bridge.folder / name) for name in ("falco-bridge.yaml", "test.route"))
+    asked = Try(config, path, EDITED, location_settings(bridge.journal_path), None, None, seconds=-1.0)
+    found = run_trial(asked, lambda _: None)
+    assert isinstance(found, Tried)
+    assert found.stopped
+    assert found.alerts == 0
+
+
+def test_nights_are_those_of_the_zone() -> None:
+    """22:00 to 7:00 by the clock on the wall; a night that the span only touches counts."""
+    nights = Nights(ZoneInfo("Europe/Berlin"))
+    hour = 3600 * 10**9
+    noon = 1_764_241_200 * 10**9  # 2025-11-27 12:00 in Berlin
+    assert nights.between(noon, noon + 5 * hour) == 0
+    assert nights.between(noon, noon + 10 * hour) == 1
+    assert nights.between(noon, noon + 20 * hour) == 1
+    assert nights.between(noon - 6 * hour, noon + 20 * hour) == 2
+    assert nights.between(noon, noon + 7 * 24 * hour) == 7
 
 
 def test_a_form_of_another_site_starts_nothing(reader: Visitor) -> None:

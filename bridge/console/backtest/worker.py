@@ -49,6 +49,11 @@ class Worker:
             timer.cancel()
         return None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
+
     def kill(self) -> None:
         """End the process at once."""
         self._process.kill()
