@@ -50,8 +50,8 @@ class Table:
     """How many rows it may have."""
     rows: dict[bytes, Any] = field(default_factory=dict)
     due: dict[bytes, int] = field(default_factory=dict)
-    changed: dict[bytes, None] = field(default_factory=dict)
-    """The keys whose row changed since ``State.changes``."""
+    changed: dict[bytes, Any] = field(default_factory=dict)
+    """The rows that changed since ``State.changes``, by key; None for one that was removed."""
     _oldest: list[tuple[bytes, Any]] = field(default_factory=list)
     """Candidates for ``oldest``, the longest unused last. Those whose row is another one by now were used since."""
 
@@ -77,7 +77,7 @@ class Table:
         changed = self.changed
         if not changed:
             self.state.changed.append(self)
-        changed[key] = None
+        changed[key] = row
 
     def replace(self, key: bytes, row: Any, due_ns: int | None) -> None:
         """Replace the row of a key without using it: it stays as long unused as it was."""
@@ -85,14 +85,14 @@ class Table:
             self.rows[key] = row
             self._oldest.clear()
             self._set_timer(key, due_ns)
-            self._mark(key)
+            self._mark(key, row)
 
     def remove(self, key: bytes) -> None:
         """Forget a key."""
         if self.rows.pop(key, None) is not None:
             self.state.size -= 1
             self.due.pop(key, None)
-            self._mark(key)
+            self._mark(key, None)
 
     def oldest(self) -> bytes:
         """The longest unused key.
@@ -107,10 +107,10 @@ class Table:
             if self.rows.get(key) is row:
                 return key
 
-    def _mark(self, key: bytes) -> None:
+    def _mark(self, key: bytes, row: Any) -> None:
         if not self.changed:
             self.state.changed.append(self)
-        self.changed[key] = None
+        self.changed[key] = row
 
     def _set_timer(self, key: bytes, due_ns: int | None) -> None:
         """The heap holds an entry for the key that is due no later: a timer that was moved on needs no other."""
@@ -248,7 +248,7 @@ class State:
         changed, self.changed = self.changed, []
         found = []
         for table in changed:
-            keys = list(table.changed)
+            keys, rows = list(table.changed), list(table.changed.values())
             table.changed = {}
-            found.append(Change(table.clause, keys, list(map(table.rows.get, keys)), list(map(table.due.get, keys))))
+            found.append(Change(table.clause, keys, rows, list(map(table.due.get, keys))))
         return tuple(found)
