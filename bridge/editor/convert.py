@@ -14,9 +14,13 @@ from bridge.editor.lines import Lines, Place, Range
 from bridge.editor.names import Kind
 from bridge.editor.outline import Entry
 from bridge.editor.project import Snapshot
+from bridge.editor.test_runs import TestOffer
 from bridge.language.diagnostics.diagnostic import Diagnostic, Severity
 from bridge.language.diagnostics.source import Span
+from bridge.workbench.expectations import Failure
 
+RUN_TESTS = "falco-bridge.run-tests"
+"""The command that runs tests."""
 Address = Callable[[str], str]
 """From a file's path to its address."""
 _SEVERITIES = {
@@ -77,6 +81,31 @@ def diagnostics(found: Sequence[Diagnostic], snapshot: Snapshot, address: Addres
         )
         for each in found
     ]
+
+
+def failures(found: Sequence[Failure], snapshot: Snapshot) -> list[lsp.Diagnostic]:
+    """What tests of one file expected in vain."""
+    return [
+        lsp.Diagnostic(
+            range=_range(each.span, snapshot), message=each.message, severity=lsp.DiagnosticSeverity.Error,
+            source="falco-bridge test",
+        )
+        for each in found
+    ]  # fmt: skip
+
+
+def lenses(found: Iterable[TestOffer], lines: Lines, uri: str) -> list[lsp.CodeLens]:
+    """What can be run, above the statements."""
+    return [
+        lsp.CodeLens(range_of(lines.range(each.span.start, each.span.end)), command=command(each, uri))
+        for each in found
+    ]
+
+
+def command(offer: TestOffer, uri: str) -> lsp.Command:
+    """The command that runs tests. Its arguments are the open document and the places of the tests' names."""
+    places = [[span.path, span.start] for span in offer.tests]
+    return lsp.Command(title=offer.title, command=RUN_TESTS, arguments=[uri, places])
 
 
 def completion(found: Completion, lines: Lines, offset: int) -> lsp.CompletionList:

@@ -17,6 +17,7 @@ from bridge.editor.lines import Lines
 from bridge.editor.outline import folds, outline
 from bridge.editor.semantic import LEGEND, encoded
 from bridge.editor.server import RouteServer, path_of, uri_of
+from bridge.editor.test_runs import offers
 from bridge.language.diagnostics.source import SourceText
 
 _WATCHED = ("**/*.route", "**/*.yaml", "**/*.yml", "**/*.csv")
@@ -27,6 +28,7 @@ def make_server(config: Path | None = None) -> RouteServer:
     server = RouteServer(config)
     for method, answer, options in _FEATURES:
         server.feature(method, options)(answer)
+    server.command(convert.RUN_TESTS)(_run_tests)
     return server
 
 
@@ -126,13 +128,28 @@ def _layout(ls: RouteServer, params: lsp.DocumentFormattingParams) -> list[lsp.T
     return [lsp.TextEdit(convert.range_of(Lines(text).range(0, len(text))), after)]
 
 
-def _offered(ls: RouteServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
+def _offered(ls: RouteServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction | lsp.Command]:
     found = ls.file(params.text_document.uri)
     if found is None:
         return []
     snapshot, file, lines = found
     start, end = (lines.offset(convert.place(each)) for each in (params.range.start, params.range.end))
-    return convert.actions(actions(snapshot, file.source.path, start, end), snapshot, uri_of)
+    fixes = convert.actions(actions(snapshot, file.source.path, start, end), snapshot, uri_of)
+    uri = params.text_document.uri
+    runs = [each for each in offers(snapshot, file) if each.span.start <= end and start <= each.span.end]
+    return [*fixes, *(convert.command(each, uri) for each in runs)]
+
+
+def _lenses(ls: RouteServer, params: lsp.CodeLensParams) -> list[lsp.CodeLens]:
+    found = ls.file(params.text_document.uri)
+    if found is None:
+        return []
+    snapshot, file, lines = found
+    return convert.lenses(offers(snapshot, file), lines, params.text_document.uri)
+
+
+async def _run_tests(ls: RouteServer, uri: str, places: list[list[Any]]) -> None:
+    await ls.run_tests(uri, [(str(path), int(start)) for path, start in places])
 
 
 def _preparing(ls: RouteServer, params: lsp.PrepareRenameParams) -> lsp.Range | None:
@@ -177,6 +194,7 @@ _FEATURES: tuple[tuple[str, Any, Any], ...] = (
         _offered,
         lsp.CodeActionOptions([lsp.CodeActionKind.QuickFix, lsp.CodeActionKind.SourceFixAll]),
     ),
+    (lsp.TEXT_DOCUMENT_CODE_LENS, _lenses, None),
     (lsp.TEXT_DOCUMENT_PREPARE_RENAME, _preparing, None),
     (lsp.TEXT_DOCUMENT_RENAME, _rename, lsp.RenameOptions(prepare_provider=True)),
 )

@@ -56,8 +56,10 @@ class Snapshot:
     """Every text that a diagnostic may point to."""
     roots: tuple[Path, ...]
     """The files that were checked together, without those that they import."""
-    advised: bool = True
-    """Whether the routes were examined for what never matches and the like."""
+    loaded: LoadedRoutes
+    """The checked routes and tests."""
+    labels: Mapping[str, str]
+    """The labels of the config."""
 
 
 @dataclass
@@ -87,11 +89,10 @@ class Project:
         self._nearby = not advice
         config = self._config_of(path)
         if config is not None:
-            found = self._checked(config.routes, config.known, config.channel_spans, advice=advice)
+            found = self._checked(config.routes, config.known, config, advice=advice)
             if path in found.files:
                 return found
-        channels = {} if config is None else config.channel_spans
-        return self._checked((Path(path),), self._alone(config), channels, advice=advice)
+        return self._checked((Path(path),), self._alone(config), config, advice=advice)
 
     @property
     def is_exact(self) -> bool:
@@ -125,9 +126,8 @@ class Project:
             return Known(channels=None, labels=None)
         return Known(config.known.channels, config.known.labels, retention_ns=config.known.retention_ns)
 
-    def _checked(
-        self, roots: tuple[Path, ...], known: Known, channels: Mapping[str, Span], *, advice: bool
-    ) -> Snapshot:
+    def _checked(self, roots: tuple[Path, ...], known: Known, config: LoadedConfig | None, *, advice: bool) -> Snapshot:
+        channels = {} if config is None else config.channel_spans
         if not channels:
             known = Known(None, known.labels, retention_ns=known.retention_ns, groups=known.groups)
         memory = self._memories.setdefault(roots, RoutesMemory())
@@ -137,7 +137,7 @@ class Project:
         files = self._files(loaded)
         return Snapshot(
             files, known, channels, loaded.falco_rules, loaded.checked.diagnostics, loaded.sources, roots,
-            loaded.advised,
+            loaded, {} if config is None else config.labels,
         )  # fmt: skip
 
     def _files(self, loaded: LoadedRoutes) -> dict[str, EditedFile]:

@@ -17,6 +17,8 @@ from bridge.editor.definitions import name_at
 from bridge.editor.lines import Lines
 from bridge.editor.names import Name
 from bridge.editor.project import EditedFile, Project, Snapshot, with_advice
+from bridge.editor.test_runs import run_tests
+from bridge.workbench.expectations import Failure
 
 _DEBOUNCE = 0.03
 """Seconds without a change after which the files are checked."""
@@ -36,6 +38,8 @@ class RouteServer(LanguageServer):
         """Of files whose texts have not changed since."""
         self._advised: dict[str, Snapshot] = {}
         """The last ones with advice."""
+        self._failures: dict[str, list[Failure]] = {}
+        """What the tests expected in vain that were run since the last change, by path."""
         self._waiting: asyncio.TimerHandle | None = None
         self._shown: dict[str, set[str]] = {}
         """The files with diagnostics, by the open file for which they were published."""
@@ -48,6 +52,7 @@ class RouteServer(LanguageServer):
         """Take the document's text; check it after a pause."""
         self.project.texts[path_of(uri)] = self.text(uri).replace("\r\n", "\n")
         self._snapshots.clear()
+        self._failures.clear()
         self._later(0 if at_once else _DEBOUNCE, self._check_first if at_once else self._checked)
 
     def closed(self, uri: str) -> None:
@@ -70,7 +75,7 @@ class RouteServer(LanguageServer):
         found = self._snapshots.get(path)
         if found is None:
             found = self.project.snapshot(path, advice=False)
-            if not found.advised and path in self._advised:
+            if not found.loaded.advised and path in self._advised:
                 found = with_advice(found, self._advised[path])
             self._snapshots[path] = found
         return found
@@ -116,13 +121,33 @@ class RouteServer(LanguageServer):
         """Send the problems of every open file, and of the files that act together with it."""
         for path in list(self.project.texts):
             snapshot = self.snapshot(path)
-            wanted = {path, *(each.span.path for each in snapshot.diagnostics)}
+            wanted = {path, *(each.span.path for each in snapshot.diagnostics), *self._failures}
             for other in self._shown.get(path, set()) - wanted:
                 self._send(other, ())
             self._shown[path] = wanted
             for each in wanted:
                 own = [problem for problem in snapshot.diagnostics if problem.span.path == each]
-                self._send(each, convert.diagnostics(own, snapshot, uri_of))
+                failed = convert.failures(self._failures.get(each, ()), snapshot)
+                self._send(each, [*convert.diagnostics(own, snapshot, uri_of), *failed])
+
+    async def run_tests(self, uri: str, places: Sequence[tuple[str, int]]) -> None:
+        """Run tests beside the loop, show the outcome, and what failed as diagnostics until the next change."""
+        snapshot = self.project.snapshot(path_of(uri))
+        before = dict(self.project.texts)
+        outcome = await asyncio.to_thread(run_tests, snapshot, places)
+        if outcome is None:
+            self._show("the routes have errors: fix them, then run the tests", lsp.MessageType.Warning)
+        elif before != self.project.texts:
+            self._show("the text has changed: run the tests again", lsp.MessageType.Warning)
+        else:
+            self._failures = {}
+            for failure in outcome.failures:
+                self._failures.setdefault(failure.span.path, []).append(failure)
+            self.publish()
+            self._show(f"tests: {outcome}", lsp.MessageType.Warning if outcome.failed else lsp.MessageType.Info)
+
+    def _show(self, text: str, kind: lsp.MessageType) -> None:
+        self.window_show_message(lsp.ShowMessageParams(kind, text))
 
     def _send(self, path: str, diagnostics: Sequence[lsp.Diagnostic]) -> None:
         parameters = lsp.PublishDiagnosticsParams(uri_of(path), list(diagnostics))

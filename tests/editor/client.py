@@ -22,12 +22,20 @@ class Editor:
         self.folder = folder
         self.client = LanguageClient("test", "1")
         self.problems: dict[str, list[lsp.Diagnostic]] = {}
+        self.messages: list[lsp.ShowMessageParams] = []
+        self.publications = 0
         self._published = asyncio.Event()
         self._versions: dict[str, int] = {}
 
         @self.client.feature(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
         def take(params: lsp.PublishDiagnosticsParams) -> None:
             self.problems[params.uri] = list(params.diagnostics)
+            self.publications += 1
+            self._published.set()
+
+        @self.client.feature(lsp.WINDOW_SHOW_MESSAGE)
+        def show(params: lsp.ShowMessageParams) -> None:
+            self.messages.append(params)
             self._published.set()
 
     def uri(self, name: str) -> str:
@@ -64,6 +72,20 @@ class Editor:
             await asyncio.wait_for(published(), _PATIENCE)
         except TimeoutError:
             raise AssertionError(f"{wanted} expected, shown: {self.problems.get(uri)}") from None
+
+    def shown(self, name: str) -> list[lsp.Diagnostic]:
+        """The diagnostics of a document."""
+        return self.problems.get(self.uri(name), [])
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that the server publishes or shows."""
+
+        async def met() -> None:
+            while not condition():
+                self._published.clear()
+                await self._published.wait()
+
+        await asyncio.wait_for(met(), _PATIENCE)
 
     def at(self, name: str, text: str, part: str, *, after: bool = False) -> dict[str, Any]:
         """The place of a part of the text, for a request."""

@@ -196,3 +196,61 @@ def test_edits_and_outline(tmp_path: Path) -> None:
         assert list(colours.data[:5]) == [1, 6, 10, 0, 0]
 
     edit(project(tmp_path), session)
+
+
+def test_tests_are_run_from_a_route_and_failures_shown_until_the_next_change(tmp_path: Path) -> None:
+    """By the command of a lens, which a code action has too. One passes, one fails."""
+    text = f'{PAGES}test "late" {{ event {{ rule = "Unknown " }} expect "😀 rm -rf" to secops }}\n'
+
+    async def session(editor: Editor) -> list[lsp.Diagnostic]:
+        client, document = editor.client, lsp.TextDocumentIdentifier(editor.uri("pages.route"))
+        editor.open("pages.route", text)
+        lenses = await client.text_document_code_lens_async(lsp.CodeLensParams(document))
+        titles = [(each.range.start.line, each.command and each.command.title) for each in lenses or ()]
+        assert titles == [(3, "run its 2 tests"), (9, "run this test"), (13, "run this test")]
+        command = (lenses or ())[0].command
+        assert command is not None
+        head = lsp.Range(lsp.Position(3, 0), lsp.Position(3, 0))
+        context = lsp.CodeActionContext([])
+        offered = await client.text_document_code_action_async(lsp.CodeActionParams(document, head, context))
+        assert list(offered or ()) == [command]
+        run = lsp.ExecuteCommandParams(command.command, arguments=command.arguments)
+        await client.workspace_execute_command_async(run)
+        await editor.until(lambda: any(each.source == "falco-bridge test" for each in editor.shown("pages.route")))
+        assert [each.message for each in editor.messages] == ["tests: 1 passed, 1 failed"]
+        found = [each for each in editor.shown("pages.route") if each.source == "falco-bridge test"]
+        editor.change("pages.route", text.replace("to    secops", "to    nobody"))
+        await editor.until(lambda: not any(each.source == "falco-bridge test" for each in editor.shown("pages.route")))
+        await client.workspace_execute_command_async(run)
+        await editor.until(lambda: len(editor.messages) == 2)
+        assert "errors" in editor.messages[1].message
+        return found
+
+    failures = edit(project(tmp_path), session)
+    assert {each.range.start.line for each in failures} == {13}
+    assert any("rm -rf" in each.message for each in failures)
+
+
+def test_quick_typing_is_answered_for_the_last_text(tmp_path: Path) -> None:
+    """A hundred changes without a pause, each with a question that is not waited for."""
+
+    async def session(editor: Editor) -> None:
+        client, document = editor.client, lsp.TextDocumentIdentifier(editor.uri("pages.route"))
+        editor.open("pages.route", PAGES)
+        await editor.codes("pages.route", set())
+        published = editor.publications
+        for number in range(100):
+            editor.change("pages.route", PAGES.replace("to    secops", f"to    secops{number}"))
+        place = editor.at("pages.route", PAGES, "oncall")
+        beyond = {**place, "position": lsp.Position(10_000, 10_000)}
+        assert await client.text_document_hover_async(lsp.HoverParams(**beyond)) is None
+        assert await client.text_document_hover_async(lsp.HoverParams(**place)) is not None
+        await editor.codes("pages.route", {"R203"})
+        await editor.until(lambda: "secops99" in editor.shown("pages.route")[0].message)
+        assert editor.publications - published < 100
+        editor.change("pages.route", PAGES)
+        await editor.codes("pages.route", set())
+        symbols = await client.text_document_document_symbol_async(lsp.DocumentSymbolParams(document))
+        assert len(symbols or ()) == 3
+
+    edit(project(tmp_path), session)

@@ -176,12 +176,18 @@ class Scope:
 def expand(scope: Scope, words: Sequence[Word]) -> tuple[Word, ...]:
     """The items, with names of lists replaced by their items."""
     items: list[Word] = []
+    names, used, lists = scope.reads.names, scope.reads.used, scope.lists
     for word in words:
-        named = None if word.quoted else scope.items(word.text)
+        if word.quoted:
+            items.append(word)
+            continue
+        key = NameKind.LIST, word.text
+        names.add(key)
+        named = lists.get(word.text)
         if named is None:
             items.append(word)
         else:
-            scope.find(NameKind.LIST, word.text)
+            used.add(key)
             items += (Word(each.text, each.quoted, word.span) for each in named)
     return tuple(items)
 
