@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import threading
 import urllib.error
@@ -9,7 +10,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from random import Random
+from random import Random, randrange
 
 import psycopg
 import pytest
@@ -22,7 +23,6 @@ from tests.conftest import FULL
 from tests.e2e.harness import Instance
 from tests.e2e.test_kill import jitter
 from tests.e2e.test_kill_memory import ROUTES, Receiver
-from tests.e2e.test_many import free_port
 from tests.support.builders import falco_json
 from tests.support.postgres import in_schema, new_schema
 from tests.support.waiting import wait_until
@@ -40,16 +40,28 @@ def url(postgres: str) -> Iterator[str]:
         connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
+def quiet_port() -> int:
+    """A free port that no connection of another process gets while a bridge is down."""
+    while True:
+        port = randrange(20_000, 30_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
 class Member:
     """One bridge of the fleet."""
 
     def __init__(self, instance: Instance, url: str, channel: str) -> None:
         self.instance = instance
-        self.port = free_port()
+        self.port = quiet_port()
         instance.configure(
             ROUTES, {"hook": channel, "limited": channel, "counted": channel},
             sources=[{"http": f"127.0.0.1:{self.port}"}], journal={"url": url, "path": "local"},
-            roles=["intake", "memory", "courier"], shutdown={"drain": "5s"},
+            roles=["intake", "memory", "courier"],
         )  # fmt: skip
         self.process: subprocess.Popen[bytes]
         self.start()
@@ -136,7 +148,7 @@ def test_killing_owners_loses_and_doubles_no_count(url: str, tmp_path_factory: p
                 )  # fmt: skip
             wait_until(lambda: undelivered(url) == 0, "every delivery", seconds=300)
             for each in members:
-                each.instance.stop(each.process, seconds=120)
+                assert each.instance.stop(each.process, seconds=120) == 0, each.instance.log
                 assert "Traceback" not in each.instance.log, each.instance.log
         finally:
             for each in members:

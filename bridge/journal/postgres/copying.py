@@ -10,13 +10,14 @@ import psycopg
 
 from bridge.journal.errors import JournalError
 from bridge.journal.location import DatabaseLocation
-from bridge.journal.postgres.connection import first_connect
-from bridge.journal.postgres.database import Statements, marks, storable
+from bridge.journal.postgres.connection import PgConnection, first_connect
+from bridge.journal.postgres.database import Database, Statements, marks, storable
 from bridge.journal.postgres.faults import explain
 from bridge.journal.postgres.migrate import UNFINISHED, check, migrate, read_format
 from bridge.journal.postgres.migrations import COURIER, MIGRATIONS, NEW, ROUTER
 from bridge.journal.postgres.new_deliveries import ALERT_BYTES, DELIVERY_BYTES
 from bridge.journal.postgres.ownership import Ownership
+from bridge.journal.postgres.partitions.conversion import join
 from bridge.journal.secret_names import LINKS, STATE_KEYS
 from bridge.journal.sql.copying import TABLES, Row, Table, select
 
@@ -44,11 +45,15 @@ class PostgresStore:
 
     @classmethod
     def source(cls, location: DatabaseLocation) -> PostgresStore:
-        """The journal. Raises JournalError where there is none, or a bridge uses it."""
+        """The journal. Raises JournalError where there is none, or a bridge uses it.
+
+        What the routes of a fleet remember is put together first, as a single bridge does when it starts.
+        """
         store = cls(location)
         try:
             check(store._connection, store.name, to_write=True)
             store._own()
+            join(Database(store._connection, store._lost, store.name))
         except JournalError:
             store.close()
             raise
@@ -138,6 +143,10 @@ class PostgresStore:
         if any(self.count(table) for table in TABLES):
             raise JournalError(f"{self.name} has a journal and was not changed; name another schema or database")
         self._mark(UNFINISHED, UNFINISHED)
+
+    def _lost(self) -> PgConnection:
+        """Another session would not have the locks of this one."""
+        raise JournalError(f"the connection to the journal's database {self._name} was lost; copy again")
 
     def _own(self) -> None:
         with self._explained():

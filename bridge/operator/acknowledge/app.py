@@ -20,6 +20,7 @@ from starlette.routing import Route
 from bridge.common.text import one_line
 from bridge.delivery.ack_link import PATH, Claim, read_token
 from bridge.http.hosts import is_known_host, is_other_origin
+from bridge.journal import JournalError
 from bridge.operator.acknowledge.page import LONGEST_NAME, incident_page, message_page
 from bridge.operator.serving.work import in_thread
 from bridge.routing.memory.engine import IncidentRecord
@@ -89,11 +90,19 @@ class _Pages:
         except (ValueError, ClientDisconnect):
             return _page(400, "Not accepted", "The form could not be read.")
         actor = f"link via {one_line(claim.channel, 100)}"
-        await in_thread(lambda: self._controls.acknowledge(claim.incident, f"{name} ({actor})" if name else actor))
+        try:
+            await in_thread(lambda: self._controls.acknowledge(claim.incident, f"{name} ({actor})" if name else actor))
+        except JournalError as error:
+            self._log.warning("incident not acknowledged", problem=str(error))
+            return _page(503, "Not acknowledged", "Try again in a moment.", {"Retry-After": "5"})
         return await self._show(claim)
 
     async def _show(self, claim: Claim) -> Response:
-        found = await in_thread(lambda: [each for each in self._controls.incidents() if each.id == claim.incident])
+        try:
+            found = await in_thread(lambda: [each for each in self._controls.incidents() if each.id == claim.incident])
+        except JournalError as error:
+            self._log.warning("incident not read", problem=str(error))
+            return _page(503, "Not available", "Try again in a moment.", {"Retry-After": "5"})
         if not found:
             return _page(404, "This incident is not known any more", "It was resolved more than a day ago.")
         return HTMLResponse(incident_page(found[0]), headers=_HEADERS)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from bridge.alert import Priority
+from bridge.journal import JournalError
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.model import ChangeIncidents, IncidentList, IncidentStatus, ListIncidents
 from bridge.routing.memory.engine import IncidentRecord
@@ -32,18 +34,20 @@ class IncidentOperations:
 
     def list_all(self, _actor: Actor, request: ListIncidents) -> IncidentList:
         """The incidents, the latest match first."""
-        found = self._controls.incidents()
+        found = _answered(self._controls.incidents)
         if request.open:
             found = [each for each in found if each.incident.state is IncidentState.OPEN]
         return IncidentList(items=[_incident(each) for each in found])
 
     def acknowledge(self, actor: Actor, request: ChangeIncidents) -> IncidentList:
         """Cancel the escalations of incidents."""
-        return self._changed(self._controls.acknowledge(request.target, actor.name), request.target, "open")
+        changed = _answered(lambda: self._controls.acknowledge(request.target, actor.name))
+        return self._changed(changed, request.target, "open")
 
     def resolve(self, actor: Actor, request: ChangeIncidents) -> IncidentList:
         """End incidents."""
-        return self._changed(self._controls.resolve(request.target, actor.name), request.target, "open or acknowledged")
+        changed = _answered(lambda: self._controls.resolve(request.target, actor.name))
+        return self._changed(changed, request.target, "open or acknowledged")
 
     def _changed(self, changed: list[IncidentRecord], target: str, state: str) -> IncidentList:
         """The incidents as they are now."""
@@ -52,7 +56,15 @@ class IncidentOperations:
                 f"no incident of `{target[:100]}` is {state}; `falco-bridge incidents` lists them", 404
             )
         ids = {each.id for each in changed}
-        return IncidentList(items=[_incident(each) for each in self._controls.incidents() if each.id in ids])
+        return IncidentList(items=[_incident(each) for each in _answered(self._controls.incidents) if each.id in ids])
+
+
+def _answered(action: Callable[[], list[IncidentRecord]]) -> list[IncidentRecord]:
+    """The result. In a fleet, the database or the owner of an incident may not answer."""
+    try:
+        return action()
+    except JournalError as error:
+        raise OperationError(str(error), 503) from error
 
 
 def _incident(record: IncidentRecord) -> IncidentStatus:

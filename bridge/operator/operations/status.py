@@ -173,7 +173,7 @@ def _source(state: SourceState, found: Mapping[str, str]) -> SourceStatus:
 def _routes(inspector: Inspector, routes: Sequence[str]) -> list[RouteStatus]:
     """Each route; ``otherwise`` too, once it has decided."""
     by_route: dict[str, dict[str, int]] = {name: {} for name in routes}
-    for (route, reason), count in inspector.counts.decisions.copy().items():
+    for (route, reason), count in inspector.counts.all_decisions().items():
         by_route.setdefault(route, {})[reason] = count
     return [RouteStatus(route=name, decisions=counts) for name, counts in islice(by_route.items(), _MOST_LISTED)]
 

@@ -10,6 +10,7 @@ import pytest
 from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.opening import open_for_router
+from bridge.journal.postgres.opening import copy_source
 from bridge.journal.protocols import Journal
 from bridge.journal.records import MemoryWrite
 from bridge.pipeline.timers import load_state
@@ -56,6 +57,8 @@ def test_there_and_back_again(location: DatabaseLocation) -> None:
                 assert number in shared.partitions_of(row.clause, row.key, row.row)
         store.close()
         fleet.journal.close()
+        copy_source(location).close()
+        assert fleet.connection.execute("SELECT count(*) > 0 FROM state").fetchone() == (True,)
         fleet.journal = open_for_router(location)
         assert fleet.connection.execute("SELECT count(*) FROM partition_state").fetchone() == (0,)
         assert remembered(load_state(fleet.journal.memory)) == remembered(state)
