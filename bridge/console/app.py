@@ -68,7 +68,8 @@ class Console:
 def console_app(console: Console) -> ASGIApp:
     """The application for one listener."""
     backtests = Backtests(console.config)
-    answers = _Answers(console, backtests)
+    hits = HitCounter(console.reader.journal)
+    answers = _Answers(console, backtests, hits)
     listed = [Route(page.path, answers.guarded(answers.page(page)), methods=["GET"]) for page in _PAGES]
     listed += [Route(act.path, answers.guarded(answers.act(act)), methods=["POST"]) for act in _ACTS]
     for path, endpoint, methods in Endpoints(backtests, console.reader.journal).listed():
@@ -86,7 +87,7 @@ def console_app(console: Console) -> ASGIApp:
         Route("/static/{name}", _static, methods=["GET"]),
     ]
     pages = Starlette(routes=listed, exception_handlers={HTTPException: _nothing, Exception: _failed})
-    api = api_app(_operations(console), VisitorAccess(console.access), CONSOLE)
+    api = api_app(_operations(console, hits), VisitorAccess(console.access), CONSOLE)
 
     async def either(scope: Scope, receive: Receive, send: Send) -> None:
         is_api = scope["type"] == "http" and scope["path"].startswith("/api/")
@@ -95,17 +96,17 @@ def console_app(console: Console) -> ASGIApp:
     return either
 
 
-def _operations(console: Console) -> tuple[Operation, ...]:
+def _operations(console: Console, hits: HitCounter) -> tuple[Operation, ...]:
     """Every operation of the operator API."""
-    searches = search_operations(AlertOperations(console.reader))
+    searches = search_operations(AlertOperations(console.reader, hits, console.client))
     return *forwarded(described_operations(), console.client), *searches
 
 
 class _Answers:
-    def __init__(self, console: Console, backtests: Backtests) -> None:
+    def __init__(self, console: Console, backtests: Backtests, hits: HitCounter) -> None:
         self._console = console
         self._backtests = backtests
-        self._hits = HitCounter(console.reader.journal)
+        self._hits = hits
         self._log = structlog.get_logger("console")
 
     def guarded(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:

@@ -146,3 +146,28 @@ class SessionPage(Answer, frozen=True):
 
     items: list[TerminalSession]
     next: Annotated[str | None, Meta(description="The `cursor` of the next page; null on the last page.")]
+
+
+class ListRoutes(Request, frozen=True):
+    """Which routes to list."""
+
+    cursor: _Cursor = ""
+    limit: Limit = 100
+
+
+class RouteMatches(Answer, frozen=True):
+    """How often a route has matched."""
+
+    route: str
+    matched: Annotated[dict[str, int], Meta(description="Alerts that matched in the last `1 h`, `24 h` and `7 d`.")]
+    last_ns: Annotated[int | None, Meta(description="When the latest of them was received; null for never.")]
+    decisions: Annotated[dict[str, int], Meta(description="Decisions since the bridge started, by reason.")]
+
+
+class RouteMatchPage(Answer, frozen=True):
+    """The routes of the running bridge, in their order. Counted at most every half minute."""
+
+    items: list[RouteMatches]
+    complete: Annotated[dict[str, bool], Meta(description="By span, whether all its alerts were counted in time.")]
+    oldest_ns: Annotated[int | None, Meta(description="When the oldest counted alert was received.")]
+    next: Annotated[str | None, Meta(description="The `cursor` of the next page; null on the last page.")]

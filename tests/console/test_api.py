@@ -90,6 +90,15 @@ def test_sessions_have_their_commands(visitor: Visitor) -> None:
     call(visitor, "GET", "/sessions/none", 404)
 
 
+def test_routes_have_their_matches(visitor: Visitor) -> None:
+    """In pages, in the order of the routes."""
+    routes = pages(visitor, "/routes", limit=2)
+    assert [each["route"] for each in routes][:3] == ["hostile", "flood", "typed"]
+    assert set(routes[0]["matched"]) == {"1 h", "24 h", "7 d"}
+    assert routes[0]["matched"]["7 d"] == len(CORPUS)
+    assert routes[0]["last_ns"] > 0
+
+
 def test_the_tail_is_a_stream(visitor: Visitor) -> None:
     """Of events that a program can read."""
     headers = {"Authorization": f"Bearer {visitor.token}"}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bridge.alert import Alert
+from bridge.console.hits import WINDOWS, HitCounter
 from bridge.console.reader import Question, Reader
 from bridge.console.terminal_sessions import Session, sessions_of
 from bridge.history.story import DeliveryStory
@@ -19,7 +20,10 @@ from bridge.operator.alert_model import (
     AlertDetail,
     AlertPage,
     AlertSummary,
+    ListRoutes,
     ListSessions,
+    RouteMatches,
+    RouteMatchPage,
     SearchAlerts,
     SessionPage,
     ShowAlert,
@@ -29,7 +33,8 @@ from bridge.operator.alert_model import (
     TerminalSession,
     WatchAlerts,
 )
-from bridge.operator.model import AttemptStatus
+from bridge.operator.client import AdminClient, AdminError
+from bridge.operator.model import AttemptStatus, Status
 from bridge.operator.operations.pages import Page
 from bridge.terminal.derived import shown_text
 
@@ -40,8 +45,11 @@ _WRONG, _UNKNOWN = 400, 404
 class AlertOperations:
     """The operations on one journal. Callable from any thread."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, hits: HitCounter, client: AdminClient) -> None:
+        """``client`` asks the bridge for the names of its routes."""
         self._reader = reader
+        self._hits = hits
+        self._client = client
 
     def search(self, _actor: Actor, request: SearchAlerts) -> AlertPage:
         """The alerts that a question asks for."""
@@ -88,6 +96,32 @@ class AlertOperations:
         with _reading():
             found = self._reader.commands(before=int(request.cursor or 0))
         return SessionPage(items=[_session(each) for each in sessions_of(found.alerts)], next=_next(found.next_before))
+
+    def list_routes(self, _actor: Actor, request: ListRoutes) -> RouteMatchPage:
+        """How often routes have matched."""
+        try:
+            routes = self._client.get("/api/v1/status", Status).routes
+        except AdminError as error:
+            raise OperationError(str(error), error.status) from error
+        with _reading():
+            counted = self._hits.count([each.route for each in routes])
+        first = int(request.cursor or 0)
+        shown = routes[first : first + request.limit]
+        spans = [name for name, _ in WINDOWS]
+        return RouteMatchPage(
+            items=[
+                RouteMatches(
+                    route=each.route,
+                    matched=dict(zip(spans, counted.routes[each.route].counts, strict=True)),
+                    last_ns=counted.routes[each.route].last_ns,
+                    decisions=each.decisions,
+                )
+                for each in shown
+            ],
+            complete=dict(zip(spans, counted.complete, strict=True)),
+            oldest_ns=counted.oldest_ns,
+            next=_next(first + len(shown)) if first + len(shown) < len(routes) else None,
+        )
 
     def show_session(self, _actor: Actor, request: ShowSession) -> TerminalSession:
         """One terminal session."""

@@ -9,7 +9,9 @@ from bridge.operator.actor import Actor, OperationError
 from bridge.operator.alert_model import (
     AlertDetail,
     AlertPage,
+    ListRoutes,
     ListSessions,
+    RouteMatchPage,
     SearchAlerts,
     SessionPage,
     ShowAlert,
@@ -40,6 +42,9 @@ class RecordedAlerts(Protocol):
     def list_sessions(self, actor: Actor, request: ListSessions) -> SessionPage:
         """Terminal sessions."""
 
+    def list_routes(self, actor: Actor, request: ListRoutes) -> RouteMatchPage:
+        """How often routes have matched."""
+
     def show_session(self, actor: Actor, request: ShowSession) -> TerminalSession:
         """One terminal session."""
 
@@ -60,7 +65,7 @@ class ElsewhereAlerts:
         )
         raise OperationError(f"the console serves this, {where}", _MISDIRECTED)
 
-    show = list_sessions = show_session = search
+    show = list_sessions = show_session = list_routes = search
 
     def tail(self) -> Any:
         """As ``search``."""
@@ -85,6 +90,10 @@ def search_operations(alerts: RecordedAlerts) -> tuple[Operation, ...]:
         Operation(
             "GET", f"{PREFIX}/tail", "Server-sent events: the alerts that were stored since the last one.",
             WatchAlerts, Tail, no_stream, streams=True, open=alerts.tail, served_by=CONSOLE,
+        ),
+        Operation(
+            "GET", f"{PREFIX}/routes", "How often routes have matched.", ListRoutes, RouteMatchPage,
+            alerts.list_routes, served_by=CONSOLE,
         ),
         Operation(
             "GET", f"{PREFIX}/sessions", "Terminal sessions, the latest first.", ListSessions, SessionPage,
