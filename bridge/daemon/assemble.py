@@ -117,7 +117,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     index = HistoryIndex(config.journal.location, log, generation.loaded.secret_names)
     maintenance = JournalMaintenance(
         journal.maintenance, intake.between_batches, _retention(generation), clock, on_removed=index.removed,
-        on_duty=partial(on_duty, "maintenance"),
+        on_duty=partial(on_duty, "maintenance"), first_number=journal.history.first_number,
     )  # fmt: skip
 
     def use_routes(new: Generation) -> dict[str, int]:

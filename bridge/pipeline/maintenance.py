@@ -31,11 +31,12 @@ class JournalMaintenance(Background):
         clock: Clock = SYSTEM_CLOCK,
         on_removed: Callable[[int], None] = lambda _number: None,
         on_duty: Callable[[], bool] = lambda: True,
+        first_number: Callable[[], int] = lambda: 1,
     ) -> None:
         """``maintenance`` belongs to the journal that the intake writes to; ``between_batches`` is the intake's.
 
         ``on_removed`` is called with the greatest number of an alert that was removed. Rounds in which ``on_duty`` is
-        False are left to another bridge.
+        False are left to another bridge; ``first_number`` of the journal then says what that one has removed.
         """
         super().__init__("journal maintenance")
         self._maintenance = maintenance
@@ -44,6 +45,7 @@ class JournalMaintenance(Background):
         self._doubted = DoubtedTime(Timeline(clock), maintenance.latest_ns())
         self._on_removed = on_removed
         self._on_duty = on_duty
+        self._first_number = first_number
         self._reported = False
         self._log = structlog.get_logger("journal")
 
@@ -53,9 +55,10 @@ class JournalMaintenance(Background):
 
     def _run(self) -> None:
         while not self._stop.wait(_ROUND_SECONDS):
-            if not self._on_duty():
-                continue
             try:
+                if not self._on_duty():
+                    self._between_batches(self._follow_others)
+                    continue
                 self._prepare()
                 while self._between_batches(self._step):
                     self._on_removed(self._maintenance.removed_up_to)
@@ -72,6 +75,11 @@ class JournalMaintenance(Background):
             return False
         now_ns, doubted_ns = self._doubted.check()
         return self._maintenance.step(self._policy.extended(doubted_ns), now_ns)
+
+    def _follow_others(self) -> bool:
+        if not self._stop.is_set():
+            self._on_removed(self._first_number() - 1)
+        return False
 
     def _prepare(self) -> None:
         complete = self._maintenance.prepare()
