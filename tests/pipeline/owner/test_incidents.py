@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
 from bridge.journal import JournalBusyError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.opening import open_requests, open_to_read
+from bridge.operator.actor import Actor, OperationError
+from bridge.operator.model import ChangeIncidents
+from bridge.operator.operations.incidents import IncidentOperations
 from bridge.pipeline.owner import incidents as fleet_incidents
 from bridge.pipeline.owner.incidents import FleetIncidents
 from bridge.pipeline.timers import load_state
@@ -52,6 +56,15 @@ def incidents_of(fleet: Fleet) -> FleetIncidents:
     return FleetIncidents(lambda: open_requests(fleet.location), lambda: fleet.router, lambda: None)
 
 
+class Asking:
+    """As Controls."""
+
+    def __init__(self, asked: FleetIncidents) -> None:
+        self.incidents = asked.incidents
+        self.acknowledge = partial(asked.acknowledge, _now_ns=0)
+        self.resolve = partial(asked.resolve, _now_ns=0)
+
+
 def open_some(fleet: Fleet) -> None:
     for _, alert in received([(0, 0, "a", pod, "u") for pod in "pqrst"]):
         fleet.receive(alert, START)
@@ -85,8 +98,13 @@ def test_without_an_owner_it_says_so(location: DatabaseLocation, monkeypatch: py
     monkeypatch.setattr(fleet_incidents, "_ANSWER_SECONDS", 0.05)
     with fleet_of(location, ESCALATING) as fleet:
         open_some(fleet)
+        asked = incidents_of(fleet)
         with pytest.raises(JournalBusyError, match="have no owner at present"):
-            incidents_of(fleet).acknowledge("r", "alice", 0)
+            asked.acknowledge("r", "alice", 0)
+        operations = IncidentOperations(Asking(asked))
+        with pytest.raises(OperationError, match="repeat the command") as refused:
+            operations.resolve(Actor("alice"), ChangeIncidents(target="r"))
+        assert refused.value.status == 503
         assert fleet.connection.execute("SELECT count(*) FROM requests").fetchone() == (0,)
 
 
