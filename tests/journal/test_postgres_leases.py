@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from bridge.common.secret import Secret
-from bridge.delivery import Capacity, Health
+from bridge.delivery import Capacity, DeliveryState, Health
 from bridge.journal.errors import JournalBusyError, JournalError, LeaseLostError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.members import CHANNEL, COURIER, DUTY, ROUTER, Member
@@ -293,3 +293,21 @@ def test_two_couriers_deliver_their_own_channels(location: DatabaseLocation) -> 
         assert (two.deliveries.undelivered(), two.deliveries.health()) == (3, {})
         two.deliveries.settle([settlement(send[0].id)], {"x": Health(delivered=1)})
         assert (two.deliveries.undelivered(), two.deliveries.health()) == (2, {"x": Health(delivered=1)})
+
+
+def test_a_dead_letter_that_is_retried_is_due_by_the_clock_of_the_database(location: DatabaseLocation) -> None:
+    """The clock of the machine on which it is retried may be hours ahead."""
+    with (
+        closing(open_for_router(location)) as router,
+        closing(open_for_courier(location, member("one"))) as courier,
+    ):
+        assert courier.membership is not None
+        router.alerts.append("falco", 0, entries(1, channel="x"))
+        channels = courier.membership.hold(CHANNEL, COURIER, lambda: ["x"])
+        courier.membership.join()
+        courier.deliveries.own_channels(channels.tokens, 0)
+        ((delivery,),) = courier.deliveries.claim(0, 1000, {"x": Capacity(1)})
+        courier.deliveries.settle([settlement(delivery.id, DeliveryState.DEAD)])
+        now_ns = courier.membership.clock.wall_ns()
+        assert router.dead_letters.retry([delivery.id], now_ns + 3600 * 10**9) == [delivery.id]
+        assert abs(courier.deliveries.due_times(["x"])["x"] - now_ns) < 600 * 10**9

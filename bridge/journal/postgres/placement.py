@@ -29,6 +29,11 @@ _ACTIVE = (
     "SELECT d.channel, d.order_key, d.id, d.state FROM unnest(?::text[], ?::bigint[]) AS k (channel, order_key) "
     f"JOIN deliveries AS d ON d.channel = k.channel AND d.order_key = k.order_key AND d.{OPEN} AND d.blocked = 0"
 )
+_DUE_BY_SERVER = (
+    "UPDATE deliveries SET due_ns = t.now, created_ns = t.now "
+    "FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000 AS now) AS t "
+    "WHERE id = ? AND EXISTS (SELECT 1 FROM members WHERE expires > clock_timestamp())"
+)
 _SET = "UPDATE deliveries SET blocked = ? WHERE id = ANY(?)"
 _UNBLOCK = (
     "UPDATE deliveries SET blocked = 0 WHERE blocked = 1 AND id IN (SELECT (SELECT d.id FROM deliveries AS d "
@@ -69,10 +74,11 @@ def unblock_first(statements: Statements, keys: Collection[_Key]) -> None:
 
 
 def reopen(connection: Connection, delivery_id: int) -> None:
-    """A dead letter is pending again: it is new, unless it has no key."""
+    """A dead letter is pending again: it is new, unless it has no key. In a fleet it is due by the database's clock."""
     connection.execute(
         f"UPDATE deliveries SET blocked = CASE WHEN order_key >= 0 THEN {NEW} ELSE 0 END WHERE id = ?", (delivery_id,)
     )
+    connection.execute(_DUE_BY_SERVER, (delivery_id,))
 
 
 def _places(new: dict[_Key, list[int]], active: dict[_Key, tuple[int, str]]) -> tuple[list[int], list[int]]:
