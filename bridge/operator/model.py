@@ -552,12 +552,17 @@ class IncidentList(Answer, frozen=True):
     """Incidents, the latest match first."""
 
     items: list[IncidentStatus]
+    next: Annotated[
+        str | None, Meta(description="The `cursor` of the next page; null on the last page, and without a `limit`.")
+    ] = None  # fmt: skip
 
 
 class ListIncidents(Request, frozen=True):
     """Which incidents to list."""
 
     open: Annotated[bool, Meta(description="Only those that are open.")] = False
+    cursor: Annotated[str, Meta(max_length=200, description="The `next` of the last page.")] = ""
+    limit: Limit | None = None
 
 
 class ChangeIncidents(Request, frozen=True):

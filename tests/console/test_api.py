@@ -99,6 +99,19 @@ def test_routes_have_their_matches(visitor: Visitor) -> None:
     assert routes[0]["last_ns"] > 0
 
 
+def test_incidents_come_in_pages(visitor: Visitor) -> None:
+    """The latest match first, each once; without a limit all at once."""
+    whole = call(visitor, "GET", "/incidents")
+    found = pages(visitor, "/incidents", limit=5)
+    assert len(whole["items"]) > 5
+    assert whole["next"] is None
+    assert {each["id"] for each in found} == {each["id"] for each in whole["items"]}
+    assert len(found) == len(whole["items"])
+    matched = [each["matched_ns"] for each in found]
+    assert matched == sorted(matched, reverse=True)
+    call(visitor, "GET", "/incidents", 400, params={"cursor": "x"})
+
+
 def test_the_tail_is_a_stream(visitor: Visitor) -> None:
     """Of events that a program can read."""
     headers = {"Authorization": f"Bearer {visitor.token}"}

@@ -8,7 +8,7 @@ from typing import Protocol
 from bridge.alert import Priority
 from bridge.journal import JournalError
 from bridge.operator.actor import Actor, OperationError
-from bridge.operator.model import ChangeIncidents, IncidentList, IncidentStatus, ListIncidents
+from bridge.operator.model import LARGEST_PAGE, ChangeIncidents, IncidentList, IncidentStatus, ListIncidents
 from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.memory.incident import IncidentState
 
@@ -37,7 +37,12 @@ class IncidentOperations:
         found = _answered(self._controls.incidents)
         if request.open:
             found = [each for each in found if each.incident.state is IncidentState.OPEN]
-        return IncidentList(items=[_incident(each) for each in found])
+        if request.limit is None and not request.cursor:
+            return IncidentList(items=[_incident(each) for each in found])
+        rest = sorted((each for each in found if _place(each) > _from(request.cursor)), key=_place)
+        shown = rest[: request.limit or LARGEST_PAGE]
+        following = f"{shown[-1].incident.matched_ns}-{shown[-1].id}" if len(shown) < len(rest) else None
+        return IncidentList(items=[_incident(each) for each in shown], next=following)
 
     def acknowledge(self, actor: Actor, request: ChangeIncidents) -> IncidentList:
         """Cancel the escalations of incidents."""
@@ -65,6 +70,21 @@ def _answered(action: Callable[[], list[IncidentRecord]]) -> list[IncidentRecord
         return action()
     except JournalError as error:
         raise OperationError(str(error), 503) from error
+
+
+def _place(record: IncidentRecord) -> tuple[int, str]:
+    """Where an incident stands in the list."""
+    return -record.incident.matched_ns, record.id
+
+
+def _from(cursor: str) -> tuple[int, str]:
+    """The place after which a page begins. Raises OperationError."""
+    if not cursor:
+        return -(2**63), ""
+    matched_ns, _, identity = cursor.partition("-")
+    if not (matched_ns.isascii() and matched_ns.isdigit() and identity):
+        raise OperationError("`cursor` is not the `next` of a page", 400)
+    return -int(matched_ns), identity
 
 
 def _incident(record: IncidentRecord) -> IncidentStatus:
