@@ -60,6 +60,16 @@ CASES: dict[str, Values] = {
             "persistence": {"existingClaim": "journal"},
         }
     },
+    "fleet": {
+        "central": {"replicas": 3, "http": {"tlsSecret": "tls"}},
+        "postgresql": {
+            "url": "postgresql://falco_bridge@db.example.org/falco?sslmode=verify-full",
+            "secret": "database",
+            "passwordKey": "password",
+            "tlsSecret": "database-tls",
+            "clientCertificate": True,
+        },
+    },
     "PostgreSQL": {
         "config": {
             "journal": {
@@ -132,6 +142,29 @@ def test_only_a_source_that_needs_root_runs_as_root(case: str, user: int, more: 
     assert {key: context[key] for key in context if key in {"supplementalGroups", "seLinuxOptions"}} == more
     initial = [each["securityContext"]["capabilities"] for each in pod.get("initContainers", ())]
     assert initial == ([{"drop": ["ALL"], "add": ["CHOWN"]}] if case == "container logs" else [])
+
+
+@needs_helm
+def test_bridges_with_one_database_are_a_fleet() -> None:
+    """They are spread over nodes, without volumes; the Service leaves out those that are not ready."""
+    manifests = render(CASES["fleet"])
+    deployment, pod = of_kind(manifests, "Deployment")["spec"], pod_of(manifests)
+    assert deployment["replicas"] == 3
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert {"name": "journal", "emptyDir": {}} in pod["volumes"]
+    (term,) = pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert term["podAffinityTerm"]["labelSelector"] == deployment["selector"]
+    assert of_kind(manifests, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert of_kind(manifests, "Service")["spec"]["publishNotReadyAddresses"] is False
+    config = yaml.safe_load(of_kind(manifests, "ConfigMap")["data"]["falco-bridge.yaml"])
+    assert config["roles"] == ["intake", "memory", "courier"]
+    assert config["journal"]["password"] == "${file:/run/secrets/postgresql/password}"
+    assert config["journal"]["url"].endswith(
+        "?sslmode=verify-full&sslrootcert=/run/secrets/postgresql-tls/ca.crt"
+        "&sslcert=/run/secrets/postgresql-tls/tls.crt&sslkey=/run/secrets/postgresql-tls/tls.key"
+    )
+    assert "replicas needs postgresql.url" in refused({"central": {"replicas": 2}})
+    assert "needs mode: central" in refused({"mode": "node", "postgresql": {"url": "postgresql://b@db/falco"}})
 
 
 @needs_helm

@@ -10,6 +10,17 @@
 {{- if eq .Values.mode "node" }}
 {{- $_ := set $journal "retention" (dict "size" .Values.node.journalSize) }}
 {{- end }}
+{{- if .Values.postgresql.url }}
+{{- $_ := set $journal "path" "/var/lib/falco-bridge/local" }}
+{{- $_ := set $journal "url" (include "falco-bridge.databaseUrl" .) }}
+{{- with .Values.postgresql.passwordKey }}
+{{- if $.Values.postgresql.secret }}
+{{- $_ := set $journal "password" (printf "${file:/run/secrets/postgresql/%s}" .) }}
+{{- else }}
+{{- $_ := set $journal "password" (include "falco-bridge.secretFile" (dict "root" $ "key" . "what" "postgresql.passwordKey")) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- $config := dict
   "sources" (include "falco-bridge.sources" . | fromYamlArray)
   "routes" (include "falco-bridge.routes" . | fromYamlArray)
@@ -17,6 +28,7 @@
   "admin" "/run/falco-bridge/admin.sock"
   "shutdown" (dict "drain" (printf "%ds" (int .Values.shutdownSeconds)))
   "metrics" $metrics }}
+{{- if .Values.postgresql.url }}{{ $_ := set $config "roles" (list "intake" "memory" "courier") }}{{ end }}
 {{- with .Values.acknowledge.publicUrl }}
 {{- $_ := set $config "acknowledge" (dict "public_url" . "listen" (printf "0.0.0.0:%d" (int $.Values.acknowledge.port))) }}
 {{- end }}
@@ -81,4 +93,17 @@
 - files: /etc/falco-bridge-teams/{{ .name }}/*.route
 {{ omit . "configMap" | toYaml | indent 2 }}
 {{- end }}
+{{- end }}
+
+{{/* The URL, with the certificates of `postgresql.tlsSecret`. */}}
+{{- define "falco-bridge.databaseUrl" -}}
+{{- with .Values.postgresql -}}
+{{- .url -}}
+{{- if .tlsSecret -}}
+{{- ternary "&" "?" (contains "?" .url) -}}sslrootcert=/run/secrets/postgresql-tls/ca.crt
+{{- if .clientCertificate -}}&sslcert=/run/secrets/postgresql-tls/tls.crt&sslkey=/run/secrets/postgresql-tls/tls.key{{- end -}}
+{{- else if .clientCertificate -}}
+{{- fail "postgresql.clientCertificate needs postgresql.tlsSecret" -}}
+{{- end -}}
+{{- end -}}
 {{- end }}

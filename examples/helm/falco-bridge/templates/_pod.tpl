@@ -1,4 +1,4 @@
-{{/* The pod: of the StatefulSet and of the DaemonSet. */}}
+{{/* The pod: of the StatefulSet, of the Deployment and of the DaemonSet. */}}
 {{- define "falco-bridge.pod" -}}
 {{- $uid := include "falco-bridge.uid" . | int }}
 {{- $isNode := eq .Values.mode "node" }}
@@ -99,6 +99,12 @@ containers:
       {{- range .Values.teams }}
       - {name: team-{{ .name }}, mountPath: /etc/falco-bridge-teams/{{ .name }}, readOnly: true}
       {{- end }}
+      {{- if and .Values.postgresql.url .Values.postgresql.secret }}
+      - {name: postgresql, mountPath: /run/secrets/postgresql, readOnly: true}
+      {{- end }}
+      {{- if and .Values.postgresql.url .Values.postgresql.tlsSecret }}
+      - {name: postgresql-tls, mountPath: /run/secrets/postgresql-tls, readOnly: true}
+      {{- end }}
       {{- include "falco-bridge.sourceMounts" . | nindent 6 }}
       {{- with .Values.extraVolumeMounts }}
       {{- toYaml . | nindent 6 }}
@@ -118,6 +124,16 @@ volumes:
   - name: team-{{ .name }}
     configMap: {name: {{ .configMap }}}
   {{- end }}
+  {{- if .Values.postgresql.url }}
+  {{- with .Values.postgresql.secret }}
+  - name: postgresql
+    secret: {secretName: {{ . }}, defaultMode: 0440}
+  {{- end }}
+  {{- with .Values.postgresql.tlsSecret }}
+  - name: postgresql-tls
+    secret: {secretName: {{ . }}, defaultMode: 0440}
+  {{- end }}
+  {{- end }}
   {{- include "falco-bridge.sourceVolumes" . | nindent 2 }}
   {{- include "falco-bridge.journalVolume" . | nindent 2 }}
   {{- with .Values.extraVolumes }}
@@ -127,9 +143,19 @@ volumes:
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.affinity }}
+{{- if .Values.affinity }}
 affinity:
-  {{- toYaml . | nindent 2 }}
+  {{- toYaml .Values.affinity | nindent 2 }}
+{{- else if and (not $isNode) (gt (int .Values.central.replicas) 1) }}
+affinity:
+  podAntiAffinity:                      # the loss of a node is the loss of one bridge
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 100
+        podAffinityTerm:
+          topologyKey: kubernetes.io/hostname
+          labelSelector:
+            matchLabels:
+              {{- include "falco-bridge.selectorLabels" . | nindent 14 }}
 {{- end }}
 {{- with ternary .Values.node.tolerations .Values.tolerations $isNode }}
 tolerations:
@@ -180,7 +206,7 @@ tolerations:
 {{- if eq .Values.mode "node" }}
 - name: journal
   hostPath: {path: {{ .Values.node.hostPath }}, type: DirectoryOrCreate}
-{{- else if not .Values.central.persistence.enabled }}
+{{- else if or .Values.postgresql.url (not .Values.central.persistence.enabled) }}
 - name: journal
   emptyDir: {}
 {{- else if .Values.central.persistence.existingClaim }}
