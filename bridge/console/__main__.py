@@ -8,7 +8,8 @@ import signal
 import sys
 import threading
 
-_NICENESS = 10
+_NICENESS = 15
+"""As in `serve`, which is not imported yet."""
 _PATIENCE_SECONDS = 5.0
 """How long the address may be in use: by the console before this one."""
 _POLL_SECONDS = 0.25
