@@ -17,6 +17,8 @@ _MOST_STORED = 20
 _GRACE_SECONDS = 30.0
 """For what follows when a backtest's time is up, and for its start."""
 _HINT_SECONDS = 10.0
+_FIRST_HINT_SECONDS = 40.0
+"""The process may have to start on a busy machine."""
 _FRESH_SECONDS = 30.0
 _BUSY = f"{MOST_RUNNING} backtests are running; cancel one, or wait"
 _ENDED = "the backtest took too long or needed too much memory; choose a shorter span"
@@ -116,19 +118,22 @@ class Hinting:
 
     def ask(self, asked: Check | Complete | Examine) -> Answer:
         """The answer, or why there is none."""
-        if not self._lock.acquire(timeout=_HINT_SECONDS):
+        if not self._lock.acquire(timeout=_FIRST_HINT_SECONDS):
             return Failed("other texts are being checked; try again")
         try:
-            answer = None if self._worker is None else self._answer(self._worker, asked)
-            if answer is None:  # there is no process, or it has ended, as after ten minutes without a question
+            started = time.monotonic()
+            answer = None if self._worker is None else self._answer(self._worker, asked, _HINT_SECONDS)
+            if (
+                answer is None and time.monotonic() - started < _HINT_SECONDS
+            ):  # there is no process, or it has ended, as after ten minutes without a question
                 self._worker = Worker()
-                answer = self._answer(self._worker, asked)
-            return answer or Failed(f"checking takes longer than {_HINT_SECONDS:.0f} seconds, or too much memory")
+                answer = self._answer(self._worker, asked, _FIRST_HINT_SECONDS)
+            return answer or Failed("checking takes too long, or needs too much memory")
         finally:
             self._lock.release()
 
-    def _answer(self, worker: Worker, asked: Check | Complete | Examine) -> Answer | None:
-        answer = worker.ask(asked, _HINT_SECONDS)
+    def _answer(self, worker: Worker, asked: Check | Complete | Examine, seconds: float) -> Answer | None:
+        answer = worker.ask(asked, seconds)
         if answer is None:
             worker.close()
             self._worker = None
