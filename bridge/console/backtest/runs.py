@@ -123,9 +123,8 @@ class Hinting:
         try:
             started = time.monotonic()
             answer = None if self._worker is None else self._answer(self._worker, asked, _HINT_SECONDS)
-            if (
-                answer is None and time.monotonic() - started < _HINT_SECONDS
-            ):  # there is no process, or it has ended, as after ten minutes without a question
+            if answer is None and time.monotonic() - started < _HINT_SECONDS:
+                # There is no process, or it has ended, as after ten minutes without a question.
                 self._worker = Worker()
                 answer = self._answer(self._worker, asked, _FIRST_HINT_SECONDS)
             return answer or Failed("checking takes too long, or needs too much memory")
