@@ -127,6 +127,12 @@ def _with_running_sections(new: Generation, running: Generation) -> tuple[Genera
         before = running.config.journal
         journal = structs.replace(config.journal, path=before.path, url=before.url, password=before.password)
         config = structs.replace(config, journal=journal)
+    if config.roles != running.config.roles:
+        restart.append("roles")
+        config = structs.replace(config, roles=running.config.roles)
+    if config.journal.lease != running.config.journal.lease:
+        restart.append("journal.lease")
+        config = structs.replace(config, journal=structs.replace(config.journal, lease=running.config.journal.lease))
     stdin = {each.name: each for each in running.config.sources if isinstance(each, StdinSettings)}
     if any(each != stdin.get(each.name, each) for each in config.sources if isinstance(each, StdinSettings)):
         restart.append("sources: stdin")  # what was read of a line would be lost

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
+from bridge.operator.client import AdminClient, AdminError
+from bridge.operator.model import FleetStatus, Status
 from tests.e2e.harness import Instance
 from tests.support.far_side import FarSide
 from tests.support.postgres import in_schema, new_schema
@@ -56,12 +55,11 @@ class Writer:
         return self.count
 
 
-def status(instance: Instance) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "bridge", "status", "--json", "--config", "falco-bridge.yaml"],
-        cwd=instance.folder, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    return json.loads(done.stdout) if done.returncode == 0 else {}
+def status(instance: Instance) -> Status | None:
+    try:
+        return AdminClient(instance.folder / "local.admin.sock").get("/api/v1/status", Status)
+    except AdminError:
+        return None
 
 
 @pytest.mark.timeout(600)
@@ -71,41 +69,40 @@ def test_a_fleet_of_two(far_side: FarSide, url: str, tmp_path_factory: pytest.Te
     shared = tmp_path_factory.mktemp("shared") / "alerts.json"
     writer = Writer(shared)
 
-    def fleets() -> list[dict[str, Any]]:
+    def fleets() -> list[FleetStatus]:
         """The fleet as each bridge shows it: two that are alive, one of which reads the file."""
-        found = [status(each) for each in bridges]
-        readers = [each["sources"][0]["read_by"] for each in found if each]
-        shown = [each["fleet"] for each in found if each and each["fleet"]]
-        if (
-            len(shown) < 2
-            or [len(each["bridges"]) for each in shown] != [2, 2]
-            or sorted(map(bool, readers)) != [False, True]
-        ):
+        found = [each for each in map(status, bridges) if each is not None and each.fleet is not None]
+        shown = [each.fleet for each in found if each.fleet is not None and len(each.fleet.bridges) == len(bridges)]
+        if len(shown) < len(bridges) or sorted(bool(each.sources[0].read_by) for each in found) != [False, True]:
             return []
-        assert {each["bridge"] for each in shown} == {each["bridge"] for each in shown[0]["bridges"]}
+        assert {each.bridge for each in shown} == {each.bridge for each in shown[0].bridges}
         return shown
 
     def route(instance: Instance, name: str) -> None:
         (instance.folder / "test.route").write_text(ROUTES.format(name=name), encoding="utf-8")
 
-    for each in bridges:
+    def configure(each: Instance, name: str, **journal: object) -> None:
         each.configure(
-            ROUTES.format(name="first"), {"hook": f"json://127.0.0.1:{far_side.port}/"}, roles=["intake", "memory", "courier"],
-            journal={"url": url, "path": "local"}, sources=[{"file": str(shared), "name": "node", "read_from": "start"}],
+            ROUTES.format(name=name), {"hook": f"json://127.0.0.1:{far_side.port}/"}, roles=["intake", "memory", "courier"],
+            journal={"url": url, "path": "local", **journal}, sources=[{"file": str(shared), "name": "node", "read_from": "start"}],
         )  # fmt: skip
+
+    for each in bridges:
+        configure(each, "first")
     try:
         processes = [each.bridge() for each in bridges]
         for each in bridges:
             each.await_logged('"started"', seconds=120)
         wait_until(lambda: len(far_side.requests) >= 20, "the first deliveries", seconds=120)
         wait_until(
-            lambda: [sum(bool(each["sources"]) for each in shown["bridges"]) for shown in fleets()] == [1, 1],
+            lambda: [sum(bool(each.sources) for each in shown.bridges) for shown in fleets()] == [1, 1],
             "one reader of the file, shown by both", seconds=120,
         )  # fmt: skip
         route(bridges[0], "second")
         bridges[0].await_logged("loaded; waiting for the fleet", seconds=120)
         assert '"reloaded"' not in bridges[0].log
-        route(bridges[1], "second")
+        configure(bridges[1], "second", lease="2s")
+        bridges[1].await_logged('"restart_needed": ["journal.lease"]', seconds=120)
         for each in bridges:
             each.await_logged('"reloaded"', seconds=120)
         wait_until(lambda: b"second" in far_side.requests[-1].body, "deliveries by the new route", seconds=120)
