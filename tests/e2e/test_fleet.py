@@ -79,7 +79,7 @@ def owned(url: str) -> list[str]:
 
 def arrived(far_side: FarSide) -> Counter[tuple[str, str]]:
     """How often each alert arrived at each channel."""
-    return Counter((each.path, json.loads(each.body)["message"].split("n")[-1]) for each in list(far_side.requests))
+    return Counter((each.path, json.loads(each.body)["message"].split("id: ")[-1]) for each in list(far_side.requests))
 
 
 @pytest.mark.timeout(600)
