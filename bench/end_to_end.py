@@ -78,7 +78,7 @@ def _under_load(rate: int) -> Iterator[Figure]:
             falco_before, before = falco.cpu_seconds(), time.process_time()
             waits, seconds = _accept(folder, count)
             falco_spent, spent = falco.cpu_seconds() - falco_before, time.process_time() - before
-        waits.sort()
+        waits = sorted(waits[len(waits) // 10 :])  # without what was offered before the source had connected
         yield Figure(f"offered {rate:,}/s: simulated Falco", falco_spent / seconds, "cores")
         yield Figure(f"offered {rate:,}/s: the router", spent / seconds, "cores")
         yield Figure(f"offered {rate:,}/s: committed", count / seconds, "alerts/s")

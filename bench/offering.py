@@ -13,6 +13,9 @@ from bridge.simulate.play import paced
 from bridge.simulate.recording import Form
 from bridge.simulate.server import StandInFalco
 
+_TICK_SECONDS = 0.001
+"""Alerts are offered this often: a burst would be read, and so committed, as one."""
+
 
 def main() -> None:
     """Generate alerts, listen and serve them; without RATE, all at once."""
@@ -21,7 +24,7 @@ def main() -> None:
     made = [alert.grpc(Form.TEXT) for alert in generate(count, seed=1)]
     forever = threading.Event()
     with StandInFalco(f"unix:{sys.argv[1]}") as falco:
-        for piece in paced(made, rate, forever):
+        for piece in paced(made, rate, forever, _TICK_SECONDS):
             falco.put(*piece)
         forever.wait()
 
