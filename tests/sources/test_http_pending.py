@@ -45,6 +45,22 @@ def test_requests_of_one_turn_are_passed_on_together_and_in_order() -> None:
     asyncio.run(scenario())
 
 
+def test_the_only_request_of_a_turn_is_passed_on_at_once() -> None:
+    """Behind those of the turn that came before it."""
+
+    async def scenario() -> None:
+        pending = PendingRequests(HttpLimits(), asyncio.get_running_loop())
+        alone, first, second = request(), request(), request()
+        assert pending.put(alone, at_once=True)
+        assert pending.take() == [alone]
+        assert pending.put(first)
+        assert pending.put(second, at_once=True)
+        await asyncio.sleep(0)
+        assert pending.take() == [first, second]
+
+    asyncio.run(scenario())
+
+
 def test_large_bodies_are_taken_a_few_at_a_time() -> None:
     """The bodies of one batch are bounded by size."""
 

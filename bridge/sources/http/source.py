@@ -253,7 +253,7 @@ class HttpSource:
         assert self._pending is not None
         is_test = head.path != "/" and self.guard.public_path(head) == "test"
         request = PendingRequest(body, head.encoding, respond, is_test)
-        if not self._pending.put(request):
+        if not self._pending.put(request, at_once=len(self._listener.connections) == 1):
             self._refuse(_FULL, respond)
         elif self._stuck:
             self._answer_held([request])
