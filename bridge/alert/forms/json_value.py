@@ -64,9 +64,7 @@ def split_values(values: Mapping[str, object]) -> tuple[dict[str, str], dict[str
     fields: dict[str, str] = {}
     lists: dict[str, tuple[str, ...]] = {}
     for name, value in values.items():
-        if value is None or name in CLOCK_FIELDS:
-            continue
-        if isinstance(value, str):
+        if type(value) is str:  # most of them
             if value != MISSING or name.startswith("proc."):
                 fields[name] = value
         elif isinstance(value, list):
@@ -75,8 +73,11 @@ def split_values(values: Mapping[str, object]) -> tuple[dict[str, str], dict[str
                 fields[name] = list_text(lists[name])
         elif type(value) is int:
             fields[name] = str(value)
-        else:
+        elif value is not None:
             text = value_text(value)
             if text is not None and text != MISSING:
                 fields[name] = text
+    for name in CLOCK_FIELDS:
+        fields.pop(name, None)
+        lists.pop(name, None)
     return fields, lists
