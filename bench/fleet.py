@@ -1,4 +1,4 @@
-"""Throughput of one database with 1, 2 and 4 couriers, and with 1, 2 and 4 intake routers, each a process of its own.
+"""Throughput of one database with 1, 2 and 4 couriers and intake routers, each a process, and of an owner.
 
 Without the variable FALCO_BRIDGE_TEST_POSTGRES it starts a server without fsync. The processes and the database share
 the cores of this machine, so growth ends where these are used up; the CPU of each process is measured besides.
@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from threading import Barrier
 from typing import NamedTuple
@@ -20,13 +21,18 @@ import psycopg
 
 from bench.alerts import alerts
 from bench.figures import Figure
-from bridge.alert import Priority
+from bridge.alert import Alert, Priority
 from bridge.common.secret import Secret
 from bridge.delivery import Capacity, DeliveryState, Settlement
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.members import CHANNEL, COURIER, ROUTER, Member
 from bridge.journal.opening import open_for_courier, open_for_router
+from bridge.pipeline.owner.owner import Owner
 from bridge.routing import Decision, Entry, Notification, NotificationContext, Reason, Routed
+from bridge.routing.state import State
+from tests.pipeline.owner.fleet import Fleet, fleet_of, migrated
+from tests.routing.partitions.test_split import received
+from tests.support.builders import program_of
 from tests.support.postgres import in_schema, new_schema, shared_server
 from tests.support.waiting import wait_until
 
@@ -34,6 +40,7 @@ _SECONDS = 3.0
 _COUNTS = (1, 2, 4)
 _BATCH = 100
 _WAITING = 40_000
+_HOT = 20_000
 _CHANNELS = tuple(f"channel-{number}" for number in range(8))
 _START_SECONDS = 120.0
 
@@ -62,6 +69,45 @@ def figures() -> Iterator[Figure]:
                 yield Figure(f"{count} x {name}, CPU of the clients", cpu, f"µs/{noun}")
                 with closing(psycopg.connect(url, autocommit=True)) as connection:
                     connection.execute(f"DROP SCHEMA {schema} CASCADE")
+        yield from _hot_key(url, Path(folder))
+
+
+def _hot_key(url: str, folder: Path) -> Iterator[Figure]:
+    """One owner of all partitions, and matches of one key that wait before a match of another partition."""
+    program = program_of('route "r" { when rule = a throttle 1 per 10s by k8s.pod.name to chat }')
+    hot = [alert for _, alert in received([(0, 0, "a", "hot", str(each)) for each in range(_HOT)])]
+    others = (alert for _, alert in received([(0, 0, "a", f"pod-{each}", "") for each in range(100)]))
+    with migrated(url, folder) as location, fleet_of(location, program, owners=1) as fleet:
+        (owner,) = fleet.owners
+        busy = _partition(fleet, hot[0])
+        first, second = islice((each for each in others if _partition(fleet, each) != busy), 2)
+        alone = _decided(fleet, owner, first)
+        fleet.receive_all(hot)
+        behind = _decided(fleet, owner, second)
+        started, cpu, before = time.perf_counter(), time.process_time(), sum(owner.counts.decisions.values())
+        while owner.turn():
+            pass
+        done = sum(owner.counts.decisions.values()) - before
+        yield Figure("one owner, matches of one key", done / (time.perf_counter() - started), "match/s")
+        yield Figure("one owner, CPU of the client", (time.process_time() - cpu) / done * 1e6, "µs/match")
+        yield Figure("a match of another partition, alone", alone * 1000, "ms")
+        yield Figure(f"the same behind {_HOT:,} matches of a hot key", behind * 1000, "ms")
+
+
+def _partition(fleet: Fleet, alert: Alert) -> int:
+    ((partition, _),) = fleet.router.route(State(), alert, fleet.clock.now, fleet.silences).matches
+    return partition
+
+
+def _decided(fleet: Fleet, owner: Owner, alert: Alert) -> float:
+    """Seconds until the owner has decided about the alert, beside others that wait."""
+    fleet.receive_all([alert])
+    started = time.perf_counter()
+    while True:
+        owner.turn()
+        found = fleet.journal.history.alert(alert.id)
+        if found is not None and found.decisions[0].reason is not Reason.PENDING:
+            return time.perf_counter() - started
 
 
 def _fill(location: DatabaseLocation, count: int) -> None:

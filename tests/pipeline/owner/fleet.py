@@ -143,6 +143,11 @@ class Fleet:
         entry = self.router.route(State(), alert, at_ns, self.silences)
         self.journal.alerts.append("test", at_ns, [entry])
 
+    def receive_all(self, alerts: Sequence[Alert]) -> None:
+        """Alerts are received at once."""
+        entries = [self.router.route(State(), each, self.clock.now, self.silences) for each in alerts]
+        self.journal.alerts.append("test", self.clock.now, entries)
+
     def turn(self) -> None:
         """All owners decide about all that waits."""
         for each in self.owners:
