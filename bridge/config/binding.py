@@ -68,6 +68,8 @@ class Binder:
         """The keys that a misspelt key probably means."""
         self.positions: dict[Place, list[int]] = {}
         """For each list, the positions in the text of the items that were read."""
+        self.empty: set[Place] = set()
+        """The lists without an item."""
         self.body_texts: dict[Place, tuple[BodyText, ...]] = {}
         """What the bodies of channels refer to, by the place of the body."""
         self._with_secrets = with_secrets
@@ -77,11 +79,13 @@ class Binder:
         """The values of the root's keys, those with errors left out. ``only`` names the keys that are of interest."""
         node = self.document.root
         assert node is not None
+        self.spans[()] = self.document.span(node)
         keys = keys_of(section)
         if only:
             keys = tuple(key for key in keys if key.name in only)
         entries = self._entries(node, section.noun, keys, (), strict=not only)
         if not isinstance(node, yaml.MappingNode):
+            self._suggested.update((key.name,) for key in keys)
             return {}
         values = {key.name: self._keyed(key, entries, node, section, ()) for key in keys}
         return {name: value for name, value in values.items() if value is not FAILED}
@@ -91,6 +95,10 @@ class Binder:
         while place not in self.spans:
             place = place[:-1]
         self._note(code, self.spans[place], message, hint)
+
+    def is_mentioned(self, place: Place) -> bool:
+        """Whether the config has a value there, with or without errors, or a misspelt key that probably means it."""
+        return place in self.spans or place in self._suggested
 
     # Sections
 
@@ -256,6 +264,8 @@ class Binder:
         if not nodes and key.default is NODEFAULT:
             self._note(Code.MISSING_KEY, self.document.span(node), f"`{key.name}` is empty", f"such as {key.example}")
             return FAILED
+        if not nodes:
+            self.empty.add(place)
         flat = item in VALUES and VALUES[item].flat
         values: list[Any] = []
         self.positions[place] = positions = []

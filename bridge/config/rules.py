@@ -21,8 +21,10 @@ from bridge.config.schema.listeners import AdminSettings, MetricsSettings
 from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.sources import DiscoverSettings, GrpcSettings, HttpSettings, SourceSettings
 from bridge.config.schema.values import ListenAddress
+from bridge.journal.members import INTAKE
 from bridge.language.diagnostics.diagnostic import Code
 
+_SOURCES = "[{http: 127.0.0.1:2801}]"
 _LONGEST_ATTEMPT_SECONDS = 3600.0
 _SHORTEST_HEARTBEAT_SECONDS = 10.0
 _SHORTEST_LEASE_SECONDS = 0.5
@@ -34,6 +36,7 @@ def check_rules(binder: Binder, values: Mapping[str, Any]) -> None:
     """Note every broken rule in the binder. ``values`` are the root's, defaults filled in."""
     channels: Mapping[str, ChannelSettings] = values.get("channels", {})
     _sources(binder, values.get("sources", ()))
+    _intake(binder, values["roles"])
     for name, channel in channels.items():
         _channel(binder, ("channels", name), channel)
     _bodies(binder, values)
@@ -79,6 +82,16 @@ def _groups(binder: Binder, groups: tuple[RouteGroupSettings, ...]) -> None:
 
 
 # Sources
+
+
+def _intake(binder: Binder, roles: tuple[str, ...]) -> None:
+    """A bridge that takes in alerts needs a source."""
+    if roles and INTAKE not in roles:
+        return
+    if ("sources",) in binder.empty:
+        binder.error(Code.MISSING_KEY, ("sources",), "`sources` is empty", f"such as {_SOURCES}")
+    elif not binder.is_mentioned(("sources",)):
+        binder.error(Code.MISSING_KEY, (), "the config has no `sources`", f"add `sources`, such as sources: {_SOURCES}")
 
 
 def _sources(binder: Binder, sources: tuple[SourceSettings, ...]) -> None:

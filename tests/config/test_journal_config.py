@@ -118,3 +118,13 @@ def test_a_bridge_that_takes_in_no_alerts_has_no_sources(tmp_path: Path) -> None
     config = read(tmp_path, f"{with_journal('postgresql:///d')}\nroles: courier\n")
     assert (config.roles, config.sources) == (("courier",), ())
     assert read(tmp_path, f"{with_journal('postgresql:///d')}\nroles: [intake, memory]\n").sources
+
+
+@pytest.mark.parametrize("sources", ["", "sources: []\n"])
+def test_only_a_bridge_that_takes_in_alerts_needs_sources(tmp_path: Path, sources: str) -> None:
+    """A missing key or an empty list is an error for it alone."""
+    others = "channels:" + with_journal("postgresql:///d").partition("channels:")[2]
+    assert read(tmp_path, f"{sources}{others}\nroles: [memory, courier]\n").sources == ()
+    for roles in ("", "roles: [intake, courier]\n"):
+        (found,) = errors(tmp_path, f"{sources}{others}\n{roles}")
+        assert "`sources`" in found.message

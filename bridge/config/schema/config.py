@@ -159,7 +159,11 @@ class Config(Section, frozen=True, kw_only=True):
     """A whole config."""
 
     noun: ClassVar[str] = "the config"
-    sources: Annotated[tuple[SourceSettings, ...], key("Where alerts come from: a list.", "[{http: 127.0.0.1:2801}]")]
+    sources: Annotated[
+        tuple[SourceSettings, ...],
+        key("Where alerts come from: a list.", "[{http: 127.0.0.1:2801}]",
+            default="**required**, unless `roles` is without `intake`"),
+    ] = ()  # fmt: skip
     channels: Annotated[
         Mapping[str, ChannelSettings],
         key("Where routes can send to: names with URLs.", "{secops: console://}", names=r"[A-Za-z0-9_][A-Za-z0-9_.-]*",
