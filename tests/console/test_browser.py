@@ -14,7 +14,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bridge.console.view import STATIC
 from tests.console.conftest import Visitor
+from tests.console.test_fleet import fleet_page
 from tests.e2e.harness import Instance
 from tests.support.waiting import wait_until
 
@@ -75,6 +77,17 @@ def test_a_page_is_accessible_and_fits(page: Page, visitor: Visitor, path: str) 
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_the_fleet_is_accessible_and_fits(browser: Browser) -> None:
+    """On a phone, with names of any length."""
+    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
+        page = context.new_page()
+        page.set_content(fleet_page(), wait_until="domcontentloaded")
+        page.add_style_tag(path=STATIC / "console.css")
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def test_every_hostile_alert_is_inert(page: Page, visitor: Visitor) -> None:
