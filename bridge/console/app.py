@@ -22,11 +22,11 @@ from bridge.console.ask import Act, Ask, Page
 from bridge.console.backtest.endpoints import Endpoints
 from bridge.console.backtest.runs import Backtests
 from bridge.console.forms import read_form
-from bridge.console.hits import HitCounter
 from bridge.console.oidc.endpoints import oidc_routes
 from bridge.console.pages import backtest, now, routes, search, sessions, silences
 from bridge.console.reader import Reader
 from bridge.console.view import HEADERS, STATIC, message, render
+from bridge.history.recent_hits import HitCounter
 from bridge.journal.errors import JournalError
 from bridge.operator.api.app import api_app
 from bridge.operator.api.operations import Operation, described_operations

@@ -10,8 +10,8 @@ import msgspec
 
 from bridge.console.access import Visitor
 from bridge.console.backtest.runs import Backtests
-from bridge.console.hits import HitCounter
 from bridge.console.reader import Question, Reader
+from bridge.history.recent_hits import HitCounter
 from bridge.operator.client import AdminClient, AdminError
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)

@@ -9,6 +9,7 @@ from lsprotocol import types as lsp
 
 from bridge.editor.actions import Action
 from bridge.editor.completion import Completion
+from bridge.editor.counts import RouteNote
 from bridge.editor.definitions import Edit
 from bridge.editor.lines import Lines, Place, Range
 from bridge.editor.names import Kind
@@ -99,6 +100,15 @@ def lenses(found: Iterable[TestOffer], lines: Lines, uri: str) -> list[lsp.CodeL
     return [
         lsp.CodeLens(range_of(lines.range(each.span.start, each.span.end)), command=command(each, uri))
         for each in found
+    ]
+
+
+def hints(found: Iterable[RouteNote], lines: Lines) -> list[lsp.InlayHint]:
+    """What is shown behind the heads of routes."""
+    places = ((lines.place(each.span.end), each) for each in found)
+    return [
+        lsp.InlayHint(lsp.Position(at.line, at.column), each.text, tooltip=each.tooltip, padding_left=True)
+        for at, each in places
     ]
 
 

@@ -11,6 +11,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 from bridge.editor import convert
 from bridge.editor.actions import actions, formatted
 from bridge.editor.completion import complete
+from bridge.editor.counts import notes, route_names
 from bridge.editor.definitions import definition, references, renamed
 from bridge.editor.hover import hover, keyword_help
 from bridge.editor.lines import Lines
@@ -23,9 +24,12 @@ from bridge.language.diagnostics.source import SourceText
 _WATCHED = ("**/*.route", "**/*.yaml", "**/*.yml", "**/*.csv")
 
 
-def make_server(config: Path | None = None) -> RouteServer:
-    """The server with all its features. ``config`` is used for every file; None looks for one above each file."""
-    server = RouteServer(config)
+def make_server(config: Path | None = None, *, hits: bool = False) -> RouteServer:
+    """The server with all its features. ``config`` is used for every file; None looks for one above each file.
+
+    With ``hits``, it reads the config's journal for how often routes matched.
+    """
+    server = RouteServer(config, hits=hits)
     for method, answer, options in _FEATURES:
         server.feature(method, options)(answer)
     server.command(convert.RUN_TESTS)(_run_tests)
@@ -39,6 +43,10 @@ def _initialized(ls: RouteServer, _params: lsp.InitializedParams) -> None:
         options = lsp.DidChangeWatchedFilesRegistrationOptions(watchers)
         registration = lsp.Registration("files", lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
         ls.client_register_capability(lsp.RegistrationParams([registration]))
+
+
+def _ending(ls: RouteServer, _params: None) -> None:
+    ls.end()
 
 
 async def _opened(ls: RouteServer, params: lsp.DidOpenTextDocumentParams) -> None:
@@ -148,6 +156,19 @@ def _lenses(ls: RouteServer, params: lsp.CodeLensParams) -> list[lsp.CodeLens]:
     return convert.lenses(offers(snapshot, file), lines, params.text_document.uri)
 
 
+def _hints(ls: RouteServer, params: lsp.InlayHintParams) -> list[lsp.InlayHint]:
+    found = None if ls.counts is None else ls.file(params.text_document.uri)
+    if found is None or ls.counts is None or found[0].journal is None:
+        return []
+    snapshot, file, lines = found
+    counted = ls.counts.of(found[0].journal, route_names(snapshot))
+    if counted is None:
+        return []
+    shown = (lines.offset(convert.place(params.range.start)), lines.offset(convert.place(params.range.end)))
+    every = notes(snapshot, file, counted)
+    return convert.hints([each for each in every if shown[0] <= each.span.end <= shown[1]], lines)
+
+
 async def _run_tests(ls: RouteServer, uri: str, places: list[list[Any]]) -> None:
     await ls.run_tests(uri, [(str(path), int(start)) for path, start in places])
 
@@ -176,6 +197,7 @@ def _rename(ls: RouteServer, params: lsp.RenameParams) -> lsp.WorkspaceEdit | No
 
 _FEATURES: tuple[tuple[str, Any, Any], ...] = (
     (lsp.INITIALIZED, _initialized, None),
+    (lsp.SHUTDOWN, _ending, None),
     (lsp.TEXT_DOCUMENT_DID_OPEN, _opened, None),
     (lsp.TEXT_DOCUMENT_DID_CHANGE, _changed, None),
     (lsp.TEXT_DOCUMENT_DID_CLOSE, _closed, None),
@@ -194,6 +216,7 @@ _FEATURES: tuple[tuple[str, Any, Any], ...] = (
         _offered,
         lsp.CodeActionOptions([lsp.CodeActionKind.QuickFix, lsp.CodeActionKind.SourceFixAll]),
     ),
+    (lsp.TEXT_DOCUMENT_INLAY_HINT, _hints, None),
     (lsp.TEXT_DOCUMENT_CODE_LENS, _lenses, None),
     (lsp.TEXT_DOCUMENT_PREPARE_RENAME, _preparing, None),
     (lsp.TEXT_DOCUMENT_RENAME, _rename, lsp.RenameOptions(prepare_provider=True)),

@@ -6,13 +6,16 @@ import asyncio
 import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcInternalError
 from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
 from bridge import __version__
 from bridge.editor import convert
+from bridge.editor.counts import RouteCounts
 from bridge.editor.definitions import name_at
 from bridge.editor.lines import Lines
 from bridge.editor.names import Name
@@ -31,9 +34,11 @@ _WHOLE_AFTER = 1.0
 class RouteServer(LanguageServer):
     """The state of one editor's connection."""
 
-    def __init__(self, config: Path | None = None) -> None:
+    def __init__(self, config: Path | None = None, *, hits: bool = False) -> None:
+        """With ``hits``, how often routes matched is shown beside them."""
         super().__init__("falco-bridge", __version__)
         self.project = Project(config)
+        self.counts = RouteCounts(self._counted) if hits else None
         self._snapshots: dict[str, Snapshot] = {}
         """Of files whose texts have not changed since."""
         self._advised: dict[str, Snapshot] = {}
@@ -41,6 +46,7 @@ class RouteServer(LanguageServer):
         self._failures: dict[str, list[Failure]] = {}
         """What the tests expected in vain that were run since the last change, by path."""
         self._waiting: asyncio.TimerHandle | None = None
+        self._ended = False
         self._shown: dict[str, set[str]] = {}
         """The files with diagnostics, by the open file for which they were published."""
 
@@ -80,10 +86,23 @@ class RouteServer(LanguageServer):
             self._snapshots[path] = found
         return found
 
+    def end(self) -> None:
+        """Send nothing from now on that the editor does not ask for."""
+        self._ended = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Show an error in the editor, unless it is that nothing can be sent: that report would fail without end."""
+        if source is not JsonRpcInternalError:
+            super().report_server_error(error, source)
+
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
         """Call this after a pause, and nothing else that waits for one."""
         if self._waiting is not None:
             self._waiting.cancel()
+        if self._ended:
+            return
         self._waiting = asyncio.get_running_loop().call_later(seconds, call)
 
     def _check_first(self) -> None:
@@ -146,12 +165,25 @@ class RouteServer(LanguageServer):
             self.publish()
             self._show(f"tests: {outcome}", lsp.MessageType.Warning if outcome.failed else lsp.MessageType.Info)
 
+    def _counted(self) -> None:
+        """Have the editor ask again for what is beside routes."""
+        workspace = self.client_capabilities.workspace
+        if (
+            not self._ended
+            and workspace is not None
+            and workspace.inlay_hint is not None
+            and workspace.inlay_hint.refresh_support
+        ):
+            self.workspace_inlay_hint_refresh(None)
+
     def _show(self, text: str, kind: lsp.MessageType) -> None:
-        self.window_show_message(lsp.ShowMessageParams(kind, text))
+        if not self._ended:
+            self.window_show_message(lsp.ShowMessageParams(kind, text))
 
     def _send(self, path: str, diagnostics: Sequence[lsp.Diagnostic]) -> None:
         parameters = lsp.PublishDiagnosticsParams(uri_of(path), list(diagnostics))
-        self.text_document_publish_diagnostics(parameters)
+        if not self._ended:
+            self.text_document_publish_diagnostics(parameters)
 
 
 def path_of(uri: str) -> str:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
+from io import BytesIO
 from pathlib import Path
 from typing import cast
 
+import pytest
 from lsprotocol import types as lsp
+from pygls.io_ import StdoutWriter
 
+from bridge.editor.features import make_server
+from bridge.journal.opening import open_for_router
+from bridge.routing import Decision, Entry, Reason, Routed
 from tests.editor.client import Editor, edit
+from tests.support.builders import alert
 
 CONFIG = """\
 sources: [{stdin: true}]
@@ -254,3 +264,44 @@ def test_quick_typing_is_answered_for_the_last_text(tmp_path: Path) -> None:
         assert len(symbols or ()) == 3
 
     edit(project(tmp_path), session)
+
+
+def test_a_message_that_cannot_be_sent_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    """In the log only. A report to the editor about it would fail as well."""
+    server, stream = make_server(), BytesIO()
+    server.protocol.set_writer(StdoutWriter(stream))
+    stream.close()
+    server.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams("file:///x.route", []))
+    assert [each.message for each in caplog.records if each.levelno >= logging.ERROR] == ["Error sending data"]
+
+
+def test_hits_of_routes_are_shown_beside_them_if_the_journal_can_be_read(tmp_path: Path) -> None:
+    """Counted beside the server's loop: the first answer is empty."""
+    folder = project(tmp_path)
+
+    async def hints(editor: Editor) -> list[tuple[int, str]]:
+        whole = lsp.Range(lsp.Position(0, 0), lsp.Position(99, 0))
+        document = lsp.TextDocumentIdentifier(editor.uri("pages.route"))
+        found = await editor.client.text_document_inlay_hint_async(lsp.InlayHintParams(document, whole))
+        return [(each.position.line, str(each.label)) for each in found or ()]
+
+    async def without_a_journal(editor: Editor) -> None:
+        editor.open("pages.route", PAGES)
+        await editor.codes("pages.route", set())
+        assert await hints(editor) == await hints(editor) == []
+
+    async def with_one(editor: Editor) -> list[tuple[int, str]]:
+        editor.open("pages.route", PAGES)
+        await editor.codes("pages.route", set())
+        for _ in range(600):
+            if found := await hints(editor):
+                return found
+            await asyncio.sleep(0.05)
+        raise AssertionError("no hits are shown")
+
+    edit(folder, without_a_journal, "--hits")
+    journal = open_for_router(folder / "j.db")
+    decided = Routed((Decision("😀 rm -rf", Reason.SENT, ("secops",)),), ())
+    journal.alerts.append("falco", time.time_ns(), [Entry(alert(number), decided) for number in range(3)])
+    journal.close()
+    assert edit(folder, with_one, "--hits") == [(3, "3 in 24 h"), (7, "0 in 24 h")]

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from bridge.alert import Alert
-from bridge.console.hits import WINDOWS, HitCounter
 from bridge.console.reader import Question, Reader
 from bridge.console.terminal_sessions import Session, sessions_of
+from bridge.history.recent_hits import WINDOWS, HitCounter
 from bridge.history.story import DeliveryStory
 from bridge.journal import JournalError
 from bridge.journal.records import RecordedAlert

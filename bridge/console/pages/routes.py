@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bridge.console.ask import Act, Ask, Page
 from bridge.console.backtest.messages import Examined, Failed
-from bridge.console.hits import WINDOWS, RouteCount
+from bridge.history.recent_hits import WINDOWS, RouteCount
 from bridge.operator.client import segment
 from bridge.operator.model import ChannelTestResult, DeadLetterPage, DeadLettersChanged, SelectDeadLetters, Status
 from bridge.routing import Reason

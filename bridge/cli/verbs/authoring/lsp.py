@@ -22,6 +22,10 @@ def add_parser(subparsers: Any) -> None:
         help="the config whose channels and routes the files use (default: falco-bridge.yaml in a folder above each "
         "file)",
     )  # fmt: skip
+    parser.add_argument(
+        "--hits", action="store_true",
+        help="show beside each route how often it matched in 24 hours: read from the config's journal, if it is a file",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -38,5 +42,5 @@ def run(args: argparse.Namespace) -> int:
             f"falco-bridge lsp: needs a library that is not installed; run: {install_command('lsp')}", file=sys.stderr
         )
         return 2
-    make_server(None if args.config is None else args.config.resolve()).start_io()
+    make_server(None if args.config is None else args.config.resolve(), hits=args.hits).start_io()
     return 0

@@ -1,4 +1,4 @@
-"""How often the routes of a journal have matched, counted at most every half minute for all visitors together."""
+"""How often the routes of a journal have matched, counted at most every half minute for all who ask."""
 
 from __future__ import annotations
 
