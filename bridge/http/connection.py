@@ -409,8 +409,12 @@ class HttpConnection(asyncio.Protocol):
         """Send EOF and let the sender read the response: closing a socket with unread bytes would reset it."""
         self.deadline = time.monotonic() + self._timeouts.linger
         if self._transport.can_write_eof():
-            self._transport.write_eof()
-            self._transport.resume_reading()
+            try:
+                self._transport.write_eof()
+            except OSError:  # the sender is gone
+                self._transport.close()
+            else:
+                self._transport.resume_reading()
         else:
             self._transport.close()
 
