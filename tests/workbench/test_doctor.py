@@ -108,6 +108,12 @@ def test_typed_commands_that_never_come_are_found() -> None:
     assert "examples/terminal" in found.remedy
 
 
+def test_a_journal_in_a_database_does_not_grow_on_the_disk() -> None:
+    """Only the bridge's other files are there."""
+    (found,) = disk(Disk(free=10, total=100, journal=0, limit=0))
+    assert (found.gravity, found.text) == (Gravity.OK, "10 B are free; the journal is in a database")
+
+
 @pytest.mark.parametrize(
     ("free", "journal", "gravity"),
     [(1, 0, Gravity.PROBLEM), (20, 0, Gravity.WARNING), (20, 25, Gravity.OK), (90, 0, Gravity.OK)],

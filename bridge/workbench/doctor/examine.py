@@ -134,7 +134,8 @@ def disk(seen: Disk) -> Iterator[Finding]:
             "lower journal.retention.size, or give it a larger disk",
         )  # fmt: skip
     else:
-        yield Finding(Gravity.OK, "disk", f"{_size(seen.free)} are free; the journal has {_size(seen.journal)}")
+        journal = f"has {_size(seen.journal)}" if seen.limit else "is in a database"
+        yield Finding(Gravity.OK, "disk", f"{_size(seen.free)} are free; the journal {journal}")
 
 
 def _named(route: Route) -> str:

@@ -119,6 +119,8 @@ def _disk(config: Config) -> Any:
     if not folder.is_dir():
         return None
     usage = shutil.disk_usage(folder)
+    if config.journal.url is not None:
+        return Disk(usage.free, usage.total, 0, 0)
     files = (config.journal.path, config.journal.path.with_name(config.journal.path.name + "-wal"))
     size = sum(path.stat().st_size for path in files if path.exists())
     return Disk(usage.free, usage.total, size, config.journal.retention.size.bytes)
