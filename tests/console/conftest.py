@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 import requests
 
@@ -18,7 +17,7 @@ from bridge.journal.location import DatabaseLocation, Location
 from tests.channels.hostile import CORPUS
 from tests.conftest import FULL
 from tests.e2e.harness import Instance
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 SESSION = Path(__file__).parents[2] / "examples" / "quickstart" / "terminal.jsonl"
@@ -84,8 +83,7 @@ def database_instance(folder: Path, postgres: str) -> Iterator[DatabaseInstance]
     try:
         yield instance
     finally:
-        with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        drop_schema(postgres, schema)
 
 
 @pytest.fixture(scope="session", params=["file", "database"] if FULL else ["file"])

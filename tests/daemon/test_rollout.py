@@ -8,7 +8,6 @@ from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from bridge.common.secret import Secret
@@ -18,7 +17,7 @@ from bridge.journal.members import Member
 from bridge.journal.opening import open_fleet_session, open_for_router
 from bridge.journal.protocols import Journal
 from bridge.journal.revisions import FleetSession
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 
@@ -65,8 +64,7 @@ def fleet(postgres: str, tmp_path: Path) -> Iterator[Fleet]:
     schema = new_schema()
     with ExitStack() as stack:
         yield Fleet(in_schema(postgres, schema), tmp_path, stack)
-    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    drop_schema(postgres, schema)
 
 
 def test_a_program_is_used_once_all_have_loaded_it(fleet: Fleet) -> None:

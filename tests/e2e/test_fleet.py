@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from bridge.common.secret import Secret
@@ -22,7 +21,7 @@ from bridge.journal.opening import open_to_read
 from tests.e2e.harness import Instance
 from tests.e2e.test_listeners import free_port
 from tests.support.far_side import FarSide
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 CHANNELS = ("a", "b", "c", "d")
@@ -34,8 +33,7 @@ START_SECONDS = 120
 def url(postgres: str) -> Iterator[str]:
     schema = new_schema()
     yield in_schema(postgres, schema)
-    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    drop_schema(postgres, schema)
 
 
 class Bridge:

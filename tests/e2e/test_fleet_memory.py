@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from random import Random, randrange
 
-import psycopg
 import pytest
 
 from bridge.common.secret import Secret
@@ -24,7 +23,7 @@ from tests.e2e.harness import Instance
 from tests.e2e.test_kill import jitter
 from tests.e2e.test_kill_memory import ROUTES, Receiver
 from tests.support.builders import falco_json
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 KILLS = 100 if FULL else 2
@@ -36,8 +35,7 @@ _PACE = threading.Event()
 def url(postgres: str) -> Iterator[str]:
     schema = new_schema()
     yield in_schema(postgres, schema)
-    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    drop_schema(postgres, schema)
 
 
 def quiet_port() -> int:

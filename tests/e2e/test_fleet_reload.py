@@ -6,17 +6,15 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from bridge.operator.client import AdminClient, AdminError
 from bridge.operator.model import FleetStatus, Status
 from tests.e2e.harness import Instance
 from tests.support.far_side import FarSide
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "{name}" {{ when rule = "counted" to hook }}\n'
@@ -26,8 +24,7 @@ ROUTES = 'route "{name}" {{ when rule = "counted" to hook }}\n'
 def url(postgres: str) -> Iterator[str]:
     schema = new_schema()
     yield in_schema(postgres, schema)
-    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    drop_schema(postgres, schema)
 
 
 class Writer:

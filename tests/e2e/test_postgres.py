@@ -17,7 +17,7 @@ from bridge.journal.location import DatabaseLocation
 from bridge.journal.opening import open_to_read
 from tests.e2e.harness import Instance
 from tests.support.far_side import FarSide
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 ROUTES = 'route "everything" { to hook }\n'
@@ -27,8 +27,7 @@ ROUTES = 'route "everything" { to hook }\n'
 def url(postgres: str) -> Iterator[str]:
     schema = new_schema()
     yield in_schema(postgres, schema)
-    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    drop_schema(postgres, schema)
 
 
 def deliveries(url: str) -> list[DeliveryState]:

@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from bridge.alert.rejected import RejectedMessage
@@ -27,15 +26,14 @@ from bridge.journal.sql import copying
 from tests.journal.conformance import change, of_incidents
 from tests.journal.engine import claimed
 from tests.support.builders import alert, entries, settlement
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 
 
 @pytest.fixture
 def database(postgres: str, tmp_path: Path) -> Iterator[DatabaseLocation]:
     schema = new_schema()
     yield DatabaseLocation(Secret(in_schema(postgres, schema)), tmp_path / "local")
-    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    drop_schema(postgres, schema)
 
 
 @pytest.fixture

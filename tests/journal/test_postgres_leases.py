@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
-import psycopg
 import pytest
 
 from bridge.common.secret import Secret
@@ -21,7 +20,7 @@ from bridge.journal.postgres.database import Database
 from bridge.journal.postgres.leases import PostgresLeases, fence, held
 from bridge.journal.postgres.opening import migrate_database
 from tests.support.builders import entries, settlement
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 LONG = 3600.0
@@ -34,8 +33,7 @@ def migrated(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     location = DatabaseLocation(Secret(in_schema(postgres, schema)), tmp_path_factory.getbasetemp() / schema)
     migrate_database(location, contract=False)
     yield location
-    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    drop_schema(postgres, schema)
 
 
 @pytest.fixture

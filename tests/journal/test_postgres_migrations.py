@@ -22,7 +22,7 @@ from bridge.journal.postgres.migrations import MIGRATIONS, Migration
 from bridge.journal.retention import RetentionPolicy
 from tests.journal.engine import claimed
 from tests.support.builders import entries, settlement
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 
 LATEST = len(MIGRATIONS)
 FIRST = Migration(("CREATE TABLE things (number integer)",), 1, 1)
@@ -35,8 +35,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "postgresql.md").read_text(encoding
 def location(postgres: str, tmp_path: Path) -> Iterator[DatabaseLocation]:
     schema = new_schema()
     yield DatabaseLocation(Secret(in_schema(postgres, schema)), tmp_path / "local")
-    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    drop_schema(postgres, schema)
 
 
 @pytest.fixture

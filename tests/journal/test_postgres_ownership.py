@@ -28,7 +28,7 @@ from bridge.journal.protocols import Journal
 from bridge.journal.records import MemoryWrite
 from tests.journal.engine import claimed
 from tests.support.builders import alert, entries, notification, settlement
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 Result = TypeVar("Result")
@@ -44,8 +44,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def url(postgres: str) -> Iterator[str]:
     schema = new_schema()
     yield in_schema(postgres, schema)
-    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    drop_schema(postgres, schema)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from bridge.common.secret import Secret
@@ -18,7 +17,7 @@ from bridge.journal.opening import open_for_courier, open_for_router, open_to_wr
 from tests.conftest import FULL
 from tests.journal.conformance import retry_at
 from tests.support.builders import entry, settlement
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 
 ALERTS = 20_000 if FULL else 600
 KEYS = "abcdefgh"
@@ -28,8 +27,7 @@ KEYS = "abcdefgh"
 def location(postgres: str, tmp_path: Path) -> Iterator[DatabaseLocation]:
     schema = new_schema()
     yield DatabaseLocation(Secret(in_schema(postgres, schema)), tmp_path / "local")
-    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    drop_schema(postgres, schema)
 
 
 class Writers(threading.Thread):

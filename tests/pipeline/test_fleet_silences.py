@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from threading import Barrier, Thread
 
-import psycopg
 import pytest
 
 from bridge.common.secret import Secret
@@ -21,7 +20,7 @@ from bridge.pipeline.intake import Intake
 from bridge.routing.router import Router
 from bridge.sources.contract import Batch
 from tests.support.builders import alert, program_of
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 HOUR = 3600 * 1_000_000_000
@@ -32,8 +31,7 @@ ROUTES = 'route "all" { to chat }'
 def location(postgres: str, tmp_path: Path) -> Iterator[DatabaseLocation]:
     schema = new_schema()
     yield DatabaseLocation(Secret(in_schema(postgres, schema)), tmp_path / "local")
-    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    drop_schema(postgres, schema)
 
 
 @contextmanager

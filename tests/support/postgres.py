@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -220,3 +220,16 @@ def in_schema(url: str, schema: str) -> str:
 def new_schema(prefix: str = "t") -> str:
     """A name that no other test uses."""
     return f"{prefix}_{os.getpid()}_{time.monotonic_ns()}"
+
+
+def drop_schema(url: str, schema: str) -> None:
+    """Remove a schema. A session of a process that was killed a moment ago may still use it."""
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def is_dropped() -> bool:
+            with suppress(psycopg.errors.DeadlockDetected):
+                connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+                return True
+            return False
+
+        wait_until(is_dropped, "the schema to be unused")

@@ -7,8 +7,6 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-import psycopg
-
 from bridge.alert import Alert
 from bridge.common.secret import Secret
 from bridge.journal.location import DatabaseLocation
@@ -27,7 +25,7 @@ from bridge.routing.router import Router
 from bridge.routing.silences import NO_SILENCES
 from bridge.routing.state import State
 from tests.routing.memory.harness import SECRET, START
-from tests.support.postgres import in_schema, new_schema
+from tests.support.postgres import drop_schema, in_schema, new_schema
 
 COUNT = 4
 TABLES = (
@@ -42,8 +40,7 @@ def migrated(postgres: str, folder: Path) -> Iterator[DatabaseLocation]:
     location = DatabaseLocation(Secret(in_schema(postgres, schema)), folder / schema)
     migrate_database(location, contract=False)
     yield location
-    with closing(psycopg.connect(postgres, autocommit=True)) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    drop_schema(postgres, schema)
 
 
 class SetClock:
