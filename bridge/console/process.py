@@ -11,9 +11,9 @@ from contextlib import suppress
 import msgspec
 import structlog
 
+from bridge.common.child_process import end, start_python
 from bridge.console.launch import ConsoleLaunch
 from bridge.pipeline.background import Background
-from bridge.pipeline.courier_process import start_python
 
 _START_SECONDS = 1.0
 """The process starts after this time, so that its imports do not slow down the start of the bridge."""
@@ -22,7 +22,6 @@ _FIRST_RESTART_SECONDS = 1.0
 _SLOWEST_RESTART_SECONDS = 60.0
 _HEALTHY_SECONDS = 60.0
 """A process that ran this long is started again without a longer pause."""
-_EXIT_SECONDS = 5.0
 
 
 class ConsoleProcess(Background):
@@ -63,7 +62,7 @@ class ConsoleProcess(Background):
             while process.poll() is None and not self._stop.wait(_CHECK_SECONDS):
                 pass
             if self._stop.is_set():
-                _end(process)
+                end(process)
                 return
             assert process.stdin is not None
             process.stdin.close()
@@ -94,14 +93,3 @@ class ConsoleProcess(Background):
             elif word == "problem":
                 self._reported = rest
         process.stdout.close()
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    with suppress(BrokenPipeError):
-        process.stdin.close()
-    try:
-        process.wait(_EXIT_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

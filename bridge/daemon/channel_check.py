@@ -7,11 +7,11 @@ import subprocess
 from collections.abc import Mapping
 
 from bridge.channels.registry import is_native, problem_with
+from bridge.common.child_process import start_python
 from bridge.config.load import LoadedConfig
 from bridge.delivery.extras import extras_as_settings
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, by_place
 from bridge.language.diagnostics.source import Span
-from bridge.pipeline.courier_process import start_python
 
 _TIMEOUT_SECONDS = 60.0
 

@@ -7,15 +7,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from pathlib import Path
 
 import structlog
 
+from bridge.common.child_process import start_python
 from bridge.courier.exit_code import WORN_OUT
 from bridge.tracing.counts import SharedCounts
 
@@ -28,9 +27,6 @@ _REPLACED_SECONDS = 35.0
 _PIPE_BYTES = 1 << 20
 _EXIT_SECONDS = 1.0
 """How long the courier may take to settle and exit after its deadline."""
-
-_NEEDED = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
-"""Variables that a process may need although the config names them too."""
 
 
 class CourierProcess:
@@ -180,33 +176,6 @@ class CourierProcess:
             return self._process.wait(_HEALTHY_SECONDS)
         except subprocess.TimeoutExpired:
             return None
-
-
-def start_python(
-    module: str,
-    *,
-    stdout: int | None = None,
-    stderr: int | None = None,
-    without: Collection[str] = (),
-    inherited: Collection[int] = (),
-) -> subprocess.Popen[bytes]:
-    """Run a module of this package with a pipe to its standard input, in a process group of its own.
-
-    ``without`` are environment variables that it does not get, ``inherited`` descriptors that it does. This package is
-    found first, and the working folder, which may belong to anyone, is not searched.
-    """
-    environ = {name: value for name, value in os.environ.items() if name not in without or name in _NEEDED}
-    root = str(Path(__file__).parent.parent.parent)
-    return subprocess.Popen(  # noqa: S603  # our own interpreter, fixed arguments
-        [sys.executable, "-P", "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=stdout,
-        stderr=stderr,
-        bufsize=0,
-        env=environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
-        process_group=0,  # the bridge handles Ctrl-C
-        pass_fds=tuple(inherited),
-    )
 
 
 def _exit_text(code: int) -> str:

@@ -9,17 +9,16 @@ from contextlib import suppress
 
 import structlog
 
+from bridge.common.child_process import end, start_python
 from bridge.history.index.folder import IndexFolder
 from bridge.journal.location import Location, files_of, location_settings
 from bridge.pipeline.background import Background
-from bridge.pipeline.courier_process import start_python
 
 START_SECONDS = 10.0
 """The process starts after this time: a start, or a short run, does without it."""
 _CHECK_SECONDS = 0.5
 _FIRST_RESTART_SECONDS = 1.0
 _SLOWEST_RESTART_SECONDS = 300.0
-_EXIT_SECONDS = 5.0
 
 
 class HistoryIndex(Background):
@@ -64,19 +63,8 @@ class HistoryIndex(Background):
             while process.poll() is None and not self._stop.wait(_CHECK_SECONDS):
                 pass
             if self._stop.is_set():
-                _end(process)
+                end(process)
                 return
             self._log.warning("indexer exited", exit=process.returncode, restart_seconds=restart)
             process.stdin.close()
             pause, restart = restart, min(restart * 2, _SLOWEST_RESTART_SECONDS)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    with suppress(BrokenPipeError):
-        process.stdin.close()
-    try:
-        process.wait(_EXIT_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bridge.channels.native.allowed import Allowed
+from bridge.common.child_process import start_python
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
-from bridge.pipeline.courier_process import start_python
 from bridge.routing import Entry
 from tests.conftest import FULL
 from tests.support import builders

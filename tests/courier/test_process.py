@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from bridge.channels.native.allowed import Allowed
+from bridge.common.child_process import start_python
 from bridge.delivery import Capacity, DeliveryState
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
-from bridge.pipeline.courier_process import start_python
 from tests.support.builders import entries
 from tests.support.waiting import wait_until
 

@@ -11,8 +11,8 @@ from typing import cast
 
 import msgspec
 
+from bridge.common.child_process import start_python
 from bridge.console.backtest.messages import Answer, Progress, Question
-from bridge.pipeline.courier_process import start_python
 
 _MODULE = "bridge.console.backtest"
 _LARGEST_ANSWER = 8 << 20

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 import structlog
 
+from bridge.common.child_process import start_python
 from bridge.common.suggest import did_you_mean
 from bridge.config.load import LoadedConfig
 from bridge.delivery.extras import extras_as_settings
@@ -17,7 +18,6 @@ from bridge.operator.actor import Actor, OperationError
 from bridge.operator.inspector import Inspector
 from bridge.operator.model import ChannelList, ChannelTestResult, NoParameters, TestChannel
 from bridge.operator.operations.status import channel_statuses
-from bridge.pipeline.courier_process import start_python
 
 PATIENCE_SECONDS = 90.0
 """How long a test message may take."""
