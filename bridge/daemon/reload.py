@@ -99,6 +99,11 @@ class Reload:
         return next((problem for problem, _ in self._problems.values()), waiting)
 
     @property
+    def waits(self) -> bool:
+        """Whether they are loaded, and the other bridges of the fleet are what keeps them from being used."""
+        return bool(self.problem) and not self._problems
+
+    @property
     def since_ns(self) -> int:
         """Since when."""
         waiting_since_ns = 0 if self.rollout is None else self.rollout.waits_since_ns

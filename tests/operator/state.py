@@ -79,6 +79,7 @@ class NoReload:
 
     problem: str = ""
     since_ns: int = 0
+    waits: bool = False
     last_success_ns: int = 1_000_000_000
     last_forgotten: tuple[str, ...] = ()
 

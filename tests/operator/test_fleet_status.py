@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from bridge.cli.fleet import fleet_lines
 from bridge.journal.members import FleetLag, MemberRecord
+from bridge.journal.opening import open_for_router
 from bridge.operator.inspector import FleetSnapshot
 from bridge.operator.operations.fleet import fleet_problems, fleet_status, read_by, readers
+from bridge.operator.operations.status import read_status
+from tests.operator.state import NoReload, an_inspector
 
 SECOND = 1_000_000_000
 
@@ -58,3 +62,15 @@ def test_a_source_names_its_reader() -> None:
     """A lease that no bridge has yet is shown as that."""
     found = readers(FLEET)
     assert [read_by(each, found) for each in ("", "file node", "file other")] == ["", "one", "no bridge yet"]
+
+
+def test_files_that_wait_for_other_bridges_have_a_remedy_of_their_own(tmp_path: Path) -> None:
+    """The files are correct; the other bridges do not have them."""
+    path = tmp_path / "journal.db"
+    open_for_router(path).close()
+    remedies = [
+        read_status(an_inspector(path), [], NoReload("waits for two", waits=waits)).problems[0].remedy
+        for waits in (False, True)
+    ]
+    assert ["correct the file" in each for each in remedies] == [True, False]
+    assert "other bridges" in remedies[1]

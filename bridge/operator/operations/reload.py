@@ -50,6 +50,10 @@ class ReloadControls(Protocol):
         """Since when."""
 
     @property
+    def waits(self) -> bool:
+        """Whether they are loaded, and the other bridges of the fleet are what keeps them from being used."""
+
+    @property
     def last_success_ns(self) -> int:
         """When the running config was read."""
 

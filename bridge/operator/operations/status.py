@@ -31,6 +31,7 @@ from bridge.operator.operations.shadow import shadow_status
 from bridge.sources.contract import SourceState
 
 _REMEDY = "run `falco-bridge check`, correct the file and save it, or run `falco-bridge reload`"
+_WAITS_REMEDY = "give the other bridges of the fleet the same files"
 _TRACES_REMEDY = "check `traces.endpoint` and the collector; alerts are not affected"
 _MOST_LISTED = 1000
 """Sources, routes or nodes in one answer."""
@@ -76,7 +77,8 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
     if snapshot is not None and snapshot.unreadable:
         problems.insert(0, _damage(snapshot.unreadable))
     if reloading is not None and (problem := reload_problem(reloading)):
-        problems.insert(0, StatusProblem(subject="config", text=problem, remedy=_REMEDY))
+        remedy = _WAITS_REMEDY if reloading.waits else _REMEDY
+        problems.insert(0, StatusProblem(subject="config", text=problem, remedy=remedy))
     return msgspec.structs.replace(status, problems=problems)
 
 
