@@ -27,7 +27,7 @@ def check_console(binder: Binder, console: ConsoleSettings | None) -> None:
         message = "visitors of a unix socket need no token: the kernel names them"
         binder.error(Code.CONFLICT, ("console", "token"), message, "remove `token`")
     if console.editors and not console.write:
-        message = "`editors` need `write`: without it, nobody may act"
+        message = "`editors` need `write`: without it, no visitor may act"
         binder.error(Code.CONFLICT, ("console", "editors"), message, "add write: true, or remove `editors`")
     if not 0 < console.session.seconds <= _LONGEST_SESSION_SECONDS:
         message = "a visitor stays signed in for at most 31 days"

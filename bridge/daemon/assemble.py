@@ -11,7 +11,7 @@ from pathlib import Path
 
 from structlog import get_logger
 
-from bridge.common.clock import STEP_NS, SYSTEM_CLOCK, Step
+from bridge.common.clock import STEP_NS, SYSTEM_CLOCK, Clock, Step
 from bridge.common.listening import ListeningSockets
 from bridge.config.schema.config import Config
 from bridge.daemon.fleet.joining import source_leases, watch_fleet
@@ -107,12 +107,11 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         lambda: {"router": intake.traces.tracer.counts.values(), "courier": courier.span_counts.values()},
         lambda: intake.traces.tracer.problem, console.status,
     )  # fmt: skip
-    controls = Controls(
-        intake, journal.memory, config.journal.location, dict(config.labels), config.channels,
-        _retention(generation).alerts_ns,
-        now_ns=clock.wall_ns,
-        incidents=None if fleet is None else fleet.incidents,
-    )  # fmt: skip
+    if owner is not None:
+        inspector.memory_usage = owner.memory_usage
+    if journal.membership is not None:
+        inspector.bridge_id = journal.membership.member.bridge
+    controls = _controls(generation, journal, intake, clock, fleet)
     log = {"level": config.log.level, "format": config.log.format}
     index = HistoryIndex(config.journal.location, log, generation.loaded.secret_names)
     maintenance = JournalMaintenance(
@@ -175,15 +174,21 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
         JournalWatch(journal.verify, fail),
         intake.traces,
     ]
-    if owner is not None:
-        inspector.memory_usage = owner.memory_usage
-    if journal.membership is not None:
-        inspector.bridge_id = journal.membership.member.bridge
     bridge = Bridge(
         journal, intake, sources, courier, services, config.shutdown.drain.seconds, on_stop=inspector.stop,
         in_fleet=journal.membership is not None,
     )  # fmt: skip
     return bridge, reload
+
+
+def _controls(
+    generation: Generation, journal: Journal, intake: Intake, clock: Clock, fleet: FleetMemory | None
+) -> Controls:
+    config = generation.config
+    return Controls(
+        intake, journal.memory, config.journal.location, dict(config.labels), config.channels,
+        _retention(generation).alerts_ns, now_ns=clock.wall_ns, incidents=None if fleet is None else fleet.incidents,
+    )  # fmt: skip
 
 
 def _on_duty(journal: Journal) -> Callable[[str], bool]:

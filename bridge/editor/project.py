@@ -75,7 +75,7 @@ class Project:
     """The texts of open files, by absolute path."""
     _parsed: dict[str, tuple[SourceText, Parsed]] = field(default_factory=dict)
     _inexact: set[str] = field(default_factory=set)
-    """The files with a syntax error, or a change that may reach further, of which only a part was parsed."""
+    """The files that were parsed in part: they have a syntax error, or a change that may reach further."""
     _nearby: bool = False
     """Whether only the statements that a change touches are parsed."""
     _edited: dict[str, EditedFile] = field(default_factory=dict)

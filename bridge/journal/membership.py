@@ -15,7 +15,7 @@ from bridge.journal.server_clock import ServerClock
 
 _SECOND = 1_000_000_000
 _OVERFLOW_BEATS = 4
-"""After so many beats a member takes what nobody else takes, although it has its share."""
+"""After so many beats a member takes what no other one takes, although it has its share."""
 _JOIN_SECONDS = 30.0
 
 

@@ -220,7 +220,7 @@ class History(Protocol):
         """The numbers of the alerts received from ``since_ns`` until just before ``until_ns``; some may be gone."""
 
     def decided_span(self) -> range:
-        """As `span`, up to the first alert of which an owner of a fleet has a decision to make."""
+        """As `span`, up to the first alert that waits for a decision of an owner of a fleet."""
 
     def read(self, numbers: range, *, newest_first: bool = False) -> Iterator[RecordedAlert]:
         """The stored alerts with these numbers, in the order in which they were appended, or in the reverse."""

@@ -108,7 +108,7 @@ def test_a_database_has_a_url(tmp_path: Path, journal: str, message: str) -> Non
     ],
 )
 def test_roles_are_for_bridges_that_share_a_database(tmp_path: Path, journal: str, roles: str, problem: str) -> None:
-    """All of which work."""
+    """All of them work."""
     found = errors(tmp_path, f"{with_journal(journal)}\nroles: {roles}\n")
     assert [each.message for each in found if problem in each.message]
 

@@ -69,7 +69,7 @@ class _Endpoints:
     async def end(self, request: Request) -> Response:
         """Begin the session of somebody whom the provider signed in.
 
-        The page continues to the first one by itself: a redirect from the provider would not send a strict cookie.
+        The page opens the first one without a click: a redirect from the provider would not send a strict cookie.
         """
         given, browser = dict(request.query_params), request.cookies.get(_COOKIE, "")
         person = await in_thread(lambda: self._sign_ins.end(given, browser))

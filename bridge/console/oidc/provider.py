@@ -57,7 +57,7 @@ class Provider:
         return found
 
     def keys(self, *, again: bool = False) -> KeySet:
-        """The public keys that verify its tokens; ``again`` reads them anew. Raises ProviderError."""
+        """The public keys that verify its tokens; ``again`` reads them again. Raises ProviderError."""
         age = time.monotonic() - self._keys_at
         if self._keys is not None and age < (_LEAST_SECONDS if again else _FRESH_SECONDS):
             return self._keys

@@ -73,7 +73,7 @@ def _answered(action: Callable[[], list[IncidentRecord]]) -> list[IncidentRecord
 
 
 def _place(record: IncidentRecord) -> tuple[int, str]:
-    """Where an incident stands in the list."""
+    """The position of an incident in the list."""
     return -record.incident.matched_ns, record.id
 
 

@@ -99,7 +99,7 @@ class PubSubChannel:
 
 
 def _of_groups(outcomes: Sequence[Outcome]) -> Outcome:
-    """The outcome of a batch, one request of which may have been refused. What is undecided is tried again alone."""
+    """The outcome of a batch, where one request may have been refused. What is undecided is tried again alone."""
     if all(each.verdict is not Verdict.DELIVERED for each in outcomes):
         return outcomes[0]
     undecided = Verdict.AMBIGUOUS, Verdict.REJECTED
