@@ -86,7 +86,7 @@ def test_a_program_is_used_once_all_have_loaded_it(fleet: Fleet) -> None:
     assert "once the other bridges have loaded them: other" in one.problem
     assert (one.used, other.used) == ("old", "old")
     other.propose("new", 0)
-    wait_until(lambda: follow() == "new" and other.used == "new", "the new program")
+    wait_until(lambda: follow() == "new" and one.used == other.used == "new", "the new program")
     assert (one.used, one.problem, other.problem, session.read().program) == ("new", "", "", first + 1)
 
 
