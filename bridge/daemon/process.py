@@ -18,7 +18,7 @@ from bridge.common.log_setup import configure_logging
 from bridge.common.service_manager import notify
 from bridge.config.load import LoadedConfig
 from bridge.config.schema.sources import StdinSettings
-from bridge.daemon.assemble import assemble, prepare
+from bridge.daemon.assembly.assemble import assemble, prepare
 from bridge.daemon.exit_codes import CANNOT_START, INVALID
 from bridge.daemon.fleet.joining import await_routes
 from bridge.daemon.generation import Generation, build_from

@@ -1,0 +1,1 @@
+"""Assembles a bridge from its parts."""
