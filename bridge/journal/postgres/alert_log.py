@@ -1,4 +1,4 @@
-"""Appends batches of alerts with their deliveries, in PostgreSQL, by binary COPY.
+"""Appends batches of alerts with their deliveries, in PostgreSQL, by one statement.
 
 Numbers come from one row of the database, which a transaction locks until it is committed: numbers have no gaps, and
 their order is that of the commits.
@@ -21,10 +21,9 @@ from bridge.journal.postgres.new_deliveries import (
     DELIVERY_BYTES,
     NewDelivery,
     about_earlier,
-    add_deliveries,
     size_of,
-    take_numbers,
 )
+from bridge.journal.postgres.numbering import NewRows, store
 from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.order_keys import order_key
@@ -35,11 +34,6 @@ QUARANTINE_ROWS = 1000
 """How many rejected messages are stored; the oldest are removed."""
 _QUARANTINE_BYTES = 64 << 10
 _ATTEMPTS = 5
-_ALERTS = ("seq", "id", "received_ns", "source_name", "body", "decisions")
-_ALERT_TYPES = ("int8", "bytea", "int8", "text", "bytea", "bytea")
-
-_New = tuple[int, str, int | None, bytes, bool]
-"""As NewDelivery, with the alert's place in the batch."""
 
 
 class PostgresAlertLog:
@@ -92,34 +86,23 @@ class PostgresAlertLog:
     def _append(self, statements: Statements, batch: _Batch) -> int:
         alerts, deliveries, size = self._encoded(batch.entries)
         earlier = list(about_earlier(statements, _about_others(batch)))
-        count = len(deliveries) + len(earlier)
-        size += size_of(earlier)
-        if alerts or count:
-            first, first_id = take_numbers(statements, len(alerts), count, size)
-            statements.copy(
-                "alerts", _ALERTS, _ALERT_TYPES,
-                [(first + at, alert_id, batch.received_ns, batch.source_name, body, decisions)
-                 for at, (alert_id, body, decisions) in enumerate(alerts)],
-            )  # fmt: skip
-            numbered: list[NewDelivery] = [(first + new[0], *new[1:]) for new in deliveries]
-            add_deliveries(statements, first_id, numbered + earlier, batch.received_ns)
-            statements.copy(
-                "matches", ("partition", "alert_seq", "body"), ("int2", "int8", "bytea"),
-                [(partition, first + at, body)
-                 for at, entry in enumerate(batch.entries) for partition, body in entry.matches],
-            )  # fmt: skip
         if batch.rejected:
             _quarantine(statements, batch)
-        if batch.memory.changes:
-            self._state.write(statements, batch.memory.changes)
         if batch.checkpoint:
             _move(statements, batch)
+        count = 0
+        if alerts or earlier:
+            matches = [(at, *match) for at, entry in enumerate(batch.entries) for match in entry.matches]
+            rows = NewRows(alerts, deliveries, earlier, matches)
+            count = store(statements, batch.source_name, batch.received_ns, rows, size + size_of(earlier))
+        if batch.memory.changes:
+            self._state.write(statements, batch.memory.changes)
         return count
 
-    def _encoded(self, entries: Sequence[Entry]) -> tuple[list[tuple[bytes, bytes, bytes]], list[_New], int]:
-        """Alerts, deliveries about them, and how many bytes they take."""
+    def _encoded(self, entries: Sequence[Entry]) -> tuple[list[tuple[bytes, bytes, bytes]], list[NewDelivery], int]:
+        """Alerts, deliveries with the places of these instead of numbers, and how many bytes they take."""
         alerts: list[tuple[bytes, bytes, bytes]] = []
-        deliveries: list[_New] = []
+        deliveries: list[NewDelivery] = []
         encoded: dict[Notification, tuple[int | None, bytes]] = {}
         size = 0
         for at, entry in enumerate(entries):
