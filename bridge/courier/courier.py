@@ -70,6 +70,8 @@ class Courier:
         """No SimpleQueue: its ``get`` with a timeout that has just passed may wait for ever (CPython 3.11)."""
         self._to_try: SimpleQueue[tuple[str, Callable[[Runner, int], None]]] = SimpleQueue()
         self._configurations: SimpleQueue[Configuration] = SimpleQueue()
+        self._following: Configuration | None = None
+        """The one that is followed now: it is followed again where the journal was busy meanwhile."""
         self._log = structlog.get_logger("courier")
         self._runners: dict[str, Runner] = {}
         self._fleet = Fleet(queue, self._runners, self._done, jitter)
@@ -139,18 +141,19 @@ class Courier:
             self._while_journal_busy(self._follow_configuration)
             self._while_journal_busy(self._check_channels)
             self._while_journal_busy(self._claim)
-            self._sleep(self._sleep_seconds())
+            self._while_journal_busy(lambda: self._sleep(self._sleep_seconds()))
             if self._is_time_to_settle():
                 self._settle_results()
         self._settle_results()
 
     def _follow_configuration(self) -> None:
         """Retire the channels that have changed or were removed, and start their successors once they are idle."""
-        while not self._configurations.empty():
-            configuration = self._configurations.get_nowait()
-            if configuration.tokens is not None:
-                self._own(configuration)
-            self._fleet.configure(configuration)
+        while self._following is not None or not self._configurations.empty():
+            self._following = self._following or self._configurations.get_nowait()
+            if self._following.tokens is not None:
+                self._own(self._following)
+            self._fleet.configure(self._following)
+            self._following = None
         if not self._fleet.is_changing:
             return
         self._put_back([each for each in self._runners.values() if each.is_retired])

@@ -85,18 +85,24 @@ class Fleet:
                 self._runners[name].retire()
 
     def replace_idle(self, now_ns: int) -> list[str]:
-        """Start the successors of runners that are idle by now, and remove others. Returns the names of the started."""
-        for name in [each for each in self._removing if not self._runners[each].workers.busy]:
+        """Start the successors of runners that are idle by now, and remove others. Returns the names of the started.
+
+        May be repeated where the journal was busy: it is used before anything changes.
+        """
+        removed = [each for each in self._removing if not self._runners[each].workers.busy]
+        if removed:
+            self._queue.remove_health_except(self._known)
+        for name in removed:
             self._removing.discard(name)
             self.removed[name] = self._runners.pop(name)
             self.removed[name].close()
             self.on_removed(name)
-            self._queue.remove_health_except(self._known)
         started = [name for name in self._successors if not self._is_busy(name)]
+        known = self._queue.health() if any(name not in self._runners for name in started) else {}
         for name in started:
             before = self._runners.pop(name, None)
             channel, options = self._successors.pop(name)
-            health = self._queue.health().get(name, Health()) if before is None else before.health
+            health = known.get(name, Health()) if before is None else before.health
             if before is not None:
                 before.close()
             self._add(channel, options, health, now_ns)

@@ -16,6 +16,7 @@ class ChannelLeases:
         """``member`` is the id of this member; empty where there is no fleet."""
         self._member = member
         self._tokens: Mapping[str, int] = {}
+        self._gained: frozenset[str] = frozenset()
 
     @property
     def is_shared(self) -> bool:
@@ -27,10 +28,21 @@ class ChannelLeases:
         """The channels that it was given, in a fleet."""
         return list(self._tokens)
 
-    def use(self, tokens: Mapping[str, int]) -> list[str]:
-        """Have these channels, and no others. Returns those that it did not have with this token."""
+    @property
+    def gained(self) -> frozenset[str]:
+        """Those that it did not have before, until ``released``: others may have claimed deliveries to them."""
+        return self._gained
+
+    def use(self, tokens: Mapping[str, int]) -> None:
+        """Have these channels, and no others."""
         before, self._tokens = self._tokens, dict(tokens)
-        return [name for name, token in tokens.items() if before.get(name) != token]
+        self._gained = frozenset(
+            name for name, token in tokens.items() if name in self._gained or before.get(name) != token
+        )
+
+    def released(self) -> None:
+        """What others had claimed of the gained channels is released."""
+        self._gained = frozenset()
 
     def among(self, channels: Collection[str]) -> list[str]:
         """Those of the channels that it was given."""

@@ -62,12 +62,14 @@ class PostgresDeliveryQueue:
 
     def own_channels(self, tokens: Mapping[str, int], now_ns: int) -> int:
         """As in DeliveryQueue."""
-        gained = self._leases.use(tokens)
-        if not gained:
+        self._leases.use(tokens)
+        if not self._leases.gained:
             return 0
         with self._database.transaction() as statements:
-            held = list(self._leases.held(statements, gained))
-            return statements.execute(_RELEASE_OF, (now_ns, held)).rowcount
+            held = list(self._leases.held(statements, self._leases.gained))
+            count = statements.execute(_RELEASE_OF, (now_ns, held)).rowcount
+        self._leases.released()
+        return count
 
     def claim(self, now_ns: int, lease_ns: int, capacity: Mapping[str, Capacity]) -> list[tuple[Delivery, ...]]:
         """As in DeliveryQueue."""
