@@ -10,7 +10,7 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from bridge.journal.location import DatabaseLocation
 from bridge.journal.opening import open_to_read
 from tests.conftest import FULL
 from tests.e2e.fleet import HOSTS, Bridge, Senders
+from tests.e2e.fleet_report import fleet_report
 from tests.e2e.test_kill import PATIENCE, jitter
 from tests.e2e.test_kill_memory import Receiver
 from tests.support.postgres import new_server
@@ -139,12 +140,12 @@ def test_a_fleet_loses_and_doubles_no_count(bridges: list[Bridge], pair: Pair) -
             wait_until(senders.more_accepted(), "an answer at the end", seconds=PATIENCE)
         hosts = stored_hosts(pair.url)
         assert len(hosts) == len(senders.accepted)
-        wait_until(lambda: delivered(receiver) >= len(hosts), "every alert", seconds=PATIENCE)
-        for route in ("groups", "throttle"):
-            await_counted(receiver, route, len(hosts))
         third = sum(count // 3 * 3 for count in Counter(hosts).values())
-        await_counted(receiver, "third", third)
-        wait_until(lambda: undelivered(pair.url) == 0, "every delivery to be settled", seconds=PATIENCE)
+        with reporting(pair, bridges, receiver):
+            wait_until(lambda: delivered(receiver) >= len(hosts), "every alert", seconds=PATIENCE)
+            for route, count in {"groups": len(hosts), "throttle": len(hosts), "third": third}.items():
+                await_counted(receiver, route, count)
+            wait_until(lambda: undelivered(pair.url) == 0, "every delivery to be settled", seconds=PATIENCE)
         for bridge in bridges:
             assert bridge.instance.stop(bridge.process, seconds=PATIENCE) == 0, bridge.instance.log
     counted = receiver.counted("groups"), receiver.counted("throttle")
@@ -152,6 +153,16 @@ def test_a_fleet_loses_and_doubles_no_count(bridges: list[Bridge], pair: Pair) -
     assert receiver.counted("third") == third
     print(f"{len(hosts)} alerts, {dict(done)}, {receiver.repeats} deliveries repeated")  # noqa: T201  # the figures
     assert receiver.repeats <= 26 * sum(done.values())
+
+
+@contextmanager
+def reporting(pair: Pair, bridges: list[Bridge], receiver: Receiver) -> Iterator[None]:
+    """Where the block waits in vain, the error says what the fleet was doing."""
+    try:
+        yield
+    except AssertionError as error:
+        report = fleet_report(pair.url, bridges, list(receiver.by_delivery.values()))
+        raise AssertionError(f"{error}\n{report}") from error
 
 
 def delivered(receiver: Receiver) -> int:
