@@ -54,3 +54,10 @@ class Database(Protocol):
 
     def transaction(self) -> AbstractContextManager[Connection]:
         """A durable write transaction: all or nothing."""
+
+
+class Reader(Database, Protocol):
+    """A connection that one caller opens and closes."""
+
+    def close(self) -> None:
+        """Release the connection."""
