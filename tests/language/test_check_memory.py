@@ -13,6 +13,9 @@ from bridge.language.checker.memory import CheckMemory
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.falco.rules import FalcoRules
+from bridge.language.program.clauses import Unless
+from bridge.language.program.condition import All
+from bridge.language.program.condition import Any as AnyOf
 from bridge.language.syntax.parser import Parsed, parse
 from bridge.language.syntax.reparse import reparse
 
@@ -152,3 +155,28 @@ def test_statements_that_do_not_depend_on_a_change_are_not_checked_again() -> No
     assert after[0] is not before[0]
     assert after[1] is before[1]
     assert after[1].span.line == 6
+
+
+def test_parts_that_do_not_depend_on_a_change_are_not_checked_again() -> None:
+    """Comparisons, in conditions and in clauses with memory. The other parts of the route are taken over, too."""
+    text = "list l = (a, b)\nmacro m = proc.pname in (l)\n"
+    text += 'route "r" { when proc.name in (l) and user.name = x unless proc.name = y or m within 5m by user.name to secops }\n'
+    texts, memory = Texts({"a.route": text}), CheckMemory()
+    (before,) = texts.check(("a.route",), KNOWN, memory).understood
+    for changed in (text.replace("(a, b)", "(a, d)"), text.replace("(a, b)", "(a, *)"), text.replace("(a, b)", "(a)")):
+        texts.files["a.route"] = changed
+        (after,) = texts.check(("a.route",), KNOWN, memory).understood
+        assert isinstance(before.when, All)
+        assert isinstance(after.when, All)
+        assert after.when.conditions[0] is not before.when.conditions[0]
+        assert after.when.conditions[1] is before.when.conditions[1]
+        (old,), (new,) = before.clauses, after.clauses
+        assert isinstance(old, Unless)
+        assert isinstance(new, Unless)
+        assert isinstance(old.condition, AnyOf)
+        assert isinstance(new.condition, AnyOf)
+        assert new.condition.conditions[0] is old.condition.conditions[0]
+        assert (new.text, new.condition) != (old.text, old.condition)
+        assert after.to is before.to
+        assert_same(texts.check(("a.route",), KNOWN, memory), texts.check(("a.route",), KNOWN, None))
+        before = after

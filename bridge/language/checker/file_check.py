@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from bridge.language.checker.anchored import Anchored, anchored
 from bridge.language.checker.changes import with_users
+from bridge.language.checker.pieces import Piece
 from bridge.language.checker.resolve import Expansion
 from bridge.language.checker.route_check import RouteChecker
 from bridge.language.checker.scope import Key, NameKind, Reads, Scope
@@ -59,6 +60,8 @@ class CheckedStatement:
     reads: Reads
     stable: bool
     """Whether it is the same whichever statement is checked first."""
+    pieces: Mapping[int, Piece]
+    """Its parts that need not be checked again when it is, by the identity of their syntax."""
 
 
 class FileChecker:
@@ -73,6 +76,10 @@ class FileChecker:
         """Of this check, by the identity of the statement."""
         self._before: dict[int, CheckedStatement] = {}
         """Those of an earlier check that still hold."""
+        self._outdated: dict[int, CheckedStatement] = {}
+        """The others, whose parts may still hold."""
+        self._changed: AbstractSet[Key] = frozenset()
+        """The names that have changed since the earlier check."""
 
     def take_over(self, before: FileChecker, changed: AbstractSet[Key]) -> None:
         """Use what an earlier check found, which may have been this checker's, except about changed names."""
@@ -83,11 +90,12 @@ class FileChecker:
         }
         if changed:
             resolver.forget_lists()
-        self._before = {
-            key: each
-            for key, each in before._checked.items()
-            if each.stable and (not changed or each.reads.names.isdisjoint(changed))
-        }
+        holding: dict[int, CheckedStatement] = {}
+        outdated: dict[int, CheckedStatement] = {}
+        for key, each in before._checked.items():
+            holds = each.stable and (not changed or each.reads.names.isdisjoint(changed))
+            (holding if holds else outdated)[key] = each
+        self._before, self._outdated, self._changed = holding, outdated, changed
         self._checked = {}
 
     def forget(self, changed: AbstractSet[Key]) -> None:
@@ -140,10 +148,12 @@ class FileChecker:
         if found is None:
             resolver, reads = self._routes.resolver, Reads()
             self._scope.reads, resolver.stable = reads, True
+            outdated = self._outdated.get(id(statement))
+            resolver.pieces.start({} if outdated is None else outdated.pieces, self._changed)
             parts = parts_of(statement)
             problems = anchored(statement.span, self._problems) if self._problems else None
             self._problems.clear()
-            found = CheckedStatement(statement, parts, problems, reads, resolver.stable)
+            found = CheckedStatement(statement, parts, problems, reads, resolver.stable, resolver.pieces.found)
         self._checked[id(statement)] = found
         return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -35,14 +35,15 @@ class MemoryChecker:
         duration: Callable[[syntax.Word], int],
         count: Callable[[syntax.Word], int],
         keys: Callable[[Iterable[syntax.FieldName]], tuple[str, ...]],
+        places: Mapping[str, Span],
     ) -> None:
         """``resolve`` returns None for a condition with an error; ``duration`` returns nanoseconds."""
         self._resolve = resolve
         self._duration = duration
         self._count = count
         self._keys = keys
-        self.places: dict[str, Span] = {}
-        """The places of the clauses by their text, of the steps of ``then``, and of ``resolve``."""
+        self.places = dict(places)
+        """The places of the clauses by their text, of the steps of ``then``, of ``resolve``, and those given."""
 
     def clauses(self, written: Iterable[syntax.WindowedClause]) -> tuple[Clause, ...]:
         """The clauses in the order in which they are written; all ``then`` of a route are one clause."""

@@ -10,6 +10,7 @@ from typing import assert_never
 from bridge.language.checker.anchored import Anchored, anchored
 from bridge.language.checker.comparison import Comparisons
 from bridge.language.checker.operands import Broken, Operands
+from bridge.language.checker.pieces import Pieces
 from bridge.language.checker.scope import FalcoMacro, NameKind, Reads, Scope
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.diagnostics.source import Span
@@ -59,10 +60,12 @@ class Resolver:
     _max_depth: int = 0
     _size: int = 0
     operands: Operands = field(init=False)
+    pieces: Pieces = field(init=False)
     _comparisons: Comparisons = field(init=False)
 
     def __post_init__(self) -> None:
         self.operands = Operands(self.scope, self.problems)
+        self.pieces = Pieces(self.scope, self.problems)
         self._comparisons = Comparisons(self.operands)
 
     def resolve(self, written: syntax.ConditionNode) -> Condition | None:
@@ -109,7 +112,7 @@ class Resolver:
                     return Exists(self.operands.left(written.left), written.span)
                 case syntax.Comparison():
                     self._count(1, written.span)
-                    return self._comparisons.comparison(written)
+                    return self.pieces.once(written, self._comparisons.comparison)
                 case _:
                     assert_never(written)
         finally:

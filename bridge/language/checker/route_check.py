@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bridge.alert import Priority, parse_priority
 from bridge.alert.catalogue import families
@@ -35,6 +36,17 @@ MASK = "***"
 """The default replacement of redacted text."""
 
 
+@dataclass(frozen=True, slots=True)
+class _WithoutConditions:
+    """A route with everything but its conditions."""
+
+    route: Route
+    understood: bool
+    """Whether its schedules are valid."""
+    watches: bool
+    """Whether clauses with memory are missing, because some of them have conditions."""
+
+
 class RouteChecker:
     """Checks routes in the scope of a file. Problems are added to ``problems``."""
 
@@ -65,6 +77,16 @@ class RouteChecker:
 
     def route(self, statement: syntax.RouteStatement, enclosing: tuple[Condition | None, ...]) -> Route:
         """Check a route inside the ``enclosing`` conditions of ``where``. None is a condition with an error."""
+        found = self.resolver.pieces.once(statement, self._without_conditions)
+        when = self._condition(statement.clauses, enclosing)
+        self.understood = self.understood and found.understood
+        if not found.watches:
+            return replace(found.route, when=when)
+        memory = self._memory(found.route.places)
+        clauses = memory.clauses(_windowed(statement))
+        return replace(found.route, when=when, clauses=clauses, places=memory.places)
+
+    def _without_conditions(self, statement: syntax.RouteStatement) -> _WithoutConditions:
         assert statement.name is not None
         clauses = statement.clauses
         self._report_repeated(clauses)
@@ -78,13 +100,14 @@ class RouteChecker:
             hint = "add `to CHANNEL`, or `drop` to send nothing"
             self._report(Code.NO_DESTINATION, f'route "{statement.name.text}" has no destination', statement.head, hint)
         used = self._texts.of_template(values.get("use"))
-        windowed = [clause for clause in clauses if isinstance(clause, syntax.WindowedClause)]
+        windowed = _windowed(statement)
         others = self._other_alerts(windowed)
-        memory = MemoryChecker(self.resolver.resolve, self.duration, self.count, self._keys)
-        memory.places.update({"to": clause.span} if (clause := _first_escalation(to)) is not None else {})
-        return Route(
+        memory = self._memory({"to": clause.span} if (clause := _first_escalation(to)) is not None else {})
+        watches = any(clause.condition is not None for clause in windowed)
+        during = self._during(clauses)
+        route = Route(
             statement.name.text,
-            self._condition(clauses, enclosing),
+            None,
             self._destinations.fixed(immediate),
             self._severity(values.get("severity")),
             self._texts.check(values.get("title"), others) or used.title,
@@ -92,9 +115,9 @@ class RouteChecker:
             "drop" in flags,
             "stop" in flags,
             statement.head,
-            self._during(clauses),
+            during or (),
             self._escalations(to),
-            memory.clauses(windowed),
+            () if watches else memory.clauses(windowed),
             memory.resolve_after(windowed),
             self._texts.shown(
                 [name for each in clauses if isinstance(each, syntax.FieldsClause) for name in each.fields], others
@@ -104,6 +127,10 @@ class RouteChecker:
             places=memory.places,
             columns=self._scope.columns,
         )
+        return _WithoutConditions(route, during is not None, watches)
+
+    def _memory(self, places: Mapping[str, Span]) -> MemoryChecker:
+        return MemoryChecker(self.resolver.resolve, self.duration, self.count, self._keys, places)
 
     def _other_alerts(self, clauses: Sequence[syntax.WindowedClause]) -> list[str]:
         """The names under which texts use fields of other alerts: those of joins, and ``2`` for the second step."""
@@ -192,16 +219,18 @@ class RouteChecker:
             return None
         return parts[0] if len(parts) == 1 else All(parts, parts[-1].span)
 
-    def _during(self, clauses: Sequence[syntax.Clause]) -> tuple[During, ...]:
+    def _during(self, clauses: Sequence[syntax.Clause]) -> tuple[During, ...] | None:
+        """The schedules. None if one has an error."""
         found: list[During] = []
+        valid = True
         for clause in clauses:
             if isinstance(clause, syntax.DuringClause):
                 schedule = self._schedule(clause.schedule)
                 if schedule is None:
-                    self.understood = False
+                    valid = False
                 else:
                     found.append(During(schedule, clause.negated))
-        return tuple(found)
+        return tuple(found) if valid else None
 
     def _schedule(self, word: syntax.Word) -> Schedule | None:
         """The schedule of a name. Errors in its definition are reported by ``check_definition``."""
@@ -264,6 +293,10 @@ class RouteChecker:
 
     def _report(self, code: Code, message: str, span: Span, hint: str) -> None:
         self._problems.append(Diagnostic(code, message, span, hint))
+
+
+def _windowed(statement: syntax.RouteStatement) -> list[syntax.WindowedClause]:
+    return [clause for clause in statement.clauses if isinstance(clause, syntax.WindowedClause)]
 
 
 def _first_escalation(clauses: Sequence[syntax.ToClause]) -> syntax.ToClause | None:

@@ -86,6 +86,12 @@ class Reads:
     macros: set[str] = field(default_factory=set)
     """The macros that were expanded."""
 
+    def add(self, others: Reads) -> None:
+        """Add what a part of the check asked."""
+        self.names |= others.names
+        self.used |= others.used
+        self.macros |= others.macros
+
 
 @dataclass(slots=True)
 class Scope:
