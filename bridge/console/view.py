@@ -53,7 +53,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    made.filters |= {"shown": shown, "line": line, "when": when, "ago": ago, "row": row_of}
+    made.filters |= {"shown": shown, "line": line, "when": when, "ago": ago, "span": span, "row": row_of}
     return made
 
 
@@ -81,7 +81,12 @@ def ago(time_ns: int | None) -> str:
     """How long ago a time is: ``3 min``."""
     if not time_ns:
         return "never"
-    seconds = max(0, (time.time_ns() - time_ns) // SECOND_NS)
+    return span(time.time_ns() - time_ns)
+
+
+def span(length_ns: int) -> str:
+    """A length of time: ``3 min``."""
+    seconds = max(0, length_ns // SECOND_NS)
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds // size} {unit}"

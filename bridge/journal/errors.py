@@ -16,6 +16,11 @@ class UnreadableError(JournalError):
 class JournalOwnedError(JournalError):
     """Another bridge has the journal."""
 
+    def __init__(self, holder: str, message: str) -> None:
+        """``holder`` names that bridge for people."""
+        super().__init__(message)
+        self.holder = holder
+
 
 class JournalBusyError(JournalError):
     """The journal cannot be written now (disk full, lock held by another program). The same call may work later."""

@@ -58,6 +58,10 @@ class MemberRecord:
     info: Mapping[str, Any] = field(default_factory=dict)
     leases: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The names of its leases by kind; none if it is not alive."""
+    has_left: bool = False
+    """Whether it was stopped, and gave up everything."""
+    ended_ns: int = 0
+    """When it was stopped, or its lease ended; 0 while it is alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class LeaseTable(Protocol):
         """Store what `MemberRecord` shows; None and absent keys stay as they are."""
 
     def leave(self) -> None:
-        """Give up everything, and be no member any more."""
+        """Give up everything, and be no living member any more."""
 
     def close(self) -> None:
         """Release the session."""

@@ -25,4 +25,14 @@ class FleetSession:
     """Make the program with this digest that of the fleet. False where a bridge that decides has not loaded it."""
     waits_for: Callable[[str], list[str]]
     """The bridges that have not loaded it, for people."""
+    ask: Callable[[str, bytes], int]
+    """Ask the bridge of this name. Returns the id of the request."""
+    asked: Callable[[str], list[tuple[int, bytes]]]
+    """What others have asked the bridge of this name, and it has not begun: ids and bodies."""
+    begin: Callable[[int], bool]
+    """Begin to answer a request. False where it was withdrawn."""
+    answer: Callable[[int, bytes], None]
+    answer_of: Callable[[int], bytes | None]
+    """The answer of a request; empty once it was begun, None before."""
+    withdraw: Callable[[int], None]
     close: Callable[[], None]

@@ -12,7 +12,7 @@ from bridge.delivery import Circuit, Health
 from bridge.history.index.folder import IndexFolder
 from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation, Location, files_of
-from bridge.journal.members import FleetLag, MemberRecord
+from bridge.journal.members import CHANNEL, FleetLag, MemberRecord
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
 from bridge.operator.model import ConsoleStatus
@@ -148,6 +148,11 @@ class Inspector:
         return self._intake.shadow.report()
 
     @property
+    def courier_is_used(self) -> bool:
+        """Whether this bridge delivers."""
+        return self._courier.is_used
+
+    @property
     def courier_restarts(self) -> int:
         """Restarts of the courier since the bridge started."""
         return self._courier.restarts
@@ -227,6 +232,12 @@ class Inspector:
                 return FleetSnapshot(self.bridge_id, tuple(journal.members()), journal.lag())
             except JournalError:
                 return None
+
+    def courier_of(self, channel: str) -> str:
+        """The bridge of the fleet that delivers to the channel; empty if none does, or that cannot be read."""
+        fleet = self.fleet()
+        members = () if fleet is None else fleet.members
+        return next((each.bridge for each in members if channel in each.leases.get(CHANNEL, ())), "")
 
     def journal_snapshot(self) -> JournalSnapshot | None:
         """None if the journal cannot be read at the moment."""

@@ -99,6 +99,7 @@ class CourierStatus(Answer, frozen=True):
 
     pid: int | None
     restarts: int
+    used: Annotated[bool, Meta(description="Whether the bridge delivers; false in a fleet without the role.")] = True
 
 
 class ConsoleStatus(Answer, frozen=True):
@@ -213,7 +214,7 @@ class BridgeStatus(Answer, frozen=True):
     roles: list[str]
     started_ns: int
     alive: bool
-    silent_ns: Annotated[int, Meta(description="How long ago its lease ended; 0 while it is alive.")]
+    silent_ns: Annotated[int, Meta(description="How long ago it stopped, or its lease ended; 0 while it is alive.")]
     program: Annotated[str, Meta(description="The digest of the routes that it uses.")]
     loaded: Annotated[str, Meta(description="The digest of the routes that it has loaded.")]
     problem: Annotated[str, Meta(description="Why it does not use what is on its disk; empty if it does.")]
@@ -221,13 +222,19 @@ class BridgeStatus(Answer, frozen=True):
     channels: Annotated[list[str], Meta(description="The channels that it delivers to.")]
     sources: Annotated[list[str], Meta(description="The files and Falcos that it alone reads.")]
     duties: Annotated[list[str], Meta(description="What only one bridge of the fleet does.")]
+    stopped: Annotated[bool, Meta(description="Whether it was stopped; else, one that is not alive is gone.")] = False
+    ended_ns: Annotated[
+        int | None, Meta(description="When it stopped, or its lease ended; null while it is alive.")
+    ] = None
+    down: Annotated[list[str], Meta(description="Those of its roles whose process does not run at present.")] = []
+    down_ns: Annotated[int, Meta(description="For how long.")] = 0
 
 
 class FleetStatus(Answer, frozen=True):
     """The bridges that share a database, and what waits for them."""
 
     bridge: Annotated[str, Meta(description="The bridge that answers.")]
-    bridges: Annotated[list[BridgeStatus], Meta(description="Those that vanished within a day too.")]
+    bridges: Annotated[list[BridgeStatus], Meta(description="Those that stopped or vanished within an hour too.")]
     matches_waiting: Annotated[int, Meta(description="Matches of clauses with memory that wait for `memory`.")]
     oldest_match_ns: int | None
     deliveries_waiting: Annotated[int, Meta(description="Deliveries that wait for `courier`.")]
@@ -409,6 +416,8 @@ class ChannelTestResult(Answer, frozen=True):
     status: Annotated[int | None, Meta(description="The status of the answer (HTTP or SMTP), if there was one.")]
     reason: str
     seconds: float
+    bridge: Annotated[str, Meta(description="The bridge of the fleet that sent it; empty without a fleet.")] = ""
+    note: Annotated[str, Meta(description="Why that bridge, where another one delivers to the channel.")] = ""
 
 
 # Reload

@@ -14,6 +14,7 @@ from bridge.pipeline.controls import Controls
 
 if TYPE_CHECKING:
     from bridge.operator.api.operations import Operation
+    from bridge.operator.operations.channel_test import AskBridge
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class RunningBridge:
     wake_courier: Callable[[], None]
     try_channel: Callable[[str], None]
     """Makes the courier use a channel again at once."""
+    ask_bridge: AskBridge | None = None
+    """Has another bridge of the fleet test a channel; None without a fleet."""
 
 
 def operations_of(bridge: RunningBridge, journal: Location) -> tuple[Operation, ...]:
@@ -49,7 +52,7 @@ def operations_of(bridge: RunningBridge, journal: Location) -> tuple[Operation, 
     searches = search_operations(ElsewhereAlerts(bridge.inspector.console))
     return *all_operations(
         lambda: read_status(bridge.inspector, bridge.routes(), bridge.reload),
-        ChannelOperations(bridge.inspector, bridge.config, bridge.try_channel),
+        ChannelOperations(bridge.inspector, bridge.config, bridge.try_channel, bridge.ask_bridge),
         DeadLetterOperations(journal, bridge.wake_courier),
         QuarantineOperations(journal),
         SilenceOperations(bridge.controls),

@@ -28,7 +28,8 @@ def fleet_page() -> str:
     bridges = [
         _bridge("one", loaded="new", partitions=11, channels=["chat", "pager"], sources=["file node"]),
         _bridge("two", duties=["silences"], problem="the changed config is not in use"),
-        _bridge("lost", alive=False, silent_ns=30_000_000_000, roles=["courier"], program=""),
+        _bridge("lost", alive=False, silent_ns=30_000_000_000, roles=["courier"], program="", down=["courier"]),
+        _bridge("ended", alive=False, silent_ns=30_000_000_000, stopped=True),
         _bridge(HOSTILE, version=HOSTILE, roles=[HOSTILE], program=HOSTILE, loaded=f"{HOSTILE}!", problem=HOSTILE,
                 channels=[HOSTILE] * 50, sources=[HOSTILE], duties=[HOSTILE]),
     ]  # fmt: skip
@@ -51,7 +52,7 @@ def test_the_first_page_shows_the_fleet() -> None:
         "5 matches waiting for memory, the oldest 2 min; 1 delivery waiting for couriers", "one (this) up 1 h",
         "version 1.2; roles: intake, memory; routes old, new loaded", "partitions of the memory: 11",
         "delivers to: chat, pager", "alone reads: file node", "duties: silences", "the changed config is not in use",
-        "lost gone for 30 s", "routes not loaded",
+        "lost gone for 30 s", "courier (courier down)", "ended stopped for 30 s", "routes not loaded",
     ):  # fmt: skip
         assert each in words
     assert WORD in words

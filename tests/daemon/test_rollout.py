@@ -1,8 +1,9 @@
-"""A changed program is used once every living bridge that decides has loaded it."""
+"""Bridges of a fleet: a changed program is used once all have loaded it, and one asks another to test a channel."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from functools import partial
@@ -11,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from bridge.common.secret import Secret
+from bridge.daemon.fleet.channel_tests import ChannelTests
 from bridge.daemon.fleet.rollout import Rollout, await_program
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.members import Member
 from bridge.journal.opening import open_fleet_session, open_for_router
 from bridge.journal.protocols import Journal
 from bridge.journal.revisions import FleetSession
+from bridge.operator.actor import OperationError
+from bridge.operator.model import ChannelTestResult
 from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
@@ -120,3 +124,42 @@ def test_a_bridge_that_starts_with_another_program_waits(fleet: Fleet) -> None:
     one.propose("new", 0)
     await_program(joins, open_session, "new")
     assert session.read().active == "new"
+
+
+def test_the_bridge_that_delivers_to_a_channel_sends_its_test_message(fleet: Fleet) -> None:
+    """What it answers is the result, a refusal too. Where it does not begin, there is no result, and no request stays."""
+    open_session = partial(open_fleet_session, fleet.location("watch"))
+    fleet.session()
+    fleet.journal("one")  # makes the tables
+    asked: list[tuple[str, str]] = []
+
+    def run(channel: str, actor: str) -> ChannelTestResult:
+        asked.append((channel, actor))
+        if channel == "none":
+            raise OperationError("the config has no channel `none`", 404)
+        return ChannelTestResult(verdict="delivered", status=200, reason="", seconds=0.1)
+
+    one = ChannelTests("one", open_session, run, begin_seconds=0.2)
+    other = ChannelTests("other", open_session, run, begin_seconds=60)
+    assert one.ask("other", "chat", "ada") is None
+    stopped = threading.Event()
+
+    def follow() -> None:
+        with closing(open_session()) as session:
+            while not stopped.wait(0.01):
+                one.follow(session)
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    try:
+        assert other.ask("one", "chat", "ada") == ChannelTestResult(
+            verdict="delivered", status=200, reason="", seconds=0.1, bridge="one"
+        )
+        refused = other.ask("one", "none", "bob")
+    finally:
+        stopped.set()
+        thread.join()
+    assert refused is not None
+    assert (refused.verdict, refused.reason) == ("rejected", "the config has no channel `none`")
+    assert asked == [("chat", "ada"), ("none", "bob")]
+    assert fleet.session().asked("other") == fleet.session().asked("one") == []

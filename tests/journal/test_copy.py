@@ -146,7 +146,7 @@ def test_only_journals_that_nothing_uses_are_copied_to_places_without_one(
         copy(file, database, lambda _done, _of: None)
     with pytest.raises(JournalError, match="exists and was not changed"):
         copy(database, file, lambda _done, _of: None)
-    with closing(open_for_router(database)), pytest.raises(JournalError, match="is using the journal"):
+    with closing(open_for_router(database)), pytest.raises(JournalError, match="stop all bridges that use it"):
         copy(database, tmp_path / "back.db", lambda _done, _of: None)
 
 

@@ -18,7 +18,16 @@ SECOND = 1_000_000_000
 
 def member(bridge: str, *roles: str, silent: int = 0, **more: Any) -> MemberRecord:
     return MemberRecord(
-        f"{bridge}-{roles[0]}", bridge, "host", "1.2", 1, roles, SECOND, not silent, silent * SECOND, **more
+        f"{bridge}-{roles[0]}",
+        bridge,
+        "host",
+        "1.2",
+        1,
+        roles,
+        SECOND,
+        not silent,
+        silent * SECOND,
+        **({"ended_ns": 100 * SECOND} if silent else {}) | more,
     )
 
 
@@ -30,7 +39,10 @@ FLEET = FleetSnapshot(
         member("one", "courier", leases={"channel": ["pager", "chat"]}),
         member("two", "router", "memory", loaded="old", active="old", info={"reload": "it has errors"}),
         member("gone", "router", "intake", silent=30),
-        member("long-gone", "router", "intake", silent=3600),
+        member("long-gone", "router", "intake", silent=3000),
+        member("ended", "router", "intake", silent=40, has_left=True),
+        member("half", "router", "intake", info={"roles": ["intake", "courier"]}),
+        member("half", "courier", silent=20),
     ),
     FleetLag(5, SECOND, 1, None),
 )  # fmt: skip
@@ -39,23 +51,37 @@ FLEET = FleetSnapshot(
 def test_the_fleet_is_shown() -> None:
     """The processes of a bridge are one row."""
     fleet = fleet_status(FLEET)
-    assert [each.bridge for each in fleet.bridges] == ["one", "two", "gone", "long-gone"]
+    assert [each.bridge for each in fleet.bridges] == ["one", "two", "gone", "long-gone", "ended", "half"]
     one = fleet.bridges[0]
     assert (one.roles, one.partitions, one.channels) == (["intake", "memory", "courier"], 2, ["chat", "pager"])
     assert (one.sources, one.duties, one.program, one.loaded) == (["file node"], ["maintenance"], "old", "new")
     text = "\n".join(fleet_lines(fleet))
-    for words in ("5 matches waiting, the oldest", "1 delivery waiting", "one (this)", "old, new loaded", "GONE for 30 s",
-                  "2 partitions; chat; pager; file node; duty maintenance"):  # fmt: skip
+    for words in ("5 matches waiting for memory, the oldest", "1 delivery waiting for couriers", "one (this)",
+                  "old, new loaded", "GONE for 30 s", "GONE for 50 min", "stopped 40 s ago",
+                  "intake, courier DOWN", "2 partitions; chat; pager; file node; duty maintenance"):  # fmt: skip
         assert words in text
 
 
 def test_what_needs_an_operator_is_a_problem() -> None:
     """A bridge that vanished a moment ago, one that rejects the routes, a role that no living bridge has."""
     problems = [(each.subject, each.text) for each in fleet_problems(fleet_status(FLEET))]
-    assert problems == [("bridge two", "it has errors"), ("bridge gone", "vanished 30 s ago")]
-    only = FleetSnapshot("two", FLEET.members[2:], FleetLag())
+    assert problems == [
+        ("bridge two", "it has errors"),
+        ("bridge gone", "vanished 30 s ago"),
+        ("bridge half", "its process for courier has not run for 20 s"),
+    ]
+    only = FleetSnapshot("two", FLEET.members[2:5], FleetLag())
     texts = [each.text for each in fleet_problems(fleet_status(only))]
     assert texts[:2] == ["no living bridge has the role `intake`", "no living bridge has the role `courier`"]
+
+
+def test_a_bridge_that_was_replaced_is_no_problem() -> None:
+    """Its host has a newer one: it was started again. Of many that ended, the latest are listed."""
+    ended = tuple(member(f"old-{number}", "router", "intake", silent=30 + number) for number in range(30))
+    new = MemberRecord("new", "new", "host", "1.2", 1, ("router", "intake", "memory", "courier"), 101 * SECOND, True, 0)
+    fleet = fleet_status(FleetSnapshot("new", (*ended, new), FleetLag()))
+    assert list(fleet_problems(fleet)) == []
+    assert [each.bridge for each in fleet.bridges] == [f"old-{number}" for number in range(20)] + ["new"]
 
 
 def test_a_source_names_its_reader() -> None:

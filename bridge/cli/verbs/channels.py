@@ -27,8 +27,8 @@ def add_parser(subparsers: Any) -> None:
         help="show the state of each channel, or send a test message to one",
         description="Shows for each channel whether it is in use (its circuit), and how many deliveries wait, "
         "were delivered or became dead letters. `falco-bridge channels test NAME` sends a test message and shows "
-        "the answer. It exits with 0 if the channel accepted the message, with 1 if not, with 2 if the command or "
-        "config is wrong.",
+        "the answer; in a fleet, the bridge that delivers to the channel sends it. It exits with 0 if the channel "
+        "accepted the message, with 1 if not, with 2 if the command or config is wrong.",
         example="falco-bridge channels --config falco-bridge.yaml\n"
         "falco-bridge channels test pager --config falco-bridge.yaml",
     )
@@ -145,7 +145,9 @@ def _test(args: argparse.Namespace, socket: Path, name: str) -> int:
     else:
         status = "" if result.status is None else f" (status {result.status})"
         answer = "accepted the message" if delivered else f"did not accept the message: {result.reason}"
-        print(f"{name} {answer}{status}, after {result.seconds:.2f} s")
+        sender = f"; sent by bridge {result.bridge}" if result.bridge else ""
+        note = f": {result.note}" if result.note else ""
+        print(f"{name} {answer}{status}, after {result.seconds:.2f} s{sender}{note}")
     return 0 if delivered else _FAILED
 
 

@@ -87,7 +87,8 @@ def _text(status: Status) -> Iterator[str]:
     yield f"journal   {size(status.journal_bytes.journal)}{log}"
     if status.index_lag is not None:
         yield f"history   {f'{status.index_lag} alerts are not indexed yet' if status.index_lag else 'indexed'}"
-    yield f"courier   process {status.courier.pid or 'none'}, restarted {status.courier.restarts} times"
+    courier = f"process {status.courier.pid or 'none'}, restarted {status.courier.restarts} times"
+    yield f"courier   {courier if status.courier.used else 'none: this bridge does not have the role'}"
     if status.console is not None:
         yield f"console   {_console(status.console)}"
     yield from fleet_lines(status.fleet)

@@ -8,7 +8,8 @@ from functools import partial
 
 from bridge.common.listening import ListeningSockets
 from bridge.daemon.assembly.engine import Engine, build_engine
-from bridge.daemon.fleet.joining import watch_fleet
+from bridge.daemon.fleet.channel_tests import ChannelTests
+from bridge.daemon.fleet.joining import channel_tests, watch_fleet
 from bridge.daemon.generation import Generation
 from bridge.daemon.live import LiveGeneration, RunningParts
 from bridge.daemon.operator_listeners import OperatorListeners
@@ -22,6 +23,7 @@ from bridge.journal import JournalError
 from bridge.journal.protocols import Journal
 from bridge.journal.retention import RetentionPolicy
 from bridge.operator.inspector import Inspector
+from bridge.operator.operations.channel_test import test_and_resume
 from bridge.operator.running import RunningBridge
 from bridge.operator.service import OperatorService
 from bridge.pipeline.controls import Controls
@@ -69,9 +71,13 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     )  # fmt: skip
     live = LiveGeneration(generation, running)
     reload = Reload(live, os.environ)
-    parts.operator.attach(_running_bridge(around, live, reload))
+    tests = channel_tests(
+        generation, journal.membership,
+        lambda channel, actor: test_and_resume(live.current.loaded, channel, actor, engine.courier.try_now),
+    )  # fmt: skip
+    parts.operator.attach(_running_bridge(around, live, reload, tests))
     services: list[BackgroundService] = [
-        *watch_fleet(generation, journal.membership, reload, around.controls.load_silences),
+        *watch_fleet(generation, journal.membership, reload, around.controls.load_silences, tests),
         parts.operator,
         *around.services,
         SecretRotation(live, os.environ, lambda problem: reload.note("secrets", problem)),
@@ -161,7 +167,7 @@ def _inspector(
     return inspector
 
 
-def _running_bridge(around: _Around, live: LiveGeneration, reload: Reload) -> RunningBridge:
+def _running_bridge(around: _Around, live: LiveGeneration, reload: Reload, tests: ChannelTests | None) -> RunningBridge:
     """What an operator can see and change."""
     courier = around.engine.courier
     return RunningBridge(
@@ -172,6 +178,7 @@ def _running_bridge(around: _Around, live: LiveGeneration, reload: Reload) -> Ru
         lambda: live.current.loaded,
         courier.wake,
         courier.try_now,
+        None if tests is None else tests.ask,
     )
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from bridge.daemon.fleet.channel_tests import ChannelTests
 from bridge.daemon.fleet.digest import program_digest
 from bridge.daemon.fleet.rollout import Rollout, await_program
 from bridge.daemon.generation import Generation
 from bridge.daemon.reload import Reload
 from bridge.journal.location import DatabaseLocation
-from bridge.journal.members import INTAKE, MEMORY, SOURCE
+from bridge.journal.members import COURIER, INTAKE, MEMORY, SOURCE
 from bridge.journal.membership import Membership
 from bridge.journal.opening import open_fleet_session
 from bridge.journal.protocols import Journal
+from bridge.journal.revisions import FleetSession, Revisions
+from bridge.operator.model import ChannelTestResult
 from bridge.pipeline.fleet_watch import FleetWatch
 from bridge.sources.leased import SourceLeases
 
@@ -38,19 +41,40 @@ def source_leases(membership: Membership | None) -> SourceLeases | None:
     return leases
 
 
+def channel_tests(
+    generation: Generation, membership: Membership | None, run: Callable[[str, str], ChannelTestResult]
+) -> ChannelTests | None:
+    """Tests of channels that another bridge delivers to, or asks for; None for a single bridge."""
+    location = generation.config.journal.location
+    if membership is None or not isinstance(location, DatabaseLocation):
+        return None
+    return ChannelTests(membership.member.bridge, partial(open_fleet_session, location), run)
+
+
 def watch_fleet(
-    generation: Generation, membership: Membership | None, reload: Reload, load_silences: Callable[[], None]
+    generation: Generation,
+    membership: Membership | None,
+    reload: Reload,
+    load_silences: Callable[[], None],
+    tests: ChannelTests | None,
 ) -> list[FleetWatch]:
     """The services that follow the other bridges: none for a single bridge."""
     location = generation.config.journal.location
     if membership is None or not isinstance(location, DatabaseLocation):
         return []
+    membership.note(roles=list(generation.config.roles))
     session = partial(open_fleet_session, location)
+    answers = tests.follow if tests is not None and COURIER in generation.config.roles else lambda _session: None
     if not _decides(membership):
-        return [FleetWatch(session, load_silences)]
+        return [FleetWatch(session, load_silences, lambda _revisions, opened: answers(opened))]
     rollout = reload.rollout = Rollout(membership, program_digest(generation))
     rollout.use_loaded = reload.use_loaded
-    return [FleetWatch(session, load_silences, rollout.follow)]
+
+    def follow(revisions: Revisions, opened: FleetSession) -> None:
+        rollout.follow(revisions, opened)
+        answers(opened)
+
+    return [FleetWatch(session, load_silences, follow)]
 
 
 def _decides(membership: Membership) -> bool:

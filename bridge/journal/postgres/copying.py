@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from bridge.journal.errors import JournalError
+from bridge.journal.errors import JournalError, JournalOwnedError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.postgres.connection import PgConnection, first_connect
 from bridge.journal.postgres.database import Database, Statements, marks, storable
@@ -150,8 +150,14 @@ class PostgresStore:
 
     def _own(self) -> None:
         with self._explained():
-            for role in (ROUTER, COURIER):
-                Ownership(role).acquire(self._connection, self._name, _WAIT_SECONDS)
+            try:
+                for role in (ROUTER, COURIER):
+                    Ownership(role).acquire(self._connection, self._name, _WAIT_SECONDS)
+            except JournalOwnedError as error:
+                raise JournalError(
+                    f"{error.holder} is using the journal {self._name}; stop all bridges that use it, then copy again. "
+                    "Their senders wait meanwhile"
+                ) from error
 
     def _mark(self, min_reader: int, min_writer: int) -> None:
         with self._explained():

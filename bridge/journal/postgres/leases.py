@@ -8,7 +8,7 @@ was taken for dead then writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -17,8 +17,8 @@ from bridge.journal.errors import LeaseLostError
 from bridge.journal.members import FleetLag, Member, MemberRecord, Taken
 from bridge.journal.postgres.database import Database, Statements
 
-_FORGET_AFTER = "interval '1 day'"
-"""How long a member that has vanished is shown."""
+_FORGET_AFTER = "interval '1 hour'"
+"""How long a member that has left or vanished is shown."""
 _NOW_NS = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
 _EXPIRES = "clock_timestamp() + ? * interval '1 second'"
 _IS_ALIVE = "expires > clock_timestamp()"
@@ -65,12 +65,13 @@ _LEFT = (
     "SELECT l.name FROM leases AS l WHERE l.kind = ? AND l.name = ANY(?) "
     f"AND NOT EXISTS (SELECT 1 FROM members AS m WHERE m.id = l.member AND m.{_IS_ALIVE})"
 )
+_LEAVE = "UPDATE members SET expires = clock_timestamp(), info = info || '{\"stopped\": true}' WHERE id = ?"
 _GIVE_UP = "UPDATE leases SET member = '', token = token + 1 WHERE kind = ? AND name = ANY(?) AND member = ?"
 _LOCK = "SELECT name, token FROM leases WHERE kind = ? AND name = ANY(?) AND member = ? ORDER BY name FOR KEY SHARE"
 _MEMBERS = (
     "SELECT id, bridge, host, version, pid, roles, (extract(epoch FROM started) * 1000000)::bigint * 1000, "
     f"(extract(epoch FROM clock_timestamp() - expires) * 1000000)::bigint * 1000, {_IS_ALIVE}, loaded, active, "
-    "info::text FROM members ORDER BY started, id"
+    "info::text, (extract(epoch FROM expires) * 1000000)::bigint * 1000 FROM members ORDER BY started, id"
 )
 _LEASES = (
     "SELECT l.kind, l.name, l.member FROM leases AS l JOIN members AS m ON m.id = l.member "
@@ -113,6 +114,7 @@ class _MemberRow(NamedTuple):
     loaded: str
     active: str
     info: str
+    expires_ns: int
 
 
 class _LeaseRow(NamedTuple):
@@ -130,7 +132,7 @@ class PostgresLeases:
         self._named: dict[str, frozenset[str]] = {}
 
     def join(self) -> None:
-        """As in LeaseTable. Forgets members that vanished long ago."""
+        """As in LeaseTable. Forgets members that left or vanished long ago."""
         member = self._member
         self._named = {}
         with self._database.transaction() as statements:
@@ -181,7 +183,7 @@ class PostgresLeases:
         """As in LeaseTable."""
         with self._database.transaction() as statements:
             statements.execute("UPDATE leases SET member = '', token = token + 1 WHERE member = ?", (self._member.id,))
-            statements.execute("DELETE FROM members WHERE id = ?", (self._member.id,))
+            statements.execute(_LEAVE, (self._member.id,))
 
     def close(self) -> None:
         """As in LeaseTable."""
@@ -209,14 +211,20 @@ def read_members(database: Database) -> list[MemberRecord]:
     for each in database.rows(_LeaseRow, _LEASES):
         leases.setdefault(each.member, {}).setdefault(each.kind, []).append(each.name)
     return [
-        MemberRecord(
-            row.id, row.bridge, row.host, row.version, row.pid, tuple(row.roles), row.started_ns, row.is_alive,
-            max(row.overdue_ns, 0), row.loaded, row.active,
-            {name: value for name, value in msgspec.json.decode(row.info).items() if name != "takes"},
-            {kind: tuple(names) for kind, names in leases.get(row.id, {}).items()},
-        )
+        _record(row, {kind: tuple(names) for kind, names in leases.get(row.id, {}).items()})
         for row in database.rows(_MemberRow, _MEMBERS)
-    ]  # fmt: skip
+    ]
+
+
+def _record(row: _MemberRow, leases: Mapping[str, Sequence[str]]) -> MemberRecord:
+    info = msgspec.json.decode(row.info)
+    has_left = bool(info.pop("stopped", False))
+    info.pop("takes", None)
+    return MemberRecord(
+        row.id, row.bridge, row.host, row.version, row.pid, tuple(row.roles), row.started_ns, row.is_alive,
+        max(row.overdue_ns, 0), row.loaded, row.active, info, leases, has_left and not row.is_alive,
+        0 if row.is_alive else row.expires_ns,
+    )  # fmt: skip
 
 
 def read_lag(database: Database) -> FleetLag:

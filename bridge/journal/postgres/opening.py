@@ -34,7 +34,7 @@ from bridge.journal.postgres.partitions.requests import PostgresRequests
 from bridge.journal.postgres.partitions.store import PostgresPartitions
 from bridge.journal.postgres.partitions.stored_rows import PartitionedMemory
 from bridge.journal.postgres.placement import reopen
-from bridge.journal.postgres.revisions import activate, read_revisions, waits_for
+from bridge.journal.postgres.revisions import fleet_session
 from bridge.journal.postgres.secret_row import SecretRow
 from bridge.journal.protocols import Journal
 from bridge.journal.revisions import FleetSession
@@ -201,9 +201,7 @@ def read_database(location: DatabaseLocation) -> Database:
 def open_fleet_session(location: DatabaseLocation) -> FleetSession:
     """As in `bridge.journal.opening`."""
     database = Database(first_connect(location, "fleet"), partial(connect, location, "fleet"), str(location))
-    return FleetSession(
-        partial(read_revisions, database), partial(activate, database), partial(waits_for, database), database.close
-    )
+    return fleet_session(database)
 
 
 def examine(location: DatabaseLocation) -> None:

@@ -19,10 +19,11 @@ from bridge.journal.postgres.migrations import ROUTER
 
 _LOCK = "hashtextextended('falco-bridge ' || current_schema() || ' ' || %s, 0)"
 _HOLDER = (
-    "SELECT a.application_name, coalesce(host(a.client_addr), 'a local socket') FROM pg_locks AS l "
+    "SELECT a.application_name, coalesce(host(a.client_addr), 'a local socket'), l.mode = 'ShareLock', "
+    "count(*) OVER () FROM pg_locks AS l "
     "JOIN pg_stat_activity AS a USING (pid) WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND "
     f"l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND "
-    f"(l.classid::bigint << 32) | l.objid::bigint = {_LOCK}"
+    f"(l.classid::bigint << 32) | l.objid::bigint = {_LOCK} LIMIT 1"
 )
 _POLL_SECONDS = 0.05
 
@@ -46,8 +47,8 @@ class Ownership:
             if time.monotonic() >= deadline:
                 if self._token:
                     self._verify(connection, name)  # the server has not noticed yet that our session was lost
-                    raise JournalBusyError(self._held(connection, name))
-                raise JournalOwnedError(self._held(connection, name))
+                    raise JournalBusyError(str(self._held(connection, name)))
+                raise self._held(connection, name)
             time.sleep(_POLL_SECONDS)
         if self._token:
             self._verify(connection, name)
@@ -87,16 +88,21 @@ class Ownership:
             raise self.lost(name)
         self.outcome = found[1] == self._commits
 
-    def _held(self, connection: PgConnection, name: str) -> str:
-        holder = connection.execute(_HOLDER, (self._shared or self.role,)).fetchone()
-        who = "" if holder is None else f" ({holder[0]}, from {holder[1]})"
+    def _held(self, connection: PgConnection, name: str) -> JournalOwnedError:
+        row = connection.execute(_HOLDER, (self._shared or self.role,)).fetchone()
+        shown, is_fleet, count = ("", False, 1) if row is None else (f" ({row[0]}, from {row[1]})", row[2], row[3])
+        noun = "falco-bridge" if self._shared or self.role == ROUTER else "courier"
         if self._shared:
-            return (
-                f"a falco-bridge without `roles`{who} is using the journal {name}; stop it, or set `roles` in its "
-                "config too"
+            holder = f"a falco-bridge outside of the fleet{shown}"
+            remedy = "stop it, or remove `roles: []` and `journal.standby` from its config"
+        elif is_fleet:
+            holder = f"a fleet of bridges ({count}, one of them{shown.replace(' (', ' ', 1)}"
+            remedy = (
+                "remove `roles: []` and `journal.standby` to join it, or give this one a database or a search_path "
             )
-        noun = "falco-bridge" if self.role == ROUTER else "courier"
-        return (
-            f"another {noun}{who} is using the journal {name}; stop it, set journal.standby to wait for it, or give "
-            "this one a database or a search_path of its own"
-        )
+            remedy += "of its own"
+        else:
+            holder = f"another {noun}{shown}"
+            remedy = "stop it, set journal.standby to wait for it, or give this one a database or a search_path of its "
+            remedy += "own"
+        return JournalOwnedError(holder, f"{holder} is using the journal {name}; {remedy}")

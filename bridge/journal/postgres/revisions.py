@@ -1,17 +1,22 @@
-"""Counters in the database that show every bridge what another one has changed."""
+"""What the bridges of a fleet show and ask each other: counters of changes, and requests to a bridge."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from bridge.journal.postgres.database import Database
-from bridge.journal.revisions import Revisions
+from bridge.journal.revisions import FleetSession, Revisions
 from bridge.journal.sql.database import Connection
 from bridge.journal.sql.memory import SqlMemory
 
 SILENCES, PROGRAM = "silences", "program"
 INCREMENT = "UPDATE revisions SET number = number + 1 WHERE name = ?"
 
+FORGOTTEN = "DELETE FROM requests WHERE created < clock_timestamp() - interval '2 minutes'"
+_TO_BRIDGES = -1
+"""The number of a partition in the requests to bridges, which no owner reads."""
 _MISSING = "FROM members WHERE expires > clock_timestamp() AND roles && ARRAY['intake', 'memory'] AND loaded <> ?"
 
 
@@ -19,6 +24,16 @@ class _Row(NamedTuple):
     name: str
     number: int
     value: str
+
+
+class _Request(NamedTuple):
+    id: int
+    body: bytes
+
+
+class _ToBridge(msgspec.Struct, frozen=True, array_like=True):
+    bridge: str
+    body: bytes
 
 
 class PostgresMemory(SqlMemory):
@@ -51,3 +66,51 @@ def activate(database: Database, digest: str) -> bool:
 def waits_for(database: Database, digest: str) -> list[str]:
     """As in FleetSession."""
     return database.rows(str, f"SELECT DISTINCT bridge {_MISSING} ORDER BY bridge", (digest,))
+
+
+def fleet_session(database: Database) -> FleetSession:
+    """The functions over a session."""
+
+    def write(statement: str, parameters: tuple[object, ...]) -> None:
+        with database.transaction(durable=False) as statements:
+            statements.execute(statement, parameters)
+
+    def ask(bridge: str, body: bytes) -> int:
+        with database.transaction() as statements:
+            statements.execute(FORGOTTEN)
+            row = statements.execute(
+                "INSERT INTO requests (partition, body) VALUES (?, ?) RETURNING id",
+                (_TO_BRIDGES, msgspec.msgpack.encode(_ToBridge(bridge, body))),
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def asked(bridge: str) -> list[tuple[int, bytes]]:
+        rows = database.rows(
+            _Request, "SELECT id, body FROM requests WHERE partition = ? AND answer IS NULL ORDER BY id", (_TO_BRIDGES,)
+        )
+        found = [(row.id, msgspec.msgpack.decode(row.body, type=_ToBridge)) for row in rows]
+        return [(request, each.body) for request, each in found if each.bridge == bridge]
+
+    def begin(request: int) -> bool:
+        with database.transaction() as statements:
+            return statements.execute(
+                "UPDATE requests SET answer = '' WHERE id = ? AND answer IS NULL RETURNING id", (request,)
+            ).fetchone() is not None  # fmt: skip
+
+    def answer_of(request: int) -> bytes | None:
+        found = database.rows(bytes, "SELECT answer FROM requests WHERE id = ? AND answer IS NOT NULL", (request,))
+        return found[0] if found else None
+
+    return FleetSession(
+        read=lambda: read_revisions(database),
+        activate=lambda digest: activate(database, digest),
+        waits_for=lambda digest: waits_for(database, digest),
+        ask=ask,
+        asked=asked,
+        begin=begin,
+        answer=lambda request, body: write("UPDATE requests SET answer = ? WHERE id = ?", (body, request)),
+        answer_of=answer_of,
+        withdraw=lambda request: write("DELETE FROM requests WHERE id = ?", (request,)),
+        close=database.close,
+    )

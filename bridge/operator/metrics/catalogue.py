@@ -171,7 +171,7 @@ TRACE_SPANS = Metric(
 )  # fmt: skip
 
 FLEET_BRIDGES = Metric(
-    "falco_bridge_fleet_bridges", "gauge", ("state",), "Bridges of the fleet: alive, or gone within a day."
+    "falco_bridge_fleet_bridges", "gauge", ("state",), "Bridges of the fleet: alive, stopped or gone within an hour."
 )
 FLEET_MATCHES = Metric(
     "falco_bridge_fleet_matches_waiting", "gauge", (), "Matches that wait for a bridge with the role `memory`."

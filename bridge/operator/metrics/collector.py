@@ -138,8 +138,9 @@ def _sources(states: Iterable[SourceState]) -> Iterator[Family]:
 
 
 def _fleet(fleet: FleetStatus) -> Iterator[Family]:
-    alive = sum(each.alive for each in fleet.bridges)
-    yield _by_name(catalogue.FLEET_BRIDGES, {"alive": alive, "gone": len(fleet.bridges) - alive})
+    alive, stopped = sum(each.alive for each in fleet.bridges), sum(each.stopped for each in fleet.bridges)
+    gone = len(fleet.bridges) - alive - stopped
+    yield _by_name(catalogue.FLEET_BRIDGES, {"alive": alive, "stopped": stopped, "gone": gone})
     yield _single(catalogue.FLEET_MATCHES, fleet.matches_waiting)
     if fleet.oldest_match_ns is not None:
         yield _single(catalogue.FLEET_OLDEST_MATCH, fleet.oldest_match_ns / _SECOND)

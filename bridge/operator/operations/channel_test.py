@@ -22,18 +22,29 @@ from bridge.operator.operations.status import channel_statuses
 PATIENCE_SECONDS = 90.0
 """How long a test message may take."""
 _MOST_TESTS = 4
+_NO_COURIER = "no bridge delivers to it at present"
+AskBridge = Callable[[str, str, str], ChannelTestResult | None]
+"""Given a bridge, a channel and who asks: the result, or None where the bridge does not answer."""
 
 
 class ChannelOperations:
     """The operations of a running bridge. Callable from any thread."""
 
     def __init__(
-        self, inspector: Inspector, config: Callable[[], LoadedConfig], try_now: Callable[[str], None]
+        self,
+        inspector: Inspector,
+        config: Callable[[], LoadedConfig],
+        try_now: Callable[[str], None],
+        ask: AskBridge | None = None,
     ) -> None:
-        """``try_now`` makes the courier use a channel again at once; ``config`` returns the current config."""
+        """``try_now`` makes the courier use a channel again at once; ``config`` returns the current config.
+
+        ``ask`` has another bridge of the fleet test a channel.
+        """
         self._inspector = inspector
         self._config = config
         self._try_now = try_now
+        self._ask = ask
         self._running = 0
 
     def list_all(self, _actor: Actor, _request: NoParameters) -> ChannelList:
@@ -44,20 +55,37 @@ class ChannelOperations:
         return ChannelList(items=channel_statuses(snapshot))
 
     def test(self, actor: Actor, request: TestChannel) -> ChannelTestResult:
-        """Send a test message. If the channel accepts it, deliveries that wait for it are sent at once."""
+        """Send a test message. If the channel accepts it, deliveries that wait for it are sent at once.
+
+        In a fleet, the bridge that delivers to the channel sends it, or this one if that one does not answer.
+        """
         if self._running >= _MOST_TESTS:
             raise OperationError(f"{_MOST_TESTS} channel tests are running; try again when one has finished", 503)
         self._running += 1
         try:
-            result = test_channel(self._config(), request.channel)
+            return self._test(request.channel, actor.name)
         finally:
             self._running -= 1
-        structlog.get_logger("operator").info(
-            "channel tested", channel=request.channel, verdict=result.verdict, actor=actor.name
-        )
-        if result.verdict == "delivered":
-            self._try_now(request.channel)
-        return result
+
+    def _test(self, channel: str, actor: str) -> ChannelTestResult:
+        own, note = self._inspector.bridge_id, ""
+        courier = self._inspector.courier_of(channel) if own else ""
+        if own and courier != own:
+            result = self._ask(courier, channel, actor) if courier and self._ask is not None else None
+            if result is not None:
+                return result
+            note = f"bridge {courier}, which delivers to it, did not answer" if courier else _NO_COURIER
+        result = test_and_resume(self._config(), channel, actor, self._try_now)
+        return msgspec.structs.replace(result, bridge=own, note=note)
+
+
+def test_and_resume(config: LoadedConfig, name: str, actor: str, try_now: Callable[[str], None]) -> ChannelTestResult:
+    """As ``test_channel``. If the channel accepts the message, ``try_now`` is called with its name."""
+    result = test_channel(config, name)
+    structlog.get_logger("operator").info("channel tested", channel=name, verdict=result.verdict, actor=actor)
+    if result.verdict == "delivered":
+        try_now(name)
+    return result
 
 
 def test_channel(config: LoadedConfig, name: str) -> ChannelTestResult:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from bridge.journal.members import CHANNEL, DUTY, PARTITION, ROLES, SOURCE, MemberRecord
+from bridge.common.durations import duration_text
+from bridge.journal.members import CHANNEL, COURIER, DUTY, PARTITION, ROLES, ROUTER, SOURCE, MemberRecord
 from bridge.operator.inspector import FleetSnapshot
 from bridge.operator.model import BridgeStatus, FleetStatus, StatusProblem
 
-_RECENT_NS = 600 * 1_000_000_000
+_SECOND = 1_000_000_000
+_RECENT_NS = 600 * _SECOND
 """A bridge that vanished is a problem for so long; then it is only listed."""
+_RESTART_NS = 15 * _SECOND
+"""A process of a bridge that has ended is started again before."""
+_MOST_ENDED = 20
+"""Bridges that stopped or vanished, in one answer: the latest ones."""
 _NOBODY = "no bridge yet"
 
 
@@ -18,10 +24,12 @@ def fleet_status(snapshot: FleetSnapshot) -> FleetStatus:
     bridges: dict[str, list[MemberRecord]] = {}
     for each in snapshot.members:
         bridges.setdefault(each.bridge, []).append(each)
+    found = [_bridge(name, members) for name, members in bridges.items()]
+    ended = sorted((each for each in found if not each.alive), key=lambda each: each.silent_ns)
     lag = snapshot.lag
     return FleetStatus(
         bridge=snapshot.bridge,
-        bridges=[_bridge(name, members) for name, members in bridges.items()],
+        bridges=[each for each in found if each.alive or each in ended[:_MOST_ENDED]],
         matches_waiting=lag.matches,
         oldest_match_ns=lag.oldest_match_ns,
         deliveries_waiting=lag.deliveries,
@@ -49,11 +57,23 @@ def fleet_problems(fleet: FleetStatus) -> Iterator[StatusProblem]:
                 subject="fleet", text=f"no living bridge has the role `{role}`", remedy="start one, or wait for it"
             )
     for each in fleet.bridges:
-        if not each.alive and each.silent_ns < _RECENT_NS:
-            seconds = each.silent_ns // 1_000_000_000
-            yield StatusProblem(subject=f"bridge {each.bridge}", text=f"vanished {seconds} s ago", remedy="see its log")
+        if text := _ended(each, alive):
+            remedy = f"see its log on {each.host}; what it did is done by the others, if they have its roles"
+            yield StatusProblem(subject=f"bridge {each.bridge}", text=text, remedy=remedy)
         elif each.alive and each.problem and each.bridge != fleet.bridge:
             yield StatusProblem(subject=f"bridge {each.bridge}", text=each.problem, remedy="see its status")
+
+
+def _ended(bridge: BridgeStatus, alive: Sequence[BridgeStatus]) -> str:
+    """What of the bridge has ended although it was not stopped; empty for none, and once its host has a new one."""
+    if bridge.alive:
+        if not bridge.down or bridge.down_ns < _RESTART_NS:
+            return ""
+        return f"its process for {' and '.join(bridge.down)} has not run for {duration_text(bridge.down_ns / _SECOND)}"
+    is_replaced = any(each.host == bridge.host and each.started_ns > (bridge.ended_ns or 0) for each in alive)
+    if bridge.stopped or bridge.silent_ns >= _RECENT_NS or is_replaced:
+        return ""
+    return f"vanished {duration_text(bridge.silent_ns / _SECOND)} ago"
 
 
 def _bridge(name: str, members: list[MemberRecord]) -> BridgeStatus:
@@ -63,12 +83,15 @@ def _bridge(name: str, members: list[MemberRecord]) -> BridgeStatus:
     for each in used:
         for kind, names in each.leases.items():
             leases.setdefault(kind, []).extend(names)
-    roles = {role for each in used for role in each.roles}
+    working = {role for each in used for role in each.roles}
+    configured = next((each.info["roles"] for each in reversed(members) if each.info.get("roles")), working)
+    down = [each for each in ROLES if living and each in configured and each not in working]
+    routers = [each for each in members if ROUTER in each.roles]
     return BridgeStatus(
         bridge=name,
         host=used[0].host,
         version=used[0].version,
-        roles=[each for each in ROLES if each in roles],
+        roles=[each for each in ROLES if each in configured],
         started_ns=min(each.started_ns for each in used),
         alive=bool(living),
         silent_ns=0 if living else min(each.silent_ns for each in used),
@@ -79,4 +102,15 @@ def _bridge(name: str, members: list[MemberRecord]) -> BridgeStatus:
         channels=sorted(leases.get(CHANNEL, ())),
         sources=sorted(leases.get(SOURCE, ())),
         duties=sorted(leases.get(DUTY, ())),
+        stopped=not living and bool(routers) and all(each.has_left for each in routers),
+        ended_ns=None if living else max(each.ended_ns for each in used),
+        down=down,
+        down_ns=_down_ns(down, members),
     )
+
+
+def _down_ns(down: Sequence[str], members: Sequence[MemberRecord]) -> int:
+    """How long ago the last process of these roles ended."""
+    process = COURIER if COURIER in down else ROUTER
+    ended = [each.silent_ns for each in members if process in each.roles]
+    return min(ended, default=0) if down else 0

@@ -61,7 +61,9 @@ def read_status(inspector: Inspector, routes: Sequence[str], reloading: ReloadCo
         quarantined=None if snapshot is None else snapshot.quarantined,
         journal_bytes=JournalFiles(journal=files.get("journal", 0), wal=files.get("wal", 0)),
         index_lag=inspector.index_lag(),
-        courier=CourierStatus(pid=inspector.courier_pid, restarts=inspector.courier_restarts),
+        courier=CourierStatus(
+            pid=inspector.courier_pid, restarts=inspector.courier_restarts, used=inspector.courier_is_used
+        ),
         shadow=None if (shadow := inspector.shadow()) is None else shadow_status(shadow),
         memory=_memory(inspector, () if reloading is None else reloading.last_forgotten),
         look_back=_look_back(inspector),

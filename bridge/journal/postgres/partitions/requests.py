@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from bridge.journal.postgres.database import Database
 from bridge.journal.postgres.partitions.stored_rows import INCIDENTS, stored_rows
+from bridge.journal.postgres.revisions import FORGOTTEN
 from bridge.journal.records import StateRow
-
-_FORGOTTEN = "DELETE FROM requests WHERE created < clock_timestamp() - interval '1 minute'"
 
 
 class _Answer(NamedTuple):
@@ -30,7 +29,7 @@ class PostgresRequests:
     def ask(self, partitions: Collection[int], body: bytes) -> list[int]:
         """As in Requests."""
         with self._database.transaction() as statements:
-            statements.execute(_FORGOTTEN)
+            statements.execute(FORGOTTEN)
             rows = statements.execute(
                 "INSERT INTO requests (partition, body) SELECT unnest(?::int2[]), ? RETURNING id",
                 (sorted(partitions), body),
