@@ -5,7 +5,8 @@ Theory of operation
 A ``Listener`` accepts a connection and creates one ``HttpConnection`` for it. asyncio calls it with bytes
 (``data_received``), httptools parses them and calls it back (``on_*``), and it passes complete requests to a
 ``RequestHandler``. The handler calls ``respond`` once for each request, at once or later. All of this runs in the
-thread of one event loop. The connection does no I/O except through its transport.
+thread of one event loop. The connection does no I/O except through its transport, but for a response that the handler
+sends in another thread (``response``); the connection follows at its next event (``_settle``).
 
 States. Reading and responding are independent; a connection closes when both have ended.
 
@@ -61,10 +62,10 @@ from bridge.http.request import (
     TOO_LARGE,
     Reply,
     RequestHead,
-    encode_reply,
     read_head,
     refuse_head,
 )
+from bridge.http.response import Response, SharedSocket
 
 _PIECE = 16 << 10
 """Bytes given to the parser in one call."""
@@ -80,27 +81,6 @@ _FIRST_ERROR = 400
 _MAX_LEARNED = 8
 """Heads that are learned from one connection. A sender that sends more does not repeat them."""
 _TIMEOUTS = Timeouts()
-
-
-class _PendingResponse:
-    """The response to a complete request, or a refusal. ``reply`` is None until the handler responds."""
-
-    __slots__ = ("connection", "delivers", "head_only", "last", "reply")
-
-    def __init__(self, connection: HttpConnection, method: str, *, last: bool, reply: Reply | None = None) -> None:
-        """``last``: the connection ends with this response."""
-        self.connection = connection
-        self.last = last
-        self.reply = reply
-        self.head_only = method == "HEAD"
-        self.delivers = method in {"POST", "PUT"}
-
-    def respond(self, reply: Reply) -> None:
-        """Answer the request."""
-        self.reply = reply
-        if self.delivers and reply.status < _FIRST_ERROR:
-            self.connection.prove()
-        self.connection.flush()
 
 
 class HttpConnection(asyncio.Protocol):
@@ -128,8 +108,10 @@ class HttpConnection(asyncio.Protocol):
         self._proven = False
         self._refusal = refusal
         self._transport: Any = None
+        self.shared = SharedSocket()
+        """Through it, another thread may write a response."""
         self._parser = httptools.HttpRequestParser(self)
-        self._pending_responses: deque[_PendingResponse] = deque()
+        self._pending_responses: deque[Response] = deque()
         self._reading_closed = False
         """Nothing is read any more."""
         self._retiring = False
@@ -172,6 +154,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         """The connection has ended."""
         self.deadline = inf
+        self.shared.close()
         self._reading_closed = True
         self._release_body()
         self._handler.on_closed(self)
@@ -180,6 +163,7 @@ class HttpConnection(asyncio.Protocol):
         """Parse bytes. If too many responses are pending, the rest waits for them."""
         if not self._proven:
             self._admission.heard(self)
+        self._settle()
         if len(data) <= _PIECE and len(self._pending_responses) < _MAX_PENDING:
             if self._repeated is None or not self._take_repeated(self._repeated, data):
                 self._feed(data)
@@ -222,6 +206,7 @@ class HttpConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The sender has closed its side. It may still read the pending responses, except over TLS."""
+        self._settle()
         if self._in_request:
             self._refuse(Reply(400, "the request is incomplete"))
         elif self._pending_responses:
@@ -243,6 +228,7 @@ class HttpConnection(asyncio.Protocol):
 
     def tick(self, now: float) -> None:
         """End the connection if its deadline has passed. ``now`` is the monotonic time."""
+        self._settle()
         if now < self.deadline:
             return
         if self._in_request and not self._reading_closed:
@@ -253,27 +239,19 @@ class HttpConnection(asyncio.Protocol):
     def stop(self) -> None:
         """Stop reading, and close once the pending responses are sent."""
         self._reading_closed = True
-        if self._pending_responses:
-            self._pending_responses[-1].last = True
-        elif self._transport is not None:
+        if not self._end_with_pending() and self._transport is not None:
             self._transport.close()
 
     def retire(self) -> None:
         """End with the response to the current request, or to the next one. An idle connection stays open."""
         self._retiring = True
-        if self._pending_responses and not self._in_request and not self._unfed:
-            self.stop()
+        if not self._in_request and not self._unfed and self._end_with_pending():
+            self._reading_closed = True
 
     def abort(self) -> None:
         """Close at once. Pending responses are not sent."""
         if self._transport is not None:
             self._transport.abort()
-
-    def prove(self) -> None:
-        """The connection has delivered an alert."""
-        if not self._proven:
-            self._proven = True
-            self._admission.prove(self)
 
     @property
     def refused(self) -> bool:
@@ -360,11 +338,11 @@ class HttpConnection(asyncio.Protocol):
     def _complete(self, head: RequestHead, body: bytes, *, last: bool) -> None:
         """Pass on a complete request. ``last``: the connection ends with its response."""
         self._reading_closed = last
-        pending = _PendingResponse(self, head.method, last=last)
+        pending = Response(self, head.method, first=not self._pending_responses, last=last)
         self._pending_responses.append(pending)
         self.deadline = inf
         try:
-            self._handler.handle(head, body, pending.respond)
+            self._handler.handle(head, body, pending)
         except Exception as error:  # noqa: BLE001  # a bug must affect this request only
             self._handler.on_internal_error(error)
             pending.respond(INTERNAL_ERROR)
@@ -374,13 +352,41 @@ class HttpConnection(asyncio.Protocol):
         responses = self._pending_responses
         while responses and (reply := responses[0].reply) is not None:
             pending = responses.popleft()
+            if pending.delivers and reply.status < _FIRST_ERROR:
+                self._prove()
             if self._transport.is_closing():
                 continue
-            self._transport.write(encode_reply(reply, last=pending.last, head_only=pending.head_only))
+            if unwritten := pending.unwritten():
+                self._transport.write(unwritten)
             if pending.last:
                 self._finish()
         if not responses:
             self._resume_reading()
+
+    def _prove(self) -> None:
+        """The connection has delivered an alert."""
+        if not self._proven:
+            self._proven = True
+            self._admission.prove(self)
+
+    def _settle(self) -> None:
+        """Follow what another thread has written, if it has."""
+        if self._pending_responses:
+            with self.shared.lock:  # it may be about to
+                pass
+            self.flush()
+
+    def _end_with_pending(self) -> bool:
+        """End with the latest pending response. Returns False if none is pending."""
+        if not self._pending_responses:
+            return False
+        with self.shared.lock:
+            latest = self._pending_responses[-1]
+            is_pending = not latest.is_sent
+            if is_pending:
+                latest.last = True
+        self.flush()
+        return is_pending
 
     def _resume_reading(self) -> None:
         if self._reading_closed or self._pending_responses or self._writing_paused or self._transport.is_closing():
@@ -402,7 +408,7 @@ class HttpConnection(asyncio.Protocol):
         self._release_body()
         self._handler.on_refused(reply)
         method = "" if self._head is None else self._head.method
-        self._pending_responses.append(_PendingResponse(self, method, last=True, reply=reply))
+        self._pending_responses.append(Response(self, method, first=False, last=True, reply=reply))
         self.flush()
 
     def _finish(self) -> None:

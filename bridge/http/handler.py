@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from bridge.http.request import Reply, RequestHead
+from bridge.http.response import Response
 
 _Connection_contra = TypeVar("_Connection_contra", contravariant=True)
-
-Respond = Callable[[Reply], None]
-"""Answers one request. Must be called exactly once, in the loop's thread."""
 
 
 class RequestHandler(Protocol[_Connection_contra]):
@@ -28,8 +25,8 @@ class RequestHandler(Protocol[_Connection_contra]):
     def reserve(self, size: int) -> bool:
         """Reserve ``size`` bytes for request bodies. Returns False if none are left. A negative size releases them."""
 
-    def handle(self, head: RequestHead, body: bytes, respond: Respond) -> None:
-        """Handle a complete request. The body is still encoded. ``respond`` may be called later."""
+    def handle(self, head: RequestHead, body: bytes, response: Response) -> None:
+        """Handle a complete request. The body is still encoded. It may be answered later."""
 
     def on_refused(self, reply: Reply) -> None:
         """The connection refused a request or a sender with this reply."""

@@ -225,7 +225,9 @@ class Listener:
         if context is not None:
             limits = {"ssl_handshake_timeout": self._timeouts.handshake, "ssl_shutdown_timeout": _SHUTDOWN_SECONDS}
         try:
-            await self._loop.connect_accepted_socket(lambda: connection, accepted, ssl=context, **limits)
+            transport, _ = await self._loop.connect_accepted_socket(lambda: connection, accepted, ssl=context, **limits)
+            if context is None and not transport.is_closing():
+                connection.shared.open(accepted, transport)
         except (OSError, EOFError) as error:  # includes ssl.SSLError and timeouts
             accepted.close()
             self.remove(connection)

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 
-from bridge.http.request import Reply
+from bridge.http.response import Response, SharedSocket
 from bridge.sources.http.limits import HttpLimits
 from bridge.sources.http.pending import PendingRequest, PendingRequests
 from tests.sources.collector import Collector, running
@@ -14,12 +14,18 @@ from tests.sources.test_http_hostile import GOOD, connected
 from tests.sources.test_http_source import source
 
 
-def ignore(_reply: Reply) -> None:
-    return
+class Nobody:
+    """A connection whose responses are not sent."""
+
+    def __init__(self) -> None:
+        self.shared = SharedSocket()
+
+    def flush(self) -> None:
+        return
 
 
 def request(size: int = 10) -> PendingRequest:
-    return PendingRequest(b"x" * size, b"identity", ignore)
+    return PendingRequest(b"x" * size, b"identity", Response(Nobody(), "POST", first=True, last=False))
 
 
 def test_requests_of_one_turn_are_passed_on_together_and_in_order() -> None:

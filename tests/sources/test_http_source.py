@@ -327,13 +327,13 @@ def test_stopping_answers_what_has_come() -> None:
 
 def test_stopping_waits_for_answers_that_are_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if the committer's thread does not run between the end of a commit and the answer."""
-    made, taken, schedule, pause = source(), Collector(), HttpSource._schedule_answers, threading.Event()
+    made, taken, schedule, pause = source(), Collector(), HttpSource._answer, threading.Event()
 
     def slowly(made: HttpSource, answers: Answers) -> None:
         pause.wait(0.5)
         schedule(made, answers)
 
-    monkeypatch.setattr(HttpSource, "_schedule_answers", slowly)
+    monkeypatch.setattr(HttpSource, "_answer", slowly)
     answers = stopped_amid_a_commit(made, taken)
     assert [status for status, _ in answers] == [200]
 

@@ -14,9 +14,9 @@ from bridge.http import connection as connection_module
 from bridge.http.admission import Admission
 from bridge.http.connection import HttpConnection
 from bridge.http.guard import ConnectionLimits, Guard
-from bridge.http.handler import Respond
 from bridge.http.repeated_head import repeated_head
 from bridge.http.request import Reply, RequestHead, read_head
+from bridge.http.response import Response
 
 HEAD = b"POST / HTTP/1.1\r\nHost: falco\r\nContent-Length: %d\r\nContent-Type: application/json\r\n\r\n"
 
@@ -73,9 +73,9 @@ class Sender:
     def reserve(self, _size: int) -> bool:
         return True
 
-    def handle(self, head: RequestHead, body: bytes, respond: Respond) -> None:
+    def handle(self, head: RequestHead, body: bytes, response: Response) -> None:
         self.handled.append((head, body))
-        respond(Reply(200, "ok"))
+        response.respond(Reply(200, "ok"))
 
     def on_refused(self, reply: Reply) -> None:
         self.refused.append(reply)

@@ -9,8 +9,8 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bridge.http.handler import Respond
 from bridge.http.request import Reply
+from bridge.http.response import Response
 from bridge.sources.http.limits import HttpLimits
 
 _OVERHEAD = 2048
@@ -29,18 +29,19 @@ class PendingRequest:
 
     body: bytes
     encoding: bytes
-    respond: Respond
+    response: Response
     is_test: bool = False
     """Whether it asks for a test alert."""
     since: float = field(default_factory=time.monotonic)
     answered: bool = False
-    """Set by the loop's thread only."""
+    """Set by the loop's thread only, which may not know yet what the committer's thread has answered."""
 
-    def reply(self, reply: Reply) -> None:
-        """Respond, unless that was done already."""
-        if not self.answered:
-            self.answered = True
-            self.respond(reply)
+    def reply(self, reply: Reply) -> bool:
+        """Respond, unless that was done already. Returns whether it was not."""
+        if self.answered:
+            return False
+        self.answered = True
+        return self.response.respond(reply)
 
 
 class _Handover:

@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from zoneinfo import ZoneInfo
@@ -22,9 +22,9 @@ import structlog
 from bridge.common.reloading import Reloading
 from bridge.http.connection import HttpConnection
 from bridge.http.guard import Guard
-from bridge.http.handler import Respond
 from bridge.http.listener import Listener
 from bridge.http.request import Reply, RequestHead
+from bridge.http.response import Response
 from bridge.sources.contract import Accept, SourceState
 from bridge.sources.http.committing import Answers, Committer
 from bridge.sources.http.limits import HttpLimits
@@ -39,6 +39,7 @@ _RETIRE_SECONDS = 1.0
 _LAST_REQUEST_SECONDS = 1.0
 """How long connections may take for one more request after that."""
 _DEFAULT_LIMITS = HttpLimits()
+_FIRST_ERROR = 400
 _HELD = Reply(202, "held in memory until the disk can be written; lost if the bridge dies before that")
 _OK, _PONG = Reply(200, '{"status": "ok"}'), Reply(200, "pong")
 _NO_SECRET = Reply(401, "the secret path or the token is missing or wrong")
@@ -73,6 +74,8 @@ class HttpSource:
         self.port = self._listener.port
         self._pending: PendingRequests | None = None
         self._committer: Committer | None = None
+        self._committed: deque[Answers] = deque()
+        """What was committed, and answered or not, since the loop last checked."""
         self._stuck = False
         """Whether the current commit waits for the disk, at the last check."""
         self._error: Exception | None = None
@@ -95,9 +98,8 @@ class HttpSource:
         loop = self._loop = asyncio.new_event_loop()
         pending = self._pending = PendingRequests(self._limits, loop)
         self._error, self._unfinished, self._closing, self._stuck = None, 0, False, False
-        self._committer = Committer(
-            self.name, pending, self._state.counting(accept), self._schedule_answers, self._zone
-        )
+        self._committed = deque()
+        self._committer = Committer(self.name, pending, self._state.counting(accept), self._answer, self._zone)
         committer = threading.Thread(target=self._commit, name=f"{self.name} commit", daemon=True)
         self._state.connected()
         self._listener.open(loop, self)
@@ -142,9 +144,9 @@ class HttpSource:
     def abort(self) -> int:
         """The drain deadline was reached. Returns the number of requests that were not committed."""
         self._stopping = True
-        uncommitted = 0 if self._pending is None else self._pending.abort()
+        waiting = 0 if self._pending is None else self._pending.abort()
         self._call_soon(self._stop_loop)
-        return uncommitted
+        return max(0, waiting - sum(map(len, list(self._committed))))
 
     def state(self) -> tuple[SourceState, ...]:
         """Listening since when; the numbers of connections, of refusals by status, and of alerts held in memory."""
@@ -197,6 +199,7 @@ class HttpSource:
     def _stop_when_empty(self) -> None:
         assert self._loop is not None
         assert self._pending is not None
+        self._settle()
         if self._pending.empty:
             self._stop_loop()
         else:
@@ -245,22 +248,23 @@ class HttpSource:
             return _OTHER_ORIGIN
         return None if head.method in {"POST", "PUT"} else _NO_POST
 
-    def handle(self, head: RequestHead, body: bytes, respond: Respond) -> None:
+    def handle(self, head: RequestHead, body: bytes, response: Response) -> None:
         """Respond at once, or after the commit."""
         if head.method not in {"POST", "PUT"}:
-            respond(_PONG if head.path.strip("/") == "ping" else _OK)
+            response.respond(_PONG if head.path.strip("/") == "ping" else _OK)
             return
         assert self._pending is not None
+        self._settle()
         is_test = head.path != "/" and self.guard.public_path(head) == "test"
-        request = PendingRequest(body, head.encoding, respond, is_test)
+        request = PendingRequest(body, head.encoding, response, is_test)
         if not self._pending.put(request, at_once=len(self._listener.connections) == 1):
-            self._refuse(_FULL, respond)
+            self._refuse(_FULL, response)
         elif self._stuck:
             self._answer_held([request])
 
-    def _refuse(self, reply: Reply, respond: Respond) -> None:
+    def _refuse(self, reply: Reply, response: Response) -> None:
         self.on_refused(reply)
-        respond(reply)
+        response.respond(reply)
 
     # In the loop's thread
 
@@ -269,6 +273,7 @@ class HttpSource:
         assert self._loop is not None
         assert self._committer is not None
         assert self._pending is not None
+        self._settle()
         self._listener.tick(time.monotonic())
         self._stuck = self._committer.current.longer_than(self._limits.hold_after)
         if self._stuck:
@@ -282,23 +287,32 @@ class HttpSource:
                 "alerts held in memory: the disk cannot be written", source=self.name,
                 remedy="free disk space for the journal; held alerts are lost if the bridge dies before",
             )  # fmt: skip
-        for request in requests:
-            self._held += 1
-            request.reply(_HELD)
+        self._held += sum([request.reply(_HELD) for request in requests])
 
-    def _answer(self, answers: Answers) -> None:
+    def _settle(self) -> None:
+        """Answer what was committed, unless the committer's thread has done that."""
         assert self._pending is not None
-        self._stuck = False
-        for request, reply in answers:
-            if reply.status >= 400:
-                self.on_refused(reply)
-            request.reply(reply)
-        self._pending.done(len(answers))
+        while self._committed:
+            self._stuck = False
+            answers = self._committed.popleft()
+            for request, reply in answers:
+                if reply.status >= _FIRST_ERROR:
+                    self.on_refused(reply)
+                request.reply(reply)
+            self._pending.done(len(answers))
 
     # In the committer's thread
 
-    def _schedule_answers(self, answers: Answers) -> None:
-        self._call_soon(lambda: self._answer(answers))
+    def _answer(self, answers: Answers) -> None:
+        """Answer what was committed. A single request is answered in this thread, which saves waking the loop.
+
+        For several, waking it costs less than their writes would cost while both threads run.
+        """
+        request, reply = answers[0]
+        is_sent = len(answers) == 1 and reply.status < _FIRST_ERROR and request.response.send(reply)
+        self._committed.append(answers)
+        if not is_sent:
+            self._call_soon(self._settle)
 
     def _commit(self) -> None:
         """Commit until stopped. An error ends the source, which is then restarted, so that no sender waits for ever."""
