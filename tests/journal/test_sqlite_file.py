@@ -17,14 +17,11 @@ from bridge.journal import JournalError
 from bridge.journal.file_lock import FileLock
 from bridge.journal.opening import open_for_courier, open_for_router, open_to_read, open_to_write
 from bridge.journal.records import RecordedAlert
-from bridge.journal.sqlite.file import connect
 from bridge.journal.sqlite.schema import VERSION
 from tests.support.builders import entries
 from tests.support.limits import largest_file
 
 OTHER_USER = 65534
-PAGE_BYTES = 4096 + 24
-"""A page in the write-ahead log."""
 
 
 def damage_the_header(path: Path) -> None:
@@ -191,22 +188,6 @@ def test_a_reader_needs_no_lock(tmp_path: Path) -> None:
         writer.execute("BEGIN IMMEDIATE")
         with closing(open_to_read(path)) as reader:
             assert reader.history.alert_count() == 1
-
-
-def test_the_router_leaves_checkpoints_to_the_courier(tmp_path: Path) -> None:
-    """The write-ahead log grows until the courier commits; then the router begins at its start again."""
-    path = tmp_path / "j.db"
-    log = path.with_name("j.db-wal")
-    with closing(open_for_router(path)) as router, closing(open_for_courier(path)) as courier:
-        batches = iter(range(10**6))
-        while log.stat().st_size < 1200 * PAGE_BYTES:
-            router.alerts.append("s", 0, entries(*(1000 * next(batches) + number for number in range(1000))))
-        courier.alerts.append("s", 0, entries(-1))
-        grown = log.stat().st_size
-        router.alerts.append("s", 0, entries(-2))
-        assert log.stat().st_size == grown
-    with closing(connect(path, 4000)) as alone:  # without a courier, the router's commits do it later
-        assert alone.execute("PRAGMA wal_autocheckpoint").fetchone() == (4000,)
 
 
 def test_a_journal_whose_creation_was_interrupted_does_not_exist_yet(tmp_path: Path) -> None:

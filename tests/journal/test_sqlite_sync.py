@@ -94,11 +94,11 @@ def test_after_a_failed_sync_the_content_is_in_the_journals_file(
 
 
 def test_a_disk_that_loses_what_it_accepted_is_a_fault(
-    path: Path, journal: Journal, connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+    path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is acknowledged, and the same call is not repeated: it may be stored."""
     journal.alerts.append("falco", 0, [entry(1, "chat")])
-    connection.execute("PRAGMA busy_timeout = 0")
+    monkeypatch.setattr(database, "_SQLITE_WAITS", "PRAGMA busy_timeout = 0")
     monkeypatch.setattr(database, "_sync", fail)
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")

@@ -136,7 +136,7 @@ def test_gathered_messages_keep_their_order_under_pauses_and_bursts() -> None:
     added = [b"%d" % number for number in range(3000)]
     with Gathering(commit, lambda: None) as gathering:
         for number, each in enumerate(added):
-            gathering.add(each)
+            gathering.add(each, len(each))
             if number % 700 == 0:
                 wait_until(lambda number=number: len(committed) == number + 1, "the commit of a silence")
         gathering.flush()
@@ -147,7 +147,7 @@ def test_a_gathering_wakes_after_a_long_silence() -> None:
     """Its thread sleeps without a message, and the first one wakes it."""
     committed: list[bytes] = []
     with Gathering(committed.extend, lambda: None) as gathering:
-        gathering.add(b"1")
+        gathering.add(b"1", 1)
         wait_until(lambda: gathering._asleep, "sleep")
-        gathering.add(b"2")
+        gathering.add(b"2", 1)
         wait_until(lambda: committed == [b"1", b"2"], "the second")

@@ -33,6 +33,12 @@ def test_the_pause_becomes_longer_again_after_a_burst() -> None:
     assert pauses[-1] == AFTER_ALERTS_SECONDS
 
 
+def test_a_commit_counts_as_a_pause() -> None:
+    """No call is open while the messages of a read are committed."""
+    assert Pacing().after_read(1, AFTER_ALERTS_SECONDS / 5) == AFTER_ALERTS_SECONDS * 4 / 5
+    assert Pacing().after_read(1, AFTER_ALERTS_SECONDS * 2) == 0
+
+
 def test_an_empty_read_ends_the_burst() -> None:
     pacing = Pacing()
     for _ in range(6):

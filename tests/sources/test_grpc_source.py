@@ -67,12 +67,12 @@ def test_the_core_is_configured_before_it_starts() -> None:
 
 
 def test_batches_are_bounded(tmp_path: Path) -> None:
-    """Whatever the length of Falco's queue."""
+    """Whatever the length of Falco's queue. On a busy machine, their age bounds them first."""
     with StandInFalco(f"unix:{tmp_path}/f.sock") as falco:
         falco.put(*(ALL[:1] * 2500))
         with running(GrpcSource("f", falco.address)) as taken:
             wait_until(lambda: count(taken) == 2500, "all messages")
-    assert max(len(batch.alerts) for batch in taken.batches) == MAX_MESSAGES
+    assert max(len(batch.alerts) for batch in taken.batches) <= MAX_MESSAGES
 
 
 def test_a_falco_that_starts_late_or_restarts_is_read(tmp_path: Path) -> None:

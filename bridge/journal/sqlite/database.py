@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,11 +12,15 @@ from typing import TypeVar
 
 import msgspec
 
-from bridge.journal.sqlite.faults import damaged, explain, lost, not_durable
+from bridge.journal.sqlite.faults import BUSY_SECONDS, damaged, explain, lost, not_durable
+from bridge.journal.sqlite.log_copier import LogCopier
 
 _sync = getattr(os, "fdatasync", os.fsync)
 _CHECKPOINTS = 3
 """How often a checkpoint is tried after a failed sync. The first one may report the same failure again."""
+_SHORT_WAIT_SECONDS, _LONG_WAIT_SECONDS = 0.00005, 0.005
+"""Between two tries to take the write lock: at first, and after some milliseconds."""
+_SQLITE_WAITS = f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}"
 
 _Row = TypeVar("_Row")
 
@@ -23,8 +28,10 @@ _Row = TypeVar("_Row")
 class Database:
     """Used by one thread at a time. Methods raise JournalError; JournalBusyError where the same call may work later."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, copier: LogCopier | None = None) -> None:
+        """``copier`` copies the write-ahead log; without it, a commit does."""
         self.path = path
+        self._copier = copier
         self._log_path = path.with_name(path.name + "-wal")
         self._connection = connection
         self._name = str(path)
@@ -44,6 +51,8 @@ class Database:
 
     def close(self) -> None:
         """Close the connection."""
+        if self._copier is not None:
+            self._copier.close()
         self._connection.close()
         if self._log is not None:
             os.close(self._log)
@@ -83,7 +92,7 @@ class Database:
         """
         connection = self._connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin()
             yield connection
             connection.execute("COMMIT")
             if durable:
@@ -95,7 +104,30 @@ class Database:
             if isinstance(error, sqlite3.Error):
                 raise explain(error, self.path) from error
             raise
+        if self._copier is not None:
+            self._copier.committed(connection.total_changes)
         self.verify()
+
+    def _begin(self) -> None:
+        """Take the write lock. The other process holds it for less than the time that SQLite would sleep."""
+        connection = self._connection
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            deadline, wait = 0.0, _SHORT_WAIT_SECONDS
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    now = time.monotonic()
+                    deadline = deadline or now + BUSY_SECONDS
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or now > deadline:
+                        raise
+                else:
+                    return
+                time.sleep(wait)
+                wait = min(wait * 1.05, _LONG_WAIT_SECONDS)
+        finally:
+            connection.execute(_SQLITE_WAITS)
 
     def _sync_log(self) -> None:
         """Sync the write-ahead log, as COMMIT does with ``synchronous = FULL``."""

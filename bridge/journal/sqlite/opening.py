@@ -19,12 +19,13 @@ from bridge.journal.sqlite.alert_log import SqliteAlertLog
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.delivery_queue import SqliteDeliveryQueue
 from bridge.journal.sqlite.file import CHECKPOINT_PAGES, connect, connect_to_read
+from bridge.journal.sqlite.log_copier import LogCopier
 from bridge.journal.sqlite.maintenance import SqliteMaintenance
 from bridge.journal.sqlite.order_keys import reopen
 from bridge.journal.sqlite.secret_file import SecretFile
 
-_ROUTER_CHECKPOINT_PAGES = 4000
-"""More than the courier's, which therefore copies the write-ahead log, so that no sender waits, unless it is idle."""
+_ROUTER_CHECKPOINT_PAGES = 8000
+"""Where neither the courier nor the router's LogCopier could copy the write-ahead log, a commit does at 32 MB."""
 
 
 def assemble(database: Database, lock: FileLock | None = None) -> Journal:
@@ -56,7 +57,7 @@ def open_for_router(path: Path) -> Journal:
             f"another falco-bridge (process {lock.owner()}) is using the journal {path}; "
             "stop it, or give this one a journal.path of its own"
         )
-    return _open_locked(path, lock, _ROUTER_CHECKPOINT_PAGES)
+    return _open_locked(path, lock, _ROUTER_CHECKPOINT_PAGES, LogCopier(path))
 
 
 def open_for_courier(path: Path) -> Journal:
@@ -76,9 +77,11 @@ def open_to_read(path: Path) -> Journal:
     return assemble(Database(connect_to_read(path), path))
 
 
-def _open_locked(path: Path, lock: FileLock | None, checkpoint_pages: int = CHECKPOINT_PAGES) -> Journal:
+def _open_locked(
+    path: Path, lock: FileLock | None, checkpoint_pages: int = CHECKPOINT_PAGES, copier: LogCopier | None = None
+) -> Journal:
     try:
-        return assemble(Database(connect(path, checkpoint_pages), path), lock)
+        return assemble(Database(connect(path, checkpoint_pages), path, copier), lock)
     except JournalError:
         if lock is not None:
             lock.release()

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 MAX_MESSAGES = 1000
 MAX_BYTES = 8 << 20
@@ -15,8 +15,11 @@ MAX_AGE_SECONDS = 0.2
 """How long a message waits for others."""
 _SLEEP_AFTER_SECONDS = 1.0
 
+Message = TypeVar("Message")
+"""A message in the form in which it is committed."""
 
-class Gathering:
+
+class Gathering(Generic[Message]):
     """Takes messages from one thread and calls ``commit`` with lists of them, in order, one call at a time.
 
     The calls are made by the thread that adds, when a bound is reached. If it is blocked in a read instead, another
@@ -28,11 +31,11 @@ class Gathering:
     """
 
     def __init__(
-        self, commit: Callable[[list[bytes]], None], interrupt: Callable[[], object], name: str = "grpc commit"
+        self, commit: Callable[[list[Message]], None], interrupt: Callable[[], object], name: str = "grpc commit"
     ) -> None:
         self._commit = commit
         self._interrupt = interrupt
-        self._messages: list[bytes] = []
+        self._messages: list[Message] = []
         self._size = 0
         self._since = 0.0
         """When the oldest message was added, by the monotonic clock."""
@@ -57,14 +60,14 @@ class Gathering:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def add(self, message: bytes) -> None:
-        """Take one message. Blocks while a commit is in progress and a bound is reached."""
+    def add(self, message: Message, size: int) -> None:
+        """Take one message of ``size`` bytes. Blocks while a commit is in progress and a bound is reached."""
         now = time.monotonic()
         with self._adding:
             if not self._messages:
                 self._since = now
             self._messages.append(message)
-            self._size += len(message)
+            self._size += size
             full = (
                 len(self._messages) >= MAX_MESSAGES
                 or self._size >= MAX_BYTES

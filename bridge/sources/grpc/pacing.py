@@ -10,7 +10,7 @@ completion queue that is being shut down (userspace/falco/grpc_request_context.c
 open nearly all the time while alerts arrive. Alerts of the pause are read together, which costs less.
 """
 SHORTEST_SECONDS = 0.0005
-"""The pause while each read returns many messages: committing them takes longer than reading them."""
+"""The pause while each read returns many messages: committing them takes longer."""
 _MANY, _FEW = 8, 4
 """The pause becomes shorter after more messages than the first, and longer after fewer than the second."""
 IDLE_SECONDS = 0.25
@@ -29,13 +29,16 @@ class Pacing:
         self._idle = 0.0
         self._failure = 0.0
 
-    def after_read(self, count: int) -> float:
-        """Seconds to wait after a read that returned ``count`` messages."""
+    def after_read(self, count: int, since_end: float = 0.0) -> float:
+        """Seconds to wait after a read that returned ``count`` messages and ended ``since_end`` seconds ago.
+
+        Committing the messages is a part of the pause: no call is open meanwhile.
+        """
         self._failure = 0.0
         if count:
             self._idle = 0.0
             self._after_alerts = _next_pause(self._after_alerts, count)
-            return self._after_alerts
+            return max(self._after_alerts - since_end, 0.0)
         self._after_alerts = AFTER_ALERTS_SECONDS
         self._idle = min(max(self._idle * 2, _FIRST_IDLE_SECONDS), IDLE_SECONDS)
         return self._idle

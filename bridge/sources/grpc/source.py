@@ -28,6 +28,9 @@ from bridge.sources.grpc.tls import Certificates
 if TYPE_CHECKING:
     import grpc
 
+_Message = tuple[int, Alert | RejectedMessage]
+"""When a message was received, in nanoseconds since the epoch, and what it is."""
+
 
 class GrpcSource:
     """Reads one Falco, at ``unix:PATH`` or at ``HOST:PORT`` with mutual TLS."""
@@ -48,6 +51,8 @@ class GrpcSource:
         self._call: Any = None
         self._aborted = False
         self._removed = False
+        self._ended = 0.0
+        """When the last stream ended, by the monotonic clock."""
         self._health = FalcoHealth(name, address, connections_seconds)
 
     def run(self, accept: Accept) -> None:
@@ -61,7 +66,11 @@ class GrpcSource:
                     self._read_channel(channel, credentials, gathering, pacing)
 
     def _read_channel(
-        self, channel: grpc.Channel, credentials: grpc.ChannelCredentials | None, gathering: Gathering, pacing: Pacing
+        self,
+        channel: grpc.Channel,
+        credentials: grpc.ChannelCredentials | None,
+        gathering: Gathering[_Message],
+        pacing: Pacing,
     ) -> None:
         """Read until stopped, or until there are newer certificates. Returns only between two streams."""
         import grpc
@@ -75,7 +84,7 @@ class GrpcSource:
                 self._stop.wait(pacing.after_failure())
             else:
                 self._health.readable(channel)
-                self._stop.wait(pacing.after_read(count))
+                self._stop.wait(pacing.after_read(count, time.monotonic() - self._ended))
 
     def _failed(self, error: grpc.RpcError) -> None:
         if self._removed:
@@ -110,7 +119,7 @@ class GrpcSource:
         """The state of this Falco."""
         return (self._health.state(),)
 
-    def _read_stream(self, get: Any, gathering: Gathering) -> int:
+    def _read_stream(self, get: Any, gathering: Gathering[_Message]) -> int:
         """Call ``get`` and read its stream to the end. Returns the number of messages.
 
         Messages that arrived before a failure are committed as well.
@@ -121,8 +130,8 @@ class GrpcSource:
             call = self._call = get(b"")
         count = 0
         try:
-            for message in call:
-                gathering.add(message)
+            for raw in call:
+                gathering.add(_decode(raw), len(raw))
                 count += 1
         except Aborted:
             call.cancel()
@@ -130,6 +139,7 @@ class GrpcSource:
         finally:
             with self._lock:
                 self._call = None
+            self._ended = time.monotonic()
             gathering.flush()  # also after a failure
         return count
 
@@ -139,14 +149,15 @@ class GrpcSource:
             if self._call is not None:
                 self._call.cancel()
 
-    def _commit(self, accept: Accept, messages: list[bytes]) -> None:
-        received_ns = time.time_ns()
-        alerts: list[Alert] = []
-        rejected: list[RejectedMessage] = []
-        for message in messages:
-            decoded = decode_grpc(message, received_ns)
-            if isinstance(decoded, Malformed):
-                rejected.append(RejectedMessage(decoded.reason, message))
-            else:
-                alerts.append(decoded)
-        accept(Batch(self.name, received_ns, tuple(alerts), tuple(rejected)))
+    def _commit(self, accept: Accept, messages: list[_Message]) -> None:
+        received_ns = messages[0][0]
+        alerts = tuple([each for _, each in messages if isinstance(each, Alert)])
+        rejected = tuple([each for _, each in messages if isinstance(each, RejectedMessage)])
+        accept(Batch(self.name, received_ns, alerts, rejected))
+
+
+def _decode(raw: bytes) -> _Message:
+    """A message, decoded while Falco sends the next one."""
+    received_ns = time.time_ns()
+    decoded = decode_grpc(raw, received_ns)
+    return received_ns, RejectedMessage(decoded.reason, raw) if isinstance(decoded, Malformed) else decoded

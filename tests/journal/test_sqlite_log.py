@@ -1,0 +1,97 @@
+"""The write-ahead log of a router is copied beside its commits, and a commit waits for another writer only briefly."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bridge.journal import JournalBusyError, JournalError
+from bridge.journal.opening import open_for_router, open_to_read
+from bridge.journal.protocols import Journal
+from bridge.journal.sqlite import database, log_copier
+from tests.support.builders import entries
+from tests.support.waiting import wait_until
+
+_ROUNDS = 4
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "j.db"
+
+
+@pytest.fixture
+def journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
+    monkeypatch.setattr(log_copier, "COPIED_PAGES", 40)
+    with closing(open_for_router(path)) as journal:
+        yield journal
+
+
+def in_the_file(path: Path) -> int:
+    """The number of alerts that are in the journal's file, without its write-ahead log; 0 during a copy."""
+    alone = path.with_name("alone.db")
+    shutil.copyfile(path, alone)
+    try:
+        with closing(open_to_read(alone)) as journal:
+            return journal.history.alert_count()
+    except JournalError:
+        return 0
+
+
+def append_until_copied(path: Path, journal: Journal, first: int) -> int:
+    """Append as many batches as cause a copy. Returns how many alerts are stored."""
+    for number in range(first, first + 5):
+        journal.alerts.append("s", 0, entries(number))
+    wait_until(lambda: in_the_file(path) == first + 5, "the copy of the write-ahead log")
+    return first + 5
+
+
+def test_the_log_is_written_from_its_start_again_once_it_is_copied(path: Path, journal: Journal) -> None:
+    """It does not grow. Its size after the first round is the bound: a transaction more or less is copied together."""
+    log, stored, sizes = path.with_name("j.db-wal"), 0, list[int]()
+    for _ in range(_ROUNDS):
+        stored = append_until_copied(path, journal, stored)
+        sizes.append(log.stat().st_size)
+    assert sizes[-1] == sizes[0]
+    assert journal.history.alert_count() == stored
+
+
+def test_a_closed_journal_has_no_thread_and_no_log(path: Path) -> None:
+    with closing(open_for_router(path)) as journal:
+        for number in range(200):
+            journal.alerts.append("s", 0, entries(number))
+        assert any(each.name == log_copier.THREAD_NAME for each in threading.enumerate())
+    assert not any(each.name == log_copier.THREAD_NAME for each in threading.enumerate())
+    assert not path.with_name("j.db-wal").exists()
+    with closing(open_to_read(path)) as journal:
+        assert journal.history.alert_count() == 200
+
+
+def test_a_commit_waits_until_another_writer_has_finished(path: Path, journal: Journal) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(0.1, lambda: other.execute("COMMIT"))
+        release.start()
+        journal.alerts.append("s", 0, entries(1))
+        release.join()
+    assert journal.history.alert_count() == 1
+
+
+def test_a_writer_that_does_not_finish_is_reported(
+    path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch is not stored, and the same call works later."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalBusyError, match="locked by another program"):
+            journal.alerts.append("s", 0, entries(1))
+        other.execute("COMMIT")
+    journal.alerts.append("s", 0, entries(1))
+    assert journal.history.alert_count() == 1
