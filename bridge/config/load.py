@@ -22,7 +22,7 @@ from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.values import FieldListFile
 from bridge.config.written_names import names_in, schemes_in
 from bridge.journal.location import Location
-from bridge.journal.members import INTAKE
+from bridge.journal.members import INTAKE, ROLES
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Diagnostic, by_place
 from bridge.language.diagnostics.source import SourceText, Span
@@ -156,7 +156,7 @@ def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = 
     diagnostics = tuple(sorted(binder.diagnostics, key=by_place))
     return LoadedConfig(
         path,
-        None if diagnostics else _config(values),
+        None if diagnostics else _config(values, has_roles=binder.is_mentioned(("roles",))),
         diagnostics,
         document.source(),
         values.get("channels", {}),
@@ -173,9 +173,11 @@ def load_config(path: Path, environ: Mapping[str, str], *, with_secrets: bool = 
     )
 
 
-def _config(values: dict[str, Any]) -> Config:
-    """The config. A bridge of a fleet that takes in no alerts has no sources."""
+def _config(values: dict[str, Any], *, has_roles: bool) -> Config:
+    """The config. A bridge with a database has all roles by default; one that takes in no alerts has no sources."""
     config = Config(**values)
+    if not has_roles and config.journal.url is not None and not config.journal.standby:
+        config = structs.replace(config, roles=ROLES)
     return structs.replace(config, sources=()) if config.roles and INTAKE not in config.roles else config
 
 

@@ -227,8 +227,8 @@ def _roles(binder: Binder, roles: tuple[str, ...], journal: JournalSettings | No
         binder.error(Code.CONFLICT, ("roles",), "`roles` needs a journal in PostgreSQL: bridges do not share a file",
                      "write journal: postgresql://…, or remove it")  # fmt: skip
     if roles and journal is not None and journal.standby:
-        binder.error(Code.CONFLICT, ("journal", "standby"), "`standby` is for a bridge without `roles`: in a fleet all "
-                     "bridges work", "remove it, or `roles`")  # fmt: skip
+        binder.error(Code.CONFLICT, ("journal", "standby"), "`standby` is for a bridge outside of a fleet: in one, all "
+                     "bridges with `roles` work", "remove it, or `roles`")  # fmt: skip
     if journal is not None and journal.lease.seconds < _SHORTEST_LEASE_SECONDS:
         binder.error(Code.INVALID_VALUE, ("journal", "lease"), "the shortest lease is 500ms", "write 500ms or more")
 

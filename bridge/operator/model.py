@@ -270,7 +270,9 @@ class Status(Answer, frozen=True):
     look_back: Annotated[LookBackStatus | None, Meta(description="Null while no clause reads recorded alerts.")] = None
     terminal: Annotated[TerminalStatus | None, Meta(description="Null while no shell has painted anything.")] = None
     console: Annotated[ConsoleStatus | None, Meta(description="Null without a `console` in the config.")] = None
-    fleet: Annotated[FleetStatus | None, Meta(description="Null without `roles` in the config.")] = None
+    fleet: Annotated[
+        FleetStatus | None, Meta(description="Null for a bridge that shares its journal with no other one.")
+    ] = None
 
 
 class WatchEvents(Request, frozen=True):

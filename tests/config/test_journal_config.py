@@ -102,7 +102,7 @@ def test_a_database_has_a_url(tmp_path: Path, journal: str, message: str) -> Non
     ("journal", "roles", "problem"),
     [
         ("{path: journal.db}", "[intake]", "`roles` needs a journal in PostgreSQL"),
-        ("{url: 'postgresql:///d', standby: true}", "intake", "`standby` is for a bridge without `roles`"),
+        ("{url: 'postgresql:///d', standby: true}", "intake", "`standby` is for a bridge outside of a fleet"),
         ("{url: 'postgresql:///d', lease: 100ms}", "intake", "the shortest lease is 500ms"),
         ("{url: 'postgresql:///d'}", "[courier, courier]", "`courier` is listed twice"),
     ],
@@ -111,6 +111,15 @@ def test_roles_are_for_bridges_that_share_a_database(tmp_path: Path, journal: st
     """All of them work."""
     found = errors(tmp_path, f"{with_journal(journal)}\nroles: {roles}\n")
     assert [each.message for each in found if problem in each.message]
+
+
+def test_bridges_with_a_database_form_a_fleet_by_default(tmp_path: Path) -> None:
+    """Two that are started on one database share its work. A standby is alone, as is a bridge with no roles."""
+    all_roles = ("intake", "memory", "courier")
+    assert read(tmp_path, with_journal("postgresql:///d")).roles == all_roles
+    assert read(tmp_path, with_journal("{url: 'postgresql:///d', standby: true}")).roles == ()
+    assert read(tmp_path, f"{with_journal('postgresql:///d')}\nroles: []\n").roles == ()
+    assert read(tmp_path, with_journal("journal.db")).roles == ()
 
 
 def test_a_bridge_that_takes_in_no_alerts_has_no_sources(tmp_path: Path) -> None:

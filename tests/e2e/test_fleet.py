@@ -1,4 +1,7 @@
-"""Bridges that share one database, in real processes: each delivers to its own channels, and replaces one that ended."""
+"""Bridges that share one database, in real processes: each delivers to its own channels, and replaces one that ended.
+
+They have all roles by default.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +47,7 @@ class Bridge:
         self.port = free_port()
         instance.configure(
             ROUTES, {each: {"url": f"json://127.0.0.1:{far_side.port}/{each}"} for each in CHANNELS},
-            sources=[{"http": f"127.0.0.1:{self.port}"}], journal={"url": url, "path": "local"},
-            roles=["intake", "memory", "courier"], **more,
+            sources=[{"http": f"127.0.0.1:{self.port}"}], journal={"url": url, "path": "local"}, **more,
         )  # fmt: skip
         self.process = instance.bridge()
 

@@ -179,7 +179,8 @@ class Config(Section, frozen=True, kw_only=True):
     roles: Annotated[
         tuple[Literal["intake", "memory", "courier"], ...],
         key("What this bridge does in a [fleet](postgresql.md#a-fleet) of bridges that share a database: `intake`, "
-            "`memory`, `courier`.", "[intake, memory, courier]", default="no fleet", single=True),
+            "`memory`, `courier`. `[]` keeps all others out of the database.", "[intake, memory]",
+            default="all three with a `journal` in PostgreSQL and without `standby`; else none", single=True),
     ] = ()  # fmt: skip
     labels: Annotated[
         Mapping[str, str],

@@ -68,7 +68,7 @@ def test_a_single_bridge_does_not_start_while_matches_wait(location: DatabaseLoc
     with fleet_of(location, PROGRAM) as fleet:
         fleet.receive(HISTORY[0][1], START)
         fleet.journal.close()
-        with pytest.raises(JournalError, match="wait for a decision of a bridge with `roles`"):
+        with pytest.raises(JournalError, match="wait for a decision of a bridge of a fleet"):
             open_for_router(location)
         fleet.turn()
         fleet.journal = open_for_router(location)

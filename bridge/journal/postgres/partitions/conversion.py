@@ -57,7 +57,7 @@ def join(database: Database) -> None:
     waiting = database.number("SELECT count(*) FROM matches")
     if waiting:
         raise JournalError(
-            f"{waiting} alerts in the journal {database.name} wait for a decision of a bridge with `roles`; start one "
+            f"{waiting} alerts in the journal {database.name} wait for a decision of a bridge of a fleet; start one "
             "with `roles: [memory]` until `falco-bridge status` shows none, then start this one"
         )
     with database.transaction() as statements:

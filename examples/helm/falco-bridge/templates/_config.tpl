@@ -28,7 +28,6 @@
   "admin" "/run/falco-bridge/admin.sock"
   "shutdown" (dict "drain" (printf "%ds" (int .Values.shutdownSeconds)))
   "metrics" $metrics }}
-{{- if .Values.postgresql.url }}{{ $_ := set $config "roles" (list "intake" "memory" "courier") }}{{ end }}
 {{- with .Values.acknowledge.publicUrl }}
 {{- $_ := set $config "acknowledge" (dict "public_url" . "listen" (printf "0.0.0.0:%d" (int $.Values.acknowledge.port))) }}
 {{- end }}
