@@ -83,6 +83,11 @@ class Reader:
     journal: Location
     imports: Sequence[Path] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    _index: IndexFolder = field(init=False, repr=False, compare=False)
+    """Remembers which alerts the segments cover."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", IndexFolder(files_of(self.journal)))
 
     def find(self, question: Question, limit: int = PAGE) -> Found:
         """Answer a search with so many alerts at most."""
@@ -142,7 +147,7 @@ class Reader:
 
     @contextmanager
     def _opened(self) -> Iterator[Journal]:
-        journal = open_to_read(self.journal)
+        journal = open_to_read(self.journal, again=True)
         try:
             yield journal
         finally:
@@ -150,7 +155,7 @@ class Reader:
 
     def _newest(self, journal: Journal, wanted: Wanted, numbers: range, limit: int = PAGE) -> Found:
         watch = _Watch(time.monotonic() + _SECONDS)
-        search = Search(journal.history, IndexFolder(files_of(self.journal)))
+        search = Search(journal.history, self._index)
         found: list[RecordedAlert] = []
         try:
             for each in search.newest(wanted, numbers, watch.check):

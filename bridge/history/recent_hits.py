@@ -64,7 +64,7 @@ class HitCounter:
             return known[2]
 
     def _count(self, names: frozenset[str]) -> Counted:
-        journal = open_to_read(self.journal)
+        journal = open_to_read(self.journal, again=True)
         try:
             return _count(journal.history, IndexFolder(files_of(self.journal)), names)
         finally:

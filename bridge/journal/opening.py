@@ -44,22 +44,28 @@ def open_for_courier(location: Location, member: Member | None = None) -> Journa
     return opening.open_for_courier(location)
 
 
-def open_to_write(location: Location) -> Journal:
-    """The journal for a writer beside router and courier. Raises JournalError."""
+def open_to_write(location: Location, *, again: bool = False) -> Journal:
+    """The journal for a writer beside router and courier. Raises JournalError.
+
+    ``again`` in a bridge that has it open: the whole file is not checked for damage another time.
+    """
     if isinstance(location, DatabaseLocation):
         return _postgres().open_to_write(location)
     from bridge.journal.sqlite import opening
 
-    return opening.open_to_write(location)
+    return opening.open_to_write(location, again=again)
 
 
-def open_to_read(location: Location) -> Journal:
-    """The journal for a reader, whether a bridge runs or not. Creates no file. Raises JournalError."""
+def open_to_read(location: Location, *, again: bool = False) -> Journal:
+    """The journal for a reader, whether a bridge runs or not. Creates no file. ``again`` as in ``open_to_write``.
+
+    Raises JournalError.
+    """
     if isinstance(location, DatabaseLocation):
         return _postgres().open_to_read(location)
     from bridge.journal.sqlite import opening
 
-    return opening.open_to_read(location)
+    return opening.open_to_read(location, again=again)
 
 
 def backup(journal: Location, target: Path) -> list[Path]:

@@ -245,7 +245,7 @@ class Controls:
         raise SilenceError("; ".join(part for part in (parsed[0].message, parsed[0].hint) if part))
 
     def _recorded(self, since_ns: int) -> Iterator[RecordedAlert]:
-        journal = open_to_read(self._journal)
+        journal = open_to_read(self._journal, again=True)
         try:
             yield from journal.history.alerts(since_ns)
         finally:

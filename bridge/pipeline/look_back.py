@@ -154,7 +154,7 @@ class LookBackService(Background):
 
     def _read(self, found: LookBack) -> int:
         """Collect what the recorded alerts say. Returns how many there were."""
-        journal = open_to_read(self._journal)
+        journal = open_to_read(self._journal, again=True)
         try:
             numbers = journal.history.span(found.since_ns)
             routes, total, read = found.routes, journal.history.count(numbers), 0

@@ -288,6 +288,18 @@ def test_an_incomplete_segment_of_another_run_of_the_machine_is_written_again(jo
     assert (segment.covered.boot, segment.covered.alerts) == (BOOT, 4)
 
 
+def test_a_reader_notices_that_a_segment_was_written_again(journal: Journal) -> None:
+    """By another process, at the same path: what a long-running reader remembers of it no longer holds."""
+    fill(journal, 5)
+    reader = IndexFolder(journal_path(journal))
+    (segment,) = index_all(journal, segment_alerts=5).segments()
+    assert reader.segments() == [segment]
+    segment.path.unlink()
+    assert reader.segments() == []
+    index_all(journal, segment_alerts=3)
+    assert [each.covered.last for each in reader.segments()] == [3, 5]
+
+
 def test_an_indexer_goes_on_where_another_one_stopped(journal: Journal) -> None:
     """A restart of the bridge does not begin a new segment."""
     fill(journal, 2)

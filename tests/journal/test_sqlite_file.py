@@ -86,6 +86,23 @@ def test_a_file_that_is_not_a_journal_of_ours_is_refused_unchanged(
     FileLock(tmp_path / "j.db.lock").acquire()  # it was released
 
 
+def test_a_file_that_is_opened_again_is_not_read_as_a_whole(tmp_path: Path) -> None:
+    """A page of the console or an operator's act must not read up to 64 MiB. What it reads itself is still checked."""
+    path = tmp_path / "j.db"
+    with closing(open_for_router(path)) as journal:
+        journal.alerts.append("s", 0, entries(*range(50)))
+    data = path.read_bytes()
+    path.write_bytes(data[:-4000] + b"\xff" * 4000)  # a page that opening does not read
+    for open_it in (open_to_write, open_to_read):
+        with pytest.raises(JournalError, match="damaged"):
+            open_it(path)
+        open_it(path, again=True).close()
+    damage_the_header(path)
+    for open_it in (open_to_write, open_to_read):
+        with pytest.raises(JournalError, match=r"j\.db"):
+            open_it(path, again=True)
+
+
 def test_only_the_bridges_user_may_read_the_files(tmp_path: Path) -> None:
     """Alerts hold secrets."""
     with closing(open_for_router(tmp_path / "j.db")) as journal, closing(open_for_courier(tmp_path / "j.db")):

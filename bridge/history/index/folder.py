@@ -17,6 +17,8 @@ from bridge.journal.protocols import History
 
 _SUFFIX = ".idx"
 _FLOOR = "floor"
+_Stamp = tuple[int, int, int]
+"""Inode, time of the last change and size of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class IndexFolder:
 
     def __init__(self, journal: Path) -> None:
         self.path = journal.with_name(journal.name + ".history")
-        self._complete: dict[Path, Covered] = {}
-        """What complete segments cover, which does not change."""
+        self._complete: dict[Path, tuple[_Stamp, Covered]] = {}
+        """What complete segments cover, and the files that say so: another process may write a segment again."""
 
     def segments(self) -> list[Segment]:
         """The segments that can be read, in the order of their numbers."""
@@ -116,11 +118,17 @@ class IndexFolder:
             return []
 
     def _covered(self, path: Path) -> Covered | None:
-        if path in self._complete:
-            return self._complete[path]
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        stamp = status.st_ino, status.st_mtime_ns, status.st_size
+        known = self._complete.get(path)
+        if known is not None and known[0] == stamp:
+            return known[1]
         covered = read_covered(path)
         if covered is not None and not covered.boot:
-            self._complete[path] = covered
+            self._complete[path] = stamp, covered
         return covered
 
 

@@ -21,10 +21,11 @@ _LARGEST_CHECKED_BYTES = 64 << 20
 """Up to this size the whole file is checked for damage when it is opened (about a second)."""
 
 
-def connect(path: Path, checkpoint_pages: int = CHECKPOINT_PAGES) -> sqlite3.Connection:
+def connect(path: Path, checkpoint_pages: int = CHECKPOINT_PAGES, *, again: bool = False) -> sqlite3.Connection:
     """A connection to the journal at ``path``, which is created if there is none, or upgraded.
 
-    A commit that leaves ``checkpoint_pages`` in the write-ahead log copies them to the journal's file.
+    A commit that leaves ``checkpoint_pages`` in the write-ahead log copies them to the journal's file. A file that is
+    opened ``again`` is not checked for damage.
 
     Raises JournalError where the file is damaged, of a newer format, not a journal, or cannot be written; the file is
     then unchanged.
@@ -37,16 +38,16 @@ def connect(path: Path, checkpoint_pages: int = CHECKPOINT_PAGES) -> sqlite3.Con
     except (OSError, sqlite3.Error) as error:
         raise cannot_open(path, error) from error
     with _closed_on_error(connection, path):
-        _recognise(connection, path)
+        _recognise(connection, path, checks_all=not again)
         _set_up(connection)
         connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}")
     return connection
 
 
-def connect_to_read(path: Path) -> sqlite3.Connection:
+def connect_to_read(path: Path, *, again: bool = False) -> sqlite3.Connection:
     """A connection that only reads: it takes no lock that a writer waits for, and creates no file.
 
-    An older format is read as it is. Raises JournalError as ``connect`` does.
+    An older format is read as it is. ``again`` as in ``connect``. Raises JournalError as ``connect`` does.
     """
     if not path.exists():
         raise no_journal(path)
@@ -58,7 +59,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise cannot_open(path, error) from error
     with _closed_on_error(connection, path):
-        version = _recognise(connection, path)
+        version = _recognise(connection, path, checks_all=not again)
         if version is None:
             raise no_journal(path)  # it is being created, or its creation was interrupted
         connection.execute("PRAGMA temp_store = MEMORY")
@@ -97,7 +98,7 @@ def _make_private(path: Path) -> None:
         raise IsADirectoryError
 
 
-def _recognise(connection: sqlite3.Connection, path: Path) -> int | None:
+def _recognise(connection: sqlite3.Connection, path: Path, *, checks_all: bool) -> int | None:
     """The journal's format, or None for an empty file. Raises JournalError for a file that must not be written to."""
     connection.execute("BEGIN")  # one snapshot: another process may be creating the journal
     application = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -120,7 +121,7 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> int | None:
             f"version supports {OLDEST} to {VERSION}); nothing was changed. Let that version send the pending "
             "deliveries and move the file away, or set journal.path to another file"
         )
-    if path.stat().st_size <= _LARGEST_CHECKED_BYTES:
+    if checks_all and path.stat().st_size <= _LARGEST_CHECKED_BYTES:
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise damaged(path, verdict)

@@ -67,21 +67,26 @@ def open_for_courier(path: Path) -> Journal:
     return _open_locked(path, lock)
 
 
-def open_to_write(path: Path) -> Journal:
+def open_to_write(path: Path, *, again: bool) -> Journal:
     """As in `bridge.journal.opening`."""
-    return _open_locked(path, None)
+    return _open_locked(path, None, again=again)
 
 
-def open_to_read(path: Path) -> Journal:
+def open_to_read(path: Path, *, again: bool) -> Journal:
     """As in `bridge.journal.opening`."""
-    return assemble(Database(connect_to_read(path), path))
+    return assemble(Database(connect_to_read(path, again=again), path))
 
 
 def _open_locked(
-    path: Path, lock: FileLock | None, checkpoint_pages: int = CHECKPOINT_PAGES, copier: LogCopier | None = None
+    path: Path,
+    lock: FileLock | None,
+    checkpoint_pages: int = CHECKPOINT_PAGES,
+    copier: LogCopier | None = None,
+    *,
+    again: bool = False,
 ) -> Journal:
     try:
-        return assemble(Database(connect(path, checkpoint_pages), path, copier), lock)
+        return assemble(Database(connect(path, checkpoint_pages, again=again), path, copier), lock)
     except JournalError:
         if lock is not None:
             lock.release()

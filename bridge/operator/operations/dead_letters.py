@@ -72,7 +72,7 @@ class DeadLetterOperations:
         if (request.ids is not None) + (request.channel is not None) + request.all != 1:
             raise OperationError("give exactly one of `ids`, `channel` and `all`", 400)
         try:
-            journal = open_to_write(self._journal)  # the router's own connection is in use
+            journal = open_to_write(self._journal, again=True)  # the router's own connection is in use
             try:
                 changed = change(journal.dead_letters, action, request)
             finally:
@@ -151,7 +151,7 @@ def detail(letter: DeadLetter, attempts: Sequence[AttemptRecord]) -> DeadLetterD
 @contextmanager
 def _reading(journal_location: Location) -> Iterator[DeadLetterQueue]:
     try:
-        journal = open_to_read(journal_location)
+        journal = open_to_read(journal_location, again=True)
         try:
             yield journal.dead_letters
         finally:

@@ -26,7 +26,7 @@ class QuarantineOperations:
     def list_page(self, _actor: Actor, request: ListQuarantine) -> QuarantinePage:
         """One page of quarantined messages."""
         try:
-            journal = open_to_read(self._journal)
+            journal = open_to_read(self._journal, again=True)
             try:
                 return _page(journal.history, request)
             finally:
@@ -37,7 +37,7 @@ class QuarantineOperations:
     def show(self, _actor: Actor, request: ShowQuarantined) -> Quarantined:
         """One quarantined message."""
         try:
-            journal = open_to_read(self._journal)
+            journal = open_to_read(self._journal, again=True)
             try:
                 found = journal.history.quarantined(request.number)
             finally:
