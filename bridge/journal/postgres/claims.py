@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from math import ceil
 from typing import NamedTuple
 
 import msgspec
@@ -10,43 +11,78 @@ import msgspec
 from bridge.alert import Alert
 from bridge.delivery import Capacity, Delivery
 from bridge.journal.codec import decode_notification
-from bridge.journal.errors import UnreadableError
+from bridge.journal.errors import JournalBusyError, UnreadableError
+from bridge.journal.postgres.arrays import int8s, texts
 from bridge.journal.postgres.channel_leases import ChannelLeases
-from bridge.journal.postgres.database import Database, UnknownOutcomeError
+from bridge.journal.postgres.database import Database
 from bridge.journal.postgres.placement import has_new, place
 from bridge.journal.postgres.settlements import bury
 from bridge.journal.sql.bodies import Bodies
-from bridge.journal.sql.due_rows import AlertRow, DueRow
-from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN
+from bridge.journal.sql.due_rows import AlertRow
+from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN, has_own_send, is_released
 from bridge.routing import Notification, NotificationKind
 
-_COLUMNS = (
-    "SELECT d.id, d.channel, d.order_key, d.notification, d.attempts, d.created_ns, a.id, a.body, d.due_ns "
+_READ = (
+    "SELECT d.id, d.channel, d.order_key, d.due_ns "
     "FROM unnest(?::text[], ?::bigint[]) AS c (channel, room) CROSS JOIN LATERAL "
-    "(SELECT * FROM deliveries AS e WHERE e.channel = c.channel AND {wanted}) AS d "
-    "JOIN alerts AS a ON a.seq = d.alert_seq ORDER BY d.channel, d.due_ns, d.id"
+    "(SELECT * FROM deliveries AS e WHERE e.channel = c.channel AND {wanted}) AS d ORDER BY d.channel, d.due_ns, d.id"
 )
 _DUE = f"e.{OPEN} AND e.blocked = 0 AND e.due_ns <= ?"
 _LIMITED = "ORDER BY e.due_ns, e.id LIMIT c.room"
-_READY = _COLUMNS.format(wanted=f"{_DUE} {_LIMITED}")
-_READY_IN_ORDER = _COLUMNS.format(wanted=f"{_DUE} AND coalesce(e.order_key, 1) > {HEALTH_ALERT_KEY} {_LIMITED}")
-_HEALTH_ALERTS = _COLUMNS.format(wanted=f"e.order_key = {HEALTH_ALERT_KEY} AND {_DUE}")
+_READY = _READ.format(wanted=f"{_DUE} {_LIMITED}")
+_READY_IN_ORDER = _READ.format(wanted=f"{_DUE} AND coalesce(e.order_key, 1) > {HEALTH_ALERT_KEY} {_LIMITED}")
+_HEALTH_ALERTS = _READ.format(wanted=f"e.order_key = {HEALTH_ALERT_KEY} AND {_DUE}")
 _FOLLOWERS = (
-    "SELECT d.id, d.channel, d.order_key, d.notification, d.attempts, d.created_ns, a.id, a.body, d.due_ns "
+    "SELECT d.id, d.channel, d.order_key, d.due_ns "
     "FROM unnest(?::text[], ?::bigint[], ?::bigint[]) AS k (channel, order_key, id) CROSS JOIN LATERAL "
     "(SELECT * FROM deliveries AS e WHERE e.channel = k.channel AND e.order_key = k.order_key AND e.id > k.id "
-    f"AND e.{OPEN} ORDER BY e.id LIMIT ?) AS d JOIN alerts AS a ON a.seq = d.alert_seq ORDER BY d.id"
+    f"AND e.{OPEN} ORDER BY e.id LIMIT ?) AS d ORDER BY d.id"
 )
 _DUE_TIMES = (
     "SELECT c.channel, d.due_ns FROM unnest(?::text[]) AS c (channel) CROSS JOIN LATERAL (SELECT due_ns FROM "
     f"deliveries AS e WHERE e.channel = c.channel AND e.{OPEN} AND e.blocked = 0 ORDER BY e.due_ns LIMIT 1) AS d"
 )
-_CLAIM = "UPDATE deliveries SET state = 'claimed', due_ns = ? WHERE id = ANY(?)"
+_CLAIM = (
+    "UPDATE deliveries AS d SET state = 'claimed', due_ns = ? FROM alerts AS a "
+    "WHERE d.id = ANY(?) AND a.seq = d.alert_seq "
+    "RETURNING d.id, d.channel, d.notification, d.attempts, d.created_ns, a.id, a.body"
+)
 _PUT_BACK = (
     "UPDATE deliveries AS d SET state = 'pending', due_ns = g.now FROM "
     "(SELECT ?::bigint AS now, ?::bigint[] AS ids, ?::text[] AS channels) AS g "
     "WHERE d.id = ANY(g.ids) AND d.state = 'claimed' AND (g.channels IS NULL OR d.channel = ANY(g.channels))"
 )
+
+
+class _ReadyRow(NamedTuple):
+    """A delivery that may be claimed."""
+
+    id: int
+    channel: str
+    order_key: int | None
+    due_ns: int
+
+    @property
+    def is_alone(self) -> bool:
+        """As ``has_own_send``."""
+        return has_own_send(self.order_key)
+
+    @property
+    def is_released(self) -> bool:
+        """As ``is_released``."""
+        return is_released(self.order_key)
+
+
+class _ClaimedRow(NamedTuple):
+    """A delivery that was claimed, with its alert as it is stored."""
+
+    id: int
+    channel: str
+    notification: bytes
+    attempts: int
+    created_ns: int
+    alert_id: bytes
+    body: bytes
 
 
 class _DueTime(NamedTuple):
@@ -62,7 +98,7 @@ class Claims:
         self._bodies = bodies
         self._leases = leases
         self._uncertain: list[int] = []
-        """Deliveries that may have been claimed by a transaction whose outcome is unknown."""
+        """Deliveries that may have been claimed by a call that failed."""
 
     def claim(self, now_ns: int, lease_ns: int, capacity: Mapping[str, Capacity]) -> list[tuple[Delivery, ...]]:
         """As in DeliveryQueue."""
@@ -74,19 +110,19 @@ class Claims:
         sends = list(self._sends(rooms, now_ns)) if rooms else []
         if not sends:
             return []
-        unreadable: list[tuple[str, int, str]] = []
-        claimed = [tuple(self._deliveries(send, unreadable)) for send in sends]
-        ids = [each.id for send in claimed for each in send]
         try:
-            with self._database.transaction(durable=False) as statements:
-                held = self._leases.held(statements, {send[0].channel for send in sends})
-                claimed = [send for send in claimed if send and send[0].notification.channel in held]
-                statements.execute(_CLAIM, (now_ns + lease_ns, [each.id for send in claimed for each in send]))
-                bury(statements, [(number, cause) for channel, number, cause in unreadable if channel in held], now_ns)
-        except UnknownOutcomeError:
-            self._uncertain = ids
+            return self._deliveries(sends, self._claim(sends, now_ns + lease_ns), now_ns)
+        except JournalBusyError:
+            self._uncertain = [row.id for send in sends for row in send]
             raise
-        return claimed
+
+    def _claim(self, sends: Sequence[Sequence[_ReadyRow]], until_ns: int) -> dict[int, _ClaimedRow]:
+        """Claim them. Returns those of channels that are still leased, by id."""
+        with self._database.transaction(durable=False) as statements:
+            held = self._leases.held(statements, {send[0].channel for send in sends})
+            ids = [row.id for send in sends if send[0].channel in held for row in send]
+            rows = statements.execute(_CLAIM, (until_ns, int8s(ids))).fetchall()
+        return {row[0]: _ClaimedRow(*row) for row in rows}
 
     def put_back(self, ids: Collection[int], now_ns: int) -> None:
         """As in DeliveryQueue."""
@@ -109,14 +145,14 @@ class Claims:
             with self._database.transaction(durable=False) as statements:
                 place(statements, self._leases.all_held(statements))
 
-    def _sends(self, rooms: Mapping[str, Capacity], now_ns: int) -> Iterator[list[DueRow]]:
+    def _sends(self, rooms: Mapping[str, Capacity], now_ns: int) -> Iterator[list[_ReadyRow]]:
         """For each channel up to ``Capacity.sends`` lists of deliveries, health alerts first, then oldest first."""
         for channel, rows in self._ready(rooms, now_ns).items():
             yield from _gathered(rows, rooms[channel], _Followers(self._database, rows, rooms[channel], now_ns))
 
-    def _ready(self, rooms: Mapping[str, Capacity], now_ns: int) -> dict[str, list[DueRow]]:
+    def _ready(self, rooms: Mapping[str, Capacity], now_ns: int) -> dict[str, list[_ReadyRow]]:
         """The deliveries of each channel that may begin a send."""
-        found: dict[str, list[DueRow]] = {channel: [] for channel in rooms}
+        found: dict[str, list[_ReadyRow]] = {channel: [] for channel in rooms}
         channels, limits = list(rooms), [room.sends * room.batch_size for room in rooms.values()]
         ordered = [channel for channel in channels if rooms[channel].released_last]
         some = [limit for channel, limit in zip(channels, limits, strict=True) if rooms[channel].released_last]
@@ -131,18 +167,31 @@ class Claims:
                 found[row.channel].append(row)
         return found
 
-    def _rows(self, statement: str, channels: Sequence[str], limits: Sequence[int], now_ns: int) -> list[DueRow]:
-        return self._database.rows(DueRow, statement, (channels, limits, now_ns))
+    def _rows(self, statement: str, channels: Sequence[str], limits: Sequence[int], now_ns: int) -> list[_ReadyRow]:
+        return self._database.rows(_ReadyRow, statement, (texts(channels), int8s(limits), now_ns))
 
-    def _deliveries(self, send: Iterable[DueRow], unreadable: list[tuple[str, int, str]]) -> Iterator[Delivery]:
-        """The deliveries of these rows; those that cannot be read are added to ``unreadable``."""
-        for row in send:
-            try:
-                yield self._delivery(row)
-            except UnreadableError as error:
-                unreadable.append((row.channel, row.id, str(error)))
+    def _deliveries(
+        self, sends: Iterable[Iterable[_ReadyRow]], claimed: Mapping[int, _ClaimedRow], now_ns: int
+    ) -> list[tuple[Delivery, ...]]:
+        """What was claimed of these sends. Deliveries that cannot be read become dead letters."""
+        unreadable: list[tuple[_ClaimedRow, str]] = []
+        read: list[tuple[Delivery, ...]] = []
+        for send in sends:
+            deliveries: list[Delivery] = []
+            for row in (claimed[each.id] for each in send if each.id in claimed):
+                try:
+                    deliveries.append(self._delivery(row))
+                except UnreadableError as error:
+                    unreadable.append((row, str(error)))
+            if deliveries:
+                read.append(tuple(deliveries))
+        if unreadable:
+            with self._database.transaction() as statements:
+                held = self._leases.held(statements, {row.channel for row, _ in unreadable})
+                bury(statements, [(row.id, cause) for row, cause in unreadable if row.channel in held], now_ns)
+        return read
 
-    def _delivery(self, row: DueRow) -> Delivery:
+    def _delivery(self, row: _ClaimedRow) -> Delivery:
         alert = self._bodies.decode(row.alert_id, row.body)
         try:
             notification = decode_notification(row.channel, row.notification)
@@ -166,28 +215,34 @@ class _Followers:
     Where keys have many deliveries, few keys fill a batch; where they have one each, many keys are needed.
     """
 
-    def __init__(self, database: Database, rows: Sequence[DueRow], room: Capacity, now_ns: int) -> None:
+    def __init__(self, database: Database, rows: Sequence[_ReadyRow], room: Capacity, now_ns: int) -> None:
         self._database = database
         self._firsts = [row for row in rows if room.batch_size > 1 and row.order_key is not None and not row.is_alone]
         self._limit = room.batch_size - 1
         self._now_ns = now_ns
-        self._found: dict[int, list[DueRow]] = {}
+        self._found: dict[int, list[_ReadyRow]] = {}
         self._at_once = 2
 
-    def of(self, row: DueRow) -> Sequence[DueRow]:
-        """Those behind this one, up to one that is not due. Asked for in the order of the rows."""
+    def of(self, row: _ReadyRow, wanted: int) -> Sequence[_ReadyRow]:
+        """Those behind this one, up to one that is not due. Asked for in the order of the rows.
+
+        ``wanted`` is how many deliveries there is room for.
+        """
         if self._firsts and self._firsts[0].id == row.id:
+            if self._found:
+                per_key = 1 + sum(map(len, self._found.values())) / len(self._found)
+                self._at_once = min(4 * self._at_once, ceil(wanted / per_key))
             self._read(self._firsts[: self._at_once])
             self._firsts = self._firsts[self._at_once :]
-            self._at_once *= 4
         return self._found.get(row.id, ())
 
-    def _read(self, rows: Sequence[DueRow]) -> None:
+    def _read(self, rows: Sequence[_ReadyRow]) -> None:
         firsts = {row.order_key: row.id for row in rows}
         self._found |= {row.id: [] for row in rows}
         ended: set[int] = set()
-        columns = [row.channel for row in rows], [row.order_key for row in rows], [row.id for row in rows]
-        for row in self._database.rows(DueRow, _FOLLOWERS, (*columns, self._limit)):
+        keys = int8s([row.order_key for row in rows])
+        columns = texts([row.channel for row in rows]), keys, int8s([row.id for row in rows])
+        for row in self._database.rows(_ReadyRow, _FOLLOWERS, (*columns, self._limit)):
             first = firsts[row.order_key]
             if row.due_ns > self._now_ns:
                 ended.add(first)
@@ -195,9 +250,9 @@ class _Followers:
                 self._found[first].append(row)
 
 
-def _gathered(rows: Iterable[DueRow], room: Capacity, followers: _Followers) -> Iterator[list[DueRow]]:
+def _gathered(rows: Iterable[_ReadyRow], room: Capacity, followers: _Followers) -> Iterator[list[_ReadyRow]]:
     """Up to ``room.sends`` lists of deliveries of one channel."""
-    sends, gathered = 0, list[DueRow]()
+    sends, gathered = 0, list[_ReadyRow]()
     for row in rows:
         if sends + bool(gathered) == room.sends and (row.is_alone or not gathered):
             break
@@ -206,7 +261,8 @@ def _gathered(rows: Iterable[DueRow], room: Capacity, followers: _Followers) -> 
             yield [row]
             continue
         gathered.append(row)
-        gathered += followers.of(row)[: room.batch_size - len(gathered)]
+        wanted = room.batch_size * (room.sends - sends) - len(gathered) + 1
+        gathered += followers.of(row, wanted)[: room.batch_size - len(gathered)]
         if len(gathered) == room.batch_size:
             sends += 1
             yield gathered

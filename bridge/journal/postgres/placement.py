@@ -7,8 +7,9 @@ A delivery without a key, or one that was released from its key, is never blocke
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
+from bridge.journal.postgres.arrays import int8s, texts
 from bridge.journal.postgres.database import Database, Statements
 from bridge.journal.postgres.migrations import NEW
 from bridge.journal.sql.database import Connection
@@ -20,11 +21,12 @@ _NEW_ONES = (
     f"{{which}} ORDER BY channel, id LIMIT {_AT_ONCE}"
 )
 _ALL_NEW, _NEW_OF = _NEW_ONES.format(which=""), _NEW_ONES.format(which="AND channel = ANY(?)")
-_HAS_NEW = f"SELECT 1 FROM deliveries WHERE {OPEN} AND blocked = {NEW} LIMIT 1"
+_HAS_NEW = f"SELECT 1 FROM deliveries WHERE {OPEN} AND blocked = {NEW} ORDER BY channel, id LIMIT 1"
 _HAS_NEW_OF = (
-    "SELECT 1 FROM unnest(?::text[]) AS c (channel) WHERE EXISTS (SELECT 1 FROM deliveries AS d "
-    f"WHERE d.channel = c.channel AND d.{OPEN} AND d.blocked = {NEW}) LIMIT 1"
+    "SELECT 1 FROM unnest(?::text[]) AS c (channel) CROSS JOIN LATERAL (SELECT FROM deliveries AS d "
+    f"WHERE d.channel = c.channel AND d.{OPEN} AND d.blocked = {NEW} ORDER BY d.id LIMIT 1) AS found LIMIT 1"
 )
+"""The orders make PostgreSQL scan the index itself, which passes over what was placed long ago once only."""
 _ACTIVE = (
     "SELECT d.channel, d.order_key, d.id, d.state FROM unnest(?::text[], ?::bigint[]) AS k (channel, order_key) "
     f"JOIN deliveries AS d ON d.channel = k.channel AND d.order_key = k.order_key AND d.{OPEN} AND d.blocked = 0"
@@ -48,7 +50,7 @@ def has_new(database: Database, channels: Collection[str] | None = None) -> bool
     """Whether some deliveries have no place yet, of these channels or of all."""
     if channels is None:
         return bool(database.rows(int, _HAS_NEW))
-    return bool(channels and database.rows(int, _HAS_NEW_OF, (list(channels),)))
+    return bool(channels and database.rows(int, _HAS_NEW_OF, (texts(list(channels)),)))
 
 
 def place(statements: Statements, channels: Collection[str] | None = None) -> None:
@@ -61,8 +63,8 @@ def place(statements: Statements, channels: Collection[str] | None = None) -> No
         active = {(channel, key): (number, state) for channel, key, number, state in
                   statements.execute(_ACTIVE, _columns(new))}  # fmt: skip
         free, blocked = _places(new, active)
-        statements.execute(_SET, (1, blocked))
-        statements.execute(_SET, (0, free))
+        statements.execute(_SET, (1, int8s(blocked)))
+        statements.execute(_SET, (0, int8s(free)))
         if len(rows) < _AT_ONCE:
             return
 
@@ -97,5 +99,5 @@ def _places(new: dict[_Key, list[int]], active: dict[_Key, tuple[int, str]]) -> 
     return free, blocked
 
 
-def _columns(keys: Collection[_Key]) -> tuple[Sequence[str], Sequence[int]]:
-    return [channel for channel, _ in keys], [key for _, key in keys]
+def _columns(keys: Collection[_Key]) -> tuple[bytes, bytes]:
+    return texts([channel for channel, _ in keys]), int8s([key for _, key in keys])

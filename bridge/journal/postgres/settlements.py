@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import structlog
 
 from bridge.delivery import DeliveryState, Health, Settlement
+from bridge.journal.postgres.arrays import int4s, int8s, texts
 from bridge.journal.postgres.channel_leases import ChannelLeases
 from bridge.journal.postgres.database import Statements, storable
 from bridge.journal.postgres.placement import unblock_first
@@ -34,6 +35,8 @@ _FORGET = (
     "DELETE FROM attempts AS a USING unnest(?::bigint[], ?::integer[]) AS v (delivery_id, number) "
     "WHERE a.delivery_id = v.delivery_id AND a.number = v.number"
 )
+_SETTLED = (int8s, texts, int8s, int4s, int8s, int4s, texts, int8s)
+_FAILED = (int8s, int4s, int8s, int4s, texts)
 
 
 class _Changes:
@@ -76,7 +79,7 @@ def apply(statements: Statements, settlements: Sequence[Settlement], leases: Cha
     if not settlements:
         return
     ids = list({each.delivery_id for each in settlements})
-    found = statements.execute(_OPEN_ONES, (ids,)).fetchall()
+    found = statements.execute(_OPEN_ONES, (int8s(ids),)).fetchall()
     held = leases.held(statements, {channel for _, channel, _, _ in found})
     changes = _Changes(
         {number: (channel, key, attempts) for number, channel, key, attempts in found if channel in held}
@@ -85,15 +88,15 @@ def apply(statements: Statements, settlements: Sequence[Settlement], leases: Cha
         changes.add(each)
     if not changes.rows:
         return
-    statements.execute(_SETTLE, _columns(changes.rows.values()))
+    statements.execute(_SETTLE, _arrays(_SETTLED, changes.rows.values()))
     if changes.released:
-        statements.execute(_RELEASE, (changes.released,))
+        statements.execute(_RELEASE, (int8s(changes.released),))
     unblock_first(statements, changes.keys)
     if changes.failed:
-        statements.execute(_ATTEMPTS, _columns(changes.failed.values()))
+        statements.execute(_ATTEMPTS, _arrays(_FAILED, changes.failed.values()))
     old = [(row[0], row[1] - STORED_ATTEMPTS + 1) for row in changes.failed.values() if row[1] > STORED_ATTEMPTS]
     if old:
-        statements.execute(_FORGET, _columns(old))
+        statements.execute(_FORGET, _arrays((int8s, int4s), old))
 
 
 def write_health(statements: Statements, health: Mapping[str, Health], leases: ChannelLeases) -> None:
@@ -125,5 +128,6 @@ def bury(statements: Statements, unreadable: Iterable[tuple[int, str]], now_ns: 
         )  # fmt: skip
 
 
-def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _arrays(types: Iterable[Callable[[Sequence[Any]], bytes]], rows: Iterable[Sequence[Any]]) -> list[bytes]:
+    """The columns of rows, with the type of each."""
+    return [make(column) for make, column in zip(types, zip(*rows, strict=True), strict=True)]

@@ -1,10 +1,10 @@
-"""The rows from which deliveries are claimed, the same in every SQL engine."""
+"""The rows from which deliveries are claimed."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY
+from bridge.journal.sql.order_keys import has_own_send, is_released
 
 
 class DueRow(NamedTuple):
@@ -22,13 +22,13 @@ class DueRow(NamedTuple):
 
     @property
     def is_alone(self) -> bool:
-        """Whether it has a send of its own: a health alert, or one that was released from its order key."""
-        return self.order_key is not None and self.order_key <= HEALTH_ALERT_KEY
+        """As ``has_own_send``."""
+        return has_own_send(self.order_key)
 
     @property
     def is_released(self) -> bool:
-        """Whether it was released from its order key."""
-        return self.order_key is not None and self.order_key < HEALTH_ALERT_KEY
+        """As ``is_released``."""
+        return is_released(self.order_key)
 
 
 class AlertRow(NamedTuple):

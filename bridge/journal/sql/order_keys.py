@@ -24,6 +24,16 @@ def order_key(notification: Notification) -> int | None:
     return _number(incident) if incident else None
 
 
+def has_own_send(key: int | None) -> bool:
+    """Whether a delivery has a send of its own: a health alert, or one that was released from its order key."""
+    return key is not None and key <= HEALTH_ALERT_KEY
+
+
+def is_released(key: int | None) -> bool:
+    """Whether a delivery was released from its order key."""
+    return key is not None and key < HEALTH_ALERT_KEY
+
+
 def _number(name: str) -> int:
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return (int.from_bytes(digest) >> 2) + 1

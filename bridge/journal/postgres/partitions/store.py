@@ -10,6 +10,7 @@ from bridge.alert import Alert
 from bridge.journal.errors import UnreadableError
 from bridge.journal.members import PARTITION
 from bridge.journal.partitions import Committed, Merging, PartitionWrite, StoredMatch, StoredRequest
+from bridge.journal.postgres.arrays import byteas, int2s, int4s, int8s
 from bridge.journal.postgres.database import Database, Statements
 from bridge.journal.postgres.leases import held
 from bridge.journal.postgres.partitions.conversion import divide
@@ -120,7 +121,7 @@ class PostgresPartitions:
 def _consume(statements: Statements, writes: Sequence[PartitionWrite]) -> None:
     pairs = [(each.partition, seq) for each in writes for seq in each.consumed]
     if pairs:
-        statements.execute(_CONSUME, ([each[0] for each in pairs], [each[1] for each in pairs]))
+        statements.execute(_CONSUME, (int2s([each[0] for each in pairs]), int8s([each[1] for each in pairs])))
 
 
 def _number(statements: Statements, identity: str) -> int:
@@ -137,9 +138,11 @@ def _store(statements: Statements, writes: Sequence[PartitionWrite], numbers: Ma
         for change in each.changes:
             _divide(each.partition, numbers[change.clause], change, put, removed)
     if put:
-        statements.execute(_PUT, tuple(list(column) for column in zip(*put, strict=True)))
+        partitions, clauses, keys, rows, due = zip(*put, strict=True)
+        statements.execute(_PUT, (int2s(partitions), int4s(clauses), byteas(keys), byteas(rows), int8s(due)))
     if removed:
-        statements.execute(_REMOVE, tuple(list(column) for column in zip(*removed, strict=True)))
+        partitions, clauses, keys = zip(*removed, strict=True)
+        statements.execute(_REMOVE, (int2s(partitions), int4s(clauses), byteas(keys)))
 
 
 def _divide(
