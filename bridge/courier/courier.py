@@ -153,6 +153,10 @@ class Courier:
             if self._following.tokens is not None:
                 self._own(self._following)
             self._fleet.configure(self._following)
+            unused = [name for name in self._following.tokens or () if name not in self._following.names]
+            for name in unused:
+                if name not in self._runners:  # it was to be given back before it was started
+                    self.on_removed(name)
             self._following = None
         if not self._fleet.is_changing:
             return

@@ -20,7 +20,7 @@ from bridge.journal.location import DatabaseLocation
 from bridge.journal.members import COURIER, Member
 from bridge.journal.membership import Membership
 from bridge.journal.postgres.alert_log import PostgresAlertLog
-from bridge.journal.postgres.connection import connect
+from bridge.journal.postgres.connection import PgConnection, connect
 from bridge.journal.postgres.database import Database, Statements
 from bridge.journal.postgres.delivery_queue import PostgresDeliveryQueue
 from bridge.journal.postgres.leases import PostgresLeases
@@ -69,43 +69,80 @@ class FailingDatabase(Database):
             self._next()
 
 
-@pytest.mark.parametrize("fails_at", range(14) if FULL else (0, 1, 2, 3, 5, 12))
-def test_a_take_over_ends_well_wherever_the_database_fails(location: DatabaseLocation, fails_at: int) -> None:
-    """Of both channels a dead courier had claimed a delivery, and another one waits."""
-    with closing(connect(location, "test")) as connection:
-        connection.execute("TRUNCATE alerts, deliveries, attempts, leases, members, channels")
-        connection.execute("UPDATE counters SET alerts = 0, deliveries = 0, bytes = 0")
+class Sharing:
+    """A courier of a fleet, whose thread a test starts."""
+
+    def __init__(self, location: DatabaseLocation, name: str) -> None:
         open_again = partial(connect, location, "test")
-        sessions = [Database(open_again(), open_again, "db") for _ in range(2)]
-        database = FailingDatabase(open_again(), open_again, "db")
-        alerts = PostgresAlertLog(sessions[0], Bodies(sessions[0]))
-        alerts.append("s", SYSTEM_CLOCK.wall_ns(), [entry("1", *NAMES), entry("2", *NAMES)])
+        self._sessions = [Database(open_again(), open_again, "db") for _ in range(2)]
+        self.database = FailingDatabase(open_again(), open_again, "db")
+        self.alerts = PostgresAlertLog(self._sessions[0], Bodies(self._sessions[0]))
+        member = Member(name, "b", "h", "1", 1, (COURIER,), LONG)
+        self.membership = Membership(PostgresLeases(self._sessions[1], member), member)
+        self.membership.join()
+        queue = PostgresDeliveryQueue(self.database, Bodies(self.database), name)
+        timeline = Timeline(self.membership.clock)
+        self.courier = Courier(self.alerts, queue, {}, {}, timeline, lambda: 0.1, idle_seconds=0.05)
+        self.courier._wait_for_journal = lambda: True  # type: ignore[method-assign]  # it would wait for a second
+        self.channels = {name: Answering(name) for name in NAMES}
+        self.leased = LeasedChannels(self.courier, self.membership, {}, self._opened, dict.fromkeys(NAMES, "url"))
+        self._thread = threading.Thread(target=self.courier.run, daemon=True)
+
+    def _opened(self, urls: Mapping[str, str]) -> dict[str, Channel]:
+        return {name: self.channels[name] for name in urls}
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self.courier.finish()
+        if self._thread.ident is not None:
+            self._thread.join(60)
+        assert not self._thread.is_alive()
+        self.membership.close()
+        for each in (*self._sessions, self.database):
+            each.close()
+
+
+@pytest.fixture
+def connection(location: DatabaseLocation) -> Iterator[PgConnection]:
+    with closing(connect(location, "test")) as found:
+        found.execute("TRUNCATE alerts, deliveries, attempts, leases, members, channels")
+        found.execute("UPDATE counters SET alerts = 0, deliveries = 0, bytes = 0")
+        yield found
+
+
+@pytest.mark.parametrize("fails_at", range(14) if FULL else (0, 1, 2, 3, 5, 12))
+def test_a_take_over_ends_well_wherever_the_database_fails(
+    location: DatabaseLocation, connection: PgConnection, fails_at: int
+) -> None:
+    """Of both channels a dead courier had claimed a delivery, and another one waits."""
+    with closing(Sharing(location, "new")) as new:
+        new.alerts.append("s", SYSTEM_CLOCK.wall_ns(), [entry("1", *NAMES), entry("2", *NAMES)])
         connection.execute("UPDATE deliveries SET state = 'claimed', due_ns = due_ns * 2 WHERE alert_seq = 1")
-        table = PostgresLeases(sessions[1], Member("new", "b", "h", "1", 1, (COURIER,), LONG))
-        membership = Membership(table, Member("new", "b", "h", "1", 1, (COURIER,), LONG))
-        membership.join()
-        membership.start()
-        queue = PostgresDeliveryQueue(database, Bodies(database), "new")
-        courier = Courier(alerts, queue, {}, {}, Timeline(membership.clock), lambda: 0.1, idle_seconds=0.05)
-        courier._wait_for_journal = lambda: True  # type: ignore[method-assign]  # it would wait for a second
-        channels = {name: Answering(name) for name in NAMES}
+        new.database.calls, new.database.fails_at = 0, fails_at
+        new.membership.start()
+        new.start()
+        sent = [[["1"], ["2"]]] * 2
+        wait_until(lambda: [sorted(each.sent) for each in new.channels.values()] == sent, "all deliveries")
+        wait_until(lambda: new.database.has_failed, "the failure")
 
-        def opened(urls: Mapping[str, str]) -> dict[str, Channel]:
-            return {name: channels[name] for name in urls}
 
-        database.calls, database.fails_at = 0, fails_at
-        LeasedChannels(courier, membership, {}, opened, dict.fromkeys(NAMES, "url"))
-        thread = threading.Thread(target=courier.run, daemon=True)
-        thread.start()
-        try:
-            wait_until(
-                lambda: [sorted(each.sent) for each in channels.values()] == [[["1"], ["2"]]] * 2, "all deliveries"
-            )
-            wait_until(lambda: database.has_failed, "the failure")
-        finally:
-            courier.finish()
-            thread.join(60)
-            membership.close()
-            for each in (*sessions, database):
-                each.close()
-        assert not thread.is_alive()
+@pytest.mark.usefixtures("connection")
+def test_a_channel_that_was_never_started_is_given_back(location: DatabaseLocation) -> None:
+    """Another courier joins before the first one has begun with its channels."""
+    with closing(Sharing(location, "one")) as one:
+        one.membership.join()
+        with closing(Sharing(location, "two")) as two:
+            two.membership.start()
+            two.start()
+            two.membership.join()
+            one.membership.join()
+            one.start()
+            one.membership.start()
+
+            def has_share() -> bool:
+                two.membership.join()
+                return len(two.leased._holding.tokens) == 1
+
+            wait_until(has_share, "the share of the other courier")
