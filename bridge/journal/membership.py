@@ -43,7 +43,8 @@ class Holding:
         self._unwanted_by_others: set[str] = set()
         """Names that no other member took although it could."""
         self._beats_left = 0
-        self._given_up: set[str] = set()
+        self._given_up: dict[str, int | None] = {}
+        """What others may have, with the tokens of these leases."""
         self._lock = threading.Lock()
 
     @property
@@ -63,17 +64,14 @@ class Holding:
     def give_up(self, names: Collection[str]) -> None:
         """Let others have these, at the next beat."""
         with self._lock:
-            self._given_up.update(names)
+            self._given_up.update((name, self._tokens.get(name)) for name in names)
         self._membership.beat_soon()
 
     def update(self, table: LeaseTable) -> None:
         """Take and give up what is to be. Called at each beat. Raises JournalError."""
-        with self._lock:
-            given_up = frozenset(self._given_up & self._tokens.keys())
+        given_up = self._still_to_give_up()
         if given_up:
             table.give_up(self.kind, given_up)
-            with self._lock:
-                self._given_up -= given_up
         names = frozenset(self._names())
         taken = table.take(self.kind, self._role, names, 0)
         if self._has_waited(table, names, len(taken.tokens)):
@@ -94,6 +92,14 @@ class Holding:
     def forget(self) -> None:
         """This process is no member any more."""
         self._tokens, self._surplus = {}, frozenset()
+
+    def _still_to_give_up(self) -> list[str]:
+        """What was given up and is shown as this process's all the same: a failover may have lost that it was."""
+        with self._lock:
+            self._given_up = {
+                name: token for name, token in self._given_up.items() if self._tokens.get(name, token) == token
+            }
+            return [name for name in self._given_up if name in self._tokens]
 
     def _has_waited(self, table: LeaseTable, names: frozenset[str], count: int) -> bool:
         """Whether something that others could take has been left for several beats."""
@@ -214,6 +220,8 @@ class Membership:
                 if not failing:
                     self._log.warning("lease not renewed", problem=str(error))
                 failing = True
+            except Exception:  # noqa: BLE001  # the thread must not end
+                self._log.exception("lease not renewed after an internal error")
             self._woken.wait(self.member.beat_seconds)
             self._woken.clear()
 

@@ -59,6 +59,8 @@ class Merging:
 
     may_merge: Callable[[Notification], bool]
     merged: Callable[[Notification, Notification], Notification]
+    now_ns: Callable[[], int]
+    """The time: a delivery that is due soon is not changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,12 @@ class Partitions(Protocol):
 
     def divide(self, place: Callable[[StateRow], Iterable[int]]) -> int:
         """Move the state that a single bridge has left to the partitions that ``place`` returns for each row."""
+
+    def begin(self) -> bool:
+        """Begin a turn. False where the session was replaced: what is in memory may be ahead of what is stored.
+
+        Where it is replaced during the turn, ``commit`` raises JournalBusyError.
+        """
 
     def load(self, partition: int) -> Iterator[StateRow]:
         """The rows of a partition, in no order."""

@@ -176,10 +176,12 @@ class Intake:
         Returns the clauses whose state is forgotten, with the number of keys.
         """
         with self._lock:
+            self._router = router
+            if router.shared is not None:
+                return {}  # the owners of its partitions have its memory
             if look_back:
                 router.prepare_look_back(self._state, now_ns)
             forgotten = router.start(self._state, now_ns)
-            self._router = router
             self._store_memory((), now_ns)
         return forgotten
 

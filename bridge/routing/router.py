@@ -161,8 +161,12 @@ class Router:
         return self._in_order(take(self.program, self.shared, match, turn, self._incident_channels))
 
     def knows(self, match: Match) -> bool:
-        """Whether all routes of the match are those of this program."""
-        return self.shared is not None and all(self.shared.matched(each) is not None for each in match.routes)
+        """Whether all routes of the match are those of this program, and all conditions that it meets."""
+        shared = self.shared
+        if shared is None:
+            return False
+        routes = all(shared.matched(each) is not None for each in match.routes)
+        return routes and all(shared.watched(each) is not None for each in match.watches)
 
     def may_merge(self, notification: Notification) -> bool:
         """Whether others about its alert to its channel can become one with it."""

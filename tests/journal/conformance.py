@@ -732,7 +732,7 @@ class MemoryConformance(Base):
             assert journal.history.alert_count() == 1
 
     def test_a_notification_may_be_about_an_earlier_alert(self, engine: Engine) -> None:
-        """Of a batch or of a timer; where that alert is gone, about another one that it names."""
+        """Of a batch, this one or one before, or of a timer; where that alert is gone, about another one that it names."""
         with closing(engine.open_for_router()) as journal:
             journal.alerts.append("s", 0, [Entry(alert(1), routed_to()), Entry(alert(2), routed_to())])
             digest = structs.replace(
@@ -744,8 +744,11 @@ class MemoryConformance(Base):
             lost = structs.replace(notification("chat"), about=alert(9).id)
             assert journal.alerts.append("timers", 5, [], memory=MemoryWrite((), (digest, gone, lost))) == 2
             assert journal.alerts.append("s", 6, [Entry(alert(3), routed_to(digest))]) == 1
+            first = structs.replace(notification("chat"), about=alert(4).id)
+            batch = [Entry(alert(4), routed_to()), Entry(alert(5), routed_to(gone, first, notification("chat")))]
+            assert journal.alerts.append("s", 7, batch) == 3
             (sends,) = journal.deliveries.claim(10, 1000, {"chat": Capacity(1, 10)})
-            assert [each.alert.time_ns for each in sends] == [1, 2, 1]
+            assert sorted([each.alert.time_ns for each in sends]) == [1, 1, 2, 2, 4, 5]
             assert sends[0].notification.context == digest.context
 
     def test_the_secret_of_keys_stays(self, engine: Engine) -> None:

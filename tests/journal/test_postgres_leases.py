@@ -210,6 +210,27 @@ def test_a_membership_takes_gives_up_and_leaves(table: Callable[..., PostgresLea
     second.close()
 
 
+def test_what_was_given_up_is_given_up_again_where_a_failover_lost_it(
+    table: Callable[..., PostgresLeases], location: DatabaseLocation
+) -> None:
+    """The database shows the lease with the token of before. Its owner has finished with it."""
+    one = Membership(table("one"), member("one"))
+    channels = one.hold(CHANNEL, COURIER, lambda: NAMES)
+    one.join()
+    table("two").take(CHANNEL, COURIER, NAMES)
+    one.join()
+    given = sorted(channels.surplus)
+    channels.give_up(given)
+    one.join()
+    assert len(channels.tokens) == 2
+    with closing(connect(location, "test")) as connection:
+        connection.execute("UPDATE leases SET member = 'one', token = token - 1 WHERE name = ANY(%s)", (given,))
+    one.join()
+    one.join()
+    assert len(channels.tokens) == 2
+    one.close()
+
+
 def test_what_others_do_not_take_is_taken_beyond_the_share(table: Callable[..., PostgresLeases]) -> None:
     """Another member may not know a name. It is not given up again and again."""
     one = Membership(table("one"), member("one"))

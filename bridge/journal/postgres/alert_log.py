@@ -20,7 +20,7 @@ from bridge.journal.postgres.new_deliveries import (
     ALERT_BYTES,
     DELIVERY_BYTES,
     NewDelivery,
-    about_earlier,
+    about_others,
     size_of,
 )
 from bridge.journal.postgres.numbering import NewRows, store
@@ -85,7 +85,10 @@ class PostgresAlertLog:
 
     def _append(self, statements: Statements, batch: _Batch) -> int:
         alerts, deliveries, size = self._encoded(batch.entries)
-        earlier = list(about_earlier(statements, _about_others(batch)))
+        places = {entry.alert.id: at for at, entry in enumerate(batch.entries)}
+        here, earlier = about_others(statements, _about_others(batch), places)
+        deliveries += here
+        size += size_of(here)
         if batch.rejected:
             _quarantine(statements, batch)
         if batch.checkpoint:

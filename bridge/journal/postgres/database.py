@@ -17,7 +17,11 @@ from bridge.journal.postgres.connection import PgConnection
 from bridge.journal.postgres.faults import BUSY_SECONDS, explain
 from bridge.journal.postgres.ownership import Ownership
 
+NOW_NS = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
+"""The time of the database, in nanoseconds since the epoch."""
 _RETRY_SECONDS = 0.2
+_COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
+"""A COMMIT that times out while it waits for a synchronous standby is answered as if the standby had it."""
 
 _Row = TypeVar("_Row")
 _Result = TypeVar("_Result")
@@ -46,6 +50,8 @@ class Database:
         self.ownership = ownership
         self._log = structlog.get_logger("journal")
         self._closed = False
+        self.session = 0
+        """How often the session was replaced. After a failover the database may lack what it had acknowledged."""
         self._doubt: tuple[tuple[object, ...], object] | None = None
         """The arguments and the result of a call whose COMMIT was not answered."""
 
@@ -152,7 +158,7 @@ class Database:
 
     def _commit(self) -> None:
         try:
-            self._connection.execute("COMMIT")
+            self._connection.execute(_COMMIT)
         except psycopg.Error as error:
             if not self._is_lost:
                 self._roll_back()
@@ -202,6 +208,7 @@ class Database:
         with suppress(psycopg.Error):
             self._connection.close()
         self._connection = connection
+        self.session += 1
 
 
 class Statements:

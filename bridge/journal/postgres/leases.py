@@ -15,18 +15,17 @@ import msgspec
 
 from bridge.journal.errors import LeaseLostError
 from bridge.journal.members import FleetLag, Member, MemberRecord, Taken
-from bridge.journal.postgres.database import Database, Statements
+from bridge.journal.postgres.database import NOW_NS, Database, Statements
 
 _FORGET_AFTER = "interval '1 hour'"
 """How long a member that has left or vanished is shown."""
-_NOW_NS = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
 _EXPIRES = "clock_timestamp() + ? * interval '1 second'"
 _IS_ALIVE = "expires > clock_timestamp()"
 _JOIN = (
     "INSERT INTO members (id, bridge, host, version, pid, roles, expires) "
     f"VALUES (?, ?, ?, ?, ?, ?::text[], {_EXPIRES}) ON CONFLICT (id) DO UPDATE SET expires = excluded.expires"
 )
-_BEAT = f"UPDATE members SET expires = {_EXPIRES} WHERE id = ? RETURNING {_NOW_NS}"
+_BEAT = f"UPDATE members SET expires = {_EXPIRES} WHERE id = ? RETURNING {NOW_NS}"
 _NOTE = (
     "UPDATE members SET loaded = coalesce(?, loaded), active = coalesce(?, active), info = info || ?::jsonb "
     "WHERE id = ?"
@@ -158,6 +157,7 @@ class PostgresLeases:
         wanted = frozenset(names)
         if kind not in self._named or not wanted <= self._named[kind]:
             with self._database.transaction() as statements:
+                statements.execute("SET LOCAL synchronous_commit = on")  # it is not repeated
                 if kind not in self._named:  # from now on it counts
                     statements.execute(_TAKES, (kind, self._member.id))
                 statements.execute(_NAME, (kind, sorted(wanted)))

@@ -23,6 +23,7 @@ _LOCK_ALERTS = "SELECT seq FROM alerts WHERE seq = ANY(?) FOR UPDATE SKIP LOCKED
 _DELETE_ALERTS = (
     "WITH gone AS (DELETE FROM alerts AS a WHERE seq = ANY(?) "
     "AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.alert_seq = a.seq) "
+    "AND NOT EXISTS (SELECT 1 FROM matches AS m WHERE m.alert_seq = a.seq) "
     "RETURNING length(body) + length(decisions) AS n), "
     f"size AS (SELECT coalesce(sum(n + {ALERT_BYTES}), 0)::bigint AS n FROM gone) "
     "UPDATE counters SET bytes = bytes - size.n FROM size WHERE size.n > 0"
@@ -54,6 +55,9 @@ class PostgresMaintenance(SqlMaintenance):
 
 
 def _delete_alerts(statements: Connection, numbers: Sequence[int]) -> None:
-    """Delete alerts without deliveries. An alert that a notification is just being added for is locked, and stays."""
+    """Delete alerts that have no deliveries and wait for no decision.
+
+    An alert that a notification is just being added for is locked, and stays.
+    """
     free = [number for (number,) in statements.execute(_LOCK_ALERTS, (numbers,))]
     statements.execute(_DELETE_ALERTS, (free,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bridge.journal.codec import encode_notification
 from bridge.journal.postgres.database import Statements
@@ -46,19 +46,37 @@ def size_of(new: Iterable[NewDelivery]) -> int:
     return sum(DELIVERY_BYTES + len(each[3]) for each in new)
 
 
-def about_earlier(statements: Statements, notifications: Iterable[Notification]) -> Iterator[NewDelivery]:
-    """The deliveries that are about alerts stored earlier, or in this transaction.
+def about_others(
+    statements: Statements,
+    notifications: Iterable[Notification],
+    places: Mapping[str, int] = {},  # not changed
+) -> tuple[list[NewDelivery], list[NewDelivery]]:
+    """The deliveries that are about alerts of the batch, by their ``places`` in it, and those about stored alerts.
 
     An alert may be gone, because its notification waited for longer than alerts are stored; then another alert that the
     notification names takes its place. If all are gone, there is nothing left to send.
     """
+    here: list[NewDelivery] = []
+    earlier: list[NewDelivery] = []
     for notification in notifications:
         named = notification.context.alerts if notification.context is not None else ()
         for alert_id in dict.fromkeys(each for each in (notification.about, *named) if each is not None):
-            found = statements.execute(
-                "SELECT seq FROM alerts WHERE id = ? FOR KEY SHARE", (bytes.fromhex(alert_id),)
-            ).fetchone()
-            if found is not None:
-                body = encode_notification(notification)
-                yield found[0], notification.channel, order_key(notification), body, False
-                break
+            place = places.get(alert_id)
+            number = _stored(statements, alert_id) if place is None else None
+            if place is None and number is None:
+                continue
+            rest = notification.channel, order_key(notification), encode_notification(notification), False
+            if place is not None:
+                here.append((place, *rest))
+            elif number is not None:
+                earlier.append((number, *rest))
+            break
+    return here, earlier
+
+
+def _stored(statements: Statements, alert_id: str) -> int | None:
+    """The number of a stored alert, which is not removed before the transaction ends."""
+    found = statements.execute(
+        "SELECT seq FROM alerts WHERE id = ? FOR KEY SHARE", (bytes.fromhex(alert_id),)
+    ).fetchone()
+    return None if found is None else int(found[0])

@@ -1,7 +1,7 @@
 """Owns partitions of a fleet's memory: loads their state, decides about their matches, and fires their timers.
 
 The state of a partition is in memory, and each change of it is stored with what it caused. After a transaction that
-failed, or whose partition was lost, it is loaded again.
+failed, or whose partition was lost, it is loaded again; also where the session with the database was replaced.
 """
 
 from __future__ import annotations
@@ -147,13 +147,15 @@ class Owner(Background):
 
     def turn(self) -> bool:
         """Decide once about what waits. Returns whether more may wait. Raises JournalError."""
+        if not self._partitions.begin():
+            self._forget(self._owned)
         self._follow_router()
         loading = self._follow_leases()
         self._calls.take()
         if not self._owned:
             return loading
         now_ns = self._clock.wall_ns()
-        deciding = Deciding(self._router, self._previous, self._silences(), self._alerts)
+        deciding = Deciding(self._router, self._previous, self._silences(), self._alerts, now_ns)
         for request in self._partitions.requests(list(self._owned)):
             self._owned[request.partition].answer(request, self._router, now_ns)
         waiting = self._matches()
@@ -161,7 +163,8 @@ class Owner(Background):
         for number, part in self._owned.items():
             self._bound(part)
             matches = waiting.get(number, ())
-            part.decide(matches, deciding)
+            if not part.decide(matches, deciding):
+                continue
             if len(matches) < _MATCHES:
                 more |= part.fire(now_ns, deciding)
             else:
@@ -268,7 +271,7 @@ class Owner(Background):
         if not found:
             return
         tokens = {number: part.token for number, part in self._owned.items()}
-        merging = Merging(self._router.may_merge, self._router.merged)
+        merging = Merging(self._router.may_merge, self._router.merged, self._clock.wall_ns)
         committed = self._partitions.commit(found, tokens, merging, now_ns)
         lost = [each.partition for each in found if each.partition not in committed.partitions]
         if lost:

@@ -18,6 +18,8 @@ from bridge.routing.router import Router
 from bridge.routing.silences import Silences
 from bridge.routing.state import State, Timer
 
+_UNKNOWN_NS = 5_000_000_000
+"""How long a match waits whose routes the owner does not know: it uses the fleet's next routes a moment later."""
 _TIMERS = 300
 """How many timers fire at most before the next matches are read."""
 
@@ -32,6 +34,13 @@ class Deciding:
     silences: Silences
     alerts: Callable[[Collection[str]], dict[str, Alert]]
     """Stored alerts by id, for silences over what is held."""
+    now_ns: int
+
+    def waits_for(self, match: Match) -> bool:
+        """Whether the routes of the match may be those that are used next."""
+        if self.router.knows(match) or (self.previous is not None and self.previous.knows(match)):
+            return False
+        return match.received_ns > self.now_ns - _UNKNOWN_NS
 
     def router_for(self, match: Match) -> Router:
         """The one that knows the routes of the match."""
@@ -63,19 +72,26 @@ class OwnedPartition:
         """What was not taken yet."""
         self._log = structlog.get_logger("owner")
 
-    def decide(self, matches: Iterable[StoredMatch], deciding: Deciding) -> None:
-        """Decide about matches in their order. Timers that were due before a match fire before it."""
+    def decide(self, matches: Iterable[StoredMatch], deciding: Deciding) -> bool:
+        """Decide about matches in their order. Timers that were due before a match fire before it.
+
+        Returns False where one of them waits, and those behind it.
+        """
         for stored in matches:
-            self.outcome.consumed.append(stored.alert_seq)
             try:
                 match = decode_match(stored.body)
             except msgspec.MsgspecError as error:
                 self._log.error("match unreadable; skipped", partition=self.number, problem=str(error))
+                self.outcome.consumed.append(stored.alert_seq)
                 continue
+            if deciding.waits_for(match):
+                return False
+            self.outcome.consumed.append(stored.alert_seq)
             self.fire(match.received_ns, deciding)
             router = deciding.router_for(match)
             routed = router.take(self.state, match, deciding.silences, lambda each: _stored(deciding, each))
             self._add(routed, stored.alert_seq)
+        return True
 
     def fire(self, now_ns: int, deciding: Deciding) -> bool:
         """Fire timers that are due. Returns whether there may be more of them."""

@@ -145,6 +145,11 @@ class Fleet:
         entries = [self.router.route(State(), each, self.clock.now, self.silences) for each in alerts]
         self.journal.alerts.append("test", self.clock.now, entries)
 
+    def end_sessions(self) -> None:
+        """The owners lose their connections."""
+        for each in self.owners:
+            each._partitions._database._connection.close()  # type: ignore[attr-defined]
+
     def turn(self) -> None:
         """All owners decide about all that waits."""
         for each in self.owners:

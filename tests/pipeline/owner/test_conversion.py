@@ -72,3 +72,21 @@ def test_a_single_bridge_does_not_start_while_matches_wait(location: DatabaseLoc
             open_for_router(location)
         fleet.turn()
         fleet.journal = open_for_router(location)
+
+
+def test_what_a_fleet_remembers_is_not_replaced_by_what_a_bridge_has_left(location: DatabaseLocation) -> None:
+    """Rows of both may exist where a bridge of an older version was a member."""
+    with fleet_of(location, PROGRAM, owners=1) as fleet:
+        assert remembered(run_alone(fleet.journal))
+        fleet.connection.execute("TRUNCATE alerts, deliveries, attempts")
+        for now, alert in HISTORY:
+            fleet.receive(alert, now)
+            fleet.turn()
+        before = fleet.connection.execute("SELECT * FROM partition_state ORDER BY 1, 2, 3").fetchall()
+        shared = fleet.router.shared
+        assert shared is not None
+        store = fleet.store(0)
+        store.divide(lambda row: shared.partitions_of(row.clause, row.key, row.row))
+        store.close()
+        after = fleet.connection.execute("SELECT * FROM partition_state ORDER BY 1, 2, 3").fetchall()
+        assert [each for each in after if each in before] == before

@@ -12,6 +12,7 @@ import pytest
 from bridge.alert import Alert
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.postgres.new_deliveries import MERGE_NS
+from bridge.journal.retention import RetentionPolicy
 from bridge.routing import Notification, Reason
 from bridge.routing.router import Router
 from bridge.routing.state import State, Timer
@@ -146,3 +147,67 @@ def test_what_is_too_late_to_merge_is_sent_on_its_own_and_counted(location: Data
         assert [each.due_ns for each in records][:2] == [now, later + MERGE_NS]
         assert sum(each.counts.merged for each in fleet.owners) == 1
         assert sum(each.counts.not_merged for each in fleet.owners) == 1
+
+
+def test_a_match_of_the_next_routes_waits_until_the_owner_uses_them(location: DatabaseLocation) -> None:
+    """Another bridge uses them a moment earlier. Matches behind it wait too; one whose routes never come does not."""
+    both = program_of(
+        'route "r" { when rule = a throttle 1 per 10s by k8s.pod.name to chat } '
+        'route "new" { when rule = a throttle 1 per 10s by k8s.pod.name to mail }'
+    )
+    with fleet_of(location, THROTTLED, owners=1) as fleet:
+        fleet.router = fleet.made(both)
+        ((now, first),) = received([ALERT])
+        fleet.receive(first, now)
+        fleet.turn()
+        assert fleet.connection.execute("SELECT count(*) > 0 FROM matches").fetchone() == (True,)
+        fleet.owners[0].use_router(fleet.made(both))
+        fleet.turn()
+        assert fleet.connection.execute("SELECT count(*) FROM matches").fetchone() == (0,)
+        assert sum(sent(fleet).values()) == 2
+        fleet.router = fleet.made(program_of('route "z" { when rule = a throttle 1 per 10s by user.name to chat }'))
+        fleet.receive(received([(1, 0, "a", "p", "v")])[0][1], now + SECOND)
+        fleet.turn()
+        assert fleet.connection.execute("SELECT count(*) FROM matches").fetchone() == (1,)
+        fleet.clock.now += 10 * SECOND
+        fleet.turn()
+        assert fleet.connection.execute("SELECT count(*) FROM matches").fetchone() == (0,)
+
+
+def test_a_failover_that_lost_a_summary_sends_it_again(location: DatabaseLocation) -> None:
+    """The owner's memory is ahead of the database, which acknowledged the summary. It is loaded again."""
+    with fleet_of(location, THROTTLED, owners=1) as fleet:
+        for now, alert in received([ALERT, (1, 0, "a", "p", "v")]):
+            fleet.receive(alert, now)
+            fleet.turn()
+        before = {
+            table: fleet.connection.execute(f"SELECT * FROM {table}").fetchall()
+            for table in ("partition_state", "deliveries")
+        }
+        fleet.pass_until(START + 20 * SECOND)
+        assert sum(sent(fleet).values()) == 2
+        for table, rows in before.items():  # the other server does not know the last transactions
+            fleet.connection.execute(f"DELETE FROM {table}")
+            for row in rows:
+                marks = ", ".join(["%s"] * len(row))
+                fleet.connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)
+        assert sum(sent(fleet).values()) == 1
+        fleet.end_sessions()
+        fleet.turn()  # it connects again
+        fleet.turn()
+        kinds = [each.notification.context.kind for each in fleet.journal.history.deliveries_naming({""}, 0, 100)
+                 if each.notification is not None and each.notification.context is not None]  # fmt: skip
+        assert kinds == ["single", "summary"]
+
+
+def test_an_alert_that_waits_for_a_decision_is_not_removed(location: DatabaseLocation) -> None:
+    """The journal is larger than it may be, and the owner is late."""
+    with fleet_of(location, THROTTLED, owners=1) as fleet:
+        for now, alert in received([ALERT, (1, 0, "a", "q", "v")]):
+            fleet.receive(alert, now)
+        policy = RetentionPolicy(size=1)
+        for _ in range(3):
+            while fleet.journal.maintenance.step(policy, fleet.clock.now + SECOND):
+                pass
+        fleet.turn()
+        assert sum(sent(fleet).values()) == 2

@@ -16,6 +16,10 @@ _JOIN = (
     "INSERT INTO state SELECT DISTINCT ON (clause, key) clause, key, row, due_ns FROM partition_state "
     "ORDER BY clause, key, partition ON CONFLICT (clause, key) DO NOTHING"
 )
+_ADD = (
+    "INSERT INTO partition_state SELECT * FROM unnest(?::int2[], ?::int4[], ?::bytea[], ?::bytea[], ?::int8[]) "
+    "ON CONFLICT (partition, clause, key) DO NOTHING"
+)
 
 
 class _Clause(NamedTuple):
@@ -26,7 +30,8 @@ class _Clause(NamedTuple):
 def divide(database: Database, memory: SqlMemory, place: Callable[[StateRow], Iterable[int]]) -> int:
     """Move what a single bridge has left to the partitions that ``place`` returns. Returns how many rows there were.
 
-    A row without a partition is of a clause that no route has any more, and is forgotten.
+    A row without a partition is of a clause that no route has any more, and is forgotten. What a fleet remembers
+    already is newer, and stays.
     """
     if not database.number("SELECT (SELECT count(*) FROM state) + (SELECT count(*) FROM state_log)"):
         return 0
@@ -39,12 +44,9 @@ def divide(database: Database, memory: SqlMemory, place: Callable[[StateRow], It
             and not statements.execute("SELECT 1 FROM state_log LIMIT 1").fetchall()
         ):
             return 0  # another member has done it
-        statements.execute("DELETE FROM partition_state")
-        statements.copy(
-            "partition_state", ("partition", "clause", "key", "row", "due_ns"),
-            ("int2", "int4", "bytea", "bytea", "int8"),
-            [(partition, numbers[row.clause], row.key, encode_row(row.row), row.due_ns) for partition, row in rows],
-        )  # fmt: skip
+        found = [(partition, numbers[row.clause], row.key, encode_row(row.row), row.due_ns) for partition, row in rows]
+        if found:
+            statements.execute(_ADD, tuple(list(column) for column in zip(*found, strict=True)))
         statements.execute("DELETE FROM state")
         statements.execute("DELETE FROM state_log")
     return len(rows)

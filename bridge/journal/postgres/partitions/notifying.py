@@ -11,7 +11,7 @@ from bridge.journal.postgres.database import Statements
 from bridge.journal.postgres.migrations import NEW
 from bridge.journal.postgres.new_deliveries import (
     NewDelivery,
-    about_earlier,
+    about_others,
     add_deliveries,
     size_of,
     take_numbers,
@@ -26,7 +26,11 @@ _SAME = (
     "FROM unnest(?::int8[], ?::text[]) AS k (alert_seq, channel) "
     "JOIN deliveries AS d ON d.alert_seq = k.alert_seq AND d.channel = k.channel ORDER BY d.id"
 )
-_LOCK = "SELECT id FROM deliveries WHERE id = ANY(?) FOR UPDATE SKIP LOCKED"
+_LOCK = (
+    "SELECT id FROM deliveries WHERE id = ANY(?) AND state = 'pending' AND attempts = 0 "
+    "AND due_ns > ? FOR UPDATE SKIP LOCKED"
+)
+"""Time has passed since they were read; the process may even have been frozen."""
 _CHANGE = (
     "UPDATE deliveries AS d SET notification = c.notification, order_key = c.order_key, blocked = c.blocked "
     "FROM unnest(?::int8[], ?::bytea[], ?::int8[], ?::int2[]) AS c (id, notification, order_key, blocked) "
@@ -45,12 +49,12 @@ def notify(
     about = _merged_here(writes, stored, merging)
     decided = sorted({seq for each in writes for seq in each.decisions} & set(stored))
     undecided = {seq for (seq,) in statements.execute(_UNDECIDED, (decided,)).fetchall()} if decided else set()
-    left, merged, apart = _merge(statements, about, merging, now_ns)
+    left, merged, apart = _merge(statements, about, merging)
     new: list[NewDelivery] = [
         (seq, each.channel, order_key(each), encode_notification(each), seq in undecided and merging.may_merge(each))
         for seq, each in left
     ]
-    new += about_earlier(statements, [each for write in writes for each in write.notifications])
+    new += about_others(statements, [each for write in writes for each in write.notifications])[1]
     if new:
         _, first_id = take_numbers(statements, 0, len(new), size_of(new))
         add_deliveries(statements, first_id, new, now_ns)
@@ -80,18 +84,19 @@ def _merged_here(
 
 
 def _merge(
-    statements: Statements, about: Sequence[tuple[int, Notification]], merging: Merging, now_ns: int
+    statements: Statements, about: Sequence[tuple[int, Notification]], merging: Merging
 ) -> tuple[list[tuple[int, Notification]], int, int]:
     """What is left to send of its own, and how many were merged, or could not be."""
     wanted = {(seq, each.channel): each for seq, each in about if merging.may_merge(each)}
     if not wanted:
         return list(about), 0, 0
     seqs, channels = [key[0] for key in wanted], [key[1] for key in wanted]
-    rows = statements.execute(_SAME, (now_ns + _SAFE_NS, seqs, channels)).fetchall()
+    rows = statements.execute(_SAME, (merging.now_ns() + _SAFE_NS, seqs, channels)).fetchall()
     candidates = {each[0]: (each, _decoded(each, merging)) for each in rows}
     candidates = {number: each for number, each in candidates.items() if each[1] is not None}
     open_ids = [number for number, (row, _) in candidates.items() if row[4]]
-    locked = {number for (number,) in statements.execute(_LOCK, (open_ids,)).fetchall()} if open_ids else set()
+    safe_ns = merging.now_ns() + _SAFE_NS
+    locked = {number for (number,) in statements.execute(_LOCK, (open_ids, safe_ns)).fetchall()} if open_ids else set()
     merged: set[_Key] = set()
     apart: set[_Key] = set()
     changes: list[tuple[int, bytes, int | None, int]] = []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 import structlog
 
 from bridge.alert import Alert
-from bridge.journal.errors import UnreadableError
+from bridge.journal.errors import JournalBusyError, UnreadableError
 from bridge.journal.members import PARTITION
 from bridge.journal.partitions import Committed, Merging, PartitionWrite, StoredMatch, StoredRequest
 from bridge.journal.postgres.arrays import byteas, int2s, int4s, int8s
@@ -53,6 +53,8 @@ class PostgresPartitions:
         self._database = database
         self._member = member
         self._bodies = Bodies(database)
+        self._session = -1
+        """That of the turn."""
         self._clauses: dict[str, int] = {}
         """The numbers of clauses that were committed."""
         self._log = structlog.get_logger("journal")
@@ -66,6 +68,11 @@ class PostgresPartitions:
     def divide(self, place: Callable[[StateRow], Iterable[int]]) -> int:
         """As in Partitions."""
         return divide(self._database, SqlMemory(self._database, SecretRow(self._database, STATE_KEYS)), place)
+
+    def begin(self) -> bool:
+        """As in Partitions."""
+        before, self._session = self._session, self._database.session
+        return before == self._session
 
     def load(self, partition: int) -> Iterator[StateRow]:
         """As in Partitions."""
@@ -87,6 +94,8 @@ class PostgresPartitions:
         numbers = dict(self._clauses)
         named = {str(each.partition): tokens[each.partition] for each in writes}
         with self._database.transaction() as statements:
+            if self._database.session != self._session:
+                raise JournalBusyError(f"the connection to the journal's database {self._database.name} was replaced")
             still = {int(name) for name in held(statements, PARTITION, named, self._member)}
             left = [each for each in writes if each.partition in still]
             stored = patch_decisions(statements, left)
