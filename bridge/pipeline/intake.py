@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -106,7 +105,7 @@ class Intake:
         Waits while the disk is full. Raises Aborted if the bridge stops before the batch could be stored.
         """
         if isinstance(self._clock, ServerClock):  # sources read the clock of the machine
-            batch = dataclasses.replace(batch, received_ns=self._clock.of_machine(batch.received_ns))
+            batch = replace(batch, received_ns=self._clock.of_machine(batch.received_ns))
         with self._lock:
             self._follow_clock()
             deliveries = self._accept(batch)
@@ -306,19 +305,20 @@ class Intake:
 
     def _without_material(self, completed: Sequence[Alert], batch: Batch) -> tuple[Sequence[Alert], Sequence[Alert]]:
         """The alerts that are no terminal material, with the commands that it finished; and these commands."""
-        now_ns = min(batch.received_ns, self._timeline.now_ns())
         alerts = [alert for alert in completed if not is_material(alert)]
+        recorder = self._recorder
+        observations = [] if recorder is None else recorder.receive(completed)
+        now_ns = min(batch.received_ns, self._timeline.now_ns())
         if len(alerts) < len(completed):
             self.counts.material[batch.source_name] += len(completed) - len(alerts)
             self.nodes.seen(batch.source_name, now_ns, completed)
-        recorder = self._recorder
         if recorder is None:
             return alerts, ()
-        observations = recorder.receive(completed)
-        self.counts.add_observations(observations)
-        self._retrying(lambda: recorder.take(observations, now_ns), batch)
+        if observations:
+            self.counts.add_observations(observations)
+            self._retrying(lambda: recorder.take(observations, now_ns), batch)
         commands = recorder.finished()
-        return [*alerts, *commands], commands
+        return ([*alerts, *commands], commands) if commands else (alerts, ())
 
     def _decide(
         self, batch: Batch, alerts: Sequence[Alert], commands: Sequence[Alert], rejected: list[RejectedMessage]
@@ -421,7 +421,13 @@ class Intake:
     def _retrying(self, action: Callable[[], _Result], batch: Batch) -> _Result:
         """The result of the action, which is retried while the journal is busy."""
         try:
-            result = retry_while_busy(action, partial(self._block, batch), self._wait)
+            try:
+                result = action()
+            except JournalBusyError as error:
+                self._block(batch, error)
+                if not self._wait():
+                    raise
+                result = retry_while_busy(action, partial(self._block, batch), self._wait)
         except JournalBusyError as error:
             raise Aborted(batch.source_name) from error
         except JournalError as error:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
+
+import msgspec
 
 from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
 
+NO_CHANGES: Mapping[str, str | None] = MappingProxyType({})
+"""The changes to a checkpoint that does not move."""
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+
+class Batch(msgspec.Struct, frozen=True):
     """The alerts that a source read in one go. A batch is committed in one transaction."""
 
     source_name: str
@@ -20,7 +25,7 @@ class Batch:
     """When it was read, in nanoseconds since the epoch."""
     alerts: tuple[Alert, ...]
     rejected: tuple[RejectedMessage, ...] = ()
-    checkpoint: Mapping[str, str | None] = field(default_factory=dict)
+    checkpoint: Mapping[str, str | None] = NO_CHANGES
     """The changes to the source's checkpoint, committed in the same transaction.
 
     Each part of the source (a file) maps to its new position, or to None to remove it.

@@ -15,6 +15,8 @@ from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.opening import open_for_router, open_to_read
 from bridge.journal.protocols import Journal
 from bridge.journal.sqlite import database, log_copier
+from bridge.journal.sqlite.database import Database
+from bridge.journal.sqlite.file import connect
 from tests.support.builders import entries
 from tests.support.waiting import wait_until
 
@@ -95,3 +97,17 @@ def test_a_writer_that_does_not_finish_is_reported(
         other.execute("COMMIT")
     journal.alerts.append("s", 0, entries(1))
     assert journal.history.alert_count() == 1
+
+
+def test_transactions_in_a_row_do_not_switch_how_locks_are_waited_for(path: Path) -> None:
+    """A query outside of one switches back: SQLite waits for whoever restores the log. One inside leaves it alone."""
+    with closing(connect(path)) as connection:
+        opened, statements = Database(connection, path), list[str]()
+        with opened.transaction():
+            pass
+        connection.set_trace_callback(statements.append)
+        for _ in range(2):
+            with opened.transaction():
+                assert opened.number("SELECT count(*) FROM alerts") == 0
+        assert not [each for each in statements if "busy_timeout" in each]
+        assert opened.rows(int, "PRAGMA busy_timeout") == [database.BUSY_SECONDS * 1000]

@@ -21,6 +21,7 @@ _CHECKPOINTS = 3
 _SHORT_WAIT_SECONDS, _LONG_WAIT_SECONDS = 0.00005, 0.005
 """Between two tries to take the write lock: at first, and after some milliseconds."""
 _SQLITE_WAITS = f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}"
+_SQLITE_FAILS = "PRAGMA busy_timeout = 0"
 
 _Row = TypeVar("_Row")
 
@@ -36,6 +37,8 @@ class Database:
         self._connection = connection
         self._name = str(path)
         self._file = _file_at(self._name)
+        self._sqlite_waits = True
+        """Whether SQLite waits for locks. Switching that for each transaction would cost as much as beginning it."""
         self._log: int | None = None
         """The descriptor of the write-ahead log, once it was synced. SQLite has no locks on that file."""
 
@@ -69,6 +72,7 @@ class Database:
     def rows(self, row: type[_Row], statement: str, parameters: Sequence[object] = ()) -> list[_Row]:
         """The rows of a query, each converted to a ``row``: a NamedTuple or a plain type for queries of one column."""
         with self._explained():
+            self._let_sqlite_wait()
             fetched = self._connection.execute(statement, parameters).fetchall()
         try:
             if issubclass(row, tuple):
@@ -80,6 +84,7 @@ class Database:
     def number(self, statement: str, parameters: Sequence[object] = ()) -> int:
         """The number that a query of one row and one column returns."""
         with self._explained():
+            self._let_sqlite_wait()
             return int(self._connection.execute(statement, parameters).fetchone()[0])
 
     @contextmanager
@@ -111,23 +116,28 @@ class Database:
     def _begin(self) -> None:
         """Take the write lock. The other process holds it for less than the time that SQLite would sleep."""
         connection = self._connection
-        connection.execute("PRAGMA busy_timeout = 0")
-        try:
-            deadline, wait = 0.0, _SHORT_WAIT_SECONDS
-            while True:
-                try:
-                    connection.execute("BEGIN IMMEDIATE")
-                except sqlite3.OperationalError as error:
-                    now = time.monotonic()
-                    deadline = deadline or now + BUSY_SECONDS
-                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or now > deadline:
-                        raise
-                else:
-                    return
-                time.sleep(wait)
-                wait = min(wait * 1.05, _LONG_WAIT_SECONDS)
-        finally:
-            connection.execute(_SQLITE_WAITS)
+        if self._sqlite_waits:
+            connection.execute(_SQLITE_FAILS)
+            self._sqlite_waits = False
+        deadline, wait = 0.0, _SHORT_WAIT_SECONDS
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                now = time.monotonic()
+                deadline = deadline or now + BUSY_SECONDS
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or now > deadline:
+                    raise
+            else:
+                return
+            time.sleep(wait)
+            wait = min(wait * 1.05, _LONG_WAIT_SECONDS)
+
+    def _let_sqlite_wait(self) -> None:
+        """Wait for locks outside of transactions as SQLite does, for example while another process restores the log."""
+        if not self._sqlite_waits and not self._connection.in_transaction:
+            self._connection.execute(_SQLITE_WAITS)
+            self._sqlite_waits = True
 
     def _sync_log(self) -> None:
         """Sync the write-ahead log, as COMMIT does with ``synchronous = FULL``."""
@@ -149,6 +159,7 @@ class Database:
         """A sync failed: the kernel may never write those pages. Write their content to the journal's file instead."""
         for _ in range(_CHECKPOINTS):
             with suppress(sqlite3.Error):
+                self._let_sqlite_wait()
                 if not self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()[0]:
                     return
         raise not_durable(self.path, cause) from cause
