@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from bridge.common.collection import collection_paused
 from bridge.common.errors import SetupError
 from bridge.common.listening import ListeningSockets
 from bridge.common.log_setup import configure_logging
@@ -39,7 +40,8 @@ _START_SECONDS = 60.0
 
 def run(loaded: LoadedConfig, listening: ListeningSockets, predecessor: Predecessor | None) -> int:
     """Check everything and run until stopped. Returns the exit code."""
-    built = build_from(loaded)
+    with collection_paused(lasting=True):  # examining it would stop the bridge for 50 ms and more
+        built = build_from(loaded)
     _report(built.text())
     generation = built.generation
     if generation is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -161,6 +162,7 @@ class Reload:
             return outcome
 
     def _reload(self) -> ReloadOutcome:
+        gc.unfreeze()  # what is replaced is garbage then
         built = build_generation(self._live.current.loaded.path, self._environ, self._live.current.groups)
         self._rejected = built.files
         if built.generation is None:

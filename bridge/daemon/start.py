@@ -20,7 +20,7 @@ from bridge.daemon.handover import inherited
 
 def run_bridge(config_path: Path) -> int:
     """Run until stopped. Returns the exit code."""
-    with collection_paused():
+    with collection_paused(lasting=True):
         predecessor, listening = inherited(os.environ)
         loaded = load_config(config_path, os.environ)
         if loaded.config is not None:

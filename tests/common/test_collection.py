@@ -31,3 +31,14 @@ def test_collection_that_is_off_stays_off() -> None:
             pass
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+def test_what_lasts_is_not_examined() -> None:
+    """Until everything is examined again."""
+    try:
+        before = gc.get_freeze_count()
+        with collection_paused(lasting=True):
+            made = [[number] for number in range(1000)]
+        assert gc.get_freeze_count() >= before + len(made)
+    finally:
+        gc.unfreeze()
