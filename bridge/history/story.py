@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bridge.journal.protocols import Journal
-from bridge.journal.records import AttemptRecord, NotificationRecord, RecordedAlert
+from bridge.journal.records import AttemptRecord, DeadLetterAct, NotificationRecord, RecordedAlert
 
 _MOST_NAMED = 100
 
@@ -31,6 +31,8 @@ class DeliveryStory:
     relation: Relation
     failures: tuple[AttemptRecord, ...]
     """The stored failed attempts, in order."""
+    acts: tuple[DeadLetterAct, ...] = ()
+    """Who retried or discarded it, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,14 @@ def read_story(journal: Journal, recorded: RecordedAlert) -> AlertStory:
     named = journal.history.deliveries_naming({alert_id, *incidents}, recorded.received_ns, _MOST_NAMED)
     found = {each.delivery.id: each for each in (*about, *named)}
     own = {each.delivery.id for each in about}
+    letters = journal.dead_letters
     return AlertStory(
         recorded,
         tuple(
-            DeliveryStory(each, _relation(each, alert_id, own), tuple(journal.dead_letters.attempts(each.delivery.id)))
-            for _, each in sorted(found.items())
+            DeliveryStory(
+                each, _relation(each, alert_id, own), tuple(letters.attempts(number)), tuple(letters.acts(number))
+            )
+            for number, each in sorted(found.items())
         ),
     )
 

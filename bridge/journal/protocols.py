@@ -23,6 +23,7 @@ from bridge.journal.records import (
     NO_MEMORY,
     AttemptRecord,
     DeadLetter,
+    DeadLetterAct,
     DeliveryRecord,
     MemoryWrite,
     NotificationRecord,
@@ -200,11 +201,17 @@ class DeadLetterQueue(Protocol):
     def attempts(self, delivery_id: int) -> list[AttemptRecord]:
         """The stored failed attempts of a delivery, in order."""
 
-    def retry(self, ids: Collection[int], now_ns: int) -> list[int]:
-        """Make these dead letters pending and due, with the age of a new delivery. Returns the ids that were dead."""
+    def acts(self, delivery_id: int) -> list[DeadLetterAct]:
+        """Who retried or discarded a delivery while it was a dead letter, in order."""
 
-    def discard(self, ids: Collection[int], now_ns: int) -> list[int]:
-        """Mark these dead letters as discarded. Returns the ids that were dead."""
+    def retry(self, ids: Collection[int], now_ns: int, actor: str = "") -> list[int]:
+        """Make these dead letters pending and due, with the age of a new delivery. Returns the ids that were dead.
+
+        The act is recorded under the name of ``actor``.
+        """
+
+    def discard(self, ids: Collection[int], now_ns: int, actor: str = "") -> list[int]:
+        """Mark these dead letters as discarded, and record it as ``retry`` does. Returns the ids that were dead."""
 
 
 class History(Protocol):

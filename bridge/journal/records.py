@@ -68,6 +68,16 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetterAct:
+    """Somebody retried or discarded a dead letter."""
+
+    acted_ns: int
+    action: str
+    """``retry`` or ``discard``."""
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A delivery that is not tried again, with its alert."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bridge.operator.model import Answer, AttemptStatus, Limit, Request
+from bridge.operator.model import Answer, AttemptStatus, DeadLetterActStatus, Limit, Request
 
 _Name = Annotated[str, Meta(max_length=1000)]
 _Cursor = Annotated[str, Meta(max_length=40, pattern=r"^[0-9]*$", description="The `next` of the last page.")]
@@ -86,6 +86,7 @@ class AlertDelivery(Answer, frozen=True):
     created_ns: int
     settled_ns: int | None
     failures: list[AttemptStatus]
+    acts: Annotated[list[DeadLetterActStatus], Meta(description="Who retried or discarded it as a dead letter.")]
 
 
 class AlertDetail(AlertSummary, frozen=True):

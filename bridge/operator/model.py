@@ -334,10 +334,19 @@ class AttemptStatus(Answer, frozen=True):
     reason: str
 
 
+class DeadLetterActStatus(Answer, frozen=True):
+    """Somebody retried or discarded a delivery while it was a dead letter."""
+
+    acted_ns: int
+    action: Annotated[str, Meta(description="`retry` or `discard`.")]
+    actor: str
+
+
 class DeadLetterDetail(DeadLetterSummary, frozen=True):
     """A dead letter with its recorded attempts: the first and the last nineteen."""
 
     tried: list[AttemptStatus]
+    acts: Annotated[list[DeadLetterActStatus], Meta(description="Earlier retries, with their actors.")]
 
 
 class DeadLetterPage(Answer, frozen=True):
@@ -465,6 +474,16 @@ class SilenceList(Answer, frozen=True):
     """The silences that act, those to come, and those that ended in the last 24 hours."""
 
     items: list[SilenceStatus]
+    next: Annotated[
+        str | None, Meta(description="The `cursor` of the next page; null on the last page, and without a `limit`.")
+    ] = None  # fmt: skip
+
+
+class ListSilences(Request, frozen=True):
+    """Which silences to list."""
+
+    cursor: Annotated[str, Meta(max_length=200, description="The `next` of the last page.")] = ""
+    limit: Limit | None = None
 
 
 class AddSilence(Request, frozen=True):

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from bridge.delivery import Circuit, Health
-from bridge.journal.opening import open_for_router
+from bridge.journal.opening import open_for_router, open_to_read
+from bridge.operator.actor import Actor
 from tests.courier.working import entry
 from tests.e2e.harness import Instance
 from tests.support.far_side import Answer, FarSide
@@ -80,6 +81,12 @@ def test_dead_letters_are_listed_shown_retried_and_discarded(instance: Instance,
     assert (done.returncode, done.stdout) == (0, "2 dead letters will be sent again\n"), done.stderr
     wait_until(lambda: len(far_side.requests) == 2, "the deliveries")
     assert run_verb(instance, "dead", "discard", third).returncode == 0
+    with closing(open_to_read(instance.journal_path)) as journal:
+        acts = [journal.dead_letters.acts(int(each)) for each in (first, second, third)]
+    user = Actor.of_user(os.geteuid()).name
+    assert [[(act.action, act.actor) for act in each] for each in acts] == [
+        [("retry", user)], [("retry", user)], [("discard", user)]
+    ]  # fmt: skip
     again = run_verb(instance, "dead", "retry", third)
     assert (again.returncode, f"no dead letter {third}" in again.stderr) == (1, True)
     assert '"actor": "' in instance.log

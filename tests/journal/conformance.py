@@ -19,7 +19,7 @@ from bridge.alert.rejected import RejectedMessage
 from bridge.delivery import HEALTH_ALERT_ROUTE, Capacity, DeliveryState, Health, Settlement
 from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.protocols import Journal
-from bridge.journal.records import MemoryWrite, StateRow
+from bridge.journal.records import DeadLetterAct, MemoryWrite, StateRow
 from bridge.journal.retention import RetentionPolicy
 from bridge.routing import Entry, Notification, NotificationContext, NotificationKind, Routed
 from bridge.routing.memory.new import Sighting
@@ -480,7 +480,8 @@ class DeadLetterConformance(Base):
 
     def test_dead_letters_are_retried_with_the_age_of_a_new_delivery(self, letters: Journal) -> None:
         """Only those that are dead; the attempts go on counting."""
-        assert letters.dead_letters.retry([4, 1, 9], 70) == [1]
+        assert letters.dead_letters.retry([4, 1, 9], 70, "alice") == [1]
+        assert letters.dead_letters.acts(1) == [DeadLetterAct(70, "retry", "alice")]
         ((other,),) = letters.deliveries.claim(69, 100, {"chat": Capacity(5)})
         assert other.id == 4
         ((delivery,),) = letters.deliveries.claim(70, 1, {"chat": Capacity(5)})
@@ -488,7 +489,11 @@ class DeadLetterConformance(Base):
 
     def test_dead_letters_are_discarded(self, letters: Journal) -> None:
         """They stay in the history, and are no dead letters any more."""
-        assert letters.dead_letters.discard([3, 2, 4], 8) == [2, 3]
+        assert letters.dead_letters.retry([2], 7, "alice") == [2]
+        letters.deliveries.settle([settlement(2, DeliveryState.DEAD, 7, status=404, reason="gone")])
+        assert letters.dead_letters.discard([3, 2, 4], 8, "bob") == [2, 3]
+        acts = [DeadLetterAct(7, "retry", "alice"), DeadLetterAct(8, "discard", "bob")]
+        assert (letters.dead_letters.acts(2), letters.dead_letters.acts(4)) == (acts, [])
         assert letters.dead_letters.ids() == [1]
         assert [each.id for each in letters.history.deliveries(DeliveryState.DISCARDED)] == [2, 3]
         assert letters.dead_letters.retry([2, 3], 9) == []

@@ -68,6 +68,7 @@ def content(location: Location) -> dict[str, Any]:
             "deliveries": [str(each).replace(r"\x00", "�") for each in journal.history.deliveries()],
             "dead": [str(each).replace(r"\x00", "�") for each in journal.dead_letters.letters()],
             "attempts": [str(each).replace(r"\x00", "�") for each in journal.dead_letters.attempts(3)],
+            "acts": [journal.dead_letters.acts(number) for number in range(1, 10)],
             "quarantine": [str(each).replace(r"is no\x00", "is no�") for each in journal.history.quarantine()],
             "state": sorted((each.clause, each.key, str(each.row), each.due_ns) for each in journal.memory.load()),
             "silences": journal.memory.silences(),

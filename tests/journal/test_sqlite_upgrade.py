@@ -131,7 +131,8 @@ def test_a_failed_upgrade_changes_nothing(path: Path, version: int) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE whole_checkpoints (x)")
         connection.execute("CREATE TABLE IF NOT EXISTS state (x)")
-        connection.execute("CREATE TABLE state_log (x)")
+        connection.execute("CREATE TABLE IF NOT EXISTS state_log (x)")
+        connection.execute("CREATE TABLE dead_letter_acts (x)")
         connection.execute("CREATE TABLE old_deliveries (x)")
         connection.execute("CREATE INDEX IF NOT EXISTS deliveries_age ON old_deliveries (x)")
         connection.execute("UPDATE channels SET health = x'00'")

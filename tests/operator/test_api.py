@@ -490,6 +490,13 @@ def test_silences_are_previewed_added_listed_and_expired(bridge: tuple[Path, lis
     )
     assert (added.state, added.comment, added.author) == ("active", "why", Actor.of_user(os.getuid()).name)
     assert [each.id for each in client.get("/api/v1/silences", SilenceList).items] == [added.id]
+    other = client.post("/api/v1/silences", SilenceStatus, AddSilence("rule = y", 60.0))
+    page = client.get("/api/v1/silences?limit=1", SilenceList)
+    last = client.get(f"/api/v1/silences?limit=1&cursor={page.next}", SilenceList)
+    assert ([each.id for each in (*page.items, *last.items)], last.next) == ([added.id, other.id], None)
+    with pytest.raises(AdminError, match="is not the `next` of a page"):
+        client.get("/api/v1/silences?cursor=x", SilenceList)
+    client.post(f"/api/v1/silences/{other.id}/expire", SilenceStatus)
     changed = client.post(f"/api/v1/silences/{added.id}", SilenceStatus, UpdateSilence(added.id, 120.0, "longer"))
     assert (changed.comment, changed.until_ns > added.until_ns) == ("longer", True)
     with pytest.raises(AdminError, match="unknown channel"):

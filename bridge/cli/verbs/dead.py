@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,6 +97,7 @@ def _change(args: argparse.Namespace, paths: InstancePaths) -> int:
 def _changed(action: str, paths: InstancePaths, which: SelectDeadLetters) -> list[int]:
     """Change them in the running bridge, or in the journal if none runs."""
     from bridge.journal.opening import open_for_router, open_to_read
+    from bridge.operator.actor import Actor
     from bridge.operator.client import AdminClient, NotRunningError
     from bridge.operator.model import DeadLettersChanged
     from bridge.operator.operations.dead_letters import DeadLetterAction, change
@@ -107,7 +109,7 @@ def _changed(action: str, paths: InstancePaths, which: SelectDeadLetters) -> lis
         open_to_read(paths.journal).close()  # a wrong name must not create a journal
         journal = open_for_router(paths.journal)
     try:
-        return change(journal.dead_letters, DeadLetterAction(action), which)
+        return change(journal.dead_letters, DeadLetterAction(action), which, Actor.of_user(os.geteuid()).name)
     finally:
         journal.close()
 
@@ -183,5 +185,7 @@ def _page(letter: DeadLetterDetail) -> Iterator[str]:
     for each in letter.tried:
         status = "" if each.status is None else f"{each.status}  "
         yield f"attempt {each.number:<4}  {moment(each.attempted_ns)}  {status}{one_line(each.reason, 3 * _WIDEST)}"
+    for act in letter.acts:
+        yield f"{act.action:<12}  {moment(act.acted_ns)}  by {one_line(act.actor, _WIDEST)}"
     if len(letter.tried) < letter.attempts:
         yield f"({letter.attempts - len(letter.tried)} more attempts are not stored)"

@@ -35,6 +35,7 @@ from bridge.operator.alert_model import (
 )
 from bridge.operator.client import AdminClient, AdminError
 from bridge.operator.model import AttemptStatus, Status
+from bridge.operator.operations.dead_letters import act_status
 from bridge.operator.operations.pages import Page
 from bridge.terminal.derived import shown_text
 
@@ -179,6 +180,7 @@ def _delivery(story: DeliveryStory) -> AlertDelivery:
             AttemptStatus(number=each.number, attempted_ns=each.attempted_ns, status=each.status, reason=each.reason)
             for each in story.failures
         ],
+        acts=[act_status(each) for each in story.acts],
     )
 
 

@@ -171,10 +171,23 @@ _REVISIONS = (
     "INSERT INTO revisions (name) VALUES ('silences'), ('program')",
 )
 """What every bridge of a fleet must notice soon: a counter that each change increments."""
+_DEAD_LETTER_ACTS = (
+    """
+CREATE TABLE dead_letter_acts (
+    delivery_id bigint NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    acted_ns bigint NOT NULL,
+    action text NOT NULL,
+    actor text NOT NULL,
+    PRIMARY KEY (delivery_id, acted_ns)
+)
+""",
+)
+"""Who retried or discarded a dead letter."""
 MIGRATIONS = (
     Migration(_FIRST, min_reader=1, min_writer=1),
     Migration(_FLEET, min_reader=1, min_writer=1),
     Migration(_PARTITIONS, min_reader=1, min_writer=1),
     Migration(_REVISIONS, min_reader=1, min_writer=1),
+    Migration(_DEAD_LETTER_ACTS, min_reader=1, min_writer=1),
 )
 """The first one makes an empty journal; the number of a format counts them."""

@@ -45,6 +45,7 @@ TABLES = (
         "created_ns:int8 settled_ns:int8 status:int4 reason:text digest_id:int8",
     ),
     _table("attempts", "delivery_id:int8 number:int4 attempted_ns:int8 status:int4 reason:text", 2),
+    _table("dead_letter_acts", "delivery_id:int8 acted_ns:int8 action:text actor:text", 2),
     _table("quarantine", "seq:int8 received_ns:int8 source_name:text reason:text raw:bytea"),
     _table("state", "clause:int4 key:bytea row:bytea due_ns:int8", 2),
     _table("state_log", "number:int8 changes:bytea"),

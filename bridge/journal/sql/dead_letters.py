@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from bridge.journal.codec import decode_notification
-from bridge.journal.records import AttemptRecord, DeadLetter
+from bridge.journal.records import AttemptRecord, DeadLetter, DeadLetterAct
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.database import Connection, Database
 
@@ -32,6 +32,12 @@ class _AttemptRow(NamedTuple):
     attempted_ns: int
     status: int | None
     reason: str
+
+
+class _ActRow(NamedTuple):
+    acted_ns: int
+    action: str
+    actor: str
 
 
 class _LetterRow(NamedTuple):
@@ -96,17 +102,30 @@ class SqlDeadLetterQueue:
         )
         return [AttemptRecord(*row) for row in rows]
 
-    def retry(self, ids: Collection[int], now_ns: int) -> list[int]:
+    def acts(self, delivery_id: int) -> list[DeadLetterAct]:
         """As in DeadLetterQueue."""
-        return self._change(ids, "state = 'pending', due_ns = ?, created_ns = ?", (now_ns, now_ns), self._reopen)
+        rows = self._database.rows(
+            _ActRow,
+            "SELECT acted_ns, action, actor FROM dead_letter_acts WHERE delivery_id = ? ORDER BY acted_ns",
+            (delivery_id,),
+        )
+        return [DeadLetterAct(*row) for row in rows]
 
-    def discard(self, ids: Collection[int], now_ns: int) -> list[int]:
+    def retry(self, ids: Collection[int], now_ns: int, actor: str = "") -> list[int]:
         """As in DeadLetterQueue."""
-        return self._change(ids, "state = 'discarded', settled_ns = ?", (now_ns,))
+        act = DeadLetterAct(now_ns, "retry", actor)
+        return self._change(ids, act, "state = 'pending', due_ns = ?, created_ns = ?", (now_ns, now_ns), self._reopen)
+
+    def discard(self, ids: Collection[int], now_ns: int, actor: str = "") -> list[int]:
+        """As in DeadLetterQueue."""
+        return self._change(
+            ids, DeadLetterAct(now_ns, "discard", actor), "state = 'discarded', settled_ns = ?", (now_ns,)
+        )
 
     def _change(
         self,
         ids: Collection[int],
+        act: DeadLetterAct,
         change: str,
         values: tuple[int, ...],
         then: Callable[[Connection, int], None] = lambda _connection, _id: None,
@@ -119,6 +138,11 @@ class SqlDeadLetterQueue:
                 )
                 if done.rowcount:
                     changed.append(delivery_id)
+                    connection.execute(
+                        "INSERT INTO dead_letter_acts VALUES (?, ?, ?, ?) "
+                        "ON CONFLICT (delivery_id, acted_ns) DO NOTHING",
+                        (delivery_id, act.acted_ns, act.action, act.actor),
+                    )
                     then(connection, delivery_id)
         return changed
 

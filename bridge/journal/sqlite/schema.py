@@ -10,7 +10,7 @@ from __future__ import annotations
 
 APPLICATION_ID = 0x46427267
 """SQLite's application_id of a journal: ``FBrg``."""
-VERSION = 8
+VERSION = 9
 OLDEST = 2
 """The oldest format that is upgraded; older ones are refused."""
 
@@ -59,6 +59,24 @@ BEGIN
     DELETE FROM attempts WHERE delivery_id = OLD.id;
 END
 """
+_DEAD_LETTER_ACTS = (
+    """
+CREATE TABLE dead_letter_acts (
+    delivery_id INTEGER NOT NULL,
+    acted_ns INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    PRIMARY KEY (delivery_id, acted_ns)
+) WITHOUT ROWID
+""",
+    """
+CREATE TRIGGER remove_dead_letter_acts AFTER DELETE ON deliveries
+BEGIN
+    DELETE FROM dead_letter_acts WHERE delivery_id = OLD.id;
+END
+""",
+)
+"""Who retried or discarded a dead letter."""
 _MEMORY = (
     """
 CREATE TABLE clauses (
@@ -140,6 +158,7 @@ CREATE TABLE quarantine (
     _REMOVE_ATTEMPTS,
     *_MEMORY,
     _STATE_LOG,
+    *_DEAD_LETTER_ACTS,
 )
 """The statements that make an empty journal."""
 
@@ -191,10 +210,14 @@ INSERT INTO deliveries SELECT d.*, d.state IN ('pending', 'claimed') AND d.order
     ),
     6: (_AGE_INDEX,),
     7: (_STATE_LOG,),
+    8: _DEAD_LETTER_ACTS,
 }
 """The statements that turn each format into the next one."""
 
-_VIEWS_OF_7 = ("CREATE TEMP VIEW state_log AS SELECT 1 AS number, x'' AS changes WHERE 0",)
+_VIEWS_OF_8 = (
+    "CREATE TEMP VIEW dead_letter_acts AS SELECT 1 AS delivery_id, 1 AS acted_ns, '' AS action, '' AS actor WHERE 0",
+)
+_VIEWS_OF_7 = ("CREATE TEMP VIEW state_log AS SELECT 1 AS number, x'' AS changes WHERE 0", *_VIEWS_OF_8)
 _VIEWS_OF_5 = ("CREATE TEMP VIEW deliveries AS SELECT *, 0 AS blocked FROM main.deliveries", *_VIEWS_OF_7)
 _VIEWS_OF_4 = (
     *_VIEWS_OF_5,
@@ -218,5 +241,5 @@ SELECT delivery AS delivery_id, number, at_ns AS attempted_ns, status, reason FR
     "CREATE TEMP VIEW quarantine AS SELECT seq, received_ns, road AS source_name, reason, raw FROM main.quarantine",
     f"CREATE TEMP VIEW channels AS SELECT name, {_HEALTH_OF_3} AS health FROM main.channels",  # a constant
 )
-VIEWS = {2: _VIEWS_OF_3, 3: _VIEWS_OF_3, 4: _VIEWS_OF_4, 5: _VIEWS_OF_5, 6: _VIEWS_OF_7, 7: _VIEWS_OF_7}
+VIEWS = {2: _VIEWS_OF_3, 3: _VIEWS_OF_3, 4: _VIEWS_OF_4, 5: _VIEWS_OF_5, 6: _VIEWS_OF_7, 7: _VIEWS_OF_7, 8: _VIEWS_OF_8}
 """Views through which a reader, which cannot upgrade the file, sees an older format. Nothing reads checkpoints."""

@@ -24,6 +24,7 @@ from bridge.operator.model import (
     ListDeadLetters,
     ListIncidents,
     ListQuarantine,
+    ListSilences,
     NoParameters,
     PreviewSilence,
     Quarantined,
@@ -163,7 +164,7 @@ def all_operations(
 
 def _silences(silences: SilenceOperations) -> tuple[Operation, ...]:
     return (
-        Operation("GET", f"{PREFIX}/silences", "All silences.", NoParameters, SilenceList, silences.list_all),
+        Operation("GET", f"{PREFIX}/silences", "All silences.", ListSilences, SilenceList, silences.list_all),
         Operation("POST", f"{PREFIX}/silences", "Add a silence.", AddSilence, SilenceStatus, silences.add),
         Operation(
             "POST", f"{PREFIX}/silences/preview", "What a silence would have held back.", PreviewSilence,

@@ -13,10 +13,11 @@ from bridge.journal import JournalError
 from bridge.journal.location import Location
 from bridge.journal.opening import open_to_read, open_to_write
 from bridge.journal.protocols import DeadLetterQueue
-from bridge.journal.records import AttemptRecord, DeadLetter
+from bridge.journal.records import AttemptRecord, DeadLetter, DeadLetterAct
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.model import (
     AttemptStatus,
+    DeadLetterActStatus,
     DeadLetterAlert,
     DeadLetterDetail,
     DeadLetterPage,
@@ -74,7 +75,7 @@ class DeadLetterOperations:
         try:
             journal = open_to_write(self._journal, again=True)  # the router's own connection is in use
             try:
-                changed = change(journal.dead_letters, action, request)
+                changed = change(journal.dead_letters, action, request, actor.name)
             finally:
                 journal.close()
         except JournalError as error:
@@ -99,17 +100,17 @@ def list_page(queue: DeadLetterQueue, request: ListDeadLetters) -> DeadLetterPag
 def show(queue: DeadLetterQueue, identity: int) -> DeadLetterDetail | None:
     """The dead letter with that id and its attempts; None if there is none."""
     for letter in queue.letters(delivery_id=identity):
-        return detail(letter, queue.attempts(identity))
+        return detail(letter, queue.attempts(identity), queue.acts(identity))
     return None
 
 
-def change(queue: DeadLetterQueue, action: DeadLetterAction, which: SelectDeadLetters) -> list[int]:
-    """Retry or discard dead letters in this journal. Returns the ids of those that were changed."""
+def change(queue: DeadLetterQueue, action: DeadLetterAction, which: SelectDeadLetters, actor: str) -> list[int]:
+    """Retry or discard dead letters in this journal, in somebody's name. Returns the ids of those that were changed."""
     ids: Sequence[int] = queue.ids(which.channel) if which.ids is None else which.ids
     act = queue.retry if action is DeadLetterAction.RETRY else queue.discard
     changed: list[int] = []
     for start in range(0, len(ids), _BATCH):
-        changed += act(ids[start : start + _BATCH], time.time_ns())
+        changed += act(ids[start : start + _BATCH], time.time_ns(), actor)
     return changed
 
 
@@ -138,14 +139,20 @@ def summary(letter: DeadLetter) -> DeadLetterSummary:
     )
 
 
-def detail(letter: DeadLetter, attempts: Sequence[AttemptRecord]) -> DeadLetterDetail:
-    """The dead letter with its attempts."""
+def detail(letter: DeadLetter, attempts: Sequence[AttemptRecord], acts: Sequence[DeadLetterAct]) -> DeadLetterDetail:
+    """The dead letter with its attempts, and the acts on it."""
     short = summary(letter)
     tried = [
         AttemptStatus(number=each.number, attempted_ns=each.attempted_ns, status=each.status, reason=each.reason)
         for each in attempts
     ]
-    return DeadLetterDetail(**{name: getattr(short, name) for name in short.__struct_fields__}, tried=tried)
+    members = {name: getattr(short, name) for name in short.__struct_fields__}
+    return DeadLetterDetail(**members, tried=tried, acts=[act_status(each) for each in acts])
+
+
+def act_status(act: DeadLetterAct) -> DeadLetterActStatus:
+    """The act as the API shows it."""
+    return DeadLetterActStatus(acted_ns=act.acted_ns, action=act.action, actor=act.actor)
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from bridge.journal import JournalError
 from bridge.journal.records import SilenceRecord
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.model import (
+    LARGEST_PAGE,
     AddSilence,
     ExpireSilence,
     ExpireSilences,
+    ListSilences,
     MutedAlert,
-    NoParameters,
     PreviewSilence,
     SilenceList,
     SilencePreview,
@@ -62,10 +63,16 @@ class SilenceOperations:
     def __init__(self, controls: SilenceControls) -> None:
         self._controls = controls
 
-    def list_all(self, _actor: Actor, _request: NoParameters) -> SilenceList:
-        """Every silence that is stored."""
-        now_ns = time.time_ns()
-        return SilenceList(items=[_silence(each, now_ns) for each in self._controls.silences()])
+    def list_all(self, _actor: Actor, request: ListSilences) -> SilenceList:
+        """Every silence that is stored, or a page of them."""
+        now_ns, found = time.time_ns(), self._controls.silences()
+        if request.limit is None and not request.cursor:
+            return SilenceList(items=[_silence(each, now_ns) for each in found])
+        after = _place_after(request.cursor)
+        rest = sorted((each for each in found if _place(each) > after), key=_place)
+        shown = rest[: request.limit or LARGEST_PAGE]
+        following = f"{shown[-1].created_ns}-{shown[-1].id}" if len(shown) < len(rest) else None
+        return SilenceList(items=[_silence(each, now_ns) for each in shown], next=following)
 
     def add(self, actor: Actor, request: AddSilence) -> SilenceStatus:
         """Add a silence in the name of the caller."""
@@ -144,6 +151,21 @@ def _unknown(silence_id: str) -> OperationError:
     return OperationError(
         f"there is no silence {silence_id} that has not ended; `falco-bridge silence list` lists them", 404
     )
+
+
+def _place(record: SilenceRecord) -> tuple[int, str]:
+    """The position of a silence in the list: an order that another silence does not change."""
+    return record.created_ns, record.id
+
+
+def _place_after(cursor: str) -> tuple[int, str]:
+    """The place after which a page begins. Raises OperationError."""
+    if not cursor:
+        return -1, ""
+    created_ns, _, identity = cursor.partition("-")
+    if not (created_ns.isascii() and created_ns.isdigit() and identity):
+        raise OperationError("`cursor` is not the `next` of a page", 400)
+    return int(created_ns), identity
 
 
 def _silence(record: SilenceRecord, now_ns: int) -> SilenceStatus:
