@@ -9,12 +9,12 @@ from lsprotocol import types as lsp
 
 from bridge.editor.actions import Action
 from bridge.editor.completion import Completion
-from bridge.editor.counts import RouteNote
 from bridge.editor.definitions import Edit
 from bridge.editor.lines import Lines, Place, Range
 from bridge.editor.names import Kind
 from bridge.editor.outline import Entry
 from bridge.editor.project import Snapshot
+from bridge.editor.recorded.counts import RouteNote
 from bridge.editor.test_runs import TestOffer
 from bridge.language.diagnostics.diagnostic import Diagnostic, Severity
 from bridge.language.diagnostics.source import Span

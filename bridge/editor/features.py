@@ -11,11 +11,13 @@ from pygls.exceptions import JsonRpcInvalidParams
 from bridge.editor import convert
 from bridge.editor.actions import actions, formatted
 from bridge.editor.completion import complete
-from bridge.editor.counts import notes, route_names
 from bridge.editor.definitions import definition, references, renamed
 from bridge.editor.hover import hover, keyword_help
 from bridge.editor.lines import Lines
+from bridge.editor.names import Kind
 from bridge.editor.outline import folds, outline
+from bridge.editor.recorded.counts import notes, route_names
+from bridge.editor.recorded.examples import example_text
 from bridge.editor.semantic import LEGEND, encoded
 from bridge.editor.server import RouteServer, path_of, uri_of
 from bridge.editor.test_runs import offers
@@ -24,12 +26,12 @@ from bridge.language.diagnostics.source import SourceText
 _WATCHED = ("**/*.route", "**/*.yaml", "**/*.yml", "**/*.csv")
 
 
-def make_server(config: Path | None = None, *, hits: bool = False) -> RouteServer:
+def make_server(config: Path | None = None, *, history: bool = False) -> RouteServer:
     """The server with all its features. ``config`` is used for every file; None looks for one above each file.
 
-    With ``hits``, it reads the config's journal for how often routes matched.
+    With ``history``, it reads the config's journal for how often routes matched, and for the values of fields.
     """
-    server = RouteServer(config, hits=hits)
+    server = RouteServer(config, history=history)
     for method, answer, options in _FEATURES:
         server.feature(method, options)(answer)
     server.command(convert.RUN_TESTS)(_run_tests)
@@ -79,12 +81,16 @@ def _completion(ls: RouteServer, params: lsp.CompletionParams) -> lsp.Completion
     return convert.completion(complete(snapshot, file, text, offset), lines, offset)
 
 
-def _hovered(ls: RouteServer, params: lsp.HoverParams) -> lsp.Hover | None:
+async def _hovered(ls: RouteServer, params: lsp.HoverParams) -> lsp.Hover | None:
     found = ls.named(params.text_document.uri, params.position)
     if found is None:
         return _keyword_hover(ls, params)
     snapshot, file, name = found
     text = hover(snapshot, file.source.path, name)
+    if name.kind is Kind.FIELD and ls.examples is not None and snapshot.config is not None:
+        recent = await ls.examples.of(snapshot.config, snapshot.loaded.checked.redactions)
+        examples = "" if recent is None else example_text(name.text, recent)
+        text = "  \n".join(filter(None, (text, examples)))
     return convert.hover(text, Lines(file.source.text).range(name.span.start, name.span.end)) if text else None
 
 
@@ -158,10 +164,10 @@ def _lenses(ls: RouteServer, params: lsp.CodeLensParams) -> list[lsp.CodeLens]:
 
 def _hints(ls: RouteServer, params: lsp.InlayHintParams) -> list[lsp.InlayHint]:
     found = None if ls.counts is None else ls.file(params.text_document.uri)
-    if found is None or ls.counts is None or found[0].journal is None:
+    if found is None or ls.counts is None or found[0].config is None:
         return []
     snapshot, file, lines = found
-    counted = ls.counts.of(found[0].journal, route_names(snapshot))
+    counted = ls.counts.of(found[0].config, route_names(snapshot))
     if counted is None:
         return []
     shown = (lines.offset(convert.place(params.range.start)), lines.offset(convert.place(params.range.end)))

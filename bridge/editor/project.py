@@ -60,8 +60,8 @@ class Snapshot:
     """The checked routes and tests."""
     labels: Mapping[str, str]
     """The labels of the config."""
-    journal: Path | None = None
-    """The journal of the config, if it is a file."""
+    config: Path | None = None
+    """The file of the config."""
 
 
 @dataclass
@@ -140,7 +140,7 @@ class Project:
         return Snapshot(
             files, known, channels, loaded.falco_rules, loaded.checked.diagnostics, loaded.sources, roots,
             loaded, {} if config is None else config.labels,
-            _journal_of(config),
+            None if config is None else config.path,
         )  # fmt: skip
 
     def _files(self, loaded: LoadedRoutes) -> dict[str, EditedFile]:
@@ -184,13 +184,6 @@ class Project:
         if before is None or before[0] != changed:
             before = self._configs[path] = (changed, load_config(path, os.environ, with_secrets=False))
         return before[1]
-
-
-def _journal_of(config: LoadedConfig | None) -> Path | None:
-    if config is None or config.config is None:
-        return None
-    location = config.config.journal.location
-    return location if isinstance(location, Path) else None
 
 
 def with_advice(snapshot: Snapshot, before: Snapshot) -> Snapshot:

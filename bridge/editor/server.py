@@ -15,11 +15,12 @@ from pygls.uris import from_fs_path, to_fs_path
 
 from bridge import __version__
 from bridge.editor import convert
-from bridge.editor.counts import RouteCounts
 from bridge.editor.definitions import name_at
 from bridge.editor.lines import Lines
 from bridge.editor.names import Name
 from bridge.editor.project import EditedFile, Project, Snapshot, with_advice
+from bridge.editor.recorded.counts import RouteCounts
+from bridge.editor.recorded.examples import FieldExamples
 from bridge.editor.test_runs import run_tests
 from bridge.workbench.expectations import Failure
 
@@ -34,11 +35,12 @@ _WHOLE_AFTER = 1.0
 class RouteServer(LanguageServer):
     """The state of one editor's connection."""
 
-    def __init__(self, config: Path | None = None, *, hits: bool = False) -> None:
-        """With ``hits``, how often routes matched is shown beside them."""
+    def __init__(self, config: Path | None = None, *, history: bool = False) -> None:
+        """With ``history``, what the journal tells about routes and fields is shown."""
         super().__init__("falco-bridge", __version__)
         self.project = Project(config)
-        self.counts = RouteCounts(self._counted) if hits else None
+        self.counts = RouteCounts(self._counted) if history else None
+        self.examples = FieldExamples() if history else None
         self._snapshots: dict[str, Snapshot] = {}
         """Of files whose texts have not changed since."""
         self._advised: dict[str, Snapshot] = {}

@@ -74,7 +74,9 @@ def check_groups(known: Known, load: Load, previous: Sequence[GroupRoutes] = ())
         program = Program(routes, (), tuple(each for group in found for each in group.redactions), tables)
     ordered = tuple(sorted(dict.fromkeys(checking.diagnostics), key=by_place))
     understood = tuple(checking.understood)
-    checked = Checked(program, ordered, tuple(checking.tests), checking.sources, None, understood)
+    checked = Checked(
+        program, ordered, tuple(checking.tests), checking.sources, None, understood, tuple(checking.redactions)
+    )
     return CheckedGroups(checked, tuple(found), tuple(stale))
 
 
@@ -86,6 +88,7 @@ class _Checking:
         self.sources: dict[str, SourceText] = {}
         self.tests: list[TestCase] = []
         self.understood: list[Route] = []
+        self.redactions: list[Redaction] = []
 
     def group(self, known: Known, group: RouteGroup, number: int, load: Load) -> GroupRoutes | None:
         """Check one group. None after an error."""
@@ -95,6 +98,7 @@ class _Checking:
         self.diagnostics += checked.diagnostics
         self.sources |= checked.sources
         self.understood += checked.understood
+        self.redactions += checked.redactions
         self.tests += [_qualified(case, group, number) for case in checked.tests]
         program = checked.program
         if program is None or (group.where and where is None) or (group.joins and joins is None):

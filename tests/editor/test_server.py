@@ -13,11 +13,14 @@ import pytest
 from lsprotocol import types as lsp
 from pygls.io_ import StdoutWriter
 
+from bridge.common.secret import Secret
 from bridge.editor.features import make_server
+from bridge.journal.location import DatabaseLocation
 from bridge.journal.opening import open_for_router
 from bridge.routing import Decision, Entry, Reason, Routed
 from tests.editor.client import Editor, edit
 from tests.support.builders import alert
+from tests.support.postgres import in_schema, new_schema
 
 CONFIG = """\
 sources: [{stdin: true}]
@@ -275,9 +278,17 @@ def test_a_message_that_cannot_be_sent_is_reported_once(caplog: pytest.LogCaptur
     assert [each.message for each in caplog.records if each.levelno >= logging.ERROR] == ["Error sending data"]
 
 
-def test_hits_of_routes_are_shown_beside_them_if_the_journal_can_be_read(tmp_path: Path) -> None:
-    """Counted beside the server's loop: the first answer is empty."""
+def test_what_the_journal_has_is_shown_if_it_can_be_read(tmp_path: Path, postgres: str) -> None:
+    """Hits beside routes, counted beside the server's loop: the first answer is empty. On a field its values, redacted.
+
+    In a file, and in a database whose URL is a secret. Errors elsewhere in the config do not matter.
+    """
     folder = project(tmp_path)
+    pages = PAGES.replace("otherwise {", 'redact k8s.ns.name matching "secret"\notherwise {')
+    decided = Routed((Decision("😀 rm -rf", Reason.SENT, ("secops",)),), ())
+    entries = [
+        Entry(alert(number, fields={"k8s.ns.name": "secret-ns", "n": str(number)}), decided) for number in range(3)
+    ]
 
     async def hints(editor: Editor) -> list[tuple[int, str]]:
         whole = lsp.Range(lsp.Position(0, 0), lsp.Position(99, 0))
@@ -285,23 +296,37 @@ def test_hits_of_routes_are_shown_beside_them_if_the_journal_can_be_read(tmp_pat
         found = await editor.client.text_document_inlay_hint_async(lsp.InlayHintParams(document, whole))
         return [(each.position.line, str(each.label)) for each in found or ()]
 
+    async def hover(editor: Editor, name: str) -> str:
+        found = await editor.client.text_document_hover_async(lsp.HoverParams(**editor.at("pages.route", pages, name)))
+        assert found is not None
+        return cast("lsp.MarkupContent", found.contents).value
+
     async def without_a_journal(editor: Editor) -> None:
-        editor.open("pages.route", PAGES)
+        editor.open("pages.route", pages)
         await editor.codes("pages.route", set())
         assert await hints(editor) == await hints(editor) == []
+        assert "newest" not in await hover(editor, "k8s.ns.name")
 
     async def with_one(editor: Editor) -> list[tuple[int, str]]:
-        editor.open("pages.route", PAGES)
+        editor.open("pages.route", pages)
         await editor.codes("pages.route", set())
+        namespaces = await hover(editor, "k8s.ns.name")
+        assert "in 3 of the newest 3 alerts, since " in namespaces
+        assert namespaces.endswith(":\n```text\n      3  ***-ns\n```")
+        assert "in none of the newest 3 alerts" in await hover(editor, "proc.cmdline")
         for _ in range(600):
             if found := await hints(editor):
                 return found
             await asyncio.sleep(0.05)
         raise AssertionError("no hits are shown")
 
-    edit(folder, without_a_journal, "--hits")
-    journal = open_for_router(folder / "j.db")
-    decided = Routed((Decision("😀 rm -rf", Reason.SENT, ("secops",)),), ())
-    journal.alerts.append("falco", time.time_ns(), [Entry(alert(number), decided) for number in range(3)])
-    journal.close()
-    assert edit(folder, with_one, "--hits") == [(3, "3 in 24 h"), (7, "0 in 24 h")]
+    edit(folder, without_a_journal, "--history")
+    url = in_schema(postgres, new_schema())
+    (folder / "url").write_text(url, encoding="utf-8")
+    for written, location in (("j.db", folder / "j.db"), ("{url: '${file:url}'}", DatabaseLocation(Secret(url)))):
+        journal = open_for_router(location)
+        journal.alerts.append("falco", time.time_ns(), entries)
+        journal.close()
+        config = CONFIG.replace("journal: j.db", f"journal: {written}") + "unknown: key\n"
+        (folder / "falco-bridge.yaml").write_text(config, encoding="utf-8")
+        assert edit(folder, with_one, "--history") == [(3, "3 in 24 h"), (8, "0 in 24 h")]

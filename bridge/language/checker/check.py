@@ -37,6 +37,8 @@ class Checked:
     gathered: Gathered | None = None
     understood: tuple[Route, ...] = ()
     """The routes whose conditions and schedules are valid, even if the program has other errors."""
+    redactions: tuple[Redaction, ...] = ()
+    """The valid ones, even if the program has other errors."""
 
     @property
     def errors(self) -> int:
@@ -82,7 +84,7 @@ def check(
     failed = any(each.severity is Severity.ERROR for each in diagnostics)
     program = None if failed else building.program(names.tables)
     texts = {**gathered.sources, **names.falco_macros}
-    return Checked(program, diagnostics, tests, texts, gathered, tuple(building.understood))
+    return Checked(program, diagnostics, tests, texts, gathered, tuple(building.understood), tuple(building.redactions))
 
 
 def check_condition(
@@ -135,16 +137,16 @@ class _Building:
         self._guesses = guesses
         self.problems: list[Diagnostic] = []
         self.understood: list[Route] = []
+        self.redactions: list[Redaction] = []
         self._routes: list[Route] = []
         self._names: dict[str, Span] = {}
         self._otherwise: Otherwise | None = None
-        self._redactions: list[Redaction] = []
 
     def program(self, tables: tuple[Table, ...]) -> Program:
         """The program, if there are no errors."""
         otherwise = self._otherwise
         channels, columns = ((), ()) if otherwise is None else (otherwise.channels, otherwise.tables)
-        return Program(tuple(self._routes), channels, tuple(self._redactions), tables, columns)
+        return Program(tuple(self._routes), channels, tuple(self.redactions), tables, columns)
 
     def add(self, checker: FileChecker, file: RouteFile) -> None:
         """Check a file's statements and add its routes."""
@@ -158,7 +160,7 @@ class _Building:
                     case Otherwise():
                         self._take_otherwise(part)
                     case Redaction():
-                        self._redactions.append(part)
+                        self.redactions.append(part)
 
     def tests(self, memory: CheckMemory, files: Sequence[RouteFile]) -> Iterator[TestCase]:
         """All tests. Call it after all files were added, because tests name routes."""

@@ -23,8 +23,9 @@ def add_parser(subparsers: Any) -> None:
         "file)",
     )  # fmt: skip
     parser.add_argument(
-        "--hits", action="store_true",
-        help="show beside each route how often it matched in 24 hours: read from the config's journal, if it is a file",
+        "--history", action="store_true",
+        help="show what the config's journal has: beside each route how often it matched in 24 hours, and on a field "
+        "its values in the newest alerts",
     )  # fmt: skip
     parser.set_defaults(run=run)
 
@@ -42,5 +43,5 @@ def run(args: argparse.Namespace) -> int:
             f"falco-bridge lsp: needs a library that is not installed; run: {install_command('lsp')}", file=sys.stderr
         )
         return 2
-    make_server(None if args.config is None else args.config.resolve(), hits=args.hits).start_io()
+    make_server(None if args.config is None else args.config.resolve(), history=args.history).start_io()
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -12,8 +11,9 @@ from pathlib import Path
 
 from bridge.common.times import SECOND_NS
 from bridge.editor.project import EditedFile, Snapshot
+from bridge.editor.recorded.reader import with_journal
 from bridge.history.recent_hits import WINDOWS, Counted, HitCounter
-from bridge.journal.errors import JournalError
+from bridge.journal.location import Location
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.group import RouteGroup
 from bridge.language.syntax import tree as syntax
@@ -33,31 +33,29 @@ class RouteNote:
 
 @dataclass
 class RouteCounts:
-    """The latest count of each journal. Never waits: an answer comes later, and ``changed`` is called then."""
+    """The latest count of each config's journal. Never waits: an answer comes later, and ``changed`` is called then."""
 
     changed: Callable[[], None]
-    _counters: dict[Path, HitCounter] = field(default_factory=dict)
     _counted: dict[Path, tuple[float, frozenset[str], Counted | None]] = field(default_factory=dict)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def of(self, journal: Path, routes: Collection[str]) -> Counted | None:
-        """What is known about these routes, which is nothing at first, or if the journal cannot be read."""
+    def of(self, config: Path, routes: Collection[str]) -> Counted | None:
+        """What is known about a config's routes, which is nothing at first, or if the journal cannot be read."""
         names = frozenset(routes)
-        at, before, counted = self._counted.get(journal, (float("-inf"), frozenset(), None))
+        at, before, counted = self._counted.get(config, (float("-inf"), frozenset(), None))
         if (time.monotonic() - at > _FRESH_SECONDS or before != names) and not self._running:
-            task = asyncio.get_running_loop().create_task(self._count(journal, names))
+            task = asyncio.get_running_loop().create_task(self._count(config, names))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         return counted
 
-    async def _count(self, journal: Path, names: frozenset[str]) -> None:
-        counter = self._counters.setdefault(journal, HitCounter(journal))
-        try:
-            counted = await asyncio.to_thread(counter.count, names)
-        except (JournalError, OSError, sqlite3.Error):
-            counted = None
-        changed = counted != self._counted.get(journal, (0, names, None))[2]
-        self._counted[journal] = time.monotonic(), names, counted
+    async def _count(self, config: Path, names: frozenset[str]) -> None:
+        def count(journal: Location) -> Counted:
+            return HitCounter(journal).count(names)
+
+        counted = await asyncio.to_thread(with_journal, config, count)
+        changed = counted != self._counted.get(config, (0, names, None))[2]
+        self._counted[config] = time.monotonic(), names, counted
         if changed:
             self.changed()
 
@@ -74,7 +72,7 @@ def notes(snapshot: Snapshot, file: EditedFile, counted: Counted) -> list[RouteN
         count = counted.routes.get(name)
         if count is not None:
             number = f"{count.counts[_DAY]:,}{'' if counted.complete[_DAY] else '+'}"
-            last = "no match is stored" if count.last_ns is None else f"last match: {_moment(count.last_ns)}"
+            last = "no match is stored" if count.last_ns is None else f"last match: {moment(count.last_ns)}"
             note = " (older alerts were not counted)" if counted.stopped else ""
             found.append(RouteNote(head, f"{number} in 24 h", f"{last}{note}"))
     return found
@@ -94,5 +92,6 @@ def _routes(snapshot: Snapshot, path: str, file: EditedFile) -> list[tuple[str, 
     return found
 
 
-def _moment(moment_ns: int) -> str:
+def moment(moment_ns: int) -> str:
+    """A time for people, to the minute."""
     return f"{datetime.fromtimestamp(moment_ns // SECOND_NS, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,1 @@
+"""What an editor shows of the alerts in a journal."""
