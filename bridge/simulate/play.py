@@ -19,12 +19,10 @@ Item = TypeVar("Item")
 """An alert, in whatever form."""
 
 
-def paced(
-    alerts: Iterable[Item], rate: float | None, stop: threading.Event, tick_seconds: float = _TICK_SECONDS
-) -> Iterator[list[Item]]:
+def paced(alerts: Iterable[Item], rate: float | None, stop: threading.Event) -> Iterator[list[Item]]:
     """Yield the alerts in pieces, ``rate`` alerts per second, or as fast as they are taken if it is None.
 
-    Pieces are at least ``tick_seconds`` apart. Due alerts are counted from the start, so that the rate does not drift.
+    Due alerts are counted from the start, so that the rate does not drift.
     Ends early once ``stop`` is set.
     """
     remaining = iter(alerts)
@@ -40,7 +38,7 @@ def paced(
         if len(piece) < due - played:
             return
         played = due
-        stop.wait(max(tick_seconds, start + played / rate - time.monotonic()))
+        stop.wait(max(_TICK_SECONDS, start + played / rate - time.monotonic()))
 
 
 def _pieces(alerts: Iterator[Item], stop: threading.Event) -> Iterator[list[Item]]:
