@@ -77,6 +77,25 @@ class FleetLag:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseFacts:
+    """What of a database's settings and load concerns its journal."""
+
+    connections: int
+    """How many there may be, without those of superusers."""
+    used_connections: int
+    standby_names: str
+    """``synchronous_standby_names``: empty where commits wait for no standby."""
+    standbys: int
+    """How many are connected."""
+    synchronous_commit: str
+    autovacuum: bool
+    partitions: int
+    """How many parts the memory of the fleet has; 0 before its first start."""
+    bridges: tuple[str, ...]
+    """Those that are alive, in a fleet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """What a member has of one kind."""
 

@@ -130,6 +130,8 @@ class Membership:
         self._alive_until_ns = 0
         self._notes: dict[str, object] = {}
         self._noted: tuple[str | None, str | None] = (None, None)
+        self._clock_ahead = 0.0
+        """In seconds, as it was noted last."""
         self._lock = threading.Lock()
         self._beating = threading.Lock()
         self._woken = threading.Event()
@@ -234,6 +236,7 @@ class Membership:
         server_ns = self._table.beat()
         after_ns = self._clock.monotonic_ns()
         self.clock.measured(server_ns, before_ns, after_ns)
+        self._note_clock()
         late_ns = after_ns - self._alive_until_ns
         if self._alive_until_ns and late_ns > 0:
             self._log.warning("lease renewed late", seconds=round(late_ns / _SECOND, 1))
@@ -244,3 +247,11 @@ class Membership:
             noted, notes, self._noted, self._notes = self._noted, self._notes, (None, None), {}
         if notes or any(noted):
             self._table.note(loaded=noted[0], active=noted[1], info=notes)
+
+    def _note_clock(self) -> None:
+        """Show how far this machine's clock is ahead of the database's, once that has changed by a second."""
+        ahead = (self._clock.wall_ns() - self.clock.wall_ns()) / _SECOND
+        if abs(ahead - self._clock_ahead) >= 1:
+            self._clock_ahead = ahead
+            with self._lock:
+                self._notes["clock_ahead"] = round(ahead, 1)

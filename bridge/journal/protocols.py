@@ -17,7 +17,7 @@ from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
 from bridge.common.clock import Step
 from bridge.delivery import Capacity, Delivery, DeliveryState, Health, Settlement
-from bridge.journal.members import FleetLag, MemberRecord
+from bridge.journal.members import DatabaseFacts, FleetLag, MemberRecord
 from bridge.journal.membership import Membership
 from bridge.journal.records import (
     NO_MEMORY,
@@ -353,3 +353,5 @@ class Journal:
     """Every member of the fleet that uses the journal. Raises JournalError."""
     lag: Callable[[], FleetLag] = FleetLag
     """What waits for the members of the fleet. Raises JournalError."""
+    database_facts: Callable[[], DatabaseFacts | None] = lambda: None
+    """About the database; None for a file. Raises JournalError."""

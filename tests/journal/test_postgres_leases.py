@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from bridge.common.clock import SystemClock
 from bridge.common.secret import Secret
 from bridge.delivery import Capacity, DeliveryState, Health
 from bridge.journal.errors import JournalBusyError, JournalError, LeaseLostError
@@ -182,6 +183,24 @@ def test_a_member_that_was_forgotten_joins_again(
     assert one.beat() > 0
     with closing(open_to_read(location)) as journal:
         assert [each.id for each in journal.members()] == ["two", "one"]
+
+
+def test_a_machine_whose_clock_is_wrong_is_shown(
+    table: Callable[..., PostgresLeases], location: DatabaseLocation
+) -> None:
+    """By the clock of the database; one that agrees is not."""
+    ahead = 300 * 1_000_000_000
+
+    class Ahead(SystemClock):
+        def wall_ns(self) -> int:
+            return super().wall_ns() + ahead
+
+    Membership(table("one"), member("one"), Ahead()).join()
+    Membership(table("two"), member("two")).join()
+    with closing(open_to_read(location)) as journal:
+        one, two = journal.members()
+    assert one.info["clock_ahead"] == pytest.approx(300, abs=5)
+    assert two.info == {}
 
 
 def test_a_membership_takes_gives_up_and_leaves(table: Callable[..., PostgresLeases]) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from bridge.journal.errors import LeaseLostError
-from bridge.journal.members import FleetLag, Member, MemberRecord, Taken
+from bridge.journal.members import DatabaseFacts, FleetLag, Member, MemberRecord, Taken
 from bridge.journal.postgres.database import NOW_NS, Database, Statements
 
 _FORGET_AFTER = "interval '1 hour'"
@@ -84,6 +84,27 @@ _LAG = (
     f"(SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE {_OPEN} LIMIT {_MOST_COUNTED}) AS d), "
     f"(SELECT min(created_ns) FROM deliveries WHERE {_OPEN})"
 )
+
+_FACTS = (
+    "SELECT current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer "
+    "- coalesce(current_setting('reserved_connections', true), '0')::integer, "
+    "(SELECT coalesce(sum(numbackends), 0)::integer FROM pg_stat_database), "
+    "current_setting('synchronous_standby_names'), (SELECT count(*)::integer FROM pg_stat_replication), "
+    "current_setting('synchronous_commit'), current_setting('autovacuum') = 'on', "
+    "coalesce((SELECT number FROM partitions), 0), "
+    f"coalesce((SELECT array_agg(DISTINCT bridge ORDER BY bridge) FROM members WHERE {_IS_ALIVE}), ARRAY[]::text[])"
+)
+
+
+class _FactsRow(NamedTuple):
+    connections: int
+    used_connections: int
+    standby_names: str
+    standbys: int
+    synchronous_commit: str
+    autovacuum: bool
+    partitions: int
+    bridges: list[str]
 
 
 class _LagRow(NamedTuple):
@@ -231,3 +252,9 @@ def read_lag(database: Database) -> FleetLag:
     """What waits for owners and couriers."""
     (row,) = database.rows(_LagRow, _LAG)
     return FleetLag(row.matches, row.oldest_match_ns, row.deliveries, row.oldest_delivery_ns)
+
+
+def read_facts(database: Database) -> DatabaseFacts:
+    """What of the database's settings and load concerns the journal. Every role may read it."""
+    (row,) = database.rows(_FactsRow, _FACTS)
+    return DatabaseFacts(*row[:-1], tuple(row.bridges))

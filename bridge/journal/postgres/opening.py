@@ -23,7 +23,7 @@ from bridge.journal.postgres.copying import PostgresStore
 from bridge.journal.postgres.database import Database
 from bridge.journal.postgres.delivery_queue import PostgresDeliveryQueue
 from bridge.journal.postgres.faults import explain
-from bridge.journal.postgres.leases import PostgresLeases, read_lag, read_members
+from bridge.journal.postgres.leases import PostgresLeases, read_facts, read_lag, read_members
 from bridge.journal.postgres.maintenance import PostgresMaintenance
 from bridge.journal.postgres.migrate import check, check_server, migrate, read_format
 from bridge.journal.postgres.migrations import COURIER, ROUTER
@@ -75,6 +75,7 @@ def assemble(
         membership=membership,
         members=partial(read_members, database),
         lag=partial(read_lag, database),
+        database_facts=partial(read_facts, database),
     )
 
 

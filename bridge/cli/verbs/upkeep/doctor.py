@@ -27,9 +27,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "doctor",
         help="find out why alerts do not arrive, do not match or are not delivered",
-        description="Examines config, sources, routes, channels, clocks and disk, with the running bridge if there is "
-        "one and the newest alerts of the journal, and says what to do. Changes nothing. Exits with 0, with 1 if there "
-        "is a problem, or with 2 on an error.",
+        description="Examines config, sources, routes, channels, clocks, disk, and a database with its fleet, with the "
+        "running bridge if there is one and the newest alerts of the journal, and says what to do. Changes nothing. "
+        "Exits with 0, with 1 if there is a problem, or with 2 on an error.",
         example="falco-bridge doctor --config falco-bridge.yaml",
     )
     parser.add_argument(
@@ -63,7 +63,9 @@ def _findings(path: Path, span: Span) -> Iterator[Finding]:
     yield from _config(loaded)
     if loaded.config is None:
         return
-    yield from _bridge(loaded.config)
+    shared, fleet_subjects = _shared(loaded.config)
+    yield from (each for each in _bridge(loaded.config) if each.subject not in fleet_subjects)
+    yield from shared
     yield from certificates(certificate_files(loaded.config), datetime.now(UTC))
     room = _disk(loaded.config)
     if room is not None:
@@ -108,6 +110,33 @@ def _bridge(config: Config) -> Iterator[Finding]:
         yield Finding(Gravity.PROBLEM, each.subject, each.text, each.remedy)
     if not status.problems:
         yield Finding(Gravity.OK, "bridge", "it runs, and reports no problem")
+
+
+def _shared(config: Config) -> tuple[list[Finding], frozenset[str]]:
+    """What the database shows of itself and of the fleet; and the subjects of a status that this says already."""
+    from bridge.journal import JournalError
+    from bridge.journal.members import FleetLag
+    from bridge.journal.opening import open_to_read
+    from bridge.operator.inspector import FleetSnapshot
+    from bridge.operator.operations.fleet import fleet_problems, fleet_status
+    from bridge.workbench.doctor import fleet
+    from bridge.workbench.doctor.finding import Finding, Gravity
+
+    if config.journal.url is None:
+        return [], frozenset()
+    try:
+        journal = open_to_read(config.journal.location)
+        try:
+            facts, members = journal.database_facts(), journal.members()
+        finally:
+            journal.close()
+    except JournalError as error:
+        return [Finding(Gravity.PROBLEM, "database", str(error), "see docs/postgresql.md")], frozenset()
+    assert facts is not None, "it is a database"
+    snapshot = fleet_status(FleetSnapshot("", members, FleetLag()))
+    reported = [Finding(Gravity.PROBLEM, each.subject, each.text, each.remedy) for each in fleet_problems(snapshot)]
+    shared = fleet.fleet(members, config.channels, facts, reported) if config.roles else ()
+    return [*fleet.database(facts), *shared], frozenset({"fleet", *(f"bridge {each.bridge}" for each in members)})
 
 
 def _disk(config: Config) -> Any:
