@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from bridge.channels.message.body_names import BODY_NAMES
 from bridge.common.suggest import did_you_mean
 from bridge.config.body import BodyText
-from bridge.language.checker.operands import unknown_field
-from bridge.language.checker.text_check import foreign_fields
+from bridge.language.checker.conditions.operands import unknown_field
+from bridge.language.checker.statements.text_check import foreign_fields
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.kinds import LABEL, argument_problem, field_kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from bridge.language.checker.resolve import Expansion
+from bridge.language.checker.conditions.resolve import Expansion
 from bridge.language.checker.scope import FalcoMacro, Key, NameKind, Scope
 
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bridge.language.checker.build_scopes import join, make_scopes, unused
+from bridge.language.checker.conditions.resolve import Resolver
 from bridge.language.checker.file_check import CheckedRoute, FileChecker, Otherwise
 from bridge.language.checker.files import Gathered, Parse, Read, RouteFile, gather, read_nothing
 from bridge.language.checker.memory import CheckMemory
-from bridge.language.checker.resolve import Resolver
 from bridge.language.checker.scope import FALCO_MACRO_PREFIX, Known
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity, by_place
 from bridge.language.diagnostics.source import SourceText, Span

@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from bridge.language.checker.anchored import Anchored, anchored
 from bridge.language.checker.changes import with_users
+from bridge.language.checker.conditions.resolve import Expansion
 from bridge.language.checker.pieces import Piece
-from bridge.language.checker.resolve import Expansion
-from bridge.language.checker.route_check import RouteChecker
 from bridge.language.checker.scope import Key, NameKind, Reads, Scope
-from bridge.language.checker.test_check import CaseChecker
+from bridge.language.checker.statements.route_check import RouteChecker
+from bridge.language.checker.statements.test_check import CaseChecker
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import Condition

@@ -6,9 +6,9 @@ from collections.abc import Collection
 
 from bridge.common.suggest import did_you_mean
 from bridge.common.times import parse_time
-from bridge.language.checker.literals import literal_problems
-from bridge.language.checker.route_check import RouteChecker
+from bridge.language.checker.conditions.literals import literal_problems
 from bridge.language.checker.scope import NameKind
+from bridge.language.checker.statements.route_check import RouteChecker
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.program.condition import Kind, Operator
 from bridge.language.program.kinds import field_kind

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from bridge.alert import Priority, parse_priority
 from bridge.alert.catalogue import families
 from bridge.common.durations import parse_duration
-from bridge.language.checker.destinations import DestinationChecker
-from bridge.language.checker.literals import priority_hint
-from bridge.language.checker.memory_check import MemoryChecker
+from bridge.language.checker.conditions.literals import priority_hint
+from bridge.language.checker.conditions.regex_error import explain
+from bridge.language.checker.conditions.resolve import Resolver
 from bridge.language.checker.places import within
-from bridge.language.checker.regex_error import explain
-from bridge.language.checker.resolve import Resolver
-from bridge.language.checker.schedule_check import check_schedule
 from bridge.language.checker.scope import NameKind, Scope
-from bridge.language.checker.text_check import TextChecker
+from bridge.language.checker.statements.destinations import DestinationChecker
+from bridge.language.checker.statements.memory_check import MemoryChecker
+from bridge.language.checker.statements.schedule_check import check_schedule
+from bridge.language.checker.statements.text_check import TextChecker
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import All, Condition

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from bridge.alert import MISSING, Priority, parse_priority
 from bridge.alert.catalogue import service_ports
 from bridge.common.suggest import did_you_mean
-from bridge.language.checker.number_hints import address_hint, integer_hint, network_hint, number_hint
+from bridge.language.checker.conditions.number_hints import address_hint, integer_hint, network_hint, number_hint
+from bridge.language.checker.conditions.regex_error import explain
 from bridge.language.checker.places import within
-from bridge.language.checker.regex_error import explain
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.program.condition import Kind, Operator
 from bridge.language.program.kinds import HEX_OPERATORS, ORDERING, field_kind

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from bridge.alert.catalogue import RETIRED
 from bridge.alert.command import COMMAND_RULE
 from bridge.common.suggest import did_you_mean
-from bridge.language.checker.field_comparison import never_matches, objection
-from bridge.language.checker.foreign import better_operator, foreign_value
-from bridge.language.checker.known_values import misspelt_value
-from bridge.language.checker.literals import literal_problems
-from bridge.language.checker.operands import Broken, Operands
+from bridge.language.checker.conditions.field_comparison import never_matches, objection
+from bridge.language.checker.conditions.foreign import better_operator, foreign_value
+from bridge.language.checker.conditions.known_values import misspelt_value
+from bridge.language.checker.conditions.literals import literal_problems
+from bridge.language.checker.conditions.operands import Broken, Operands
 from bridge.language.checker.scope import FALCO_MACRO_PREFIX, NameKind, expand
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.falco.stock_names import STOCK_LISTS

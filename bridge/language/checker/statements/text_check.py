@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from bridge.common.suggest import did_you_mean
-from bridge.language.checker.operands import unknown_field
+from bridge.language.checker.conditions.operands import unknown_field
 from bridge.language.checker.places import within
 from bridge.language.checker.scope import NameKind, Scope
 from bridge.language.checker.tables import wrong_urls

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from bridge.language.checker.anchored import Anchored, anchored
-from bridge.language.checker.comparison import Comparisons
-from bridge.language.checker.operands import Broken, Operands
+from bridge.language.checker.conditions.comparison import Comparisons
+from bridge.language.checker.conditions.operands import Broken, Operands
 from bridge.language.checker.pieces import Pieces
 from bridge.language.checker.scope import FalcoMacro, NameKind, Reads, Scope
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix

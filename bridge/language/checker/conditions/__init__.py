@@ -1,0 +1,1 @@
+"""Checks conditions: names, operators, types and values."""
