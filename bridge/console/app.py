@@ -17,6 +17,7 @@ from bridge.console import tail
 from bridge.console.access import Access, RefusedError, Visitor
 from bridge.console.api.access import VisitorAccess
 from bridge.console.api.alerts import AlertOperations
+from bridge.console.api.backtests import BacktestOperations
 from bridge.console.api.forwarding import forwarded
 from bridge.console.ask import Act, Ask, Page
 from bridge.console.backtest.endpoints import Endpoints
@@ -29,6 +30,7 @@ from bridge.console.view import HEADERS, STATIC, message, render
 from bridge.history.recent_hits import HitCounter
 from bridge.journal.errors import JournalError
 from bridge.operator.api.app import api_app
+from bridge.operator.api.backtest_operations import backtest_operations
 from bridge.operator.api.operations import Operation, described_operations
 from bridge.operator.api.search_operations import CONSOLE, search_operations
 from bridge.operator.client import AdminClient, AdminError
@@ -87,7 +89,7 @@ def console_app(console: Console) -> ASGIApp:
         Route("/static/{name}", _static, methods=["GET"]),
     ]
     pages = Starlette(routes=listed, exception_handlers={HTTPException: _nothing, Exception: _failed})
-    api = api_app(_operations(console, hits), VisitorAccess(console.access), CONSOLE)
+    api = api_app(_operations(console, hits, backtests), VisitorAccess(console.access), CONSOLE)
 
     async def either(scope: Scope, receive: Receive, send: Send) -> None:
         is_api = scope["type"] == "http" and scope["path"].startswith("/api/")
@@ -96,10 +98,11 @@ def console_app(console: Console) -> ASGIApp:
     return either
 
 
-def _operations(console: Console, hits: HitCounter) -> tuple[Operation, ...]:
+def _operations(console: Console, hits: HitCounter, backtests: Backtests) -> tuple[Operation, ...]:
     """Every operation of the operator API."""
     searches = search_operations(AlertOperations(console.reader, hits, console.client))
-    return *forwarded(described_operations(), console.client), *searches
+    trials = backtest_operations(BacktestOperations(backtests, console.reader.journal))
+    return *forwarded(described_operations(), console.client), *searches, *trials
 
 
 class _Answers:

@@ -38,6 +38,7 @@ class RunningBridge:
 
 def operations_of(bridge: RunningBridge, journal: Location) -> tuple[Operation, ...]:
     """Every operation of the operator API."""
+    from bridge.operator.api.backtest_operations import backtest_operations
     from bridge.operator.api.operations import all_operations
     from bridge.operator.api.search_operations import ElsewhereAlerts, search_operations
     from bridge.operator.operations.channel_test import ChannelOperations
@@ -49,14 +50,18 @@ def operations_of(bridge: RunningBridge, journal: Location) -> tuple[Operation, 
     from bridge.operator.operations.silences import SilenceOperations
     from bridge.operator.operations.status import read_status
 
-    searches = search_operations(ElsewhereAlerts(bridge.inspector.console))
-    return *all_operations(
-        lambda: read_status(bridge.inspector, bridge.routes(), bridge.reload),
-        ChannelOperations(bridge.inspector, bridge.config, bridge.try_channel, bridge.ask_bridge),
-        DeadLetterOperations(journal, bridge.wake_courier),
-        QuarantineOperations(journal),
-        SilenceOperations(bridge.controls),
-        IncidentOperations(bridge.controls),
-        ReloadOperations(bridge.reload),
-        ShadowOperations(bridge.inspector),
-    ), *searches
+    elsewhere = ElsewhereAlerts(bridge.inspector.console)
+    return (
+        *all_operations(
+            lambda: read_status(bridge.inspector, bridge.routes(), bridge.reload),
+            ChannelOperations(bridge.inspector, bridge.config, bridge.try_channel, bridge.ask_bridge),
+            DeadLetterOperations(journal, bridge.wake_courier),
+            QuarantineOperations(journal),
+            SilenceOperations(bridge.controls),
+            IncidentOperations(bridge.controls),
+            ReloadOperations(bridge.reload),
+            ShadowOperations(bridge.inspector),
+        ),
+        *search_operations(elsewhere),
+        *backtest_operations(elsewhere),
+    )

@@ -12,8 +12,9 @@ from bridge.console.reader import Reader, _Watch
 from bridge.operator.client import AdminClient, AdminError
 from bridge.operator.model import ReloadResult, Status
 from tests.channels.hostile import CORPUS
-from tests.console.conftest import Visitor
+from tests.console.conftest import ROUTES, Visitor
 from tests.e2e.harness import Instance
+from tests.support.waiting import wait_until
 
 
 def call(visitor: Visitor, method: str, path: str, status: int = 200, **more: Any) -> Any:
@@ -119,6 +120,28 @@ def test_the_tail_is_a_stream(visitor: Visitor) -> None:
         lines = answer.iter_lines()
         assert next(lines) == b"event: tail"
         assert json.loads(next(lines).removeprefix(b"data: ")) == {"items": [], "skipped": 0}
+
+
+def test_a_backtest_is_run_without_a_browser(reader: Visitor) -> None:
+    """By a program at a console that only shows: the file, the start, the progress, the result and the patch."""
+    file = call(reader, "GET", "/backtests/file")
+    assert (file["text"], file["files"], file["routes"]) == (ROUTES, [file["file"]], ["hostile", "flood", "typed"])
+    text = ROUTES.replace("to    pager", "to    archive")
+    started = call(reader, "POST", "/backtests", json={"text": text, "file": file["file"], "since": "2020-01-01"})
+    path = f"/backtests/{started['id']}"
+    wait_until(lambda: call(reader, "GET", path)["state"] != "running", "the backtest", seconds=120)
+    found = call(reader, "GET", path)
+    rows = {row["channel"]: row for row in found["result"]["rows"] if not row["route"]}
+    assert (rows["pager"]["lost"], rows["archive"]["gained"]) == (len(CORPUS), len(CORPUS)), found
+    assert call(reader, "POST", f"{path}/cancel")["state"] == "done"
+    patch = call(reader, "POST", "/backtests/patch", json={"text": text, "version": file["version"]})["patch"]
+    assert "+  to    archive" in patch
+    stale = call(reader, "POST", "/backtests/patch", 400, json={"text": text, "version": "0"})
+    assert "has changed since it was opened" in stale["detail"]
+    wrong = call(reader, "POST", "/backtests", 400, json={"text": text, "since": "whenever"})
+    assert "is not a time" in wrong["detail"]
+    assert "does not name" in call(reader, "GET", "/backtests/file?file=/etc/passwd", 404)["detail"]
+    assert "no backtest x" in call(reader, "POST", "/backtests/x/cancel", 404)["detail"]
 
 
 def test_both_processes_describe_the_same_operations(bridge: Instance, visitor: Visitor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,8 +14,10 @@ import pytest
 from bridge.console.backtest.edit import Typed
 from bridge.console.backtest.files import EditError, RouteFile, patch_of
 from bridge.console.backtest.hints import Hints
-from bridge.console.backtest.messages import Failed, Tried, Try
+from bridge.console.backtest.messages import Check, Failed, Tried, Try
 from bridge.console.backtest.runs import Backtests
+from bridge.console.backtest.sets import load_edited, load_on_disk
+from bridge.console.backtest.starting import patch_for
 from bridge.console.backtest.trial import Nights, run_trial
 from bridge.journal.location import location_settings
 from tests.channels.hostile import CORPUS, WORD
@@ -204,6 +207,32 @@ def test_routes_that_can_never_match_are_named(tmp_path: Path) -> None:
     assert "is never true" in found["no"]
     routes.write_text(f'{first}route "other" {{ when rule = "b" to c }}\n', "utf-8")
     assert [(each.name, each.shadowed) for each in hints.examined().routes] == [("first", ""), ("other", "")]
+
+
+def test_imported_files_are_edited_too(tmp_path: Path) -> None:
+    """They are listed, checked in their place, and exported as a patch; files that are no routes are not."""
+    config = tmp_path / "falco-bridge.yaml"
+    config.write_text('{"channels": {"c": "file://c.jsonl"}, "routes": ["a.route"], "journal": "j.db"}', "utf-8")
+    main, shared = tmp_path / "a.route", tmp_path / "lib" / "shared.route"
+    shared.parent.mkdir()
+    main.write_text('import "lib/shared.route"\nroute "r" { when noisy to c }\n', "utf-8")
+    shared.write_text("macro noisy = rule = x\n", "utf-8")
+    backtests = Backtests(str(config))
+    with closing(backtests.hints):
+        assert backtests.files() == [str(main), str(shared)]
+        text = "macro noisy = rule = y\n"
+        patch, folder, name = patch_for(backtests, Typed(str(shared), text))
+    assert (folder, name) == (str(tmp_path), "shared.patch")
+    assert "+++ b/lib/shared.route" in patch
+    assert "+macro noisy = rule = y" in patch
+    edited = load_edited(load_on_disk(str(config)), str(shared), text)
+    (route,) = edited.checked.understood
+    assert "rule = y" in str(edited.sources[str(shared)].text)
+    assert route.name == "r"
+    hints = Hints(str(config))
+    assert hints.problems(Check(str(config), str(shared), text)).items == ()
+    found = hints.problems(Check(str(config), str(shared), "macro noisy = rul = y\n"))
+    assert [(each.path, each.code[:1]) for each in found.items if each.severity == "error"] == [(str(shared), "R")]
 
 
 def test_a_backtest_can_be_cancelled(bridge: Instance) -> None:

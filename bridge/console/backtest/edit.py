@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
-from bridge.config.load import RoutingConfig, find_routing_config
 from bridge.console.backtest.files import EditError, RouteFile, read_route_file
 from bridge.console.backtest.messages import LARGEST_TEXT
 
@@ -25,6 +23,13 @@ class Typed:
     since: str = ""
     until: str = ""
     zone: str = ""
+
+
+class EditableFiles(Protocol):
+    """The route files that can be edited."""
+
+    def files(self) -> list[str]:
+        """Their paths. Raises EditError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +50,17 @@ def typed_of(fields: Mapping[str, str]) -> Typed:
     return Typed(fields.get("file", ""), **texts)
 
 
-def route_files(config: str) -> list[str]:
-    """The files of the config's ``routes``. Raises EditError."""
-    found = find_routing_config(Path(config), os.environ)
-    if not isinstance(found, RoutingConfig):
-        raise EditError(found.text().rstrip())
-    return [os.path.normpath(each) for each in found.routes]
-
-
-def open_file(config: str, path: str) -> RouteFile:
+def open_file(files: EditableFiles, path: str) -> RouteFile:
     """One of these files; the first one without a path. Raises EditError."""
-    files = route_files(config)
-    if not files:
+    known = files.files()
+    if not known:
         raise EditError("the config names no route file")
-    if path and path not in files:
-        raise EditError(f"the config does not name {path} in `routes`")
-    return read_route_file(path or files[0])
+    if path and path not in known:
+        raise EditError(f"the config does not name {path} in `routes`, and no route file imports it")
+    return read_route_file(path or known[0])
 
 
-def edit_of(config: str, typed: Typed, *, unchanged: bool = False) -> Edit:
+def edit_of(files: EditableFiles, typed: Typed, *, unchanged: bool = False) -> Edit:
     """The file with what was typed; ``unchanged`` requires the file as it was opened. Raises EditError."""
     if len(typed.text) > LARGEST_TEXT:
         raise EditError(f"the text has more than {LARGEST_TEXT:,} characters")
@@ -71,8 +68,8 @@ def edit_of(config: str, typed: Typed, *, unchanged: bool = False) -> Edit:
         typed.text.encode()
     except UnicodeEncodeError as error:
         raise EditError("the text contains characters that UTF-8 cannot encode") from error
-    file = open_file(config, typed.path)
-    if unchanged and not typed.route and typed.version != file.version:
+    file = open_file(files, typed.path)
+    if unchanged and not typed.route and typed.version and typed.version != file.version:
         raise EditError(f"{file.path} has changed since it was opened; copy your change, and open the file again")
     start = file.part(typed.route).start
     return Edit(file, start, file.edited(typed.route, typed.text))

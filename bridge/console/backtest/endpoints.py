@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import PurePath
 from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bridge.common.human_times import HUMAN_TIME_FORMS, parse_human_time
-from bridge.common.timezone import find_zone
 from bridge.console.access import RefusedError, Visitor
 from bridge.console.backtest.edit import Edit, Typed, edit_of, typed_of
-from bridge.console.backtest.files import EditError, patch_of, place_of
-from bridge.console.backtest.messages import Answer, Check, Complete, Failed, Options, Problem, Problems, Try
+from bridge.console.backtest.files import EditError
+from bridge.console.backtest.messages import Answer, Check, Complete, Failed, Options, Problem, Problems
 from bridge.console.backtest.runs import Backtests, Run
+from bridge.console.backtest.starting import patch_for, start_backtest
 from bridge.console.forms import read_body, read_form
-from bridge.journal.location import Location, location_settings
+from bridge.journal.location import Location
 from bridge.operator.serving.work import in_thread
 
 _LARGEST = 4 << 20
@@ -64,28 +61,15 @@ class Endpoints:
 
     def _started(self, typed: Typed) -> Run:
         try:
-            edit = edit_of(self.backtests.config, typed)
-            since_ns, until_ns = _span(typed)
+            return start_backtest(self.backtests, self.journal, typed)
         except EditError as error:
             return self.backtests.refuse(typed, str(error))
-        zone = typed.zone if find_zone(typed.zone) else "UTC"
-        settings = location_settings(self.journal)
-        asked = Try(self.backtests.config, edit.file.path, edit.text, settings, since_ns, until_ns, zone)
-        return self.backtests.start(typed, asked)
 
     async def _patch(self, request: Request, visitor: Visitor) -> Response:
         typed = typed_of(await _form(request, visitor))
 
-        def made() -> tuple[str, str]:
-            edit = edit_of(self.backtests.config, typed, unchanged=True)
-            name = place_of(edit.file.path, self.backtests.config)[1]
-            patch = patch_of(edit.file, edit.text, name)
-            if not patch:
-                raise EditError("nothing is changed, so there is no patch")
-            return patch, f"{PurePath(name).stem}.patch"
-
         try:
-            patch, name = await in_thread(made)
+            patch, _, name = await in_thread(lambda: patch_for(self.backtests, typed))
         except EditError as error:
             return _shown(self.backtests.refuse(typed, str(error)))
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
@@ -111,7 +95,7 @@ class Endpoints:
         typed = Typed(sent.file, sent.text.replace("\r\n", "\n"), sent.route)
         config = self.backtests.config
         try:
-            edit = edit_of(config, typed)
+            edit = edit_of(self.backtests, typed)
         except EditError as error:
             return Failed(str(error))
         units = _Units(typed.text)
@@ -145,20 +129,6 @@ def _shown(run: Run) -> Response:
 
 def _json(value: object) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json", headers=_HEADERS)
-
-
-def _span(typed: Typed) -> tuple[int | None, int | None]:
-    """The times of a backtest. Raises EditError."""
-    now_ns, zone = time.time_ns(), find_zone(typed.zone) if typed.zone else None
-    found: dict[str, int | None] = {}
-    for name, text in (("since", typed.since.strip()), ("until", typed.until.strip())):
-        found[name] = parse_human_time(text, now_ns, zone) if text else None
-        if text and found[name] is None:
-            raise EditError(f"`{text}` is not a time; {HUMAN_TIME_FORMS}")
-    since_ns, until_ns = found["since"], found["until"]
-    if since_ns is not None and until_ns is not None and since_ns >= until_ns:
-        raise EditError("the beginning must be a time before the end")
-    return since_ns, until_ns
 
 
 def _own(found: Problems, edit: Edit, length: int, units: _Units) -> Problems:

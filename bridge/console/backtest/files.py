@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.config.load import RoutingConfig, find_routing_config
 from bridge.console.backtest.messages import LARGEST_TEXT
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.syntax import tree as syntax
@@ -69,6 +70,22 @@ def read_route_file(path: str) -> RouteFile:
     if len(raw) > LARGEST_TEXT:
         raise EditError(f"{path}: is larger than {LARGEST_TEXT >> 10} KiB; use falco-bridge diff")
     return RouteFile(path, raw)
+
+
+def route_files(config: str) -> list[str]:
+    """The files of the config's ``routes``. Raises EditError."""
+    found = find_routing_config(Path(config), os.environ)
+    if not isinstance(found, RoutingConfig):
+        raise EditError(found.text().rstrip())
+    return [os.path.normpath(each) for each in found.routes]
+
+
+def imports_others(path: str) -> bool:
+    """Whether a route file may import other files."""
+    try:
+        return b"import" in Path(path).read_bytes()
+    except OSError:
+        return False
 
 
 def routes_of(text: str) -> list[str]:

@@ -86,7 +86,8 @@ class Hints:
 
     def examined(self) -> Examined:
         """The routes on the disk. Raises UnusableError."""
-        config = self._read().config
+        on_disk = self._read()
+        config = on_disk.config
         if self._examined is not None and self._examined[0] == self._stamp:
             return self._examined[1]
         checked = load_routes(config.routes, config.known).checked
@@ -97,7 +98,8 @@ class Hints:
             spans = [route.span] if route.when is None else [route.when.span, route.span]
             never = next((why[span] for span in spans if span in why), "")
             found.append(ExaminedRoute(route.name, route.span.path, never))
-        examined = Examined(tuple(found))
+        files = tuple(path for path in on_disk.loaded.sources if path.endswith(".route"))
+        examined = Examined(tuple(found), files)
         self._examined = (self._stamp, examined)
         return examined
 

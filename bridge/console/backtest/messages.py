@@ -171,6 +171,8 @@ class Examined(msgspec.Struct, frozen=True, tag="examined"):
     """The routes on the disk."""
 
     routes: tuple[ExaminedRoute, ...]
+    files: tuple[str, ...] = ()
+    """The route files that they were read from, imported ones included."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

@@ -9,7 +9,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from bridge.console.backtest.edit import Typed
-from bridge.console.backtest.messages import Answer, Check, Complete, Examine, Failed, Progress, Tried, Try
+from bridge.console.backtest.files import imports_others, route_files
+from bridge.console.backtest.messages import Answer, Check, Complete, Examine, Examined, Failed, Progress, Tried, Try
 from bridge.console.backtest.worker import Worker
 
 MOST_RUNNING = 2
@@ -85,6 +86,14 @@ class Backtests:
                 self._examined = (time.monotonic(), found)
             return self._examined[1]
 
+    def files(self) -> list[str]:
+        """The route files that can be edited: those of the config, and those that they import. Raises EditError."""
+        named = route_files(self.config)
+        if not any(map(imports_others, named)):
+            return named
+        examined = self.examined()
+        return list(dict.fromkeys((*named, *(examined.files if isinstance(examined, Examined) else ()))))
+
     def running(self) -> list[Run]:
         """Those that have no result yet."""
         with self._lock:
@@ -130,6 +139,13 @@ class Hinting:
             return answer or Failed("checking takes too long, or needs too much memory")
         finally:
             self._lock.release()
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        with self._lock:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close()
 
     def _answer(self, worker: Worker, asked: Check | Complete | Examine, seconds: float) -> Answer | None:
         answer = worker.ask(asked, seconds)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.console.ask import Ask, Page
-from bridge.console.backtest.edit import Typed, open_file, route_files
+from bridge.console.backtest.edit import Typed, open_file
 from bridge.console.backtest.files import EditError, RouteFile, place_of, routes_of
 from bridge.console.backtest.messages import LARGEST_TEXT, MOST_SECONDS, Failed, Tried
+from bridge.console.backtest.runs import Backtests
 
 _SINCE = "24h"
 
@@ -16,7 +17,7 @@ def _values(ask: Ask) -> dict[str, object] | None:
     backtests = ask.backtests
     run = backtests.find(ask.text("run"))
     typed = None if run is None else run.typed
-    files, file, problem = _opened(backtests.config, typed, ask)
+    files, file, problem = _opened(backtests, typed, ask)
     if typed is None:
         typed, problem = _fresh(file, ask, problem)
     result = None if run is None else run.result
@@ -42,12 +43,12 @@ def _shown(path: str, config: str) -> str:
     return str(Path(path).relative_to(folder)) if Path(path).is_relative_to(folder) else path
 
 
-def _opened(config: str, typed: Typed | None, ask: Ask) -> tuple[list[str], RouteFile | None, str]:
-    """The files of the config, the chosen one, and what is wrong."""
+def _opened(backtests: Backtests, typed: Typed | None, ask: Ask) -> tuple[list[str], RouteFile | None, str]:
+    """The files that can be edited, the chosen one, and what is wrong."""
     files: list[str] = []
     try:
-        files = route_files(config)
-        return files, open_file(config, ask.text("file") if typed is None else typed.path), ""
+        files = backtests.files()
+        return files, open_file(backtests, ask.text("file") if typed is None else typed.path), ""
     except EditError as error:
         return files, None, str(error)
 

@@ -1,0 +1,96 @@
+"""The operations on backtests, for programs: what the page Backtest does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from bridge.console.backtest.edit import Typed, open_file, typed_of
+from bridge.console.backtest.files import EditError, routes_of
+from bridge.console.backtest.messages import Failed, Tried
+from bridge.console.backtest.runs import Backtests, Run
+from bridge.console.backtest.starting import patch_for, start_backtest
+from bridge.journal.location import Location
+from bridge.operator.actor import Actor, OperationError
+from bridge.operator.backtest_model import (
+    BacktestResult,
+    BacktestStatus,
+    EditedRoutes,
+    NameBacktest,
+    RouteFileText,
+    RoutesPatch,
+    ShowRouteFile,
+    StartBacktest,
+)
+
+_WRONG, _UNKNOWN, _TOO_MANY = 400, 404, 429
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestOperations:
+    """The operations of one console. Callable from any thread."""
+
+    backtests: Backtests
+    journal: Location
+
+    def file(self, _actor: Actor, request: ShowRouteFile) -> RouteFileText:
+        """One route file."""
+        try:
+            files, file = self.backtests.files(), open_file(self.backtests, request.file)
+        except EditError as error:
+            raise OperationError(str(error), _UNKNOWN) from error
+        return RouteFileText(
+            file=file.path, version=file.version, text=file.text, routes=routes_of(file.text), files=files
+        )
+
+    def patch(self, _actor: Actor, request: EditedRoutes) -> RoutesPatch:
+        """An edit as a patch."""
+        try:
+            patch, folder, _ = patch_for(self.backtests, self._typed(request))
+        except EditError as error:
+            raise OperationError(str(error), _WRONG) from error
+        return RoutesPatch(folder=folder, patch=patch)
+
+    def start(self, _actor: Actor, request: StartBacktest) -> BacktestStatus:
+        """Start one."""
+        try:
+            run = start_backtest(self.backtests, self.journal, self._typed(request))
+        except EditError as error:
+            raise OperationError(str(error), _WRONG) from error
+        if run.worker is None and isinstance(run.result, Failed):
+            raise OperationError(run.result.text, _TOO_MANY)
+        return _status(run)
+
+    def show(self, _actor: Actor, request: NameBacktest) -> BacktestStatus:
+        """Its progress, or its result."""
+        return _status(self._find(request))
+
+    def cancel(self, _actor: Actor, request: NameBacktest) -> BacktestStatus:
+        """Stop one."""
+        run = self._find(request)
+        self.backtests.cancel(run)
+        return _status(run)
+
+    def _typed(self, request: EditedRoutes | StartBacktest) -> Typed:
+        return typed_of({name: getattr(request, name) for name in request.__struct_fields__})
+
+    def _find(self, request: NameBacktest) -> Run:
+        run = self.backtests.find(request.id)
+        if run is None:
+            raise OperationError(f"no backtest {request.id} is stored; POST /api/v1/backtests starts one", _UNKNOWN)
+        return run
+
+
+def _status(run: Run) -> BacktestStatus:
+    result = run.result
+    state = "running" if result is None else "done" if isinstance(result, Tried) else "failed"
+    return BacktestStatus(
+        id=run.id,
+        state=state,
+        started_ns=run.started_ns,
+        done=run.progress.done,
+        all=run.progress.all,
+        problem=result.text if isinstance(result, Failed) else "",
+        result=msgspec.convert(msgspec.to_builtins(result), BacktestResult) if isinstance(result, Tried) else None,
+    )
