@@ -21,7 +21,8 @@ from bridge.journal.opening import open_for_router
 from bridge.operator.inspector import FleetSnapshot
 from bridge.operator.operations.fleet import fleet_problems, fleet_status
 from bridge.workbench.doctor.finding import Finding, Gravity
-from bridge.workbench.doctor.fleet import database, fleet
+from bridge.workbench.doctor.fleet import database, fleet, keys
+from tests.support.builders import program_of
 from tests.support.postgres import drop_schema, in_schema, new_schema
 
 FACTS = DatabaseFacts(97, 20, "*", 1, "on", autovacuum=True, partitions=4, bridges=("one", "two"))
@@ -86,6 +87,16 @@ def test_what_is_wrong_with_a_fleet_is_found(members: tuple[MemberRecord, ...], 
     """Each has one finding, and says what to do."""
     assert texts(members) == [found]
     assert all(each.remedy for each in findings(members))
+
+
+def test_routes_whose_clauses_have_different_keys_are_named() -> None:
+    """One bridge decides about all of their alerts. With one key, or without memory, a route is spread."""
+    program = program_of("""
+route "spread" { after 3 in 1m by user.name  throttle 1 per 1h by user.name  to chat }
+route "together" { after 3 in 1m by user.name  throttle 1 per 1h by k8s.pod.name  to chat }
+route "plain" { to chat }
+""")
+    assert [(each.gravity, each.subject) for each in keys(program)] == [(Gravity.OK, 'route "together"')]
 
 
 def test_roles_that_no_bridge_or_only_one_has_are_found() -> None:

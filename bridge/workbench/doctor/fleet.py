@@ -15,6 +15,8 @@ from bridge.journal.members import (
     DatabaseFacts,
     MemberRecord,
 )
+from bridge.language.program.program import Program
+from bridge.routing.partitions.placement import key_fields
 from bridge.workbench.doctor.finding import Finding, Gravity
 
 _SKEW_SECONDS = 5.0
@@ -43,6 +45,16 @@ def fleet(
     if not found:
         noun = "1 bridge has" if len(bridges) == 1 else f"{len(bridges)} bridges have"
         yield Finding(Gravity.OK, "fleet", f"{noun} all roles, channels and partitions")
+
+
+def keys(program: Program) -> Iterator[Finding]:
+    """Routes about which one bridge of the fleet decides alone, whatever their keys."""
+    for route in program.routes:
+        if key_fields(route) == ():
+            yield Finding(
+                Gravity.OK, f'route "{route.name}"', "its clauses have different keys, so that one bridge of the fleet "
+                "decides about all of its alerts", "give them one key, if it matches many alerts",
+            )  # fmt: skip
 
 
 def database(facts: DatabaseFacts) -> Iterator[Finding]:

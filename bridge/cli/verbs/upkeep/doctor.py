@@ -58,6 +58,7 @@ def _findings(path: Path, span: Span) -> Iterator[Finding]:
     from bridge.config.load import load_config
     from bridge.workbench.doctor.certificates import certificate_files, certificates
     from bridge.workbench.doctor.examine import disk
+    from bridge.workbench.doctor.fleet import keys
 
     loaded = load_config(path, os.environ)
     yield from _config(loaded)
@@ -72,6 +73,8 @@ def _findings(path: Path, span: Span) -> Iterator[Finding]:
         yield from disk(room)
     program = _program(loaded.config)
     if program is not None:
+        if loaded.config.roles:
+            yield from keys(program)
         yield from _history(loaded.config, program, span)
 
 
