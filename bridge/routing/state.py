@@ -61,19 +61,19 @@ class Table:
 
     def put(self, key: bytes, row: Any, due_ns: int | None = None) -> None:
         """Replace the row of a key, and its timer."""
-        rows = self.rows
+        rows, due = self.rows, self.due
         if rows.pop(key, None) is None:
             self.state.size += 1
             if len(rows) >= self.limit:
                 self.state.too_large[self.clause] = self
         rows[key] = row
         if due_ns is not None:
-            before = self.due.get(key)
-            self.due[key] = due_ns
+            before = due.get(key)
+            due[key] = due_ns
             if before is None or due_ns < before:
                 self.state.push_timer(due_ns, self.clause, key)
-        elif key in self.due:
-            del self.due[key]
+        elif due:
+            due.pop(key, None)
         changed = self.changed
         if not changed:
             self.state.changed.append(self)

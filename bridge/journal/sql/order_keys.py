@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from hashlib import blake2b
 
 from bridge.delivery import HEALTH_ALERT_ROUTE
 from bridge.routing import Notification
@@ -12,6 +12,8 @@ OPEN = "state IN ('pending', 'claimed')"
 HEALTH_ALERT_KEY = 0
 """The key of health alerts. Keys of incidents and routes are positive. A delivery that was released from its order key
 has a negative key of its own."""
+
+_begin = blake2b(digest_size=8).copy
 
 
 def order_key(notification: Notification) -> int | None:
@@ -35,5 +37,6 @@ def is_released(key: int | None) -> bool:
 
 
 def _number(name: str) -> int:
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return (int.from_bytes(digest) >> 2) + 1
+    hashed = _begin()
+    hashed.update(name.encode("utf-8", "surrogatepass"))
+    return (int.from_bytes(hashed.digest()) >> 2) + 1

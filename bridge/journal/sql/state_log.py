@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import msgspec
@@ -40,6 +41,16 @@ class LoggedChange(NamedTuple):
     def deleted(self) -> bool:
         """Whether the row was removed."""
         return self.row == _NIL
+
+
+class _LogRow(NamedTuple):
+    """A row of the log, without what it says of its keys."""
+
+    number: int
+    keys: list[tuple[int, Sequence[bytes]]]
+    """The numbers of clauses, each with the keys that changed."""
+    changes: int
+    bytes: int
 
 
 _decoder = msgspec.msgpack.Decoder(
@@ -75,8 +86,8 @@ class StateLog:
         """The number of each clause that was written."""
         self._last = -1
         """The number of the newest row of the log."""
-        self._logged: deque[tuple[int, int, int]] = deque()
-        """Number, changes and bytes of each row of the log, the oldest first."""
+        self._logged: deque[_LogRow] = deque()
+        """The rows of the log, the oldest first."""
         self._latest: defaultdict[int, dict[bytes, int]] = defaultdict(dict)
         """For each clause and key in the log, the number of the row with its latest change."""
         self._changes = 0
@@ -93,10 +104,10 @@ class StateLog:
             some.append(change)
             count += len(change.keys)
             if count >= _CHANGES_A_ROW:
-                self._append(connection, some, count)
+                self._append(connection, some)
                 some, count = [], 0
         if some:
-            self._append(connection, some, count)
+            self._append(connection, some)
         while len(self._logged) > 1 and (self._changes > _MOST_CHANGES or self._bytes > _MOST_BYTES):
             self._apply_oldest(connection)
 
@@ -107,14 +118,9 @@ class StateLog:
         self._changes = self._bytes = 0
         self._last = last
         for number, data in connection.execute("SELECT number, changes FROM state_log ORDER BY number"):
-            changes = decode_log(data)
-            for each in changes:
-                self._latest[each.clause][each.key] = number
-            self._logged.append((number, len(changes), len(data)))
-            self._changes += len(changes)
-            self._bytes += len(data)
+            self._add(number, [(clause, keys) for clause, keys, _, _ in _groups(data)], len(data))
 
-    def _append(self, connection: Connection, changes: Sequence[Change], count: int) -> None:
+    def _append(self, connection: Connection, changes: Sequence[Change]) -> None:
         self._last += 1
         numbered = []
         for identity, keys, rows, due_ns in changes:
@@ -122,28 +128,43 @@ class StateLog:
             if number is None:
                 number = self._numbers[identity] = _number(connection, identity)
             numbered.append((number, keys, rows, due_ns))
-            self._latest[number].update(dict.fromkeys(keys, self._last))
         data = _compress(encode_changes(numbered))
         connection.execute("INSERT INTO state_log VALUES (?, ?)", (self._last, data))
-        self._logged.append((self._last, count, len(data)))
-        self._changes += count
-        self._bytes += len(data)
+        self._add(self._last, [(clause, keys) for clause, keys, _, _ in numbered], len(data))
+
+    def _add(self, number: int, keys: list[tuple[int, Sequence[bytes]]], size: int) -> None:
+        """A row of the log has the latest change of these keys, by the number of their clause."""
+        for clause, changed in keys:
+            self._latest[clause].update(zip(changed, repeat(number)))
+        row = _LogRow(number, keys, sum([len(changed) for _, changed in keys]), size)
+        self._logged.append(row)
+        self._changes += row.changes
+        self._bytes += row.bytes
 
     def _apply_oldest(self, connection: Connection) -> None:
         """Move the oldest row of the log to the table. Its order is the table's, so neighbours share a page."""
-        number, count, size = self._logged.popleft()
-        self._changes -= count
-        self._bytes -= size
-        (data,) = connection.execute("SELECT changes FROM state_log WHERE number = ?", (number,)).fetchone()
-        current: dict[tuple[int, bytes], LoggedChange] = {}
-        for clause, keys, rows, due_ns in _groups(data):
+        row = self._logged.popleft()
+        self._changes -= row.changes
+        self._bytes -= row.bytes
+        current: list[tuple[int, bytes]] = []
+        for clause, keys in row.keys:
             latest = self._latest[clause]
-            for place in [place for place, key in enumerate(keys) if latest.get(key) == number]:
-                key = keys[place]
-                current[clause, key] = LoggedChange(clause, key, bytes(rows[place]), due_ns[place])
-        for clause, key in current:
+            current += [(clause, key) for key in keys if latest.get(key) == row.number]
+        if current:  # it is read only where something of it is still the latest
+            self._apply(connection, row.number, current)
+        connection.execute("DELETE FROM state_log WHERE number = ?", (row.number,))
+
+    def _apply(self, connection: Connection, number: int, current: Sequence[tuple[int, bytes]]) -> None:
+        """Move the latest changes of these clauses and keys."""
+        (data,) = connection.execute("SELECT changes FROM state_log WHERE number = ?", (number,)).fetchone()
+        wanted = set(current)
+        changes: dict[tuple[int, bytes], LoggedChange] = {}
+        for clause, keys, rows, due_ns in _groups(data):
+            for place in [place for place, key in enumerate(keys) if (clause, key) in wanted]:
+                changes[clause, keys[place]] = LoggedChange(clause, keys[place], bytes(rows[place]), due_ns[place])
+        for clause, key in changes:
             del self._latest[clause][key]
-        in_order = [current[place] for place in sorted(current)]
+        in_order = [changes[place] for place in sorted(changes)]
         connection.executemany(
             "INSERT INTO state VALUES (?, ?, ?, ?) "
             "ON CONFLICT (clause, key) DO UPDATE SET row = excluded.row, due_ns = excluded.due_ns",
@@ -153,7 +174,6 @@ class StateLog:
             "DELETE FROM state WHERE clause = ? AND key = ?",
             [(each.clause, each.key) for each in in_order if each.deleted],
         )
-        connection.execute("DELETE FROM state_log WHERE number = ?", (number,))
 
 
 def _split(changes: Sequence[Change]) -> Iterator[Change]:

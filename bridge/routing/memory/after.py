@@ -57,19 +57,19 @@ class AfterStage:
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Pass the N-th match and empty the window. With ``distinct``, the key ends with the hash of F."""
         key, value = (key[:-HASH_SIZE], key[-HASH_SIZE:]) if self._distinct else (key, b"")
-        row: Window | None = table.get(key)
+        row: Window | None = table.rows.get(key)
         newest = passage.event_ns if row is None else max(row.newest_ns, passage.event_ns)
-        counted = (
-            self._with_value(row, passage, newest, value) if self._distinct else self._with_time(row, passage, newest)
-        )
-        found = len(counted.values) if self._distinct else len(counted.times)
+        values = self._values(row, passage, newest, value) if self._distinct else _NO_VALUES
+        times = self._times(row, passage, newest) if not self._distinct else ()
+        found = len(values) if self._distinct else len(times)
+        first_ns = min(values.values()) if self._distinct else times[0]
         if found < self._count:
-            table.put(key, counted, newest + self._window_ns + LATENESS_NS)
-            return StageResult(reason=Reason.BELOW_THRESHOLD, detail=self._numbers(counted, found, now_ns))
-        times = sorted(counted.values.values()) if self._distinct else counted.times
+            table.put(key, Window(newest, pack(passage), times, values), newest + self._window_ns + LATENESS_NS)
+            numbers = f"{found} of {self._count} since {moment(first_ns, now_ns)}"
+            return StageResult((), Reason.BELOW_THRESHOLD, numbers)
+        last_ns = max(values.values()) if self._distinct else times[-1]
         table.remove(key)
-        passed = msgspec.structs.replace(passage, count=found, first_ns=times[0], last_ns=times[-1])
-        return StageResult((passed,))
+        return StageResult((msgspec.structs.replace(passage, count=found, first_ns=first_ns, last_ns=last_ns),))
 
     def wake(self, table: Table, key: bytes, _now_ns: int) -> StageResult:
         """The window is over: nothing in it can count any more."""
@@ -83,26 +83,22 @@ class AfterStage:
             return StageResult()
         return release(table, row.last, self._window_ns, now_ns)
 
-    def _numbers(self, counted: Window, found: int, now_ns: int) -> str:
-        """``2 of 3 since 12:04``."""
-        first_ns = min(counted.values.values()) if self._distinct else counted.times[0]
-        return f"{found} of {self._count} since {moment(first_ns, now_ns)}"
-
-    def _with_time(self, row: Window | None, passage: Passage, newest: int) -> Window:
+    def _times(self, row: Window | None, passage: Passage, newest: int) -> tuple[int, ...]:
+        """The event times in the window, ascending."""
         if row is None:
-            return Window(newest, pack(passage), (passage.event_ns,), _NO_VALUES)
+            return (passage.event_ns,)
         if newest == passage.event_ns and row.times[0] > newest - self._window_ns:  # in order, and all in the window
-            return Window(newest, pack(passage), (*row.times, newest), _NO_VALUES)
+            return (*row.times, newest)
         times = list(row.times)
         insort(times, passage.event_ns)
-        inside = tuple(times[bisect_right(times, newest - self._window_ns) :])
-        return Window(newest, pack(passage), inside, _NO_VALUES)
+        return tuple(times[bisect_right(times, newest - self._window_ns) :])
 
-    def _with_value(self, row: Window | None, passage: Passage, newest: int, value: bytes) -> Window:
+    def _values(self, row: Window | None, passage: Passage, newest: int, value: bytes) -> dict[bytes, int]:
+        """The newest event time of each value in the window."""
         values = {} if row is None else dict(row.values)
         values[value] = max(values.get(value, passage.event_ns), passage.event_ns)
         oldest = newest - self._window_ns
-        return Window(newest, pack(passage), values={each: at for each, at in values.items() if at > oldest})
+        return {each: at for each, at in values.items() if at > oldest}
 
 
 def release(table: Table, passage: Passage, window_ns: int, now_ns: int) -> StageResult:

@@ -53,7 +53,8 @@ def decide_with_memory(
     event_ns = 0
     if engine is not None:
         pipelines, event_ns = engine.pipelines, event_time(alert[0], now_ns)
-        found.held += engine.observe(state, *alert, event_ns, now_ns, silenced, found.faults)
+        if engine.watches:
+            found.held += engine.observe(state, *alert, event_ns, now_ns, silenced, found.faults)
     for index in matched:
         pipeline = pipelines.get(index)
         try:
@@ -93,12 +94,14 @@ def plain(route: Route, index: int, alert: Alert, silenced: Callable[[str], str 
 
 def _remember(pipeline: Pipeline, alert: tuple[Alert, Alert], event_ns: int, turn: Turn, found: Found) -> None:
     """A route with memory matched."""
+    original, redacted = alert
     route = pipeline.route
-    run = pipeline.match(turn.state, *alert, event_ns, turn.now_ns, turn.silenced)
+    passage = pipeline.passage(original, redacted, event_ns)
+    run = pipeline.enter(turn.state, passage, turn.now_ns, turn.silenced)
     channels: tuple[str, ...] = ()
     for each in run.emissions:
-        if is_plain(each, alert[0].id):
-            channels = route.destinations(alert[0].get)
+        if is_plain(each, original.id):
+            channels = route.destinations(original.get) if route.tables else route.to
             found.now.append(each)
         else:
             found.held.append(each)

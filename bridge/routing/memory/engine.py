@@ -60,6 +60,8 @@ class Engine:
             for pipeline in self.pipelines.values()
             for watch in pipeline.watches
         ]
+        self.watches = bool(self._watchers)
+        """Whether a clause watches for alerts besides those of its route: ``observe`` does nothing without one."""
         self._watching = Matcher(_watch_program(self._watchers), labels) if self._watchers else None
 
     @property

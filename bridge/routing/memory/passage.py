@@ -42,16 +42,8 @@ class Passage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Escalations to channels that a table named: after how long, and to which channel."""
 
 
-_NO_VALUES: dict[str, str] = {}
+NO_VALUES: dict[str, str] = {}
 """Shared by all passages without values, so that each does not need a dictionary. It is never changed."""
-
-
-def single(alert_id: str, event_ns: int, severity: int, keys: tuple[bytes, ...], shown: str) -> Passage:
-    """The passage of one match."""
-    kind = NotificationKind.SINGLE
-    return Passage(alert_id, event_ns, severity, keys, shown, kind, 1, event_ns, event_ns, 0, _NO_VALUES)
-
-
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Passage).decode
 

@@ -25,7 +25,7 @@ from bridge.routing.memory.describe import describe
 from bridge.routing.memory.incident import RESOLVE_AFTER_NS, Incident, IncidentStage
 from bridge.routing.memory.keys import HASH_SIZE, key_reader, shown_key
 from bridge.routing.memory.new import NewStage
-from bridge.routing.memory.passage import Passage, single
+from bridge.routing.memory.passage import NO_VALUES, Passage
 from bridge.routing.memory.stage import SilencedBy, Speaking, StageResult, not_silenced
 from bridge.routing.memory.stages import PlacedStage, Watch, own_key, placed_stages, watches_of
 from bridge.routing.notification import NotificationKind
@@ -118,14 +118,9 @@ class Pipeline:
         else:
             keys = tuple([read(alert) for read in readers])
         severity = int(alert.priority) if self._severity is None else self._severity
-        passage = single(alert.id, event_ns, severity, keys, self._shown(redacted))
+        kind, shown = NotificationKind.SINGLE, self._shown(redacted)
+        passage = Passage(alert.id, event_ns, severity, keys, shown, kind, 1, event_ns, event_ns, 0, NO_VALUES)
         return self._with_channels(passage, alert) if self._has_tables else passage
-
-    def match(
-        self, state: State, alert: Alert, redacted: Alert, event_ns: int, now_ns: int, silenced: SilencedBy
-    ) -> Run:
-        """The route matched an alert."""
-        return self.enter(state, self.passage(alert, redacted, event_ns), now_ns, silenced)
 
     def enter(self, state: State, passage: Passage, now_ns: int, silenced: SilencedBy) -> Run:
         """A match of the route, as ``passage`` returned it, passes the clauses."""
@@ -137,9 +132,9 @@ class Pipeline:
         for place, (enter, identity) in enumerate(self._entrances):
             outcome = enter(tables.get(identity) or state.table(identity), passage, keys[place], now_ns)
             passed = outcome.passed
-            if len(passed) != 1 or outcome.reason is not None:
-                if not passed:
-                    return Run((), outcome.reason, outcome.detail, incident)
+            if not passed:
+                return Run((), outcome.reason, outcome.detail, incident)
+            if outcome.reason is not None or len(passed) != 1:
                 run = self._continue(state, outcome, place, now_ns, silenced)
                 return Run(run.emissions, run.reason, run.detail, incident)
             passage = passed[0]

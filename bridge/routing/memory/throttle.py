@@ -43,7 +43,7 @@ class ThrottleStage:
             return StageResult((passage,))
         row = self._current(row, now_ns)
         if len(row.sent) < self._count:
-            self._store(table, key, Slots((*row.sent, now_ns)), now_ns)
+            table.put(key, Slots((*row.sent, now_ns)), now_ns + self._window_ns)
             if row.held:
                 passage = msgspec.structs.replace(passage, suppressed=passage.suppressed + row.held)
             return StageResult((passage,))

@@ -81,7 +81,8 @@ class Bench:
         self._record(self.engine.observe(self.state, alert, alert, event_ns, self.now, self.silenced, faults))
         assert not faults
         if 0 in self.matcher.match(alert, self.now):
-            run = self.engine.pipelines[0].match(self.state, alert, alert, event_ns, self.now, self.silenced)
+            pipeline = self.engine.pipelines[0]
+            run = pipeline.enter(self.state, pipeline.passage(alert, alert, event_ns), self.now, self.silenced)
             self.reasons.append("sent" if run.reason is None else run.reason.value)
             self._record(run.emissions)
         self._record(self.engine.evict(self.state, self.now, self.silenced, faults))
