@@ -53,6 +53,8 @@ _encode_sorted = msgspec.json.Encoder(order="deterministic").encode
 _alert_decoder = msgspec.json.Decoder(_AlertBody)
 _notification_decoder = msgspec.json.Decoder(_NotificationBody)
 _decisions_decoder = msgspec.json.Decoder(tuple[_DecisionBody, ...])
+_PRIORITIES = {int(each): each for each in Priority}
+"""``Priority(number)`` costs ten times as much."""
 _REASONS: dict[str, Reason] = {**{each.value: each for each in Reason}, "notified": Reason.SENT}
 """By the word in the journal; journals of format 3 say ``notified``."""
 
@@ -79,7 +81,7 @@ def decode_alert(identity: str, body: bytes) -> Alert:
     return Alert(
         identity,
         stored.time_ns,
-        Priority(stored.priority),
+        _PRIORITIES[stored.priority],
         stored.rule,
         stored.source,
         stored.hostname,
@@ -108,7 +110,7 @@ def partial_decoder(fields: Collection[str]) -> Callable[[str, bytes], Alert]:
         return Alert(
             identity,
             stored.time_ns,
-            Priority(stored.priority),
+            _PRIORITIES[stored.priority],
             stored.rule,
             stored.source,
             stored.hostname,
@@ -131,7 +133,7 @@ def encode_notification(notification: Notification) -> bytes:
             notification.message,
             notification.context,
             notification.fields,
-            tuple([(link.name, link.url) for link in notification.links]),
+            tuple([(link.name, link.url) for link in notification.links]) if notification.links else (),
         )
     )
 

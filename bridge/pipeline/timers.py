@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import structlog
 
 from bridge.common.clock import SYSTEM_CLOCK, Clock
@@ -15,8 +17,13 @@ from bridge.sources.contract import Aborted
 _CHECK_SECONDS = 0.2
 """How often due timers are looked for: an alert may set one earlier than all others."""
 _FAULT_SECONDS = 5.0
-_TIMERS_PER_STEP = 300
-"""So few that an alert that is received meanwhile waits for milliseconds."""
+_MOST_TIMERS = 300
+_FEWEST_TIMERS = 20
+"""How many timers a step fires."""
+_STEP_SECONDS = 0.01
+"""CPU time of a step. An alert that is received meanwhile waits for it."""
+
+_YIELD_SECONDS = 0.001
 
 
 class Timers(Background):
@@ -26,18 +33,34 @@ class Timers(Background):
         super().__init__("timers")
         self._clock = clock
         self._intake = intake
+        self._limit = _MOST_TIMERS
+        """How many timers the next step fires."""
         self._log = structlog.get_logger("timers")
 
     def _run(self) -> None:
         while not self._stop.wait(_CHECK_SECONDS):
             try:
                 while not self._stop.is_set() and self._is_due():
-                    self._intake.fire_timers(self._clock.wall_ns(), _TIMERS_PER_STEP)
+                    self._step()
             except Aborted:
                 return
             except Exception:  # noqa: BLE001  # the thread must not end
                 self._log.exception("timers failed", again_seconds=_FAULT_SECONDS)
                 self._stop.wait(_FAULT_SECONDS)
+
+    def _step(self) -> None:
+        """Fire some timers. Alerts that waited meanwhile come before the next step, for as long as this one took.
+
+        Otherwise a step would come between any two batches, and a source that reads a batch every 20 ms would fall
+        behind where a step takes longer than that.
+        """
+        started, cpu = time.monotonic(), time.thread_time()
+        self._intake.fire_timers(self._clock.wall_ns(), self._limit)
+        spent = max(time.thread_time() - cpu, 1e-6)
+        self._limit = min(max(int(self._limit * _STEP_SECONDS / spent), _FEWEST_TIMERS), _MOST_TIMERS)
+        until = 2 * time.monotonic() - started
+        while self._intake.is_busy and time.monotonic() < until and not self._stop.wait(_YIELD_SECONDS):
+            pass
 
     def _is_due(self) -> bool:
         due_ns = self._intake.next_timer()

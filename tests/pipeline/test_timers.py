@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -76,6 +77,31 @@ def test_timers_fire_by_themselves(tmp_path: Path) -> None:
         assert kinds(journal) == [(NotificationKind.DIGEST, 3)]
     with closing(open_for_router(tmp_path / "j.db")) as journal:
         assert journal.deliveries.undelivered() == 1
+
+
+def test_timers_fire_while_alerts_come_without_a_pause(tmp_path: Path) -> None:
+    """Alerts come before timers, but for no longer than the timers before them took."""
+    stop, groups = threading.Event(), 700
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        intake = intake_of(journal, Group("g", ("container.id",), 30 * SECOND))
+        gathered = [alert(number, fields={"container.id": str(number)}) for number in range(groups)]
+        intake.accept(Batch("s", time.time_ns() - 31 * SECOND, gathered))
+
+        def flood() -> None:
+            number = groups
+            while not stop.is_set():
+                number += 1
+                intake.accept(Batch("s", time.time_ns(), (alert(number, fields={"container.id": "new"}),)))
+
+        timers, source = Timers(intake), threading.Thread(target=flood)
+        source.start()
+        timers.start()
+        wait_until(lambda: (intake.next_timer() or 0) > time.time_ns(), "the timers")
+        stop.set()
+        source.join()
+        timers.close()
+        sent = journal.history.deliveries()
+        assert len(list(sent)) == groups
 
 
 def test_a_fault_of_one_timer_costs_no_other_notification(tmp_path: Path) -> None:
