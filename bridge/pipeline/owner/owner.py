@@ -160,15 +160,14 @@ class Owner(Background):
             self._owned[request.partition].answer(request, self._router, now_ns)
         waiting = self._matches()
         more = False
+        keys = sum(each.state.size for each in self._owned.values())
         for number, part in self._owned.items():
-            self._bound(part)
+            others = keys - part.state.size
+            part.state.keys_in_all = max(0, KEYS_IN_ALL - others)
             matches = waiting.get(number, ())
-            if not part.decide(matches, deciding):
-                continue
-            if len(matches) < _MATCHES:
-                more |= part.fire(now_ns, deciding)
-            else:
-                more = True
+            if part.decide(matches, deciding):
+                more |= len(matches) == _MATCHES or part.fire(now_ns, deciding)
+            keys = others + part.state.size
         self._commit(now_ns)
         return more or loading
 
@@ -259,11 +258,6 @@ class Owner(Background):
         for each in self._partitions.matches(list(self._owned), _MATCHES):
             found.setdefault(each.partition, []).append(each)
         return found
-
-    def _bound(self, part: OwnedPartition) -> None:
-        """All partitions of this process together have no more than ``KEYS_IN_ALL`` keys."""
-        others = sum(each.state.size for each in self._owned.values()) - part.state.size
-        part.state.keys_in_all = max(0, KEYS_IN_ALL - others)
 
     def _commit(self, now_ns: int) -> None:
         faults = [fault for part in self._owned.values() for fault in part.outcome.faults]

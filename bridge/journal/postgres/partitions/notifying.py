@@ -7,6 +7,7 @@ from typing import Any
 
 from bridge.journal.codec import decode_notification, encode_notification
 from bridge.journal.partitions import Merging, PartitionWrite
+from bridge.journal.postgres.arrays import int8s, texts
 from bridge.journal.postgres.database import Statements
 from bridge.journal.postgres.migrations import NEW
 from bridge.journal.postgres.new_deliveries import (
@@ -48,7 +49,7 @@ def notify(
     """How many deliveries were added, how many notifications were merged into another one, and how many were not."""
     about = _merged_here(writes, stored, merging)
     decided = sorted({seq for each in writes for seq in each.decisions} & set(stored))
-    undecided = {seq for (seq,) in statements.execute(_UNDECIDED, (decided,)).fetchall()} if decided else set()
+    undecided = {seq for (seq,) in statements.execute(_UNDECIDED, (int8s(decided),)).fetchall()} if decided else set()
     left, merged, apart = _merge(statements, about, merging)
     new: list[NewDelivery] = [
         (seq, each.channel, order_key(each), encode_notification(each), seq in undecided and merging.may_merge(each))
@@ -60,7 +61,7 @@ def notify(
         add_deliveries(statements, first_id, new, now_ns)
     released = [seq for seq in decided if seq not in undecided]
     if released:
-        statements.execute(_DUE, (now_ns, released, now_ns))
+        statements.execute(_DUE, (now_ns, int8s(released), now_ns))
     return len(new), merged, apart
 
 
@@ -90,7 +91,7 @@ def _merge(
     wanted = {(seq, each.channel): each for seq, each in about if merging.may_merge(each)}
     if not wanted:
         return list(about), 0, 0
-    seqs, channels = [key[0] for key in wanted], [key[1] for key in wanted]
+    seqs, channels = int8s([key[0] for key in wanted]), texts([key[1] for key in wanted])
     rows = statements.execute(_SAME, (merging.now_ns() + _SAFE_NS, seqs, channels)).fetchall()
     candidates = {each[0]: (each, _decoded(each, merging)) for each in rows}
     candidates = {number: each for number, each in candidates.items() if each[1] is not None}

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from bridge.journal.codec import decode_decisions, encode_decisions
 from bridge.journal.partitions import PartitionWrite
+from bridge.journal.postgres.arrays import byteas, int8s
 from bridge.journal.postgres.database import Statements
 from bridge.routing import Decision, Reason
 
@@ -28,9 +29,9 @@ def patch_decisions(statements: Statements, writes: Sequence[PartitionWrite]) ->
             new[seq] += decisions
     if not new:
         return frozenset()
-    rows = statements.execute(_LOCK, (sorted(new),)).fetchall()
+    rows = statements.execute(_LOCK, (int8s(sorted(new)),)).fetchall()
     changed = [(seq, encode_decisions(_patched(decode_decisions(before), new[seq]))) for seq, before in rows]
-    statements.execute(_SET, ([each[0] for each in changed], [each[1] for each in changed]))
+    statements.execute(_SET, (int8s([each[0] for each in changed]), byteas([each[1] for each in changed])))
     return frozenset(each[0] for each in changed)
 
 
