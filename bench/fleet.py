@@ -1,5 +1,7 @@
 """Throughput of one database with 1, 2 and 4 couriers and intake routers, each a process, and of an owner.
 
+Couriers deliver all that waits, and decide about its order first; routers append for three seconds.
+
 Without the variable FALCO_BRIDGE_TEST_POSTGRES it starts a server without fsync. The processes and the database share
 the cores of this machine, so growth ends where these are used up; the CPU of each process is measured besides.
 """
@@ -20,6 +22,7 @@ from typing import NamedTuple
 import psycopg
 
 from bench.alerts import alerts
+from bench.database_cost import cpu_seconds, disk_bytes
 from bench.figures import Figure
 from bridge.alert import Alert, Priority
 from bridge.common.secret import Secret
@@ -63,10 +66,15 @@ def figures() -> Iterator[Figure]:
                 schema = new_schema("bench")
                 location = DatabaseLocation(Secret(in_schema(url, schema)), Path(folder) / schema)
                 _fill(location, _WAITING if work is _deliver else 0)
-                rate, cpu = _measured(location, work, count)
+                before = cpu_seconds(url)
+                rate, cpu, done = _measured(location, work, count)
+                server = (cpu_seconds(url) - before) / done * 1e6
                 alone = alone or rate
                 yield Figure(f"{count} x {name}", rate, f"{noun}/s", rate / alone, "of one")
                 yield Figure(f"{count} x {name}, CPU of the clients", cpu, f"µs/{noun}")
+                yield Figure(f"{count} x {name}, CPU of the database", server, f"µs/{noun}")
+                if work is _append:
+                    yield Figure(f"{count} x {name}, disk", disk_bytes(url, schema) / done, f"bytes/{noun}")
                 with closing(psycopg.connect(url, autocommit=True)) as connection:
                     connection.execute(f"DROP SCHEMA {schema} CASCADE")
         yield from _hot_key(url, Path(folder))
@@ -116,14 +124,14 @@ def _fill(location: DatabaseLocation, count: int) -> None:
             journal.alerts.append("bench", 0, _entries(start // 1000, 1000))
 
 
-def _measured(location: DatabaseLocation, work: _Work, count: int) -> tuple[float, float]:
-    """How many a second all processes do together, and how many microseconds of CPU one takes."""
+def _measured(location: DatabaseLocation, work: _Work, count: int) -> tuple[float, float, int]:
+    """How many a second all processes do together, how many microseconds of CPU one takes, and how many were done."""
     spawned = multiprocessing.get_context("spawn")
     with spawned.Manager() as manager, spawned.Pool(count) as pool:
         barrier = manager.Barrier(count)
         results = pool.starmap(work, [(location, number, count, barrier) for number in range(count)])
     total = sum(each.count for each in results)
-    return total / max(each.seconds for each in results), sum(each.cpu for each in results) / total * 1e6
+    return total / max(each.seconds for each in results), sum(each.cpu for each in results) / total * 1e6, total
 
 
 def _deliver(location: DatabaseLocation, number: int, count: int, barrier: Barrier) -> _Done:
@@ -136,8 +144,8 @@ def _deliver(location: DatabaseLocation, number: int, count: int, barrier: Barri
         barrier.wait()
         journal.deliveries.own_channels(holding.tokens, 0)
         started, cpu, done = time.perf_counter(), time.process_time(), 0
-        while (now := time.perf_counter()) - started < _SECONDS:
-            now_ns = time.time_ns()
+        while True:
+            now, now_ns = time.perf_counter(), time.time_ns()
             claimed = [each.id for send in journal.deliveries.claim(now_ns, 10**18, room) for each in send]
             if not claimed:
                 break

@@ -107,7 +107,7 @@ class Sharing:
 @pytest.fixture
 def connection(location: DatabaseLocation) -> Iterator[PgConnection]:
     with closing(connect(location, "test")) as found:
-        found.execute("TRUNCATE alerts, deliveries, attempts, leases, members, channels")
+        found.execute("TRUNCATE alerts, deliveries, attempts, leases, members, channels CASCADE")
         found.execute("UPDATE counters SET alerts = 0, deliveries = 0, bytes = 0")
         yield found
 

@@ -77,7 +77,7 @@ class Fleet:
     ) -> None:  # fmt: skip
         self.location = location
         self.connection = connect(location, "test")
-        self.connection.execute(f"TRUNCATE {TABLES}")
+        self.connection.execute(f"TRUNCATE {TABLES} CASCADE")
         self.connection.execute("UPDATE counters SET alerts = 0, deliveries = 0, bytes = 0")
         for number in range(COUNT):
             self.connection.execute("INSERT INTO leases (kind, name) VALUES (%s, %s)", (PARTITION, str(number)))

@@ -78,7 +78,7 @@ def test_what_a_fleet_remembers_is_not_replaced_by_what_a_bridge_has_left(locati
     """Rows of both may exist where a bridge of an older version was a member."""
     with fleet_of(location, PROGRAM, owners=1) as fleet:
         assert remembered(run_alone(fleet.journal))
-        fleet.connection.execute("TRUNCATE alerts, deliveries, attempts")
+        fleet.connection.execute("TRUNCATE alerts, deliveries, attempts CASCADE")
         for now, alert in HISTORY:
             fleet.receive(alert, now)
             fleet.turn()
