@@ -64,15 +64,16 @@ def test_the_log_is_written_from_its_start_again_once_it_is_copied(path: Path, j
     assert journal.history.alert_count() == stored
 
 
-def test_a_closed_journal_has_no_thread_and_no_log(path: Path) -> None:
+def test_a_closed_journal_has_no_thread_and_no_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_copier, "COPIED_PAGES", 40)
     with closing(open_for_router(path)) as journal:
-        for number in range(200):
+        for number in range(20):
             journal.alerts.append("s", 0, entries(number))
         assert any(each.name == log_copier.THREAD_NAME for each in threading.enumerate())
     assert not any(each.name == log_copier.THREAD_NAME for each in threading.enumerate())
     assert not path.with_name("j.db-wal").exists()
     with closing(open_to_read(path)) as journal:
-        assert journal.history.alert_count() == 200
+        assert journal.history.alert_count() == 20
 
 
 def test_a_commit_waits_until_another_writer_has_finished(path: Path, journal: Journal) -> None:

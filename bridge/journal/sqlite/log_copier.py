@@ -7,8 +7,8 @@ import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
-COPIED_PAGES = 1000
-"""About this many pages are copied together."""
+COPIED_PAGES = 4000
+"""About this many pages are copied together. A copy makes the syncs of commits slower, so few large ones are better."""
 THREAD_NAME = "log copier"
 _TRIES = 4
 """A copy is complete if nothing is committed meanwhile. Only then is the log written from its start again."""

@@ -24,8 +24,8 @@ from bridge.journal.sqlite.maintenance import SqliteMaintenance
 from bridge.journal.sqlite.order_keys import reopen
 from bridge.journal.sqlite.secret_file import SecretFile
 
-_ROUTER_CHECKPOINT_PAGES = 8000
-"""Where neither the courier nor the router's LogCopier could copy the write-ahead log, a commit does at 32 MB."""
+_ROUTER_CHECKPOINT_PAGES = 12_000
+"""Where neither the courier nor the router's LogCopier could copy the write-ahead log, a commit does at 48 MB."""
 
 
 def assemble(database: Database, lock: FileLock | None = None) -> Journal:
