@@ -71,8 +71,10 @@ class Timeline:
     of the clock is neither an age nor a wait. Used by one thread at a time.
     """
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, clock: Clock = SYSTEM_CLOCK, *, follows_drift: bool = False) -> None:
+        """``follows_drift``: the clock makes up for small differences gradually, so that each check may follow them."""
         self._clock = clock
+        self._follows_drift = follows_drift
         self._checked_ns, self._offset_ns = self._read()
 
     def now_ns(self) -> int:
@@ -85,6 +87,8 @@ class Timeline:
         since_ns, self._checked_ns = monotonic_ns - self._checked_ns, monotonic_ns
         by_ns = offset_ns - self._offset_ns
         if abs(by_ns) < STEP_NS:
+            if self._follows_drift:
+                self._offset_ns = offset_ns
             return None
         self._offset_ns = offset_ns
         now_ns = monotonic_ns + offset_ns

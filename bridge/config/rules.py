@@ -27,7 +27,7 @@ from bridge.language.diagnostics.diagnostic import Code
 _SOURCES = "[{http: 127.0.0.1:2801}]"
 _LONGEST_ATTEMPT_SECONDS = 3600.0
 _SHORTEST_HEARTBEAT_SECONDS = 10.0
-_SHORTEST_LEASE_SECONDS = 0.5
+_SHORTEST_LEASE_SECONDS, _LONGEST_LEASE_SECONDS = 0.5, 60.0
 _ORIGIN = re.compile(r"https?://[^\s/*?#@]+/?|null")
 _ALL_HOSTS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared, not bound
 
@@ -231,6 +231,8 @@ def _roles(binder: Binder, roles: tuple[str, ...], journal: JournalSettings | No
                      "bridges with `roles` work", "remove it, or `roles`")  # fmt: skip
     if journal is not None and journal.lease.seconds < _SHORTEST_LEASE_SECONDS:
         binder.error(Code.INVALID_VALUE, ("journal", "lease"), "the shortest lease is 500ms", "write 500ms or more")
+    if journal is not None and journal.lease.seconds > _LONGEST_LEASE_SECONDS:
+        binder.error(Code.INVALID_VALUE, ("journal", "lease"), "the longest lease is 1m", "write 1m or less")
 
 
 # Listeners

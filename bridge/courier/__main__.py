@@ -62,7 +62,8 @@ def _deliver(settings: dict[str, Any]) -> int:
     try:
         journal = open_for_courier(location_from(settings), current.member())
         membership = journal.membership
-        timeline = Timeline(SYSTEM_CLOCK if membership is None else membership.clock)
+        is_fleet = membership is not None
+        timeline = Timeline(SYSTEM_CLOCK if membership is None else membership.clock, follows_drift=is_fleet)
         if membership is None:
             follow_start(journal.deliveries, timeline.now_ns())
             journal.deliveries.release(timeline.now_ns())

@@ -14,7 +14,7 @@ from queue import Empty, Queue, SimpleQueue
 import structlog
 
 from bridge.channels.contract import Channel
-from bridge.common.clock import Timeline
+from bridge.common.clock import Step, Timeline
 from bridge.courier.due_cache import DueCache
 from bridge.courier.expiry import DeliveryExpiry
 from bridge.courier.fleet import Configuration, Fleet
@@ -41,6 +41,7 @@ SETTLE_EVERY, SETTLE_SECONDS = 10, 0.02
 _BUSY_SECONDS = 1.0
 _REPLACED_SECONDS = 10.0
 """How long attempts in flight may take when another courier is to be started."""
+_LATE_WRITERS_SECONDS = (2.0, 10.0)
 _SECOND = 1_000_000_000
 
 
@@ -82,6 +83,7 @@ class Courier:
         self._health_alerts = HealthAlerts(alerts, queue, self._runners, self._fleet, socket.gethostname())
         self._expiry = DeliveryExpiry(queue, self._runners)
         self._port_checks = PortChecks(self._port_is_open)
+        self._late_writers: list[float] = []
         self._deadline: float | None = None
         self._woken = threading.Event()
         """Whether there may be deliveries that the due cache does not know of."""
@@ -178,7 +180,9 @@ class Courier:
         """Where the wall clock was set, move every stored time, so that nothing waits for it or ages by it."""
         step = self._timeline.take_step()
         if step is None:
+            self._follow_late_writers()
             return
+        self._late_writers = [time.monotonic() + seconds for seconds in _LATE_WRITERS_SECONDS]
         self._log.warning("clock was set", seconds=step.seconds)
         for runner in self._runners.values():
             runner.follow(step)
@@ -186,6 +190,14 @@ class Courier:
         self._due.change_all()
         health = {name: runner.health for name, runner in self._runners.items()}
         self._while_journal_busy(lambda: self._queue.follow(step, health))
+
+    def _follow_late_writers(self) -> None:
+        """Bridges that notice a step later than this one add deliveries by the clock of before meanwhile."""
+        if self._late_writers and time.monotonic() >= self._late_writers[0]:
+            del self._late_writers[0]
+            now_ns = self._timeline.now_ns()
+            self._due.change_all()
+            self._while_journal_busy(lambda: self._queue.follow(Step(0, now_ns, now_ns), {}))
 
     def _finished(self) -> bool:
         if self._claims_no_more.is_set():

@@ -51,6 +51,8 @@ class PartitionWrite:
     changes: Sequence[Change] = ()
     answers: Mapping[int, bytes] = field(default_factory=dict)
     """By request."""
+    steps_ns: int | None = None
+    """The steps of the database's clock that its times contain, where that has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,18 @@ class Partitions(Protocol):
 
         Where it is replaced during the turn, ``commit`` raises JournalBusyError.
         """
+
+    def steps(self) -> int:
+        """By how much the clock of the database was set in all, as far as members have noticed; in nanoseconds."""
+
+    def add_step(self, known_ns: int, by_ns: int) -> int:
+        """This member, which knew of ``known_ns`` in all, has noticed a step. Others may have noted it already.
+
+        Returns as ``steps``.
+        """
+
+    def steps_of(self, partition: int) -> int:
+        """Those that the times in the rows of a partition contain."""
 
     def load(self, partition: int) -> Iterator[StateRow]:
         """The rows of a partition, in no order."""

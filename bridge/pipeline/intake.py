@@ -84,7 +84,7 @@ class Intake:
         self._on_fault = on_fault
         self._on_matches = on_matches
         self._clock = clock
-        self._timeline = Timeline(clock)
+        self._timeline = Timeline(clock, follows_drift=isinstance(clock, ServerClock))
         self._recorder = recorder
         self._lock = FairLock()
         self.shadow = Shadow(lambda: self._lock.taken, clock)

@@ -104,6 +104,7 @@ def test_a_database_has_a_url(tmp_path: Path, journal: str, message: str) -> Non
         ("{path: journal.db}", "[intake]", "`roles` needs a journal in PostgreSQL"),
         ("{url: 'postgresql:///d', standby: true}", "intake", "`standby` is for a bridge outside of a fleet"),
         ("{url: 'postgresql:///d', lease: 100ms}", "intake", "the shortest lease is 500ms"),
+        ("{url: 'postgresql:///d', lease: 2m}", "intake", "the longest lease is 1m"),
         ("{url: 'postgresql:///d'}", "[courier, courier]", "`courier` is listed twice"),
     ],
 )

@@ -32,7 +32,8 @@ from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 NAMES = ("a", "b")
-LONG = 3600.0
+LONG = 100.0
+"""Seconds: no test takes so long. A lease is shorter than two minutes."""
 
 
 @pytest.fixture(scope="module")

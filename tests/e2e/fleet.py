@@ -46,6 +46,11 @@ class Bridge:
         """Start it."""
         self.process = self.instance.bridge()
 
+    def revive(self) -> None:
+        """Start it again if it has ended, as a service manager does: a bridge needs the database to start."""
+        if self.process.poll() is not None:
+            self.start()
+
     def kill(self) -> None:
         """SIGKILL of the router; its courier notices."""
         self.process.send_signal(signal.SIGCONT)
@@ -61,6 +66,8 @@ class Bridge:
     def couriers(self) -> list[int]:
         """The processes of its courier."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        if self.process.poll() is not None:
+            return []
         found = (int(each) for each in children.read_text(encoding="ascii").split())
         return [each for each in found if b"bridge.courier" in _command(each)]
 

@@ -7,6 +7,7 @@ kill fell between an answer and its settlement.
 from __future__ import annotations
 
 import shutil
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from bridge.journal.opening import open_to_read
 from tests.conftest import FULL
 from tests.e2e.fleet import HOSTS, Bridge, Senders
 from tests.e2e.fleet_report import fleet_report
+from tests.e2e.harness import catches
 from tests.e2e.test_kill import PATIENCE, jitter
 from tests.e2e.test_kill_memory import Receiver
 from tests.support.postgres import new_server
@@ -129,6 +131,7 @@ def test_a_fleet_loses_and_doubles_no_count(bridges: list[Bridge], pair: Pair) -
         with senders.sending():
             promote_every = KILLS // PROMOTIONS
             for number in range(KILLS):
+                revive(bridges)
                 wait_until(senders.more_accepted(), "an answer", seconds=PATIENCE)
                 _PACE.wait(moments.uniform(0.0, 1.0))
                 fault = kinds[number % len(kinds)]
@@ -137,6 +140,7 @@ def test_a_fleet_loses_and_doubles_no_count(bridges: list[Bridge], pair: Pair) -
                 if number % promote_every == promote_every - 1:
                     done["promote"] += 1
                     pair.promote()
+            await_started(bridges)
             wait_until(senders.more_accepted(), "an answer at the end", seconds=PATIENCE)
         hosts = stored_hosts(pair.url)
         assert len(hosts) == len(senders.accepted)
@@ -153,6 +157,22 @@ def test_a_fleet_loses_and_doubles_no_count(bridges: list[Bridge], pair: Pair) -
     assert receiver.counted("third") == third
     print(f"{len(hosts)} alerts, {dict(done)}, {receiver.repeats} deliveries repeated")  # noqa: T201  # the figures
     assert receiver.repeats <= 26 * sum(done.values())
+
+
+def revive(bridges: list[Bridge]) -> None:
+    """Start those again that ended because the database was away."""
+    for each in bridges:
+        each.revive()
+
+
+def await_started(bridges: list[Bridge]) -> None:
+    """Wait until all bridges run for good."""
+
+    def have_started() -> bool:
+        revive(bridges)
+        return all(catches(each.process.pid, signal.SIGTERM) for each in bridges if each.process.poll() is None)
+
+    wait_until(have_started, "all bridges", seconds=PATIENCE)
 
 
 @contextmanager

@@ -24,7 +24,8 @@ from tests.support.builders import entries, settlement
 from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
-LONG = 3600.0
+LONG = 100.0
+"""Seconds: no test takes so long. A lease is shorter than two minutes."""
 NAMES = ("a", "b", "c", "d")
 
 

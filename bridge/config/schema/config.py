@@ -65,8 +65,8 @@ class JournalSettings(Section, frozen=True, kw_only=True):
     ] = False
     lease: Annotated[
         Duration,
-        key("In a [fleet](postgresql.md#a-fleet): how long a bridge that does not answer keeps what it works on.",
-            "3s"),
+        key("In a [fleet](postgresql.md#a-fleet): how long a bridge that does not answer keeps what it works on, at "
+            "most `1m`.", "3s"),
     ] = Duration.of("1500ms")  # fmt: skip
     retention: Annotated[
         RetentionSettings,

@@ -19,6 +19,7 @@ from bridge.journal.postgres.ownership import Ownership
 
 NOW_NS = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
 """The time of the database, in nanoseconds since the epoch."""
+FAR_AHEAD = "interval '2 minutes'"
 _RETRY_SECONDS = 0.2
 _COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
 """A COMMIT that times out while it waits for a synchronous standby is answered as if the standby had it."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from bridge.common.clock import Step
+from bridge.common.clock import STEP_NS, Step
 from bridge.delivery import Capacity, Delivery, Health, Settlement
 from bridge.journal.members import CHANNEL
 from bridge.journal.postgres.channel_leases import ChannelLeases
@@ -40,6 +40,11 @@ _FOLLOW = (
 )
 _RELEASE = f"UPDATE deliveries SET state = 'pending', due_ns = ? WHERE {OPEN} AND state = 'claimed'"
 _RELEASE_OF = f"{_RELEASE} AND channel = ANY(?)"
+_UNTRIED = (
+    f"UPDATE deliveries SET due_ns = ? WHERE {OPEN} AND channel = ANY(?) AND due_ns > ? AND state = 'pending' "
+    "AND attempts = 0"
+)
+"""What another courier did not move when the clock was set back."""
 _NOT_LEASED = (
     "AND NOT EXISTS (SELECT 1 FROM leases AS l JOIN members AS m ON m.id = l.member "
     f"WHERE l.kind = '{CHANNEL}' AND l.name = channels.name AND m.expires > clock_timestamp())"
@@ -68,6 +73,7 @@ class PostgresDeliveryQueue:
         with self._database.transaction() as statements:
             held = list(self._leases.held(statements, self._leases.gained))
             count = statements.execute(_RELEASE_OF, (now_ns, held)).rowcount
+            statements.execute(_UNTRIED, (now_ns, held, now_ns + STEP_NS))
         self._leases.released()
         return count
 

@@ -15,12 +15,13 @@ import msgspec
 
 from bridge.journal.errors import LeaseLostError
 from bridge.journal.members import DatabaseFacts, FleetLag, Member, MemberRecord, Taken
-from bridge.journal.postgres.database import NOW_NS, Database, Statements
+from bridge.journal.postgres.database import FAR_AHEAD, NOW_NS, Database, Statements
 
 _FORGET_AFTER = "interval '1 hour'"
 """How long a member that has left or vanished is shown."""
 _EXPIRES = "clock_timestamp() + ? * interval '1 second'"
-_IS_ALIVE = "expires > clock_timestamp()"
+_IS_ALIVE = f"expires BETWEEN clock_timestamp() AND clock_timestamp() + {FAR_AHEAD}"
+"""One that expires later was last alive before the clock of the database was set back. No lease is so long."""
 _JOIN = (
     "INSERT INTO members (id, bridge, host, version, pid, roles, expires) "
     f"VALUES (?, ?, ?, ?, ?, ?::text[], {_EXPIRES}) ON CONFLICT (id) DO UPDATE SET expires = excluded.expires"

@@ -183,11 +183,18 @@ CREATE TABLE dead_letter_acts (
 """,
 )
 """Who retried or discarded a dead letter."""
+_CLOCK = (
+    "CREATE TABLE clock (one boolean PRIMARY KEY DEFAULT true CHECK (one), steps_ns bigint NOT NULL DEFAULT 0)",
+    "INSERT INTO clock DEFAULT VALUES",
+    "CREATE TABLE partition_clocks (partition smallint PRIMARY KEY, steps_ns bigint NOT NULL)",
+)
+"""By how much the clock of the database was set in all, and which of it the times in a partition's rows contain."""
 MIGRATIONS = (
     Migration(_FIRST, min_reader=1, min_writer=1),
     Migration(_FLEET, min_reader=1, min_writer=1),
     Migration(_PARTITIONS, min_reader=1, min_writer=1),
     Migration(_REVISIONS, min_reader=1, min_writer=1),
     Migration(_DEAD_LETTER_ACTS, min_reader=1, min_writer=1),
+    Migration(_CLOCK, min_reader=1, min_writer=1),
 )
 """The first one makes an empty journal; the number of a format counts them."""

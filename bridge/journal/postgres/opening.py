@@ -164,7 +164,7 @@ def _join(database: Database) -> None:
 
 def open_partitions(location: DatabaseLocation, member: Member) -> PostgresPartitions:
     """As in `bridge.journal.opening`."""
-    return PostgresPartitions(open_member_session(location, "memory", member), member.id)
+    return PostgresPartitions(open_member_session(location, "memory", member), member.id, member.lease_seconds)
 
 
 def open_requests(location: DatabaseLocation) -> PostgresRequests:

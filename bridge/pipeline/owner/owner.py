@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from bridge.alert import Alert
-from bridge.common.clock import Clock
+from bridge.common.clock import Clock, Step, Timeline
 from bridge.journal import JournalError
 from bridge.journal.partitions import Committed, Merging, Partitions, PartitionWrite, StoredMatch
 from bridge.pipeline.background import Background
@@ -81,6 +81,11 @@ class Owner(Background):
         self._router = router
         self._previous: Router | None = None
         self._clock = clock
+        self._timeline = Timeline(clock, follows_drift=True)
+        self._steps_ns: int | None = None
+        """The steps of the database's clock that the times of this owner contain; None before it loads anything."""
+        self._unnoted_ns = 0
+        """A step that was noticed and is not noted yet."""
         self._silences = silences
         self._on_deliveries = on_deliveries
         self._on_faults = on_faults
@@ -149,12 +154,13 @@ class Owner(Background):
         """Decide once about what waits. Returns whether more may wait. Raises JournalError."""
         if not self._partitions.begin():
             self._forget(self._owned)
+        self._follow_clock()
         self._follow_router()
         loading = self._follow_leases()
         self._calls.take()
         if not self._owned:
             return loading
-        now_ns = self._clock.wall_ns()
+        now_ns = self._timeline.now_ns()
         deciding = Deciding(self._router, self._previous, self._silences(), self._alerts, now_ns)
         for request in self._partitions.requests(list(self._owned)):
             self._owned[request.partition].answer(request, self._router, now_ns)
@@ -198,8 +204,26 @@ class Owner(Background):
                     return
                 self._stop.wait(_FAULT_SECONDS)
 
+    def _follow_clock(self) -> None:
+        """Where the clock of the database was set, move what is loaded. What is loaded later is moved then."""
+        step = self._timeline.take_step()
+        if step is not None:
+            self._log.warning("clock was set", seconds=step.seconds)
+            self._unnoted_ns += step.by_ns
+        if not self._unnoted_ns or self._steps_ns is None:
+            self._unnoted_ns = 0  # what is read at the first load contains it
+            return
+        steps_ns = self._partitions.add_step(self._steps_ns, self._unnoted_ns)
+        by_ns, self._steps_ns, self._unnoted_ns = steps_ns - self._steps_ns, steps_ns, 0
+        for part in self._owned.values():
+            part.follow(self._moved(by_ns), steps_ns)
+
+    def _moved(self, by_ns: int) -> Step:
+        now_ns = self._timeline.now_ns()
+        return Step(by_ns, now_ns, now_ns)
+
     def _follow_router(self) -> None:
-        now_ns = self._clock.wall_ns()
+        now_ns = self._timeline.now_ns()
         while self._next_router:
             self._previous, self._router = self._router, self._next_router.pop(0)
             self._retire_ns = self._clock.monotonic_ns() + int(_PREVIOUS_SECONDS * 1e9)
@@ -235,8 +259,14 @@ class Owner(Background):
         state = State() if shared is None else shared.state()
         for row in self._partitions.load(number):
             state.load(row.clause, row.key, row.row, row.due_ns)
-        self._begin(state, self._clock.wall_ns())
-        self._owned[number] = OwnedPartition(number, token, state)
+        part = OwnedPartition(number, token, state)
+        if self._steps_ns is None:
+            self._steps_ns = self._partitions.steps()
+        behind_ns = self._steps_ns - self._partitions.steps_of(number)
+        if behind_ns:
+            part.follow(self._moved(behind_ns), self._steps_ns)
+        self._begin(state, self._timeline.now_ns())
+        self._owned[number] = part
         self.counts.loaded += 1
 
     def _begin(self, state: State, now_ns: int) -> None:
@@ -265,7 +295,7 @@ class Owner(Background):
         if not found:
             return
         tokens = {number: part.token for number, part in self._owned.items()}
-        merging = Merging(self._router.may_merge, self._router.merged, self._clock.wall_ns)
+        merging = Merging(self._router.may_merge, self._router.merged, self._timeline.now_ns)
         committed = self._partitions.commit(found, tokens, merging, now_ns)
         lost = [each.partition for each in found if each.partition not in committed.partitions]
         if lost:

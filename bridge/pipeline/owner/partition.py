@@ -9,10 +9,12 @@ import msgspec
 import structlog
 
 from bridge.alert import Alert
+from bridge.common.clock import Step
 from bridge.journal.partitions import PartitionWrite, StoredMatch, StoredRequest
 from bridge.pipeline.owner.requests import Answer, RequestKind, decode_request, encode
 from bridge.routing import Decision, Notification, Routed
 from bridge.routing.decision import Fault
+from bridge.routing.memory.clock_steps import follow
 from bridge.routing.partitions.matches import Match, decode_match
 from bridge.routing.router import Router
 from bridge.routing.silences import Silences
@@ -36,11 +38,9 @@ class Deciding:
     """Stored alerts by id, for silences over what is held."""
     now_ns: int
 
-    def waits_for(self, match: Match) -> bool:
-        """Whether the routes of the match may be those that are used next."""
-        if self.router.knows(match) or (self.previous is not None and self.previous.knows(match)):
-            return False
-        return match.received_ns > self.now_ns - _UNKNOWN_NS
+    def knows(self, match: Match) -> bool:
+        """Whether one of the routers knows the routes of the match."""
+        return self.router.knows(match) or (self.previous is not None and self.previous.knows(match))
 
     def router_for(self, match: Match) -> Router:
         """The one that knows the routes of the match."""
@@ -70,7 +70,19 @@ class OwnedPartition:
         self.state = state
         self.outcome = Outcome()
         """What was not taken yet."""
+        self._steps_ns: int | None = None
+        """As in PartitionWrite."""
+        self._decided_ns = 0
+        """The time of the latest decision about a match."""
+        self._waits: tuple[int, int] | None = None
+        """The match that waits for its routes, and since when."""
         self._log = structlog.get_logger("owner")
+
+    def follow(self, step: Step, steps_ns: int) -> None:
+        """The clock of the database was set: move all times. They contain ``steps_ns`` then."""
+        follow(self.state, step)
+        self._steps_ns = steps_ns
+        self._decided_ns = step.now_ns  # what was received before may have its time from the clock of before
 
     def decide(self, matches: Iterable[StoredMatch], deciding: Deciding) -> bool:
         """Decide about matches in their order. Timers that were due before a match fire before it.
@@ -84,14 +96,23 @@ class OwnedPartition:
                 self._log.error("match unreadable; skipped", partition=self.number, problem=str(error))
                 self.outcome.consumed.append(stored.alert_seq)
                 continue
-            if deciding.waits_for(match):
+            if not deciding.knows(match) and self._is_young(stored.alert_seq, deciding.now_ns):
                 return False
             self.outcome.consumed.append(stored.alert_seq)
+            self._decided_ns = max(self._decided_ns, min(match.received_ns, deciding.now_ns))
+            if match.received_ns != self._decided_ns:  # one that received it may not know yet that the clock was set
+                match = msgspec.structs.replace(match, received_ns=self._decided_ns)
             self.fire(match.received_ns, deciding)
             router = deciding.router_for(match)
             routed = router.take(self.state, match, deciding.silences, lambda each: _stored(deciding, each))
             self._add(routed, stored.alert_seq)
         return True
+
+    def _is_young(self, alert_seq: int, now_ns: int) -> bool:
+        """Whether a match of unknown routes came a moment ago."""
+        if self._waits is None or self._waits[0] != alert_seq:
+            self._waits = alert_seq, now_ns
+        return abs(now_ns - self._waits[1]) < _UNKNOWN_NS
 
     def fire(self, now_ns: int, deciding: Deciding) -> bool:
         """Fire timers that are due. Returns whether there may be more of them."""
@@ -126,8 +147,9 @@ class OwnedPartition:
         outcome, self.outcome = self.outcome, Outcome()
         write = PartitionWrite(
             self.number, outcome.consumed, outcome.decisions, outcome.about, outcome.notifications,
-            self.state.changes(), outcome.answers,
+            self.state.changes(), outcome.answers, self._steps_ns,
         )  # fmt: skip
+        self._steps_ns = None
         return None if write == PartitionWrite(self.number, [], {}, [], [], (), {}) else write
 
     def _add(self, routed: Routed, alert_seq: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -48,9 +48,10 @@ class SetClock:
 
     def __init__(self) -> None:
         self.now = START
+        self.set_by = 0
 
     def wall_ns(self) -> int:
-        return self.now
+        return self.now + self.set_by
 
     def monotonic_ns(self) -> int:
         return self.now
@@ -64,7 +65,7 @@ class SetLeases:
         self.surplus: frozenset[str] = frozenset()
         self.given_up: list[str] = []
 
-    def give_up(self, names: Sequence[str]) -> None:
+    def give_up(self, names: Collection[str]) -> None:
         self.given_up += names
 
 
@@ -79,6 +80,7 @@ class Fleet:
         self.connection = connect(location, "test")
         self.connection.execute(f"TRUNCATE {TABLES} CASCADE")
         self.connection.execute("UPDATE counters SET alerts = 0, deliveries = 0, bytes = 0")
+        self.connection.execute("UPDATE clock SET steps_ns = 0; DELETE FROM partition_clocks")
         for number in range(COUNT):
             self.connection.execute("INSERT INTO leases (kind, name) VALUES (%s, %s)", (PARTITION, str(number)))
         self.clock = SetClock()
@@ -110,6 +112,8 @@ class Fleet:
         return PostgresPartitions(Database(open_again(), open_again, "db"), f"member-{at}")
 
     def owner(self, at: int, program: Program) -> Owner:
+        while len(self.leases) <= at:
+            self.leases.append(SetLeases())
         return Owner(
             self.store(at), self.leases[at], self.made(program), self.clock, silences=lambda: self.silences,
             on_deliveries=lambda: None, on_faults=self.faults.extend, counts=OwnerCounts(), looks_back=False,
@@ -125,6 +129,8 @@ class Fleet:
         before = self.has[number]
         if noticed and before >= 0:
             self.notice(before, number)
+        while len(self.leases) <= to:
+            self.leases.append(SetLeases())
         self.leases[to].tokens = {**self.leases[to].tokens, str(number): int(str(found[0]))}
         self.has[number] = to
 

@@ -65,3 +65,5 @@ def join(database: Database) -> None:
     with database.transaction() as statements:
         statements.execute(_JOIN)
         statements.execute("DELETE FROM partition_state")
+        statements.execute("DELETE FROM partition_clocks")
+        statements.execute("UPDATE clock SET steps_ns = 0")

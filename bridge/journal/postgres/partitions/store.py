@@ -8,11 +8,12 @@ import structlog
 
 from bridge.alert import Alert
 from bridge.journal.errors import JournalBusyError, UnreadableError
-from bridge.journal.members import PARTITION
+from bridge.journal.members import LEASE_SECONDS, PARTITION
 from bridge.journal.partitions import Committed, Merging, PartitionWrite, StoredMatch, StoredRequest
 from bridge.journal.postgres.arrays import byteas, int2s, int4s, int8s
 from bridge.journal.postgres.database import Database, Statements
 from bridge.journal.postgres.leases import held
+from bridge.journal.postgres.partitions import clock_steps
 from bridge.journal.postgres.partitions.conversion import divide
 from bridge.journal.postgres.partitions.notifying import notify
 from bridge.journal.postgres.partitions.patching import patch_decisions
@@ -48,10 +49,11 @@ _REMOVE = (
 class PostgresPartitions:
     """Implements Partitions for one member of a fleet, over a session of its own."""
 
-    def __init__(self, database: Database, member: str) -> None:
+    def __init__(self, database: Database, member: str, lease_seconds: float = LEASE_SECONDS) -> None:
         """``member`` is the id of the one that has the leases."""
         self._database = database
         self._member = member
+        self._lease_ns = int(lease_seconds * 1e9)
         self._bodies = Bodies(database)
         self._session = -1
         """That of the turn."""
@@ -73,6 +75,18 @@ class PostgresPartitions:
         """As in Partitions."""
         before, self._session = self._session, self._database.session
         return before == self._session
+
+    def steps(self) -> int:
+        """As in Partitions."""
+        return clock_steps.read_steps(self._database, self._lease_ns)
+
+    def add_step(self, known_ns: int, by_ns: int) -> int:
+        """As in Partitions."""
+        return clock_steps.add_step(self._database, known_ns, by_ns)
+
+    def steps_of(self, partition: int) -> int:
+        """As in Partitions."""
+        return clock_steps.steps_of(self._database, partition)
 
     def load(self, partition: int) -> Iterator[StateRow]:
         """As in Partitions."""
@@ -106,6 +120,7 @@ class PostgresPartitions:
                     if change.clause not in numbers:
                         numbers[change.clause] = _number(statements, change.clause)
             _store(statements, left, numbers)
+            clock_steps.store_steps(statements, left)
             answers = [(answer, request) for each in left for request, answer in each.answers.items()]
             statements.executemany("UPDATE requests SET answer = ? WHERE id = ?", answers)
         self._clauses = numbers
