@@ -9,10 +9,14 @@ from urllib.parse import urlencode
 
 import pytest
 import requests
+from msgspec.structs import replace
 
+from bridge.console.pages import search
+from bridge.workbench.condition import LoadedCondition, load_condition
 from tests.channels.hostile import CORPUS, WORD
 from tests.console.conftest import Visitor
 from tests.e2e.harness import Instance
+from tests.support.builders import alert
 from tests.support.waiting import wait_until
 
 PAGES = ("/", "/search?condition=", "/tail", "/routes", "/channels", "/silences", "/backtest", "/sessions")
@@ -224,3 +228,19 @@ def test_a_unix_socket_needs_no_token(bridge: Instance) -> None:
             answer += piece
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"Open incidents" in answer
+
+
+@pytest.mark.parametrize(
+    "rule", ['say "hi"', "a\\b", "plain", 'x" or rule exists or rule = "', "\N{RIGHT-TO-LEFT OVERRIDE}x", ""]
+)
+def test_a_silence_that_is_offered_holds_for_no_other_rule(rule: str) -> None:
+    """Whatever quotes a rule contains. Where its name hides characters, none is offered."""
+    this, other = (replace(alert(1), rule=each, fields={"k8s.ns.name": 'a"b'}) for each in (rule, "another"))
+    condition = search._like(this)
+    if not rule.isprintable() or not rule:
+        assert condition == ""
+        return
+    loaded = load_condition(condition, [], {})
+    assert isinstance(loaded, LoadedCondition)
+    assert loaded.predicate(this)
+    assert not loaded.predicate(other)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from bridge.alert import Alert
+from bridge.common.text import visible
 from bridge.console.ask import Ask, Page
 from bridge.console.reader import Found
 from bridge.routing import Reason
@@ -29,11 +31,20 @@ def _alert(ask: Ask) -> dict[str, object] | None:
     if story is None:
         return None
     alert = story.recorded.alert
-    condition = f'rule = "{alert.rule}"' if '"' not in alert.rule and "\\" not in alert.rule else "rule exists"
-    namespace = alert.get("k8s.ns.name")
-    if namespace is not None and namespace.replace("-", "").isalnum():
-        condition += f" and k8s.ns.name = {namespace}"
-    return {"story": story, "recorded": story.recorded, "alert": alert, "condition": condition}
+    return {"story": story, "recorded": story.recorded, "alert": alert, "condition": _like(alert)}
+
+
+def _like(alert: Alert) -> str:
+    """A condition for alerts of the same rule and namespace; empty where these contain characters that hide others.
+
+    It never holds for more than that: it is offered for a silence.
+    """
+    texts = {"rule": alert.rule, "k8s.ns.name": alert.get("k8s.ns.name")}
+    given = {name: text for name, text in texts.items() if text}
+    if "rule" not in given or any(visible(text) != text for text in given.values()):
+        return ""
+    escaped = {name: text.replace("\\", "\\\\").replace('"', '\\"') for name, text in given.items()}
+    return " and ".join(f'{name} = "{text}"' for name, text in escaped.items())
 
 
 def _tail(ask: Ask) -> dict[str, object]:
