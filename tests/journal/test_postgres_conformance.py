@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from bridge.common.secret import Secret
 from bridge.journal import opening
-from bridge.journal.location import DatabaseLocation, location_of
+from bridge.journal.location import DatabaseLocation
 from bridge.journal.postgres.connection import connect
 from bridge.journal.postgres.database import Database
 from bridge.journal.postgres.opening import assemble
@@ -59,18 +61,19 @@ def settled(location: DatabaseLocation) -> None:
         wait_until(lambda: connection.execute(held).fetchone() is None, "the server to notice")
 
 
-@pytest.fixture(scope="module")
-def engines(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Engine]]:
+@contextmanager
+def new_engines(
+    postgres: str, folder: Path, open_for_router: Callable[[DatabaseLocation], Journal] = opening.open_for_router
+) -> Iterator[Callable[[], Engine]]:
+    """Makes engines, each with a schema of its own."""
     schemas: list[str] = []
 
     def engine() -> Engine:
         schemas.append(new_schema())
         url = in_schema(postgres, schemas[-1])
-        location = location_of(url)
-        assert isinstance(location, DatabaseLocation)
-        location = DatabaseLocation(location.url, tmp_path_factory.getbasetemp() / schemas[-1])
+        location = DatabaseLocation(Secret(url), folder / schemas[-1])
         return Engine(
-            open_for_router=partial(opening.open_for_router, location),
+            open_for_router=partial(open_for_router, location),
             open_to_write=partial(opening.open_to_write, location),
             open_to_read=partial(opening.open_to_read, location),
             full=partial(full, location),
@@ -82,6 +85,12 @@ def engines(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with closing(psycopg.connect(postgres, autocommit=True)) as connection:
         for schema in schemas:
             connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+@pytest.fixture(scope="module")
+def engines(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Engine]]:
+    with new_engines(postgres, tmp_path_factory.getbasetemp()) as made:
+        yield made
 
 
 class TestAlertLog(conformance.AlertLogConformance):
