@@ -118,6 +118,7 @@ def test_a_step_back_that_no_member_saw_is_known_by_the_last_sign_of_life(locati
             "VALUES ('dead', 'b', 'h', '1', 1, '{router}', clock_timestamp() + interval '1 hour 1.5 seconds')"
         )
         fleet.clock.set_by -= HOUR
+        fleet.owners[0]._partitions.close()
         fleet.leases[0].tokens, fleet.owners[0] = {}, fleet.owner(0, PROGRAM)
         for number in range(COUNT):
             fleet.move(number, 0, noticed=False)

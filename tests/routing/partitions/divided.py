@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from bridge.routing.partitions.merging import may_merge, merged
 from bridge.routing.reason import Reason
 from bridge.routing.router import Router
 from bridge.routing.silences import NO_SILENCES, Silences, StoredAlert, none_stored
-from bridge.routing.state import Change, State, Table, Timer
+from bridge.routing.state import KEYS_PER_TABLE, Change, State, Table, Timer
 
 COUNT = 4
 
@@ -27,8 +28,9 @@ COUNT = 4
 class DividedState:
     """One state for each partition."""
 
-    def __init__(self) -> None:
-        self.parts = [State() for _ in range(COUNT)]
+    def __init__(self, keys_per_table: int = KEYS_PER_TABLE) -> None:
+        self.keys_per_table = keys_per_table
+        self.parts = [State(keys_per_table) for _ in range(COUNT)]
         self.router: DividedRouter
 
     @property
@@ -41,7 +43,10 @@ class DividedState:
 
     @property
     def evicted(self) -> Mapping[str, int]:
-        return {clause: count for part in self.parts for clause, count in part.evicted.items()}
+        found = Counter[str]()
+        for part in self.parts:
+            found.update(part.evicted)
+        return found
 
     def next_due(self) -> int | None:
         return min((due for part in self.parts if (due := part.next_due()) is not None), default=None)
@@ -58,7 +63,8 @@ class DividedState:
     def move(self, partition: int) -> None:
         """Another owner takes the partition: it knows what is stored."""
         assert self.router.shared is not None
-        part = self.router.shared.state()
+        part = State(self.keys_per_table) if self.keys_per_table < KEYS_PER_TABLE else self.router.shared.state()
+        part.evicted = self.parts[partition].evicted
         for table in self.parts[partition].tables.values():
             for key, row in table.rows.items():
                 part.load(table.clause, key, decode_row(encode_row(row)), table.due.get(key))

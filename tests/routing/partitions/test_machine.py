@@ -15,6 +15,7 @@ from bridge.routing.state import State
 from tests.conftest import FULL
 from tests.routing.memory.harness import SECRET
 from tests.routing.memory.machine import SIZE, Memory, route
+from tests.routing.memory.test_machine import SmallMemory
 from tests.routing.partitions.divided import COUNT, DividedRouter, DividedState
 
 
@@ -24,7 +25,7 @@ class DividedMemory(Memory):
     keys = ("p", "q", "r", "s")
 
     def empty(self) -> State:
-        self.divided = DividedState()
+        self.divided = DividedState(self.keys_per_table)
         if hasattr(self, "router"):
             self.divided.router = cast("DividedRouter", self.router)
         return cast("State", self.divided)
@@ -45,5 +46,18 @@ class DividedMemory(Memory):
 
 class TestDividedMemory(DividedMemory.TestCase):  # type: ignore[name-defined,misc]
     """Exact, while no key is evicted."""
+
+    settings = SIZE if FULL else settings(SIZE, max_examples=25)
+
+
+class SmallDividedMemory(DividedMemory, SmallMemory):
+    """Each partition has room for two keys of a clause, and there are more keys than that."""
+
+    keys = tuple("pqrstuvwxyz")
+    keys_per_table = 2
+
+
+class TestSmallDividedMemory(SmallDividedMemory.TestCase):  # type: ignore[name-defined,misc]
+    """Weaker, where keys are evicted; the throttle and the group count each alert once all the same."""
 
     settings = SIZE if FULL else settings(SIZE, max_examples=25)
