@@ -244,3 +244,12 @@ def test_a_silence_that_is_offered_holds_for_no_other_rule(rule: str) -> None:
     assert isinstance(loaded, LoadedCondition)
     assert loaded.predicate(this)
     assert not loaded.predicate(other)
+
+
+def test_a_command_with_hidden_characters_is_not_offered(reader: Visitor) -> None:
+    """What somebody copies is what they see."""
+    shown = reader.get("/silences?" + urlencode({"condition": "rule = x"})).text
+    assert "<pre>falco-bridge silence add &#39;rule = x&#39;" in shown
+    hidden = reader.get("/silences?" + urlencode({"condition": 'rule = "\N{RIGHT-TO-LEFT OVERRIDE}x"'})).text
+    assert "It would have held back" in hidden
+    assert "<pre>" not in hidden

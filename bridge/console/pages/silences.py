@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from bridge.common.durations import parse_duration
+from bridge.common.text import visible
 from bridge.common.times import SECOND_NS
 from bridge.console.ask import Act, Ask, Page
 from bridge.operator.client import AdminError, segment
@@ -24,7 +25,9 @@ def _values(ask: Ask) -> dict[str, object]:
             preview = ask.client.post("/api/v1/silences/preview", SilencePreview, PreviewSilence(condition))
         except AdminError as error:
             problem = str(error)
-    command = ["falco-bridge", "silence", "add", condition, "--for", lasts, "--comment", ask.text("comment")]
+    command = shlex.join(
+        ["falco-bridge", "silence", "add", condition, "--for", lasts, "--comment", ask.text("comment")]
+    )
     return {
         "silences": [] if isinstance(silences, str) else silences.items,
         "condition": condition,
@@ -32,7 +35,7 @@ def _values(ask: Ask) -> dict[str, object]:
         "comment": ask.text("comment"),
         "preview": preview,
         "problem": problem,
-        "command": shlex.join(command),
+        "command": command if visible(command) == command else "",  # a shell would get other text than is shown
     }
 
 
