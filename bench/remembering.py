@@ -25,7 +25,7 @@ from bridge.language.diagnostics.source import SourceText
 from bridge.language.program.clauses import After, Clause, Throttle
 from bridge.language.program.program import Program
 from bridge.pipeline.intake import Intake
-from bridge.pipeline.timers import Timers, load_state
+from bridge.pipeline.services.timers import Timers, load_state
 from bridge.routing.router import Router
 from bridge.routing.silences import NO_SILENCES, Silence, Silences, SilenceText, parse_silence
 from bridge.routing.state import State

@@ -15,9 +15,9 @@ from bridge.config.schema.config import Config
 from bridge.config.schema.keys import keys_of, sections_of
 from bridge.config.schema.sources import SourceSettings
 from bridge.config.warn import config_warnings
-from bridge.daemon.channel_check import check_channels
-from bridge.daemon.start_check import check_start
-from bridge.daemon.tls_check import check_tls
+from bridge.daemon.checks.channel_check import check_channels
+from bridge.daemon.checks.start_check import check_start
+from bridge.daemon.checks.tls_check import check_tls
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.diagnostic import Code, Severity
 from bridge.language.syntax.reserved import CLAUSES, STATEMENTS, STEPS

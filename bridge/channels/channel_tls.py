@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bridge.channels.errors import ChannelError
 from bridge.common.errors import SetupError
-from bridge.common.reloading import Reloading
-from bridge.common.trust import authorities, bundle, trusted
+from bridge.common.files.reloading import Reloading
+from bridge.common.files.trust import authorities, bundle, trusted
 from bridge.delivery.extras import ClientTls
 
 _NO_TLS = ClientTls()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from bridge.config.binding import Binder, Place
+from bridge.config.reading.binding import Binder, Place
 from bridge.config.schema.console import ConsoleSettings
 from bridge.http.hosts import is_loopback_host
 from bridge.language.diagnostics.diagnostic import Code

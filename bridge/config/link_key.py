@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.common.errors import SetupError
-from bridge.common.key_file import create_key, read_key
+from bridge.common.files.key_file import create_key, read_key
 from bridge.journal import opening
 from bridge.journal.location import Location, files_of
 

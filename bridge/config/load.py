@@ -10,17 +10,17 @@ from typing import Any
 from msgspec import structs
 
 from bridge.channels.native.allowed import NOTHING, Allowed
-from bridge.config.binding import Binder, Place
 from bridge.config.console_rules import check_console
-from bridge.config.defaults import HEARTBEAT_CHANNEL, with_defaults
-from bridge.config.document import Document
+from bridge.config.reading.binding import Binder, Place
+from bridge.config.reading.defaults import HEARTBEAT_CHANNEL, with_defaults
+from bridge.config.reading.document import Document
+from bridge.config.reading.written_names import names_in, schemes_in
 from bridge.config.rules import check_rules
 from bridge.config.schema.channels import ChannelSettings
 from bridge.config.schema.config import Config, LogSettings, allowed_by
 from bridge.config.schema.console import ConsoleSettings
 from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.values import FieldListFile
-from bridge.config.written_names import names_in, schemes_in
 from bridge.journal.location import Location
 from bridge.journal.members import INTAKE, ROLES
 from bridge.language.checker.scope import Known

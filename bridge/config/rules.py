@@ -9,12 +9,12 @@ from typing import Any
 
 from msgspec import UNSET
 
+from bridge.common.net.unix_socket import too_long
 from bridge.common.suggest import did_you_mean
-from bridge.common.unix_socket import too_long
-from bridge.config.binding import Binder, Place
-from bridge.config.body_names import body_problems
+from bridge.config.body.names import body_problems
 from bridge.config.console_rules import check_console
-from bridge.config.defaults import HEARTBEAT_CHANNEL
+from bridge.config.reading.binding import Binder, Place
+from bridge.config.reading.defaults import HEARTBEAT_CHANNEL
 from bridge.config.schema.channels import ChannelSettings
 from bridge.config.schema.config import HeartbeatSettings, JournalSettings
 from bridge.config.schema.listeners import AdminSettings, MetricsSettings

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from bridge.common.errors import SetupError
-from bridge.common.key_file import write_key
+from bridge.common.files.key_file import write_key
 from bridge.common.masking import forms_of
 from bridge.common.secret import revealed
 from bridge.config.schema.console import ConsoleSettings, OidcSettings, ProxySettings

@@ -13,7 +13,7 @@ import structlog
 
 from bridge.common.child_process import end, start_python
 from bridge.console.launch import ConsoleLaunch
-from bridge.pipeline.background import Background
+from bridge.pipeline.services.background import Background
 
 _START_SECONDS = 1.0
 """The process starts after this time, so that its imports do not slow down the start of the bridge."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bridge.alert import Alert
 from bridge.alert.command import COMMAND_RULE
-from bridge.common.human_times import HUMAN_TIME_FORMS, parse_human_time
+from bridge.common.clocks.human_times import HUMAN_TIME_FORMS, parse_human_time
 from bridge.history.index.folder import IndexFolder
 from bridge.history.search import Search
 from bridge.history.story import AlertStory, read_story

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from bridge.common.clocks.times import iso_text
 from bridge.common.text import one_line
-from bridge.common.times import iso_text
 from bridge.history.in_words import decision_text, where
 from bridge.journal.records import RecordedAlert
 

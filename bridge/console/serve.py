@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.alert.catalogue import FieldType, set_added_fields
-from bridge.common.tcp_socket import listen_tcp
-from bridge.common.unix_socket import UnixListener, listen_unix
+from bridge.common.net.tcp_socket import listen_tcp
+from bridge.common.net.unix_socket import UnixListener, listen_unix
 from bridge.config.schema.parsing import InvalidValueError, read_field_list_file
 from bridge.console.access import Access
 from bridge.console.app import Console, console_app

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
+from bridge.common.clocks.times import SECOND_NS, iso_text
 from bridge.common.text import one_line, visible
-from bridge.common.times import SECOND_NS, iso_text
 from bridge.console.rows import row_of
 
 if TYPE_CHECKING:

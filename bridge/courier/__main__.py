@@ -46,7 +46,7 @@ def _deliver(settings: dict[str, Any]) -> int:
     import structlog
 
     from bridge.channels.apprise import intercept
-    from bridge.common.clock import SYSTEM_CLOCK, Timeline
+    from bridge.common.clocks.clock import SYSTEM_CLOCK, Timeline
     from bridge.courier.clock_steps import follow_start
     from bridge.courier.courier import IDLE_SECONDS, Courier
     from bridge.courier.leased_channels import IDLE_SECONDS as LEASED_IDLE_SECONDS

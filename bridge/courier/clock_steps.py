@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import structlog
 
-from bridge.common.clock import STEP_NS, Step
+from bridge.common.clocks.clock import STEP_NS, Step
 from bridge.delivery import Delivery, Health
 from bridge.journal.protocols import DeliveryQueue
 

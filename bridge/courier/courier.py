@@ -14,12 +14,12 @@ from queue import Empty, Queue, SimpleQueue
 import structlog
 
 from bridge.channels.contract import Channel
-from bridge.common.clock import Step, Timeline
+from bridge.common.clocks.clock import Step, Timeline
 from bridge.courier.due_cache import DueCache
 from bridge.courier.expiry import DeliveryExpiry
 from bridge.courier.fleet import Configuration, Fleet
-from bridge.courier.health_alerts import HealthAlerts
-from bridge.courier.port_check import PortChecks
+from bridge.courier.health.health_alerts import HealthAlerts
+from bridge.courier.health.port_check import PortChecks
 from bridge.courier.runner import Runner
 from bridge.courier.worker import Attempt
 from bridge.delivery import Circuit, Outcome, Settlement, Verdict

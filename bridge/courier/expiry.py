@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bridge.common.clock import Step
-from bridge.courier.retry import expired
+from bridge.common.clocks.clock import Step
+from bridge.courier.health.retry import expired
 from bridge.courier.runner import Runner
 from bridge.journal.protocols import DeliveryQueue
 

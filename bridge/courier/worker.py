@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from bridge.channels.contract import Channel
-from bridge.common.clock import Step
+from bridge.common.clocks.clock import Step
 from bridge.courier.clock_steps import moved_deliveries
 from bridge.delivery import Delivery, Outcome, Verdict
 

@@ -14,17 +14,17 @@ from bridge.config.link_key import link_key
 from bridge.config.load import LoadedConfig, load_config
 from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
-from bridge.daemon.channel_check import ChannelCheck, check_channels
+from bridge.daemon.checks.channel_check import ChannelCheck, check_channels
+from bridge.daemon.checks.start_check import check_extras
 from bridge.daemon.member import fleet_settings
 from bridge.daemon.shadow import NO_SHADOW, ShadowSet, read_shadow
-from bridge.daemon.start_check import check_extras
 from bridge.delivery.extras import extras_as_settings
 from bridge.delivery.service_limits import incident_channels
 from bridge.journal.location import location_settings
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.diagnostics.render import render_text
 from bridge.language.diagnostics.source import SourceText
-from bridge.pipeline.shadow import ShadowRoutes
+from bridge.pipeline.shadow.shadow import ShadowRoutes
 from bridge.routing.router import Router
 from bridge.tracing.settings import TraceSettings
 from bridge.workbench.route_groups import GroupRoutes

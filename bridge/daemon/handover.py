@@ -16,7 +16,7 @@ import time
 from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
 
-from bridge.common.listening import ListeningSockets
+from bridge.common.net.listening import ListeningSockets
 from bridge.common.service_manager import activated_sockets, adopted
 
 _VARIABLE = "FALCO_BRIDGE_HANDOVER"

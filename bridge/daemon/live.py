@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from bridge.common.listening import ListeningSockets
 from bridge.common.log_setup import configure_logging
+from bridge.common.net.listening import ListeningSockets
 from bridge.config.schema.config import Config
 from bridge.config.schema.sources import SourceSettings, StdinSettings
 from bridge.config.secrets import with_secrets

@@ -14,8 +14,8 @@ import structlog
 
 from bridge.common.collection import collection_paused
 from bridge.common.errors import SetupError
-from bridge.common.listening import ListeningSockets
 from bridge.common.log_setup import configure_logging
+from bridge.common.net.listening import ListeningSockets
 from bridge.common.service_manager import notify
 from bridge.config.load import LoadedConfig
 from bridge.config.schema.sources import StdinSettings

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from bridge.common.errors import SetupError
-from bridge.common.file_watch import FilesWatcher, fingerprint
+from bridge.common.files.file_watch import FilesWatcher, fingerprint
 from bridge.config.field_lists import use_field_lists
 from bridge.daemon.fleet.digest import program_digest
 from bridge.daemon.fleet.rollout import Rollout

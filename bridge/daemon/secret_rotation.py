@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from bridge.common.file_watch import FilesWatcher
+from bridge.common.files.file_watch import FilesWatcher
 from bridge.daemon.generation import with_new_secrets
 from bridge.daemon.live import LiveGeneration
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from bridge.config.load import LoadedConfig
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
 from bridge.language.diagnostics.source import SourceText, Span
-from bridge.pipeline.shadow import ShadowRoutes
+from bridge.pipeline.shadow.shadow import ShadowRoutes
 from bridge.routing.incident_channels import NO_INCIDENT_CHANNELS, IncidentChannels
 from bridge.routing.router import Router
 from bridge.workbench.routes import load_routes

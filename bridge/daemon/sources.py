@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bridge.common.errors import SetupError
-from bridge.common.listening import ListeningSockets
-from bridge.common.reloading import Reloading
+from bridge.common.files.reloading import Reloading
+from bridge.common.net.listening import ListeningSockets
 from bridge.common.secret import revealed
 from bridge.config.schema.sources import (
     ClientTlsSettings,

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from bridge.common.collection import collection_paused
-from bridge.common.listening import ListeningSockets
+from bridge.common.net.listening import ListeningSockets
 from bridge.common.structlog_import import import_structlog
 from bridge.config.load import load_config
 from bridge.config.schema.config import Config

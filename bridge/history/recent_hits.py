@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from bridge.common.times import DAY_NS, SECOND_NS
+from bridge.common.clocks.times import DAY_NS, SECOND_NS
 from bridge.history.hits import HitCount
 from bridge.history.index.folder import IndexFolder
 from bridge.journal.location import Location, files_of

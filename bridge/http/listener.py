@@ -11,8 +11,8 @@ from typing import Any
 
 import structlog
 
-from bridge.common.reloading import Reloading
-from bridge.common.tcp_socket import listen_tcp
+from bridge.common.files.reloading import Reloading
+from bridge.common.net.tcp_socket import listen_tcp
 from bridge.http.admission import Admission, Admitted
 from bridge.http.connection import HttpConnection
 from bridge.http.guard import ConnectionLimits, Guard, Timeouts

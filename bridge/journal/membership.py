@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import structlog
 
-from bridge.common.clock import SYSTEM_CLOCK, Clock
+from bridge.common.clocks.clock import SYSTEM_CLOCK, Clock
 from bridge.journal.errors import JournalError
 from bridge.journal.members import DUTY, ROUTER, LeaseTable, Member
 from bridge.journal.server_clock import ServerClock

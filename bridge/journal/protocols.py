@@ -15,7 +15,7 @@ from typing import Protocol
 
 from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
-from bridge.common.clock import Step
+from bridge.common.clocks.clock import Step
 from bridge.delivery import Capacity, Delivery, DeliveryState, Health, Settlement
 from bridge.journal.members import DatabaseFacts, FleetLag, MemberRecord
 from bridge.journal.membership import Membership

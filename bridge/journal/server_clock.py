@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from bridge.common.clock import STEP_NS, SYSTEM_CLOCK, Clock
+from bridge.common.clocks.clock import STEP_NS, SYSTEM_CLOCK, Clock
 
 _SAMPLES = 16
 _SLEW = 8

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from bridge.common.unix_socket import too_long
+from bridge.common.net.unix_socket import too_long
 from bridge.operator.actor import ACTOR
 
 _CONNECT_SECONDS = 5.0

@@ -17,9 +17,9 @@ from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
 from bridge.operator.model import ConsoleStatus
 from bridge.pipeline.counts import Counts
-from bridge.pipeline.look_back import LookBackReport
 from bridge.pipeline.nodes import Nodes
-from bridge.pipeline.shadow import ShadowReport
+from bridge.pipeline.services.look_back import LookBackReport
+from bridge.pipeline.shadow.shadow import ShadowReport
 from bridge.routing.memory_usage import ClauseUsage
 from bridge.sources.contract import Source, SourceState
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from bridge.common.listening import ListeningSockets
+from bridge.common.net.listening import ListeningSockets
 from bridge.common.secret import revealed
 from bridge.config.link_key import link_key
 from bridge.config.schema.config import Config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.common.clock import SYSTEM_CLOCK, Clock
+from bridge.common.clocks.clock import SYSTEM_CLOCK, Clock
 from bridge.pipeline.writes import Write
 from bridge.tracing.alert_spans import SPANS_OF_ALERT, BatchTimes, spans_of_alert
 from bridge.tracing.ids import is_sampled, trace_id

@@ -17,7 +17,7 @@ from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Memory
 from bridge.journal.records import RecordedAlert, SilenceRecord
 from bridge.pipeline.intake import Intake
-from bridge.pipeline.silence_announcer import SOURCE_NAME, entry_of, is_due
+from bridge.pipeline.services.silence_announcer import SOURCE_NAME, entry_of, is_due
 from bridge.pipeline.silence_preview import Preview, preview
 from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.silences import Silence, Silences, SilenceText, parse_silence

@@ -6,7 +6,7 @@ long pause between two runs, which may be one, do not count for a day.
 
 from __future__ import annotations
 
-from bridge.common.clock import Timeline
+from bridge.common.clocks.clock import Timeline
 
 _HOUR_NS = 3600 * 1_000_000_000
 DOUBT_NS = 24 * _HOUR_NS

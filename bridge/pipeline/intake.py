@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from bridge.alert import Alert
 from bridge.alert.forms.falco_json import falco_json
 from bridge.alert.rejected import RejectedMessage
-from bridge.common.clock import SYSTEM_CLOCK, Clock, Timeline
+from bridge.common.clocks.clock import SYSTEM_CLOCK, Clock, Timeline
 from bridge.common.fair_lock import FairLock
 from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.busy import retry_while_busy
@@ -27,7 +27,7 @@ from bridge.pipeline.alert_traces import AlertTraces
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
 from bridge.pipeline.route_faults import RouteFaults
-from bridge.pipeline.shadow import Shadow, ShadowRoutes
+from bridge.pipeline.shadow.shadow import Shadow, ShadowRoutes
 from bridge.pipeline.terminal.recorder import TerminalRecorder
 from bridge.pipeline.writes import Write, unstorable
 from bridge.routing import Entry, Notification, Reason, Routed

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Any
 
 from bridge.language.program.clauses import clause_label
-from bridge.routing.memory.after import RELEASED
-from bridge.routing.memory.new import MARKS
+from bridge.routing.memory.clauses.after import RELEASED
+from bridge.routing.memory.clauses.new import MARKS
 from bridge.routing.memory.rows import encode_row
 from bridge.routing.state import State
 

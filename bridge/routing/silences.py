@@ -14,7 +14,7 @@ from bridge.language.program.condition import Condition
 from bridge.language.program.schedule import Schedule
 from bridge.matching import Predicate, compile_condition
 from bridge.matching.internal import asks_for_internal
-from bridge.routing.memory.stage import not_silenced
+from bridge.routing.memory.clauses.stage import not_silenced
 
 StoredAlert = Callable[[str], Alert | None]
 """From an alert's id to the stored alert, redacted, or None. It does not raise."""

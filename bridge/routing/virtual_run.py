@@ -9,7 +9,7 @@ import msgspec
 
 from bridge.alert import Alert
 from bridge.alert.alert import text_length
-from bridge.common.clock import Step as ClockStep
+from bridge.common.clocks.clock import Step as ClockStep
 from bridge.routing import Routed
 from bridge.routing.comparison import Notified
 from bridge.routing.memory.clock_steps import follow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bridge.common.times import iso_text
+from bridge.common.clocks.times import iso_text
 
 _BILLION = 1_000_000_000
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from bridge.alert.wire import tolerant_pb2
-from bridge.common.times import iso_text, parse_time
+from bridge.common.clocks.times import iso_text, parse_time
 from bridge.simulate.clock import moved
 from bridge.simulate.errors import SimulationError
 from bridge.simulate.wire_form import grpc_message, json_body, text_line

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.alert import INTERNAL_SOURCE, MISSING
-from bridge.common.times import iso_text
+from bridge.common.clocks.times import iso_text
 from bridge.simulate.clock import day_text
 from bridge.simulate.recording import JsonRecording
 

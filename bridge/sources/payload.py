@@ -18,7 +18,7 @@ from bridge.alert.forms.message import decode_message, is_falcos_log
 from bridge.alert.forms.text_form import starts_text_alert
 from bridge.alert.malformed import Malformed
 from bridge.alert.rejected import RejectedMessage
-from bridge.common.times import iso_text
+from bridge.common.clocks.times import iso_text
 
 MAX_ALERTS_PER_BODY = 10_000
 

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from bridge import __version__
 from bridge.common.errors import SetupError
 from bridge.common.extras import install_command
+from bridge.common.files.trust import bundle
 from bridge.common.masking import forms_of, redacted
-from bridge.common.trust import bundle
 from bridge.tracing.settings import TraceSettings
 from bridge.tracing.span import Span
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bridge.alert import Alert
 from bridge.alert.alert import clock_text
-from bridge.common.times import iso_text
+from bridge.common.clocks.times import iso_text
 from bridge.terminal.derived import SEPARATOR, alert_of, is_command
 from bridge.terminal.terminals import commands_of
 from bridge.workbench.alert_files import Line, read_alerts, read_recording

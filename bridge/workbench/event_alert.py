@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.alert import Alert, Priority, make_alert, parse_priority
 from bridge.alert.forms.json_value import list_text
-from bridge.common.times import parse_time
+from bridge.common.clocks.times import parse_time
 from bridge.language.program.kinds import ATTRIBUTES
 from bridge.language.program.test_case import AlertReceived
 

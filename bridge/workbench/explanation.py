@@ -12,7 +12,7 @@ from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
 from bridge.language.program.program import Route
 from bridge.matching.analysis.explain import Explanation, compile_explanation
-from bridge.pipeline.timers import load_state
+from bridge.pipeline.services.timers import load_state
 from bridge.routing import Decision, Notification, Routed
 from bridge.routing.router import Router
 from bridge.routing.state import State, Timer

@@ -12,7 +12,7 @@ from bridge.alert import Alert, Priority, make_alert
 from bridge.alert.forms.grpc_form import decode_grpc
 from bridge.alert.forms.json_form import decode_json
 from bridge.alert.malformed import Malformed
-from bridge.common.times import parse_time
+from bridge.common.clocks.times import parse_time
 from tests.support.recordings import FULL_JSON, NAMES, grpc_messages, http_bodies
 
 MESSAGES = [message for name in NAMES for message in grpc_messages(name)]

@@ -12,7 +12,7 @@ from urllib3.connection import HTTPConnection
 
 from bridge.channels.apprise import intercept
 from bridge.channels.apprise.timeouts import RequestTimeouts
-from bridge.common import trust
+from bridge.common.files import trust
 from tests.support.certificates import make_authority
 from tests.support.far_side import FarSide, connect_proxy
 from tests.support.services import HOSTS, success_response

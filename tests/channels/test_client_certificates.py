@@ -13,10 +13,10 @@ import pytest
 
 from bridge.channels.contract import Channel, Verdict
 from bridge.channels.registry import open_channel, problem_with
-from bridge.common import reloading, trust
+from bridge.common.files import reloading, trust
 from bridge.config.load import load_config
 from bridge.config.show import shown
-from bridge.daemon.channel_check import check_channels
+from bridge.daemon.checks.channel_check import check_channels
 from bridge.delivery.extras import ChannelExtras, ClientTls
 from bridge.operator.operations.channel_test import test_channel as send_test_message
 from tests.channels.deliveries import make_delivery

@@ -13,7 +13,7 @@ from bridge.channels import transport_errors
 from bridge.channels.apprise.sessions import PooledSession
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.registry import open_channel
-from bridge.common import trust
+from bridge.common.files import trust
 from tests.channels.deliveries import make_delivery
 from tests.support.certificates import Authority, make_authority
 from tests.support.far_side import Answer, FarSide, connect_proxy

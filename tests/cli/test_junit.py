@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from bridge.cli.junit import TestResult, junit_xml
+from bridge.cli.printing.junit import TestResult, junit_xml
 
 
 def test_results_are_read_back() -> None:

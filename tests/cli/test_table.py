@@ -7,7 +7,7 @@ import sys
 import pytest
 from rich.cells import cell_len
 
-from bridge.cli.table import Styled, as_table
+from bridge.cli.printing.table import Styled, as_table
 
 
 def test_columns_align_by_the_width_of_letters() -> None:

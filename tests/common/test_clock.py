@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.common.clock import Step, Timeline
+from bridge.common.clocks.clock import Step, Timeline
 from tests.support.clocks import HOUR, SECOND, STEPS
 
 

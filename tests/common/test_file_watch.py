@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.common import file_watch
-from bridge.common.file_watch import FilesWatcher, fingerprint
+from bridge.common.files import file_watch
+from bridge.common.files.file_watch import FilesWatcher, fingerprint
 from tests.support.waiting import wait_until
 
 

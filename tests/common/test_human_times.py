@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.common.human_times import parse_human_time
-from bridge.common.times import SECOND_NS, iso_text, parse_time
+from bridge.common.clocks.human_times import parse_human_time
+from bridge.common.clocks.times import SECOND_NS, iso_text, parse_time
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

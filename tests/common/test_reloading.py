@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.common import reloading
 from bridge.common.errors import SetupError
-from bridge.common.reloading import Reloading
+from bridge.common.files import reloading
+from bridge.common.files.reloading import Reloading
 
 
 @pytest.fixture(autouse=True)

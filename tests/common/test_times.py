@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.common.times import SECOND_NS, iso_text, parse_time
+from bridge.common.clocks.times import SECOND_NS, iso_text, parse_time
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 IN_RANGE = st.integers(-(2**63), 2**63 - 1)

@@ -11,7 +11,7 @@ import pytest
 from bridge.config.load import InstancePaths, RoutingConfig, find_instance_paths, find_routing_config, load_config
 from bridge.config.schema.sources import DiscoverSettings, GrpcSettings, HttpSettings
 from bridge.config.show import shown
-from bridge.daemon.channel_check import check_channels
+from bridge.daemon.checks.channel_check import check_channels
 from bridge.language.diagnostics.diagnostic import Code
 from tests.config.reading import ENVIRON, GOOD, errors, load, read, write
 

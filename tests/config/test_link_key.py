@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.common.key_file import create_key
+from bridge.common.files.key_file import create_key
 from bridge.common.secret import Secret
 from bridge.config.link_key import link_key
 from bridge.journal.location import DatabaseLocation

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels.message.compose import compose
-from bridge.courier.circuit import OPENS_AFTER, after_restart, after_send, before_send, is_failing
-from bridge.courier.outage import HealthChange, after_report, health_alert, health_change
+from bridge.courier.health.circuit import OPENS_AFTER, after_restart, after_send, before_send, is_failing
+from bridge.courier.health.outage import HealthChange, after_report, health_alert, health_change
 from bridge.delivery import Circuit, Delivery, Health, Outcome, Verdict
 from bridge.delivery.options import ChannelOptions
 from bridge.routing import Notification

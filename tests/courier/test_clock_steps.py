@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.common.clock import Step
+from bridge.common.clocks.clock import Step
 from bridge.courier.clock_steps import LONGEST_PAUSE_NS, follow_start, moved_health
 from bridge.delivery import Circuit, Delivery, DeliveryState, Health, Outcome, Verdict
 from bridge.delivery.options import ChannelOptions, Rate

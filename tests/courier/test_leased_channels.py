@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.channels.contract import Channel
-from bridge.common.clock import SYSTEM_CLOCK, Timeline
+from bridge.common.clocks.clock import SYSTEM_CLOCK, Timeline
 from bridge.common.secret import Secret
 from bridge.courier.courier import Courier
 from bridge.courier.leased_channels import LeasedChannels

@@ -13,9 +13,9 @@ import pytest
 
 from bridge.channels.contract import address_of
 from bridge.channels.registry import open_channel
-from bridge.common import trust
-from bridge.courier import port_check
-from bridge.courier.port_check import PortChecks
+from bridge.common.files import trust
+from bridge.courier.health import port_check
+from bridge.courier.health.port_check import PortChecks
 from bridge.delivery import Circuit
 from bridge.delivery.options import ChannelOptions
 from tests.courier.working import Working, entry, working

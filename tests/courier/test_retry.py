@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.courier.retry import RELEASED_AFTER, duration_text, expired, settlement, wait_seconds
+from bridge.courier.health.retry import RELEASED_AFTER, duration_text, expired, settlement, wait_seconds
 from bridge.delivery import DeliveryState, Outcome, Verdict
 from tests.support.builders import delivery
 

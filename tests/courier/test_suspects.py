@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bridge.courier.health.suspects import Suspects
 from bridge.courier.runner import Runner
-from bridge.courier.suspects import Suspects
 from bridge.courier.worker import Attempt, Workers
 from bridge.delivery import Circuit, Delivery, DeliveryState, Health, Outcome, Settlement, Verdict
 from bridge.delivery.options import ChannelOptions

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.channels.contract import Channel
-from bridge.common.clock import SYSTEM_CLOCK, Clock, Timeline
+from bridge.common.clocks.clock import SYSTEM_CLOCK, Clock, Timeline
 from bridge.courier.courier import Courier
 from bridge.delivery import Delivery, Outcome, Verdict
 from bridge.delivery.options import ChannelOptions

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bridge.config.load import load_config
-from bridge.daemon import channel_check
-from bridge.daemon.channel_check import check_channels
+from bridge.daemon.checks import channel_check
+from bridge.daemon.checks.channel_check import check_channels
 
 _NATIVE = (
     "console://",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.common.listening import ListeningSockets
+from bridge.common.net.listening import ListeningSockets
 from bridge.daemon.generation import build_generation
 from bridge.daemon.live import LiveGeneration, RunningParts
 from bridge.daemon.operator_listeners import OperatorListeners

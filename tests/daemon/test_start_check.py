@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bridge.config.load import load_config
-from bridge.daemon.start_check import check_extras, check_start
+from bridge.daemon.checks.start_check import check_extras, check_start
 from bridge.journal.opening import open_for_router
 from tests.daemon.test_restart import free_port
 
@@ -89,7 +89,7 @@ def test_what_keeps_the_bridge_from_starting_fails_the_check(break_it: Callable[
 def test_traces_without_their_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The start that fails may succeed later: nothing in the config is wrong."""
     assert problems(tmp_path, traces="http://collector:4318") == []
-    monkeypatch.setattr("bridge.daemon.start_check.is_installed", lambda: False)
+    monkeypatch.setattr("bridge.daemon.checks.start_check.is_installed", lambda: False)
     ((line, message),) = problems(tmp_path, traces="http://collector:4318")
     assert (line, "not installed" in message) == (5, True)
     assert problems(tmp_path) == []

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.alert import Alert, Priority
-from bridge.common.times import DAY_NS
+from bridge.common.clocks.times import DAY_NS
 from bridge.history.index.folder import IndexFolder
 from bridge.history.index.indexer import Indexer
 from bridge.history.index.plan import plan

@@ -22,7 +22,7 @@ from bridge.journal.protocols import Journal
 from bridge.journal.records import DeadLetterAct, MemoryWrite, StateRow
 from bridge.journal.retention import RetentionPolicy
 from bridge.routing import Entry, Notification, NotificationContext, NotificationKind, Routed
-from bridge.routing.memory.new import Sighting
+from bridge.routing.memory.clauses.new import Sighting
 from bridge.routing.state import Change
 from tests.journal.engine import Engine, claimed
 from tests.support.builders import alert, entries, entry, notification, settlement

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.common.clock import Step
+from bridge.common.clocks.clock import Step
 from bridge.delivery import Capacity, DeliveryState, Health, Settlement
 from bridge.journal.opening import open_for_router
 from bridge.journal.retention import RetentionPolicy

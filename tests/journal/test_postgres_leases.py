@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from bridge.common.clock import SystemClock
+from bridge.common.clocks.clock import SystemClock
 from bridge.common.secret import Secret
 from bridge.delivery import Capacity, DeliveryState, Health
 from bridge.journal.errors import JournalBusyError, JournalError, LeaseLostError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.common.clock import Timeline
+from bridge.common.clocks.clock import Timeline
 from bridge.journal.server_clock import ServerClock
 
 MS, SECOND = 1_000_000, 1_000_000_000

@@ -16,7 +16,7 @@ from bridge.journal.opening import open_for_router, open_to_read
 from bridge.journal.protocols import Journal
 from bridge.journal.records import MemoryWrite
 from bridge.journal.sql import state_log
-from bridge.routing.memory.new import Sighting
+from bridge.routing.memory.clauses.new import Sighting
 from bridge.routing.state import Change
 
 Writes = list[list[tuple[str, int, int | None]]]

@@ -16,7 +16,7 @@ from bridge.journal.opening import open_for_router, open_to_read
 from bridge.journal.protocols import Journal
 from bridge.journal.sqlite.schema import VERSION
 from bridge.routing import Reason
-from bridge.routing.memory.new import Sighting
+from bridge.routing.memory.clauses.new import Sighting
 from tests.support.builders import entry
 
 DUMPS = Path(__file__).parent.parent / "data" / "journals"

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.common.durations import parse_duration
+from bridge.common.clocks.durations import parse_duration
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known
 from bridge.language.diagnostics.source import SourceText

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bridge.config.load import load_config, route_files
-from bridge.daemon.channel_check import check_channels
+from bridge.daemon.checks.channel_check import check_channels
 from bridge.language.checker.scope import Known
 from bridge.migration.falcosidekick.channel import Output
 from bridge.migration.falcosidekick.settings import Settings, UnreadableConfigError, read_settings

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bridge.common.unix_socket import listen
+from bridge.common.net.unix_socket import listen
 from bridge.operator.client import _UnixConnection
 from bridge.operator.serving.connection import ServedSockets
 from bridge.operator.serving.server import OperatorServer

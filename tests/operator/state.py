@@ -13,7 +13,7 @@ from bridge.pipeline.controls import Controls
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.nodes import Nodes
-from bridge.pipeline.shadow import Shadow
+from bridge.pipeline.shadow.shadow import Shadow
 from bridge.routing.memory_usage import ClauseUsage
 from bridge.routing.router import Router
 from bridge.sources.contract import SourceState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bridge.cli.fleet import fleet_lines
+from bridge.cli.printing.fleet import fleet_lines
 from bridge.journal.members import FleetLag, MemberRecord
 from bridge.journal.opening import open_for_router
 from bridge.operator.inspector import FleetSnapshot

@@ -7,7 +7,7 @@ from pathlib import Path
 from bridge.cli.verbs.status import _text
 from bridge.journal.opening import open_for_router
 from bridge.operator.operations.status import read_status
-from bridge.pipeline.look_back import LookBackReport
+from bridge.pipeline.services.look_back import LookBackReport
 from tests.operator.state import an_inspector
 
 

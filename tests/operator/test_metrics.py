@@ -28,7 +28,7 @@ from bridge.operator.metrics.catalogue import METRICS, Metric
 from bridge.operator.metrics.collector import BridgeCollector, family
 from bridge.operator.serving.connection import ServedSockets
 from bridge.pipeline.counts import LONGEST_LABEL
-from bridge.pipeline.shadow import ShadowRoutes
+from bridge.pipeline.shadow.shadow import ShadowRoutes
 from bridge.routing.router import Router
 from bridge.sources.contract import SourceState
 from tests.operator.serving import ask_tcp, port_of, served, tcp_sockets

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from bridge.common.errors import SetupError
-from bridge.common.unix_socket import listen
+from bridge.common.net.unix_socket import listen
 from bridge.operator.serving.connection import CALLER, ServedSockets
 from tests.operator.serving import ask_tcp, ask_unix, port_of, served, tcp_sockets, unix_sockets
 from tests.support.waiting import wait_until

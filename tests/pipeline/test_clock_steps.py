@@ -14,7 +14,7 @@ from bridge.journal.opening import open_for_router
 from bridge.language.program.clauses import Absent, After, Clause, Group, New, Throttle
 from bridge.language.program.program import Program
 from bridge.pipeline.intake import Intake
-from bridge.pipeline.timers import load_state
+from bridge.pipeline.services.timers import load_state
 from bridge.routing import NotificationKind
 from bridge.routing.router import Router
 from bridge.sources.contract import Batch

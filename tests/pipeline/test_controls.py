@@ -13,7 +13,7 @@ from bridge.journal.opening import open_for_router, open_to_read, open_to_write
 from bridge.journal.records import SilenceRecord
 from bridge.pipeline.controls import Controls, NewSilence, SilenceError, SilenceSelection
 from bridge.pipeline.intake import Intake
-from bridge.pipeline.timers import load_state
+from bridge.pipeline.services.timers import load_state
 from bridge.routing.router import Router
 from bridge.sources.contract import Batch
 from tests.support.builders import alert, program_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.common.clock import Timeline
+from bridge.common.clocks.clock import Timeline
 from bridge.pipeline.doubted_time import DOUBT_NS, DoubtedTime
 from tests.support.clocks import DAY, HOUR, SECOND, STEPS, YEAR, TestClock
 

@@ -15,8 +15,8 @@ from bridge.common.secret import Secret
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.opening import open_fleet_session, open_to_read, open_to_write
 from bridge.pipeline.controls import Controls, NewSilence, SilenceSelection
-from bridge.pipeline.fleet_watch import FleetWatch
 from bridge.pipeline.intake import Intake
+from bridge.pipeline.services.fleet_watch import FleetWatch
 from bridge.routing.router import Router
 from bridge.sources.contract import Batch
 from tests.support.builders import alert, program_of

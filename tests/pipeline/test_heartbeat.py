@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bridge.delivery import Capacity
 from bridge.journal.opening import open_for_router
-from bridge.pipeline.heartbeat import Heartbeat, HeartbeatSettings
 from bridge.pipeline.intake import Intake
+from bridge.pipeline.services.heartbeat import Heartbeat, HeartbeatSettings
 from bridge.routing.router import Router
 from tests.support.builders import program_of
 

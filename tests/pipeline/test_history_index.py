@@ -8,7 +8,7 @@ from bridge.history.index.folder import IndexFolder
 from bridge.history.search import Search
 from bridge.history.wanted import Wanted
 from bridge.journal.opening import open_for_router
-from bridge.pipeline.history_index import HistoryIndex
+from bridge.pipeline.services.history_index import HistoryIndex
 from tests.support.builders import entries
 from tests.support.waiting import wait_until
 

@@ -12,7 +12,7 @@ import pytest
 from bridge.journal.opening import open_for_router
 from bridge.language.program.clauses import canonical_text
 from bridge.pipeline.intake import Intake
-from bridge.pipeline.timers import load_state
+from bridge.pipeline.services.timers import load_state
 from bridge.routing.router import Router
 from bridge.sources.contract import Batch
 from tests.support.builders import alert, program_of

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bridge.journal.opening import open_for_router, open_to_read
 from bridge.pipeline.intake import Intake
-from bridge.pipeline.look_back import LookBackService
-from bridge.pipeline.timers import load_state
+from bridge.pipeline.services.look_back import LookBackService
+from bridge.pipeline.services.timers import load_state
 from bridge.routing import Reason
 from bridge.routing.router import Router
 from bridge.sources.contract import Batch

@@ -9,8 +9,8 @@ import pytest
 
 from bridge.journal.opening import open_for_router
 from bridge.journal.retention import RetentionPolicy
-from bridge.pipeline import maintenance
-from bridge.pipeline.maintenance import JournalMaintenance
+from bridge.pipeline.services import maintenance
+from bridge.pipeline.services.maintenance import JournalMaintenance
 from tests.support.builders import entries
 from tests.support.waiting import wait_until
 

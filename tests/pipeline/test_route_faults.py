@@ -19,10 +19,10 @@ from bridge.language.program.clauses import After, Group, Pair, SequenceStep, Th
 from bridge.language.program.program import Program
 from bridge.language.program.table import TableChannel
 from bridge.pipeline.intake import Intake
-from bridge.pipeline.timers import load_state
+from bridge.pipeline.services.timers import load_state
 from bridge.routing import Notification, Reason
-from bridge.routing.memory.after import AfterStage
-from bridge.routing.memory.sequence import SequenceStage
+from bridge.routing.memory.clauses.after import AfterStage
+from bridge.routing.memory.clauses.sequence import SequenceStage
 from bridge.routing.router import Router
 from bridge.sources.contract import Batch
 from tests.routing.memory.harness import condition

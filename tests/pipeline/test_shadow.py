@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 from bridge.alert import Alert
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
-from bridge.pipeline import shadow as module
 from bridge.pipeline.intake import Intake
-from bridge.pipeline.shadow import Shadow, ShadowReport, ShadowRoutes
+from bridge.pipeline.shadow import shadow as module
+from bridge.pipeline.shadow.shadow import Shadow, ShadowReport, ShadowRoutes
 from bridge.routing.comparison import Change
 from bridge.routing.router import Router
 from bridge.routing.silences import Silence, Silences

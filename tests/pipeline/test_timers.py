@@ -18,7 +18,7 @@ from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
 from bridge.language.program.clauses import Clause, Group, Throttle
 from bridge.pipeline.intake import Intake
-from bridge.pipeline.timers import Timers, load_state
+from bridge.pipeline.services.timers import Timers, load_state
 from bridge.routing import NotificationKind
 from bridge.routing.router import Router
 from bridge.routing.silences import Silence, Silences

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bridge.common import file_watch
-from bridge.common.file_watch import FileWatch, file_system
-from bridge.common.inotify import Inotify
+from bridge.common.files import file_watch
+from bridge.common.files.file_watch import FileWatch, file_system
+from bridge.common.files.inotify import Inotify
 from bridge.sources.contract import Batch
 from bridge.sources.files.followed import folders_of
 from bridge.sources.files.position import STARTED, Position, copy_of

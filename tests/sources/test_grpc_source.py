@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from structlog.testing import capture_logs
 
-from bridge.common import reloading
 from bridge.common.errors import SetupError
+from bridge.common.files import reloading
 from bridge.simulate.address import StandInTls
 from bridge.simulate.server import StandInFalco
 from bridge.sources.grpc.failure import describe_failure

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bridge.common.reloading import Reloading
+from bridge.common.files.reloading import Reloading
 from bridge.http.guard import ConnectionLimits, Guard, Timeouts
 from bridge.sources.contract import Batch
 from bridge.sources.http import committing

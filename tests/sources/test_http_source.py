@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from bridge.alert import Alert
 from bridge.alert.forms.json_form import decode_json
-from bridge.common import reloading
 from bridge.common.errors import SetupError
-from bridge.common.listening import ListeningSockets
-from bridge.common.reloading import Reloading
+from bridge.common.files import reloading
+from bridge.common.files.reloading import Reloading
+from bridge.common.net.listening import ListeningSockets
 from bridge.config.schema.sources import HttpSettings, ServerTlsSettings
 from bridge.config.schema.values import ListenAddress
 from bridge.daemon.sources import OpenJournal, prepare_source

@@ -6,7 +6,7 @@ import json
 import threading
 from pathlib import Path
 
-from bridge.common.listening import ListeningSockets
+from bridge.common.net.listening import ListeningSockets
 from bridge.daemon.sources import OpenJournal, prepare_source
 from bridge.sources.contract import Batch, Source
 from bridge.sources.leased import SourceLeases

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.common.clock import SYSTEM_CLOCK
+from bridge.common.clocks.clock import SYSTEM_CLOCK
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND

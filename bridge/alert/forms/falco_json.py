@@ -10,7 +10,7 @@ import msgspec
 
 from bridge.alert.alert import INTERNAL_SOURCE, Alert
 from bridge.alert.catalogue import find_field
-from bridge.common.times import iso_text
+from bridge.common.clocks.times import iso_text
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?")

@@ -14,7 +14,7 @@ from bridge.alert.malformed import NO_CONTENT, Malformed, too_large
 from bridge.alert.priority import Priority
 from bridge.alert.wire.outputs_pb2 import response
 from bridge.alert.wire.tolerant_pb2 import Response
-from bridge.common.times import epoch_ns, parse_time
+from bridge.common.clocks.times import epoch_ns, parse_time
 
 
 def decode_grpc(raw: bytes, received_ns: int) -> Alert | Malformed:

@@ -10,7 +10,7 @@ from bridge.alert.forms.json_value import list_items, split_values
 from bridge.alert.internal import INTERNAL_PREFIX
 from bridge.alert.malformed import NO_CONTENT, NOT_FROM_FALCO, Malformed, too_large
 from bridge.alert.priority import Priority, parse_priority
-from bridge.common.times import parse_time
+from bridge.common.clocks.times import parse_time
 
 SYSCALL_SOURCE = "syscall"
 AUDIT_SOURCE = "k8s_audit"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bridge.alert.alert import Alert
-from bridge.common.times import iso_text
+from bridge.common.clocks.times import iso_text
 
 
 def encode_json(alert: Alert) -> bytes:

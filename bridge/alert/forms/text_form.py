@@ -17,7 +17,7 @@ from bridge.alert.forms.json_form import SYSCALL_SOURCE
 from bridge.alert.internal import DROP_RULE
 from bridge.alert.malformed import Malformed, too_large
 from bridge.alert.priority import Priority, parse_priority
-from bridge.common.times import DAY_NS, SECOND_NS, parse_time
+from bridge.common.clocks.times import DAY_NS, SECOND_NS, parse_time
 
 _PRIORITIES = "Emergency|Alert|Critical|Error|Warning|Notice|Info(?:rmational)?|Debug"
 _LINE = re.compile(rf"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)\.(\d{{9}}): ({_PRIORITIES}) ")

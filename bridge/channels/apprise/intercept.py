@@ -26,7 +26,7 @@ from bridge.channels import transport_errors
 from bridge.channels.apprise.sessions import PooledSession, tls_in_use
 from bridge.channels.apprise.timeouts import RequestTimeouts, response_class
 from bridge.channels.response import Response
-from bridge.common.trust import authorities
+from bridge.common.files.trust import authorities
 
 PLACEHOLDER = "FalcoBridgePlaceholder"
 """The text that a plugin sends where the body is ours. Letters only, so that no plugin escapes it."""

@@ -26,9 +26,9 @@ from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.message.compose import message_of
 from bridge.channels.refusals import smtp_refusal
 from bridge.channels.render.mail import DIGEST_LIMIT, MailContent, mail_content
+from bridge.common.files.trust import authorities
 from bridge.common.masking import redacted, secrets_in
 from bridge.common.text import one_line
-from bridge.common.trust import authorities
 from bridge.delivery.delivery import Delivery
 
 _MAX_REASON = 400

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from bridge.common.trust import proxy
+from bridge.common.files.trust import proxy
 
 
 def make_plugin(url: str) -> Any:

@@ -16,7 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from bridge.channels.channel_tls import ChannelTls
-from bridge.common.trust import proxies, trusted
+from bridge.common.files.trust import proxies, trusted
 
 _of_channel: ContextVar[ChannelTls | None] = ContextVar("tls", default=None)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bridge.alert.forms.falco_json import falco_json
 from bridge.channels.message.compose import headline_of, links_of
-from bridge.common.times import iso_text
+from bridge.common.clocks.times import iso_text
 from bridge.delivery.delivery import Delivery
 from bridge.routing import NotificationContext
 

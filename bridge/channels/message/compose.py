@@ -14,8 +14,8 @@ from bridge.alert import MISSING, Alert, Priority
 from bridge.channels.message.field_order import ordered
 from bridge.channels.message.message import AlertCounts, Fact, Message, MessageLink
 from bridge.channels.message.remembered import with_context
+from bridge.common.clocks.times import iso_text
 from bridge.common.text import isolated, one_line, shortened, visible
-from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
 from bridge.language.program.link import MAX_NAME
 from bridge.language.program.template import Lookup, fill, parse_template

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from bridge.alert import Priority
+from bridge.common.clocks.times import SECOND_NS, iso_text
 from bridge.common.text import isolated
-from bridge.common.times import SECOND_NS, iso_text
 from bridge.routing import OTHERWISE, NotificationKind
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bridge.channels.message.message import AlertCounts, Fact, Message
-from bridge.common.durations import duration_text
+from bridge.common.clocks.durations import duration_text
+from bridge.common.clocks.times import SECOND_NS, iso_text
 from bridge.common.text import one_line, shortened
-from bridge.common.times import SECOND_NS, iso_text
 from bridge.routing import NotificationContext, NotificationKind
 
 _HEADLINE = 200

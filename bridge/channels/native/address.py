@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from bridge.channels.errors import ChannelError
-from bridge.common.durations import parse_duration
+from bridge.common.clocks.durations import parse_duration
 from bridge.common.masking import secrets_in
 from bridge.common.suggest import did_you_mean
 

@@ -25,8 +25,8 @@ from bridge.channels.native.labels import (
     static_labels,
     with_label_names,
 )
+from bridge.common.clocks.times import iso_text
 from bridge.common.text import shortened, visible
-from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 from bridge.routing import NotificationKind

@@ -27,8 +27,8 @@ from bridge.channels.errors import ChannelError, InvalidResponseError
 from bridge.channels.native.address import Address
 from bridge.channels.native.exchange import MAX_BODY, ResponseParser, exchange
 from bridge.channels.response import Response
+from bridge.common.files.trust import CONNECT_SECONDS, READ_SECONDS, proxy
 from bridge.common.masking import redacted, redacted_bytes
-from bridge.common.trust import CONNECT_SECONDS, READ_SECONDS, proxy
 from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 
 _MAX_IDLE = 64

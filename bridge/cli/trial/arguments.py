@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.routes_input import add_labels, read_routing_config
-from bridge.cli.span import add_span, read_span
+from bridge.cli.arguments.routes_input import add_labels, read_routing_config
+from bridge.cli.arguments.span import add_span, read_span
 from bridge.journal.location import journal_text
 
 if TYPE_CHECKING:

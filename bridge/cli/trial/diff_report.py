@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.table import Styled, as_table, many, moment
+from bridge.cli.printing.table import Styled, as_table, many, moment
 from bridge.cli.trial.replay_report import sample_json, sample_text, time_text, unjudged_json
 from bridge.common.text import one_line
 from bridge.routing.comparison import Change
 
 if TYPE_CHECKING:
-    from bridge.pipeline.differences import Row
+    from bridge.pipeline.shadow.differences import Row
     from bridge.workbench.replay.difference import DifferenceTally
     from bridge.workbench.replay.masks import Unjudged
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.table import as_table, many, moment
+from bridge.cli.printing.table import as_table, many, moment
+from bridge.common.clocks.times import iso_text
 from bridge.common.text import one_line
-from bridge.common.times import iso_text
 
 if TYPE_CHECKING:
     from bridge.channels.message.samples import Sample

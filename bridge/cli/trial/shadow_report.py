@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def diff_shadow(args: argparse.Namespace) -> int:
     """Print the report of the running bridge; returns the exit code."""
-    from bridge.cli.running import admin_socket
+    from bridge.cli.arguments.running import admin_socket
     from bridge.operator.client import AdminClient, AdminError
     from bridge.operator.model import ShadowDifferences
 
@@ -62,7 +62,7 @@ def tally_of(found: ShadowDifferences) -> DifferenceTally:
     import time
 
     from bridge.channels.message.samples import Sample
-    from bridge.pipeline.differences import Differences
+    from bridge.pipeline.shadow.differences import Differences
     from bridge.routing.comparison import Change
     from bridge.workbench.replay.difference import DifferenceTally
 
@@ -87,7 +87,7 @@ def tally_of(found: ShadowDifferences) -> DifferenceTally:
 
 
 def _limits(shadow: ShadowStatus) -> Iterator[str]:
-    from bridge.cli.table import many
+    from bridge.cli.printing.table import many
 
     if shadow.skipped:
         yield f"falco-bridge diff: {many(shadow.skipped, 'alert')} were not tried, because the bridge was busy"

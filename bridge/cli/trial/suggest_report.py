@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.table import many, moment
+from bridge.cli.printing.table import many, moment
 from bridge.cli.trial.replay_report import time_text
 from bridge.common.text import one_line
 

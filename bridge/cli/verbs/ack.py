@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from bridge.cli.running import add_running
+from bridge.cli.arguments.running import add_running
 
 
 def add_parser(subparsers: Any) -> None:
@@ -25,6 +25,6 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Change the incidents."""
-    from bridge.cli.incidents import change, run_with
+    from bridge.cli.printing.incidents import change, run_with
 
     return run_with(args, lambda client: change(client, "acknowledge", args.target))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.journal.location import Location
 
 if TYPE_CHECKING:
-    from bridge.cli.table import Cell
+    from bridge.cli.printing.table import Cell
     from bridge.delivery import Health
     from bridge.operator.model import ChannelTestResult
 
@@ -42,7 +42,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the channels, or test one."""
-    from bridge.cli.running import instance_paths
+    from bridge.cli.arguments.running import instance_paths
     from bridge.journal import JournalError
     from bridge.operator.actor import OperationError
     from bridge.operator.client import AdminError
@@ -94,7 +94,7 @@ def _print_table(
     config: Path, waiting: Mapping[str, int], health: Mapping[str, Health], dead: Mapping[str, int]
 ) -> None:
     """Failing channels first."""
-    from bridge.cli.table import as_table, styled
+    from bridge.cli.printing.table import as_table, styled
     from bridge.common.text import one_line
 
     for name, each in health.items():
@@ -115,7 +115,7 @@ _HEADER = (
 
 
 def _row(name: str, health: Health | None, waiting: int, dead: int) -> tuple[Cell, ...]:
-    from bridge.cli.table import Styled, ago
+    from bridge.cli.printing.table import Styled, ago
 
     if health is None:
         return (name, "not in the config", "", str(waiting), "", "", str(dead), "", "", "")

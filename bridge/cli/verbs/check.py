@@ -120,9 +120,9 @@ def _read_config(path: Path, *, with_secrets: bool) -> tuple[LoadedConfig, list[
 
     from bridge.config.load import load_config
     from bridge.config.warn import config_warnings
-    from bridge.daemon.channel_check import check_channels
-    from bridge.daemon.start_check import check_start
-    from bridge.daemon.tls_check import check_tls
+    from bridge.daemon.checks.channel_check import check_channels
+    from bridge.daemon.checks.start_check import check_start
+    from bridge.daemon.checks.tls_check import check_tls
     from bridge.language.diagnostics.diagnostic import by_place
 
     config = load_config(path, os.environ, with_secrets=with_secrets)
@@ -164,7 +164,7 @@ _PRINT = {"text": _print_text, "json": _print_json, "github": _print_github}
 def _verdict(errors: int, warnings: int, advice: int) -> str:
     if not errors and not warnings and not advice:
         return "no problems"
-    from bridge.cli.table import many
+    from bridge.cli.printing.table import many
 
     parts = [many(errors, "error"), many(warnings, "warning")]
     if advice:

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.routes_input import add_labels
-from bridge.cli.span import add_span, read_span
+from bridge.cli.arguments.routes_input import add_labels
+from bridge.cli.arguments.span import add_span, read_span
 from bridge.journal.location import Location, files_of, location_of
 
 if TYPE_CHECKING:
     from bridge.alert import Alert
-    from bridge.cli.span import Span
+    from bridge.cli.arguments.span import Span
     from bridge.history.wanted import Wanted
     from bridge.journal.protocols import Journal
 
@@ -100,7 +100,7 @@ def _from_files(args: argparse.Namespace) -> int:
 
 
 def _from_journal(args: argparse.Namespace, span: Span) -> int:
-    from bridge.cli.running import instance_paths
+    from bridge.cli.arguments.running import instance_paths
     from bridge.journal.opening import open_to_read
 
     path = args.journal
@@ -121,7 +121,7 @@ def _from_journal(args: argparse.Namespace, span: Span) -> int:
 
 def _recorded(journal: Journal, location: Location, numbers: range) -> list[Alert]:
     """The commands in the journal, in the order in which they were typed."""
-    from bridge.cli.progress import Progress
+    from bridge.cli.printing.progress import Progress
     from bridge.history.index.folder import IndexFolder
     from bridge.history.search import Search
 
@@ -140,7 +140,7 @@ def _wanted() -> Wanted:
 
 def _print(args: argparse.Namespace, alerts: Iterable[Alert]) -> int:
     """Print the commands that are wanted; returns the exit code."""
-    from bridge.cli.command_list import as_csv, as_json, as_sessions, one_session
+    from bridge.cli.printing.command_list import as_csv, as_json, as_sessions, one_session
 
     shown = _shown_id(args)
     if shown is not None:
@@ -181,7 +181,7 @@ def _chosen(args: argparse.Namespace, alerts: Iterable[Alert]) -> Iterator[Alert
 
 def _follow(args: argparse.Namespace, journal: Journal) -> int:
     """Print commands as they are added, until interrupted."""
-    from bridge.cli.command_list import as_json, as_lines
+    from bridge.cli.printing.command_list import as_json, as_lines
     from bridge.history.follow import follow
 
     added = follow(journal.history, _wanted(), journal.history.span().stop)

@@ -61,7 +61,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the action."""
-    from bridge.cli.running import instance_paths
+    from bridge.cli.arguments.running import instance_paths
     from bridge.journal import JournalError
     from bridge.operator.client import AdminError
 
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 def _change(args: argparse.Namespace, paths: InstancePaths) -> int:
     import msgspec
 
-    from bridge.cli.table import many
+    from bridge.cli.printing.table import many
     from bridge.operator.model import SelectDeadLetters
 
     if bool(args.ids) + bool(args.channel) + args.all != 1:
@@ -156,7 +156,7 @@ def _show(args: argparse.Namespace, queue: DeadLetterQueue) -> int:
 
 
 def _line(letter: DeadLetterSummary) -> str:
-    from bridge.cli.table import moment
+    from bridge.cli.printing.table import moment
     from bridge.common.text import one_line
 
     headline = (
@@ -166,7 +166,7 @@ def _line(letter: DeadLetterSummary) -> str:
 
 
 def _page(letter: DeadLetterDetail) -> Iterator[str]:
-    from bridge.cli.table import moment
+    from bridge.cli.printing.table import moment
     from bridge.common.text import one_line
 
     alert = letter.alert

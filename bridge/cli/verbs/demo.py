@@ -71,7 +71,7 @@ def _prepare(wanted: Path | None) -> Path:
 
 def _typed(recording: Path) -> str:
     """What somebody typed in a pod, as `commands` shows it."""
-    from bridge.cli.command_list import as_sessions
+    from bridge.cli.printing.command_list import as_sessions
     from bridge.workbench.commands import read_commands
 
     lines = "\n".join(as_sessions(read_commands([str(recording)])))
@@ -108,7 +108,7 @@ def _wait_until_settled(journal_path: Path, expected: int, bridge: subprocess.Po
 
 
 def _summary(folder: Path) -> str:
-    from bridge.cli.summary import summarise
+    from bridge.cli.printing.summary import summarise
     from bridge.journal.opening import open_to_read
     from bridge.workbench.routes import conditions_of, load_routes
 

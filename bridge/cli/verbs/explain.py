@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.routes_input import RoutesInput, add_routes, read_routes
+from bridge.cli.arguments.routes_input import RoutesInput, add_routes, read_routes
 
 if TYPE_CHECKING:
     from bridge.matching.analysis.explain import Explanation

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from bridge.cli.routes_input import add_routes, read_routes
+from bridge.cli.arguments.routes_input import add_routes, read_routes
 
 
 def add_parser(subparsers: Any) -> None:

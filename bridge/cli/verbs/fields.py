@@ -73,7 +73,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _as_text(rows: Sequence[Row]) -> str:
-    from bridge.cli.table import as_table
+    from bridge.cli.printing.table import as_table
 
     header = ("NAME", "TYPE", "SOURCE", "PROVIDER")
     return as_table([header, *((row.name, row.type, row.source, row.provider) for row in rows)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.running import add_running
+from bridge.cli.arguments.running import add_running
 
 if TYPE_CHECKING:
     from bridge.operator.client import AdminClient
@@ -29,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the incidents."""
-    from bridge.cli.incidents import run_with
+    from bridge.cli.printing.incidents import run_with
 
     return run_with(args, lambda client: _listed(client, only_open=args.open))
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.alert_rows import field_text
-from bridge.cli.condition_input import are_fields, condition_text, field_names
-from bridge.cli.routes_input import add_labels, read_routing_config
-from bridge.cli.table import as_table
+from bridge.cli.arguments.condition_input import are_fields, condition_text, field_names
+from bridge.cli.arguments.routes_input import add_labels, read_routing_config
+from bridge.cli.printing.alert_rows import field_text
+from bridge.cli.printing.table import as_table
 from bridge.journal.location import journal_text
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.running import instance_paths
+from bridge.cli.arguments.running import instance_paths
 from bridge.journal.location import location_of
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _act(args: argparse.Namespace, history: History) -> int:
 
 
 def _list(messages: list[QuarantinedMessage]) -> int:
-    from bridge.cli.table import as_table, moment
+    from bridge.cli.printing.table import as_table, moment
     from bridge.common.text import one_line
 
     if not messages:
@@ -106,7 +106,7 @@ def _list(messages: list[QuarantinedMessage]) -> int:
 
 
 def _show(message: QuarantinedMessage) -> int:
-    from bridge.cli.table import moment
+    from bridge.cli.printing.table import moment
     from bridge.common.text import one_line, visible
 
     print(f"number    {message.number}")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from bridge.cli.running import add_running
+from bridge.cli.arguments.running import add_running
 
 _SECONDS = 120.0
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Reload."""
     import msgspec
 
-    from bridge.cli.running import admin_socket
+    from bridge.cli.arguments.running import admin_socket
     from bridge.operator.client import AdminClient, AdminError
     from bridge.operator.model import ReloadResult
 

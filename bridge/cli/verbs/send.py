@@ -63,7 +63,7 @@ def _seconds(text: str) -> float:
         seconds = float(text.removesuffix("s"))  # the common case, without another import
         if 0 < seconds <= _MAX_SECONDS:
             return seconds
-    from bridge.common.durations import parse_duration
+    from bridge.common.clocks.durations import parse_duration
 
     nanoseconds = parse_duration(text)
     if nanoseconds is None or nanoseconds > _MAX_SECONDS * 1e9:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.running import add_running
+from bridge.cli.arguments.running import add_running
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,7 +81,7 @@ def _add_list_update_expire(actions: Any, adding: argparse.ArgumentParser) -> No
 
 def run(args: argparse.Namespace) -> int:
     """Run the action."""
-    from bridge.cli.running import admin_socket
+    from bridge.cli.arguments.running import admin_socket
     from bridge.operator.client import AdminClient, AdminError
 
     socket = admin_socket(args)
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add(args: argparse.Namespace, client: AdminClient) -> int:
-    from bridge.cli.silences import preview_lines, when
+    from bridge.cli.printing.silences import preview_lines, when
     from bridge.operator.model import AddSilence, PreviewSilence, SilencePreview, SilenceStatus
 
     if not args.json or args.dry_run:
@@ -119,7 +119,7 @@ def _add(args: argparse.Namespace, client: AdminClient) -> int:
 
 
 def _list(args: argparse.Namespace, client: AdminClient) -> int:
-    from bridge.cli.silences import silence_lines
+    from bridge.cli.printing.silences import silence_lines
     from bridge.operator.model import SilenceList
 
     found = client.get("/api/v1/silences", SilenceList)
@@ -133,7 +133,7 @@ def _list(args: argparse.Namespace, client: AdminClient) -> int:
 
 
 def _extend(args: argparse.Namespace, client: AdminClient) -> int:
-    from bridge.cli.silences import when
+    from bridge.cli.printing.silences import when
     from bridge.operator.client import segment
     from bridge.operator.model import SilenceStatus, UpdateSilence
 
@@ -182,7 +182,7 @@ def _length(args: argparse.Namespace) -> float | None:
 
 
 def _seconds(text: str) -> float:
-    from bridge.common.durations import parse_duration
+    from bridge.common.clocks.durations import parse_duration
 
     found = parse_duration(text)
     if found is None:
@@ -194,7 +194,7 @@ def _until(text: str) -> int:
     import re
     import time
 
-    from bridge.common.human_times import parse_human_time
+    from bridge.common.clocks.human_times import parse_human_time
 
     now_ns = time.time_ns()
     found = parse_human_time(text, now_ns)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.running import add_running, admin_socket
+from bridge.cli.arguments.running import add_running, admin_socket
 
 if TYPE_CHECKING:
     from bridge.operator.model import ConsoleStatus, Status
@@ -72,8 +72,8 @@ def _page(status: Status) -> str:
 
 
 def _text(status: Status) -> Iterator[str]:
-    from bridge.cli.fleet import fleet_lines
-    from bridge.cli.table import ago, lasting, moment, size, styled
+    from bridge.cli.printing.fleet import fleet_lines
+    from bridge.cli.printing.table import ago, lasting, moment, size, styled
 
     state = styled(f"NOT READY: {status.not_ready}", "bold red") if status.not_ready else "ready"
     running = f"running since {moment(status.started_ns)} ({lasting(status.started_ns)})"
@@ -108,7 +108,7 @@ def _console(console: ConsoleStatus) -> str:
 
 def _memory(status: Status) -> Iterator[str]:
     """What the clauses with memory remember."""
-    from bridge.cli.table import many, size
+    from bridge.cli.printing.table import many, size
     from bridge.common.text import one_line
 
     memory = status.memory
@@ -125,7 +125,7 @@ def _memory(status: Status) -> Iterator[str]:
 
 def _look_back(status: Status) -> Iterator[str]:
     """How far the clauses that run for the first time are."""
-    from bridge.cli.table import many
+    from bridge.cli.printing.table import many
     from bridge.common.text import one_line
 
     if status.look_back is not None:
@@ -134,7 +134,7 @@ def _look_back(status: Status) -> Iterator[str]:
 
 
 def _shadow(status: Status) -> Iterator[str]:
-    from bridge.cli.table import many, moment
+    from bridge.cli.printing.table import many, moment
 
     shadow = status.shadow
     if shadow is None or shadow.problem:
@@ -146,7 +146,7 @@ def _shadow(status: Status) -> Iterator[str]:
 
 
 def _problems(status: Status) -> Iterator[str]:
-    from bridge.cli.table import many, styled
+    from bridge.cli.printing.table import many, styled
     from bridge.common.text import one_line
 
     if not status.problems:
@@ -160,7 +160,7 @@ def _problems(status: Status) -> Iterator[str]:
 
 
 def _sources(status: Status) -> Iterator[str]:
-    from bridge.cli.table import Cell, Styled, ago, as_table, lasting
+    from bridge.cli.printing.table import Cell, Styled, ago, as_table, lasting
     from bridge.common.text import one_line
 
     rows: list[tuple[Cell, ...]] = [("source", "state", "alerts", "per second", "last", "failures", "")]
@@ -179,7 +179,7 @@ def _sources(status: Status) -> Iterator[str]:
 
 
 def _routes(status: Status) -> Iterator[str]:
-    from bridge.cli.table import as_table
+    from bridge.cli.printing.table import as_table
     from bridge.common.text import one_line
 
     memory = _by_route(status)
@@ -194,7 +194,7 @@ def _routes(status: Status) -> Iterator[str]:
 
 def _by_route(status: Status) -> dict[str, str]:
     """What each route remembers."""
-    from bridge.cli.table import many
+    from bridge.cli.printing.table import many
 
     found: dict[str, list[int]] = {}
     for each in () if status.memory is None else status.memory.clauses:
@@ -213,7 +213,7 @@ def _not_listed(count: int, what: str) -> Iterator[str]:
 
 
 def _channels(status: Status) -> Iterator[str]:
-    from bridge.cli.table import Cell, Styled, as_table
+    from bridge.cli.printing.table import Cell, Styled, as_table
     from bridge.common.text import one_line
 
     if status.channels is None:
@@ -232,7 +232,7 @@ def _channels(status: Status) -> Iterator[str]:
 
 
 def _drops(status: Status) -> Iterator[str]:
-    from bridge.cli.table import as_table
+    from bridge.cli.printing.table import as_table
     from bridge.common.text import one_line
 
     if not status.nodes_with_drops:

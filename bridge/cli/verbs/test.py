@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.routes_input import RoutesInput, add_routes, read_routes
+from bridge.cli.arguments.routes_input import RoutesInput, add_routes, read_routes
 
 if TYPE_CHECKING:
-    from bridge.cli.junit import TestResult
+    from bridge.cli.printing.junit import TestResult
     from bridge.routing.router import Router
     from bridge.workbench.alert_files import Line
     from bridge.workbench.bounds import Bound
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _route_tests(routes: RoutesInput, router: Router) -> Iterator[TestResult]:
     """Run the tests in the files."""
-    from bridge.cli.junit import TestResult
+    from bridge.cli.printing.junit import TestResult
     from bridge.common.text import one_line
     from bridge.workbench.route_tests import RouteTestRunner
 
@@ -93,7 +93,7 @@ def _with_place(failure: Failure) -> str:
 
 def _bound_tests(router: Router, files: Sequence[str], bounds: Sequence[Bound]) -> Iterator[TestResult]:
     """Route the alerts of the files once, and compare the counts with each bound."""
-    from bridge.cli.junit import TestResult
+    from bridge.cli.printing.junit import TestResult
     from bridge.workbench.bounds import RoutingCounts
 
     if not bounds:
@@ -135,7 +135,7 @@ def _print(results: Sequence[TestResult]) -> None:
 
 def _write_junit(path: Path, results: Sequence[TestResult]) -> bool:
     """Write the report. False, with an error on standard error, where that fails."""
-    from bridge.cli.junit import junit_xml
+    from bridge.cli.printing.junit import junit_xml
 
     try:
         path.write_bytes(junit_xml(results))

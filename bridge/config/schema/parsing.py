@@ -11,9 +11,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bridge.alert.field_list import read_field_list
-from bridge.common.durations import parse_duration
-from bridge.common.timezone import find_zone, zone_hint
-from bridge.common.unix_socket import too_long
+from bridge.common.clocks.durations import parse_duration
+from bridge.common.clocks.timezone import find_zone, zone_hint
+from bridge.common.net.unix_socket import too_long
 from bridge.config.schema.values import (
     AbsolutePath,
     BodyTemplate,

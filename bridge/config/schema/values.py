@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NewType
 
 from bridge.alert.catalogue import FieldType
-from bridge.common.durations import parse_duration
+from bridge.common.clocks.durations import parse_duration
 from bridge.common.secret import Secret
 
 SocketPath = NewType("SocketPath", Path)

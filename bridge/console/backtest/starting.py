@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import PurePath
 
-from bridge.common.human_times import HUMAN_TIME_FORMS, parse_human_time
-from bridge.common.timezone import find_zone
+from bridge.common.clocks.human_times import HUMAN_TIME_FORMS, parse_human_time
+from bridge.common.clocks.timezone import find_zone
 from bridge.console.backtest.edit import Typed, edit_of
 from bridge.console.backtest.files import EditError, patch_of, place_of
 from bridge.console.backtest.messages import Try

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
+from bridge.common.clocks.times import SECOND_NS
+from bridge.common.clocks.timezone import find_zone
 from bridge.common.text import one_line
-from bridge.common.times import SECOND_NS
-from bridge.common.timezone import find_zone
 from bridge.console.backtest.messages import Example, Failed, Progress, Row, Tried, Try
 from bridge.console.backtest.sets import UnusableError, load_edited, load_on_disk, route_set
 from bridge.journal.location import journal_text, location_from
 from bridge.language.diagnostics.render import render_text
-from bridge.pipeline import differences
+from bridge.pipeline.shadow import differences
 from bridge.routing.comparison import Change, Notified
 from bridge.workbench.alert_files import AlertFileError
 from bridge.workbench.replay.difference import DifferenceRun, DifferenceTally, TwoSets

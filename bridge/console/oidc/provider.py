@@ -11,7 +11,7 @@ import urllib3
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from bridge.common.trust import proxy, trusted
+from bridge.common.files.trust import proxy, trusted
 from bridge.console.oidc.settings import OidcLaunch
 from bridge.http.hosts import is_loopback_host
 

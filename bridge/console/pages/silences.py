@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 
-from bridge.common.durations import parse_duration
+from bridge.common.clocks.durations import parse_duration
+from bridge.common.clocks.times import SECOND_NS
 from bridge.common.text import visible
-from bridge.common.times import SECOND_NS
 from bridge.console.ask import Act, Ask, Page
 from bridge.operator.client import AdminError, segment
 from bridge.operator.model import AddSilence, PreviewSilence, SilenceList, SilencePreview, SilenceStatus

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import partial
 
-from bridge.common.listening import ListeningSockets
+from bridge.common.net.listening import ListeningSockets
 from bridge.daemon.assembly.engine import Engine, build_engine
 from bridge.daemon.fleet.channel_tests import ChannelTests
 from bridge.daemon.fleet.joining import channel_tests, watch_fleet
@@ -27,14 +27,14 @@ from bridge.operator.operations.channel_test import test_and_resume
 from bridge.operator.running import RunningBridge
 from bridge.operator.service import OperatorService
 from bridge.pipeline.controls import Controls
-from bridge.pipeline.heartbeat import Heartbeat, HeartbeatSettings
-from bridge.pipeline.history_index import HistoryIndex
-from bridge.pipeline.journal_watch import JournalWatch
-from bridge.pipeline.look_back import LookBackService
-from bridge.pipeline.maintenance import JournalMaintenance
-from bridge.pipeline.silence_announcer import SilenceAnnouncer
+from bridge.pipeline.services.heartbeat import Heartbeat, HeartbeatSettings
+from bridge.pipeline.services.history_index import HistoryIndex
+from bridge.pipeline.services.journal_watch import JournalWatch
+from bridge.pipeline.services.look_back import LookBackService
+from bridge.pipeline.services.maintenance import JournalMaintenance
+from bridge.pipeline.services.silence_announcer import SilenceAnnouncer
+from bridge.pipeline.services.timers import Timers
 from bridge.pipeline.terminal.ticker import TerminalTicker
-from bridge.pipeline.timers import Timers
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from structlog import get_logger
 
-from bridge.common.clock import STEP_NS, SYSTEM_CLOCK, Clock, Step
+from bridge.common.clocks.clock import STEP_NS, SYSTEM_CLOCK, Clock, Step
 from bridge.config.schema.config import Config
 from bridge.daemon.fleet.joining import source_leases
 from bridge.daemon.fleet_memory import FleetMemory
@@ -22,9 +22,9 @@ from bridge.journal.protocols import Journal
 from bridge.language.program.clauses import clause_label
 from bridge.pipeline.courier_process import CourierProcess
 from bridge.pipeline.intake import Intake
+from bridge.pipeline.services.timers import load_state
 from bridge.pipeline.terminal.material_file import MaterialFile
 from bridge.pipeline.terminal.recorder import TerminalRecorder
-from bridge.pipeline.timers import load_state
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.router import Router
 from bridge.routing.state import State

@@ -17,7 +17,7 @@ from bridge.journal.opening import open_fleet_session
 from bridge.journal.protocols import Journal
 from bridge.journal.revisions import FleetSession, Revisions
 from bridge.operator.model import ChannelTestResult
-from bridge.pipeline.fleet_watch import FleetWatch
+from bridge.pipeline.services.fleet_watch import FleetWatch
 from bridge.sources.leased import SourceLeases
 
 

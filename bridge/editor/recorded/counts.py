@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bridge.common.times import SECOND_NS
+from bridge.common.clocks.times import SECOND_NS
 from bridge.editor.project import EditedFile, Snapshot
 from bridge.editor.recorded.reader import with_journal
 from bridge.history.recent_hits import WINDOWS, Counted, HitCounter

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from bridge.common.times import DAY_NS
+from bridge.common.clocks.times import DAY_NS
 from bridge.history.index.folder import IndexFolder, Segment, is_of
 from bridge.history.index.segment import Covered, SegmentWriter
 from bridge.history.index.terms import terms_text

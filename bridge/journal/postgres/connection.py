@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from bridge.common.trust import bundle
+from bridge.common.files.trust import bundle
 from bridge.journal.errors import JournalError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.postgres.faults import cannot_connect

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from bridge.common.clock import STEP_NS, Step
+from bridge.common.clocks.clock import STEP_NS, Step
 from bridge.delivery import Capacity, Delivery, Health, Settlement
 from bridge.journal.members import CHANNEL
 from bridge.journal.postgres.channel_leases import ChannelLeases

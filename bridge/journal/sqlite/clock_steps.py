@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bridge.common.clock import Step
+from bridge.common.clocks.clock import Step
 from bridge.delivery import Health
 from bridge.journal.sql.order_keys import OPEN
 from bridge.journal.sqlite.database import Database

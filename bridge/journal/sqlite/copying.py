@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bridge.common.key_file import read_key, write_key
+from bridge.common.files.key_file import read_key, write_key
 from bridge.journal.errors import JournalError
 from bridge.journal.file_lock import FileLock
 from bridge.journal.secret_names import LINKS, STATE_KEYS

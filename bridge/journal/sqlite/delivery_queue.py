@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from bridge.common.clock import Step
+from bridge.common.clocks.clock import Step
 from bridge.delivery import Capacity, Delivery, Health, Settlement
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.order_keys import OPEN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridge.common.key_file import create_key, read_key
+from bridge.common.files.key_file import create_key, read_key
 from bridge.journal.errors import JournalError
 
 

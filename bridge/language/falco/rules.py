@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from bridge.alert import Priority, parse_priority
-from bridge.common.yaml_errors import YamlProblem, explain_yaml
+from bridge.common.files.yaml_errors import YamlProblem, explain_yaml
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.falco.embedded import Embedded, is_settings, opened
 from bridge.language.program.template import parse_template

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bridge.common.durations import canonical_duration
+from bridge.common.clocks.durations import canonical_duration
 from bridge.language.program.condition import Condition
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bridge.common.times import SECOND_NS
+from bridge.common.clocks.times import SECOND_NS
 
 WHOLE_DAY = (0, 24 * 60)
 """The hours of a period that gives none: minutes since midnight."""

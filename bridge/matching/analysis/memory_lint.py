@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bridge.common.durations import duration_text
-from bridge.common.times import SECOND_NS
+from bridge.common.clocks.durations import duration_text
+from bridge.common.clocks.times import SECOND_NS
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.falco.rules import FalcoRule, FalcoRules
 from bridge.language.program.clauses import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from bridge.alert import Priority
+from bridge.common.clocks.times import iso_text
 from bridge.common.text import one_line
-from bridge.common.times import iso_text
 from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.memory.incident import IncidentState
 

@@ -21,7 +21,7 @@ from bridge.operator.operations.fleet import fleet_status
 from bridge.operator.operations.reload import ReloadControls
 from bridge.pipeline.counts import COMMIT_BUCKETS, LONGEST_LABEL, Histogram, OwnerCounts
 from bridge.pipeline.nodes import Node
-from bridge.pipeline.shadow import ShadowReport
+from bridge.pipeline.shadow.shadow import ShadowReport
 from bridge.routing.comparison import Change
 from bridge.routing.memory_usage import ClauseUsage
 from bridge.sources.contract import SourceState

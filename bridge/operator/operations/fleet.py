@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bridge.common.durations import duration_text
+from bridge.common.clocks.durations import duration_text
 from bridge.journal.members import CHANNEL, COURIER, DUTY, PARTITION, ROLES, ROUTER, SOURCE, MemberRecord
 from bridge.operator.inspector import FleetSnapshot
 from bridge.operator.model import BridgeStatus, FleetStatus, StatusProblem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from bridge.common.times import iso_text
+from bridge.common.clocks.times import iso_text
 from bridge.language.program.clauses import clause_label
 from bridge.operator.actor import Actor
 from bridge.operator.model import NoParameters, ReloadResult

@@ -6,8 +6,8 @@ from bridge.channels.message.samples import Sample
 from bridge.operator.actor import Actor
 from bridge.operator.inspector import Inspector
 from bridge.operator.model import NoParameters, ShadowDifferences, ShadowRow, ShadowSample, ShadowStatus
-from bridge.pipeline.differences import Row
-from bridge.pipeline.shadow import ShadowReport
+from bridge.pipeline.shadow.differences import Row
+from bridge.pipeline.shadow.shadow import ShadowReport
 from bridge.routing.comparison import Change
 
 _MOST_ROWS = 2000

@@ -18,7 +18,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from bridge.common.unix_socket import peer_of
+from bridge.common.net.unix_socket import peer_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

@@ -13,14 +13,14 @@ from typing import Protocol, TypeVar
 import structlog
 
 from bridge.alert import Alert
-from bridge.common.clock import Clock, Step, Timeline
+from bridge.common.clocks.clock import Clock, Step, Timeline
 from bridge.journal import JournalError
 from bridge.journal.partitions import Committed, Merging, Partitions, PartitionWrite, StoredMatch
-from bridge.pipeline.background import Background
 from bridge.pipeline.counts import OwnerCounts
-from bridge.pipeline.look_back import ReplacedError
 from bridge.pipeline.owner.calls import Calls
 from bridge.pipeline.owner.partition import Deciding, OwnedPartition
+from bridge.pipeline.services.background import Background
+from bridge.pipeline.services.look_back import ReplacedError
 from bridge.routing.decision import Fault
 from bridge.routing.memory.look_back import LookBack
 from bridge.routing.memory_usage import ClauseUsage, memory_usage

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from bridge.alert import Alert
-from bridge.common.clock import Step
+from bridge.common.clocks.clock import Step
 from bridge.journal.partitions import PartitionWrite, StoredMatch, StoredRequest
 from bridge.pipeline.owner.requests import Answer, RequestKind, decode_request, encode
 from bridge.routing import Decision, Notification, Routed

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import structlog
 
-from bridge.common.clock import SYSTEM_CLOCK, Clock
-from bridge.pipeline.background import Background
+from bridge.common.clocks.clock import SYSTEM_CLOCK, Clock
 from bridge.pipeline.intake import Intake
+from bridge.pipeline.services.background import Background
 from bridge.sources.contract import Aborted
 
 _CHECK_SECONDS = 0.25

@@ -10,15 +10,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bridge.common.clock import Step
-from bridge.routing.memory.absent import LastSeen
-from bridge.routing.memory.after import Released, Window
+from bridge.common.clocks.clock import Step
+from bridge.routing.memory.clauses.absent import LastSeen
+from bridge.routing.memory.clauses.after import Released, Window
+from bridge.routing.memory.clauses.join import Partners
+from bridge.routing.memory.clauses.new import Sighting
+from bridge.routing.memory.clauses.sequence import Waiting
+from bridge.routing.memory.clauses.throttle import Slots
+from bridge.routing.memory.clauses.unless import Sightings
 from bridge.routing.memory.incident import Incident
-from bridge.routing.memory.join import Partners
-from bridge.routing.memory.new import Sighting
-from bridge.routing.memory.sequence import Waiting
-from bridge.routing.memory.throttle import Slots
-from bridge.routing.memory.unless import Sightings
 from bridge.routing.state import State
 
 FUTURE_NS = 60_000_000_000

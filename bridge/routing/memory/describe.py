@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.language.program.clauses import After, Clause, Throttle
-from bridge.routing.memory.absent import LastSeen
-from bridge.routing.memory.after import Window
-from bridge.routing.memory.group import OpenGroup
+from bridge.routing.memory.clauses.absent import LastSeen
+from bridge.routing.memory.clauses.after import Window
+from bridge.routing.memory.clauses.group import OpenGroup
+from bridge.routing.memory.clauses.join import Partners
+from bridge.routing.memory.clauses.new import Sighting
+from bridge.routing.memory.clauses.sequence import Waiting
+from bridge.routing.memory.clauses.throttle import Slots
+from bridge.routing.memory.clauses.unless import Sightings
 from bridge.routing.memory.incident import Incident
-from bridge.routing.memory.join import Partners
 from bridge.routing.memory.moments import moment
-from bridge.routing.memory.new import Sighting
-from bridge.routing.memory.sequence import Waiting
-from bridge.routing.memory.throttle import Slots
-from bridge.routing.memory.unless import Sightings
 
 NOTHING = "nothing yet"
 

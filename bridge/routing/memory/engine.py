@@ -10,12 +10,12 @@ from bridge.language.diagnostics.source import Span
 from bridge.language.program.program import Program, Route
 from bridge.matching import Matcher
 from bridge.routing.decision import Fault
+from bridge.routing.memory.clauses.stage import Seen, SilencedBy
+from bridge.routing.memory.clauses.stages import Watch
 from bridge.routing.memory.incident import Incident
 from bridge.routing.memory.keys import read_field
 from bridge.routing.memory.pipeline import Emission, Pipeline, Run
 from bridge.routing.memory.rows import named_alerts
-from bridge.routing.memory.stage import Seen, SilencedBy
-from bridge.routing.memory.stages import Watch
 from bridge.routing.state import State
 
 FUTURE_NS = 60_000_000_000

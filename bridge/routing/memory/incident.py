@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from bridge.routing.memory.passage import Passage, pack, unpack
-from bridge.routing.memory.stage import StageResult
+from bridge.routing.memory.clauses.passage import Passage, pack, unpack
+from bridge.routing.memory.clauses.stage import StageResult
 from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import Table

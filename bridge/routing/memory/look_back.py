@@ -17,12 +17,12 @@ from bridge.language.program.clauses import Absent, New
 from bridge.language.program.program import Redaction
 from bridge.language.program.redacted import redacted_fields
 from bridge.matching import Matcher
-from bridge.routing.memory.absent import LastSeen
+from bridge.routing.memory.clauses.absent import LastSeen
+from bridge.routing.memory.clauses.new import LOOKING_BACK, STARTED, Sighting
+from bridge.routing.memory.clauses.passage import Passage
+from bridge.routing.memory.clauses.stage import LATENESS_NS
 from bridge.routing.memory.engine import Engine, event_time
-from bridge.routing.memory.new import LOOKING_BACK, STARTED, Sighting
-from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.pipeline import Pipeline
-from bridge.routing.memory.stage import LATENESS_NS
 from bridge.routing.state import State, Table
 
 ABSENT_NS = 24 * 3600 * 1_000_000_000

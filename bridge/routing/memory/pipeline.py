@@ -21,13 +21,13 @@ from bridge.language.program.clauses import (
     incident_fields,
 )
 from bridge.language.program.program import Route
+from bridge.routing.memory.clauses.new import NewStage
+from bridge.routing.memory.clauses.passage import NO_VALUES, Passage
+from bridge.routing.memory.clauses.stage import SilencedBy, Speaking, StageResult, not_silenced
+from bridge.routing.memory.clauses.stages import PlacedStage, Watch, own_key, placed_stages, watches_of
 from bridge.routing.memory.describe import describe
 from bridge.routing.memory.incident import RESOLVE_AFTER_NS, Incident, IncidentStage
 from bridge.routing.memory.keys import HASH_SIZE, key_reader, shown_key
-from bridge.routing.memory.new import NewStage
-from bridge.routing.memory.passage import NO_VALUES, Passage
-from bridge.routing.memory.stage import SilencedBy, Speaking, StageResult, not_silenced
-from bridge.routing.memory.stages import PlacedStage, Watch, own_key, placed_stages, watches_of
 from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import State, Table

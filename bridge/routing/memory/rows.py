@@ -7,15 +7,15 @@ from typing import Any
 
 import msgspec
 
-from bridge.routing.memory.absent import LastSeen
-from bridge.routing.memory.after import Released, Window
-from bridge.routing.memory.group import OpenGroup
+from bridge.routing.memory.clauses.absent import LastSeen
+from bridge.routing.memory.clauses.after import Released, Window
+from bridge.routing.memory.clauses.group import OpenGroup
+from bridge.routing.memory.clauses.join import Partners
+from bridge.routing.memory.clauses.new import Sighting
+from bridge.routing.memory.clauses.sequence import Waiting
+from bridge.routing.memory.clauses.throttle import Slots
+from bridge.routing.memory.clauses.unless import Sightings
 from bridge.routing.memory.incident import Incident
-from bridge.routing.memory.join import Partners
-from bridge.routing.memory.new import Sighting
-from bridge.routing.memory.sequence import Waiting
-from bridge.routing.memory.throttle import Slots
-from bridge.routing.memory.unless import Sightings
 
 Row = LastSeen | Released | Window | OpenGroup | Incident | Partners | Sighting | Waiting | Slots | Sightings
 

@@ -11,7 +11,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from bridge.routing.memory.passage import Passage
+from bridge.routing.memory.clauses.passage import Passage
 
 ID_SIZE = 8
 """Bytes that name a clause in a match."""

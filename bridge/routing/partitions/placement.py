@@ -12,11 +12,11 @@ from typing import Any
 
 from bridge.language.program.clauses import Clause, New, Then, Unless, With
 from bridge.language.program.program import Route
-from bridge.routing.memory.after import RELEASED
+from bridge.routing.memory.clauses.after import RELEASED
+from bridge.routing.memory.clauses.new import MARKS
+from bridge.routing.memory.clauses.passage import Passage
 from bridge.routing.memory.incident import Incident
 from bridge.routing.memory.keys import HASH_SIZE
-from bridge.routing.memory.new import MARKS
-from bridge.routing.memory.passage import Passage
 
 PARTITIONS = 32
 """How many partitions a fleet has. The number is stored with the state and does not change.

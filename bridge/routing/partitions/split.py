@@ -15,12 +15,12 @@ from bridge.alert import Alert, Priority
 from bridge.language.program.program import Program
 from bridge.routing.decision import Decision, Entry, Fault, Routed
 from bridge.routing.incident_channels import IncidentChannels
+from bridge.routing.memory.clauses.stage import Seen
+from bridge.routing.memory.clauses.stages import Watch
 from bridge.routing.memory.decide import Found, Turn, is_plain, merge_emissions, notify, otherwise, plain
 from bridge.routing.memory.engine import Engine, event_time
 from bridge.routing.memory.look_back import ClauseLookBack, pending
 from bridge.routing.memory.pipeline import Emission, Pipeline
-from bridge.routing.memory.stage import Seen
-from bridge.routing.memory.stages import Watch
 from bridge.routing.notification import Notification
 from bridge.routing.partitions.matches import ID_SIZE, Match, RouteMatch, WatchMatch, encode_match, stage_ids
 from bridge.routing.partitions.placement import RoutePartitions

@@ -12,7 +12,7 @@ from typing import Literal
 
 import structlog
 
-from bridge.common.file_watch import FileWatch
+from bridge.common.files.file_watch import FileWatch
 from bridge.sources.files import position as file_position
 from bridge.sources.files.position import Position
 from bridge.sources.files.schedule import FollowTimes

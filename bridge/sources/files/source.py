@@ -1,8 +1,8 @@
 """Follows files that Falco or a container runtime writes, through renames, restarts and truncations.
 
 The position in each file is committed together with the alerts, so that a restart neither repeats nor skips a line. The
-kernel reports changes (``bridge.common.file_watch``); in addition, all files are scanned from time to time. Each round
-reads one piece of each file that has unread bytes, so that a busy file does not starve the others.
+kernel reports changes (``bridge.common.files.file_watch``); in addition, all files are scanned from time to time. Each
+round reads one piece of each file that has unread bytes, so that a busy file does not starve the others.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from bridge.common.file_watch import FileWatch
+from bridge.common.files.file_watch import FileWatch
 from bridge.sources.contract import Accept, Batch, SourceState
 from bridge.sources.files.followed import FollowedFiles, ReadFrom
 from bridge.sources.files.schedule import ScanSchedule

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.common.errors import SetupError
-from bridge.common.reloading import Reloading
+from bridge.common.files.reloading import Reloading
 
 if TYPE_CHECKING:
     import grpc

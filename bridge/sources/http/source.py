@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from bridge.common.reloading import Reloading
+from bridge.common.files.reloading import Reloading
 from bridge.http.connection import HttpConnection
 from bridge.http.guard import Guard
 from bridge.http.listener import Listener

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bridge.common.unix_socket import UnixListener, listen_unix
+from bridge.common.net.unix_socket import UnixListener, listen_unix
 from bridge.sources.contract import Aborted, Accept, Batch, SourceState
 from bridge.sources.ingest.client import ACCEPTED, MAX_BYTES, REJECTED, TOO_LARGE, TOO_SLOW
 from bridge.sources.ingest.spool import Spool

@@ -18,7 +18,7 @@ import structlog
 
 from bridge.alert.rejected import RejectedMessage
 from bridge.common.errors import SetupError
-from bridge.common.unix_socket import group_number
+from bridge.common.net.unix_socket import group_number
 from bridge.sources.contract import Accept, Batch
 from bridge.sources.ingest.client import MAX_BYTES, MAX_FILES, UNFINISHED
 from bridge.sources.payload import MAX_ALERTS_PER_BODY, Payload, TooManyAlerts, read_body

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bridge.common.durations import duration_text
+from bridge.common.clocks.durations import duration_text
 from bridge.language.program.program import Program, Route
 from bridge.matching.analysis.reach import extras, never_emitted, reaching, unprintable
 from bridge.matching.normal import fields_of

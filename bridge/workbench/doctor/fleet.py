@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from bridge.common.durations import duration_text
+from bridge.common.clocks.durations import duration_text
 from bridge.journal.members import (
     CHANNEL,
     COURIER,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from bridge.pipeline.differences import Differences
+from bridge.pipeline.shadow.differences import Differences
 from bridge.routing.comparison import Change, Comparison, Difference, Notified
 from bridge.routing.virtual_run import VirtualRun
 from bridge.workbench.replay.masks import Masks, Unjudged

@@ -15,7 +15,7 @@ from bridge.channels.native.address import parse_address
 from bridge.channels.native.endpoint import Endpoint
 from bridge.channels.native.exchange import MAX_BODY, ResponseParser
 from bridge.channels.registry import open_channel
-from bridge.common import trust
+from bridge.common.files import trust
 from tests.channels.deliveries import make_delivery
 from tests.support.far_side import Answer, FarSide
 

@@ -13,7 +13,7 @@ from bridge.journal.opening import open_for_router
 from bridge.journal.postgres.opening import copy_source
 from bridge.journal.protocols import Journal
 from bridge.journal.records import MemoryWrite
-from bridge.pipeline.timers import load_state
+from bridge.pipeline.services.timers import load_state
 from bridge.routing.router import Router
 from bridge.routing.state import State
 from tests.pipeline.owner.fleet import COUNT, fleet_of, migrated

@@ -17,7 +17,7 @@ from bridge.operator.model import ChangeIncidents
 from bridge.operator.operations.incidents import IncidentOperations
 from bridge.pipeline.owner import incidents as fleet_incidents
 from bridge.pipeline.owner.incidents import FleetIncidents
-from bridge.pipeline.timers import load_state
+from bridge.pipeline.services.timers import load_state
 from bridge.routing.incident_channels import IncidentChannels
 from bridge.routing.memory.incident import IncidentState
 from tests.pipeline.owner.fleet import Fleet, fleet_of, migrated

@@ -11,8 +11,8 @@ from bridge.language.program.condition import Condition
 from bridge.language.program.program import Escalation, Program
 from bridge.matching import Matcher
 from bridge.routing.decision import Fault
+from bridge.routing.memory.clauses.passage import Passage
 from bridge.routing.memory.engine import Engine, event_time
-from bridge.routing.memory.passage import Passage
 from bridge.routing.memory.pipeline import Emission
 from bridge.routing.memory.rows import decode_row, encode_row
 from bridge.routing.state import State

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec import structs
 
 from bridge.alert import Alert, Priority, make_alert
-from bridge.common.clock import Step
+from bridge.common.clocks.clock import Step
 from bridge.language.program.program import Program, Route
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.memory.rows import decode_row, encode_row

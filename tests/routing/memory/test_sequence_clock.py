@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.common.clock import Step
+from bridge.common.clocks.clock import Step
 from bridge.language.program.clauses import Pair, SequenceStep, Then
+from bridge.routing.memory.clauses.sequence import Waiting
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.memory.rows import decode_row, encode_row
-from bridge.routing.memory.sequence import Waiting
 from tests.routing.memory.harness import MINUTE, SECOND, START, Bench, condition
 
 PAIR = (Pair("k8s.pod.name", "k8s.pod.name"),)

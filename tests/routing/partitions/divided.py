@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bridge.alert import Alert
-from bridge.common.clock import Step
+from bridge.common.clocks.clock import Step
 from bridge.language.program.program import Program
 from bridge.routing import Routed
 from bridge.routing.incident_channels import NO_INCIDENT_CHANNELS, IncidentChannels

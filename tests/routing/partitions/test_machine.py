@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from bridge.common.clock import Step
+from bridge.common.clocks.clock import Step
 from bridge.language.program.program import Program
 from bridge.routing.router import Router
 from bridge.routing.state import State

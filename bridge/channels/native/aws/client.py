@@ -10,7 +10,7 @@ from typing import Any
 from bridge import __version__
 from bridge.channels.native.aws.resource import Resource
 from bridge.channels.native.extras import require
-from bridge.common.trust import CONNECT_SECONDS, READ_SECONDS, bundle, proxy
+from bridge.common.files.trust import CONNECT_SECONDS, READ_SECONDS, bundle, proxy
 
 EXTRA = "aws"
 _MAX_CONNECTIONS = 64

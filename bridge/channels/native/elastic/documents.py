@@ -15,8 +15,8 @@ from typing import Any
 
 from bridge.alert import Alert, Priority
 from bridge.channels.message.alert_body import BRIDGE_MEMBER, alert_body, falcosidekick_body
+from bridge.common.clocks.times import iso_text
 from bridge.common.text import one_line, shortened
-from bridge.common.times import iso_text
 from bridge.delivery.delivery import Delivery
 
 _MAX_TEXT = 8000

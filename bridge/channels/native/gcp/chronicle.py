@@ -16,7 +16,7 @@ from bridge.channels.errors import ChannelError
 from bridge.channels.native.address import Address
 from bridge.channels.native.cloud.bodies import body_of, bounded_lines
 from bridge.channels.native.gcp.service import answer_of, make_service
-from bridge.common.times import iso_text
+from bridge.common.clocks.times import iso_text
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import ChannelExtras
 

@@ -15,8 +15,8 @@ from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
 from bridge.channels.native.address import Address
 from bridge.channels.native.extras import require
+from bridge.common.files.trust import READ_SECONDS, bundle
 from bridge.common.text import one_line
-from bridge.common.trust import READ_SECONDS, bundle
 
 EXTRA = "gcp"
 _MAX_REASON = 300

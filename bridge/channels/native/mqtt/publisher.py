@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.native.mqtt.reasons import outcome_of
-from bridge.common.trust import CONNECT_SECONDS
+from bridge.common.files.trust import CONNECT_SECONDS
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from bridge.common.trust import CONNECT_SECONDS
+from bridge.common.files.trust import CONNECT_SECONDS
 
 _MAX_IDLE = 64
 _WRITE_SECONDS = 15.0

@@ -6,8 +6,16 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.journal_input import NoInputError, add_journal, add_output, add_wanted, opened, read_input, read_wanted
-from bridge.cli.span import add_span, read_span
+from bridge.cli.arguments.journal_input import (
+    NoInputError,
+    add_journal,
+    add_output,
+    add_wanted,
+    opened,
+    read_input,
+    read_wanted,
+)
+from bridge.cli.arguments.span import add_span, read_span
 from bridge.journal.location import files_of
 
 if TYPE_CHECKING:
@@ -46,8 +54,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what was found; returns the exit code."""
-    from bridge.cli.alert_output import AlertOutput
-    from bridge.cli.condition_input import are_fields
+    from bridge.cli.arguments.condition_input import are_fields
+    from bridge.cli.printing.alert_output import AlertOutput
     from bridge.history.index.folder import IndexFolder
     from bridge.journal import JournalError
 
@@ -85,7 +93,7 @@ def _newest(
     """The newest wanted alerts, and whether there are more."""
     from itertools import islice
 
-    from bridge.cli.progress import Progress
+    from bridge.cli.printing.progress import Progress
     from bridge.history.search import Search
 
     with Progress("searching") as progress:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from bridge.cli.journal_input import NoInputError, add_journal, opened, read_input
+from bridge.cli.arguments.journal_input import NoInputError, add_journal, opened, read_input
 
 _NONE, _PROBLEM = 1, 2
 _MOST = 20
@@ -34,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the alert; returns the exit code."""
-    from bridge.cli.story_page import story_lines, story_object
+    from bridge.cli.printing.story_page import story_lines, story_object
     from bridge.history.story import read_story
     from bridge.journal import JournalError
 

@@ -6,7 +6,15 @@ import argparse
 import sys
 from typing import Any
 
-from bridge.cli.journal_input import NoInputError, add_journal, add_output, add_wanted, opened, read_input, read_wanted
+from bridge.cli.arguments.journal_input import (
+    NoInputError,
+    add_journal,
+    add_output,
+    add_wanted,
+    opened,
+    read_input,
+    read_wanted,
+)
 
 _PROBLEM = 2
 _SHOWN = 10
@@ -35,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Print alerts until interrupted; returns the exit code of a problem."""
     from itertools import islice
 
-    from bridge.cli.alert_output import AlertOutput
-    from bridge.cli.condition_input import are_fields
+    from bridge.cli.arguments.condition_input import are_fields
+    from bridge.cli.printing.alert_output import AlertOutput
     from bridge.history.follow import follow
     from bridge.history.search import Search
     from bridge.journal import JournalError

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.span import add_span, read_span
+from bridge.cli.arguments.span import add_span, read_span
 from bridge.journal.location import Location
 
 if TYPE_CHECKING:
-    from bridge.cli.span import Span
+    from bridge.cli.arguments.span import Span
     from bridge.config.load import LoadedConfig
     from bridge.config.schema.config import Config
     from bridge.language.program.program import Program
@@ -80,7 +80,7 @@ def _findings(path: Path, span: Span) -> Iterator[Finding]:
 
 def _config(loaded: LoadedConfig) -> Iterator[Finding]:
     """Whether ``check`` finds errors."""
-    from bridge.daemon.channel_check import check_channels
+    from bridge.daemon.checks.channel_check import check_channels
     from bridge.language.diagnostics.diagnostic import Severity
     from bridge.workbench.doctor.finding import Finding, Gravity
 
@@ -171,7 +171,7 @@ def _history(config: Config, program: Program, span: Span) -> Iterator[Finding]:
     """What the newest alerts show."""
     import time
 
-    from bridge.common.durations import duration_text
+    from bridge.common.clocks.durations import duration_text
     from bridge.journal import JournalError
     from bridge.workbench.doctor import examine
     from bridge.workbench.doctor.finding import Finding, Gravity
@@ -203,7 +203,7 @@ def _survey(location: Location, span: Span) -> Survey:
 
 
 def _page(findings: list[Finding]) -> str:
-    from bridge.cli.table import styled
+    from bridge.cli.printing.table import styled
     from bridge.workbench.doctor.finding import Gravity
 
     styles = {Gravity.PROBLEM: "bold red", Gravity.WARNING: "yellow", Gravity.OK: "green"}

@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 def _migrate(args: argparse.Namespace) -> int:
     import json
 
-    from bridge.cli.running import instance_paths
+    from bridge.cli.arguments.running import instance_paths
     from bridge.journal.opening import migrate
 
     location = args.journal
@@ -103,7 +103,7 @@ def _migrate(args: argparse.Namespace) -> int:
 def _copy(args: argparse.Namespace) -> int:
     import json
 
-    from bridge.cli.progress import Progress
+    from bridge.cli.printing.progress import Progress
     from bridge.journal.opening import copy
 
     with Progress("copying and comparing", "rows") as progress:
@@ -118,8 +118,8 @@ def _copy(args: argparse.Namespace) -> int:
 def _backup(args: argparse.Namespace) -> int:
     import json
 
-    from bridge.cli.running import instance_paths
-    from bridge.cli.table import size
+    from bridge.cli.arguments.running import instance_paths
+    from bridge.cli.printing.table import size
     from bridge.journal.opening import backup
 
     paths = instance_paths(args)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.common.clock import STEP_NS
+from bridge.common.clocks.clock import STEP_NS
 from bridge.journal.partitions import PartitionWrite
 from bridge.journal.postgres.database import FAR_AHEAD, Database, Statements
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bridge.alert import Priority, parse_priority
 from bridge.alert.catalogue import families
-from bridge.common.durations import parse_duration
+from bridge.common.clocks.durations import parse_duration
 from bridge.language.checker.conditions.literals import priority_hint
 from bridge.language.checker.conditions.regex_error import explain
 from bridge.language.checker.conditions.resolve import Resolver

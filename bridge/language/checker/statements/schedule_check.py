@@ -6,7 +6,7 @@ import re
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from bridge.common.timezone import find_zone, zone_hint
+from bridge.common.clocks.timezone import find_zone, zone_hint
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.program.schedule import WHOLE_DAY, Period, Schedule
 from bridge.language.syntax import tree as syntax

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from bridge.common.clocks.times import parse_time
 from bridge.common.suggest import did_you_mean
-from bridge.common.times import parse_time
 from bridge.language.checker.conditions.literals import literal_problems
 from bridge.language.checker.scope import NameKind
 from bridge.language.checker.statements.route_check import RouteChecker

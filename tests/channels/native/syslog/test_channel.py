@@ -13,7 +13,7 @@ import pytest
 from bridge.channels.contract import Channel, Verdict
 from bridge.channels.native.syslog import transport
 from bridge.channels.registry import open_channel, problem_with
-from bridge.common import reloading
+from bridge.common.files import reloading
 from bridge.delivery.extras import ChannelExtras, ClientTls
 from bridge.delivery.service_limits import default_options
 from tests.channels.deliveries import make_delivery

@@ -1,0 +1,57 @@
+"""What the verbs on incidents share: calling the bridge, and printing incidents."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bridge.operator.client import AdminClient
+    from bridge.operator.model import IncidentList, IncidentStatus
+
+_WIDTH = 100
+
+
+def run_with(args: argparse.Namespace, call: Callable[[AdminClient], IncidentList]) -> int:
+    """Call the running bridge and print the incidents that it returns."""
+    import msgspec
+
+    from bridge.cli.arguments.running import admin_socket
+    from bridge.operator.client import AdminClient, AdminError
+
+    socket = admin_socket(args)
+    if socket is None:
+        return 2
+    try:
+        found = call(AdminClient(socket))
+    except AdminError as error:
+        print(f"falco-bridge {args.verb}: {error}", file=sys.stderr)
+        return 2
+    if args.json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        print("\n".join(line for each in found.items for line in _lines(each)) or "no incidents")
+    return 0
+
+
+def change(client: AdminClient, action: str, target: str) -> IncidentList:
+    """Acknowledge or resolve an incident by its id, or all of a route by its name."""
+    from bridge.operator.model import ChangeIncidents, IncidentList
+
+    return client.post(f"/api/v1/incidents/{action}", IncidentList, ChangeIncidents(target))
+
+
+def _lines(incident: IncidentStatus) -> Iterator[str]:
+    from bridge.cli.printing.table import many, moment
+    from bridge.common.text import one_line
+
+    key = f" · {one_line(incident.key, _WIDTH)}" if incident.key else ""
+    actor = f" by {one_line(incident.actor, _WIDTH)}" if incident.actor else ""
+    yield f"{incident.id}  {incident.state}{actor}  {incident.severity}  {one_line(incident.route, _WIDTH)}{key}"
+    escalation = incident.next_escalation_ns
+    due = "" if escalation is None else f", escalates {moment(escalation)}"
+    channels = one_line(", ".join(incident.channels), _WIDTH)
+    span = f"since {moment(incident.opened_ns)}, the last {moment(incident.matched_ns)}"
+    yield f"    {many(incident.count, 'alert')} {span}; notified {channels}{due}"

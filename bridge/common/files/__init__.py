@@ -1,0 +1,1 @@
+"""Files that are watched, trusted or kept secret."""

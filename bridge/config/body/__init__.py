@@ -1,0 +1,1 @@
+"""Body templates of channels."""

@@ -1,0 +1,1 @@
+"""How the courier judges a channel: failures, retries, outages."""

@@ -1,0 +1,1 @@
+"""What works beside the intake in threads of its own."""

@@ -1,0 +1,1 @@
+"""A second set of routes on live traffic."""

@@ -1,0 +1,1 @@
+"""The clauses with memory: one module a clause behind one contract. Pure."""
