@@ -29,7 +29,7 @@ from bridge.history.index.folder import IndexFolder
 from bridge.history.index.indexer import Indexer, boot_id
 from bridge.journal.opening import open_for_router, open_to_read
 from bridge.operator.client import AdminClient, AdminError
-from bridge.operator.model import ConsoleStatus, Status
+from bridge.operator.model.status import ConsoleStatus, Status
 
 _DAY_NS = 86_400 * 1_000_000_000
 _TRIES = 40

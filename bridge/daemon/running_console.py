@@ -9,7 +9,7 @@ from bridge.config.schema.config import Config
 from bridge.console.launch import ConsoleLaunch, Surroundings, launch_of
 from bridge.console.process import ConsoleProcess
 from bridge.daemon.generation import Generation
-from bridge.operator.model import ConsoleStatus
+from bridge.operator.model.status import ConsoleStatus
 
 
 class RunningConsole:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bridge.operator.model import Answer, AttemptStatus, DeadLetterActStatus, Limit, Request
+from bridge.operator.model.base import Answer, Limit, Request
+from bridge.operator.model.dead_letters import AttemptStatus, DeadLetterActStatus
 
 _Name = Annotated[str, Meta(max_length=1000)]
 _Cursor = Annotated[str, Meta(max_length=40, pattern=r"^[0-9]*$", description="The `next` of the last page.")]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bridge.operator.model import Answer, Request
+from bridge.operator.model.base import Answer, Request
 
 _File = Annotated[str, Meta(max_length=4096, description="A route file of the config, or one that these import.")]
 _Route = Annotated[str, Meta(max_length=1000, description="The route that `text` replaces; empty for the whole file.")]

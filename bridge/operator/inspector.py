@@ -15,7 +15,7 @@ from bridge.journal.location import DatabaseLocation, Location, files_of
 from bridge.journal.members import CHANNEL, FleetLag, MemberRecord
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
-from bridge.operator.model import ConsoleStatus
+from bridge.operator.model.status import ConsoleStatus
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.nodes import Nodes
 from bridge.pipeline.services.look_back import LookBackReport

@@ -10,7 +10,8 @@ import requests
 
 from bridge.console.reader import Reader, _Watch
 from bridge.operator.client import AdminClient, AdminError
-from bridge.operator.model import ReloadResult, Status
+from bridge.operator.model.reload import ReloadResult
+from bridge.operator.model.status import Status
 from tests.channels.hostile import CORPUS
 from tests.console.conftest import ROUTES, Visitor
 from tests.e2e.harness import Instance

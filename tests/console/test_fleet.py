@@ -7,7 +7,7 @@ import time
 from types import SimpleNamespace
 
 from bridge.console.view import render
-from bridge.operator.model import BridgeStatus, FleetStatus
+from bridge.operator.model.status import BridgeStatus, FleetStatus
 from tests.channels.hostile import CORPUS, WORD
 from tests.console.test_pages import Elements
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from bridge.operator.client import AdminClient
-from bridge.operator.model import Status
+from bridge.operator.model.status import Status
 from tests.channels.hostile import CORPUS
 from tests.console.conftest import Visitor, database_instance, running
 from tests.console.test_api import call, pages

@@ -14,7 +14,8 @@ import yaml
 from bridge.console.people import People, Person
 from bridge.console.sessions import Sessions
 from bridge.operator.client import AdminClient
-from bridge.operator.model import ConsoleStatus, ReloadResult, Status
+from bridge.operator.model.reload import ReloadResult
+from bridge.operator.model.status import ConsoleStatus, Status
 from tests.config.reading import GOOD, errors, read
 from tests.e2e.harness import Instance
 from tests.support.waiting import wait_until

@@ -20,7 +20,7 @@ from bridge.journal.opening import open_fleet_session, open_for_router
 from bridge.journal.protocols import Journal
 from bridge.journal.revisions import FleetSession
 from bridge.operator.actor import OperationError
-from bridge.operator.model import ChannelTestResult
+from bridge.operator.model.channels import ChannelTestResult
 from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 

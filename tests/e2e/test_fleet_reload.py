@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bridge.operator.client import AdminClient, AdminError
-from bridge.operator.model import FleetStatus, Status
+from bridge.operator.model.status import FleetStatus, Status
 from tests.e2e.harness import Instance
 from tests.support.far_side import FarSide
 from tests.support.postgres import drop_schema, in_schema, new_schema

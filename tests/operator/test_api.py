@@ -26,24 +26,19 @@ from bridge.operator.api.app import api_app
 from bridge.operator.api.openapi import openapi_document
 from bridge.operator.api.operations import PREFIX, Operation, all_operations
 from bridge.operator.client import AdminClient, AdminError, NotRunningError
-from bridge.operator.model import (
+from bridge.operator.model.base import Answer, NoParameters, Problem, Request
+from bridge.operator.model.dead_letters import DeadLettersChanged, SelectDeadLetters
+from bridge.operator.model.incidents import ChangeIncidents, IncidentList
+from bridge.operator.model.silences import (
     AddSilence,
-    Answer,
-    ChangeIncidents,
-    DeadLettersChanged,
     ExpireSilences,
-    IncidentList,
-    NoParameters,
     PreviewSilence,
-    Problem,
-    Request,
-    SelectDeadLetters,
     SilenceList,
     SilencePreview,
     SilenceStatus,
-    Status,
     UpdateSilence,
 )
+from bridge.operator.model.status import Status
 from bridge.operator.operations.channel_test import ChannelOperations
 from bridge.operator.operations.dead_letters import DeadLetterOperations
 from bridge.operator.operations.incidents import IncidentOperations

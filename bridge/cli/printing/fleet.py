@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bridge.operator.model import BridgeStatus, FleetStatus
+    from bridge.operator.model.status import BridgeStatus, FleetStatus
 
 _LONGEST = 100
 _SECOND = 1_000_000_000

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bridge.operator.client import AdminClient
-    from bridge.operator.model import IncidentList, IncidentStatus
+    from bridge.operator.model.incidents import IncidentList, IncidentStatus
 
 _WIDTH = 100
 
@@ -38,7 +38,7 @@ def run_with(args: argparse.Namespace, call: Callable[[AdminClient], IncidentLis
 
 def change(client: AdminClient, action: str, target: str) -> IncidentList:
     """Acknowledge or resolve an incident by its id, or all of a route by its name."""
-    from bridge.operator.model import ChangeIncidents, IncidentList
+    from bridge.operator.model.incidents import ChangeIncidents, IncidentList
 
     return client.post(f"/api/v1/incidents/{action}", IncidentList, ChangeIncidents(target))
 

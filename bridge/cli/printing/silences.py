@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bridge.operator.model import SilencePreview, SilenceStatus
+    from bridge.operator.model.silences import SilencePreview, SilenceStatus
 
 _WIDTH = 100
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bridge.cli.trial.arguments import refuse
 
 if TYPE_CHECKING:
-    from bridge.operator.model import ShadowDifferences, ShadowStatus
+    from bridge.operator.model.status import ShadowDifferences, ShadowStatus
     from bridge.workbench.replay.difference import DifferenceTally
 
 
@@ -18,7 +18,7 @@ def diff_shadow(args: argparse.Namespace) -> int:
     """Print the report of the running bridge; returns the exit code."""
     from bridge.cli.arguments.running import admin_socket
     from bridge.operator.client import AdminClient, AdminError
-    from bridge.operator.model import ShadowDifferences
+    from bridge.operator.model.status import ShadowDifferences
 
     if args.sets or args.alerts or args.since is not None or args.until is not None:
         refuse(args, "--shadow compares what the bridge receives; leave out OLD, NEW, --from, --since and --until")

@@ -15,7 +15,7 @@ from bridge.journal.location import Location
 if TYPE_CHECKING:
     from bridge.cli.printing.table import Cell
     from bridge.delivery import Health
-    from bridge.operator.model import ChannelTestResult
+    from bridge.operator.model.channels import ChannelTestResult
 
 _FAILED, _PROBLEM = 1, 2
 
@@ -155,7 +155,7 @@ def _result(path: Path, socket: Path, name: str) -> ChannelTestResult | None:
     """From the running bridge, or from a test without one; None, with the problems printed, if the config is wrong."""
     from bridge.config.load import load_config
     from bridge.operator.client import AdminClient, NotRunningError, segment
-    from bridge.operator.model import ChannelTestResult
+    from bridge.operator.model.channels import ChannelTestResult
     from bridge.operator.operations.channel_test import PATIENCE_SECONDS, test_channel
 
     try:

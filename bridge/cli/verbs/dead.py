@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bridge.config.load import InstancePaths
     from bridge.journal.protocols import DeadLetterQueue
-    from bridge.operator.model import DeadLetterDetail, DeadLetterSummary, SelectDeadLetters
+    from bridge.operator.model.dead_letters import DeadLetterDetail, DeadLetterSummary, SelectDeadLetters
 
 _NONE, _PROBLEM = 1, 2
 _WIDEST = 100
@@ -79,7 +79,7 @@ def _change(args: argparse.Namespace, paths: InstancePaths) -> int:
     import msgspec
 
     from bridge.cli.printing.table import many
-    from bridge.operator.model import SelectDeadLetters
+    from bridge.operator.model.dead_letters import SelectDeadLetters
 
     if bool(args.ids) + bool(args.channel) + args.all != 1:
         args.parser.error("give one of: ID…, --channel NAME, --all")
@@ -99,7 +99,7 @@ def _changed(action: str, paths: InstancePaths, which: SelectDeadLetters) -> lis
     from bridge.journal.opening import open_for_router, open_to_read
     from bridge.operator.actor import Actor
     from bridge.operator.client import AdminClient, NotRunningError
-    from bridge.operator.model import DeadLettersChanged
+    from bridge.operator.model.dead_letters import DeadLettersChanged
     from bridge.operator.operations.dead_letters import DeadLetterAction, change
 
     try:

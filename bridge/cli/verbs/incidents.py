@@ -9,7 +9,7 @@ from bridge.cli.arguments.running import add_running
 
 if TYPE_CHECKING:
     from bridge.operator.client import AdminClient
-    from bridge.operator.model import IncidentList
+    from bridge.operator.model.incidents import IncidentList
 
 
 def add_parser(subparsers: Any) -> None:
@@ -35,6 +35,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _listed(client: AdminClient, *, only_open: bool) -> IncidentList:
-    from bridge.operator.model import IncidentList
+    from bridge.operator.model.incidents import IncidentList
 
     return client.get(f"/api/v1/incidents{'?open=true' if only_open else ''}", IncidentList)

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     from bridge.cli.arguments.running import admin_socket
     from bridge.operator.client import AdminClient, AdminError
-    from bridge.operator.model import ReloadResult
+    from bridge.operator.model.reload import ReloadResult
 
     socket = admin_socket(args)
     if socket is None:

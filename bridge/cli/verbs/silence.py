@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _add(args: argparse.Namespace, client: AdminClient) -> int:
     from bridge.cli.printing.silences import preview_lines, when
-    from bridge.operator.model import AddSilence, PreviewSilence, SilencePreview, SilenceStatus
+    from bridge.operator.model.silences import AddSilence, PreviewSilence, SilencePreview, SilenceStatus
 
     if not args.json or args.dry_run:
         looked_for = PreviewSilence(args.condition, during=args.during)
@@ -120,7 +120,7 @@ def _add(args: argparse.Namespace, client: AdminClient) -> int:
 
 def _list(args: argparse.Namespace, client: AdminClient) -> int:
     from bridge.cli.printing.silences import silence_lines
-    from bridge.operator.model import SilenceList
+    from bridge.operator.model.silences import SilenceList
 
     found = client.get("/api/v1/silences", SilenceList)
     if args.active:
@@ -135,7 +135,7 @@ def _list(args: argparse.Namespace, client: AdminClient) -> int:
 def _extend(args: argparse.Namespace, client: AdminClient) -> int:
     from bridge.cli.printing.silences import when
     from bridge.operator.client import segment
-    from bridge.operator.model import SilenceStatus, UpdateSilence
+    from bridge.operator.model.silences import SilenceStatus, UpdateSilence
 
     seconds = _length(args)
     if (seconds, args.comment, args.announce, args.announce_before) == (None,) * 4:
@@ -149,7 +149,7 @@ def _extend(args: argparse.Namespace, client: AdminClient) -> int:
 
 def _expire(args: argparse.Namespace, client: AdminClient) -> int:
     from bridge.operator.client import segment
-    from bridge.operator.model import ExpireSilences, SilenceList, SilenceStatus
+    from bridge.operator.model.silences import ExpireSilences, SilenceList, SilenceStatus
 
     if not (args.ids or args.all or args.all_of):
         print("falco-bridge silence: name an id, or give --all-of USER or --all", file=sys.stderr)

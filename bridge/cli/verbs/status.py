@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.cli.arguments.running import add_running, admin_socket
 
 if TYPE_CHECKING:
-    from bridge.operator.model import ConsoleStatus, Status
+    from bridge.operator.model.status import ConsoleStatus, Status
 
 _LONGEST = 100
 
@@ -33,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the status."""
     from bridge.operator.client import AdminClient, AdminError
-    from bridge.operator.model import Status
+    from bridge.operator.model.status import Status
 
     socket = admin_socket(args)
     if socket is None:

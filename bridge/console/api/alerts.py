@@ -34,7 +34,8 @@ from bridge.operator.alert_model import (
     WatchAlerts,
 )
 from bridge.operator.client import AdminClient, AdminError
-from bridge.operator.model import AttemptStatus, Status
+from bridge.operator.model.dead_letters import AttemptStatus
+from bridge.operator.model.status import Status
 from bridge.operator.operations.dead_letters import act_status
 from bridge.operator.operations.pages import Page
 from bridge.terminal.derived import shown_text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bridge.alert import parse_priority
 from bridge.console.ask import Act, Ask, Page
-from bridge.operator.model import ChangeIncidents, IncidentList, IncidentStatus, Status
+from bridge.operator.model.incidents import ChangeIncidents, IncidentList, IncidentStatus
+from bridge.operator.model.status import Status
 
 _LEAST_SEVERE = 9
 

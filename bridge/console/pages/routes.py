@@ -9,7 +9,9 @@ from bridge.console.ask import Act, Ask, Page
 from bridge.console.backtest.messages import Examined, Failed
 from bridge.history.recent_hits import WINDOWS, RouteCount
 from bridge.operator.client import segment
-from bridge.operator.model import ChannelTestResult, DeadLetterPage, DeadLettersChanged, SelectDeadLetters, Status
+from bridge.operator.model.channels import ChannelTestResult
+from bridge.operator.model.dead_letters import DeadLetterPage, DeadLettersChanged, SelectDeadLetters
+from bridge.operator.model.status import Status
 from bridge.routing import Reason
 
 _MOST_ROUTES = 1000

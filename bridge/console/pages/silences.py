@@ -9,7 +9,7 @@ from bridge.common.clocks.times import SECOND_NS
 from bridge.common.text import visible
 from bridge.console.ask import Act, Ask, Page
 from bridge.operator.client import AdminError, segment
-from bridge.operator.model import AddSilence, PreviewSilence, SilenceList, SilencePreview, SilenceStatus
+from bridge.operator.model.silences import AddSilence, PreviewSilence, SilenceList, SilencePreview, SilenceStatus
 
 _DEFAULT = "2h"
 _LONGEST_SECONDS = 366 * 86_400

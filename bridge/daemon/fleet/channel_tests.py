@@ -13,7 +13,7 @@ import structlog
 from bridge.journal.errors import JournalError
 from bridge.journal.revisions import FleetSession
 from bridge.operator.actor import OperationError
-from bridge.operator.model import ChannelTestResult
+from bridge.operator.model.channels import ChannelTestResult
 from bridge.operator.operations.channel_test import PATIENCE_SECONDS
 
 _BEGIN_SECONDS = 3.0

@@ -16,7 +16,7 @@ from bridge.journal.membership import Membership
 from bridge.journal.opening import open_fleet_session
 from bridge.journal.protocols import Journal
 from bridge.journal.revisions import FleetSession, Revisions
-from bridge.operator.model import ChannelTestResult
+from bridge.operator.model.channels import ChannelTestResult
 from bridge.pipeline.services.fleet_watch import FleetWatch
 from bridge.sources.leased import SourceLeases
 

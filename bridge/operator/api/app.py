@@ -20,7 +20,7 @@ from starlette.routing import Route
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.api.openapi import openapi_document
 from bridge.operator.api.operations import PREFIX, Operation
-from bridge.operator.model import Problem
+from bridge.operator.model.base import Problem
 from bridge.operator.serving.connection import STOPPING
 from bridge.operator.serving.work import in_thread
 

@@ -9,7 +9,7 @@ import msgspec
 
 from bridge import __version__
 from bridge.operator.api.operations import Operation
-from bridge.operator.model import Problem
+from bridge.operator.model.base import Problem
 
 _REFERENCE = "#/components/schemas/{name}"
 _DESCRIPTION = (

@@ -10,38 +10,31 @@ from typing import Any
 import msgspec
 
 from bridge.operator.actor import Actor
-from bridge.operator.model import (
-    AddSilence,
-    ChangeIncidents,
-    ChannelList,
-    ChannelTestResult,
+from bridge.operator.model.base import NoParameters
+from bridge.operator.model.channels import ChannelList, ChannelTestResult, TestChannel
+from bridge.operator.model.dead_letters import (
     DeadLetterDetail,
     DeadLetterPage,
     DeadLettersChanged,
+    ListDeadLetters,
+    SelectDeadLetters,
+    ShowDeadLetter,
+)
+from bridge.operator.model.incidents import ChangeIncidents, IncidentList, ListIncidents
+from bridge.operator.model.quarantine import ListQuarantine, Quarantined, QuarantinePage, ShowQuarantined
+from bridge.operator.model.reload import ReloadResult
+from bridge.operator.model.silences import (
+    AddSilence,
     ExpireSilence,
     ExpireSilences,
-    IncidentList,
-    ListDeadLetters,
-    ListIncidents,
-    ListQuarantine,
     ListSilences,
-    NoParameters,
     PreviewSilence,
-    Quarantined,
-    QuarantinePage,
-    ReloadResult,
-    SelectDeadLetters,
-    ShadowDifferences,
-    ShowDeadLetter,
-    ShowQuarantined,
     SilenceList,
     SilencePreview,
     SilenceStatus,
-    Status,
-    TestChannel,
     UpdateSilence,
-    WatchEvents,
 )
+from bridge.operator.model.status import ShadowDifferences, Status, WatchEvents
 from bridge.operator.operations.channel_test import ChannelOperations
 from bridge.operator.operations.dead_letters import DeadLetterOperations
 from bridge.operator.operations.incidents import IncidentOperations

@@ -21,7 +21,7 @@ from bridge.operator.alert_model import (
     WatchAlerts,
 )
 from bridge.operator.api.operations import PREFIX, Operation
-from bridge.operator.model import ConsoleStatus
+from bridge.operator.model.status import ConsoleStatus
 
 CONSOLE = "console"
 _MISDIRECTED = 421

@@ -16,7 +16,7 @@ from bridge.delivery import Circuit, Health
 from bridge.operator.inspector import Inspector
 from bridge.operator.metrics import catalogue
 from bridge.operator.metrics.catalogue import Metric
-from bridge.operator.model import FleetStatus
+from bridge.operator.model.status import FleetStatus
 from bridge.operator.operations.fleet import fleet_status
 from bridge.operator.operations.reload import ReloadControls
 from bridge.pipeline.counts import COMMIT_BUCKETS, LONGEST_LABEL, Histogram, OwnerCounts

@@ -16,7 +16,8 @@ from bridge.config.load import LoadedConfig
 from bridge.delivery.extras import extras_as_settings
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.inspector import Inspector
-from bridge.operator.model import ChannelList, ChannelTestResult, NoParameters, TestChannel
+from bridge.operator.model.base import NoParameters
+from bridge.operator.model.channels import ChannelList, ChannelTestResult, TestChannel
 from bridge.operator.operations.status import channel_statuses
 
 PATIENCE_SECONDS = 90.0

@@ -15,7 +15,7 @@ from bridge.journal.opening import open_to_read, open_to_write
 from bridge.journal.protocols import DeadLetterQueue
 from bridge.journal.records import AttemptRecord, DeadLetter, DeadLetterAct
 from bridge.operator.actor import Actor, OperationError
-from bridge.operator.model import (
+from bridge.operator.model.dead_letters import (
     AttemptStatus,
     DeadLetterActStatus,
     DeadLetterAlert,

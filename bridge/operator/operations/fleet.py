@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bridge.common.clocks.durations import duration_text
 from bridge.journal.members import CHANNEL, COURIER, DUTY, PARTITION, ROLES, ROUTER, SOURCE, MemberRecord
 from bridge.operator.inspector import FleetSnapshot
-from bridge.operator.model import BridgeStatus, FleetStatus, StatusProblem
+from bridge.operator.model.status import BridgeStatus, FleetStatus, StatusProblem
 
 _SECOND = 1_000_000_000
 _RECENT_NS = 600 * _SECOND

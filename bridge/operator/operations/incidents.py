@@ -8,7 +8,8 @@ from typing import Protocol
 from bridge.alert import Priority
 from bridge.journal import JournalError
 from bridge.operator.actor import Actor, OperationError
-from bridge.operator.model import LARGEST_PAGE, ChangeIncidents, IncidentList, IncidentStatus, ListIncidents
+from bridge.operator.model.base import LARGEST_PAGE
+from bridge.operator.model.incidents import ChangeIncidents, IncidentList, IncidentStatus, ListIncidents
 from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.memory.incident import IncidentState
 

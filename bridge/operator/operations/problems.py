@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bridge.operator.model import ChannelStatus, SourceStatus, Status, StatusProblem
+from bridge.operator.model.status import ChannelStatus, SourceStatus, Status, StatusProblem
 
 _MOST_LISTED = 100
 _ENOUGH = 10

@@ -10,7 +10,7 @@ from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import History
 from bridge.journal.records import QuarantinedMessage
 from bridge.operator.actor import Actor, OperationError
-from bridge.operator.model import ListQuarantine, Quarantined, QuarantinePage, ShowQuarantined
+from bridge.operator.model.quarantine import ListQuarantine, Quarantined, QuarantinePage, ShowQuarantined
 from bridge.operator.operations.pages import Page
 
 _MOST_STORED = 1000

@@ -7,7 +7,8 @@ from typing import Protocol
 from bridge.common.clocks.times import iso_text
 from bridge.language.program.clauses import clause_label
 from bridge.operator.actor import Actor
-from bridge.operator.model import NoParameters, ReloadResult
+from bridge.operator.model.base import NoParameters
+from bridge.operator.model.reload import ReloadResult
 
 
 class ReloadReport(Protocol):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bridge.channels.message.samples import Sample
 from bridge.operator.actor import Actor
 from bridge.operator.inspector import Inspector
-from bridge.operator.model import NoParameters, ShadowDifferences, ShadowRow, ShadowSample, ShadowStatus
+from bridge.operator.model.base import NoParameters
+from bridge.operator.model.status import ShadowDifferences, ShadowRow, ShadowSample, ShadowStatus
 from bridge.pipeline.shadow.differences import Row
 from bridge.pipeline.shadow.shadow import ShadowReport
 from bridge.routing.comparison import Change

@@ -8,8 +8,8 @@ from typing import Protocol
 from bridge.journal import JournalError
 from bridge.journal.records import SilenceRecord
 from bridge.operator.actor import Actor, OperationError
-from bridge.operator.model import (
-    LARGEST_PAGE,
+from bridge.operator.model.base import LARGEST_PAGE
+from bridge.operator.model.silences import (
     AddSilence,
     ExpireSilence,
     ExpireSilences,

@@ -10,7 +10,7 @@ import msgspec
 from bridge import __version__
 from bridge.delivery import Health
 from bridge.operator.inspector import Inspector, JournalSnapshot
-from bridge.operator.model import (
+from bridge.operator.model.status import (
     ChannelStatus,
     ClauseMemory,
     CourierStatus,

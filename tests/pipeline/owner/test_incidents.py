@@ -13,7 +13,7 @@ from bridge.journal import JournalBusyError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.opening import open_requests, open_to_read
 from bridge.operator.actor import Actor, OperationError
-from bridge.operator.model import ChangeIncidents
+from bridge.operator.model.incidents import ChangeIncidents
 from bridge.operator.operations.incidents import IncidentOperations
 from bridge.pipeline.owner import incidents as fleet_incidents
 from bridge.pipeline.owner.incidents import FleetIncidents

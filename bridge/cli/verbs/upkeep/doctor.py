@@ -97,7 +97,7 @@ def _bridge(config: Config) -> Iterator[Finding]:
     """What the running bridge reports; without one, whether Falco could be reached."""
     from bridge.config.schema.sources import GrpcSettings
     from bridge.operator.client import AdminClient, AdminError
-    from bridge.operator.model import Status
+    from bridge.operator.model.status import Status
     from bridge.workbench.doctor.falco_sockets import falco_sockets
     from bridge.workbench.doctor.finding import Finding, Gravity
 
