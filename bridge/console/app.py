@@ -22,6 +22,7 @@ from bridge.console.api.forwarding import forwarded
 from bridge.console.ask import Act, Ask, Page
 from bridge.console.backtest.endpoints import Endpoints
 from bridge.console.backtest.runs import Backtests
+from bridge.console.channel_tests import ChannelTests
 from bridge.console.forms import read_form
 from bridge.console.oidc.endpoints import oidc_routes
 from bridge.console.pages import backtest, now, routes, search, sessions, silences
@@ -110,6 +111,7 @@ class _Answers:
         self._console = console
         self._backtests = backtests
         self._hits = hits
+        self._channel_tests = ChannelTests()
         self._log = structlog.get_logger("console")
 
     def guarded(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
@@ -194,7 +196,10 @@ class _Answers:
     def _ask(self, parameters: dict[str, str], visitor: Visitor) -> Ask:
         console = self._console
         client = console.client.acting_for(f"{visitor.name} (console)")
-        return Ask(parameters, console.reader, client, visitor, self._backtests, self._hits, visitor.may_write)
+        return Ask(
+            parameters, console.reader, client, visitor, self._backtests, self._hits, self._channel_tests,
+            visitor.may_write,
+        )  # fmt: skip
 
     def _frame(self, page: Page, visitor: Visitor) -> dict[str, object]:
         """What every page shows."""

@@ -10,6 +10,7 @@ import msgspec
 
 from bridge.console.access import Visitor
 from bridge.console.backtest.runs import Backtests
+from bridge.console.channel_tests import ChannelTests
 from bridge.console.reader import Question, Reader
 from bridge.history.recent_hits import HitCounter
 from bridge.operator.client import AdminClient, AdminError
@@ -28,6 +29,7 @@ class Ask:
     visitor: Visitor
     backtests: Backtests
     hits: HitCounter
+    channel_tests: ChannelTests
     may_write: bool
 
     def text(self, name: str) -> str:

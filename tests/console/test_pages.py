@@ -183,6 +183,13 @@ def test_a_silence_is_added_and_ended(visitor: Visitor) -> None:
     assert "is not a duration" in visitor.post("/silences/add", {"condition": "rule exists", "for": "soon"}).text
 
 
+def test_the_answer_to_a_test_message_is_shown(visitor: Visitor) -> None:
+    assert visitor.post("/channels/test", {"channel": "pager"}).status_code == 303
+    assert re.search(r"Test message of .{,200}: delivered after ", visitor.get("/channels").text, re.DOTALL)
+    assert visitor.post("/channels/test", {"channel": "unknown"}).status_code == 409
+
+
+
 def test_an_incident_is_acknowledged(visitor: Visitor) -> None:
     """And is listed below the open ones afterwards."""
     incident = re.search(r'name="incident" value="([^"]+)"', visitor.get("/").text)

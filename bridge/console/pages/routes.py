@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -59,8 +60,9 @@ def _channels(ask: Ask) -> dict[str, object]:
     status = ask.get("/api/v1/status", Status)
     letters = ask.get("/api/v1/dead-letters?limit=50", DeadLetterPage)
     if isinstance(status, str) or isinstance(letters, str):
-        return {"problem": status if isinstance(status, str) else letters, "channels": [], "letters": []}
-    return {"problem": "", "channels": status.channels or [], "letters": letters.items}
+        return {"problem": status if isinstance(status, str) else letters, "channels": [], "letters": [], "tests": {}}
+    tests = ask.channel_tests.latest()
+    return {"problem": "", "channels": status.channels or [], "letters": letters.items, "tests": tests}
 
 
 def _retry(ask: Ask) -> str:
@@ -70,7 +72,9 @@ def _retry(ask: Ask) -> str:
 
 
 def _test(ask: Ask) -> str:
-    ask.client.post(f"/api/v1/channels/{segment(ask.text('channel'))}/test", ChannelTestResult, seconds=90)
+    channel, sent_ns = ask.text("channel"), time.time_ns()
+    result = ask.client.post(f"/api/v1/channels/{segment(channel)}/test", ChannelTestResult, seconds=90)
+    ask.channel_tests.add(channel, sent_ns, result)
     return "/channels"
 
 
