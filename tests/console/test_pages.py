@@ -189,7 +189,6 @@ def test_the_answer_to_a_test_message_is_shown(visitor: Visitor) -> None:
     assert visitor.post("/channels/test", {"channel": "unknown"}).status_code == 409
 
 
-
 def test_an_incident_is_acknowledged(visitor: Visitor) -> None:
     """And is listed below the open ones afterwards."""
     incident = re.search(r'name="incident" value="([^"]+)"', visitor.get("/").text)
