@@ -128,7 +128,7 @@ def test_a_fault_of_one_route_is_counted_too(tmp_path: Path, monkeypatch: pytest
     assert tried.shadow is not None
     assert tried.shadow.engine is not None
     (pipeline,) = tried.shadow.engine.pipelines.values()
-    monkeypatch.setattr(type(pipeline), "match", lambda *_: 1 / 0)
+    monkeypatch.setattr(type(pipeline), "enter", lambda *_: 1 / 0)
     with capture_logs() as logs, intake_with(tmp_path, tried) as (intake, _journal):
         intake.accept(Batch("s", time.time_ns(), some("shell")))
         report = report_after(intake, 1)

@@ -82,7 +82,7 @@ class Engine:
         self, state: State, alert: Alert, redacted: Alert, event_ns: int, now_ns: int, silenced: SilencedBy,
         faults: list[Fault],
     ) -> Sequence[Emission]:  # fmt: skip
-        """Offer an alert to the clauses that watch for others. Comes before its routes' own ``Pipeline.match``.
+        """Offer an alert to the clauses that watch for others. Comes before its routes' own ``Pipeline.enter``.
 
         What fails is added to ``faults``; it concerns one clause.
         """
