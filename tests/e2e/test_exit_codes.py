@@ -72,7 +72,7 @@ def test_a_channel_check_that_is_killed(instance: Instance) -> None:
     """It is the memory that is short, not the channel that is wrong."""
     instance.configure(ROUTES, {"archive": "json://127.0.0.1:9/"})
     killer = (
-        "import subprocess, sys; from pathlib import Path; from bridge.daemon import channel_check\n"
+        "import subprocess, sys; from pathlib import Path; from bridge.daemon.checks import channel_check\n"
         "start = channel_check.start_python\n"
         "def killed(*given, **more):\n"
         "    process = start(*given, **more); process.kill(); return process\n"
