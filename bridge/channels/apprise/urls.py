@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +27,9 @@ _USUAL_NAMES = {
 _WORKFLOWS = ("workflow", "workflows")
 _TRIGGER = "/triggers/manual/paths/invoke"
 _POWER_PLATFORM = "powerplatform"
+_PASTED = re.compile(r"[^:]+://https?://")
+"""A URL behind another scheme. Some plugins read it; others take its scheme as a token."""
+_AS_TOKEN = re.compile(r"https?%3A", re.IGNORECASE)
 
 
 def with_native_scheme(url: str) -> str:
@@ -39,6 +43,9 @@ def problem(url: str, plugin: Any, native: Collection[str]) -> str | None:
     """Why Apprise cannot use this URL, or would post to another address. ``plugin`` is Apprise's object for it."""
     if plugin is None:
         return _refused(url, native)
+    if _PASTED.match(url) and _AS_TOKEN.search(plugin.url()):
+        scheme = url.partition("://")[0]
+        return f"has a URL after {scheme}://, which {scheme}:// takes as a token; paste the URL alone"
     return _workflow_problem(url, plugin) if type(plugin).__name__ == "NotifyWorkflows" else None
 
 

@@ -104,6 +104,8 @@ def parse_address(url: str, known: Collection[str]) -> Address:
         host, port = split.hostname or "", split.port
     except ValueError:
         raise ChannelError("has an invalid host or port") from None
+    if host in {"http", "https"} and split.path.startswith("//"):
+        raise ChannelError(f"has {host}:// after {split.scheme}://; remove it, so that the host comes first")
     parameters: dict[str, tuple[str, ...]] = {}
     headers: dict[str, str] = {}
     labels: dict[str, str] = {}

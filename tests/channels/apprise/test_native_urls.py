@@ -88,6 +88,7 @@ def test_every_service_with_a_limit_and_native_urls_is_recognized() -> None:
         ("smtps://mail.example.com", "write mailto:// or mailtos://"),
         ("telegram://hunter2", "write tgram://"),
         ("teams://hunter2", "paste the https:// URL"),
+        ("discord://https://discord.com/api/webhooks/4174216298/hunter2hunter2", "paste the URL alone"),
         ("https://hooks.slack.com/services/hunter2", "is not a complete URL of Slack; paste the whole URL"),
         ("https://discord.com/api/webhooks/hunter2", "is not a complete URL of Discord"),
         (

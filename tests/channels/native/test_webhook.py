@@ -184,6 +184,7 @@ def test_connections_are_reused() -> None:
     [
         ("webhook://", "has no host"),
         ("webhook://h:notaport/x", "invalid host or port"),
+        ("webhook://http://h/x", "has http:// after webhook://; remove it"),
         ("webhook://h/?fromat=falco", "did you mean `format`?"),
         ("webhook://h/?format=xml", "one of falco, falcosidekick"),
         ("webhook://h/?batch=array&batch=none", "twice"),
