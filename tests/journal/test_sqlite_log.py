@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge.journal import JournalBusyError, JournalError
-from bridge.journal.opening import open_for_router, open_to_read
+from bridge.journal.opening import open_for_courier, open_for_router, open_to_read
 from bridge.journal.protocols import Journal
 from bridge.journal.sqlite import database, log_copier
 from bridge.journal.sqlite.database import Database
@@ -21,6 +21,8 @@ from tests.support.builders import entries
 from tests.support.waiting import wait_until
 
 _ROUNDS = 6
+_PAGE_BYTES = 4096 + 24
+"""A page in the write-ahead log."""
 
 
 @pytest.fixture
@@ -62,6 +64,20 @@ def test_the_log_is_written_from_its_start_again_once_it_is_copied(path: Path, j
         sizes.append(log.stat().st_size)
     assert max(sizes) < _ROUNDS / 2 * sizes[0]
     assert journal.history.alert_count() == stored
+
+
+def test_the_courier_copies_the_log_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It grows until the courier commits; then the router writes it from its start again."""
+    monkeypatch.setattr(log_copier, "COPIED_PAGES", 10**9)
+    log = path.with_name("j.db-wal")
+    with closing(open_for_router(path)) as router, closing(open_for_courier(path)) as courier:
+        batches = iter(range(10**6))
+        while log.stat().st_size < 1200 * _PAGE_BYTES:
+            router.alerts.append("s", 0, entries(*(1000 * next(batches) + number for number in range(1000))))
+        courier.alerts.append("s", 0, entries(-1))
+        grown = log.stat().st_size
+        router.alerts.append("s", 0, entries(-2))
+        assert log.stat().st_size == grown
 
 
 def test_a_closed_journal_has_no_thread_and_no_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

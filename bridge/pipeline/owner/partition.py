@@ -87,7 +87,7 @@ class OwnedPartition:
     def decide(self, matches: Iterable[StoredMatch], deciding: Deciding) -> bool:
         """Decide about matches in their order. Timers that were due before a match fire before it.
 
-        Returns False where one of them waits, and those behind it.
+        Returns False if one of them must wait, and so those after it.
         """
         for stored in matches:
             try:

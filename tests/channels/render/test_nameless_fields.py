@@ -1,4 +1,4 @@
-"""A field with an empty name, as Falco makes of a damaged format, in the messages of routes with memory."""
+"""A field with an empty name in the messages of routes with memory."""
 
 from __future__ import annotations
 
