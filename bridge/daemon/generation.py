@@ -16,7 +16,7 @@ from bridge.config.schema.config import Config
 from bridge.config.secrets import masked_texts, with_secrets
 from bridge.daemon.checks.channel_check import ChannelCheck, check_channels
 from bridge.daemon.checks.start_check import check_extras
-from bridge.daemon.member import fleet_settings
+from bridge.daemon.fleet.member import fleet_settings
 from bridge.daemon.shadow import NO_SHADOW, ShadowSet, read_shadow
 from bridge.delivery.extras import extras_as_settings
 from bridge.delivery.service_limits import incident_channels

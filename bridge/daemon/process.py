@@ -22,9 +22,9 @@ from bridge.config.schema.sources import StdinSettings
 from bridge.daemon.assembly.assemble import assemble, prepare
 from bridge.daemon.exit_codes import CANNOT_START, INVALID
 from bridge.daemon.fleet.joining import await_routes
+from bridge.daemon.fleet.member import router_member
 from bridge.daemon.generation import Generation, build_from
 from bridge.daemon.handover import Predecessor, Successor, start_successor
-from bridge.daemon.member import router_member
 from bridge.daemon.reload import Reload
 from bridge.daemon.run import Bridge
 from bridge.daemon.signals import on_hangup_signal, on_restart_signal, on_stop_signal

@@ -19,12 +19,12 @@ from bridge.journal.errors import JournalBusyError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.members import COURIER, Member
 from bridge.journal.membership import Membership
-from bridge.journal.postgres.alert_log import PostgresAlertLog
+from bridge.journal.postgres.appending.alert_log import PostgresAlertLog
 from bridge.journal.postgres.connection import PgConnection, connect
 from bridge.journal.postgres.database import Database, Statements
-from bridge.journal.postgres.delivery_queue import PostgresDeliveryQueue
 from bridge.journal.postgres.leases import PostgresLeases
 from bridge.journal.postgres.opening import migrate_database
+from bridge.journal.postgres.queue.delivery_queue import PostgresDeliveryQueue
 from bridge.journal.sql.bodies import Bodies
 from tests.conftest import FULL
 from tests.courier.working import Answering, entry

@@ -16,9 +16,9 @@ from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.opening import examine, migrate, open_for_courier, open_for_router, open_to_read
 from bridge.journal.postgres.connection import PgConnection, connect
-from bridge.journal.postgres.migrate import Format, check, read_format
-from bridge.journal.postgres.migrate import migrate as apply
-from bridge.journal.postgres.migrations import MIGRATIONS, Migration
+from bridge.journal.postgres.tables.migrate import Format, check, read_format
+from bridge.journal.postgres.tables.migrate import migrate as apply
+from bridge.journal.postgres.tables.migrations import MIGRATIONS, Migration
 from bridge.journal.retention import RetentionPolicy
 from tests.journal.engine import claimed
 from tests.support.builders import entries, settlement

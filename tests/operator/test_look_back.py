@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridge.cli.verbs.status import _text
+from bridge.cli.verbs.operating.status import _text
 from bridge.journal.opening import open_for_router
 from bridge.operator.operations.status import read_status
 from bridge.pipeline.services.look_back import LookBackReport

@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from bridge.cli.verbs.status import _text
+from bridge.cli.verbs.operating.status import _text
 from bridge.journal.opening import open_for_router
 from bridge.operator.metrics.collector import BridgeCollector
 from bridge.operator.operations.status import read_status

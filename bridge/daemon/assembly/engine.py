@@ -12,9 +12,9 @@ from structlog import get_logger
 from bridge.common.clocks.clock import STEP_NS, SYSTEM_CLOCK, Clock, Step
 from bridge.config.schema.config import Config
 from bridge.daemon.fleet.joining import source_leases
-from bridge.daemon.fleet_memory import FleetMemory
+from bridge.daemon.fleet.member import runs_courier
+from bridge.daemon.fleet.memory import FleetMemory
 from bridge.daemon.generation import Generation
-from bridge.daemon.member import runs_courier
 from bridge.daemon.sources import OpenJournal
 from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation

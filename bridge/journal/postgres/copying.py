@@ -10,14 +10,14 @@ import psycopg
 
 from bridge.journal.errors import JournalError, JournalOwnedError
 from bridge.journal.location import DatabaseLocation
+from bridge.journal.postgres.appending.new_deliveries import ALERT_BYTES, DELIVERY_BYTES
 from bridge.journal.postgres.connection import PgConnection, first_connect
 from bridge.journal.postgres.database import Database, Statements, marks, storable
 from bridge.journal.postgres.faults import explain
-from bridge.journal.postgres.migrate import UNFINISHED, check, migrate, read_format
-from bridge.journal.postgres.migrations import COURIER, MIGRATIONS, NEW, ROUTER
-from bridge.journal.postgres.new_deliveries import ALERT_BYTES, DELIVERY_BYTES
 from bridge.journal.postgres.ownership import Ownership
 from bridge.journal.postgres.partitions.conversion import join
+from bridge.journal.postgres.tables.migrate import UNFINISHED, check, migrate, read_format
+from bridge.journal.postgres.tables.migrations import COURIER, MIGRATIONS, NEW, ROUTER
 from bridge.journal.secret_names import LINKS, STATE_KEYS
 from bridge.journal.sql.copying import TABLES, Row, Table, select
 

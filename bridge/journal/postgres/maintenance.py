@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.journal.postgres.new_deliveries import ALERT_BYTES, DELIVERY_BYTES
+from bridge.journal.postgres.appending.new_deliveries import ALERT_BYTES, DELIVERY_BYTES
 from bridge.journal.sql.database import Connection
 from bridge.journal.sql.maintenance import SqlMaintenance
 from bridge.journal.sql.order_keys import OPEN

@@ -17,25 +17,25 @@ from bridge.journal.file_lock import FileLock
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.members import Member
 from bridge.journal.membership import Membership
-from bridge.journal.postgres.alert_log import PostgresAlertLog
+from bridge.journal.postgres.appending.alert_log import PostgresAlertLog
 from bridge.journal.postgres.connection import PgConnection, connect, first_connect, settings_of_member
 from bridge.journal.postgres.copying import PostgresStore
 from bridge.journal.postgres.database import Database
-from bridge.journal.postgres.delivery_queue import PostgresDeliveryQueue
 from bridge.journal.postgres.faults import explain
 from bridge.journal.postgres.leases import PostgresLeases, read_facts, read_lag, read_members
 from bridge.journal.postgres.maintenance import PostgresMaintenance
-from bridge.journal.postgres.migrate import check, check_server, migrate, read_format
-from bridge.journal.postgres.migrations import COURIER, ROUTER
 from bridge.journal.postgres.ownership import Ownership
 from bridge.journal.postgres.partitions.conversion import join
 from bridge.journal.postgres.partitions.history import PostgresHistory
 from bridge.journal.postgres.partitions.requests import PostgresRequests
 from bridge.journal.postgres.partitions.store import PostgresPartitions
 from bridge.journal.postgres.partitions.stored_rows import PartitionedMemory
-from bridge.journal.postgres.placement import reopen
+from bridge.journal.postgres.queue.delivery_queue import PostgresDeliveryQueue
+from bridge.journal.postgres.queue.placement import reopen
 from bridge.journal.postgres.revisions import fleet_session
 from bridge.journal.postgres.secret_row import SecretRow
+from bridge.journal.postgres.tables.migrate import check, check_server, migrate, read_format
+from bridge.journal.postgres.tables.migrations import COURIER, ROUTER
 from bridge.journal.protocols import Journal
 from bridge.journal.revisions import FleetSession
 from bridge.journal.secret_names import LINKS, STATE_KEYS

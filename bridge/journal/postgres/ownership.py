@@ -15,7 +15,7 @@ from typing import cast
 
 from bridge.journal.errors import JournalBusyError, JournalError, JournalOwnedError
 from bridge.journal.postgres.connection import PgConnection
-from bridge.journal.postgres.migrations import ROUTER
+from bridge.journal.postgres.tables.migrations import ROUTER
 
 _LOCK = "hashtextextended('falco-bridge ' || current_schema() || ' ' || %s, 0)"
 _HOLDER = (

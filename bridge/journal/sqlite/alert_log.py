@@ -15,7 +15,7 @@ from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.order_keys import order_key
 from bridge.journal.sql.state_log import StateLog
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.order_keys import INSERT
+from bridge.journal.sqlite.queue.order_keys import INSERT
 from bridge.routing import Entry, Notification
 
 QUARANTINE_ROWS = 1000

@@ -17,11 +17,11 @@ from bridge.journal.sql.history import SqlHistory
 from bridge.journal.sql.memory import SqlMemory
 from bridge.journal.sqlite.alert_log import SqliteAlertLog
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.delivery_queue import SqliteDeliveryQueue
 from bridge.journal.sqlite.file import CHECKPOINT_PAGES, connect, connect_to_read
 from bridge.journal.sqlite.log_copier import LogCopier
 from bridge.journal.sqlite.maintenance import SqliteMaintenance
-from bridge.journal.sqlite.order_keys import reopen
+from bridge.journal.sqlite.queue.delivery_queue import SqliteDeliveryQueue
+from bridge.journal.sqlite.queue.order_keys import reopen
 from bridge.journal.sqlite.secret_file import SecretFile
 
 _ROUTER_CHECKPOINT_PAGES = 12_000

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import structlog
 
 from bridge.journal.sql.dead_letters import UNREADABLE
-from bridge.journal.sqlite.order_keys import unblock_first
+from bridge.journal.sqlite.queue.order_keys import unblock_first
 
 
 def bury(connection: sqlite3.Connection, unreadable: Iterable[tuple[int, str]], now_ns: int) -> None:

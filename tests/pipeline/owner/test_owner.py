@@ -11,7 +11,7 @@ import pytest
 
 from bridge.alert import Alert
 from bridge.journal.location import DatabaseLocation
-from bridge.journal.postgres.new_deliveries import MERGE_NS
+from bridge.journal.postgres.appending.new_deliveries import MERGE_NS
 from bridge.journal.retention import RetentionPolicy
 from bridge.routing import Notification, Reason
 from bridge.routing.router import Router

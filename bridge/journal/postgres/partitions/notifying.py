@@ -7,16 +7,16 @@ from typing import Any
 
 from bridge.journal.codec import decode_notification, encode_notification
 from bridge.journal.partitions import Merging, PartitionWrite
-from bridge.journal.postgres.arrays import int8s, texts
-from bridge.journal.postgres.database import Statements
-from bridge.journal.postgres.migrations import NEW
-from bridge.journal.postgres.new_deliveries import (
+from bridge.journal.postgres.appending.new_deliveries import (
     NewDelivery,
     about_others,
     add_deliveries,
     size_of,
     take_numbers,
 )
+from bridge.journal.postgres.arrays import int8s, texts
+from bridge.journal.postgres.database import Statements
+from bridge.journal.postgres.tables.migrations import NEW
 from bridge.journal.sql.order_keys import order_key
 from bridge.routing import Notification
 

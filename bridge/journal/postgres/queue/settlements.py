@@ -10,9 +10,9 @@ import structlog
 
 from bridge.delivery import DeliveryState, Health, Settlement
 from bridge.journal.postgres.arrays import int4s, int8s, texts
-from bridge.journal.postgres.channel_leases import ChannelLeases
 from bridge.journal.postgres.database import Statements, storable
-from bridge.journal.postgres.placement import unblock_first
+from bridge.journal.postgres.queue.channel_leases import ChannelLeases
+from bridge.journal.postgres.queue.placement import unblock_first
 from bridge.journal.sql.dead_letters import UNREADABLE
 from bridge.journal.sql.order_keys import OPEN
 

@@ -12,7 +12,7 @@ from psycopg import sql
 from bridge.journal.errors import JournalError
 from bridge.journal.postgres.connection import PgConnection
 from bridge.journal.postgres.faults import explain, no_journal
-from bridge.journal.postgres.migrations import MIGRATIONS, Migration
+from bridge.journal.postgres.tables.migrations import MIGRATIONS, Migration
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('falco-bridge migrate ' || current_setting('search_path'), 0))"
 _OLDEST_SERVER = 150000

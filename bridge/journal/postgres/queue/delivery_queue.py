@@ -11,11 +11,11 @@ import structlog
 from bridge.common.clocks.clock import STEP_NS, Step
 from bridge.delivery import Capacity, Delivery, Health, Settlement
 from bridge.journal.members import CHANNEL
-from bridge.journal.postgres.channel_leases import ChannelLeases
-from bridge.journal.postgres.claims import Claims
 from bridge.journal.postgres.database import Database, Statements, storable
-from bridge.journal.postgres.placement import unblock_first
-from bridge.journal.postgres.settlements import apply, write_health
+from bridge.journal.postgres.queue.channel_leases import ChannelLeases
+from bridge.journal.postgres.queue.claims import Claims
+from bridge.journal.postgres.queue.placement import unblock_first
+from bridge.journal.postgres.queue.settlements import apply, write_health
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.order_keys import OPEN
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bridge.journal.postgres.appending.new_deliveries import MERGE_NS, NewDelivery
 from bridge.journal.postgres.arrays import bools, byteas, int2s, int8s
 from bridge.journal.postgres.database import Statements
-from bridge.journal.postgres.migrations import NEW
-from bridge.journal.postgres.new_deliveries import MERGE_NS, NewDelivery
+from bridge.journal.postgres.tables.migrations import NEW
 
 _STORE = (
     "WITH n AS (UPDATE counters SET alerts = alerts + ?, deliveries = deliveries + ?, bytes = bytes + ? "

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bridge.journal.codec import encode_notification
 from bridge.journal.postgres.database import Statements
-from bridge.journal.postgres.migrations import NEW
+from bridge.journal.postgres.tables.migrations import NEW
 from bridge.journal.sql.order_keys import order_key
 from bridge.routing import Notification
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from bridge.journal.postgres.arrays import int8s, texts
 from bridge.journal.postgres.database import Database, Statements
-from bridge.journal.postgres.migrations import NEW
+from bridge.journal.postgres.tables.migrations import NEW
 from bridge.journal.sql.database import Connection
 from bridge.journal.sql.order_keys import OPEN
 

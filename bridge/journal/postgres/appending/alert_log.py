@@ -15,15 +15,15 @@ from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
 from bridge.journal.codec import encode_decisions, encode_notification
 from bridge.journal.errors import JournalError
-from bridge.journal.postgres.database import Database, Statements, storable
-from bridge.journal.postgres.new_deliveries import (
+from bridge.journal.postgres.appending.new_deliveries import (
     ALERT_BYTES,
     DELIVERY_BYTES,
     NewDelivery,
     about_others,
     size_of,
 )
-from bridge.journal.postgres.numbering import NewRows, store
+from bridge.journal.postgres.appending.numbering import NewRows, store
+from bridge.journal.postgres.database import Database, Statements, storable
 from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.order_keys import order_key

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bridge.delivery import DeliveryState, Settlement
 from bridge.journal.sql.order_keys import OPEN
-from bridge.journal.sqlite.order_keys import unblock_first
+from bridge.journal.sqlite.queue.order_keys import unblock_first
 
 STORED_ATTEMPTS = 20
 """How many failed attempts of a delivery are stored: the first one, and the latest ones."""

@@ -13,10 +13,10 @@ from bridge.delivery import Capacity, Delivery
 from bridge.journal.codec import decode_notification
 from bridge.journal.errors import JournalBusyError, UnreadableError
 from bridge.journal.postgres.arrays import int8s, texts
-from bridge.journal.postgres.channel_leases import ChannelLeases
 from bridge.journal.postgres.database import Database
-from bridge.journal.postgres.placement import has_new, place
-from bridge.journal.postgres.settlements import bury
+from bridge.journal.postgres.queue.channel_leases import ChannelLeases
+from bridge.journal.postgres.queue.placement import has_new, place
+from bridge.journal.postgres.queue.settlements import bury
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.due_rows import AlertRow
 from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN, has_own_send, is_released

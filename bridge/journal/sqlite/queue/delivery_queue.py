@@ -13,10 +13,10 @@ from bridge.delivery import Capacity, Delivery, Health, Settlement
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.order_keys import OPEN
 from bridge.journal.sqlite import clock_steps
-from bridge.journal.sqlite.claims import Claims
 from bridge.journal.sqlite.database import Database
-from bridge.journal.sqlite.order_keys import unblock_first
-from bridge.journal.sqlite.settlements import apply
+from bridge.journal.sqlite.queue.claims import Claims
+from bridge.journal.sqlite.queue.order_keys import unblock_first
+from bridge.journal.sqlite.queue.settlements import apply
 
 
 class _HealthRow(NamedTuple):

@@ -1,0 +1,1 @@
+"""Appends a batch: alerts, deliveries and their numbers."""

@@ -1,0 +1,1 @@
+"""Deliveries that wait: placed, claimed and settled by leased channels."""

@@ -1,0 +1,1 @@
+"""Deliveries that wait: ordered, claimed and settled."""
