@@ -32,7 +32,10 @@ class IntakeState(Protocol):
 
     counts: Counts
     nodes: Nodes
-    blocked: str
+
+    @property
+    def blocked(self) -> str:
+        """As in Intake."""
 
     def memory_usage(self) -> tuple[ClauseUsage, ...]:
         """As in Intake."""

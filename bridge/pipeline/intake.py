@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-import msgspec
 import structlog
 from msgspec.structs import replace
 
 from bridge.alert import Alert
-from bridge.alert.forms.falco_json import falco_json
 from bridge.alert.rejected import RejectedMessage
 from bridge.common.clocks.clock import SYSTEM_CLOCK, Clock, Timeline
 from bridge.common.fair_lock import FairLock
-from bridge.journal import JournalBusyError, JournalError
-from bridge.journal.busy import retry_while_busy
+from bridge.journal import JournalError
 from bridge.journal.protocols import AlertLog
 from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.journal.server_clock import ServerClock
 from bridge.language.program.program import Redaction
-from bridge.pipeline.alert_traces import AlertTraces
-from bridge.pipeline.counts import Counts
-from bridge.pipeline.nodes import Nodes
 from bridge.pipeline.route_faults import RouteFaults
 from bridge.pipeline.shadow.shadow import Shadow, ShadowRoutes
 from bridge.pipeline.terminal.recorder import TerminalRecorder
-from bridge.pipeline.writes import Write, unstorable
+from bridge.pipeline.writer import Writer
+from bridge.pipeline.writes import Write
 from bridge.routing import Entry, Notification, Reason, Routed
 from bridge.routing.decision import Fault
 from bridge.routing.memory.clock_steps import follow
@@ -38,7 +32,7 @@ from bridge.routing.memory_usage import ClauseUsage, memory_usage
 from bridge.routing.router import Router
 from bridge.routing.silences import NO_SILENCES, Silences, StoredAlert, none_stored
 from bridge.routing.state import State, Timer
-from bridge.sources.contract import Aborted, Batch
+from bridge.sources.contract import Batch
 from bridge.terminal.rules import MATERIAL_MARK, is_material
 
 TIMERS = "timers"
@@ -46,7 +40,6 @@ TIMERS = "timers"
 TERMINAL = "terminal"
 """The source name of commands that time alone has finished."""
 _MATERIAL_REMOVED = b"(terminal material, which is not stored)"
-_BUSY_WAIT_SECONDS = 1.0
 
 _Result = TypeVar("_Result")
 
@@ -81,7 +74,6 @@ class Intake:
         self._silences = NO_SILENCES
         self._stored_alerts = stored_alerts
         self._on_deliveries = on_deliveries
-        self._on_fault = on_fault
         self._on_matches = on_matches
         self._clock = clock
         self._timeline = Timeline(clock, follows_drift=isinstance(clock, ServerClock))
@@ -89,15 +81,12 @@ class Intake:
         self._lock = FairLock()
         self.shadow = Shadow(lambda: self._lock.taken, clock)
         """Routes that are tried on what is stored. Idle until it is given some."""
-        self._aborted = threading.Event()
         self._faults = RouteFaults()
         self._log = structlog.get_logger("intake")
-        self.counts = Counts()
-        self.nodes = Nodes()
-        self.traces = AlertTraces(clock=clock)
-        """Traces of what is committed. Off until it is given settings."""
-        self.blocked = ""
-        """Why the journal accepts no writes at present; empty while it does."""
+        self._writer = Writer(alerts, clock=clock, redact_raw=self._redact_raw, on_fault=on_fault)
+        self.counts = self._writer.counts
+        self.nodes = self._writer.nodes
+        self.traces = self._writer.traces
 
     def accept(self, batch: Batch) -> None:
         """Store the batch and everything that follows from it. Returns once it is on disk.
@@ -115,7 +104,7 @@ class Intake:
     def store_own(self, entry: Entry, source_name: str, now_ns: int) -> None:
         """Store an alert of the bridge with its decision. Raises Aborted as ``accept`` does."""
         with self._lock:
-            deliveries = self._store(Write(source_name, now_ns, (entry,)), Batch(source_name, now_ns, ()))
+            deliveries = self._writer.store(Write(source_name, now_ns, (entry,)), Batch(source_name, now_ns, ()))
         if deliveries:
             self._on_deliveries()
 
@@ -203,7 +192,7 @@ class Intake:
         """Report routes that failed at the owner of their memory. Raises Aborted as ``accept`` does."""
         with self._lock:
             entries = self._faults.report(faults, self._router.program, now_ns)
-            deliveries = self._store(Write(TIMERS, now_ns, entries), Batch(TIMERS, now_ns, ())) if entries else 0
+            deliveries = self._writer.store(Write(TIMERS, now_ns, entries), Batch(TIMERS, now_ns, ())) if entries else 0
         if deliveries:
             self._on_deliveries()
 
@@ -258,7 +247,7 @@ class Intake:
             routed = self._router.step(self._state, timer, now_ns, self._silences)
             entries = self._failed((routed,), now_ns)
             memory = MemoryWrite(self._state.changes(), routed.notifications)
-            deliveries = self._store(Write(TIMERS, now_ns, entries, memory=memory), Batch(TIMERS, now_ns, ()))
+            deliveries = self._writer.store(Write(TIMERS, now_ns, entries, memory=memory), Batch(TIMERS, now_ns, ()))
             self.shadow.offer_timers(now_ns, routed.notifications)
         if deliveries:
             self._on_deliveries()
@@ -279,7 +268,7 @@ class Intake:
         memory = MemoryWrite(self._state.changes(), notifications)
         if memory == NO_MEMORY:
             return 0
-        return self._store(Write(TIMERS, now_ns, (), memory=memory), Batch(TIMERS, now_ns, ()))
+        return self._writer.store(Write(TIMERS, now_ns, (), memory=memory), Batch(TIMERS, now_ns, ()))
 
     def _follow_clock(self) -> None:
         """Where the wall clock was set, move what the clauses with memory remember, before anything is decided."""
@@ -293,13 +282,18 @@ class Intake:
 
     def abort(self) -> None:
         """Stop waiting for the disk: the deadline for stopping has been reached."""
-        self._aborted.set()
+        self._writer.abort()
+
+    @property
+    def blocked(self) -> str:
+        """Why the journal accepts no writes at present; empty while it does."""
+        return self._writer.blocked
 
     def _accept(self, batch: Batch) -> int:
         """Decide about the batch once, then store it. Returns how many deliveries were added."""
         router = self._router
         rejected = [RejectedMessage(each.reason, self._redact_raw(each.raw)) for each in batch.rejected]
-        completed = self._isolating(batch.alerts, router.complete, batch.source_name, rejected)
+        completed = self._writer.isolating(batch.alerts, router.complete, batch.source_name, rejected)
         alerts, commands = self._without_material(completed, batch)
         return self._decide(batch, alerts, commands, rejected)
 
@@ -316,7 +310,7 @@ class Intake:
             return alerts, ()
         if observations:
             self.counts.add_observations(observations)
-            self._retrying(lambda: recorder.take(observations, now_ns), batch)
+            self._writer.retrying(lambda: recorder.take(observations, now_ns), batch)
         commands = recorder.finished()
         return ([*alerts, *commands], commands) if commands else (alerts, ())
 
@@ -325,18 +319,18 @@ class Intake:
     ) -> int:
         """Decide about alerts, some of which are commands, and store them. Returns how many deliveries were added."""
         router = self._router
-        fresh = self._retrying(lambda: self._alerts.unknown(alerts), batch)
+        fresh = self._writer.retrying(lambda: self._alerts.unknown(alerts), batch)
         now_ns = min(batch.received_ns, self._timeline.now_ns())  # the clock may have been set back since
         started = time.perf_counter()
         stored = self._lookup(fresh) if self._silences else none_stored
         route = partial(router.route, self._state, now_ns=now_ns, silences=self._silences, stored=stored)
-        entries = self._isolating(fresh, route, batch.source_name, rejected)
+        entries = self._writer.isolating(fresh, route, batch.source_name, rejected)
         reports: list[Entry] = []
         if any(entry.routed.faults for entry in entries):
             reports = self._failed([entry.routed for entry in entries], now_ns)
         decided_in = time.perf_counter() - started
         memory = MemoryWrite(self._state.changes())
-        deliveries = self._store(
+        deliveries = self._writer.store(
             Write(batch.source_name, now_ns, [*entries, *reports], rejected, batch.checkpoint, memory, decided_in),
             batch,
         )
@@ -366,102 +360,6 @@ class Intake:
 
         return stored
 
-    def _isolating(
-        self,
-        alerts: Sequence[Alert],
-        action: Callable[[Alert], _Result],
-        source_name: str,
-        rejected: list[RejectedMessage],
-    ) -> list[_Result]:
-        """The results of the action. An alert for which it fails is added to ``rejected`` instead.
-
-        The other alerts are accepted. Otherwise a source that reads the same batch again would never get past it, and
-        gRPC and http deliver an alert only once.
-        """
-        results: list[_Result] = []
-        for alert in alerts:
-            try:
-                results.append(action(alert))
-            except Exception as error:  # noqa: BLE001  # any fault concerns this alert only
-                rejected.append(self._rejected(alert, error, source_name))
-        return results
-
-    def _store(self, write: Write, batch: Batch) -> int:
-        """Store it. If the journal cannot, an entry that is the cause is quarantined, and the others are stored."""
-        started = time.perf_counter()
-        try:
-            deliveries, seconds = self._retrying(lambda: self._append(write), batch)
-        except Aborted:
-            raise
-        except Exception as error:
-            if parts := write.parts():
-                return sum([self._store(part, batch) for part in parts])
-            if write.entries:
-                cause = self._rejected(write.entries[0].alert, error, write.source_name)
-            elif write.memory != NO_MEMORY:
-                self._log.error("state or notification not stored after an internal error", exc_info=error)
-                cause = unstorable(write.memory, error)
-            else:
-                raise
-            bare = replace(write, entries=(), memory=NO_MEMORY, rejected=(*write.rejected, cause))
-            return self._store(bare, batch)
-        self.counts.add(write.source_name, write.received_ns, write.entries, len(write.rejected), seconds)
-        self.nodes.add(write.source_name, write.received_ns, write.entries)
-        self.traces.committed(write, time.perf_counter() - started)
-        return deliveries
-
-    def _append(self, write: Write) -> tuple[int, float]:
-        """How many deliveries were added, and how many seconds it took to decide and to store."""
-        started = time.perf_counter()
-        deliveries = self._alerts.append(
-            write.source_name, write.received_ns, write.entries, write.rejected, write.checkpoint, write.memory
-        )
-        return deliveries, write.decided_in + time.perf_counter() - started
-
-    def _retrying(self, action: Callable[[], _Result], batch: Batch) -> _Result:
-        """The result of the action, which is retried while the journal is busy."""
-        try:
-            try:
-                result = action()
-            except JournalBusyError as error:
-                self._block(batch, error)
-                if not self._wait():
-                    raise
-                result = retry_while_busy(action, partial(self._block, batch), self._wait)
-        except JournalBusyError as error:
-            raise Aborted(batch.source_name) from error
-        except JournalError as error:
-            self._on_fault(error)
-            raise Aborted(batch.source_name) from error
-        if self.blocked:
-            self.blocked = ""
-            self._log.info("journal unblocked")
-        return result
-
-    def _block(self, batch: Batch, error: JournalBusyError) -> None:
-        if not self.blocked:
-            self._log.error("journal blocked", problem=str(error), alerts=len(batch.alerts))
-        self.blocked = str(error)
-
-    def _wait(self) -> bool:
-        """Wait before the next try. False once intake is aborted."""
-        return not self._aborted.wait(_BUSY_WAIT_SECONDS)
-
-    def _rejected(self, alert: Alert, error: Exception, source_name: str) -> RejectedMessage:
-        self._log.error(
-            "alert quarantined after an internal error", source_name=source_name,
-            remedy="run `falco-bridge quarantine list` to see it, and report the error", exc_info=error,
-        )  # fmt: skip
-        reason = f"internal error of the bridge ({type(error).__name__}); its log has the details"
-        return RejectedMessage(reason, self._redact_raw(_as_json(alert)))
-
     def _redact_raw(self, raw: bytes) -> bytes:
         """A message that cannot be routed, without secrets. What was typed is never stored."""
         return _MATERIAL_REMOVED if MATERIAL_MARK in raw else self._router.redact_raw(raw)
-
-
-def _as_json(alert: Alert) -> bytes:
-    try:
-        return msgspec.json.encode(falco_json(alert))
-    except Exception:  # noqa: BLE001  # this may be the error that rejected the alert
-        return ascii(alert).encode()

@@ -15,7 +15,7 @@ from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
 from bridge.journal.records import MemoryWrite
-from bridge.pipeline import intake as intake_module
+from bridge.pipeline import writer as writer_module
 from bridge.pipeline.intake import Intake
 from bridge.routing import Entry
 from bridge.routing.router import Router
@@ -77,7 +77,7 @@ def intake(journal: Journal, router: CountingRouter) -> Intake:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake_module, "_BUSY_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(writer_module, "_BUSY_WAIT_SECONDS", 0.01)
 
 
 Append = Callable[[str, int, Sequence[Entry], Sequence[RejectedMessage], Mapping[str, str | None]], int]

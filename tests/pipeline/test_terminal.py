@@ -20,6 +20,7 @@ from bridge.journal import JournalBusyError
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
 from bridge.pipeline import intake as intake_module
+from bridge.pipeline import writer as writer_module
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.terminal import recorder as recorder_module
 from bridge.pipeline.terminal.material_file import MaterialFile, MaterialUnreadableError
@@ -173,7 +174,7 @@ def test_a_batch_is_not_acknowledged_before_its_material_is_on_disk(run: Run, tm
 
     original = run.recorder.take
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intake_module, "_BUSY_WAIT_SECONDS", 0.01)
+        patch.setattr(writer_module, "_BUSY_WAIT_SECONDS", 0.01)
         patch.setattr(run.recorder, "take", full)
         run.accept(*cron().alerts)
     assert len(attempts) == 3
