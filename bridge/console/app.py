@@ -101,7 +101,7 @@ def console_app(console: Console) -> ASGIApp:
 
 def _operations(console: Console, hits: HitCounter, backtests: Backtests) -> tuple[Operation, ...]:
     """Every operation of the operator API."""
-    searches = search_operations(AlertOperations(console.reader, hits, console.client))
+    searches = search_operations(AlertOperations(console.reader, hits, console.client, backtests))
     trials = backtest_operations(BacktestOperations(backtests, console.reader.journal))
     return *forwarded(described_operations(), console.client), *searches, *trials
 

@@ -164,12 +164,18 @@ class RouteMatches(Answer, frozen=True):
     matched: Annotated[dict[str, int], Meta(description="Alerts that matched in the last `1 h`, `24 h` and `7 d`.")]
     last_ns: Annotated[int | None, Meta(description="When the latest of them was received; null for never.")]
     decisions: Annotated[dict[str, int], Meta(description="Decisions since the bridge started, by reason.")]
+    running: Annotated[bool, Meta(description="Whether the bridge uses it; false for one that is only in the files.")]
+    file: Annotated[str, Meta(description="The route file that it is in now; empty for none.")]
+    never: Annotated[str, Meta(description="Why it can never match; empty if it can.")]
 
 
 class RouteMatchPage(Answer, frozen=True):
-    """The routes of the running bridge, in their order. Counted at most every half minute."""
+    """The routes of the files, then those that only the bridge still uses. Counted at most every half minute."""
 
     items: list[RouteMatches]
     complete: Annotated[dict[str, bool], Meta(description="By span, whether all its alerts were counted in time.")]
     oldest_ns: Annotated[int | None, Meta(description="When the oldest counted alert was received.")]
+    without_index: Annotated[int, Meta(description="How many of the alerts were counted without the history's index.")]
+    not_examined: Annotated[str, Meta(description="Why the route files were not examined; empty if they were.")]
+    more: Annotated[int, Meta(description="Routes beyond the first 1000, which are not counted.")]
     next: Annotated[str | None, Meta(description="The `cursor` of the next page; null on the last page.")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -11,21 +11,27 @@ from bridge.operator.model.base import Answer, Request
 _File = Annotated[str, Meta(max_length=4096, description="A route file of the config, or one that these import.")]
 _Route = Annotated[str, Meta(max_length=1000, description="The route that `text` replaces; empty for the whole file.")]
 _Time = Annotated[str, Meta(max_length=100, description="Such as `2h`, `yesterday 22:00`, or a time of RFC 3339.")]
+_Text = Annotated[str, Meta(max_length=256 << 10)]
+_Units = Annotated[
+    Literal["characters", "utf-16"],
+    Meta(description="What offsets in `text` count: Unicode characters, or UTF-16 code units as a browser does."),
+]
 _Id = Annotated[str, Meta(max_length=64)]
 
 
 class ShowRouteFile(Request, frozen=True):
-    """Which route file to show."""
+    """Which route file to show, or which of its routes."""
 
     file: _File = ""
+    route: Annotated[str, Meta(max_length=1000, description="The route to show alone; empty for the whole file.")] = ""
 
 
 class RouteFileText(Answer, frozen=True):
-    """A route file as it is on the disk; without `file`, the first one."""
+    """A route file as it is on the disk, or one of its routes; without `file`, the first one."""
 
     file: str
     version: Annotated[str, Meta(description="Another one after a change of the file.")]
-    text: str
+    text: Annotated[str, Meta(description="Of the file, or of `route` alone.")]
     routes: Annotated[list[str], Meta(description="The names of its routes.")]
     files: Annotated[list[str], Meta(description="Every route file of the config, and those that these import.")]
 
@@ -33,10 +39,76 @@ class RouteFileText(Answer, frozen=True):
 class EditedRoutes(Request, frozen=True):
     """An edited route file, or one edited route of it."""
 
-    text: Annotated[str, Meta(max_length=256 << 10)]
+    text: _Text
     file: _File = ""
     route: _Route = ""
     version: Annotated[str, Meta(max_length=64, description="Of the file; refused where it has changed since.")] = ""
+
+
+class CheckRoutes(Request, frozen=True):
+    """An edited route file, or one edited route of it, to be checked as editors check it. Nothing is stored."""
+
+    text: _Text
+    file: _File = ""
+    route: _Route = ""
+    units: _Units = "characters"
+
+
+class CompleteRoutes(Request, frozen=True):
+    """A place in an edited route file, or in one edited route of it."""
+
+    text: _Text
+    offset: Annotated[int, Meta(ge=0, description="The place in `text`, in `units`; its end where it is shorter.")]
+    file: _File = ""
+    route: _Route = ""
+    units: _Units = "characters"
+
+
+class RouteFix(Answer, frozen=True):
+    """An edit that removes a problem: what replaces the text from `start` to `end`."""
+
+    title: str
+    start: int
+    end: int
+    text: str
+
+
+class RouteProblem(Answer, frozen=True):
+    """A problem of the edited text, or one that it causes elsewhere."""
+
+    severity: Annotated[str, Meta(description="`error`, `warning` or `info`.")]
+    code: str
+    message: str
+    hint: str
+    file: str
+    line: Annotated[int, Meta(description="From 1; of `text` where `start` is given, of the file otherwise.")]
+    column: int
+    start: Annotated[int | None, Meta(description="Where it begins in `text`; null for a problem elsewhere.")]
+    end: int | None
+    fixes: list[RouteFix]
+
+
+class RouteProblems(Answer, frozen=True):
+    """The problems of edited routes, errors of the edited file first, at most 50."""
+
+    items: list[RouteProblem]
+    more: Annotated[int, Meta(description="How many were left out.")]
+    usable: Annotated[bool, Meta(description="Whether the routes could run: there is no error.")]
+
+
+class RouteCompletion(Answer, frozen=True):
+    """Something that can be written."""
+
+    label: str
+    text: Annotated[str, Meta(description="What is inserted.")]
+    detail: str
+
+
+class RouteCompletions(Answer, frozen=True):
+    """What can be written in place of the text from `start` to the offset, the best first, at most 50."""
+
+    start: int
+    items: list[RouteCompletion]
 
 
 class RoutesPatch(Answer, frozen=True):
@@ -49,7 +121,7 @@ class RoutesPatch(Answer, frozen=True):
 class StartBacktest(Request, frozen=True):
     """The routes to try, and the span of recorded alerts."""
 
-    text: Annotated[str, Meta(max_length=256 << 10)]
+    text: _Text
     file: _File = ""
     route: _Route = ""
     since: _Time = "24h"

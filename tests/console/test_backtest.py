@@ -50,11 +50,12 @@ def run(visitor: Visitor, text: str, since: str = "2020-01-01", **more: str) -> 
 
 
 def hints(visitor: Visitor, text: str, **more: object) -> dict[str, Any]:
-    form = form_of(visitor)
-    sent = {"mark": form["mark"], "file": form["file"], "text": text} | more
-    answer = visitor.session.post(f"{visitor.url}/backtest/hints", json=sent, timeout=60)
-    assert answer.status_code == 200, answer.text
+    """As the page's script asks, with the visitor's cookie: problems, or completions at an offset."""
+    sent = {"file": form_of(visitor)["file"], "text": text, "units": "utf-16"} | more
+    operation = "completions" if "offset" in more else "problems"
+    answer = visitor.session.post(f"{visitor.url}/api/v1/backtests/{operation}", json=sent, timeout=60)
     found: dict[str, Any] = answer.json()
+    assert answer.ok == ("items" in found), answer.text
     return found
 
 
@@ -127,11 +128,10 @@ def test_one_route_is_edited_alone(reader: Visitor) -> None:
     patch = post(reader, "/backtest/patch", form, text=text).text
     assert "+" + text in patch
     assert '-route "typed"' in patch
-    sent = {"mark": form["mark"], "file": form["file"], "route": "typed", "text": text.replace("source", "sorce")}
-    found = reader.session.post(f"{reader.url}/backtest/hints", json=sent, timeout=60).json()
-    problem = next(each for each in found["items"] if not each["path"])
+    wrong = text.replace("source", "sorce")
+    problem = next(each for each in hints(reader, wrong, route="typed")["items"] if each["start"] is not None)
     assert problem["line"] == 1
-    assert sent["text"][problem["start"] : problem["end"]] == "sorce"
+    assert wrong[problem["start"] : problem["end"]] == "sorce"
 
 
 def test_the_patch_applies_to_the_loaded_file(reader: Visitor, bridge: Instance, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_typed_text_reads_no_other_files(reader: Visitor, statement: str) -> Non
     found = hints(reader, f"{statement}\n{ROUTES}")
     assert "console reads no others" in str(found), found
     assert "root:" not in str(found)
-    assert "does not name" in hints(reader, ROUTES, file="/etc/passwd")["text"]
+    assert "does not name" in hints(reader, ROUTES, file="/etc/passwd")["detail"]
 
 
 def test_routes_that_can_never_match_are_named(tmp_path: Path) -> None:
@@ -280,6 +280,9 @@ def test_a_form_of_another_site_starts_nothing(reader: Visitor) -> None:
     form = form_of(reader)
     assert post(reader, "/backtest/run", form, mark="0", text=EDITED).status_code == 403
     assert post(reader, "/backtest/patch", form, mark="0", text=EDITED).status_code == 403
-    sent = {"mark": "0", "file": form["file"], "text": ROUTES}
-    assert reader.session.post(f"{reader.url}/backtest/hints", json=sent, timeout=60).status_code == 403
+    hints_of_others = {"json": {"text": ROUTES}, "headers": {"Origin": "https://evil.example"}, "timeout": 60}
+    for operation in ("problems", "completions"):
+        url = f"{reader.url}/api/v1/backtests/{operation}"
+        assert reader.session.post(url, **hints_of_others).status_code == 403
+        assert reader.session.post(url, data={"text": ROUTES}, timeout=60).status_code == 415
     assert "more than 262,144" in run(reader, "#" * 300_000)

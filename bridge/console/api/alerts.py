@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from bridge.alert import Alert
+from bridge.console.backtest.runs import Backtests
 from bridge.console.reader import Question, Reader
+from bridge.console.route_list import list_routes
 from bridge.console.terminal_sessions import Session, sessions_of
 from bridge.history.recent_hits import WINDOWS, HitCounter
 from bridge.history.story import DeliveryStory
@@ -47,10 +49,11 @@ _WRONG, _UNKNOWN = 400, 404
 class AlertOperations:
     """The operations on one journal. Callable from any thread."""
 
-    def __init__(self, reader: Reader, hits: HitCounter, client: AdminClient) -> None:
-        """``client`` asks the bridge for the names of its routes."""
+    def __init__(self, reader: Reader, hits: HitCounter, client: AdminClient, backtests: Backtests) -> None:
+        """``client`` asks the bridge for its routes; ``backtests`` has those of the files."""
         self._reader = reader
         self._hits = hits
+        self._backtests = backtests
         self._client = client
 
     def search(self, _actor: Actor, request: SearchAlerts) -> AlertPage:
@@ -102,27 +105,33 @@ class AlertOperations:
     def list_routes(self, _actor: Actor, request: ListRoutes) -> RouteMatchPage:
         """How often routes have matched."""
         try:
-            routes = self._client.get("/api/v1/status", Status).routes
+            running = self._client.get("/api/v1/status", Status).routes
         except AdminError as error:
             raise OperationError(str(error), error.status) from error
         with _reading():
-            counted = self._hits.count([each.route for each in routes])
+            found = list_routes(running, self._backtests, self._hits)
         first = int(request.cursor or 0)
-        shown = routes[first : first + request.limit]
+        shown = found.rows[first : first + request.limit]
         spans = [name for name, _ in WINDOWS]
         return RouteMatchPage(
             items=[
                 RouteMatches(
                     route=each.route,
-                    matched=dict(zip(spans, counted.routes[each.route].counts, strict=True)),
-                    last_ns=counted.routes[each.route].last_ns,
-                    decisions=each.decisions,
+                    matched=dict(zip(spans, each.hits.counts, strict=True)),
+                    last_ns=each.hits.last_ns,
+                    decisions=dict(each.decisions),
+                    running=each.is_running,
+                    file=each.file,
+                    never=each.shadowed,
                 )
                 for each in shown
             ],
-            complete=dict(zip(spans, counted.complete, strict=True)),
-            oldest_ns=counted.oldest_ns,
-            next=_next(first + len(shown)) if first + len(shown) < len(routes) else None,
+            complete=dict(zip(spans, found.counted.complete, strict=True)),
+            oldest_ns=found.counted.oldest_ns,
+            without_index=found.counted.without_index,
+            not_examined=found.not_examined,
+            more=found.more,
+            next=_next(first + len(shown)) if first + len(shown) < len(found.rows) else None,
         )
 
     def show_session(self, _actor: Actor, request: ShowSession) -> TerminalSession:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from bridge.console.api import hints
 from bridge.console.backtest.edit import Typed, open_file, typed_of
 from bridge.console.backtest.files import EditError, routes_of
 from bridge.console.backtest.messages import Failed, Tried
@@ -16,9 +17,13 @@ from bridge.operator.actor import Actor, OperationError
 from bridge.operator.backtest_model import (
     BacktestResult,
     BacktestStatus,
+    CheckRoutes,
+    CompleteRoutes,
     EditedRoutes,
     NameBacktest,
+    RouteCompletions,
     RouteFileText,
+    RouteProblems,
     RoutesPatch,
     ShowRouteFile,
     StartBacktest,
@@ -35,14 +40,28 @@ class BacktestOperations:
     journal: Location
 
     def file(self, _actor: Actor, request: ShowRouteFile) -> RouteFileText:
-        """One route file."""
+        """One route file, or one of its routes."""
         try:
             files, file = self.backtests.files(), open_file(self.backtests, request.file)
+            place = file.part(request.route)
         except EditError as error:
             raise OperationError(str(error), _UNKNOWN) from error
-        return RouteFileText(
-            file=file.path, version=file.version, text=file.text, routes=routes_of(file.text), files=files
-        )
+        text = file.text[place.start : place.stop]
+        return RouteFileText(file=file.path, version=file.version, text=text, routes=routes_of(file.text), files=files)
+
+    def check(self, _actor: Actor, request: CheckRoutes) -> RouteProblems:
+        """The problems of edited routes."""
+        try:
+            return hints.problems(self.backtests, request)
+        except EditError as error:
+            raise OperationError(str(error), _WRONG) from error
+
+    def complete(self, _actor: Actor, request: CompleteRoutes) -> RouteCompletions:
+        """What can be written at a place of edited routes."""
+        try:
+            return hints.completions(self.backtests, request)
+        except EditError as error:
+            raise OperationError(str(error), _WRONG) from error
 
     def patch(self, _actor: Actor, request: EditedRoutes) -> RoutesPatch:
         """An edit as a patch."""

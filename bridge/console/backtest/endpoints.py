@@ -1,4 +1,4 @@
-"""What the backtest page sends: a text to check or complete, a backtest to start or cancel, a patch to download."""
+"""What the forms of the backtest page do: start or cancel a backtest, show its progress, download a patch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bridge.console.access import RefusedError, Visitor
-from bridge.console.backtest.edit import Edit, Typed, edit_of, typed_of
+from bridge.console.backtest.edit import Typed, typed_of
 from bridge.console.backtest.files import EditError
-from bridge.console.backtest.messages import Answer, Check, Complete, Failed, Options, Problem, Problems
 from bridge.console.backtest.runs import Backtests, Run
 from bridge.console.backtest.starting import patch_for, start_backtest
-from bridge.console.forms import read_body, read_form
+from bridge.console.forms import read_form
 from bridge.journal.location import Location
 from bridge.operator.serving.work import in_thread
 
@@ -25,17 +24,6 @@ _LARGEST = 4 << 20
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 Endpoint = Callable[[Request, Visitor], Awaitable[Response]]
-
-
-class Sent(msgspec.Struct, frozen=True):
-    """What the page's script sends. Offsets are UTF-16 code units of ``text``, as in a browser."""
-
-    mark: str
-    file: str
-    text: str
-    route: str = ""
-    offset: int | None = None
-    """Where to complete; None asks for problems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +39,6 @@ class Endpoints:
             ("/backtest/run", self._run, ["POST"]),
             ("/backtest/patch", self._patch, ["POST"]),
             ("/backtest/cancel", self._cancel, ["POST"]),
-            ("/backtest/hints", self._hints, ["POST"]),
             ("/backtest/state", self._state, ["GET"]),
         ]
 
@@ -82,32 +69,6 @@ class Endpoints:
         self.backtests.cancel(run)
         return _shown(run)
 
-    async def _hints(self, request: Request, visitor: Visitor) -> Response:
-        try:
-            sent = msgspec.json.decode(await read_body(request, _LARGEST), type=Sent)
-        except msgspec.DecodeError as error:
-            raise RefusedError("the text could not be read") from error
-        if not visitor.sent(sent.mark):
-            raise RefusedError("the page is from an earlier run of the console; load it again")
-        return _json(await in_thread(lambda: self._hint(sent)))
-
-    def _hint(self, sent: Sent) -> Answer:
-        typed = Typed(sent.file, sent.text.replace("\r\n", "\n"), sent.route)
-        config = self.backtests.config
-        try:
-            edit = edit_of(self.backtests, typed)
-        except EditError as error:
-            return Failed(str(error))
-        units = _Units(typed.text)
-        if sent.offset is None:
-            found = self.backtests.hints.ask(Check(config, edit.file.path, edit.text))
-            return _own(found, edit, len(typed.text), units) if isinstance(found, Problems) else found
-        offset = edit.start + units.characters(sent.offset)
-        found = self.backtests.hints.ask(Complete(config, edit.file.path, edit.text, offset))
-        if not isinstance(found, Options):
-            return found
-        return Options(units.units(max(0, found.start - edit.start)), found.items)
-
     async def _state(self, request: Request, _visitor: Visitor) -> Response:
         run = self.backtests.find(request.query_params.get("run", ""))
         if run is None:
@@ -129,47 +90,3 @@ def _shown(run: Run) -> Response:
 
 def _json(value: object) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json", headers=_HEADERS)
-
-
-def _own(found: Problems, edit: Edit, length: int, units: _Units) -> Problems:
-    """The problems with offsets in the typed text. Those of other places keep only their line."""
-    items = []
-    for each in found.items:
-        start, end = each.start - edit.start, each.end - edit.start
-        if each.path == edit.file.path and 0 <= start <= length:
-            items.append(_moved(each, edit, start, min(end, length), units))
-        else:
-            items.append(msgspec.structs.replace(each, start=-1, end=-1, fixes=()))
-    return Problems(tuple(items), found.more, found.usable)
-
-
-def _moved(problem: Problem, edit: Edit, start: int, end: int, units: _Units) -> Problem:
-    fixes = tuple(
-        msgspec.structs.replace(fix, start=units.units(fix.start - edit.start), end=units.units(fix.end - edit.start))
-        for fix in problem.fixes
-        if fix.start >= edit.start and fix.end - edit.start <= units.length
-    )
-    place = units.text[:start]
-    return msgspec.structs.replace(
-        problem, path="", start=units.units(start), end=units.units(end), fixes=fixes,
-        line=place.count("\n") + 1, column=start - place.rfind("\n"),
-    )  # fmt: skip
-
-
-class _Units:
-    """Converts between offsets in characters and in UTF-16 code units."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.length = len(text)
-        self._same = text.isascii() or max(text, default="") <= "\uffff"
-
-    def units(self, offset: int) -> int:
-        """From characters."""
-        return offset if self._same else len(self.text[:offset].encode("utf-16-le")) // 2
-
-    def characters(self, offset: int) -> int:
-        """From code units."""
-        if self._same:
-            return max(0, min(offset, self.length))
-        return len(self.text.encode("utf-16-le")[: 2 * max(0, offset)].decode("utf-16-le", "ignore"))

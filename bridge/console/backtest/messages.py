@@ -179,6 +179,8 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """Why there is no answer."""
 
     text: str
+    busy: bool = False
+    """Whether the same question may be answered later."""
 
 
 Answer = Problems | Options | Progress | Tried | Examined | Failed

@@ -20,8 +20,11 @@ _GRACE_SECONDS = 30.0
 _HINT_SECONDS = 10.0
 _FIRST_HINT_SECONDS = 40.0
 """The process may have to start on a busy machine."""
+_MOST_WAITING = 8
+"""Questions about edited texts that wait at a time. Each occupies a thread."""
 _FRESH_SECONDS = 30.0
 _BUSY = f"{MOST_RUNNING} backtests are running; cancel one, or wait"
+_OTHERS = Failed("other texts are being checked; try again", busy=True)
 _ENDED = "the backtest took too long or needed too much memory; choose a shorter span"
 
 
@@ -123,12 +126,21 @@ class Hinting:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
         self._worker: Worker | None = None
 
     def ask(self, asked: Check | Complete | Examine) -> Answer:
         """The answer, or why there is none."""
+        if not self._waiting.acquire(blocking=False):
+            return _OTHERS
+        try:
+            return self._ask(asked)
+        finally:
+            self._waiting.release()
+
+    def _ask(self, asked: Check | Complete | Examine) -> Answer:
         if not self._lock.acquire(timeout=_FIRST_HINT_SECONDS):
-            return Failed("other texts are being checked; try again")
+            return _OTHERS
         try:
             started = time.monotonic()
             answer = None if self._worker is None else self._answer(self._worker, asked, _HINT_SECONDS)
@@ -136,7 +148,7 @@ class Hinting:
                 # There is no process, or it has ended, as after ten minutes without a question.
                 self._worker = Worker()
                 answer = self._answer(self._worker, asked, _FIRST_HINT_SECONDS)
-            return answer or Failed("checking takes too long, or needs too much memory")
+            return answer or Failed("checking takes too long, or needs too much memory", busy=True)
         finally:
             self._lock.release()
 

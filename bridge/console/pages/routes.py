@@ -3,56 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from bridge.console.ask import Act, Ask, Page
-from bridge.console.backtest.messages import Examined, Failed
-from bridge.history.recent_hits import WINDOWS, RouteCount
+from bridge.console.route_list import list_routes
+from bridge.history.recent_hits import WINDOWS
 from bridge.operator.client import segment
 from bridge.operator.model.channels import ChannelTestResult
 from bridge.operator.model.dead_letters import DeadLetterPage, DeadLettersChanged, SelectDeadLetters
 from bridge.operator.model.status import Status
 from bridge.routing import Reason
 
-_MOST_ROUTES = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A route of the page."""
-
-    route: str
-    decisions: Mapping[str, int]
-    """Since the bridge started, by reason."""
-    hits: RouteCount
-    file: str = ""
-    """Where it is on the disk; empty if it is not there."""
-    shadowed: str = ""
-    """Why it can never match."""
-
 
 def _routes(ask: Ask) -> dict[str, object]:
     status = ask.get("/api/v1/status", Status)
-    examined = ask.backtests.examined()
-    on_disk = {each.name: each for each in examined.routes} if isinstance(examined, Examined) else {}
-    running = {} if isinstance(status, str) else {each.route: each.decisions for each in status.routes}
-    names = list(dict.fromkeys((*on_disk, *running)))[:_MOST_ROUTES]
-    counted = ask.hits.count(names)
-    rows = []
-    for name in names:
-        found = on_disk.get(name)
-        file, shadowed = ("", "") if found is None else (found.path, found.shadowed)
-        rows.append(Row(name, running.get(name, {}), counted.routes[name], file, shadowed))
+    found = list_routes([] if isinstance(status, str) else status.routes, ask.backtests, ask.hits)
     return {
         "problem": status if isinstance(status, str) else "",
-        "not_examined": examined.text if isinstance(examined, Failed) else "",
+        "not_examined": found.not_examined,
         "started_ns": None if isinstance(status, str) else status.started_ns,
-        "rows": rows,
+        "rows": found.rows,
         "windows": [name for name, _ in WINDOWS],
-        "counted": counted,
-        "reasons": [each.value for each in Reason if any(each.value in row.decisions for row in rows)],
-        "more": max(0, len({*on_disk, *running}) - _MOST_ROUTES),
+        "counted": found.counted,
+        "reasons": [each.value for each in Reason if any(each.value in row.decisions for row in found.rows)],
+        "more": found.more,
     }
 
 

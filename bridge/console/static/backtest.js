@@ -5,11 +5,11 @@
 const form = document.getElementById("backtest");
 const text = form && document.getElementById("text");
 
-async function ask(offset) {
-  const sent = { mark: form.elements.mark.value, file: form.elements.file.value, route: form.elements.route.value, text: text.value };
-  if (offset !== undefined) sent.offset = offset;
-  const answer = await fetch("/backtest/hints", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) });
-  if (!answer.ok) return { type: "failed", text: "the console does not answer; load the page again" };
+// The operator API answers: a list of items, or a problem with a sentence in `detail`.
+async function ask(operation, more) {
+  const sent = { file: form.elements.file.value, route: form.elements.route.value, text: text.value, units: "utf-16", ...more };
+  const answer = await fetch("/api/v1/backtests/" + operation, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) });
+  if (answer.status === 401) return { detail: "you are signed out; copy your change, and load the page again" };
   return answer.json();
 }
 
@@ -37,7 +37,7 @@ const problems = {
 
   mark() {
     const place = document.getElementById("marks");
-    const own = this.found.filter((each) => each.start >= 0).sort((a, b) => a.start - b.start);
+    const own = this.found.filter((each) => each.start !== null).sort((a, b) => a.start - b.start);
     const parts = [];
     let at = 0;
     for (const each of own) {
@@ -62,7 +62,7 @@ const problems = {
   },
 
   next() {
-    const own = this.found.filter((each) => each.start >= 0).sort((a, b) => a.start - b.start);
+    const own = this.found.filter((each) => each.start !== null).sort((a, b) => a.start - b.start);
     if (own.length) this.go(own.find((each) => each.start > text.selectionStart) || own[0]);
   },
 
@@ -70,7 +70,7 @@ const problems = {
   async apply(problem, fix) {
     if (text.value !== this.checked) {
       const checked = text.value;
-      const answer = await ask();
+      const answer = await ask("problems");
       if (text.value !== checked) return;
       this.show(answer, checked);
       const same = this.found.find((each) => each.code === problem.code && each.message === problem.message);
@@ -81,10 +81,10 @@ const problems = {
 
   item(each) {
     const made = element("li", "card " + each.severity);
-    const where = each.path ? each.path + ":" + each.line : "line " + each.line + ", column " + each.column;
+    const where = each.start === null ? each.file + ":" + each.line : "line " + each.line + ", column " + each.column;
     const head = element("p");
     head.append(element("strong", "", each.severity), " ");
-    if (each.start >= 0) {
+    if (each.start !== null) {
       const go = element("button", "plain", where);
       go.type = "button";
       go.addEventListener("click", () => this.go(each));
@@ -106,8 +106,8 @@ const problems = {
   show(answer, checked) {
     const status = document.getElementById("checked");
     this.checked = checked;
-    this.found = answer.type === "problems" ? answer.items : [];
-    if (answer.type === "failed") status.textContent = answer.text;
+    this.found = answer.items || [];
+    if (!answer.items) status.textContent = answer.detail;
     else if (!this.found.length) status.textContent = "no problem found";
     else status.textContent = this.found.length + answer.more + (this.found.length + answer.more === 1 ? " problem" : " problems");
     document.getElementById("problems").replaceChildren(...this.found.map((each) => this.item(each)));
@@ -122,7 +122,7 @@ async function check() {
   checking.busy = true;
   const checked = text.value;
   try {
-    const answer = await ask();
+    const answer = await ask("problems");
     if (text.value === checked) problems.show(answer, checked);
   } catch {
     document.getElementById("checked").textContent = "the console does not answer";
@@ -147,8 +147,8 @@ const completion = {
 
   async show() {
     const number = ++this.asked;
-    const answer = await ask(text.selectionStart);
-    if (number !== this.asked || answer.type !== "options") return;
+    const answer = await ask("completions", { offset: text.selectionStart });
+    if (number !== this.asked || !answer.items) return;
     this.items = answer.items;
     this.start = answer.start;
     this.chosen = 0;

@@ -27,7 +27,6 @@ from bridge.operator.serving.work import in_thread
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-LARGEST_BODY = 1 << 20
 LARGEST_ANSWER = 16 << 20
 """Bytes. A larger answer is a fault; operations that can have much to say give it in pages."""
 _MOST_RUNNING = 16
@@ -174,8 +173,8 @@ async def _body(operation: Operation, request: Request) -> dict[str, Any]:
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > LARGEST_BODY:
-            raise OperationError(f"a request body has at most {LARGEST_BODY} bytes", 413)
+        if len(body) > operation.largest_body:
+            raise OperationError(f"a request body has at most {operation.largest_body} bytes", 413)
     try:
         given = msgspec.json.decode(bytes(body))
     except (msgspec.DecodeError, RecursionError) as error:

@@ -9,13 +9,20 @@ from bridge.operator.api.operations import PREFIX, Operation
 from bridge.operator.api.search_operations import CONSOLE
 from bridge.operator.backtest_model import (
     BacktestStatus,
+    CheckRoutes,
+    CompleteRoutes,
     EditedRoutes,
     NameBacktest,
+    RouteCompletions,
     RouteFileText,
+    RouteProblems,
     RoutesPatch,
     ShowRouteFile,
     StartBacktest,
 )
+
+_LARGEST_BODY = 4 << 20
+"""Bytes. A text of 256 Ki characters has up to 3 MiB as JSON in which they are escaped."""
 
 
 class BacktestControls(Protocol):
@@ -23,6 +30,12 @@ class BacktestControls(Protocol):
 
     def file(self, actor: Actor, request: ShowRouteFile) -> RouteFileText:
         """One route file."""
+
+    def check(self, actor: Actor, request: CheckRoutes) -> RouteProblems:
+        """The problems of edited routes."""
+
+    def complete(self, actor: Actor, request: CompleteRoutes) -> RouteCompletions:
+        """What can be written at a place of edited routes."""
 
     def patch(self, actor: Actor, request: EditedRoutes) -> RoutesPatch:
         """An edit as a patch."""
@@ -45,12 +58,21 @@ def backtest_operations(backtests: BacktestControls) -> tuple[Operation, ...]:
             backtests.file, served_by=CONSOLE,
         ),
         Operation(
+            "POST", f"{PREFIX}/backtests/problems", "Check edited routes.", CheckRoutes, RouteProblems,
+            backtests.check, only_reads=True, served_by=CONSOLE, largest_body=_LARGEST_BODY,
+        ),
+        Operation(
+            "POST", f"{PREFIX}/backtests/completions", "What can be written at a place of edited routes.",
+            CompleteRoutes, RouteCompletions, backtests.complete, only_reads=True, served_by=CONSOLE,
+            largest_body=_LARGEST_BODY,
+        ),
+        Operation(
             "POST", f"{PREFIX}/backtests/patch", "An edited route file as a patch.", EditedRoutes, RoutesPatch,
-            backtests.patch, only_reads=True, served_by=CONSOLE,
+            backtests.patch, only_reads=True, served_by=CONSOLE, largest_body=_LARGEST_BODY,
         ),
         Operation(
             "POST", f"{PREFIX}/backtests", "Route recorded alerts through edited routes.", StartBacktest,
-            BacktestStatus, backtests.start, only_reads=True, served_by=CONSOLE,
+            BacktestStatus, backtests.start, only_reads=True, served_by=CONSOLE, largest_body=_LARGEST_BODY,
         ),
         Operation(
             "GET", f"{PREFIX}/backtests/{{id}}", "The progress of a backtest, or its result.", NameBacktest,

@@ -67,6 +67,8 @@ class Operation:
     """Whether a POST changes nothing."""
     served_by: str = ""
     """The process that serves it, where that is not the bridge's own."""
+    largest_body: int = 1 << 20
+    """Bytes of a request's body."""
     open: Callable[[], Callable[[Actor, Any], msgspec.Struct]] | None = None
     """Gives each stream a ``run`` of its own, for a stream that continues where its last event ended."""
 

@@ -66,7 +66,7 @@ class ElsewhereAlerts:
         raise OperationError(f"the console serves this, {where}", _MISDIRECTED)
 
     show = list_sessions = show_session = list_routes = search
-    file = patch = start = cancel = search
+    file = check = complete = patch = start = cancel = search
 
     def tail(self) -> Any:
         """As ``search``."""
