@@ -12,6 +12,8 @@ from bridge.delivery.service_limits import service_of
 
 _WEBHOOK_SCHEMES = {"http": "webhook", "https": "webhooks"}
 _MAIL = "for e-mail, write mailto:// or mailtos://"
+_HEC = "for Splunk's HTTP Event Collector, write splunkhec:// or splunkhecs://"
+_LISTS = "docs/channels.md lists the native schemes, https://appriseit.com/services/ those of Apprise"
 _USUAL_NAMES = {
     "smtp": _MAIL,
     "smtps": _MAIL,
@@ -21,7 +23,8 @@ _USUAL_NAMES = {
     "telegram": "for Telegram, write tgram://",
     "mattermost": "for Mattermost, write mmosts://",
     "googlechat": "paste the https:// URL of the Google Chat webhook",
-    "hec": "for Splunk's HTTP Event Collector, write webhooks://HOST:8088/services/collector/raw",
+    "hec": _HEC,
+    "splunk-hec": _HEC,
 }
 """Names by which people look for a service whose scheme is another one."""
 _WORKFLOWS = ("workflow", "workflows")
@@ -83,5 +86,14 @@ def _refused(url: str, native: Collection[str]) -> str:
         return f"is not a complete URL of {plugin.service_name}; paste the whole URL, see {plugin.setup_url}"
     if name in _WEBHOOK_SCHEMES:
         return f"has the unknown scheme {scheme}://; to post alerts as JSON, write {_WEBHOOK_SCHEMES[name]}://"
-    hint = _USUAL_NAMES.get(name) or did_you_mean(scheme, {*plugins.schemas(), *native})
-    return f"has the unknown scheme {scheme}://" + (f"; {hint}" if hint else "")
+    known = {*plugins.schemas(), *native}
+    service = name.partition("+")[0]
+    hint = _USUAL_NAMES.get(service) or _over_tls(name, known) or did_you_mean(scheme, known) or _LISTS
+    return f"has the unknown scheme {scheme}://; {hint}"
+
+
+def _over_tls(name: str, known: Collection[str]) -> str:
+    """How a scheme such as loki+https is written here; empty for others."""
+    service, _, transport = name.partition("+")
+    written = f"{service}s" if transport == "https" else service
+    return f"write {written}://" if transport in {"http", "https"} and written in known else ""

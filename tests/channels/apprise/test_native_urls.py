@@ -114,3 +114,19 @@ def test_a_plus_sign_stays_one(services: FarSide) -> None:
     assert (mail.from_addr[1], mail.targets[0][1]) == ("a+b@example.com", "sec+ops@example.com")
     open_channel("c", "webhooks://hooks.slack.com/a+b?-q=c+d&-sp=%2Fa%20b", {}).send([make_delivery()])
     assert services.requests[-1].path == "/a+b?q=c%2Bd&sp=%2Fa%20b"
+
+
+@pytest.mark.parametrize(
+    ("url", "way_out"),
+    [
+        ("loki+https://loki.example.org", "write lokis://"),
+        ("alertmanager+http://am.example.org", "write alertmanager://"),
+        ("splunk-hec+https://t@splunk.example.org:8088", "splunkhecs://"),
+        ("hec://t@splunk.example.org:8088", "splunkhecs://"),
+        ("slakc://a/b/c", "did you mean `slack`?"),
+        ("nothingatall://h", "docs/channels.md lists the native schemes"),
+    ],
+)
+def test_an_unknown_scheme_is_reported_with_the_way_out(url: str, way_out: str) -> None:
+    """Also those that other tools write with a + before the transport."""
+    assert way_out in str(problem_with(url))
