@@ -255,9 +255,10 @@ class Courier:
             if self._due.may_be_due(name, now_ns)
         }
         for send in self._queue.claim(now_ns, _LEASE_NS, capacity):
-            name = send[0].notification.channel
-            self._runners[name].start(send, now_ns)
-            self._due.change(name)
+            self._runners[send[0].notification.channel].start(send, now_ns)
+        for name, room in capacity.items():
+            if room.sends > 0:
+                self._due.change(name)
 
     def _sleep_seconds(self) -> float:
         """Until something can be sent, an attempt times out, or the deadline. A wake or a result ends the sleep."""

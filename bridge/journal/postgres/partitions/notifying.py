@@ -33,10 +33,12 @@ _LOCK = (
 )
 """Time has passed since they were read; the process may even have been frozen."""
 _CHANGE = (
-    "UPDATE deliveries AS d SET notification = c.notification, order_key = c.order_key, blocked = c.blocked "
+    "UPDATE deliveries AS d SET notification = c.notification, order_key = coalesce(d.order_key, c.order_key), "
+    "blocked = CASE WHEN d.order_key IS NULL THEN c.blocked ELSE d.blocked END "
     "FROM unnest(?::int8[], ?::bytea[], ?::int8[], ?::int2[]) AS c (id, notification, order_key, blocked) "
     "WHERE d.id = c.id"
 )
+"""A delivery stays in its order key: others may wait behind it."""
 _UNDECIDED = "SELECT DISTINCT alert_seq FROM matches WHERE alert_seq = ANY(?)"
 _DUE = "UPDATE deliveries SET due_ns = ? WHERE alert_seq = ANY(?) AND state = 'pending' AND attempts = 0 AND due_ns > ?"
 

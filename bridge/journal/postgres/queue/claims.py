@@ -42,11 +42,21 @@ _DUE_TIMES = (
     "SELECT c.channel, d.due_ns FROM unnest(?::text[]) AS c (channel) CROSS JOIN LATERAL (SELECT due_ns FROM "
     f"deliveries AS e WHERE e.channel = c.channel AND e.{OPEN} AND e.blocked = 0 ORDER BY e.due_ns LIMIT 1) AS d"
 )
+_CLAIMED = "RETURNING d.id, d.channel, d.notification, d.attempts, d.created_ns, a.id, a.body"
 _CLAIM = (
     "UPDATE deliveries AS d SET state = 'claimed', due_ns = ? FROM alerts AS a "
-    "WHERE d.id = ANY(?) AND a.seq = d.alert_seq "
-    "RETURNING d.id, d.channel, d.notification, d.attempts, d.created_ns, a.id, a.body"
+    f"WHERE d.id = ANY(?) AND a.seq = d.alert_seq {_CLAIMED}"
 )
+_CLAIM_UNCHANGED = (
+    "WITH c AS MATERIALIZED (SELECT d.id FROM unnest(?::bigint[], ?::bigint[]) AS k (id, order_key) "
+    f"JOIN deliveries AS d ON d.id = k.id WHERE d.{OPEN} AND d.order_key IS NOT DISTINCT FROM k.order_key "
+    "FOR NO KEY UPDATE OF d SKIP LOCKED) "
+    "UPDATE deliveries AS d SET state = 'claimed', due_ns = ? FROM c, alerts AS a "
+    f"WHERE d.id = c.id AND a.seq = d.alert_seq {_CLAIMED}"
+)
+"""Without those that an owner has locked, which may be frozen, or has given an order key since they were read."""
+_LOCKED_NS = 50_000_000
+"""When a delivery is tried again that an owner has locked."""
 _PUT_BACK = (
     "UPDATE deliveries AS d SET state = 'pending', due_ns = g.now FROM "
     "(SELECT ?::bigint AS now, ?::bigint[] AS ids, ?::text[] AS channels) AS g "
@@ -99,6 +109,8 @@ class Claims:
         self._leases = leases
         self._uncertain: list[int] = []
         """Deliveries that may have been claimed by a call that failed."""
+        self._locked: dict[str, int] = {}
+        """Channels of deliveries that could not be claimed, and when they are tried again."""
 
     def claim(self, now_ns: int, lease_ns: int, capacity: Mapping[str, Capacity]) -> list[tuple[Delivery, ...]]:
         """As in DeliveryQueue."""
@@ -111,18 +123,31 @@ class Claims:
         if not sends:
             return []
         try:
-            return self._deliveries(sends, self._claim(sends, now_ns + lease_ns), now_ns)
+            return self._deliveries(sends, self._claim(sends, now_ns + lease_ns, now_ns), now_ns)
         except JournalBusyError:
             self._uncertain = [row.id for send in sends for row in send]
             raise
 
-    def _claim(self, sends: Sequence[Sequence[_ReadyRow]], until_ns: int) -> dict[int, _ClaimedRow]:
-        """Claim them. Returns those of channels that are still leased, by id."""
+    def _claim(self, sends: Sequence[Sequence[_ReadyRow]], until_ns: int, now_ns: int) -> dict[int, _ClaimedRow]:
+        """Claim them. Returns those of channels that are still leased, by id.
+
+        In a fleet, one that an owner is changing is not claimed, and so none behind it in its order key.
+        """
         with self._database.transaction(durable=False) as statements:
             held = self._leases.held(statements, {send[0].channel for send in sends})
-            ids = [row.id for send in sends if send[0].channel in held for row in send]
-            rows = statements.execute(_CLAIM, (until_ns, int8s(ids))).fetchall()
-        return {row[0]: _ClaimedRow(*row) for row in rows}
+            wanted = [row for send in sends if send[0].channel in held for row in send]
+            ids = int8s([row.id for row in wanted])
+            if not self._leases.is_shared:
+                rows = statements.execute(_CLAIM, (until_ns, ids)).fetchall()
+                return {row[0]: _ClaimedRow(*row) for row in rows}
+            keys = int8s([row.order_key for row in wanted])
+            rows = statements.execute(_CLAIM_UNCHANGED, (ids, keys, until_ns)).fetchall()
+            claimed = {row[0]: _ClaimedRow(*row) for row in rows}
+            if len(claimed) < len(wanted):
+                behind = [claimed.pop(each).id for each in _behind_others(wanted, claimed)]
+                statements.execute(_PUT_BACK, (now_ns, behind, None))
+                self._locked |= {row.channel: now_ns + _LOCKED_NS for row in wanted if row.id not in claimed}
+        return claimed
 
     def put_back(self, ids: Collection[int], now_ns: int) -> None:
         """As in DeliveryQueue."""
@@ -137,7 +162,7 @@ class Claims:
         """As in DeliveryQueue."""
         self._place()
         rows = self._database.rows(_DueTime, _DUE_TIMES, (self._leases.among(channels),))
-        return {row.channel: row.due_ns for row in rows}
+        return {row.channel: max(row.due_ns, self._locked.pop(row.channel, 0)) for row in rows}
 
     def _place(self) -> None:
         shared = self._leases.is_shared
@@ -248,6 +273,21 @@ class _Followers:
                 ended.add(first)
             elif first not in ended:
                 self._found[first].append(row)
+
+
+def _behind_others(wanted: Iterable[_ReadyRow], claimed: Collection[int]) -> list[int]:
+    """Those that were claimed although one before them in their order key was not."""
+    found: list[int] = []
+    waiting: set[tuple[str, int]] = set()
+    for row in wanted:
+        if row.order_key is None:
+            continue
+        key = row.channel, row.order_key
+        if row.id not in claimed:
+            waiting.add(key)
+        elif key in waiting:
+            found.append(row.id)
+    return found
 
 
 def _gathered(rows: Iterable[_ReadyRow], room: Capacity, followers: _Followers) -> Iterator[list[_ReadyRow]]:
