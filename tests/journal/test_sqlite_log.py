@@ -8,21 +8,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.opening import open_for_courier, open_for_router, open_to_read
 from bridge.journal.protocols import Journal
-from bridge.journal.sqlite import database, log_copier
+from bridge.journal.sqlite import database, log_copier, log_space
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.file import connect
 from tests.support.builders import entries
 from tests.support.waiting import wait_until
 
 _ROUNDS = 6
-_PAGE_BYTES = 4096 + 24
-"""A page in the write-ahead log."""
+_PAGE_BYTES = log_space.BYTES_A_PAGE
 
 
 @pytest.fixture
@@ -64,6 +64,36 @@ def test_the_log_is_written_from_its_start_again_once_it_is_copied(path: Path, j
         sizes.append(log.stat().st_size)
     assert max(sizes) < _ROUNDS / 2 * sizes[0]
     assert journal.history.alert_count() == stored
+
+
+def test_commits_write_the_log_in_place_once_much_is_written(path: Path, journal: Journal) -> None:
+    """A copy of the files, as a killed bridge leaves them, has all alerts: the reserved space is no part of the log."""
+    log, appended = path.with_name("j.db-wal"), 0
+
+    def is_reserved() -> bool:
+        nonlocal appended
+        journal.alerts.append("s", 0, entries(appended))
+        appended += 1
+        return log.stat().st_size >= 40 * log_copier.RESERVED_COPIES * _PAGE_BYTES
+
+    wait_until(is_reserved, "the space for the write-ahead log")
+    size = log.stat().st_size
+    for number in range(appended, appended + 4):
+        journal.alerts.append("s", 0, entries(number))
+        assert log.stat().st_size == size
+        left = path.with_name(f"left-{number}.db")
+        shutil.copyfile(path, left)
+        shutil.copyfile(log, left.with_name(left.name + "-wal"))
+        with closing(open_for_router(left)) as again:
+            assert again.history.alert_count() == number + 1
+
+
+def test_a_disk_that_is_nearly_full_is_left_as_it_is(
+    path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
+    append_until_copied(path, journal, 0)
+    assert path.with_name("j.db-wal").stat().st_size < 80 * _PAGE_BYTES
 
 
 def test_the_courier_copies_the_log_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
