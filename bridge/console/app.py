@@ -25,7 +25,7 @@ from bridge.console.backtest.runs import Backtests
 from bridge.console.channel_tests import ChannelTests
 from bridge.console.forms import read_form
 from bridge.console.oidc.endpoints import oidc_routes
-from bridge.console.pages import backtest, now, routes, search, sessions, silences
+from bridge.console.pages import backtest, channels, now, routes, search, sessions, silences
 from bridge.console.reader import Reader
 from bridge.console.view import HEADERS, STATIC, message, render
 from bridge.history.recent_hits import HitCounter
@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 
     from bridge.console.oidc.sign_in import SignIns
 
-_PAGES = (*now.PAGES, *search.PAGES, *routes.PAGES, *silences.PAGES, *backtest.PAGES, *sessions.PAGES)
-_ACTS = (*now.ACTS, *routes.ACTS, *silences.ACTS)
+_MODULES = (now, search, routes, channels, silences, backtest, sessions)
+_PAGES = tuple(page for each in _MODULES for page in each.PAGES)
+_ACTS = (*now.ACTS, *routes.ACTS, *channels.ACTS, *silences.ACTS)
 _STATIC = {
     "console.css": "text/css", "console.js": "text/javascript", "backtest.js": "text/javascript",
     "icon.svg": "image/svg+xml",
@@ -62,17 +63,16 @@ class Console:
     reader: Reader
     client: AdminClient
     access: Access
-    config: str
-    """The path of the bridge's config, for backtests."""
+    backtests: Backtests
+    """Of the bridge's config."""
     sign_ins: SignIns | None = None
     """With an OpenID provider."""
 
 
 def console_app(console: Console) -> ASGIApp:
     """The application for one listener."""
-    backtests = Backtests(console.config)
-    hits = HitCounter(console.reader.journal)
-    answers = _Answers(console, backtests, hits)
+    backtests, hits = console.backtests, HitCounter(console.reader.journal)
+    answers = _Answers(console, hits)
     listed = [Route(page.path, answers.guarded(answers.page(page)), methods=["GET"]) for page in _PAGES]
     listed += [Route(act.path, answers.guarded(answers.act(act)), methods=["POST"]) for act in _ACTS]
     for path, endpoint, methods in Endpoints(backtests, console.reader.journal).listed():
@@ -90,7 +90,7 @@ def console_app(console: Console) -> ASGIApp:
         Route("/static/{name}", _static, methods=["GET"]),
     ]
     pages = Starlette(routes=listed, exception_handlers={HTTPException: _nothing, Exception: _failed})
-    api = api_app(_operations(console, hits, backtests), VisitorAccess(console.access), CONSOLE)
+    api = api_app(_operations(console, hits), VisitorAccess(console.access), CONSOLE)
 
     async def either(scope: Scope, receive: Receive, send: Send) -> None:
         is_api = scope["type"] == "http" and scope["path"].startswith("/api/")
@@ -99,17 +99,17 @@ def console_app(console: Console) -> ASGIApp:
     return either
 
 
-def _operations(console: Console, hits: HitCounter, backtests: Backtests) -> tuple[Operation, ...]:
+def _operations(console: Console, hits: HitCounter) -> tuple[Operation, ...]:
     """Every operation of the operator API."""
+    backtests = console.backtests
     searches = search_operations(AlertOperations(console.reader, hits, console.client, backtests))
     trials = backtest_operations(BacktestOperations(backtests, console.reader.journal))
     return *forwarded(described_operations(), console.client), *searches, *trials
 
 
 class _Answers:
-    def __init__(self, console: Console, backtests: Backtests, hits: HitCounter) -> None:
+    def __init__(self, console: Console, hits: HitCounter) -> None:
         self._console = console
-        self._backtests = backtests
         self._hits = hits
         self._channel_tests = ChannelTests()
         self._log = structlog.get_logger("console")
@@ -197,7 +197,7 @@ class _Answers:
         console = self._console
         client = console.client.acting_for(f"{visitor.name} (console)")
         return Ask(
-            parameters, console.reader, client, visitor, self._backtests, self._hits, self._channel_tests,
+            parameters, console.reader, client, visitor, console.backtests, self._hits, self._channel_tests,
             visitor.may_write,
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ from bridge.history.index.folder import IndexFolder
 from bridge.history.search import Search
 from bridge.history.story import AlertStory, read_story
 from bridge.history.wanted import Wanted, wanted_words
+from bridge.journal.errors import JournalError
 from bridge.journal.location import Location, files_of
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Journal
@@ -111,6 +112,14 @@ class Reader:
         with self._opened() as journal:
             found = journal.history.alert(alert_id)
             return None if found is None else read_story(journal, found)
+
+    def alerts_of(self, ids: Sequence[str]) -> Mapping[str, Alert]:
+        """The stored alerts with these ids, by id; none of them while the journal cannot be read."""
+        try:
+            with self._opened() as journal:
+                return journal.history.alerts_of(ids)
+        except JournalError:
+            return {}
 
     def commands(self, session: str = "", before: int = 0) -> Commands:
         """The latest terminal commands; of one session, or those stored before a number, if that is given."""

@@ -16,6 +16,7 @@ from bridge.common.net.unix_socket import UnixListener, listen_unix
 from bridge.config.schema.parsing import InvalidValueError, read_field_list_file
 from bridge.console.access import Access
 from bridge.console.app import Console, console_app
+from bridge.console.backtest.runs import Backtests
 from bridge.console.launch import AccessLaunch, ConsoleLaunch, ProxyLaunch
 from bridge.console.people import People
 from bridge.console.reader import Reader
@@ -38,9 +39,8 @@ def console_of(launch: ConsoleLaunch) -> Console:
     """The console."""
     use_fields(launch.fields)
     reader = Reader(location_from(launch.journal), [Path(each) for each in launch.imports], launch.labels)
-    return Console(
-        reader, AdminClient(Path(launch.admin)), _access(launch.access), launch.config, _sign_ins(launch.access)
-    )
+    client, backtests = AdminClient(Path(launch.admin)), Backtests(launch.config)
+    return Console(reader, client, _access(launch.access), backtests, _sign_ins(launch.access))
 
 
 class Listening:

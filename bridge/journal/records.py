@@ -119,6 +119,15 @@ class StateRow:
     """When its timer fires; None without one."""
 
 
+class SilenceAct(msgspec.Struct, frozen=True):
+    """Somebody changed or ended a silence."""
+
+    acted_ns: int
+    action: str
+    """``change`` or ``expire``."""
+    actor: str
+
+
 class SilenceRecord(msgspec.Struct, frozen=True):
     """A silence as it was added. Times are nanoseconds since the epoch."""
 
@@ -138,6 +147,8 @@ class SilenceRecord(msgspec.Struct, frozen=True):
     """How long before."""
     announced: bool = False
     """Whether it was."""
+    acts: tuple[SilenceAct, ...] = ()
+    """What people did to it since, the latest last."""
 
 
 @dataclass(frozen=True, slots=True)

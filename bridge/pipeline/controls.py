@@ -15,7 +15,7 @@ from bridge.common.suggest import did_you_mean
 from bridge.journal.location import Location
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Memory
-from bridge.journal.records import RecordedAlert, SilenceRecord
+from bridge.journal.records import RecordedAlert, SilenceAct, SilenceRecord
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.services.silence_announcer import SOURCE_NAME, entry_of, is_due
 from bridge.pipeline.silence_preview import Preview, preview
@@ -25,6 +25,8 @@ from bridge.routing.silences import Silence, Silences, SilenceText, parse_silenc
 _LISTED_NS = 24 * 3600 * 1_000_000_000
 """How long an ended silence can still be listed."""
 _MOST_SILENCES = 1000
+_MOST_ACTS = 20
+"""Acts that are stored with a silence, the latest ones."""
 _MOST_ENDED = 2000
 """Ended silences that are stored for replays, the latest ones."""
 
@@ -116,13 +118,16 @@ class Controls:
         """Use the silences that another bridge has changed."""
         self._intake.between_batches(self._load)
 
-    def silences(self) -> list[SilenceRecord]:
-        """Those that act, those to come, and those that ended in the last 24 hours."""
+    def silences(self, *, ended: bool = False) -> list[SilenceRecord]:
+        """Those that act, those to come, and those that ended in the last 24 hours; with ``ended``, all that ended."""
         found: list[SilenceRecord] = []
 
         def read() -> bool:
-            ended_ns = self._now_ns() - _LISTED_NS
-            found.extend(each for each in self._memory.silences() if each.until_ns >= ended_ns)
+            now_ns = self._now_ns()
+            stored = self._memory.silences()
+            found.extend(
+                each for each in stored if (each.until_ns <= now_ns if ended else each.until_ns >= now_ns - _LISTED_NS)
+            )
             return False
 
         self._intake.between_batches(read)
@@ -168,14 +173,14 @@ class Controls:
             changes["announced"] = False
             if until_ns <= self._now_ns():
                 raise SilenceError("the silence would have ended already; give a later end, or expire it")
-        changed = self._change(SilenceSelection((silence_id,)), changes)
+        changed = self._change(SilenceSelection((silence_id,)), changes, "change", actor)
         if changed:
             self._log.info("silence changed", silence=silence_id, actor=actor, keys=list(changes))
         return changed[0] if changed else None
 
     def expire_silences(self, which: SilenceSelection, actor: str) -> list[SilenceRecord]:
         """End silences now. Returns those that had not ended."""
-        ended = self._change(which, {"until_ns": self._now_ns()})
+        ended = self._change(which, {"until_ns": self._now_ns()}, "expire", actor)
         for each in ended:
             self._log.info("silence expired", silence=each.id, actor=actor)
         return ended
@@ -213,21 +218,25 @@ class Controls:
         self._log.info("incidents resolved", target=target, count=len(found), actor=actor)
         return found
 
-    def _change(self, which: SilenceSelection, changes: Mapping[str, Any]) -> list[SilenceRecord]:
-        """Change these silences, those that have ended excepted. Returns the changed ones."""
+    def _change(
+        self, which: SilenceSelection, changes: Mapping[str, Any], action: str = "", actor: str = ""
+    ) -> list[SilenceRecord]:
+        """Change these silences, those that have ended excepted, and store an ``action`` with its actor.
+
+        Returns the changed ones.
+        """
         changed: list[SilenceRecord] = []
 
         def store() -> bool:
             now_ns = self._now_ns()
-            changed.extend(
-                self._memory.change_silences(
-                    lambda each: (
-                        msgspec.structs.replace(each, **changes)
-                        if each.until_ns > now_ns and which.includes(each)
-                        else None
-                    )
-                )
-            )
+            acts = (SilenceAct(now_ns, action, actor),) if action else ()
+
+            def change(each: SilenceRecord) -> SilenceRecord | None:
+                if each.until_ns <= now_ns or not which.includes(each):
+                    return None
+                return msgspec.structs.replace(each, acts=(*each.acts, *acts)[-_MOST_ACTS:], **changes)
+
+            changed.extend(self._memory.change_silences(change))
             return self._load()
 
         self._intake.between_batches(store)

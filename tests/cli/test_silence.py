@@ -43,6 +43,9 @@ def test_a_silence_is_previewed_added_announced_extended_and_ended(running: Runn
     assert (listed["state"], listed["comment"], listed["announce"]) == ("active", "test", "")
     assert silence("expire", "--all-of", "nobody-at-all") == "no silence had to be ended\n"
     assert silence("expire", "--all-of", listed["author"]) == f"silence {name} ended\n"
+    shown = silence("list", "--expired")
+    assert f"changed by {listed['author']}, " in shown
+    assert f"ended by {listed['author']}, " in shown
     running.send()
     wait_until(lambda: running.lines("a") == 2, "the notification after the silence")
 

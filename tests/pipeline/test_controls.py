@@ -75,6 +75,8 @@ def test_a_silence_acts_at_once_and_over_a_restart_until_it_is_expired(tmp_path:
         assert controls.expire_silences(SilenceSelection(("ffffffff",)), "bob") == []
         assert [each.id for each in controls.expire_silences(SilenceSelection((added.id,)), "bob")] == [added.id]
         assert controls.expire_silences(SilenceSelection((added.id,)), "bob") == []
+        (ended,) = controls.silences(ended=True)
+        assert [(each.action, each.actor) for each in ended.acts] == [("expire", "bob")]
         receive(intake, 5)
         assert deliveries(path) == 9
 

@@ -71,6 +71,8 @@ def test_a_silence_acts_on_every_bridge(location: DatabaseLocation) -> None:
         assert other.expire_silences(SilenceSelection((added.id,)), "bob")
         assert not is_silent()
         wait_until(lambda: one.expire_silences(SilenceSelection((added.id,)), "alice") == [], "the end of it")
+        (ended,) = one.silences(ended=True)
+        assert [(each.action, each.actor) for each in ended.acts] == [("expire", "bob")]
 
 
 def test_changes_at_once_are_all_made(location: DatabaseLocation) -> None:

@@ -189,6 +189,16 @@ def summary_of(delivery: Delivery, labels: Mapping[str, str]) -> tuple[str, str,
     )
 
 
+def place_of(alert: Alert, labels: Mapping[str, str]) -> str:
+    """Where an alert happened, as in the second line of its message: ``eu-1 · payments/api-0 on node-3``."""
+    return _where(alert, labels)
+
+
+def deed_of(alert: Alert) -> str:
+    """Who did what, as in the second line of a message: ``root: rm -rf /data``; empty if neither is known."""
+    return ": ".join(isolated(part) for part in (_first(alert, _WHO_FIELDS), _action(alert)) if part)
+
+
 def compose_digest(deliveries: Sequence[Delivery], labels: Mapping[str, str]) -> Message:
     """One message for several deliveries: number, severity, headlines and places, and a line for each, worst first."""
     alerts = sorted((compose(each, labels) for each in deliveries), key=lambda each: (each.severity, each.time_ns))

@@ -34,12 +34,16 @@ def preview_lines(preview: SilencePreview) -> Iterator[str]:
 
 
 def silence_lines(silence: SilenceStatus) -> Iterator[str]:
-    """A silence of the list."""
+    """A silence of the list, and who changed or ended it."""
+    from bridge.cli.printing.table import moment
     from bridge.common.text import one_line
 
     yield f"{silence.id}  {silence.state:<7}  {one_line(silence.condition, 2 * _WIDTH)}"
     comment = f': "{one_line(silence.comment, _WIDTH)}"' if silence.comment else ""
     yield f"          {when(silence)}, by {one_line(silence.author, _WIDTH)}{comment}"
+    for each in silence.acts:
+        what = "ended" if each.action == "expire" else "changed"
+        yield f"          {what} by {one_line(each.actor, _WIDTH)}, {moment(each.acted_ns)}"
 
 
 def when(silence: SilenceStatus) -> str:

@@ -10,6 +10,14 @@ from msgspec import Meta
 from bridge.operator.model.base import Answer, Limit, Request
 
 
+class SilenceActStatus(Answer, frozen=True):
+    """Somebody changed or ended a silence."""
+
+    acted_ns: int
+    action: Annotated[str, Meta(description="`change` or `expire`.")]
+    actor: str
+
+
 class SilenceStatus(Answer, frozen=True):
     """A silence: what matches its condition sends no notification while it acts."""
 
@@ -25,10 +33,14 @@ class SilenceStatus(Answer, frozen=True):
     announce_ns: Annotated[int, Meta(description="How long before.")]
     announced: Annotated[bool, Meta(description="Whether it was.")]
     state: Annotated[str, Meta(description="`active`, `pending` or `ended`.")]
+    acts: Annotated[
+        list[SilenceActStatus],
+        Meta(description="The latest 20 changes with their actors. One that ended without `expire` ran out."),
+    ] = msgspec.field(default_factory=list)  # fmt: skip
 
 
 class SilenceList(Answer, frozen=True):
-    """The silences that act, those to come, and those that ended in the last 24 hours."""
+    """The silences that act, those to come, and those that ended in the last 24 hours; or all that ended."""
 
     items: list[SilenceStatus]
     next: Annotated[
@@ -41,6 +53,10 @@ class ListSilences(Request, frozen=True):
 
     cursor: Annotated[str, Meta(max_length=200, description="The `next` of the last page.")] = ""
     limit: Limit | None = None
+    ended: Annotated[
+        bool,
+        Meta(description="Instead those that have ended, as long as they are stored: in pages, the latest end first."),
+    ] = False  # fmt: skip
 
 
 class AddSilence(Request, frozen=True):

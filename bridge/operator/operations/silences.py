@@ -16,11 +16,13 @@ from bridge.operator.model.silences import (
     ListSilences,
     MutedAlert,
     PreviewSilence,
+    SilenceActStatus,
     SilenceList,
     SilencePreview,
     SilenceStatus,
     UpdateSilence,
 )
+from bridge.operator.operations.pages import Page
 from bridge.pipeline.controls import NewSilence, SilenceError, SilenceSelection
 from bridge.pipeline.silence_preview import Preview
 
@@ -32,7 +34,7 @@ _LONGEST_COMMENT = 1000
 class SilenceControls(Protocol):
     """The part of the running bridge that has silences."""
 
-    def silences(self) -> list[SilenceRecord]:
+    def silences(self, *, ended: bool = False) -> list[SilenceRecord]:
         """As in Controls."""
 
     def add_silence(self, new: NewSilence) -> SilenceRecord:
@@ -65,14 +67,17 @@ class SilenceOperations:
 
     def list_all(self, _actor: Actor, request: ListSilences) -> SilenceList:
         """Every silence that is stored, or a page of them."""
-        now_ns, found = time.time_ns(), self._controls.silences()
-        if request.limit is None and not request.cursor:
+        now_ns, found = time.time_ns(), self._controls.silences(ended=request.ended)
+        if request.limit is None and not request.cursor and not request.ended:
             return SilenceList(items=[_silence(each, now_ns) for each in found])
-        after = _place_after(request.cursor)
-        rest = sorted((each for each in found if _place(each) > after), key=_place)
-        shown = rest[: request.limit or LARGEST_PAGE]
-        following = f"{shown[-1].created_ns}-{shown[-1].id}" if len(shown) < len(rest) else None
-        return SilenceList(items=[_silence(each, now_ns) for each in shown], next=following)
+        place = _place_of_ended if request.ended else _place
+        after = _place_after(request.cursor, -1 if request.ended else 1)
+        page, last = Page[SilenceStatus](request.limit or LARGEST_PAGE), after
+        for each in sorted((each for each in found if place(each) > after), key=place):
+            if not page.add(_silence(each, now_ns)):
+                return SilenceList(items=page.items, next=f"{abs(last[0])}-{last[1]}")
+            last = place(each)
+        return SilenceList(items=page.items)
 
     def add(self, actor: Actor, request: AddSilence) -> SilenceStatus:
         """Add a silence in the name of the caller."""
@@ -158,19 +163,25 @@ def _place(record: SilenceRecord) -> tuple[int, str]:
     return record.created_ns, record.id
 
 
-def _place_after(cursor: str) -> tuple[int, str]:
-    """The place after which a page begins. Raises OperationError."""
+def _place_of_ended(record: SilenceRecord) -> tuple[int, str]:
+    """As ``_place`` for silences that have ended: the latest end first."""
+    return -record.until_ns, record.id
+
+
+def _place_after(cursor: str, sign: int) -> tuple[int, str]:
+    """The place after which a page begins. ``sign`` is that of its times. Raises OperationError."""
     if not cursor:
-        return -1, ""
+        return -(2**63), ""
     created_ns, _, identity = cursor.partition("-")
     if not (created_ns.isascii() and created_ns.isdigit() and identity):
         raise OperationError("`cursor` is not the `next` of a page", 400)
-    return int(created_ns), identity
+    return sign * int(created_ns), identity
 
 
 def _silence(record: SilenceRecord, now_ns: int) -> SilenceStatus:
-    members = {name: getattr(record, name) for name in record.__struct_fields__}
-    return SilenceStatus(**members, state=_state(record, now_ns))
+    members = {name: getattr(record, name) for name in record.__struct_fields__ if name != "acts"}
+    acts = [SilenceActStatus(acted_ns=each.acted_ns, action=each.action, actor=each.actor) for each in record.acts]
+    return SilenceStatus(**members, state=_state(record, now_ns), acts=acts)
 
 
 def _state(record: SilenceRecord, now_ns: int) -> str:

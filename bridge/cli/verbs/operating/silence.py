@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bridge.operator.client import AdminClient
+    from bridge.operator.model.silences import SilenceList
 
 _SECOND_NS = 1_000_000_000
 _PREVIEW_SECONDS = 300.0
@@ -54,7 +55,11 @@ def _add_list_update_expire(actions: Any, adding: argparse.ArgumentParser) -> No
     listing = actions.add_parser(
         "list", help="list silences", example="falco-bridge silence list --config falco-bridge.yaml"
     )
-    listing.add_argument("--active", action="store_true", help="only those that have not ended")
+    which = listing.add_mutually_exclusive_group()
+    which.add_argument("--active", action="store_true", help="only those that have not ended")
+    which.add_argument(
+        "--expired", action="store_true", help="only those that have ended, for as long as they are stored"
+    )
     listing.add_argument("--quiet", "-q", action="store_true", help="print ids only")
     extending = actions.add_parser(
         "extend", help="change the end of a silence, its comment, or who is notified before it ends",
@@ -122,7 +127,7 @@ def _list(args: argparse.Namespace, client: AdminClient) -> int:
     from bridge.cli.printing.silences import silence_lines
     from bridge.operator.model.silences import SilenceList
 
-    found = client.get("/api/v1/silences", SilenceList)
+    found = _ended(client) if args.expired else client.get("/api/v1/silences", SilenceList)
     if args.active:
         found = SilenceList(items=[each for each in found.items if each.state != "ended"])
     if args.quiet and not args.json:
@@ -130,6 +135,21 @@ def _list(args: argparse.Namespace, client: AdminClient) -> int:
         return 0
     _print(args, found, [line for each in found.items for line in silence_lines(each)] or ["no silences"])
     return 0
+
+
+def _ended(client: AdminClient) -> SilenceList:
+    """All that have ended, page by page."""
+    from urllib.parse import quote
+
+    from bridge.operator.model.silences import SilenceList
+
+    items, cursor = [], ""
+    while True:
+        page = client.get(f"/api/v1/silences?ended=true&cursor={quote(cursor)}", SilenceList)
+        items += page.items
+        if page.next is None:
+            return SilenceList(items=items)
+        cursor = page.next
 
 
 def _extend(args: argparse.Namespace, client: AdminClient) -> int:
