@@ -22,8 +22,8 @@ from bridge.journal.postgres.secret_row import SecretRow
 from bridge.journal.records import StateRow
 from bridge.journal.secret_names import STATE_KEYS
 from bridge.journal.sql.bodies import Bodies
-from bridge.journal.sql.due_rows import AlertRow
 from bridge.journal.sql.memory import SqlMemory
+from bridge.journal.sql.sends import AlertRow
 from bridge.routing.memory.rows import encode_row
 from bridge.routing.state import Change
 

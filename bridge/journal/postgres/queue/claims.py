@@ -6,11 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import NamedTuple
 
-import msgspec
-
-from bridge.alert import Alert
 from bridge.delivery import Capacity, Delivery
-from bridge.journal.codec import decode_notification
 from bridge.journal.errors import JournalBusyError, UnreadableError
 from bridge.journal.postgres.arrays import int8s, texts
 from bridge.journal.postgres.database import Database
@@ -18,9 +14,8 @@ from bridge.journal.postgres.queue.channel_leases import ChannelLeases
 from bridge.journal.postgres.queue.placement import has_new, place
 from bridge.journal.postgres.queue.settlements import bury
 from bridge.journal.sql.bodies import Bodies
-from bridge.journal.sql.due_rows import AlertRow
-from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN, has_own_send, is_released
-from bridge.routing import Notification, NotificationKind
+from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN
+from bridge.journal.sql.sends import AlertRow, ReadyRow, gathered, read_delivery
 
 _READ = (
     "SELECT d.id, d.channel, d.order_key, d.due_ns "
@@ -62,25 +57,6 @@ _PUT_BACK = (
     "(SELECT ?::bigint AS now, ?::bigint[] AS ids, ?::text[] AS channels) AS g "
     "WHERE d.id = ANY(g.ids) AND d.state = 'claimed' AND (g.channels IS NULL OR d.channel = ANY(g.channels))"
 )
-
-
-class _ReadyRow(NamedTuple):
-    """A delivery that may be claimed."""
-
-    id: int
-    channel: str
-    order_key: int | None
-    due_ns: int
-
-    @property
-    def is_alone(self) -> bool:
-        """As ``has_own_send``."""
-        return has_own_send(self.order_key)
-
-    @property
-    def is_released(self) -> bool:
-        """As ``is_released``."""
-        return is_released(self.order_key)
 
 
 class _ClaimedRow(NamedTuple):
@@ -128,7 +104,7 @@ class Claims:
             self._uncertain = [row.id for send in sends for row in send]
             raise
 
-    def _claim(self, sends: Sequence[Sequence[_ReadyRow]], until_ns: int, now_ns: int) -> dict[int, _ClaimedRow]:
+    def _claim(self, sends: Sequence[Sequence[ReadyRow]], until_ns: int, now_ns: int) -> dict[int, _ClaimedRow]:
         """Claim them. Returns those of channels that are still leased, by id.
 
         In a fleet, one that an owner is changing is not claimed, and so none behind it in its order key.
@@ -170,14 +146,14 @@ class Claims:
             with self._database.transaction(durable=False) as statements:
                 place(statements, self._leases.all_held(statements))
 
-    def _sends(self, rooms: Mapping[str, Capacity], now_ns: int) -> Iterator[list[_ReadyRow]]:
+    def _sends(self, rooms: Mapping[str, Capacity], now_ns: int) -> Iterator[list[ReadyRow]]:
         """For each channel up to ``Capacity.sends`` lists of deliveries, health alerts first, then oldest first."""
         for channel, rows in self._ready(rooms, now_ns).items():
-            yield from _gathered(rows, rooms[channel], _Followers(self._database, rows, rooms[channel], now_ns))
+            yield from gathered(rows, rooms[channel], _Followers(self._database, rows, rooms[channel], now_ns).of)
 
-    def _ready(self, rooms: Mapping[str, Capacity], now_ns: int) -> dict[str, list[_ReadyRow]]:
+    def _ready(self, rooms: Mapping[str, Capacity], now_ns: int) -> dict[str, list[ReadyRow]]:
         """The deliveries of each channel that may begin a send."""
-        found: dict[str, list[_ReadyRow]] = {channel: [] for channel in rooms}
+        found: dict[str, list[ReadyRow]] = {channel: [] for channel in rooms}
         channels, limits = list(rooms), [room.sends * room.batch_size for room in rooms.values()]
         ordered = [channel for channel in channels if rooms[channel].released_last]
         some = [limit for channel, limit in zip(channels, limits, strict=True) if rooms[channel].released_last]
@@ -192,11 +168,11 @@ class Claims:
                 found[row.channel].append(row)
         return found
 
-    def _rows(self, statement: str, channels: Sequence[str], limits: Sequence[int], now_ns: int) -> list[_ReadyRow]:
-        return self._database.rows(_ReadyRow, statement, (texts(channels), int8s(limits), now_ns))
+    def _rows(self, statement: str, channels: Sequence[str], limits: Sequence[int], now_ns: int) -> list[ReadyRow]:
+        return self._database.rows(ReadyRow, statement, (texts(channels), int8s(limits), now_ns))
 
     def _deliveries(
-        self, sends: Iterable[Iterable[_ReadyRow]], claimed: Mapping[int, _ClaimedRow], now_ns: int
+        self, sends: Iterable[Iterable[ReadyRow]], claimed: Mapping[int, _ClaimedRow], now_ns: int
     ) -> list[tuple[Delivery, ...]]:
         """What was claimed of these sends. Deliveries that cannot be read become dead letters."""
         unreadable: list[tuple[_ClaimedRow, str]] = []
@@ -205,7 +181,7 @@ class Claims:
             deliveries: list[Delivery] = []
             for row in (claimed[each.id] for each in send if each.id in claimed):
                 try:
-                    deliveries.append(self._delivery(row))
+                    deliveries.append(read_delivery(row, self._bodies, self._alerts))
                 except UnreadableError as error:
                     unreadable.append((row, str(error)))
             if deliveries:
@@ -216,22 +192,8 @@ class Claims:
                 bury(statements, [(row.id, cause) for row, cause in unreadable if row.channel in held], now_ns)
         return read
 
-    def _delivery(self, row: _ClaimedRow) -> Delivery:
-        alert = self._bodies.decode(row.alert_id, row.body)
-        try:
-            notification = decode_notification(row.channel, row.notification)
-        except (msgspec.MsgspecError, ValueError, KeyError, IndexError) as error:
-            raise UnreadableError(f"the notification of delivery {row.id} cannot be read ({error})") from error
-        return Delivery(row.id, alert, notification, row.attempts, row.created_ns, self._named(notification))
-
-    def _named(self, notification: Notification) -> tuple[Alert, ...]:
-        """The alerts that a digest of a group names."""
-        context = notification.context
-        if context is None or context.kind is not NotificationKind.DIGEST:
-            return ()
-        ids = [bytes.fromhex(each) for each in context.alerts]
-        rows = self._database.rows(AlertRow, "SELECT id, body FROM alerts WHERE id = ANY(?) ORDER BY id", (ids,))
-        return tuple(self._bodies.decode_or_stand_in(row.id, row.body) for row in rows)
+    def _alerts(self, ids: Sequence[bytes]) -> Sequence[AlertRow]:
+        return self._database.rows(AlertRow, "SELECT id, body FROM alerts WHERE id = ANY(?) ORDER BY id", (ids,))
 
 
 class _Followers:
@@ -240,15 +202,15 @@ class _Followers:
     Where keys have many deliveries, few keys fill a batch; where they have one each, many keys are needed.
     """
 
-    def __init__(self, database: Database, rows: Sequence[_ReadyRow], room: Capacity, now_ns: int) -> None:
+    def __init__(self, database: Database, rows: Sequence[ReadyRow], room: Capacity, now_ns: int) -> None:
         self._database = database
         self._firsts = [row for row in rows if room.batch_size > 1 and row.order_key is not None and not row.is_alone]
         self._limit = room.batch_size - 1
         self._now_ns = now_ns
-        self._found: dict[int, list[_ReadyRow]] = {}
+        self._found: dict[int, list[ReadyRow]] = {}
         self._at_once = 2
 
-    def of(self, row: _ReadyRow, wanted: int) -> Sequence[_ReadyRow]:
+    def of(self, row: ReadyRow, _limit: int, wanted: int) -> Sequence[ReadyRow]:
         """Those behind this one, up to one that is not due. Asked for in the order of the rows.
 
         ``wanted`` is how many deliveries there is room for.
@@ -261,13 +223,13 @@ class _Followers:
             self._firsts = self._firsts[self._at_once :]
         return self._found.get(row.id, ())
 
-    def _read(self, rows: Sequence[_ReadyRow]) -> None:
+    def _read(self, rows: Sequence[ReadyRow]) -> None:
         firsts = {row.order_key: row.id for row in rows}
         self._found |= {row.id: [] for row in rows}
         ended: set[int] = set()
         keys = int8s([row.order_key for row in rows])
         columns = texts([row.channel for row in rows]), keys, int8s([row.id for row in rows])
-        for row in self._database.rows(_ReadyRow, _FOLLOWERS, (*columns, self._limit)):
+        for row in self._database.rows(ReadyRow, _FOLLOWERS, (*columns, self._limit)):
             first = firsts[row.order_key]
             if row.due_ns > self._now_ns:
                 ended.add(first)
@@ -275,7 +237,7 @@ class _Followers:
                 self._found[first].append(row)
 
 
-def _behind_others(wanted: Iterable[_ReadyRow], claimed: Collection[int]) -> list[int]:
+def _behind_others(wanted: Iterable[ReadyRow], claimed: Collection[int]) -> list[int]:
     """Those that were claimed although one before them in their order key was not."""
     found: list[int] = []
     waiting: set[tuple[str, int]] = set()
@@ -288,24 +250,3 @@ def _behind_others(wanted: Iterable[_ReadyRow], claimed: Collection[int]) -> lis
         elif key in waiting:
             found.append(row.id)
     return found
-
-
-def _gathered(rows: Iterable[_ReadyRow], room: Capacity, followers: _Followers) -> Iterator[list[_ReadyRow]]:
-    """Up to ``room.sends`` lists of deliveries of one channel."""
-    sends, gathered = 0, list[_ReadyRow]()
-    for row in rows:
-        if sends + bool(gathered) == room.sends and (row.is_alone or not gathered):
-            break
-        if row.is_alone:
-            sends += 1
-            yield [row]
-            continue
-        gathered.append(row)
-        wanted = room.batch_size * (room.sends - sends) - len(gathered) + 1
-        gathered += followers.of(row, wanted)[: room.batch_size - len(gathered)]
-        if len(gathered) == room.batch_size:
-            sends += 1
-            yield gathered
-            gathered = []
-    if gathered:
-        yield gathered

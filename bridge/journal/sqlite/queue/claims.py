@@ -7,19 +7,15 @@ claim depends on what it claims, not on how many deliveries wait or how many ord
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
-import msgspec
-
-from bridge.alert import Alert
 from bridge.delivery import Capacity, Delivery
-from bridge.journal.codec import decode_notification
 from bridge.journal.errors import UnreadableError
 from bridge.journal.sql.bodies import Bodies
-from bridge.journal.sql.due_rows import AlertRow, DueRow
 from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN
+from bridge.journal.sql.sends import AlertRow, DueRow, gathered, read_delivery
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.unreadable import bury
-from bridge.routing import Notification, NotificationKind
 
 _COLUMNS = (
     "SELECT d.id, d.channel, d.order_key, d.notification, d.attempts, d.created_ns, a.id, a.body, d.due_ns "
@@ -47,7 +43,7 @@ class Claims:
         sends = [
             send
             for channel, room in capacity.items() if room.sends > 0
-            for send in self._sends(channel, room, now_ns)
+            for send in gathered(self._ready(channel, room, now_ns), room, partial(self._followers, now_ns))
         ]  # fmt: skip
         if not sends:  # a check that finds nothing must not take the write lock
             return []
@@ -75,26 +71,7 @@ class Claims:
         rows = self._database.rows(DueRow, _READY, (channel, now_ns, limit))
         yield from sorted(row for row in rows if row.is_released or not (row.is_alone or capacity.released_last))
 
-    def _sends(self, channel: str, capacity: Capacity, now_ns: int) -> Iterator[list[DueRow]]:
-        """Up to ``capacity.sends`` lists of deliveries."""
-        sends, gathered = 0, list[DueRow]()
-        for row in self._ready(channel, capacity, now_ns):
-            if sends + bool(gathered) == capacity.sends and (row.is_alone or not gathered):
-                break
-            if row.is_alone:
-                sends += 1
-                yield [row]
-                continue
-            gathered.append(row)
-            gathered += self._followers(row, capacity.batch_size - len(gathered), now_ns)
-            if len(gathered) == capacity.batch_size:
-                sends += 1
-                yield gathered
-                gathered = []
-        if gathered:
-            yield gathered
-
-    def _followers(self, row: DueRow, limit: int, now_ns: int) -> Sequence[DueRow]:
+    def _followers(self, now_ns: int, row: DueRow, limit: int, _wanted: int) -> Sequence[DueRow]:
         """The deliveries behind the first one of an order key, up to one that is not due."""
         if row.order_key is None or limit == 0:
             return ()
@@ -106,24 +83,10 @@ class Claims:
         """The deliveries of these rows; those that cannot be read are added to ``unreadable``."""
         for row in send:
             try:
-                yield self._delivery(row)
+                yield read_delivery(row, self._bodies, self._alerts)
             except UnreadableError as error:
                 unreadable.append((row.id, str(error)))
 
-    def _delivery(self, row: DueRow) -> Delivery:
-        alert = self._bodies.decode(row.alert_id, row.body)
-        try:
-            notification = decode_notification(row.channel, row.notification)
-        except (msgspec.MsgspecError, ValueError, KeyError, IndexError) as error:
-            raise UnreadableError(f"the notification of delivery {row.id} cannot be read ({error})") from error
-        return Delivery(row.id, alert, notification, row.attempts, row.created_ns, self._named(notification))
-
-    def _named(self, notification: Notification) -> tuple[Alert, ...]:
-        """The alerts that a digest of a group names."""
-        context = notification.context
-        if context is None or context.kind is not NotificationKind.DIGEST:
-            return ()
-        ids = [bytes.fromhex(each) for each in context.alerts]
+    def _alerts(self, ids: Sequence[bytes]) -> Sequence[AlertRow]:
         marks = ", ".join("?" * len(ids))
-        rows = self._database.rows(AlertRow, f"SELECT id, body FROM alerts WHERE id IN ({marks}) ORDER BY id", ids)
-        return tuple(self._bodies.decode_or_stand_in(row.id, row.body) for row in rows)
+        return self._database.rows(AlertRow, f"SELECT id, body FROM alerts WHERE id IN ({marks}) ORDER BY id", ids)

@@ -1,0 +1,156 @@
+"""Which due deliveries are sent together, and how their rows become deliveries. Both engines share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from bridge.alert import Alert
+from bridge.delivery import Capacity, Delivery
+from bridge.journal.codec import decode_notification
+from bridge.journal.errors import UnreadableError
+from bridge.journal.sql.bodies import Bodies
+from bridge.journal.sql.order_keys import has_own_send, is_released
+from bridge.routing import Notification, NotificationKind
+
+
+class DueRow(NamedTuple):
+    """A delivery that may be sent now, with its alert as it is stored."""
+
+    id: int
+    channel: str
+    order_key: int | None
+    notification: bytes
+    attempts: int
+    created_ns: int
+    alert_id: bytes
+    body: bytes
+    due_ns: int
+
+    @property
+    def is_alone(self) -> bool:
+        """As ``has_own_send``."""
+        return has_own_send(self.order_key)
+
+    @property
+    def is_released(self) -> bool:
+        """As ``is_released``."""
+        return is_released(self.order_key)
+
+
+class ReadyRow(NamedTuple):
+    """A delivery that may be claimed."""
+
+    id: int
+    channel: str
+    order_key: int | None
+    due_ns: int
+
+    @property
+    def is_alone(self) -> bool:
+        """As ``has_own_send``."""
+        return has_own_send(self.order_key)
+
+    @property
+    def is_released(self) -> bool:
+        """As ``is_released``."""
+        return is_released(self.order_key)
+
+
+class AlertRow(NamedTuple):
+    """An alert as it is stored."""
+
+    id: bytes
+    body: bytes
+
+
+class StoredDelivery(Protocol):
+    """The row of a delivery and of its alert."""
+
+    @property
+    def id(self) -> int:
+        """The number of the delivery."""
+
+    @property
+    def channel(self) -> str:
+        """The name of the channel."""
+
+    @property
+    def notification(self) -> bytes:
+        """As encoded by the codec."""
+
+    @property
+    def attempts(self) -> int:
+        """How many there were."""
+
+    @property
+    def created_ns(self) -> int:
+        """When it was added, in nanoseconds since the epoch."""
+
+    @property
+    def alert_id(self) -> bytes:
+        """The id of its alert."""
+
+    @property
+    def body(self) -> bytes:
+        """The stored alert."""
+
+
+_Row = TypeVar("_Row", DueRow, ReadyRow)
+
+
+def gathered(
+    rows: Iterable[_Row], capacity: Capacity, followers: Callable[[_Row, int, int], Sequence[_Row]]
+) -> Iterator[list[_Row]]:
+    """Up to ``capacity.sends`` lists of deliveries of one channel, from those that may begin a send.
+
+    ``followers(row, limit, wanted)`` returns what is due behind the first delivery of an order key, ``limit`` of which
+    are used; ``wanted`` is how many more deliveries all sends have room for.
+    """
+    sends, send = 0, list[_Row]()
+    for row in rows:
+        if sends + bool(send) == capacity.sends and (row.is_alone or not send):
+            break
+        if row.is_alone:
+            sends += 1
+            yield [row]
+            continue
+        send.append(row)
+        limit = capacity.batch_size - len(send)
+        send += followers(row, limit, limit + 1 + capacity.batch_size * (capacity.sends - sends - 1))[:limit]
+        if len(send) == capacity.batch_size:
+            sends += 1
+            yield send
+            send = []
+    if send:
+        yield send
+
+
+def read_delivery(
+    row: StoredDelivery, bodies: Bodies, alerts: Callable[[Sequence[bytes]], Iterable[AlertRow]]
+) -> Delivery:
+    """The delivery of this row. ``alerts`` reads alerts by id, in the order of their ids.
+
+    Raises UnreadableError if the alert or the notification cannot be read.
+    """
+    alert = bodies.decode(row.alert_id, row.body)
+    try:
+        notification = decode_notification(row.channel, row.notification)
+    except (msgspec.MsgspecError, ValueError, KeyError, IndexError) as error:
+        raise UnreadableError(f"the notification of delivery {row.id} cannot be read ({error})") from error
+    named = _named(notification, bodies, alerts)
+    return Delivery(row.id, alert, notification, row.attempts, row.created_ns, named)
+
+
+def _named(
+    notification: Notification, bodies: Bodies, alerts: Callable[[Sequence[bytes]], Iterable[AlertRow]]
+) -> tuple[Alert, ...]:
+    """The alerts that a digest of a group names."""
+    context = notification.context
+    if context is None or context.kind is not NotificationKind.DIGEST:
+        return ()
+    return tuple(
+        bodies.decode_or_stand_in(row.id, row.body) for row in alerts(list(map(bytes.fromhex, context.alerts)))
+    )
