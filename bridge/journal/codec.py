@@ -53,6 +53,7 @@ _encode_sorted = msgspec.json.Encoder(order="deterministic").encode
 _alert_decoder = msgspec.json.Decoder(_AlertBody)
 _notification_decoder = msgspec.json.Decoder(_NotificationBody)
 _decisions_decoder = msgspec.json.Decoder(tuple[_DecisionBody, ...])
+_written_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _PRIORITIES = {int(each): each for each in Priority}
 """``Priority(number)`` costs ten times as much."""
 _REASONS: dict[str, Reason] = {**{each.value: each for each in Reason}, "notified": Reason.SENT}
@@ -155,17 +156,29 @@ def decode_notification(channel: str, body: bytes) -> Notification:
 
 def encode_decisions(decisions: tuple[Decision, ...]) -> bytes:
     """What the routes made of an alert, as JSON."""
-    return _encode(
-        [_DecisionBody(each.route, each.reason, each.channels, each.detail, each.incident) for each in decisions]
-    )
+    return _encode([_decision_body(each) for each in decisions])
 
 
 def decode_decisions(body: bytes) -> tuple[Decision, ...]:
-    """The decisions that ``encode_decisions`` wrote."""
+    """The decisions that ``encode_decisions`` wrote, in this version or another one."""
     return tuple(
-        Decision(each.route, _REASONS[each.reason], each.channels, each.detail, each.incident)
+        Decision(each.route, _REASONS.get(each.reason, Reason.UNKNOWN), each.channels, each.detail, each.incident)
         for each in _decisions_decoder.decode(body)
     )
+
+
+def replace_pending(body: bytes, new: Collection[Decision]) -> bytes:
+    """The encoded decisions with those that were pending and now are known. The others stay as they were written."""
+    known = {each.route: each for each in new}
+    parts: list[msgspec.Raw] = []
+    for written, each in zip(_written_decoder.decode(body), _decisions_decoder.decode(body), strict=True):
+        decided = known.get(each.route) if each.reason == Reason.PENDING else None
+        parts.append(written if decided is None else msgspec.Raw(_encode(_decision_body(decided))))
+    return _encode(parts)
+
+
+def _decision_body(decision: Decision) -> _DecisionBody:
+    return _DecisionBody(decision.route, decision.reason, decision.channels, decision.detail, decision.incident)
 
 
 def _as_dict(mapping: Mapping[str, _Value]) -> dict[str, _Value]:

@@ -26,6 +26,11 @@ class NotificationKind(StrEnum):
     RESOLVED = "resolved"
     """An incident that ended."""
 
+    @classmethod
+    def _missing_(cls, _value: object) -> NotificationKind:
+        """A kind of a newer version, which a bridge of the same fleet has stored: the message is about its alert."""
+        return cls.SINGLE
+
 
 class NotificationContext(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What clauses with memory know about a notification."""

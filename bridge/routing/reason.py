@@ -44,3 +44,4 @@ class Reason(StrEnum):
     STATE_EVICTED = "state_evicted", "the state of the clause had been evicted, so the alert was let through"
     PENDING = "pending", "the owner of the memory of the route's key has not decided yet"
     FAILED = "failed", "the route failed because of an internal error of the bridge, which its log describes"
+    UNKNOWN = "unknown", "a bridge of a newer version decided, for a reason that this version does not know"

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bridge.common.secret import Secret
@@ -17,6 +18,7 @@ from bridge.daemon.fleet.rollout import Rollout, await_program
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.members import Member
 from bridge.journal.opening import open_fleet_session, open_for_router
+from bridge.journal.postgres.connection import connect
 from bridge.journal.protocols import Journal
 from bridge.journal.revisions import FleetSession
 from bridge.operator.actor import OperationError
@@ -139,6 +141,11 @@ def test_the_bridge_that_delivers_to_a_channel_sends_its_test_message(fleet: Fle
             raise OperationError("the config has no channel `none`", 404)
         return ChannelTestResult(verdict="delivered", status=200, reason="", seconds=0.1)
 
+    newer = fleet.session()
+    for each in ({"probe": "chat"}, ["chat"]):  # of a newer version, and not begun
+        newer.ask("one", msgspec.msgpack.encode(each))
+    with connect(fleet.location("watch"), "test") as connection:
+        connection.execute("INSERT INTO requests (partition, body) VALUES (-1, '\\x93a3')")
     one = ChannelTests("one", open_session, run, begin_seconds=0.2)
     other = ChannelTests("other", open_session, run, begin_seconds=60)
     assert one.ask("other", "chat", "ada") is None
@@ -162,4 +169,5 @@ def test_the_bridge_that_delivers_to_a_channel_sends_its_test_message(fleet: Fle
     assert refused is not None
     assert (refused.verdict, refused.reason) == ("rejected", "the config has no channel `none`")
     assert asked == [("chat", "ada"), ("none", "bob")]
-    assert fleet.session().asked("other") == fleet.session().asked("one") == []
+    assert [msgspec.msgpack.decode(body) for _, body in newer.asked("one")] == [{"probe": "chat"}, ["chat"]]
+    assert newer.asked("other") == []

@@ -14,6 +14,7 @@ from bridge.common.secret import Secret
 from bridge.delivery import Capacity
 from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation
+from bridge.journal.members import Member
 from bridge.journal.opening import examine, migrate, open_for_courier, open_for_router, open_to_read
 from bridge.journal.postgres.connection import PgConnection, connect
 from bridge.journal.postgres.tables.migrate import Format, check, read_format
@@ -25,6 +26,9 @@ from tests.support.builders import entries, settlement
 from tests.support.postgres import drop_schema, in_schema, new_schema
 
 LATEST = len(MIGRATIONS)
+NEXT = LATEST + 1
+NARROWER = (*MIGRATIONS, Migration(("ALTER TABLE alerts ADD COLUMN narrower text",), NEXT, NEXT))
+"""The tables of today, and a migration that contracts."""
 FIRST = Migration(("CREATE TABLE things (number integer)",), 1, 1)
 EXPANDS = Migration(("ALTER TABLE things ADD COLUMN name text",), 1, 1)
 CONTRACTS = Migration(("ALTER TABLE things DROP COLUMN number",), 2, 2)
@@ -79,6 +83,50 @@ def test_a_migration_that_fails_changes_nothing(connection: PgConnection) -> Non
     with pytest.raises(JournalError, match="no_such_column"):
         apply(connection, "db", contract=False, migrations=[FIRST, EXPANDS, broken])
     assert read_format(connection) == Format(1, 1, 1)
+
+
+def test_what_comes_after_a_contraction_waits_for_the_operator(connection: PgConnection) -> None:
+    """A version that needs it says what to run."""
+    apply(connection, "db", contract=False, migrations=[FIRST])
+    after = Migration(("ALTER TABLE things ADD COLUMN colour text",), 2, 2)
+    assert apply(connection, "db", contract=False, migrations=[FIRST, CONTRACTS, after]) == (1, 1)
+    with pytest.raises(JournalError, match="run falco-bridge journal migrate --contract, once no bridge of an older"):
+        check(connection, "db", to_write=True, migrations=[FIRST, CONTRACTS, after])
+    assert apply(connection, "db", contract=True, migrations=[FIRST, CONTRACTS, after]) == (1, 3)
+
+
+def test_nothing_is_contracted_while_a_bridge_needs_it(location: DatabaseLocation, connection: PgConnection) -> None:
+    """Members of a fleet that do not know the new format, and a bridge without a fleet. They are named."""
+    migrate(location, contract=False)
+    bridge = Member("m", "host-1a2b", "host", "0.9", 1, ("router", "memory"), lease_seconds=60)
+    with closing(open_for_router(location, None, bridge)):
+        with pytest.raises(JournalError, match=r"an older version use it: host-1a2b \(0\.9\)\. Upgrade or stop them"):
+            apply(connection, "db", contract=True, migrations=NARROWER)
+        connection.execute("UPDATE members SET info = '{}'")  # a version that did not say what it knows
+        with pytest.raises(JournalError, match="host-1a2b"):
+            apply(connection, "db", contract=True, migrations=NARROWER)
+        connection.execute("UPDATE members SET info = %s::jsonb", (f'{{"format": {NEXT}}}',))
+        with connection.transaction(force_rollback=True):
+            assert apply(connection, "db", contract=True, migrations=NARROWER) == (LATEST, NEXT)
+    with closing(open_for_router(location)), pytest.raises(JournalError, match=r"outside of a fleet.*router.*Stop it"):
+        apply(connection, "db", contract=True, migrations=NARROWER)
+    assert read_format(connection) == Format(LATEST, 1, 1)
+    assert apply(connection, "db", contract=True, migrations=NARROWER) == (LATEST, NEXT)
+    with pytest.raises(JournalError, match=f"format {NEXT}; this version knows {LATEST}, and {NEXT} is needed"):
+        open_for_router(location, None, bridge)
+
+
+def test_a_migration_does_not_make_others_wait_for_a_long_query(
+    location: DatabaseLocation, connection: PgConnection
+) -> None:
+    """A backup that reads the tables for hours: the migration gives up, so that bridges can go on."""
+    migrate(location, contract=False)
+    wider = (*MIGRATIONS, Migration(("ALTER TABLE alerts ADD COLUMN wider text",), 1, 1))
+    with closing(connect(location, "test")) as backup, backup.transaction():
+        backup.execute("SELECT count(*) FROM alerts")
+        with pytest.raises(JournalError, match=r"in use for longer than 3 s.*nothing was changed"):
+            apply(connection, "db", contract=False, migrations=wider)
+    assert apply(connection, "db", contract=False, migrations=wider) == (LATEST, NEXT)
 
 
 def test_several_processes_migrate_at_once(location: DatabaseLocation) -> None:

@@ -8,7 +8,7 @@ from bridge.routing import Reason
 
 SPECIFIED = """sent digested summarised escalated dropped stopped throttled grouped below_threshold not_new learning
 sequence_open sequence_expired key_present suppressed_by_unless waiting silenced outside_schedule merged acknowledged
-resolved unmatched state_evicted pending failed"""
+resolved unmatched state_evicted pending failed unknown"""
 
 
 def test_the_list_is_closed_and_each_reason_is_one_word() -> None:

@@ -62,10 +62,13 @@ class ChannelTests:
     def follow(self, session: FleetSession) -> None:
         """Begin what others have asked this bridge. Raises JournalError."""
         for request, body in session.asked(self._bridge):
+            try:
+                wanted = msgspec.msgpack.decode(body, type=_Request)
+            except msgspec.MsgspecError:  # of a newer version: the other bridge sees that it is not begun
+                continue
             if not self._slots.acquire(blocking=False):
                 return
             if session.begin(request):
-                wanted = msgspec.msgpack.decode(body, type=_Request)
                 threading.Thread(target=self._answer, args=(request, wanted), name="channel test", daemon=True).start()
             else:
                 self._slots.release()
@@ -75,7 +78,7 @@ class ChannelTests:
         while (waited := time.monotonic() - started) < PATIENCE_SECONDS:
             answer = session.answer_of(request)
             if answer:
-                return msgspec.msgpack.decode(answer, type=ChannelTestResult)
+                return _result(answer, waited, bridge)
             if answer is None and waited > self._begin_seconds:
                 return None
             time.sleep(_POLL_SECONDS)
@@ -95,3 +98,11 @@ class ChannelTests:
             self._log.warning("channel test not answered", problem=str(error))
         finally:
             self._slots.release()
+
+
+def _result(answer: bytes, seconds: float, bridge: str) -> ChannelTestResult:
+    try:
+        return msgspec.msgpack.decode(answer, type=ChannelTestResult)
+    except msgspec.MsgspecError as error:
+        reason = f"the answer of a bridge of another version cannot be read ({error}); see its log"
+        return ChannelTestResult(verdict="retry", status=None, reason=reason, seconds=seconds, bridge=bridge)

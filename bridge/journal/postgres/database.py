@@ -20,6 +20,9 @@ from bridge.journal.postgres.ownership import Ownership
 NOW_NS = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000"
 """The time of the database, in nanoseconds since the epoch."""
 FAR_AHEAD = "interval '2 minutes'"
+IS_ALIVE = f"expires BETWEEN clock_timestamp() AND clock_timestamp() + {FAR_AHEAD}"
+"""Of a member. One that expires later was last alive before the clock of the database was set back. No lease is so
+long."""
 _RETRY_SECONDS = 0.2
 _COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
 """A COMMIT that times out while it waits for a synchronous standby is answered as if the standby had it."""

@@ -15,17 +15,18 @@ import msgspec
 
 from bridge.journal.errors import LeaseLostError
 from bridge.journal.members import DatabaseFacts, FleetLag, Member, MemberRecord, Taken
-from bridge.journal.postgres.database import FAR_AHEAD, NOW_NS, Database, Statements
+from bridge.journal.postgres.database import IS_ALIVE, NOW_NS, Database, Statements
+from bridge.journal.postgres.tables.migrations import MIGRATIONS
 
 _FORGET_AFTER = "interval '1 hour'"
 """How long a member that has left or vanished is shown."""
 _EXPIRES = "clock_timestamp() + ? * interval '1 second'"
-_IS_ALIVE = f"expires BETWEEN clock_timestamp() AND clock_timestamp() + {FAR_AHEAD}"
-"""One that expires later was last alive before the clock of the database was set back. No lease is so long."""
 _JOIN = (
-    "INSERT INTO members (id, bridge, host, version, pid, roles, expires) "
-    f"VALUES (?, ?, ?, ?, ?, ?::text[], {_EXPIRES}) ON CONFLICT (id) DO UPDATE SET expires = excluded.expires"
+    "INSERT INTO members (id, bridge, host, version, pid, roles, info, expires) "
+    f"VALUES (?, ?, ?, ?, ?, ?::text[], ?::jsonb, {_EXPIRES}) ON CONFLICT (id) DO UPDATE SET expires = excluded.expires"
 )
+_INFO = f'{{"format": {len(MIGRATIONS)}}}'
+"""The newest format that this version knows."""
 _BEAT = f"UPDATE members SET expires = {_EXPIRES} WHERE id = ? RETURNING {NOW_NS}"
 _NOTE = (
     "UPDATE members SET loaded = coalesce(?, loaded), active = coalesce(?, active), info = info || ?::jsonb "
@@ -40,14 +41,14 @@ _TAKE = f"""
 WITH given AS (SELECT ?::text AS kind, ?::text[] AS names, ?::text AS me, ?::text AS role, ?::integer AS extra),
 share AS (
     SELECT ceil(cardinality(names)::numeric / greatest(1, (
-        SELECT count(*) FROM members WHERE {_IS_ALIVE} AND role = ANY(roles) AND jsonb_exists(info->'takes', kind)
+        SELECT count(*) FROM members WHERE {IS_ALIVE} AND role = ANY(roles) AND jsonb_exists(info->'takes', kind)
     )))::integer AS most FROM given
 ),
 mine AS (SELECT l.name, l.token FROM leases AS l, given AS g WHERE l.kind = g.kind AND l.member = g.me),
 free AS MATERIALIZED (
     SELECT l.name FROM leases AS l, given AS g
     WHERE l.kind = g.kind AND l.name = ANY(g.names) AND l.member <> g.me
-    AND NOT EXISTS (SELECT 1 FROM members AS m WHERE m.id = l.member AND m.{_IS_ALIVE})
+    AND NOT EXISTS (SELECT 1 FROM members AS m WHERE m.id = l.member AND m.{IS_ALIVE})
     ORDER BY random()
     LIMIT (
         SELECT greatest(0, most + extra - (SELECT count(*) FROM mine WHERE name = ANY(names))) FROM share, given
@@ -63,19 +64,19 @@ UNION ALL SELECT name, token, (SELECT most FROM share), false FROM mine
 """
 _LEFT = (
     "SELECT l.name FROM leases AS l WHERE l.kind = ? AND l.name = ANY(?) "
-    f"AND NOT EXISTS (SELECT 1 FROM members AS m WHERE m.id = l.member AND m.{_IS_ALIVE})"
+    f"AND NOT EXISTS (SELECT 1 FROM members AS m WHERE m.id = l.member AND m.{IS_ALIVE})"
 )
 _LEAVE = "UPDATE members SET expires = clock_timestamp(), info = info || '{\"stopped\": true}' WHERE id = ?"
 _GIVE_UP = "UPDATE leases SET member = '', token = token + 1 WHERE kind = ? AND name = ANY(?) AND member = ?"
 _LOCK = "SELECT name, token FROM leases WHERE kind = ? AND name = ANY(?) AND member = ? ORDER BY name FOR KEY SHARE"
 _MEMBERS = (
     "SELECT id, bridge, host, version, pid, roles, (extract(epoch FROM started) * 1000000)::bigint * 1000, "
-    f"(extract(epoch FROM clock_timestamp() - expires) * 1000000)::bigint * 1000, {_IS_ALIVE}, loaded, active, "
+    f"(extract(epoch FROM clock_timestamp() - expires) * 1000000)::bigint * 1000, {IS_ALIVE}, loaded, active, "
     "info::text, (extract(epoch FROM expires) * 1000000)::bigint * 1000 FROM members ORDER BY started, id"
 )
 _LEASES = (
     "SELECT l.kind, l.name, l.member FROM leases AS l JOIN members AS m ON m.id = l.member "
-    f"WHERE m.{_IS_ALIVE} ORDER BY l.kind, l.name"
+    f"WHERE m.{IS_ALIVE} ORDER BY l.kind, l.name"
 )
 _MOST_COUNTED = 100_000
 _OPEN = "state IN ('pending', 'claimed')"
@@ -93,7 +94,7 @@ _FACTS = (
     "current_setting('synchronous_standby_names'), (SELECT count(*)::integer FROM pg_stat_replication), "
     "current_setting('synchronous_commit'), current_setting('autovacuum') = 'on', "
     "coalesce((SELECT number FROM partitions), 0), "
-    f"coalesce((SELECT array_agg(DISTINCT bridge ORDER BY bridge) FROM members WHERE {_IS_ALIVE}), ARRAY[]::text[])"
+    f"coalesce((SELECT array_agg(DISTINCT bridge ORDER BY bridge) FROM members WHERE {IS_ALIVE}), ARRAY[]::text[])"
 )
 
 
@@ -160,7 +161,7 @@ class PostgresLeases:
             statements.execute(f"DELETE FROM members WHERE expires < clock_timestamp() - {_FORGET_AFTER}")
             statements.execute(
                 _JOIN,
-                (member.id, member.bridge, member.host, member.version, member.pid, list(member.roles),
+                (member.id, member.bridge, member.host, member.version, member.pid, list(member.roles), _INFO,
                  member.lease_seconds),
             )  # fmt: skip
             statements.execute(
@@ -241,7 +242,8 @@ def read_members(database: Database) -> list[MemberRecord]:
 def _record(row: _MemberRow, leases: Mapping[str, Sequence[str]]) -> MemberRecord:
     info = msgspec.json.decode(row.info)
     has_left = bool(info.pop("stopped", False))
-    info.pop("takes", None)
+    for name in ("takes", "format"):
+        info.pop(name, None)
     return MemberRecord(
         row.id, row.bridge, row.host, row.version, row.pid, tuple(row.roles), row.started_ns, row.is_alive,
         max(row.overdue_ns, 0), row.loaded, row.active, info, leases, has_left and not row.is_alive,

@@ -106,3 +106,9 @@ class Ownership:
             remedy = "stop it, set journal.standby to wait for it, or give this one a database or a search_path of its "
             remedy += "own"
         return JournalOwnedError(holder, f"{holder} is using the journal {name}; {remedy}")
+
+
+def exclusive_holder(connection: PgConnection, role: str) -> str:
+    """The process that has this role alone, for people; empty if there is none, or members of a fleet share it."""
+    row = connection.execute(_HOLDER, (role,)).fetchone()
+    return "" if row is None or row[2] else f"{row[0]}, from {row[1]}"

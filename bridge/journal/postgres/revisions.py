@@ -36,6 +36,14 @@ class _ToBridge(msgspec.Struct, frozen=True, array_like=True):
     body: bytes
 
 
+def _to_bridge(body: bytes) -> _ToBridge | None:
+    """The request; None for one of a newer version that this one cannot read. The other bridge does not wait long."""
+    try:
+        return msgspec.msgpack.decode(body, type=_ToBridge)
+    except msgspec.MsgspecError:
+        return None
+
+
 class PostgresMemory(SqlMemory):
     """Implements Memory. A change of silences waits for that of another bridge, and is noticed by all."""
 
@@ -89,8 +97,7 @@ def fleet_session(database: Database) -> FleetSession:
         rows = database.rows(
             _Request, "SELECT id, body FROM requests WHERE partition = ? AND answer IS NULL ORDER BY id", (_TO_BRIDGES,)
         )
-        found = [(row.id, msgspec.msgpack.decode(row.body, type=_ToBridge)) for row in rows]
-        return [(request, each.body) for request, each in found if each.bridge == bridge]
+        return [(row.id, each.body) for row in rows if (each := _to_bridge(row.body)) and each.bridge == bridge]
 
     def begin(request: int) -> bool:
         with database.transaction() as statements:

@@ -70,7 +70,8 @@ class SqlMemory:
                     yield StateRow(row.identity, row.key, decode_row(row.row), row.due_ns)
                 except msgspec.MsgspecError:
                     damaged += 1
-        identities = {each.number: each.identity for each in self._database.rows(_Clause, "SELECT * FROM clauses")}
+        clauses = self._database.rows(_Clause, "SELECT number, identity FROM clauses")
+        identities = {each.number: each.identity for each in clauses}
         for each in logged.values():
             try:
                 if not each.deleted and each.clause in identities:

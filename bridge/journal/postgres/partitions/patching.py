@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
-from bridge.journal.codec import decode_decisions, encode_decisions
+from bridge.journal.codec import replace_pending
 from bridge.journal.partitions import PartitionWrite
 from bridge.journal.postgres.arrays import byteas, int8s
 from bridge.journal.postgres.database import Statements
-from bridge.routing import Decision, Reason
+from bridge.routing import Decision
 
 _LOCK = "SELECT seq, decisions FROM alerts WHERE seq = ANY(?) ORDER BY seq FOR NO KEY UPDATE"
 _SET = (
@@ -30,12 +30,6 @@ def patch_decisions(statements: Statements, writes: Sequence[PartitionWrite]) ->
     if not new:
         return frozenset()
     rows = statements.execute(_LOCK, (int8s(sorted(new)),)).fetchall()
-    changed = [(seq, encode_decisions(_patched(decode_decisions(before), new[seq]))) for seq, before in rows]
+    changed = [(seq, replace_pending(before, new[seq])) for seq, before in rows]
     statements.execute(_SET, (int8s([each[0] for each in changed]), byteas([each[1] for each in changed])))
     return frozenset(each[0] for each in changed)
-
-
-def _patched(before: tuple[Decision, ...], new: Collection[Decision]) -> tuple[Decision, ...]:
-    """The decisions in their order, with those that were pending and now are known."""
-    known = {each.route: each for each in new}
-    return tuple(known.get(each.route, each) if each.reason is Reason.PENDING else each for each in before)

@@ -9,13 +9,16 @@ from typing import cast
 import psycopg
 from psycopg import sql
 
-from bridge.journal.errors import JournalError
+from bridge.journal.errors import JournalBusyError, JournalError
 from bridge.journal.postgres.connection import PgConnection
 from bridge.journal.postgres.faults import explain, no_journal
 from bridge.journal.postgres.tables.migrations import MIGRATIONS, Migration
+from bridge.journal.postgres.tables.users import check_users
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('falco-bridge migrate ' || current_setting('search_path'), 0))"
 _OLDEST_SERVER = 150000
+_WAIT_SECONDS = 3
+"""How long a change of a table waits for those who use it. All others that use it wait behind the change."""
 UNFINISHED = 1_000_000
 """The oldest format that can read a journal that is being copied to a database: none."""
 
@@ -29,17 +32,21 @@ class Format:
     min_writer: int
 
 
-def read_format(connection: PgConnection) -> Format | None:
-    """The format of the journal in the first schema of the search_path; None if there is no journal."""
+def read_format(connection: PgConnection, *, locked: bool = False) -> Format | None:
+    """The format of the journal in the first schema of the search_path; None if there is no journal.
+
+    ``locked`` waits for a migration that is being applied: it may not have seen the member that asks.
+    """
     if connection.execute("SELECT to_regclass('journal_format')").fetchone() == (None,):
         return None
-    found = connection.execute("SELECT version, min_reader, min_writer FROM journal_format").fetchone()
+    lock = " FOR SHARE" if locked else ""
+    found = connection.execute(f"SELECT version, min_reader, min_writer FROM journal_format{lock}").fetchone()
     return None if found is None else Format(*(int(cast("int", each)) for each in found))
 
 
 def check(connection: PgConnection, name: str, *, to_write: bool, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Raise JournalError where there is no journal, or one that this version must not use."""
-    found = read_format(connection)
+    found = read_format(connection, locked=to_write)
     if found is None:
         raise no_journal(name)
     known = len(migrations)
@@ -56,9 +63,11 @@ def check(connection: PgConnection, name: str, *, to_write: bool, migrations: Se
         )
     needed = _needed(migrations)
     if found.version < needed:
+        remedy = "falco-bridge journal migrate as a role that may create tables, or start the bridge as such a role"
+        if any(_contracts(migrations, each) for each in range(found.version + 1, needed + 1)):
+            remedy = "falco-bridge journal migrate --contract, once no bridge of an older version runs"
         raise JournalError(
-            f"the journal in {name} has the older format {found.version}, and this version needs {needed}; run "
-            "falco-bridge journal migrate as a role that may create tables, or start the bridge as such a role"
+            f"the journal in {name} has the older format {found.version}, and this version needs {needed}; run {remedy}"
         )
 
 
@@ -68,7 +77,7 @@ def migrate(
     """Apply what is missing, in one transaction; what contracts only with ``contract``.
 
     Returns the formats before and after. Raises JournalError; nothing was changed then. Several processes may do this
-    at once.
+    at once. What contracts is refused while a bridge works that cannot use the result.
     """
     check_server(connection, name)
     try:
@@ -82,12 +91,18 @@ def migrate(
             if schema[1] is None:
                 first = str(schema[0]).split(",")[0].strip().strip('"')
                 connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(first)))
-            return _apply(connection, migrations, contract=contract)
+            return _apply(connection, name, migrations, contract=contract)
+    except psycopg.errors.LockNotAvailable as error:
+        raise JournalBusyError(
+            f"the tables of the journal in {name} were in use for longer than {_WAIT_SECONDS} s, such as by pg_dump or "
+            "a long query; nothing was changed. Try again once that has ended"
+        ) from error
     except psycopg.Error as error:
         raise explain(error, name, then="start again") from error
 
 
-def _apply(connection: PgConnection, migrations: Sequence[Migration], *, contract: bool) -> tuple[int, int]:
+def _apply(connection: PgConnection, name: str, migrations: Sequence[Migration], *, contract: bool) -> tuple[int, int]:
+    connection.execute(f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'")
     found = read_format(connection)
     if found is None:
         connection.execute(
@@ -97,28 +112,42 @@ def _apply(connection: PgConnection, migrations: Sequence[Migration], *, contrac
         connection.execute("INSERT INTO journal_format (version, min_reader, min_writer) VALUES (0, 0, 0)")
         found = Format(0, 0, 0)
     before = found.version
-    for number, each in enumerate(migrations[before:], before + 1):
-        is_contracting = each.min_reader > found.min_reader or each.min_writer > found.min_writer
-        if before and is_contracting and not contract:
-            break
-        for statement in each.statements:
-            connection.execute(statement)
-        found = Format(number, each.min_reader, each.min_writer)
+    last = _last(migrations, before, contract=contract)
+    if last == before:
+        return before, before
+    now = Format(last, migrations[last - 1].min_reader, migrations[last - 1].min_writer)
+    # Before the users are read: a bridge that joins after that waits for this row, and sees the new format.
     connection.execute(
         "UPDATE journal_format SET version = %s, min_reader = %s, min_writer = %s",
-        (found.version, found.min_reader, found.min_writer),
+        (now.version, now.min_reader, now.min_writer),
     )
-    return before, found.version
+    if before and (now.min_reader, now.min_writer) != (found.min_reader, found.min_writer):
+        check_users(connection, name, max(now.min_reader, now.min_writer))
+    for each in migrations[before:last]:
+        for statement in each.statements:
+            connection.execute(statement)
+    return before, last
+
+
+def _last(migrations: Sequence[Migration], before: int, *, contract: bool) -> int:
+    """The format that can be reached from ``before``."""
+    if contract or not before:
+        return len(migrations)
+    contracting = (each for each in range(before + 1, len(migrations) + 1) if _contracts(migrations, each))
+    return next(contracting, len(migrations) + 1) - 1
+
+
+def _contracts(migrations: Sequence[Migration], number: int) -> bool:
+    """Whether the migration to this format contracts."""
+    if number == 1:
+        return False
+    before, each = migrations[number - 2], migrations[number - 1]
+    return (each.min_reader, each.min_writer) != (before.min_reader, before.min_writer)
 
 
 def _needed(migrations: Sequence[Migration]) -> int:
     """The number of the last migration that expands: this version works with or without those that contract."""
-    needed = 1
-    for number in range(2, len(migrations) + 1):
-        before, each = migrations[number - 2], migrations[number - 1]
-        if (each.min_reader, each.min_writer) == (before.min_reader, before.min_writer):
-            needed = number
-    return needed
+    return max(each for each in range(1, len(migrations) + 1) if not _contracts(migrations, each))
 
 
 def check_server(connection: PgConnection, name: str) -> None:
