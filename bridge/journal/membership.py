@@ -40,6 +40,8 @@ class Holding:
         self._hands_over = hands_over
         self._tokens: Mapping[str, int] = {}
         self._surplus: frozenset[str] = frozenset()
+        self._is_reported = True
+        """Whether ``on_change`` was called for what it has now."""
         self._unwanted_by_others: set[str] = set()
         """Names that no other member took although it could."""
         self._beats_left = 0
@@ -84,10 +86,11 @@ class Holding:
             surplus = frozenset()
         else:
             taken_tokens = dict(taken.tokens)
-        changed = taken_tokens != self._tokens or surplus != self._surplus
+        self._is_reported &= taken_tokens == self._tokens and surplus == self._surplus
         self._tokens, self._surplus = taken_tokens, surplus
-        if changed:
+        if not self._is_reported:
             self._on_change()
+            self._is_reported = True
 
     def forget(self) -> None:
         """This process is no member any more."""

@@ -141,6 +141,24 @@ def test_rates_circuits_and_outages_continue(tmp_path: Path, by_ns: int) -> None
     assert "has failed" in fallback.sent[0][0]
 
 
+def test_what_a_bridge_adds_by_the_clock_of_before_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock was set back. The bridge notices that a moment after the courier."""
+    monkeypatch.setattr("bridge.courier.courier._LATE_WRITERS_SECONDS", (0.3, 1.0, 5.0, 15.0))
+    clock, channel = TestClock(), Answering("c", lambda _sent: DELIVERED)
+    with working(tmp_path, [channel], entries=[entry("before", "c")], clock=clock) as work:
+        wait_until(lambda: len(channel.sent) == 1, "the first delivery")
+        clock.step(-HOUR)
+        work.add(entry("after", "c"))
+        wait_until(lambda: len(channel.sent) == 2, "the delivery after the step")
+        work.journal.alerts.append("s", clock.wall_ns() + HOUR, [entry("late", "c")])
+
+        def is_sent() -> bool:
+            work.courier.wake()
+            return len(channel.sent) == 3
+
+        wait_until(is_sent, "the delivery that was due in an hour")
+
+
 def health(work: Working) -> Health:
     return work.journal.deliveries.health().get("c", Health())
 

@@ -32,6 +32,7 @@ from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 NAMES = ("a", "b")
+HOUR_NS = 3600 * 1_000_000_000
 LONG = 100.0
 """Seconds: no test takes so long. A lease is shorter than two minutes."""
 
@@ -147,3 +148,18 @@ def test_a_channel_that_was_never_started_is_given_back(location: DatabaseLocati
                 return len(two.leased._holding.tokens) == 1
 
             wait_until(has_share, "the share of the other courier")
+
+
+def test_what_a_dead_courier_did_not_move_when_the_clock_was_set_back_is_due(
+    location: DatabaseLocation, connection: PgConnection
+) -> None:
+    """It was never tried, so no clock makes it wait; a retry is as far ahead as it was."""
+    with closing(Sharing(location, "new")) as new:
+        now_ns = new.membership.clock.wall_ns()
+        new.alerts.append("s", now_ns + HOUR_NS, [entry("1", *NAMES), entry("2", *NAMES)])
+        connection.execute("UPDATE deliveries SET attempts = 1 WHERE alert_seq = 2")
+        new.membership.start()
+        new.start()
+        wait_until(lambda: [each.sent for each in new.channels.values()] == [[["1"]]] * 2, "the deliveries")
+        waiting = connection.execute("SELECT count(*) FROM deliveries WHERE due_ns > %s", (now_ns + HOUR_NS // 2,))
+        assert waiting.fetchone() == (2,)

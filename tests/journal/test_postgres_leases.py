@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.common.clocks.clock import SystemClock
 from bridge.common.secret import Secret
@@ -248,6 +250,36 @@ def test_what_was_given_up_is_given_up_again_where_a_failover_lost_it(
     one.join()
     one.join()
     assert len(channels.tokens) == 2
+    one.close()
+
+
+def test_an_error_ends_neither_the_beats_nor_what_follows_from_a_change(table: Callable[..., PostgresLeases]) -> None:
+    """A fault in what wants or follows leases is logged. The member stays alive, and the change is reported again."""
+    one = Membership(table("one", 1.0), member("one", 1.0))
+    faults = ["names", "change"]
+    known: list[frozenset[str]] = []
+
+    def names() -> tuple[str, ...]:
+        if threading.current_thread() is one._thread and "names" in faults:
+            faults.remove("names")
+            raise RuntimeError("in the test")
+        return NAMES
+
+    def follow() -> None:
+        if threading.current_thread() is one._thread and "change" in faults:
+            faults.remove("change")
+            raise RuntimeError("in the test")
+        known.append(frozenset(channels.tokens))
+
+    with capture_logs() as logs:
+        one.join()
+        channels = one.hold(CHANNEL, COURIER, names, follow)
+        one.start()
+        wait_until(lambda: known, "the change to be reported")
+    assert known[0] == frozenset(NAMES)
+    assert not faults
+    assert [each["event"] for each in logs] == ["lease not renewed after an internal error"] * 2
+    assert channels.has("a")
     one.close()
 
 

@@ -24,8 +24,6 @@ IS_ALIVE = f"expires BETWEEN clock_timestamp() AND clock_timestamp() + {FAR_AHEA
 """Of a member. One that expires later was last alive before the clock of the database was set back. No lease is so
 long."""
 _RETRY_SECONDS = 0.2
-_COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
-"""A COMMIT that times out while it waits for a synchronous standby is answered as if the standby had it."""
 
 _Row = TypeVar("_Row")
 _Result = TypeVar("_Result")
@@ -162,7 +160,7 @@ class Database:
 
     def _commit(self) -> None:
         try:
-            self._connection.execute(_COMMIT)
+            self._connection.execute("COMMIT")  # PostgreSQL applies no statement_timeout while it waits for a standby
         except psycopg.Error as error:
             if not self._is_lost:
                 self._roll_back()

@@ -1,0 +1,145 @@
+"""What a timeout of the database ends is neither counted as stored nor stored twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from bridge.common.secret import Secret
+from bridge.journal import JournalBusyError
+from bridge.journal.location import DatabaseLocation
+from bridge.journal.members import CHANNEL, COURIER, ROUTER, Member
+from bridge.journal.opening import open_for_router, open_to_read
+from bridge.journal.postgres.connection import connect
+from bridge.journal.postgres.database import Database
+from bridge.journal.postgres.leases import PostgresLeases
+from bridge.journal.postgres.opening import migrate_database
+from tests.support.builders import entries
+from tests.support.postgres import drop_schema, in_schema, new_schema, new_server
+from tests.support.waiting import wait_until
+
+NO_STANDBY = {"wal_level": "replica", "max_wal_senders": "2", "synchronous_standby_names": "gone"}
+MEMBER = Member("one", "bridge", "host", "1.0", 1, (ROUTER, COURIER), 60.0)
+
+
+@pytest.fixture(scope="module")
+def waiting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a server whose commits wait for a standby that does not come."""
+    server = new_server()
+    server.create(NO_STANDBY)
+    local = f"{server.url}&options={quote('-c search_path=j -c synchronous_commit=local', safe='')}"
+    migrate_database(DatabaseLocation(Secret(local), tmp_path_factory.getbasetemp() / "local"), contract=False)
+    yield in_schema(server.url, "j")
+    server.remove()
+
+
+@pytest.fixture
+def location(waiting_server: str, tmp_path: Path) -> DatabaseLocation:
+    return DatabaseLocation(Secret(waiting_server), tmp_path / "local")
+
+
+class Commit:
+    """A call whose COMMIT waits for the standby, in a thread."""
+
+    def __init__(self, url: str, name: str, work: Callable[[], object]) -> None:
+        self._url, self._name = url, name
+        self._thread = threading.Thread(target=work)
+        self._thread.start()
+
+    def waits(self) -> bool:
+        """Whether it waits for the standby once it has ended or waits."""
+        found: list[object] = []
+
+        def is_decided() -> bool:
+            with closing(psycopg.connect(self._url, autocommit=True)) as connection:
+                found[:] = connection.execute(
+                    "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name LIKE %s",
+                    (f"falco-bridge {self._name} %",),
+                ).fetchall()
+            return bool(found) or not self._thread.is_alive()
+
+        wait_until(is_decided, "the COMMIT")
+        return bool(found)
+
+    def goes_on_for(self, seconds: float) -> bool:
+        """Whether it has not ended after that time."""
+        self._thread.join(seconds)
+        return self._thread.is_alive()
+
+    def end(self) -> None:
+        """The server's operator ends the wait."""
+        with closing(psycopg.connect(self._url, autocommit=True)) as connection:
+            connection.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+
+@contextmanager
+def committing(url: str, name: str, work: Callable[[], object]) -> Iterator[Commit]:
+    commit = Commit(url, name, work)
+    try:
+        yield commit
+    finally:
+        commit.end()
+
+
+def test_a_commit_that_waits_for_its_standby_is_not_ended_by_a_timeout(location: DatabaseLocation) -> None:
+    """An operator who cancels it gets the answer that it is made, although no standby has it; a timeout must not."""
+    settings = "; SET statement_timeout = 200"
+    with closing(Database(connect(location, "timed", settings=settings), partial(connect, location, "x"), "db")) as db:
+
+        def change() -> None:
+            with db.transaction() as statements:
+                statements.execute("UPDATE counters SET bytes = 1")
+
+        with committing(location.current_url(), "timed", change) as commit:
+            assert commit.waits()
+            assert commit.goes_on_for(1.0)
+
+
+def test_what_a_member_registers_once_survives_a_failover(location: DatabaseLocation) -> None:
+    """It does not repeat the names of what can be leased; so the standby must have them."""
+    settings = "; SET synchronous_commit = off"
+    with closing(connect(location, "lease", settings=settings)) as connection:
+        leases = PostgresLeases(Database(connection, partial(connect, location, "lease"), "db"), MEMBER)
+        leases.join()
+        with committing(location.current_url(), "lease", lambda: leases.take(CHANNEL, COURIER, ["a"])) as commit:
+            assert commit.waits()
+
+
+def test_a_session_that_ended_before_its_commit_has_stored_nothing(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bridge was frozen in a transaction. It stores the batch again, once."""
+    schema = new_schema()
+    location = DatabaseLocation(Secret(in_schema(postgres, schema)), tmp_path / "local")
+    with closing(open_for_router(location, None, MEMBER)) as journal, closing(connect(location, "test")) as observer:
+        journal.alerts.append("falco", 0, entries(1))
+        commit = Database._commit
+
+        def frozen(database: Database) -> None:
+            monkeypatch.setattr(Database, "_commit", commit)
+            number = database._connection.info.backend_pid
+            is_there = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+            wait_until(lambda: observer.execute(is_there, (number,)).fetchone() == (0,), "the end of the session")
+            commit(database)
+
+        session = journal.alerts._database._connection  # type: ignore[attr-defined]
+        session.execute("SET idle_in_transaction_session_timeout = 100")
+        monkeypatch.setattr(Database, "_commit", frozen)
+        batch = entries(2, 3)
+        with pytest.raises(JournalBusyError):
+            journal.alerts.append("falco", 0, batch)
+        assert journal.history.alert_count() == 1
+        assert journal.alerts.append("falco", 0, batch) == 2
+        with closing(open_to_read(location)) as reader:
+            assert reader.history.alert_count() == 3
+            assert len(list(reader.history.deliveries())) == 3
+    drop_schema(postgres, schema)
