@@ -10,10 +10,21 @@ from operator import attrgetter
 
 import msgspec
 
-from bridge.alert import MISSING, Alert, Priority
+from bridge.alert import MISSING, Priority
 from bridge.channels.message.field_order import ordered
 from bridge.channels.message.message import AlertCounts, Fact, Message, MessageLink
 from bridge.channels.message.remembered import with_context
+from bridge.channels.message.second_line import (
+    PART,
+    SEPARATOR,
+    WHO_FIELDS,
+    action_field,
+    action_of,
+    cluster_of,
+    joined,
+    where_of,
+    who_of,
+)
 from bridge.common.clocks.times import iso_text
 from bridge.common.text import isolated, one_line, shortened, visible
 from bridge.delivery.delivery import Delivery
@@ -22,58 +33,18 @@ from bridge.language.program.template import Lookup, fill, parse_template
 from bridge.routing import NotificationContext
 
 _HEADLINE = 200
-_PART = 160
-"""Maximum length of each part of the second line: where, who and what."""
 _NAME = 100
 _VALUE = 2000
 _TEXT = 8000
 _MAX_FIELDS = 100
-_SEPARATOR = " · "
 _MAX_LISTED = 3
 """Headlines and places that the first two lines of a digest list."""
 
-_WHERE_FIELDS = (
-    ("k8s.ns.name", "k8s.pod.name"),
-    ("ka.target.namespace", "ka.target.resource", "ka.target.name"),
-    ("container.name",),
-    ("container.image.repository",),
-    ("container.id",),
-    ("ct.region",),
-    ("gcp.projectId",),
-    ("github.repo.name",),
-    ("github.repo",),
-    ("okta.org",),
-)
-_WHO_FIELDS = (
-    "cmd.who",
-    "user.name",
-    "ka.user.name",
-    "ct.user",
-    "gcp.user",
-    "okta.actor.alternateid",
-    "okta.actor.name",
-    "github.user",
-)
-_ACTION_FIELDS = (
-    "cmd.text",
-    "proc.cmdline",
-    "proc.name",
-    "ka.verb",
-    "ct.name",
-    "gcp.methodName",
-    "okta.evt.type",
-    "github.type",
-    "evt.type",
-    "bridge.reason",
-)
 _PREFIX = re.compile(
     r"\A(?:\d\d:\d\d:\d\d\.\d{9}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4}): "
     r"(?:Emergency|Alert|Critical|Error|Warning|Notice|Informational|Debug) "
 )
 """What Falco writes before the output of a rule: time and priority, which the message shows already."""
-_RUNNING = frozenset({"exec", "attach", "portforward", "ephemeralcontainers"})
-_NO_CONTAINER = "host"
-"""Falco's container name and id for a process outside of containers. The host name is shown anyway."""
 
 
 def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
@@ -83,9 +54,7 @@ def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
         return _compose(delivery, labels)
     if len(delivery.others) > 1:
         return _compose_group(delivery, context, labels)
-    return replace(
-        with_context(_compose(delivery, labels), context, _WHO_FIELDS), incident=_incident(delivery, context)
-    )
+    return replace(with_context(_compose(delivery, labels), context, WHO_FIELDS), incident=_incident(delivery, context))
 
 
 def _compose_group(delivery: Delivery, context: NotificationContext, labels: Mapping[str, str]) -> Message:
@@ -122,9 +91,9 @@ def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     return Message(
         headline=headline_of(delivery, labels),
         severity=notification.severity,
-        where=_where(alert, labels),
-        who=_first(alert, _WHO_FIELDS),
-        action=_action(alert),
+        where=where_of(alert, labels),
+        who=who_of(alert),
+        action=action_of(alert),
         text=text_of(delivery, labels),
         rule=one_line(alert.rule.strip(), _HEADLINE),
         priority=alert.priority,
@@ -183,20 +152,10 @@ def summary_of(delivery: Delivery, labels: Mapping[str, str]) -> tuple[str, str,
     alert = delivery.alert
     return (
         headline_of(delivery, labels),
-        _where(alert, labels),
-        _first(alert, _WHO_FIELDS),
-        _first(alert, _ACTION_FIELDS),
+        where_of(alert, labels),
+        who_of(alert),
+        action_field(alert),
     )
-
-
-def place_of(alert: Alert, labels: Mapping[str, str]) -> str:
-    """Where an alert happened, as in the second line of its message: ``eu-1 · payments/api-0 on node-3``."""
-    return _where(alert, labels)
-
-
-def deed_of(alert: Alert) -> str:
-    """Who did what, as in the second line of a message: ``root: rm -rf /data``; empty if neither is known."""
-    return ": ".join(isolated(part) for part in (_first(alert, _WHO_FIELDS), _action(alert)) if part)
 
 
 def compose_digest(deliveries: Sequence[Delivery], labels: Mapping[str, str]) -> Message:
@@ -204,12 +163,12 @@ def compose_digest(deliveries: Sequence[Delivery], labels: Mapping[str, str]) ->
     alerts = sorted((compose(each, labels) for each in deliveries), key=lambda each: (each.severity, each.time_ns))
     worst = alerts[0]
     times = [each.time_ns for each in alerts]
-    cluster = _cluster(labels)
-    local = [replace(each, where=each.where.removeprefix(cluster).removeprefix(_SEPARATOR)) for each in alerts]
+    cluster = cluster_of(labels)
+    local = [replace(each, where=each.where.removeprefix(cluster).removeprefix(SEPARATOR)) for each in alerts]
     return Message(
         headline=shortened(f"{len(alerts)} alerts: {_most_important(alerts, _headline)}", _HEADLINE),
         severity=worst.severity,
-        where=_joined(cluster, shortened(_most_important(local, _place), _PART * 2)),
+        where=joined(cluster, shortened(_most_important(local, _place), PART * 2)),
         who="",
         action="",
         text="",
@@ -270,56 +229,6 @@ def lookup_of(delivery: Delivery, labels: Mapping[str, str]) -> Lookup:
         return others.get(name) or alert.get(name)
 
     return value
-
-
-def _where(alert: Alert, labels: Mapping[str, str]) -> str:
-    """``eu-1 · payments/api-0 on node-3``, without the parts that are unknown."""
-    places = ("/".join(filter(None, (_value(alert, name) for name in names))) for names in _WHERE_FIELDS)
-    place = next(filter(None, places), "")
-    parts = (one_line(part, _PART) for part in (place, _short_host(alert.hostname.strip())) if part)
-    return _joined(_cluster(labels), " on ".join(map(isolated, parts)))
-
-
-def _short_host(name: str) -> str:
-    """A host name without its domain; an address as it is."""
-    first, dot, _ = name.partition(".")
-    return first if dot and first and not first.isdigit() else name
-
-
-def _action(alert: Alert) -> str:
-    """What was done: a command line; the request to Kubernetes or AWS: ``exec bash``, ``GetObject from 10.0.0.9``."""
-    if alert.source == "k8s_audit":
-        return one_line(_kubernetes_action(alert), _PART)
-    action = _first(alert, _ACTION_FIELDS)
-    address = _value(alert, "ct.srcip")
-    return one_line(f"{action} from {address}", _PART) if address and action == _value(alert, "ct.name") else action
-
-
-def _kubernetes_action(alert: Alert) -> str:
-    """A subresource that runs something is the action; otherwise the verb and what it acts on."""
-    subresource = _value(alert, "ka.target.subresource")
-    if subresource in _RUNNING:
-        return " ".join(part for part in (subresource, _value(alert, "ka.uri.param[command]")) if part)
-    resource = "/".join(part for part in (_value(alert, "ka.target.resource"), subresource) if part)
-    return " ".join(part for part in (_value(alert, "ka.verb"), resource) if part)
-
-
-def _cluster(labels: Mapping[str, str]) -> str:
-    return one_line(labels.get("cluster", "").strip(), _NAME)
-
-
-def _joined(*parts: str) -> str:
-    return _SEPARATOR.join(part for part in parts if part)
-
-
-def _first(alert: Alert, names: tuple[str, ...]) -> str:
-    return one_line(next((value for name in names if (value := _value(alert, name))), ""), _PART)
-
-
-def _value(alert: Alert, name: str) -> str:
-    """The value of a field; empty if it is blank or says that there is no container."""
-    value = (alert.get(name) or "").strip()
-    return "" if value == _NO_CONTAINER and name.startswith("container.") else value
 
 
 _headline, _place, _rule = attrgetter("headline"), attrgetter("where"), attrgetter("rule")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.alert import Alert, parse_priority
-from bridge.channels.message.compose import deed_of, place_of
+from bridge.channels.message.second_line import deed_of, where_of
 from bridge.console.ask import Act, Ask, Page
 from bridge.operator.model.incidents import ChangeIncidents, IncidentList, IncidentStatus
 from bridge.operator.model.silences import SilenceList
@@ -55,7 +55,7 @@ def _values(ask: Ask) -> dict[str, object]:
 
 
 def _facts(alert: Alert, labels: Mapping[str, str]) -> Facts:
-    return Facts(alert.rule, place_of(alert, labels), deed_of(alert))
+    return Facts(alert.rule, where_of(alert, labels), deed_of(alert))
 
 
 def _held_back(status: Status) -> list[tuple[Reason, int]]:
