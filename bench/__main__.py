@@ -21,6 +21,7 @@ _BENCHES = (
     "grpc_reading",
     "http",
     "files",
+    "commits",
     "end_to_end",
     "fairness",
     "start",

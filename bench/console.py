@@ -22,9 +22,9 @@ from urllib.parse import urlencode
 
 import requests
 
-from bench.end_to_end import start
 from bench.figures import Figure
 from bench.history import fill
+from bench.processes import start
 from bridge.history.index.folder import IndexFolder
 from bridge.history.index.indexer import Indexer, boot_id
 from bridge.journal.opening import open_for_router, open_to_read

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.end_to_end import simulating, start
 from bench.figures import Figure
+from bench.processes import simulating, start
 from bench.routes import routes_text
 from bridge.journal import JournalError
 from bridge.journal.opening import open_to_read
