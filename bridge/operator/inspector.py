@@ -30,8 +30,13 @@ _WAL_SUFFIX = "-wal"
 class IntakeState(Protocol):
     """The parts of the intake that are inspected."""
 
-    counts: Counts
-    nodes: Nodes
+    @property
+    def counts(self) -> Counts:
+        """As in Intake."""
+
+    @property
+    def nodes(self) -> Nodes:
+        """As in Intake."""
 
     @property
     def blocked(self) -> str:

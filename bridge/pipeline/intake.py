@@ -19,6 +19,8 @@ from bridge.journal.protocols import AlertLog
 from bridge.journal.records import NO_MEMORY, MemoryWrite
 from bridge.journal.server_clock import ServerClock
 from bridge.language.program.program import Redaction
+from bridge.pipeline.counts import Counts
+from bridge.pipeline.nodes import Nodes
 from bridge.pipeline.route_faults import RouteFaults
 from bridge.pipeline.shadow.shadow import Shadow, ShadowRoutes
 from bridge.pipeline.terminal.recorder import TerminalRecorder
@@ -84,9 +86,18 @@ class Intake:
         self._faults = RouteFaults()
         self._log = structlog.get_logger("intake")
         self._writer = Writer(alerts, clock=clock, redact_raw=self._redact_raw, on_fault=on_fault)
-        self.counts = self._writer.counts
-        self.nodes = self._writer.nodes
+        self._tally = self._writer.tally
         self.traces = self._writer.traces
+
+    @property
+    def counts(self) -> Counts:
+        """What was accepted and decided since the start."""
+        return self._tally.counts
+
+    @property
+    def nodes(self) -> Nodes:
+        """What is known of each node."""
+        return self._tally.nodes
 
     def accept(self, batch: Batch) -> None:
         """Store the batch and everything that follows from it. Returns once it is on disk.
@@ -302,6 +313,9 @@ class Intake:
         alerts = [alert for alert in completed if not is_material(alert)]
         recorder = self._recorder
         observations = [] if recorder is None else recorder.receive(completed)
+        if not observations and len(alerts) == len(completed):
+            commands = [] if recorder is None else recorder.finished()
+            return ([*alerts, *commands], commands) if commands else (alerts, ())
         now_ns = min(batch.received_ns, self._timeline.now_ns())
         if len(alerts) < len(completed):
             self.counts.material[batch.source_name] += len(completed) - len(alerts)

@@ -21,8 +21,7 @@ from bridge.journal.busy import retry_while_busy
 from bridge.journal.protocols import AlertLog
 from bridge.journal.records import NO_MEMORY
 from bridge.pipeline.alert_traces import AlertTraces
-from bridge.pipeline.counts import Counts
-from bridge.pipeline.nodes import Nodes
+from bridge.pipeline.tally import Tally
 from bridge.pipeline.writes import Write, unstorable
 from bridge.sources.contract import Aborted, Batch
 
@@ -51,8 +50,7 @@ class Writer:
         self._on_fault = on_fault
         self._aborted = threading.Event()
         self._log = structlog.get_logger("intake")
-        self.counts = Counts()
-        self.nodes = Nodes()
+        self.tally = Tally()
         self.traces = AlertTraces(clock=clock)
         """Traces of what is committed. Off until it is given settings."""
         self.blocked = ""
@@ -84,8 +82,7 @@ class Writer:
                 raise
             bare = replace(write, entries=(), memory=NO_MEMORY, rejected=(*write.rejected, cause))
             return self.store(bare, batch)
-        self.counts.add(write.source_name, write.received_ns, write.entries, len(write.rejected), seconds)
-        self.nodes.add(write.source_name, write.received_ns, write.entries)
+        self.tally.add(write, seconds)
         self.traces.committed(write, time.perf_counter() - started)
         return deliveries
 

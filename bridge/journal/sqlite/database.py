@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -87,31 +87,45 @@ class Database:
             self._let_sqlite_wait()
             return int(self._connection.execute(statement, parameters).fetchone()[0])
 
-    @contextmanager
-    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[sqlite3.Connection]:
         """A write transaction: all or nothing. A failed COMMIT leaves it open, so it is rolled back too.
 
         One that is not ``durable`` survives a killed process; it may be lost with the machine. A durable one is synced
         after the write lock is released, so that router and courier do not wait for each other's syncs. Another
         process may read it before that.
         """
-        connection = self._connection
+        return _Transaction(self, durable=durable)
+
+    def begin(self) -> sqlite3.Connection:
+        """Begin a write transaction. ``commit`` or ``roll_back`` follows."""
         try:
             self._begin()
-            yield connection
+        except sqlite3.Error as error:
+            self.roll_back()
+            raise explain(error, self.path) from error
+        return self._connection
+
+    def commit(self, *, durable: bool) -> None:
+        """Commit the transaction, or roll it back where that fails."""
+        connection = self._connection
+        try:
             connection.execute("COMMIT")
             if durable:
                 self._sync_log()
         except BaseException as error:
-            if connection.in_transaction:
-                with self._explained():
-                    connection.execute("ROLLBACK")
+            self.roll_back()
             if isinstance(error, sqlite3.Error):
                 raise explain(error, self.path) from error
             raise
         if self._copier is not None:
             self._copier.committed(connection.total_changes)
         self.verify()
+
+    def roll_back(self) -> None:
+        """Undo the transaction, if there is one."""
+        if self._connection.in_transaction:
+            with self._explained():
+                self._connection.execute("ROLLBACK")
 
     def _begin(self) -> None:
         """Take the write lock. The other process holds it for less than the time that SQLite would sleep."""
@@ -170,6 +184,27 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
+
+
+class _Transaction:
+    """A context manager, which begins each commit. One that is a generator costs twice as much."""
+
+    __slots__ = ("_database", "_durable")
+
+    def __init__(self, database: Database, *, durable: bool) -> None:
+        self._database = database
+        self._durable = durable
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._database.begin()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None:
+            self._database.commit(durable=self._durable)
+            return
+        self._database.roll_back()
+        if isinstance(error, sqlite3.Error):
+            raise explain(error, self._database.path) from error
 
 
 def _file_at(path: str) -> tuple[int, int] | None:

@@ -63,7 +63,7 @@ class StuckCommit:
         """A commit begins, in this thread."""
         if self._clock is None and hasattr(time, "pthread_getcpuclockid"):
             self._clock = time.pthread_getcpuclockid(get_ident())
-        self._cpu = self._used()
+        self._cpu = 0.0 if self._clock is None else time.thread_time()
         self._started = time.monotonic()
 
     def end(self) -> None:

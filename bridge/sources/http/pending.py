@@ -52,14 +52,29 @@ class _Handover:
         self._arrived = threading.Lock()
         """Free once something was put after the last wait."""
         self._arrived.acquire()
+        self._wakes = False
 
     def __bool__(self) -> bool:
         """Whether ``take`` returns something at once."""
         return bool(self._lists)
 
     def put(self, requests: list[PendingRequest] | None) -> None:
-        """Pass on a list, or None for the end. Thread-safe."""
+        """Pass on a list, or None for the end, and wake the other thread. Thread-safe."""
         self._lists.append(requests)
+        self._wake()
+
+    def put_later(self, requests: list[PendingRequest]) -> None:
+        """Pass on a list. The other thread is woken by ``wake``, or takes it before."""
+        self._lists.append(requests)
+        self._wakes = True
+
+    def wake(self) -> None:
+        """Wake the other thread for what ``put_later`` passed on. Both are called by the same thread."""
+        if self._wakes:
+            self._wakes = False
+            self._wake()
+
+    def _wake(self) -> None:
         with suppress(RuntimeError):  # free already
             self._arrived.release()
 
@@ -109,19 +124,27 @@ class PendingRequests:
         self._weight += weight
         self._open.append(request)
         if at_once and not self._arrived:
-            self._handover.put([request])
+            self._handover.put_later([request])
             return True
         if not self._arrived:
             self._loop.call_soon(self._pass_on)
         self._arrived.append(request)
         return True
 
+    def before_wait(self) -> None:
+        """Wake the committer's thread for what was put. Called when the loop's thread is about to wait for events.
+
+        Woken earlier, it would wait for the interpreter's lock, and both threads would switch once more.
+        """
+        self._handover.wake()
+
     def take(self) -> list[PendingRequest] | None:
         """Wait for requests and take up to a batch of them. Returns None once stopped. For the committer's thread."""
         gathering = self._gathering_time()
         while not self._stopped and (not self._left or self._handover):
             self._get(None)
-        self._gather(time.monotonic() + gathering)
+        if gathering:
+            self._gather(time.monotonic() + gathering)
         if self._aborted or not self._left:
             return None
         taken = self._batch()
@@ -193,4 +216,4 @@ class PendingRequests:
     def _pass_on(self) -> None:
         if self._arrived:
             arrived, self._arrived = self._arrived, []
-            self._handover.put(arrived)
+            self._handover.put_later(arrived)

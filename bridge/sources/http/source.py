@@ -8,6 +8,7 @@ disk is full or stalled, requests are held in memory up to a limit and answered 
 from __future__ import annotations
 
 import asyncio
+import selectors
 import socket
 import ssl
 import threading
@@ -47,6 +48,18 @@ _OTHER_ORIGIN = Reply(403, "web pages may not post; add the page's origin to the
 _NO_POST = Reply(405, "send alerts with POST, as Falco's http_output does")
 _HEALTH_PATHS = {"ping", "healthz"}
 _FULL = Reply(507, "the disk cannot be written and the memory for held alerts is full; the alert was not accepted")
+
+
+class _Selector(selectors.DefaultSelector):
+    """Calls ``before_wait`` whenever the loop is about to wait for events."""
+
+    before_wait: Callable[[], None] | None = None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """As in the base class."""
+        if self.before_wait is not None:
+            self.before_wait()
+        return super().select(timeout)
 
 
 class HttpSource:
@@ -95,8 +108,10 @@ class HttpSource:
 
     def run(self, accept: Accept) -> None:
         """Serve until stopped. Every alert that was answered with 200 is committed."""
-        loop = self._loop = asyncio.new_event_loop()
+        selector = _Selector()
+        loop = self._loop = asyncio.SelectorEventLoop(selector)
         pending = self._pending = PendingRequests(self._limits, loop)
+        selector.before_wait = pending.before_wait
         self._error, self._unfinished, self._closing, self._stuck = None, 0, False, False
         self._committed = deque()
         self._committer = Committer(self.name, pending, self._state.counting(accept), self._answer, self._zone)
@@ -309,8 +324,8 @@ class HttpSource:
         For several, waking it costs less than their writes would cost while both threads run.
         """
         request, reply = answers[0]
+        self._committed.append(answers)  # first: whoever has the answer may ask how many are not committed
         is_sent = len(answers) == 1 and reply.status < _FIRST_ERROR and request.response.send(reply)
-        self._committed.append(answers)
         if not is_sent:
             self._call_soon(self._settle)
 
