@@ -26,7 +26,7 @@ from bridge.routing.memory.pipeline import Emission
 from bridge.routing.notification import Notification
 from bridge.routing.partitions.matches import Match
 from bridge.routing.partitions.merging import may_merge, merged
-from bridge.routing.partitions.split import SharedEngine, offer, take
+from bridge.routing.partitions.split import SharedEngine, not_decided, offer, take
 from bridge.routing.redaction import Redactor
 from bridge.routing.silences import NO_SILENCES, Silences, StoredAlert, none_stored
 from bridge.routing.state import State, Timer
@@ -152,7 +152,7 @@ class Router:
         The alert itself is silenced if the original was; other alerts are those that are ``stored``.
         """
         if self.shared is None:
-            return NOTHING
+            return Routed(tuple(not_decided(each) for each in match.routes), ())
         turn = Turn(
             state,
             match.received_ns,
@@ -160,13 +160,11 @@ class Router:
         )
         return self._in_order(take(self.program, self.shared, match, turn, self._incident_channels))
 
-    def knows(self, match: Match) -> bool:
-        """Whether all routes of the match are those of this program, and all conditions that it meets."""
-        shared = self.shared
-        if shared is None:
-            return False
-        routes = all(shared.matched(each) is not None for each in match.routes)
-        return routes and all(shared.watched(each) is not None for each in match.watches)
+    def unknown(self, match: Match) -> tuple[bytes, ...]:
+        """The ids of the routes of a match, and of conditions that it meets, that this program does not have."""
+        if self.shared is None:
+            return (*(each.stages for each in match.routes), *(each.clause for each in match.watches))
+        return tuple(self.shared.unknown(match))
 
     def may_merge(self, notification: Notification) -> bool:
         """Whether others about its alert to its channel can become one with it."""

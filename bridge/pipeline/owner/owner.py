@@ -19,6 +19,7 @@ from bridge.journal.partitions import Committed, Merging, Partitions, PartitionW
 from bridge.pipeline.counts import OwnerCounts
 from bridge.pipeline.owner.calls import Calls
 from bridge.pipeline.owner.partition import Deciding, OwnedPartition
+from bridge.pipeline.owner.unknown_routes import UnknownRoutes
 from bridge.pipeline.services.background import Background
 from bridge.pipeline.services.look_back import ReplacedError
 from bridge.routing.decision import Fault
@@ -80,6 +81,7 @@ class Owner(Background):
         self._leases = leases
         self._router = router
         self._previous: Router | None = None
+        self._unknown_routes = UnknownRoutes()
         self._clock = clock
         self._timeline = Timeline(clock, follows_drift=True)
         self._steps_ns: int | None = None
@@ -161,7 +163,9 @@ class Owner(Background):
         if not self._owned:
             return loading
         now_ns = self._timeline.now_ns()
-        deciding = Deciding(self._router, self._previous, self._silences(), self._alerts, now_ns)
+        deciding = Deciding(
+            self._router, self._previous, self._silences(), self._alerts, now_ns, self._unknown_routes
+        )  # fmt: skip
         for request in self._partitions.requests(list(self._owned)):
             self._owned[request.partition].answer(request, self._router, now_ns)
         waiting = self._matches()
@@ -226,6 +230,7 @@ class Owner(Background):
         now_ns = self._timeline.now_ns()
         while self._next_router:
             self._previous, self._router = self._router, self._next_router.pop(0)
+            self._unknown_routes.forget()
             self._retire_ns = self._clock.monotonic_ns() + int(_PREVIOUS_SECONDS * 1e9)
             for part in self._owned.values():
                 self._begin(part.state, now_ns)

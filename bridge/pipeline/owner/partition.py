@@ -12,16 +12,16 @@ from bridge.alert import Alert
 from bridge.common.clocks.clock import Step
 from bridge.journal.partitions import PartitionWrite, StoredMatch, StoredRequest
 from bridge.pipeline.owner.requests import Answer, RequestKind, decode_request, encode
+from bridge.pipeline.owner.unknown_routes import UnknownRoutes
 from bridge.routing import Decision, Notification, Routed
 from bridge.routing.decision import Fault
 from bridge.routing.memory.clock_steps import follow
 from bridge.routing.partitions.matches import Match, decode_match
+from bridge.routing.partitions.split import NOT_AT_OWNER
 from bridge.routing.router import Router
 from bridge.routing.silences import Silences
 from bridge.routing.state import State, Timer
 
-_UNKNOWN_NS = 5_000_000_000
-"""How long a match waits whose routes the owner does not know: it uses the fleet's next routes a moment later."""
 _TIMERS = 300
 """How many timers fire at most before the next matches are read."""
 
@@ -37,14 +37,16 @@ class Deciding:
     alerts: Callable[[Collection[str]], dict[str, Alert]]
     """Stored alerts by id, for silences over what is held."""
     now_ns: int
+    unknown_routes: UnknownRoutes = field(default_factory=UnknownRoutes)
 
-    def knows(self, match: Match) -> bool:
-        """Whether one of the routers knows the routes of the match."""
-        return self.router.knows(match) or (self.previous is not None and self.previous.knows(match))
+    def should_wait(self, match: Match) -> bool:
+        """Whether the routes of the match may be known soon."""
+        routers = (self.router,) if self.previous is None else (self.router, self.previous)
+        return self.unknown_routes.should_wait(match, routers, self.now_ns)
 
     def router_for(self, match: Match) -> Router:
-        """The one that knows the routes of the match."""
-        if self.previous is None or self.router.knows(match) or not self.previous.knows(match):
+        """The one that knows the routes of the match; the present one if none does."""
+        if self.previous is None or not self.router.unknown(match) or self.previous.unknown(match):
             return self.router
         return self.previous
 
@@ -74,8 +76,6 @@ class OwnedPartition:
         """As in PartitionWrite."""
         self._decided_ns = 0
         """The time of the latest decision about a match."""
-        self._waits: tuple[int, int] | None = None
-        """The match that waits for its routes, and since when."""
         self._log = structlog.get_logger("owner")
 
     def follow(self, step: Step, steps_ns: int) -> None:
@@ -96,7 +96,7 @@ class OwnedPartition:
                 self._log.error("match unreadable; skipped", partition=self.number, problem=str(error))
                 self.outcome.consumed.append(stored.alert_seq)
                 continue
-            if not deciding.knows(match) and self._is_young(stored.alert_seq, deciding.now_ns):
+            if deciding.should_wait(match):
                 return False
             self.outcome.consumed.append(stored.alert_seq)
             self._decided_ns = max(self._decided_ns, min(match.received_ns, deciding.now_ns))
@@ -106,13 +106,9 @@ class OwnedPartition:
             router = deciding.router_for(match)
             routed = router.take(self.state, match, deciding.silences, lambda each: _stored(deciding, each))
             self._add(routed, stored.alert_seq)
+            unknown = [each.route for each in routed.decisions if each.detail == NOT_AT_OWNER]
+            deciding.unknown_routes.report(unknown, deciding.now_ns)
         return True
-
-    def _is_young(self, alert_seq: int, now_ns: int) -> bool:
-        """Whether a match of unknown routes came a moment ago."""
-        if self._waits is None or self._waits[0] != alert_seq:
-            self._waits = alert_seq, now_ns
-        return abs(now_ns - self._waits[1]) < _UNKNOWN_NS
 
     def fire(self, now_ns: int, deciding: Deciding) -> bool:
         """Fire timers that are due. Returns whether there may be more of them."""

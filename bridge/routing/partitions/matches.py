@@ -36,6 +36,8 @@ class RouteMatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     stages: bytes
     """The ids of the route's clauses in order, joined; the last one is that of its incidents."""
     passage: Passage
+    name: str = ""
+    """The route's name, for an owner that does not have the route."""
 
 
 class Match(msgspec.Struct, frozen=True, array_like=True, gc=False):

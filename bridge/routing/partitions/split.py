@@ -27,6 +27,8 @@ from bridge.routing.partitions.placement import RoutePartitions
 from bridge.routing.reason import Reason
 from bridge.routing.state import KEYS_PER_TABLE, State
 
+NOT_AT_OWNER = "the bridge that owns its memory does not have this route"
+"""The detail of such a decision."""
 _ROOM = 2
 """How much more than its share of a clause's keys a partition may have: keys are spread unevenly."""
 
@@ -82,7 +84,8 @@ class SharedEngine:
     def route_match(self, pipeline: Pipeline, alert: tuple[Alert, Alert], event_ns: int) -> tuple[int, RouteMatch]:
         """The match of a route, and its partition. ``alert`` is the original and the redacted one."""
         passage = pipeline.passage(*alert, event_ns)
-        return self._partitions[pipeline.index].of_passage(passage), RouteMatch(self._stages[pipeline.index], passage)
+        found = RouteMatch(self._stages[pipeline.index], passage, pipeline.route.name)
+        return self._partitions[pipeline.index].of_passage(passage), found
 
     def watched(self, match: WatchMatch) -> tuple[Pipeline, Watch] | None:
         """The clause that watches; None if no route has it."""
@@ -103,7 +106,13 @@ class SharedEngine:
         known = tuple(key for key in wanted if key is not None)
         if len(known) < len(wanted):
             return None
-        return self.engine.pipelines[index], RouteMatch(stages, msgspec.structs.replace(match.passage, keys=known))
+        passage = msgspec.structs.replace(match.passage, keys=known)
+        return self.engine.pipelines[index], RouteMatch(stages, passage, match.name)
+
+    def unknown(self, match: Match) -> Iterator[bytes]:
+        """The ids of the routes and clauses of a match that this program does not have."""
+        yield from (each.stages for each in match.routes if self.matched(each) is None)
+        yield from (each.clause for each in match.watches if self.watched(each) is None)
 
     def _clause(self, index: int, watch: Watch) -> bytes:
         return self._stages[index][watch.stage * ID_SIZE : (watch.stage + 1) * ID_SIZE]
@@ -183,6 +192,8 @@ def take(
         known = shared.matched(route)
         if known is not None:
             _enter(*known, match, turn, found)
+        else:
+            found.decisions.append(not_decided(route))
     if state.is_too_large:
         found.held += shared.engine.evict(state, now_ns, silenced, found.faults)
     notifications: tuple[Notification, ...] = ()
@@ -193,6 +204,11 @@ def take(
         )  # fmt: skip
     notifications += notify(program, found.held, incident_channels)
     return Routed(tuple(found.decisions), notifications, tuple(found.faults))
+
+
+def not_decided(route: RouteMatch) -> Decision:
+    """The decision about a route that the owner does not have."""
+    return Decision(route.name, Reason.FAILED, (), NOT_AT_OWNER)
 
 
 def _enter(pipeline: Pipeline, route: RouteMatch, match: Match, turn: Turn, found: Found) -> None:

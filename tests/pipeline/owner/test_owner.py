@@ -8,12 +8,14 @@ from random import Random
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.alert import Alert
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.postgres.appending.new_deliveries import MERGE_NS
 from bridge.journal.retention import RetentionPolicy
 from bridge.routing import Notification, Reason
+from bridge.routing.partitions.split import NOT_AT_OWNER
 from bridge.routing.router import Router
 from bridge.routing.state import State, Timer
 from tests.conftest import FULL
@@ -169,9 +171,38 @@ def test_a_match_of_the_next_routes_waits_until_the_owner_uses_them(location: Da
         fleet.receive(received([(1, 0, "a", "p", "v")])[0][1], now + SECOND)
         fleet.turn()
         assert fleet.connection.execute("SELECT count(*) FROM matches").fetchone() == (1,)
-        fleet.clock.now += 10 * SECOND
+        fleet.clock.now += 20 * SECOND
         fleet.turn()
         assert fleet.connection.execute("SELECT count(*) FROM matches").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("has_memory", [True, False], ids=["other routes", "no memory"])
+def test_a_route_that_an_owner_never_gets_fails_once_it_has_waited(
+    location: DatabaseLocation, has_memory: bool
+) -> None:
+    """Its decision is not pending for ever, the log says why, and the matches behind it wait once, not each for itself."""
+    both = program_of(
+        'route "r" { when rule = a throttle 1 per 10s by k8s.pod.name to chat } '
+        'route "z" { when rule in (a, b) throttle 1 per 10s by k8s.pod.name to chat }'
+    )
+    program = THROTTLED if has_memory else program_of('route "p" { when rule = z to chat }')
+    of_r = "sent" if has_memory else f"failed {NOT_AT_OWNER}"
+    with fleet_of(location, program, owners=1) as fleet, capture_logs() as logs:
+        fleet.router = fleet.made(both)
+        fleet.receive(received([ALERT])[0][1], START)
+        fleet.turn()
+        assert "z pending " in next(iter(decided(fleet).values()))
+        fleet.clock.now += 20 * SECOND
+        fleet.turn()
+        (lines,) = decided(fleet).values()
+        assert [line.rstrip() for line in lines] == [f"r {of_r}", f"z failed {NOT_AT_OWNER}"]
+        for number in range(3):
+            fleet.receive(received([(0, 0, "b", "p", str(number))])[0][1], fleet.clock.now)
+        fleet.turn()
+        assert not any(" pending" in line for lines in decided(fleet).values() for line in lines)
+        assert fleet.owners[0].counts.decisions["z", Reason.FAILED] == 4
+        reported = [each["route"] for each in logs if each["event"] == "route unknown; its matches are not decided"]
+        assert reported == (["z"] if has_memory else ["r", "z"])
 
 
 def test_a_failover_that_lost_a_summary_sends_it_again(location: DatabaseLocation) -> None:
