@@ -31,6 +31,21 @@ function element(name, className, content) {
   return made;
 }
 
+// What screen readers hear, politely and when nothing was typed for a second: one short sentence, never twice.
+const heard = {
+  timer: 0,
+  LONGEST: 200,
+
+  say(sentence, delay = 1000) {
+    clearTimeout(this.timer);
+    const short = sentence.length > this.LONGEST ? sentence.slice(0, this.LONGEST) + " …" : sentence;
+    this.timer = setTimeout(() => {
+      const place = document.getElementById("heard");
+      if (place.textContent !== short) place.textContent = short;
+    }, delay);
+  },
+};
+
 const problems = {
   found: [],
   checked: "",
@@ -59,11 +74,18 @@ const problems = {
   go(each) {
     text.focus();
     text.setSelectionRange(each.start, Math.max(each.start, each.end));
+    heard.say("line " + each.line + ", " + this.sentence(each), 100);
   },
 
-  next() {
-    const own = this.found.filter((each) => each.start !== null).sort((a, b) => a.start - b.start);
-    if (own.length) this.go(own.find((each) => each.start > text.selectionStart) || own[0]);
+  // To the problem after the cursor, or the one before it; from the last one to the first one.
+  move(step) {
+    const own = this.found.filter((each) => each.start !== null).sort((a, b) => step * (a.start - b.start));
+    if (own.length) this.go(own.find((each) => step * (each.start - text.selectionStart) > 0) || own[0]);
+    else heard.say("no problems in this text", 100);
+  },
+
+  sentence(each) {
+    return each.severity + ": " + (each.hint ? each.message + "; " + each.hint : each.message);
   },
 
   // The text may have changed since it was checked: then the same fix has another place.
@@ -110,6 +132,11 @@ const problems = {
     if (!answer.items) status.textContent = answer.detail;
     else if (!this.found.length) status.textContent = "no problem found";
     else status.textContent = this.found.length + answer.more + (this.found.length + answer.more === 1 ? " problem" : " problems");
+    if (answer.items && answer.usable) text.removeAttribute("aria-invalid");
+    else if (answer.items) text.setAttribute("aria-invalid", "true");
+    if (completion.open) { /* the options are being read */ }
+    else if (!this.found.length) heard.say(answer.items ? "checked: no problems" : answer.detail);
+    else heard.say(status.textContent + "; line " + this.found[0].line + ", " + this.sentence(this.found[0]));
     document.getElementById("problems").replaceChildren(...this.found.map((each) => this.item(each)));
     this.mark();
   },
@@ -137,34 +164,46 @@ function later() {
   checking.timer = setTimeout(check, 250);
 }
 
+// The text field keeps the focus; the chosen option is its active descendant. Any other move of the cursor closes the list.
 const completion = {
   items: [],
   start: 0,
+  place: 0,
   chosen: 0,
   asked: 0,
+  PAGE: 10,
 
   get open() { return !document.getElementById("options").hidden; },
 
   async show() {
     const number = ++this.asked;
-    const answer = await ask("completions", { offset: text.selectionStart });
-    if (number !== this.asked || !answer.items) return;
-    this.items = answer.items;
+    this.place = text.selectionStart;
+    const answer = await ask("completions", { offset: this.place });
+    if (number !== this.asked || text.selectionStart !== this.place) return;
+    this.items = answer.items || [];
+    if (!this.items.length) { this.close(); this.report(answer.detail || "nothing to complete here"); return; }
     this.start = answer.start;
-    this.chosen = 0;
     const list = document.getElementById("options");
     list.replaceChildren(...this.items.map((each, index) => this.option(each, index)));
-    list.hidden = !this.items.length;
-    if (this.items.length) this.choose(0);
-    else { this.close(); document.getElementById("checked").textContent = "nothing to complete here"; }
+    list.hidden = false;
+    text.setAttribute("aria-controls", "options");
+    this.choose(0);
+    heard.say(this.items.length + (this.items.length === 1 ? " completion" : " completions"), 300);
+  },
+
+  report(sentence) {
+    document.getElementById("checked").textContent = sentence;
+    heard.say(sentence, 100);
   },
 
   option(each, index) {
     const made = element("li");
     made.id = "option-" + index;
     made.setAttribute("role", "option");
+    made.setAttribute("aria-posinset", String(index + 1));
+    made.setAttribute("aria-setsize", String(this.items.length));
     made.append(element("code", "", each.label), " ", element("span", "quiet", each.detail));
-    made.addEventListener("mousedown", (event) => { event.preventDefault(); this.chosen = index; this.accept(); });
+    made.addEventListener("mousedown", () => { this.chosen = index; this.accept(); });
     return made;
   },
 
@@ -174,6 +213,10 @@ const completion = {
     for (const [at, each] of [...options].entries()) each.setAttribute("aria-selected", String(at === this.chosen));
     options[this.chosen].scrollIntoView({ block: "nearest" });
     text.setAttribute("aria-activedescendant", "option-" + this.chosen);
+  },
+
+  turn(step) {
+    this.choose(Math.max(0, Math.min(this.items.length - 1, this.chosen + step)));
   },
 
   accept() {
@@ -186,14 +229,21 @@ const completion = {
     this.asked++;
     document.getElementById("options").hidden = true;
     text.removeAttribute("aria-activedescendant");
+    text.removeAttribute("aria-controls");
+  },
+
+  moved() {
+    if (this.open && text.selectionStart !== this.place) this.close();
   },
 
   key(event) {
+    if (event.isComposing) return;
     if (event.key === " " && event.ctrlKey) { event.preventDefault(); this.show(); return; }
-    if (event.key === "F8") { event.preventDefault(); problems.next(); return; }
-    if (!this.open) return;
+    if (event.key === "F8") { event.preventDefault(); problems.move(event.shiftKey ? -1 : 1); return; }
+    if (!this.open || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
     const act = {
       ArrowDown: () => this.choose(this.chosen + 1), ArrowUp: () => this.choose(this.chosen - 1),
+      PageDown: () => this.turn(this.PAGE), PageUp: () => this.turn(-this.PAGE),
       Enter: () => this.accept(), Tab: () => this.accept(), Escape: () => this.close(),
     }[event.key];
     if (act) { event.preventDefault(); act(); }
@@ -206,6 +256,8 @@ async function watch(running) {
     try {
       const state = await (await fetch(running.dataset.state)).json();
       document.getElementById("progress").textContent = state.done + " of " + state.all;
+      document.getElementById("bar").max = Math.max(1, state.all);
+      document.getElementById("bar").value = state.done;
       if (!state.running) {
         sessionStorage.setItem(running.dataset.state, text.value); // what was typed meanwhile
         location.reload();
@@ -232,6 +284,8 @@ if (form) {
   text.addEventListener("keydown", (event) => completion.key(event));
   text.addEventListener("scroll", () => problems.scroll());
   text.addEventListener("blur", () => completion.close());
+  document.getElementById("options").addEventListener("mousedown", (event) => event.preventDefault()); // the text keeps the focus
+  document.addEventListener("selectionchange", () => completion.moved());
   document.getElementById("complete").addEventListener("click", () => { text.focus(); completion.show(); });
   check();
 }

@@ -83,7 +83,10 @@ function follow(place) {
     const seconds = (Date.now() - begun) / 1000;
     rate.textContent = (seen / Math.max(seconds, 1)).toFixed(1) + " a second; " + hidden + " not shown";
   };
-  source.onerror = () => { rate.textContent = "the connection is lost; trying again"; };
+  // Only this is read aloud: the rate changes twice a second.
+  const connection = document.getElementById("connection");
+  source.onopen = () => { connection.textContent = ""; };
+  source.onerror = () => { connection.textContent = "the connection is lost; trying again"; };
 }
 
 localize(document);
