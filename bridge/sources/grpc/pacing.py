@@ -9,7 +9,7 @@ A Falco that stops while a ``get`` is open may abort: the thread that ends the c
 completion queue that is being shut down (userspace/falco/grpc_request_context.cpp, ``end``). Without a pause, a call is
 open nearly all the time while alerts arrive. Alerts of the pause are read together, which costs less.
 """
-SHORTEST_SECONDS = 0.0005
+SHORTEST_SECONDS = 0.0007
 """The pause while each read returns many messages: committing them takes longer."""
 _MANY, _FEW = 8, 4
 """The pause becomes shorter after more messages than the first, and longer after fewer than the second."""
