@@ -21,6 +21,7 @@ from bridge.config.schema.listeners import AdminSettings, MetricsSettings
 from bridge.config.schema.routes import RouteGroupSettings
 from bridge.config.schema.sources import DiscoverSettings, GrpcSettings, HttpSettings, SourceSettings
 from bridge.config.schema.values import ListenAddress
+from bridge.journal.location import hosts_and_parameters
 from bridge.journal.members import INTAKE
 from bridge.language.diagnostics.diagnostic import Code
 
@@ -28,6 +29,8 @@ _SOURCES = "[{http: 127.0.0.1:2801}]"
 _LONGEST_ATTEMPT_SECONDS = 3600.0
 _SHORTEST_HEARTBEAT_SECONDS = 10.0
 _SHORTEST_LEASE_SECONDS, _LONGEST_LEASE_SECONDS = 0.5, 60.0
+_NO_WRITES, _ANY = frozenset({"read-only", "standby"}), frozenset({"any", "prefer-standby"})
+"""Values of ``target_session_attrs``."""
 _ORIGIN = re.compile(r"https?://[^\s/*?#@]+/?|null")
 _ALL_HOSTS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared, not bound
 
@@ -212,10 +215,23 @@ def _journal(binder: Binder, journal: JournalSettings | None) -> None:
     if journal.standby and journal.url is None:
         message = "`standby` needs a `url`: bridges do not share a file"
         binder.error(Code.CONFLICT, ("journal", "standby"), message, "add `url`, or remove it")
+    if journal.lease != JournalSettings().lease and (journal.url is None or journal.standby):
+        binder.error(Code.CONFLICT, ("journal", "lease"), "`lease` is for the bridges of a fleet",
+                     "remove `standby`, or `lease`" if journal.standby else "add `url`, or remove it")  # fmt: skip
+    if journal.url is not None and (wrong := _reads_only(journal.url.reveal())):
+        message = f"`target_session_attrs={wrong}` may choose a server that accepts no writes"
+        binder.error(Code.INVALID_VALUE, ("journal", "url"), message, "remove it: the bridge uses the one that does")
     if journal.path.is_dir():
         place: Place = ("journal", "path") if ("journal", "path") in binder.spans else ("journal",)
         binder.error(Code.INVALID_VALUE, place, f"the journal is a file, and {journal.path} is a folder",
                      "name a file in it, such as journal.db")  # fmt: skip
+
+
+def _reads_only(url: str) -> str:
+    """The wanted state of servers, where one that accepts no writes has it."""
+    hosts, parameters = hosts_and_parameters(url)
+    wanted = parameters.get("target_session_attrs", "")
+    return wanted if wanted in _NO_WRITES or (wanted in _ANY and len(hosts) > 1) else ""
 
 
 def _roles(binder: Binder, roles: tuple[str, ...], journal: JournalSettings | None) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from bridge.config.fleet import fleet_warnings
 from bridge.config.load import LoadedConfig
 from bridge.config.schema.sources import FileSettings
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
@@ -15,11 +16,12 @@ _GLOB = re.compile(r"[*?\[]")
 
 
 def config_warnings(loaded: LoadedConfig) -> list[Diagnostic]:
-    """What is suspicious in the text, and the folders of file sources that do not exist here."""
+    """What is suspicious in the text or surprising in a fleet, and folders of file sources that do not exist here."""
     if loaded.config is None:
         return list(loaded.warnings)
     return [
         *loaded.warnings,
+        *fleet_warnings(loaded),
         *(Diagnostic(Code.MISSING_FOLDER, f"there is no folder {folder}", span, "create it, or name another")
           for folder, span in dict(_folders(loaded)).items() if not folder.is_dir()),
     ]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from bridge.common.secret import Secret, revealed
 
@@ -139,3 +139,18 @@ def passwords_in(url: str) -> frozenset[str]:
     parameters = [piece.partition("=") for piece in split.query.split("&")]
     found = [user_and_password.partition(":")[2], *(value for name, _, value in parameters if name == "password")]
     return frozenset(filter(None, found))
+
+
+def hosts_and_parameters(url: str) -> tuple[list[str], dict[str, str]]:
+    """The hosts of a connection URI, without ports, and its parameters. Sockets are hosts that begin with a slash."""
+    main, _, query = url.partition("://")[2].partition("?")
+    parameters = {name: values[-1] for name, values in parse_qs(query).items()}
+    listed = main.partition("/")[0].rpartition("@")[2] or parameters.get("host", "")
+    hosts = [unquote(each) for each in listed.split(",")]
+    return [_without_port(each) for each in hosts if each], parameters
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host if host.startswith("/") else host.partition(":")[0]

@@ -118,6 +118,7 @@ def _fix(paths: Sequence[Path], known: Known | None, rules: Sequence[Path], form
 def _read_config(path: Path, *, with_secrets: bool) -> tuple[LoadedConfig, list[Diagnostic]]:
     import os
 
+    from bridge.config.fleet import fleet_warnings
     from bridge.config.load import load_config
     from bridge.config.warn import config_warnings
     from bridge.daemon.checks.channel_check import check_channels
@@ -126,7 +127,8 @@ def _read_config(path: Path, *, with_secrets: bool) -> tuple[LoadedConfig, list[
     from bridge.language.diagnostics.diagnostic import by_place
 
     config = load_config(path, os.environ, with_secrets=with_secrets)
-    warnings = config_warnings(config) if with_secrets else config.warnings  # the folders of CI say nothing
+    # The folders of CI say nothing.
+    warnings = config_warnings(config) if with_secrets else [*config.warnings, *fleet_warnings(config)]
     here = [*check_tls(config), *check_start(config)] if with_secrets else []
     return config, sorted([*check_channels(config), *here, *warnings], key=by_place)
 

@@ -102,6 +102,9 @@ class Code(Enum):
     UNREPLACED_VARIABLE = ("C517", Severity.WARNING)
     UNUSABLE_CERTIFICATE = ("C518", Severity.ERROR)
     CANNOT_START = ("C519", Severity.ERROR)
+    FLEET_LOCAL = ("C520", Severity.WARNING)
+    FLEET_ADVICE = ("C521", Severity.ADVICE)
+    UNVERIFIED_DATABASE = ("C522", Severity.ADVICE)
 
     @property
     def id(self) -> str:
