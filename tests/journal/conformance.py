@@ -258,6 +258,18 @@ class OrderConformance(Base):
         journal.alerts.append("falco", 8, of_incidents("a", first=4))
         assert claimed(journal, Capacity(5), 8) == [["a4"]]
 
+    def test_a_key_is_in_order_although_the_clock_was_set_back(self, journal: Journal) -> None:
+        """Also behind more deliveries than are placed at once."""
+        others = [entry(number, "chat", route="other", incident=f"i{number}") for number in range(200)]
+        journal.alerts.append("falco", 1000, [*others, *of_incidents("a", first=200)])
+        journal.alerts.append("falco", 10, of_incidents("a", first=201))
+        sent: list[str] = []
+        while sends := claimed(journal, Capacity(70), 1000):
+            sent += [each for send in sends for each in send]
+        assert sorted(sent) == sorted([*(f"other{number}" for number in range(200)), "a200"])
+        journal.deliveries.settle([settlement(201)])
+        assert claimed(journal, Capacity(70), 1000) == [["a201"]]
+
     @pytest.mark.parametrize("ordered", [False, True])
     def test_a_retried_dead_letter_waits_for_its_key(self, journal: Journal, ordered: bool) -> None:
         """It is behind one that is in flight, and before those that wait. The key is the incident, or the route."""

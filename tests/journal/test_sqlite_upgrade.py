@@ -132,9 +132,10 @@ def test_a_failed_upgrade_changes_nothing(path: Path, version: int) -> None:
         connection.execute("CREATE TABLE whole_checkpoints (x)")
         connection.execute("CREATE TABLE IF NOT EXISTS state (x)")
         connection.execute("CREATE TABLE IF NOT EXISTS state_log (x)")
-        connection.execute("CREATE TABLE dead_letter_acts (x)")
+        connection.execute("CREATE TABLE IF NOT EXISTS dead_letter_acts (x)")
         connection.execute("CREATE TABLE old_deliveries (x)")
         connection.execute("CREATE INDEX IF NOT EXISTS deliveries_age ON old_deliveries (x)")
+        connection.execute("DROP INDEX IF EXISTS deliveries_order")
         connection.execute("UPDATE channels SET health = x'00'")
         connection.commit()
     with pytest.raises(JournalError):

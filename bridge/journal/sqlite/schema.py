@@ -3,14 +3,15 @@
 Format 1, from before the first release, stored alerts uncompressed under random ids, and is refused. Format 2 stored
 the checkpoint of a source in one text. Format 3 had other names for columns and for members of a channel's health.
 Format 4 had no state of clauses with memory. Format 5 gave every delivery an order key, that of its route. Format 6 had
-no index over the age of deliveries. Format 7 had no log of the state.
+no index over the age of deliveries. Format 7 had no log of the state. In format 9 the process that added a delivery
+also looked for open ones with its order key.
 """
 
 from __future__ import annotations
 
 APPLICATION_ID = 0x46427267
 """SQLite's application_id of a journal: ``FBrg``."""
-VERSION = 9
+VERSION = 10
 OLDEST = 2
 """The oldest format that is upgraded; older ones are refused."""
 
@@ -40,19 +41,21 @@ CREATE TABLE deliveries (
     blocked INTEGER NOT NULL DEFAULT 0
 )
 """
+_ORDER_INDEX = """
+CREATE INDEX deliveries_order ON deliveries (channel, order_key, id)
+WHERE state IN ('pending', 'claimed') AND order_key IS NOT NULL AND blocked <> 2
+"""
+"""Without new deliveries. Order keys are in no order: a router that wrote to this index would write a page for each."""
 _DELIVERY_INDEXES = (
     "CREATE INDEX deliveries_open ON deliveries (channel, blocked, due_ns) WHERE state IN ('pending', 'claimed')",
-    """
-CREATE INDEX deliveries_order ON deliveries (channel, order_key, id)
-WHERE state IN ('pending', 'claimed') AND order_key IS NOT NULL
-""",
+    _ORDER_INDEX,
     "CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 'dead'",
     "CREATE INDEX deliveries_alert ON deliveries (alert_seq)",
 )
 _AGE_INDEX = """
-CREATE INDEX deliveries_age ON deliveries (channel, created_ns) WHERE state IN ('pending', 'claimed')
+CREATE INDEX deliveries_age ON deliveries (channel, created_ns) WHERE state = 'pending' AND due_ns > created_ns
 """
-"""Finds the deliveries that waited for too long. Their due times say nothing about their age."""
+"""Finds the deliveries that waited for too long and whose due times do not say so: those that were tried."""
 _REMOVE_ATTEMPTS = """
 CREATE TRIGGER remove_attempts AFTER DELETE ON deliveries
 BEGIN
@@ -211,6 +214,7 @@ INSERT INTO deliveries SELECT d.*, d.state IN ('pending', 'claimed') AND d.order
     6: (_AGE_INDEX,),
     7: (_STATE_LOG,),
     8: _DEAD_LETTER_ACTS,
+    9: ("DROP INDEX deliveries_order", _ORDER_INDEX, "DROP INDEX deliveries_age", _AGE_INDEX),
 }
 """The statements that turn each format into the next one."""
 

@@ -15,8 +15,21 @@ from bridge.journal.sql.order_keys import OPEN
 from bridge.journal.sqlite import clock_steps
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.queue.claims import Claims
-from bridge.journal.sqlite.queue.order_keys import unblock_first
+from bridge.journal.sqlite.queue.order_keys import NEW, unblock_first
 from bridge.journal.sqlite.queue.settlements import apply
+
+_NOT_LATER_DUE = (
+    f"SELECT * FROM (SELECT id, created_ns FROM deliveries WHERE channel = ?1 AND {OPEN} AND blocked = {{blocked}} "
+    "AND due_ns <= ?2 AND state = 'pending' AND created_ns <= ?2 ORDER BY due_ns LIMIT ?3)"
+)
+_LATER_DUE = (
+    "SELECT * FROM (SELECT id, created_ns FROM deliveries WHERE channel = ?1 AND state = 'pending' "
+    "AND due_ns > created_ns AND created_ns <= ?2 ORDER BY created_ns LIMIT ?3)"
+)
+_OLD = " UNION ".join([*(_NOT_LATER_DUE.format(blocked=each) for each in (0, 1, NEW)), _LATER_DUE])
+_EXPIRED = f"SELECT id FROM ({_OLD}) ORDER BY created_ns, id LIMIT ?3"
+"""The pending deliveries of a channel that were added up to a time. The index over due times finds those that are due
+as of then; those that are due after it, as they were tried, are in the index over the age."""
 
 
 class _HealthRow(NamedTuple):
@@ -45,8 +58,7 @@ class SqliteDeliveryQueue:
 
     def due_times(self, channels: Collection[str]) -> dict[str, int]:
         """As in DeliveryQueue."""
-        found = ((each, self.next_due([each])) for each in channels)
-        return {name: due_ns for name, due_ns in found if due_ns is not None}
+        return self._claims.due_times(channels)
 
     def settle(self, settlements: Sequence[Settlement], health: Mapping[str, Health] | None = None) -> None:
         """As in DeliveryQueue."""
@@ -86,21 +98,20 @@ class SqliteDeliveryQueue:
         """As in DeliveryQueue."""
         with self._database.transaction() as connection:
             connection.execute(
-                f"UPDATE deliveries SET due_ns = ?1 WHERE channel = ?2 AND {OPEN} AND blocked IN (0, 1) "
+                f"UPDATE deliveries SET due_ns = ?1 WHERE channel = ?2 AND {OPEN} AND blocked IN (0, 1, {NEW}) "
                 "AND due_ns > ?1 AND state = 'pending' AND attempts > 0",
                 (now_ns, channel),
             )
 
     def expire(self, channel: str, before_ns: int, now_ns: int, reason: str, limit: int) -> int:
         """As in DeliveryQueue, oldest first. Takes the write lock only where something expires."""
-        expired = f"SELECT id FROM deliveries WHERE channel = ?1 AND {OPEN} AND state = 'pending' AND created_ns <= ?2"
-        if not self._database.rows(int, f"{expired} LIMIT 1", (channel, before_ns)):
+        if not self._database.rows(int, _EXPIRED, (channel, before_ns, 1)):
             return 0
         with self._database.transaction() as connection:
             keys = connection.execute(
-                "UPDATE deliveries SET state = 'dead', settled_ns = ?3, reason = ?4, status = NULL "
-                f"WHERE id IN ({expired} LIMIT ?5) RETURNING order_key",
-                (channel, before_ns, now_ns, reason, limit),
+                "UPDATE deliveries SET state = 'dead', settled_ns = ?4, reason = ?5, status = NULL "
+                f"WHERE id IN ({_EXPIRED}) RETURNING order_key",
+                (channel, before_ns, limit, now_ns, reason),
             ).fetchall()
             unblock_first(connection, [(channel, key) for (key,) in keys if key is not None])
             return len(keys)
