@@ -9,13 +9,16 @@ from pathlib import Path
 
 from bridge.alert import Alert
 from bridge.common.secret import Secret
+from bridge.delivery import Capacity, Delivery
 from bridge.journal.location import DatabaseLocation
-from bridge.journal.members import PARTITION
+from bridge.journal.members import CHANNEL, PARTITION
 from bridge.journal.opening import open_for_router
 from bridge.journal.postgres.connection import connect
 from bridge.journal.postgres.database import Database
 from bridge.journal.postgres.opening import migrate_database
 from bridge.journal.postgres.partitions.store import PostgresPartitions
+from bridge.journal.postgres.queue.delivery_queue import PostgresDeliveryQueue
+from bridge.journal.sql.bodies import Bodies
 from bridge.language.program.program import Program
 from bridge.pipeline.counts import OwnerCounts
 from bridge.pipeline.owner.owner import Owner
@@ -24,7 +27,8 @@ from bridge.routing.incident_channels import NO_INCIDENT_CHANNELS, IncidentChann
 from bridge.routing.router import Router
 from bridge.routing.silences import NO_SILENCES
 from bridge.routing.state import State
-from tests.routing.memory.harness import SECRET, START
+from tests.routing.memory.harness import SECOND, SECRET, START
+from tests.support.builders import settlement
 from tests.support.postgres import drop_schema, in_schema, new_schema
 
 COUNT = 4
@@ -174,6 +178,29 @@ class Fleet:
             self.clock.now = max(self.clock.now, due)
             self.turn()
         self.clock.now = until_ns
+
+
+class Courier:
+    """One that has the leases of these channels."""
+
+    def __init__(self, fleet: Fleet, channels: Collection[str]) -> None:
+        self._clock = fleet.clock
+        self._room = {name: Capacity(9) for name in channels}
+        for name in channels:
+            fleet.connection.execute("INSERT INTO leases VALUES (%s, %s, 'courier', 1)", (CHANNEL, name))
+        open_again = partial(connect, fleet.location, "test")
+        self.database = Database(open_again(), open_again, "db")
+        self.queue = PostgresDeliveryQueue(self.database, Bodies(self.database), "courier")
+        self.queue.own_channels(dict.fromkeys(channels, 1), fleet.clock.now)
+
+    def claim(self) -> list[Delivery]:
+        return [each for send in self.queue.claim(self._clock.now, 3600 * SECOND, self._room) for each in send]
+
+    def settle(self, delivery: Delivery) -> None:
+        self.queue.settle([settlement(delivery.id)])
+
+    def close(self) -> None:
+        self.database.close()
 
 
 @contextmanager

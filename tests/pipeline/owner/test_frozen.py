@@ -5,32 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 
 import pytest
 
 from bridge.alert import Alert
-from bridge.delivery import Capacity, Delivery
+from bridge.delivery import Delivery
 from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation
-from bridge.journal.members import CHANNEL
 from bridge.journal.postgres.appending.new_deliveries import MERGE_NS
-from bridge.journal.postgres.connection import connect
 from bridge.journal.postgres.database import Database
-from bridge.journal.postgres.queue.delivery_queue import PostgresDeliveryQueue
-from bridge.journal.sql.bodies import Bodies
 from bridge.language.program.program import Program
 from bridge.routing import Notification
 from bridge.routing.state import State
-from tests.pipeline.owner.fleet import Fleet, fleet_of, migrated
+from tests.pipeline.owner.fleet import Courier, Fleet, fleet_of, migrated
 from tests.routing.memory.harness import SECOND
 from tests.routing.partitions.test_split import received
-from tests.support.builders import program_of, settlement
+from tests.support.builders import program_of
 from tests.support.waiting import wait_until
 
 MayMerge = Callable[[Notification], bool]
 CHANNELS = ("chat", "mail")
-ROOM = {name: Capacity(9) for name in CHANNELS}
 TWO = program_of("""
 route "plain" { when rule = a to chat }
 route "keyed" { when rule in (a, b) throttle 9 per 10s by k8s.pod.name to chat }
@@ -48,31 +42,9 @@ def location(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield found
 
 
-class Courier:
-    """One that has the leases of all channels."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self._clock = fleet.clock
-        for name in CHANNELS:
-            fleet.connection.execute("INSERT INTO leases VALUES (%s, %s, 'courier', 1)", (CHANNEL, name))
-        open_again = partial(connect, fleet.location, "test")
-        self.database = Database(open_again(), open_again, "db")
-        self.queue = PostgresDeliveryQueue(self.database, Bodies(self.database), "courier")
-        self.queue.own_channels(dict.fromkeys(CHANNELS, 1), fleet.clock.now)
-
-    def claim(self) -> list[Delivery]:
-        return [each for send in self.queue.claim(self._clock.now, 3600 * SECOND, ROOM) for each in send]
-
-    def settle(self, delivery: Delivery) -> None:
-        self.queue.settle([settlement(delivery.id)])
-
-    def close(self) -> None:
-        self.database.close()
-
-
 @contextmanager
 def running(location: DatabaseLocation, program: Program) -> Iterator[tuple[Fleet, Courier]]:
-    with fleet_of(location, program) as fleet, closing(Courier(fleet)) as courier:
+    with fleet_of(location, program) as fleet, closing(Courier(fleet, CHANNELS)) as courier:
         yield fleet, courier
 
 
