@@ -37,7 +37,7 @@ NOT_YET_CLEAN: frozenset[str] = frozenset({})
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
-    *(path for path in sorted((ROOT / "examples").rglob("*")) if path.is_file() and path.suffix not in {".json", ".jsonl", ".vsix"}),
+    *(path for path in sorted((ROOT / "examples").rglob("*")) if path.is_file() and path.suffix not in {".json", ".jsonl", ".vsix", ".gz"}),
 ]  # fmt: skip
 
 

@@ -88,9 +88,10 @@ def _example(folder: Path, readme: Path) -> str:
 
 
 def _is_shown(path: Path) -> bool:
-    """Not links to other examples, not what only Helm reads, and not packages."""
+    """Not links to other examples, not what only Helm reads, no packages and nothing that is generated."""
     is_of_helm = path.parent.name == "templates" or path.name in {".helmignore", "values.schema.json"}
-    return path.is_file() and not path.is_symlink() and not is_of_helm and path.suffix != ".vsix"
+    is_generated = path.suffix in {".vsix", ".gz", ".lock"} or "tree-sitter-route/src" in path.as_posix()
+    return path.is_file() and not (path.is_symlink() or is_of_helm or is_generated)
 
 
 def _anchor(name: str) -> str:
