@@ -88,6 +88,20 @@ def test_commits_write_the_log_in_place_once_much_is_written(path: Path, journal
             assert again.history.alert_count() == number + 1
 
 
+def test_a_commit_does_not_wait_for_a_reader(path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that has the write lock gives up where a reader needs what the log had before. It would wait for 5 s."""
+    monkeypatch.setattr(log_copier, "_FIRST_LOCKED", 0)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 2.0)
+    stored = append_until_copied(path, journal, 0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM alerts").fetchone()[0] == stored
+        for number in range(stored, stored + 40):
+            journal.alerts.append("s", 0, entries(number))
+        assert reader.execute("SELECT count(*) FROM alerts").fetchone()[0] == stored
+    append_until_copied(path, journal, stored + 40)
+
+
 def test_a_disk_that_is_nearly_full_is_left_as_it_is(
     path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -16,12 +17,15 @@ RESERVED_COPIES = 2
 _QUIET_COPIES = 16
 """A journal that has written less than this part of a copy since it was opened needs no reserved space."""
 THREAD_NAME = "log copier"
-_TRIES = 24
+_TRIES = 10
 """A copy is complete if nothing is committed meanwhile. Only then is the log written from its start again."""
+_FIRST_LOCKED, _SHORT_SECONDS = 2, 0.003
+"""From this try on, it takes the write lock, unless the try before took longer: the next commit waits for it."""
 _COMMIT_SECONDS = 0.002
 """How long to wait for a commit before the next try."""
 _PAGES_A_TRANSACTION, _ROWS_A_PAGE = 8, 4
 """An estimate: each transaction writes the last page of tables and indexes again."""
+_COPY, _COPY_LOCKED = "PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(FULL)"
 
 
 class LogCopier:
@@ -65,6 +69,7 @@ class LogCopier:
         uri = f"{self._path.absolute().as_uri()}?mode=rw"
         with suppress(sqlite3.Error), closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
             reserve(connection, self._path, COPIED_PAGES * RESERVED_COPIES, lambda: self._closed)
+            connection.execute("PRAGMA busy_timeout = 0")  # FULL would wait for readers while it has the write lock
             while self._wake.wait() and not self._closed:
                 self._wake.clear()
                 self._copies = True
@@ -75,13 +80,17 @@ class LogCopier:
     def _copy(self, connection: sqlite3.Connection) -> None:
         """Copy until the log is written from its start again, or nothing is committed any more.
 
-        That takes a transaction which begins after a complete copy. A try right after a commit has the most time.
+        It starts again with a transaction that begins after a complete copy. A try right after a commit has the most
+        time for one. With the write lock it is complete, unless a reader needs what the log had before.
         """
-        before, unchanged = 0, 0
-        for _ in range(_TRIES):
-            _busy, pages, _copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        before, unchanged, seconds = 0, 0, 0.0
+        for number in range(_TRIES):
+            locks = number >= _FIRST_LOCKED and seconds < _SHORT_SECONDS
+            started = time.monotonic()
+            busy, pages, _copied = connection.execute(_COPY_LOCKED if locks else _COPY).fetchone()
+            seconds = time.monotonic() - started
             unchanged = unchanged + 1 if pages == before else 0
-            if pages < before or unchanged > 1 or self._closed:
+            if (locks and not busy) or pages < before or unchanged > 1 or self._closed:
                 return
             before = pages
             self._committed.clear()
