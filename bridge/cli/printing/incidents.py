@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bridge.operator.model.incidents import IncidentList, IncidentStatus
 
 _WIDTH = 100
+_NOT_FOUND = 404
 
 
 def run_with(args: argparse.Namespace, call: Callable[[AdminClient], IncidentList]) -> int:
@@ -38,9 +39,15 @@ def run_with(args: argparse.Namespace, call: Callable[[AdminClient], IncidentLis
 
 def change(client: AdminClient, action: str, target: str) -> IncidentList:
     """Acknowledge or resolve an incident by its id, or all of a route by its name."""
+    from bridge.cli.arguments.ids import other_kinds
+    from bridge.operator.client import AdminError
     from bridge.operator.model.incidents import ChangeIncidents, IncidentList
 
-    return client.post(f"/api/v1/incidents/{action}", IncidentList, ChangeIncidents(target))
+    try:
+        return client.post(f"/api/v1/incidents/{action}", IncidentList, ChangeIncidents(target))
+    except AdminError as error:
+        kinds = other_kinds(target, "an incident") if error.status == _NOT_FOUND else ""
+        raise AdminError(f"{error}{kinds}", error.status) from error
 
 
 def _lines(incident: IncidentStatus) -> Iterator[str]:

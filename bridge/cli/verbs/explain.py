@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from bridge.cli.arguments.ids import ids_among, other_kinds
 from bridge.cli.arguments.routes_input import RoutesInput, add_routes, read_routes
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ def run(args: argparse.Namespace) -> int:
     from bridge.workbench.alert_files import AlertFileError, Line, is_journal, read_alerts
     from bridge.workbench.explanation import Explainer
 
+    if wrong := ids_among(args.files):
+        remedy = f"for an alert's id write --id {wrong[0]}"
+        print(f"falco-bridge explain: there is no file {wrong[0]}; {remedy}", file=sys.stderr)
+        return 2
     routes = read_routes(args)
     if routes is None:
         return 2
@@ -69,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"falco-bridge explain: {error}", file=sys.stderr)
         return 2
     if not count:
-        print("falco-bridge explain: no alert found" + (f" with the id {args.id}" if args.id else ""), file=sys.stderr)
+        which = f" with the id {args.id[:40]!a}{other_kinds(args.id, 'an alert')}" if args.id else ""
+        print(f"falco-bridge explain: no alert found{which}", file=sys.stderr)
     return 0 if count else 2
 
 

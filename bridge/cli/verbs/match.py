@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.cli.arguments.condition_input import are_fields, condition_text, field_names
+from bridge.cli.arguments.ids import ids_among
 from bridge.cli.arguments.routes_input import add_labels, read_routing_config
 from bridge.cli.printing.alert_rows import field_text
 from bridge.cli.printing.table import as_table
@@ -59,6 +60,10 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the matching alerts; returns the exit code. A file that cannot be read does not stop the others."""
     labels = dict(args.label)
+    if wrong := ids_among(args.files):
+        remedy = f"for an alert's id write --id {wrong[0]}"
+        print(f"falco-bridge match: there is no file {wrong[0]}; {remedy}", file=sys.stderr)
+        return _PROBLEM
     if args.config is not None:
         config = read_routing_config(args.config)
         if config is None:

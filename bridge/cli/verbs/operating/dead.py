@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bridge.cli.arguments.ids import number_of
+
 if TYPE_CHECKING:
     from bridge.config.load import InstancePaths
     from bridge.journal.protocols import DeadLetterQueue
@@ -42,12 +44,13 @@ def add_parser(subparsers: Any) -> None:
         help="show one dead letter with its alert and attempts",
         example="falco-bridge dead show 7 --config falco-bridge.yaml",
     )
-    show.add_argument("ids", type=int, nargs=1, metavar="ID", help="an id from `list`")
+    number = number_of("a dead letter", "falco-bridge dead list")
+    show.add_argument("ids", type=number, nargs=1, metavar="ID", help="an id from `list`")
     for action, what in (("retry", "send dead letters again"), ("discard", "discard dead letters")):
         acting = actions.add_parser(
             action, help=what, example=f"falco-bridge dead {action} 7 8 --config falco-bridge.yaml"
         )
-        acting.add_argument("ids", type=int, nargs="*", metavar="ID", help="ids from `list`")
+        acting.add_argument("ids", type=number, nargs="*", metavar="ID", help="ids from `list`")
         acting.add_argument("--channel", metavar="NAME", help="all dead letters of this channel")
         acting.add_argument("--all", action="store_true", help="all dead letters")
         acting.set_defaults(parser=acting)
@@ -90,7 +93,7 @@ def _change(args: argparse.Namespace, paths: InstancePaths) -> int:
     else:
         print(f"{many(len(changed), 'dead letter')} {'will be sent again' if args.action == 'retry' else 'discarded'}")
     for identity in missing:
-        print(f"falco-bridge dead: there is no dead letter {identity}", file=sys.stderr)
+        print(f"falco-bridge dead: there is no dead letter {identity}; see: falco-bridge dead list", file=sys.stderr)
     return _NONE if missing or (args.channel and not changed) else 0
 
 

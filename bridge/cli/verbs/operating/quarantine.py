@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bridge.cli.arguments.ids import number_of
 from bridge.cli.arguments.running import instance_paths
 from bridge.journal.location import location_of
 
@@ -40,13 +41,16 @@ def add_parser(subparsers: Any) -> None:
     show = actions.add_parser(
         "show", help="show one message in full", example="falco-bridge quarantine show 7 --config falco-bridge.yaml"
     )
-    show.add_argument("number", type=int, metavar="NUMBER", help="a number from `list`")
+    number = number_of("a quarantined message", "falco-bridge quarantine list")
+    show.add_argument("number", type=number, metavar="NUMBER", help="a number from `list`")
     export = actions.add_parser(
         "export",
         help="print all messages as JSON lines, or the exact bytes of one",
         example="falco-bridge quarantine export 7 --config falco-bridge.yaml > alert",
     )
-    export.add_argument("number", type=int, nargs="?", metavar="NUMBER", help="print the exact bytes of this message")
+    export.add_argument(
+        "number", type=number, nargs="?", metavar="NUMBER", help="print the exact bytes of this message"
+    )
     for each in (listing, show, export):
         which = each.add_mutually_exclusive_group(required=True)
         which.add_argument("--config", type=Path, metavar="FILE", help="the config that names the journal")
@@ -83,7 +87,8 @@ def _act(args: argparse.Namespace, history: History) -> int:
         return _export(history.quarantine())
     message = history.quarantined(args.number)
     if message is None:
-        print(f"falco-bridge quarantine: message {args.number} is not in the quarantine", file=sys.stderr)
+        remedy = "see: falco-bridge quarantine list"
+        print(f"falco-bridge quarantine: message {args.number} is not in the quarantine; {remedy}", file=sys.stderr)
         return _NONE
     return _show(message) if args.action == "show" else _raw(message)
 

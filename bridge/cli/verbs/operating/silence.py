@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from bridge.cli.arguments.ids import other_kinds
 from bridge.cli.arguments.running import add_running
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from bridge.operator.client import AdminClient
     from bridge.operator.model.silences import SilenceList
 
+_NOT_FOUND = 404
 _SECOND_NS = 1_000_000_000
 _PREVIEW_SECONDS = 300.0
 _TIMES = "write 18:00, '2026-12-01 09:00', '2026-12-01 09:00 Europe/Berlin' or 2026-12-01T09:00:00Z"
@@ -97,7 +99,9 @@ def run(args: argparse.Namespace) -> int:
             args, AdminClient(socket)
         )
     except AdminError as error:
-        print(f"falco-bridge silence: {error}", file=sys.stderr)
+        named = [] if error.status != _NOT_FOUND else [getattr(args, "id", ""), *getattr(args, "ids", [])]
+        kinds = "".join(other_kinds(each, "a silence") for each in named)
+        print(f"falco-bridge silence: {error}{kinds}", file=sys.stderr)
         return 2
 
 
@@ -182,7 +186,8 @@ def _expire(args: argparse.Namespace, client: AdminClient) -> int:
     _print(args, found, [f"silence {each.id} ended" for each in found.items] or ["no silence had to be ended"])
     missing = [each for each in args.ids if each not in {ended.id for ended in found.items}]
     for each in missing:
-        print(f"falco-bridge silence: there is no silence {each!a} that has not ended", file=sys.stderr)
+        remedy = f"; see: falco-bridge silence list{other_kinds(each, 'a silence')}"
+        print(f"falco-bridge silence: there is no silence {each[:40]!a} that has not ended{remedy}", file=sys.stderr)
     return 2 if missing else 0
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from bridge.cli.arguments.ids import other_kinds
 from bridge.cli.arguments.journal_input import NoInputError, add_journal, opened, read_input
 
 _NONE, _PROBLEM = 1, 2
@@ -63,7 +64,8 @@ def _not_one(start: str, ids: list[str]) -> int:
 
     shown = one_line(start, 40)
     if not ids:
-        print(f"falco-bridge show: no stored alert has an id that starts with {shown}", file=sys.stderr)
+        more = other_kinds(start, "an alert") or "; falco-bridge history lists alerts with --fields id"
+        print(f"falco-bridge show: no stored alert has an id that starts with {shown}{more}", file=sys.stderr)
         return _NONE
     more = " and more" if len(ids) == _MOST else ""
     print(f"falco-bridge show: several ids start with {shown}:", *ids, sep="\n  ", end=f"{more}\n", file=sys.stderr)
