@@ -24,7 +24,7 @@ _FIRST_WORD = {"THEN_NOT": "then"}
 _AT_ONCE = ("SELECTOR",)
 """Only right after the token before."""
 _FIRST = {"DAYS": 1}
-"""Precedence over the word that has the same letters."""
+"""Precedence over a word of the same characters."""
 
 
 def main() -> None:
