@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,7 @@ HEADERS = {
 _FOLDER = Path(__file__).parent
 STATIC = _FOLDER / "static"
 _LONGEST = 4000
+_CLOCK = re.compile(r"\b((?:since|at|until|of) (?:\d{4}-\d\d-\d\d )?\d\d:\d\d(?::\d\d)?)\b(?! UTC)")
 
 
 def message(status: int, title: str, text: str) -> Response:
@@ -53,7 +55,15 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    made.filters |= {"shown": shown, "line": line, "when": when, "ago": ago, "span": span, "row": row_of}
+    made.filters |= {
+        "shown": shown,
+        "line": line,
+        "when": when,
+        "ago": ago,
+        "span": span,
+        "row": row_of,
+        "in_utc": in_utc,
+    }
     return made
 
 
@@ -75,6 +85,11 @@ def when(time_ns: int | None) -> Markup:
     text = iso_text(time_ns)
     shown_text = f"{text[:10]} {text[11:19]} UTC"
     return Markup('<time datetime="{}">{}</time>').format(escape(text), shown_text)  # the format is ours
+
+
+def in_utc(text: str) -> str:
+    """A detail of a decision whose times of day are in UTC, with that word: other times are in the visitor's zone."""
+    return _CLOCK.sub(r"\1 UTC", text)
 
 
 def ago(time_ns: int | None) -> str:

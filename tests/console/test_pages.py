@@ -12,6 +12,7 @@ import requests
 from msgspec.structs import replace
 
 from bridge.console.pages import search
+from bridge.console.view import in_utc
 from bridge.workbench.condition import LoadedCondition, load_condition
 from tests.channels.hostile import CORPUS, WORD
 from tests.console.conftest import Visitor
@@ -73,6 +74,38 @@ def test_hostile_alerts_are_shown_as_text(visitor: Visitor) -> None:
         assert not {name for name in found.attributes if name.startswith("on") or name == "style"}
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202e\u2066-\u2069]", answer.text)
         assert len(answer.text) < 400_000
+
+
+def test_an_incident_says_what_where_and_who(visitor: Visitor) -> None:
+    """Rule, place and deed of its latest alert, at most 100 incidents; what was held back. All of it is inert."""
+    text = visitor.get("/").text
+    cards = re.findall(r'<li class="card">.*?</li>', text, re.DOTALL)
+    assert len(cards) == len(CORPUS)
+    (card,) = [re.sub(r"<[^>]+>", "", each) for each in cards if "ticks on node" in each]
+    assert "hostile ticks" in card
+    assert "1 alert; open for" in card
+    assert "notified: pager" in card
+    assert re.search(r"<h2>Held back</h2>\s*<p>(Nothing since|<a href)", text)
+    found = Elements(text)
+    assert not found.names & {"img", "iframe", "object", "b"}
+    assert not {name for name in found.attributes if name.startswith("on") or name == "style"}
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202e\u2066-\u2069]", text)
+
+
+@pytest.mark.parametrize(
+    ("detail", "shown"),
+    [
+        (
+            "2 sent since 11:20:42, next at 12:20, 9 held back",
+            "2 sent since 11:20:42 UTC, next at 12:20 UTC, 9 held back",
+        ),
+        ("waits until 2026-01-02 10:00 UTC", "waits until 2026-01-02 10:00 UTC"),
+        ("mon-fri 09:00-18:00", "mon-fri 09:00-18:00"),
+    ],
+)
+def test_times_of_decisions_say_that_they_are_utc(detail: str, shown: str) -> None:
+    """Beside times in the visitor's zone."""
+    assert in_utc(detail) == shown
 
 
 def test_an_alert_has_its_decisions_and_deliveries(visitor: Visitor) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from bridge.alert import Alert
+from bridge.channels.message.second_line import deed_of, where_of
 from bridge.common.text import visible
 from bridge.console.ask import Ask, Page
 from bridge.console.reader import Found
@@ -31,7 +32,14 @@ def _alert(ask: Ask) -> dict[str, object] | None:
     if story is None:
         return None
     alert = story.recorded.alert
-    return {"story": story, "recorded": story.recorded, "alert": alert, "condition": _like(alert)}
+    return {
+        "story": story,
+        "recorded": story.recorded,
+        "alert": alert,
+        "condition": _like(alert),
+        "place": where_of(alert, ask.reader.labels),
+        "deed": deed_of(alert),
+    }
 
 
 def _like(alert: Alert) -> str:
