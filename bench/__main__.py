@@ -1,4 +1,4 @@
-"""``python -m bench [NAME ...] [--json FILE]``: runs benchmarks, prints tables and saves the figures as JSON."""
+"""``python -m bench [NAME ...] [--postgres] [--json FILE]``: runs benchmarks, prints tables, saves them as JSON."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from bench.figures import Figure, as_json, as_table
+from bench.recorded import POSTGRES
 
 _BENCHES = (
     "journal",
@@ -47,7 +48,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure falco-bridge on this machine.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to run (all): {', '.join(_BENCHES)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures as JSON")
+    parser.add_argument("--postgres", action="store_true", help="for history and console: a journal in PostgreSQL")
     arguments = parser.parse_args()
+    if arguments.postgres:
+        os.environ[POSTGRES] = "1"
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile all modules, as users' do only once
     # Generated alerts report dropped events; those warnings would interrupt the tables.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))

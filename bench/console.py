@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlencode
@@ -23,10 +23,11 @@ from urllib.parse import urlencode
 import requests
 
 from bench.figures import Figure
-from bench.history import fill
 from bench.processes import start
+from bench.recorded import database, fill, in_database
 from bridge.history.index.folder import IndexFolder
 from bridge.history.index.indexer import Indexer, boot_id
+from bridge.journal.location import DatabaseLocation, Location, files_of
 from bridge.journal.opening import open_for_router, open_to_read
 from bridge.operator.client import AdminClient, AdminError
 from bridge.operator.model.status import ConsoleStatus, Status
@@ -42,17 +43,20 @@ _TOKEN = "a token of the bench"  # on loopback, for minutes
 def figures() -> Iterator[Figure]:
     """A bridge that runs the console, on a journal that is filled and indexed."""
     yield Figure("load of the machine before", os.getloadavg()[0], "processes")
-    with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as name, ExitStack() as more:
         folder = Path(name)
-        _record(folder / "journal.db")
+        location: Location = folder / "journal.db"
+        if in_database():
+            location = more.enter_context(database(folder))
+        _record(location)
         port = _free_port()
-        _configure(folder, port)
+        _configure(folder, port, location)
         bridge = start(folder, "--config", "config.yaml")
         try:
             console = _served(AdminClient(folder / "a.sock"))
             url = f"http://{console.address}"
             before = _cpu_seconds(console.pid)
-            yield from _pages(url, folder / "journal.db")
+            yield from _pages(url, location)
             spent = _cpu_seconds(console.pid) - before
             yield Figure("a page or a search: CPU of the console", spent / (8 * _TRIES) * 1000, "ms")
             yield from _intake(url, port)
@@ -62,21 +66,24 @@ def figures() -> Iterator[Figure]:
     yield Figure("load of the machine after", os.getloadavg()[0], "processes")
 
 
-def _record(path: Path) -> None:
-    journal = open_for_router(path)
+def _record(location: Location) -> None:
+    journal = open_for_router(location)
     fill(journal, time.time_ns() - 30 * _DAY_NS)
-    indexer = Indexer(journal.history, IndexFolder(path), boot_id())
+    indexer = Indexer(journal.history, IndexFolder(files_of(location)), boot_id())
     while indexer.step():
         pass
     indexer.close()
     journal.close()
 
 
-def _configure(folder: Path, port: int) -> None:
+def _configure(folder: Path, port: int, location: Location) -> None:
+    place = "path: journal.db"
+    if isinstance(location, DatabaseLocation):
+        place = f"url: '{location.url.reveal()}', path: '{location.files}'"
     (folder / "bench.route").write_text('route "all" { when rule exists drop }\n', encoding="utf-8")
     (folder / "config.yaml").write_text(
         f"sources: [{{http: '127.0.0.1:{port}'}}]\nchannels: {{archive: 'file://archive.jsonl'}}\n"
-        "routes: bench.route\njournal: {path: journal.db, retention: {alerts: 90d}}\nadmin: a.sock\n"
+        f"routes: bench.route\njournal: {{{place}, retention: {{alerts: 90d}}}}\nadmin: a.sock\n"
         f"console: {{listen: '127.0.0.1:0', token: '{_TOKEN}'}}\n",
         encoding="utf-8",
     )
@@ -102,12 +109,12 @@ def _served(client: AdminClient) -> ConsoleStatus:
     raise TimeoutError("the console did not start")
 
 
-def _pages(url: str, path: Path) -> Iterator[Figure]:
+def _pages(url: str, location: Location) -> Iterator[Figure]:
     """A visitor who has signed in; each search is another one."""
     visitor = requests.Session()
     visitor.post(f"{url}/sign-in", {"token": _TOKEN}, timeout=60).raise_for_status()
     rng = random.Random(3)  # it only picks what to search
-    journal = open_to_read(path)
+    journal = open_to_read(location)
     every = journal.history.span()
     some = [each.alert for number in rng.sample(every, _TRIES) for each in journal.history.numbered([number])]
     journal.close()

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from bridge.history.index.folder import IndexFolder, Piece, is_of
+from bridge.history.index.folder import IndexFolder, Piece, Segment, own_segments
 from bridge.history.index.segment import SegmentReader
 from bridge.history.index.terms import ROUTE, exact_term
 from bridge.journal.protocols import History
@@ -54,24 +54,27 @@ class HitCount:
     def run(self, numbers: range, may_continue: Callable[[], bool]) -> Hits:
         """Count alerts with these numbers, while it may continue."""
         self.hits.reached = numbers.stop
-        pieces = [Piece(numbers, None)] if self._index is None else self._index.pieces(numbers)
+        pieces = [Piece(numbers, None)] if self._index is None else list(self._index.pieces(numbers))
+        own = own_segments([each.segment for each in pieces if each.segment is not None], self._history)
         try:
             for piece in pieces:
-                if not self._by_segment(piece, may_continue):
+                if (
+                    piece.segment is None
+                    or piece.segment.path not in own
+                    or not self._by_segment(piece, piece.segment, may_continue)
+                ):
                     self._by_decisions(piece.numbers, may_continue)
                 self.hits.reached = piece.numbers.start
         except _TimeIsUpError:
             pass
         return self.hits
 
-    def _by_segment(self, piece: Piece, may_continue: Callable[[], bool]) -> bool:
-        """Whether the index knows these alerts."""
-        if piece.segment is None or not is_of(piece.segment, self._history):
-            return False
+    def _by_segment(self, piece: Piece, segment: Segment, may_continue: Callable[[], bool]) -> bool:
+        """Whether the segment is still there."""
         recent = piece.numbers.stop > min(self._starts, default=0)
         found: list[tuple[RouteHits, list[int], int]] = []
         try:
-            reader = SegmentReader(piece.segment.path)
+            reader = SegmentReader(segment.path)
             try:
                 for route, hits in self.hits.routes.items():
                     if not may_continue():

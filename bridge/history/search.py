@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from heapq import merge
 
 from bridge.history.fields import fields_of
-from bridge.history.index.folder import IndexFolder, Piece, Segment, is_of
+from bridge.history.index.folder import IndexFolder, Piece, Segment, own_segments
 from bridge.history.index.plan import plan
 from bridge.history.index.query import EVERYTHING, Query
 from bridge.history.index.segment import SegmentReader
@@ -46,10 +46,14 @@ class Search:
     def _decided(self, wanted: Wanted, numbers: range, progress: Progress) -> Iterator[RecordedAlert]:
         """Those with a wanted stored decision, if one is asked for."""
         query = EVERYTHING if self.index is None else plan(wanted)
-        pieces = [Piece(numbers, None)] if self.index is None else self.index.pieces(numbers)
+        if self.index is None or query == EVERYTHING:
+            pieces = [Piece(numbers, None)]
+        else:
+            pieces = list(self.index.pieces(numbers))
+        own = own_segments([each.segment for each in pieces if each.segment is not None], self.history)
         for piece in pieces:
             rest = piece.numbers
-            if piece.segment is not None and query != EVERYTHING and is_of(piece.segment, self.history):
+            if piece.segment is not None and piece.segment.path in own:
                 rest = yield from self._from_segment(
                     wanted, query, piece.segment, rest, lambda number: progress(numbers.stop - number, len(numbers))
                 )

@@ -235,6 +235,9 @@ class History(Protocol):
     def numbered(self, numbers: Sequence[int], *, decisions: bool = True) -> list[RecordedAlert]:
         """The stored alerts with these numbers, the newest first. Without ``decisions`` theirs are left out."""
 
+    def ids(self, numbers: Sequence[int]) -> dict[int, str]:
+        """The ids of the stored alerts with these numbers."""
+
     def decided(self, numbers: range) -> Iterator[tuple[int, tuple[Decision, ...]]]:
         """The numbers and decisions of the stored alerts with these numbers, the newest first, without the alerts."""
 

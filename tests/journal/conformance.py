@@ -690,6 +690,19 @@ class MaintenanceConformance(Base):
         journal.alerts.append("falco", 400 * DAY, [entry(9, "chat")])
         assert max(each.id for each in journal.history.deliveries()) > last
 
+    def test_numbers_have_the_ids_of_their_alerts(self, journal: Journal) -> None:
+        """Those that are stored; a number that was never used, or is not any more, has none."""
+        self.aged(journal, [DeliveryState.DELIVERED] * 3)
+        stored_alerts = list(journal.history.alerts())
+        numbers = [each.number for each in stored_alerts]
+        assert journal.history.ids([*numbers, max(numbers) + 1]) == {
+            each.number: each.alert.id for each in stored_alerts
+        }
+        run_to_end(journal, POLICY, 400 * DAY)
+        left = {each.number for each in journal.history.alerts()}
+        assert set(journal.history.ids(numbers)) == left < set(numbers)
+        assert journal.history.ids([]) == {}
+
     def test_above_its_size_the_oldest_are_removed_first(self, journal: Journal) -> None:
         """Down to the size and not further; what is not delivered yet is kept, and reported as too large."""
         for first in range(0, 6000, 100):

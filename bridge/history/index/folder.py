@@ -7,7 +7,7 @@ alerts are then searched in the journal.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,13 +132,11 @@ class IndexFolder:
         return covered
 
 
-def is_of(segment: Segment, history: History) -> bool:
-    """Whether a segment was made of this journal: of another one, its numbers mean other alerts."""
-    covered = segment.covered
-    if not covered.newest:
-        return True
-    found = history.numbered([covered.newest], decisions=False)
-    return bool(found) and found[0].alert.id == covered.newest_id
+def own_segments(segments: Iterable[Segment], history: History) -> frozenset[Path]:
+    """Those that were made of this journal: of another one, their numbers mean other alerts. Asks it once for all."""
+    ids = {each.path: (each.covered.newest, each.covered.newest_id) for each in segments}
+    stored = history.ids([newest for newest, _ in ids.values() if newest])
+    return frozenset(path for path, (newest, its_id) in ids.items() if not newest or stored.get(newest) == its_id)
 
 
 def _first_of(path: Path) -> int:

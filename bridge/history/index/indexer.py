@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from bridge.common.clocks.times import DAY_NS
-from bridge.history.index.folder import IndexFolder, Segment, is_of
+from bridge.history.index.folder import IndexFolder, Segment, own_segments
 from bridge.history.index.segment import Covered, SegmentWriter
 from bridge.history.index.terms import terms_text
 from bridge.journal.protocols import History
@@ -87,7 +87,10 @@ class Indexer:
         for each in segments:
             if each.covered.boot not in {"", self._boot}:
                 self._folder.remove(each.path)
-        others = [each for each in self._folder.segments() if self._is_of_another(each)]
+        segments = self._folder.segments()
+        own, first_number = own_segments(segments, self._history), self._history.first_number()
+        # One whose alerts are purged is not of interest here.
+        others = [each for each in segments if each.path not in own and each.covered.newest >= first_number]
         for each in others:
             self._folder.remove(each.path)
         if self._folder.floor() >= self._history.span().stop:
@@ -97,11 +100,6 @@ class Indexer:
         first = self._folder.segments()[:1]
         if first and self._history.count(first[0].covered.numbers) < first[0].covered.alerts:
             self._folder.drop(first[0].covered.first)
-
-    def _is_of_another(self, segment: Segment) -> bool:
-        """Whether it was made of another journal. One whose alerts are purged is not of interest here."""
-        newest = segment.covered.newest
-        return not is_of(segment, self._history) and newest >= self._history.first_number()
 
     def _gaps(self) -> list[range]:
         """The numbers of alerts that no segment covers, above the floor, the oldest first."""

@@ -51,6 +51,11 @@ class _AlertRow(NamedTuple):
     decisions: bytes
 
 
+class _IdRow(NamedTuple):
+    seq: int
+    id: bytes
+
+
 class _DecisionsRow(NamedTuple):
     seq: int
     decisions: bytes
@@ -148,6 +153,16 @@ class SqlHistory:
             marks = ", ".join("?" * len(some))
             statement = f"{_ALERTS} WHERE seq IN ({marks}) ORDER BY seq DESC"  # only marks
             found += self._readable(self._database.rows(_AlertRow, statement, some), decisions=decisions)
+        return found
+
+    def ids(self, numbers: Sequence[int]) -> dict[int, str]:
+        """As in History."""
+        found: dict[int, str] = {}
+        for start in range(0, len(numbers), _PAGE):
+            some = numbers[start : start + _PAGE]
+            marks = ", ".join("?" * len(some))
+            statement = f"SELECT seq, id FROM alerts WHERE seq IN ({marks})"  # only marks
+            found |= {row.seq: row.id.hex() for row in self._database.rows(_IdRow, statement, some)}
         return found
 
     def decided(self, numbers: range) -> Iterator[tuple[int, tuple[Decision, ...]]]:
