@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from heapq import merge
 
-from bridge.history.fields import fields_of
 from bridge.history.index.folder import IndexFolder, Piece, Segment, own_segments
 from bridge.history.index.plan import plan
 from bridge.history.index.query import EVERYTHING, Query
@@ -15,6 +14,7 @@ from bridge.history.index.segment import SegmentReader
 from bridge.history.wanted import Wanted
 from bridge.journal.protocols import History
 from bridge.journal.records import RecordedAlert
+from bridge.matching.fields import fields_of
 
 Progress = Callable[[int, int], None]
 """Called now and then with how many alerts of how many have been searched."""

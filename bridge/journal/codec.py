@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
@@ -93,7 +94,8 @@ def decode_alert(identity: str, body: bytes) -> Alert:
     )
 
 
-def partial_decoder(fields: Collection[str]) -> Callable[[str, bytes], Alert]:
+@lru_cache(16)
+def partial_decoder(fields: frozenset[str]) -> Callable[[str, bytes], Alert]:
     """As ``decode_alert`` with these fields only, in a fraction of the time."""
     names = sorted(fields)
     if any(not _PLAIN_NAME.fullmatch(name) for name in names):

@@ -58,7 +58,7 @@ class Intake:
         on_fault: Callable[[JournalError], None],
         on_matches: Callable[[], None] = lambda: None,
         state: State | None = None,
-        stored_alerts: Callable[[Iterable[str]], Mapping[str, Alert]] = lambda _ids: {},
+        stored_alerts: Callable[[Iterable[str], Collection[str]], Mapping[str, Alert]] = lambda _ids, _fields: {},
         clock: Clock = SYSTEM_CLOCK,
         recorder: TerminalRecorder | None = None,
     ) -> None:
@@ -252,10 +252,11 @@ class Intake:
         with self._lock:
             self._follow_clock()
             named: Collection[str] = ()
-            if self._silences:
+            silences = self._silences.acting(now_ns)
+            if silences:
                 named, limit = self._router.due_alerts(self._state, now_ns, limit)
-            timer = Timer(self._stored_alerts(named) if named else {}, limit)
-            routed = self._router.step(self._state, timer, now_ns, self._silences)
+            timer = Timer(self._stored_alerts(named, silences.fields) if named else {}, limit)
+            routed = self._router.step(self._state, timer, now_ns, silences)
             entries = self._failed((routed,), now_ns)
             memory = MemoryWrite(self._state.changes(), routed.notifications)
             deliveries = self._writer.store(Write(TIMERS, now_ns, entries, memory=memory), Batch(TIMERS, now_ns, ()))
@@ -336,8 +337,9 @@ class Intake:
         fresh = self._writer.retrying(lambda: self._alerts.unknown(alerts), batch)
         now_ns = min(batch.received_ns, self._timeline.now_ns())  # the clock may have been set back since
         started = time.perf_counter()
-        stored = self._lookup(fresh) if self._silences else none_stored
-        route = partial(router.route, self._state, now_ns=now_ns, silences=self._silences, stored=stored)
+        silences = self._silences.acting(now_ns)
+        stored = self._lookup(fresh, silences.fields) if silences else none_stored
+        route = partial(router.route, self._state, now_ns=now_ns, silences=silences, stored=stored)
         entries = self._writer.isolating(fresh, route, batch.source_name, rejected)
         reports: list[Entry] = []
         if any(entry.routed.faults for entry in entries):
@@ -359,15 +361,15 @@ class Intake:
             self.nodes.seen(batch.source_name, now_ns, batch.alerts)
         return deliveries
 
-    def _lookup(self, batch: Sequence[Alert]) -> StoredAlert:
-        """A function from an alert's id to the alert, redacted: one of the batch, or a stored one."""
+    def _lookup(self, batch: Sequence[Alert], fields: Collection[str]) -> StoredAlert:
+        """A function from an alert's id to the alert, redacted: one of the batch, or a stored one with these fields."""
         received = {alert.id: alert for alert in batch}
 
         def stored(alert_id: str) -> Alert | None:
             if (alert := received.get(alert_id)) is not None:
                 return self._router.redact(alert)
             try:
-                return self._stored_alerts((alert_id,)).get(alert_id)
+                return self._stored_alerts((alert_id,), fields).get(alert_id)
             except JournalError as error:
                 self._log.warning("stored alert not read, counted as not silenced", error=str(error))
                 return None

@@ -13,6 +13,7 @@ from bridge.language.diagnostics.source import SourceText, Span
 from bridge.language.program.condition import Condition
 from bridge.language.program.schedule import Schedule
 from bridge.matching import Predicate, compile_condition
+from bridge.matching.fields import fields_of
 from bridge.matching.internal import asks_for_internal
 from bridge.routing.memory.clauses.stage import not_silenced
 
@@ -48,9 +49,15 @@ class Silences:
         self._compiled: list[tuple[Silence, Predicate, bool]] = [
             (each, compile_condition(each.condition, labels), asks_for_internal(each.condition)) for each in silences
         ]
+        self.fields = frozenset(name for each, _, _ in self._compiled for name in fields_of(each.condition))
+        """The fields that decide their conditions; a silenced alert needs no others."""
 
     def __bool__(self) -> bool:
         return bool(self._compiled)
+
+    def acting(self, now_ns: int) -> Silences:
+        """These silences, or none if none of them acts at this time: then no alert has to be read."""
+        return self if any(each.acts(now_ns) for each, _, _ in self._compiled) else NO_SILENCES
 
     def silencing(self, alert: Alert, now_ns: int) -> str | None:
         """The id of the first silence that holds the alert's notifications back, or None."""

@@ -582,6 +582,9 @@ class HistoryConformance(Base):
         wanted = [*(each.id for each in stored[1:]), alert(700).id]
         assert journal.history.alerts_of(wanted) == {each.id: each for each in stored[1:]}
         assert journal.history.alerts_of(()) == {}
+        some = journal.history.alerts_of(wanted, {"proc.name"})
+        assert some.keys() == {each.id for each in stored[1:]}
+        assert all(set(each.fields) <= {"proc.name"} for each in some.values())
 
     def test_deliveries_are_read_in_order_and_by_state(self, journal: Journal) -> None:
         """Over all pages; counted by channel and state."""

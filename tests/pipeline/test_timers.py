@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.alert import Priority, make_alert
+from bridge.alert import Alert, Priority, make_alert
 from bridge.delivery import Capacity
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
@@ -31,14 +31,21 @@ from tests.support.waiting import wait_until
 SECOND = 1_000_000_000
 
 
-def intake_of(journal: Journal, clause: Clause, woken: Callable[[], None] = lambda: None) -> Intake:
+def intake_of(
+    journal: Journal,
+    clause: Clause,
+    woken: Callable[[], None] = lambda: None,
+    stored: Callable[[Iterable[str], Collection[str]], dict[str, Alert]] = lambda _ids, _fields: {},
+) -> Intake:
     """An intake whose only route has this clause, with the state that the journal holds."""
     program = program_of('route "r" { to chat }')
     program = replace(program, routes=(replace(program.routes[0], clauses=(clause,)),))
     router = Router(program, {}, secret=journal.memory.secret())
     state = load_state(journal.memory)
     router.start(state, 0)
-    return Intake(journal.alerts, router, on_deliveries=woken, on_fault=lambda _fault: None, state=state)
+    return Intake(
+        journal.alerts, router, on_deliveries=woken, on_fault=lambda _fault: None, state=state, stored_alerts=stored
+    )
 
 
 def kinds(journal: Journal) -> list[tuple[NotificationKind, int]]:
@@ -138,13 +145,33 @@ def test_a_silenced_first_step_holds_back_its_sequence(tmp_path: Path, together:
         found = {first.id: first}
         intake = Intake(
             journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda _fault: None, state=State(),
-            stored_alerts=lambda ids: {} if together else {each: found[each] for each in ids},
+            stored_alerts=lambda ids, _fields: {} if together else {each: found[each] for each in ids},
         )  # fmt: skip
         rule = "first" if silenced else "other"
         intake.use_silences(Silences([Silence("s", condition(f"rule = {rule}"), 0, 1 << 62)], {}))
         for batch in ((first, last),) if together else ((first,), (last,)):
             intake.accept(Batch("s", now, batch))
         assert journal.deliveries.undelivered() == (0 if silenced else 1)
+
+
+def test_stored_alerts_are_read_only_for_a_silence_that_acts(tmp_path: Path) -> None:
+    """Not for one that begins later; with the fields that its condition reads."""
+    now, reads = time.time_ns(), list[tuple[int, Collection[str]]]()
+
+    def stored(ids: Iterable[str], fields: Collection[str]) -> dict[str, Alert]:
+        reads.append((len(list(ids)), fields))
+        return {}
+
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        intake = intake_of(journal, Group("g", ("proc.name",), SECOND, 3600 * SECOND), stored=stored)
+        for number, begins in enumerate((now + 3600 * SECOND, 0)):
+            intake.accept(
+                Batch("s", now, tuple(alert(n, fields={"proc.name": f"p{number}"}) for n in (number, number + 5)))
+            )
+            intake.use_silences(Silences([Silence("s", condition("proc.name = x"), begins, 1 << 62)], {}))
+            intake.fire_timers(now + 2 * SECOND, 20)
+        assert reads == [(2, {"proc.name"})]
+        assert kinds(journal) == [(NotificationKind.DIGEST, 2)] * 2
 
 
 def test_few_stored_alerts_are_read_at_a_time_for_silences(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def read_wanted(args: argparse.Namespace, given: JournalInput) -> Wanted:
 def _warn_of_redacted(loaded: LoadedCondition, verb: str) -> None:
     """Say where the condition cannot be judged: the stored text is not what the routes saw."""
     from bridge.common.text import one_line
-    from bridge.history.fields import fields_of
+    from bridge.matching.fields import fields_of
 
     fields = one_line(", ".join(sorted(fields_of(loaded.condition) & loaded.redacted)), 200)
     if fields:

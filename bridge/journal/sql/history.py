@@ -11,7 +11,7 @@ import structlog
 
 from bridge.alert import Alert
 from bridge.delivery import DeliveryState
-from bridge.journal.codec import decode_decisions, decode_notification, partial_decoder
+from bridge.journal.codec import decode_alert, decode_decisions, decode_notification, partial_decoder
 from bridge.journal.errors import UnreadableError
 from bridge.journal.records import DeliveryRecord, NotificationRecord, QuarantinedMessage, RecordedAlert
 from bridge.journal.sql.bodies import Bodies
@@ -180,7 +180,7 @@ class SqlHistory:
         self, numbers: range, holds: Callable[[Alert], bool], fields: Collection[str], at: Callable[[int], None]
     ) -> Iterator[RecordedAlert]:
         """As in History."""
-        decode, high, limit = partial_decoder(fields), numbers.stop, _FIRST_PAGE
+        decode, high, limit = partial_decoder(frozenset(fields)), numbers.stop, _FIRST_PAGE
         while rows := self._database.rows(_BodyRow, _BODIES, (numbers.start, high, limit)):
             for number, alert_id, body in rows:
                 try:
@@ -236,8 +236,9 @@ class SqlHistory:
         rows = self._database.rows(_AlertRow, f"{_ALERTS} WHERE id = ?", (key,))
         return self._recorded(rows[0]) if rows else None
 
-    def alerts_of(self, ids: Iterable[str]) -> dict[str, Alert]:
+    def alerts_of(self, ids: Iterable[str], fields: Collection[str] | None = None) -> dict[str, Alert]:
         """As in History."""
+        decode = decode_alert if fields is None else partial_decoder(frozenset(fields))
         keys = [bytes.fromhex(each) for each in ids]
         found: dict[str, Alert] = {}
         for start in range(0, len(keys), _PAGE):
@@ -249,7 +250,7 @@ class SqlHistory:
                 some,
             ):
                 try:
-                    alert = self._bodies.decode(key, body)
+                    alert = self._bodies.decode(key, body, decode)
                 except UnreadableError as error:
                     self._log.error("alert unreadable; skipped", problem=str(error))  # it says all
                     continue

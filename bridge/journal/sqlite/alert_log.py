@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from bridge.alert import Alert
@@ -164,16 +164,34 @@ def _about_earlier(
     notification names takes its place. If all are gone, there is nothing left to send.
     """
     earlier = [each for entry in entries for each in entry.routed.notifications if each.about is not None]
+    earlier += notifications
+    stored = _numbers(connection, {each.about for each in earlier if each.about is not None})
+    gone = [each for each in earlier if each.about not in stored]
+    stored |= _numbers(connection, {alert_id for each in gone for alert_id in _named(each)})
     deliveries: list[tuple[object, ...]] = []
-    for notification in (*earlier, *notifications):
-        named = notification.context.alerts if notification.context is not None else ()
-        for alert_id in dict.fromkeys(each for each in (notification.about, *named) if each is not None):
-            found = connection.execute("SELECT seq FROM alerts WHERE id = ?", (bytes.fromhex(alert_id),)).fetchone()
-            if found is not None:
-                key, body = order_key(notification), encode_notification(notification)
-                deliveries.append((found[0], notification.channel, key, body, received_ns))
-                break
+    for notification in earlier:
+        candidates = (notification.about or "", *_named(notification))
+        number = next((stored[each] for each in candidates if each in stored), None)
+        if number is not None:
+            key, body = order_key(notification), encode_notification(notification)
+            deliveries.append((number, notification.channel, key, body, received_ns))
     return deliveries
+
+
+def _named(notification: Notification) -> tuple[str, ...]:
+    return () if notification.context is None else notification.context.alerts
+
+
+def _numbers(connection: sqlite3.Connection, ids: Collection[str]) -> dict[str, int]:
+    """The numbers of those alerts that are stored, by id."""
+    found: dict[str, int] = {}
+    keys = [bytes.fromhex(each) for each in ids]
+    for start in range(0, len(keys), _IDS_A_QUERY):
+        some = keys[start : start + _IDS_A_QUERY]
+        marks = ", ".join("?" * len(some))
+        rows = connection.execute(f"SELECT id, seq FROM alerts WHERE id IN ({marks})", some)  # only marks
+        found |= {alert_id.hex(): number for alert_id, number in rows}
+    return found
 
 
 class _PartRow(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 
 import structlog
 
@@ -16,6 +17,8 @@ from bridge.sources.contract import Aborted
 
 _CHECK_SECONDS = 0.2
 """How often due timers are looked for: an alert may set one earlier than all others."""
+_SHORTEST_SECONDS = 0.05
+"""How soon they are looked for again where the next one is due earlier: many of them fire in one step."""
 _FAULT_SECONDS = 5.0
 _MOST_TIMERS = 300
 _FEWEST_TIMERS = 20
@@ -38,10 +41,13 @@ class Timers(Background):
         self._log = structlog.get_logger("timers")
 
     def _run(self) -> None:
-        while not self._stop.wait(_CHECK_SECONDS):
+        pause = 0.0
+        while not self._stop.wait(pause):
+            pause = _CHECK_SECONDS
             try:
-                while not self._stop.is_set() and self._is_due():
+                while not self._stop.is_set() and (seconds := self._seconds_until_due()) <= 0:
                     self._step()
+                pause = min(max(seconds, _SHORTEST_SECONDS), _CHECK_SECONDS)
             except Aborted:
                 return
             except Exception:  # noqa: BLE001  # the thread must not end
@@ -62,9 +68,9 @@ class Timers(Background):
         while self._intake.is_busy and time.monotonic() < until and not self._stop.wait(_YIELD_SECONDS):
             pass
 
-    def _is_due(self) -> bool:
+    def _seconds_until_due(self) -> float:
         due_ns = self._intake.next_timer()
-        return due_ns is not None and due_ns <= self._clock.wall_ns()
+        return inf if due_ns is None else (due_ns - self._clock.wall_ns()) / 1e9
 
 
 def load_state(memory: Memory) -> State:
