@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -17,8 +19,12 @@ from bridge.journal.postgres.tables.users import check_users
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('falco-bridge migrate ' || current_setting('search_path'), 0))"
 _OLDEST_SERVER = 150000
-_WAIT_SECONDS = 3
-"""How long a change of a table waits for those who use it. All others that use it wait behind the change."""
+WAIT_SECONDS = 30.0
+_LOCK_MILLISECONDS = 900
+"""How long a change of a table waits for those who use it, and all others behind it. Less than `deadlock_timeout`, so
+that no transaction of a bridge is rolled back for it."""
+_PAUSE_SECONDS = 0.5, 1.5
+"""For as long they work before the next try."""
 UNFINISHED = 1_000_000
 """The oldest format that can read a journal that is being copied to a database: none."""
 
@@ -72,37 +78,55 @@ def check(connection: PgConnection, name: str, *, to_write: bool, migrations: Se
 
 
 def migrate(
-    connection: PgConnection, name: str, *, contract: bool, migrations: Sequence[Migration] = MIGRATIONS
+    connection: PgConnection,
+    name: str,
+    *,
+    contract: bool,
+    migrations: Sequence[Migration] = MIGRATIONS,
+    wait_seconds: float = WAIT_SECONDS,
 ) -> tuple[int, int]:
     """Apply what is missing, in one transaction; what contracts only with ``contract``.
 
     Returns the formats before and after. Raises JournalError; nothing was changed then. Several processes may do this
-    at once. What contracts is refused while a bridge works that cannot use the result.
+    at once, and bridges may work: for up to ``wait_seconds`` it tries again where they keep it from a table. What
+    contracts is refused while a bridge works that cannot use the result.
     """
     check_server(connection, name)
-    try:
-        before = read_format(connection)
-        if before is not None and before.version >= len(migrations):
-            return before.version, before.version
-        with connection.transaction():
-            connection.execute(_LOCK)
-            schema = connection.execute("SELECT current_setting('search_path'), current_schema()").fetchone()
-            assert schema is not None
-            if schema[1] is None:
-                first = str(schema[0]).split(",")[0].strip().strip('"')
-                connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(first)))
-            return _apply(connection, name, migrations, contract=contract)
-    except psycopg.errors.LockNotAvailable as error:
-        raise JournalBusyError(
-            f"the tables of the journal in {name} were in use for longer than {_WAIT_SECONDS} s, such as by pg_dump or "
-            "a long query; nothing was changed. Try again once that has ended"
-        ) from error
-    except psycopg.Error as error:
-        raise explain(error, name, then="start again") from error
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            before = read_format(connection)
+            if before is not None and before.version >= len(migrations):
+                return before.version, before.version
+            with connection.transaction():
+                _begin(connection)
+                return _apply(connection, name, migrations, contract=contract)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+            if time.monotonic() >= deadline:
+                raise JournalBusyError(
+                    f"the tables of the journal in {name} were in use for {wait_seconds:.0f} s, such as by pg_dump or "
+                    "a long query; nothing was changed. Try again once that has ended"
+                ) from error
+        except psycopg.Error as error:
+            raise explain(error, name, then="start again") from error
+        time.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311  # no secret
+
+
+def _begin(connection: PgConnection) -> None:
+    """Keep other migrations out, and make the schema where there is none."""
+    connection.execute(_LOCK)
+    connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_MILLISECONDS}ms'")
+    if connection.execute("SELECT to_regclass('owners')").fetchone() != (None,):
+        # Each transaction of a bridge uses it first. Thus none is open when others are locked, one after the other.
+        connection.execute("LOCK TABLE owners IN ACCESS EXCLUSIVE MODE")
+    schema = connection.execute("SELECT current_setting('search_path'), current_schema()").fetchone()
+    assert schema is not None
+    if schema[1] is None:
+        first = str(schema[0]).split(",")[0].strip().strip('"')
+        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(first)))
 
 
 def _apply(connection: PgConnection, name: str, migrations: Sequence[Migration], *, contract: bool) -> tuple[int, int]:
-    connection.execute(f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'")
     found = read_format(connection)
     if found is None:
         connection.execute(
