@@ -7,7 +7,7 @@ import resource
 import socket
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import structlog
@@ -21,8 +21,9 @@ from bridge.config.load import LoadedConfig
 from bridge.config.schema.sources import StdinSettings
 from bridge.daemon.assembly.assemble import assemble, prepare
 from bridge.daemon.exit_codes import CANNOT_START, INVALID
-from bridge.daemon.fleet.joining import await_routes
+from bridge.daemon.fleet.joining import await_routes, await_routes_before
 from bridge.daemon.fleet.member import router_member
+from bridge.daemon.fleet.rollout import RESTART_SECONDS
 from bridge.daemon.generation import Generation, build_from
 from bridge.daemon.handover import Predecessor, Successor, start_successor
 from bridge.daemon.reload import Reload
@@ -96,10 +97,11 @@ class BridgeProcess:
         location = config.journal.location
         parts = prepare(self._generation, self._listening)
         if not isinstance(location, Path) or location.exists():
-            open_to_read(location).close()
+            with closing(open_to_read(location)) as journal:
+                await_routes_before(self._generation, journal)
         predecessor.take_over()
         journal = open_for_router(location, None, router_member(config))
-        await_routes(self._generation, journal)
+        await_routes(self._generation, journal, RESTART_SECONDS)
         self._bridge, self._reload = assemble(self._generation, journal, parts)
         self._listening.own_paths()
 

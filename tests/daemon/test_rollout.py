@@ -14,7 +14,7 @@ import pytest
 
 from bridge.common.secret import Secret
 from bridge.daemon.fleet.channel_tests import ChannelTests
-from bridge.daemon.fleet.rollout import Rollout, await_program
+from bridge.daemon.fleet.rollout import Rollout, await_others, await_program
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.members import Member
 from bridge.journal.opening import open_fleet_session, open_for_router
@@ -126,6 +126,24 @@ def test_a_bridge_that_starts_with_another_program_waits(fleet: Fleet) -> None:
     one.propose("new", 0)
     await_program(joins, open_session, "new")
     assert session.read().active == "new"
+
+
+def test_a_process_that_replaces_another_one_waits_before_it(fleet: Fleet) -> None:
+    """For the other bridges only: the old process works meanwhile, and may not be able to load the new routes."""
+    one, old = fleet.bridge("one", "old"), fleet.journal("old").membership
+    assert old is not None
+    Rollout(old, "old")
+    session = fleet.session()
+    wait_until(lambda: session.waits_for("new") == ["old", "one"], "the members")
+    open_session = partial(open_fleet_session, fleet.location("watch"))
+    successor = threading.Thread(target=await_others, args=(open_session, "new", {"old"}))
+    successor.start()
+    successor.join(0.5)
+    assert successor.is_alive()
+    one.propose("new", 0)
+    successor.join(60)
+    assert not successor.is_alive()
+    assert session.waits_for("new") == ["old"]
 
 
 def test_the_bridge_that_delivers_to_a_channel_sends_its_test_message(fleet: Fleet) -> None:

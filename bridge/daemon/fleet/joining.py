@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable
 from functools import partial
 
 from bridge.daemon.fleet.channel_tests import ChannelTests
 from bridge.daemon.fleet.digest import program_digest
-from bridge.daemon.fleet.rollout import Rollout, await_program
+from bridge.daemon.fleet.rollout import JOIN_SECONDS, Rollout, await_others, await_program
 from bridge.daemon.generation import Generation
 from bridge.daemon.reload import Reload
 from bridge.journal.location import DatabaseLocation
@@ -21,13 +23,24 @@ from bridge.pipeline.services.fleet_watch import FleetWatch
 from bridge.sources.leased import SourceLeases
 
 
-def await_routes(generation: Generation, journal: Journal) -> None:
+def await_routes(generation: Generation, journal: Journal, seconds: float = JOIN_SECONDS) -> None:
     """Before a bridge decides: wait for the others to have loaded its routes. Raises JournalError."""
     membership, location = journal.membership, generation.config.journal.location
     if membership is None or not isinstance(location, DatabaseLocation) or not _decides(membership):
         return
     membership.start()
-    await_program(membership, partial(open_fleet_session, location), program_digest(generation))
+    await_program(membership, partial(open_fleet_session, location), program_digest(generation), seconds)
+
+
+def await_routes_before(generation: Generation, journal: Journal) -> None:
+    """As ``await_routes``, before this process replaces its parent, which works meanwhile. Raises JournalError."""
+    location, decides = generation.config.journal.location, {INTAKE, MEMORY} & set(generation.config.roles)
+    if not decides or not isinstance(location, DatabaseLocation):
+        return
+    replaced = {
+        each.bridge for each in journal.members() if (each.pid, each.host) == (os.getppid(), socket.gethostname())
+    }
+    await_others(partial(open_fleet_session, location), program_digest(generation), replaced)
 
 
 def source_leases(membership: Membership | None) -> SourceLeases | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import closing
 
 import structlog
 
@@ -13,6 +14,8 @@ from bridge.journal.revisions import FleetSession, Revisions
 
 JOIN_SECONDS = 60.0
 """How long a bridge that starts with another program waits for the others to load it: files may arrive there later."""
+RESTART_SECONDS = 5.0
+"""The same for one that has replaced another process, and waited before: its senders wait meanwhile."""
 _POLL_SECONDS = 0.2
 
 
@@ -94,22 +97,45 @@ def await_program(
 
     Where the others do not load it in that time, it is used beside theirs.
     """
-    session, log = open_session(), structlog.get_logger("fleet")
-    try:
+    with closing(open_session()) as session:
         membership.note(loaded=digest)
-        deadline = time.monotonic() + seconds
-        shown: list[str] = []
-        while session.read().active != digest and not session.activate(digest):
-            others = session.waits_for(digest)
-            if others != shown:
-                log.info("waiting for other bridges to load these routes", program=digest, bridges=others)
-                shown = others
-            if time.monotonic() >= deadline:
-                log.warning(
-                    "other bridges have other routes", program=digest, bridges=others,
-                    remedy="give all bridges of a fleet the same routes",
-                )  # fmt: skip
-                return
-            time.sleep(_POLL_SECONDS)
-    finally:
-        session.close()
+        others = _await(session, digest, seconds, lambda: session.activate(digest), lambda: session.waits_for(digest))
+    if others is not None:
+        structlog.get_logger("fleet").warning(
+            "other bridges have other routes", program=digest, bridges=others,
+            remedy="give all bridges of a fleet the same routes",
+        )  # fmt: skip
+
+
+def await_others(
+    open_session: Callable[[], FleetSession], digest: str, replaced: Collection[str], seconds: float = JOIN_SECONDS
+) -> None:
+    """Wait until all bridges but ``replaced`` have loaded the program of a process that will replace one of these.
+
+    It is no member yet. Raises JournalError.
+    """
+    with closing(open_session()) as session:
+
+        def others() -> list[str]:
+            return [each for each in session.waits_for(digest) if each not in replaced]
+
+        _await(session, digest, seconds, lambda: not others(), others)
+
+
+def _await(
+    session: FleetSession, digest: str, seconds: float, is_ready: Callable[[], bool], others: Callable[[], list[str]]
+) -> list[str] | None:
+    """Wait until the fleet uses the program, or ``is_ready``. Returns the bridges that are missing in the end."""
+    deadline = time.monotonic() + seconds
+    shown: list[str] = []
+    while session.read().active != digest and not is_ready():
+        missing = others()
+        if missing != shown:
+            structlog.get_logger("fleet").info(
+                "waiting for other bridges to load these routes", program=digest, bridges=missing
+            )
+            shown = missing
+        if time.monotonic() >= deadline:
+            return missing
+        time.sleep(_POLL_SECONDS)
+    return None
