@@ -1,6 +1,7 @@
 """The courier's process. The first line of its standard input holds its settings; every later line is a command.
 
-An empty line wakes it. ``stop SECONDS`` lets it deliver what is due and end; ``try CHANNEL`` sends a probe to that
+An empty line wakes it. ``stop SECONDS`` lets it deliver what is due and end; where another courier can take over its
+channels, it ends what is in flight only. ``try CHANNEL`` sends a probe to that
 channel at once; ``configure SETTINGS`` replaces the settings. The end of the input means that the router has ended, or
 that it starts another courier.
 """
@@ -93,7 +94,7 @@ def _read_commands(courier: Courier, settings: Settings, leased: LeasedChannels 
     for line in sys.stdin.buffer:
         command, _, argument = line.partition(b" ")
         if command == b"stop":
-            courier.stop(float(argument))
+            courier.stop(float(argument), leaves_rest=leased is not None and leased.has_others)
         elif command == b"try":
             courier.try_now(argument.decode().strip())
         elif command == b"configure":

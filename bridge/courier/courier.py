@@ -124,9 +124,11 @@ class Courier:
         self._to_try.put((name, Runner.port_is_open))
         self.wake()
 
-    def stop(self, seconds: float) -> None:
-        """Deliver what is due now for up to ``seconds``, then end."""
+    def stop(self, seconds: float, *, leaves_rest: bool = False) -> None:
+        """Deliver what is due now for up to ``seconds``, then end. ``leaves_rest`` only ends what is in flight."""
         self._deadline = time.monotonic() + seconds
+        if leaves_rest:
+            self._claims_no_more.set()
         self._stopping.set()
         self.wake()
 
@@ -200,12 +202,13 @@ class Courier:
             self._while_journal_busy(lambda: self._queue.follow(Step(0, now_ns, now_ns), {}))
 
     def _finished(self) -> bool:
+        is_late = self._deadline is not None and time.monotonic() >= self._deadline
         if self._claims_no_more.is_set():
-            return not any(runner.workers.busy for runner in self._runners.values())
+            return is_late or not any(runner.workers.busy for runner in self._runners.values())
         busy = any(runner.busy for runner in self._runners.values())
         if self._deadline is None:
             return False
-        return time.monotonic() >= self._deadline or (not busy and not self._has_due())
+        return is_late or (not busy and not self._has_due())
 
     def _has_due(self) -> bool:
         """Whether a channel that works has deliveries that are due now."""

@@ -40,6 +40,11 @@ class LeasedChannels:
         courier.on_removed = self._given_back
         self._holding = membership.hold(CHANNEL, COURIER, lambda: list(self._urls), self._follow)
 
+    @property
+    def has_others(self) -> bool:
+        """Whether another courier can take over the channels."""
+        return self._holding.has_others
+
     def use(
         self,
         options: Mapping[str, ChannelOptions],

@@ -102,6 +102,8 @@ class Taken:
     tokens: Mapping[str, int]
     share: int
     """How many it should have at most; 0 if that is unknown, because it has none."""
+    has_others: bool = False
+    """Whether other living members share the kind; False if that is unknown, because it has none."""
 
 
 class LeaseTable(Protocol):

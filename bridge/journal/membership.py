@@ -42,6 +42,8 @@ class Holding:
         self._surplus: frozenset[str] = frozenset()
         self._is_reported = True
         """Whether ``on_change`` was called for what it has now."""
+        self.has_others = False
+        """Whether other members can take over what this process has, as the last beat found it."""
         self._unwanted_by_others: set[str] = set()
         """Names that no other member took although it could."""
         self._beats_left = 0
@@ -87,6 +89,7 @@ class Holding:
         else:
             taken_tokens = dict(taken.tokens)
         self._is_reported &= taken_tokens == self._tokens and surplus == self._surplus
+        self.has_others = taken.has_others
         self._tokens, self._surplus = taken_tokens, surplus
         if not self._is_reported:
             self._on_change()

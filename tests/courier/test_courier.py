@@ -263,3 +263,18 @@ def test_deliveries_that_are_too_old_become_dead_letters(tmp_path: Path) -> None
         wait_until(lambda: work.journal.deliveries.health()["c"].dead == 50, "the count of dead letters")
     assert len(dead) == 50
     assert all("given up after" in each.reason and "HTTP 503: down" in each.reason for each in dead)
+
+
+def test_a_courier_that_others_replace_ends_only_what_is_in_flight(tmp_path: Path) -> None:
+    """It claims nothing more, although deliveries are due and more are added; the rest is for the others."""
+    release = threading.Event()
+    channel = Answering("c", lambda _sent: DELIVERED if release.wait(60) else DOWN)
+    options = {"c": ChannelOptions(concurrency=1)}
+    with working(tmp_path, [channel], options, entries=[entry(str(n), "c") for n in range(20)]) as work:
+        wait_until(lambda: bool(channel.sent), "a send")
+        work.courier.stop(60, leaves_rest=True)
+        work.add(entry("late", "c"))
+        assert not work.ends_within(0.2)
+        release.set()
+        assert work.ends_within(60)
+        assert (len(channel.sent), work.undelivered) == (1, 20)

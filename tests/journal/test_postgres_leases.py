@@ -94,6 +94,9 @@ def test_members_have_fair_shares(table: Callable[..., PostgresLeases]) -> None:
     assert one.take(CHANNEL, COURIER, NAMES).tokens == {"c": 1, "d": 1}
     table("other role", roles=(ROUTER,))
     assert one.take(CHANNEL, COURIER, NAMES).share == 2
+    assert one.take(CHANNEL, COURIER, NAMES).has_others
+    two.leave()
+    assert not one.take(CHANNEL, COURIER, NAMES).has_others
 
 
 def test_what_a_dead_member_had_is_taken_over(table: Callable[..., PostgresLeases], location: DatabaseLocation) -> None:

@@ -39,10 +39,12 @@ WHERE id = ?
 _NAME = "INSERT INTO leases (kind, name) SELECT ?, unnest(?::text[]) ON CONFLICT DO NOTHING"
 _TAKE = f"""
 WITH given AS (SELECT ?::text AS kind, ?::text[] AS names, ?::text AS me, ?::text AS role, ?::integer AS extra),
+sharing AS (
+    SELECT count(*) AS members, count(*) FILTER (WHERE id <> me) > 0 AS others FROM members, given
+    WHERE {IS_ALIVE} AND role = ANY(roles) AND jsonb_exists(info->'takes', kind)
+),
 share AS (
-    SELECT ceil(cardinality(names)::numeric / greatest(1, (
-        SELECT count(*) FROM members WHERE {IS_ALIVE} AND role = ANY(roles) AND jsonb_exists(info->'takes', kind)
-    )))::integer AS most FROM given
+    SELECT ceil(cardinality(names)::numeric / greatest(1, members))::integer AS most, others FROM given, sharing
 ),
 mine AS (SELECT l.name, l.token FROM leases AS l, given AS g WHERE l.kind = g.kind AND l.member = g.me),
 free AS MATERIALIZED (
@@ -59,8 +61,8 @@ taken AS (
     UPDATE leases AS l SET member = g.me, token = l.token + 1 FROM free, given AS g
     WHERE l.kind = g.kind AND l.name = free.name RETURNING l.name, l.token
 )
-SELECT name, token, (SELECT most FROM share), true FROM taken
-UNION ALL SELECT name, token, (SELECT most FROM share), false FROM mine
+SELECT name, token, (SELECT most FROM share), (SELECT others FROM share) FROM taken
+UNION ALL SELECT name, token, (SELECT most FROM share), (SELECT others FROM share) FROM mine
 """
 _LEFT = (
     "SELECT l.name FROM leases AS l WHERE l.kind = ? AND l.name = ANY(?) "
@@ -120,7 +122,7 @@ class _TakenRow(NamedTuple):
     name: str
     token: int
     share: int
-    new: bool
+    others: bool
 
 
 class _MemberRow(NamedTuple):
@@ -186,7 +188,8 @@ class PostgresLeases:
                 statements.execute(_NAME, (kind, sorted(wanted)))
             self._named[kind] = wanted
         rows = self._database.rows(_TakenRow, _TAKE, (kind, sorted(wanted), self._member.id, role, extra))
-        return Taken({row.name: row.token for row in rows}, rows[0].share if rows else 0)
+        tokens = {row.name: row.token for row in rows}
+        return Taken(tokens, rows[0].share, rows[0].others) if rows else Taken(tokens, 0)
 
     def left(self, kind: str, names: Collection[str]) -> list[str]:
         """As in LeaseTable."""
