@@ -23,6 +23,7 @@ from bridge.config.schema.sources import (
     SourceSettings,
     StdinSettings,
 )
+from bridge.journal.members import file_lease
 from bridge.sources.contract import Source
 from bridge.sources.grpc.tls import Certificates, ClientTls
 from bridge.sources.leased import LeasedSource, SourceLeases
@@ -119,7 +120,7 @@ def _file(settings: FileSettings, journal: OpenJournal) -> Source:
 
     if journal.leases is None:
         return make()
-    return LeasedSource(settings.name, f"file {settings.name}", make, journal.leases, has_checkpoint=True)
+    return LeasedSource(settings.name, file_lease(settings.name), make, journal.leases, has_checkpoint=True)
 
 
 def _grpc(settings: GrpcSettings) -> Source:

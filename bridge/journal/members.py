@@ -17,6 +17,11 @@ LEASE_SECONDS = 1.5
 _BEATS = 3
 
 
+def file_lease(source_name: str) -> str:
+    """The lease of a source that reads files: one bridge reads them and moves its checkpoint."""
+    return f"file {source_name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A process of a fleet, as it joins."""

@@ -12,15 +12,17 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
+from bridge.alert.rejected import RejectedMessage
 from bridge.common.secret import Secret
 from bridge.journal import JournalBusyError
 from bridge.journal.location import DatabaseLocation
-from bridge.journal.members import CHANNEL, COURIER, ROUTER, Member
+from bridge.journal.members import CHANNEL, COURIER, ROUTER, SOURCE, Member, file_lease
 from bridge.journal.opening import open_for_router, open_to_read
 from bridge.journal.postgres.connection import connect
 from bridge.journal.postgres.database import Database
 from bridge.journal.postgres.leases import PostgresLeases
 from bridge.journal.postgres.opening import migrate_database
+from bridge.journal.retention import RetentionPolicy
 from tests.support.builders import entries
 from tests.support.postgres import drop_schema, in_schema, new_schema, new_server
 from tests.support.waiting import wait_until
@@ -142,4 +144,75 @@ def test_a_session_that_ended_before_its_commit_has_stored_nothing(
         with closing(open_to_read(location)) as reader:
             assert reader.history.alert_count() == 3
             assert len(list(reader.history.deliveries())) == 3
+    drop_schema(postgres, schema)
+
+
+def test_a_frozen_intake_holds_others_up_until_its_session_ends(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has taken numbers for its alerts. Others append and remove meanwhile; it stores its batch once it is back."""
+    schema = new_schema()
+    url = Secret(in_schema(postgres, schema))
+    thawed = threading.Event()
+    commit = Database._commit
+    members = [Member(name, name, "host", "1.0", 1, (ROUTER,), 60.0) for name in ("one", "two")]
+    with (
+        closing(open_for_router(DatabaseLocation(url, tmp_path / "one"), None, members[0])) as one,
+        closing(open_for_router(DatabaseLocation(url, tmp_path / "two"), None, members[1])) as two,
+    ):
+        two.alerts.append("falco", 0, entries(1, 2))
+        two.alerts._database._connection.execute("DELETE FROM deliveries")  # type: ignore[attr-defined]
+        batch = entries(3, 4)
+        errors: list[JournalBusyError] = []
+
+        def append() -> None:
+            try:
+                one.alerts.append("falco", 0, batch)
+            except JournalBusyError as error:
+                errors.append(error)
+                one.alerts.append("falco", 0, batch)
+
+        def freeze(database: Database) -> None:
+            if threading.current_thread() is frozen and not thawed.is_set():
+                reached.set()
+                assert thawed.wait(120)
+            commit(database)
+
+        frozen, reached = threading.Thread(target=append), threading.Event()
+        one.alerts._database._connection.execute("SET idle_in_transaction_session_timeout = 300")  # type: ignore[attr-defined]
+        monkeypatch.setattr(Database, "_commit", freeze)
+        frozen.start()
+        wait_until(reached.is_set, "the frozen one to have numbers")
+        assert two.alerts.append("falco", 0, entries(5)) == 1
+        two.maintenance.step(RetentionPolicy(size=1), 10**18)
+        assert [each.alert.time_ns for each in two.history.alerts()] == [5]
+        thawed.set()
+        frozen.join(60)
+        assert not frozen.is_alive()
+        assert len(errors) == 1
+        assert [(each.number, each.alert.time_ns) for each in two.history.alerts()] == [(3, 5), (4, 3), (5, 4)]
+    drop_schema(postgres, schema)
+
+
+def test_a_frozen_reader_of_files_does_not_move_the_checkpoint_back(postgres: str, tmp_path: Path) -> None:
+    """Another bridge has read on. What the first one had read is stored once, also what was rejected."""
+    schema = new_schema()
+    url = Secret(in_schema(postgres, schema))
+    members = [Member(name, name, "host", "1.0", 1, (ROUTER,), 60.0) for name in ("one", "two")]
+    rejected = [RejectedMessage("no JSON", b"?")]
+    with (
+        closing(open_for_router(DatabaseLocation(url, tmp_path / "one"), None, members[0])) as one,
+        closing(open_for_router(DatabaseLocation(url, tmp_path / "two"), None, members[1])) as two,
+        closing(connect(DatabaseLocation(url, tmp_path / "test"), "test")) as connection,
+    ):
+        connection.execute("INSERT INTO leases VALUES (%s, %s, 'one', 1)", (SOURCE, file_lease("audit")))
+        assert one.alerts.append("audit", 0, entries(1), (), {"a.log": "10"}) == 1
+        connection.execute("UPDATE leases SET member = 'two', token = 2")
+        assert two.alerts.append("audit", 0, entries(2, 3), rejected, {"a.log": "40"}) == 2
+        assert one.alerts.append("audit", 0, entries(2), rejected, {"a.log": "20"}) == 0
+        assert two.alerts.checkpoint("audit") == {"a.log": "40"}
+        assert two.history.alert_count() == 3
+        assert connection.execute("SELECT count(*) FROM quarantine").fetchone() == (1,)
+        assert one.alerts.append("other", 0, (), (), {"b.log": "7"}) == 0
+        assert two.alerts.checkpoint("other") == {"b.log": "7"}
     drop_schema(postgres, schema)

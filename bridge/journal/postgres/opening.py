@@ -63,10 +63,11 @@ def assemble(
             lock.release()
 
     bodies = Bodies(database)
+    member = "" if membership is None else membership.member.id
     return Journal(
-        alerts=PostgresAlertLog(database, bodies),
+        alerts=PostgresAlertLog(database, bodies, member),
         memory=PartitionedMemory(database, SecretRow(database, STATE_KEYS)),
-        deliveries=PostgresDeliveryQueue(database, bodies, "" if membership is None else membership.member.id),
+        deliveries=PostgresDeliveryQueue(database, bodies, member),
         dead_letters=SqlDeadLetterQueue(database, bodies, reopen),
         history=PostgresHistory(database, bodies),
         maintenance=PostgresMaintenance(database, bodies, partial(read_database, location)),

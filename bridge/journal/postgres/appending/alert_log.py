@@ -15,6 +15,7 @@ from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
 from bridge.journal.codec import encode_decisions, encode_notification
 from bridge.journal.errors import JournalError
+from bridge.journal.members import SOURCE, file_lease
 from bridge.journal.postgres.appending.new_deliveries import (
     ALERT_BYTES,
     DELIVERY_BYTES,
@@ -34,12 +35,15 @@ QUARANTINE_ROWS = 1000
 """How many rejected messages are stored; the oldest are removed."""
 _QUARANTINE_BYTES = 64 << 10
 _ATTEMPTS = 5
+_READER = "SELECT member FROM leases WHERE kind = ? AND name = ? FOR KEY SHARE"
 
 
 class PostgresAlertLog:
     """Implements AlertLog. The journal has one router; the courier may append beside it."""
 
-    def __init__(self, database: Database, bodies: Bodies) -> None:
+    def __init__(self, database: Database, bodies: Bodies, member: str = "") -> None:
+        """``member`` is the id of a router that is a member of a fleet."""
+        self._member = member
         self._database = database
         self._bodies = bodies
         self._state = StateLog()
@@ -89,9 +93,9 @@ class PostgresAlertLog:
         here, earlier = about_others(statements, _about_others(batch), places)
         deliveries += here
         size += size_of(here)
-        if batch.rejected:
-            _quarantine(statements, batch)
-        if batch.checkpoint:
+        if not batch.checkpoint or self._is_reader(statements, batch.source_name):
+            if batch.rejected:
+                _quarantine(statements, batch)
             _move(statements, batch)
         count = 0
         if alerts or earlier:
@@ -101,6 +105,17 @@ class PostgresAlertLog:
         if batch.memory.changes:
             self._state.write(statements, batch.memory.changes)
         return count
+
+    def _is_reader(self, statements: Statements, source_name: str) -> bool:
+        """Whether no other bridge has taken over the source, nor does before the transaction ends.
+
+        This one may have been frozen since it read. The other one has read on from the checkpoint, and has stored what
+        was rejected; alerts are known by their ids.
+        """
+        if not self._member:
+            return True
+        found = statements.execute(_READER, (SOURCE, file_lease(source_name))).fetchone()
+        return found is None or found[0] in {"", self._member}
 
     def _encoded(self, entries: Sequence[Entry]) -> tuple[list[tuple[bytes, bytes, bytes]], list[NewDelivery], int]:
         """Alerts, deliveries with the places of these instead of numbers, and how many bytes they take."""
