@@ -53,8 +53,10 @@ def test_the_first_page_shows_the_fleet() -> None:
         "version 1.2; roles: intake, memory; routes old, new loaded", "partitions of the memory: 11",
         "delivers to: chat, pager", "alone reads: file node", "duties: silences", "the changed config is not in use",
         "lost gone for 30 s", "courier (courier down)", "ended stopped for 30 s", "routes not loaded",
+        "1 alert received by this bridge since",
     ):  # fmt: skip
         assert each in words
+    assert "Counted by this bridge, one, alone" in text
     assert WORD in words
     found = Elements(text)
     assert not found.names & {"img", "iframe", "object", "b"}

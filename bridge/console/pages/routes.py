@@ -20,6 +20,7 @@ def _routes(ask: Ask) -> dict[str, object]:
         "problem": status if isinstance(status, str) else "",
         "not_examined": found.not_examined,
         "started_ns": None if isinstance(status, str) else status.started_ns,
+        "bridge": "" if isinstance(status, str) or status.fleet is None else status.fleet.bridge,
         "rows": found.rows,
         "windows": [name for name, _ in WINDOWS],
         "counted": found.counted,
