@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -155,7 +158,8 @@ def test_bridges_with_one_database_are_a_fleet() -> None:
     (term,) = pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
     assert term["podAffinityTerm"]["labelSelector"] == deployment["selector"]
     assert of_kind(manifests, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
-    assert of_kind(manifests, "Service")["spec"]["publishNotReadyAddresses"] is False
+    service = of_kind(manifests, "Service")["spec"]
+    assert (service["publishNotReadyAddresses"], service["sessionAffinity"]) == (False, "ClientIP")
     config = yaml.safe_load(of_kind(manifests, "ConfigMap")["data"]["falco-bridge.yaml"])
     assert "roles" not in config  # all of them
     assert config["journal"]["password"] == "${file:/run/secrets/postgresql/password}"
@@ -165,6 +169,22 @@ def test_bridges_with_one_database_are_a_fleet() -> None:
     )
     assert "replicas needs postgresql.url" in refused({"central": {"replicas": 2}})
     assert "needs mode: central" in refused({"mode": "node", "postgresql": {"url": "postgresql://b@db/falco"}})
+
+
+@needs_helm
+@pytest.mark.parametrize("case", ["central", "fleet", "container logs"])
+def test_the_notes_name_what_was_installed(case: str, tmp_path: Path) -> None:
+    """The command for the state of a bridge names the release's workload. Only a cluster shows notes: a copy does."""
+    chart = Path(shutil.copytree(CHART, tmp_path / "chart"))
+    (chart / "templates" / "NOTES.txt").rename(chart / "files" / "notes")
+    notes = 'kind: ConfigMap\ndata:\n  notes: |\n    {{- tpl (.Files.Get "files/notes") . | nindent 4 }}\n'
+    (chart / "templates" / "notes.yaml").write_text(notes, encoding="utf-8")
+    options = [f"--set-json={key}={json.dumps(value)}" for key, value in CASES[case].items()]
+    done = run_helm("template", "fb", chart, "--show-only", "templates/notes.yaml", *options)
+    assert done.returncode == 0, done.stderr
+    (named,) = re.findall(r"exec (\w+)/(\S+) -- falco-bridge status", done.stdout)
+    (workload,) = [each for each in render(CASES[case]) if each["kind"] in {"StatefulSet", "DaemonSet", "Deployment"}]
+    assert named == (workload["kind"].lower(), workload["metadata"]["name"])
 
 
 @needs_helm

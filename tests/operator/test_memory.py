@@ -6,15 +6,19 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from msgspec import structs
+
 from bridge.cli.verbs.operating.status import _text
 from bridge.journal.opening import open_for_router
 from bridge.operator.metrics.collector import BridgeCollector
+from bridge.operator.operations.fleet import fleet_status
 from bridge.operator.operations.status import read_status
 from bridge.pipeline.intake import Intake
 from bridge.routing.router import Router
 from bridge.routing.state import State
 from bridge.sources.contract import Batch
 from tests.operator.state import IntakeState, NoReload, an_inspector
+from tests.operator.test_fleet_status import FLEET
 from tests.support.builders import alert, program_of
 
 ROUTES = """
@@ -57,6 +61,8 @@ def test_status_and_metrics_show_what_is_remembered(tmp_path: Path) -> None:
     assert line.startswith("memory    11 keys in about ")
     assert line.endswith(", 9 timers waiting, 9 keys evicted")
     assert "          forgotten at the last reload: old: new rule 1d" in lines
+    in_fleet = list(_text(structs.replace(status, fleet=fleet_status(FLEET))))
+    assert in_fleet.index(line) < next(at for at, each in enumerate(in_fleet) if each.startswith("\nfleet"))
     (table,) = (line for line in lines if "decisions since the start" in line)
     rows = {line.split()[0]: line for line in table.splitlines() if line}
     assert rows["floods"].endswith("6 keys, 6 timers, 4 evicted")

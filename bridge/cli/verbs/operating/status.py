@@ -91,10 +91,10 @@ def _text(status: Status) -> Iterator[str]:
     yield f"courier   {courier if status.courier.used else 'none: this bridge does not have the role'}"
     if status.console is not None:
         yield f"console   {_console(status.console)}"
-    yield from fleet_lines(status.fleet)
     yield from _shadow(status)
     yield from _memory(status)
     yield from _look_back(status)
+    yield from fleet_lines(status.fleet)
     yield from _sources(status)
     yield from _routes(status)
     yield from _channels(status)
