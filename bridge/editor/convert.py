@@ -118,8 +118,14 @@ def command(offer: TestOffer, uri: str) -> lsp.Command:
     return lsp.Command(title=offer.title, command=RUN_TESTS, arguments=[uri, places])
 
 
-def completion(found: Completion, lines: Lines, offset: int) -> lsp.CompletionList:
-    """What can be written, each as the replacement of the word before the cursor."""
+def completion(found: Completion, lines: Lines, offset: int, word: str) -> lsp.CompletionList:
+    """What can be written, each as the replacement of the word before the cursor.
+
+    Some editors match only what is typed behind the last dot. Then the list has only what starts with the part before
+    it, and the editor is to ask again when the word changes.
+    """
+    part = word[: word.rfind(".") + 1]
+    narrowed = [item for item in found.items if part and (item.text or item.label).startswith(part)]
     replaced = range_of(lines.range(found.start, offset))
     items = [
         lsp.CompletionItem(
@@ -130,9 +136,9 @@ def completion(found: Completion, lines: Lines, offset: int) -> lsp.CompletionLi
             text_edit=lsp.TextEdit(replaced, item.text or item.label),
             sort_text=f"{number:05}",
         )
-        for number, item in enumerate(found.items)
+        for number, item in enumerate(narrowed or found.items)
     ]
-    return lsp.CompletionList(is_incomplete=False, items=items)
+    return lsp.CompletionList(is_incomplete=bool(narrowed), items=items)
 
 
 def hover(text: str, found: Range | None) -> lsp.Hover:

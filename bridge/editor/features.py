@@ -78,7 +78,8 @@ def _completion(ls: RouteServer, params: lsp.CompletionParams) -> lsp.Completion
     snapshot, file, lines = found
     text = file.source.text
     offset = lines.offset(convert.place(params.position))
-    return convert.completion(complete(snapshot, file, text, offset), lines, offset)
+    completions = complete(snapshot, file, text, offset)
+    return convert.completion(completions, lines, offset, text[completions.start : offset])
 
 
 async def _hovered(ls: RouteServer, params: lsp.HoverParams) -> lsp.Hover | None:

@@ -157,6 +157,25 @@ def test_completion_offers_what_the_grammar_and_the_project_allow(tmp_path: Path
     edit(project(tmp_path), session)
 
 
+def test_completion_behind_a_dot_offers_what_starts_alike(tmp_path: Path) -> None:
+    """Helix and Emacs match only what is typed behind the last dot. Without a match the list stays as it was."""
+
+    async def session(editor: Editor) -> None:
+        editor.open("pages.route", PAGES)
+        for word, begin in (("k8s.n", "k8s."), ("k8s", ""), ("nothing.like", "")):
+            text = f'{PAGES}\nroute "x" {{ when {word}'
+            editor.change("pages.route", text)
+            place = editor.at("pages.route", text, text, after=True)
+            found = await editor.client.text_document_completion_async(lsp.CompletionParams(**place))
+            assert isinstance(found, lsp.CompletionList)
+            labels = [item.label for item in found.items]
+            assert "k8s.ns.name" in labels
+            assert all(label.startswith(begin) for label in labels)
+            assert found.is_incomplete is ("proc.name" not in labels) is bool(begin)
+
+    edit(project(tmp_path), session)
+
+
 def test_rename_changes_every_use_and_nothing_else(tmp_path: Path) -> None:
     """Of a list in another file, and of a route with its test. A word of the language is refused."""
 

@@ -12,11 +12,15 @@ local function try()
   wait("diagnostics", function() return #vim.diagnostic.get(0) > 0 end)
   seen.problems = vim.tbl_map(function(each) return { each.code, each.lnum + 1, each.source } end, vim.diagnostic.get(0))
   local client = vim.lsp.get_clients({ bufnr = 0 })[1]
+  local highlighter = vim.treesitter.highlighter.active[vim.api.nvim_get_current_buf()]
+  if highlighter then highlighter.tree:parse(true) end
+  seen.colours = vim.tbl_map(function(each) return each.capture end, vim.treesitter.get_captures_at_pos(0, 3, 3))
   seen.filetype, seen.root = vim.bo.filetype, client.config.root_dir
 
   local function ask(method)
     local place = vim.lsp.util.make_position_params(0, client.offset_encoding)
-    return client:request_sync(method, place, 60000, 0).result
+    local request = function(...) return vim.fn.has("nvim-0.11") == 1 and client:request_sync(...) or client.request_sync(...) end
+    return request(method, place, 60000, 0).result
   end
   vim.api.nvim_win_set_cursor(0, { 4, 8 })
   seen.hover = ask("textDocument/hover").contents.value
