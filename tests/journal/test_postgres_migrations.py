@@ -169,6 +169,14 @@ def test_the_documented_role_is_enough(postgres: str, tmp_path: Path) -> None:
                 open_for_router(bridge)
             assert migrate(owner, contract=False) == (0, LATEST)
             _use(bridge)
+            with closing(connect(owner, "test")) as connection:
+                connection.execute("DROP TABLE clock, partition_clocks; UPDATE journal_format SET version = 5")
+            with pytest.raises(
+                JournalError, match=r"older format 5, .* run falco-bridge journal migrate as the role that"
+            ):
+                open_for_router(bridge)
+            assert migrate(owner, contract=False) == (5, LATEST)
+            open_for_router(bridge).close()
         finally:
             admin.execute(f"DROP DATABASE {database} WITH (FORCE)")
             admin.execute("DROP ROLE IF EXISTS falco_bridge")

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from bridge.journal.errors import JournalBusyError, JournalError
 from bridge.journal.postgres.connection import PgConnection
-from bridge.journal.postgres.faults import explain, no_journal
+from bridge.journal.postgres.faults import explain, no_journal, one_line
 from bridge.journal.postgres.tables.migrations import MIGRATIONS, Migration
 from bridge.journal.postgres.tables.users import check_users
 
@@ -93,6 +93,7 @@ def migrate(
     """
     check_server(connection, name)
     deadline = time.monotonic() + wait_seconds
+    before: Format | None = None
     while True:
         try:
             before = read_format(connection)
@@ -108,6 +109,12 @@ def migrate(
                     "a long query; nothing was changed. Try again once that has ended"
                 ) from error
         except psycopg.Error as error:
+            if before is not None and isinstance(error, psycopg.errors.InsufficientPrivilege):
+                raise JournalError(
+                    f"the journal in {name} has the older format {before.version}, this version needs "
+                    f"{_needed(migrations)}, and its role may not change the tables ({one_line(error)}); run "
+                    "falco-bridge journal migrate as the role that owns them"
+                ) from error
             raise explain(error, name, then="start again") from error
         time.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311  # no secret
 
