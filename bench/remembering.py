@@ -80,8 +80,6 @@ def _run(program: Program, alerts: Sequence[Alert]) -> _Run:
         intake = Intake(journal.alerts, Router(program, {}), on_deliveries=lambda: None, on_fault=_fail)
         gc.collect()
         gc.freeze()  # the alerts that are prepared here would not exist
-        gc.collect()
-        gc.freeze()  # the alerts that are prepared here would not exist
         started = time.process_time()
         for first in range(0, len(alerts), _BATCH):
             batch = alerts[first : first + _BATCH]
@@ -128,18 +126,22 @@ def _alerts(count: int) -> list[Alert]:
 
 
 def _timers() -> Iterator[Figure]:
-    """Ten thousand groups whose digests are due at once, while alerts are received; without and with a silence."""
+    """Ten thousand groups whose digests are due at once, while alerts are received; without and with a silence.
+
+    The silence is there when the alerts are received, or is added later, so that they have to be read.
+    """
     from bridge.language.program.clauses import Group
 
     router = _one_route(Group("g", ("container.id",), 30 * _SECOND))
     condition = parse_silence("rule = none", "", {})
     assert isinstance(condition, SilenceText)
     yield from _fired(router, NO_SILENCES, "")
-    silences = Silences([Silence("s", condition.condition, 0, 1 << 62)], {})
-    yield from _fired(router, silences, " while there is a silence")
+    silence = Silence("s", condition.condition, 0, 1 << 62)
+    yield from _fired(router, Silences([silence], {}), " while there is a silence")
+    yield from _fired(router, Silences([silence], {}), " with a silence added later", is_late=True)
 
 
-def _fired(router: Router, silences: Silences, words: str) -> Iterator[Figure]:
+def _fired(router: Router, silences: Silences, words: str, *, is_late: bool = False) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="falco-bridge-bench-") as folder:
         journal = open_for_router(Path(folder) / "journal.db")
         state = State()
@@ -147,11 +149,14 @@ def _fired(router: Router, silences: Silences, words: str) -> Iterator[Figure]:
             journal.alerts, router, on_deliveries=lambda: None, on_fault=_fail, state=state,
             stored_alerts=journal.history.alerts_of,
         )  # fmt: skip
-        intake.use_silences(silences)
+        if not is_late:
+            intake.use_silences(silences)
         alerts = _alerts(3 * _KEYS)
         earlier = time.time_ns() - 31 * _SECOND
         for first in range(0, 2 * _KEYS, _BATCH):
             intake.accept(Batch("bench", earlier, alerts[first : first + _BATCH]))
+        if is_late:
+            intake.use_silences(silences)
         quiet = max(_delays(intake, alerts[2 * _KEYS : 2 * _KEYS + 2000], lambda: False))
         timers = Timers(intake)
         started = time.perf_counter()

@@ -254,7 +254,7 @@ class Intake:
             named: Collection[str] = ()
             silences = self._silences.acting(now_ns)
             if silences:
-                named, limit = self._router.due_alerts(self._state, now_ns, limit)
+                named, limit = self._router.due_alerts(self._state, now_ns, limit, silences)
             timer = Timer(self._stored_alerts(named, silences.fields) if named else {}, limit)
             routed = self._router.step(self._state, timer, now_ns, silences)
             entries = self._failed((routed,), now_ns)
@@ -341,6 +341,8 @@ class Intake:
         stored = self._lookup(fresh, silences.fields) if silences else none_stored
         route = partial(router.route, self._state, now_ns=now_ns, silences=silences, stored=stored)
         entries = self._writer.isolating(fresh, route, batch.source_name, rejected)
+        if self._silences:
+            self._judge(entries)
         reports: list[Entry] = []
         if any(entry.routed.faults for entry in entries):
             reports = self._failed([entry.routed for entry in entries], now_ns)
@@ -360,6 +362,12 @@ class Intake:
             self.counts.add_duplicates(batch.source_name, now_ns, duplicates)
             self.nodes.seen(batch.source_name, now_ns, batch.alerts)
         return deliveries
+
+    def _judge(self, entries: Iterable[Entry]) -> None:
+        """Have silences judge what clauses with memory may name later, so that it need not be read then."""
+        for entry in entries:
+            if any(each.incident for each in entry.routed.decisions):
+                self._silences.judge(entry.alert)
 
     def _lookup(self, batch: Sequence[Alert], fields: Collection[str]) -> StoredAlert:
         """A function from an alert's id to the alert, redacted: one of the batch, or a stored one with these fields."""

@@ -174,9 +174,9 @@ class Router:
         """Two that may merge, as if both had been decided at once."""
         return merged(self.program, one, other)
 
-    def due_alerts(self, state: State, now_ns: int, limit: int) -> tuple[set[str], int]:
-        """The ids of stored alerts that a timer needs while there are silences."""
-        return (set(), limit) if self.engine is None else self.engine.due_alerts(state, now_ns, limit)
+    def due_alerts(self, state: State, now_ns: int, limit: int, silences: Silences) -> tuple[set[str], int]:
+        """The ids of stored alerts that timers need while there are silences, and how many timers may fire."""
+        return (set(), limit) if self.engine is None else self.engine.due_alerts(state, now_ns, limit, silences.knows)
 
     def remembered(self, state: State, route: str, alert: Alert, now_ns: int) -> list[tuple[str, str]]:
         """What each clause of a route remembers of the alert's key: the clause's word and its state in words."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from bridge.alert import Alert
 from bridge.language.checker.check import check, check_condition
@@ -16,6 +17,9 @@ from bridge.matching import Predicate, compile_condition
 from bridge.matching.fields import fields_of
 from bridge.matching.internal import asks_for_internal
 from bridge.routing.memory.clauses.stage import not_silenced
+
+_MOST_JUDGED = 50_000
+"""About 9 MB."""
 
 StoredAlert = Callable[[str], Alert | None]
 """From an alert's id to the stored alert, redacted, or None. It does not raise."""
@@ -51,6 +55,8 @@ class Silences:
         ]
         self.fields = frozenset(name for each, _, _ in self._compiled for name in fields_of(each.condition))
         """The fields that decide their conditions; a silenced alert needs no others."""
+        self._judged: dict[str, tuple[Silence, ...]] = {}
+        """The silences whose conditions hold, by the id of an alert, the oldest first."""
 
     def __bool__(self) -> bool:
         return bool(self._compiled)
@@ -66,14 +72,36 @@ class Silences:
                 return silence.id
         return None
 
+    def judge(self, alert: Alert) -> None:
+        """Remember which conditions hold for an alert, redacted as it is stored: it need not be read later."""
+        if len(self._judged) >= _MOST_JUDGED:
+            self._judged = dict(islice(self._judged.items(), _MOST_JUDGED // 2, None))
+        self._judged[alert.id] = tuple(
+            [silence for silence, predicate, internal in self._compiled
+             if (internal or alert.source != "internal") and predicate(alert)]
+        )  # fmt: skip
+
+    def knows(self, alert_id: str) -> bool:
+        """Whether this alert was judged."""
+        return alert_id in self._judged
+
+    def _silencing_other(self, alert_id: str, now_ns: int, stored: StoredAlert) -> str | None:
+        """As ``silencing``, for an alert that was judged, or else is stored."""
+        judged = self._judged.get(alert_id)
+        if judged is not None:
+            return next((each.id for each in judged if each.acts(now_ns)), None)
+        found = stored(alert_id)
+        return None if found is None else self.silencing(found, now_ns)
+
     def asked(self, alert: Alert, now_ns: int, stored: StoredAlert) -> Callable[[str], str | None]:
         """A function from an alert's id to the silence that holds it back; other alerts are those that are stored."""
         if not self._compiled:
             return not_silenced
 
         def silenced(alert_id: str) -> str | None:
-            found = alert if alert_id == alert.id else stored(alert_id)
-            return None if found is None else self.silencing(found, now_ns)
+            if alert_id == alert.id:
+                return self.silencing(alert, now_ns)
+            return self._silencing_other(alert_id, now_ns, stored)
 
         return silenced
 
@@ -87,8 +115,7 @@ class Silences:
         def silenced(other_id: str) -> str | None:
             if other_id == alert_id:
                 return silence or None
-            found = stored(other_id)
-            return None if found is None else self.silencing(found, now_ns)
+            return self._silencing_other(other_id, now_ns, stored)
 
         return silenced
 
@@ -96,12 +123,7 @@ class Silences:
         """A function from an alert's id to the silence that holds it back, or None; unknown alerts are not silenced."""
         if not self._compiled:
             return not_silenced
-
-        def silenced(alert_id: str) -> str | None:
-            alert = alerts.get(alert_id)
-            return None if alert is None else self.silencing(alert, now_ns)
-
-        return silenced
+        return lambda alert_id: self._silencing_other(alert_id, now_ns, alerts.get)
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,13 +174,26 @@ def test_stored_alerts_are_read_only_for_a_silence_that_acts(tmp_path: Path) -> 
         assert kinds(journal) == [(NotificationKind.DIGEST, 2)] * 2
 
 
+def test_an_alert_that_was_received_under_a_silence_is_not_read_for_it(tmp_path: Path) -> None:
+    """Its redacted form decides, as for one that is read; of a digest, only what is silenced is left out."""
+    now = time.time_ns()
+    with closing(open_for_router(tmp_path / "j.db")) as journal:
+        intake = intake_of(
+            journal, Group("g", ("proc.pname",), SECOND, 3600 * SECOND), stored=lambda _ids, _fields: 1 / 0
+        )  # type: ignore[arg-type,return-value]
+        intake.use_silences(Silences([Silence("s", condition("proc.name = p1"), 0, 1 << 62)], {}))
+        intake.accept(Batch("s", now, tuple(alert(n, fields={"proc.name": f"p{n % 5}"}) for n in range(50))))
+        intake.fire_timers(now + 2 * SECOND, 20)
+        assert kinds(journal) == [(NotificationKind.DIGEST, 40)]
+
+
 def test_few_stored_alerts_are_read_at_a_time_for_silences(tmp_path: Path) -> None:
     """Digests that name many alerts fire in several steps, so that intake does not wait; each fires once."""
     now = time.time_ns()
     with closing(open_for_router(tmp_path / "j.db")) as journal:
         intake = intake_of(journal, Group("g", ("proc.name",), SECOND, 3600 * SECOND))
-        intake.use_silences(Silences([Silence("s", condition("rule = other"), 0, 1 << 62)], {}))
         intake.accept(Batch("s", now, tuple(alert(n, fields={"proc.name": f"p{n % 5}"}) for n in range(50))))
+        intake.use_silences(Silences([Silence("s", condition("rule = other"), 0, 1 << 62)], {}))
         steps = 0
         while (due_ns := intake.next_timer()) is not None and due_ns <= now + 2 * SECOND:
             intake.fire_timers(now + 2 * SECOND, 20)

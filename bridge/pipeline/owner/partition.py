@@ -118,7 +118,7 @@ class OwnedPartition:
         named: Collection[str] = ()
         limit = _TIMERS
         if deciding.silences:
-            named, limit = deciding.router.due_alerts(self.state, now_ns, limit)
+            named, limit = deciding.router.due_alerts(self.state, now_ns, limit, deciding.silences)
         timer = Timer(_alerts(deciding, named), limit)
         self._add(deciding.router.step(self.state, timer, now_ns, deciding.silences), None)
         due_ns = self.state.next_due()

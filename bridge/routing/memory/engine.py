@@ -134,16 +134,17 @@ class Engine:
                 faults.append(Fault(pipeline.route.name, error))
         return emissions, faults
 
-    def due_alerts(self, state: State, now_ns: int, limit: int) -> tuple[set[str], int]:
+    def due_alerts(self, state: State, now_ns: int, limit: int, knows: Callable[[str], bool]) -> tuple[set[str], int]:
         """The ids of the alerts that silences are asked about when due timers fire, and for how many timers.
 
-        These are at most ``limit``, and so few that not many more alerts than that are named, but at least one.
+        Without those that the silences know already. These are at most ``limit``, and so few that not many more alerts
+        than that are named, but at least one.
         """
         found: set[str] = set()
         timers = 0
         for table, key in state.due(now_ns, limit):
             row = table.get(key)
-            named = () if row is None else named_alerts(row)
+            named = [] if row is None else [each for each in named_alerts(row) if not knows(each)]
             if timers and len(found) + len(named) > limit:
                 break
             found.update(named)
