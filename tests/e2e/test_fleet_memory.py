@@ -18,16 +18,27 @@ from bridge.common.secret import Secret
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.opening import open_to_read
 from bridge.routing import Reason
+from bridge.routing.router import Router
+from bridge.routing.state import State
 from tests.conftest import FULL
 from tests.e2e.harness import Instance
 from tests.e2e.test_kill import jitter
 from tests.e2e.test_kill_memory import ROUTES, Receiver
-from tests.support.builders import falco_json
+from tests.support.builders import falco_json, program_of
 from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
 KILLS = 100 if FULL else 2
 HOSTS = 12
+PROGRAMS = 5
+EXACT = """
+route "seen"    { when priority >= debug new proc.vpid in 365d to exact }
+route "several" { when priority >= debug after 3 distinct proc.name in 365d by hostname to exact }
+route "chain"   { when proc.name = p0 then proc.name = p1 within 365d by hostname to exact }
+route "unless"  { when proc.name = p2 unless proc.name = p3 within 365d by hostname to exact }
+"""
+"""Their decisions follow from the order of the alerts alone, whenever an owner makes them."""
+EXACT_ROUTES = {"seen", "several", "chain", "unless"}
 _PACE = threading.Event()
 
 
@@ -57,7 +68,7 @@ class Member:
         self.instance = instance
         self.port = quiet_port()
         instance.configure(
-            ROUTES, {"hook": channel, "limited": channel, "counted": channel},
+            ROUTES + EXACT, dict.fromkeys(("hook", "limited", "counted", "exact"), channel),
             sources=[{"http": f"127.0.0.1:{self.port}"}], journal={"url": url, "path": "local"},
             roles=["intake", "memory", "courier"],
         )  # fmt: skip
@@ -92,6 +103,7 @@ class Sender(threading.Thread):
             seconds, nanoseconds = divmod(self.count * 1_000_000, 1_000_000_000)
             body = falco_json(
                 hostname=f"node-{self._chance.randrange(HOSTS)}", output=f"alert {self.count}",
+                output_fields={"proc.name": f"p{self._chance.randrange(PROGRAMS)}", "proc.vpid": self.count // 4},
                 time=f"2026-03-04T05:{seconds // 60:02}:{seconds % 60:02}.{nanoseconds:09}Z",
             )  # fmt: skip
             while not self.stopped.is_set() and not self._chance.choice(self._members).send(body):
@@ -116,6 +128,33 @@ def matching(url: str) -> list[str]:
 def undelivered(url: str) -> int:
     with closing(open_to_read(DatabaseLocation(Secret(url)))) as journal:
         return journal.deliveries.undelivered()
+
+
+def named(delivery: dict[str, object]) -> list[str]:
+    """The routes of a message; several are merged into one."""
+    routes = delivery["routes"]
+    assert isinstance(routes, list)
+    return routes
+
+
+def assert_exact(url: str, receiver: Receiver) -> None:
+    """The fleet has decided as one bridge does that receives the same alerts, and each that came through was sent once."""
+    program = program_of(EXACT)
+    router, state = Router(program, {}, secret=bytes(16)), State()
+    with closing(open_to_read(DatabaseLocation(Secret(url)))) as journal:
+        recorded = list(journal.history.alerts())
+    sent: Counter[str] = Counter()
+    for each in recorded:
+        expected = router.step(state, each.alert, each.received_ns)
+        for one in (decision for decision in each.decisions if decision.route in EXACT_ROUTES):
+            (other,) = (decision for decision in expected.decisions if decision.route == one.route)
+            is_learning = one.reason is Reason.LEARNING and one.route == "seen"  # it reads what was stored before
+            assert is_learning or (one.reason, one.detail) == (other.reason, other.detail), (each.number, one, other)
+            sent.update(["seen"] if one.route == "seen" and one.reason is Reason.SENT else [])
+        sent.update(route for notice in expected.notifications for route in notice.routes if route != "seen")
+    assert set(sent) == EXACT_ROUTES
+    for route, count in sent.items():
+        assert sum(route in named(each) for each in receiver.by_delivery.values()) == count
 
 
 @pytest.mark.timeout(7200)
@@ -153,7 +192,8 @@ def test_killing_owners_loses_and_doubles_no_count(url: str, tmp_path_factory: p
                 each.instance.end()
     hosts = matching(url)
     assert len(hosts) >= sender.count
+    assert_exact(url, receiver)
     assert (receiver.counted("groups"), receiver.counted("throttle")) == (len(hosts), len(hosts))
     assert receiver.counted("third") == sum(count // 3 * 3 for count in Counter(hosts).values())
-    named = [alert for each in receiver.by_delivery.values() if each["kind"] == "digest" for alert in each["alerts"]]
-    assert len(named) == len(set(named))
+    digested = [alert for each in receiver.by_delivery.values() if each["kind"] == "digest" for alert in each["alerts"]]
+    assert len(digested) == len(set(digested))
