@@ -14,7 +14,7 @@ COPIED_PAGES = 4000
 """About this many pages are copied together. A copy makes the syncs of commits slower, so few large ones are better."""
 RESERVED_COPIES = 2
 """The log has space for so many copies. On a busy disk it grows by a half while one is made."""
-_QUIET_COPIES = 16
+_QUIET_COPIES = 4
 """A journal that has written less than this part of a copy since it was opened needs no reserved space."""
 THREAD_NAME = "log copier"
 _TRIES = 10
