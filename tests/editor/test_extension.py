@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -17,5 +18,7 @@ def test_the_package_contains_the_present_sources() -> None:
         assert json.loads(shipped[name]) == json.loads((EDITORS / "vscode" / name).read_bytes())
     assert shipped["syntaxes/route.tmLanguage.json"] == (EDITORS / "route.tmLanguage.json").read_bytes()
     main = json.loads(shipped["package.json"])["main"].removeprefix("./")
+    digest = hashlib.sha256((EDITORS / "vscode" / "src" / "extension.ts").read_bytes()).hexdigest()
+    assert shipped[main].decode().splitlines()[-1] == f"// {digest}  src/extension.ts"
     assert b"falcoBridge.command" in shipped[main]
     assert len(shipped) < 12
