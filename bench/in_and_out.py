@@ -24,7 +24,8 @@ _COUNTS = {1: 1500, 8: 6000, 32: 12_000}
 _ROUNDS = 3
 _WARM_UP = 1200
 """Alerts that are posted before; a dictionary is trained at 1,000."""
-_TICKS = os.sysconf("SC_CLK_TCK")
+_SCHEDULED = 2
+"""The kind of clock, of a process: user and system time in nanoseconds."""
 _ROOT = Path(__file__).parent.parent
 
 
@@ -139,9 +140,8 @@ def _child(pid: int) -> int:
 
 
 def _cpu(pid: int) -> float:
-    """Seconds that the process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    """Seconds that the process has used, by Linux's clock of it: the ticks in ``/proc`` are 4 % of a floor's round."""
+    return time.clock_gettime((~pid << 3) | _SCHEDULED)
 
 
 @contextmanager

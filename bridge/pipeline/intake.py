@@ -35,6 +35,7 @@ from bridge.routing.router import Router
 from bridge.routing.silences import NO_SILENCES, Silences, StoredAlert, none_stored
 from bridge.routing.state import State, Timer
 from bridge.sources.contract import Batch
+from bridge.terminal.observation import concerns_terminals
 from bridge.terminal.rules import MATERIAL_MARK, is_material
 
 TIMERS = "timers"
@@ -305,18 +306,20 @@ class Intake:
         """Decide about the batch once, then store it. Returns how many deliveries were added."""
         router = self._router
         rejected = [RejectedMessage(each.reason, self._redact_raw(each.raw)) for each in batch.rejected]
-        completed = self._writer.isolating(batch.alerts, router.complete, batch.source_name, rejected)
+        completed: Sequence[Alert] = batch.alerts
+        if router.completes:
+            completed = self._writer.isolating(completed, router.complete, batch.source_name, rejected)
         alerts, commands = self._without_material(completed, batch)
         return self._decide(batch, alerts, commands, rejected)
 
     def _without_material(self, completed: Sequence[Alert], batch: Batch) -> tuple[Sequence[Alert], Sequence[Alert]]:
         """The alerts that are no terminal material, with the commands that it finished; and these commands."""
-        alerts = [alert for alert in completed if not is_material(alert)]
         recorder = self._recorder
-        observations = [] if recorder is None else recorder.receive(completed)
-        if not observations and len(alerts) == len(completed):
-            commands = [] if recorder is None else recorder.finished()
-            return ([*alerts, *commands], commands) if commands else (alerts, ())
+        concerned = [alert for alert in completed if concerns_terminals(alert)]
+        if not concerned and (recorder is None or not recorder.has_finished):
+            return completed, ()
+        alerts = [alert for alert in completed if not is_material(alert)]
+        observations = [] if recorder is None else recorder.receive(concerned)
         now_ns = min(batch.received_ns, self._timeline.now_ns())
         if len(alerts) < len(completed):
             self.counts.material[batch.source_name] += len(completed) - len(alerts)

@@ -56,6 +56,8 @@ class Router:
         self._matcher = Matcher(program, labels)
         self._text_alerts = TextAlerts(falco_rules)
         self._tables = Tables(program.tables, labels)
+        self.completes = bool(program.tables) or self._text_alerts.has_rules
+        """Whether ``complete`` may change an alert."""
         self._redactor = Redactor(program.redactions)
         self._incident_channels = incident_channels
         self._ordered_channels = ordered_channels

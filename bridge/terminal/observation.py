@@ -12,7 +12,7 @@ from bridge.alert import Alert
 from bridge.alert.command import COMMAND_PLACES
 from bridge.alert.internal import DROP_RULE
 from bridge.terminal.announced import unquoted
-from bridge.terminal.rules import KINDS, Kind
+from bridge.terminal.rules import KINDS, PREFIX, Kind
 
 MAX_DATA = 8192
 """Bytes of one read or write. ``falco_libs.snaplen`` is at most 64 kB; a line is far shorter."""
@@ -55,6 +55,11 @@ class Observation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     status: int = -1
     """The exit status, as a shell shows it; -1 if it is not known."""
     place: dict[str, str] = {}  # msgspec copies it
+
+
+def concerns_terminals(alert: Alert) -> bool:
+    """Whether the alert is terminal material, or ``observe`` may find something in it. One question for most alerts."""
+    return alert.rule.startswith(PREFIX) or alert.source == _KUBERNETES or alert.rule == DROP_RULE
 
 
 def observe(alert: Alert) -> Observation | None:

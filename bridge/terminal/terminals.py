@@ -24,8 +24,7 @@ class Terminals(msgspec.Struct):
 
     def new(self, alerts: Iterable[Alert]) -> list[Observation]:
         """What alerts say about terminals, without what was received before."""
-        observations = observe_all(alerts)
-        return self.ordering.new(observations) if observations else observations
+        return self.ordering.new(observe_all(alerts))
 
     def take(self, observations: Sequence[Observation], now_ns: int) -> list[Command]:
         """Use what ``new`` returned. Returns the commands that it finishes.

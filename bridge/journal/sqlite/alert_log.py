@@ -46,8 +46,10 @@ class SqliteAlertLog:
         fresh: dict[str, Alert] = {}
         for alert in alerts:
             fresh.setdefault(alert.id, alert)
-        for known in self._known([alert_id for alert_id in fresh if alert_id <= self._latest]):
-            del fresh[known]
+        older = [alert_id for alert_id in fresh if alert_id <= self._latest]
+        if older:
+            for known in self._known(older):
+                del fresh[known]
         return list(fresh.values())
 
     def append(

@@ -93,6 +93,11 @@ class TextAlerts:
             if rule.output:
                 self._patterns.setdefault(rule.priority, []).append(_pattern(rule))
 
+    @property
+    def has_rules(self) -> bool:
+        """Whether ``completed`` may change an alert."""
+        return bool(self._patterns)
+
     def completed(self, alert: Alert) -> Alert:
         """The completed alert. The same object if nothing can be added or if it is not a text alert."""
         if alert.rule or not self._patterns:

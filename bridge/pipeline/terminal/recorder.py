@@ -112,6 +112,11 @@ class TerminalRecorder:
         self.material += len(observations)
         self._finish(self._terminals.take(observations, now_ns))
 
+    @property
+    def has_finished(self) -> bool:
+        """Whether ``finished`` returns something."""
+        return bool(self._finished)
+
     def finished(self) -> list[Alert]:
         """The alerts of the commands that are finished and not yet committed."""
         return [alert_of(command) for command in self._finished.values()]
