@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from bridge.config.fleet import fleet_warnings
+from bridge.config.load import load_config
 from bridge.language.diagnostics.diagnostic import Severity
-from tests.config.reading import errors, load
+from tests.config.reading import errors, load, write
 
 REST = 'channels: {secops: "console://"}\nroutes: ["*.route"]\n'
 SOURCES = "sources: [{http: 127.0.0.1:2801}]\n"
@@ -105,3 +106,15 @@ def test_a_bridge_must_be_able_to_use_its_database(tmp_path: Path, journal: str,
     (problem,) = errors(tmp_path, f"{SOURCES}journal: {journal}\n{REST}")
     assert problem.message == message
     assert problem.hint.startswith(hint)
+
+
+def test_names_of_the_machine_are_not_known_in_ci(tmp_path: Path) -> None:
+    """Without secrets, a variable that is not set is an error only where its value must be checked."""
+    text = "sources: [{file: a.jsonl, name: 'node-${HOSTNAME}'}]\n" + JOURNAL + REST
+    path = write(tmp_path, text + "labels: {node: '${HOSTNAME}'}\n")
+    assert [each.code.id for each in load_config(path, {}).diagnostics] == ["C508", "C508"]
+    loaded = load_config(path, {}, with_secrets=False)
+    assert loaded.diagnostics == ()
+    assert [each.code.id for each in fleet_warnings(loaded)] == ["C520"]
+    path = write(tmp_path, text + "shutdown: {drain: '${DRAIN}'}\n")
+    assert [each.code.id for each in load_config(path, {}, with_secrets=False).diagnostics] == ["C508"]

@@ -323,11 +323,7 @@ class Binder:
             return declared("")
         if secret:
             self._warn_of_variable(node)
-        text = self.references.resolve(node.value)
-        if self.references.used:
-            self.referring.add(place)
-        for message, hint in self.references.take_problems():
-            self._note(Code.SECRET_UNAVAILABLE, self.document.span(node), message, hint)
+        text = self._resolved(declared, node, place)
         if text is None:
             return FAILED
         if key.none_word and text == key.none_word:
@@ -336,6 +332,18 @@ class Binder:
         if isinstance(value, Secret):
             value.file = self.references.whole_file
         return value
+
+    def _resolved(self, declared: Any, node: yaml.ScalarNode, place: Place) -> str | None:
+        """The text with its references replaced; None, with the errors noted, where one cannot be."""
+        text = self.references.resolve(node.value)
+        if self.references.used:
+            self.referring.add(place)
+        problems = self.references.take_problems()
+        if problems and declared is str and self._check_plain_secrets and not self._with_secrets:
+            return str(node.value)  # any text is valid, and the variable is set elsewhere
+        for message, hint in problems:
+            self._note(Code.SECRET_UNAVAILABLE, self.document.span(node), message, hint)
+        return text
 
     def _parsed(self, declared: Any, text: str, node: yaml.Node, key: Key, shown: str) -> Any:
         try:
