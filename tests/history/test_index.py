@@ -21,6 +21,7 @@ from bridge.history.wanted import Wanted, wanted_words
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
 from bridge.journal.retention import RetentionPolicy
+from bridge.journal.sql.history import SqlHistory
 from bridge.routing import Decision, Entry, Reason, Routed
 from bridge.workbench.condition import LoadedCondition, load_condition
 from tests.history.conftest import PATHS, journal_path
@@ -199,6 +200,23 @@ def test_a_segment_ends_with_its_day_and_its_size(journal: Journal) -> None:
     folder = index_all(journal)
     assert [(each.covered.day, each.covered.alerts) for each in folder.segments()] == [(0, 5), (0, 2), (1, 3)]
     assert found(journal, WORD, folder) == list(range(10, 0, -1))
+
+
+def test_a_search_asks_the_journal_once_about_all_segments(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a network, each question of its own would take a round trip."""
+    fill(journal, 7)
+    fill(journal, 3, day=1, first=7)
+    folder = index_all(journal)
+    asked: list[int] = []
+    ids = SqlHistory.ids
+
+    def counted(history: SqlHistory, numbers: Sequence[int]) -> dict[int, str]:
+        asked.append(len(numbers))
+        return ids(history, numbers)
+
+    monkeypatch.setattr(SqlHistory, "ids", counted)
+    assert found(journal, WORD, folder) == list(range(10, 0, -1))
+    assert asked == [3]
 
 
 def test_what_is_purged_leaves_the_index_at_once(journal: Journal) -> None:
