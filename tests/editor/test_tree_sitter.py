@@ -55,6 +55,11 @@ def test_every_route_file_has_the_tokens_of_the_language(language: Language) -> 
     assert read > 100
 
 
+def test_the_parser_can_be_loaded_by_neovim_0_10_and_helix(language: Language) -> None:
+    """They read no later version of the format than 14: ``tree-sitter generate --abi 14``."""
+    assert language.abi_version == 14
+
+
 def test_words_of_the_language_can_be_values_and_names(language: Language) -> None:
     parser = Parser(language)
     for line in (
