@@ -30,7 +30,7 @@ from bridge.daemon.reload import Reload
 from bridge.daemon.run import Bridge
 from bridge.daemon.signals import on_hangup_signal, on_restart_signal, on_stop_signal
 from bridge.journal import JournalError
-from bridge.journal.opening import open_for_router, open_to_read
+from bridge.journal.opening import open_for_router, open_to_read, open_to_write
 
 _MAX_OPEN_FILES = 65_536
 _CHECK_SECONDS = 300.0
@@ -96,9 +96,11 @@ class BridgeProcess:
         config = self._generation.config
         location = config.journal.location
         parts = prepare(self._generation, self._listening)
-        if not isinstance(location, Path) or location.exists():
-            with closing(open_to_read(location)) as journal:
+        if not isinstance(location, Path):
+            with closing(open_to_write(location)) as journal:  # it expands the tables, which the old process still uses
                 await_routes_before(self._generation, journal)
+        elif location.exists():
+            open_to_read(location).close()
         predecessor.take_over()
         journal = open_for_router(location, None, router_member(config))
         await_routes(self._generation, journal, RESTART_SECONDS)
