@@ -64,7 +64,7 @@ def test_each_role_is_restarted_without_a_loss(url: str, tmp_path: Path) -> None
                 wait_until(senders.more_accepted(), "an answer at the end", seconds=PATIENCE)
             count = len(senders.accepted)
             for route in ("everything", "throttle"):
-                total = {"everything": lambda: sum(each["routes"] == ["everything"] for each in receiver.by_delivery.values()),
+                total = {"everything": lambda: sum(each["routes"] == ["everything"] for each in list(receiver.by_delivery.values())),
                          "throttle": lambda: receiver.counted("throttle")}[route]  # fmt: skip
                 wait_until(lambda total=total: total() >= count, route, seconds=PATIENCE)  # type: ignore[misc]
                 assert total() == count
