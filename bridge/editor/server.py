@@ -24,7 +24,7 @@ from bridge.editor.recorded.examples import FieldExamples
 from bridge.editor.test_runs import run_tests
 from bridge.workbench.expectations import Failure
 
-_DEBOUNCE = 0.03
+_DEBOUNCE = 0.015
 """Seconds without a change after which the files are checked."""
 _ADVICE_AFTER = 0.3
 """Seconds without a change after which they are also examined for what never matches and the like."""
