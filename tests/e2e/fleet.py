@@ -16,6 +16,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from tests.e2e.harness import Instance
+from tests.support.freezing import freeze
 
 HOSTS = ("node-0", "node-1", "node-2", "node-3")
 SKEW = Path(__file__).parents[1] / "support" / "skew"
@@ -73,7 +74,7 @@ class Bridge:
 
     def freeze(self) -> None:
         """SIGSTOP: the router stands still, and its sessions stay open."""
-        self.process.send_signal(signal.SIGSTOP)
+        freeze(self.process.pid)
 
     def thaw(self) -> None:
         """SIGCONT."""

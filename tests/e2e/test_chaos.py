@@ -24,6 +24,7 @@ from tests.conftest import FULL
 from tests.e2e.harness import Instance
 from tests.e2e.test_kill import jitter
 from tests.support.far_side import Answer, FarSide, Request
+from tests.support.freezing import freeze
 from tests.support.waiting import wait_until
 
 ALERTS = 10_000 if FULL else 300
@@ -127,7 +128,7 @@ def strike(
     instance: Instance, bridge: subprocess.Popen[bytes], held: dict[str, set[str]], *, both: bool
 ) -> subprocess.Popen[bytes]:
     """Kill the courier, or both processes, and note what was claimed. Returns the bridge that runs then."""
-    os.kill(bridge.pid, signal.SIGSTOP)
+    freeze(bridge.pid)
     courier = instance.courier_pid()
     os.kill(courier, signal.SIGKILL)
     wait_until(lambda: not lives(courier), "the courier's end")

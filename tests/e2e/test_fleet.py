@@ -24,6 +24,7 @@ from bridge.journal.opening import open_to_read
 from tests.e2e.harness import Instance
 from tests.e2e.test_listeners import free_port
 from tests.support.far_side import FarSide
+from tests.support.freezing import freeze
 from tests.support.postgres import drop_schema, in_schema, new_schema
 from tests.support.waiting import wait_until
 
@@ -101,7 +102,7 @@ def test_two_bridges_share_the_work_and_replace_each_other(
         wait_until(lambda: len(arrived(far_side)) == 20 * len(CHANNELS), "the first alerts", seconds=START_SECONDS)
 
         frozen = next(each for each in couriers(url))
-        os.kill(frozen.pid, signal.SIGSTOP)
+        freeze(frozen.pid)
         wait_until(lambda: [each.id for each in couriers(url)] != [frozen.id] and len(couriers(url)) == 1
                    and owned(url) == list(CHANNELS), "the take-over", seconds=START_SECONDS)  # fmt: skip
         first.post(range(20, 30))

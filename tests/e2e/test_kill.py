@@ -16,6 +16,7 @@ from bridge.delivery import DeliveryState
 from tests.conftest import FULL
 from tests.e2e.harness import Instance
 from tests.support.far_side import Answer, FarSide, Request
+from tests.support.freezing import freeze
 from tests.support.waiting import wait_until
 
 KILLS = 30 if FULL else 3
@@ -94,7 +95,7 @@ def test_killing_the_courier_loses_nothing(instance: Instance) -> None:
 
 def kill_courier(instance: Instance, router: int) -> set[str]:
     """Kill the courier while the router is suspended. Returns what the courier had claimed."""
-    os.kill(router, signal.SIGSTOP)
+    freeze(router)
     try:
         with suppress(ProcessLookupError, ValueError):  # it has just ended, or is writing its process id
             os.kill(instance.courier_pid(), signal.SIGKILL)
@@ -140,7 +141,7 @@ def test_killing_both_at_once_loses_nothing_that_was_committed(instance: Instanc
         for _ in range(KILLS):
             bridge = instance.bridge()
             _PACE.wait(moments.uniform(1.0, 2.0))
-            os.kill(bridge.pid, signal.SIGSTOP)
+            freeze(bridge.pid)
             with suppress(ProcessLookupError, FileNotFoundError, ValueError):
                 os.kill(instance.courier_pid(), signal.SIGKILL)
             bridge.kill()

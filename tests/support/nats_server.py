@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import nats
 from nats.aio.client import Client
 
+from tests.support.freezing import freeze
 from tests.support.waiting import wait_until
 
 BINARY = shutil.which("nats-server", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
@@ -54,7 +55,10 @@ class Server:
 
     def freeze(self, *, frozen: bool = True) -> None:
         """Stop the process without closing its connections, or continue it."""
-        self._process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+        if frozen:
+            freeze(self._process.pid)
+        else:
+            self._process.send_signal(signal.SIGCONT)
 
     def ask(self, question: Callable[[Client], Awaitable[_T]], **options: Any) -> _T:
         """What a client of its own gets."""
