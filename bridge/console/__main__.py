@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 
-_NICENESS = 15
+_NICENESS = 19
 """As in `serve`, which is not imported yet."""
 _PATIENCE_SECONDS = 5.0
 """How long the address may be in use: by the console before this one."""

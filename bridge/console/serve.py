@@ -31,8 +31,8 @@ from bridge.operator.serving.server import OperatorServer
 if TYPE_CHECKING:
     from bridge.console.oidc.sign_in import SignIns
 
-_NICENESS = 15
-"""The bridge comes first: on a core that both want, the kernel gives 3 % to this one. With 10 it would give 10 %."""
+_NICENESS = 19
+"""The bridge comes first: on a core that both want, the kernel gives 1.5 % to this one. With 10 it would give 10 %."""
 
 
 def console_of(launch: ConsoleLaunch) -> Console:
