@@ -75,7 +75,7 @@ def _files(config: Config) -> Iterator[_Found]:
 
 
 def _unverified(config: Config) -> Iterator[_Found]:
-    """Connections over the network to a server that nobody checks. An unread secret has no hosts."""
+    """Connections over the network to a server that is not verified. An unread secret has no hosts."""
     assert config.journal.url is not None
     hosts, parameters = hosts_and_parameters(config.journal.url.reveal())
     far = [each for each in hosts if not each.startswith("/") and not ListenAddress(each, 0, each).is_loopback]

@@ -66,7 +66,7 @@ class HitCount:
                     self._by_decisions(piece.numbers, may_continue)
                 self.hits.reached = piece.numbers.start
         except _TimeIsUpError:
-            pass
+            pass  # `reached` says how far the counts go
         return self.hits
 
     def _by_segment(self, piece: Piece, segment: Segment, may_continue: Callable[[], bool]) -> bool:

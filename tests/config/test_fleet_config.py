@@ -1,4 +1,4 @@
-"""What `check` says about a fleet, by one config: what is local to a machine, and servers that nobody verifies."""
+"""What `check` says about a fleet, by one config: what is local to a machine, and servers that are not verified."""
 
 from __future__ import annotations
 

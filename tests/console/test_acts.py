@@ -114,7 +114,7 @@ def test_a_wrong_form_discards_nothing(visitor: Visitor, ids: str) -> None:
 
 
 @pytest.mark.parametrize("visitor", [False], indirect=True)
-def test_nobody_acts_where_the_console_only_shows(visitor: Visitor) -> None:
+def test_acts_are_refused_where_the_console_only_shows(visitor: Visitor) -> None:
     """No page has a form that acts, and no act is done that is posted nevertheless."""
     for path in ("/", "/channels", "/channels?discard=a", "/routes", "/silences?condition=rule+exists"):
         assert set(re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"', visitor.get(path).text)) == {"/sign-out"}

@@ -378,7 +378,7 @@ def _first_entry(node: yaml.Node, keys: tuple[Key, ...], document: Document) -> 
         try:
             parse_plain(key.type, node.value, key, document.folder)
         except InvalidValueError:
-            pass
+            pass  # what was written is no value of the key: its example is shown
         else:
             document.show(node)
             return f"{key.name}: {node.value}"
