@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -12,7 +12,7 @@ from bridge.delivery import Capacity, Delivery
 from bridge.journal.codec import decode_notification
 from bridge.journal.errors import UnreadableError
 from bridge.journal.sql.bodies import Bodies
-from bridge.journal.sql.order_keys import has_own_send, is_released
+from bridge.journal.sql.order_keys import has_own_send
 from bridge.routing import Notification, NotificationKind
 
 
@@ -29,16 +29,6 @@ class DueRow(NamedTuple):
     body: bytes
     due_ns: int
 
-    @property
-    def is_alone(self) -> bool:
-        """As ``has_own_send``."""
-        return has_own_send(self.order_key)
-
-    @property
-    def is_released(self) -> bool:
-        """As ``is_released``."""
-        return is_released(self.order_key)
-
 
 class ReadyRow(NamedTuple):
     """A delivery that may be claimed."""
@@ -48,15 +38,17 @@ class ReadyRow(NamedTuple):
     order_key: int | None
     due_ns: int
 
-    @property
-    def is_alone(self) -> bool:
-        """As ``has_own_send``."""
-        return has_own_send(self.order_key)
 
-    @property
-    def is_released(self) -> bool:
-        """As ``is_released``."""
-        return is_released(self.order_key)
+class ClaimedRow(NamedTuple):
+    """A delivery that was claimed, with its alert as it is stored."""
+
+    id: int
+    channel: str
+    notification: bytes
+    attempts: int
+    created_ns: int
+    alert_id: bytes
+    body: bytes
 
 
 class AlertRow(NamedTuple):
@@ -64,38 +56,6 @@ class AlertRow(NamedTuple):
 
     id: bytes
     body: bytes
-
-
-class StoredDelivery(Protocol):
-    """The row of a delivery and of its alert."""
-
-    @property
-    def id(self) -> int:
-        """The number of the delivery."""
-
-    @property
-    def channel(self) -> str:
-        """The name of the channel."""
-
-    @property
-    def notification(self) -> bytes:
-        """As encoded by the codec."""
-
-    @property
-    def attempts(self) -> int:
-        """How many there were."""
-
-    @property
-    def created_ns(self) -> int:
-        """When it was added, in nanoseconds since the epoch."""
-
-    @property
-    def alert_id(self) -> bytes:
-        """The id of its alert."""
-
-    @property
-    def body(self) -> bytes:
-        """The stored alert."""
 
 
 _Row = TypeVar("_Row", DueRow, ReadyRow)
@@ -111,9 +71,10 @@ def gathered(
     """
     sends, send = 0, list[_Row]()
     for row in rows:
-        if sends + bool(send) == capacity.sends and (row.is_alone or not send):
+        is_alone = has_own_send(row.order_key)
+        if sends + bool(send) == capacity.sends and (is_alone or not send):
             break
-        if row.is_alone:
+        if is_alone:
             sends += 1
             yield [row]
             continue
@@ -129,7 +90,7 @@ def gathered(
 
 
 def read_delivery(
-    row: StoredDelivery, bodies: Bodies, alerts: Callable[[Sequence[bytes]], Iterable[AlertRow]]
+    row: DueRow | ClaimedRow, bodies: Bodies, alerts: Callable[[Sequence[bytes]], Iterable[AlertRow]]
 ) -> Delivery:
     """The delivery of this row. ``alerts`` reads alerts by id, in the order of their ids.
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from bridge.alert import Alert
 from bridge.alert.rejected import RejectedMessage
 from bridge.journal.codec import encode_decisions, encode_notification
 from bridge.journal.errors import JournalError
 from bridge.journal.records import NO_MEMORY, MemoryWrite
+from bridge.journal.sql.appending import (
+    QUARANTINE_ROWS,
+    fresh_entries,
+    move_checkpoint,
+    quarantine_rows,
+    read_checkpoint,
+)
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.order_keys import order_key
 from bridge.journal.sql.state_log import StateLog
@@ -18,9 +24,6 @@ from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.queue.order_keys import INSERT
 from bridge.routing import Entry, Notification
 
-QUARANTINE_ROWS = 1000
-"""How many rejected messages are stored; the oldest are removed."""
-_QUARANTINE_BYTES = 64 << 10
 _IDS_A_QUERY = 500
 _INSERT = "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_FIRST = """
@@ -67,14 +70,11 @@ class SqliteAlertLog:
         except JournalError as error:
             if not isinstance(error.__cause__, sqlite3.IntegrityError):
                 raise
-        return self._append(source_name, received_ns, self._fresh(entries), rejected, checkpoint, memory)
+        return self._append(source_name, received_ns, fresh_entries(entries, self._known), rejected, checkpoint, memory)
 
     def checkpoint(self, source_name: str) -> dict[str, str]:
         """As in AlertLog."""
-        rows = self._database.rows(
-            _PartRow, "SELECT part, position FROM checkpoints WHERE source_name = ?", (source_name,)
-        )
-        return {row.part: row.position for row in rows}
+        return read_checkpoint(self._database, source_name)
 
     def _append(
         self,
@@ -102,20 +102,11 @@ class SqliteAlertLog:
             if memory.changes:
                 self._state.write(connection, memory.changes)
             if checkpoint:
-                _move(connection, source_name, checkpoint)
+                move_checkpoint(connection, source_name, checkpoint)
         self._next_seq = first + len(entries)
         for entry in entries:
             self._latest = max(self._latest, entry.alert.id)
         return len(deliveries)
-
-    def _fresh(self, entries: Sequence[Entry]) -> list[Entry]:
-        """The entries whose alert is not stored, each alert once."""
-        fresh: dict[str, Entry] = {}
-        for entry in entries:
-            fresh.setdefault(entry.alert.id, entry)
-        for known in self._known(list(fresh)):
-            del fresh[known]
-        return list(fresh.values())
 
     def _known(self, ids: Sequence[str]) -> Iterator[str]:
         """Those of the ids that are stored."""
@@ -196,27 +187,11 @@ def _numbers(connection: sqlite3.Connection, ids: Collection[str]) -> dict[str, 
     return found
 
 
-class _PartRow(NamedTuple):
-    part: str
-    position: str
-
-
 def _quarantine(
     connection: sqlite3.Connection, source_name: str, received_ns: int, rejected: Sequence[RejectedMessage]
 ) -> None:
     connection.executemany(
         "INSERT INTO quarantine (received_ns, source_name, reason, raw) VALUES (?, ?, ?, ?)",
-        [(received_ns, source_name, each.reason, each.raw[:_QUARANTINE_BYTES]) for each in rejected],
+        quarantine_rows(source_name, received_ns, rejected),
     )
     connection.execute("DELETE FROM quarantine WHERE seq <= (SELECT max(seq) FROM quarantine) - ?", (QUARANTINE_ROWS,))
-
-
-def _move(connection: sqlite3.Connection, source_name: str, checkpoint: Mapping[str, str | None]) -> None:
-    connection.executemany(
-        "INSERT INTO checkpoints VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET position = excluded.position",
-        [(source_name, part, position) for part, position in checkpoint.items() if position is not None],
-    )
-    connection.executemany(
-        "DELETE FROM checkpoints WHERE source_name = ? AND part = ?",
-        [(source_name, part) for part, position in checkpoint.items() if position is None],
-    )

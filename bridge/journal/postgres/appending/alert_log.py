@@ -26,14 +26,18 @@ from bridge.journal.postgres.appending.new_deliveries import (
 from bridge.journal.postgres.appending.numbering import NewRows, store
 from bridge.journal.postgres.database import Database, Statements, storable
 from bridge.journal.records import NO_MEMORY, MemoryWrite
+from bridge.journal.sql.appending import (
+    QUARANTINE_ROWS,
+    fresh_entries,
+    move_checkpoint,
+    quarantine_rows,
+    read_checkpoint,
+)
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.order_keys import order_key
 from bridge.journal.sql.state_log import StateLog
 from bridge.routing import Entry, Notification
 
-QUARANTINE_ROWS = 1000
-"""How many rejected messages are stored; the oldest are removed."""
-_QUARANTINE_BYTES = 64 << 10
 _ATTEMPTS = 5
 _READER = "SELECT member FROM leases WHERE kind = ? AND name = ? FOR KEY SHARE"
 
@@ -77,15 +81,12 @@ class PostgresAlertLog:
                 if not isinstance(error.__cause__, psycopg.errors.UniqueViolation):
                     raise
                 failure = error
-            fresh = self._fresh(entries)
+            fresh = fresh_entries(entries, self._known)
         raise failure
 
     def checkpoint(self, source_name: str) -> dict[str, str]:
         """As in AlertLog."""
-        rows = self._database.rows(
-            _PartRow, "SELECT part, position FROM checkpoints WHERE source_name = ?", (source_name,)
-        )
-        return {row.part: row.position for row in rows}
+        return read_checkpoint(self._database, source_name)
 
     def _append(self, statements: Statements, batch: _Batch) -> int:
         alerts, deliveries, size = self._encoded(batch.entries)
@@ -96,7 +97,7 @@ class PostgresAlertLog:
         if not batch.checkpoint or self._is_reader(statements, batch.source_name):
             if batch.rejected:
                 _quarantine(statements, batch)
-            _move(statements, batch)
+            move_checkpoint(statements, batch.source_name, batch.checkpoint)
         count = 0
         if alerts or earlier:
             matches = [(at, *match) for at, entry in enumerate(batch.entries) for match in entry.matches]
@@ -141,15 +142,6 @@ class PostgresAlertLog:
                 size += DELIVERY_BYTES + len(known[1])
         return alerts, deliveries, size
 
-    def _fresh(self, entries: Sequence[Entry]) -> list[Entry]:
-        """The entries whose alert is not stored, each alert once."""
-        fresh: dict[str, Entry] = {}
-        for entry in entries:
-            fresh.setdefault(entry.alert.id, entry)
-        for known in self._known(list(fresh)):
-            del fresh[known]
-        return list(fresh.values())
-
     def _known(self, ids: Sequence[str]) -> Iterator[str]:
         """Those of the ids that are stored."""
         if ids:
@@ -173,15 +165,12 @@ def _about_others(batch: _Batch) -> list[Notification]:
     return [*of_batch, *batch.memory.notifications]
 
 
-class _PartRow(NamedTuple):
-    part: str
-    position: str
-
-
 def _quarantine(statements: Statements, batch: _Batch) -> None:
     rows = [
-        (batch.received_ns, batch.source_name, storable(each.reason), each.raw[:_QUARANTINE_BYTES])
-        for each in batch.rejected
+        (received_ns, source_name, storable(reason), raw)
+        for received_ns, source_name, reason, raw in quarantine_rows(
+            batch.source_name, batch.received_ns, batch.rejected
+        )
     ]
     statements.copy(
         "quarantine", ("received_ns", "source_name", "reason", "raw"), ("int8", "text", "text", "bytea"), rows
@@ -189,16 +178,4 @@ def _quarantine(statements: Statements, batch: _Batch) -> None:
     statements.execute(
         "DELETE FROM quarantine WHERE seq < (SELECT min(seq) FROM "
         f"(SELECT seq FROM quarantine ORDER BY seq DESC LIMIT {QUARANTINE_ROWS}) AS newest)"
-    )
-
-
-def _move(statements: Statements, batch: _Batch) -> None:
-    statements.executemany(
-        "INSERT INTO checkpoints VALUES (?, ?, ?) ON CONFLICT (source_name, part) DO UPDATE "
-        "SET position = excluded.position",
-        [(batch.source_name, part, position) for part, position in batch.checkpoint.items() if position is not None],
-    )
-    statements.executemany(
-        "DELETE FROM checkpoints WHERE source_name = ? AND part = ?",
-        [(batch.source_name, part) for part, position in batch.checkpoint.items() if position is None],
     )

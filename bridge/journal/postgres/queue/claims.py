@@ -14,8 +14,8 @@ from bridge.journal.postgres.queue.channel_leases import ChannelLeases
 from bridge.journal.postgres.queue.placement import has_new, place
 from bridge.journal.postgres.queue.settlements import bury
 from bridge.journal.sql.bodies import Bodies
-from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN
-from bridge.journal.sql.sends import AlertRow, ReadyRow, gathered, read_delivery
+from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN, has_own_send, is_released
+from bridge.journal.sql.sends import AlertRow, ClaimedRow, ReadyRow, gathered, read_delivery
 
 _READ = (
     "SELECT d.id, d.channel, d.order_key, d.due_ns "
@@ -59,18 +59,6 @@ _PUT_BACK = (
 )
 
 
-class _ClaimedRow(NamedTuple):
-    """A delivery that was claimed, with its alert as it is stored."""
-
-    id: int
-    channel: str
-    notification: bytes
-    attempts: int
-    created_ns: int
-    alert_id: bytes
-    body: bytes
-
-
 class _DueTime(NamedTuple):
     channel: str
     due_ns: int
@@ -104,7 +92,7 @@ class Claims:
             self._uncertain = [row.id for send in sends for row in send]
             raise
 
-    def _claim(self, sends: Sequence[Sequence[ReadyRow]], until_ns: int, now_ns: int) -> dict[int, _ClaimedRow]:
+    def _claim(self, sends: Sequence[Sequence[ReadyRow]], until_ns: int, now_ns: int) -> dict[int, ClaimedRow]:
         """Claim them. Returns those of channels that are still leased, by id.
 
         In a fleet, one that an owner is changing is not claimed, and so none behind it in its order key.
@@ -115,10 +103,10 @@ class Claims:
             ids = int8s([row.id for row in wanted])
             if not self._leases.is_shared:
                 rows = statements.execute(_CLAIM, (until_ns, ids)).fetchall()
-                return {row[0]: _ClaimedRow(*row) for row in rows}
+                return {row[0]: ClaimedRow(*row) for row in rows}
             keys = int8s([row.order_key for row in wanted])
             rows = statements.execute(_CLAIM_UNCHANGED, (ids, keys, until_ns)).fetchall()
-            claimed = {row[0]: _ClaimedRow(*row) for row in rows}
+            claimed = {row[0]: ClaimedRow(*row) for row in rows}
             if len(claimed) < len(wanted):
                 behind = [claimed.pop(each).id for each in _behind_others(wanted, claimed)]
                 statements.execute(_PUT_BACK, (now_ns, behind, None))
@@ -164,7 +152,7 @@ class Claims:
         for row in sorted(self._rows(_READY_IN_ORDER, ordered, some, now_ns)) if ordered else ():
             found[row.channel].append(row)
         for row in sorted(everything):
-            if row.is_released or not (row.is_alone or rooms[row.channel].released_last):
+            if is_released(row.order_key) or not (has_own_send(row.order_key) or rooms[row.channel].released_last):
                 found[row.channel].append(row)
         return found
 
@@ -172,10 +160,10 @@ class Claims:
         return self._database.rows(ReadyRow, statement, (texts(channels), int8s(limits), now_ns))
 
     def _deliveries(
-        self, sends: Iterable[Iterable[ReadyRow]], claimed: Mapping[int, _ClaimedRow], now_ns: int
+        self, sends: Iterable[Iterable[ReadyRow]], claimed: Mapping[int, ClaimedRow], now_ns: int
     ) -> list[tuple[Delivery, ...]]:
         """What was claimed of these sends. Deliveries that cannot be read become dead letters."""
-        unreadable: list[tuple[_ClaimedRow, str]] = []
+        unreadable: list[tuple[ClaimedRow, str]] = []
         read: list[tuple[Delivery, ...]] = []
         for send in sends:
             deliveries: list[Delivery] = []
@@ -204,7 +192,9 @@ class _Followers:
 
     def __init__(self, database: Database, rows: Sequence[ReadyRow], room: Capacity, now_ns: int) -> None:
         self._database = database
-        self._firsts = [row for row in rows if room.batch_size > 1 and row.order_key is not None and not row.is_alone]
+        self._firsts = [
+            row for row in rows if room.batch_size > 1 and row.order_key is not None and not has_own_send(row.order_key)
+        ]
         self._limit = room.batch_size - 1
         self._now_ns = now_ns
         self._found: dict[int, list[ReadyRow]] = {}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bridge.delivery import Capacity, Delivery
 from bridge.journal.errors import JournalBusyError, UnreadableError
 from bridge.journal.sql.bodies import Bodies
-from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN
+from bridge.journal.sql.order_keys import HEALTH_ALERT_KEY, OPEN, has_own_send, is_released
 from bridge.journal.sql.sends import AlertRow, DueRow, gathered, read_delivery
 from bridge.journal.sqlite.database import Database
 from bridge.journal.sqlite.queue.order_keys import NEW, new_ones, place
@@ -105,7 +105,11 @@ class Claims:
         if capacity.released_last:
             yield from sorted(self._database.rows(DueRow, _READY_IN_ORDER, (channel, now_ns, limit)))
         rows = self._database.rows(DueRow, _READY, (channel, now_ns, limit))
-        yield from sorted(row for row in rows if row.is_released or not (row.is_alone or capacity.released_last))
+        yield from sorted(
+            row
+            for row in rows
+            if is_released(row.order_key) or not (has_own_send(row.order_key) or capacity.released_last)
+        )
 
     def _followers(self, now_ns: int, row: DueRow, limit: int, _wanted: int) -> Sequence[DueRow]:
         """The deliveries behind the first one of an order key, up to one that is not due."""
