@@ -32,8 +32,8 @@ def _serve(line: bytes) -> int:
 
     from bridge.common.errors import SetupError
     from bridge.common.log_setup import configure_logging
-    from bridge.console.launch import ConsoleLaunch, masked_texts
-    from bridge.console.serve import Listening, console_of, serve
+    from bridge.console.process.launch import ConsoleLaunch, masked_texts
+    from bridge.console.process.serve import Listening, console_of, serve
 
     launch = msgspec.json.decode(line, type=ConsoleLaunch)
     configure_logging(launch.log["level"], launch.log["format"], masked_texts(launch))

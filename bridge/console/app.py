@@ -14,7 +14,6 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from bridge.console import tail
-from bridge.console.access import Access, RefusedError, Visitor
 from bridge.console.api.access import VisitorAccess
 from bridge.console.api.alerts import AlertOperations
 from bridge.console.api.backtests import BacktestOperations
@@ -22,12 +21,13 @@ from bridge.console.api.forwarding import forwarded
 from bridge.console.ask import Act, Ask, Page
 from bridge.console.backtest.endpoints import Endpoints
 from bridge.console.backtest.runs import Backtests
-from bridge.console.channel_tests import ChannelTests
+from bridge.console.data.channel_tests import ChannelTests
+from bridge.console.data.reader import Reader
 from bridge.console.forms import read_form
-from bridge.console.oidc.endpoints import oidc_routes
 from bridge.console.pages import backtest, channels, now, routes, search, sessions, silences
-from bridge.console.reader import Reader
 from bridge.console.view import HEADERS, STATIC, message, render
+from bridge.console.visitors.access import Access, RefusedError, Visitor
+from bridge.console.visitors.oidc.endpoints import oidc_routes
 from bridge.history.recent_hits import HitCounter
 from bridge.journal.errors import JournalError
 from bridge.operator.api.app import api_app
@@ -41,7 +41,7 @@ from bridge.operator.serving.work import in_thread
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from bridge.console.oidc.sign_in import SignIns
+    from bridge.console.visitors.oidc.sign_in import SignIns
 
 _MODULES = (now, search, routes, channels, silences, backtest, sessions)
 _PAGES = tuple(page for each in _MODULES for page in each.PAGES)

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import msgspec
 
-from bridge.console.access import Visitor
 from bridge.console.backtest.runs import Backtests
-from bridge.console.channel_tests import ChannelTests
-from bridge.console.reader import Question, Reader
+from bridge.console.data.channel_tests import ChannelTests
+from bridge.console.data.reader import Question, Reader
+from bridge.console.visitors.access import Visitor
 from bridge.history.recent_hits import HitCounter
 from bridge.operator.client import AdminClient, AdminError
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from bridge.console.access import RefusedError
+from bridge.console.visitors.access import RefusedError
 
 _SMALL = 64 << 10
 _MOST_FIELDS = 50

@@ -10,8 +10,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from bridge.console.reader import Question, Reader
-from bridge.console.rows import row_of
+from bridge.console.data.reader import Question, Reader
+from bridge.console.data.rows import row_of
 from bridge.operator.serving.connection import STOPPING
 from bridge.operator.serving.work import in_thread
 

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from bridge.common.clocks.times import SECOND_NS, iso_text
 from bridge.common.text import one_line, visible
-from bridge.console.rows import row_of
+from bridge.console.data.rows import row_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment

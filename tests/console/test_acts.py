@@ -15,11 +15,11 @@ import pytest
 import requests
 
 from bridge.cli.main import main
-from bridge.console.access import Access as ConsoleAccess
 from bridge.console.app import Console, console_app
 from bridge.console.backtest.runs import Backtests
-from bridge.console.people import People
-from bridge.console.reader import Reader
+from bridge.console.data.reader import Reader
+from bridge.console.visitors.access import Access as ConsoleAccess
+from bridge.console.visitors.people import People
 from bridge.journal.opening import open_to_read
 from bridge.operator.api.access import Access
 from bridge.operator.api.app import api_app

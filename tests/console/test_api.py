@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from bridge.console.reader import Reader, _Watch
+from bridge.console.data.reader import Reader, _Watch
 from bridge.operator.client import AdminClient, AdminError
 from bridge.operator.model.reload import ReloadResult
 from bridge.operator.model.status import Status
@@ -55,7 +55,7 @@ def test_a_search_that_takes_too_long_continues(
 ) -> None:
     """Where it ended: no alert is left out, and none comes twice."""
     monkeypatch.setattr(_Watch, "__init__", lambda self, _deadline: vars(self).update(_deadline=0.0, searched=0))
-    from bridge.console import reader as module
+    from bridge.console.data import reader as module
 
     monkeypatch.setattr("bridge.history.search._REPORT_EVERY", 3)
     condition = "rule startswith hostile or source = terminal"

@@ -14,11 +14,11 @@ import requests
 from joserfc.jwk import ECKey, OctKey
 from starlette.datastructures import Headers
 
-from bridge.console.oidc.provider import Provider
-from bridge.console.oidc.settings import OidcLaunch
-from bridge.console.oidc.sign_in import SECONDS, SignInError, SignIns
-from bridge.console.people import Person
-from bridge.console.trusted_proxy import TrustedProxy
+from bridge.console.visitors.oidc.provider import Provider
+from bridge.console.visitors.oidc.settings import OidcLaunch
+from bridge.console.visitors.oidc.sign_in import SECONDS, SignInError, SignIns
+from bridge.console.visitors.people import Person
+from bridge.console.visitors.trusted_proxy import TrustedProxy
 from bridge.language.program.values import parse_network
 from tests.config.reading import GOOD, errors
 from tests.e2e.harness import Instance

@@ -11,8 +11,8 @@ import pytest
 import requests
 import yaml
 
-from bridge.console.people import People, Person
-from bridge.console.sessions import Sessions
+from bridge.console.visitors.people import People, Person
+from bridge.console.visitors.sessions import Sessions
 from bridge.operator.client import AdminClient
 from bridge.operator.model.reload import ReloadResult
 from bridge.operator.model.status import ConsoleStatus, Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.console.access import Access, RefusedError
+from bridge.console.visitors.access import Access, RefusedError
 from bridge.operator.actor import Actor, OperationError
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Any
 
 from bridge.alert import Alert
 from bridge.console.backtest.runs import Backtests
-from bridge.console.reader import Question, Reader
-from bridge.console.route_list import list_routes
-from bridge.console.terminal_sessions import Session, sessions_of
+from bridge.console.data.reader import Question, Reader
+from bridge.console.data.route_list import list_routes
+from bridge.console.data.terminal_sessions import Session, sessions_of
 from bridge.history.recent_hits import WINDOWS, HitCounter
 from bridge.history.story import DeliveryStory
 from bridge.journal import JournalError

@@ -10,12 +10,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bridge.console.access import RefusedError, Visitor
 from bridge.console.backtest.edit import Typed, typed_of
 from bridge.console.backtest.files import EditError
 from bridge.console.backtest.runs import Backtests, Run
 from bridge.console.backtest.starting import patch_for, start_backtest
 from bridge.console.forms import read_form
+from bridge.console.visitors.access import RefusedError, Visitor
 from bridge.journal.location import Location
 from bridge.operator.serving.work import in_thread
 

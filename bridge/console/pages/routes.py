@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.console.ask import Act, Ask, Page
-from bridge.console.route_list import list_routes
+from bridge.console.data.route_list import list_routes
 from bridge.history.recent_hits import WINDOWS
 from bridge.operator.client import AdminError
 from bridge.operator.model.reload import ReloadResult

@@ -8,7 +8,7 @@ from bridge.alert import Alert
 from bridge.channels.message.second_line import deed_of, where_of
 from bridge.common.text import visible
 from bridge.console.ask import Ask, Page
-from bridge.console.reader import Found
+from bridge.console.data.reader import Found
 from bridge.routing import Reason
 
 _ASKED = ("condition", "words", "rule", "route", "channel", "reason", "since", "until")

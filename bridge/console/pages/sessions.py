@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.console.ask import Ask, Page
-from bridge.console.terminal_sessions import sessions_of
+from bridge.console.data.terminal_sessions import sessions_of
 from bridge.terminal.derived import shown_text
 
 

@@ -20,7 +20,7 @@ from bridge.config.reading.binding import Place
 from bridge.config.schema.config import Config
 from bridge.config.schema.sources import HttpSettings, SocketSettings
 from bridge.config.schema.values import ListenAddress
-from bridge.console.launch import missing_library
+from bridge.console.process.launch import missing_library
 from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.opening import examine, open_to_read

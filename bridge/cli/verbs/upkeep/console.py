@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bridge.config.schema.console import ConsoleSettings
     from bridge.config.schema.values import ListenAddress
-    from bridge.console.launch import ConsoleLaunch
+    from bridge.console.process.launch import ConsoleLaunch
 
 _PROBLEM = 2
 _DEFAULT = "127.0.0.1:2804"
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     from bridge.common.errors import SetupError
     from bridge.common.extras import install_command
-    from bridge.console.launch import missing_library
+    from bridge.console.process.launch import missing_library
 
     if missing_library():
         return _failed(f"needs a library that is not installed; run: {install_command('console')}")
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 def _serve(args: argparse.Namespace) -> int:
     import secrets
 
-    from bridge.console.serve import Listening, come_second, console_of, serve, stopped_by_signal
+    from bridge.console.process.serve import Listening, come_second, console_of, serve, stopped_by_signal
 
     printed = secrets.token_urlsafe(24)
     launch = _launch(args, printed)
@@ -93,7 +93,7 @@ def _serve(args: argparse.Namespace) -> int:
 def _launch(args: argparse.Namespace, new_token: str) -> ConsoleLaunch | None:
     """What is served: the config's, and the options first. None, with the problem printed, if something is wrong."""
     from bridge.config.load import ConsoleConfig, find_console_config
-    from bridge.console.launch import Surroundings, launch_of
+    from bridge.console.process.launch import Surroundings, launch_of
 
     found = find_console_config(args.config, os.environ)
     if not isinstance(found, ConsoleConfig):

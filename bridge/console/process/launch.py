@@ -16,7 +16,7 @@ from bridge.common.masking import forms_of
 from bridge.common.secret import revealed
 from bridge.config.schema.console import ConsoleSettings, OidcSettings, ProxySettings
 from bridge.config.schema.values import FieldListFile
-from bridge.console.oidc.settings import OidcLaunch
+from bridge.console.visitors.oidc.settings import OidcLaunch
 from bridge.journal.location import Location, files_of, location_settings, passwords_in
 
 TOKEN_SUFFIX = ".console.token"  # noqa: S105  # the end of a file's name

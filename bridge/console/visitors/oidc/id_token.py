@@ -11,8 +11,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from bridge.common.text import one_line
-from bridge.console.oidc.settings import OidcLaunch
-from bridge.console.people import Person
+from bridge.console.visitors.oidc.settings import OidcLaunch
+from bridge.console.visitors.people import Person
 
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 """Signatures with a private key only: neither ``none`` nor those with a shared secret."""

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from bridge.console.access import Access, RefusedError
-from bridge.console.oidc.settings import CALLBACK
 from bridge.console.view import HEADERS, message, render
+from bridge.console.visitors.access import Access, RefusedError
+from bridge.console.visitors.oidc.settings import CALLBACK
 from bridge.operator.serving.work import in_thread
 
 if TYPE_CHECKING:
-    from bridge.console.oidc.sign_in import SignIns
+    from bridge.console.visitors.oidc.sign_in import SignIns
 
 _COOKIE = "falco_bridge_sign_in"
 _PATH = "/sign-in"
@@ -42,7 +42,7 @@ class _Endpoints:
 
     def guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """The endpoint, with refusals as pages."""
-        from bridge.console.oidc.sign_in import SignInError
+        from bridge.console.visitors.oidc.sign_in import SignInError
 
         async def answer(request: Request) -> Response:
             try:

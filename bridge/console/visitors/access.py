@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from bridge.console.people import People, Person
-from bridge.console.sessions import Sessions
-from bridge.console.trusted_proxy import TrustedProxy
+from bridge.console.visitors.people import People, Person
+from bridge.console.visitors.sessions import Sessions
+from bridge.console.visitors.trusted_proxy import TrustedProxy
 from bridge.http.hosts import is_known_host, is_other_origin
 from bridge.operator.actor import Actor
 from bridge.operator.serving.connection import CALLER, Caller

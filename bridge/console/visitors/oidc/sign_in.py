@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from bridge.console.oidc.id_token import InvalidTokenError, person_of
-from bridge.console.oidc.provider import Provider, ProviderError
-from bridge.console.oidc.settings import CALLBACK, OidcLaunch
-from bridge.console.people import Person
+from bridge.console.visitors.oidc.id_token import InvalidTokenError, person_of
+from bridge.console.visitors.oidc.provider import Provider, ProviderError
+from bridge.console.visitors.oidc.settings import CALLBACK, OidcLaunch
+from bridge.console.visitors.people import Person
 
 SECONDS = 600.0
 """How long a visitor may take at the provider."""

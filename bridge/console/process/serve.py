@@ -14,14 +14,14 @@ from bridge.alert.catalogue import FieldType, set_added_fields
 from bridge.common.net.tcp_socket import listen_tcp
 from bridge.common.net.unix_socket import UnixListener, listen_unix
 from bridge.config.schema.parsing import InvalidValueError, read_field_list_file
-from bridge.console.access import Access
 from bridge.console.app import Console, console_app
 from bridge.console.backtest.runs import Backtests
-from bridge.console.launch import AccessLaunch, ConsoleLaunch, ProxyLaunch
-from bridge.console.people import People
-from bridge.console.reader import Reader
-from bridge.console.sessions import Sessions
-from bridge.console.trusted_proxy import TrustedProxy
+from bridge.console.data.reader import Reader
+from bridge.console.process.launch import AccessLaunch, ConsoleLaunch, ProxyLaunch
+from bridge.console.visitors.access import Access
+from bridge.console.visitors.people import People
+from bridge.console.visitors.sessions import Sessions
+from bridge.console.visitors.trusted_proxy import TrustedProxy
 from bridge.journal.location import location_from
 from bridge.language.program.values import parse_network
 from bridge.operator.client import AdminClient
@@ -29,7 +29,7 @@ from bridge.operator.serving.connection import ServedSockets
 from bridge.operator.serving.server import OperatorServer
 
 if TYPE_CHECKING:
-    from bridge.console.oidc.sign_in import SignIns
+    from bridge.console.visitors.oidc.sign_in import SignIns
 
 _NICENESS = 19
 """The bridge comes first: on a core that both want, the kernel gives 1.5 % to this one. With 10 it would give 10 %."""
@@ -121,7 +121,7 @@ def _proxy(launch: ProxyLaunch | None) -> TrustedProxy | None:
 def _sign_ins(launch: AccessLaunch) -> SignIns | None:
     if launch.oidc is None:
         return None
-    from bridge.console.oidc.provider import Provider
-    from bridge.console.oidc.sign_in import SignIns
+    from bridge.console.visitors.oidc.provider import Provider
+    from bridge.console.visitors.oidc.sign_in import SignIns
 
     return SignIns(launch.oidc, launch.public_url, Provider(launch.oidc))

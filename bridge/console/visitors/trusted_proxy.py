@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 
 from bridge.common.text import one_line
-from bridge.console.people import Person
+from bridge.console.visitors.people import Person
 from bridge.http.guard import parse_address
 from bridge.language.program.values import Network
 

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from bridge.common.child_process import end, start_python
-from bridge.console.launch import ConsoleLaunch
+from bridge.console.process.launch import ConsoleLaunch
 from bridge.pipeline.services.background import Background
 
 _START_SECONDS = 1.0

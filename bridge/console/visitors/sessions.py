@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bridge.console.people import Person
+from bridge.console.visitors.people import Person
 
 _MOST_SESSIONS = 1000
 

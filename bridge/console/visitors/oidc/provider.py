@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from bridge.common.files.trust import proxy, trusted
-from bridge.console.oidc.settings import OidcLaunch
+from bridge.console.visitors.oidc.settings import OidcLaunch
 from bridge.http.hosts import is_loopback_host
 
 _LARGEST = 1 << 20

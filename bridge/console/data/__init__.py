@@ -1,0 +1,1 @@
+"""What the pages and the API show: recorded alerts, routes, terminal sessions, tests of channels."""

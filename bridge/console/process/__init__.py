@@ -1,0 +1,1 @@
+"""The console's process: what it gets, how it serves, and how the bridge runs it."""
