@@ -24,9 +24,9 @@ from bridge.daemon.exit_codes import CANNOT_START, INVALID
 from bridge.daemon.fleet.joining import await_routes, await_routes_before
 from bridge.daemon.fleet.member import router_member
 from bridge.daemon.fleet.rollout import RESTART_SECONDS
-from bridge.daemon.generation import Generation, build_from
 from bridge.daemon.handover import Predecessor, Successor, start_successor
-from bridge.daemon.reload import Reload
+from bridge.daemon.reload.generation import Generation, build_from
+from bridge.daemon.reload.reload import Reload
 from bridge.daemon.run import Bridge
 from bridge.daemon.signals import on_hangup_signal, on_restart_signal, on_stop_signal
 from bridge.journal import JournalError

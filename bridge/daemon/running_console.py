@@ -8,7 +8,7 @@ from pathlib import Path
 from bridge.config.schema.config import Config
 from bridge.console.process.launch import ConsoleLaunch, Surroundings, launch_of
 from bridge.console.process.process import ConsoleProcess
-from bridge.daemon.generation import Generation
+from bridge.daemon.reload.generation import Generation
 from bridge.operator.model.status import ConsoleStatus
 
 

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from bridge.daemon.fleet.digest import program_digest
-from bridge.daemon.generation import build_generation
+from bridge.daemon.reload.generation import build_generation
 from bridge.language.program.program import Program
 from bridge.routing.memory.rows import decode_row, encode_row
 from bridge.routing.partitions.matches import decode_match

@@ -15,11 +15,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.common.net.listening import ListeningSockets
-from bridge.daemon.generation import build_generation
-from bridge.daemon.live import LiveGeneration, RunningParts
 from bridge.daemon.operator_listeners import OperatorListeners
+from bridge.daemon.reload.generation import build_generation
+from bridge.daemon.reload.live import LiveGeneration, RunningParts
+from bridge.daemon.reload.secret_rotation import SecretRotation
 from bridge.daemon.running_sources import RunningSources
-from bridge.daemon.secret_rotation import SecretRotation
 from bridge.daemon.sources import prepare_source
 from bridge.delivery import Circuit, DeliveryState, Health
 from bridge.journal.opening import open_for_router

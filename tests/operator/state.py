@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bridge.daemon.reload import ReloadOutcome
+from bridge.daemon.reload.reload import ReloadOutcome
 from bridge.journal.opening import open_to_write
 from bridge.operator.inspector import Inspector
 from bridge.pipeline.controls import Controls

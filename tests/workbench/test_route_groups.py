@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.config.load import LoadedConfig, load_config
-from bridge.daemon.generation import Generation, build_from
+from bridge.daemon.reload.generation import Generation, build_from
 from bridge.routing import Reason, Routed
 from bridge.routing.router import Router
 from bridge.routing.state import State

@@ -10,14 +10,14 @@ from bridge.common.net.listening import ListeningSockets
 from bridge.daemon.assembly.engine import Engine, build_engine
 from bridge.daemon.fleet.channel_tests import ChannelTests
 from bridge.daemon.fleet.joining import channel_tests, watch_fleet
-from bridge.daemon.generation import Generation
-from bridge.daemon.live import LiveGeneration, RunningParts
 from bridge.daemon.operator_listeners import OperatorListeners
-from bridge.daemon.reload import Reload
+from bridge.daemon.reload.generation import Generation
+from bridge.daemon.reload.live import LiveGeneration, RunningParts
+from bridge.daemon.reload.reload import Reload
+from bridge.daemon.reload.secret_rotation import SecretRotation
 from bridge.daemon.run import BackgroundService, Bridge
 from bridge.daemon.running_console import RunningConsole
 from bridge.daemon.running_sources import RunningSources
-from bridge.daemon.secret_rotation import SecretRotation
 from bridge.daemon.sources import Prepared, prepare_source
 from bridge.journal import JournalError
 from bridge.journal.protocols import Journal

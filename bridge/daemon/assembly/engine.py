@@ -14,7 +14,7 @@ from bridge.config.schema.config import Config
 from bridge.daemon.fleet.joining import source_leases
 from bridge.daemon.fleet.member import runs_courier
 from bridge.daemon.fleet.memory import FleetMemory
-from bridge.daemon.generation import Generation
+from bridge.daemon.reload.generation import Generation
 from bridge.daemon.sources import OpenJournal
 from bridge.journal import JournalError
 from bridge.journal.location import DatabaseLocation

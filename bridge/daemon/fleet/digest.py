@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from bridge.daemon.generation import Generation
+from bridge.daemon.reload.generation import Generation
 
 _SHOWN = 12
 

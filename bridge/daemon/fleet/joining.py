@@ -10,8 +10,8 @@ from functools import partial
 from bridge.daemon.fleet.channel_tests import ChannelTests
 from bridge.daemon.fleet.digest import program_digest
 from bridge.daemon.fleet.rollout import JOIN_SECONDS, Rollout, await_others, await_program
-from bridge.daemon.generation import Generation
-from bridge.daemon.reload import Reload
+from bridge.daemon.reload.generation import Generation
+from bridge.daemon.reload.reload import Reload
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.members import COURIER, INTAKE, MEMORY, SOURCE
 from bridge.journal.membership import Membership

@@ -13,8 +13,8 @@ from bridge.common.net.listening import ListeningSockets
 from bridge.config.schema.config import Config
 from bridge.config.schema.sources import SourceSettings, StdinSettings
 from bridge.config.secrets import with_secrets
-from bridge.daemon.generation import Generation
 from bridge.daemon.operator_listeners import OperatorListeners
+from bridge.daemon.reload.generation import Generation
 from bridge.daemon.running_sources import RunningSources, SourceChanges
 from bridge.daemon.sources import Prepared, prepare_source
 from bridge.journal.location import DatabaseLocation

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from bridge.common.files.file_watch import FilesWatcher
-from bridge.daemon.generation import with_new_secrets
-from bridge.daemon.live import LiveGeneration
+from bridge.daemon.reload.generation import with_new_secrets
+from bridge.daemon.reload.live import LiveGeneration
 
 
 class SecretRotation:

@@ -16,8 +16,8 @@ from bridge.common.files.file_watch import FilesWatcher, fingerprint
 from bridge.config.field_lists import use_field_lists
 from bridge.daemon.fleet.digest import program_digest
 from bridge.daemon.fleet.rollout import Rollout
-from bridge.daemon.generation import Built, Generation, build_generation
-from bridge.daemon.live import NOTHING_REPLACED, LiveGeneration, Replaced
+from bridge.daemon.reload.generation import Built, Generation, build_generation
+from bridge.daemon.reload.live import NOTHING_REPLACED, LiveGeneration, Replaced
 from bridge.journal import JournalError
 from bridge.language.program.clauses import clause_label
 
