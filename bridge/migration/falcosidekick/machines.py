@@ -235,7 +235,7 @@ TRACES = (
     Output(
         "otlp.traces",
         ("endpoint",),
-        instead="The bridge makes no traces of alerts. `falco-bridge show ID` shows an alert's way.",
+        instead="Use `traces` in the config, or `falco-bridge show ID`. Their spans differ from falcosidekick's.",
     ),
 )
 MACHINES = (*LOGS, *FUNCTIONS, *QUEUES, *CLOUDS, *METRICS, *TRACES)
