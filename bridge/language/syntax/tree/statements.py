@@ -1,123 +1,12 @@
-"""The syntax tree of a ``.route`` file: frozen, with spans, and without any names resolved."""
+"""The nodes of statements and of the clauses of routes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bridge.language.diagnostics.source import Span
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A name or a value. Quotes are removed and escapes are resolved."""
-
-    text: str
-    quoted: bool
-    span: Span
-    escaped: str = field(default="", compare=False)
-    """As written, with quotes, if it contains escapes."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldName:
-    """A field with its argument (``proc.aname[2]``), or an attribute (``rule``)."""
-
-    text: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class WordList:
-    """``(a, b)`` after an operator or in a ``list``: values and names of lists."""
-
-    words: tuple[Word, ...]
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Arguments:
-    """``(a, b)`` inside a transformer's parentheses."""
-
-    items: tuple[CallArgument, ...]
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Transform:
-    """``tolower(proc.name)``."""
-
-    name: Word
-    arguments: tuple[CallArgument, ...]
-    span: Span
-    selector: str | None = None
-    """The text in brackets after the call: ``t`` in ``getopt((…), "t:")[t]``."""
-
-
-CallArgument = FieldName | Word | Transform | Arguments
-LeftOperand = FieldName | Transform
-RightOperand = Word | WordList | Transform
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """``left operator [quantifier] right``."""
-
-    left: LeftOperand
-    operator: Word
-    quantifier: Word | None
-    right: RightOperand
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Existence:
-    """``field exists``."""
-
-    left: LeftOperand
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class MacroUse:
-    """The name of a macro, used as a condition."""
-
-    name: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Negation:
-    """``not …``."""
-
-    condition: ConditionNode
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Parenthesized:
-    """``( … )``."""
-
-    condition: ConditionNode
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Conjunction:
-    """``… and …``, two or more."""
-
-    conditions: tuple[ConditionNode, ...]
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Disjunction:
-    """``… or …``, two or more."""
-
-    conditions: tuple[ConditionNode, ...]
-    span: Span
-
-
-ConditionNode = Comparison | Existence | MacroUse | Negation | Parenthesized | Conjunction | Disjunction
+from bridge.language.syntax.tree.conditions import ConditionNode, FieldName, Word, WordList
+from bridge.language.syntax.tree.steps import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,71 +211,6 @@ class WhereStatement:
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
-    """``field = value`` in an event."""
-
-    field: FieldName
-    value: Word | WordList
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class EventStep:
-    """``event { … }``: an alert is received."""
-
-    assignments: tuple[Assignment, ...]
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class PassStep:
-    """``after 15m``: time passes."""
-
-    duration: Word
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class AckStep:
-    """``ack "route"``: its incidents are acknowledged."""
-
-    route: Word
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class ResolveStep:
-    """``resolve "route"``: its incidents are resolved."""
-
-    route: Word
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class SilenceStep:
-    """``silence condition for 1h``."""
-
-    condition: ConditionNode
-    duration: Word
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectStep:
-    """``expect [not] "route" [to …] [count N] [message contains "S"]``; without a route, ``expect nothing``."""
-
-    route: Word | None
-    negated: bool
-    to: tuple[Word, ...]
-    count: Word | None
-    contains: Word | None
-    span: Span
-
-
-Step = EventStep | PassStep | AckStep | ResolveStep | SilenceStep | ExpectStep
-
-
-@dataclass(frozen=True, slots=True)
 class TestStatement:
     """``test "name" { steps }``."""
 
@@ -414,28 +238,3 @@ class File:
     """One file's statements, in order."""
 
     statements: tuple[Statement, ...]
-
-
-def nesting(written: ConditionNode) -> int:
-    """The nesting depth of a condition, computed without recursion because it may be very deep."""
-    deepest = 0
-    stack: list[tuple[object, int]] = [(written, 1)]
-    while stack:
-        node, depth = stack.pop()
-        deepest = max(deepest, depth)
-        match node:
-            case Conjunction() | Disjunction():
-                stack += [(each, depth) for each in node.conditions]
-            case Negation() | Parenthesized():
-                stack.append((node.condition, depth + 1))
-            case Comparison():
-                stack += [(node.left, depth), (node.right, depth)]
-            case Existence():
-                stack.append((node.left, depth))
-            case Transform():
-                stack += [(each, depth + 1) for each in node.arguments]
-            case Arguments():
-                stack += [(each, depth + 1) for each in node.items]
-            case _:
-                pass
-    return deepest
