@@ -84,7 +84,8 @@ def test_an_error_keeps_the_running_routes_and_is_shown_until_it_is_fixed(runnin
     rejected = running.command("reload", "--config", "falco-bridge.yaml")
     assert (rejected.returncode, "unknown field `proc.nmae`" in rejected.stderr) == (1, True)
     status = running.command("status", "--config", "falco-bridge.yaml")
-    assert "the changed config is not in use" in status.stdout
+    assert "the changed config is not in use: " in status.stdout
+    assert ".route:1: error[" in status.stdout, "the file and the line of the error"
     running.send()
     wait_until(lambda: running.lines("a") == 1, "the running route")
     running.change('route "r" { to b }\n')

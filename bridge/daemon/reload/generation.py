@@ -22,7 +22,7 @@ from bridge.delivery.extras import extras_as_settings
 from bridge.delivery.service_limits import incident_channels
 from bridge.journal.location import location_settings
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity
-from bridge.language.diagnostics.render import render_text
+from bridge.language.diagnostics.render import render_line, render_text
 from bridge.language.diagnostics.source import SourceText
 from bridge.pipeline.shadow.shadow import ShadowRoutes
 from bridge.routing.router import Router
@@ -110,6 +110,12 @@ class Built:
         """Whether no error is about the text of the config or a route: the same start may succeed later."""
         errors = [each for each in self.diagnostics if each.severity is Severity.ERROR]
         return bool(errors) and all(map(_may_pass, errors))
+
+    @property
+    def problem(self) -> str:
+        """The first error in one line; empty if there is none."""
+        errors = (each for each in self.diagnostics if each.severity is Severity.ERROR)
+        return next((render_line(each) for each in errors), "")
 
     def text(self) -> str:
         """Everything that the operator must read, with excerpts."""

@@ -42,6 +42,8 @@ class ReloadOutcome:
     """Whether the files on disk are in use now."""
     report: str
     """Errors and warnings, with excerpts."""
+    error: str = ""
+    """The first error in one line, if it is of a file."""
     replaced: Replaced = NOTHING_REPLACED
     may_pass: bool = False
     """Whether the same files may be usable later."""
@@ -51,6 +53,11 @@ class ReloadOutcome:
     """Whether the routes are loaded, and used once the other bridges of the fleet have loaded them."""
     stale: tuple[str, ...] = ()
     """The groups of route files with errors, whose previous routes stay in use."""
+
+    @property
+    def problem(self) -> str:
+        """Why the files on disk are not in use, in one line."""
+        return (self.error or self.report.strip().partition("\n")[0])[:300]
 
     @property
     def restart(self) -> tuple[str, ...]:
@@ -166,7 +173,7 @@ class Reload:
         built = build_generation(self._live.current.loaded.path, self._environ, self._live.current.groups)
         self._rejected = built.files
         if built.generation is None:
-            return ReloadOutcome(False, built.text(), may_pass=built.may_pass)
+            return ReloadOutcome(False, built.text(), built.problem, may_pass=built.may_pass)
         self._loaded = None
         if self.rollout is not None and self.rollout.is_new(digest := program_digest(built.generation)):
             self._loaded = built
@@ -179,13 +186,13 @@ class Reload:
         try:
             replaced = self._live.replace(generation)
         except SetupError as error:
-            return ReloadOutcome(False, f"{built.text()}{error}\n", may_pass=True)
+            return ReloadOutcome(False, f"{built.text()}{error}\n", str(error), may_pass=True)
         self._loaded = None
         if self.rollout is not None:
             self.rollout.adopted(program_digest(generation))
         stale = generation.stale
         self._rejected = built.files if stale else ()
-        return ReloadOutcome(True, built.text(), replaced, is_same=same and not stale, stale=stale)
+        return ReloadOutcome(True, built.text(), built.problem, replaced, is_same=same and not stale, stale=stale)
 
     def use_loaded(self) -> bool:
         """The fleet has loaded the program that this bridge has loaded: use it. Returns whether it is in use."""
@@ -213,11 +220,9 @@ class Reload:
             self.note(_CONFIG, "")
             return
         if not outcome.applied:
-            problem = f"the changed config is not in use: {_first_line(outcome.report)}"
+            problem = f"the changed config is not in use: {outcome.problem}"
             if problem != self._problems.get(_CONFIG, ("",))[0] or not outcome.may_pass:  # it is tried again and again
-                self._log.error(
-                    "reload rejected; keeping the running config", cause=cause, problem=_first_line(outcome.report)
-                )
+                self._log.error("reload rejected; keeping the running config", cause=cause, problem=outcome.problem)
             self.note(_CONFIG, problem)
             if outcome.may_pass:
                 self._try_later()
@@ -229,7 +234,7 @@ class Reload:
             self.last_forgotten = outcome.forgotten
         self.note(_SECRETS, "")  # they were read too
         if outcome.stale:
-            self._note_stale(outcome.stale, _first_line(outcome.report), cause)
+            self._note_stale(outcome.stale, outcome.problem, cause)
         else:
             self.note(_CONFIG, "")
         for clause in outcome.forgotten:
@@ -282,7 +287,3 @@ def _content_of(generation: Generation) -> tuple[object, ...]:
 def _texts_of(generation: Generation) -> tuple[object, ...]:
     """All that was read, secrets included."""
     return generation.config, generation.texts, generation.loaded.fields, generation.shadow.sources
-
-
-def _first_line(report: str) -> str:
-    return report.strip().partition("\n")[0][:300]

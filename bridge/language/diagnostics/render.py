@@ -20,6 +20,12 @@ def render_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, SourceT
     return "".join(f"{_rendered(each, sources)}\n\n" for each in diagnostics)
 
 
+def render_line(diagnostic: Diagnostic) -> str:
+    """A diagnostic in one line, with its file and line number."""
+    span = diagnostic.span
+    return f"{span.path}:{span.line}: {_head(diagnostic)}"
+
+
 def as_mapping(diagnostic: Diagnostic) -> dict[str, object]:
     """A diagnostic for a JSON encoder. Lines and columns are counted from 1."""
     return {
@@ -59,14 +65,17 @@ def _property(text: str) -> str:
 
 def _rendered(diagnostic: Diagnostic, sources: Mapping[str, SourceText]) -> str:
     span = diagnostic.span
-    head = f"{diagnostic.severity.value}[{diagnostic.code.id}]: {_visible(diagnostic.message)}"
-    lines = [head, *_place(span, diagnostic.hint, sources)]
+    lines = [_head(diagnostic), *_place(span, diagnostic.hint, sources)]
     source = sources.get(span.path)
     if diagnostic.fix is not None and source is not None:
         lines += _changed_lines(diagnostic.fix, source.text, " " * (len(str(span.line)) - 1))
     for label, place in diagnostic.related:
         lines += _place(place, label, sources)
     return "\n".join(lines)
+
+
+def _head(diagnostic: Diagnostic) -> str:
+    return f"{diagnostic.severity.value}[{diagnostic.code.id}]: {_visible(diagnostic.message)}"
 
 
 def _changed_lines(fix: Fix, text: str, margin: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -17,6 +17,7 @@ from bridge.language.program.clauses import (
     Group,
     New,
     Then,
+    Throttle,
     Unless,
     incident_fields,
 )
@@ -66,6 +67,7 @@ class Pipeline:
         clauses = [placed.clause for placed in self._stages if placed.clause is not None]
         self._silenced_before = sum(isinstance(clause, New | Unless | After | Then | Absent) for clause in clauses)
         by = incident_fields(clauses)
+        self._absent = _absent_place(clauses)
         grouped = next((clause for clause in clauses if isinstance(clause, Group)), None)
         if grouped is not None:
             incident_key = own_key(grouped, labels, secret, route)
@@ -133,7 +135,8 @@ class Pipeline:
             outcome = enter(tables.get(identity) or state.table(identity), passage, keys[place], now_ns)
             passed = outcome.passed
             if not passed:
-                return Run((), outcome.reason, outcome.detail, incident)
+                ended = self._ended(state, passage, now_ns) if place == self._absent else ()
+                return Run(ended, outcome.reason, outcome.detail, incident)
             if outcome.reason is not None or len(passed) != 1:
                 run = self._continue(state, outcome, place, now_ns, silenced)
                 return Run(run.emissions, run.reason, run.detail, incident)
@@ -195,13 +198,14 @@ class Pipeline:
         """Lead passages through the stages from ``first`` on."""
         reason: Reason | None = None
         detail = ""
+        ended: tuple[Emission, ...] = ()
         for place in range(first, len(self._stages)):
             if place == self._silenced_before and silenced is not not_silenced:
                 passages, by = _not_silenced(passages, silenced)
                 if by is not None:
                     reason, detail = Reason.SILENCED, f"by silence {by}"
             if not passages:
-                return Run((), reason, detail)
+                return Run(ended, reason, detail)
             placed = self._stages[place]
             table = state.tables.get(placed.identity) or state.table(placed.identity)
             going: tuple[Passage, ...] = ()
@@ -210,10 +214,23 @@ class Pipeline:
                 going = going + outcome.passed if going else outcome.passed
                 if outcome.reason is not None:
                     reason, detail = outcome.reason, outcome.detail
+                if place == self._absent:
+                    ended += self._ended(state, passage, now_ns)
             passages = going
         if not passages:
-            return Run((), reason, detail)
-        return Run(tuple([Emission(self.index, each, None, self.incident_id(each.keys[-1])) for each in passages]))
+            return Run(ended, reason, detail)
+        return Run(self._emissions(passages))
+
+    def _emissions(self, passages: tuple[Passage, ...]) -> tuple[Emission, ...]:
+        return tuple([Emission(self.index, each, None, self.incident_id(each.keys[-1])) for each in passages])
+
+    def _ended(self, state: State, passage: Passage, now_ns: int) -> tuple[Emission, ...]:
+        """The end of the incident that the silence of a key opened: the key is back."""
+        table, key = state.table(self.incident_table), passage.keys[-1]
+        row: Incident | None = table.rows.get(key)
+        if row is None or passage.event_ns <= row.passage.event_ns:
+            return ()
+        return self._emissions(self.incidents.resolve(table, key, "", now_ns).passed)
 
     def incident_id(self, key: bytes) -> str:
         """The id of the incident with this key: 16 hexadecimal digits of the route and the key."""
@@ -256,6 +273,13 @@ class Pipeline:
         return self._continue(state, outcome, len(self._stages) - 1, now_ns, not_silenced)
 
 
+def _absent_place(clauses: Sequence[Clause]) -> int | None:
+    """The place of the `absent` whose keys are those of the route's incidents; None if there is none."""
+    if any(isinstance(each, Group | Throttle | After | Then) for each in clauses):
+        return None
+    return next((place for place, each in enumerate(clauses) if isinstance(each, Absent)), None)
+
+
 def _not_silenced(passages: tuple[Passage, ...], silenced: SilencedBy) -> tuple[tuple[Passage, ...], str | None]:
     """The passages that are not silenced, and a silence that holds another one back."""
     by = [silenced(each.alert_id) for each in passages]
@@ -264,8 +288,11 @@ def _not_silenced(passages: tuple[Passage, ...], silenced: SilencedBy) -> tuple[
 
 
 def _loud(passages: tuple[Passage, ...], silenced: SilencedBy) -> Iterator[Passage]:
-    """The passages that are not silenced. Silenced alerts are left out of a digest."""
+    """The passages that are not silenced, and the ends of incidents. Silenced alerts are left out of a digest."""
     for passage in passages:
+        if passage.kind is NotificationKind.RESOLVED:
+            yield passage
+            continue
         if passage.kind is not NotificationKind.DIGEST:
             if silenced(passage.alert_id) is None:
                 yield passage

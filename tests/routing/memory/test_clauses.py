@@ -249,7 +249,53 @@ def test_absent_reports_a_silent_key_once() -> None:
     assert bench.lines() == ["930s single x1 #2"]
     bench.event(5001)
     bench.pass_until(9000)
-    assert bench.lines()[1:] == ["5631s single x1 #3"]
+    assert bench.lines()[1:] == ["5001s resolved x1 #2 to ch", "5631s single x1 #3"]
+
+
+@pytest.mark.parametrize("silenced", [None, "s"])
+def test_the_return_of_a_key_ends_the_incident_of_its_silence(silenced: str | None) -> None:
+    """Its escalation is cancelled, also while the key is silenced."""
+    silent: list[str | None] = [None]
+    bench = Bench(
+        Absent("a", MINUTE, ("hostname",)),
+        escalations=(Escalation("boss", 10 * MINUTE),),
+        silenced=lambda _: silent[0],
+    )
+    bench.event(0)
+    bench.pass_until(100)
+    silent[0] = silenced
+    bench.event(200)
+    assert bench.lines()[1:] == ["200s resolved x1 #1 to ch"]
+    silent[0] = None
+    bench.pass_until(2000)
+    assert [line for line in bench.lines() if "boss" in line] == ["890s escalation x1 #2 to boss"]
+
+
+def test_a_late_alert_from_before_the_silence_is_no_return() -> None:
+    """The key may still be silent."""
+    bench = Bench(Absent("a", MINUTE, ("hostname",)))
+    bench.event(0)
+    bench.event(-5, late=110)
+    assert not any("resolved" in line for line in bench.lines())
+
+
+def test_a_return_ends_no_incident_that_another_clause_opened() -> None:
+    """The key of ``throttle`` may have other silent keys of ``absent``."""
+    bench = Bench(Absent("a", MINUTE, ("hostname",)), Throttle("t", 5, MINUTE))
+    bench.event(0)
+    bench.pass_until(100)
+    bench.event(200)
+    assert bench.lines() == ["90s single x1 #1"]
+
+
+def test_an_end_is_reported_while_its_alerts_are_silenced() -> None:
+    """Otherwise a service that knows incidents would have it open for ever."""
+    bench = Bench(Throttle("t", 5, MINUTE), silenced=lambda _: silent[0])
+    silent: list[str | None] = [None]
+    bench.event(0)
+    silent[0] = "s"
+    bench.pass_until(25 * 3600)
+    assert bench.lines() == ["0s single x1 #1", "86400s resolved x1 #1 to ch"]
 
 
 def test_unless_ends_the_way_of_an_alert_that_follows_the_other() -> None:
