@@ -355,7 +355,7 @@ class Intake:
             Write(batch.source_name, now_ns, [*entries, *reports], rejected, batch.checkpoint, memory, decided_in),
             batch,
         )
-        if any(entry.matches for entry in entries):
+        if router.shared is not None and any(entry.matches for entry in entries):
             self._on_matches()
         self.shadow.offer(now_ns, fresh, entries)
         if self._recorder is not None:

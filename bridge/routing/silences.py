@@ -63,6 +63,8 @@ class Silences:
 
     def acting(self, now_ns: int) -> Silences:
         """These silences, or none if none of them acts at this time: then no alert has to be read."""
+        if not self._compiled:
+            return self
         return self if any(each.acts(now_ns) for each, _, _ in self._compiled) else NO_SILENCES
 
     def silencing(self, alert: Alert, now_ns: int) -> str | None:

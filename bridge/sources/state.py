@@ -11,6 +11,8 @@ from bridge.sources.contract import Accept, Batch, SourceState
 
 RATE_SECONDS = 60.0
 """Time constant of the rate: an alert's weight decays by 1/e in this time."""
+_RATE_STEP_SECONDS = 0.25
+"""Alerts of this time have the same weight."""
 
 
 @dataclass(slots=True)
@@ -24,7 +26,9 @@ class _Rate:
         return self.value * math.exp((self.at - moment) / RATE_SECONDS)
 
     def add(self, count: int, moment: float) -> None:
-        self.value, self.at = self.now(moment) + count / RATE_SECONDS, moment
+        if moment - self.at > _RATE_STEP_SECONDS:
+            self.value, self.at = self.now(moment), moment
+        self.value += count / RATE_SECONDS
 
 
 class StateTracker:

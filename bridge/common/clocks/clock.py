@@ -83,6 +83,10 @@ class Timeline:
 
     def take_step(self) -> Step | None:
         """How far the wall clock was set since the last call, if it was. ``now_ns`` follows it from then on."""
+        now_ns = self._clock.monotonic_ns()
+        if not self._follows_drift and abs(self._clock.wall_ns() - now_ns - self._offset_ns) < STEP_NS:
+            self._checked_ns = now_ns
+            return None
         monotonic_ns, offset_ns = self._read()
         since_ns, self._checked_ns = monotonic_ns - self._checked_ns, monotonic_ns
         by_ns = offset_ns - self._offset_ns

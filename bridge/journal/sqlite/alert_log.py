@@ -95,7 +95,8 @@ class SqliteAlertLog:
                     alerts, deliveries = self._rows(source_name, received_ns, entries, first)
                 if len(alerts) > 1:
                     connection.executemany(_INSERT, alerts[1:])
-            deliveries += _about_earlier(connection, entries, memory.notifications, received_ns)
+            if earlier := [*_about_others(entries), *memory.notifications]:
+                deliveries += _about_earlier(connection, earlier, received_ns)
             connection.executemany(INSERT, deliveries)
             if rejected:
                 _quarantine(connection, source_name, received_ns, rejected)
@@ -148,16 +149,19 @@ class SqliteAlertLog:
         return alerts, deliveries
 
 
+def _about_others(entries: Iterable[Entry]) -> list[Notification]:
+    """Those that are not about their own alert."""
+    return [each for entry in entries for each in entry.routed.notifications if each.about is not None]
+
+
 def _about_earlier(
-    connection: sqlite3.Connection, entries: Sequence[Entry], notifications: Sequence[Notification], received_ns: int
+    connection: sqlite3.Connection, earlier: Sequence[Notification], received_ns: int
 ) -> list[tuple[object, ...]]:
     """The deliveries that are about alerts stored earlier, or in this batch.
 
     An alert may be gone, because its notification waited for longer than alerts are stored; then another alert that the
     notification names takes its place. If all are gone, there is nothing left to send.
     """
-    earlier = [each for entry in entries for each in entry.routed.notifications if each.about is not None]
-    earlier += notifications
     stored = _numbers(connection, {each.about for each in earlier if each.about is not None})
     gone = [each for each in earlier if each.about not in stored]
     stored |= _numbers(connection, {alert_id for each in gone for alert_id in _named(each)})

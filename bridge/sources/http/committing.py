@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from threading import get_ident
 from zoneinfo import ZoneInfo
 
@@ -51,19 +52,19 @@ class _Group:
 
 
 class StuckCommit:
-    """Measures whether the current commit waits for the disk. Written by the committer, read by the loop."""
+    """Measures whether the current commit waits for the disk. Written by the committer, checked by the loop."""
 
     def __init__(self) -> None:
         self._started = 0.0
         """When the commit began, by the monotonic clock; 0 if there is none."""
-        self._cpu = 0.0
         self._clock: int | None = None
+        self._checked = self._checked_at = self._cpu = 0.0
+        """The commit that was last checked, by its start; when it was first checked, and the CPU time used by then."""
 
     def begin(self) -> None:
         """A commit begins, in this thread."""
         if self._clock is None and hasattr(time, "pthread_getcpuclockid"):
             self._clock = time.pthread_getcpuclockid(get_ident())
-        self._cpu = 0.0 if self._clock is None else time.thread_time()
         self._started = time.monotonic()
 
     def end(self) -> None:
@@ -71,15 +72,24 @@ class StuckCommit:
         self._started = 0.0
 
     def longer_than(self, seconds: float) -> bool:
-        """Whether the commit has taken this long, nearly all of it waiting."""
-        started, cpu = self._started, self._cpu
+        """Whether the commit has taken this long, and nearly only waited since its first check. Checked repeatedly.
+
+        The CPU time is read here, because reading it costs a system call.
+        """
+        started = self._started
         if not started:
             return False
-        taken = time.monotonic() - started
-        return taken > seconds and taken > _BUSY_RATIO * (self._used() - cpu)
+        now, used = time.monotonic(), self._used()
+        if started != self._checked:
+            self._checked, self._checked_at, self._cpu = started, now, used
+            return False
+        return now - started > seconds and now - self._checked_at > _BUSY_RATIO * (used - self._cpu)
 
     def _used(self) -> float:
-        return 0.0 if self._clock is None else time.clock_gettime(self._clock)
+        try:
+            return 0.0 if self._clock is None else time.clock_gettime(self._clock)
+        except OSError:  # the thread has just ended
+            return inf
 
 
 class Committer:
