@@ -1,4 +1,4 @@
-"""The contracts of `bridge/journal/protocols.py` as tests. Every engine runs them with its own ``engines`` fixture."""
+"""The contracts of `bridge/journal/protocols/` as tests. Every engine runs them with its own ``engines`` fixture."""
 
 from __future__ import annotations
 
