@@ -11,11 +11,13 @@ import structlog
 
 from bridge.alert import Alert
 from bridge.delivery import DeliveryState
-from bridge.journal.codec import decode_alert, decode_decisions, decode_notification, partial_decoder
+from bridge.journal.codec import decode_alert, decode_decisions, partial_decoder
 from bridge.journal.errors import UnreadableError
 from bridge.journal.records import DeliveryRecord, NotificationRecord, QuarantinedMessage, RecordedAlert
 from bridge.journal.sql.bodies import Bodies
 from bridge.journal.sql.database import Database
+from bridge.journal.sql.delivery_history import DeliveryHistory
+from bridge.journal.sql.quarantine import Quarantine
 from bridge.routing import Decision
 
 _PAGE = 500
@@ -23,23 +25,9 @@ _FIRST_PAGE = 50
 _LAST = 2**63 - 1
 _ID_DIGITS = 32
 _HEXADECIMAL = frozenset("0123456789abcdef")
-_QUARANTINE_PAGE = 50
-_CONTEXT = b'"context":'
-"""What an encoded notification contains if a clause with memory has a part in it."""
 _ALERTS = "SELECT seq, id, received_ns, source_name, body, decisions FROM alerts"
 _DECISIONS = "SELECT seq, decisions FROM alerts WHERE seq >= ? AND seq < ? ORDER BY seq DESC LIMIT ?"
 _BODIES = "SELECT seq, id, body FROM alerts WHERE seq >= ? AND seq < ? ORDER BY seq DESC LIMIT ?"
-_QUARANTINE = "SELECT seq, received_ns, source_name, reason, raw FROM quarantine"
-_NOTIFICATIONS = (
-    "SELECT d.id, a.id, d.channel, d.state, d.attempts, d.status, d.reason, d.digest_id, d.notification, d.created_ns, "
-    "d.due_ns, d.settled_ns FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert_seq"
-)
-_DELIVERIES = (
-    "SELECT d.id, a.id, d.channel, d.state, d.attempts, d.status, d.reason, d.digest_id "
-    "FROM deliveries AS d JOIN alerts AS a ON a.seq = d.alert_seq "
-    "WHERE d.id > ? AND {state} ORDER BY d.id LIMIT "
-    f"{_PAGE}"
-)
 
 
 class _AlertRow(NamedTuple):
@@ -67,57 +55,14 @@ class _BodyRow(NamedTuple):
     body: bytes
 
 
-class _DeliveryRow(NamedTuple):
-    id: int
-    alert_id: bytes
-    channel: str
-    state: DeliveryState
-    attempts: int
-    status: int | None
-    reason: str
-    digest_id: int | None
-
-
-class _NotificationRow(NamedTuple):
-    id: int
-    alert_id: bytes
-    channel: str
-    state: DeliveryState
-    attempts: int
-    status: int | None
-    reason: str
-    digest_id: int | None
-    notification: bytes
-    created_ns: int
-    due_ns: int
-    settled_ns: int | None
-
-
-class _SentRow(NamedTuple):
-    alert_seq: int
-    notification: bytes
-
-
-class _CountRow(NamedTuple):
-    channel: str
-    state: DeliveryState
-    number: int
-
-
-class _QuarantineRow(NamedTuple):
-    number: int
-    received_ns: int
-    source_name: str
-    reason: str
-    raw: bytes
-
-
 class SqlHistory:
     """Implements History."""
 
     def __init__(self, database: Database, bodies: Bodies) -> None:
         self._database = database
         self._bodies = bodies
+        self._deliveries = DeliveryHistory(database)
+        self._quarantine = Quarantine(database)
         self._log = structlog.get_logger("journal")
 
     def alerts(self, since_ns: int | None = None) -> Iterator[RecordedAlert]:
@@ -274,84 +219,39 @@ class SqlHistory:
 
     def deliveries(self, state: DeliveryState | None = None) -> Iterator[DeliveryRecord]:
         """As in History."""
-        last = 0
-        statement = _DELIVERIES.format(state="true" if state is None else "d.state = ?")
-        wanted = () if state is None else (state.value,)
-        while page := self._database.rows(_DeliveryRow, statement, (last, *wanted)):
-            for row in page:
-                yield DeliveryRecord(
-                    row.id, row.alert_id.hex(), row.channel, row.state, row.attempts, row.status, row.reason,
-                    row.digest_id,
-                )  # fmt: skip
-            last = page[-1].id
+        return self._deliveries.deliveries(state)
 
     def deliveries_of(self, number: int) -> list[NotificationRecord]:
         """As in History."""
-        rows = self._database.rows(_NotificationRow, f"{_NOTIFICATIONS} WHERE d.alert_seq = ? ORDER BY d.id", (number,))
-        return [_notification(row) for row in rows]
+        return self._deliveries.deliveries_of(number)
 
     def deliveries_naming(self, texts: Collection[str], since_ns: int, limit: int) -> list[NotificationRecord]:
-        """As in History. The database searches the encoded notifications."""
-        if not texts:
-            return []
-        named = " OR ".join([self._database.contains.format(column="d.notification")] * len(texts))
-        rows = self._database.rows(
-            _NotificationRow,
-            f"{_NOTIFICATIONS} WHERE d.created_ns >= ? AND ({named}) ORDER BY d.id LIMIT ?",  # only marks
-            (since_ns, *[text.encode() for text in texts], limit),
-        )
-        return [_notification(row) for row in rows]
+        """As in History."""
+        return self._deliveries.deliveries_naming(texts, since_ns, limit)
 
     def sent_later(self, channel: str, route: str = "") -> list[int]:
         """As in History."""
-        has_context = self._database.contains.format(column="notification")
-        rows = self._database.rows(
-            _SentRow,
-            f"SELECT alert_seq, notification FROM deliveries WHERE channel = ? AND {has_context}",  # only marks
-            (channel, _CONTEXT),
-        )
-        numbers: set[int] = set()
-        named: set[bytes] = set()
-        for row in rows:
-            try:
-                notification = decode_notification(channel, row.notification)
-                ids = () if notification.context is None else notification.context.alerts
-                if not route or route in notification.routes:
-                    numbers.add(row.alert_seq)
-                    named.update(map(bytes.fromhex, ids))
-            except (msgspec.MsgspecError, ValueError, KeyError):
-                continue
-        return sorted(numbers.union(self._numbers_of(list(named))), reverse=True)
-
-    def _numbers_of(self, ids: Sequence[bytes]) -> Iterator[int]:
-        for start in range(0, len(ids), _PAGE):
-            some = ids[start : start + _PAGE]
-            marks = ", ".join("?" * len(some))
-            yield from self._database.rows(int, f"SELECT seq FROM alerts WHERE id IN ({marks})", some)  # only marks
+        return self._deliveries.sent_later(channel, route)
 
     def delivery_counts(self) -> Counter[tuple[str, DeliveryState]]:
         """As in History."""
-        rows = self._database.rows(_CountRow, "SELECT channel, state, count(*) FROM deliveries GROUP BY channel, state")
-        return Counter({(row.channel, row.state): row.number for row in rows})
+        return self._deliveries.delivery_counts()
 
     def quarantine(self) -> Iterator[QuarantinedMessage]:
         """As in History."""
-        last = -1
-        while page := self._messages(f"{_QUARANTINE} WHERE seq > ? ORDER BY seq LIMIT {_QUARANTINE_PAGE}", last):
-            yield from page
-            last = page[-1].number
+        return self._quarantine.quarantine()
 
     def newest_quarantined(self, limit: int) -> list[QuarantinedMessage]:
         """As in History."""
-        return self._messages(f"{_QUARANTINE} ORDER BY seq DESC LIMIT ?", limit)
+        return self._quarantine.newest_quarantined(limit)
 
     def quarantined(self, number: int) -> QuarantinedMessage | None:
         """As in History."""
-        return next(iter(self._messages(f"{_QUARANTINE} WHERE seq = ?", number)), None)
+        return self._quarantine.quarantined(number)
 
     def quarantined_count(self) -> int:
         """As in History."""
-        return self._database.number("SELECT count(*) FROM quarantine")
+        return self._quarantine.quarantined_count()
 
     def _recorded(self, row: _AlertRow, *, decisions: bool = True) -> RecordedAlert:
         alert = self._bodies.decode(row.id, row.body)
@@ -362,17 +262,3 @@ class SqlHistory:
         except (msgspec.MsgspecError, ValueError, KeyError) as error:
             raise UnreadableError(f"the decisions about alert {row.id.hex()} cannot be read ({error})") from error
         return RecordedAlert(alert, row.source_name, row.received_ns, decided, row.seq)
-
-    def _messages(self, statement: str, parameter: int) -> list[QuarantinedMessage]:
-        return [QuarantinedMessage(*row) for row in self._database.rows(_QuarantineRow, statement, (parameter,))]
-
-
-def _notification(row: _NotificationRow) -> NotificationRecord:
-    try:
-        notification = decode_notification(row.channel, row.notification)
-    except (msgspec.MsgspecError, ValueError, KeyError):
-        notification = None
-    delivery = DeliveryRecord(
-        row.id, row.alert_id.hex(), row.channel, row.state, row.attempts, row.status, row.reason, row.digest_id
-    )
-    return NotificationRecord(delivery, notification, row.created_ns, row.due_ns, row.settled_ns)
