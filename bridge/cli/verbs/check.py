@@ -93,7 +93,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _read_fields(paths: Sequence[Path]) -> list[FieldListFile] | None:
     """The fields that files list; None, with the reason printed, if one of them lists none."""
-    from bridge.config.schema.parsing import InvalidValueError, read_field_list_file
+    from bridge.config.schema.file_values import read_field_list_file
+    from bridge.config.schema.invalid_value import InvalidValueError
 
     try:
         return [read_field_list_file(str(path), Path()) for path in paths]

@@ -25,9 +25,10 @@ from bridge.config.reading.hints import (
 )
 from bridge.config.reading.plain_values import expected_plain, parse_plain
 from bridge.config.reading.references import References
+from bridge.config.schema.invalid_value import InvalidValueError
 from bridge.config.schema.keys import NODEFAULT, Key, Section, item_of, keys_of, sections_of, value_of
 from bridge.config.schema.other_names import advice_on, meant_key
-from bridge.config.schema.parsing import VALUES, InvalidValueError
+from bridge.config.schema.parsing import VALUES
 from bridge.config.schema.values import BodyTemplate
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span

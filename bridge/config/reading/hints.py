@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from bridge.common.suggest import did_you_mean
+from bridge.config.schema.invalid_value import InvalidValueError
 from bridge.config.schema.keys import Key, keys_of, sections_of
-from bridge.config.schema.parsing import InvalidValueError
 
 _CHOICES = {
     "beginning": ("start",), "head": ("start",), "first": ("start",), "tail": ("end",), "now": ("end",),

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from bridge.config.reading.hints import choice_hint
+from bridge.config.schema.invalid_value import InvalidValueError
 from bridge.config.schema.keys import Key
-from bridge.config.schema.parsing import VALUES, InvalidValueError
+from bridge.config.schema.parsing import VALUES
 
 _LARGEST_NUMBER = 9
 _BOOLEANS = {"true": True, "false": False}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,10 +9,19 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bridge.alert.field_list import read_field_list
 from bridge.common.clocks.durations import parse_duration
 from bridge.common.clocks.timezone import find_zone, zone_hint
-from bridge.common.net.unix_socket import too_long
+from bridge.config.schema.file_values import (
+    check_length,
+    read_absolute_path,
+    read_field_list_file,
+    read_path,
+    read_pattern,
+    read_pem_file,
+    read_route_files,
+    read_socket,
+)
+from bridge.config.schema.invalid_value import InvalidValueError
 from bridge.config.schema.values import (
     AbsolutePath,
     BodyTemplate,
@@ -41,9 +49,7 @@ from bridge.config.schema.values import (
 from bridge.config.schema.written_otherwise import (
     address_hint,
     duration_hint,
-    file_hint,
     grpc_hint,
-    pattern_hint,
     percentage_hint,
     rate_hint,
     size_hint,
@@ -66,17 +72,6 @@ _DNS_NAME = re.compile(r"dns://([A-Za-z0-9_.-]+):(\d{1,5})")
 _PERCENTAGE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%")
 _SHORTEST_SECRET = 8
 _LARGEST_PORT = 65535
-_NO_PATHS = frozenset({"true", "false", "yes", "no", "on", "off", "none", "null"})
-
-
-class InvalidValueError(ValueError):
-    """A text that is no value of its type. ``message`` is empty where the usual sentence fits."""
-
-    def __init__(self, hint: str = "", message: str = "", code: Code = Code.INVALID_VALUE) -> None:
-        super().__init__(message)
-        self.hint = hint
-        self.message = message
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +135,7 @@ def _grpc(text: str, folder: Path) -> GrpcAddress:
         raise InvalidValueError(hint)
     if text.startswith("unix:"):
         path = folder / text.removeprefix("unix:").removeprefix("//")
-        _check_length(path, "move Falco's socket to a shorter path, such as /run/falco/falco.sock")
+        check_length(path, "move Falco's socket to a shorter path, such as /run/falco/falco.sock")
         return GrpcAddress(f"unix:{path}", text)
     if not re.fullmatch(r"[^\s/]+:\d{1,5}", text) or int(text.rpartition(":")[2]) > _LARGEST_PORT:
         raise InvalidValueError(grpc_hint(text))
@@ -167,80 +162,6 @@ def _zone(text: str, _folder: Path) -> ZoneInfo:
     if zone is None:
         raise InvalidValueError(zone_hint(text), f"unknown time zone `{text}`")
     return zone
-
-
-def _path(text: str, folder: Path) -> Path:
-    if not text:
-        raise InvalidValueError
-    if text.lower() in _NO_PATHS:
-        raise InvalidValueError("write a path, or remove the key")
-    if "://" in text:
-        path = text.partition("://")[2]
-        hint = f"write `{path}`" if path.startswith("/") else "write a path, such as /var/lib/falco-bridge/journal.db"
-        raise InvalidValueError(hint, "this is a URL, and a path is needed")
-    if text.startswith("~"):
-        raise InvalidValueError("write the whole path", "`~` is not replaced")
-    return folder / text
-
-
-def _socket(text: str, folder: Path) -> SocketPath:
-    path = _path(text, folder)
-    _check_length(path, "choose a shorter path, such as /run/falco-bridge/bridge.sock")
-    return SocketPath(path)
-
-
-def _check_length(path: Path, hint: str) -> None:
-    if sentence := too_long(path):
-        raise InvalidValueError(hint, sentence)
-
-
-def _pem(text: str, folder: Path) -> PemFile:
-    path = _path(text, folder)
-    if not path.is_file():
-        hint = file_hint(text, folder) or "name a PEM file"
-        raise InvalidValueError(hint, f"there is no file {path}", Code.NO_SUCH_FILE)
-    return PemFile(path)
-
-
-def _absolute(text: str, _folder: Path) -> AbsolutePath:
-    if not text.startswith("/"):
-        raise InvalidValueError(f"write it from / on, such as /{text}", f"`{text}` is not an absolute path")
-    return AbsolutePath(Path(os.path.normpath(text)))
-
-
-def _pattern(text: str, folder: Path) -> FilePattern:
-    if not text:
-        raise InvalidValueError
-    if text.startswith("~"):
-        raise InvalidValueError("write the whole path", "`~` is not replaced")
-    return FilePattern(str(folder / text), text)
-
-
-def _routes(text: str, folder: Path) -> tuple[RouteFile, ...]:
-    base = Path("/") if text.startswith("/") else folder
-    try:
-        paths = [path for path in base.glob(text.lstrip("/")) if path.is_file()]
-    except (ValueError, NotImplementedError, IndexError, AttributeError):  # pathlib's for `.`, `./`, `` and `a**`
-        paths = []
-    if not paths:
-        hint = pattern_hint(text, folder) or f"relative paths start at {folder}"
-        raise InvalidValueError(hint, f"no file matches {text}", Code.NO_SUCH_FILE)
-    return tuple(RouteFile(path) for path in sorted(paths, key=lambda path: str(path).encode()))
-
-
-def read_field_list_file(text: str, folder: Path) -> FieldListFile:
-    """The fields that a file lists. Raises InvalidValueError."""
-    path = _path(text, folder)
-    try:
-        fields = read_field_list(path.read_text(encoding="utf-8", errors="replace"))
-    except FileNotFoundError:
-        hint = file_hint(text, folder) or "write the output of `falco --list -v` to it"
-        raise InvalidValueError(hint, f"there is no file {path}", Code.NO_SUCH_FILE) from None
-    except OSError as error:
-        raise InvalidValueError("check the file name", f"{path} cannot be read ({error.strerror})") from None
-    if not fields:
-        raise InvalidValueError("write the output of `falco --list -v` to it", f"{path} lists no fields")
-    return FieldListFile(path, tuple(fields))
 
 
 def _url(text: str, folder: Path) -> ChannelUrl:
@@ -322,13 +243,13 @@ VALUES: Mapping[Any, ValueType] = {
     PublicUrl: ValueType("https://HOST or https://HOST/PATH", _public_url, _string(r"^https?://|\$\{")),
     Resolver: ValueType("the DNS server's IP or IP:PORT", _resolver),
     ZoneInfo: ValueType("a name of the IANA database, such as Europe/Berlin", _zone),
-    Path: ValueType("a path", _path),
-    SocketPath: ValueType("the path of a unix socket", _socket),
-    PemFile: ValueType("a PEM file", _pem),
-    AbsolutePath: ValueType("an absolute path", _absolute, _string(r"^/|\$\{")),
-    RouteFile: ValueType("a pattern that names .route files, such as routes/*.route", _routes, flat=True),
+    Path: ValueType("a path", read_path),
+    SocketPath: ValueType("the path of a unix socket", read_socket),
+    PemFile: ValueType("a PEM file", read_pem_file),
+    AbsolutePath: ValueType("an absolute path", read_absolute_path, _string(r"^/|\$\{")),
+    RouteFile: ValueType("a pattern that names .route files, such as routes/*.route", read_route_files, flat=True),
     FieldListFile: ValueType("a file with the output of `falco --list`", read_field_list_file),
-    FilePattern: ValueType("a file or a pattern, such as /var/log/containers/falco-*_falco_falco-*.log", _pattern),
+    FilePattern: ValueType("a file or a pattern, such as /var/log/containers/falco-*_falco_falco-*.log", read_pattern),
     ChannelUrl: ValueType("a URL, such as slack://TOKEN_A/TOKEN_B/TOKEN_C", _url),
     BodyTemplate: ValueType("a mapping or a list", _body, {"type": ["object", "array"]}),
     Passphrase: ValueType("a passphrase", lambda text, _folder: Passphrase(text)),

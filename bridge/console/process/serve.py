@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from bridge.alert.catalogue import FieldType, set_added_fields
 from bridge.common.net.tcp_socket import listen_tcp
 from bridge.common.net.unix_socket import UnixListener, listen_unix
-from bridge.config.schema.parsing import InvalidValueError, read_field_list_file
+from bridge.config.schema.file_values import read_field_list_file
+from bridge.config.schema.invalid_value import InvalidValueError
 from bridge.console.app import Console, console_app
 from bridge.console.backtest.runs import Backtests
 from bridge.console.data.reader import Reader
