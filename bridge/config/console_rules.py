@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from bridge.config.reading.binding import Binder, Place
+from bridge.config.reading.binding import Binder
+from bridge.config.reading.document import Place
 from bridge.config.schema.console import ConsoleSettings
 from bridge.http.hosts import is_loopback_host
 from bridge.language.diagnostics.diagnostic import Code

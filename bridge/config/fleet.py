@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from bridge.config.load import LoadedConfig
-from bridge.config.reading.binding import Place
+from bridge.config.reading.document import Place
 from bridge.config.schema.config import Config
 from bridge.config.schema.sources import FileSettings, HttpSettings
 from bridge.config.schema.values import ListenAddress

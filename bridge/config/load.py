@@ -11,9 +11,9 @@ from msgspec import structs
 
 from bridge.channels.native.allowed import NOTHING, Allowed
 from bridge.config.console_rules import check_console
-from bridge.config.reading.binding import Binder, Place
+from bridge.config.reading.binding import Binder
 from bridge.config.reading.defaults import HEARTBEAT_CHANNEL, with_defaults
-from bridge.config.reading.document import Document
+from bridge.config.reading.document import Document, Place
 from bridge.config.reading.written_names import names_in, schemes_in
 from bridge.config.rules import check_rules
 from bridge.config.schema.channels import ChannelSettings

@@ -13,8 +13,9 @@ from bridge.common.net.unix_socket import too_long
 from bridge.common.suggest import did_you_mean
 from bridge.config.body.names import body_problems
 from bridge.config.console_rules import check_console
-from bridge.config.reading.binding import Binder, Place
+from bridge.config.reading.binding import Binder
 from bridge.config.reading.defaults import HEARTBEAT_CHANNEL
+from bridge.config.reading.document import Place
 from bridge.config.schema.channels import ChannelSettings
 from bridge.config.schema.config import HeartbeatSettings, JournalSettings
 from bridge.config.schema.listeners import AdminSettings, MetricsSettings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import yaml
 from bridge.channels.message.body_names import CONCAT, EACH, ELSE, MATCH, OPERATORS
 from bridge.common.secret import Secret
 from bridge.common.suggest import did_you_mean
-from bridge.config.reading.document import REFERENCE, Document
+from bridge.config.reading.document import REFERENCE, Document, Note
 from bridge.config.reading.references import References
 from bridge.language.diagnostics.diagnostic import Code
 from bridge.language.diagnostics.source import Span
@@ -21,8 +21,6 @@ _DEEPEST = 20
 _MOST_VALUES = 2000
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
-
-Note = Callable[[Code, Span, str, str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,23 +8,21 @@ from typing import Any
 
 import yaml
 
-from bridge.common.secret import Secret
 from bridge.common.suggest import did_you_mean, nearest
 from bridge.config.body.template import BodyReader, BodyText, InvalidBodyError
-from bridge.config.reading.document import REFERENCE, Document
+from bridge.config.reading.document import Document, Place
 from bridge.config.reading.hints import (
-    check_nothing,
     home_of,
     is_route,
     list_hint,
     mapping_hint,
-    not_plain,
     other_file,
     typed,
     valid_name,
 )
-from bridge.config.reading.plain_values import expected_plain, parse_plain
+from bridge.config.reading.plain_values import parse_plain
 from bridge.config.reading.references import References
+from bridge.config.reading.scalars import FAILED, ScalarReader
 from bridge.config.schema.invalid_value import InvalidValueError
 from bridge.config.schema.keys import NODEFAULT, Key, Section, item_of, keys_of, sections_of, value_of
 from bridge.config.schema.other_names import advice_on, meant_key
@@ -33,13 +31,6 @@ from bridge.config.schema.values import BodyTemplate
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
 
-FAILED: Any = object()
-"""What a value with an error gives."""
-Place = tuple[str | int, ...]
-"""The keys and list positions that lead to a value: ``("sources", 0, "tls", "ca")``."""
-_OPEN_REFERENCE = re.compile(r"(?<!\$)\$\{[^}]*$")
-_BARE_VARIABLE = re.compile(r"\$([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b")
-_CREDENTIALS = re.compile(r"://[^/\s]*@")
 _ROUTE_TEXT = re.compile(r"(?:\s|#[^\n]*\n)*(?:route|where|otherwise|macro|list|import|schedule|test)\s+[\"'{\w]")
 
 
@@ -59,12 +50,9 @@ class Binder:
     ) -> None:
         self.document = document
         self.diagnostics: list[Diagnostic] = []
-        self.warnings: list[Diagnostic] = []
         self.references = References(document.folder, environ)
         self.spans: dict[Place, Span] = {}
         """The place in the text of each value that was read."""
-        self.referring: set[Place] = set()
-        """The values that contain a ``${…}``."""
         self._suggested: set[Place] = set()
         """The keys that a misspelt key probably means."""
         self.positions: dict[Place, list[int]] = {}
@@ -74,7 +62,12 @@ class Binder:
         self.body_texts: dict[Place, tuple[BodyText, ...]] = {}
         """What the bodies of channels refer to, by the place of the body."""
         self._with_secrets = with_secrets
-        self._check_plain_secrets = check_plain_secrets
+        self._scalars = ScalarReader(
+            document, self.references, self._note, with_secrets=with_secrets, check_plain_secrets=check_plain_secrets
+        )
+        self.warnings = self._scalars.warnings
+        self.referring = self._scalars.referring
+        """The values that contain a ``${…}``."""
 
     def root(self, section: type[Section], only: tuple[str, ...] = ()) -> dict[str, Any]:
         """The values of the root's keys, those with errors left out. ``only`` names the keys that are of interest."""
@@ -250,7 +243,7 @@ class Binder:
             return self._one_of(sections, node, place)
         if sections:
             return self._section(sections[0], node, place)
-        return self._plain(declared, node, key, place)
+        return self._scalars.read(declared, node, key, place)
 
     def _list(self, item: Any, node: yaml.Node, key: Key, place: Place) -> Any:
         if isinstance(node, yaml.SequenceNode):
@@ -310,60 +303,6 @@ class Binder:
             return FAILED
         finally:
             self.body_texts[place] = tuple(reader.texts)
-
-    def _plain(self, declared: Any, node: yaml.Node, key: Key, place: Place) -> Any:
-        secret = isinstance(declared, type) and issubclass(declared, Secret)
-        if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
-            self._wrong_shape(node, *not_plain(node, key))
-            return FAILED
-        (self.document.show_partly if secret or _CREDENTIALS.search(node.value) else self.document.show)(node)
-        refers = REFERENCE.search(node.value) is not None
-        if secret and not self._with_secrets and (refers or not self._check_plain_secrets):
-            if refers:
-                self.referring.add(place)
-            return declared("")
-        if secret:
-            self._warn_of_variable(node)
-        text = self._resolved(declared, node, place)
-        if text is None:
-            return FAILED
-        if key.none_word and text == key.none_word:
-            return None
-        value = self._parsed(declared, text, node, key, "" if secret or place in self.referring else f": `{text}`")
-        if isinstance(value, Secret):
-            value.file = self.references.whole_file
-        return value
-
-    def _resolved(self, declared: Any, node: yaml.ScalarNode, place: Place) -> str | None:
-        """The text with its references replaced; None, with the errors noted, where one cannot be."""
-        text = self.references.resolve(node.value)
-        if self.references.used:
-            self.referring.add(place)
-        problems = self.references.take_problems()
-        if problems and declared is str and self._check_plain_secrets and not self._with_secrets:
-            return str(node.value)  # any text is valid, and the variable is set elsewhere
-        for message, hint in problems:
-            self._note(Code.SECRET_UNAVAILABLE, self.document.span(node), message, hint)
-        return text
-
-    def _parsed(self, declared: Any, text: str, node: yaml.Node, key: Key, shown: str) -> Any:
-        try:
-            check_nothing(text, key)
-            return parse_plain(declared, text, key, self.document.folder)
-        except InvalidValueError as error:
-            hint = error.hint or f"write {expected_plain(declared, key)}"
-            self._note(error.code, self.document.span(node), error.message or f"invalid `{key.name}`{shown}", hint)
-            return FAILED
-
-    def _warn_of_variable(self, node: yaml.ScalarNode) -> None:
-        if _OPEN_REFERENCE.search(node.value) is not None:
-            span = self.document.span(node)
-            self.warnings.append(Diagnostic(Code.UNREPLACED_VARIABLE, "a `${` is never closed", span, "add `}`"))
-        variable = _BARE_VARIABLE.search(node.value)
-        if variable is not None:
-            hint = f"write `${{{variable[1]}}}` for the value of the variable"
-            message = f"`${variable[1]}` is not replaced"
-            self.warnings.append(Diagnostic(Code.UNREPLACED_VARIABLE, message, self.document.span(node), hint))
 
     def _wrong_shape(self, node: yaml.Node, message: str, hint: str) -> None:
         self._note(Code.WRONG_SHAPE, self.document.span(node), message, hint)

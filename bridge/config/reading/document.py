@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -12,6 +13,10 @@ from bridge.config.reading.foreign import foreign_file
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import SourceText, Span
 
+Note = Callable[[Code, Span, str, str], None]
+"""Takes the code, the place, the message and the hint of an error."""
+Place = tuple[str | int, ...]
+"""The keys and list positions that lead to a value: ``("sources", 0, "tls", "ca")``."""
 REFERENCE = re.compile(r"\$\$\{|\$\{(?P<file>file:)?(?P<name>[^}]*)\}")
 """``${NAME}``, ``${file:PATH}``, and ``$${`` for a plain ``${``."""
 _SCHEME = re.compile(r"[\"']?[A-Za-z][A-Za-z0-9+.-]*://")

@@ -16,7 +16,7 @@ from bridge.common.extras import install_command
 from bridge.common.net.tcp_socket import addresses_of
 from bridge.common.net.unix_socket import group_number
 from bridge.config.load import LoadedConfig
-from bridge.config.reading.binding import Place
+from bridge.config.reading.document import Place
 from bridge.config.schema.config import Config
 from bridge.config.schema.sources import HttpSettings, SocketSettings
 from bridge.config.schema.values import ListenAddress
