@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import signal
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInternalError
@@ -32,6 +36,31 @@ _WHOLE_AFTER = 1.0
 """The same for files that are parsed as a whole then, which takes longer: a quote or a brace is open in them."""
 
 
+class _Output:
+    """A stream to an editor that may end at any time."""
+
+    def __init__(self, stream: BinaryIO, lost: Callable[[], None]) -> None:
+        """``lost`` is called when the editor does not read any more."""
+        self._stream = stream
+        self._lost = lost
+
+    def write(self, data: bytes) -> None:
+        """Send one message, or nothing to an editor that has ended."""
+        try:
+            self._stream.write(data)
+            self._stream.flush()
+        except (BrokenPipeError, ConnectionResetError, ValueError):  # ValueError: it is closed
+            self._lost()
+
+    def flush(self) -> None:
+        """Nothing: each message is sent at once."""
+
+    def close(self) -> None:
+        """Close the stream. What an editor that has ended did not read is discarded."""
+        with suppress(OSError):
+            self._stream.close()
+
+
 class RouteServer(LanguageServer):
     """The state of one editor's connection."""
 
@@ -49,8 +78,19 @@ class RouteServer(LanguageServer):
         """What the tests expected in vain that were run since the last change, by path."""
         self._waiting: asyncio.TimerHandle | None = None
         self._ended = False
+        """Whether nothing is sent any more that the editor does not ask for."""
+        self._asked_to_end = False
         self._shown: dict[str, set[str]] = {}
         """The files with diagnostics, by the open file for which they were published."""
+
+    def serve(self) -> int:
+        """Serve on standard input and output. Returns the exit code: 0 if the editor has asked to shut down, else 1."""
+        output = _Output(os.fdopen(os.dup(sys.stdout.fileno()), "wb"), self._quiet)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the thread that reads would wait for the end of the input
+        sys.stdout = sys.stderr  # nothing else comes between the messages
+        self.start_io(stdout=cast("BinaryIO", output))
+        output.close()
+        return 0 if self._asked_to_end else 1
 
     def text(self, uri: str) -> str:
         """The text of an open document, as the editor has it."""
@@ -89,7 +129,11 @@ class RouteServer(LanguageServer):
         return found
 
     def end(self) -> None:
-        """Send nothing from now on that the editor does not ask for."""
+        """The editor asks to shut down."""
+        self._asked_to_end = True
+        self._quiet()
+
+    def _quiet(self) -> None:
         self._ended = True
         if self._waiting is not None:
             self._waiting.cancel()

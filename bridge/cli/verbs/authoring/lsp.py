@@ -43,5 +43,4 @@ def run(args: argparse.Namespace) -> int:
             f"falco-bridge lsp: needs a library that is not installed; run: {install_command('lsp')}", file=sys.stderr
         )
         return 2
-    make_server(None if args.config is None else args.config.resolve(), history=args.history).start_io()
-    return 0
+    return make_server(None if args.config is None else args.config.resolve(), history=args.history).serve()
