@@ -14,7 +14,7 @@ import pytest
 from bridge.console.backtest.edit import Typed
 from bridge.console.backtest.files import EditError, RouteFile, patch_of
 from bridge.console.backtest.hints import Hints
-from bridge.console.backtest.messages import Check, Failed, Tried, Try
+from bridge.console.backtest.messages import Check, Examined, Failed, Tried, Try
 from bridge.console.backtest.runs import Backtests
 from bridge.console.backtest.sets import load_edited, load_on_disk
 from bridge.console.backtest.starting import patch_for
@@ -207,6 +207,19 @@ def test_routes_that_can_never_match_are_named(tmp_path: Path) -> None:
     assert "is never true" in found["no"]
     routes.write_text(f'{first}route "other" {{ when rule = "b" to c }}\n', "utf-8")
     assert [(each.name, each.shadowed) for each in hints.examined().routes] == [("first", ""), ("other", "")]
+
+
+def test_a_page_does_not_wait_for_the_process_that_reads_the_routes(tmp_path: Path) -> None:
+    """Which may take seconds to start. The page says so, and shows the routes once they are read."""
+    config = tmp_path / "falco-bridge.yaml"
+    config.write_text('{"channels": {"c": "file://c.jsonl"}, "routes": ["a.route"], "journal": "j.db"}', "utf-8")
+    (tmp_path / "a.route").write_text('route "a" { to c }\n', "utf-8")
+    backtests = Backtests(str(config))
+    with closing(backtests.hints):
+        first = backtests.examined_within(0)
+        assert isinstance(first, Failed)
+        assert "still being read" in first.text
+        wait_until(lambda: isinstance(backtests.examined_within(0), Examined), "the routes")
 
 
 def test_imported_files_are_edited_too(tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def test_an_alert_has_its_decisions_and_deliveries(visitor: Visitor) -> None:
 
 def test_routes_have_hits_and_lead_to_a_backtest(visitor: Visitor) -> None:
     """In the last hour, day and week, and when the last one was."""
+    wait_until(lambda: "still being read" not in visitor.get("/routes").text, "the routes on the disk")
     text = visitor.get("/routes").text
     row = text[text.index(">hostile</a>") :]
     row = row[: row.index("</tr>")]

@@ -24,6 +24,7 @@ _MOST_WAITING = 8
 """Questions about edited texts that wait at a time. Each occupies a thread."""
 _FRESH_SECONDS = 30.0
 _BUSY = f"{MOST_RUNNING} backtests are running; cancel one, or wait"
+_BEING_READ = Failed("they are still being read; load the page again in a few seconds", busy=True)
 _OTHERS = Failed("other texts are being checked; try again", busy=True)
 _ENDED = "the backtest took too long or needed too much memory; choose a shorter span"
 
@@ -51,6 +52,7 @@ class Backtests:
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._examining = threading.Lock()
         self._examined: tuple[float, Answer] | None = None
+        self._examiner: threading.Thread | None = None
 
     def start(self, typed: Typed, asked: Try) -> Run:
         """Start a backtest, unless too many run."""
@@ -86,8 +88,19 @@ class Backtests:
         with self._examining:
             if self._examined is None or time.monotonic() - self._examined[0] > _FRESH_SECONDS:
                 found = self.hints.ask(Examine(self.config))
-                self._examined = (time.monotonic(), found)
+                is_fresh = not (isinstance(found, Failed) and found.busy)
+                self._examined = (time.monotonic() if is_fresh else -_FRESH_SECONDS, found)
             return self._examined[1]
+
+    def examined_within(self, seconds: float) -> Answer:
+        """As ``examined``, which may have to start a process. After this time: what was found before, if anything."""
+        with self._lock:
+            if self._examiner is None or not self._examiner.is_alive():
+                self._examiner = threading.Thread(target=self.examined, name="examine routes", daemon=True)
+                self._examiner.start()
+            examiner = self._examiner
+        examiner.join(seconds)
+        return _BEING_READ if self._examined is None else self._examined[1]
 
     def files(self) -> list[str]:
         """The route files that can be edited: those of the config, and those that they import. Raises EditError."""

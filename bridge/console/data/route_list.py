@@ -41,9 +41,11 @@ class RouteList:
     """How many routes are left out."""
 
 
-def list_routes(running: Sequence[RouteStatus], backtests: Backtests, hits: HitCounter) -> RouteList:
-    """``running`` are the routes of the bridge. Raises JournalError."""
-    examined = backtests.examined()
+def list_routes(
+    running: Sequence[RouteStatus], backtests: Backtests, hits: HitCounter, seconds: float | None = None
+) -> RouteList:
+    """``running`` are the routes of the bridge. ``seconds`` is how long the files may take. Raises JournalError."""
+    examined = backtests.examined() if seconds is None else backtests.examined_within(seconds)
     on_disk = {each.name: each for each in examined.routes} if isinstance(examined, Examined) else {}
     decisions = {each.route: each.decisions for each in running}
     every = list(dict.fromkeys((*on_disk, *decisions)))

@@ -11,11 +11,13 @@ from bridge.operator.model.status import Status
 from bridge.routing import Reason
 
 _RELOAD_SECONDS = 120.0
+_EXAMINE_SECONDS = 1.0
+"""How long the page waits for what is on the disk. The process that reads it may have to start."""
 
 
 def _routes(ask: Ask) -> dict[str, object]:
     status = ask.get("/api/v1/status", Status)
-    found = list_routes([] if isinstance(status, str) else status.routes, ask.backtests, ask.hits)
+    found = list_routes([] if isinstance(status, str) else status.routes, ask.backtests, ask.hits, _EXAMINE_SECONDS)
     return {
         "problem": status if isinstance(status, str) else "",
         "not_examined": found.not_examined,
