@@ -158,7 +158,7 @@ class _Answers:
                 following = await in_thread(lambda: act.run(self._ask(form, visitor)))
             except AdminError as error:
                 return message(409, "Not done", str(error))
-            self._log.info("acted", act=act.path, visitor=visitor.name)
+            self._log.info("console action", action=act.path, visitor=visitor.name)
             return RedirectResponse(following, 303, HEADERS)
 
         return answer
@@ -215,15 +215,15 @@ class _Answers:
 async def _static(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in _STATIC:
-        return message(404, "Nothing here", "The console has no such file.")
+        return message(404, "Not found", "The console has no such file.")
     return FileResponse(STATIC / name, media_type=_STATIC[name], headers=HEADERS | {"Cache-Control": "no-cache"})
 
 
 async def _nothing(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    return message(status, "Nothing here", "The console has no such page.")
+    return message(status, "Not found", "The console has no such page.")
 
 
 async def _failed(_request: Request, error: Exception) -> Response:
     structlog.get_logger("console").error("request failed", exc_info=error)
-    return message(500, "Not done", "The console failed to answer; its log has the error.")
+    return message(500, "Internal error", "The console failed to answer; its log has the error.")

@@ -18,7 +18,7 @@ async def read_form(request: Request, largest: int = _SMALL) -> dict[str, str]:
         text = (await read_body(request, largest)).decode()
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError as error:
-        raise RefusedError("the form could not be read") from error
+        raise RefusedError("the form could not be read; load the page again") from error
 
 
 async def read_body(request: Request, largest: int) -> bytes:
@@ -27,5 +27,5 @@ async def read_body(request: Request, largest: int) -> bytes:
     async for piece in request.stream():
         body += piece
         if len(body) > largest:
-            raise RefusedError("the form is too large")
+            raise RefusedError("the form is too large; shorten its text")
     return bytes(body)

@@ -237,7 +237,7 @@ class Courier:
         self._write([])
         if not self.is_worn_out and self._hanging_threads() > MAX_HANGING_THREADS:
             self.is_worn_out = True
-            self._log.warning("courier worn out", hanging_threads=self._hanging_threads())
+            self._log.warning("courier restarting: too many hanging threads", hanging_threads=self._hanging_threads())
             self.stop(_REPLACED_SECONDS)
 
     def _hanging_threads(self) -> int:

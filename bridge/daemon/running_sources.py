@@ -136,7 +136,7 @@ class RunningSources:
         running.thread.join(self._seconds)
         if running.thread.is_alive():
             aborted = running.source.abort()
-            self._log.error("source cut off", source=running.settings.name, reads_aborted=aborted)
+            self._log.error("source aborted", source=running.settings.name, reads_aborted=aborted)
             running.thread.join(_ABORT_SECONDS)
 
     def _start(self, running: _Running) -> None:

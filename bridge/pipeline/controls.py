@@ -281,4 +281,4 @@ class Controls:
             if isinstance(parsed, SilenceText):
                 yield Silence(each.id, parsed.condition, each.from_ns, each.until_ns, parsed.schedule)
             else:  # added by a version with other fields
-                self._log.error("silence cannot be used any more", silence=each.id, problem=parsed[0].message)
+                self._log.error("silence no longer valid; not applied", silence=each.id, problem=parsed[0].message)

@@ -1,4 +1,4 @@
-"""A stand-in Falco that behaves like a real one on the wire."""
+"""A simulated Falco that behaves like a real one on the wire."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The address and the certificates of a stand-in Falco."""
+"""The address and the certificates of a simulated Falco."""
 
 from __future__ import annotations
 

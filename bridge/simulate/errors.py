@@ -1,4 +1,4 @@
-"""The error that the stand-in Falco reports to its user."""
+"""The error that the simulated Falco reports to its user."""
 
 from __future__ import annotations
 

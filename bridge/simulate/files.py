@@ -1,4 +1,4 @@
-"""Reads the files that the stand-in Falco plays."""
+"""Reads the files that the simulated Falco plays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read_recordings(path: Path) -> list[Recording]:
         raise SimulationError(f"{path}: cannot be read ({error.strerror})") from None
     found = list(_raw(path, content) if path.suffix == _RAW_SUFFIX else _json_lines(path, content))
     if not found:
-        raise SimulationError(f"{path}: contains no alerts")
+        raise SimulationError(f"{path}: contains no alerts; give Falco's JSON alerts, one per line")
     return found
 
 

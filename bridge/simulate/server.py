@@ -1,4 +1,4 @@
-"""A stand-in Falco's gRPC server: real protocol, recorded bytes, one shared queue.
+"""A simulated Falco's gRPC server: real protocol, recorded bytes, one shared queue.
 
 Responses are handed over as they are, without a serialiser between: what was recorded goes out byte for byte, invalid
 UTF-8 included. Streams are in ``streams``.
@@ -49,7 +49,7 @@ class StandInFalco:
 
     def start(self) -> None:
         """Listen; ``address`` then holds the port that was chosen. Raises SimulationError where it cannot."""
-        pool = ThreadPoolExecutor(_MAX_STREAMS, thread_name_prefix="stand-in falco")
+        pool = ThreadPoolExecutor(_MAX_STREAMS, thread_name_prefix="simulated falco")
         server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
         server.add_generic_rpc_handlers(tuple(self._services()))
         path = socket_path(self.address)

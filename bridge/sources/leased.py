@@ -107,7 +107,7 @@ class LeasedSource:
             self._inner = inner
             if self._stop.is_set():
                 inner.stop()
-        self._log.info("source taken", source=self.name, lease=self._lease)
+        self._log.info("source leased", source=self.name, lease=self._lease)
         watcher = threading.Thread(target=watch, name=f"{self.name} lease", daemon=True)
         watcher.start()
         completed = supervise(inner, accept_while_leased, self._stop)

@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
 def test_a_demo_that_is_stopped_leaves_nothing_running(stop: signal.Signals, tmp_path: Path) -> None:
-    """Its bridge and its stand-in Falco end before it does."""
+    """Its bridge and its simulated Falco end before it does."""
     played = tmp_path / "played"
     with (
         played.open("wb") as output,

@@ -145,7 +145,7 @@ def test_a_silence_is_extended_and_ended_by_name(
     assert visitor.post("/silences/add", {name: answer[name] for name in answer if name != "mark"}).status_code == 303
     (silence,) = call(visitor, "GET", "/silences")["items"]
     assert (silence["state"], silence["schedule"]) == ("pending", "mon-fri 09:00-18:00")
-    assert "To come" in visitor.get("/silences").text
+    assert "Pending" in visitor.get("/silences").text
     assert visitor.post("/silences/extend", {"silence": silence["id"], "for": "3d"}).status_code == 303
     assert visitor.post("/silences/extend", {"silence": silence["id"], "for": "soon"}).status_code == 409
     assert visitor.post("/silences/expire", {"silence": silence["id"]}).status_code == 303
@@ -173,14 +173,14 @@ def test_ended_silences_come_in_pages_the_latest_end_first(visitor: Visitor) -> 
 
 
 def test_config_and_routes_are_read_again(visitor: Visitor) -> None:
-    assert "Read config and routes again" in visitor.get("/routes").text
+    assert "Reload config and routes" in visitor.get("/routes").text
     assert visitor.post("/routes/reload", {}).status_code == 303
 
 
 def test_the_docs_list_every_act() -> None:
     """The table has the request of each operation that changes something."""
     text = (Path(__file__).parents[2] / "docs" / "console.md").read_text("utf-8")
-    table = text[text.index("## Acting") : text.index("## For programs")]
+    table = text[text.index("## Actions") : text.index("## For programs")]
     for each in described_operations():
         if each.changes:
             written = re.sub(r"\{(\w+)\}", lambda name: "NAME" if name[1] == "channel" else "ID", each.path)

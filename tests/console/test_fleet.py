@@ -56,7 +56,7 @@ def test_the_first_page_shows_the_fleet() -> None:
         "1 alert received by this bridge since",
     ):  # fmt: skip
         assert each in words
-    assert "Counted by this bridge, one, alone" in text
+    assert "This counts only bridge one." in text
     assert WORD in words
     found = Elements(text)
     assert not found.names & {"img", "iframe", "object", "b"}

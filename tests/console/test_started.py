@@ -72,7 +72,7 @@ def test_the_bridge_runs_the_console(instance: Instance) -> None:
     client.post("/api/v1/reload", ReloadResult)
     assert "reloaded" in instance.log
     third = served(instance, client, second.pid or 0)
-    assert "You may not act here" not in signed_in(instance, third.address)
+    assert "This page is read-only for you" not in signed_in(instance, third.address)
 
     assert instance.stop(bridge) == 0
     assert third.pid is not None

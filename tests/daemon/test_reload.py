@@ -73,7 +73,7 @@ def test_a_changed_route_file_is_used_and_the_state_of_unchanged_clauses_is_kept
     wait_until(lambda: running.lines("b") == 1, "the new route")
     assert running.lines("a") == 1
     running.change('route "r" { to a throttle 2 per 10h }\n')
-    assert '"state forgotten"' in running.instance.log
+    assert '"clause state removed"' in running.instance.log
     running.send()
     wait_until(lambda: running.lines("a") == 2, "the new throttle")
 

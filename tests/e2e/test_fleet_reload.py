@@ -96,17 +96,17 @@ def test_a_fleet_of_two(far_side: FarSide, url: str, tmp_path_factory: pytest.Te
             "one reader of the file, shown by both", seconds=120,
         )  # fmt: skip
         route(bridges[0], "second")
-        bridges[0].await_logged("loaded; waiting for the fleet", seconds=120)
+        bridges[0].await_logged("reload waiting for other bridges", seconds=120)
         assert '"reloaded"' not in bridges[0].log
         configure(bridges[1], "second", lease="2s")
         bridges[1].await_logged('"restart_needed": ["journal.lease"]', seconds=120)
         for each in bridges:
             each.await_logged('"reloaded"', seconds=120)
         wait_until(lambda: b"second" in far_side.requests[-1].body, "deliveries by the new route", seconds=120)
-        reader = next(at for at, each in enumerate(bridges) if "source taken" in each.log)
+        reader = next(at for at, each in enumerate(bridges) if "source leased" in each.log)
         processes[reader].kill()
         processes[reader].wait()
-        bridges[1 - reader].await_logged("source taken", seconds=120)
+        bridges[1 - reader].await_logged("source leased", seconds=120)
         before = len(far_side.requests)
         wait_until(lambda: len(far_side.requests) >= before + 20, "deliveries after the loss", seconds=120)
         count = writer.stop()

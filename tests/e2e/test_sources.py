@@ -44,7 +44,7 @@ def archived(instance: Instance) -> Counter[str]:
 
 
 def test_posted_alerts_arrive(instance: Instance) -> None:
-    """As Falco's http_output posts them, by the stand-in; a repeated post is one alert."""
+    """As Falco's http_output posts them, by the simulated Falco; a repeated post is one alert."""
     port = free_port()
     instance.configure(ROUTES, CHANNELS, sources=[{"http": f"127.0.0.1:{port}", "path": "0123456789abcdef"}])
     bridge = instance.bridge()

@@ -1,4 +1,4 @@
-"""The stand-in Falco does on the wire what a real one was seen to do, the awkward parts included."""
+"""The simulated Falco does on the wire what a real one was seen to do, the awkward parts included."""
 
 from __future__ import annotations
 

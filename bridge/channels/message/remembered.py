@@ -62,7 +62,7 @@ def _text(message: Message, context: NotificationContext) -> str:
     if context.kind is not NotificationKind.ESCALATION:
         return message.text
     notified = one_line(context.values.get(NOTIFIED, ""), _VALUE) or "unknown"
-    return f"Nobody acknowledged this for {_waited(context)}. First notified: {notified}.\n{message.text}"
+    return f"Not acknowledged for {_waited(context)}. First notified: {notified}.\n{message.text}"
 
 
 def change_text(context: NotificationContext) -> str:

@@ -195,7 +195,7 @@ def _proxy_url(address: str) -> Url:
     except LocationParseError:
         url = Url()
     if url.scheme not in _PORTS or not url.host:
-        raise ChannelError("needs a proxy that is not an http:// or https:// URL; see HTTPS_PROXY")
+        raise ChannelError("uses a proxy that is not an http:// or https:// URL; change HTTPS_PROXY")
     return url
 
 

@@ -172,7 +172,7 @@ def _program(address: Address, allowed: Allowed) -> Path:
     if address.host or not path.is_absolute():
         raise ChannelError("needs an absolute path; write exec:///usr/local/bin/NAME")
     if path not in allowed.programs:
-        raise ChannelError("starts a program that is not allowed; see `allow: {exec: [PROGRAM]}`")
+        raise ChannelError("starts a program that is not allowed; add it to `allow: {exec: [PROGRAM]}`")
     try:
         status = path.stat()
     except OSError as error:

@@ -36,7 +36,7 @@ class FileChannel:
         self._lock = threading.Lock()
         folder = allowed.folder_of(path)
         if folder is None:
-            raise ChannelError("writes outside of the allowed folders; see `allow: {files: [FOLDER]}`")
+            raise ChannelError("writes outside of the allowed folders; add its folder to `allow: {files: [FOLDER]}`")
         if allowed.is_journal(path):
             raise ChannelError("writes to the bridge's journal; choose another file")
         self._folder = folder

@@ -50,7 +50,9 @@ def add_wanted(parser: Any) -> None:
     parser.add_argument(
         "--channel", default="", metavar="NAME", help="alerts that were sent to this channel, at once or in a digest"
     )
-    parser.add_argument("--reason", metavar="REASON", help="alerts that were decided so: sent, throttled, silenced, …")
+    parser.add_argument(
+        "--reason", metavar="REASON", help="alerts with this reason of a decision: sent, throttled, silenced, …"
+    )
     parser.add_argument(
         "--words", action="append", default=[], metavar="TEXT", help="alerts whose text or fields have all these words"
     )

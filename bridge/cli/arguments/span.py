@@ -21,9 +21,9 @@ def add_span(parser: Any, default: str | None = "24h") -> None:
     shown = "the first alert" if default is None else default
     parser.add_argument(
         "--since", type=_time, default=default, metavar="TIME",
-        help=f"from then on: 2h, 'yesterday 22:00', 'monday 9:30', 2026-11-26T22:00:00Z (default: {shown})",
+        help=f"start of the time span: 2h, 'yesterday 22:00', 'monday 9:30', 2026-11-26T22:00:00Z (default: {shown})",
     )  # fmt: skip
-    parser.add_argument("--until", type=_time, metavar="TIME", help="only before that time, in the same forms")
+    parser.add_argument("--until", type=_time, metavar="TIME", help="end of the time span, in the same forms")
 
 
 def read_span(args: argparse.Namespace) -> Span | None:

@@ -24,8 +24,8 @@ def add_parser(subparsers: Any) -> None:
         "demo",
         help="run the quick start with a simulated Falco",
         description="Shows what was typed in a recorded terminal session. Then runs the quick start: a simulated Falco "
-        "serves recorded alerts over gRPC, the bridge routes them and delivers to the console as a pager and to a file "
-        "as an archive. Exits when all alerts are delivered.",
+        "serves recorded alerts over gRPC, and the bridge routes them. The messages of the pager are printed, and the "
+        "archive is a file. Exits when all alerts are delivered.",
         example="falco-bridge demo --dir /tmp/demo",
     )
     parser.add_argument("--dir", type=Path, metavar="DIR", help="folder to run in (default: a new one)")

@@ -135,7 +135,7 @@ def _post(args: argparse.Namespace, stop: threading.Event) -> int:
 
     form = Form.TEXT if args.text else Form.JSON
     output = HttpOutput(args.http, "text/plain" if args.text else "application/json", _context(args))
-    _say("stand-in Falco posting alerts")
+    _say("simulated Falco posting alerts")
     for piece in paced(_alerts(args), args.rate, stop):
         for alert in piece:
             if stop.is_set():

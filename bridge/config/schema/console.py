@@ -85,7 +85,7 @@ class ConsoleSettings(Section, frozen=True, kw_only=True):
         key("A [proxy](console.md#single-sign-on) that signs visitors in.", "{allow: [10.0.0.5]}", default="none"),
     ] = None  # fmt: skip
     write: Annotated[
-        bool, key("Whether the console may act: acknowledge, resolve, silence, retry, test.", "true")
+        bool, key("Whether visitors may act: acknowledge, resolve, silence, retry, test.", "true")
     ] = False  # fmt: skip
     viewers: Annotated[
         tuple[str, ...],

@@ -23,7 +23,7 @@ _DEFAULT = "2h"
 _LONGEST_SECONDS = 366 * 86_400
 
 
-_GROUPS = {"active": "Acting now", "pending": "To come", "ended": "Ended in the last 24 hours"}
+_GROUPS = {"active": "Active", "pending": "Pending", "ended": "Ended in the last 24 hours"}
 _ENDED_SHOWN = 100
 
 

@@ -86,7 +86,7 @@ function follow(place) {
   // Only this is read aloud: the rate changes twice a second.
   const connection = document.getElementById("connection");
   source.onopen = () => { connection.textContent = ""; };
-  source.onerror = () => { connection.textContent = "the connection is lost; trying again"; };
+  source.onerror = () => { connection.textContent = "connection lost; reconnecting"; };
 }
 
 localize(document);

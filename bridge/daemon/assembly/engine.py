@@ -132,7 +132,7 @@ def _state(generation: Generation, journal: Journal) -> State:
     router.prepare_look_back(state, now_ns, recorded=bool(journal.history.span()))
     for clause, keys in router.start(state, now_ns).items():
         route, _, text = clause.partition("\n")
-        get_logger("bridge").info("state forgotten", route=route, clause=clause_label(text), keys=keys)
+        get_logger("bridge").info("clause state removed", route=route, clause=clause_label(text), keys=keys)
     return state
 
 

@@ -56,7 +56,7 @@ class ChannelTests:
                 finally:
                     session.withdraw(request)
         except JournalError as error:
-            self._log.warning("channel test not asked for", bridge=bridge, problem=str(error))
+            self._log.warning("channel test not requested", bridge=bridge, problem=str(error))
             return None
 
     def follow(self, session: FleetSession) -> None:

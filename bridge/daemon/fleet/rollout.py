@@ -73,7 +73,9 @@ class Rollout:
         if found.active != loaded and not session.activate(loaded):
             waits_for = tuple(session.waits_for(loaded))
             if waits_for and waits_for != self.waits_for:
-                self._log.info("program waits", loaded=loaded, used=self.used, bridges=list(waits_for))
+                self._log.info(
+                    "routes waiting for other bridges", loaded=loaded, used=self.used, bridges=list(waits_for)
+                )
             if not self.waits_for:
                 self.waits_since_ns = time.time_ns()
             self.waits_for = waits_for

@@ -216,7 +216,7 @@ class Reload:
 
     def _note_outcome(self, outcome: ReloadOutcome, cause: str) -> None:
         if outcome.waits:
-            self._log.info("loaded; waiting for the fleet", cause=cause)
+            self._log.info("reload waiting for other bridges", cause=cause)
             self.note(_CONFIG, "")
             return
         if not outcome.applied:
@@ -239,7 +239,7 @@ class Reload:
             self.note(_CONFIG, "")
         for clause in outcome.forgotten:
             route, _, text = clause.partition("\n")
-            self._log.info("state forgotten", route=route, clause=clause_label(text))
+            self._log.info("clause state removed", route=route, clause=clause_label(text))
         self._log.info("reloaded", cause=cause, changes=list(outcome.changes), restart_needed=list(outcome.restart))
 
     def _note_stale(self, groups: Sequence[str], problem: str, cause: str) -> None:

@@ -63,7 +63,7 @@ class Indexer:
             else:  # all of them were purged
                 self._folder.raise_floor(gap.stop - 1)
         except sqlite3.Error as error:
-            self._log.warning("index not written; it is written again", problem=str(error))
+            self._log.warning("index not written; retrying", problem=str(error))
             self._abandon()
         return sum(len(each) for each in self._gaps())
 

@@ -75,7 +75,7 @@ class Database:
                 return [msgspec.convert(each, row) for each in fetched]
             return [msgspec.convert(each, row) for (each,) in fetched]
         except msgspec.ValidationError as error:
-            raise JournalError(f"the journal's database {self._name} holds what it should not: {error}") from error
+            raise JournalError(f"the journal's database {self._name} contains unexpected data: {error}") from error
 
     def number(self, statement: str, parameters: Sequence[object] = ()) -> int:
         """The number that a query of one row and one column returns."""

@@ -41,7 +41,7 @@ class SqliteStore:
     def source(cls, path: Path) -> SqliteStore:
         """The journal. Raises JournalError where there is none, or a bridge uses it."""
         if not path.exists():
-            raise JournalError(f"there is no journal {path}")
+            raise JournalError(f"there is no journal {path}; check the path")
         return cls(path, _locked(path), path)
 
     @classmethod

@@ -88,7 +88,7 @@ class _Pages:
         try:
             name = await _name_of(request)
         except (ValueError, ClientDisconnect):
-            return _page(400, "Not accepted", "The form could not be read.")
+            return _page(400, "Not accepted", "The form could not be read. Open the link again.")
         actor = f"link via {one_line(claim.channel, 100)}"
         try:
             await in_thread(lambda: self._controls.acknowledge(claim.incident, f"{name} ({actor})" if name else actor))
@@ -140,9 +140,9 @@ def _page(status: int, title: str, text: str, headers: dict[str, str] | None = N
 
 
 async def _nothing(_request: Request, _error: Exception) -> Response:
-    return _page(404, "Nothing here", "This address serves links of falco-bridge's messages.")
+    return _page(404, "Not found", "This address serves links of falco-bridge's messages.")
 
 
 async def _failed(_request: Request, error: Exception) -> Response:
     structlog.get_logger("acknowledge").error("request failed", exc_info=error)
-    return _page(500, "Not done", "The bridge failed to answer; its log has the error.")
+    return _page(500, "Internal error", "The bridge failed to answer; its log has the error.")

@@ -81,7 +81,7 @@ def _dead_letters(channel: ChannelStatus) -> Iterator[StatusProblem]:
         noun = "dead letter" if channel.dead_letters == 1 else "dead letters"
         yield StatusProblem(
             subject=f"channel {channel.channel}", text=f"{channel.dead_letters} {noun}",
-            remedy="see: falco-bridge dead list",
+            remedy="run `falco-bridge dead list`",
         )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def _shadow(status: Status) -> Iterator[StatusProblem]:
     shadow = status.shadow
     if shadow is not None and shadow.problem:
         yield StatusProblem(
-            subject="shadow", text=f"its routes are not tried: {shadow.problem}", remedy="run `falco-bridge check`"
+            subject="shadow", text=f"its routes are not used: {shadow.problem}", remedy="run `falco-bridge check`"
         )
     elif shadow is not None and shadow.faults:
         yield StatusProblem(

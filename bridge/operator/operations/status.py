@@ -123,7 +123,7 @@ def _damage(unreadable: int) -> StatusProblem:
     noun = "delivery" if unreadable == 1 else "deliveries"
     return StatusProblem(
         subject="journal", text=f"it is damaged: {unreadable} {noun} could not be read, and were not sent",
-        remedy="see: falco-bridge dead list",
+        remedy="run `falco-bridge dead list`",
     )  # fmt: skip
 
 

@@ -194,7 +194,7 @@ class Owner(Background):
                 self._woken.wait(_CHECK_SECONDS)
                 self._woken.clear()
             except JournalError as error:
-                self._log.warning("partitions cannot be used", problem=str(error), again_seconds=_FAULT_SECONDS)
+                self._log.warning("partitions unavailable", problem=str(error), again_seconds=_FAULT_SECONDS)
                 self._forget(self._owned)
                 if stopping:
                     self._calls.close()

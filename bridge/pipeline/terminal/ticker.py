@@ -29,5 +29,5 @@ class TerminalTicker(Background):
             except Aborted:
                 return
             except Exception:  # noqa: BLE001  # the thread must not end
-                self._log.exception("commands failed", again_seconds=_FAULT_SECONDS)
+                self._log.exception("finishing commands failed", again_seconds=_FAULT_SECONDS)
                 self._stop.wait(_FAULT_SECONDS)

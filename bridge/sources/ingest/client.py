@@ -78,7 +78,7 @@ def write_to_spool(
         raise SpoolError(f"the spool {folder} cannot be opened ({error.strerror}); {_remedy(error)}") from error
     try:
         if os.fstat(directory).st_mode & stat.S_IWOTH:
-            raise SpoolError(f"anybody can write to the spool {folder}; run: chmod o-w {folder}")
+            raise SpoolError(f"every user can write to the spool {folder}; run: chmod o-w {folder}")
         _check_room(folder, directory, max_files, max_spool_bytes - len(alerts))
         _write(directory, alerts)
     except OSError as error:

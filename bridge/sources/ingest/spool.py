@@ -213,7 +213,7 @@ def _open_folder(folder: Path, group: str) -> int:
         ) from error
     if os.fstat(directory).st_mode & stat.S_IWOTH:
         os.close(directory)
-        raise SetupError(f"anybody can write to the spool {folder}; run: chmod o-w {folder}")
+        raise SetupError(f"every user can write to the spool {folder}; run: chmod o-w {folder}")
     return directory
 
 

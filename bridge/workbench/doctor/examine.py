@@ -37,7 +37,7 @@ def alerts_arrive(found: Survey, now_ns: int, span: str) -> Iterator[Finding]:
     if not found.alerts:
         yield Finding(
             Gravity.PROBLEM, "alerts", f"none was received in the last {span}",
-            "raise one: run `cat /etc/shadow` on a node with Falco. If it does not arrive, compare falco.yaml with "
+            "trigger one: run `cat /etc/shadow` on a node with Falco. If it does not arrive, compare falco.yaml with "
             "docs/sources.md",
         )  # fmt: skip
         return
@@ -45,7 +45,7 @@ def alerts_arrive(found: Survey, now_ns: int, span: str) -> Iterator[Finding]:
     if quiet > _QUIET_SECONDS:
         yield Finding(
             Gravity.WARNING, "alerts", f"the latest was received {duration_text(quiet)} ago",
-            "raise one: run `cat /etc/shadow` on a node with Falco",
+            "trigger one: run `cat /etc/shadow` on a node with Falco",
         )  # fmt: skip
     else:
         yield Finding(Gravity.OK, "alerts", f"{found.alerts} in the last {span}, the latest {duration_text(quiet)} ago")

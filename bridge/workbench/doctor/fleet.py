@@ -22,7 +22,7 @@ from bridge.workbench.doctor.finding import Finding, Gravity
 _SKEW_SECONDS = 5.0
 _BRIDGE_CONNECTIONS = 9
 """Of a bridge with all roles: router, courier, their leases, memory, changes of others, indexer, status, a command."""
-_AGAIN = "run this again in a few seconds; if it stays, see the logs of the bridges with the role"
+_AGAIN = "run this again in a few seconds; if the problem remains, see the logs of the bridges with the role"
 
 
 def fleet(
@@ -70,7 +70,7 @@ def database(facts: DatabaseFacts) -> Iterator[Finding]:
         ))  # fmt: skip
     if not facts.autovacuum:
         found.append(Finding(
-            Gravity.PROBLEM, "database", "autovacuum is off, so the queue of deliveries becomes slower and slower",
+            Gravity.PROBLEM, "database", "autovacuum is off, so the queue of deliveries becomes slow",
             "set autovacuum = on",
         ))  # fmt: skip
     yield from found

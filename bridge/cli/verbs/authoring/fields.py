@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "fields",
         help="list the fields of Falco and its plugins, with their types",
-        description="Lists names, types, event sources and providers of the fields of Falco 0.43 and its official "
+        description="Lists names, types, alert sources and providers of the fields of Falco 0.43 and its official "
         "plugins, and the attributes of an alert. Exits with 1 if none is found.",
         example="falco-bridge fields 'k8s.*'",
     )

@@ -12,7 +12,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "lsp",
-        help="serve an editor: diagnostics, completion and more for .route files",
+        help="run the language server for .route files: diagnostics, completion and more",
         description="Speaks the Language Server Protocol on standard input and output. Editors start it. Needs the "
         "extra `lsp`.",
         example="falco-bridge lsp --config falco-bridge.yaml",

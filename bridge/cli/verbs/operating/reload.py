@@ -58,5 +58,5 @@ def run(args: argparse.Namespace) -> int:
     for key in result.restart:
         print(f"`{key}` has changed; restart the bridge to use it")
     for clause in result.forgotten:
-        print(f"state forgotten: {clause}")
+        print(f"clause state removed: {clause}")
     return 0

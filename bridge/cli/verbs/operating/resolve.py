@@ -13,7 +13,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "resolve",
         help="end incidents",
-        description="Ends incidents. PagerDuty and Alertmanager are notified. A later match opens the incident again.",
+        description="Ends incidents. PagerDuty, Opsgenie and Alertmanager are notified. A later match opens the "
+        "incident again.",
         example="falco-bridge resolve 'rm -rf in prod' --config falco-bridge.yaml",
     )
     parser.add_argument("target", metavar="ID|ROUTE", help="an incident's id, or a route's name for all its incidents")

@@ -27,8 +27,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "silence",
         help="hold notifications back for a time",
-        description="What matches the condition of a silence sends no notification while the silence acts. Alerts are "
-        "still stored, and clauses such as `after` still count them. Exits with 0, or with 2 if the bridge refuses.",
+        description="Alerts that match the condition of an active silence send no notification. They are still stored, "
+        "and clauses such as `after` still count them. Exits with 0, or with 2 if the bridge refuses.",
         example="falco-bridge silence add 'k8s.ns.name = staging' --for 2h --comment 'load test' "
         "--config falco-bridge.yaml\nfalco-bridge silence list --config falco-bridge.yaml",
     )

@@ -1,4 +1,4 @@
-"""``falco-bridge status``: shows how a running bridge is doing, problems first."""
+"""``falco-bridge status``: shows the state of a running bridge, problems first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "status",
-        help="show how a running bridge is doing",
+        help="show the state of a running bridge",
         description="Shows what needs attention, then alerts, sources, routes and channels of the running bridge. "
         "Exits with 0, with 1 if no bridge answers, with 2 if the command or config is wrong.",
         example="falco-bridge status --config falco-bridge.yaml",

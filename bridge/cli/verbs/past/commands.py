@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         help="show the commands that were typed in terminals",
         description="Shows terminal sessions with their commands, what each ran and what it wrote. Reads the journal, "
         "or with --from recorded alerts of the terminal rules: Falco's JSON lines, also compressed by gzip. CONDITION "
-        "is a condition as after `when`; `show ID` prints one session whole, by the id of the session or of one of "
+        "is a condition as after `when`; `show ID` prints a whole session, by the id of the session or of one of "
         "its commands. Exits with 1 if there is no such command.",
         example="falco-bridge commands --pod prod/api-0 --since 1h --config falco-bridge.yaml\n"
         "falco-bridge commands 'cmd.wrote contains \"/etc/cron.d/\"' --from falco.jsonl.gz",

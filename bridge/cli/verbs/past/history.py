@@ -34,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "history",
-        help="search the journal: what happened, and what was decided",
+        help="search recorded alerts and their decisions",
         description="Prints the stored alerts that meet CONDITION and the options, the newest first, with their ids "
         "and what was decided then. Times are those at which the bridge received the alerts. Exits with 0, with 1 if "
         "nothing was found, or with 2 on an error.",

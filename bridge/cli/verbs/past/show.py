@@ -17,7 +17,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "show",
-        help="show an alert with what was decided and sent",
+        help="show an alert with its decisions and deliveries",
         description="Shows one stored alert: what each route decided then and why, every delivery with every attempt, "
         "the digests and joins that name it, and what its incidents sent later. Exits with 0, with 1 if no alert has "
         "the id, or with 2 on an error.",
@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("id", metavar="ID", help="an id, or its start")
     parser.add_argument(
-        "--channel", default="", metavar="NAME", help="say first whether it reached this channel, and why"
+        "--channel", default="", metavar="NAME", help="first show whether it reached this channel, and why not"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_journal(parser)

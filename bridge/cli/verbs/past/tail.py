@@ -1,4 +1,4 @@
-"""``falco-bridge tail``: prints alerts as they are stored, with what was decided."""
+"""``falco-bridge tail``: prints alerts as they are stored, with their decisions."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "tail",
-        help="print alerts as they are stored, with what was decided",
+        help="print alerts as they are stored, with their decisions",
         description="Prints the newest alerts that meet CONDITION and the options, then each further one when it is "
         "stored, until interrupted (Ctrl-C). Control characters in alerts are shown as escapes.",
         example="falco-bridge tail --config falco-bridge.yaml\n"
         "falco-bridge tail 'priority >= critical' --config falco-bridge.yaml",
     )
     add_wanted(parser)
-    parser.add_argument("-n", dest="limit", type=int, default=_SHOWN, metavar="N", help="print the newest N first (10)")
+    parser.add_argument(
+        "-n", dest="limit", type=int, default=_SHOWN, metavar="N", help="print the newest N first (default 10)"
+    )
     add_output(parser)
     add_journal(parser)
     parser.set_defaults(run=run)

@@ -17,7 +17,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
         "suggest",
-        help="suggest routes and silences for what is noisy",
+        help="suggest routes and silences that reduce noise",
         description="Finds the combinations of rule, namespace, process and pod that caused most notifications, and "
         "prints a route file with a throttle for each. Comments have the alternatives: a group, a silence, a drop. "
         "A replay of the recorded alerts measures what each would have held back. Nothing is changed. Exits with 0, or "

@@ -23,8 +23,8 @@ def add_parser(subparsers: Any) -> None:
         "console",
         help="serve web pages about the bridge and its journal",
         description="Shows incidents, recorded alerts, routes, channels, silences and terminal sessions in a browser, "
-        "in a process of its own that only reads the journal. Uses `console` of the config; the options come first. "
-        "Without `console`, on TCP a visitor signs in with a token that is printed. Needs the extra `console`.",
+        "in a separate process that only reads the journal. Uses `console` of the config; options override it. Without "
+        "`console`, a visitor over TCP signs in with a token that is printed. Needs the extra `console`.",
         example="falco-bridge console --config falco-bridge.yaml",
     )
     parser.add_argument(
@@ -48,7 +48,9 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help="the token that visitors sign in with (default: that of the config, or a new one, printed)",
     )
-    parser.add_argument("--write", action="store_true", help="allow acts: acknowledge, resolve, silence, retry, test")
+    parser.add_argument(
+        "--write", action="store_true", help="allow actions: acknowledge, resolve, silence, retry, test"
+    )
     parser.set_defaults(run=run)
 
 

@@ -27,9 +27,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "doctor",
         help="find out why alerts do not arrive, do not match or are not delivered",
-        description="Examines config, sources, routes, channels, clocks, disk, and a database with its fleet, with the "
-        "running bridge if there is one and the newest alerts of the journal, and says what to do. Changes nothing. "
-        "Exits with 0, with 1 if there is a problem, or with 2 on an error.",
+        description="Checks config, sources, routes, channels, clocks, disk, and a database with its fleet. Uses the "
+        "running bridge, if there is one, and the newest alerts of the journal. Shows each problem with a remedy, and "
+        "changes nothing. Exits with 0, with 1 if there is a problem, or with 2 on an error.",
         example="falco-bridge doctor --config falco-bridge.yaml",
     )
     parser.add_argument(
