@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bridge.alert import Alert, Priority, make_alert
 from bridge.alert.forms.grpc_form import decode_grpc
 from bridge.alert.forms.json_form import decode_json
+from bridge.alert.forms.message import decode_message
 from bridge.alert.malformed import Malformed
 from bridge.common.clocks.times import parse_time
 from tests.support.recordings import FULL_JSON, NAMES, grpc_messages, http_bodies
@@ -98,3 +99,26 @@ def test_no_damaged_recording_makes_the_decoder_raise(message: bytes, data: st.D
     byte = data.draw(st.binary(min_size=1, max_size=1))
     assert isinstance(decode_grpc(message[:at], 1), Alert | Malformed)
     assert isinstance(decode_grpc(message[:at] + byte + message[at + 1 :], 1), Alert | Malformed)
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"b":', "}"), ('[{"b":', "}]")])
+def test_no_depth_makes_a_decoder_raise(opening: str, closing: str) -> None:
+    """What can be read may be too deep to be converted: the message is rejected, and the source continues."""
+    for depth in range(10, 2010, 40):
+        body = (
+            '{"rule":"r","priority":"Warning","output":"o","output_fields":{"a":'
+            f"{opening * depth}1{closing * depth}"
+            "}}"
+        ).encode()
+        found = decode_json(body, 1)
+        assert isinstance(found, Alert) or found.reason == "nests its JSON too deeply"
+        assert list(decode_message(body, 1)), "an alert, or a rejected message"
+
+
+def test_an_integer_of_thousands_of_digits_is_text() -> None:
+    """Python refuses to convert it; the alert is one nevertheless."""
+    digits = "9" * 5000
+    found = decode_json(b'{"rule":"r","priority":"Error","output":"o","output_fields":{"n":%s}}' % digits.encode(), 1)
+    assert isinstance(found, Alert)
+    assert (found.priority, found.fields["n"]) == (Priority.ERROR, digits)
+    assert decode_json(b"[1]", 1) == Malformed("is not a JSON object")

@@ -95,14 +95,12 @@ def read_body(text: bytes) -> Body | Malformed:
     try:
         return _DECODER.decode(text)
     except RecursionError:
-        return _TOO_DEEP
-    except msgspec.ValidationError:
-        return Malformed("is not a JSON object")
-    except ValueError:  # malformed, or not UTF-8
+        return TOO_DEEP
+    except ValueError:  # malformed, not UTF-8, an integer of thousands of digits, or no object
         return _read_repaired(text)
 
 
-_TOO_DEEP = Malformed("nests its JSON too deeply")
+TOO_DEEP = Malformed("nests its JSON too deeply")
 NOT_JSON = Malformed("is not JSON")
 _MAX_NUMBER = 4000
 """Digits. Longer numbers become text, because Python refuses to convert them."""
@@ -119,7 +117,7 @@ def _read_repaired(text: bytes) -> Body | Malformed:
         )
         return _DECODER.decode(msgspec.json.encode(_without_surrogates(loose)))
     except RecursionError:
-        return _TOO_DEEP
+        return TOO_DEEP
     except msgspec.ValidationError:
         return Malformed("is not a JSON object")
     except ValueError:

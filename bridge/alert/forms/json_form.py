@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bridge.alert.alert import INTERNAL_SOURCE, Alert, make_alert
-from bridge.alert.forms.json_body import Body, has_foreign_members, read_body
+from bridge.alert.forms.json_body import TOO_DEEP, Body, has_foreign_members, read_body
 from bridge.alert.forms.json_value import list_items, split_values
 from bridge.alert.internal import INTERNAL_PREFIX
 from bridge.alert.malformed import NO_CONTENT, NOT_FROM_FALCO, Malformed, too_large
@@ -28,7 +28,12 @@ def decode_json(body: bytes, received_ns: int) -> Alert | Malformed:
     if refused is not None:
         return refused
     read = read_body(body)
-    return read if isinstance(read, Malformed) else _alert(read, body, received_ns)
+    if isinstance(read, Malformed):
+        return read
+    try:
+        return _alert(read, body, received_ns)
+    except RecursionError:  # values that could be read, and cannot be written
+        return TOO_DEEP
 
 
 def _alert(body: Body, written: bytes, received_ns: int) -> Alert | Malformed:
