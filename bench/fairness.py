@@ -41,7 +41,9 @@ def figures() -> Iterator[Figure]:
             waits.sort()
             for what, at in (("median", len(waits) // 2), ("p99", len(waits) * 99 // 100), ("worst", -1)):
                 yield Figure(f"{_FALCOS} + {_FALCOS} Falcos, {name}: {instance}, {what}", waits[at] * 1000, "ms")
-        yield Figure(f"{_FALCOS} + {_FALCOS} Falcos, {name}: told by the quiet ones and not taken", run.lost, "alerts")
+        yield Figure(
+            f"{_FALCOS} + {_FALCOS} Falcos, {name}: sent by the quiet ones and not received", run.lost, "alerts"
+        )
     yield Figure("the flooding Falco meanwhile", flood.flooded / _SECONDS, "alerts/s")
 
 
@@ -70,14 +72,14 @@ class _Watched:
 
 
 class _Run:
-    """What one run told."""
+    """The measurements of one run."""
 
-    def __init__(self, watched: _Watched, told: dict[str, object], posted: int) -> None:
-        assert isinstance(told["waits"], list)
+    def __init__(self, watched: _Watched, measured: dict[str, object], posted: int) -> None:
+        assert isinstance(measured["waits"], list)
         self.commits = watched.waits
-        self.posts: list[float] = told["waits"]
+        self.posts: list[float] = measured["waits"]
         self.flooded = watched.flooded
-        self.lost = int(str(told["quiet"])) - watched.taken + int(str(told["posted"])) - posted
+        self.lost = int(str(measured["quiet"])) - watched.taken + int(str(measured["posted"])) - posted
 
 
 def _run(mood: str) -> _Run:

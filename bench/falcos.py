@@ -34,13 +34,13 @@ def main() -> None:
     made = [alert.grpc(Form.TEXT) for alert in generate(_MADE, seed=3)] if mood == "flood" else []
     print("ready", flush=True)
     stop = threading.Event()
-    told = [0] * 3
+    sent = [0] * 3
     waits: list[float] = []
-    workers = [threading.Thread(target=_speak, args=(falcos[1:], stop, told))]
+    workers = [threading.Thread(target=_speak, args=(falcos[1:], stop, sent))]
     workers += [
-        threading.Thread(target=_post, args=(port, count, group, stop, told, waits)) for group in range(_GROUPS)
+        threading.Thread(target=_post, args=(port, count, group, stop, sent, waits)) for group in range(_GROUPS)
     ]
-    workers.append(threading.Thread(target=_flood, args=(falcos[0], made, stop, told)))
+    workers.append(threading.Thread(target=_flood, args=(falcos[0], made, stop, sent)))
     for worker in workers:
         worker.start()
     sys.stdin.read()
@@ -49,7 +49,7 @@ def main() -> None:
         worker.join()
     for falco in falcos:
         falco.wait_until_drained(30)
-    print(json.dumps({"quiet": told[0], "posted": told[1], "flood": told[2], "waits": waits}), flush=True)
+    print(json.dumps({"quiet": sent[0], "posted": sent[1], "flood": sent[2], "waits": waits}), flush=True)
     for falco in falcos:
         falco.abort()
 
@@ -58,16 +58,16 @@ def _alerts(seed: int, hostname: str) -> Iterator[Recording]:
     return (alert.on(hostname) for alert in endlessly(list(generate(50, seed))))
 
 
-def _speak(falcos: list[StandInFalco], stop: threading.Event, told: list[int]) -> None:
+def _speak(falcos: list[StandInFalco], stop: threading.Event, sent: list[int]) -> None:
     """Alerts in turn, each once a second."""
     for falco, alert in zip(cycle(falcos), _alerts(1, "quiet"), strict=False):
         if stop.wait(1 / len(falcos)):
             return
         falco.put(alert.grpc(Form.TEXT))
-        told[0] += 1
+        sent[0] += 1
 
 
-def _post(port: int, count: int, group: int, stop: threading.Event, told: list[int], waits: list[float]) -> None:
+def _post(port: int, count: int, group: int, stop: threading.Event, sent: list[int], waits: list[float]) -> None:
     """Runs a tenth of the posting Falcos, each on its own connection."""
     outputs = [HttpOutput(f"http://127.0.0.1:{port}/", "application/json") for _ in range(count // _GROUPS)]
     for output, alert in zip(cycle(outputs), _alerts(2, f"poster-{group}"), strict=False):
@@ -77,15 +77,15 @@ def _post(port: int, count: int, group: int, stop: threading.Event, told: list[i
         started = time.monotonic()
         output.post(body)
         waits.append(time.monotonic() - started)
-    told[1] += sum(output.posted.accepted for output in outputs)
+    sent[1] += sum(output.posted.accepted for output in outputs)
 
 
-def _flood(falco: StandInFalco, made: list[bytes], stop: threading.Event, told: list[int]) -> None:
+def _flood(falco: StandInFalco, made: list[bytes], stop: threading.Event, sent: list[int]) -> None:
     """An endless supply of prepared alerts. Generating them on the fly would be the bottleneck."""
-    while told[2] < len(made) and not stop.is_set():
+    while sent[2] < len(made) and not stop.is_set():
         if falco.pending < _QUEUED:
-            falco.put(*made[told[2] : told[2] + _QUEUED])
-            told[2] += _QUEUED
+            falco.put(*made[sent[2] : sent[2] + _QUEUED])
+            sent[2] += _QUEUED
         else:
             stop.wait(0.01)
 

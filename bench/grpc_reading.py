@@ -21,7 +21,7 @@ _ROUNDS = 3
 def figures() -> Iterator[Figure]:
     """CPU microseconds per alert of the reading process alone, the best of several alternating rounds.
 
-    Each reader is a process of its own, as is the stand-in Falco: how gRPC's core polls is settled once a process.
+    Each reader is a process of its own, as is the simulated Falco: how gRPC's core polls is settled once a process.
     """
     plain, ours = zip(*((_measured("plain"), _measured("ours")) for _ in range(_ROUNDS)), strict=True)
     yield Figure("gRPC, a plain grpc.aio stub (messages only)", min(plain), "µs/alert")

@@ -1,4 +1,4 @@
-"""The whole bridge between a sender and a far side: CPU an alert of the router and the courier, against floors.
+"""The whole bridge between a sender and a receiver: CPU an alert of the router and the courier, against floors.
 
 One ``otherwise`` route to one ``webhook://`` channel. The journal has the compression dictionary that it trains of its
 first 1,000 alerts, which takes 0.1 s once. The router's floor is ``bench.floor``, asked with the same

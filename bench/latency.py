@@ -1,4 +1,4 @@
-"""From a post to its arrival while alerts come at a rate: at a far side that takes 100 ms, and at a fast one."""
+"""From a post to its arrival while alerts come at a rate: at a receiver that takes 100 ms, and at a fast one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.delivery import _await_source, _free_port, _start
 from bench.figures import Figure
 
-_CASES = (("a far side of 100 ms", 100, 0.1, 1500), ("a fast far side", 1000, 0.0, 10_000))
+_CASES = (("a receiver of 100 ms", 100, 0.1, 1500), ("a fast receiver", 1000, 0.0, 10_000))
 _CONNECTIONS = 8
 _WARM = 20
 _PATIENCE_SECONDS = 60.0

@@ -1,4 +1,4 @@
-"""Docs, help texts and examples use the terms of docs/glossary.md, and none of the words that it replaced."""
+"""Docs, help texts, examples and code use the terms of docs/glossary.md, and none of the words that it replaced."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ REPLACED = {
 """What the project's docs once said, as a regex, and what they say instead."""
 ALLOWED = (r"whatever the", r"whatever is sent", r"(?:the|a|first|one) letter")
 """Exceptions: idioms that are removed before the search."""
+ALLOWED_IN_CODE = (r'"nobody"', r"user\.name: nobody")
+"""The user of that name."""
+USUAL_IN_CODE = frozenset({r"road", r"fold(?:s|ed|ing)?", r"lanes?", r"news", r"(?<!dead\s)letters?"})
+"""Replaced words that code needs: columns of old journals, case folding, a syslog facility, characters."""
+CODE = [path for folder in ("bridge", "tests", "bench") for path in sorted((ROOT / folder).rglob("*.py"))]
 NOT_YET_CLEAN: frozenset[str] = frozenset({})
 PAGES = [
     *sorted(ROOT.glob("*.md")),
@@ -41,14 +46,15 @@ PAGES = [
 ]  # fmt: skip
 
 
-def replaced_words(text: str) -> list[str]:
-    """Each replaced word with its place and its replacement."""
+def replaced_words(text: str, usual: frozenset[str] = frozenset()) -> list[str]:
+    """Each replaced word with its place and its replacement, without the ``usual`` ones."""
     text = re.sub(r"https?://\S+", "", text)
     for allowed in ALLOWED:
         text = re.sub(allowed, "", text)
     return [
         f"line {text.count(chr(10), 0, found.start()) + 1}: {found.group()!r}; write {instead}"
         for pattern, instead in REPLACED.items()
+        if pattern not in usual
         for found in re.finditer(rf"(?<![\w./_-])(?:{pattern})(?![\w/_-])", text, re.IGNORECASE)
     ]
 
@@ -76,6 +82,22 @@ def helps(parser: argparse.ArgumentParser) -> Iterator[str]:
 def test_help_texts_use_none_of_the_replaced_words() -> None:
     """Every verb and every action."""
     assert [problem for text in helps(make_parser(VERBS)) for problem in replaced_words(text)] == []
+
+
+def test_code_uses_none_of_the_replaced_words() -> None:
+    """Docstrings, comments, messages, variables, and the names of tests as words."""
+    problems = {}
+    for path in CODE:
+        if path == Path(__file__):
+            continue
+        text = path.read_text(encoding="utf-8")
+        for allowed in ALLOWED_IN_CODE:
+            text = re.sub(allowed, "", text)
+        names = "\n".join(name.replace("_", " ") for name in re.findall(r"\bdef (test_\w+)", text))
+        found = replaced_words(text, USUAL_IN_CODE) + replaced_words(names, USUAL_IN_CODE)
+        if found:
+            problems[str(path.relative_to(ROOT))] = found
+    assert problems == {}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""Follows the wall clock when it is set, so that a step is neither an age nor a wait.
+"""Follows the wall clock when it is set, so that a step neither ages nor delays deliveries.
 
 While the courier runs, it knows the step. At its start it knows only when the previous courier last did something: a
-clock that is earlier was set back, and what is later than an hour was down time or a step forward, which cannot be told
-apart; neither makes deliveries older.
+clock that is earlier was set back. A clock more than an hour later means down time or a step forward; the two cannot be
+distinguished, and neither makes deliveries older.
 """
 
 from __future__ import annotations

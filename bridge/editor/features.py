@@ -15,7 +15,7 @@ from bridge.editor.definitions import definition, references, renamed
 from bridge.editor.hover import hover, keyword_help
 from bridge.editor.lines import Lines
 from bridge.editor.names import Kind
-from bridge.editor.outline import folds, outline
+from bridge.editor.outline import collapsible, outline
 from bridge.editor.recorded.counts import notes, route_names
 from bridge.editor.recorded.examples import example_text
 from bridge.editor.semantic import LEGEND, encoded
@@ -119,7 +119,7 @@ def _symbols(ls: RouteServer, params: lsp.DocumentSymbolParams) -> list[lsp.Docu
 
 def _folded(ls: RouteServer, params: lsp.FoldingRangeParams) -> list[lsp.FoldingRange]:
     found = ls.file(params.text_document.uri)
-    ranges = [] if found is None else folds(found[1].parsed, found[1].source)
+    ranges = [] if found is None else collapsible(found[1].parsed, found[1].source)
     return [lsp.FoldingRange(start_line=first, end_line=last) for first, last in ranges]
 
 

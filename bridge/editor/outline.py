@@ -1,4 +1,4 @@
-"""The outline of a file: its statements as a tree, and the ranges that fold."""
+"""The outline of a file: its statements as a tree, and the ranges that collapse."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def outline(parsed: Parsed, source: SourceText) -> tuple[Entry, ...]:
     return _entries(parsed.file.statements, source)
 
 
-def folds(parsed: Parsed, source: SourceText) -> list[tuple[int, int]]:
+def collapsible(parsed: Parsed, source: SourceText) -> list[tuple[int, int]]:
     """The first and the last line, from 0, of every statement with several lines, and of runs of comments."""
     found: list[tuple[int, int]] = []
     waiting: list[syntax.Statement | syntax.Step] = list(parsed.file.statements)

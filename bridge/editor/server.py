@@ -65,7 +65,7 @@ class RouteServer(LanguageServer):
     """The state of one editor's connection."""
 
     def __init__(self, config: Path | None = None, *, history: bool = False) -> None:
-        """With ``history``, what the journal tells about routes and fields is shown."""
+        """With ``history``, hits of routes and values of fields from the journal are shown."""
         super().__init__("falco-bridge", __version__)
         self.project = Project(config)
         self.counts = RouteCounts(self._counted) if history else None

@@ -16,7 +16,7 @@ _CHECK_EVERY = 500
 
 @dataclass(slots=True)
 class RouteHits:
-    """The alerts that one route has decided about, whatever it decided."""
+    """The alerts that one route has decided about, with any decision."""
 
     counts: list[int]
     """For each start: those with that number or a greater one."""

@@ -34,7 +34,7 @@ class Wanted:
         return self.holds_for_alert(recorded.alert) and self.holds_for_decisions(recorded.decisions)
 
     def holds_for_alert(self, alert: Alert) -> bool:
-        """Whether the alert is wanted, whatever was decided about it."""
+        """Whether the alert is wanted, regardless of its decisions."""
         if self.rules and alert.rule not in self.rules:
             return False
         if self.words and not self.words <= all_words(alert):

@@ -1,4 +1,4 @@
-"""Counters of accepted alerts and of decisions since the start. Bounded, whatever values the alerts contain."""
+"""Counters of accepted alerts and of decisions since the start. Bounded for any values in alerts."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Counts:
                 self.notifications[notification.channel] += 1
 
     def add_observations(self, observations: Iterable[Observation]) -> None:
-        """Count what shells painted, as far as Falco's settings can be told from it."""
+        """Count what shells painted, to recognize Falco's settings from it."""
         for each in observations:
             if each.kind is Kind.PAINT:
                 self.painted["writes"] += 1

@@ -19,7 +19,7 @@ _MOST_WAITING = 16
 
 
 class Tally:
-    """The counters of commits. Whoever reads them gets everything that was added before.
+    """The counters of commits. A reader gets everything that was added before.
 
     ``add`` and all other changes are those of intake, one batch at a time. Reading is thread-safe.
     """

@@ -16,7 +16,7 @@ _BURST = 1000
 
 
 Item = TypeVar("Item")
-"""An alert, in whatever form."""
+"""An alert, in any form."""
 
 
 def paced(alerts: Iterable[Item], rate: float | None, stop: threading.Event) -> Iterator[list[Item]]:

@@ -143,7 +143,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_cause(authority: Authority
     assert f"a CA bundle {text} that cannot be used" in str(problem_with("webhooks://h/", extras=no_bundle))
 
 
-def test_a_channel_without_tls_says_so(authority: Authority) -> None:
+def test_tls_without_encryption_is_an_error(authority: Authority) -> None:
     """A certificate that is never shown would be a trap."""
     more = extras(authority)
     assert "not encrypted; write loki" in str(problem_with("loki://h", extras=more))

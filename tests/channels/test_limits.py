@@ -1,4 +1,4 @@
-"""Every family's payload is within the limits that its service documents, whatever an alert contains."""
+"""Every family's payload is within the limits that its service documents, for any alert."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def test_only_the_words_of_a_service_decide(status: int, body: object, expected:
     ],
 )
 def test_text_of_an_alert_that_a_service_repeats_decides_nothing(text: str) -> None:
-    """Whoever causes an alert must not choose what becomes of it."""
+    """A person who causes an alert must not choose what happens to it."""
     for body in (f"bad text: {text}".encode(), f"<p>{text}</p>".encode(), json.dumps({"error": f"in {text}"}).encode()):
         assert refusal(400, None, body) is UNDECIDED
         assert verdict(400, body) is UNDECIDED

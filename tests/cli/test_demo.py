@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
-def test_a_demo_that_is_stopped_leaves_nothing_running(stop: signal.Signals, tmp_path: Path) -> None:
+def test_a_stopped_demo_leaves_no_process_running(stop: signal.Signals, tmp_path: Path) -> None:
     """Its bridge and its simulated Falco end before it does."""
     played = tmp_path / "played"
     with (

@@ -1,4 +1,4 @@
-"""No verb prints a character on which a terminal acts, whatever alerts, files and names contain."""
+"""No verb prints a character on which a terminal acts, for any content of alerts, files and names."""
 
 from __future__ import annotations
 

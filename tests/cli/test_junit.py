@@ -1,4 +1,4 @@
-"""JUnit XML is read back as it was meant, whatever tests are named."""
+"""JUnit XML is read back as it was meant, for any names of tests."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_tests_are_run_and_a_failure_is_explained(tmp_path: Path) -> None:
     options = [each for bound in bounds for each in ("--expect", bound)]
     assert run("test", ROUTES, "--alerts", ALERTS, *options).returncode == 0
     assert run("test", ROUTES, "--alerts", ALERTS, "--expect", "to archive at most 49").returncode == 1
-    assert run("test", ROUTES, "--alerts", ALERTS, "--expect", "nobody exactly 1").returncode == 2
+    assert run("test", ROUTES, "--alerts", ALERTS, "--expect", "unknown exactly 1").returncode == 2
     assert run("test", ROUTES).returncode == 2
 
 

@@ -1,4 +1,4 @@
-"""Whoever asks first is served first, and never two at once."""
+"""Threads get the lock in the order in which they asked, one at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_those_that_wait_are_served_in_order_before_one_that_comes_again() -> No
     assert served == ["quiet 1", "quiet 2", "flood again", "quiet 3"]
 
 
-def test_never_two_at_once_and_an_error_lets_go() -> None:
+def test_one_holder_at_a_time_and_an_error_releases_the_lock() -> None:
     """Through thousands of turns of several threads, each of which fails now and then."""
     turns = FairLock()
     inside, worst = 0, 0

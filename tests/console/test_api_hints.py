@@ -34,7 +34,7 @@ def complete(visitor: Visitor, text: str, offset: int, status: int = 200, **more
 @pytest.mark.parametrize("before", ["", "# \U0001f980\r\n", "# é\n"])
 @pytest.mark.parametrize("units", ["characters", "utf-16"])
 def test_a_problem_has_the_offsets_of_the_text_that_was_sent(reader: Visitor, before: str, units: str) -> None:
-    """In characters or as in a browser, whatever ends its lines; its fix, applied there, removes it."""
+    """In characters or as in a browser, for any line ends; its fix, applied there, removes it."""
     text = before + TYPED
     found = check(reader, text, units=units)
     assert not found["usable"]

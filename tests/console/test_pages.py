@@ -191,7 +191,7 @@ def test_a_form_without_its_mark_is_refused(visitor: Visitor) -> None:
     assert answer.status_code == 403
 
 
-def test_a_console_without_write_only_shows(reader: Visitor) -> None:
+def test_a_console_without_write_is_read_only(reader: Visitor) -> None:
     """No button on its pages, and no act if one posts it."""
     assert "<button>Acknowledge" not in reader.get("/").text
     answer = reader.post("/silences/add", {"condition": "rule exists", "for": "1h"})
@@ -274,7 +274,7 @@ def test_a_unix_socket_needs_no_token(bridge: Instance) -> None:
     "rule", ['say "hi"', "a\\b", "plain", 'x" or rule exists or rule = "', "\N{RIGHT-TO-LEFT OVERRIDE}x", ""]
 )
 def test_a_silence_that_is_offered_holds_for_no_other_rule(rule: str) -> None:
-    """Whatever quotes a rule contains. Where its name hides characters, none is offered."""
+    """For any quotes in a rule. Where its name hides characters, none is offered."""
     this, other = (replace(alert(1), rule=each, fields={"k8s.ns.name": 'a"b'}) for each in (rule, "another"))
     condition = search._like(this)
     if not rule.isprintable() or not rule:

@@ -107,7 +107,7 @@ def test_a_socket_is_named_by_its_path_alone(tmp_path: Path) -> None:
 
 
 def test_viewers_and_editors() -> None:
-    """Names, groups, the token and everybody; operators always; nobody acts without `write`."""
+    """Names, groups, the token and everybody; operators always; no visitor acts without `write`."""
     alice, bob = Person("alice", frozenset({"soc"})), Person("bob")
     holder, root = Person("token from ::1", has_token=True), Person("root", is_operator=True)
     everybody = (alice, bob, holder, root)

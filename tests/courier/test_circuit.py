@@ -64,7 +64,7 @@ def test_a_faulty_channel_opens_the_circuit_sooner() -> None:
 
 @given(st.lists(OUTCOMES, max_size=40), st.floats(0, 1))
 def test_the_next_probe_is_sent_within_minutes(outcomes: list[Outcome], jitter: float) -> None:
-    """Whatever the channel answers; every success closes the circuit."""
+    """For any answers of the channel; every success closes the circuit."""
     health = Health()
     for now, outcome in enumerate(outcomes, 1):
         health = after_send(before_send(health, now), outcome, 1, now, jitter)

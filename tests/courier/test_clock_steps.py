@@ -72,7 +72,7 @@ def test_a_wait_is_as_long_as_it_would_have_been(tmp_path: Path, by_ns: int) -> 
 
 
 @STEP
-def test_a_step_is_no_age(tmp_path: Path, by_ns: int) -> None:
+def test_a_step_of_the_clock_does_not_age_deliveries(tmp_path: Path, by_ns: int) -> None:
     """A delivery is given up when it has waited for as long as the config says, not when the clock says so."""
     clock, options = TestClock(), {"c": ChannelOptions(give_up_after=24 * 3600.0)}
     channel = Answering("c", lambda _sent: DOWN)
@@ -141,7 +141,7 @@ def test_rates_circuits_and_outages_continue(tmp_path: Path, by_ns: int) -> None
     assert "has failed" in fallback.sent[0][0]
 
 
-def test_what_a_bridge_adds_by_the_clock_of_before_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deliveries_added_before_a_clock_step_are_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock was set back. The bridge notices that a moment after the courier."""
     monkeypatch.setattr("bridge.courier.courier._LATE_WRITERS_SECONDS", (0.3, 1.0, 5.0, 15.0))
     clock, channel = TestClock(), Answering("c", lambda _sent: DELIVERED)

@@ -235,7 +235,7 @@ def make_journal(tmp_path: Path) -> Callable[[], Journal]:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
 @given(ticks=TICKS, batch_size=st.sampled_from([1, 1, 4]), concurrency=st.integers(1, 2))
-def test_whatever_the_channel_answers_only_invalid_messages_become_dead_letters(
+def test_only_invalid_messages_become_dead_letters_for_any_answers_of_the_channel(
     make_journal: Callable[[], Journal],
     ticks: list[tuple[Outcome, float, list[tuple[str, bool]], bool]],
     batch_size: int,

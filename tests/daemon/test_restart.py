@@ -199,7 +199,7 @@ def test_standard_input_is_not_handed_over(instance: Instance) -> None:
 
 
 def test_a_stop_during_a_restart_ends_both_processes(instance: Instance) -> None:
-    """The new process serves nobody yet."""
+    """The new process serves no request yet."""
     configure(instance, free_port())
     bridge = instance.bridge()
     started(instance, 1)

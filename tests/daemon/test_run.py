@@ -135,8 +135,8 @@ def test_a_log_that_cannot_be_written_costs_no_alert(tmp_path: Path) -> None:
             cwd=ROOT, check=False,
         )  # fmt: skip
     assert done.returncode == 0
-    told = (tmp_path / "archive.jsonl").read_text("utf-8").splitlines()
-    assert len(told) == sum(json.loads(line)["source"] != "internal" for line in alerts.splitlines())
+    archived = (tmp_path / "archive.jsonl").read_text("utf-8").splitlines()
+    assert len(archived) == sum(json.loads(line)["source"] != "internal" for line in alerts.splitlines())
 
 
 def test_alerts_are_not_logged_one_by_one(instance: Instance) -> None:

@@ -1,4 +1,4 @@
-"""Acknowledgement links: what a token says, and that nobody else can make one."""
+"""Acknowledgement links: what a token says, and that others cannot make one."""
 
 from __future__ import annotations
 

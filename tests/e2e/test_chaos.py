@@ -92,7 +92,7 @@ def world(instance: Instance) -> Iterator[dict[str, Taken]]:
 
 
 @pytest.mark.timeout(3000)
-def test_every_delivery_ends_whatever_fails_and_dies(instance: Instance) -> None:
+def test_every_delivery_ends_in_spite_of_failures_and_crashes(instance: Instance) -> None:
     """Delivered, or a dead letter with its reason; twice only what was claimed when a process was killed."""
     moments = jitter("chaos")
     held: dict[str, set[str]] = {name: set() for name in CHANNELS}

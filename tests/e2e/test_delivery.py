@@ -119,7 +119,7 @@ def test_opsgenie_receives_notices_too(instance: Instance, services: FarSide) ->
     assert {request.path for request in services.requests} == {"/v2/alerts"}
 
 
-def test_text_of_an_attacker_mentions_nobody_in_slack(instance: Instance, services: FarSide) -> None:
+def test_text_of_an_attacker_causes_no_mention_in_slack(instance: Instance, services: FarSide) -> None:
     """In the request: no mention of a channel, no link and no entity."""
     hostile = {"time": "2026-01-01T00:00:00.1Z", "rule": "Shell", "priority": "Notice", "source": "syscall",
                "hostname": "h", "tags": [], "output": "out <!channel> <http://evil|bank> & <@U1>",

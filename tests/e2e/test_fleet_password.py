@@ -49,7 +49,7 @@ def says(bridge: Bridge, text: str) -> bool:
 
 
 @pytest.mark.timeout(600)
-def test_a_rotated_password_costs_nothing(server: Server, tmp_path: Path) -> None:
+def test_a_rotated_password_delays_nothing(server: Server, tmp_path: Path) -> None:
     """Until its file has the new one, each bridge says what is wrong; then all continue without a restart."""
     receiver, secret = Receiver(), tmp_path / "password"
     secret.write_text(FIRST, encoding="ascii")

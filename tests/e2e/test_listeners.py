@@ -1,4 +1,4 @@
-"""What a running bridge tells and is told, through its real command."""
+"""The status, metrics and operator verbs of a running bridge, through its real command."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ def ready(port: int) -> bool:
         return False
 
 
-def test_metrics_tell_what_came_and_what_became_of_it(instance: Instance) -> None:
+def test_metrics_count_alerts_and_deliveries(instance: Instance) -> None:
     """Through every stage; the hostile label comes back whole."""
     port = free_port()
     instance.configure(
@@ -267,27 +267,27 @@ def test_metrics_tell_what_came_and_what_became_of_it(instance: Instance) -> Non
         lambda: scraped(port).get(("falco_bridge_deliveries_total", "archive", "delivered")) == 3,
         "the deliveries in the metrics",
     )
-    told = scraped(port)
-    assert told["falco_bridge_alerts_total", "critical", "syscall"] == 1
-    assert told["falco_bridge_alerts_total", "notice", hostile.replace("\n", "\\x0a")] == 1
-    assert told["falco_bridge_alerts_duplicate_total", "socket:in.sock"] == 1
-    assert told["falco_bridge_messages_rejected_total", "socket:in.sock"] == 1
-    assert told["falco_bridge_route_decisions_total", "sent", "a"] == 2
-    assert told["falco_bridge_route_decisions_total", "dropped", "noise"] == 1
-    assert told["falco_bridge_route_decisions_total", "unmatched", "otherwise"] == 1
-    assert told["falco_bridge_notifications_total", "archive"] == 3
-    assert told["falco_bridge_quarantined_messages",] == 1
-    assert told["falco_bridge_source_up", "", "socket:in.sock"] == 1
-    assert told["falco_bridge_node_last_alert_timestamp_seconds", "node\\1"] > 1.7e9
-    assert told["falco_bridge_commit_duration_seconds_count",] >= 1
-    assert told["falco_bridge_journal_size_bytes", "journal"] > 0
+    metrics = scraped(port)
+    assert metrics["falco_bridge_alerts_total", "critical", "syscall"] == 1
+    assert metrics["falco_bridge_alerts_total", "notice", hostile.replace("\n", "\\x0a")] == 1
+    assert metrics["falco_bridge_alerts_duplicate_total", "socket:in.sock"] == 1
+    assert metrics["falco_bridge_messages_rejected_total", "socket:in.sock"] == 1
+    assert metrics["falco_bridge_route_decisions_total", "sent", "a"] == 2
+    assert metrics["falco_bridge_route_decisions_total", "dropped", "noise"] == 1
+    assert metrics["falco_bridge_route_decisions_total", "unmatched", "otherwise"] == 1
+    assert metrics["falco_bridge_notifications_total", "archive"] == 3
+    assert metrics["falco_bridge_quarantined_messages",] == 1
+    assert metrics["falco_bridge_source_up", "", "socket:in.sock"] == 1
+    assert metrics["falco_bridge_node_last_alert_timestamp_seconds", "node\\1"] > 1.7e9
+    assert metrics["falco_bridge_commit_duration_seconds_count",] >= 1
+    assert metrics["falco_bridge_journal_size_bytes", "journal"] > 0
     os.kill(instance.courier_pid(), signal.SIGKILL)
     wait_until(lambda: scraped(port)["falco_bridge_courier_restarts_total",] == 1, "the courier's restart")
     wait_until(lambda: ready(port), "the bridge to be ready again")
     assert instance.stop(bridge) == 0, instance.log
 
 
-def test_what_falco_says_of_itself_reaches_nobody_but_is_counted(instance: Instance) -> None:
+def test_internal_alerts_of_falco_are_counted_and_not_sent(instance: Instance) -> None:
     """By JSON and by text; the drops are logged once, and a route that asks for them gets them."""
     port = free_port()
     routes = 'route "falco" { when source = internal and rule contains drop to ops }\notherwise { to archive }\n'
@@ -308,7 +308,7 @@ def test_what_falco_says_of_itself_reaches_nobody_but_is_counted(instance: Insta
 
 def test_status_tells_a_person_what_matters(instance: Instance) -> None:
     """Sources that are down with the remedy, routes, channels, drops; nothing that moves a terminal's cursor."""
-    sources = [{"socket": "in.sock"}, {"grpc": "unix:nobody.sock"}]
+    sources = [{"socket": "in.sock"}, {"grpc": "unix:missing.sock"}]
     instance.configure('route "noise" { when rule = b drop }\notherwise { to archive }\n', CHANNELS, sources=sources)
     bridge = start(instance)
     node = "node\x1b[2J"
@@ -333,10 +333,10 @@ def test_status_tells_a_person_what_matters(instance: Instance) -> None:
     assert re.search(r"^rejected +1; 1 in the quarantine", said, re.MULTILINE)
     problems = said.partition("\n\n")[0]
     assert re.search(r"^\d problems:$", problems, re.MULTILINE)
-    assert re.search(r"^  source unix:nobody\.sock .*there is no socket", problems, re.MULTILINE)
+    assert re.search(r"^  source unix:missing\.sock .*there is no socket", problems, re.MULTILINE)
     assert re.search(r"^  node node\\x1b\[2J: Falco dropped 1 events; alerts may be missing$", problems, re.MULTILINE)
     assert re.search(r"^socket:in\.sock +up ", said, re.MULTILINE)
-    assert re.search(r"^unix:nobody\.sock .*DOWN .*nobody\.sock", said, re.MULTILINE)
+    assert re.search(r"^unix:missing\.sock .*DOWN .*missing\.sock", said, re.MULTILINE)
     assert re.search(r"^noise +1 dropped$", said, re.MULTILINE)
     assert re.search(r"^otherwise +1 unmatched$", said, re.MULTILINE)
     assert re.search(r"^archive +\S+ +0 ", said, re.MULTILINE)

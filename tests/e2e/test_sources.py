@@ -1,4 +1,4 @@
-"""Every source, from a real process to a real channel: what was acknowledged is in the journal, whatever is killed."""
+"""Every source, from a real process to a real channel: what was acknowledged is in the journal, also after kills."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def post_for_ever(port: int, acknowledged: list[int], stop: threading.Event, num
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("form", ["plain", "container"])
 def test_a_killed_bridge_reads_a_file_on_without_repeating_or_missing_a_line(form: str, instance: Instance) -> None:
-    """SIGKILL at any moment, by a file that is written and rotated all the while, also several times while nobody looks.
+    """SIGKILL at any moment, by a file that is written and rotated all the while, also several times between two scans.
 
     The alerts have no time: a line that was read twice would be kept twice.
     """

@@ -251,7 +251,7 @@ def test_tests_are_run_from_a_route_and_failures_shown_until_the_next_change(tmp
         await editor.until(lambda: any(each.source == "falco-bridge test" for each in editor.shown("pages.route")))
         assert [each.message for each in editor.messages] == ["tests: 1 passed, 1 failed"]
         found = [each for each in editor.shown("pages.route") if each.source == "falco-bridge test"]
-        editor.change("pages.route", text.replace("to    secops", "to    nobody"))
+        editor.change("pages.route", text.replace("to    secops", "to    missing"))
         await editor.until(lambda: not any(each.source == "falco-bridge test" for each in editor.shown("pages.route")))
         await client.workspace_execute_command_async(run)
         await editor.until(lambda: len(editor.messages) == 2)

@@ -318,7 +318,7 @@ def test_a_reader_notices_that_a_segment_was_written_again(journal: Journal) -> 
     assert [each.covered.last for each in reader.segments()] == [3, 5]
 
 
-def test_an_indexer_goes_on_where_another_one_stopped(journal: Journal) -> None:
+def test_an_indexer_continues_where_another_one_stopped(journal: Journal) -> None:
     """A restart of the bridge does not begin a new segment."""
     fill(journal, 2)
     index_all(journal)

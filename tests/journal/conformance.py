@@ -235,7 +235,7 @@ class OrderConformance(Base):
         assert claimed(journal, Capacity(9), 500) == [[".0"]]
 
     def test_a_channel_in_strict_order_has_one_key_for_each_route(self, journal: Journal) -> None:
-        """Whatever the incident."""
+        """For any incidents."""
         of_two = [entry(number, "chat", route=route, incident=f"i{number}", ordered=True) for number, route in
                   enumerate("aab")]  # fmt: skip
         journal.alerts.append("falco", 0, of_two)
@@ -291,7 +291,7 @@ class OrderConformance(Base):
         assert claimed(journal, Capacity(5), 2) == [["a2"]]
 
     def test_dead_letters_of_one_key_are_retried_in_order(self, journal: Journal) -> None:
-        """Before those that wait, in whatever order they are named."""
+        """Before those that wait, named in any order."""
         journal.alerts.append("falco", 0, [entry(number, "chat", route="a", ordered=True) for number in range(4)])
         journal.deliveries.settle([settlement(number, DeliveryState.DEAD) for number in (1, 2, 3)])
         assert journal.dead_letters.retry([3, 1, 2], 1) == [1, 2, 3]
@@ -316,7 +316,7 @@ class OrderConformance(Base):
     def test_every_key_is_delivered_in_order(
         self, engines: Engines, routes: str, sends: int, batch_size: int, seed: int
     ) -> None:
-        """Whatever fails and is tried again."""
+        """For any failures and retries."""
         chance, now_ns = random.Random(seed), 0
         arrived: dict[str, list[int]] = {}
         with closing(engines().open_for_router()) as journal:

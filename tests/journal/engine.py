@@ -18,7 +18,7 @@ class Engine:
     open_to_write: Callable[[], Journal]
     open_to_read: Callable[[], Journal]
     full: Callable[[], AbstractContextManager[Journal]]
-    """A journal for a writer on a full disk: it can be read, and whatever it writes fails."""
+    """A journal for a writer on a full disk: it can be read, and every write fails."""
     open_code: str
     """A Python expression that opens it for a writer, for other processes."""
     settled: Callable[[], None] = lambda: None

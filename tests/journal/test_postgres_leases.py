@@ -143,7 +143,7 @@ def test_a_member_that_was_taken_for_dead_writes_nothing(
 def test_what_a_transaction_depends_on_is_not_taken_over_before_it_ends(
     table: Callable[..., PostgresLeases], location: DatabaseLocation
 ) -> None:
-    """Nobody waits: it is skipped meanwhile, and its member renews its lease beside the transaction."""
+    """No other member waits: it is skipped meanwhile, and its member renews its lease beside the transaction."""
     one, two = table("one"), table("two")
     tokens = one.take(CHANNEL, COURIER, ["a"]).tokens
     with database(location) as writer:
@@ -155,7 +155,7 @@ def test_what_a_transaction_depends_on_is_not_taken_over_before_it_ends(
         assert two.take(CHANNEL, COURIER, ["a"]).tokens == {"a": 2}
 
 
-def test_a_member_that_is_frozen_in_a_transaction_blocks_nobody_for_long(
+def test_a_member_that_is_frozen_in_a_transaction_blocks_others_only_for_a_short_time(
     table: Callable[..., PostgresLeases], location: DatabaseLocation
 ) -> None:
     """The database ends its session. Its call may be repeated, and is refused then."""

@@ -49,7 +49,7 @@ def connection(location: DatabaseLocation) -> Iterator[PgConnection]:
 
 
 def test_what_expands_is_applied_and_what_contracts_waits_for_an_operator(connection: PgConnection) -> None:
-    """The first one makes an empty journal, whatever it is."""
+    """Whichever comes first creates an empty journal."""
     assert apply(connection, "db", contract=False, migrations=[FIRST]) == (0, 1)
     assert apply(connection, "db", contract=False, migrations=[FIRST, EXPANDS, CONTRACTS]) == (1, 2)
     assert read_format(connection) == Format(2, 1, 1)

@@ -208,7 +208,7 @@ def test_a_reader_needs_no_lock(tmp_path: Path) -> None:
 
 
 def test_a_journal_whose_creation_was_interrupted_does_not_exist_yet(tmp_path: Path) -> None:
-    """A reader is told so; the next bridge creates it."""
+    """A reader gets this error; the next bridge creates it."""
     path = tmp_path / "j.db"
     with closing(sqlite3.connect(path)) as started:
         started.execute("PRAGMA journal_mode = WAL")

@@ -161,7 +161,7 @@ def test_a_writer_that_does_not_finish_is_reported(
 
 
 def test_transactions_in_a_row_do_not_switch_how_locks_are_waited_for(path: Path) -> None:
-    """A query outside of one switches back: SQLite waits for whoever restores the log. One inside leaves it alone."""
+    """A query outside of one switches back: SQLite waits for the connection that restores the log. One inside leaves it alone."""
     with closing(connect(path)) as connection:
         opened, statements = Database(connection, path), list[str]()
         with opened.transaction():

@@ -98,7 +98,7 @@ def test_a_router_upgrades_an_older_format(path: Path, version: int) -> None:
         assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
 
 
-def test_an_upgraded_journal_goes_on_where_it_was(path: Path) -> None:
+def test_an_upgraded_journal_continues_where_it_was(path: Path) -> None:
     """Deliveries keep their order keys, released ones included; new rows follow the old ones."""
     with closing(open_for_router(path)) as journal:
         journal.alerts.append("file", 1000, [entry(9, "chat", route="otherwise", ordered=True)], (), {"f": "line 9"})

@@ -16,7 +16,7 @@ TEMPLATE = "https://logs.example:8443/a/%pod/b?u=%user&x=%%41#%toupper(user)"
 
 @given(st.text(max_size=400), st.text(max_size=400) | st.sampled_from(sorted(CORPUS.values())))
 def test_host_and_parts_are_those_of_the_route(pod: str, user: str) -> None:
-    """Whatever the values are: scheme, host, the number of path segments and the query's names stay."""
+    """For any values: scheme, host, the number of path segments and the query's names stay."""
     url = Link("x", TEMPLATE).filled({"pod": pod, "user": user}.get)
     if url is None:
         return

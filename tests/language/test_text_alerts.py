@@ -78,7 +78,7 @@ def test_completed_text_alerts_equal_those_by_grpc(name: str) -> None:
     assert completed >= 2
 
 
-def test_falcos_words_about_itself_are_read_in_full() -> None:
+def test_internal_messages_of_falco_are_decoded_completely() -> None:
     """A metrics snapshot is equal by text and by gRPC, except for the day. A part of one is not recognized."""
     lines = [body for body in http_bodies("metrics_text") if b"metrics snapshot" in body]
     by_text = [found for line in lines if isinstance(found := decode_text(line, 10**18), Alert)]

@@ -353,7 +353,7 @@ def test_nats_keeps_server_login_and_the_depth_of_the_subject(values: dict[str, 
 
 
 def test_mqtt_keeps_broker_topic_and_login(tmp_path: Path) -> None:
-    """Messages are acknowledged, whatever QoS was."""
+    """Messages are acknowledged, for any QoS of the config."""
     given = {
         "broker": "ssl://mqtt:8883",
         "topic": "a/b",

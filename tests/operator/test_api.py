@@ -99,9 +99,9 @@ def problem(answer: tuple[int, Any, bytes], status: int) -> str:
     """The sentence of an answer that must be a problem with that status."""
     assert answer[0] == status, answer
     assert answer[1]["content-type"] == "application/problem+json"
-    told = msgspec.json.decode(answer[2], type=Problem)
-    assert told.status == status
-    return told.detail
+    shown = msgspec.json.decode(answer[2], type=Problem)
+    assert shown.status == status
+    return shown.detail
 
 
 # Requests and answers
@@ -147,8 +147,8 @@ def test_a_wrong_request_is_a_problem_and_the_next_is_answered(
 
 def test_a_body_must_be_declared_as_json(api: Path) -> None:
     """A form of another site cannot send that type."""
-    told = problem(ask_unix(api, "POST", "/echo", b'{"number": 7}', Content_Type="text/plain"), 415)
-    assert "Content-Type: application/json" in told
+    shown = problem(ask_unix(api, "POST", "/echo", b'{"number": 7}', Content_Type="text/plain"), 415)
+    assert "Content-Type: application/json" in shown
 
 
 def test_a_refusal_and_a_fault_are_problems(api: Path) -> None:
@@ -227,7 +227,7 @@ def test_tcp_requires_the_token(tcp: int, target: str) -> None:
     assert json.loads(ask_tcp(tcp, "GET", "/echo/7", **TOKEN)[2])["actor"] == "token from 127.0.0.1"
 
 
-def test_a_listener_without_a_token_answers_nobody() -> None:
+def test_a_listener_without_a_token_answers_no_request() -> None:
     """An empty token is no token."""
     listener = ServedSockets(tcp_sockets(), api_app(TEST_OPERATIONS, Access(Guard())))
     with served(listener):
@@ -245,8 +245,8 @@ def test_tcp_checks_host_and_origin(tcp: int) -> None:
     own = f"localhost:{tcp}"
     assert ask_tcp(tcp, "GET", "/echo/7", Host=own, Origin=f"http://{own}", **TOKEN)[0] == 200
     for origin in ("http://evil.example", "null", "http://localhost:1", "http://localhost"):
-        told = problem(ask_tcp(tcp, "GET", "/echo/7", Host=own, Origin=origin, **TOKEN), 403)
-        assert "other origins" in told, origin
+        shown = problem(ask_tcp(tcp, "GET", "/echo/7", Host=own, Origin=origin, **TOKEN), 403)
+        assert "other origins" in shown, origin
 
 
 # The operations of a bridge
@@ -305,12 +305,12 @@ def got(path: Path, target: str) -> Any:
 
 def test_status_puts_problems_first(bridge: tuple[Path, list[str]]) -> None:
     """The failing channel before the dead letters."""
-    told = got(bridge[0], "/status")
-    assert [each["subject"] for each in told["problems"]] == ["channel a", "channel a"]
-    assert "failed 3 times in a row: HTTP 503" in told["problems"][0]["text"]
-    assert told["problems"][1]["text"] == "7 dead letters"
-    (channel,) = told["channels"]
-    assert (channel["circuit"], channel["dead_letters"], told["quarantined"]) == ("open", 7, 7)
+    shown = got(bridge[0], "/status")
+    assert [each["subject"] for each in shown["problems"]] == ["channel a", "channel a"]
+    assert "failed 3 times in a row: HTTP 503" in shown["problems"][0]["text"]
+    assert shown["problems"][1]["text"] == "7 dead letters"
+    (channel,) = shown["channels"]
+    assert (channel["circuit"], channel["dead_letters"], shown["quarantined"]) == ("open", 7, 7)
 
 
 def test_lists_come_in_pages(bridge: tuple[Path, list[str]]) -> None:
@@ -329,8 +329,8 @@ def test_lists_come_in_pages(bridge: tuple[Path, list[str]]) -> None:
 
 def test_one_dead_letter_is_shown_with_its_attempts(bridge: tuple[Path, list[str]]) -> None:
     """And one that is not there is a problem."""
-    told = got(bridge[0], "/dead-letters/3")
-    assert (told["reason"], told["status"], len(told["tried"])) == ("no such field", 400, 1)
+    shown = got(bridge[0], "/dead-letters/3")
+    assert (shown["reason"], shown["status"], len(shown["tried"])) == ("no such field", 400, 1)
     assert "there is no dead letter 99" in problem(ask_unix(bridge[0], "GET", f"{PREFIX}/dead-letters/99"), 404)
     assert "not in the quarantine" in problem(ask_unix(bridge[0], "GET", f"{PREFIX}/quarantine/99"), 404)
 
@@ -392,8 +392,8 @@ def test_an_unreadable_journal_is_a_problem_and_status_still_answers(
     for suffix in ("", "-wal", "-shm"):
         journal.with_name(journal.name + suffix).unlink(missing_ok=True)
     assert got(bridge[0], "/status")["problems"]
-    told = problem(ask_unix(bridge[0], "GET", f"{PREFIX}/dead-letters"), 503)
-    assert "no bridge has run with it yet" in told or "journal" in told
+    shown = problem(ask_unix(bridge[0], "GET", f"{PREFIX}/dead-letters"), 503)
+    assert "no bridge has run with it yet" in shown or "journal" in shown
 
 
 # The description

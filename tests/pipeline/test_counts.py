@@ -74,7 +74,7 @@ def test_a_histogram_counts_up_to_each_bound() -> None:
 
 
 def test_an_alert_without_a_priority_or_time_is_counted_and_logged_once_a_source() -> None:
-    """It is taken as Warning, received now; nobody else would notice."""
+    """It is taken as Warning, received now; the counter is the only sign of it."""
     counts = Counts()
     bodies = [
         b'{"rule": "r", "output_fields": {"n": "%d"}}',

@@ -52,7 +52,7 @@ def deliveries(location: DatabaseLocation) -> int:
         return journal.deliveries.undelivered()
 
 
-def test_a_silence_acts_on_every_bridge(location: DatabaseLocation) -> None:
+def test_a_silence_applies_at_every_bridge(location: DatabaseLocation) -> None:
     """So does its end. Each bridge lists it, with its author."""
     number = 0
     with bridge(location) as (_, one), bridge(location) as (intake, other):

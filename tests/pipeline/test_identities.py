@@ -67,7 +67,7 @@ def test_another_spelling_keeps_the_state_and_another_duration_does_not(tmp_path
     assert run(path, "throttle 2 per 61m by user.name", 3) == 1
 
 
-def test_what_is_no_duration_stays() -> None:
+def test_a_text_that_is_no_duration_is_not_changed() -> None:
     """Words, numbers, and the digest of a condition, even if it looks like a duration."""
     assert canonical_text("unless - 60m - - - 0000060m") == "unless - 1h - - - 0000060m"
     assert canonical_text("throttle 60 1000ms - - - by a.b") == "throttle 60 1s - - - by a.b"

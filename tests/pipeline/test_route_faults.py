@@ -64,7 +64,7 @@ def claimed(journal: Journal) -> dict[str, list[tuple[str, ...]]]:
 def test_a_route_that_fails_costs_no_other_route_its_notification(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The alert is stored with the reason, the failure is counted, and the route's channel is told once."""
+    """The alert is stored with the reason, the failure is counted, and the route's channel is notified once."""
 
     def fail(*_arguments: object) -> None:
         raise ZeroDivisionError

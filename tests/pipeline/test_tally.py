@@ -21,7 +21,7 @@ def _write(*entries: Entry) -> Write:
     return Write("http", _NOW_NS, entries)
 
 
-def test_whoever_reads_gets_everything_that_was_committed() -> None:
+def test_a_read_includes_everything_that_was_committed() -> None:
     """After each commit of one alert, and after one of many."""
     tally = Tally()
     for number in range(1, 40):

@@ -52,7 +52,7 @@ def test_a_text_alert_is_completed_decided_and_redacted() -> None:
 
 
 def test_completing_changes_neither_a_completed_alert_nor_one_without_a_known_rule() -> None:
-    """So intake may complete whatever a source hands over."""
+    """So intake may complete any alert of a source."""
     router = Router(program_of('route "r" { to x }'), {}, rules())
     completed = router.complete(text_alert())
     assert router.complete(completed) is completed

@@ -89,9 +89,7 @@ def test_a_timer_sends_a_digest_about_earlier_alerts() -> None:
     assert [each.id for each in router.incidents(state)] == [chat.context.incident]
 
 
-def test_an_acknowledged_incident_does_not_escalate_and_a_resolved_one_is_told_to_channels_that_know_incidents() -> (
-    None
-):
+def test_an_acknowledged_incident_does_not_escalate_and_incident_channels_are_notified_of_a_resolved_one() -> None:
     """By id or by the route's name."""
     program = remembering(LIMITED, Throttle("t", 1, MINUTE), escalations=(Escalation("boss", 5 * MINUTE),))
     router, state = (

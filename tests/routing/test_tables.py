@@ -96,7 +96,7 @@ def test_a_sender_cannot_choose_a_column() -> None:
 
 @given(st.dictionaries(st.sampled_from(["k8s.ns.name", "proc.name", "owners.channel"]), st.text(max_size=8)))
 def test_only_channels_of_the_table_and_of_else_are_chosen(fields: dict[str, str]) -> None:
-    """Whatever an alert contains, and also if it was not completed."""
+    """For any alert, also one that was not completed."""
     routes = router('route "r" { to owners.channel else secops }')
     for each in (alert(fields=fields), routes.complete(alert(fields=fields))):
         chosen = {notification.channel for notification in routes.step(State(), each, 0).notifications}

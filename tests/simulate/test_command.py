@@ -43,7 +43,7 @@ def read(address: str, enough: int) -> list[Alert]:
     return found
 
 
-def test_a_loop_tells_every_alert_anew(tmp_path: Path) -> None:
+def test_a_loop_sends_every_alert_with_a_new_time(tmp_path: Path) -> None:
     """With its own time again it would be a duplicate."""
     with simulate("--loop", "--rate", "2000", "--listen", "unix:f.sock", cwd=tmp_path) as process:
         try:

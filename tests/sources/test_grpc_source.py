@@ -68,7 +68,7 @@ def test_the_core_is_configured_before_it_starts() -> None:
 
 
 def test_batches_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the length of Falco's queue. Their age, which bounds them first on a busy machine, is not tested here."""
+    """For any length of Falco's queue. Their age, which bounds them first on a busy machine, is not tested here."""
     monkeypatch.setattr(gathering, "MAX_AGE_SECONDS", 60.0)
     with StandInFalco(f"unix:{tmp_path}/f.sock") as falco:
         falco.put(*(ALL[:1] * 2500))
@@ -314,6 +314,6 @@ def test_a_wrong_address_has_its_own_message(tmp_path: Path) -> None:
         ("recvmsg:Connection reset by peer", "Falco disconnected"),
     ],
 )
-def test_a_rejected_handshake_is_told_from_a_disconnect(details: str, words: str) -> None:
+def test_a_rejected_handshake_is_distinguished_from_a_disconnect(details: str, words: str) -> None:
     """By gRPC's messages for an untrusted certificate and for a Falco that was killed."""
     assert words in describe_failure("127.0.0.1:5060", grpc.StatusCode.UNAVAILABLE, details)

@@ -1,4 +1,4 @@
-"""Senders that are slow, confused or mean: each gets its answer, and nobody else waits for it or loses by it."""
+"""Slow, broken and hostile senders: each gets its answer, and other senders neither wait nor lose alerts."""
 
 from __future__ import annotations
 
@@ -167,13 +167,13 @@ def test_a_sender_that_sends_no_handshake_is_disconnected(tmp_path: Path) -> Non
         https.close()
         assert len(taken.alerts) == 1
         assert "2 TLS handshakes failed" in made.state()[0].detail
-    (told,) = [each for each in logs if each.get("problem") == "HTTP_REQUEST"]
-    assert "https://" in told["remedy"]
-    assert (told["listening"], told["peer"]) == (f"127.0.0.1:{made.port}", "127.0.0.1")
+    (logged,) = [each for each in logs if each.get("problem") == "HTTP_REQUEST"]
+    assert "https://" in logged["remedy"]
+    assert (logged["listening"], logged["peer"]) == (f"127.0.0.1:{made.port}", "127.0.0.1")
 
 
 def test_half_closed_senders_hear_their_answer(at_work: tuple[HttpSource, Collector]) -> None:
-    """Also one that closed too early: it is told."""
+    """Also one that closed too early: it is logged."""
     made, taken = at_work
     for data, status in ((GOOD, b"200"), (GOOD + GOOD, b"200"), (GOOD[:-1], b"400"), (b"", b"")):
         with connected(made.port) as connection:
@@ -274,7 +274,7 @@ def test_answers_keep_the_order_of_their_requests() -> None:
     assert b"pong" in answer
 
 
-def test_answers_that_nobody_reads_are_bounded(at_work: tuple[HttpSource, Collector]) -> None:
+def test_unread_answers_are_bounded(at_work: tuple[HttpSource, Collector]) -> None:
     """A sender that only sends is not read on."""
     made, _ = at_work
     with connected(made.port) as connection:
@@ -287,7 +287,7 @@ def test_answers_that_nobody_reads_are_bounded(at_work: tuple[HttpSource, Collec
 
 
 def test_a_fault_in_one_request_costs_that_request_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Told in the log, answered with 500; batches with it are taken one by one."""
+    """It is logged and answered with 500; the requests of its batch are committed one by one."""
     poison = json.dumps({"rule": "poison", "time": "2026-01-01T00:00:00Z"}).encode()
 
     def refuse(batch: Batch) -> None:
@@ -374,7 +374,7 @@ def mangled(draw: st.DrawFn) -> bytes:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(data=mangled(), cut=st.integers(1, 200))
-def test_mangled_requests_over_a_real_socket_cost_nobody_else(
+def test_mangled_requests_over_a_real_socket_do_not_affect_other_senders(
     data: bytes, cut: int, at_work: tuple[HttpSource, Collector]
 ) -> None:
     """Each is answered or hung up on; the next sender is served, and no place stays taken."""
@@ -394,8 +394,8 @@ def test_mangled_requests_over_a_real_socket_cost_nobody_else(
     assert made._unfinished == 0
 
 
-def test_a_fault_of_the_committer_ends_the_source_which_can_be_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for ever; it listens at the same port again."""
+def test_a_fault_of_the_committer_ends_the_source_which_can_be_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No sender waits for ever; it listens at the same port again."""
     made, taken = source(), Collector()
     raised: list[Exception] = []
 

@@ -14,7 +14,7 @@ from tests.sources.test_http_hostile import GOOD, connected
 from tests.sources.test_http_source import source
 
 
-class Nobody:
+class UnsentConnection:
     """A connection whose responses are not sent."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Nobody:
 
 
 def request(size: int = 10) -> PendingRequest:
-    return PendingRequest(b"x" * size, b"identity", Response(Nobody(), "POST", first=True, last=False))
+    return PendingRequest(b"x" * size, b"identity", Response(UnsentConnection(), "POST", first=True, last=False))
 
 
 def test_requests_of_one_turn_are_passed_on_together_and_in_order() -> None:
@@ -95,7 +95,7 @@ def test_gathering_ends_however_short_its_time_is() -> None:
 
 
 def test_requests_beyond_the_memory_are_refused_until_there_is_room() -> None:
-    """One request always fits, whatever its size."""
+    """One request of any size always fits."""
 
     async def scenario() -> None:
         pending = PendingRequests(HttpLimits(held=10_000), asyncio.get_running_loop())

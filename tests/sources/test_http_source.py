@@ -1,4 +1,4 @@
-"""What Falco posts is taken once it is committed; whatever else comes is answered, bounded, and costs nobody else."""
+"""Falco's posts are answered with 200 after the commit; other requests are answered, bounded, and affect no other sender."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def ask(port: int, method: str, path: str, body: bytes | None = None, **headers:
 
 
 def raw(port: int, data: bytes) -> bytes:
-    """Bytes as they are, and everything that comes back until the far side hangs up."""
+    """Bytes as they are, and the whole answer until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(data)
         answer = b""
@@ -120,7 +120,7 @@ def test_while_the_disk_takes_nothing_alerts_are_held_and_said_to_be() -> None:
 
 
 def test_bodies_of_every_shape(at_work: tuple[HttpSource, Collector]) -> None:
-    """Arrays, a line each, gzip; a bad piece costs itself only, and is kept aside."""
+    """Arrays, a line each, gzip; only the bad piece is quarantined."""
     made, taken = at_work
     many = b"\n".join(json.dumps({"rule": f"r{n}"}).encode() for n in range(3))
     array = json.dumps([{"rule": "a"}, {"rule": "b"}]).encode()
@@ -138,7 +138,7 @@ def test_bodies_of_every_shape(at_work: tuple[HttpSource, Collector]) -> None:
 
 
 def test_what_is_asked_besides(at_work: tuple[HttpSource, Collector]) -> None:
-    """Health for falcosidekick's users; other methods are told what to do."""
+    """Health for falcosidekick's users; the answer to other methods says what to do."""
     made, _ = at_work
     assert ask(made.port, "GET", "/ping") == (200, "pong\n")
     assert ask(made.port, "GET", "/healthz") == (200, '{"status": "ok"}\n')
@@ -296,14 +296,14 @@ def post_securely(port: int, context: ssl.SSLContext) -> int:
         return connection.getresponse().status
 
 
-def test_a_port_that_is_taken_is_told() -> None:
+def test_a_port_that_is_in_use_is_reported() -> None:
     """Before the bridge starts."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SetupError, match="the port is free"):
         HttpSource("http", "127.0.0.1", taken.getsockname()[1], Guard())
 
 
 def stopped_amid_a_commit(made: HttpSource, taken: Collector) -> list[tuple[int, str]]:
-    """The answers to one who posts while the source is told to stop."""
+    """The answers to a sender that posts while the source is stopped."""
     answers: list[tuple[int, str]] = []
     taken.hold.clear()
     with running(made, taken):
@@ -352,7 +352,7 @@ def test_being_asked_again_while_it_hangs_up_leaves_nothing_half_done() -> None:
     def run() -> None:
         try:
             made.run(Collector())
-        except BaseException as error:  # noqa: BLE001  # told below
+        except BaseException as error:  # noqa: BLE001  # asserted below
             faults.append(error)
 
     made._close_connections = asked_again  # type: ignore[method-assign]
@@ -367,7 +367,7 @@ def test_being_asked_again_while_it_hangs_up_leaves_nothing_half_done() -> None:
 
 
 def test_cancelling_counts_what_was_not_committed() -> None:
-    """And lets go at once."""
+    """And returns at once."""
     made, taken = source(), Collector()
     taken.hold.clear()
     with running(made, taken):
@@ -383,13 +383,13 @@ def try_asking(port: int) -> None:
     try:
         ask(port, "POST", "/", ALERT)
     except (http.client.HTTPException, OSError):
-        return  # it was let go
+        return  # it was aborted
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 400))
 def test_mutated_bodies_never_crash_and_cost_no_neighbour(junk: bytes, at: int) -> None:
-    """A good alert before and after whatever it is."""
+    """A good alert before and after the mutated part."""
     at = min(at, len(ALERT))
     broken = ALERT[:at] + junk.replace(b"\n", b"") + ALERT[at:]
     payload = read_body(b"\n".join([ALERT, broken, ALERT]), 0)

@@ -154,7 +154,7 @@ def test_a_busy_processor_is_not_taken_for_a_full_disk() -> None:
     assert not [each for each in logs if "held in memory" in each["event"]]
 
 
-def test_waiting_is_told_from_computing() -> None:
+def test_waiting_is_distinguished_from_computing() -> None:
     """By the CPU time of the committing thread."""
     current, computed, end = StuckCommit(), threading.Event(), threading.Event()
 

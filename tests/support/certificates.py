@@ -1,4 +1,4 @@
-"""Certificates for mutual TLS, made anew for each test run: an authority, a server's and a client's."""
+"""Certificates for mutual TLS, made for each test run: an authority, a server's and a client's."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_nothing_is_taken_while_traces_are_off(tracer: Tracer, exporter: Collect
     assert (tracer.has_room, tracer.sample, exporter.spans) == (False, 0.0, [])
 
 
-def test_a_collector_that_hangs_stops_nobody(tracer: Tracer, exporter: Collecting) -> None:
+def test_a_collector_that_hangs_blocks_no_process(tracer: Tracer, exporter: Collecting) -> None:
     """The queue fills up, further spans are dropped and counted, and what is queued arrives later."""
     exporter.gate.clear()
     tracer.use(SETTINGS)

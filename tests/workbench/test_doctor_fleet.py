@@ -100,7 +100,7 @@ route "plain" { to chat }
 
 
 def test_roles_that_no_bridge_or_only_one_has_are_found() -> None:
-    """What nobody can do is not reported as without an owner besides."""
+    """A role that no bridge has is not also reported as partitions without an owner."""
     found = texts((ONE[0], TWO[1]))
     assert (Gravity.WARNING, "fleet: only bridge two has the role `courier`; no other one replaces it") in found
     found = texts((process("one", "router", "intake"), process("two", "router", "intake")))

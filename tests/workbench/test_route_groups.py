@@ -103,7 +103,7 @@ def test_one_channel_gets_one_message_from_all_groups(tmp_path: Path) -> None:
 
 
 def test_the_tests_of_a_group_see_its_own_notifications(tmp_path: Path) -> None:
-    """With their own names of routes, whatever other groups send."""
+    """With their own names of routes, independently of other groups."""
     loaded = config(tmp_path)
     found = load_routes(loaded.routes, loaded.known)
     (case,) = found.checked.tests

@@ -118,7 +118,7 @@ class AlertmanagerChannel:
 
 
 def _labels(delivery: Delivery) -> dict[str, str]:
-    """What identifies the alert: the incident, whatever its alerts say, or the alert's own labels."""
+    """What identifies the alert: the incident, for any of its alerts, or the alert's own labels."""
     alert, notification = delivery.alert, delivery.notification
     if incident := incident_of(delivery):
         route = label_value(notification.routes[0])

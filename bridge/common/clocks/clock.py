@@ -67,8 +67,8 @@ class Step:
 class Timeline:
     """Nanoseconds since the epoch without jumps: between two calls of ``take_step`` only monotonic time passes.
 
-    Whoever stores times calls ``take_step`` before each decision, and moves what it has stored by the step. Then a step
-    of the clock is neither an age nor a wait. Used by one thread at a time.
+    A caller that stores times calls ``take_step`` before each decision, and moves its stored times by the step. Then a
+    step of the clock neither ages nor delays anything. Used by one thread at a time.
     """
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK, *, follows_drift: bool = False) -> None:

@@ -8,7 +8,7 @@ from bridge.operator.model.status import ChannelStatus, SourceStatus, Status, St
 
 _MOST_LISTED = 100
 _ENOUGH = 10
-"""Writes of shells from which Falco's settings can be told."""
+"""Writes of shells that are needed to recognize Falco's settings."""
 _CUT = 50
 """One write in so many is cut where lines are long."""
 

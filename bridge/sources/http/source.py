@@ -324,7 +324,7 @@ class HttpSource:
         For several, waking it costs less than their writes would cost while both threads run.
         """
         request, reply = answers[0]
-        self._committed.append(answers)  # first: whoever has the answer may ask how many are not committed
+        self._committed.append(answers)  # first: a sender with the answer may ask how many are not committed
         is_sent = len(answers) == 1 and reply.status < _FIRST_ERROR and request.response.send(reply)
         if not is_sent:
             self._call_soon(self._settle)

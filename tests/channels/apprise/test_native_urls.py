@@ -127,6 +127,6 @@ def test_a_plus_sign_stays_one(services: FarSide) -> None:
         ("nothingatall://h", "docs/channels.md lists the native schemes"),
     ],
 )
-def test_an_unknown_scheme_is_reported_with_the_way_out(url: str, way_out: str) -> None:
+def test_an_unknown_scheme_is_reported_with_a_remedy(url: str, way_out: str) -> None:
     """Also those that other tools write with a + before the transport."""
     assert way_out in str(problem_with(url))

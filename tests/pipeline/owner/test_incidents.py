@@ -94,7 +94,7 @@ def test_any_member_changes_what_others_own(location: DatabaseLocation) -> None:
         assert fleet.connection.execute("SELECT count(*) FROM requests").fetchone() == (0,)
 
 
-def test_without_an_owner_it_says_so(location: DatabaseLocation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_owner_is_reported(location: DatabaseLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet_incidents, "_ANSWER_SECONDS", 0.05)
     with fleet_of(location, ESCALATING) as fleet:
         open_some(fleet)

@@ -339,7 +339,7 @@ def test_with_joins_the_other_alert() -> None:
     assert bench.sent[0][1].values == {"audit.ka.user.name": "alice"}
 
 
-def test_with_waits_for_its_partner_and_goes_on_without_it() -> None:
+def test_with_waits_for_its_partner_and_passes_without_it() -> None:
     """Ten seconds by default."""
     join = With("", "audit", condition("rule = b"), 30 * SECOND, (Pair("k8s.pod.name", "ka.target.name"),))
     bench = Bench(join, title="%audit.ka.user.name opened a shell")
@@ -387,7 +387,7 @@ def test_state_survives_a_restart() -> None:
 
 
 def test_evicted_groups_are_sent_not_lost() -> None:
-    """A table that is full lets go of its longest unused key."""
+    """A full table evicts its longest unused key."""
     bench = Bench(Group("", POD), keys_per_table=2)
     for number in range(4):
         bench.event(number, k8s__pod__name=f"api-{number}")

@@ -1,4 +1,4 @@
-"""Each clause against its definition, told as plainly as possible: the whole past is kept and asked again every time."""
+"""Each clause against a naive definition of it, which stores the whole past and evaluates it again every time."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_the_third_step_is_missed_after_the_same_time(by: int, ahead: bool) -> N
     assert bench.lines() == [f"{by + 110:g}s single x1 #{first} names {named}"]
 
 
-def test_a_row_of_an_older_journal_goes_on() -> None:
+def test_a_row_of_an_older_journal_is_used() -> None:
     """Its deadlines are those of its event times; the attempt is still there when the early step is forgotten."""
     row = decode_row(OLDER_ROW)
     assert isinstance(row, Waiting)

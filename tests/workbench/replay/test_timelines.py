@@ -20,7 +20,7 @@ def counted(times: list[tuple[str, int]]) -> Timelines[str]:
 
 @given(TIMES, TIMES)
 def test_no_count_is_lost_and_the_buckets_are_few(some: list[tuple[str, int]], others: list[tuple[str, int]]) -> None:
-    """Whatever the times are, also when two runs are added."""
+    """For any times, also when two runs are added."""
     merged = counted(some)
     merged.merge(counted(others))
     for key in "ab":

@@ -73,7 +73,7 @@ def test_a_combination_is_narrowed_as_long_as_it_keeps_most(tmp_path: Path) -> N
 
 
 def test_no_alert_gets_or_loses_a_channel(tmp_path: Path) -> None:
-    """Alerts of one rule that notify other channels are told apart by their process, or the rule is left alone."""
+    """Alerts of one rule that notify other channels are distinguished by their process, or the rule gets no suggestion."""
     mixed = some(20, "exec", ns="a", proc="cat") + some(9, "exec", 50, ns="a", proc="rm")
     found = suggested(tmp_path, LIVE, mixed).found
     assert [each.noise.combination.process for each in found] == ["cat", "rm"]

@@ -1,7 +1,7 @@
 """How far the clock of the database was set, and which of its steps the stored times of a partition contain.
 
 No machine knows the time of another one without its clock. So each member notices a step by its own monotonic time, and
-the first one notes it. Whoever loads a partition moves its times by the steps that they do not contain.
+the first one notes it. A member that loads a partition moves its times by the steps that they do not contain.
 """
 
 from __future__ import annotations

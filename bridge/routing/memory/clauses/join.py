@@ -65,7 +65,7 @@ class JoinStage:
         return StageResult(tuple(self._joined(each.passage, seen) for each in met))
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
-        """Let go on what has waited long enough, and forget partners that are too old."""
+        """Pass on the alerts that have waited long enough, and remove partners that are too old."""
         row: Partners = table.get(key)  # type: ignore[assignment]
         passed = tuple(each.passage for each in row.held if each.until_ns <= now_ns)
         held = tuple(each for each in row.held if each.until_ns > now_ns)
@@ -74,7 +74,7 @@ class JoinStage:
         return StageResult(passed)
 
     def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:  # noqa: ARG002
-        """Let go on what was held, unjoined."""
+        """Pass on the held alerts, unjoined."""
         return StageResult(tuple(each.passage for each in row.held), Reason.STATE_EVICTED if row.held else None)
 
     def _fits(self, passage: Passage, event_ns: int, alert_id: str) -> bool:

@@ -56,7 +56,7 @@ class Stage(Protocol):
         """The timer of a row has fired. The row is still there; its timer is not."""
 
     def evict(self, table: Table, key: bytes, row: Any, now_ns: int) -> StageResult:
-        """The row was removed because the table is full: let go on what it held."""
+        """The row was removed because the table is full: pass on the alerts that it held."""
 
 
 class Watching(Stage, Protocol):

@@ -16,7 +16,7 @@ from tests.support.far_side import Answer, FarSide
 
 
 def test_a_batch_is_one_object_and_a_repeat_changes_nothing() -> None:
-    """The name has the prefix, the time and ids. The second attempt is told that the object exists."""
+    """The name has the prefix, the time and ids. The answer to the second attempt is that the object exists."""
     google = Google()
     with FarSide(google).serving() as server:
         url = f"gcs://alerts/falco?endpoint=http://127.0.0.1:{server.port}&storage-class=NEARLINE"

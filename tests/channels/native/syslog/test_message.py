@@ -1,4 +1,4 @@
-"""Syslog messages: valid after RFC 5424 whatever an alert contains, one line each, within the limit."""
+"""Syslog messages: valid after RFC 5424 for any alert, one line each, within the limit."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_kind_of_the_notification_is_the_message_id() -> None:
 @pytest.mark.parametrize("body", BODIES)
 @given(data=st.data())
 def test_any_alert_is_one_valid_message_of_one_line(body: str, data: st.DataObject) -> None:
-    """Whatever its texts are: no control character, and quotes and brackets do not end the structured data."""
+    """For any texts: no control character, and quotes and brackets do not end the structured data."""
     text = st.text(st.one_of(st.characters(), st.sampled_from('"]\\\n\r\0\x7f\x85\u2028 =|[<>')), max_size=40)
     words = [data.draw(text) for _ in range(6)]
     hostile = alert(
