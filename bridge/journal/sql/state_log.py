@@ -146,21 +146,20 @@ class StateLog:
         row = self._logged.popleft()
         self._changes -= row.changes
         self._bytes -= row.bytes
-        current: list[tuple[int, bytes]] = []
-        for clause, keys in row.keys:
-            latest = self._latest[clause]
-            current += [(clause, key) for key in keys if latest.get(key) == row.number]
-        if current:  # it is read only where something of it is still the latest
+        current = [
+            [place for place, number in enumerate(map(self._latest[clause].get, keys)) if number == row.number]
+            for clause, keys in row.keys
+        ]
+        if any(current):  # it is read only where something of it is still the latest
             self._apply(connection, row.number, current)
         connection.execute("DELETE FROM state_log WHERE number = ?", (row.number,))
 
-    def _apply(self, connection: Connection, number: int, current: Sequence[tuple[int, bytes]]) -> None:
-        """Move the latest changes of these clauses and keys."""
+    def _apply(self, connection: Connection, number: int, current: Sequence[Sequence[int]]) -> None:
+        """Move the latest changes: for each clause of the row the places of their keys."""
         (data,) = connection.execute("SELECT changes FROM state_log WHERE number = ?", (number,)).fetchone()
-        wanted = set(current)
         changes: dict[tuple[int, bytes], LoggedChange] = {}
-        for clause, keys, rows, due_ns in _groups(data):
-            for place in [place for place, key in enumerate(keys) if (clause, key) in wanted]:
+        for (clause, keys, rows, due_ns), places in zip(_groups(data), current, strict=False):  # none if it is damaged
+            for place in places:
                 changes[clause, keys[place]] = LoggedChange(clause, keys[place], bytes(rows[place]), due_ns[place])
         for clause, key in changes:
             del self._latest[clause][key]
