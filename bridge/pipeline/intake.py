@@ -342,7 +342,8 @@ class Intake:
         started = time.perf_counter()
         silences = self._silences.acting(now_ns)
         stored = self._lookup(fresh, silences.fields) if silences else none_stored
-        route = partial(router.route, self._state, now_ns=now_ns, silences=silences, stored=stored)
+        matched = router.match(fresh, now_ns)
+        route = partial(router.route, self._state, now_ns=now_ns, silences=silences, stored=stored, matched=matched)
         entries = self._writer.isolating(fresh, route, batch.source_name, rejected)
         if self._silences:
             self._judge(entries)

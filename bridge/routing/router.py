@@ -7,7 +7,7 @@ redacted alert that is stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -31,6 +31,9 @@ from bridge.routing.redaction import Redactor
 from bridge.routing.silences import NO_SILENCES, Silences, StoredAlert, none_stored
 from bridge.routing.state import State, Timer
 from bridge.routing.tables import Tables
+
+NOT_MATCHED: Mapping[str, tuple[int, ...]] = {}
+"""What ``Router.match`` returns where ``route`` matches."""
 
 
 class Router:
@@ -127,7 +130,21 @@ class Router:
         """
         if isinstance(cause, Timer):
             return self._in_order(self._wake(state, cause, now_ns, silences))
-        return self._in_order(self._decide(state, cause, None, now_ns, silences, stored))
+        matched = self._matcher.match(cause, now_ns)
+        if self.engine is None and not silences:
+            return self._in_order(decide(self.program, matched, cause))
+        turn = Turn(state, now_ns, silences.asked(cause, now_ns, stored))
+        return self._in_order(self._with_memory(turn, cause, self._redactor.alert(cause), matched))
+
+    def match(self, alerts: Sequence[Alert], now_ns: int) -> Mapping[str, tuple[int, ...]]:
+        """The routes that match alerts, by the id of the alert, for ``route``; nothing where that saves no time.
+
+        Matching and memory displace each other from the processor's caches, so a batch is matched before ``route``.
+        """
+        if self.engine is None or len(alerts) == 1:
+            return NOT_MATCHED
+        match = self._matcher.match
+        return {alert.id: match(alert, now_ns) for alert in alerts}
 
     def route(
         self,
@@ -136,14 +153,22 @@ class Router:
         now_ns: int,
         silences: Silences = NO_SILENCES,
         stored: StoredAlert = none_stored,
+        matched: Mapping[str, tuple[int, ...]] = NOT_MATCHED,
     ) -> Entry:
-        """What to store for an alert, as ``complete`` returned it: the redacted alert and what ``step`` decides."""
+        """What to store for an alert, as ``complete`` returned it: the redacted alert and what ``step`` decides.
+
+        ``matched`` is what ``match`` returned; an alert that is not in it is matched here.
+        """
         redacted = self._redactor.alert(alert)
-        if self.shared is None:
-            return Entry(redacted, self._in_order(self._decide(state, alert, redacted, now_ns, silences, stored)))
-        matched = self._matcher.match(alert, now_ns)
+        routes = matched.get(alert.id)
+        if routes is None:
+            routes = self._matcher.match(alert, now_ns)
+        if self.engine is None and not silences:
+            return Entry(redacted, self._in_order(decide(self.program, routes, alert)))
         turn = Turn(state, now_ns, silences.asked(alert, now_ns, stored))
-        entry = offer(self.program, self.shared, matched, (alert, redacted), turn, self._incident_channels)
+        if self.shared is None:
+            return Entry(redacted, self._in_order(self._with_memory(turn, alert, redacted, routes)))
+        entry = offer(self.program, self.shared, routes, (alert, redacted), turn, self._incident_channels)
         return msgspec.structs.replace(entry, routed=self._in_order(entry.routed))
 
     def take(
@@ -230,15 +255,8 @@ class Router:
         )
         return msgspec.structs.replace(routed, notifications=tuple(marked))
 
-    def _decide(
-        self, state: State, alert: Alert, redacted: Alert | None, now_ns: int, silences: Silences, stored: StoredAlert
-    ) -> Routed:
-        matched = self._matcher.match(alert, now_ns)
-        if self.engine is None and not silences:
-            return decide(self.program, matched, alert)
-        shown = redacted or self._redactor.alert(alert)
-        turn = Turn(state, now_ns, silences.asked(alert, now_ns, stored))
-        return decide_with_memory(self.program, self.engine, matched, (alert, shown), turn, self._incident_channels)
+    def _with_memory(self, turn: Turn, alert: Alert, redacted: Alert, matched: tuple[int, ...]) -> Routed:
+        return decide_with_memory(self.program, self.engine, matched, (alert, redacted), turn, self._incident_channels)
 
     def _wake(self, state: State, timer: Timer, now_ns: int, silences: Silences) -> Routed:
         if self.engine is None:

@@ -18,7 +18,7 @@ from bridge.journal.records import MemoryWrite
 from bridge.pipeline import writer as writer_module
 from bridge.pipeline.intake import Intake
 from bridge.routing import Entry
-from bridge.routing.router import Router
+from bridge.routing.router import NOT_MATCHED, Router
 from bridge.routing.silences import NO_SILENCES, Silences, StoredAlert, none_stored
 from bridge.routing.state import State
 from bridge.sources.contract import Aborted, Batch
@@ -43,11 +43,12 @@ class CountingRouter(Router):
         now_ns: int,
         silences: Silences = NO_SILENCES,
         stored: StoredAlert = none_stored,
+        matched: Mapping[str, tuple[int, ...]] = NOT_MATCHED,
     ) -> Entry:
         self.decided.append(alert.id)
         if alert.rule == "poison":
             raise ZeroDivisionError
-        return super().route(state, alert, now_ns, silences, stored)
+        return super().route(state, alert, now_ns, silences, stored, matched)
 
 
 def alert(rule: str, number: int) -> Alert:

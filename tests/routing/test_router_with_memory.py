@@ -63,6 +63,19 @@ def test_a_channel_gets_one_notification_of_all_routes_that_let_the_alert_throug
     assert second.decisions[1].detail == "1 sent since 12:00, next at 12:01, 1 held back"
 
 
+def test_a_batch_that_is_matched_first_is_decided_like_single_alerts() -> None:
+    """Also an alert that ``match`` was not asked about."""
+    program = remembering('route "plain" { when evt.num = 1 to chat }\n' + LIMITED, Throttle("t", 2, MINUTE))
+    alerts = [shell(number) for number in range(4)]
+    router, state = Router(program, {}), State()
+    singly = [router.route(state, each, at(9)) for each in alerts]
+    router, state = Router(program, {}), State()
+    matched = router.match(alerts[:3], at(9))
+    assert [matched[each.id] for each in alerts[:3]] == [(1,), (0, 1), (1,)]
+    assert [router.route(state, each, at(9), matched=matched) for each in alerts] == singly
+    assert [len(each.routed.notifications) for each in singly] == [2, 2, 0, 0]
+
+
 def test_a_channel_that_knows_incidents_gets_a_notification_of_each_route() -> None:
     """One trigger an incident."""
     program = remembering(PLAIN + LIMITED, After("a", 1, MINUTE))
