@@ -53,7 +53,9 @@ def test_the_kind_of_the_notification_is_the_message_id() -> None:
 @given(data=st.data())
 def test_any_alert_is_one_valid_message_of_one_line(body: str, data: st.DataObject) -> None:
     """For any texts: no control character, and quotes and brackets do not end the structured data."""
-    text = st.text(st.one_of(st.characters(), st.sampled_from('"]\\\n\r\0\x7f\x85\u2028 =|[<>')), max_size=40)
+    text = st.text(
+        st.one_of(st.characters(codec="utf-8"), st.sampled_from('"]\\\n\r\0\x7f\x85\u2028 =|[<>')), max_size=40
+    )
     words = [data.draw(text) for _ in range(6)]
     hostile = alert(
         1_772_600_767_123_456_789, rule=words[0], hostname=words[1], source=words[2], output=words[3],
