@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bridge.common.collection import collection_paused
+from bridge.common.files.text_file import read_bounded_text
 from bridge.common.suggest import did_you_mean
 from bridge.language.checker.check import Checked, check
 from bridge.language.checker.files import Parse
@@ -251,7 +252,7 @@ def _cannot_import(path: Path, problem: str) -> Diagnostic:
 def read_text_file(path: Path) -> SourceText | str:
     """The file's text, without a byte order mark; or a sentence that says why it cannot be read."""
     try:
-        return SourceText(os.path.normpath(path), path.read_text(encoding="utf-8-sig"))
+        return SourceText(os.path.normpath(path), read_bounded_text(path, "utf-8-sig"))
     except FileNotFoundError:
         return f"{path}: no such file{_similar_file(path)}"
     except OSError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from bridge.common.files.text_file import read_bounded_text
 from bridge.common.files.yaml_errors import YamlProblem, explain_yaml
 from bridge.config.reading.foreign import foreign_file
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
@@ -76,7 +77,7 @@ class Document:
 
     def _read(self) -> None:
         try:
-            self.text = self.path.read_text(encoding="utf-8")
+            self.text = read_bounded_text(self.path)
             self.root = yaml.compose(self.text, Loader=yaml.SafeLoader)
         except OSError as error:
             self._fail(

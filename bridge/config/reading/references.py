@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bridge.common.files.text_file import read_bounded_text
 from bridge.config.reading.document import REFERENCE
 
 _LARGEST_FILE = 64 << 10
@@ -67,8 +68,7 @@ class References:
         path = self._folder / name
         self.files.append(path)
         try:
-            with path.open(encoding="utf-8") as file:
-                secret = file.read(_LARGEST_FILE).strip()
+            secret = read_bounded_text(path, largest=_LARGEST_FILE).strip()
         except OSError as error:
             self._problems.append((f"{name} cannot be read ({error.strerror})", "let the bridge's user read it"))
         except UnicodeDecodeError:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from bridge.alert.field_list import read_field_list
+from bridge.common.files.text_file import read_bounded_text
 from bridge.common.net.unix_socket import too_long
 from bridge.config.schema.invalid_value import InvalidValueError
 from bridge.config.schema.values import AbsolutePath, FieldListFile, FilePattern, PemFile, RouteFile, SocketPath
@@ -85,7 +86,7 @@ def read_field_list_file(text: str, folder: Path) -> FieldListFile:
     """The fields that a file lists. Raises InvalidValueError."""
     path = read_path(text, folder)
     try:
-        fields = read_field_list(path.read_text(encoding="utf-8", errors="replace"))
+        fields = read_field_list(read_bounded_text(path, errors="replace"))
     except FileNotFoundError:
         hint = file_hint(text, folder) or "write the output of `falco --list -v` to it"
         raise InvalidValueError(hint, f"there is no file {path}", Code.NO_SUCH_FILE) from None

@@ -1,0 +1,28 @@
+"""Reads files of any path that a person wrote: a device or a pipe neither hangs nor fills the memory."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+LARGEST = 64 << 20
+
+
+def read_bounded(path: Path, largest: int = LARGEST) -> bytes:
+    """The content of a file. Raises OSError, also for one with more than ``largest`` bytes.
+
+    Without a writer, a named pipe is empty.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        os.set_blocking(descriptor, True)
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise OSError(errno.EFBIG, f"larger than {largest} bytes", str(path))
+    return content
+
+
+def read_bounded_text(path: Path, encoding: str = "utf-8", errors: str = "strict", largest: int = LARGEST) -> str:
+    """The text of a file, with the line ends of Unix. Raises OSError and UnicodeDecodeError."""
+    return read_bounded(path, largest).decode(encoding, errors).replace("\r\n", "\n").replace("\r", "\n")
