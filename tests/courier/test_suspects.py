@@ -122,6 +122,7 @@ def test_while_a_channel_refuses_everything_no_delivery_becomes_a_dead_letter(tm
         assert not list(work.journal.history.deliveries(DeliveryState.DEAD))
         fixed.set()
         work.courier.try_now("chat")
+        wait_until(lambda: len(mail.sent) == 2, "the end of the outage to be reported")
         wait_until(lambda: work.undelivered == 0, "every delivery to be settled")
         assert {each.state for each in work.journal.history.deliveries()} == {DeliveryState.DELIVERED}
     assert "HTTP 400. Its URL, secret or permissions are probably no longer valid" in mail.sent[0][0]
