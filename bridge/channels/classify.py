@@ -19,6 +19,9 @@ _RETRY_STATUSES = frozenset({408, 425, 429})
 _TEMPORARY = ("rate", "timeout", "unavailable", "internal", "fatal_error", "try again")
 """Words in a service's error text that mark it as temporary."""
 
+_PLAIN_BODIES = frozenset({b"", b"ok", b"OK"})
+"""What many services answer. The error of the JSON decoder would cost 10 µs for each delivery."""
+
 IsSuccess = Callable[[Any, bytes], bool]
 """Whether a 2xx response comes from the service itself. Arguments: the body decoded from JSON, and the body."""
 
@@ -66,6 +69,8 @@ def _reason(response: Response) -> str:
 
 
 def _json(body: bytes) -> Any:
+    if body in _PLAIN_BODIES:
+        return None
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

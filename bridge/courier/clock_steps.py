@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import structlog
+from msgspec import structs
 
 from bridge.common.clocks.clock import STEP_NS, Step
 from bridge.delivery import Delivery, Health
@@ -43,7 +44,7 @@ def moved_deliveries(send: tuple[Delivery, ...], step: Step) -> tuple[Delivery, 
 
 def moved_health(health: Health, step: Step) -> Health:
     """The health with all of its times moved."""
-    return replace(
+    return structs.replace(
         health,
         since_ns=step.moved_if_set(health.since_ns),
         failing_ns=step.moved_if_set(health.failing_ns),

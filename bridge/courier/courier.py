@@ -12,6 +12,7 @@ from contextlib import suppress
 from queue import Empty, Queue, SimpleQueue
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from bridge.channels.contract import Channel
 from bridge.common.clocks.clock import Step, Timeline
@@ -97,8 +98,9 @@ class Courier:
 
     def wake(self) -> None:
         """There may be something to deliver."""
-        self._woken.set()
-        self._signals.put(None)
+        if not self._woken.is_set():  # the main thread has not noticed the previous call yet
+            self._woken.set()
+            self._signals.put(None)
 
     def try_now(self, name: str) -> None:
         """That channel may work again: if its circuit is open, send a probe at once."""
@@ -310,8 +312,9 @@ class Courier:
     def _settle_results(self) -> None:
         """Settle everything that has arrived in one transaction."""
         settlements: list[Settlement] = []
+        log = self._log.bind()  # once, because binding costs more than ending an attempt
         while self._results:
-            settlements += self._end(*self._results.popleft())
+            settlements += self._end(*self._results.popleft(), log)
         self._first_result = 0.0
         if settlements:
             self._while_journal_busy(lambda: self._write(settlements))
@@ -333,16 +336,16 @@ class Courier:
         for name, health in changed.items():
             self._runners[name].changed = self._runners[name].health != health
 
-    def _end(self, attempt: Attempt, outcome: Outcome) -> list[Settlement]:
+    def _end(self, attempt: Attempt, outcome: Outcome, log: FilteringBoundLogger) -> list[Settlement]:
         runner = self._runners.get(attempt.channel) or self._fleet.removed[attempt.channel]
         settlements = runner.end(attempt, outcome, self._timeline.now_ns())
         self._due.change(runner.name)
-        self._log.debug(
+        log.debug(
             "attempt ended", channel=attempt.channel, deliveries=len(attempt.send), first=attempt.send[0].id,
             verdict=outcome.verdict.value, status=outcome.status,
         )  # fmt: skip
         if outcome.verdict is not Verdict.DELIVERED and attempt.send[0].attempts == 0:
-            self._log.debug("delivery failed", channel=attempt.channel, reason=outcome.reason)
+            log.debug("delivery failed", channel=attempt.channel, reason=outcome.reason)
         return settlements
 
     def _while_journal_busy(self, action: Callable[[], None]) -> None:

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
+from msgspec import structs
+
 from bridge.channels.contract import Channel, address_of
 from bridge.common.clocks.clock import Step
 from bridge.courier import bucket
@@ -46,7 +48,7 @@ class Runner:
         self.name = channel.name
         self.options = options
         rate = str(options.rate) if options.rate else ""
-        self.health = replace(after_restart(health), rate=rate, since_ns=health.since_ns or now_ns)
+        self.health = structs.replace(after_restart(health), rate=rate, since_ns=health.since_ns or now_ns)
         self._was_refused = health.failures > 0 and health.reason.startswith(CONNECTION_REFUSED)
         """Whether a connection was refused, and since then no attempt had another result than a retry."""
         self.changed = self.health != health
@@ -137,7 +139,7 @@ class Runner:
         self.has_recovered |= outcome.verdict is Verdict.DELIVERED and self._suspects.have_evidence
         if attempt.is_late:
             delivered = self.health.delivered + _delivered(attempt.send, outcome)
-            self.note(replace(self.health, delivered=delivered, success_ns=now_ns))
+            self.note(structs.replace(self.health, delivered=delivered, success_ns=now_ns))
             return self._settlements(attempt.send, outcome, now_ns)
         self.workers.end(attempt)
         send, size = attempt.send, len(attempt.send)
@@ -193,7 +195,7 @@ class Runner:
         self._paused_ns = 0
         self.has_recovered |= self.health.failures > 0
         if self.health.circuit is Circuit.OPEN:
-            self.note(replace(self.health, probe_ns=now_ns))
+            self.note(structs.replace(self.health, probe_ns=now_ns))
 
     def follow(self, step: Step) -> None:
         """The wall clock was set: its rate, pause, circuit and outage continue where they were."""
@@ -207,7 +209,7 @@ class Runner:
     def count_dead(self, count: int) -> None:
         """Count deliveries that became dead letters because of their age."""
         self._suspects.clear()  # it would remember some of them for ever
-        self.note(replace(self.health, dead=self.health.dead + count))
+        self.note(structs.replace(self.health, dead=self.health.dead + count))
 
     def note(self, health: Health) -> None:
         """Replace the health."""
@@ -241,10 +243,10 @@ class Runner:
         pairs = zip(send, outcomes, strict=True)
         settled = [settlement(each, its, now_ns, jitter, self.options.give_up_after) for each, its in pairs]
         if len(send) > 1 or (self._was_refused and outcome.status in _NOT_READY):
-            settled = [replace(each, released_from_order=False) for each in settled]
+            settled = [structs.replace(each, released_from_order=False) for each in settled]
         if len(send) > self._channel.batch_size and outcome.verdict is Verdict.DELIVERED:
-            self.note(replace(self.health, digested=self.health.digested + len(send)))
-            settled = [replace(each, digest_id=send[0].id) for each in settled]
+            self.note(structs.replace(self.health, digested=self.health.digested + len(send)))
+            settled = [structs.replace(each, digest_id=send[0].id) for each in settled]
         return settled
 
 
@@ -259,4 +261,4 @@ def _after_attempt(health: Health, send: Send, outcome: Outcome, now_ns: int, ji
     if outcome.verdict is Verdict.DELIVERED:
         return after_send(health, outcome, accepted, now_ns, jitter)
     health = after_send(health, outcome, len(send), now_ns, jitter)
-    return replace(health, delivered=health.delivered + accepted)
+    return structs.replace(health, delivered=health.delivered + accepted)

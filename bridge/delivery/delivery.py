@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from bridge.alert import Alert
 from bridge.routing.notification import Notification
 
@@ -42,8 +44,7 @@ class Delivery:
     """The alerts that a digest of a group names, as far as they are stored; empty for other notifications."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """The result of one attempt: the new state of the delivery, and why. Times are nanoseconds since the epoch."""
 
     delivery_id: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Circuit(StrEnum):
@@ -17,8 +18,7 @@ class Circuit(StrEnum):
     """A probe is in flight."""
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(msgspec.Struct, frozen=True):
     """The last known health of a channel. Times are nanoseconds since the epoch; 0 is never."""
 
     circuit: Circuit = Circuit.CLOSED

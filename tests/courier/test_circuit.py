@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bridge.channels.message.compose import compose
 from bridge.courier.health.circuit import OPENS_AFTER, after_restart, after_send, before_send, is_failing

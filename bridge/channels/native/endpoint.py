@@ -82,7 +82,7 @@ class Endpoint:
     def outcome(self, response: Response) -> Outcome:
         """What the status of a response means."""
         outcome = classify(response, succeeded=response.status is not None and 200 <= response.status < 300)
-        return replace(outcome, reason=redacted(outcome.reason, self._secrets))
+        return replace(outcome, reason=redacted(outcome.reason, self._secrets)) if outcome.reason else outcome
 
     def request(self, body: bytes, headers: Mapping[str, str]) -> Response:
         """Post one request. The response's body has no secrets; an error is described in it. Never raises."""

@@ -8,7 +8,7 @@ channel that rejects everything is reported all the same. Neither does a rate li
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bridge.courier.health.retry import TOO_MANY_REQUESTS, wait_seconds
 from bridge.delivery import Circuit, Health, Outcome, Verdict

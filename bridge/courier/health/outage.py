@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 
 from msgspec import structs
@@ -40,8 +39,8 @@ def health_change(health: Health, options: ChannelOptions, now_ns: int, *, waits
 def after_report(health: Health, change: HealthChange, now_ns: int) -> Health:
     """The health once the change has been reported."""
     if change is HealthChange.FAILING:
-        return replace(health, notified_ns=now_ns, before=(health.delivered, health.digested, health.dead))
-    return replace(health, notified_ns=0, failing_ns=0, recovered_ns=0)
+        return structs.replace(health, notified_ns=now_ns, before=(health.delivered, health.digested, health.dead))
+    return structs.replace(health, notified_ns=0, failing_ns=0, recovered_ns=0)
 
 
 def health_alert(

@@ -47,13 +47,16 @@ def apply(connection: sqlite3.Connection, settlements: Sequence[Settlement]) -> 
         if each.state is DeliveryState.PENDING:
             known[each.delivery_id] = (channel, key, attempts)
     connection.executemany(_SETTLE, changed)
-    connection.executemany(_RELEASE, released)
-    unblock_first(connection, keys)
-    connection.executemany("INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?)", failed)
-    connection.executemany(
-        "DELETE FROM attempts WHERE delivery_id = ? AND number = ?",
-        [(row[0], row[1] - STORED_ATTEMPTS + 1) for row in failed if row[1] > STORED_ATTEMPTS],  # type: ignore[operator]
-    )
+    if released:
+        connection.executemany(_RELEASE, released)
+    if keys:
+        unblock_first(connection, keys)
+    if failed:
+        connection.executemany("INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?)", failed)
+        connection.executemany(
+            "DELETE FROM attempts WHERE delivery_id = ? AND number = ?",
+            [(row[0], row[1] - STORED_ATTEMPTS + 1) for row in failed if row[1] > STORED_ATTEMPTS],  # type: ignore[operator]
+        )
 
 
 def _open_deliveries(connection: sqlite3.Connection, ids: Sequence[int]) -> _Open:
