@@ -440,3 +440,16 @@ def test_a_heartbeat_needs_a_channel_and_an_interval(tmp_path: Path, heartbeat: 
     (found,) = errors(tmp_path, f"{GOOD}heartbeat: {heartbeat}\n")
     assert (found.code, found.message) == (Code.INVALID_VALUE, message)
     assert found.hint == remedy
+
+
+def test_a_control_character_in_a_name_is_an_error(tmp_path: Path) -> None:
+    """PostgreSQL stores no NUL. A condition may have several lines."""
+    (tmp_path / "a.route").write_text("otherwise { to c }\n", "utf-8")
+    config = tmp_path / "b.yaml"
+    config.write_text(
+        r'{sources: [{http: 127.0.0.1:2801, name: "a\0b"}], channels: {c: console://}, journal: j.db, '
+        r'routes: [{files: a.route, name: "\e[31m", where: "rule = a\n\tor rule = b"}]}',
+        "utf-8",
+    )
+    found = [each.message for each in load_config(config, {}).diagnostics]
+    assert found == ["`name` contains a control character"] * 2

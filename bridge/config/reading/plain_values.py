@@ -12,6 +12,8 @@ from bridge.config.schema.keys import Key
 from bridge.config.schema.parsing import VALUES
 
 _LARGEST_NUMBER = 9
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Not those of a text of several lines."""
 _BOOLEANS = {"true": True, "false": False}
 _OTHER_BOOLEANS = {"true": "true", "yes": "true", "on": "true", "1": "true", "false": "false", "no": "false",
                    "off": "false", "0": "false"}  # fmt: skip
@@ -34,6 +36,8 @@ def parse_plain(declared: Any, text: str, key: Key, folder: Path) -> Any:
         if not re.fullmatch(rf"[0-9]{{1,{_LARGEST_NUMBER}}}", text) or not key.least <= int(text) <= key.most:
             raise InvalidValueError
         return int(text)
+    if declared is str and _CONTROL.search(text):
+        raise InvalidValueError("remove it", f"`{key.name}` contains a control character")
     return VALUES[declared].parse(text, folder)
 
 

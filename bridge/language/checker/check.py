@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from unicodedata import category
 
 from bridge.language.checker.build_scopes import join, make_scopes, unused
 from bridge.language.checker.conditions.resolve import Resolver
@@ -172,12 +173,14 @@ class _Building:
             for found in memory.checkers[file.source.path].tests(file.parsed.file.statements, names):
                 assert isinstance(found.statement, syntax.TestStatement)
                 name = found.statement.name
+                self._check_characters("test", name)
                 if first.setdefault(name.text, name.span) is not name.span:
                     self._duplicate_name("test", name, first[name.text])
                 yield from (part for part in found.parts if isinstance(part, TestCase))
 
     def _route(self, checked: CheckedRoute, span: Span) -> None:
         name = checked.name
+        self._check_characters("route", name)
         first = self._names.setdefault(name.text, name.span)
         if first is not name.span:
             self._duplicate_name("route", name, first)
@@ -198,6 +201,12 @@ class _Building:
             message = "`otherwise` is given twice"
             self.problems.append(Diagnostic(Code.REPEATED_CLAUSE, message, found.head, "remove one", related))
         self._otherwise = found
+
+    def _check_characters(self, what: str, name: syntax.Word) -> None:
+        """Names are written to logs, tables, reports and databases, not all of which can store a NUL."""
+        if any(category(each) == "Cc" for each in name.text):
+            message, hint = f"a {what} name cannot contain control characters", "remove them"
+            self.problems.append(Diagnostic(Code.RESERVED_NAME, message, name.span, hint))
 
     def _duplicate_name(self, what: str, name: syntax.Word, first: Span) -> None:
         message, related = f'{what} name "{name.text}" is used twice', (("first used here", first),)
