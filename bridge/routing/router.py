@@ -8,6 +8,7 @@ redacted alert that is stored.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -140,11 +141,15 @@ class Router:
         """The routes that match alerts, by the id of the alert, for ``route``; nothing where that saves no time.
 
         Matching and memory displace each other from the processor's caches, so a batch is matched before ``route``.
+        An alert that cannot be matched is left out: ``route`` fails for it then, and for no other one.
         """
         if self.engine is None or len(alerts) == 1:
             return NOT_MATCHED
-        match = self._matcher.match
-        return {alert.id: match(alert, now_ns) for alert in alerts}
+        matched: dict[str, tuple[int, ...]] = {}
+        for alert in alerts:
+            with suppress(Exception):
+                matched[alert.id] = self._matcher.match(alert, now_ns)
+        return matched
 
     def route(
         self,

@@ -15,6 +15,7 @@ from bridge.journal import JournalBusyError, JournalError
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
 from bridge.journal.records import MemoryWrite
+from bridge.matching.matcher import Matcher
 from bridge.pipeline import writer as writer_module
 from bridge.pipeline.intake import Intake
 from bridge.routing import Entry
@@ -170,6 +171,27 @@ def test_an_alert_that_causes_an_error_is_quarantined_and_its_neighbours_are_sto
     assert not any(SECRET.encode() in each.raw for each in quarantined)
     assert intake.counts.rejected["file"] == len(quarantined) == 5
     assert sum(each["log_level"] == "error" for each in logs) == 4
+
+
+def test_an_alert_that_cannot_be_matched_is_quarantined_alone_where_routes_remember(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch is matched as a whole before a route with memory decides."""
+    match = Matcher.match
+
+    def failing(self: Matcher, received: Alert, now_ns: int) -> tuple[int, ...]:
+        if received.rule == "poison":
+            raise ZeroDivisionError
+        return match(self, received, now_ns)
+
+    monkeypatch.setattr(Matcher, "match", failing)
+    router = Router(builders.program_of('route "few" { to archive throttle 1 per 1m by proc.name }\n'), {})
+    intake = Intake(journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda fault: pytest.fail(str(fault)))
+    alerts = tuple(alert("poison" if number == 3 else "good", number) for number in range(10))
+    intake.accept(Batch("file", 1, alerts, (), {"f": "end"}))
+    (quarantined,) = journal.history.quarantine()
+    assert "internal error of the bridge (ZeroDivisionError)" in quarantined.reason
+    assert (journal.history.alert_count(), journal.alerts.checkpoint("file")) == (9, {"f": "end"})
 
 
 def test_a_batch_whose_quarantined_alert_cannot_be_stored_is_left_to_its_source(
