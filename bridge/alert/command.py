@@ -1,4 +1,4 @@
-"""The names of the alerts that the bridge makes of terminal commands."""
+"""The names of the alerts that the bridge makes from terminal commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The TLS context of a channel: whom it trusts, and the certificate that it shows. Replaced files are read again."""
+"""The TLS context of a channel: its trusted CAs and its client certificate. Replaced files are read again."""
 
 from __future__ import annotations
 

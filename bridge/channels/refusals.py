@@ -1,4 +1,4 @@
-"""Decides what a refusal (4xx, or an error in a body) is the fault of: the message, the channel, or undecided. Pure."""
+"""Decides whether the message or the channel is at fault for a refusal (4xx, or an error in a body). Pure."""
 
 from __future__ import annotations
 

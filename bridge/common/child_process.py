@@ -1,4 +1,4 @@
-"""Processes of this package that a bridge starts, and that end with it."""
+"""Child processes of a bridge: they run modules of this package, and end with the bridge."""
 
 from __future__ import annotations
 

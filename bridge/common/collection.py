@@ -1,4 +1,4 @@
-"""Pauses Python's cyclic garbage collector while many objects are made that live on."""
+"""Pauses Python's cyclic garbage collector while many long-lived objects are created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the keys of ``console`` must be together."""
+"""Rules about several keys of ``console``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a config says about a fleet or a database that would surprise its operator. Pure: it connects to nothing."""
+"""Warnings about a config of a fleet or a database. Pure: it connects to nothing."""
 
 from __future__ import annotations
 

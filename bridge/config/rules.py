@@ -1,4 +1,4 @@
-"""What several keys of a config must be together."""
+"""Rules about several keys of a config."""
 
 from __future__ import annotations
 

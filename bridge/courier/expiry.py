@@ -1,4 +1,4 @@
-"""Turns deliveries that wait too long behind an open circuit into dead letters, although none of them is tried."""
+"""Turns deliveries that wait too long behind an open circuit into dead letters."""
 
 from __future__ import annotations
 

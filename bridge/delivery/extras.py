@@ -1,4 +1,4 @@
-"""What a config may set for a channel besides its URL and its use: certificates, and the body of its requests."""
+"""Settings of a channel besides its URL and options: certificates, and the body of its requests."""
 
 from __future__ import annotations
 

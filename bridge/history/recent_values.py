@@ -1,4 +1,4 @@
-"""Which values the fields of the newest alerts have, for people who write conditions."""
+"""The values of fields in the newest alerts, for people who write conditions."""
 
 from __future__ import annotations
 

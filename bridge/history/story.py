@@ -1,4 +1,4 @@
-"""One alert whole: what was decided, what was sent with every attempt, and what its incidents sent."""
+"""Everything about one alert: decisions, deliveries with every attempt, and later notifications of its incidents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may send requests, how many connections there may be, and how long they may take."""
+"""The limits of a listener: allowed senders, number of connections, and timeouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes that share the work of one journal, and what each of them has to itself."""
+"""The processes that share the work of one journal, with their leases."""
 
 from __future__ import annotations
 

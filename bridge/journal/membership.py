@@ -1,4 +1,4 @@
-"""Keeps this process a member of a fleet: a thread that says it is alive, and takes and gives up leases."""
+"""Keeps this process a member of a fleet: a thread renews its leases, and takes and gives up others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a journal stores what it holds."""
+"""How long a journal stores alerts and deliveries."""
 
 from __future__ import annotations
 

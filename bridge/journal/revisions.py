@@ -1,4 +1,4 @@
-"""What the bridges of one journal must notice soon after one of them has changed it."""
+"""Changes that the other bridges of a journal must notice soon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clock of a database, as this process knows it from the answers."""
+"""The clock of a database, estimated from its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asked for an operation, and how an operation is refused."""
+"""The actor of an operation, and the error that refuses an operation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators do to routing while the bridge runs: silences, acknowledgements, resolved incidents."""
+"""Operations on the routing of a running bridge: silences, acknowledgements, resolved incidents."""
 
 from __future__ import annotations
 

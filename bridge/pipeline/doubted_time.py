@@ -1,4 +1,4 @@
-"""How much of the wall clock retention does not believe yet.
+"""The part of a forward step of the wall clock that retention does not count yet.
 
 A clock that was set forward by mistake would let retention remove the whole journal at once. So a step forward, and a
 long pause between two runs, which may be one, do not count for a day.

@@ -1,4 +1,4 @@
-"""Which channels receive what becomes of an incident besides its alerts."""
+"""Which channels are notified of acknowledgements and ends of incidents."""
 
 from __future__ import annotations
 

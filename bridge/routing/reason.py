@@ -1,4 +1,4 @@
-"""Why a decision came out as it did: a closed list of reasons, each with one sentence."""
+"""The reasons of decisions: a closed list, each with one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes up alerts without end: the same for the same seed, each at a time of its own.
+"""Generates alerts endlessly: the same ones for the same seed, each with its own time.
 
 A cluster of a few nodes goes about its work. Most of what it says is noise, some of it is a person at a shell, and now
 and then something is wrong.

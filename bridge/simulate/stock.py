@@ -1,4 +1,4 @@
-"""What Falco's stock rules say when they fire: names, priorities, tags and fields are Falco 0.43's."""
+"""Alerts of Falco's stock rules: names, priorities, tags and fields are those of Falco 0.43."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a Falco answers ``get`` and ``sub``: as a real 0.43 was seen to, the awkward parts included.
+"""How a Falco answers ``get`` and ``sub``: as a real 0.43 does, including its quirks.
 
 ``get`` writes what is queued and ends. ``sub`` writes what is queued for each request and is silent until the next;
 a client that half-closes it waits for ever. Both pop alerts ahead of what the client reads, so that cancelling loses

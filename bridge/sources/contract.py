@@ -1,4 +1,4 @@
-"""What every source produces, and how it is started and stopped."""
+"""The interface of every source: what it produces, and how it is started and stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source that one bridge of a fleet reads: it is read while this one has its lease."""
+"""A source that one bridge of a fleet reads: the one that has its lease."""
 
 from __future__ import annotations
 

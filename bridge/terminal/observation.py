@@ -1,4 +1,4 @@
-"""What one alert says about a terminal: the part of it that commands are made of."""
+"""Observations: what one alert says about a terminal. Commands are made from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts what routes do with recorded alerts, and holds the counts against bounds."""
+"""Counts what routes do with recorded alerts, and compares the counts with bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets of routes as people name them on a command line: files, folders, a config, or a git revision with a path."""
+"""Sets of routes as named on the command line: files, folders, a config, or a git revision with a path."""
 
 from __future__ import annotations
 

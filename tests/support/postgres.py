@@ -194,7 +194,8 @@ def _running(place: Path) -> Server | None:
         return None
     folder, programs = place.read_text(encoding="utf-8").split("\n")
     server = Server(Path(folder), Path(programs))
-    return server if server.is_running() else None
+    is_there = server.folder.exists()  # not if another worker was the last one and has ended before this one began
+    return server if is_there and server.is_running() else None
 
 
 def _is_last(users: object) -> bool:

@@ -1,4 +1,4 @@
-"""Finds the messages inside the JSON record that a log shipper made of log lines."""
+"""Finds the messages inside the JSON record into which a log shipper has wrapped log lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follows a Telegram group that became a supergroup: Telegram answers with the chat's new id, once and for all.
+"""Follows a Telegram group that became a supergroup: Telegram answers with the chat's new id.
 
 See core.telegram.org/bots/api, ResponseParameters.
 """

@@ -1,4 +1,4 @@
-"""An asyncio loop in a thread of its own, for libraries that need one between two attempts, too."""
+"""An asyncio loop in a separate thread, for libraries that also need it between two attempts."""
 
 from __future__ import annotations
 

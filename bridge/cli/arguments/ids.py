@@ -1,4 +1,4 @@
-"""Ids on the command line: what to write where somebody gives the id of another kind of thing."""
+"""Ids on the command line: errors that show the right verb for an id of another kind."""
 
 from __future__ import annotations
 

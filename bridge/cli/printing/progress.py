@@ -1,4 +1,4 @@
-"""A line on the terminal that shows how far long work has come. Nothing where standard error is not a terminal."""
+"""A progress line on the terminal. Prints nothing if standard error is not a terminal."""
 
 from __future__ import annotations
 

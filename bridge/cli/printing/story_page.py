@@ -1,4 +1,4 @@
-"""The page of ``falco-bridge show``: an alert with everything that became of it."""
+"""The page of ``falco-bridge show``: an alert with its decisions, deliveries and incidents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, and nothing elsewhere."""
+"""A progress bar. Prints nothing if the output is not a terminal."""
 
 from __future__ import annotations
 

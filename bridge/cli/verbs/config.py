@@ -1,4 +1,4 @@
-"""``falco-bridge config``: show a config with all defaults filled in and secrets hidden."""
+"""``falco-bridge config``: shows a config with all defaults filled in and secrets hidden."""
 
 from __future__ import annotations
 

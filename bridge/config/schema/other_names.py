@@ -1,4 +1,4 @@
-"""Keys under the names that other tools use."""
+"""Names of keys in other tools, for hints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was probably meant by a value of the config in another form: ``10 minutes``, ``500mb``, a bare path."""
+"""Hints for values of the config that are written in another form: ``10 minutes``, ``500mb``, a bare path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Has the bridge of a fleet that delivers to a channel send the test message, and sends those that others ask for."""
+"""Sends channel tests in a fleet: asks the bridge that delivers to the channel, and answers such requests."""
 
 from __future__ import annotations
 

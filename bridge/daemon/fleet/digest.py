@@ -1,4 +1,4 @@
-"""Identifies what a bridge decides with, so that the bridges of a fleet can compare it."""
+"""Digests of routes, labels and channels, by which the bridges of a fleet compare them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a bridge adds to its parts as a member of a fleet."""
+"""The additional parts of a bridge that is a member of a fleet."""
 
 from __future__ import annotations
 

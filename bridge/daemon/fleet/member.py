@@ -1,4 +1,4 @@
-"""This process as a member of a fleet, as its config says."""
+"""Makes this process a member of a fleet, as its config says."""
 
 from __future__ import annotations
 

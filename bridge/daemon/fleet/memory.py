@@ -1,4 +1,4 @@
-"""The memory of a bridge that is a member of a fleet: its owner, and what is asked of the owners of others."""
+"""The memory of a bridge that is a member of a fleet: its owner, and requests to the owners of other bridges."""
 
 from __future__ import annotations
 

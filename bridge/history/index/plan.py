@@ -1,4 +1,4 @@
-"""From what is wanted to a query of the index. The query finds every alert that is wanted, and some that are not."""
+"""Plans the query of the index for a search. The query finds every wanted alert, and possibly others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which terms an alert must have to be wanted: a search that finds at least all wanted alerts."""
+"""Queries of the index: the terms that an alert must have. A query finds at least all wanted alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Members of a fleet and what each of them has to itself, by the clock of the database.
+"""Members of a fleet and their leases, by the clock of the database.
 
 A *member* is a process; a *lease* gives one thing to one member: a partition, a channel, a source, a duty. A member is
 alive until its row expires. The leases of one that is not alive may be taken over, which adds one to their tokens. A

@@ -1,4 +1,4 @@
-"""What the bridges of a fleet show and ask each other: counters of changes, and requests to a bridge."""
+"""What the bridges of a fleet exchange: counters of changes, and requests to a bridge."""
 
 from __future__ import annotations
 

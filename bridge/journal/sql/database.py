@@ -1,4 +1,4 @@
-"""What the shared parts need of an engine: a database that takes SQL with ``?`` for each parameter."""
+"""The interface between shared parts and an engine: a database that takes SQL with ``?`` for each parameter."""
 
 from __future__ import annotations
 

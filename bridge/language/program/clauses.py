@@ -84,7 +84,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Unless:
-    """``unless C within D by … [wait W]``: ends the way of an alert if an alert that meets C was received."""
+    """``unless C within D by … [wait W]``: holds an alert back if an alert that meets C was received."""
 
     text: str
     condition: Condition

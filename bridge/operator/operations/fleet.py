@@ -1,4 +1,4 @@
-"""The status of a fleet: its bridges, what each has to itself, and what waits for them."""
+"""The status of a fleet: its bridges, their leases, and the work that waits for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What needs an operator, found in a status: the most urgent first. Pure."""
+"""Finds problems in a status, the most urgent first. Pure."""
 
 from __future__ import annotations
 

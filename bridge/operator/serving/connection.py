@@ -1,4 +1,4 @@
-"""One HTTP connection: who is at the other end, and bounds on what it may cost.
+"""One HTTP connection: its caller, and limits on what it may cost.
 
 uvicorn speaks HTTP and runs the ASGI application. This subclass adds what uvicorn does not do: it identifies the
 caller (SO_PEERCRED or address), limits connections per listener, and closes connections whose request does not arrive,

@@ -1,4 +1,4 @@
-"""What any bridge of a fleet asks the owners of partitions, as bytes."""
+"""Requests to the owners of partitions, as bytes."""
 
 from __future__ import annotations
 

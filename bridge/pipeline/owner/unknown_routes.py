@@ -1,4 +1,4 @@
-"""Matches of routes that an owner does not have: they wait for its next routes, and then for nothing."""
+"""Matches of routes that an owner does not have: they wait for its next routes, then fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tries a second set of routes on live traffic, in a thread of its own, and compares what it would send. Sends nothing.
+"""Runs a second set of routes on live traffic, in a separate thread, and compares what it would send. Sends nothing.
 
 It never delays intake: what it is given waits in a bounded queue, from which alerts are skipped and counted when there
 is no room, and it works only while no batch is being stored. A fault concerns one alert, and is counted.

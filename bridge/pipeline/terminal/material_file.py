@@ -1,4 +1,4 @@
-"""The file of terminal material: encrypted, readable by the bridge's user only, and gone when its lines are done.
+"""The file of terminal material: encrypted, readable by the bridge's user only, emptied when its lines are complete.
 
 A file is a header and blocks. A block is appended for each batch, and synced before the batch is acknowledged if it
 holds material. The first block of a file is the state from before; writing the file again with the present state

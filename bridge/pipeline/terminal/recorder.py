@@ -1,4 +1,4 @@
-"""Turns terminal material into commands, so that neither a crash nor a restart loses or doubles one.
+"""Turns terminal material into commands, so that no crash or restart loses or repeats a command.
 
 Material is on disk before its batch is acknowledged. A command stays in the state until its alert is committed to the
 journal. After a crash the same material gives the same commands with the same ids, and the journal stores an id once.

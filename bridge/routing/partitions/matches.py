@@ -1,4 +1,4 @@
-"""What the owner of a partition needs of an alert to let it pass the clauses with memory: a match, and its bytes.
+"""Matches: what the owner of a partition needs of an alert to decide about it, and their bytes.
 
 Stored alerts are redacted, and keys are hashes of the original values. So the keys of every clause are computed when
 the alert is received. A match names clauses by their identity: the owner may run another program by then.

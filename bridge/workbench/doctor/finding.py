@@ -1,4 +1,4 @@
-"""One thing that the doctor noticed."""
+"""A finding of ``falco-bridge doctor``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which conditions cannot be judged, because ``redact`` removed what they read before the alert was stored."""
+"""Finds conditions that cannot be evaluated on recorded alerts, because ``redact`` removed what they read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The silences of the journals that are replayed: what they held back then, they hold back in virtual time."""
+"""The silences of the journals that are replayed: they apply in virtual time as they did then."""
 
 from __future__ import annotations
 

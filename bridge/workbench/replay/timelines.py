@@ -1,4 +1,4 @@
-"""Counts over time, in buckets that become wider where there would be too many."""
+"""Counts over time, in buckets that become wider if there would be too many."""
 
 from __future__ import annotations
 

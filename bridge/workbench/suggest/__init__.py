@@ -1,1 +1,1 @@
-"""Finds what is noisy in recorded alerts, and what would quiet it."""
+"""Finds noise in recorded alerts, and suggests routes and silences against it."""

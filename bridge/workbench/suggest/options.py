@@ -1,4 +1,4 @@
-"""What quiets a noisy combination: routes to put before all others, and a silence. Pure."""
+"""The options against a noisy combination: routes to put before all others, and a silence. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Suggests how to quiet what is noisy: each suggestion is valid, and was measured by a replay."""
+"""Suggests routes and silences that reduce noise: each is valid, and was measured by a replay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What errors of AWS mean for deliveries. Their texts can have key ids, tokens and signed URLs, which are masked."""
+"""Classifies errors of AWS. Their texts can contain key ids, tokens and signed URLs, which are masked."""
 
 from __future__ import annotations
 

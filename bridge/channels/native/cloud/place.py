@@ -1,4 +1,4 @@
-"""Splits the URL of a cloud's channel: ``SCHEME://LOGIN@PLACE?PARAMETERS``. A place may contain colons and slashes."""
+"""Splits the URL of a cloud channel: ``SCHEME://LOGIN@PLACE?PARAMETERS``. A place may contain colons and slashes."""
 
 from __future__ import annotations
 

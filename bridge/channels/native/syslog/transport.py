@@ -1,4 +1,4 @@
-"""Sends syslog messages over TCP, TLS or UDP, and finds out what can be known of their arrival.
+"""Sends syslog messages over TCP, TLS or UDP, and checks their arrival as far as the protocol shows it.
 
 Syslog has no acknowledgement. Over TCP and TLS, messages count as sent when the system of the receiver has acknowledged
 every byte and the connection was not reset. Over UDP, they count as sent when they have left.

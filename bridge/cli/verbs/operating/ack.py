@@ -1,4 +1,4 @@
-"""``falco-bridge ack``: acknowledge incidents, which cancels their escalations of a running bridge."""
+"""``falco-bridge ack``: acknowledges incidents of a running bridge, which cancels their escalations."""
 
 from __future__ import annotations
 

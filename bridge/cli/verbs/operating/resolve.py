@@ -1,4 +1,4 @@
-"""``falco-bridge resolve``: end incidents of a running bridge."""
+"""``falco-bridge resolve``: ends incidents of a running bridge."""
 
 from __future__ import annotations
 

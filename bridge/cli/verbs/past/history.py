@@ -1,4 +1,4 @@
-"""``falco-bridge history``: searches the journal: what happened and what was decided, the newest first."""
+"""``falco-bridge history``: searches recorded alerts and their decisions, the newest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``falco-bridge show``: one alert whole: decisions, deliveries, attempts, incidents."""
+"""``falco-bridge show``: shows one alert with its decisions, deliveries, attempts and incidents."""
 
 from __future__ import annotations
 

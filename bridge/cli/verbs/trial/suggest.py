@@ -1,4 +1,4 @@
-"""``falco-bridge suggest``: finds what is noisy in recorded alerts, and what would quiet it."""
+"""``falco-bridge suggest``: finds noise in recorded alerts, and suggests routes and silences against it."""
 
 from __future__ import annotations
 

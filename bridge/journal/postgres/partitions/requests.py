@@ -1,4 +1,4 @@
-"""What members of a fleet ask the owners of partitions: rows that owners answer."""
+"""Requests of members of a fleet to the owners of partitions: rows that owners answer."""
 
 from __future__ import annotations
 

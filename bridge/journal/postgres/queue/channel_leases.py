@@ -1,4 +1,4 @@
-"""The channels that this courier has to itself, where couriers share a journal."""
+"""The channels that are leased to this courier, if couriers share a journal."""
 
 from __future__ import annotations
 

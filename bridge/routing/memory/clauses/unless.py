@@ -1,4 +1,4 @@
-"""``unless C within D by … [wait W]``: ends the way of an alert if an alert that meets C was received."""
+"""``unless C within D by … [wait W]``: holds an alert back if an alert that meets C was received."""
 
 from __future__ import annotations
 
