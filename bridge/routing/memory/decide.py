@@ -17,6 +17,10 @@ from bridge.routing.notification import Notification, NotificationContext, Notif
 from bridge.routing.reason import Reason
 from bridge.routing.state import State
 
+_SENT = Reason.SENT
+_SINGLE = NotificationKind.SINGLE
+"""In Python 3.11, reading a member of an enumeration calls a function."""
+
 
 class Turn(msgspec.Struct, frozen=True):
     """What a step works with."""
@@ -105,7 +109,7 @@ def _remember(pipeline: Pipeline, alert: tuple[Alert, Alert], event_ns: int, tur
             found.now.append(each)
         else:
             found.held.append(each)
-    found.decisions.append(Decision(route.name, run.reason or Reason.SENT, channels, run.detail, run.incident))
+    found.decisions.append(Decision(route.name, run.reason or _SENT, channels, run.detail, run.incident))
 
 
 def notify(
@@ -151,7 +155,7 @@ def is_plain(emission: Emission, alert_id: str) -> bool:
     """Whether it is about the alert itself, at its own arrival."""
     passage = emission.passage
     assert passage is not None
-    return passage.alert_id == alert_id and passage.kind is NotificationKind.SINGLE and emission.reason is None
+    return passage.alert_id == alert_id and passage.kind is _SINGLE and emission.reason is None
 
 
 def merge_emissions(

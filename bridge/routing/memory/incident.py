@@ -28,6 +28,10 @@ class IncidentState(StrEnum):
     RESOLVED = "resolved"
 
 
+_OPEN, _RESOLVED = IncidentState.OPEN, IncidentState.RESOLVED
+"""In Python 3.11, reading a member of an enumeration calls a function."""
+
+
 class Incident(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """One incident. Times are processing times in nanoseconds since the epoch."""
 
@@ -69,10 +73,10 @@ class IncidentStage:
         """A notification goes out: it opens the incident of its key, or belongs to the open one."""
         row: Incident | None = table.rows.get(key)
         to = passage.to or self._to
-        if row is None or row.state is IncidentState.RESOLVED:
+        if row is None or row.state is _RESOLVED:
             ladder = (*self._ladder, *passage.ladder)
             pending = tuple([(now_ns + after_ns, channel) for after_ns, channel in ladder]) if ladder else ()
-            row = Incident(pack(passage), now_ns, now_ns, IncidentState.OPEN, passage.count, to, pending, "", now_ns)
+            row = Incident(pack(passage), now_ns, now_ns, _OPEN, passage.count, to, pending, "", now_ns)
         else:
             notified = row.notified
             if notified is not to and notified[: len(to)] != to:

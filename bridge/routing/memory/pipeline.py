@@ -33,6 +33,9 @@ from bridge.routing.notification import NotificationKind
 from bridge.routing.reason import Reason
 from bridge.routing.state import State, Table
 
+_SINGLE = NotificationKind.SINGLE
+"""In Python 3.11, reading a member of an enumeration calls a function."""
+
 
 class Emission(msgspec.Struct, frozen=True, gc=False):
     """A passage that came through all clauses: a notification of the route."""
@@ -120,8 +123,8 @@ class Pipeline:
         else:
             keys = tuple([read(alert) for read in readers])
         severity = int(alert.priority) if self._severity is None else self._severity
-        kind, shown = NotificationKind.SINGLE, self._shown(redacted)
-        passage = Passage(alert.id, event_ns, severity, keys, shown, kind, 1, event_ns, event_ns, 0, NO_VALUES)
+        shown = self._shown(redacted)
+        passage = Passage(alert.id, event_ns, severity, keys, shown, _SINGLE, 1, event_ns, event_ns, 0, NO_VALUES)
         return self._with_channels(passage, alert) if self._has_tables else passage
 
     def enter(self, state: State, passage: Passage, now_ns: int, silenced: SilencedBy) -> Run:
