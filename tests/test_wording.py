@@ -29,6 +29,9 @@ REPLACED = {
     r"stand-in": "simulated",
     r"far side": "service, or receiver",
     r"hear(?:s|d)? of": "notified, or received",
+    r"in vain": "failed, or timed out",
+    r"all the same(?=[.,:;])": "still",
+    r"(?:has|have) to (?:itself|themselves)": "leases",
 }
 """What the project's docs once said, as a regex, and what they say instead."""
 ALLOWED = (r"whatever the", r"whatever is sent", r"(?:the|a|first|one) letter")

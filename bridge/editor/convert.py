@@ -85,7 +85,7 @@ def diagnostics(found: Sequence[Diagnostic], snapshot: Snapshot, address: Addres
 
 
 def failures(found: Sequence[Failure], snapshot: Snapshot) -> list[lsp.Diagnostic]:
-    """What tests of one file expected in vain."""
+    """The failed expectations of the tests of one file."""
     return [
         lsp.Diagnostic(
             range=_range(each.span, snapshot), message=each.message, severity=lsp.DiagnosticSeverity.Error,

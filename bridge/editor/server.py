@@ -75,7 +75,7 @@ class RouteServer(LanguageServer):
         self._advised: dict[str, Snapshot] = {}
         """The last ones with advice."""
         self._failures: dict[str, list[Failure]] = {}
-        """What the tests expected in vain that were run since the last change, by path."""
+        """The failed expectations of the tests that were run since the last change, by path."""
         self._waiting: asyncio.TimerHandle | None = None
         self._ended = False
         """Whether nothing is sent any more that the editor does not ask for."""

@@ -100,7 +100,7 @@ class Holding:
         self._tokens, self._surplus = {}, frozenset()
 
     def _still_to_give_up(self) -> list[str]:
-        """What was given up and is shown as this process's all the same: a failover may have lost that it was."""
+        """Leases that were given up but are still shown as this process's: a failover may have lost the change."""
         with self._lock:
             self._given_up = {
                 name: token for name, token in self._given_up.items() if self._tokens.get(name, token) == token

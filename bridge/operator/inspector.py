@@ -192,7 +192,7 @@ class Inspector:
         return f"channel {channel} fails" if failing else self.not_ready()
 
     def damage(self) -> str:
-        """What of the journal cannot be read; empty if nothing is known. The bridge is ready all the same."""
+        """What of the journal cannot be read; empty if nothing is known. The bridge is still ready."""
         snapshot = self.journal_snapshot()
         if snapshot is None or not snapshot.unreadable:
             return ""

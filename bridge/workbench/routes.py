@@ -103,7 +103,7 @@ def load_routes(
 ) -> LoadedRoutes:
     """Read and check route files in this order. ``rules`` are Falco's rules files.
 
-    A file that cannot be read is a diagnostic like any other; the other files are checked all the same. ``texts`` are
+    A file that cannot be read is a diagnostic like any other; the other files are still checked. ``texts`` are
     taken in place of what files contain, by path. ``read_file`` reads route files and imports from elsewhere than the
     disk. ``previous`` are the routes of groups that are used where a group has errors. ``parse`` parses route files.
     ``memory`` makes the next call for the same files faster; the result is the same.

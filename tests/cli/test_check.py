@@ -24,7 +24,7 @@ def test_check_prints_text_json_and_github_annotations(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_problem_like_others(tmp_path: Path) -> None:
-    """The other files are checked all the same. Nothing is concluded from rules that could not be read."""
+    """The other files are still checked. Nothing is concluded from rules that could not be read."""
     (tmp_path / "bad.route").write_text(
         '\ufeffroute "r" { when rule = nosuch to x }\nroute "r" { to x }', encoding="utf-8"
     )
@@ -85,7 +85,7 @@ def test_strict_fails_on_warnings(tmp_path: Path) -> None:
 
 
 def test_no_secrets_checks_a_config_where_its_secrets_and_folders_are_not(tmp_path: Path) -> None:
-    """For CI. What does not depend on secrets is checked all the same."""
+    """For CI. What does not depend on secrets is still checked."""
     text = (
         "sources: [{file: /no/such/folder/falco.log}]\n"
         "channels:\n  pager: slack://${SLACK}\n  hook: ${file:/run/secrets/hook}\n  archive: file://a.jsonl\n"

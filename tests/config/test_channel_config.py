@@ -118,7 +118,7 @@ def test_a_burst_without_a_rate_and_a_longer_cycle_are_errors(tmp_path: Path) ->
 
 
 def test_a_fallback_that_has_an_error_itself_is_reported_once(tmp_path: Path) -> None:
-    """It is a channel all the same, and no cycle."""
+    """It is a channel, too, and no cycle."""
     (found,) = errors(tmp_path, config("  a: {url: json://h, fallback: b}\n  b: json://${NO_SUCH}"))
     assert found.code is Code.SECRET_UNAVAILABLE
 

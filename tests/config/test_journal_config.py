@@ -124,7 +124,7 @@ def test_bridges_with_a_database_form_a_fleet_by_default(tmp_path: Path) -> None
 
 
 def test_a_bridge_that_takes_in_no_alerts_has_no_sources(tmp_path: Path) -> None:
-    """They are checked all the same. One role needs no list."""
+    """They are still checked. One role needs no list."""
     config = read(tmp_path, f"{with_journal('postgresql:///d')}\nroles: courier\n")
     assert (config.roles, config.sources) == (("courier",), ())
     assert read(tmp_path, f"{with_journal('postgresql:///d')}\nroles: [intake, memory]\n").sources

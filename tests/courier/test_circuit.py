@@ -43,7 +43,7 @@ def test_failures_in_a_row_open_it_and_a_success_closes_it() -> None:
 
 
 def test_neither_a_rejection_nor_a_rate_limit_opens_it() -> None:
-    """Both are answers of a channel that works; rejections in a row are reported all the same."""
+    """Both are answers of a channel that works; rejections in a row are still reported."""
     assert after(*[FAST] * 20).circuit is Circuit.CLOSED
     assert after(*[BAD] * 20).circuit is Circuit.CLOSED
     assert is_failing(after(BAD, BAD))

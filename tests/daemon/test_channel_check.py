@@ -34,7 +34,7 @@ def _problems(folder: Path, *urls: str) -> list[str]:
 
 
 def test_channels_of_the_bridge_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their errors are found all the same."""
+    """Their errors are still found."""
 
     def refuse(*_arguments: object, **_more: object) -> None:
         raise AssertionError("a process was started")

@@ -1,4 +1,4 @@
-"""What a fleet's database and processes say, for a test that has waited in vain."""
+"""What a fleet's database and processes say, for a test whose wait has timed out."""
 
 from __future__ import annotations
 

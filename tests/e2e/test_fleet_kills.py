@@ -177,7 +177,7 @@ def await_started(bridges: list[Bridge]) -> None:
 
 @contextmanager
 def reporting(pair: Pair, bridges: list[Bridge], receiver: Receiver) -> Iterator[None]:
-    """Where the block waits in vain, the error says what the fleet was doing."""
+    """If the wait of the block times out, the error says what the fleet was doing."""
     try:
         yield
     except AssertionError as error:

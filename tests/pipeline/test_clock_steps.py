@@ -123,7 +123,7 @@ def test_silence_is_not_reported_because_of_a_step(running: Running, by_ns: int)
 
 @pytest.mark.parametrize("glitch_ns", [HOUR, DAY, 10 * YEAR])
 def test_a_glitch_does_not_blind_a_window_of_event_times(running: Running, glitch_ns: int) -> None:
-    """An alert from the glitch is the newest of its key; later ones count all the same."""
+    """An alert from the glitch is the newest of its key; later ones still count."""
     running.use(After("f", 3, 600 * SECOND))
     running.clock.step(glitch_ns)
     running.receive()

@@ -52,7 +52,7 @@ def _roles(bridge: BridgeStatus) -> str:
 
 
 def _has(bridge: BridgeStatus) -> str:
-    """What the bridge has to itself."""
+    """The leases of the bridge."""
     from bridge.cli.printing.table import many
 
     partitions = [many(bridge.partitions, "partition")] if bridge.partitions else []

@@ -76,7 +76,7 @@ def _typed(recording: Path) -> str:
 
     lines = "\n".join(as_sessions(read_commands([str(recording)])))
     command = f"falco-bridge commands --from {recording}"
-    return f"What was typed in a recorded session, out of the alerts of a stock Falco:\n\n{lines}\n\n{command}\n"
+    return f"What was typed in a recorded session, from the alerts of Falco:\n\n{lines}\n\n{command}\n"
 
 
 def _start(*arguments: str, folder: Path) -> subprocess.Popen[bytes]:

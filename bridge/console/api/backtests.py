@@ -57,7 +57,7 @@ class BacktestOperations:
             raise OperationError(str(error), _WRONG) from error
 
     def complete(self, _actor: Actor, request: CompleteRoutes) -> RouteCompletions:
-        """What can be written at a place of edited routes."""
+        """The completions at a position in edited routes."""
         try:
             return hints.completions(self.backtests, request)
         except EditError as error:

@@ -3,7 +3,7 @@
 A circuit opens after failed sends in a row. While it is open, only probes are sent: one delivery at a time, at growing
 intervals. A successful probe closes it. A fault of the channel (a revoked token), or a refusal that may be one, opens
 it sooner than an outage of the service. A rejection is an answer of a channel that works, and does not open it; a
-channel that rejects everything is reported all the same. Neither does a rate limit of the service (429).
+channel that rejects everything is still reported. Neither does a rate limit of the service (429).
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def _ports(config: Config) -> Iterator[_Problem]:
         listeners.append((("console", "listen"), config.console.listen))
     runs = _is_running(config.journal.path)
     for place, address in listeners:
-        # The ports may be those of the bridge that runs. The addresses must be this machine's all the same.
+        # The ports may be those of the bridge that runs. The addresses must still be this machine's.
         if problem := _unbindable(address.host, 0 if runs else address.port):
             hint = "check that the address is this machine's and that the port is free"
             yield place, f"cannot listen on {address.host}:{address.port} ({problem})", hint

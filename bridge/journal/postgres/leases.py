@@ -232,7 +232,7 @@ def fence(statements: Statements, kind: str, tokens: Mapping[str, int], member: 
 
 
 def read_members(database: Database) -> list[MemberRecord]:
-    """Every member that is alive or was not long ago, with what it has to itself."""
+    """Every member that is alive or was not long ago, with its leases."""
     leases: dict[str, dict[str, list[str]]] = {}
     for each in database.rows(_LeaseRow, _LEASES):
         leases.setdefault(each.member, {}).setdefault(each.kind, []).append(each.name)

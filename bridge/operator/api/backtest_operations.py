@@ -35,7 +35,7 @@ class BacktestControls(Protocol):
         """The problems of edited routes."""
 
     def complete(self, actor: Actor, request: CompleteRoutes) -> RouteCompletions:
-        """What can be written at a place of edited routes."""
+        """The completions at a position in edited routes."""
 
     def patch(self, actor: Actor, request: EditedRoutes) -> RoutesPatch:
         """An edit as a patch."""
@@ -54,15 +54,15 @@ def backtest_operations(backtests: BacktestControls) -> tuple[Operation, ...]:
     """Every operation on backtests. None changes the bridge, its journal or a file."""
     return (
         Operation(
-            "GET", f"{PREFIX}/backtests/file", "A route file, and the names of all.", ShowRouteFile, RouteFileText,
-            backtests.file, served_by=CONSOLE,
+            "GET", f"{PREFIX}/backtests/file", "A route file, and the names of all files.", ShowRouteFile,
+            RouteFileText, backtests.file, served_by=CONSOLE,
         ),
         Operation(
             "POST", f"{PREFIX}/backtests/problems", "Check edited routes.", CheckRoutes, RouteProblems,
             backtests.check, only_reads=True, served_by=CONSOLE, largest_body=_LARGEST_BODY,
         ),
         Operation(
-            "POST", f"{PREFIX}/backtests/completions", "What can be written at a place of edited routes.",
+            "POST", f"{PREFIX}/backtests/completions", "The completions at a position in edited routes.",
             CompleteRoutes, RouteCompletions, backtests.complete, only_reads=True, served_by=CONSOLE,
             largest_body=_LARGEST_BODY,
         ),

@@ -125,7 +125,7 @@ def all_operations(
         return status()
 
     return (
-        Operation("GET", f"{PREFIX}/status", "How the bridge is doing.", NoParameters, Status, read_status),
+        Operation("GET", f"{PREFIX}/status", "The status of the bridge.", NoParameters, Status, read_status),
         Operation(
             "GET", f"{PREFIX}/events", "Server-sent events: a `status` event at once and then at each interval.",
             WatchEvents, Status, read_status, streams=True,

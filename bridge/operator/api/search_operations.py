@@ -89,7 +89,7 @@ def search_operations(alerts: RecordedAlerts) -> tuple[Operation, ...]:
             ShowAlert, AlertDetail, alerts.show, served_by=CONSOLE,
         ),
         Operation(
-            "GET", f"{PREFIX}/tail", "Server-sent events: the alerts that were stored since the last one.",
+            "GET", f"{PREFIX}/tail", "Server-sent events: each has the alerts that were stored since the last event.",
             WatchAlerts, Tail, no_stream, streams=True, open=alerts.tail, served_by=CONSOLE,
         ),
         Operation(

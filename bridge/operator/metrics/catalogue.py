@@ -57,9 +57,9 @@ STATE_KEYS = Metric(
     "falco_bridge_state_keys", "gauge", ("route",), "Keys that the clauses with memory of each route remember."
 )
 STATE_BYTES = Metric(
-    "falco_bridge_state_bytes", "gauge", (), "About how much memory the state of all clauses with memory takes."
+    "falco_bridge_state_bytes", "gauge", (), "Approximate memory of the state of all clauses with memory."
 )
-STATE_TIMERS = Metric("falco_bridge_state_timers", "gauge", (), "Timers of clauses with memory that wait.")
+STATE_TIMERS = Metric("falco_bridge_state_timers", "gauge", (), "Pending timers of clauses with memory.")
 STATE_EVICTIONS = Metric(
     "falco_bridge_state_evictions_total", "counter", ("route",),
     "Keys that were evicted from the state of a route, because there were too many.",
@@ -75,11 +75,11 @@ MATCHES = Metric(
 )
 MERGED = Metric(
     "falco_bridge_notifications_merged_total", "counter", (),
-    "Notifications of owners that became part of one that another route had caused.",
+    "Notifications of owners that were merged into the message of another route about the same alert.",
 )  # fmt: skip
 NOT_MERGED = Metric(
     "falco_bridge_notifications_not_merged_total", "counter", (),
-    "Notifications of owners beside another one of their alert and channel, which was too late to change.",
+    "Notifications of owners that were too late to be merged, and were sent as a second message about their alert.",
 )  # fmt: skip
 NOTIFICATIONS = Metric(
     "falco_bridge_notifications_total", "counter", ("channel",), "Notifications that routes sent to each channel."
@@ -180,7 +180,7 @@ FLEET_OLDEST_MATCH = Metric(
     "falco_bridge_fleet_oldest_match_timestamp_seconds", "gauge", (), "When the oldest of them was received."
 )
 FLEET_PARTITIONS = Metric(
-    "falco_bridge_fleet_partitions", "gauge", (), "Partitions of the memory that this bridge has to itself."
+    "falco_bridge_fleet_partitions", "gauge", (), "Partitions of the memory that are leased to this bridge."
 )
 
 METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

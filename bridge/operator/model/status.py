@@ -189,7 +189,7 @@ class BridgeStatus(Answer, frozen=True):
     program: Annotated[str, Meta(description="The digest of the routes that it uses.")]
     loaded: Annotated[str, Meta(description="The digest of the routes that it has loaded.")]
     problem: Annotated[str, Meta(description="Why it does not use what is on its disk; empty if it does.")]
-    partitions: Annotated[int, Meta(description="Parts of the memory of clauses that it has to itself.")]
+    partitions: Annotated[int, Meta(description="Partitions of the memory that are leased to it.")]
     channels: Annotated[list[str], Meta(description="The channels that it delivers to.")]
     sources: Annotated[list[str], Meta(description="The files and Falcos that it alone reads.")]
     duties: Annotated[list[str], Meta(description="What only one bridge of the fleet does.")]
@@ -215,7 +215,7 @@ class FleetStatus(Answer, frozen=True):
 
 
 class Status(Answer, frozen=True):
-    """How the bridge is doing."""
+    """The status of the bridge."""
 
     version: str
     started_ns: int

@@ -97,7 +97,7 @@ def test_a_document_has_fields_of_the_schema() -> None:
 
 
 def test_a_value_that_does_not_fit_the_schema_is_left_out() -> None:
-    """The whole document would be refused. It is in Falco's fields all the same."""
+    """The whole document would be refused. It is still in Falco's fields."""
     hostile = {"proc.pid": "9" * 40, "fd.sip": "not an address", "fd.name": "1.2.3.4:5->6.7.8.9:10", "fd.sport": "http"}
     document = bounded(ecs_document(numbered(1, output_fields=hostile)[0], {}), flat=True)
     assert not {"destination", "file"} & document.keys()

@@ -58,6 +58,6 @@ class SmallDividedMemory(DividedMemory, SmallMemory):
 
 
 class TestSmallDividedMemory(SmallDividedMemory.TestCase):  # type: ignore[name-defined,misc]
-    """Weaker, where keys are evicted; the throttle and the group count each alert once all the same."""
+    """Weaker, where keys are evicted; the throttle and the group still count each alert once."""
 
     settings = SIZE if FULL else settings(SIZE, max_examples=25)

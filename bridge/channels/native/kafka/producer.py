@@ -63,7 +63,7 @@ class Connections:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether waiting is in vain: no broker can be reached, or the login is wrong."""
+        """Whether waiting is useless: no broker can be reached, or the login is wrong."""
         why_is_known = bool(self.last.name) or not self.have_worked  # after a lost connection, the next attempt says it
         return (self.all_down and why_is_known) or self.last.name in LOGIN_FAILED
 

@@ -132,7 +132,7 @@ CREATE TABLE leases (
     f"CREATE INDEX deliveries_unplaced ON deliveries (channel, id) WHERE {_OPEN} AND blocked = {NEW}",
     "DROP INDEX deliveries_new",
 )
-"""Several bridges share one journal: the processes that work, and what each of them has to itself. The token is in a
+"""Several bridges share one journal: the processes that work, and the leases of each. The token is in a
 unique index, so that a change of it waits for ``FOR KEY SHARE``."""
 _PARTITIONS = (
     "CREATE TABLE partitions (one boolean PRIMARY KEY DEFAULT true CHECK (one), number integer NOT NULL)",

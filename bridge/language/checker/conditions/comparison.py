@@ -72,7 +72,7 @@ class Comparisons:
         return Compare(left, operator, right, quantifier, written.span)
 
     def _left(self, written: syntax.Comparison, operator: Operator) -> Field | Call:
-        """Check the left side. If it has an error, the values are checked all the same."""
+        """Check the left side. If it has an error, the values are still checked."""
         try:
             left = self.operands.left(written.left)
         except Broken:
