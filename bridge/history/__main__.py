@@ -11,6 +11,7 @@ from typing import Any
 
 _NICENESS = 10
 _POLL_SECONDS = 1.0
+_RETRY_SECONDS = 5.0
 _FULL_DISK_SECONDS = 60.0
 
 
@@ -50,8 +51,9 @@ def _index(settings: dict[str, Any]) -> int:
                 return 0
         journal = open_to_read(location)
         indexer = Indexer(journal.history, folder, boot_id())
-        while not _ended(0.0 if indexer.step() else _POLL_SECONDS):
-            pass
+        left = indexer.step()
+        while not _ended(_RETRY_SECONDS if indexer.fails else 0.0 if left else _POLL_SECONDS):
+            left = indexer.step()
         indexer.close()
     except JournalError as error:
         log.error("journal failed", problem=str(error))  # noqa: TRY400  # the message says it all

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from bridge.alert import Alert, Priority
 from bridge.common.clocks.times import DAY_NS
@@ -16,6 +17,7 @@ from bridge.history.index.folder import IndexFolder
 from bridge.history.index.indexer import Indexer
 from bridge.history.index.plan import plan
 from bridge.history.index.query import EVERYTHING
+from bridge.history.index.segment import SegmentWriter
 from bridge.history.search import Search
 from bridge.history.wanted import Wanted, wanted_words
 from bridge.journal.opening import open_for_router
@@ -356,3 +358,24 @@ def test_what_the_index_can_narrow(text: str, narrows: bool) -> None:
     loaded = load_condition(text, (), {"cluster": "x"})
     assert isinstance(loaded, LoadedCondition)
     assert (plan(Wanted(loaded.condition)) != EVERYTHING) is narrows
+
+
+def test_an_index_that_cannot_be_written_is_reported_once_and_tried_again_after_a_pause(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk. Without a pause it was logged a thousand times a second."""
+    fill(journal, 3)
+    folder = IndexFolder(journal_path(journal))
+    indexer = Indexer(journal.history, folder, BOOT)
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(SegmentWriter, "add", full)
+        assert [indexer.step() for _ in range(3)] == [3, 3, 3]
+        assert indexer.fails
+    assert [each["event"] for each in logs] == ["index not written; retrying"]
+    assert (indexer.step(), indexer.fails) == (0, False)
+    indexer.close()
+    assert [each.covered.alerts for each in folder.segments()] == [3]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bridge.journal import JournalBusyError
 from bridge.journal.opening import open_for_router, open_to_read, open_to_write
 from bridge.journal.records import SilenceRecord
 from bridge.pipeline.controls import Controls, NewSilence, SilenceError, SilenceSelection
@@ -17,6 +20,7 @@ from bridge.pipeline.services.timers import load_state
 from bridge.routing.router import Router
 from bridge.sources.contract import Batch
 from tests.support.builders import alert, program_of
+from tests.support.waiting import wait_until
 
 SECOND = 1_000_000_000
 ROUTES = """
@@ -209,3 +213,39 @@ def test_incidents_are_listed_acknowledged_and_resolved(tmp_path: Path) -> None:
         assert len(controls.resolve("shells", "bob")) == 2
         assert {each.incident.state.value for each in controls.incidents()} == {"resolved"}
         assert intake.next_timer() is not None
+
+
+def test_what_a_person_asks_for_is_refused_while_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once and with the reason. It would wait for the disk, and act at a time at which nobody expects it."""
+    path = tmp_path / "j.db"
+    with closing(open_for_router(path)) as journal:
+        intake = Intake(
+            journal.alerts, Router(program_of(ROUTES), {}), on_deliveries=lambda: None, on_fault=lambda _fault: None
+        )
+        controls = Controls(intake, journal.memory, path, {})
+        is_full, append = threading.Event(), journal.alerts.append
+
+        def appended(*arguments: Any) -> int:
+            if is_full.is_set():
+                raise JournalBusyError("the disk is full")
+            return append(*arguments)
+
+        is_full.set()
+        monkeypatch.setattr(journal.alerts, "append", appended)
+        thread = threading.Thread(target=receive, args=(intake, 1))
+        thread.start()
+        wait_until(lambda: intake.blocked == "the disk is full", "intake to wait for the disk")
+        new = NewSilence("rule = shell", time.time_ns(), time.time_ns() + 60 * SECOND, "me")
+        for act in (
+            controls.incidents, controls.silences, lambda: controls.acknowledge("shells", "me"),
+            lambda: controls.resolve("shells", "me"), lambda: controls.add_silence(new),
+            lambda: controls.update_silence("a", "me", comment="c"),
+            lambda: controls.expire_silences(SilenceSelection(everything=True), "me"),
+        ):  # fmt: skip
+            with pytest.raises(JournalBusyError, match="the journal cannot be written: the disk is full"):
+                act()
+        is_full.clear()
+        thread.join(60)
+        assert [each.route for each in controls.acknowledge("shells", "me")] == ["shells"]

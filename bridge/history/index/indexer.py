@@ -42,6 +42,8 @@ class Indexer:
         self._writer: SegmentWriter | None = None
         self._indexed = 0
         """The number after the last alert when nothing was left to index."""
+        self.fails = False
+        """Whether the last step could not write the index, as on a full disk: try again after a pause."""
         self._log = structlog.get_logger("history")
         folder.path.mkdir(mode=0o700, exist_ok=True)
         self._check()
@@ -62,8 +64,11 @@ class Indexer:
                 self._add(alerts, gap, is_last=gap is gaps[-1])
             else:  # all of them were purged
                 self._folder.raise_floor(gap.stop - 1)
+            self.fails = False
         except sqlite3.Error as error:
-            self._log.warning("index not written; retrying", problem=str(error))
+            if not self.fails:
+                self._log.warning("index not written; retrying", problem=str(error))
+            self.fails = True
             self._abandon()
         return sum(len(each) for each in self._gaps())
 

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from bridge.journal import JournalError
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.api.openapi import openapi_document
 from bridge.operator.api.operations import PREFIX, Operation
@@ -101,7 +102,10 @@ class _Answers:
         if self._running.locked():
             raise OperationError(f"{_MOST_RUNNING} operations are running; try again when one has finished", 503)
         async with self._running:
-            answer = await in_thread(lambda: msgspec.json.encode(operation.run(actor, parameters)))
+            try:
+                answer = await in_thread(lambda: msgspec.json.encode(operation.run(actor, parameters)))
+            except JournalError as error:
+                raise OperationError(str(error), 503) from error
         if len(answer) > LARGEST_ANSWER:
             raise OperationError(f"the answer is larger than {LARGEST_ANSWER} bytes; ask for fewer items", 500)
         return answer
