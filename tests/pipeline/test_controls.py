@@ -218,7 +218,7 @@ def test_incidents_are_listed_acknowledged_and_resolved(tmp_path: Path) -> None:
 def test_what_a_person_asks_for_is_refused_while_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At once and with the reason. It would wait for the disk, and act at a time at which nobody expects it."""
+    """At once and with the reason. It would wait for the disk, and act long after the command has given up."""
     path = tmp_path / "j.db"
     with closing(open_for_router(path)) as journal:
         intake = Intake(
