@@ -101,7 +101,7 @@ def test_a_throttled_alert_names_the_numbers_and_its_incident(world: World, caps
     lines = world.show(capsys, throttled.id, "--channel", "pager")
     assert lines[0] == "pager: nothing about this alert was sent to it, or it is not stored any more"
     assert "the route had sent as many notifications as its `throttle` allows (" in lines[1]
-    decided = lines.index("decided then")
+    decided = lines.index("decisions")
     assert lines[decided + 1].startswith('  route "throttled": throttled (')
     assert lines[decided + 3].startswith("    incident ")
     world.wait(3600)

@@ -179,7 +179,7 @@ def test_the_admin_socket_takes_the_name_of_its_peer_as_text(bridge: Instance) -
     """One line, bounded, and only there."""
     client = AdminClient(bridge.folder / "run/a.sock", "eve\nactor=root\x1b[31m" + "x" * 500 + " ☂")
     client.post("/api/v1/reload", ReloadResult)
-    wait = [line for line in bridge.log.splitlines() if "asked by eve" in line]
+    wait = [line for line in bridge.log.splitlines() if "requested by eve" in line]
     assert "\x1b" not in wait[-1]
     assert len(wait[-1]) < 600
 

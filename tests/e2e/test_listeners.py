@@ -329,7 +329,7 @@ def test_status_tells_a_person_what_matters(instance: Instance) -> None:
     assert done.returncode == 0, done.stderr
     said = done.stdout.decode()
     assert re.search(r"^falco-bridge \S+, running since 20\S+ \S+ UTC \(\d+ s\): ready$", said, re.MULTILINE)
-    assert re.search(r"^alerts +3, the last \d+ s ago; 0 duplicates$", said, re.MULTILINE)
+    assert re.search(r"^alerts +3, latest: \d+ s ago; 0 duplicates$", said, re.MULTILINE)
     assert re.search(r"^rejected +1; 1 in the quarantine", said, re.MULTILINE)
     problems = said.partition("\n\n")[0]
     assert re.search(r"^\d problems:$", problems, re.MULTILINE)

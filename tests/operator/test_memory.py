@@ -60,7 +60,7 @@ def test_status_and_metrics_show_what_is_remembered(tmp_path: Path) -> None:
     (line,) = (line for line in lines if line.startswith("memory"))
     assert line.startswith("memory    11 keys in about ")
     assert line.endswith(", 9 timers waiting, 9 keys evicted")
-    assert "          forgotten at the last reload: old: new rule 1d" in lines
+    assert "          state removed by the last reload: old: new rule 1d" in lines
     in_fleet = list(_text(structs.replace(status, fleet=fleet_status(FLEET))))
     assert in_fleet.index(line) < next(at for at, each in enumerate(in_fleet) if each.startswith("\nfleet"))
     (table,) = (line for line in lines if "decisions since the start" in line)

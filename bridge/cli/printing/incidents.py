@@ -60,5 +60,5 @@ def _lines(incident: IncidentStatus) -> Iterator[str]:
     escalation = incident.next_escalation_ns
     due = "" if escalation is None else f", escalates {moment(escalation)}"
     channels = one_line(", ".join(incident.channels), _WIDTH)
-    span = f"since {moment(incident.opened_ns)}, the last {moment(incident.matched_ns)}"
+    span = f"since {moment(incident.opened_ns)}, latest {moment(incident.matched_ns)}"
     yield f"    {many(incident.count, 'alert')} {span}; notified {channels}{due}"

@@ -23,7 +23,7 @@ def story_lines(story: AlertStory, channel: str = "") -> Iterator[str]:
         yield from _answer(story, channel)
         yield ""
     yield from _alert(story)
-    yield "\ndecided then"
+    yield "\ndecisions"
     for decision in story.recorded.decisions:
         yield from _decision(decision)
     if not story.recorded.decisions:

@@ -32,7 +32,7 @@ def suggest_lines(found: Suggestions, kind: str, config: str) -> Iterator[str]:
     if not found.found:
         yield "# No combination of rule, namespace, process and pod stands out."
         return
-    yield "# Nothing is changed. Put the routes that you want before all others; each one ends the way of its alerts."
+    yield "# No file is changed. Put the routes that you want before all others; later routes do not see their alerts."
     for number, each in enumerate(found.found, 1):
         yield ""
         yield f"# {number}. {_noise_text(each.noise, tally.notifications)}"

@@ -85,7 +85,7 @@ class ReloadOperations:
 
     def reload(self, actor: Actor, _request: NoParameters) -> ReloadResult:
         """Reload in the name of the caller."""
-        outcome = self._reloading.reload(f"asked by {actor.name}")
+        outcome = self._reloading.reload(f"requested by {actor.name}")
         return ReloadResult(
             applied=outcome.applied,
             waits=outcome.waits,

@@ -22,7 +22,7 @@ _UNRESOLVED = "the host name does not resolve; check the address"
 _SENTENCES = (
     (
         "No such file or directory",
-        "there is no socket; check that Falco runs with grpc.enabled and grpc_output.enabled and this bind_address",
+        "there is no socket; check that Falco runs with grpc.enabled, grpc_output.enabled and this bind_address",
     ),
     (
         "Permission denied",

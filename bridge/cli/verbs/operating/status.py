@@ -79,7 +79,7 @@ def _text(status: Status) -> Iterator[str]:
     running = f"running since {moment(status.started_ns)} ({lasting(status.started_ns)})"
     yield f"falco-bridge {status.version}, {running}: {state}"
     yield from _problems(status)
-    yield f"\nalerts    {status.alerts}, the last {ago(status.last_alert_ns)}; {status.duplicates} duplicates"
+    yield f"\nalerts    {status.alerts}, latest: {ago(status.last_alert_ns)}; {status.duplicates} duplicates"
     quarantined = "" if status.quarantined is None else f"; {status.quarantined} in the quarantine"
     hint = " (falco-bridge quarantine list)" if status.quarantined else ""
     yield f"rejected  {status.rejected}{quarantined}{hint}"
@@ -120,7 +120,7 @@ def _memory(status: Status) -> Iterator[str]:
         + evicted
     )
     if memory.forgotten:
-        yield f"          forgotten at the last reload: {one_line('; '.join(memory.forgotten), 4 * _LONGEST)}"
+        yield f"          state removed by the last reload: {one_line('; '.join(memory.forgotten), 4 * _LONGEST)}"
 
 
 def _look_back(status: Status) -> Iterator[str]:
