@@ -25,6 +25,20 @@ _LINE_KEY = re.compile(r"^[ -]*([A-Za-z_][\w-]*)(?=\s*:)", re.MULTILINE)
 _PUNCTUATION = frozenset("-:{}[],\"'|>&*!?")
 
 
+_MOST_NODES = 1_000_000
+
+
+def _size(node: yaml.Node, sizes: dict[int, float]) -> float:
+    """How many nodes there are with every alias written out; infinite if one contains itself."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in sizes:
+        sizes[id(node)] = float("inf")
+        children = node.value if isinstance(node, yaml.SequenceNode) else [each for pair in node.value for each in pair]
+        sizes[id(node)] = 1 + sum(_size(each, sizes) for each in children)
+    return sizes[id(node)]
+
+
 class Document:
     """One config file as it was read. ``root`` is None where it could not be read; ``problems`` then says why."""
 
@@ -78,7 +92,11 @@ class Document:
     def _read(self) -> None:
         try:
             self.text = read_bounded_text(self.path)
-            self.root = yaml.compose(self.text, Loader=yaml.SafeLoader)
+            root = yaml.compose(self.text, Loader=yaml.SafeLoader)
+            if root is not None and _size(root, {}) > _MOST_NODES:
+                self._fail("the config refers to itself, or repeats too much, by `*`", "write values without `*`")
+                return
+            self.root = root
         except OSError as error:
             self._fail(
                 f"the config cannot be read ({error.strerror})", "name an existing file with --config", may_pass=True
