@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from bridge.common.files.text_file import read_bounded_text
+from bridge.common.files.yaml_aliases import repeats_too_much
 from bridge.common.files.yaml_errors import YamlProblem, explain_yaml
 from bridge.config.reading.foreign import foreign_file
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
@@ -23,20 +24,6 @@ REFERENCE = re.compile(r"\$\$\{|\$\{(?P<file>file:)?(?P<name>[^}]*)\}")
 _SCHEME = re.compile(r"[\"']?[A-Za-z][A-Za-z0-9+.-]*://")
 _LINE_KEY = re.compile(r"^[ -]*([A-Za-z_][\w-]*)(?=\s*:)", re.MULTILINE)
 _PUNCTUATION = frozenset("-:{}[],\"'|>&*!?")
-
-
-_MOST_NODES = 1_000_000
-
-
-def _size(node: yaml.Node, sizes: dict[int, float]) -> float:
-    """How many nodes there are with every alias written out; infinite if one contains itself."""
-    if isinstance(node, yaml.ScalarNode):
-        return 1
-    if id(node) not in sizes:
-        sizes[id(node)] = float("inf")
-        children = node.value if isinstance(node, yaml.SequenceNode) else [each for pair in node.value for each in pair]
-        sizes[id(node)] = 1 + sum(_size(each, sizes) for each in children)
-    return sizes[id(node)]
 
 
 class Document:
@@ -93,7 +80,7 @@ class Document:
         try:
             self.text = read_bounded_text(self.path)
             root = yaml.compose(self.text, Loader=yaml.SafeLoader)
-            if root is not None and _size(root, {}) > _MOST_NODES:
+            if repeats_too_much(root):
                 self._fail("the config refers to itself, or repeats too much, by `*`", "write values without `*`")
                 return
             self.root = root

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from bridge.alert import Priority, parse_priority
+from bridge.common.files.yaml_aliases import repeats_too_much
 from bridge.common.files.yaml_errors import YamlProblem, explain_yaml
 from bridge.language.diagnostics.source import SourceText
 from bridge.language.falco.embedded import Embedded, is_settings, opened
@@ -117,9 +118,12 @@ def _read(draft: _Draft, source: SourceText) -> str:
 
 def _documents(text: str) -> list[Any] | YamlProblem:
     try:
-        return list(yaml.load_all(text, Loader=_LOADER))  # the base loader constructs only text
+        documents = list(yaml.load_all(text, Loader=_LOADER))  # the base loader constructs only text
+        if repeats_too_much(documents):
+            return YamlProblem("its aliases (`*`) stand for too many values", "", 0, 0, 0)
     except (yaml.YAMLError, RecursionError) as error:
         return explain_yaml(error, text)
+    return documents
 
 
 def _not_yaml(problem: YamlProblem, number: int) -> str:

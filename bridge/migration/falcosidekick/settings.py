@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from bridge.common.files.yaml_aliases import repeats_too_much
+
 _ENV_LINE = re.compile(r"(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)")
 _NEVER_OUTPUTS = frozenset({
     "debug", "listenaddress", "listenport", "customfields", "templatedfields", "customtags", "bracketreplacer",
@@ -72,6 +74,10 @@ def read_settings(text: str, known: frozenset[str]) -> Settings:
         return _from_environment(variables, known)
     try:
         document = yaml.safe_load(text)
+        if repeats_too_much(document):
+            raise UnreadableConfigError("its aliases (`*`) stand for too many values")
+    except RecursionError:
+        raise UnreadableConfigError("it is nested too deeply") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark is not None else ""
