@@ -19,7 +19,10 @@ ROOT = Path(__file__).parents[2]
 GRAMMAR = ROOT / "examples" / "editors" / "tree-sitter-route"
 QUERIES = ROOT / "examples" / "editors" / "zed" / "languages" / "route"
 FILES = [
-    path for folder in ("examples", "tests") for path in sorted((ROOT / folder).rglob("*.route")) if path.stat().st_size
+    path
+    for folder in ("examples", "tests")
+    for path in sorted((ROOT / folder).rglob("*.route"))
+    if path.stat().st_size and b"\0" not in path.read_bytes()  # NUL ends a text for tree-sitter
 ]
 
 
