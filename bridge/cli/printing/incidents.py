@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from bridge.operator.client import AdminClient
     from bridge.operator.model.incidents import IncidentList, IncidentStatus
 
+_LATE_NS = 10_000_000_000
+"""An escalation that is due for longer is silenced."""
 _WIDTH = 100
 _NOT_FOUND = 404
 
@@ -33,7 +36,9 @@ def run_with(args: argparse.Namespace, call: Callable[[AdminClient], IncidentLis
     if args.json:
         print(msgspec.json.encode(found).decode())
     else:
-        print("\n".join(line for each in found.items for line in _lines(each)) or "no incidents")
+        print(
+            "\n".join(line for each in found.items for line in incident_lines(each, time.time_ns())) or "no incidents"
+        )
     return 0
 
 
@@ -50,7 +55,8 @@ def change(client: AdminClient, action: str, target: str) -> IncidentList:
         raise AdminError(f"{error}{kinds}", error.status) from error
 
 
-def _lines(incident: IncidentStatus) -> Iterator[str]:
+def incident_lines(incident: IncidentStatus, now_ns: int) -> Iterator[str]:
+    """An incident for people."""
     from bridge.cli.printing.table import many, moment
     from bridge.common.text import one_line
 
@@ -59,6 +65,8 @@ def _lines(incident: IncidentStatus) -> Iterator[str]:
     yield f"{incident.id}  {incident.state}{actor}  {incident.severity}  {one_line(incident.route, _WIDTH)}{key}"
     escalation = incident.next_escalation_ns
     due = "" if escalation is None else f", escalates {moment(escalation)}"
+    if escalation is not None and escalation < now_ns - _LATE_NS:
+        due = f", escalation due since {moment(escalation)}: a silence holds it back until the next match"
     channels = one_line(", ".join(incident.channels), _WIDTH)
     span = f"since {moment(incident.opened_ns)}, latest {moment(incident.matched_ns)}"
     yield f"    {many(incident.count, 'alert')} {span}; notified {channels}{due}"
