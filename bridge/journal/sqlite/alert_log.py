@@ -120,19 +120,22 @@ class SqliteAlertLog:
     def _rows(
         self, source_name: str, received_ns: int, entries: Sequence[Entry], first: int
     ) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-        """The rows of a batch: alerts numbered from ``first``, and their deliveries.
-
-        Compressing and encoding displace each other from the processor's caches, so all alerts are compressed first.
-        """
-        bodies = [self._bodies.encode(entry.alert) for entry in entries]
-        decisions = [encode_decisions(entry.routed.decisions) for entry in entries]
-        alerts: list[tuple[object, ...]] = [
-            (number, bytes.fromhex(entry.alert.id), received_ns, source_name, body, decided)
-            for number, (entry, body, decided) in enumerate(zip(entries, bodies, decisions, strict=True), first)
-        ]
+        """The rows of a batch: alerts numbered from ``first``, and their deliveries."""
+        alerts: list[tuple[object, ...]] = []
         deliveries: list[tuple[object, ...]] = []
         encoded: dict[Notification, tuple[int | None, bytes]] = {}
         for number, entry in enumerate(entries, first):
+            alert = entry.alert
+            alerts.append(
+                (
+                    number,
+                    bytes.fromhex(alert.id),
+                    received_ns,
+                    source_name,
+                    self._bodies.encode(alert),
+                    encode_decisions(entry.routed.decisions),
+                )
+            )
             for notification in entry.routed.notifications:
                 if notification.about is not None:
                     continue
