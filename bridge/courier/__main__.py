@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bridge.courier.leased_channels import LeasedChannels
     from bridge.courier.settings import Settings
 
-_NICENESS = 5
+_NICENESS = 10
 """Below the router: Falco posts once and drops what is refused, while a delivery can wait for a core."""
 
 

@@ -9,7 +9,7 @@ import signal
 import sys
 from typing import Any
 
-_NICENESS = 10
+_NICENESS = 15
 _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 5.0
 _FULL_DISK_SECONDS = 60.0
