@@ -153,14 +153,14 @@ class PendingRequests:
         return taken
 
     def _gathering_time(self) -> float:
-        """How long to wait for more requests: half as long as the last commit took, if it had more than one.
+        """How long to wait for more requests: as long as the last commit took, if it had more than one.
 
         The senders of that commit are answered now and post again soon. Without the wait, the requests that came
         meanwhile would be a commit of their own, and commits would be half as large and twice as many.
         """
         if self._expected <= 1:
             return 0.0
-        return min((time.monotonic() - self._taken_at) / 2, _MAX_GATHERING_SECONDS)
+        return min(time.monotonic() - self._taken_at, _MAX_GATHERING_SECONDS)
 
     def _gather(self, deadline: float) -> None:
         while len(self._left) < self._expected and not self._stopped:
