@@ -44,9 +44,9 @@ def test_status_and_metrics_show_what_is_remembered(tmp_path: Path) -> None:
     assert status.memory is not None
     found = {(each.route, each.clause): (each.keys, each.timers, each.evicted) for each in status.memory.clauses}
     assert found == {
-        ("floods", "throttle 1 1h by proc.name"): (3, 3, 2),
+        ("floods", "throttle 1 per 1h by proc.name"): (3, 3, 2),
         ("floods", "incident"): (3, 3, 2),
-        ("news", "new proc.name 1d"): (2, 0, 3),
+        ("news", "new proc.name in 1d"): (2, 0, 3),
         ("news", "incident"): (3, 3, 2),
     }
     assert (status.memory.keys, status.memory.timers, status.memory.evicted, status.memory.clause_count) == (
@@ -60,7 +60,7 @@ def test_status_and_metrics_show_what_is_remembered(tmp_path: Path) -> None:
     (line,) = (line for line in lines if line.startswith("memory"))
     assert line.startswith("memory    11 keys in about ")
     assert line.endswith(", 9 timers waiting, 9 keys evicted")
-    assert "          state removed by the last reload: old: new rule 1d" in lines
+    assert "          state removed by the last reload: old: new rule in 1d" in lines
     in_fleet = list(_text(structs.replace(status, fleet=fleet_status(FLEET))))
     assert in_fleet.index(line) < next(at for at, each in enumerate(in_fleet) if each.startswith("\nfleet"))
     (table,) = (line for line in lines if "decisions since the start" in line)

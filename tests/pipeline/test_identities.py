@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.journal.opening import open_for_router
-from bridge.language.program.clauses import canonical_text
+from bridge.language.program.clauses import canonical_text, clause_label
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.services.timers import load_state
 from bridge.routing.router import Router
@@ -72,3 +72,27 @@ def test_a_text_that_is_no_duration_is_not_changed() -> None:
     assert canonical_text("unless - 60m - - - 0000060m") == "unless - 1h - - - 0000060m"
     assert canonical_text("throttle 60 1000ms - - - by a.b") == "throttle 60 1s - - - by a.b"
     assert canonical_text("with k - 30s - 10s - 1234abcd") == "with k - 30s - - - 1234abcd"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("throttle 1 per 20s by proc.name, user.name", ""),
+        ("throttle 1 per 20s", ""),
+        ("after 5 in 5m", ""),
+        ("after 3 distinct rule in 5m by k8s.pod.name", ""),
+        ("new proc.name, rule in 1d by k8s.ns.name learn 2h", ""),
+        ("new rule in 1d", ""),
+        ("absent 10m by hostname", ""),
+        ("group by rule, hostname wait 1m every 10m limit 5", ""),
+        ("group by rule wait 30s every 10m limit 100", "group by rule every 10m"),
+        ("unless rule = x within 5m by user.name wait 3s", "unless … within 5m by … wait 3s"),
+        ("with pod = rule = x within 5m by user.name", "with pod = … within 5m by …"),
+        ("then rule = x within 5m by user.name", "then …"),
+    ],
+)
+def test_a_clause_is_shown_as_it_is_written(written: str, shown: str) -> None:
+    """What is its default is left out, and conditions are not stored."""
+    (clause,) = program_of(ROUTE.format(written)).routes[0].clauses
+    assert clause_label(clause.text) == (shown or written)
+    assert clause_label("incident") == "incident"

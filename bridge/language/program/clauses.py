@@ -131,6 +131,8 @@ Clause = New | After | Then | Absent | Unless | With | Group | Throttle
 
 _DIGESTED = frozenset({"then", "unless", "with"})
 """Clauses whose ``text`` ends with a digest."""
+_AMOUNTS = 5
+"""The words of a ``text`` for count, window, ``learn``, ``wait`` and ``every``; ``-`` for one that is not written."""
 _DEFAULTS = {"group": {1: "100", 4: "30s", 5: "5m"}, "with": {5: "10s"}}
 """What words of a ``text`` may be left out, by their place."""
 
@@ -150,9 +152,31 @@ def canonical_text(text: str) -> str:
 
 
 def clause_label(text: str) -> str:
-    """The ``text`` of a clause for people: ``throttle 3 10m by k8s.pod.name``. Conditions are left out."""
-    words = [word for word in text.split(" ") if word != "-"]
-    return " ".join(words[:-1] if words[0] in _DIGESTED else words)
+    """The ``text`` of a clause as it is written: ``throttle 3 per 10m by k8s.pod.name``; ``…`` for a condition."""
+    keyword, *words = text.split(" ")
+    by = words.index("by") if "by" in words else len(words) - (keyword in _DIGESTED)
+    if by < _AMOUNTS:  # `then`, or the incidents of a route
+        return f"{keyword} …" if keyword in _DIGESTED else text
+    names = ", ".join(words[: by - _AMOUNTS])
+    count, window, *options = words[by - _AMOUNTS : by]
+    learn, wait, every = (
+        "" if word == "-" else f" {name} {word}" for name, word in zip(("learn", "wait", "every"), options, strict=True)
+    )
+    keys = f" by {', '.join(words[by + 1 :])}" if words[by:] and keyword not in _DIGESTED else ""
+    match keyword:
+        case "new":
+            rest = f" {names} in {window}{keys}{learn}"
+        case "after":
+            rest = f" {count}{names and f' distinct {names}'} in {window}{keys}"
+        case "unless" | "with":
+            rest = f" {names and f'{names} = '}… within {window} by …{wait}"
+        case "throttle":
+            rest = f" {count} per {window}{keys}"
+        case "group":
+            rest = f"{keys}{wait}{every}{'' if count == '-' else f' limit {count}'}"
+        case _:
+            rest = f" {window}{keys}"
+    return f"{keyword}{rest}"
 
 
 def own_fields(clause: Clause) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ class ReloadControls(Protocol):
 
 
 def clause_name(identity: str) -> str:
-    """A clause as people read it: ``route: throttle 3 10m``."""
+    """A clause as people read it: ``route: throttle 3 per 10m``."""
     route, _, text = identity.partition("\n")
     return f"{route}: {clause_label(text)}"
 

@@ -137,7 +137,7 @@ class MemoryChecker:
 
 
 def _text(clause: syntax.WindowedClause) -> str:
-    """The clause on one line, regardless of its layout: ``throttle 3 10m by k8s.pod.name``."""
+    """The clause on one line, regardless of its layout: ``throttle 3 10m - - - by k8s.pod.name``."""
     words = [clause.keyword]
     words += [each.text for each in clause.fields]
     words += [each.text for each in (clause.name, clause.distinct) if each is not None]
