@@ -59,6 +59,8 @@ class _CompiledRedaction:
             data = text.encode("utf-8", "replace")
 
             def masked(match: Any) -> bytes:
+                if not match.group(0):
+                    return b""
                 found.secrets[match.group(0).decode("utf-8", "replace")] = mask
                 return mask.encode()
 
@@ -72,7 +74,7 @@ class _CompiledRedaction:
         mask = self.redaction.replacement.encode()
         try:
             text = raw.decode("utf-8", "replace").encode()
-            return self.pattern.sub(lambda _match: mask, text)
+            return self.pattern.sub(lambda match: mask if match.group(0) else b"", text)
         except Exception:  # noqa: BLE001  # on any error, a secret must not pass
             return mask
 

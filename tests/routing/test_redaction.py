@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.alert import Alert
+from bridge.language.program.program import Redaction
 from bridge.routing.redaction import SHORTEST_SECRET, Redactor
 from tests.support import builders
 
@@ -31,6 +32,14 @@ def test_fields_and_the_output_line_are_masked_and_the_id_is_kept() -> None:
     assert stored.fields["proc.cmdline"] == "mysql [gone] -u x"
     assert stored.output == "out mysql [gone] -u x"
     assert redact.raw(b"\xff password=hunter2") == "\ufffd [gone]".encode()
+
+
+def test_an_empty_match_is_not_masked() -> None:
+    """The checker warns of such a regex."""
+    redact = Redactor([Redaction(("proc.name",), "x*", "***")])
+    stored = redact.alert(alert(proc__name="axxxxb"))
+    assert (stored.fields["proc.name"], stored.output) == ("a***b", "out a***b")
+    assert redact.raw(b"axb") == b"a***b"
 
 
 @pytest.mark.parametrize("written", [r"token=\S+", r"token=\\S+", r"\btoken=\x61[^ ]*", r"to\"?ken=\S+\b"])

@@ -27,6 +27,11 @@ def compile_regex(pattern: str, *, posix: bool = False) -> Any | str:
     return error_text.decode("utf-8", "replace") if isinstance(error_text, bytes) else str(error_text)
 
 
+def matches_empty(compiled: Any) -> bool:
+    """Whether a compiled pattern matches the empty text, alone or within a text."""
+    return any(not match.group(0) for text in (b"", b"a b") for match in compiled.finditer(text))
+
+
 def compile_as_falco(pattern: str) -> Any | str:
     """The pattern of a condition, compiled; RE2's error message if it is invalid in both syntaxes."""
     compiled = compile_regex(pattern, posix=True)

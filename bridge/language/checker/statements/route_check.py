@@ -22,7 +22,7 @@ from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import All, Condition
 from bridge.language.program.kinds import ATTRIBUTES
 from bridge.language.program.program import During, Escalation, Redaction, Route
-from bridge.language.program.regex import compile_regex
+from bridge.language.program.regex import compile_regex, matches_empty
 from bridge.language.program.schedule import Schedule
 from bridge.language.program.table import TableChannel
 from bridge.language.syntax import tree as syntax
@@ -187,6 +187,9 @@ class RouteChecker:
             span = within(statement.pattern, error.start, error.end)
             self._report(Code.BAD_REGEX, f"invalid regex: {error.message}", span, error.hint)
             return None
+        if matches_empty(compiled):
+            hint = "write what every match contains: `+` for at least one, instead of `*`"
+            self._report(Code.EMPTY_MATCH, "the regex matches the empty text", statement.pattern.span, hint)
         mask = MASK if statement.replacement is None else statement.replacement.text
         return Redaction(fields, statement.pattern.text, mask)
 
