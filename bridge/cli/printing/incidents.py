@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from bridge.operator.client import AdminClient
     from bridge.operator.model.incidents import IncidentList, IncidentStatus
 
-_LATE_NS = 10_000_000_000
-"""An escalation that is due for longer is silenced."""
 _WIDTH = 100
 _NOT_FOUND = 404
 
@@ -65,7 +63,7 @@ def incident_lines(incident: IncidentStatus, now_ns: int) -> Iterator[str]:
     yield f"{incident.id}  {incident.state}{actor}  {incident.severity}  {one_line(incident.route, _WIDTH)}{key}"
     escalation = incident.next_escalation_ns
     due = "" if escalation is None else f", escalates {moment(escalation)}"
-    if escalation is not None and escalation < now_ns - _LATE_NS:
+    if escalation is not None and incident.is_held_back(now_ns):
         due = f", escalation due since {moment(escalation)}: a silence holds it back until the next match"
     channels = one_line(", ".join(incident.channels), _WIDTH)
     span = f"since {moment(incident.opened_ns)}, latest {moment(incident.matched_ns)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ def _values(ask: Ask) -> dict[str, object]:
         "problem": "",
         "status": status,
         "groups": shown,
+        "now_ns": time.time_ns(),
         "facts": {each: _facts(alert, ask.reader.labels) for each, alert in alerts.items()},
         "held_back": _held_back(status),
         "silences": 0 if isinstance(silences, str) else sum(each.state == "active" for each in silences.items),

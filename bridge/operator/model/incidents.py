@@ -8,6 +8,9 @@ from msgspec import Meta
 
 from bridge.operator.model.base import Answer, Limit, Request
 
+_LATE_NS = 10_000_000_000
+"""An escalation that is due for longer is silenced."""
+
 
 class IncidentStatus(Answer, frozen=True):
     """What a person acknowledges: a route and a key."""
@@ -25,6 +28,10 @@ class IncidentStatus(Answer, frozen=True):
     actor: Annotated[str, Meta(description="Who acknowledged or resolved it; empty if it was neither.")]
     changed_ns: int
     alert_id: str
+
+    def is_held_back(self, now_ns: int) -> bool:
+        """Whether a silence holds the next escalation back. It is sent when the incident next matches after it."""
+        return self.next_escalation_ns is not None and self.next_escalation_ns < now_ns - _LATE_NS
 
 
 class IncidentList(Answer, frozen=True):
