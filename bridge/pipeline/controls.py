@@ -121,7 +121,7 @@ class Controls:
 
     def silences(self, *, ended: bool = False) -> list[SilenceRecord]:
         """Those that act, those to come, and those that ended in the last 24 hours; with ``ended``, all that ended."""
-        self._check_journal()
+        self.check_journal()
         found: list[SilenceRecord] = []
 
         def read() -> bool:
@@ -137,7 +137,7 @@ class Controls:
 
     def add_silence(self, new: NewSilence) -> SilenceRecord:
         """Add a silence; it acts at once. Raises SilenceError, JournalError."""
-        self._check_journal()
+        self.check_journal()
         self._parsed(new.condition, new.schedule)
         self._check_channel(new.announce)
         now_ns = self._now_ns()
@@ -169,7 +169,7 @@ class Controls:
         announce_ns: int | None = None,
     ) -> SilenceRecord | None:
         """Change what is given of a silence that has not ended. None if there is none. Raises as ``add_silence``."""
-        self._check_journal()
+        self.check_journal()
         self._check_channel(announce or "")
         given = {"until_ns": until_ns, "comment": comment, "announce": announce, "announce_ns": announce_ns}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -184,7 +184,7 @@ class Controls:
 
     def expire_silences(self, which: SilenceSelection, actor: str) -> list[SilenceRecord]:
         """End silences now. Returns those that had not ended. Raises JournalError."""
-        self._check_journal()
+        self.check_journal()
         ended = self._change(which, {"until_ns": self._now_ns()}, "expire", actor)
         for each in ended:
             self._log.info("silence expired", silence=each.id, actor=actor)
@@ -209,7 +209,7 @@ class Controls:
 
     def incidents(self) -> list[IncidentRecord]:
         """The incidents that are open, acknowledged or resolved lately, the latest match first. Raises JournalError."""
-        self._check_journal()
+        self.check_journal()
         return self._incidents.incidents()
 
     def acknowledge(self, target: str, actor: str) -> list[IncidentRecord]:
@@ -217,7 +217,7 @@ class Controls:
 
         Raises JournalError.
         """
-        self._check_journal()
+        self.check_journal()
         found = self._incidents.acknowledge(target, actor, self._now_ns())
         self._log.info("incidents acknowledged", target=target, count=len(found), actor=actor)
         return found
@@ -227,7 +227,7 @@ class Controls:
 
         Raises JournalError.
         """
-        self._check_journal()
+        self.check_journal()
         found = self._incidents.resolve(target, actor, self._now_ns())
         self._log.info("incidents resolved", target=target, count=len(found), actor=actor)
         return found
@@ -256,7 +256,7 @@ class Controls:
         self._intake.between_batches(store)
         return changed
 
-    def _check_journal(self) -> None:
+    def check_journal(self) -> None:
         """What a person asks for waits for the batch that is being stored, but not for a disk. Raises JournalError."""
         if self._intake.is_busy and (problem := self._intake.blocked):
             raise JournalBusyError(f"the journal cannot be written: {problem}")

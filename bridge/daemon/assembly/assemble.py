@@ -67,7 +67,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     around = _around(generation, engine, parts)
     running = RunningParts(
         around.sources, parts.operator, engine.courier, parts.listening, use_routes, engine.intake.traces.use,
-        around.console.use,
+        around.console.use, around.controls.check_journal,
     )  # fmt: skip
     live = LiveGeneration(generation, running)
     reload = Reload(live, os.environ)

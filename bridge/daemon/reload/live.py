@@ -39,6 +39,8 @@ class RunningParts:
     """Exports the router's traces as these settings say."""
     use_console: Callable[[Generation], None] = lambda _generation: None
     """Serves the console as a generation says. Raises SetupError."""
+    check_journal: Callable[[], None] = lambda: None
+    """Raises JournalBusyError while ``use_routes`` would wait for a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,12 @@ class LiveGeneration:
         return self._current
 
     def replace(self, new: Generation) -> Replaced:
-        """Use another generation, in one step. Raises SetupError, and changes nothing then. Thread-safe."""
+        """Use another generation, in one step. Thread-safe.
+
+        Raises SetupError, and JournalBusyError while the disk is full, and changes nothing then.
+        """
         with self._lock:
+            self._parts.check_journal()
             running = self._current
             generation, restart = _with_running_sections(new, running)
             before = with_secrets(running.config, generation.config)

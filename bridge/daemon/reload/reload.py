@@ -18,11 +18,11 @@ from bridge.daemon.fleet.digest import program_digest
 from bridge.daemon.fleet.rollout import Rollout
 from bridge.daemon.reload.generation import Built, Generation, build_generation
 from bridge.daemon.reload.live import NOTHING_REPLACED, LiveGeneration, Replaced
-from bridge.journal import JournalError
+from bridge.journal import JournalBusyError, JournalError
 from bridge.language.program.clauses import clause_label
 
 _RETRY_SECONDS = 15.0
-"""How often a reload is tried again that failed because of a file that is not there, or of a port that is in use."""
+"""How often a reload is tried again that failed because of a missing file, a port in use or a full disk."""
 
 _FLEET_SECONDS = 2.0
 """How long a reload waits for the other bridges of a fleet. What is loaded then is used once they have loaded it."""
@@ -158,7 +158,7 @@ class Reload:
                 with self._live.changing:
                     outcome = self._reload()
             except JournalError as error:
-                outcome = ReloadOutcome(False, f"{error}\n")
+                outcome = ReloadOutcome(False, f"{error}\n", may_pass=isinstance(error, JournalBusyError))
             except Exception:  # noqa: BLE001  # the running generation stays in use
                 # No traceback: it may contain a secret.
                 self._log.error("reload failed; keeping the running config", cause=cause)
@@ -203,6 +203,8 @@ class Reload:
             try:
                 with self._live.changing:
                     outcome = self._use(built, built.generation)
+            except JournalBusyError:  # the status says so; it is called again
+                return False
             except Exception:  # noqa: BLE001  # the running generation stays in use
                 self._log.error("reload failed; keeping the running config", cause=_FLEET)  # no traceback
                 return False
