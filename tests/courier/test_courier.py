@@ -172,6 +172,7 @@ def test_deliveries_for_a_faulty_channel_wait_until_it_is_fixed(tmp_path: Path) 
         assert len(channel.sent) < 10
         fixed.set()
         work.courier.try_now("chat")
+        wait_until(lambda: len(mail.sent) == 2, "the end of the outage to be reported")
         await_all_delivered(work)
         assert {each.state for each in work.journal.history.deliveries()} == {DeliveryState.DELIVERED}
     assert "HTTP 404: no such hook. Its URL, secret" in mail.sent[0][0]

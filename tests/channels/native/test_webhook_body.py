@@ -216,7 +216,8 @@ def test_an_alias_cannot_make_a_body_large(tmp_path: Path) -> None:
             "sources: [{stdin: true}]\nroutes: r.route\njournal: j.db\nchannels:\n c:\n  url: webhook://h/\n  body:\n"
         )
         path.write_text(head + text, encoding="utf-8")
-        assert [each.message for each in load_config(path, {}).diagnostics] == ["the body is too large"]
+        (problem,) = load_config(path, {}).diagnostics
+        assert problem.message == "the config refers to itself, or repeats too much, by `*`"
 
 
 def test_a_body_that_another_setting_contradicts() -> None:
