@@ -78,6 +78,8 @@ class BridgeProcess:
         self._stopped = threading.Event()
         self._restarting = threading.Lock()
         """Held while a successor checks, starts, or has taken over."""
+        self._wanted = threading.Event()
+        """A restart was requested and has not begun. It begins when the one before it has failed."""
         self._log = structlog.get_logger("bridge")
 
     def open(self) -> None:
@@ -140,7 +142,10 @@ class BridgeProcess:
         problem = self._restart_problem()
         if problem:
             self._log.error("restart refused", problem=problem)
-        elif self._restarting.acquire(blocking=False):
+            return
+        self._wanted.set()
+        if self._restarting.acquire(blocking=False):
+            self._wanted.clear()
             self._thread = threading.Thread(target=self._replace, name="restart", daemon=True)
             self._thread.start()
 
@@ -160,7 +165,7 @@ class BridgeProcess:
             for each in (*own, *managed):
                 each.close()
             self._reload.resume()
-            self._restarting.release()
+            self._end_restart()
             return
         self._listening.leave_paths()
         self._listening = ListeningSockets(own, managed)
@@ -191,8 +196,14 @@ class BridgeProcess:
         self._listening.own_paths()
         if self._stopped.is_set():  # the signal may have reached the previous bridge only
             self._bridge.stop()
-        self._restarting.release()
+        self._end_restart()
         return self._bridge.run(lambda: _started(None))
+
+    def _end_restart(self) -> None:
+        """A restart has failed. Begin the one that was requested meanwhile, such as with a corrected config."""
+        self._restarting.release()
+        if self._wanted.is_set() and not self._stopped.is_set():
+            self.restart()
 
 
 def _report_standby(why: str) -> None:

@@ -10,12 +10,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bridge.daemon.signals import _SAME_SECONDS
 from tests.e2e.harness import Instance, catches
 from tests.support.waiting import wait_until
 
@@ -144,6 +146,20 @@ def test_no_post_is_refused_or_lost_over_restarts(instance: Instance) -> None:
     archived = (instance.folder / "archive.jsonl").read_text("utf-8").splitlines()
     assert {json.loads(line)["rule"] for line in archived} == rules
     assert not (instance.folder / "in.sock").exists()
+
+
+def test_a_restart_that_is_requested_during_a_failing_one_follows_it(instance: Instance) -> None:
+    """Its sender may have corrected the config meanwhile."""
+    configure(instance, free_port())
+    bridge = instance.bridge()
+    started(instance, 1)
+    (instance.folder / "test.route").write_text('route "broken" { to nowhere }\n', encoding="utf-8")
+    os.kill(bridge.pid, signal.SIGUSR2)
+    instance.await_logged("restarting", seconds=60)
+    time.sleep(2 * _SAME_SECONDS)  # the new process is still being imported
+    os.kill(bridge.pid, signal.SIGUSR2)
+    wait_until(lambda: instance.log.count("restart failed; this process continues") == 2, "the second restart")
+    wait_until(lambda: pids_of(instance) == [bridge.pid], "the end of the new processes")
 
 
 def test_the_unix_sockets_are_handed_over(instance: Instance) -> None:
