@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,17 @@ def test_a_path_that_no_file_can_have_is_an_error(tmp_path: Path, text: str) -> 
     config = tmp_path / "b.yaml"
     config.write_text(f"{BASE}{text}\n", "utf-8")
     assert "this path is too long" in {each.message for each in load_config(config, {}).diagnostics}
+
+
+def test_what_is_no_regular_file_is_named(tmp_path: Path) -> None:
+    """No file with the same name is suggested."""
+    (tmp_path / "link.route").symlink_to("gone.route")
+    os.mkfifo(tmp_path / "pipe.route")
+    config = tmp_path / "b.yaml"
+    for name, hint in (
+        ("link", "a link to gone.route, which does not exist"),
+        ("pipe", "a device, a pipe or a socket"),
+    ):
+        config.write_text(f"{BASE}routes: [{name}.route]\njournal: j.db\n", "utf-8")
+        (found,) = load_config(config, {}).diagnostics
+        assert (found.message, hint in found.hint) == (f"no file matches {name}.route", True), found.hint

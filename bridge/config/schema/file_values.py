@@ -17,7 +17,7 @@ _LONGEST_PATH, _LONGEST_NAME = 4095, 255
 _NO_PATHS = frozenset({"true", "false", "yes", "no", "on", "off", "none", "null"})
 
 
-def _check_length(path: Path) -> None:
+def _check_path_length(path: Path) -> None:
     """Raises InvalidValueError for a path that no file can have, about which the system answers nothing."""
     if len(os.fsencode(path)) > _LONGEST_PATH or any(len(os.fsencode(each)) > _LONGEST_NAME for each in path.parts):
         raise InvalidValueError("shorten it", "this path is too long")
@@ -35,18 +35,18 @@ def read_path(text: str, folder: Path) -> Path:
         raise InvalidValueError(hint, "this is a URL, and a path is needed")
     if text.startswith("~"):
         raise InvalidValueError("write the whole path", "`~` is not replaced")
-    _check_length(folder / text)
+    _check_path_length(folder / text)
     return folder / text
 
 
 def read_socket(text: str, folder: Path) -> SocketPath:
     """The path of a unix socket. Raises InvalidValueError."""
     path = read_path(text, folder)
-    check_length(path, "choose a shorter path, such as /run/falco-bridge/bridge.sock")
+    check_socket_length(path, "choose a shorter path, such as /run/falco-bridge/bridge.sock")
     return SocketPath(path)
 
 
-def check_length(path: Path, hint: str) -> None:
+def check_socket_length(path: Path, hint: str) -> None:
     """Raises InvalidValueError for a unix socket whose path is too long."""
     if sentence := too_long(path):
         raise InvalidValueError(hint, sentence)
@@ -65,7 +65,7 @@ def read_absolute_path(text: str, _folder: Path) -> AbsolutePath:
     """A path from / on. Raises InvalidValueError."""
     if not text.startswith("/"):
         raise InvalidValueError(f"write it from / on, such as /{text}", f"`{text}` is not an absolute path")
-    _check_length(Path(text))
+    _check_path_length(Path(text))
     return AbsolutePath(Path(os.path.normpath(text)))
 
 
@@ -75,13 +75,13 @@ def read_pattern(text: str, folder: Path) -> FilePattern:
         raise InvalidValueError
     if text.startswith("~"):
         raise InvalidValueError("write the whole path", "`~` is not replaced")
-    _check_length(folder / text)
+    _check_path_length(folder / text)
     return FilePattern(str(folder / text), text)
 
 
 def read_route_files(text: str, folder: Path) -> tuple[RouteFile, ...]:
     """The files that a pattern names, at least one, in order. Raises InvalidValueError."""
-    _check_length(folder / text)
+    _check_path_length(folder / text)
     base = Path("/") if text.startswith("/") else folder
     try:
         paths = [path for path in base.glob(text.lstrip("/")) if path.is_file()]

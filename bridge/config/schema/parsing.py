@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from bridge.common.clocks.durations import parse_duration
 from bridge.common.clocks.timezone import find_zone, zone_hint
 from bridge.config.schema.file_values import (
-    check_length,
+    check_socket_length,
     read_absolute_path,
     read_field_list_file,
     read_path,
@@ -135,7 +135,7 @@ def _grpc(text: str, folder: Path) -> GrpcAddress:
         raise InvalidValueError(hint)
     if text.startswith("unix:"):
         path = folder / text.removeprefix("unix:").removeprefix("//")
-        check_length(path, "move Falco's socket to a shorter path, such as /run/falco/falco.sock")
+        check_socket_length(path, "move Falco's socket to a shorter path, such as /run/falco/falco.sock")
         return GrpcAddress(f"unix:{path}", text)
     if not re.fullmatch(r"[^\s/]+:\d{1,5}", text) or int(text.rpartition(":")[2]) > _LARGEST_PORT:
         raise InvalidValueError(grpc_hint(text))

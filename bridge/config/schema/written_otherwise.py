@@ -111,11 +111,11 @@ def slashes_hint(text: str) -> str:
 
 
 def file_hint(text: str, folder: Path) -> str:
-    """A file with nearly the same name, or the folder that does not exist; else an empty string."""
+    """What is there instead, a file with nearly the same name, or the folder that does not exist; else empty."""
     path = folder / text
     if not path.parent.is_dir():
         return _folder_hint(path.parent, folder)
-    return did_you_mean(path.name, _names(path.parent))
+    return _instead(path)
 
 
 def pattern_hint(text: str, folder: Path) -> str:
@@ -129,7 +129,18 @@ def pattern_hint(text: str, folder: Path) -> str:
         return _folder_hint(folder / first, folder)
     if re.search(r"[*?\[]", text):
         return "" if text.endswith(".route") else f"files of routes end in .route, such as {first / '*.route'}"
-    return did_you_mean(base.name, _names(base.parent))
+    return _instead(base)
+
+
+def _instead(path: Path) -> str:
+    """What is at the path if it is no regular file; else a file with nearly the same name."""
+    if path.is_dir():
+        return "it is a folder: name a file in it"
+    if path.is_symlink() and not path.exists():
+        return f"it is a link to {path.readlink()}, which does not exist"
+    if path.exists():
+        return "it is a device, a pipe or a socket: name a regular file"
+    return did_you_mean(path.name, _names(path.parent))
 
 
 def _write(meant: str, text: str) -> str:
