@@ -47,8 +47,8 @@ class SharedSocket:
         return 0
 
 
-class ResponseConnection(Protocol):
-    """What a response needs of its connection."""
+class Responses(Protocol):
+    """What a response needs of the responses of its connection."""
 
     shared: SharedSocket
 
@@ -59,13 +59,13 @@ class ResponseConnection(Protocol):
 class Response:
     """The response to a complete request, or a refusal. ``reply`` is None until the handler responds."""
 
-    __slots__ = ("_connection", "_is_first", "data", "delivers", "head_only", "last", "reply")
+    __slots__ = ("_is_first", "_responses", "data", "delivers", "head_only", "last", "reply")
 
     def __init__(
-        self, connection: ResponseConnection, method: str, *, first: bool, last: bool, reply: Reply | None = None
+        self, responses: Responses, method: str, *, first: bool, last: bool, reply: Reply | None = None
     ) -> None:
         """``first``: no other response of the connection comes before it. ``last``: the connection ends with it."""
-        self._connection = connection
+        self._responses = responses
         self._is_first = first
         self.last = last
         self.reply = reply
@@ -81,16 +81,16 @@ class Response:
 
     def respond(self, reply: Reply) -> bool:
         """Answer the request, in the loop's thread. Returns whether it was not answered before."""
-        with self._connection.shared.lock:
+        with self._responses.shared.lock:
             is_new = self.reply is None
             if is_new:
                 self.reply = reply
-        self._connection.flush()
+        self._responses.flush()
         return is_new
 
     def send(self, reply: Reply) -> bool:
         """Answer the request, in another thread. Returns whether that worked; if not, ``respond`` has to follow."""
-        shared = self._connection.shared
+        shared = self._responses.shared
         with shared.lock:
             if not self._is_first or self.last or self.reply is not None:
                 return False

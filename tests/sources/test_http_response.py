@@ -159,6 +159,7 @@ def test_the_next_request_after_such_an_answer_is_not_lost_when_the_source_is_ha
         for _ in range(5):
             assert post(connection).getheader("Connection") is None
         made.hand_over()
-        wait_until(lambda: all(each._retiring for each in made._listener.connections), "the source to be handed over")
+        connections = made._listener.connections
+        wait_until(lambda: all(each._reader.is_retiring for each in connections), "the source to be handed over")
         assert post(connection).getheader("Connection") == "close"
         assert len(taken.alerts) == 6

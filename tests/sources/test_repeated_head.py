@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.http import connection as connection_module
+from bridge.http import request_reader
 from bridge.http.admission import Admission
 from bridge.http.connection import HttpConnection
 from bridge.http.guard import ConnectionLimits, Guard
@@ -130,9 +130,9 @@ def test_repeated_heads_change_nothing(sent: list[bytes]) -> None:
     """The same requests, replies and end as when each head is parsed."""
     repeating, parsing = Sender(), Sender()
     repeating.send(*sent)
-    with mock.patch.object(connection_module, "_MAX_LEARNED", 0):
+    with mock.patch.object(request_reader, "_MAX_LEARNED", 0):
         parsing.send(*sent)
-    assert parsing.connection._repeated is None
+    assert parsing.connection._reader.repeated is None
     for each in ("handled", "written", "open", "refused"):
         assert getattr(repeating, each) == getattr(parsing, each)
     assert not repeating.errors
@@ -141,7 +141,7 @@ def test_repeated_heads_change_nothing(sent: list[bytes]) -> None:
 def test_a_repeated_head_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     sender = Sender()
     sender.send(request(b"{}"))
-    monkeypatch.setattr(sender.connection, "_feed", None)
+    monkeypatch.setattr(sender.connection._reader, "feed", None)
     for body in (b"{}", b"", b"x" * 1000):
         sender.send(request(body))
     assert [body for _, body in sender.handled] == [b"{}", b"{}", b"", b"x" * 1000]
@@ -161,7 +161,7 @@ def test_a_sender_whose_heads_differ_is_not_compared_for_ever() -> None:
     sender = Sender()
     for number in range(100):
         sender.send(request(b"{}", HEAD.replace(b"falco", b"falco%d" % number)))
-    assert (len(sender.handled), sender.connection._learned) == (100, 8)
+    assert (len(sender.handled), sender.connection._reader._learned) == (100, 8)
 
 
 @pytest.mark.parametrize("length", [b"+2", b"2 ", b"0x2", b"", b"00000002", b"\xef\xbc\x92", b"3", b"1"])
