@@ -9,6 +9,8 @@ import msgspec
 
 _OFFSET = 2**63
 """Added to times, which are negative before 1970, so that ids sort by time."""
+TIME_DIGITS = 16
+"""Digits of an id that are its time."""
 _canonical = msgspec.msgpack.Encoder(order="deterministic", enc_hook=dict).encode
 
 

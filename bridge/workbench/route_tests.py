@@ -97,7 +97,7 @@ class RouteTestRunner:
 
     def _receive(self, event: AlertReceived, run: _Run, *, first: bool) -> None:
         """Route the event's alert. Its time moves the clock forward; that of the first event also back."""
-        alert = self._router.complete(event_alert(event, run.now_ns, len(run.alerts)))
+        alert = self._router.complete(event_alert(event, run.now_ns, len(run.received)))
         if first:
             run.now_ns = alert.time_ns
             self._router.start(run.state, run.now_ns)

@@ -146,6 +146,37 @@ test "silence" {
     )
 
 
+def test_equal_events_of_one_moment_are_different_alerts_at_exactly_that_time() -> None:
+    """So a step can follow at once, and the limits of windows are those that the test states."""
+    text = """
+route "again" { when rule = a then rule = a within 5m by user.name to pager }
+route "often" { when rule = b after 3 in 5m to pager  message "from %first to %last" }
+test "again" { event { rule = a } expect nothing event { rule = a } expect "again" to pager }
+test "again at a stated time" {
+  event { rule = a time = "2026-01-05T13:00:00Z" } event { rule = a time = "2026-01-05T13:00:00Z" }
+  expect "again" to pager count 1
+}
+test "often" {
+  event { rule = b } event { rule = b } event { rule = b }
+  expect "often" to pager message contains "from 2026-01-05T12:00:00.000000000Z to 2026-01-05T12:00:00.000000000Z"
+}
+"""
+    assert results(text) == {"again": (), "again at a stated time": (), "often": ()}
+
+
+def test_an_events_missing_values_are_those_of_a_real_alert() -> None:
+    """``<NA>`` is a missing value, except in the fields of processes; the clock fields follow the time."""
+    text = """
+route "often" { when rule = a after 2 in 5m by user.name to pager }
+route "named" { when rule = b and proc.name exists and not user.name exists to pager }
+route "clock" { when rule = c and evt.time.s = "12:00:00" to pager }
+test "one key" { event { rule = a } event { rule = a user.name = "<NA>" } expect "often" to pager }
+test "process" { event { rule = b proc.name = "<NA>" user.name = "<NA>" } expect "named" to pager }
+test "clock" { event { rule = c evt.time.s = "13:00:00" } expect "clock" to pager }
+"""
+    assert results(text) == {"one key": (), "process": (), "clock": ()}
+
+
 def test_the_reason_of_a_clause_with_memory_is_given() -> None:
     """With its numbers."""
     text = """

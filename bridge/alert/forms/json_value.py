@@ -55,6 +55,11 @@ def _verbatim(value: object) -> str:
     return bytes(value).decode() if isinstance(value, msgspec.Raw) else str(value)
 
 
+def is_missing(name: str, text: str) -> bool:
+    """Whether a text is a missing value. A process can have the name ``<NA>``."""
+    return text == MISSING and not name.startswith("proc.")
+
+
 def split_values(values: Mapping[str, object]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """The fields with a value as text, without clock fields, and the exact items of list fields.
 
