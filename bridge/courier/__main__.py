@@ -16,12 +16,12 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from bridge.courier.exit_code import WORN_OUT
+from bridge.courier.process.exit_code import WORN_OUT
 
 if TYPE_CHECKING:
     from bridge.courier.courier import Courier
-    from bridge.courier.leased_channels import LeasedChannels
-    from bridge.courier.settings import Settings
+    from bridge.courier.process.leased_channels import LeasedChannels
+    from bridge.courier.process.settings import Settings
 
 _NICENESS = 10
 """Below the router: Falco posts once and drops what is refused, while a delivery can wait for a core."""
@@ -51,8 +51,8 @@ def _deliver(settings: dict[str, Any]) -> int:
     from bridge.common.clocks.clock import SYSTEM_CLOCK, Timeline
     from bridge.courier.clock_steps import follow_start
     from bridge.courier.courier import IDLE_SECONDS, Courier
-    from bridge.courier.leased_channels import IDLE_SECONDS as LEASED_IDLE_SECONDS
-    from bridge.courier.settings import Settings
+    from bridge.courier.process.leased_channels import IDLE_SECONDS as LEASED_IDLE_SECONDS
+    from bridge.courier.process.settings import Settings
     from bridge.journal import JournalError
     from bridge.journal.location import location_from
     from bridge.journal.opening import open_for_courier

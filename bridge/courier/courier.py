@@ -6,7 +6,6 @@ import random
 import socket
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, Queue, SimpleQueue
@@ -17,12 +16,14 @@ from structlog.typing import FilteringBoundLogger
 from bridge.channels.contract import Channel
 from bridge.common.clocks.clock import Step, Timeline
 from bridge.courier.due_cache import DueCache
+from bridge.courier.ending import Ending
 from bridge.courier.expiry import DeliveryExpiry
 from bridge.courier.fleet import Configuration, Fleet
 from bridge.courier.health.health_alerts import HealthAlerts
 from bridge.courier.health.port_check import PortChecks
-from bridge.courier.runner import Runner
-from bridge.courier.worker import Attempt
+from bridge.courier.results import Results
+from bridge.courier.sending.runner import Runner
+from bridge.courier.sending.worker import Attempt
 from bridge.delivery import Circuit, Outcome, Settlement, Verdict
 from bridge.delivery.options import ChannelOptions
 from bridge.journal import JournalBusyError
@@ -37,9 +38,6 @@ _LEASE_NS = 365 * 86_400 * 1_000_000_000
 """Practically for ever: a courier ends each of its attempts, and the next courier releases the claims of a dead one."""
 IDLE_SECONDS = 5.0
 """How long a courier sleeps without a reason to wake up."""
-SETTLE_EVERY, SETTLE_SECONDS = 10, 0.02
-"""Results are settled together: as many as this, or after this time."""
-_BUSY_SECONDS = 1.0
 _REPLACED_SECONDS = 10.0
 """How long attempts in flight may take when another courier is to be started."""
 _LATE_WRITERS_SECONDS = (2.0, 10.0)
@@ -65,9 +63,8 @@ class Courier:
         self._queue = queue
         self._timeline = timeline
         self._idle_seconds = idle_seconds
-        self._results: deque[tuple[Attempt, Outcome]] = deque()
-        self._first_result = 0.0
-        """When the first of them was noticed, by the monotonic clock."""
+        self._results = Results()
+        self._ending = Ending()
         self._signals: Queue[None] = Queue()
         """No SimpleQueue: its ``get`` with a timeout that has just passed may wait for ever (CPython 3.11)."""
         self._to_try: SimpleQueue[tuple[str, Callable[[Runner, int], None]]] = SimpleQueue()
@@ -85,12 +82,8 @@ class Courier:
         self._expiry = DeliveryExpiry(queue, self._runners)
         self._port_checks = PortChecks(self._port_is_open)
         self._late_writers: list[float] = []
-        self._deadline: float | None = None
         self._woken = threading.Event()
         """Whether there may be deliveries that the due cache does not know of."""
-        self._claims_no_more = threading.Event()
-        self._stopping = threading.Event()
-        """Set when a deadline or the end becomes known, so that a wait for the journal is cut short."""
         for name in self._runners:  # the restart may be due to a fix of any of them
             self.try_now(name)
         self.is_worn_out = False
@@ -128,16 +121,12 @@ class Courier:
 
     def stop(self, seconds: float, *, leaves_rest: bool = False) -> None:
         """Deliver what is due now for up to ``seconds``, then end. ``leaves_rest`` only ends what is in flight."""
-        self._deadline = time.monotonic() + seconds
-        if leaves_rest:
-            self._claims_no_more.set()
-        self._stopping.set()
+        self._ending.stop(seconds, leaves_rest=leaves_rest)
         self.wake()
 
     def finish(self) -> None:
         """Claim nothing more, and end once nothing is in flight: the router has ended."""
-        self._claims_no_more.set()
-        self._stopping.set()
+        self._ending.finish()
         self.wake()
 
     def run(self) -> None:
@@ -148,7 +137,7 @@ class Courier:
             self._while_journal_busy(self._check_channels)
             self._while_journal_busy(self._claim)
             self._while_journal_busy(lambda: self._sleep(self._sleep_seconds()))
-            if self._is_time_to_settle():
+            if self._results.are_due(self._runners):
                 self._settle_results()
         self._settle_results()
 
@@ -204,11 +193,11 @@ class Courier:
             self._while_journal_busy(lambda: self._queue.follow(Step(0, now_ns, now_ns), {}))
 
     def _finished(self) -> bool:
-        is_late = self._deadline is not None and time.monotonic() >= self._deadline
-        if self._claims_no_more.is_set():
+        is_late = self._ending.is_late
+        if self._ending.claims_no_more:
             return is_late or not any(runner.workers.busy for runner in self._runners.values())
         busy = any(runner.busy for runner in self._runners.values())
-        if self._deadline is None:
+        if self._ending.deadline is None:
             return False
         return is_late or (not busy and not self._has_due())
 
@@ -246,7 +235,7 @@ class Courier:
         return sum(runner.workers.timed_out for runner in self._runners.values())
 
     def _claim(self) -> None:
-        if self._claims_no_more.is_set():
+        if self._ending.claims_no_more:
             self._put_back(self._runners.values())
             return
         now_ns = self._timeline.now_ns()
@@ -269,10 +258,7 @@ class Courier:
         """Until something can be sent, an attempt times out, or the deadline. A wake or a result ends the sleep."""
         now_ns, now = self._timeline.now_ns(), time.monotonic()
         times = [now + self._idle_seconds]
-        if self._deadline is not None:
-            times.append(self._deadline)
-        if self._results:
-            times.append(self._first_result + SETTLE_SECONDS)
+        times += [at for at in (self._ending.deadline, self._results.due) if at is not None]
         for runner in self._runners.values():
             ready = runner.ready_ns(now_ns)
             due = now_ns if runner.has_split_batches else self._due.next_due(runner.name)
@@ -286,36 +272,21 @@ class Courier:
         """Until a signal. Without one in all that time, anything may have changed."""
         had_results = bool(self._results)
         with suppress(Empty):
-            if seconds > 0 and not self._is_time_to_settle():
+            if seconds > 0 and not self._results.are_due(self._runners):
                 self._signals.get(timeout=seconds)
             while True:
                 self._signals.get_nowait()
         if self._woken.is_set() or not (had_results or self._results):
             self._woken.clear()
             self._due.change_all()
-        if self._results and not self._first_result:
-            self._first_result = time.monotonic()
-
-    def _is_time_to_settle(self) -> bool:
-        """Whether enough results wait, one failed, the first has waited for long, or a channel waits for all of its."""
-        results = list(self._results)
-        if not results:
-            return False
-        if len(results) >= SETTLE_EVERY or 0 < self._first_result <= time.monotonic() - SETTLE_SECONDS:
-            return True
-        if any(outcome.verdict is not Verdict.DELIVERED for _, outcome in results):
-            return True
-        ended = Counter(attempt.channel for attempt, _ in results)
-        running = ((self._runners.get(name), count) for name, count in ended.items())
-        return any(runner is None or runner.workers.in_flight <= count for runner, count in running)
+        self._results.notice()
 
     def _settle_results(self) -> None:
         """Settle everything that has arrived in one transaction."""
         settlements: list[Settlement] = []
         log = self._log.bind()  # once, because binding costs more than ending an attempt
-        while self._results:
-            settlements += self._end(*self._results.popleft(), log)
-        self._first_result = 0.0
+        for attempt, outcome in self._results.take():
+            settlements += self._end(attempt, outcome, log)
         if settlements:
             self._while_journal_busy(lambda: self._write(settlements))
         self._put_back([runner for runner in self._runners.values() if runner.taken_back])
@@ -351,24 +322,13 @@ class Courier:
     def _while_journal_busy(self, action: Callable[[], None]) -> None:
         """Do it, also after a full disk or a long lock; skip it where the courier has to end first."""
         with suppress(JournalBusyError):
-            retry_while_busy(action, self._report_blocked, self._wait_for_journal)
+            retry_while_busy(action, self._report_blocked, self._ending.wait_for_journal)
 
     def _report_blocked(self, error: JournalBusyError) -> None:
         self._log.error("journal blocked", problem=str(error))
 
-    def _wait_for_journal(self) -> bool:
-        """Wait a moment; False where there is no time left."""
-        left = _BUSY_SECONDS if self._deadline is None else min(_BUSY_SECONDS, self._deadline - time.monotonic())
-        if self._claims_no_more.is_set() or left <= 0:
-            return False
-        if self._stopping.wait(left):
-            self._stopping.clear()
-        return True
-
     def _done(self, attempt: Attempt, outcome: Outcome) -> None:
         """Called from the threads. The courier is not woken for every result."""
         trace_attempt(self.tracer, attempt.send, outcome, attempt.started, is_late=attempt.is_late)
-        self._results.append((attempt, outcome))
-        count = len(self._results)
-        if count == 1 or count % SETTLE_EVERY == 0 or outcome.verdict is not Verdict.DELIVERED or attempt.is_last:
+        if self._results.add(attempt, outcome):
             self._signals.put(None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bridge.common.clocks.clock import Step
 from bridge.courier.health.retry import expired
-from bridge.courier.runner import Runner
+from bridge.courier.sending.runner import Runner
 from bridge.journal.protocols import DeliveryQueue
 
 _BATCH = 500

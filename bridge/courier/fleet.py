@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from bridge.channels.contract import Channel
-from bridge.courier.runner import Runner
-from bridge.courier.worker import Done
+from bridge.courier.sending.runner import Runner
+from bridge.courier.sending.worker import Done
 from bridge.delivery import Health
 from bridge.delivery.options import ChannelOptions
 from bridge.journal.protocols import DeliveryQueue

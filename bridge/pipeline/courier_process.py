@@ -15,7 +15,7 @@ from contextlib import suppress
 import structlog
 
 from bridge.common.child_process import start_python
-from bridge.courier.exit_code import WORN_OUT
+from bridge.courier.process.exit_code import WORN_OUT
 from bridge.tracing.counts import SharedCounts
 
 _FIRST_RESTART_SECONDS = 0.1

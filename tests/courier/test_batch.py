@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.courier.batch import is_split, next_limit, sends_digests
+from bridge.courier.sending.batch import is_split, next_limit, sends_digests
 from bridge.delivery import Circuit, Outcome, Verdict
 
 BUSY, GOOD = Outcome(Verdict.RETRY, 500, "no"), Outcome(Verdict.DELIVERED, 200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.courier import bucket
+from bridge.courier.sending import bucket
 from bridge.delivery.options import Rate
 
 SECOND = 1_000_000_000

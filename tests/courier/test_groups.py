@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from bridge.courier.runner import AHEAD, Runner
+from bridge.courier.sending.runner import AHEAD, Runner
 from bridge.delivery import Capacity, Circuit, Delivery, DeliveryState, Health, Outcome, Verdict
 from bridge.delivery.options import ChannelOptions
 from bridge.journal.opening import open_for_router

@@ -14,7 +14,7 @@ from bridge.channels.contract import Channel
 from bridge.common.clocks.clock import SYSTEM_CLOCK, Timeline
 from bridge.common.secret import Secret
 from bridge.courier.courier import Courier
-from bridge.courier.leased_channels import LeasedChannels
+from bridge.courier.process.leased_channels import LeasedChannels
 from bridge.journal.errors import JournalBusyError
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.members import COURIER, Member
@@ -85,7 +85,7 @@ class Sharing:
         queue = PostgresDeliveryQueue(self.database, Bodies(self.database), name)
         timeline = Timeline(self.membership.clock)
         self.courier = Courier(self.alerts, queue, {}, {}, timeline, lambda: 0.1, idle_seconds=0.05)
-        self.courier._wait_for_journal = lambda: True  # type: ignore[method-assign]  # it would wait for a second
+        self.courier._ending.wait_for_journal = lambda: True  # type: ignore[method-assign]  # it would wait for a second
         self.channels = {name: Answering(name) for name in NAMES}
         self.leased = LeasedChannels(self.courier, self.membership, {}, self._opened, dict.fromkeys(NAMES, "url"))
         self._thread = threading.Thread(target=self.courier.run, daemon=True)

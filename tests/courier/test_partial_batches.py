@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.courier.batch import is_split
-from bridge.courier.runner import Runner
-from bridge.courier.worker import Attempt
+from bridge.courier.sending.batch import is_split
+from bridge.courier.sending.runner import Runner
+from bridge.courier.sending.worker import Attempt
 from bridge.delivery import Circuit, Delivery, DeliveryState, Health, Outcome, Settlement, Verdict
 from bridge.delivery.options import ChannelOptions
 from bridge.delivery.outcome import summarized

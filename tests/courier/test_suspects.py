@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.courier.health.suspects import Suspects
-from bridge.courier.runner import Runner
-from bridge.courier.worker import Attempt, Workers
+from bridge.courier.sending.runner import Runner
+from bridge.courier.sending.worker import Attempt, Workers
 from bridge.delivery import Circuit, Delivery, DeliveryState, Health, Outcome, Settlement, Verdict
 from bridge.delivery.options import ChannelOptions
 from bridge.journal.opening import open_for_router

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.courier.runner import AHEAD
+from bridge.courier.sending.runner import AHEAD
 from bridge.delivery import DeliveryState
 from tests.conftest import FULL
 from tests.e2e.harness import Instance

@@ -8,7 +8,7 @@ import structlog
 
 from bridge.courier.fleet import Fleet
 from bridge.courier.health.outage import HealthChange, after_report, health_alert, health_change
-from bridge.courier.runner import Runner
+from bridge.courier.sending.runner import Runner
 from bridge.delivery import HEALTH_ALERT_ROUTE, Circuit, Health
 from bridge.delivery.options import ChannelOptions
 from bridge.journal.protocols import AlertLog, DeliveryQueue

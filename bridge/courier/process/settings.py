@@ -16,8 +16,8 @@ from bridge.channels.native.allowed import from_settings
 from bridge.channels.registry import open_channels
 from bridge.common.log_setup import configure_logging
 from bridge.common.masking import forms_of, secrets_in
-from bridge.courier.leased_channels import LeasedChannels
-from bridge.courier.linked_channel import LinkedChannel
+from bridge.courier.process.leased_channels import LeasedChannels
+from bridge.courier.process.linked_channel import LinkedChannel
 from bridge.delivery.ack_link import AckLinks
 from bridge.delivery.extras import ChannelExtras, extras_from
 from bridge.delivery.options import ChannelOptions

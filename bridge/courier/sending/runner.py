@@ -11,13 +11,13 @@ from msgspec import structs
 
 from bridge.channels.contract import Channel, address_of
 from bridge.common.clocks.clock import Step
-from bridge.courier import bucket
-from bridge.courier.batch import is_split, next_limit, sends_digests
 from bridge.courier.clock_steps import moved_deliveries, moved_health
 from bridge.courier.health.circuit import after_restart, after_send, before_send
 from bridge.courier.health.retry import TOO_MANY_REQUESTS, is_refused, settlement, wait_seconds
 from bridge.courier.health.suspects import Suspects
-from bridge.courier.worker import Attempt, Done, Send, Workers
+from bridge.courier.sending import bucket
+from bridge.courier.sending.batch import is_split, next_limit, sends_digests
+from bridge.courier.sending.worker import Attempt, Done, Send, Workers
 from bridge.delivery import Capacity, Circuit, DeliveryState, Health, Outcome, Settlement, Verdict
 from bridge.delivery.options import ChannelOptions
 from bridge.delivery.outcome import CONNECTION_REFUSED

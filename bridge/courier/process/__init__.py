@@ -1,0 +1,1 @@
+"""What the process adds to the courier: its settings, the channels that it opens or leases, its exit codes."""

@@ -1,0 +1,1 @@
+"""One channel: its threads, its rate, its batches, and what its answers mean."""
