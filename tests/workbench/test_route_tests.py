@@ -177,6 +177,27 @@ test "clock" { event { rule = c evt.time.s = "13:00:00" } expect "clock" to page
     assert results(text) == {"one key": (), "process": (), "clock": ()}
 
 
+def test_a_digest_names_the_worst_and_the_command_that_lists_all() -> None:
+    """The command quotes the route's name, and contains nothing of an alert."""
+    text = """
+route "it's noise" { when rule = a group by k8s.pod.name wait 30s limit 2 to pager message "%user.name in %k8s.pod.name" }
+test "worst two of three" {
+  event { rule = a k8s.pod.name = api user.name = u1 priority = notice }
+  event { rule = a k8s.pod.name = api user.name = u2 priority = critical }
+  event { rule = a k8s.pod.name = api user.name = u3 priority = error }
+  after 30s
+  expect "it's noise" to pager count 1 message contains "[CRITICAL] a — u2 in api"
+  expect "it's noise" to pager message contains "[CRITICAL] a — u3 in api"
+  expect "it's noise" to pager message contains
+    "… and 1 more: falco-bridge history --route 'it'\\"'\\"'s noise' --since 2026-01-05T11:59:00Z --limit 0"
+}
+"""
+    assert results(text) == {"worst two of three": ()}
+    one = text.replace("limit 2", "limit 1").replace("1 more", "2 more")
+    (message,) = results(one)["worst two of three"]
+    assert message.startswith('no message contains "[CRITICAL] a — u3 in api"')
+
+
 def test_the_reason_of_a_clause_with_memory_is_given() -> None:
     """With its numbers."""
     text = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -12,6 +13,7 @@ import msgspec
 
 from bridge.alert import MISSING, Priority
 from bridge.channels.message.field_order import ordered
+from bridge.channels.message.fit import rest_line
 from bridge.channels.message.message import AlertCounts, Fact, Message, MessageLink
 from bridge.channels.message.remembered import with_context
 from bridge.channels.message.second_line import (
@@ -25,7 +27,7 @@ from bridge.channels.message.second_line import (
     where_of,
     who_of,
 )
-from bridge.common.clocks.times import iso_text
+from bridge.common.clocks.times import SECOND_NS, iso_text
 from bridge.common.text import isolated, one_line, shortened, visible
 from bridge.delivery.delivery import Delivery
 from bridge.language.program.link import MAX_NAME
@@ -39,6 +41,9 @@ _TEXT = 8000
 _MAX_FIELDS = 100
 _MAX_LISTED = 3
 """Headlines and places that the first two lines of a digest list."""
+_EARLIER_NS = 60 * SECOND_NS
+"""The clock of a node may be this much ahead, and the history searches the time of receipt."""
+_UP_TO_MINUTES = len("2026-01-05T12:00")
 
 _PREFIX = re.compile(
     r"\A(?:\d\d:\d\d:\d\d\.\d{9}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4}): "
@@ -52,7 +57,7 @@ def compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
     context = delivery.notification.context
     if context is None:
         return _compose(delivery, labels)
-    if len(delivery.others) > 1:
+    if len(delivery.others) > 1 or 0 < len(delivery.others) < context.count:
         return _compose_group(delivery, context, labels)
     return replace(with_context(_compose(delivery, labels), context, WHO_FIELDS), incident=_incident(delivery, context))
 
@@ -62,7 +67,9 @@ def _compose_group(delivery: Delivery, context: NotificationContext, labels: Map
     plain = msgspec.structs.replace(delivery.notification, context=None)
     named = [replace(delivery, alert=alert, notification=plain, others=()) for alert in delivery.others]
     digest = compose_digest(named, labels)
-    more = context.count - len(named)
+    digest = replace(
+        digest, unnamed=max(context.count - len(named), 0), listing=_listing(delivery.notification.routes, context)
+    )
     return replace(
         digest,
         kind=context.kind,
@@ -70,8 +77,14 @@ def _compose_group(delivery: Delivery, context: NotificationContext, labels: Map
         headline=shortened(f"{context.count} alerts: {digest.headline.partition(': ')[2]}", _HEADLINE),
         incident=_incident(delivery, context),
         counts=AlertCounts(context.count, context.suppressed, context.first_ns, context.last_ns),
-        text=f"{more} more alerts are in the journal." if more > 0 else "",
+        text=rest_line(digest, 0, _TEXT),
     )
+
+
+def _listing(routes: Sequence[str], context: NotificationContext) -> str:
+    """The command that lists the alerts of a group. It contains no text of an alert, so it is safe to run."""
+    since = iso_text(context.first_ns - _EARLIER_NS)[:_UP_TO_MINUTES]
+    return f"falco-bridge history --route {shlex.quote(one_line(routes[0], _NAME))} --since {since}:00Z --limit 0"
 
 
 def incident_of(delivery: Delivery) -> str:
@@ -110,6 +123,7 @@ def _compose(delivery: Delivery, labels: Mapping[str, str]) -> Message:
         fields_left_out=0 if notification.fields else max(len(fields) - _MAX_FIELDS, 0),
         rows=chosen_rows(delivery, labels),
         links=links_of(delivery, labels),
+        own_text=notification.message is not None,
     )
 
 

@@ -10,8 +10,8 @@ from bridge.common.text import shortened
 _MIN_VALUE = 24
 """Values are not cut below this length. If they still do not fit, the last rows are left out."""
 _MIN_ALERT = 12
-_REST_LINE = 40
-"""Room for the line that counts the alerts of a digest that are not listed."""
+_REST_SHARE = 4
+"""The line that counts the alerts of a digest without a line takes at most this part of the room."""
 
 
 def length_limit(lengths: Sequence[int], room: int) -> int:
@@ -47,15 +47,33 @@ def more_fields(count: int) -> str:
     return f"and {count} more field{'' if count == 1 else 's'}"
 
 
-def alert_lines(alerts: Sequence[Message], room: int) -> str:
-    """A line for each alert of a digest, in ``room`` characters: as many alerts as possible, headlines first."""
-    lines = [f"{alert.subject} — {alert.summary}" for alert in alerts]
-    limit = length_limit([len(line) + 1 for line in lines], room) - 1
+def alert_lines(digest: Message, room: int) -> str:
+    """A line for each alert of a digest, in ``room`` characters: as many alerts as possible, headlines first.
+
+    The last line counts the alerts without a line, if there are any.
+    """
+    alerts = digest.alerts
+    lines = [alert.line for alert in alerts]
+    rest = rest_line(digest, 0, room)
+    limit = length_limit([len(line) + 1 for line in lines], room - len(rest) - 1 if rest else room) - 1
     if limit >= _MIN_ALERT:
-        return "\n".join(_alert_line(alert, line, limit) for alert, line in zip(alerts, lines, strict=True))
-    count = max((room - _REST_LINE) // (_MIN_ALERT + 1), 1)
-    lines = [shortened(alert.subject, _MIN_ALERT) for alert in alerts[:count]]
-    return "\n".join([*lines, f"… and {len(alerts) - count} more (see the journal)"])
+        fitting = [_alert_line(alert, line, limit) for alert, line in zip(alerts, lines, strict=True)]
+    else:
+        longest = len(rest_line(digest, len(alerts), room))
+        count = max((room - longest) // (_MIN_ALERT + 1), 1)
+        fitting = [shortened(alert.subject, _MIN_ALERT) for alert in alerts[:count]]
+        rest = rest_line(digest, len(alerts) - count, room)
+    return "\n".join([*fitting, rest] if rest else fitting)
+
+
+def rest_line(digest: Message, left_out: int, room: int) -> str:
+    """How many alerts have no line, and the command that lists them if it takes little of ``room``. Empty if all do."""
+    more = digest.unnamed + left_out
+    if not more:
+        return ""
+    with_command = f"… and {more} more: {digest.listing}"
+    short = digest.listing and len(with_command) <= room // _REST_SHARE
+    return with_command if short else f"… and {more} more (see the journal)"
 
 
 def fit_escaped(text: str, length: int, escape: Callable[[str], str]) -> str:
@@ -73,7 +91,7 @@ def _alert_line(message: Message, line: str, limit: int) -> str:
     left = limit - len(message.subject) - 3
     if len(line) <= limit or left < _MIN_ALERT:
         return shortened(line if len(line) <= limit else message.subject, limit)
-    return f"{message.subject} — {shortened(message.summary, left)}"
+    return f"{message.subject}{shortened(line[len(message.subject) :], left + 3)}"
 
 
 def fit_links(links: Sequence[MessageLink], room: int) -> tuple[MessageLink, ...]:

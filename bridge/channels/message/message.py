@@ -86,6 +86,12 @@ class Message:
     """What the ``fields`` of the route choose. None for attributes, fields and labels."""
     alerts: tuple[Message, ...] = ()
     """The messages that a digest lists; empty for the message of one alert."""
+    own_text: bool = False
+    """Whether ``text`` is the ``message`` of the route. A digest then shows it in place of the second line."""
+    unnamed: int = 0
+    """Alerts of a digest that it does not list."""
+    listing: str = ""
+    """The command that lists all alerts of a digest; empty if one command cannot."""
 
     @property
     def subject(self) -> str:
@@ -102,6 +108,11 @@ class Message:
     def who_did_what(self) -> str:
         """``root: rm -rf /data``; empty if neither is known, as for digests."""
         return ": ".join(isolated(part) for part in (self.who, self.action) if part)
+
+    @property
+    def line(self) -> str:
+        """Its line in a digest: the subject, then the route's own text, or else the second line."""
+        return f"{self.subject} — {(' '.join(self.text.split()) if self.own_text else '') or self.summary}"
 
     @property
     def push(self) -> str:

@@ -74,7 +74,7 @@ def _details(message: Message) -> dict[str, Any]:
         "output_fields": by_name(fields),
         "fields_left_out": message.fields_left_out + left_out,
         "labels": {fact.name.removeprefix("label."): fact.value for fact in message.labels if message.rows is None},
-        "alerts": [f"{each.subject} — {each.summary}" for each in message.alerts],
+        "alerts": [each.line for each in message.alerts],
         "count": message.counts.count,
         "held_back": message.counts.suppressed,
         "id": message.id,

@@ -30,7 +30,7 @@ def body(message: Message, room: int = DEFAULT_ROOM) -> str:
 
 def main_text(message: Message, room: int) -> str:
     """The lines of a digest's alerts, or the text of one alert."""
-    return alert_lines(message.alerts, room) if message.alerts else shortened(message.text, room)
+    return alert_lines(message, room) if message.alerts else shortened(message.text, room)
 
 
 def _indented(text: str) -> str:

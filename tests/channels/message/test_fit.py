@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -35,10 +37,35 @@ def test_rows_fit_and_the_rest_is_counted(facts: list[Fact], room: int) -> None:
 def test_a_digest_counts_the_alerts_that_it_cannot_list() -> None:
     """No alert disappears silently."""
     deliveries = [make_delivery(number, rule=f"Rule {number}") for number in range(3)]
-    alerts = message_of(deliveries, {}).alerts * 100
-    text = alert_lines(alerts, 1000)
+    digest = message_of(deliveries, {})
+    text = alert_lines(replace(digest, alerts=digest.alerts * 100), 1000)
     assert len(text) <= 1000
     assert text.endswith(f"… and {300 - text.count(chr(10))} more (see the journal)")
+
+
+def group_digest(route: str, limit: int, room: int) -> str:
+    """The lines of a digest of nine alerts, of which it names ``limit``."""
+    message = replace(message_of([make_delivery(1)], {}), own_text=True, text="alice ran\nrm -rf")
+    listing = f"falco-bridge history --route {route}"
+    return alert_lines(replace(message, alerts=(message,) * limit, unnamed=9 - limit, listing=listing), room)
+
+
+def test_a_digest_shows_the_routes_own_text_and_the_command_that_lists_the_rest() -> None:
+    """A text of several lines is one line, so that none of it looks like another alert."""
+    (first, second, rest) = group_digest("it", 2, 1000).splitlines()
+    assert first == second
+    assert first.endswith(" — alice ran rm -rf")
+    assert rest == "… and 7 more: falco-bridge history --route it"
+    assert "more" not in group_digest("it", 9, 1000)
+
+
+@given(st.integers(1, 60), st.integers(1, 9), st.integers(60, 1000))
+def test_the_command_of_a_digest_gives_way_to_its_alerts(route: int, limit: int, room: int) -> None:
+    """Everything fits, and the number of alerts without a line is exact."""
+    text = group_digest("r" * route, limit, room)
+    *lines, rest = text.splitlines() if limit < 9 or "… and" in text else [*text.splitlines(), "… and 0 more"]
+    assert len(text) <= room
+    assert rest.startswith(f"… and {9 - len(lines)} more")
 
 
 @given(st.text(alphabet="&<>ab", max_size=300), st.integers(1, 100))
