@@ -9,7 +9,7 @@ import pytest
 
 from bridge.alert import Alert
 from bridge.alert.forms.json_form import decode_json
-from bridge.channels.native.console import ConsoleChannel
+from bridge.channels.native.local.console import ConsoleChannel
 from bridge.delivery.delivery import Delivery
 from bridge.language.checker.check import check
 from bridge.language.checker.scope import Known

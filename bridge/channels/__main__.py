@@ -11,7 +11,7 @@ import logging
 import sys
 from typing import Any
 
-from bridge.channels.native.allowed import from_settings
+from bridge.channels.native.local.allowed import from_settings
 from bridge.channels.registry import problem_with
 from bridge.delivery.extras import NO_EXTRAS, extras_from
 

@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from bridge.channels.contract import Channel, Outcome, Verdict
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import parse_address
-from bridge.channels.native.allowed import NOTHING, Allowed
+from bridge.channels.native.local.allowed import NOTHING, Allowed
+from bridge.channels.native.shared.address import parse_address
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 
@@ -65,15 +65,15 @@ def open_channel(
     _check_extras(scheme.lower(), extras)
     match scheme.lower():
         case "console":
-            from bridge.channels.native.console import ConsoleChannel
+            from bridge.channels.native.local.console import ConsoleChannel
 
             return ConsoleChannel(name, labels)
         case "file":
-            from bridge.channels.native.file import FileChannel
+            from bridge.channels.native.local.file import FileChannel
 
             return FileChannel(name, _file_path(url), labels, allowed)
         case "exec":
-            from bridge.channels.native import exec as exec_channel
+            from bridge.channels.native.local import exec as exec_channel
 
             return exec_channel.ExecChannel(name, parse_address(url, exec_channel.PARAMETERS), labels, allowed)
         case cloud if cloud in _AWS | _GCP | _AZURE:

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import structs
 
-from bridge.channels.native.allowed import NOTHING, Allowed
+from bridge.channels.native.local.allowed import NOTHING, Allowed
 from bridge.config.console_rules import check_console
 from bridge.config.reading.binding import Binder
 from bridge.config.reading.defaults import HEARTBEAT_CHANNEL, with_defaults

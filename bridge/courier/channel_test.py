@@ -33,7 +33,7 @@ def main() -> int:
 
 def _send(settings: dict[str, Any]) -> Outcome:
     from bridge.channels.apprise import intercept
-    from bridge.channels.native.allowed import from_settings
+    from bridge.channels.native.local.allowed import from_settings
     from bridge.channels.registry import open_channel
 
     intercept.install()

@@ -16,10 +16,10 @@ from bridge.alert import Alert, Priority
 from bridge.alert.forms.json_form import decode_json
 from bridge.channels.apprise.known_services import KNOWN_SERVICES
 from bridge.channels.message.compose import message_of
-from bridge.channels.native.address import parse_address
 from bridge.channels.native.alertmanager import AlertmanagerChannel
 from bridge.channels.native.elastic.channel import ElasticChannel
 from bridge.channels.native.loki import LokiChannel
+from bridge.channels.native.shared.address import parse_address
 from bridge.channels.native.splunk.channel import SplunkChannel
 from bridge.channels.render.mail import mail_content
 from bridge.channels.render.slack import workflow_payload

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.channels.native.allowed import Allowed
+from bridge.channels.native.local.allowed import Allowed
 from bridge.common.child_process import start_python
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal

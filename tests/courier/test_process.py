@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bridge.channels.native.allowed import Allowed
+from bridge.channels.native.local.allowed import Allowed
 from bridge.common.child_process import start_python
 from bridge.delivery import Capacity, DeliveryState
 from bridge.journal.opening import open_for_router

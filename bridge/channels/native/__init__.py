@@ -1,1 +1,1 @@
-"""The bridge's own channels: webhook, Loki, Alertmanager, exec, file and console."""
+"""The bridge's own channels: each service has a module or a folder; ``local`` has those of the machine itself."""

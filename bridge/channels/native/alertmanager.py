@@ -15,9 +15,9 @@ from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import headline
 from bridge.channels.message.compose import chosen_rows, incident_of, links_of
-from bridge.channels.native.address import Address
-from bridge.channels.native.endpoint import Endpoint
-from bridge.channels.native.labels import (
+from bridge.channels.native.shared.address import Address
+from bridge.channels.native.shared.endpoint import Endpoint
+from bridge.channels.native.shared.labels import (
     ALERT_LABELS,
     alert_labels,
     label_name,

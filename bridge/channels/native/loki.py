@@ -17,10 +17,10 @@ from bridge.alert import Alert
 from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import alert_body
-from bridge.channels.native.address import Address
-from bridge.channels.native.endpoint import Endpoint
-from bridge.channels.native.json_line import json_line
-from bridge.channels.native.labels import ALERT_LABELS, alert_labels, label_value, static_labels
+from bridge.channels.native.shared.address import Address
+from bridge.channels.native.shared.endpoint import Endpoint
+from bridge.channels.native.shared.json_line import json_line
+from bridge.channels.native.shared.labels import ALERT_LABELS, alert_labels, label_value, static_labels
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 

@@ -18,8 +18,8 @@ from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import alert_body, falcosidekick_body
 from bridge.channels.message.body_template import filled, takes_batches
-from bridge.channels.native.address import Address
-from bridge.channels.native.endpoint import Endpoint
+from bridge.channels.native.shared.address import Address
+from bridge.channels.native.shared.endpoint import Endpoint
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import NO_EXTRAS, ChannelExtras
 

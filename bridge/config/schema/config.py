@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from bridge.channels.native.allowed import Allowed
+from bridge.channels.native.local.allowed import Allowed
 from bridge.config.schema.channels import RESERVED_NAMES, ChannelSettings
 from bridge.config.schema.console import ConsoleSettings
 from bridge.config.schema.keys import Section, key

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bridge.channels.contract import Channel
-from bridge.channels.native.allowed import from_settings
+from bridge.channels.native.local.allowed import from_settings
 from bridge.channels.registry import open_channels
 from bridge.common.log_setup import configure_logging
 from bridge.common.masking import forms_of, secrets_in

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from bridge.channels.contract import Verdict
-from bridge.channels.native.address import parse_address
 from bridge.channels.native.alertmanager import PARAMETERS, AlertmanagerChannel
+from bridge.channels.native.shared.address import parse_address
 from bridge.channels.registry import problem_with
 from bridge.delivery import Delivery
 from tests.channels.deliveries import TIME, make_delivery

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from bridge.channels.contract import Outcome, Verdict
-from bridge.channels.native.address import parse_address
+from bridge.channels.native.shared.address import parse_address
 from bridge.channels.native.splunk.channel import PARAMETERS, SplunkChannel
 from bridge.channels.registry import open_channel, problem_with
 from tests.channels.deliveries import make_delivery

@@ -14,8 +14,8 @@ import pytest
 from bridge.alert import Priority
 from bridge.alert.forms.json_form import decode_json
 from bridge.channels.message.compose import compose
-from bridge.channels.native.address import parse_address
 from bridge.channels.native.alertmanager import AlertmanagerChannel
+from bridge.channels.native.shared.address import parse_address
 from bridge.channels.render import opsgenie, slack, teams
 from bridge.routing import Notification, NotificationContext, NotificationKind
 from tests.channels.deliveries import make_delivery

@@ -9,7 +9,7 @@ from typing import Any
 
 from bridge import __version__
 from bridge.channels.native.aws.resource import Resource
-from bridge.channels.native.extras import require
+from bridge.channels.native.shared.extras import require
 from bridge.common.files.trust import CONNECT_SECONDS, READ_SECONDS, bundle, proxy
 
 EXTRA = "aws"

@@ -11,7 +11,7 @@ from bridge.channels.native.aws.client import Client
 from bridge.channels.native.aws.errors import NOT_AWS, outcome_of
 from bridge.channels.native.aws.resource import Resource, region_of
 from bridge.channels.native.cloud.bodies import body_of
-from bridge.channels.native.json_line import json_line
+from bridge.channels.native.shared.json_line import json_line
 from bridge.delivery.delivery import Delivery
 
 PARAMETERS = ("qualifier",)

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address
 from bridge.channels.native.cloud.place import endpoint_of, split_place
+from bridge.channels.native.shared.address import Address
 from bridge.common.masking import secrets_in
 
 COMMON = ("region", "endpoint", "role", "external-id", "token", "cafile", "format")

@@ -10,12 +10,12 @@ from typing import Any
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address
 from bridge.channels.native.aws.client import Client
 from bridge.channels.native.aws.errors import NOT_AWS, outcome_of
 from bridge.channels.native.aws.resource import Resource, region_of
 from bridge.channels.native.cloud.bodies import body_of
 from bridge.channels.native.cloud.objects import objects_in
+from bridge.channels.native.shared.address import Address
 from bridge.delivery.delivery import Delivery
 
 PARAMETERS = ("compression", "style", "sse", "kms-key", "storage-class", "acl")

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from bridge.channels import transport_errors
 from bridge.channels.contract import Outcome, Verdict
-from bridge.channels.native.extras import require
+from bridge.channels.native.shared.extras import require
 from bridge.common.files.trust import CONNECT_SECONDS, READ_SECONDS, bundle
 from bridge.common.text import one_line
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bridge.channels.message.alert_body import alert_body, falcosidekick_body
-from bridge.channels.native.address import Address
-from bridge.channels.native.json_line import json_line
+from bridge.channels.native.shared.address import Address
+from bridge.channels.native.shared.json_line import json_line
 from bridge.delivery.delivery import Delivery
 
 Body = Callable[[Delivery], dict[str, Any]]

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address
 from bridge.channels.native.cloud.bodies import Body
+from bridge.channels.native.shared.address import Address
 from bridge.delivery.delivery import Delivery
 
 _BUCKET = re.compile(r"[a-zA-Z0-9._-]{3,255}")

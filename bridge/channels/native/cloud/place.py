@@ -6,7 +6,7 @@ from collections.abc import Collection
 from urllib.parse import unquote, urlsplit
 
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address, parse_address
+from bridge.channels.native.shared.address import Address, parse_address
 
 
 def split_place(url: str, known: Collection[str]) -> tuple[str, str, Address]:

@@ -8,9 +8,9 @@ from typing import Protocol
 from urllib.parse import quote
 
 from bridge.channels.contract import Outcome, Verdict
-from bridge.channels.native.address import Address, parse_address
 from bridge.channels.native.cloud.place import endpoint_of
-from bridge.channels.native.endpoint import Endpoint
+from bridge.channels.native.shared.address import Address, parse_address
+from bridge.channels.native.shared.endpoint import Endpoint
 from bridge.channels.response import Response
 from bridge.common.masking import redacted
 from bridge.delivery.extras import ChannelExtras

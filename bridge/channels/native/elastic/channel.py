@@ -13,11 +13,11 @@ import msgspec
 
 from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address
 from bridge.channels.native.elastic.answers import ANSWER_FIELDS, item_outcomes, whole_answer
 from bridge.channels.native.elastic.documents import DOCUMENTS, bounded
 from bridge.channels.native.elastic.index_name import check_index, index_of
-from bridge.channels.native.endpoint import Endpoint
+from bridge.channels.native.shared.address import Address
+from bridge.channels.native.shared.endpoint import Endpoint
 from bridge.common.masking import redacted
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import NO_EXTRAS, ChannelExtras

@@ -13,9 +13,9 @@ import msgspec
 
 from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address
 from bridge.channels.native.cloud.bodies import body_of, bounded_lines
 from bridge.channels.native.gcp.service import answer_of, make_service
+from bridge.channels.native.shared.address import Address
 from bridge.common.clocks.times import iso_text
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import ChannelExtras

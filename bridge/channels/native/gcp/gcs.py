@@ -13,10 +13,10 @@ import msgspec
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address
 from bridge.channels.native.cloud.bodies import body_of
 from bridge.channels.native.cloud.objects import objects_in
 from bridge.channels.native.gcp.service import answer_of, make_service
+from bridge.channels.native.shared.address import Address
 from bridge.channels.response import Response
 from bridge.delivery.delivery import Delivery
 from bridge.delivery.extras import ChannelExtras

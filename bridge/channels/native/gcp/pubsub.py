@@ -15,9 +15,9 @@ import msgspec
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address
 from bridge.channels.native.cloud.bodies import body_of, bounded_lines, order_group, repeat_id
 from bridge.channels.native.gcp.service import answer_of, make_service
+from bridge.channels.native.shared.address import Address
 from bridge.channels.response import Response
 from bridge.common.text import one_line
 from bridge.delivery.delivery import Delivery

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address
 from bridge.channels.native.cloud.place import endpoint_of, split_place
 from bridge.channels.native.cloud.service import Service
 from bridge.channels.native.gcp.tokens import Tokens
+from bridge.channels.native.shared.address import Address
 from bridge.channels.response import Response
 from bridge.delivery.extras import ChannelExtras
 

@@ -13,8 +13,8 @@ from typing import Any
 from bridge.channels import transport_errors
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address
-from bridge.channels.native.extras import require
+from bridge.channels.native.shared.address import Address
+from bridge.channels.native.shared.extras import require
 from bridge.common.files.trust import READ_SECONDS, bundle
 from bridge.common.text import one_line
 

@@ -15,11 +15,11 @@ from bridge.channels.channel_tls import ChannelTls
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import alert_body, falcosidekick_body
-from bridge.channels.native.address import Address
-from bridge.channels.native.brokers import Brokers, parse_brokers
-from bridge.channels.native.extras import require
-from bridge.channels.native.json_line import json_line
 from bridge.channels.native.kafka.producer import DELIVERY_SECONDS, Record, TopicProducer
+from bridge.channels.native.shared.address import Address
+from bridge.channels.native.shared.brokers import Brokers, parse_brokers
+from bridge.channels.native.shared.extras import require
+from bridge.channels.native.shared.json_line import json_line
 from bridge.common.masking import redacted
 from bridge.common.text import one_line
 from bridge.delivery.delivery import Delivery

@@ -18,9 +18,9 @@ import msgspec
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import alert_body, falcosidekick_body
-from bridge.channels.native.address import Address
-from bridge.channels.native.endpoint import Endpoint
-from bridge.channels.native.labels import label_value, with_label_names
+from bridge.channels.native.shared.address import Address
+from bridge.channels.native.shared.endpoint import Endpoint
+from bridge.channels.native.shared.labels import label_value, with_label_names
 from bridge.channels.native.splunk.answers import Accepted, answer_of, is_indexed
 from bridge.common.text import shortened
 from bridge.delivery.delivery import Delivery

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from bridge.alert import Alert, Priority
-from bridge.channels.native.labels import with_label_names
+from bridge.channels.native.shared.labels import with_label_names
 from bridge.common.text import one_line, visible
 from bridge.delivery.delivery import Delivery
 

@@ -11,7 +11,7 @@ from bridge.channels import transport_errors
 from bridge.channels.channel_tls import ChannelTls
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address
+from bridge.channels.native.shared.address import Address
 from bridge.channels.native.syslog.message import APP_NAME, BODIES, FACILITIES, SD_ID, SyslogFormat
 from bridge.channels.native.syslog.transport import DatagramTransport, StreamTransport, Transport
 from bridge.delivery.delivery import Delivery

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bridge.channels.message.alert_body import alert_body, falcosidekick_body, headline
-from bridge.channels.native.json_line import json_line
+from bridge.channels.native.shared.json_line import json_line
 from bridge.channels.native.syslog.cef import cef_event
 from bridge.common.clocks.times import iso_text
 from bridge.common.text import one_line, visible

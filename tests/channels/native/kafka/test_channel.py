@@ -13,10 +13,10 @@ from collections.abc import Iterator
 import pytest
 
 from bridge.channels.contract import Channel, Outcome, Verdict
-from bridge.channels.native import extras
-from bridge.channels.native.brokers import parse_brokers
 from bridge.channels.native.kafka import producer
 from bridge.channels.native.kafka.channel import PARAMETERS
+from bridge.channels.native.shared import extras
+from bridge.channels.native.shared.brokers import parse_brokers
 from bridge.channels.registry import open_channel, problem_with
 from bridge.common.masking import secrets_in
 from bridge.delivery.service_limits import default_options

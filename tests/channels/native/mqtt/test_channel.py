@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from bridge.channels.contract import Channel, Verdict
-from bridge.channels.native import extras
 from bridge.channels.native.mqtt import publisher
+from bridge.channels.native.shared import extras
 from bridge.channels.registry import open_channel, problem_with
 from bridge.delivery.service_limits import default_options
 from tests.channels.deliveries import make_delivery

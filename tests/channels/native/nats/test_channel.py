@@ -14,9 +14,9 @@ from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, StorageType, StreamConfig
 
 from bridge.channels.contract import Channel, Verdict
-from bridge.channels.native import extras
 from bridge.channels.native.nats import channel as nats_channel
 from bridge.channels.native.nats import publisher
+from bridge.channels.native.shared import extras
 from bridge.channels.registry import open_channel, problem_with
 from bridge.common.masking import secrets_in
 from bridge.delivery.service_limits import default_options

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.address import Address, parse_address
+from bridge.channels.native.shared.address import Address, parse_address
 from bridge.common.masking import secrets_in
 
 _URL = re.compile(r"(?P<head>[^:/?#]+://(?:[^/?#]*@)?)(?P<hosts>[^/?#@]*)(?P<rest>.*)", re.DOTALL)

@@ -14,7 +14,7 @@ import msgspec
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import alert_body
-from bridge.channels.native.allowed import Allowed
+from bridge.channels.native.local.allowed import Allowed
 from bridge.delivery.delivery import Delivery
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bridge.channels.errors import ChannelError
-from bridge.channels.native.extras import require
+from bridge.channels.native.shared.extras import require
 from bridge.common.extras import install_command
 
-PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = {name: needs for name, needs in PROJECT["project"]["optional-dependencies"].items() if name != "dev"}
 
 

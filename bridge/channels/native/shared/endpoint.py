@@ -24,8 +24,8 @@ from bridge.channels.channel_tls import ChannelTls
 from bridge.channels.classify import classify
 from bridge.channels.contract import Outcome
 from bridge.channels.errors import ChannelError, InvalidResponseError
-from bridge.channels.native.address import Address
-from bridge.channels.native.exchange import MAX_BODY, ResponseParser, exchange
+from bridge.channels.native.shared.address import Address
+from bridge.channels.native.shared.exchange import MAX_BODY, ResponseParser, exchange
 from bridge.channels.response import Response
 from bridge.common.files.trust import CONNECT_SECONDS, READ_SECONDS, proxy
 from bridge.common.masking import redacted, redacted_bytes

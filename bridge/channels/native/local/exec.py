@@ -23,8 +23,8 @@ import msgspec
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import ChannelError
 from bridge.channels.message.alert_body import alert_body
-from bridge.channels.native.address import Address
-from bridge.channels.native.allowed import Allowed
+from bridge.channels.native.local.allowed import Allowed
+from bridge.channels.native.shared.address import Address
 from bridge.common.text import one_line
 from bridge.delivery.delivery import Delivery
 

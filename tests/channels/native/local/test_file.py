@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge.channels.contract import Channel, Verdict
-from bridge.channels.native.allowed import Allowed
+from bridge.channels.native.local.allowed import Allowed
 from bridge.channels.registry import open_channel, problem_with
 from tests.channels.deliveries import make_delivery
 

@@ -11,9 +11,9 @@ import pytest
 
 from bridge.channels.contract import Outcome, Verdict
 from bridge.channels.errors import InvalidResponseError
-from bridge.channels.native.address import parse_address
-from bridge.channels.native.endpoint import Endpoint
-from bridge.channels.native.exchange import MAX_BODY, ResponseParser
+from bridge.channels.native.shared.address import parse_address
+from bridge.channels.native.shared.endpoint import Endpoint
+from bridge.channels.native.shared.exchange import MAX_BODY, ResponseParser
 from bridge.channels.registry import open_channel
 from bridge.common.files import trust
 from tests.channels.deliveries import make_delivery
