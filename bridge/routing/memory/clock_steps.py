@@ -1,7 +1,8 @@
 """Moves what clauses remember when the bridge's wall clock was set. Pure.
 
 Times of the bridge (what was sent, when a timer fires) move by the step, so that nothing waits longer or ends sooner by
-it. Event times come from other machines and stay; one that is now in the future counts as received now.
+it. Event times come from other machines and stay; one that is now in the future counts as received now, so it may be
+earlier than one that was before it: lists of event times are put in order again.
 """
 
 from __future__ import annotations
@@ -53,18 +54,16 @@ def _moved(row: Any, step: Step) -> Any:  # noqa: C901  # one case for each kind
             )
         case Partners():
             held = tuple(replace(each, until_ns=step.moved(each.until_ns)) for each in row.held)
-            return replace(row, held=held, partners=tuple((event(each[0]), *each[1:]) for each in row.partners))
+            partners = sorted([(event(each[0]), *each[1:]) for each in row.partners], key=lambda each: each[0])
+            return replace(row, held=held, partners=tuple(partners))
         case Sighting():
             return replace(row, last_ns=event(row.last_ns))
         case Released():
             return replace(row, at_ns=event(row.at_ns))
         case Window():
-            return replace(
-                row,
-                newest_ns=event(row.newest_ns),
-                times=tuple(map(event, row.times)),
-                values={value: event(at_ns) for value, at_ns in row.values.items()},
-            )
+            times = tuple(sorted(map(event, row.times)))
+            values = {value: event(at_ns) for value, at_ns in row.values.items()}
+            return replace(row, newest_ns=max((*times, *values.values())), times=times, values=values)
         case LastSeen():
             return replace(row, passage=replace(row.passage, event_ns=event(row.passage.event_ns)))
         case Waiting():
@@ -80,7 +79,7 @@ def _moved(row: Any, step: Step) -> Any:  # noqa: C901  # one case for each kind
         case Sightings():
             return replace(
                 row,
-                times=tuple((event(at_ns), alert_id) for at_ns, alert_id in row.times),
+                times=tuple(sorted((event(at_ns), alert_id) for at_ns, alert_id in row.times)),
                 held=tuple(replace(each, event_ns=event(each.event_ns)) for each in row.held),
                 until_ns=tuple(step.moved(each) for each in row.until_ns),
             )
