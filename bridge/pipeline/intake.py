@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -343,7 +342,10 @@ class Intake:
         silences = self._silences.acting(now_ns)
         stored = self._lookup(fresh, silences.fields) if silences else none_stored
         matched = router.match(fresh, now_ns)
-        route = partial(router.route, self._state, now_ns=now_ns, silences=silences, stored=stored, matched=matched)
+
+        def route(alert: Alert) -> Entry:
+            return router.route(self._state, alert, now_ns, silences, stored, matched)
+
         entries = self._writer.isolating(fresh, route, batch.source_name, rejected)
         if self._silences:
             self._judge(entries)

@@ -81,7 +81,6 @@ def merge(
     if len(routes) > 1:
         severity = min([priority if route.severity is None else route.severity for route in routes])
         names = tuple([route.name for route in routes])
-        links = tuple(dict.fromkeys([link for route in routes for link in route.links]))
-    return Notification(
-        channel, names, severity, first.title, first.message, None, context, first.fields, links[:MAX_LINKS]
-    )
+        all_links = [link for route in routes for link in route.links]
+        links = tuple(dict.fromkeys(all_links))[:MAX_LINKS] if all_links else ()
+    return Notification(channel, names, severity, first.title, first.message, None, context, first.fields, links)

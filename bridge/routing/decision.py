@@ -36,7 +36,7 @@ class Fault(NamedTuple):
     error: Exception
 
 
-class Routed(msgspec.Struct, frozen=True):
+class Routed(msgspec.Struct, frozen=True, gc=False):
     """Everything that follows from one alert or one timer."""
 
     decisions: tuple[Decision, ...]

@@ -133,8 +133,10 @@ class Router:
         matched = self._matcher.match(cause, now_ns)
         if self.engine is None and not silences:
             return self._in_order(decide(self.program, matched, cause))
-        turn = Turn(state, now_ns, silences.asked(cause, now_ns, stored))
-        return self._in_order(self._with_memory(turn, cause, self._redactor.alert(cause), matched))
+        turn, both = Turn(state, now_ns, silences.asked(cause, now_ns, stored)), (cause, self._redactor.alert(cause))
+        return self._in_order(
+            decide_with_memory(self.program, self.engine, matched, both, turn, self._incident_channels)
+        )
 
     def match(self, alerts: Sequence[Alert], now_ns: int) -> Mapping[str, tuple[int, ...]]:
         """The routes that match alerts, by the id of the alert, for ``route``; nothing where that saves no time.
@@ -171,10 +173,11 @@ class Router:
             routes = self._matcher.match(alert, now_ns)
         if self.engine is None and not silences:
             return Entry(redacted, self._in_order(decide(self.program, routes, alert)))
-        turn = Turn(state, now_ns, silences.asked(alert, now_ns, stored))
+        turn, both = Turn(state, now_ns, silences.asked(alert, now_ns, stored)), (alert, redacted)
         if self.shared is None:
-            return Entry(redacted, self._in_order(self._with_memory(turn, alert, redacted, routes)))
-        entry = offer(self.program, self.shared, routes, (alert, redacted), turn, self._incident_channels)
+            routed = decide_with_memory(self.program, self.engine, routes, both, turn, self._incident_channels)
+            return Entry(redacted, self._in_order(routed) if self._ordered_channels else routed)
+        entry = offer(self.program, self.shared, routes, both, turn, self._incident_channels)
         return msgspec.structs.replace(entry, routed=self._in_order(entry.routed))
 
     def take(
@@ -260,9 +263,6 @@ class Router:
             for each in routed.notifications
         )
         return msgspec.structs.replace(routed, notifications=tuple(marked))
-
-    def _with_memory(self, turn: Turn, alert: Alert, redacted: Alert, matched: tuple[int, ...]) -> Routed:
-        return decide_with_memory(self.program, self.engine, matched, (alert, redacted), turn, self._incident_channels)
 
     def _wake(self, state: State, timer: Timer, now_ns: int, silences: Silences) -> Routed:
         if self.engine is None:

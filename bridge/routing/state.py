@@ -62,16 +62,18 @@ class Table:
     def put(self, key: bytes, row: Any, due_ns: int | None = None) -> None:
         """Replace the row of a key, and its timer."""
         rows, due = self.rows, self.due
-        if rows.pop(key, None) is None:
-            self.state.size += 1
-            if len(rows) >= self.limit:
-                self.state.too_large[self.clause] = self
+        is_new = rows.pop(key, None) is None
         rows[key] = row
+        if is_new:
+            state = self.state
+            state.size += 1
+            if len(rows) > self.limit:
+                state.too_large[self.clause] = self
         if due_ns is not None:
             before = due.get(key)
             due[key] = due_ns
             if before is None or due_ns < before:
-                self.state.push_timer(due_ns, self.clause, key)
+                heappush(self.state.timers, (due_ns, self.clause, key))
         elif due:
             due.pop(key, None)
         changed = self.changed
@@ -120,7 +122,7 @@ class Table:
         before = self.due.get(key)
         self.due[key] = due_ns
         if before is None or due_ns < before:
-            self.state.push_timer(due_ns, self.clause, key)
+            heappush(self.state.timers, (due_ns, self.clause, key))
 
 
 @dataclass(slots=True)
@@ -133,7 +135,10 @@ class State:
     """Other bounds than ``keys_per_table``, by clause."""
     tables: dict[str, Table] = field(default_factory=dict)
     timers: list[tuple[int, str, bytes]] = field(default_factory=list)
-    """A heap of time, clause and key, with an entry for every timer that is not later than the timer."""
+    """A heap of time, clause and key, with an entry for every timer that is not later than the timer.
+
+    Entries of timers that were removed are swept out before they are the most.
+    """
     size: int = 0
     """Rows in all tables."""
     evicted: dict[str, int] = field(default_factory=dict)
@@ -180,14 +185,6 @@ class State:
         for key, row in rows:
             if key not in table.rows:
                 table.put(key, row, due.get(key))
-
-    def push_timer(self, due_ns: int, clause: str, key: bytes) -> None:
-        """Add an entry to the heap. Entries of timers that were removed are swept out before they are the most."""
-        heappush(self.timers, (due_ns, clause, key))
-        if len(self.timers) > 2 * self.size + _FEW_TIMERS:
-            tables = self.tables.values()
-            self.timers = [(due, table.clause, each) for table in tables for each, due in table.due.items()]
-            heapify(self.timers)
 
     def next_due(self) -> int | None:
         """When the earliest timer fires, in nanoseconds since the epoch."""
@@ -242,9 +239,11 @@ class State:
         return bool(self.too_large) or self.size > self.keys_in_all
 
     def changes(self) -> tuple[Change, ...]:
-        """The rows that changed since the last call."""
+        """The rows that changed since the last call. Also bounds the heap of timers."""
         if not self.changed:
             return ()
+        if len(self.timers) > 2 * self.size + _FEW_TIMERS:
+            self._sweep_timers()
         changed, self.changed = self.changed, []
         found = []
         for table in changed:
@@ -252,3 +251,9 @@ class State:
             table.changed = {}
             found.append(Change(table.clause, keys, rows, list(map(table.due.get, keys))))
         return tuple(found)
+
+    def _sweep_timers(self) -> None:
+        """Remove the entries of timers that were removed or moved on."""
+        tables = self.tables.values()
+        self.timers = [(due_ns, table.clause, key) for table in tables for key, due_ns in table.due.items()]
+        heapify(self.timers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -17,12 +17,12 @@ from bridge.routing.notification import Notification, NotificationContext, Notif
 from bridge.routing.reason import Reason
 from bridge.routing.state import State
 
-_SENT = Reason.SENT
+_SENT, _UNMATCHED = Reason.SENT, Reason.UNMATCHED
 _SINGLE = NotificationKind.SINGLE
 """In Python 3.11, reading a member of an enumeration calls a function."""
 
 
-class Turn(msgspec.Struct, frozen=True):
+class Turn(msgspec.Struct, frozen=True, gc=False):
     """What a step works with."""
 
     state: State
@@ -35,8 +35,8 @@ class Found(msgspec.Struct):
     """What follows from one alert, while its routes are asked."""
 
     decisions: list[Decision] = []  # msgspec copies the defaults
-    now: list[Emission] = []
-    """What is about the alert itself."""
+    now: list[tuple[Emission, tuple[str, ...]]] = []
+    """What is about the alert itself, with the channels that are notified of it."""
     held: list[Emission] = []
     """What is about alerts that were held, or about several."""
     faults: list[Fault] = []
@@ -76,9 +76,7 @@ def decide_with_memory(
     if not found.decisions:
         found.decisions, notifications = otherwise(program, alert[0], silenced)
     elif found.now:
-        notifications = merge_emissions(
-            program, found.now, alert[0].priority, _reader(program, alert[0]), incident_channels
-        )
+        notifications = merge_emissions(program, found.now, alert[0].priority, incident_channels)
     if found.held:
         notifications += notify(program, found.held, incident_channels)
     return Routed(tuple(found.decisions), notifications, tuple(found.faults))
@@ -91,9 +89,9 @@ def plain(route: Route, index: int, alert: Alert, silenced: Callable[[str], str 
     elif (silence := silenced(alert.id)) is not None:
         found.decisions.append(Decision(route.name, Reason.SILENCED, (), f"by silence {silence}"))
     else:
-        reason = Reason.UNMATCHED if route.fallback else Reason.SENT
-        found.decisions.append(Decision(route.name, reason, route.destinations(alert.get)))
-        found.now.append(Emission(index, None))
+        channels = route.destinations(alert.get)
+        found.decisions.append(Decision(route.name, _UNMATCHED if route.fallback else _SENT, channels))
+        found.now.append((Emission(index, None), channels))
 
 
 def _remember(pipeline: Pipeline, alert: tuple[Alert, Alert], event_ns: int, turn: Turn, found: Found) -> None:
@@ -106,7 +104,7 @@ def _remember(pipeline: Pipeline, alert: tuple[Alert, Alert], event_ns: int, tur
     for each in run.emissions:
         if is_plain(each, original.id):
             channels = route.destinations(original.get) if route.tables else route.to
-            found.now.append(each)
+            found.now.append((each, channels))
         else:
             found.held.append(each)
     found.decisions.append(Decision(route.name, run.reason or _SENT, channels, run.detail, run.incident))
@@ -160,35 +158,33 @@ def is_plain(emission: Emission, alert_id: str) -> bool:
 
 def merge_emissions(
     program: Program,
-    emissions: list[Emission],
+    emissions: Sequence[tuple[Emission, tuple[str, ...]]],
     priority: Priority,
-    destinations: Callable[[Emission], tuple[str, ...]],
     incident_channels: IncidentChannels,
 ) -> tuple[Notification, ...]:
     """One notification a channel; on a channel that knows incidents one for each route that has any.
 
-    ``priority`` is the alert's.
+    ``emissions`` come with their channels. ``priority`` is the alert's.
     """
+    routes = program.routes
     if len(emissions) == 1:
-        (only,) = emissions
-        routes, context = [program.routes[only.route]], _context(only)
-        return tuple([merge(channel, routes, priority, context) for channel in destinations(only)])
+        ((only, channels),) = emissions
+        route, context = [routes[only.route]], _context(only)
+        return tuple([merge(channel, route, priority, context) for channel in channels])
+    known = incident_channels.known
     by_channel: dict[tuple[str, int], list[Emission]] = {}
-    for emission in emissions:
-        for channel in destinations(emission):
-            apart = channel in incident_channels.known and emission.passage is not None
+    for emission, channels in emissions:
+        for channel in channels:
+            apart = channel in known and emission.passage is not None
             by_channel.setdefault((channel, emission.route if apart else -1), []).append(emission)
-    return tuple(_merge_routes(program, channel, wanting, priority) for (channel, _), wanting in by_channel.items())
+    return tuple([_merged(program, channel, wanting, priority) for (channel, _), wanting in by_channel.items()])
 
 
-def _reader(program: Program, alert: Alert) -> Callable[[Emission], tuple[str, ...]]:
-    """From an emission to the channels of its route for the alert."""
-    return lambda emission: program.routes[emission.route].destinations(alert.get)
-
-
-def _merge_routes(program: Program, channel: str, emissions: list[Emission], priority: Priority) -> Notification:
-    remembered = next((each for each in emissions if each.passage is not None), emissions[0])
-    return merge(channel, [program.routes[each.route] for each in emissions], priority, _context(remembered))
+def _merged(program: Program, channel: str, emissions: list[Emission], priority: Priority) -> Notification:
+    """The context is that of the first route with memory."""
+    routes = program.routes
+    context = next(filter(None, map(_context, emissions)), None)
+    return merge(channel, [routes[each.route] for each in emissions], priority, context)
 
 
 def _context(emission: Emission) -> NotificationContext | None:

@@ -74,7 +74,7 @@ class IncidentStage:
         row: Incident | None = table.rows.get(key)
         to = passage.to or self._to
         if row is None or row.state is _RESOLVED:
-            ladder = (*self._ladder, *passage.ladder)
+            ladder = (*self._ladder, *passage.ladder) if passage.ladder else self._ladder
             pending = tuple([(now_ns + after_ns, channel) for after_ns, channel in ladder]) if ladder else ()
             row = Incident(pack(passage), now_ns, now_ns, _OPEN, passage.count, to, pending, "", now_ns)
         else:

@@ -82,10 +82,11 @@ class Pipeline:
         self.incident_table = f"{route.name}\nincident"
         self._incident_hash = blake2b(route.name.encode() + b"\n", digest_size=8)
         self._stages.append(PlacedStage(None, self.incidents, self.incident_table, incident_key))
-        self._entrances = [(placed.stage.enter, placed.identity) for placed in self._stages]
-        readers = [placed.key for placed in self._stages]
-        self._key_readers = readers if len(set(readers)) > 1 else readers[:1]
-        """One if all stages have the same key."""
+        self._entrances = [(place, placed.stage.enter, placed.identity) for place, placed in enumerate(self._stages)]
+        self._key_readers = [placed.key for placed in self._stages]
+        self._keys = len(self._key_readers)
+        self._only_key = incident_key if len(set(self._key_readers)) == 1 else None
+        """The reader of all keys, if all stages have the same."""
         self._shown = shown_key(by or (), labels)
         self._severity = None if route.severity is None else int(route.severity)
         self._has_tables = bool(route.tables or self._named_ladder)
@@ -117,11 +118,8 @@ class Pipeline:
 
     def passage(self, alert: Alert, redacted: Alert, event_ns: int) -> Passage:
         """A match of the route, as the first clause gets it."""
-        readers = self._key_readers
-        if len(readers) == 1:
-            keys = (readers[0](alert),) * len(self._stages)
-        else:
-            keys = tuple([read(alert) for read in readers])
+        only = self._only_key
+        keys = tuple([read(alert) for read in self._key_readers]) if only is None else (only(alert),) * self._keys
         severity = int(alert.priority) if self._severity is None else self._severity
         shown = self._shown(redacted)
         passage = Passage(alert.id, event_ns, severity, keys, shown, _SINGLE, 1, event_ns, event_ns, 0, NO_VALUES)
@@ -134,8 +132,8 @@ class Pipeline:
         if silenced is not not_silenced:
             return structs.replace(self._run(state, (passage,), 0, now_ns, silenced), incident=incident)
         tables = state.tables
-        for place, (enter, identity) in enumerate(self._entrances):
-            outcome = enter(tables.get(identity) or state.table(identity), passage, keys[place], now_ns)
+        for (place, enter, identity), key in zip(self._entrances, keys, strict=True):
+            outcome = enter(tables.get(identity) or state.table(identity), passage, key, now_ns)
             passed = outcome.passed
             if not passed:
                 ended = self._ended(state, passage, now_ns) if place == self._absent else ()
@@ -143,7 +141,7 @@ class Pipeline:
             if outcome.reason is not None or len(passed) != 1:
                 run = self._continue(state, outcome, place, now_ns, silenced)
                 return Run(run.emissions, run.reason, run.detail, incident)
-            passage = passed[0]
+            (passage,) = passed
         return Run((Emission(self.index, passage, None, incident),), None, "", incident)
 
     def _with_channels(self, passage: Passage, alert: Alert) -> Passage:

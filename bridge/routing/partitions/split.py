@@ -20,7 +20,7 @@ from bridge.routing.memory.clauses.stages import Watch
 from bridge.routing.memory.decide import Found, Turn, is_plain, merge_emissions, notify, otherwise, plain
 from bridge.routing.memory.engine import Engine, event_time
 from bridge.routing.memory.look_back import ClauseLookBack, pending
-from bridge.routing.memory.pipeline import Emission, Pipeline
+from bridge.routing.memory.pipeline import Pipeline
 from bridge.routing.notification import Notification
 from bridge.routing.partitions.matches import ID_SIZE, Match, RouteMatch, WatchMatch, encode_match, stage_ids
 from bridge.routing.partitions.placement import RoutePartitions
@@ -155,10 +155,7 @@ def offer(
     if not found.decisions:
         found.decisions, notifications = otherwise(program, alert[0], silenced)
     elif found.now:
-        notifications = merge_emissions(
-            program, found.now, alert[0].priority,
-            lambda emission: program.routes[emission.route].destinations(alert[0].get), incident_channels,
-        )  # fmt: skip
+        notifications = merge_emissions(program, found.now, alert[0].priority, incident_channels)
     silence = (silenced(alert[0].id) or "") if watches or routes else ""
     about = (alert[0].id, now_ns, event_ns, int(alert[0].priority), silence)
     matches = tuple(
@@ -198,10 +195,7 @@ def take(
         found.held += shared.engine.evict(state, now_ns, silenced, found.faults)
     notifications: tuple[Notification, ...] = ()
     if found.now:
-        notifications = merge_emissions(
-            program, found.now, Priority(match.priority), lambda emission: _destinations(program, emission),
-            incident_channels,
-        )  # fmt: skip
+        notifications = merge_emissions(program, found.now, Priority(match.priority), incident_channels)
     notifications += notify(program, found.held, incident_channels)
     return Routed(tuple(found.decisions), notifications, tuple(found.faults))
 
@@ -224,13 +218,7 @@ def _enter(pipeline: Pipeline, route: RouteMatch, match: Match, turn: Turn, foun
     for each in run.emissions:
         if is_plain(each, match.alert_id):
             channels = route.passage.to or pipeline.route.to
-            found.now.append(each)
+            found.now.append((each, channels))
         else:
             found.held.append(each)
     found.decisions.append(Decision(name, run.reason or Reason.SENT, channels, run.detail, run.incident))
-
-
-def _destinations(program: Program, emission: Emission) -> tuple[str, ...]:
-    """The channels that a match names, or those of the route."""
-    assert emission.passage is not None
-    return emission.passage.to or program.routes[emission.route].to

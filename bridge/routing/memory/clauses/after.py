@@ -40,6 +40,8 @@ class Released(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False)
     at_ns: int
 
 
+_BELOW = Reason.BELOW_THRESHOLD
+"""In Python 3.11, reading a member of an enumeration calls a function."""
 _NO_VALUES: dict[bytes, int] = {}
 """Shared by all windows without ``distinct``. It is never changed."""
 RELEASED = b"released"
@@ -56,20 +58,29 @@ class AfterStage:
 
     def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
         """Pass the N-th match and empty the window. With ``distinct``, the key ends with the hash of F."""
-        key, value = (key[:-HASH_SIZE], key[-HASH_SIZE:]) if self._distinct else (key, b"")
+        if self._distinct:
+            return self._enter_distinct(table, passage, key[:-HASH_SIZE], key[-HASH_SIZE:], now_ns)
+        row: Window | None = table.rows.get(key)
+        times = (passage.event_ns,) if row is None else self._times(row, passage.event_ns)
+        if len(times) < self._count:
+            return self._wait(table, key, Window(times[-1], pack(passage), times, _NO_VALUES), times[0], now_ns)
+        table.remove(key)
+        return _passed(passage, len(times), times[0], times[-1])
+
+    def _enter_distinct(self, table: Table, passage: Passage, key: bytes, value: bytes, now_ns: int) -> StageResult:
         row: Window | None = table.rows.get(key)
         newest = passage.event_ns if row is None else max(row.newest_ns, passage.event_ns)
-        values = self._values(row, passage, newest, value) if self._distinct else _NO_VALUES
-        times = self._times(row, passage, newest) if not self._distinct else ()
-        found = len(values) if self._distinct else len(times)
-        first_ns = min(values.values()) if self._distinct else times[0]
-        if found < self._count:
-            table.put(key, Window(newest, pack(passage), times, values), newest + self._window_ns + LATENESS_NS)
-            numbers = f"{found} of {self._count} since {moment(first_ns, now_ns)}"
-            return StageResult((), Reason.BELOW_THRESHOLD, numbers)
-        last_ns = max(values.values()) if self._distinct else times[-1]
+        values = self._values(row, passage, newest, value)
+        if len(values) < self._count:
+            return self._wait(table, key, Window(newest, pack(passage), (), values), min(values.values()), now_ns)
         table.remove(key)
-        return StageResult((msgspec.structs.replace(passage, count=found, first_ns=first_ns, last_ns=last_ns),))
+        return _passed(passage, len(values), min(values.values()), max(values.values()))
+
+    def _wait(self, table: Table, key: bytes, row: Window, first_ns: int, now_ns: int) -> StageResult:
+        """Store the window, which is not full."""
+        table.put(key, row, row.newest_ns + self._window_ns + LATENESS_NS)
+        found = len(row.values) or len(row.times)
+        return StageResult((), _BELOW, f"{found} of {self._count} since {moment(first_ns, now_ns)}")
 
     def wake(self, table: Table, key: bytes, _now_ns: int) -> StageResult:
         """The window is over: nothing in it can count any more."""
@@ -83,15 +94,13 @@ class AfterStage:
             return StageResult()
         return release(table, row.last, self._window_ns, now_ns)
 
-    def _times(self, row: Window | None, passage: Passage, newest: int) -> tuple[int, ...]:
-        """The event times in the window, ascending."""
-        if row is None:
-            return (passage.event_ns,)
-        if newest == passage.event_ns and row.times[0] > newest - self._window_ns:  # in order, and all in the window
-            return (*row.times, newest)
+    def _times(self, row: Window, event_ns: int) -> tuple[int, ...]:
+        """The event times in the window with this one, ascending."""
+        if event_ns >= row.newest_ns and row.times[0] > event_ns - self._window_ns:  # in order, all in the window
+            return (*row.times, event_ns)
         times = list(row.times)
-        insort(times, passage.event_ns)
-        return tuple(times[bisect_right(times, newest - self._window_ns) :])
+        insort(times, event_ns)
+        return tuple(times[bisect_right(times, max(row.newest_ns, event_ns) - self._window_ns) :])
 
     def _values(self, row: Window | None, passage: Passage, newest: int, value: bytes) -> dict[bytes, int]:
         """The newest event time of each value in the window."""
@@ -99,6 +108,10 @@ class AfterStage:
         values[value] = max(values.get(value, passage.event_ns), passage.event_ns)
         oldest = newest - self._window_ns
         return {each: at for each, at in values.items() if at > oldest}
+
+
+def _passed(passage: Passage, count: int, first_ns: int, last_ns: int) -> StageResult:
+    return StageResult((msgspec.structs.replace(passage, count=count, first_ns=first_ns, last_ns=last_ns),))
 
 
 def release(table: Table, passage: Passage, window_ns: int, now_ns: int) -> StageResult:
