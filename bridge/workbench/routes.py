@@ -15,9 +15,9 @@ from bridge.language.checker.check import Checked, check
 from bridge.language.checker.files import Parse
 from bridge.language.checker.memory import CheckMemory
 from bridge.language.checker.scope import Known
-from bridge.language.diagnostics.diagnostic import Code, Diagnostic, by_place
+from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Severity, by_place
 from bridge.language.diagnostics.source import SourceText, Span
-from bridge.language.falco.rules import FalcoRules, read_rules, read_together
+from bridge.language.falco.rules import FalcoRules, nothing_in, read_rules, read_together
 from bridge.language.program.group import RouteGroup
 from bridge.language.program.program import Program
 from bridge.language.syntax.parser import parse
@@ -140,7 +140,7 @@ def load_routes(
     )
     hints = [each for each in hints if not _explained(each, checked.diagnostics)]
     diagnostics = tuple(sorted((*checked.diagnostics, *hints, *unread), key=by_place))
-    program = None if unread else checked.program
+    program = None if any(each.severity is Severity.ERROR for each in unread) else checked.program
     checked = replace(checked, program=program, diagnostics=diagnostics)
     return LoadedRoutes(checked, checked.sources, falco_rules, advised=advice)
 
@@ -225,12 +225,17 @@ def _read_rules(paths: Sequence[Path], unread: list[Diagnostic]) -> FalcoRules |
     sources = _readable(paths, unread, read_text_file)
     rules = read_rules(tuple(sources))
     if isinstance(rules, FalcoRules):
+        unread += [_nothing_in(each.path, why) for each in sources if (why := nothing_in(each))]
         return rules
     for source in sources:
         problem = read_rules((source,))
         if isinstance(problem, str):
             unread.append(_cannot_import(Path(source.path), f"{problem}; give --rules a Falco rules file"))
     return None
+
+
+def _nothing_in(path: str, why: str) -> Diagnostic:
+    return Diagnostic(Code.NOTHING_IMPORTED, f"{path} {why}; give --rules a Falco rules file", Span(path, 0, 0, 1, 1))
 
 
 def _readable(paths: Sequence[Path], unread: list[Diagnostic], read_file: ReadFile) -> list[SourceText]:

@@ -40,6 +40,26 @@ def test_a_file_that_cannot_be_read_is_a_problem_like_others(tmp_path: Path) -> 
     assert (alone.returncode, "none.route: no such file" in alone.stderr) == (2, True)
 
 
+def test_a_rules_file_without_anything_of_falco_is_reported(tmp_path: Path) -> None:
+    """By ``--rules`` as by an import: nothing would be checked with it. A falco.yaml and lists alone are of use."""
+    (tmp_path / "r.route").write_text('route "r" { when user.name = a to x }\n', encoding="utf-8")
+    texts = {
+        "empty.yaml": "# nothing yet\n", "compose.yaml": "services: {web: {image: nginx}}\n", "other.yaml": "- name: x\n",
+        "lists.yaml": "- list: shells\n  items: [bash]\n", "falco.yaml": "json_output: true\n",
+        "engine.yaml": "- required_engine_version: 0.44.0\n",
+    }  # fmt: skip
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / f"{name}.route").write_text(f'import falco "{name}"\nroute "r" {{ to x }}\n', encoding="utf-8")
+    for name in texts:
+        expected = ["R219"] if name in {"empty.yaml", "compose.yaml", "other.yaml"} else []
+        given = run("check", "r.route", "--rules", name, "--format", "json", cwd=tmp_path)
+        imported = run("check", f"{name}.route", "--format", "json", cwd=tmp_path)
+        for done in (given, imported):
+            assert done.returncode == 0, name
+            assert [each["code"] for each in json.loads(done.stdout) if each["code"] != "L414"] == expected, name
+
+
 MISTAKES = b'\xef\xbb\xbfroute "r" {\r\n  when: rule = a AND proc.cmdlin contains x\r\n  to pager;\r\n}\r\n'
 FIXED = b'\xef\xbb\xbfroute "r" {\r\n  when rule = a and proc.cmdlin contains x\r\n  to pager\r\n}\r\n'
 

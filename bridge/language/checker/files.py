@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic, Fix
 from bridge.language.diagnostics.source import SourceText
-from bridge.language.falco.rules import FalcoRules, is_empty, read_rules, read_together
+from bridge.language.falco.rules import FalcoRules, nothing_in, read_rules, read_together
 from bridge.language.syntax import tree as syntax
 from bridge.language.syntax.parser import Parsed, parse
 
@@ -114,11 +114,11 @@ class Gathered:
     ) -> None:
         rules = read_together(known, [source for _, source in falco])
         for statement, source in falco:
-            if is_empty(source):
+            if why := nothing_in(source):
                 self.problems.append(
                     Diagnostic(
                         Code.NOTHING_IMPORTED,
-                        f"{source.path} is empty",
+                        f"{source.path} {why}",
                         statement.path.span,
                         "import the file that contains Falco's rules",
                     )

@@ -68,6 +68,11 @@ class FalcoRules:
     """Whether one of the files is a falco.yaml."""
 
 
+_ENTRIES = frozenset({"rule", "list", "macro", "required_engine_version", "required_plugin_versions"})
+"""Keys by which an entry of a rules file is recognized."""
+_DEFINITION = re.compile(r"^- +(?:rule|list|macro): ", re.MULTILINE)
+
+
 @dataclass(slots=True)
 class _Draft:
     """Definitions while files are read in order: later files append to earlier definitions or replace them."""
@@ -148,9 +153,24 @@ def read_together(several: Sequence[FalcoRules], more: Sequence[SourceText] = ()
     return read_rules(sources) if same is None else same
 
 
-def is_empty(source: SourceText) -> bool:
-    """Whether a rules file contains nothing but comments."""
-    return all(line.partition("#")[0].strip() in ("", "---", "[]", "...") for line in source.text.splitlines())
+def nothing_in(source: SourceText) -> str:
+    """Why a file that can be read has nothing of Falco's, as the rest of the sentence ``FILE …``. Empty if it has."""
+    if all(line.partition("#")[0].strip() in ("", "---", "[]", "...") for line in source.text.splitlines()):
+        return "is empty"
+    if _DEFINITION.search(source.text):  # most files, and much faster than reading them again
+        return ""
+    documents = _documents(source.text)
+    if isinstance(documents, YamlProblem) or any(map(_has_definitions, documents)):
+        return ""
+    return "contains no rule, list or macro of Falco and is not a falco.yaml"
+
+
+def _has_definitions(document: object) -> bool:
+    if isinstance(document, dict):
+        return opened(document) is not None or is_settings(document)
+    if isinstance(document, list):
+        return any(not _ENTRIES.isdisjoint(each) for each in _mappings(document))
+    return bool(document)  # a text, which is an error of its own
 
 
 def _mappings(value: object) -> list[dict[str, Any]]:
