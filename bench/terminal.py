@@ -13,7 +13,7 @@ import msgspec
 from bench.figures import Figure
 from bridge.alert import Alert
 from bridge.alert.forms.json_form import decode_json
-from bridge.terminal.painter import Painter
+from bridge.terminal.lines.painter import Painter
 from bridge.terminal.terminals import Terminals
 
 _DATA = Path(__file__).parent.parent / "tests" / "data" / "terminal"

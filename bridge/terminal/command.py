@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from bridge.terminal.shell_line import Origin
+from bridge.terminal.lines.shell_line import Origin
 
 _OFFSET = 2**63
 """As in alert ids, which sort by time."""

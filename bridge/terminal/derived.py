@@ -9,7 +9,7 @@ from bridge.alert.command import COMMAND_RULE, COMMAND_SOURCE, COMMAND_TAGS
 from bridge.alert.node import node_name
 from bridge.alert.priority import Priority
 from bridge.terminal.command import Command
-from bridge.terminal.shell_line import Origin
+from bridge.terminal.lines.shell_line import Origin
 
 AUDIT = "Kubernetes audit"
 """Where the names in ``cmd.who`` come from."""

@@ -11,7 +11,7 @@ import msgspec
 from bridge.alert import Alert
 from bridge.alert.command import COMMAND_PLACES
 from bridge.alert.internal import DROP_RULE
-from bridge.terminal.announced import unquoted
+from bridge.terminal.lines.announced import unquoted
 from bridge.terminal.rules import KINDS, PREFIX, Kind
 
 MAX_DATA = 8192

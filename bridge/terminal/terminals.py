@@ -10,7 +10,7 @@ from bridge.alert import Alert
 from bridge.terminal.command import Command
 from bridge.terminal.observation import Observation, observe_all
 from bridge.terminal.ordering import WINDOW_NS, Ordering
-from bridge.terminal.sessions import Sessions
+from bridge.terminal.sessions.sessions import Sessions
 
 _LINES_CHECKED_NS = 60_000_000_000
 

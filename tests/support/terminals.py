@@ -12,7 +12,7 @@ from pathlib import Path
 from bridge.alert import Alert, Priority, make_alert
 from bridge.alert.forms.json_form import decode_json
 from bridge.terminal.command import Command
-from bridge.terminal.shell_line import Origin
+from bridge.terminal.lines.shell_line import Origin
 
 DATA = Path(__file__).parent.parent / "data" / "terminal"
 RECORDINGS = ("bash-80", "bash-200", "zsh-80", "dash-80", "ash-80", "mksh-80")

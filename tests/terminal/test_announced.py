@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from bridge.terminal.announced import split_number, unquoted
+from bridge.terminal.lines.announced import split_number, unquoted
 
 LINES = [
     "ls -l", "echo it's", "a\tb", "a\nb", 'echo "$X" \\', "한글 ü", "\x1b[31m", "''", "$'x'", "a\\'b", "\x7f\x01", "x" * 2000, "!",

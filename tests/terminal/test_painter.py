@@ -8,10 +8,10 @@ import tracemalloc
 
 import pytest
 
-from bridge.terminal.glyphs import cells_of
-from bridge.terminal.grid import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Grid
-from bridge.terminal.painter import Painter
-from bridge.terminal.shell_line import ShellLine
+from bridge.terminal.lines.glyphs import cells_of
+from bridge.terminal.lines.grid import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Grid
+from bridge.terminal.lines.painter import Painter
+from bridge.terminal.lines.shell_line import ShellLine
 
 
 def painted(*writes: str, width: int = 0) -> str:

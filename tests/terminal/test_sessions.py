@@ -7,11 +7,11 @@ import base64
 import pytest
 from msgspec.structs import replace
 
-from bridge.terminal import pending, sessions
 from bridge.terminal.derived import alert_of
+from bridge.terminal.lines.shell_line import Origin
 from bridge.terminal.observation import observe_all
-from bridge.terminal.sessions import Sessions
-from bridge.terminal.shell_line import Origin
+from bridge.terminal.sessions import pending, sessions
+from bridge.terminal.sessions.sessions import Sessions
 from bridge.terminal.terminals import Terminals, commands_of
 from tests.support.builders import alert
 from tests.support.terminals import ANNOUNCED, LINE, SECOND, START, Typist, audited

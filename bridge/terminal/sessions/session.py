@@ -6,8 +6,8 @@ import msgspec
 
 from bridge.terminal.command import Command, command_id, session_id
 from bridge.terminal.observation import Observation
-from bridge.terminal.pending import Pending
 from bridge.terminal.rules import SHELLS
+from bridge.terminal.sessions.pending import Pending
 
 SessionKey = tuple[str, str, int, int]
 """Node, container, terminal and number of a session. Several sessions have the same one after the other."""

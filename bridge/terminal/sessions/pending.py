@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bridge.terminal.shell_line import Origin, TypedLine
+from bridge.terminal.lines.shell_line import Origin, TypedLine
 
 SETTLE_NS = 3_000_000_000
 """How long programs and files are added to a command if its shell shows no prompt meanwhile."""

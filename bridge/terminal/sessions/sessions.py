@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from bridge.terminal.announced import split_number
 from bridge.terminal.command import Command
+from bridge.terminal.lines.announced import split_number
+from bridge.terminal.lines.shell_line import Origin, ShellLine, TypedLine
 from bridge.terminal.observation import Observation
-from bridge.terminal.pending import SETTLE_NS, Pending
 from bridge.terminal.rules import Kind
-from bridge.terminal.session import Session, SessionKey, is_typed_at, key_of
-from bridge.terminal.shell_line import Origin, ShellLine, TypedLine
-from bridge.terminal.users import Users
+from bridge.terminal.sessions.pending import SETTLE_NS, Pending
+from bridge.terminal.sessions.session import Session, SessionKey, is_typed_at, key_of
+from bridge.terminal.sessions.users import Users
 
 MAX_SHELLS = 10_000
 MAX_SESSIONS = 10_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bridge.terminal.glyphs import cells_of
+from bridge.terminal.lines.glyphs import cells_of
 
 MAX_ROWS = 200
 MAX_COLUMNS = 8192

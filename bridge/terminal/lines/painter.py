@@ -10,7 +10,7 @@ import re
 
 import msgspec
 
-from bridge.terminal.grid import MAX_COLUMNS, MAX_WORK, Grid
+from bridge.terminal.lines.grid import MAX_COLUMNS, MAX_WORK, Grid
 
 _TOKEN = re.compile(
     r"(?P<text>[^\x00-\x1f\x7f-\x9f]+)"

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 import msgspec
 
-from bridge.terminal.glyphs import length_in_cells
-from bridge.terminal.painter import Painter
+from bridge.terminal.lines.glyphs import length_in_cells
+from bridge.terminal.lines.painter import Painter
 
 _PASTE_ON, _PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 """Bracketed paste. Readline and zsh switch it on before a line is typed, and off when it has ended."""
