@@ -232,7 +232,7 @@ def test_the_unknown_are_refused_before_their_body_is_read() -> None:
         answer = raw(made.port, b"POST / HTTP/1.1\r\nContent-Length: 8000000\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 401 ")
         assert b"WWW-Authenticate: Bearer\r\n" in answer
-        assert made._unfinished == 0
+        assert made._answering.unfinished == 0
 
 
 def test_bodies_together_are_bounded() -> None:
@@ -241,9 +241,11 @@ def test_bodies_together_are_bounded() -> None:
     with running(made := source(unfinished=3 << 20)):
         with connected(made.port) as first:
             first.sendall(begun)
-            wait_until(lambda: made._unfinished == 1_900_000, "the first body")
+            wait_until(
+                lambda: made._answering is not None and made._answering.unfinished == 1_900_000, "the first body"
+            )
             assert raw(made.port, begun).startswith(b"HTTP/1.1 503 ")
-        wait_until(lambda: made._unfinished == 0, "the room")
+        wait_until(lambda: made._answering.unfinished == 0, "the room")
         assert ask(made.port, "POST", "/", ALERT)[0] == 200
 
 
@@ -307,7 +309,7 @@ def test_a_fault_in_one_request_costs_that_request_only(monkeypatch: pytest.Monk
         with connected(made.port) as connection:
             last = GOOD.replace(b"Host: x", b"Connection: close")
             connection.sendall(GOOD + POST % (len(poison), poison) + last)
-            wait_until(lambda: made._pending is not None and len(made._pending._open) == 4, "the others")
+            wait_until(lambda: made._answering is not None and len(made._answering.pending._open) == 4, "the others")
             taken.hold.set()
             answer = rest(connection)
         first.join(60)
@@ -391,7 +393,7 @@ def test_mangled_requests_over_a_real_socket_do_not_affect_other_senders(
     assert b" 500 " not in answer
     assert ask(made.port, "POST", "/", ALERT)[0] == 200
     wait_until(lambda: made._listener.count == 0, "the limits")
-    assert made._unfinished == 0
+    assert made._answering.unfinished == 0
 
 
 def test_a_fault_of_the_committer_ends_the_source_which_can_be_started_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ from bridge.http.guard import Guard
 from bridge.http.request import MAX_BODY_BYTES, RequestHead
 from bridge.journal.opening import open_for_router
 from bridge.language.program.values import parse_network
+from bridge.sources.http.answering import Answering
 from bridge.sources.http.committing import Answers
 from bridge.sources.http.limits import HttpLimits
 from bridge.sources.http.source import HttpSource
@@ -327,13 +328,13 @@ def test_stopping_answers_what_has_come() -> None:
 
 def test_stopping_waits_for_answers_that_are_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if the committer's thread does not run between the end of a commit and the answer."""
-    made, taken, schedule, pause = source(), Collector(), HttpSource._answer, threading.Event()
+    made, taken, schedule, pause = source(), Collector(), Answering.answer, threading.Event()
 
-    def slowly(made: HttpSource, answers: Answers) -> None:
+    def slowly(answering: Answering, answers: Answers) -> None:
         pause.wait(0.5)
-        schedule(made, answers)
+        schedule(answering, answers)
 
-    monkeypatch.setattr(HttpSource, "_answer", slowly)
+    monkeypatch.setattr(Answering, "answer", slowly)
     answers = stopped_amid_a_commit(made, taken)
     assert [status for status, _ in answers] == [200]
 

@@ -13,23 +13,18 @@ import socket
 import ssl
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from zoneinfo import ZoneInfo
 
-import structlog
-
 from bridge.common.files.reloading import Reloading
-from bridge.http.connection import HttpConnection
 from bridge.http.guard import Guard
 from bridge.http.listener import Listener
-from bridge.http.request import Reply, RequestHead
-from bridge.http.response import Response
 from bridge.sources.contract import Accept, SourceState
-from bridge.sources.http.committing import Answers, Committer
+from bridge.sources.http.answering import AnswerCounts, Answering
+from bridge.sources.http.committing import Committer
 from bridge.sources.http.limits import HttpLimits
-from bridge.sources.http.pending import PendingRequest, PendingRequests
+from bridge.sources.http.pending import PendingRequests
 from bridge.sources.state import StateTracker
 
 _CHECK_SECONDS = 0.25
@@ -40,14 +35,6 @@ _RETIRE_SECONDS = 1.0
 _LAST_REQUEST_SECONDS = 1.0
 """How long connections may take for one more request after that."""
 _DEFAULT_LIMITS = HttpLimits()
-_FIRST_ERROR = 400
-_HELD = Reply(202, "held in memory until the disk can be written; lost if the bridge dies before that")
-_OK, _PONG = Reply(200, '{"status": "ok"}'), Reply(200, "pong")
-_NO_SECRET = Reply(401, "the secret path or the token is missing or wrong")
-_OTHER_ORIGIN = Reply(403, "web pages may not post; add the page's origin to the source's `origins`")
-_NO_POST = Reply(405, "send alerts with POST, as Falco's http_output does")
-_HEALTH_PATHS = {"ping", "healthz"}
-_FULL = Reply(507, "the disk cannot be written and the memory for held alerts is full; the alert was not accepted")
 
 
 class _Selector(selectors.DefaultSelector):
@@ -85,16 +72,10 @@ class HttpSource:
         self._zone = zone
         self._listener = Listener(host, port, guard, limits.connections, tls, limits.timeouts, sockets)
         self.port = self._listener.port
-        self._pending: PendingRequests | None = None
+        self._answering: Answering | None = None
+        self._counts = AnswerCounts()
         self._committer: Committer | None = None
-        self._committed: deque[Answers] = deque()
-        """What was committed, and answered or not, since the loop last checked."""
-        self._stuck = False
-        """Whether the current commit waits for the disk, at the last check."""
         self._error: Exception | None = None
-        self._unfinished = 0
-        self._held = 0
-        self._refusals: Counter[int] = Counter()
         self.stays_bound = stays_bound
         """Whether another process, such as systemd, listens on the same sockets, so that senders wait for the next."""
         self._stopping = False
@@ -102,7 +83,6 @@ class HttpSource:
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._state = StateTracker(name)
-        self._log = structlog.get_logger("http")
 
     # Called by the bridge
 
@@ -110,14 +90,16 @@ class HttpSource:
         """Serve until stopped. Every alert that was answered with 200 is committed."""
         selector = _Selector()
         loop = self._loop = asyncio.SelectorEventLoop(selector)
-        pending = self._pending = PendingRequests(self._limits, loop)
+        pending = PendingRequests(self._limits, loop)
         selector.before_wait = pending.before_wait
-        self._error, self._unfinished, self._closing, self._stuck = None, 0, False, False
-        self._committed = deque()
-        self._committer = Committer(self.name, pending, self._state.counting(accept), self._answer, self._zone)
+        self._error, self._closing = None, False
+        answering = self._answering = Answering(
+            self.name, self.guard, self._limits, self._listener, pending, self._counts, self._call_soon
+        )
+        self._committer = Committer(self.name, pending, self._state.counting(accept), answering.answer, self._zone)
         committer = threading.Thread(target=self._commit, name=f"{self.name} commit", daemon=True)
         self._state.connected()
-        self._listener.open(loop, self)
+        self._listener.open(loop, answering)
         loop.call_soon(self._check)
         if self._stopping or self._retiring:
             loop.call_soon(self._begin_stop if self._stopping else self._retire)
@@ -159,18 +141,19 @@ class HttpSource:
     def abort(self) -> int:
         """The drain deadline was reached. Returns the number of requests that were not committed."""
         self._stopping = True
-        waiting = 0 if self._pending is None else self._pending.abort()
+        answering = self._answering
+        waiting = 0 if answering is None else answering.pending.abort()
         self._call_soon(self._stop_loop)
-        return max(0, waiting - sum(map(len, list(self._committed))))
+        return 0 if answering is None else max(0, waiting - answering.committed)
 
     def state(self) -> tuple[SourceState, ...]:
         """Listening since when; the numbers of connections, of refusals by status, and of alerts held in memory."""
         parts = [f"{self._listener.count} connections"]
         if self._listener.replaced:
             parts.append(f"{self._listener.replaced} idle connections closed for others")
-        parts += [f"{count} answered {status}" for status, count in sorted(self._refusals.items())]
-        if self._held:
-            parts.append(f"{self._held} held in memory so far")
+        parts += [f"{count} answered {status}" for status, count in sorted(self._counts.refusals.items())]
+        if self._counts.held:
+            parts.append(f"{self._counts.held} held in memory so far")
         if self._listener.failed_handshakes:
             parts.append(f"{self._listener.failed_handshakes} TLS handshakes failed")
         self._state.note(", ".join(parts))
@@ -206,16 +189,16 @@ class HttpSource:
             self._stop_now()
 
     def _begin_stop(self) -> None:
-        assert self._pending is not None
+        assert self._answering is not None
         self._listener.stop()
-        self._pending.stop()  # no request can arrive any more
+        self._answering.pending.stop()  # no request can arrive any more
         self._stop_when_empty()
 
     def _stop_when_empty(self) -> None:
         assert self._loop is not None
-        assert self._pending is not None
-        self._settle()
-        if self._pending.empty:
+        assert self._answering is not None
+        self._answering.settle()
+        if self._answering.pending.empty:
             self._stop_loop()
         else:
             self._loop.call_later(_STOP_CHECK_SECONDS, self._stop_when_empty)
@@ -228,106 +211,19 @@ class HttpSource:
             await asyncio.sleep(_STOP_CHECK_SECONDS)
         await self._listener.abort_connections()
 
-    # Called by the connections
-
-    def on_closed(self, connection: HttpConnection) -> None:
-        """A connection has ended."""
-        self._listener.remove(connection)
-
-    def on_refused(self, reply: Reply) -> None:
-        """Count a refusal."""
-        self._refusals[reply.status] += 1
-
-    def reserve(self, size: int) -> bool:
-        """Reserve memory for unfinished bodies."""
-        if size > 0 and self._unfinished + size > self._limits.unfinished:
-            return False
-        self._unfinished += size
-        return True
-
-    def on_internal_error(self, error: BaseException) -> None:
-        """Log a bug that affected one request."""
-        self._log.error("request failed", source=self.name, exc_info=error)
-
-    def is_health_check(self, head: RequestHead) -> bool:
-        """Whether the request asks whether the source is alive."""
-        return head.method in {"GET", "HEAD"} and head.path.strip("/") in _HEALTH_PATHS
-
-    def check_head(self, head: RequestHead) -> Reply | None:
-        """Check the secret and the method before the body is read."""
-        if head.method not in {"POST", "PUT"} and self.is_health_check(head):
-            return None
-        if not self.guard.authorizes(head):
-            return _NO_SECRET
-        if not self.guard.accepts_origin(head):
-            return _OTHER_ORIGIN
-        return None if head.method in {"POST", "PUT"} else _NO_POST
-
-    def handle(self, head: RequestHead, body: bytes, response: Response) -> None:
-        """Respond at once, or after the commit."""
-        if head.method not in {"POST", "PUT"}:
-            response.respond(_PONG if head.path.strip("/") == "ping" else _OK)
-            return
-        assert self._pending is not None
-        self._settle()
-        is_test = head.path != "/" and self.guard.public_path(head) == "test"
-        request = PendingRequest(body, head.encoding, response, is_test)
-        if not self._pending.put(request, at_once=len(self._listener.connections) == 1):
-            self._refuse(_FULL, response)
-        elif self._stuck:
-            self._answer_held([request])
-
-    def _refuse(self, reply: Reply, response: Response) -> None:
-        self.on_refused(reply)
-        response.respond(reply)
-
     # In the loop's thread
 
     def _check(self) -> None:
         """Called four times a second: end slow connections, and answer requests whose commit takes too long."""
         assert self._loop is not None
         assert self._committer is not None
-        assert self._pending is not None
-        self._settle()
+        assert self._answering is not None
+        self._answering.settle()
         self._listener.tick(time.monotonic())
-        self._stuck = self._committer.current.longer_than(self._limits.hold_after)
-        if self._stuck:
-            self._answer_held(self._pending.overdue())
+        self._answering.hold(stuck=self._committer.current.longer_than(self._limits.hold_after))
         self._loop.call_later(_CHECK_SECONDS, self._check)
 
-    def _answer_held(self, requests: list[PendingRequest]) -> None:
-        """Answer 202 to requests that are held in memory only."""
-        if requests and not self._held:
-            self._log.error(
-                "alerts held in memory: the disk cannot be written", source=self.name,
-                remedy="free disk space for the journal; held alerts are lost if the bridge dies before",
-            )  # fmt: skip
-        self._held += sum([request.reply(_HELD) for request in requests])
-
-    def _settle(self) -> None:
-        """Answer what was committed, unless the committer's thread has done that."""
-        assert self._pending is not None
-        while self._committed:
-            self._stuck = False
-            answers = self._committed.popleft()
-            for request, reply in answers:
-                if reply.status >= _FIRST_ERROR:
-                    self.on_refused(reply)
-                request.reply(reply)
-            self._pending.done(len(answers))
-
     # In the committer's thread
-
-    def _answer(self, answers: Answers) -> None:
-        """Answer what was committed. A single request is answered in this thread, which saves waking the loop.
-
-        For several, waking it costs less than their writes would cost while both threads run.
-        """
-        request, reply = answers[0]
-        self._committed.append(answers)  # first: a sender with the answer may ask how many are not committed
-        is_sent = len(answers) == 1 and reply.status < _FIRST_ERROR and request.response.send(reply)
-        if not is_sent:
-            self._call_soon(self._settle)
 
     def _commit(self) -> None:
         """Commit until stopped. An error ends the source, which is then restarted, so that no sender waits for ever."""
