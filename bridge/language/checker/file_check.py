@@ -12,6 +12,7 @@ from bridge.language.checker.changes import with_users
 from bridge.language.checker.conditions.resolve import Expansion
 from bridge.language.checker.pieces import Piece
 from bridge.language.checker.scope import Key, NameKind, Reads, Scope
+from bridge.language.checker.statements.redact_check import check_redaction
 from bridge.language.checker.statements.route_check import RouteChecker
 from bridge.language.checker.statements.test_check import CaseChecker
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
@@ -170,7 +171,7 @@ class FileChecker:
             case syntax.RouteStatement():
                 return (self._route(statement, ()),)
             case syntax.RedactStatement():
-                redaction = self._routes.redaction(statement)
+                redaction = check_redaction(statement, self._scope, self._routes.resolver, self._problems)
                 return () if redaction is None else (redaction,)
             case _:
                 return ()

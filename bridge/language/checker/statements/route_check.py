@@ -9,10 +9,9 @@ from bridge.alert import Priority, parse_priority
 from bridge.alert.catalogue import families
 from bridge.common.clocks.durations import parse_duration
 from bridge.language.checker.conditions.literals import priority_hint
-from bridge.language.checker.conditions.regex_error import explain
 from bridge.language.checker.conditions.resolve import Resolver
-from bridge.language.checker.places import within
 from bridge.language.checker.scope import NameKind, Scope
+from bridge.language.checker.statements.clause_rules import ignored, misplaced_in_otherwise, repeated
 from bridge.language.checker.statements.destinations import DestinationChecker
 from bridge.language.checker.statements.memory_check import MemoryChecker
 from bridge.language.checker.statements.schedule_check import check_schedule
@@ -20,20 +19,13 @@ from bridge.language.checker.statements.text_check import TextChecker
 from bridge.language.diagnostics.diagnostic import Code, Diagnostic
 from bridge.language.diagnostics.source import Span
 from bridge.language.program.condition import All, Condition
-from bridge.language.program.kinds import ATTRIBUTES
-from bridge.language.program.program import During, Escalation, Redaction, Route
-from bridge.language.program.regex import compile_regex, matches_empty
+from bridge.language.program.program import During, Escalation, Route
 from bridge.language.program.schedule import Schedule
 from bridge.language.program.table import TableChannel
 from bridge.language.syntax import tree as syntax
 
 _PRIORITIES = tuple(priority.word for priority in Priority)
-_REPEATABLE = frozenset({"to", "during", "then", "with", "unless", "link"})
-_ALLOWED_WITH_DROP = frozenset({"when", "during", "drop", "stop"})
-_ALLOWED_IN_OTHERWISE = frozenset({"to"})
 _MAX_COUNT = 1_000_000
-MASK = "***"
-"""The default replacement of redacted text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,7 @@ class RouteChecker:
             case syntax.ScheduleStatement():
                 check_schedule(statement, self._problems)
             case syntax.TemplateStatement():
-                self._report_repeated(statement.texts)
+                self._problems += repeated(statement.texts)
                 for text in statement.texts:
                     self._texts.check(text.value)
             case _:
@@ -89,13 +81,13 @@ class RouteChecker:
     def _without_conditions(self, statement: syntax.RouteStatement) -> _WithoutConditions:
         assert statement.name is not None
         clauses = statement.clauses
-        self._report_repeated(clauses)
+        self._problems += repeated(clauses)
         flags = {clause.keyword for clause in clauses if isinstance(clause, syntax.FlagClause)}
         values = {clause.keyword: clause.value for clause in clauses if isinstance(clause, syntax.ValueClause)}
         to = [clause for clause in clauses if isinstance(clause, syntax.ToClause)]
         immediate = [clause for clause in to if clause.after is None]
         if "drop" in flags:
-            self._report_ignored(clauses)
+            self._problems += ignored(clauses)
         elif not to:
             hint = "add `to CHANNEL`, or `drop` to send nothing"
             self._report(Code.NO_DESTINATION, f'route "{statement.name.text}" has no destination', statement.head, hint)
@@ -153,45 +145,11 @@ class RouteChecker:
 
     def otherwise(self, statement: syntax.RouteStatement) -> tuple[tuple[str, ...], tuple[TableChannel, ...]]:
         """Check an ``otherwise`` and return its channels, and those that tables name."""
-        for clause in statement.clauses:
-            keyword = _keyword(clause)
-            if keyword not in _ALLOWED_IN_OTHERWISE or (
-                isinstance(clause, syntax.ToClause) and clause.after is not None
-            ):
-                self._report(
-                    Code.MISPLACED_CLAUSE,
-                    f"`{'after' if keyword == 'to' else keyword}` is not allowed in `otherwise`",
-                    clause.span,
-                    "only `to CHANNEL` is allowed; for anything else write a route",
-                )
+        self._problems += misplaced_in_otherwise(statement.clauses)
         to = [clause for clause in statement.clauses if isinstance(clause, syntax.ToClause)]
         if not to:
             self._report(Code.NO_DESTINATION, "`otherwise` has no destination", statement.head, "add `to CHANNEL`")
         return self._destinations.fixed(to), self._destinations.named(to)
-
-    def redaction(self, statement: syntax.RedactStatement) -> Redaction | None:
-        """Check a ``redact`` statement. None after an error in the regex."""
-        fields = tuple(
-            name for each in statement.fields if (name := self.resolver.operands.field_name(each)) is not None
-        )
-        if self._scope.known.confined:
-            hint = "redact in files that belong to no group: it changes what all groups see"
-            self._report(Code.MISPLACED_CLAUSE, "`redact` is not allowed in a group with `where`", statement.span, hint)
-        for each in statement.fields:
-            if each.text in ATTRIBUTES and each.text != "output":
-                self._report(Code.MISPLACED_CLAUSE, f"`{each.text}` cannot be redacted", each.span,
-                           "only output fields and `output` can")  # fmt: skip
-        compiled = compile_regex(statement.pattern.text)
-        if isinstance(compiled, str):
-            error = explain(statement.pattern.text, compiled)
-            span = within(statement.pattern, error.start, error.end)
-            self._report(Code.BAD_REGEX, f"invalid regex: {error.message}", span, error.hint)
-            return None
-        if matches_empty(compiled):
-            hint = "write what every match contains: `+` for at least one, instead of `*`"
-            self._report(Code.EMPTY_MATCH, "the regex matches the empty text", statement.pattern.span, hint)
-        mask = MASK if statement.replacement is None else statement.replacement.text
-        return Redaction(fields, statement.pattern.text, mask)
 
     def duration(self, word: syntax.Word) -> int:
         """Nanoseconds. Reports an invalid duration."""
@@ -270,30 +228,6 @@ class RouteChecker:
             self._report(Code.UNKNOWN_PRIORITY, f"unknown severity `{word.text}`", word.span, hint)
         return priority
 
-    def _report_repeated(self, clauses: Sequence[syntax.Clause]) -> None:
-        first: dict[str, Span] = {}
-        for clause in clauses:
-            keyword = _keyword(clause)
-            if keyword in first and keyword not in _REPEATABLE:
-                self._problems.append(
-                    Diagnostic(
-                        Code.REPEATED_CLAUSE,
-                        f"`{keyword}` is given twice",
-                        clause.span,
-                        "remove one",
-                        (("first given here", first[keyword]),),
-                    )
-                )
-            first.setdefault(keyword, clause.span)
-
-    def _report_ignored(self, clauses: Sequence[syntax.Clause]) -> None:
-        for clause in clauses:
-            if _keyword(clause) not in _ALLOWED_WITH_DROP:
-                self._report(
-                    Code.DROP_AND_TO, f"`{_keyword(clause)}` has no effect: the route drops its alerts", clause.span,
-                    f"remove `drop` or `{_keyword(clause)}`",
-                )  # fmt: skip
-
     def _report(self, code: Code, message: str, span: Span, hint: str) -> None:
         self._problems.append(Diagnostic(code, message, span, hint))
 
@@ -304,19 +238,3 @@ def _windowed(statement: syntax.RouteStatement) -> list[syntax.WindowedClause]:
 
 def _first_escalation(clauses: Sequence[syntax.ToClause]) -> syntax.ToClause | None:
     return next((clause for clause in clauses if clause.after is not None), None)
-
-
-def _keyword(clause: syntax.Clause) -> str:
-    match clause:
-        case syntax.WhenClause():
-            return "when"
-        case syntax.DuringClause():
-            return "during"
-        case syntax.ToClause():
-            return "to"
-        case syntax.FieldsClause():
-            return "fields"
-        case syntax.LinkClause():
-            return "link"
-        case _:
-            return clause.keyword
