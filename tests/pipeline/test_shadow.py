@@ -14,7 +14,7 @@ from bridge.alert import Alert
 from bridge.journal.opening import open_for_router
 from bridge.journal.protocols import Journal
 from bridge.pipeline.intake import Intake
-from bridge.pipeline.shadow import shadow as module
+from bridge.pipeline.shadow import queue
 from bridge.pipeline.shadow.shadow import Shadow, ShadowReport, ShadowRoutes
 from bridge.routing.comparison import Change
 from bridge.routing.router import Router
@@ -139,8 +139,8 @@ def test_a_fault_of_one_route_is_counted_too(tmp_path: Path, monkeypatch: pytest
 
 def test_what_waits_is_bounded_by_number_and_by_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While intake is busy nothing is tried; what finds no room is skipped and counted."""
-    monkeypatch.setattr(module, "MAX_ALERTS", 5)
-    monkeypatch.setattr(module, "MAX_TEXT", 1000)
+    monkeypatch.setattr(queue, "MAX_ALERTS", 5)
+    monkeypatch.setattr(queue, "MAX_TEXT", 1000)
     busy = [True]
     shadow = Shadow(lambda: busy[0])
     tried = routes(LIVE, CANDIDATE)

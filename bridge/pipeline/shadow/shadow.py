@@ -7,20 +7,19 @@ is no room, and it works only while no batch is being stored. A fault concerns o
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import msgspec
 import structlog
 
 from bridge.alert import Alert
-from bridge.alert.alert import text_length
 from bridge.common.clocks.clock import SYSTEM_CLOCK, Clock
 from bridge.common.clocks.clock import Step as ClockStep
 from bridge.pipeline.services.background import Background
 from bridge.pipeline.shadow.differences import Differences
+from bridge.pipeline.shadow.queue import ShadowQueue, StoredAlerts, StoredTimers
 from bridge.routing import Entry, Notification
 from bridge.routing.comparison import Comparison, Difference, Notified
 from bridge.routing.memory.clauses.new import LOOKING_BACK
@@ -29,10 +28,6 @@ from bridge.routing.silences import NO_SILENCES, Silences
 from bridge.routing.state import State
 from bridge.routing.virtual_run import Step, VirtualRun
 
-MAX_ALERTS = 10_000
-"""Alerts that wait to be tried."""
-MAX_TEXT = 64 << 20
-"""Characters of the fields and texts of these alerts."""
 KEYS = 100_000
 """Keys that clauses with memory of the shadow remember in all."""
 _PENDING = 5_000
@@ -75,37 +70,6 @@ class ShadowReport:
     """Decisions of the shadow, by route and reason."""
 
 
-class _Alerts(msgspec.Struct, frozen=True, gc=False):
-    """A batch that was stored, and what was decided about it."""
-
-    now_ns: int
-    alerts: Sequence[tuple[Alert, tuple[Notification, ...]]]
-    text: int
-    generation: int
-
-
-class _Timers(msgspec.Struct, frozen=True):
-    """Notifications that no alert caused: those of timers, and of people who resolve incidents."""
-
-    now_ns: int
-    notifications: tuple[Notification, ...]
-    follow: Callable[[VirtualRun], Iterable[Step]]
-    """What the shadow does at that moment: what a person did."""
-    generation: int
-
-
-@dataclass(slots=True)
-class _Amount:
-    """How much was put into the queue, or taken out of it, by one thread."""
-
-    alerts: int = 0
-    text: int = 0
-
-    def add(self, alerts: int, text: int) -> None:
-        self.alerts += alerts
-        self.text += text
-
-
 class Shadow(Background):
     """Runs until it is closed. ``offer_…`` are called by the intake, under its lock, and return at once."""
 
@@ -114,8 +78,7 @@ class Shadow(Background):
         super().__init__("shadow")
         self._is_busy = is_busy
         self._clock = clock
-        self._queue: deque[_Alerts | _Timers] = deque()
-        self._offered, self._taken = _Amount(), _Amount()
+        self._queue = ShadowQueue()
         self._wake = threading.Event()
         self._lock = threading.Lock()
         """Held while a step is compared and counted, and while the counts are copied or the routes replaced."""
@@ -161,15 +124,10 @@ class Shadow(Background):
     def _queue_alerts(self, now_ns: int, alerts: Iterable[Alert], entries: Iterable[Entry]) -> None:
         decided = {entry.alert.id: entry.routed.notifications for entry in entries}
         tried = tuple((alert, decided[alert.id]) for alert in alerts if alert.id in decided)
-        text = sum(text_length(alert) for alert, _ in tried)
-        alerts_waiting = self._offered.alerts - self._taken.alerts
-        text_waiting = self._offered.text - self._taken.text
-        if alerts_waiting + len(tried) > MAX_ALERTS or text_waiting + text > MAX_TEXT:
+        if self._queue.put_alerts(now_ns, tried, self._generation):
+            self._wake.set()
+        else:
             self._skipped += len(tried)
-            return
-        self._offered.add(len(tried), text)
-        self._queue.append(_Alerts(now_ns, tried, text, self._generation))
-        self._wake.set()
 
     def offer_timers(self, now_ns: int, notifications: Sequence[Notification]) -> None:
         """Timers of the live routes sent these notifications."""
@@ -227,25 +185,23 @@ class Shadow(Background):
     ) -> None:
         if self._virtual is None:
             return
-        if len(self._queue) >= MAX_ALERTS:
+        if self._queue.put_timers(StoredTimers(now_ns, tuple(notifications), follow, self._generation)):
+            self._wake.set()
+        else:
             self._skipped += len(notifications)
-            return
-        self._queue.append(_Timers(now_ns, tuple(notifications), follow, self._generation))
-        self._wake.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             self._wake.wait(_IDLE_SECONDS)
             self._wake.clear()
             while self._queue and not self._stop.is_set():
-                item = self._queue.popleft()
-                self._take(item)
-                if isinstance(item, _Alerts):
-                    self._taken.add(len(item.alerts), item.text)
+                item = self._queue.take()
+                self._try_all(item)
+                self._queue.done(item)
             self._guarded(self._let_time_pass, self._generation)
 
-    def _take(self, item: _Alerts | _Timers) -> None:
-        if isinstance(item, _Timers):
+    def _try_all(self, item: StoredAlerts | StoredTimers) -> None:
+        if isinstance(item, StoredTimers):
             self._guarded(partial(self._follow, item=item), item.generation)
             return
         for alert, notifications in item.alerts:
@@ -279,7 +235,7 @@ class Shadow(Background):
             [_sent_live(each, now_ns, alert, run) for each in live], self._notified(run, run.steps(alert, now_ns))
         )
 
-    def _follow(self, run: VirtualRun, item: _Timers) -> None:
+    def _follow(self, run: VirtualRun, item: StoredTimers) -> None:
         old = [_sent_live(each, item.now_ns, None, run) for each in item.notifications]
         self._compare(old, self._notified(run, (*run.finish(item.now_ns), *item.follow(run))))
 
