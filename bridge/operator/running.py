@@ -10,7 +10,8 @@ from bridge.config.load import LoadedConfig
 from bridge.journal.location import Location
 from bridge.operator.inspector import Inspector
 from bridge.operator.operations.reload import ReloadControls
-from bridge.pipeline.controls import Controls
+from bridge.pipeline.controls.incidents import RunningIncidents
+from bridge.pipeline.controls.silences import RunningSilences
 
 if TYPE_CHECKING:
     from bridge.operator.api.operations import Operation
@@ -22,8 +23,8 @@ class RunningBridge:
     """The parts of a running bridge that operators inspect and control."""
 
     inspector: Inspector
-    controls: Controls
-    """Silences and incidents."""
+    silences: RunningSilences
+    incidents: RunningIncidents
     reload: ReloadControls
     routes: Callable[[], Sequence[str]]
     """The names of all routes."""
@@ -57,8 +58,8 @@ def operations_of(bridge: RunningBridge, journal: Location) -> tuple[Operation, 
             ChannelOperations(bridge.inspector, bridge.config, bridge.try_channel, bridge.ask_bridge),
             DeadLetterOperations(journal, bridge.wake_courier),
             QuarantineOperations(journal),
-            SilenceOperations(bridge.controls),
-            IncidentOperations(bridge.controls),
+            SilenceOperations(bridge.silences),
+            IncidentOperations(bridge.incidents),
             ReloadOperations(bridge.reload),
             ShadowOperations(bridge.inspector),
         ),

@@ -91,7 +91,7 @@ class OperatorService:
         if self._acknowledge is not None:
             from bridge.operator.acknowledge.app import acknowledge_app
 
-            links = acknowledge_app(self._bridge.controls, self._acknowledge.public_url, self._link_key)
+            links = acknowledge_app(self._bridge.incidents, self._acknowledge.public_url, self._link_key)
             served.append(ServedSockets(self._link_sockets, links))
         return served
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from bridge.daemon.reload.reload import ReloadOutcome
 from bridge.journal.opening import open_to_write
 from bridge.operator.inspector import Inspector
-from bridge.pipeline.controls import Controls
+from bridge.pipeline.controls.incidents import RunningIncidents
+from bridge.pipeline.controls.silences import RunningSilences
 from bridge.pipeline.counts import Counts
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.nodes import Nodes
@@ -65,12 +66,12 @@ def an_inspector(
     return Inspector(journal, channels, intake or IntakeState(), [OneSource(tuple(sources))], courier or CourierState())
 
 
-def controls_of(path: Path) -> Controls:
+def controls_of(path: Path) -> tuple[RunningSilences, RunningIncidents]:
     """Silences and incidents of a bridge with that journal, whose only route sends everything to ``a``."""
     journal = open_to_write(path)
     router = Router(program_of('route "r" { to a }'), {})
     intake = Intake(journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda _fault: None)
-    return Controls(intake, journal.memory, path, {})
+    return RunningSilences(intake, journal.memory, path, {}), RunningIncidents(intake)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from bridge.delivery.ack_link import PATH, Claim, sign
 from bridge.operator.acknowledge import app as acknowledge
 from bridge.operator.acknowledge.app import acknowledge_app
 from bridge.operator.serving.connection import ServedSockets
-from bridge.pipeline.controls import Controls
+from bridge.pipeline.controls.incidents import RunningIncidents
 from tests.operator.serving import Answer, ask_tcp, port_of, served, tcp_sockets
 from tests.pipeline.test_controls import bridge, receive
 
@@ -24,10 +24,10 @@ HOSTILE = "<script>alert(1)</script>\u202e\n\"'&"
 class Page:
     """One incident's page."""
 
-    def __init__(self, controls: Controls, port: int) -> None:
-        self.controls = controls
+    def __init__(self, incidents: RunningIncidents, port: int) -> None:
+        self.incidents = incidents
         self._port = port
-        self.incident = controls.incidents()[0].id
+        self.incident = incidents.incidents()[0].id
 
     def path(self, seconds: float = 60.0, key: bytes = KEY) -> str:
         return PATH + sign(Claim(self.incident, "chat"), int(time.time() + seconds), key)
@@ -37,17 +37,17 @@ class Page:
 
     @property
     def state(self) -> tuple[str, str]:
-        incident = self.controls.incidents()[0].incident
+        incident = self.incidents.incidents()[0].incident
         return incident.state.value, incident.actor
 
 
 @contextmanager
 def serving(folder: Path, user: str = "root") -> Iterator[Page]:
-    with bridge(folder / "j.db") as (intake, controls):
+    with bridge(folder / "j.db") as (intake, _, incidents):
         receive(intake, 1, user)
-        listener = ServedSockets(tcp_sockets(), acknowledge_app(controls, "https://b.example.org/x", KEY))
+        listener = ServedSockets(tcp_sockets(), acknowledge_app(incidents, "https://b.example.org/x", KEY))
         with served(listener):
-            yield Page(controls, port_of(listener))
+            yield Page(incidents, port_of(listener))
 
 
 @pytest.fixture

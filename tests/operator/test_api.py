@@ -282,7 +282,7 @@ def bridge(journal: Path, path: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 def operations_of(journal: Path, notified: list[str]) -> tuple[Operation, ...]:
-    inspector, controls = an_inspector(journal, ["a"]), controls_of(journal)
+    inspector, (silences, incidents) = an_inspector(journal, ["a"]), controls_of(journal)
     from bridge.operator.operations.status import read_status
 
     return all_operations(
@@ -290,8 +290,8 @@ def operations_of(journal: Path, notified: list[str]) -> tuple[Operation, ...]:
         ChannelOperations(inspector, lambda: pytest.fail("no config"), notified.append),
         DeadLetterOperations(journal, lambda: notified.append("wake")),
         QuarantineOperations(journal),
-        SilenceOperations(controls),
-        IncidentOperations(controls),
+        SilenceOperations(silences),
+        IncidentOperations(incidents),
         ReloadOperations(NoReload()),
         ShadowOperations(inspector),
     )

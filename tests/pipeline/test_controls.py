@@ -14,7 +14,8 @@ import pytest
 from bridge.journal import JournalBusyError
 from bridge.journal.opening import open_for_router, open_to_read, open_to_write
 from bridge.journal.records import SilenceRecord
-from bridge.pipeline.controls import Controls, NewSilence, SilenceError, SilenceSelection
+from bridge.pipeline.controls.incidents import RunningIncidents
+from bridge.pipeline.controls.silences import NewSilence, RunningSilences, SilenceError, SilenceSelection
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.services.timers import load_state
 from bridge.routing.router import Router
@@ -30,8 +31,8 @@ route "all"    { to archive }
 
 
 @contextmanager
-def bridge(path: Path, routes: str = ROUTES) -> Iterator[tuple[Intake, Controls]]:
-    """Intake and controls over the journal at this path."""
+def bridge(path: Path, routes: str = ROUTES) -> Iterator[tuple[Intake, RunningSilences, RunningIncidents]]:
+    """Intake, silences and incidents over the journal at this path."""
     journal = open_for_router(path)
     router = Router(program_of(routes), {}, secret=journal.memory.secret())
     state = load_state(journal.memory)
@@ -41,7 +42,7 @@ def bridge(path: Path, routes: str = ROUTES) -> Iterator[tuple[Intake, Controls]
         stored_alerts=journal.history.alerts_of,
     )  # fmt: skip
     try:
-        yield intake, Controls(intake, journal.memory, path, {}, ["chat"])
+        yield intake, RunningSilences(intake, journal.memory, path, {}, ["chat"]), RunningIncidents(intake)
     finally:
         journal.close()
 
@@ -62,24 +63,24 @@ def test_a_silence_acts_at_once_and_over_a_restart_until_it_is_expired(tmp_path:
     """Routes without memory and ``otherwise`` too; its author is recorded."""
     path = tmp_path / "j.db"
     now = time.time_ns()
-    with bridge(path) as (intake, controls):
+    with bridge(path) as (intake, silences, _):
         receive(intake, 1)
         assert deliveries(path) == 3
-        added = controls.add_silence(NewSilence("user.name = root", now, now + 3600 * SECOND, "alice", "load test"))
+        added = silences.add_silence(NewSilence("user.name = root", now, now + 3600 * SECOND, "alice", "load test"))
         receive(intake, 2)
         assert deliveries(path) == 3
         receive(intake, 3, "bob")
         assert deliveries(path) == 6
-    with bridge(path) as (intake, controls):
+    with bridge(path) as (intake, silences, _):
         receive(intake, 4)
         assert deliveries(path) == 6
-        assert [(each.id, each.author, each.comment) for each in controls.silences()] == [
+        assert [(each.id, each.author, each.comment) for each in silences.silences()] == [
             (added.id, "alice", "load test")
         ]
-        assert controls.expire_silences(SilenceSelection(("ffffffff",)), "bob") == []
-        assert [each.id for each in controls.expire_silences(SilenceSelection((added.id,)), "bob")] == [added.id]
-        assert controls.expire_silences(SilenceSelection((added.id,)), "bob") == []
-        (ended,) = controls.silences(ended=True)
+        assert silences.expire_silences(SilenceSelection(("ffffffff",)), "bob") == []
+        assert [each.id for each in silences.expire_silences(SilenceSelection((added.id,)), "bob")] == [added.id]
+        assert silences.expire_silences(SilenceSelection((added.id,)), "bob") == []
+        (ended,) = silences.silences(ended=True)
         assert [(each.action, each.actor) for each in ended.acts] == [("expire", "bob")]
         receive(intake, 5)
         assert deliveries(path) == 9
@@ -88,63 +89,63 @@ def test_a_silence_acts_at_once_and_over_a_restart_until_it_is_expired(tmp_path:
 def test_a_preview_counts_what_was_sent_by_route_and_channel(tmp_path: Path) -> None:
     """With the latest example of each rule."""
     path = tmp_path / "j.db"
-    with bridge(path) as (intake, controls):
+    with bridge(path) as (intake, silences, _):
         for number in range(1, 6):
             receive(intake, number)
         receive(intake, 6, "bob")
-        found = controls.preview("user.name = root", time.time_ns() - 60 * SECOND)
+        found = silences.preview("user.name = root", time.time_ns() - 60 * SECOND)
         assert found.alerts == 5
         assert dict(found.by_route) == {"shells": 5, "all": 5}
         assert dict(found.by_channel) == {"chat": 5, "pager": 5, "archive": 5}
         assert [each.time_ns for each in found.examples] == [5]
-        assert controls.preview("user.name = root", time.time_ns() + SECOND).alerts == 0
+        assert silences.preview("user.name = root", time.time_ns() + SECOND).alerts == 0
 
 
 def test_a_preview_says_which_fields_cannot_be_judged(tmp_path: Path) -> None:
     """Their text was removed before the alert was stored; a schedule leaves out what was received at other times."""
     routes = ROUTES + 'redact proc.cmdline matching "token=[a-z]+" with "***"\n'
-    with bridge(tmp_path / "j.db", routes) as (intake, controls):
+    with bridge(tmp_path / "j.db", routes) as (intake, silences, _):
         for number, line in enumerate(("curl token=abc", "ls", "ls token=abc")):
             fields = {"user.name": "root", "proc.cmdline": line}
             intake.accept(Batch("s", time.time_ns(), (alert(number, rule="shell", fields=fields),)))
         since_ns = time.time_ns() - 60 * SECOND
-        found = controls.preview("proc.cmdline contains abc or proc.cmdline startswith ls", since_ns)
+        found = silences.preview("proc.cmdline contains abc or proc.cmdline startswith ls", since_ns)
         assert (found.alerts, dict(found.unjudged)) == (2, {"proc.cmdline": 2})
-        assert controls.preview("user.name = root", since_ns).unjudged == {}
+        assert silences.preview("user.name = root", since_ns).unjudged == {}
         hours = time.gmtime().tm_hour
         other = f"mon-sun {(hours + 6) % 24:02d}:00-{(hours + 8) % 24:02d}:00"
-        assert controls.preview("user.name = root", since_ns, other).alerts == 0
+        assert silences.preview("user.name = root", since_ns, other).alerts == 0
 
 
 def test_silences_are_changed_and_ended_by_their_author(tmp_path: Path) -> None:
     """A changed end is announced again; only what is given changes."""
     now = time.time_ns()
-    with bridge(tmp_path / "j.db") as (_, controls):
-        first, second = (controls.add_silence(NewSilence("rule = x", now, now + 60 * SECOND, author, "why"))
+    with bridge(tmp_path / "j.db") as (_, silences, _):
+        first, second = (silences.add_silence(NewSilence("rule = x", now, now + 60 * SECOND, author, "why"))
                          for author in ("alice", "bob"))  # fmt: skip
-        changed = controls.update_silence(first.id, "bob", until_ns=now + 90 * SECOND)
+        changed = silences.update_silence(first.id, "bob", until_ns=now + 90 * SECOND)
         assert changed is not None
         assert (changed.until_ns, changed.comment, changed.author) == (now + 90 * SECOND, "why", "alice")
-        assert controls.update_silence("ffffffff", "bob", comment="x") is None
+        assert silences.update_silence("ffffffff", "bob", comment="x") is None
         with pytest.raises(SilenceError, match="would have ended"):
-            controls.update_silence(first.id, "bob", until_ns=now)
+            silences.update_silence(first.id, "bob", until_ns=now)
         with pytest.raises(SilenceError, match="the channels are chat"):
-            controls.update_silence(first.id, "bob", announce="nowhere")
-        assert [each.id for each in controls.expire_silences(SilenceSelection(author="bob"), "x")] == [second.id]
-        assert [each.id for each in controls.expire_silences(SilenceSelection(everything=True), "x")] == [first.id]
+            silences.update_silence(first.id, "bob", announce="nowhere")
+        assert [each.id for each in silences.expire_silences(SilenceSelection(author="bob"), "x")] == [second.id]
+        assert [each.id for each in silences.expire_silences(SilenceSelection(everything=True), "x")] == [first.id]
 
 
 def test_ended_silences_are_stored_for_replays_and_listed_for_a_day(tmp_path: Path) -> None:
     """As long as alerts are."""
     path, now, day = tmp_path / "j.db", time.time_ns(), 86_400 * SECOND
-    with bridge(path) as (_, controls):
+    with bridge(path) as (_, silences, _):
         memory = open_to_write(path).memory
         for days in (0, 2, 20, 40):
             memory.put_silence(SilenceRecord(f"{days:08x}", "rule = x", "", 1, now - days * day - 1, "a", "", 1))
-        controls.use_config({}, ["chat"], 30 * day)
-        assert [each.id for each in controls.silences()] == ["00000000"]
+        silences.use_config({}, ["chat"], 30 * day)
+        assert [each.id for each in silences.silences()] == ["00000000"]
         assert {each.id for each in memory.silences()} == {f"{days:08x}" for days in (0, 2, 20)}
-        controls.use_config({}, ["chat"], 1)
+        silences.use_config({}, ["chat"], 1)
         assert {each.id for each in memory.silences()} == {"00000000"}
 
 
@@ -152,21 +153,21 @@ def test_the_end_of_a_silence_is_announced_once(tmp_path: Path) -> None:
     """To its channel, over a restart too; again after its end was changed; never after it has ended."""
     path, now = tmp_path / "j.db", time.time_ns()
     new = NewSilence("rule = x", now, now + 3600 * SECOND, "alice", announce="chat", announce_ns=600 * SECOND)
-    with bridge(path) as (_, controls):
-        added = controls.add_silence(new)
-        controls.announce_silences(now + 2999 * SECOND)
+    with bridge(path) as (_, silences, _):
+        added = silences.add_silence(new)
+        silences.announce_silences(now + 2999 * SECOND)
         assert deliveries(path) == 0
-        controls.announce_silences(now + 3001 * SECOND)
-        controls.announce_silences(now + 3002 * SECOND)
+        silences.announce_silences(now + 3001 * SECOND)
+        silences.announce_silences(now + 3002 * SECOND)
         assert deliveries(path) == 1
-    with bridge(path) as (_, controls):
-        controls.announce_silences(now + 3002 * SECOND)
+    with bridge(path) as (_, silences, _):
+        silences.announce_silences(now + 3002 * SECOND)
         assert deliveries(path) == 1
-        controls.update_silence(added.id, "bob", until_ns=now + 7200 * SECOND)
-        controls.announce_silences(now + 3002 * SECOND)
-        controls.announce_silences(now + 7201 * SECOND)
+        silences.update_silence(added.id, "bob", until_ns=now + 7200 * SECOND)
+        silences.announce_silences(now + 3002 * SECOND)
+        silences.announce_silences(now + 7201 * SECOND)
         assert deliveries(path) == 1
-        controls.announce_silences(now + 7000 * SECOND)
+        silences.announce_silences(now + 7000 * SECOND)
         assert deliveries(path) == 2
     journal = open_to_read(path)
     (latest, _) = sorted(journal.history.alerts(), key=lambda each: -each.alert.time_ns)
@@ -189,29 +190,29 @@ def test_the_end_of_a_silence_is_announced_once(tmp_path: Path) -> None:
 def test_a_silence_that_cannot_be_read_is_refused(tmp_path: Path, condition: str, schedule: str, said: str) -> None:
     """With the sentence of the diagnostic; nothing is stored."""
     now = time.time_ns()
-    with bridge(tmp_path / "j.db") as (_, controls):
+    with bridge(tmp_path / "j.db") as (_, silences, _):
         with pytest.raises(SilenceError, match=said):
-            controls.add_silence(NewSilence(condition, now, now + SECOND, "alice", schedule=schedule))
-        assert controls.silences() == []
+            silences.add_silence(NewSilence(condition, now, now + SECOND, "alice", schedule=schedule))
+        assert silences.silences() == []
 
 
 def test_incidents_are_listed_acknowledged_and_resolved(tmp_path: Path) -> None:
     """Their state and who changed it survive a restart."""
     path = tmp_path / "j.db"
-    with bridge(path) as (intake, controls):
+    with bridge(path) as (intake, _, incidents):
         receive(intake, 1)
         receive(intake, 2, "bob")
-        assert {(each.route, each.incident.passage.shown) for each in controls.incidents()} == {
+        assert {(each.route, each.incident.passage.shown) for each in incidents.incidents()} == {
             ("shells", "root"), ("shells", "bob"),
         }  # fmt: skip
-        first = controls.incidents()[0]
-        assert [each.id for each in controls.acknowledge(first.id, "alice")] == [first.id]
-        assert controls.acknowledge(first.id, "alice") == []
-    with bridge(path) as (intake, controls):
-        states = {each.id: (each.incident.state.value, each.incident.actor) for each in controls.incidents()}
+        first = incidents.incidents()[0]
+        assert [each.id for each in incidents.acknowledge(first.id, "alice")] == [first.id]
+        assert incidents.acknowledge(first.id, "alice") == []
+    with bridge(path) as (intake, _, incidents):
+        states = {each.id: (each.incident.state.value, each.incident.actor) for each in incidents.incidents()}
         assert states[first.id] == ("acknowledged", "alice")
-        assert len(controls.resolve("shells", "bob")) == 2
-        assert {each.incident.state.value for each in controls.incidents()} == {"resolved"}
+        assert len(incidents.resolve("shells", "bob")) == 2
+        assert {each.incident.state.value for each in incidents.incidents()} == {"resolved"}
         assert intake.next_timer() is not None
 
 
@@ -224,7 +225,7 @@ def test_what_a_person_asks_for_is_refused_while_the_disk_is_full(
         intake = Intake(
             journal.alerts, Router(program_of(ROUTES), {}), on_deliveries=lambda: None, on_fault=lambda _fault: None
         )
-        controls = Controls(intake, journal.memory, path, {})
+        silences, incidents = RunningSilences(intake, journal.memory, path, {}), RunningIncidents(intake)
         is_full, append = threading.Event(), journal.alerts.append
 
         def appended(*arguments: Any) -> int:
@@ -239,13 +240,13 @@ def test_what_a_person_asks_for_is_refused_while_the_disk_is_full(
         wait_until(lambda: intake.blocked == "the disk is full", "intake to wait for the disk")
         new = NewSilence("rule = shell", time.time_ns(), time.time_ns() + 60 * SECOND, "me")
         for act in (
-            controls.incidents, controls.silences, lambda: controls.acknowledge("shells", "me"),
-            lambda: controls.resolve("shells", "me"), lambda: controls.add_silence(new),
-            lambda: controls.update_silence("a", "me", comment="c"),
-            lambda: controls.expire_silences(SilenceSelection(everything=True), "me"),
+            incidents.incidents, silences.silences, lambda: incidents.acknowledge("shells", "me"),
+            lambda: incidents.resolve("shells", "me"), lambda: silences.add_silence(new),
+            lambda: silences.update_silence("a", "me", comment="c"),
+            lambda: silences.expire_silences(SilenceSelection(everything=True), "me"),
         ):  # fmt: skip
             with pytest.raises(JournalBusyError, match="the journal cannot be written: the disk is full"):
                 act()
         is_full.clear()
         thread.join(60)
-        assert [each.route for each in controls.acknowledge("shells", "me")] == ["shells"]
+        assert [each.route for each in incidents.acknowledge("shells", "me")] == ["shells"]

@@ -14,7 +14,7 @@ import pytest
 from bridge.common.secret import Secret
 from bridge.journal.location import DatabaseLocation
 from bridge.journal.opening import open_fleet_session, open_to_read, open_to_write
-from bridge.pipeline.controls import Controls, NewSilence, SilenceSelection
+from bridge.pipeline.controls.silences import NewSilence, RunningSilences, SilenceSelection
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.services.fleet_watch import FleetWatch
 from bridge.routing.router import Router
@@ -35,15 +35,15 @@ def location(postgres: str, tmp_path: Path) -> Iterator[DatabaseLocation]:
 
 
 @contextmanager
-def bridge(location: DatabaseLocation) -> Iterator[tuple[Intake, Controls]]:
-    """Intake and controls of one of several bridges."""
+def bridge(location: DatabaseLocation) -> Iterator[tuple[Intake, RunningSilences]]:
+    """Intake and silences of one of several bridges."""
     with closing(open_to_write(location)) as journal:
         router = Router(program_of(ROUTES), {}, secret=journal.memory.secret())
         intake = Intake(journal.alerts, router, on_deliveries=lambda: None, on_fault=lambda _fault: None)
-        controls = Controls(intake, journal.memory, location, {}, ["chat"])
-        watch = FleetWatch(partial(open_fleet_session, location), controls.load_silences)
+        silences = RunningSilences(intake, journal.memory, location, {}, ["chat"])
+        watch = FleetWatch(partial(open_fleet_session, location), silences.load_silences)
         watch.start()
-        yield intake, controls
+        yield intake, silences
         watch.close()
 
 
@@ -78,26 +78,26 @@ def test_a_silence_applies_at_every_bridge(location: DatabaseLocation) -> None:
 def test_changes_at_once_are_all_made(location: DatabaseLocation) -> None:
     """Each bridge changes another key of the same silences; none is lost, and none is undone."""
     with ExitStack() as stack:
-        controls = [stack.enter_context(bridge(location))[1] for _ in range(3)]
-        ids = [controls[0].add_silence(NewSilence("rule = x", 0, time.time_ns() + HOUR, "alice")).id for _ in range(8)]
+        silences = [stack.enter_context(bridge(location))[1] for _ in range(3)]
+        ids = [silences[0].add_silence(NewSilence("rule = x", 0, time.time_ns() + HOUR, "alice")).id for _ in range(8)]
         barrier = Barrier(3)
 
         def change(at: int) -> None:
             barrier.wait(60)
             for each in ids:
                 if at == 0:
-                    controls[0].update_silence(each, "alice", comment="changed")
+                    silences[0].update_silence(each, "alice", comment="changed")
                 elif at == 1:
-                    controls[1].update_silence(each, "bob", announce="chat")
+                    silences[1].update_silence(each, "bob", announce="chat")
                 else:
-                    controls[2].update_silence(each, "carol", until_ns=time.time_ns() + 5 * HOUR)
+                    silences[2].update_silence(each, "carol", until_ns=time.time_ns() + 5 * HOUR)
 
         threads = [Thread(target=change, args=(at,)) for at in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(120)
-        stored = controls[0].silences()
+        stored = silences[0].silences()
         assert len(stored) == len(ids)
         assert all(
             (each.comment, each.announce) == ("changed", "chat") and each.until_ns > time.time_ns() + 4 * HOUR

@@ -26,7 +26,9 @@ from bridge.operator.inspector import Inspector
 from bridge.operator.operations.channel_test import test_and_resume
 from bridge.operator.running import RunningBridge
 from bridge.operator.service import OperatorService
-from bridge.pipeline.controls import Controls
+from bridge.pipeline.controls.incidents import RunningIncidents
+from bridge.pipeline.controls.journal_check import check_journal
+from bridge.pipeline.controls.silences import RunningSilences
 from bridge.pipeline.services.heartbeat import Heartbeat, HeartbeatSettings
 from bridge.pipeline.services.history_index import HistoryIndex
 from bridge.pipeline.services.journal_watch import JournalWatch
@@ -67,7 +69,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     around = _around(generation, engine, parts)
     running = RunningParts(
         around.sources, parts.operator, engine.courier, parts.listening, use_routes, engine.intake.traces.use,
-        around.console.use, around.controls.check_journal,
+        around.console.use, partial(check_journal, engine.intake),
     )  # fmt: skip
     live = LiveGeneration(generation, running)
     reload = Reload(live, os.environ)
@@ -77,7 +79,7 @@ def assemble(generation: Generation, journal: Journal, parts: PreparedParts) -> 
     )  # fmt: skip
     parts.operator.attach(_running_bridge(around, live, reload, tests))
     services: list[BackgroundService] = [
-        *watch_fleet(generation, journal.membership, reload, around.controls.load_silences, tests),
+        *watch_fleet(generation, journal.membership, reload, around.silences.load_silences, tests),
         parts.operator,
         *around.services,
         SecretRotation(live, os.environ, lambda problem: reload.note("secrets", problem)),
@@ -99,7 +101,8 @@ class _Around:
     engine: Engine
     sources: RunningSources
     inspector: Inspector
-    controls: Controls
+    silences: RunningSilences
+    incidents: RunningIncidents
     maintenance: JournalMaintenance
     look_back: LookBackService
     console: RunningConsole
@@ -114,7 +117,7 @@ class _Around:
         if new.config.terminal != before.config.terminal:
             self.engine.use_terminal(new.config)
         retention = _retention(new)
-        self.controls.use_config(dict(new.config.labels), new.config.channels, retention.alerts_ns)
+        self.silences.use_config(dict(new.config.labels), new.config.channels, retention.alerts_ns)
         self.maintenance.use(retention)
         self.inspector.channels = tuple(new.config.channels)
         return forgotten
@@ -137,18 +140,18 @@ def _around(generation: Generation, engine: Engine, parts: PreparedParts) -> _Ar
         journal.maintenance, intake.between_batches, _retention(generation), engine.clock, on_removed=index.removed,
         on_duty=partial(engine.on_duty, "maintenance"), first_number=journal.history.first_number,
     )  # fmt: skip
-    controls = Controls(
+    silences = RunningSilences(
         intake, journal.memory, config.journal.location, dict(config.labels), config.channels,
         _retention(generation).alerts_ns, now_ns=engine.clock.wall_ns,
-        incidents=None if fleet is None else fleet.incidents,
     )  # fmt: skip
-    announcer = SilenceAnnouncer(controls.announce_silences, announces=lambda: engine.on_duty("silences"))
+    incidents = RunningIncidents(intake, engine.clock.wall_ns, None if fleet is None else fleet.incidents)
+    announcer = SilenceAnnouncer(silences.announce_silences, announces=lambda: engine.on_duty("silences"))
     services: tuple[BackgroundService, ...] = (
         *owned, maintenance, index, console, Timers(intake, engine.clock), look_back, intake.shadow,
         TerminalTicker(intake), announcer, intake.traces,
     )  # fmt: skip
     inspector = _inspector(generation, engine, sources, look_back, console)
-    return _Around(engine, sources, inspector, controls, maintenance, look_back, console, services)
+    return _Around(engine, sources, inspector, silences, incidents, maintenance, look_back, console, services)
 
 
 def _inspector(
@@ -172,7 +175,8 @@ def _running_bridge(around: _Around, live: LiveGeneration, reload: Reload, tests
     courier = around.engine.courier
     return RunningBridge(
         around.inspector,
-        around.controls,
+        around.silences,
+        around.incidents,
         reload,
         lambda: [route.name for route in live.current.router.program.routes],
         lambda: live.current.loaded,

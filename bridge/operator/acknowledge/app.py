@@ -47,10 +47,10 @@ class IncidentControls(Protocol):
     """The part of the running bridge that has incidents."""
 
     def incidents(self) -> list[IncidentRecord]:
-        """As in Controls."""
+        """As in RunningIncidents."""
 
     def acknowledge(self, target: str, actor: str) -> list[IncidentRecord]:
-        """As in Controls."""
+        """As in RunningIncidents."""
 
 
 def acknowledge_app(

@@ -23,8 +23,8 @@ from bridge.operator.model.silences import (
     UpdateSilence,
 )
 from bridge.operator.operations.pages import Page
-from bridge.pipeline.controls import NewSilence, SilenceError, SilenceSelection
-from bridge.pipeline.silence_preview import Preview
+from bridge.pipeline.controls.silence_preview import Preview
+from bridge.pipeline.controls.silences import NewSilence, SilenceError, SilenceSelection
 
 _SECOND_NS = 1_000_000_000
 _LONGEST_SECONDS = 366 * 86_400
@@ -35,10 +35,10 @@ class SilenceControls(Protocol):
     """The part of the running bridge that has silences."""
 
     def silences(self, *, ended: bool = False) -> list[SilenceRecord]:
-        """As in Controls."""
+        """As in RunningSilences."""
 
     def add_silence(self, new: NewSilence) -> SilenceRecord:
-        """As in Controls."""
+        """As in RunningSilences."""
 
     def update_silence(
         self,
@@ -50,13 +50,13 @@ class SilenceControls(Protocol):
         announce: str | None,
         announce_ns: int | None,
     ) -> SilenceRecord | None:
-        """As in Controls."""
+        """As in RunningSilences."""
 
     def expire_silences(self, which: SilenceSelection, actor: str) -> list[SilenceRecord]:
-        """As in Controls."""
+        """As in RunningSilences."""
 
     def preview(self, condition: str, since_ns: int, schedule: str) -> Preview:
-        """As in Controls."""
+        """As in RunningSilences."""
 
 
 class SilenceOperations:

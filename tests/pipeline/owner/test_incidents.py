@@ -57,7 +57,7 @@ def incidents_of(fleet: Fleet) -> FleetIncidents:
 
 
 class Asking:
-    """As Controls."""
+    """As RunningIncidents."""
 
     def __init__(self, asked: FleetIncidents) -> None:
         self.incidents = asked.incidents

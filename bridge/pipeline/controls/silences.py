@@ -1,4 +1,4 @@
-"""Operations on the routing of a running bridge: silences, acknowledgements, resolved incidents."""
+"""The silences of a running bridge: adding, changing, ending and announcing them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import structlog
 
 from bridge.common.suggest import did_you_mean
-from bridge.journal import JournalBusyError
 from bridge.journal.location import Location
 from bridge.journal.opening import open_to_read
 from bridge.journal.protocols import Memory
 from bridge.journal.records import RecordedAlert, SilenceAct, SilenceRecord
+from bridge.pipeline.controls.journal_check import check_journal
+from bridge.pipeline.controls.silence_preview import Preview, preview
 from bridge.pipeline.intake import Intake
 from bridge.pipeline.services.silence_announcer import SOURCE_NAME, entry_of, is_due
-from bridge.pipeline.silence_preview import Preview, preview
-from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.silences import Silence, Silences, SilenceText, parse_silence
 
 _LISTED_NS = 24 * 3600 * 1_000_000_000
@@ -64,20 +63,7 @@ class SilenceSelection:
         return self.everything or silence.id in self.ids or bool(self.author and silence.author == self.author)
 
 
-class Incidents(Protocol):
-    """What people acknowledge and resolve."""
-
-    def incidents(self) -> list[IncidentRecord]:
-        """As in Router."""
-
-    def acknowledge(self, target: str, actor: str, now_ns: int, /) -> list[IncidentRecord]:
-        """As in Router."""
-
-    def resolve(self, target: str, actor: str, now_ns: int, /) -> list[IncidentRecord]:
-        """As in Router."""
-
-
-class Controls:
+class RunningSilences:
     """Callable from any thread. Everything that changes routing happens between two batches."""
 
     def __init__(
@@ -89,18 +75,14 @@ class Controls:
         channels: Iterable[str] = (),
         retention_ns: int = _LISTED_NS,
         now_ns: Callable[[], int] = time.time_ns,
-        incidents: Incidents | None = None,
     ) -> None:
-        """``incidents`` are those of a fleet; without, those of the intake.
-
-        ``memory`` belongs to the journal that the intake writes to; ``journal`` is read on its own.
+        """``memory`` belongs to the journal that the intake writes to; ``journal`` is read on its own.
 
         Ended silences are stored for ``retention_ns``, so that replays know them.
         """
         self._retention_ns = retention_ns
         self._now_ns = now_ns
         self._intake = intake
-        self._incidents: Incidents = intake if incidents is None else incidents
         self._memory = memory
         self._journal = journal
         self._labels = labels
@@ -121,7 +103,7 @@ class Controls:
 
     def silences(self, *, ended: bool = False) -> list[SilenceRecord]:
         """Those that act, those to come, and those that ended in the last 24 hours; with ``ended``, all that ended."""
-        self.check_journal()
+        check_journal(self._intake)
         found: list[SilenceRecord] = []
 
         def read() -> bool:
@@ -137,7 +119,7 @@ class Controls:
 
     def add_silence(self, new: NewSilence) -> SilenceRecord:
         """Add a silence; it acts at once. Raises SilenceError, JournalError."""
-        self.check_journal()
+        check_journal(self._intake)
         self._parsed(new.condition, new.schedule)
         self._check_channel(new.announce)
         now_ns = self._now_ns()
@@ -169,7 +151,7 @@ class Controls:
         announce_ns: int | None = None,
     ) -> SilenceRecord | None:
         """Change what is given of a silence that has not ended. None if there is none. Raises as ``add_silence``."""
-        self.check_journal()
+        check_journal(self._intake)
         self._check_channel(announce or "")
         given = {"until_ns": until_ns, "comment": comment, "announce": announce, "announce_ns": announce_ns}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -184,7 +166,7 @@ class Controls:
 
     def expire_silences(self, which: SilenceSelection, actor: str) -> list[SilenceRecord]:
         """End silences now. Returns those that had not ended. Raises JournalError."""
-        self.check_journal()
+        check_journal(self._intake)
         ended = self._change(which, {"until_ns": self._now_ns()}, "expire", actor)
         for each in ended:
             self._log.info("silence expired", silence=each.id, actor=actor)
@@ -206,31 +188,6 @@ class Controls:
         parsed = self._parsed(condition, schedule)
         redactions = self._intake.redactions
         return preview(self._recorded(since_ns), parsed.condition, parsed.schedule, redactions, self._labels)
-
-    def incidents(self) -> list[IncidentRecord]:
-        """The incidents that are open, acknowledged or resolved lately, the latest match first. Raises JournalError."""
-        self.check_journal()
-        return self._incidents.incidents()
-
-    def acknowledge(self, target: str, actor: str) -> list[IncidentRecord]:
-        """Acknowledge an incident by its id, or all of a route by its name. Returns those that were open.
-
-        Raises JournalError.
-        """
-        self.check_journal()
-        found = self._incidents.acknowledge(target, actor, self._now_ns())
-        self._log.info("incidents acknowledged", target=target, count=len(found), actor=actor)
-        return found
-
-    def resolve(self, target: str, actor: str) -> list[IncidentRecord]:
-        """Resolve an incident by its id, or all of a route by its name. Returns those that had not ended.
-
-        Raises JournalError.
-        """
-        self.check_journal()
-        found = self._incidents.resolve(target, actor, self._now_ns())
-        self._log.info("incidents resolved", target=target, count=len(found), actor=actor)
-        return found
 
     def _change(
         self, which: SilenceSelection, changes: Mapping[str, Any], action: str = "", actor: str = ""
@@ -255,11 +212,6 @@ class Controls:
 
         self._intake.between_batches(store)
         return changed
-
-    def check_journal(self) -> None:
-        """What a person asks for waits for the batch that is being stored, but not for a disk. Raises JournalError."""
-        if self._intake.is_busy and (problem := self._intake.blocked):
-            raise JournalBusyError(f"the journal cannot be written: {problem}")
 
     def _check_channel(self, name: str) -> None:
         if name and name not in self._channels:

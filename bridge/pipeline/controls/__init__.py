@@ -1,0 +1,1 @@
+"""What people change about the routing of a running bridge: silences and incidents."""
