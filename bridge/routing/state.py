@@ -125,6 +125,19 @@ class Table:
             heappush(self.state.timers, (due_ns, self.clause, key))
 
 
+class _Tables(dict[str, Table]):
+    """Tables by clause. One that is asked for is added."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self._state = state
+
+    def __missing__(self, clause: str) -> Table:
+        limit = self._state.keys_per_clause.get(clause, self._state.keys_per_table)
+        found = self[clause] = Table(clause, self._state, limit)
+        return found
+
+
 @dataclass(slots=True)
 class State:
     """The tables of all clauses. ``step`` changes it; ``changes`` says what to store."""
@@ -133,7 +146,8 @@ class State:
     keys_in_all: int = KEYS_IN_ALL
     keys_per_clause: Mapping[str, int] = field(default_factory=dict)
     """Other bounds than ``keys_per_table``, by clause."""
-    tables: dict[str, Table] = field(default_factory=dict)
+    tables: dict[str, Table] = field(init=False)
+    """By clause. Reading the table of a clause that has none adds one; ``get`` does not."""
     timers: list[tuple[int, str, bytes]] = field(default_factory=list)
     """A heap of time, clause and key, with an entry for every timer that is not later than the timer.
 
@@ -148,13 +162,12 @@ class State:
     changed: list[Table] = field(default_factory=list)
     """Tables with rows that changed since ``changes``."""
 
+    def __post_init__(self) -> None:
+        self.tables = _Tables(self)
+
     def table(self, clause: str) -> Table:
         """The table of a clause."""
-        found = self.tables.get(clause)
-        if found is None:
-            limit = self.keys_per_clause.get(clause, self.keys_per_table)
-            found = self.tables[clause] = Table(clause, self, limit)
-        return found
+        return self.tables[clause]
 
     def load(self, clause: str, key: bytes, row: Any, due_ns: int | None) -> None:
         """Add a stored row, at start. Rows come in any order."""

@@ -69,7 +69,7 @@ class IncidentStage:
         self._ladder = ladder
         self._resolve_after_ns = resolve_after_ns
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage:
         """A notification goes out: it opens the incident of its key, or belongs to the open one."""
         row: Incident | None = table.rows.get(key)
         to = passage.to or self._to
@@ -89,7 +89,7 @@ class IncidentStage:
             self._store(table, key, row)
         else:
             table.put(key, row, now_ns + self._resolve_after_ns)
-        return StageResult((passage,))
+        return passage
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """Escalate, resolve, or forget."""

@@ -82,7 +82,7 @@ class Pipeline:
         self.incident_table = f"{route.name}\nincident"
         self._incident_hash = blake2b(route.name.encode() + b"\n", digest_size=8)
         self._stages.append(PlacedStage(None, self.incidents, self.incident_table, incident_key))
-        self._entrances = [(place, placed.stage.enter, placed.identity) for place, placed in enumerate(self._stages)]
+        self._entrances = [(placed.stage.enter, placed.identity) for placed in self._stages]
         self._key_readers = [placed.key for placed in self._stages]
         self._keys = len(self._key_readers)
         self._only_key = incident_key if len(set(self._key_readers)) == 1 else None
@@ -132,16 +132,16 @@ class Pipeline:
         if silenced is not not_silenced:
             return structs.replace(self._run(state, (passage,), 0, now_ns, silenced), incident=incident)
         tables = state.tables
-        for (place, enter, identity), key in zip(self._entrances, keys, strict=True):
-            outcome = enter(tables.get(identity) or state.table(identity), passage, key, now_ns)
-            passed = outcome.passed
-            if not passed:
-                ended = self._ended(state, passage, now_ns) if place == self._absent else ()
-                return Run(ended, outcome.reason, outcome.detail, incident)
-            if outcome.reason is not None or len(passed) != 1:
+        for place, (enter, identity) in enumerate(self._entrances):
+            outcome = enter(tables[identity], passage, keys[place], now_ns)
+            if isinstance(outcome, Passage):
+                passage = outcome
+                continue
+            if outcome.passed:
                 run = self._continue(state, outcome, place, now_ns, silenced)
                 return Run(run.emissions, run.reason, run.detail, incident)
-            (passage,) = passed
+            ended = self._ended(state, passage, now_ns) if place == self._absent else ()
+            return Run(ended, outcome.reason, outcome.detail, incident)
         return Run((Emission(self.index, passage, None, incident),), None, "", incident)
 
     def _with_channels(self, passage: Passage, alert: Alert) -> Passage:
@@ -208,13 +208,16 @@ class Pipeline:
             if not passages:
                 return Run(ended, reason, detail)
             placed = self._stages[place]
-            table = state.tables.get(placed.identity) or state.table(placed.identity)
+            table = state.tables[placed.identity]
             going: tuple[Passage, ...] = ()
             for passage in passages:
                 outcome = placed.stage.enter(table, passage, passage.keys[place], now_ns)
-                going = going + outcome.passed if going else outcome.passed
-                if outcome.reason is not None:
-                    reason, detail = outcome.reason, outcome.detail
+                if isinstance(outcome, Passage):
+                    going += (outcome,)
+                else:
+                    going += outcome.passed
+                    if outcome.reason is not None:
+                        reason, detail = outcome.reason, outcome.detail
                 if place == self._absent:
                     ended += self._ended(state, passage, now_ns)
             passages = going

@@ -56,7 +56,7 @@ class AfterStage:
         self._window_ns = clause.window_ns
         self._distinct = clause.distinct is not None
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
         """Pass the N-th match and empty the window. With ``distinct``, the key ends with the hash of F."""
         if self._distinct:
             return self._enter_distinct(table, passage, key[:-HASH_SIZE], key[-HASH_SIZE:], now_ns)
@@ -65,16 +65,16 @@ class AfterStage:
         if len(times) < self._count:
             return self._wait(table, key, Window(times[-1], pack(passage), times, _NO_VALUES), times[0], now_ns)
         table.remove(key)
-        return _passed(passage, len(times), times[0], times[-1])
+        return _counted(passage, len(times), times[0], times[-1])
 
-    def _enter_distinct(self, table: Table, passage: Passage, key: bytes, value: bytes, now_ns: int) -> StageResult:
+    def _enter_distinct(self, table: Table, passage: Passage, key: bytes, value: bytes, now_ns: int) -> Passage | StageResult:
         row: Window | None = table.rows.get(key)
         newest = passage.event_ns if row is None else max(row.newest_ns, passage.event_ns)
         values = self._values(row, passage, newest, value)
         if len(values) < self._count:
             return self._wait(table, key, Window(newest, pack(passage), (), values), min(values.values()), now_ns)
         table.remove(key)
-        return _passed(passage, len(values), min(values.values()), max(values.values()))
+        return _counted(passage, len(values), min(values.values()), max(values.values()))
 
     def _wait(self, table: Table, key: bytes, row: Window, first_ns: int, now_ns: int) -> StageResult:
         """Store the window, which is not full."""
@@ -110,8 +110,8 @@ class AfterStage:
         return {each: at for each, at in values.items() if at > oldest}
 
 
-def _passed(passage: Passage, count: int, first_ns: int, last_ns: int) -> StageResult:
-    return StageResult((msgspec.structs.replace(passage, count=count, first_ns=first_ns, last_ns=last_ns),))
+def _counted(passage: Passage, count: int, first_ns: int, last_ns: int) -> Passage:
+    return msgspec.structs.replace(passage, count=count, first_ns=first_ns, last_ns=last_ns)
 
 
 def release(table: Table, passage: Passage, window_ns: int, now_ns: int) -> StageResult:

@@ -40,13 +40,13 @@ class JoinStage:
         self._window_ns = clause.window_ns
         self._wait_ns = clause.wait_ns
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
         """Join with a partner that is there, or wait for one."""
         row: Partners = table.get(key) or Partners()
         fitting = [each for each in row.partners if self._fits(passage, each[0], each[1])]
         if fitting:
             event_ns, alert_id, values = max(fitting, key=lambda each: each[0])
-            return StageResult((self._joined(passage, Seen(alert_id, event_ns, values)),))
+            return self._joined(passage, Seen(alert_id, event_ns, values))
         held = (*row.held, Held(passage, now_ns + self._wait_ns))
         released, held = held[:-_MAX_HELD], held[-_MAX_HELD:]
         self._store(table, key, Partners(row.partners, held), now_ns)

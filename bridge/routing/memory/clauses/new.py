@@ -39,7 +39,7 @@ class NewStage:
         if table.get(STARTED) is None:
             table.put(STARTED, Sighting(now_ns))
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
         """Pass the combination if it is new. Every sighting renews it."""
         event_ns = passage.event_ns
         row: Sighting | None = table.get(key)
@@ -56,7 +56,7 @@ class NewStage:
             return StageResult(reason=Reason.NOT_NEW, detail=f"seen at {moment(row.last_ns, now_ns)}")
         if table.get(LOOKING_BACK) is not None:
             return StageResult(reason=Reason.LEARNING, detail="until the recorded alerts have been read")
-        return StageResult((passage,))
+        return passage
 
     def wake(self, _table: Table, _key: bytes, _now_ns: int) -> StageResult:
         """There are no timers."""

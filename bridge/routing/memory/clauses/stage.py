@@ -49,8 +49,8 @@ class StageResult(msgspec.Struct, frozen=True, gc=False):
 class Stage(Protocol):
     """One clause of one route. Stages change their own table only. None of the methods raises."""
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
-        """A match has come this far."""
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
+        """A match has come this far. Returns the passage, perhaps changed, if it just goes on."""
 
     def wake(self, table: Table, key: bytes, now_ns: int) -> StageResult:
         """The timer of a row has fired. The row is still there; its timer is not."""

@@ -35,18 +35,18 @@ class ThrottleStage:
         self._count = clause.count
         self._window_ns = clause.window_ns
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
         """Send the notification if a slot is free; it carries how many were held back."""
         row: Slots | None = table.rows.get(key)
         if row is None:
             table.put(key, Slots((now_ns,)), now_ns + self._window_ns)
-            return StageResult((passage,))
+            return passage
         row = self._current(row, now_ns)
         if len(row.sent) < self._count:
             table.put(key, Slots((*row.sent, now_ns)), now_ns + self._window_ns)
             if row.held:
                 passage = msgspec.structs.replace(passage, suppressed=passage.suppressed + row.held)
-            return StageResult((passage,))
+            return passage
         first_ns = passage.first_ns if row.held == 0 else min(row.first_ns, passage.first_ns)
         row = Slots(row.sent, row.held + passage.count, first_ns, passage)
         self._store(table, key, row, now_ns)

@@ -36,7 +36,7 @@ class UnlessStage:
         self._window_ns = clause.window_ns
         self._wait_ns = clause.wait_ns
 
-    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> StageResult:
+    def enter(self, table: Table, passage: Passage, key: bytes, now_ns: int) -> Passage | StageResult:
         """End the way of the alert, hold it, or let it pass."""
         row: Sightings = table.get(key) or Sightings()
         other = next((each for each in row.times if self._suppresses(each, passage)), None)
@@ -45,7 +45,7 @@ class UnlessStage:
                 reason=Reason.SUPPRESSED_BY_UNLESS, detail=f"by the alert {other[1]} of {moment(other[0], now_ns)}"
             )
         if self._wait_ns is None or self._deadline(passage) <= now_ns:
-            return StageResult((passage,))
+            return passage
         held, until_ns = (*row.held, passage), (*self._until(row), self._deadline(passage))
         released, held = held[:-_MAX_HELD], held[-_MAX_HELD:]
         self._store(table, key, Sightings(row.times, held, until_ns[-_MAX_HELD:]), now_ns)
