@@ -104,10 +104,11 @@ class AdminClient:
         except OSError as error:
             raise self._unreachable(error) from error
         try:
-            connection.request(
-                method, target, None if body is None else msgspec.json.encode(body),
-                {"Content-Type": "application/json", "Connection": "close"} | self._headers,
-            )  # fmt: skip
+            with suppress(BrokenPipeError, ConnectionResetError):  # it was refused early, and the response says why
+                connection.request(
+                    method, target, None if body is None else msgspec.json.encode(body),
+                    {"Content-Type": "application/json", "Connection": "close"} | self._headers,
+                )  # fmt: skip
             response = connection.getresponse()
             text = response.read(_LARGEST_ANSWER)
         except TimeoutError as error:

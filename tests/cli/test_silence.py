@@ -55,6 +55,10 @@ def test_a_silence_is_previewed_added_announced_extended_and_ended(running: Runn
     [
         (["add", "rule = x", "--for", "soon"], "a duration is, for example"),
         (["add", "rule = x", "--until", "2020-01-01"], "is not a time to come"),
+        (["add", "rule = x", "--in", "2d", "--until", "23:59"], "it would end before it begins; give a later --until"),
+        (["add", " ", "--for", "1h"], "write a condition: it is empty"),
+        (["expire", ""], "write an id: it is empty"),
+        (["extend", "", "--for", "1h"], "write an id: it is empty"),
         (["expire"], "name an id"),
         (["extend", "1f2e3d4c"], "give --for"),
     ],

@@ -502,6 +502,10 @@ def test_silences_are_previewed_added_listed_and_expired(bridge: tuple[Path, lis
         client.post(f"/api/v1/silences/{added.id}/expire", SilenceStatus)
     with pytest.raises(AdminError, match="unknown field"):
         client.post("/api/v1/silences", SilenceStatus, AddSilence("proc.nmae = x", 60.0))
+    with pytest.raises(AdminError, match="`comment` has at most 1000 characters"):
+        client.post("/api/v1/silences", SilenceStatus, AddSilence("rule = x", 60.0, "c" * 1001))
+    with pytest.raises(AdminError, match="there is no such operation"):  # refused before the body is read
+        client.post("/api/v1/nothing", SilenceStatus, AddSilence("x" * 3_000_000, 60.0))
     with pytest.raises(AdminError, match="lists them"):
         client.post("/api/v1/incidents/acknowledge", IncidentList, ChangeIncidents("nothing"))
     assert client.get("/api/v1/incidents?open=true", IncidentList).items == []

@@ -131,6 +131,11 @@ def test_silences_are_changed_and_ended_by_their_author(tmp_path: Path) -> None:
             silences.update_silence(first.id, "bob", until_ns=now)
         with pytest.raises(SilenceError, match="the channels are chat"):
             silences.update_silence(first.id, "bob", announce="nowhere")
+        later = silences.add_silence(NewSilence("rule = x", now + 60 * SECOND, now + 90 * SECOND, "carol", ""))
+        with pytest.raises(SilenceError, match=r"before it begins \(20.*Z\); give a later end"):
+            silences.update_silence(later.id, "carol", until_ns=now + 60 * SECOND)
+        assert silences.update_silence(later.id, "carol", until_ns=now + 61 * SECOND) is not None
+        assert [each.id for each in silences.expire_silences(SilenceSelection(author="carol"), "x")] == [later.id]
         assert [each.id for each in silences.expire_silences(SilenceSelection(author="bob"), "x")] == [second.id]
         assert [each.id for each in silences.expire_silences(SilenceSelection(everything=True), "x")] == [first.id]
 

@@ -30,6 +30,17 @@ def other_kinds(text: str, kind: str) -> str:
     return f"; it may be the id {' or '.join(found)}" if found else ""
 
 
+def written(what: str) -> Callable[[str], str]:
+    """The type of an argument that is not blank."""
+
+    def parse(text: str) -> str:
+        if text.strip():
+            return text
+        raise argparse.ArgumentTypeError(f"write {what}: it is empty")
+
+    return parse
+
+
 def number_of(kind: str, verb: str) -> Callable[[str], int]:
     """The type of an argument that is the number of such a thing; ``verb`` lists them."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -32,6 +33,7 @@ LARGEST_ANSWER = 16 << 20
 """Bytes. A larger answer is a fault; operations that can have much to say give it in pages."""
 _MOST_RUNNING = 16
 _MOST_STREAMS = 16
+_LENGTH = re.compile(r"Expected `\w+` of length (<=|>=) (\d+) - at `\$\.([\w.]+)`")
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -165,7 +167,16 @@ async def _parameters(operation: Operation, request: Request) -> msgspec.Struct:
         given = await _body(operation, request)
         return msgspec.convert(given | request.path_params, operation.request)
     except msgspec.ValidationError as error:
-        raise OperationError(f"a parameter is wrong: {error}; see GET {PREFIX}/openapi.json", 400) from error
+        raise OperationError(_wrong_parameter(str(error)), 400) from error
+
+
+def _wrong_parameter(message: str) -> str:
+    """What msgspec found, for people: ``Expected `str` of length <= 1000 - at `$.comment```."""
+    length = _LENGTH.fullmatch(message)
+    if length is None:
+        return f"a parameter is wrong: {message}; see GET {PREFIX}/openapi.json"
+    limit, most, name = length.groups()
+    return f"`{name}` has at most {most} characters" if limit == "<=" else f"`{name}` has at least {most} characters"
 
 
 async def _body(operation: Operation, request: Request) -> dict[str, Any]:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
 from bridge.alert import Priority
+from bridge.common.clocks.times import iso_text
+from bridge.common.suggest import did_you_mean
+from bridge.common.text import one_line
 from bridge.journal import JournalError
 from bridge.operator.actor import Actor, OperationError
 from bridge.operator.model.base import LARGEST_PAGE
 from bridge.operator.model.incidents import ChangeIncidents, IncidentList, IncidentStatus, ListIncidents
 from bridge.routing.memory.engine import IncidentRecord
 from bridge.routing.memory.incident import IncidentState
+
+_SHOWN = 100
+_SHORTEST = 4
+"""Characters of an id from which its beginning is recognized."""
+_MOST_NAMED = 5
+_UP_TO_SECONDS = len("2026-01-05T12:00:00")
 
 
 class IncidentControls(Protocol):
@@ -48,21 +58,51 @@ class IncidentOperations:
     def acknowledge(self, actor: Actor, request: ChangeIncidents) -> IncidentList:
         """Cancel the escalations of incidents."""
         changed = _answered(lambda: self._controls.acknowledge(request.target, actor.name))
-        return self._changed(changed, request.target, "open")
+        return self._changed(changed, request.target, frozenset({IncidentState.OPEN}))
 
     def resolve(self, actor: Actor, request: ChangeIncidents) -> IncidentList:
         """End incidents."""
         changed = _answered(lambda: self._controls.resolve(request.target, actor.name))
-        return self._changed(changed, request.target, "open or acknowledged")
+        return self._changed(changed, request.target, frozenset({IncidentState.OPEN, IncidentState.ACKNOWLEDGED}))
 
-    def _changed(self, changed: list[IncidentRecord], target: str, state: str) -> IncidentList:
-        """The incidents as they are now."""
+    def _changed(self, changed: list[IncidentRecord], target: str, states: frozenset[IncidentState]) -> IncidentList:
+        """The incidents as they are now. Raises OperationError if there was none in one of these states."""
+        known = _answered(self._controls.incidents)
         if not changed:
-            raise OperationError(
-                f"no incident of `{target[:100]}` is {state}; `falco-bridge incidents` lists them", 404
-            )
+            raise _refusal(target, known, states)
         ids = {each.id for each in changed}
-        return IncidentList(items=[_incident(each) for each in _answered(self._controls.incidents) if each.id in ids])
+        return IncidentList(items=[_incident(each) for each in known if each.id in ids])
+
+
+def _refusal(target: str, known: list[IncidentRecord], states: frozenset[IncidentState]) -> OperationError:
+    """Why none of the known incidents was changed."""
+    shown, listed = one_line(target, _SHOWN), "`falco-bridge incidents` lists them"
+    named = next((each for each in known if each.id == target), None)
+    if named is not None:
+        return OperationError(f"the incident {named.id} {_is_already(named)}")
+    of_route = Counter(each.incident.state for each in known if each.route == target)
+    if of_route:
+        found = " and ".join(f"{count} {state}" for state, count in sorted(of_route.items()))
+        wanted = " or ".join(sorted(states, reverse=True))
+        return OperationError(f"no incident of the route `{shown}` is {wanted}, but {found}; {listed}")
+    begun = [each.id for each in known if len(target) >= _SHORTEST and each.id.startswith(target)][:_MOST_NAMED]
+    if begun:
+        return OperationError(f"`{shown}` is only the beginning of an id; write all of it: {' or '.join(begun)}", 404)
+    nearest = did_you_mean(target, {each.route for each in known})
+    return OperationError(f"no incident has the id or the route `{shown}`; {nearest or listed}", 404)
+
+
+def _is_already(record: IncidentRecord) -> str:
+    """``is resolved already, by alice at 2026-11-28T17:53:19Z; …``."""
+    incident = record.incident
+    actor = f" by {one_line(incident.actor, _SHOWN)}" if incident.actor else ""
+    since = f"{iso_text(incident.changed_ns)[:_UP_TO_SECONDS]}Z"
+    following = (
+        "its next notification opens it again"
+        if incident.state is IncidentState.RESOLVED
+        else f"`falco-bridge resolve {record.id}` ends it"
+    )
+    return f"is {incident.state} already,{actor} at {since}; {following}"
 
 
 def _answered(action: Callable[[], list[IncidentRecord]]) -> list[IncidentRecord]:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from bridge.common.clocks.times import iso_text
 from bridge.common.suggest import did_you_mean
 from bridge.journal.location import Location
 from bridge.journal.opening import open_to_read
@@ -159,6 +160,7 @@ class RunningSilences:
             changes["announced"] = False
             if until_ns <= self._now_ns():
                 raise SilenceError("the silence would have ended already; give a later end, or expire it")
+            self._check_end(silence_id, until_ns)
         changed = self._change(SilenceSelection((silence_id,)), changes, "change", actor)
         if changed:
             self._log.info("silence changed", silence=silence_id, actor=actor, keys=list(changes))
@@ -212,6 +214,12 @@ class RunningSilences:
 
         self._intake.between_batches(store)
         return changed
+
+    def _check_end(self, silence_id: str, until_ns: int) -> None:
+        silence = next((each for each in self.silences() if each.id == silence_id), None)
+        if silence is not None and until_ns <= silence.from_ns:
+            begins = f"{iso_text(silence.from_ns)[:19]}Z"
+            raise SilenceError(f"the silence would end before it begins ({begins}); give a later end, or expire it")
 
     def _check_channel(self, name: str) -> None:
         if name and name not in self._channels:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from bridge.cli.arguments.ids import written
 from bridge.cli.arguments.running import add_running
 
 
@@ -17,7 +18,12 @@ def add_parser(subparsers: Any) -> None:
         "incident again.",
         example="falco-bridge resolve 'rm -rf in prod' --config falco-bridge.yaml",
     )
-    parser.add_argument("target", metavar="ID|ROUTE", help="an incident's id, or a route's name for all its incidents")
+    parser.add_argument(
+        "target",
+        type=written("an id or the name of a route"),
+        metavar="ID|ROUTE",
+        help="an incident's id, or a route's name for all its incidents",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_running(parser)
     parser.set_defaults(run=run)

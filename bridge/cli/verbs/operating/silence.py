@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.arguments.ids import other_kinds
+from bridge.cli.arguments.ids import other_kinds, written
 from bridge.cli.arguments.running import add_running
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def add_parser(subparsers: Any) -> None:
         help="add a silence, and show what it would have held back in the last 24 hours",
         example="falco-bridge silence add 'rule = \"Terminal shell\"' --for 30m --config falco-bridge.yaml",
     )
-    adding.add_argument("condition", metavar="CONDITION", help="a condition, as after `when` in a route")
+    adding.add_argument(
+        "condition", type=written("a condition"), metavar="CONDITION", help="a condition, as after `when` in a route"
+    )
     length = adding.add_mutually_exclusive_group(required=True)
     length.add_argument("--for", dest="length", type=_seconds, metavar="DURATION", help="how long, for example 2h")
     length.add_argument("--until", type=_until, metavar="TIME", help="until then: 18:00, 2026-12-01T09:00:00Z")
@@ -67,7 +69,7 @@ def _add_list_update_expire(actions: Any, adding: argparse.ArgumentParser) -> No
         "extend", help="change the end of a silence, its comment, or who is notified before it ends",
         example="falco-bridge silence extend 1f2e3d4c --for 2h --config falco-bridge.yaml",
     )  # fmt: skip
-    extending.add_argument("id", metavar="ID", help="an id from `list`")
+    extending.add_argument("id", type=written("an id"), metavar="ID", help="an id from `list`")
     length = extending.add_mutually_exclusive_group()
     length.add_argument("--for", dest="length", type=_seconds, metavar="DURATION", help="end after this time from now")
     length.add_argument("--until", type=_until, metavar="TIME", help="end then")
@@ -75,7 +77,7 @@ def _add_list_update_expire(actions: Any, adding: argparse.ArgumentParser) -> No
     expiring = actions.add_parser(
         "expire", help="end silences now", example="falco-bridge silence expire 1f2e3d4c --config falco-bridge.yaml"
     )
-    expiring.add_argument("ids", nargs="*", metavar="ID", help="ids from `list`")
+    expiring.add_argument("ids", nargs="*", type=written("an id"), metavar="ID", help="ids from `list`")
     expiring.add_argument("--all-of", default="", metavar="USER", help="all that this user added")
     expiring.add_argument("--all", action="store_true", help="all")
     for each in (adding, extending):
@@ -109,16 +111,19 @@ def _add(args: argparse.Namespace, client: AdminClient) -> int:
     from bridge.cli.printing.silences import preview_lines, when
     from bridge.operator.model.silences import AddSilence, PreviewSilence, SilencePreview, SilenceStatus
 
+    seconds = _length(args)
+    assert seconds is not None
+    length = seconds if args.until is None else seconds - args.starts_in
+    if length <= 0:
+        print("falco-bridge silence: it would end before it begins; give a later --until", file=sys.stderr)
+        return 2
     if not args.json or args.dry_run:
         looked_for = PreviewSilence(args.condition, during=args.during)
         preview = client.post("/api/v1/silences/preview", SilencePreview, looked_for, seconds=_PREVIEW_SECONDS)
         _print(args, preview, preview_lines(preview))
     if args.dry_run:
         return 0
-    seconds = _length(args)
-    assert seconds is not None
     before = {} if args.announce_before is None else {"announce_before": args.announce_before}
-    length = seconds if args.until is None else max(seconds - args.starts_in, 0.001)
     request = AddSilence(
         args.condition, length, args.comment, args.starts_in, args.during, args.announce or "", **before
     )
